@@ -1,0 +1,173 @@
+"""The contract between the hub and a connector. These docstrings are its reference.
+
+A plugin offers connector *classes*; an administrator who enables one for a partner makes a *connection* (a row with a configuration). The hub
+builds the connector with that configuration for each run or request, and owns cursors, retries, schedules, credentials, run
+records and the outbound HTTP client. A connector owns only its partner's language.
+
+Errors are raised as `Rejected`, `Unreachable`, `AuthFailed`, `Misconfigured` or `CursorExpired` (see `hub.errors`); anything else is a bug: the
+run fails and the cursor stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Protocol
+
+import marshmallow as ma
+
+from hub.errors import Rejected
+from hub.model.claims import Claim
+from hub.model.concepts import Concept
+from hub.model.entity import Change, Entity
+from hub.model.query import Query
+
+if TYPE_CHECKING:
+    import flask
+
+
+class Response(Protocol):
+    """What the hub's HTTP client returns: status, headers, and a body that is already within the byte cap."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    def json(self) -> Any:
+        """The body as JSON; raises `Unreachable` when it is cut off or not JSON."""
+        ...
+
+
+class Http(Protocol):
+    """The hub's outbound HTTP client: deadline, byte cap, no redirects, SSRF guard.
+
+    Network faults, time-outs, 429 and 5xx are raised as `Unreachable` (with `retry_after`), 401 and 403 as `AuthFailed`. Any other status is returned.
+    """
+
+    def get(self, url: str, *, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None) -> Response:
+        """Fetch `url`."""
+        ...
+
+    def post(self, url: str, *, json: Any = None, data: bytes | None = None, headers: Mapping[str, str] | None = None) -> Response:
+        """Send `json` or `data` to `url`."""
+        ...
+
+
+def _silent(done: int, total: int | None, what: str) -> None:
+    """Progress that nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the hub lends a connector: its HTTP client, the clock (UTC, aware), and `progress(done, total, what)`."""
+
+    http: Http
+    now: Callable[[], datetime]
+    progress: Callable[[int, int | None, str], None] = _silent
+
+
+class NoConfig(ma.Schema):
+    """The configuration of a connector that needs none."""
+
+
+class Connector:
+    """What all connectors share. Subclass `Source`, `Sink`, `Export` or `Endpoint`, never this.
+
+    `name` is unique among all plugins and never changes (`kebab-case`); `title` is shown to administrators. `config_schema` validates
+    the configuration; a field with `metadata={"secret": True}` is stored encrypted and never shown again.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    config_schema: ClassVar[type[ma.Schema]] = NoConfig
+
+    def __init__(self, config: Mapping[str, Any], context: Context) -> None:
+        self.config = config
+        self.context = context
+
+    def check(self) -> None:
+        """Return when the connection can work, else raise. Must pass before a connection can be enabled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One claim from a source. `cursor`, when given, says: once this row is committed, a later pull may resume from here."""
+
+    claim: Claim
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The last thing that a pull yields when it came to its own end.
+
+    `complete`: every row that the source has was yielded since the pull began with cursor `None`; only then may absence mean deletion. `cursor` is
+    where the next incremental pull starts. `missing`: how many rows the source announced but never gave.
+    """
+
+    complete: bool
+    cursor: str | None = None
+    missing: int = 0
+    warnings: tuple[str, ...] = ()
+
+
+class Source(Connector):
+    """Something that fiches come from.
+
+    `claim_source` is the name under which its claims stand in the authority table (default: the connector's name).
+    """
+
+    claim_source: ClassVar[str] = ""
+
+    def pull(self, cursor: str | None) -> Iterator[Incoming | Concept | Rejected | Finished]:
+        """Yield what changed since `cursor` (`None`: everything), a `Rejected` for each row that cannot be used, and `Finished` at the end.
+
+        A pull that stops without `Finished`, or raises, was cut off: what it yielded is kept, nothing is deleted.
+        """
+        raise NotImplementedError  # abstract: each source has its own
+
+
+class Sink(Connector):
+    """Something that we push fiches to, and that answers what it made of them."""
+
+    def shape(self, entity: Entity) -> dict[str, Any] | None:
+        """The partner's view of `entity`, or `None` when it is none of this partner's business. Pure."""
+        raise NotImplementedError  # abstract: each sink has its own
+
+    def push(self, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None) -> dict[str, Any] | None:
+        """Bring the partner from `agreed` to `desired` and return the partner's normalised answer: the new agreed state."""
+        raise NotImplementedError  # abstract: each sink has its own
+
+
+class Export(Connector):
+    """Something that writes a whole file."""
+
+    media_type: ClassVar[str] = "application/octet-stream"
+    extension: ClassVar[str] = "bin"
+
+    def query(self) -> Query:
+        """The selection that this connection is configured for."""
+        raise NotImplementedError  # abstract: each export has its own
+
+    def write(self, entities: Iterable[Entity], file: IO[bytes]) -> int:
+        """Write the entities to `file` in a stream and return how many rows were written. Memory does not grow with their number."""
+        raise NotImplementedError  # abstract: each export has its own
+
+
+class Endpoint(Connector):
+    """Something that partners call. Its blueprint is mounted at `/<name>` at start; whether a partner may call it is a connection, checked per request."""
+
+    @classmethod
+    def blueprint(cls) -> flask.Blueprint:
+        """The routes. Inside a request `hub.directory()` is the only door to the data."""
+        raise NotImplementedError  # abstract: each endpoint has its own
+
+
+@dataclass(frozen=True, slots=True)
+class MatchCandidate:
+    """A fiche that may be the same as an incoming claim; `reasons` as the hub found them (`kbo`, `name`, `address`, `phone`), `score` 0 to 1."""
+
+    fiche: Mapping[str, Any]
+    score: float
+    reasons: tuple[str, ...] = field(default_factory=tuple)

@@ -1,0 +1,70 @@
+"""What leaves the directory: an entity with what it depends on, and a change. Both are already narrowed and projected for the asker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from hub.model.fiche import Document, EntityType
+from hub.model.query import Reason
+
+Operation = Literal["create", "update", "delete", "context"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A fiche, or a part of one, as one asker may see it.
+
+    `number` is immutable and gives the default order. `seq` is the last change of this entity that the asker can see, `updated_at` its
+    moment (RFC 3339, UTC). `fiche` is the whole projected fiche; `part` is the part itself when `type` is a part. `related` holds the projected
+    fiches that an output needs beside it (organisatie, its parents, zorgverleners), by id; what the asker may not see is not there.
+    `sources` names the sources that contribute.
+    """
+
+    id: str
+    type: EntityType
+    number: int
+    seq: int
+    updated_at: str
+    fiche: Document
+    part: Document | None = None
+    related: Mapping[str, Document] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An entity found by a search, with the reasons why it is there and its distance in km when the query has a place."""
+
+    entity: Entity
+    why: tuple[Reason, ...] = ()
+    distance_km: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of hits. `next` is the cursor of the next page, `None` on the last; `seq` the change log's head when paging began."""
+
+    hits: tuple[Hit, ...]
+    next: str | None
+    total: int | None
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of one entity, as the asker may know it. `operation` is what it means to this asker.
+
+    `context`: the entity itself did not change, but its outputs did, because something it points to did. `fields` names the changed
+    top-level fields that the asker may see; `origin` the source or connection that caused it.
+    """
+
+    seq: int
+    at: str
+    id: str
+    type: EntityType
+    fiche: str
+    operation: Operation
+    origin: str
+    fields: tuple[str, ...] = ()

@@ -1,0 +1,400 @@
+"""Every table of the hub (SQLAlchemy Core). Only the rooms `store`, `access`, `sync` and `jobs` write to them; `search` reads.
+
+Keys inside are integers; UUIDs live at the edges. `entity` gives fiches and their parts one number space: `entity.id` is the immutable
+number of the default order, and for a fiche it is also `fiche.id`. Blobs are JSON (UTF-8) unless said otherwise. No blob stands
+in a table without rowid. Moments are RFC 3339 text in UTC. Levels: 0 public, 1 professional, 2 internal, 3 nobody.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.types import TypeEngine
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _big() -> TypeEngine[int]:
+    """64 bits on PostgreSQL; on SQLite INTEGER, so that a primary key is the rowid."""
+    return BigInteger().with_variant(Integer, "sqlite")
+
+
+def _sorted_text() -> TypeEngine[str]:
+    """Text that both engines order by its bytes, so that the same query gives the same order."""
+    return Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+
+
+# --- counters and identity ---------------------------------------------------------------------------------------------------
+
+counter = Table(
+    "counter",
+    metadata,
+    Column("name", Text, primary_key=True),  # "change": its update is the last lock a transaction takes
+    Column("n", _big(), nullable=False),
+)
+
+id_block = Table(
+    "id_block",
+    metadata,
+    Column("name", Text, primary_key=True),  # "entity", "claim": blocks of numbers, handed out in short transactions of their own
+    Column("n", _big(), nullable=False),
+)
+
+source = Table(
+    "source",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+)
+
+entity = Table(
+    "entity",
+    metadata,
+    Column("id", _big(), primary_key=True, autoincrement=False),
+    Column("uuid", Text, nullable=False, unique=True),
+    Column("type", Text, nullable=False),
+    Column("fiche_id", _big(), nullable=False, index=True),  # itself for a fiche, its fiche for a part
+    Column("moved_to", _big()),  # the entity that stays, when two turned out to be one
+)
+
+identity = Table(
+    "identity",
+    metadata,
+    Column("key", _sorted_text(), primary_key=True),  # "<source>|<external id>" or a strong key such as "riziv|18749704"
+    Column("fiche_id", _big(), nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+
+part_key = Table(
+    "part_key",
+    metadata,
+    Column("fiche_id", _big(), primary_key=True),
+    Column("type", Text, primary_key=True),
+    Column("key", _sorted_text(), primary_key=True),  # see hub.model.parts
+    Column("entity_id", _big(), nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+
+# --- claims and fiches -------------------------------------------------------------------------------------------------------
+
+claim = Table(
+    "claim",
+    metadata,
+    Column("id", _big(), primary_key=True, autoincrement=False),
+    Column("source_id", Integer, ForeignKey("source.id"), nullable=False),
+    Column("external_id", _sorted_text(), nullable=False),
+    Column("partner", Text, nullable=False, server_default=""),  # an overlay's partner; "" for claims that everybody shares
+    Column("fiche_id", _big(), nullable=False, index=True),
+    Column("revision", _big(), nullable=False),
+    Column("digest", LargeBinary, nullable=False),  # 16 bytes over what the source said
+    Column("gone", Boolean, nullable=False),
+    Column("content", LargeBinary, nullable=False),  # the whole Claim but for its key
+    Column("seen_run", _big()),  # the last complete run that yielded it (deletion by absence)
+    UniqueConstraint("source_id", "external_id", "partner"),
+)
+
+fiche = Table(
+    "fiche",
+    metadata,
+    Column("id", _big(), primary_key=True, autoincrement=False),  # = entity.id
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),  # stub, live, gone, moved, erased
+    Column("level", SmallInteger, nullable=False),  # who may see it at all
+    Column("version", Integer, nullable=False),  # 0 for a stub; each written document is one more
+    Column("digest", LargeBinary),
+    Column("document", LargeBinary),  # the merged fiche, NULL for a stub, gone, moved or erased one
+    Column("provenance", LargeBinary),
+    Column("conflicts", LargeBinary),
+)
+
+version = Table(
+    "version",
+    metadata,
+    Column("id", _big(), primary_key=True),
+    Column("fiche_id", _big(), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("document", LargeBinary, nullable=False),  # zlib; superseded documents only
+    UniqueConstraint("fiche_id", "version"),
+)
+
+overlay = Table(
+    "overlay",
+    metadata,
+    Column("id", _big(), primary_key=True, autoincrement=False),  # entity.id of the partner's own row in the index
+    Column("partner", Text, nullable=False),
+    Column("fiche_id", _big(), nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    UniqueConstraint("partner", "fiche_id"),
+)
+
+change = Table(
+    "change",
+    metadata,
+    Column("seq", _big(), primary_key=True, autoincrement=False),
+    Column("at", Text, nullable=False),
+    Column("entity_id", _big(), nullable=False),
+    Column("fiche_id", _big(), nullable=False),
+    Column("type", Text, nullable=False),
+    Column("operation", Text, nullable=False),  # create, update, delete, context, spread
+    Column("origin", Text, nullable=False),
+    Column("fields", LargeBinary),  # JSON: [[field, level], ...]
+    Column("audience", SmallInteger, nullable=False),  # the lowest level that can see a difference
+    Column("was", SmallInteger, nullable=False),  # the entity's level before; 3: it was not there
+    Column("now", SmallInteger, nullable=False),  # the entity's level after; 3: it is not there any more
+    Column("version", Integer, nullable=False),  # fiche.version after this change
+    Column("partner", Text, nullable=False, server_default=""),  # an overlay's change is its partner's only
+    Index("ix_change_entity_seq", "entity_id", "seq"),
+    Index("ix_change_fiche_seq", "fiche_id", "seq"),
+)
+
+spread = Table(
+    "spread",
+    metadata,
+    Column("seq", _big(), primary_key=True, autoincrement=False),  # a very wide context change that is not yet spread out
+    Column("after_entity", _big(), nullable=False),
+)
+
+expiry = Table(
+    "expiry",
+    metadata,
+    Column("fiche_id", _big(), primary_key=True),
+    Column("field", Text, primary_key=True),
+    Column("valid_until", Text, nullable=False, index=True),
+)
+
+erasure = Table(
+    "erasure",
+    metadata,
+    Column("key_hash", Text, primary_key=True),  # keyed hash of an identity key; never the key
+    Column("at", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+review = Table(
+    "review",
+    metadata,
+    Column("id", _big(), primary_key=True),
+    Column("fiche_id", _big(), nullable=False),
+    Column("other_id", _big(), nullable=False),
+    Column("reason", Text, nullable=False),  # key-clash, candidate
+    Column("score", Float, nullable=False),
+    Column("detail", LargeBinary, nullable=False),
+    Column("state", Text, nullable=False),  # open, same, different
+    Column("at", Text, nullable=False),
+    UniqueConstraint("fiche_id", "other_id"),
+)
+
+link = Table(
+    "link",
+    metadata,
+    Column("from_id", _big(), primary_key=True),  # entity
+    Column("role", Text, primary_key=True),  # hub.model.query.LINKS
+    Column("to_id", _big(), primary_key=True),  # entity
+    Column("level", SmallInteger, nullable=False),
+    Index("ix_link_to_role", "to_id", "role", "from_id"),
+    sqlite_with_rowid=False,
+)
+
+# --- the search index: written by hub.store.index_rows, read by hub.search ----------------------------------------------------------
+
+entry = Table(
+    "entry",
+    metadata,
+    Column("id", _big(), primary_key=True, autoincrement=False),  # entity.id, or overlay.id for a partner's own row
+    Column("entity_id", _big(), nullable=False, index=True),
+    Column("fiche_id", _big(), nullable=False, index=True),
+    Column("type", Text, nullable=False),
+    Column("partner", Text, nullable=False, server_default=""),
+    Column("level", SmallInteger, nullable=False),
+    Column("name", _sorted_text(), nullable=False),  # folded, public
+    Column("umbrella", SmallInteger, nullable=False),
+    Column("lat", Float),
+    Column("lon", Float),
+    Index("ix_entry_type_id", "type", "id"),
+    Index("ix_entry_type_name_id", "type", "name", "id"),
+)
+
+term = Table(
+    "term",
+    metadata,
+    Column("type", Text, primary_key=True),  # entity type: first in the key, so that each type has an index of its own
+    Column("key", Text, primary_key=True),  # hub.model.query.KEYS
+    Column("value", _sorted_text(), primary_key=True),
+    Column("entry_id", _big(), primary_key=True),
+    Column("level", SmallInteger, nullable=False),
+    Index("ix_term_entry_id", "entry_id"),
+    sqlite_with_rowid=False,
+)
+
+entry_mask = Table(
+    "entry_mask",
+    metadata,
+    Column("partner", Text, primary_key=True),
+    Column("entry_id", _big(), primary_key=True),  # the master's row that this partner does not see, having one of its own
+    sqlite_with_rowid=False,
+)
+# Full text: on SQLite the FTS5 table `fulltext`, on PostgreSQL the table of the same name with a tsvector; see hub.store.index_rows.
+
+# --- concepts and places ------------------------------------------------------------------------------------------------------
+
+concept_scheme = Table(
+    "concept_scheme",
+    metadata,
+    Column("code", Text, primary_key=True),
+    Column("title", LargeBinary, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("uri", Text, nullable=False),
+)
+
+concept = Table(
+    "concept",
+    metadata,
+    Column("scheme", Text, ForeignKey("concept_scheme.code"), primary_key=True),
+    Column("code", Text, primary_key=True),
+    Column("broader", Text),
+    Column("content", LargeBinary, nullable=False),  # the rest of the Concept
+)
+
+mapping = Table(
+    "mapping",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    Column("relation", Text, primary_key=True),
+    Column("object", Text, primary_key=True, index=True),
+    Column("content", LargeBinary, nullable=False),
+)
+
+# --- partners, connections and runs ----------------------------------------------------------------------------------------------
+
+partner = Table(
+    "partner",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("legal_basis", Text, nullable=False),
+    Column("level", Text, nullable=False),  # the highest visibility granted
+    Column("fields", LargeBinary),  # JSON list, NULL: all
+    Column("scope", LargeBinary),  # a Query's JSON, NULL: everything
+    Column("contact", Text, nullable=False),
+    Column("our_contact", Text, nullable=False),
+    Column("expires_on", Text),
+    Column("revision", Integer, nullable=False),
+    Column("created_at", Text, nullable=False),
+)
+
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("id", _big(), primary_key=True),
+    Column("partner", Text, ForeignKey("partner.name"), nullable=False, index=True),
+    Column("prefix", Text, nullable=False),
+    Column("hash", Text, nullable=False, unique=True),  # SHA-256: the key has 128 random bits or more
+    Column("created_at", Text, nullable=False),
+    Column("expires_at", Text),
+    Column("revoked_at", Text),
+    Column("last_used_on", Text),
+)
+
+connection = Table(
+    "connection",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("connector", Text, nullable=False),
+    Column("partner", Text, nullable=False, server_default=""),  # "" : everybody
+    Column("config", LargeBinary, nullable=False),  # JSON; secret fields encrypted
+    Column("state", Text, nullable=False),  # disabled, enabled, paused
+    Column("reason", Text, nullable=False, server_default=""),  # why it is paused, in plain words
+    Column("schedule", Text, nullable=False, server_default=""),
+    Column("cursor", Text),
+    Column("full_since_run", _big()),  # the run that began the current full pull, while it is not complete
+    Column("checked_at", Text),
+    Column("created_at", Text, nullable=False),
+)
+
+run = Table(
+    "run",
+    metadata,
+    Column("id", _big(), primary_key=True),
+    Column("connection", Text, ForeignKey("connection.name"), nullable=False),
+    Column("mode", Text, nullable=False),  # full, incremental, push, export
+    Column("dry", Boolean, nullable=False),
+    Column("resumed", Boolean, nullable=False),
+    Column("state", Text, nullable=False),  # running, done, failed, stopped
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("started_at", Text, nullable=False),
+    Column("ended_at", Text),
+    Column("cursor_before", Text),
+    Column("cursor_after", Text),
+    Column("counts", LargeBinary, nullable=False),  # JSON: read, changed, unchanged, rejected, pushed, deleted, missing
+    Index("ix_run_connection_id", "connection", "id"),
+)
+
+rejected = Table(
+    "rejected",
+    metadata,
+    Column("id", _big(), primary_key=True),
+    Column("connection", Text, nullable=False, index=True),
+    Column("run_id", _big(), nullable=False),
+    Column("external_id", Text, nullable=False),
+    Column("field", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("raw", Text, nullable=False),
+    Column("at", Text, nullable=False),
+)
+
+agreed = Table(
+    "agreed",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("entity_id", _big(), primary_key=True),
+    Column("state", LargeBinary),
+    Column("at", Text, nullable=False),
+)
+
+job_slot = Table(
+    "job_slot",
+    metadata,
+    Column("job", Text, primary_key=True),
+    Column("slot", Text, primary_key=True),  # the moment that it was due
+    Column("owner", Text, nullable=False),
+    Column("at", Text, nullable=False),
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("until", Float, nullable=False),  # seconds since the epoch
+    Column("token", _big(), nullable=False),  # fencing: every new owner gets a higher one
+)
+
+setting = Table(
+    "setting",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
