@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import csv
+from dataclasses import FrozenInstanceError
+from datetime import date
+from math import isclose
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import hub.places
+from hub.places import Places, UnknownPlace, distance_km, places
+
+BELGIUM = Places.load()
+DATA = Path(hub.places.__file__).parent.parent / "places_data"
+codes = st.sampled_from([municipality.refnis for municipality in BELGIUM])
+lats, lons = st.floats(49.4, 51.6), st.floats(2.5, 6.5)
+
+
+def former_codes() -> list[dict[str, str]]:
+    with (DATA / "successors.csv").open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def names(found: tuple[hub.places.Municipality, ...]) -> list[str]:
+    return [municipality.name_nl for municipality in found]
+
+
+def test_all_of_belgium_is_there() -> None:
+    regions = [municipality.region for municipality in BELGIUM]
+    assert (regions.count("vlaanderen"), regions.count("brussel"), regions.count("wallonie")) == (
+        285,
+        19,
+        261,
+    )
+    assert {m.province for m in BELGIUM if m.region == "vlaanderen"} == {
+        "Antwerpen", "Limburg", "Oost-Vlaanderen", "Vlaams-Brabant", "West-Vlaanderen",
+    }  # fmt: skip
+    assert {m.province for m in BELGIUM if m.region == "brussel"} == {None}
+    for municipality in BELGIUM:
+        assert 49.4 < municipality.lat < 51.6
+        assert 2.5 < municipality.lon < 6.5
+        assert BELGIUM.postcodes_of(municipality.refnis)
+    assert len({(m.lat, m.lon) for m in BELGIUM}) == 565
+
+
+def test_postcodes_and_municipalities_are_many_to_many() -> None:
+    assert names(BELGIUM.by_postcode("1040")) == ["Brussel", "Etterbeek"]
+    assert names(BELGIUM.by_postcode("9000")) == ["Gent"]
+    assert BELGIUM.postcodes_of("44021")[:3] == ("9000", "9030", "9031")
+    assert "2150" in BELGIUM.postcodes_of("11007")  # Borsbeek, now in Antwerpen
+
+
+@given(codes)
+def test_postcodes_are_found_both_ways(refnis: str) -> None:
+    for postcode in BELGIUM.postcodes_of(refnis):
+        assert BELGIUM.municipality(refnis) in BELGIUM.by_postcode(postcode)
+
+
+@pytest.mark.parametrize("row", former_codes(), ids=lambda row: str(row["old"]))
+def test_an_old_code_gives_the_new_municipality(row: dict[str, str]) -> None:
+    old, new, on = row["old"], row["new"], date.fromisoformat(row["on"])
+    assert BELGIUM.current(old) == new
+    assert BELGIUM.municipality(old).refnis == new
+    assert BELGIUM.municipality(old, on).refnis == new
+    then = BELGIUM.municipality(old, date.fromordinal(on.toordinal() - 1))
+    assert (then.refnis, then.name) == (old, {"nl": row["name_nl"], "fr": row["name_fr"]})
+    heir = BELGIUM.municipality(new)
+    assert (then.province, then.region) == (heir.province, heir.region)
+    assert distance_km(then.lat, then.lon, heir.lat, heir.lon) < 12
+    assert old in BELGIUM.predecessors(new)
+
+
+def test_mergers_of_2025() -> None:
+    assert BELGIUM.predecessors("46030") == ("11056", "46003", "46013")
+    assert BELGIUM.municipality("46003").name["nl"] == "Beveren-Kruibeke-Zwijndrecht"
+    assert BELGIUM.municipality("23024").name["nl"] == "Pajottegem"
+    assert BELGIUM.current("44021") == "44021"
+    assert BELGIUM.predecessors("44021") == ()
+    # A register that back-dates its data uses the new code for an old day.
+    assert BELGIUM.municipality("46030", date(2020, 1, 1)).refnis == "46030"
+
+
+@pytest.mark.parametrize("code", ["", "00000", "4402", "44021 ", "antwerpen"])
+def test_unknown_codes_say_so(code: str) -> None:
+    for ask in (BELGIUM.municipality, BELGIUM.current, BELGIUM.postcodes_of):
+        with pytest.raises(UnknownPlace, match="REFNIS") as caught:
+            ask(code)
+        assert caught.value.what == code
+        assert caught.value.errors[0].reason == caught.value.reason
+    with pytest.raises(UnknownPlace, match="postcode"):
+        BELGIUM.by_postcode("0999")
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("gent", ["Gent"]),
+        ("GAND", ["Gent"]),
+        ("St-Niklaas", ["Sint-Niklaas"]),
+        ("sint niklaas", ["Sint-Niklaas"]),
+        ("st. truiden", ["Sint-Truiden"]),
+        ("St-Gilles", ["Sint-Gillis"]),
+        ("Luik", ["Luik"]),
+        ("li\u00e8ge", ["Luik"]),
+        ("Gooik", ["Pajottegem"]),
+        ("Looz", ["Tongeren-Borgloon"]),
+        ("Zwijndrecht", ["Beveren-Kruibeke-Zwijndrecht"]),
+        ("Gooi", ["Pajottegem"]),
+        ("stokkem", ["Dilsen-Stokkem"]),
+        ("Tielt", ["Tielt"]),
+        ("nergenshuizen", []),
+        ("", []),
+        ("--", []),
+    ],
+)
+def test_find(name: str, found: list[str]) -> None:
+    assert names(BELGIUM.find(name)) == found
+
+
+@given(codes, st.sampled_from(["nl", "fr"]))
+def test_every_municipality_is_found_by_its_names_and_suggested_first_or_second(
+    refnis: str, language: str
+) -> None:
+    municipality = BELGIUM.municipality(refnis)
+    assert municipality in BELGIUM.find(municipality.name[language])
+    assert municipality in [s.municipality for s in BELGIUM.suggest(municipality.name[language].upper())][:2]
+
+
+@given(st.text(max_size=12), st.integers(0, 5))
+def test_any_text_may_be_typed(text: str, limit: int) -> None:
+    suggestions = BELGIUM.suggest(text, limit)
+    assert len(suggestions) <= limit
+    assert suggestions == BELGIUM.suggest(text, 20)[:limit]
+
+
+def test_suggestions() -> None:
+    def labels(text: str, limit: int = 10) -> list[str]:
+        return [suggestion.label for suggestion in BELGIUM.suggest(text, limit)]
+
+    assert labels("gen", 3) == ["Genk", "Gent", "Genepi\u00ebn"]  # Flanders first
+    assert labels("bru", 2) == ["Brugge", "Brussel"]  # Dutch name where both begin so
+    assert labels("bruges") == ["Bruges"]
+    assert labels("gooik") == ["Gooik (Pajottegem)"]
+    assert labels("sint-tr") == ["Sint-Truiden"]
+    assert labels("9000") == ["9000 Gent"]
+    assert labels("903") == ["9030 Gent", "9031 Gent", "9032 Gent"]
+    assert labels("B-1040 ett") == ["1040 Etterbeek"]
+    assert labels("90001") == []
+    assert BELGIUM.suggest("1040")[1].postcode == "1040"
+
+
+def test_distances() -> None:
+    assert distance_km(51, 4, 51, 4) == 0
+    assert isclose(distance_km(50, 4, 51, 4), 111.195, abs_tol=0.01)
+    assert isclose(distance_km(51.05, 3.72, 50.85, 4.35), 49.4, abs_tol=0.5)  # Gent to Brussel
+
+
+@given(lats, lons, lats, lons)
+def test_distance_is_symmetric(lat1: float, lon1: float, lat2: float, lon2: float) -> None:
+    assert isclose(distance_km(lat1, lon1, lat2, lon2), distance_km(lat2, lon2, lat1, lon1), abs_tol=1e-9)
+
+
+@given(lats, lons, st.floats(0, 60))
+def test_near_is_sorted_and_complete(lat: float, lon: float, km: float) -> None:
+    near = BELGIUM.near(lat, lon, km)
+    distances = [hit.km for hit in near]
+    assert distances == sorted(distances)
+    expected = {m.refnis for m in BELGIUM if distance_km(lat, lon, m.lat, m.lon) <= km}
+    assert {hit.municipality.refnis for hit in near} == expected
+
+
+def test_neighbours() -> None:
+    around = [hit.municipality.name_nl for hit in BELGIUM.neighbours("44021", 10)]
+    assert "Gent" not in around
+    assert {"Destelbergen", "Merelbeke-Melle", "Evergem"} <= set(around)
+    assert BELGIUM.neighbours("44040", 1) == BELGIUM.neighbours("44088", 1)  # an old code is fine
+
+
+def test_values_cannot_be_changed_and_are_kept() -> None:
+    municipality = BELGIUM.municipality("44021")
+    with pytest.raises(FrozenInstanceError):
+        municipality.lat = 0.0  # type: ignore[misc]
+    assert places() is places()
+    assert tuple(places()) == tuple(BELGIUM)
+    assert list(places().zones) == []
+    assert places().zones.zone_of("44021") is None
