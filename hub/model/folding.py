@@ -61,8 +61,4 @@ def words(text: str) -> list[str]:
 
     A word of Latin letters and digits is [a-z0-9]+; letters of other scripts stay as they fold.
     """
-    folded = text.translate(_TABLE).split()
-    if len(text) > MAX_WORD:
-        return [word[:MAX_WORD] for word in folded]
-    # Only a few characters fold to more than one, so a short text is checked word by word only if it grew.
-    return folded if max(map(len, folded), default=0) <= MAX_WORD else [word[:MAX_WORD] for word in folded]
+    return [word[:MAX_WORD] for word in text.translate(_TABLE).split()]
