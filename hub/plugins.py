@@ -1,0 +1,290 @@
+"""Finds the installed plugins, leaves out the broken ones by name, and asks the rest what they offer.
+
+A plugin is a module that an entry point of the group `fichehub.plugins` names. Each is imported and judged on its own: one that cannot be
+imported, misspells a hook or offers a connector that breaks the contract is left out whole, and `Plugins.broken` says why. Nothing a
+plugin does at loading stops the hub. See https://pluggy.readthedocs.io/ for the mechanism.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import marshmallow as ma
+import pluggy
+import structlog
+
+from hub import hookspecs
+from hub.connector import Connector, Endpoint, Export, MatchCandidate, Sink, Source
+from hub.errors import FieldError, Misconfigured
+from hub.model.claims import Claim
+from hub.model.concepts import ConceptScheme
+from hub.model.concepts import Mapping as ConceptMapping
+
+GROUP = "fichehub.plugins"
+OWN_DISTRIBUTION = "fichehub"
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_OWN_WORK: tuple[tuple[type[Connector], tuple[str, ...]], ...] = (
+    (Source, ("pull",)),
+    (Sink, ("shape", "push")),
+    (Export, ("query", "write")),
+    (Endpoint, ("blueprint",)),
+)
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenPlugin:
+    """A plugin that was left out: its entry point's name, the distribution that brought it, and why."""
+
+    name: str
+    distribution: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedPlugin:
+    """A plugin that works: where it comes from, which hooks it implements, which connectors it offers."""
+
+    name: str
+    distribution: str
+    version: str
+    hooks: tuple[str, ...]
+    connectors: tuple[str, ...]
+
+
+class _Broken(Exception):
+    """Why one plugin cannot be used; turned into a `BrokenPlugin`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plugins:
+    """What the installed plugins offer. `connectors` by name, `loaded` and `broken` in the order of loading."""
+
+    connectors: Mapping[str, type[Connector]]
+    concepts: tuple[ConceptScheme | ConceptMapping, ...]
+    loaded: tuple[LoadedPlugin, ...]
+    broken: tuple[BrokenPlugin, ...]
+    manager: pluggy.PluginManager
+
+    def connector(self, name: str) -> type[Connector]:
+        """The connector class called `name`; raises `Misconfigured` with the names that exist and the plugins that were left out."""
+        found = self.connectors.get(name)
+        if found is not None:
+            return found
+        known = ", ".join(sorted(self.connectors)) or "none"
+        message = f"There is no connector {name!r}; installed are: {known}."
+        if self.broken:
+            message += (
+                " Left out as broken: "
+                + ", ".join(plugin.name for plugin in self.broken)
+                + " (see: fichehub plugins)."
+            )
+        raise Misconfigured(message)
+
+    def match_fiche(self, incoming: Claim, candidates: Sequence[MatchCandidate]) -> Sequence[MatchCandidate]:
+        """The candidates as the first plugin with an opinion scores them, else as they came."""
+        for name, plugin in self.manager.list_name_plugin():
+            for answer in self._ask(name, plugin, "match_fiche", incoming=incoming, candidates=candidates):
+                return cast(Sequence[MatchCandidate], answer)
+        return candidates
+
+    def validate_fiche(self, fiche: dict[str, Any], origin: str) -> tuple[FieldError, ...]:
+        """What any plugin finds wrong with a partial fiche from source `origin`, in the order of loading."""
+        return tuple(
+            error
+            for name, plugin in self.manager.list_name_plugin()
+            for errors in self._ask(name, plugin, "validate_fiche", fiche=fiche, origin=origin)
+            for error in errors
+        )
+
+    def _ask(self, name: str, plugin: object, hook: str, **arguments: Any) -> list[Any]:
+        """One plugin's answer to one hook: a list of at most one. A plugin that raises is logged and has no opinion."""
+        try:
+            return _call(self.manager, plugin, hook, **arguments)
+        except Exception:  # noqa: BLE001  a plugin may raise anything, and must not starve the others
+            _log.exception("hook failed", plugin=name, hook=hook)
+            return []
+
+
+def load(extra: Iterable[tuple[str, object]] = (), *, installed: bool = True) -> Plugins:
+    """Load the installed plugins, ours first, then by name; `extra` adds plugin objects as `(name, plugin)` after them.
+
+    With `installed=False` only `extra` is loaded. Never raises for what a plugin does; look at `broken`.
+    """
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    connectors: dict[str, type[Connector]] = {}
+    owners: dict[str, str] = {}
+    concepts: list[ConceptScheme | ConceptMapping] = []
+    loaded: list[LoadedPlugin] = []
+    broken: list[BrokenPlugin] = []
+
+    for found in [
+        *(_entry_points() if installed else ()),
+        *(_Found(name, "", "", plugin) for name, plugin in extra),
+    ]:
+        try:
+            plugin = found.load()
+            _judge(plugin)
+            offered = _offered_connectors(plugin, owners)
+            brought = _brought_concepts(plugin)
+            try:
+                manager.register(plugin, found.name)
+            except ValueError as error:
+                raise _Broken(
+                    f"a plugin called {found.name!r} (or the same module) is already loaded"
+                ) from error
+        except _Broken as error:
+            _log.warning(
+                "plugin left out",
+                plugin=found.name,
+                distribution=found.distribution,
+                reason=str(error),
+                exc_info=error.__cause__,
+            )
+            broken.append(BrokenPlugin(found.name, found.distribution, str(error)))
+            continue
+        connectors.update({connector.name: connector for connector in offered})
+        owners.update({connector.name: found.name for connector in offered})
+        concepts.extend(brought)
+        hooks = tuple(sorted(caller.name for caller in manager.get_hookcallers(plugin) or ()))
+        loaded.append(
+            LoadedPlugin(
+                found.name,
+                found.distribution,
+                found.version,
+                hooks,
+                tuple(sorted(connector.name for connector in offered)),
+            )
+        )
+    return Plugins(connectors, tuple(concepts), tuple(loaded), tuple(broken), manager)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    name: str
+    distribution: str
+    version: str
+    target: object  # the plugin itself, or the entry point that leads to it
+
+    def load(self) -> object:
+        if not isinstance(self.target, importlib.metadata.EntryPoint):
+            return self.target
+        try:
+            return cast(object, self.target.load())
+        except (Exception, SystemExit) as error:  # an import runs a stranger's code
+            raise _Broken(f"it cannot be imported from {self.target.value!r}: {_in_words(error)}") from error
+
+
+def _entry_points() -> list[_Found]:
+    found = []
+    for point in importlib.metadata.entry_points(group=GROUP):
+        distribution = point.dist.name if point.dist else ""
+        found.append(_Found(point.name, distribution, point.dist.version if point.dist else "", point))
+    return sorted(
+        found, key=lambda each: (each.distribution != OWN_DISTRIBUTION, each.name, each.distribution)
+    )
+
+
+def _judge(plugin: object) -> None:
+    """Register in a manager of its own, so that a misspelled hook is this plugin's fault alone."""
+    alone = pluggy.PluginManager(hookspecs.PROJECT)
+    alone.add_hookspecs(hookspecs)
+    try:
+        alone.register(plugin)
+        alone.check_pending()
+    except pluggy.PluginValidationError as error:
+        raise _Broken(
+            f"it does not fit the hooks of hub.hookspecs: {' '.join(str(error).split())}"
+        ) from error
+    except Exception as error:  # registering looks at every attribute, which may run a stranger's code
+        raise _Broken(f"it cannot be registered: {_in_words(error)}") from error
+    if not alone.get_hookcallers(plugin):
+        raise _Broken("it implements no hook; mark its functions with @hookimpl")
+
+
+def _offered_connectors(plugin: object, owners: Mapping[str, str]) -> list[type[Connector]]:
+    offered: list[type[Connector]] = []
+    names: set[str] = set()
+    for item in _answers(plugin, "register_connectors"):
+        reason = _breach(item)
+        if reason:
+            raise _Broken(f"its connector {getattr(item, '__qualname__', item)!r} {reason}")
+        connector = cast(type[Connector], item)
+        if connector.name in names:
+            raise _Broken(f"it offers two connectors called {connector.name!r}")
+        if connector.name in owners:
+            raise _Broken(
+                f"its connector {connector.name!r} has the name of one that plugin {owners[connector.name]!r} offers"
+            )
+        names.add(connector.name)
+        offered.append(connector)
+    return offered
+
+
+def _brought_concepts(plugin: object) -> list[ConceptScheme | ConceptMapping]:
+    brought = _answers(plugin, "register_concepts")
+    for item in brought:
+        if not isinstance(item, ConceptScheme | ConceptMapping):
+            raise _Broken(f"register_concepts returned {type(item).__name__}, not ConceptScheme or Mapping")
+    return cast(list[ConceptScheme | ConceptMapping], brought)
+
+
+def _answers(plugin: object, hook: str) -> list[object]:
+    alone = pluggy.PluginManager(hookspecs.PROJECT)
+    alone.add_hookspecs(hookspecs)
+    alone.register(plugin)
+    try:
+        return [item for answer in _call(alone, plugin, hook) for item in answer]
+    except Exception as error:  # a hook is a stranger's code
+        raise _Broken(f"its hook {hook} failed: {_in_words(error)}") from error
+
+
+def _call(manager: pluggy.PluginManager, plugin: object, hook: str, **arguments: Any) -> list[Any]:
+    others = [other for other in manager.get_plugins() if other is not plugin]
+    answer = manager.subset_hook_caller(hook, others)(**arguments)
+    if isinstance(answer, list) and not manager.hook.__dict__[hook].spec.opts.get("firstresult"):
+        return answer
+    return [] if answer is None else [answer]
+
+
+def _breach(item: object) -> str | None:
+    """How `item` breaks the contract of a connector class; `None` when it keeps it."""
+    if not isinstance(item, type) or not issubclass(item, Connector):
+        return "is not a class derived from hub.Connector"
+    floors = [(kind, methods) for kind, methods in _OWN_WORK if issubclass(item, kind)]
+    if not floors:
+        return "must derive from Source, Sink, Export or Endpoint"
+    name = getattr(item, "name", None)
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        return f"needs a `name` in kebab-case, not {name!r}"
+    title = getattr(item, "title", None)
+    if not isinstance(title, str) or not title.strip():
+        return "needs a `title` that administrators can read"
+    for kind, methods in floors:
+        for method in methods:
+            if _function(item, method) is _function(kind, method):
+                return f"is a {kind.__name__} but does not define `{method}`"
+    schema: object = item.config_schema
+    if not isinstance(schema, type) or not issubclass(schema, ma.Schema):
+        return "needs a `config_schema` that is a marshmallow Schema class"
+    try:
+        schema()
+    except Exception as error:  # noqa: BLE001  a schema's constructor is a stranger's code
+        return f"has a `config_schema` that cannot be built: {_in_words(error)}"
+    return None
+
+
+def _function(owner: type, name: str) -> object:
+    method = getattr(owner, name)
+    return getattr(method, "__func__", method)
+
+
+def _in_words(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__

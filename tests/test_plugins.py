@@ -1,0 +1,240 @@
+"""Loading plugins: what works is found, what does not is named and left out, and nothing stops the hub."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import marshmallow as ma
+import pytest
+
+from hub import plugins
+from hub.connector import Connector, Endpoint, Finished, MatchCandidate, Source
+from hub.errors import FieldError, Misconfigured
+from hub.hookspecs import hookimpl
+from hub.model.claims import Claim
+from hub.model.concepts import ConceptScheme
+
+
+class Good(Source):
+    name = "good"
+    title = "A good source"
+
+    def pull(self, cursor: str | None) -> Iterator[Finished]:
+        yield Finished(complete=True)
+
+
+def plugin(**hooks: Any) -> ModuleType:
+    """A plugin with these hooks."""
+    module = ModuleType("a_plugin")
+    vars(module).update(hooks)
+    return module
+
+
+def offering(*connectors: object) -> ModuleType:
+    """A plugin that offers these connectors."""
+
+    def register_connectors() -> Sequence[object]:
+        return connectors
+
+    return plugin(register_connectors=hookimpl(register_connectors))
+
+
+def load(**extra: object) -> plugins.Plugins:
+    return plugins.load(extra.items(), installed=False)
+
+
+def test_hook_register_connectors() -> None:
+    found = load(good=offering(Good))
+    assert found.connector("good") is Good
+    assert found.broken == ()
+    assert found.loaded == (plugins.LoadedPlugin("good", "", "", ("register_connectors",), ("good",)),)
+
+
+def test_hook_register_concepts() -> None:
+    scheme = ConceptScheme("colours", {"nl": "Kleuren"})
+    found = load(colours=plugin(register_concepts=hookimpl(lambda: [scheme], specname="register_concepts")))
+    assert found.concepts == (scheme,)
+
+
+def test_hook_validate_fiche_asks_everybody_even_when_one_fails() -> None:
+    def fails(fiche: dict[str, Any], origin: str) -> Sequence[FieldError]:
+        raise RuntimeError("broken inside")
+
+    def complains(fiche: dict[str, Any], origin: str) -> Sequence[FieldError]:
+        return [FieldError("names", f"no name from {origin}")]
+
+    found = load(
+        a=plugin(validate_fiche=hookimpl(complains, specname="validate_fiche")),
+        b=plugin(validate_fiche=hookimpl(fails, specname="validate_fiche")),
+        c=plugin(validate_fiche=hookimpl(complains, specname="validate_fiche")),
+    )
+    assert found.validate_fiche({}, "x") == (FieldError("names", "no name from x"),) * 2
+
+
+def test_hook_match_fiche_takes_the_first_opinion() -> None:
+    candidates = [MatchCandidate({"id": "1"}, 0.5)]
+    better = [MatchCandidate({"id": "1"}, 0.9, ("name",))]
+    found = load(
+        silent=plugin(match_fiche=hookimpl(lambda incoming: None, specname="match_fiche")),
+        fails=plugin(match_fiche=hookimpl(lambda candidates: 1 / 0, specname="match_fiche")),
+        clever=plugin(match_fiche=hookimpl(lambda incoming, candidates: better, specname="match_fiche")),
+    )
+    claim = Claim("x", "1", 1, "organisatie", {})
+    assert found.match_fiche(claim, candidates) == better
+    assert load().match_fiche(claim, candidates) == candidates
+
+
+class NoName(Source):
+    title = "No name"
+
+    def pull(self, cursor: str | None) -> Iterator[Finished]:
+        yield Finished(complete=True)
+
+
+class ShoutingName(Good):
+    name = "Good Source"
+
+
+class NoTitle(Good):
+    name = "no-title"
+    title = " "
+
+
+class OnlyConnector(Connector):
+    name = "only"
+    title = "Only a connector"
+
+
+class NoPull(Source):
+    name = "no-pull"
+    title = "Pulls nothing"
+
+
+class NoBlueprint(Endpoint):
+    name = "no-blueprint"
+    title = "Has no routes"
+
+
+class BadSchema(Good):
+    name = "bad-schema"
+    config_schema = {"url": str}  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize(
+    ("connector", "reason"),
+    [
+        (NoName, "needs a `name` in kebab-case"),
+        (ShoutingName, "needs a `name` in kebab-case, not 'Good Source'"),
+        (NoTitle, "needs a `title`"),
+        (OnlyConnector, "must derive from Source, Sink, Export or Endpoint"),
+        (NoPull, "is a Source but does not define `pull`"),
+        (NoBlueprint, "is a Endpoint but does not define `blueprint`"),
+        (BadSchema, "needs a `config_schema` that is a marshmallow Schema class"),
+        (ma.Schema, "is not a class derived from hub.Connector"),
+        ("good", "is not a class derived from hub.Connector"),
+    ],
+)
+def test_a_connector_that_breaks_the_contract_leaves_its_plugin_out(connector: object, reason: str) -> None:
+    found = load(bad=offering(connector), good=offering(Good))
+    assert list(found.connectors) == ["good"]
+    assert [(each.name, reason in each.reason) for each in found.broken] == [("bad", True)], found.broken
+
+
+def test_a_misspelled_hook_is_named() -> None:
+    def register_conectors() -> Sequence[type[Connector]]:
+        return [Good]
+
+    found = load(bad=plugin(register_conectors=hookimpl(register_conectors)), good=offering(Good))
+    assert "register_conectors" in found.broken[0].reason
+    assert list(found.connectors) == ["good"]
+
+
+def test_a_hook_with_a_wrong_argument_is_named() -> None:
+    found = load(bad=plugin(validate_fiche=hookimpl(lambda document: [], specname="validate_fiche")))
+    assert "document" in found.broken[0].reason
+
+
+def test_a_raising_registration_is_named() -> None:
+    found = load(
+        bad=plugin(register_connectors=hookimpl(lambda: 1 / 0, specname="register_connectors")),
+        good=offering(Good),
+    )
+    assert "its hook register_connectors failed: ZeroDivisionError" in found.broken[0].reason
+    assert list(found.connectors) == ["good"]
+
+
+def test_of_two_connectors_with_one_name_the_later_plugin_is_left_out() -> None:
+    found = load(first=offering(Good), second=offering(Good))
+    assert found.broken[0].name == "second"
+    assert "plugin 'first'" in found.broken[0].reason
+
+
+def test_an_unknown_connector_is_answered_with_those_that_exist() -> None:
+    with pytest.raises(
+        Misconfigured, match=r"no connector 'nope'; installed are: good\. Left out as broken: bad"
+    ):
+        load(good=offering(Good), bad=offering(NoPull)).connector("nope")
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Writes a distribution with one plugin into a folder on the path, as an installer would."""
+    site = tmp_path / "site"
+    site.mkdir()
+    monkeypatch.syspath_prepend(str(site))
+    known = set(sys.modules)
+
+    def write(distribution: str, module: str, text: str) -> None:
+        (site / f"{module}.py").write_text(text)
+        info = site / f"{distribution}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[{plugins.GROUP}]\n{module} = {module}\n")
+        importlib.invalidate_caches()
+
+    yield write
+    for name in set(sys.modules) - known:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(site)):
+            del sys.modules[name]
+
+
+STRANGER = """
+from hub.connector import Finished, Source
+from hub.hookspecs import hookimpl
+
+class Stranger(Source):
+    name = "stranger"
+    title = "A stranger's source"
+    def pull(self, cursor):
+        yield Finished(complete=True)
+
+@hookimpl
+def register_connectors():
+    return [Stranger]
+"""
+
+
+def test_installed_plugins_are_found_and_a_broken_one_does_not_stop_the_start(install: Any) -> None:
+    install("stranger-plugin", "stranger", STRANGER)
+    install("aaa-broken", "aaa_broken", "raise RuntimeError('boom')")
+    install("exits", "exits_at_import", "raise SystemExit(3)")
+    install("no-hooks", "no_hooks", "x = 1")
+    found = plugins.load()
+    assert found.connector("stranger").title == "A stranger's source"
+    reasons = {(each.name, each.distribution): each.reason for each in found.broken}
+    assert "RuntimeError: boom" in reasons["aaa_broken", "aaa-broken"]
+    assert "SystemExit" in reasons["exits_at_import", "exits"]
+    assert "implements no hook" in reasons["no_hooks", "no-hooks"]
+    assert [each.version for each in found.loaded if each.name == "stranger"] == ["1.0"]
+
+
+def test_our_own_plugins_come_first(install: Any) -> None:
+    install("aaa-greedy", "aaa_greedy", STRANGER)
+    found = plugins.load()
+    names = [each.distribution for each in (*found.loaded,)]
+    assert names.index("aaa-greedy") == len(names) - 1
