@@ -146,10 +146,9 @@ class Simulator:
         def around(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             if environ["PATH_INFO"] == "/_faults":
                 return self._answer_about_faults(environ, start_response)
+            path = environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
             query = environ["QUERY_STRING"]
-            self.requests.append(
-                f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}{'?' + query if query else ''}"
-            )
+            self.requests.append(f"{environ['REQUEST_METHOD']} {path}{'?' + query if query else ''}")
             return app(environ, start_response)
 
         return around
