@@ -1,0 +1,155 @@
+"""Who may see what: the grant of an asker, and the one function that applies it.
+
+`VISIBILITY` is the table that gives each field its default; a value may say otherwise with its own `visibility`. A field that is not in
+the table is internal: deny by default. `project` stands between the store and every output (DESIGN section 7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from hub.model.fiche import FICHE_TYPES, PARTS, Document, Kind, Visibility
+from hub.model.projection_plans import KEEP, PLANS, RANKS, STAMPS, overridden
+from hub.model.visibility import ABSENT, BY_KIND, LEVELS, RANK, VISIBILITY
+
+if TYPE_CHECKING:
+    from hub.model.query import Query
+
+__all__ = [
+    "ABSENT",
+    "BY_KIND",
+    "INTERNAL",
+    "LEVELS",
+    "PUBLIC",
+    "RANK",
+    "VISIBILITY",
+    "Grant",
+    "level_of",
+    "part_level_differs",
+    "project",
+    "stamp",
+    "visible_levels_differ",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What an asker may see, as his agreement says. The anonymous public has `Grant()`.
+
+    `level` is the highest visibility granted. `partner` opens this partner's overlay. `fields` (None: all) are the top-level fields that the
+    agreement names; others are removed, not blanked. `scope` narrows every selection. `revision` moves whenever the
+    agreement does, so that caches and ETags know.
+    """
+
+    level: Visibility = "public"
+    partner: str | None = None
+    fields: frozenset[str] | None = None
+    scope: Query | None = None
+    revision: int = 0
+    name: str = "anonymous"
+
+    @property
+    def rank(self) -> int:
+        """0 for public, 1 for professional, 2 for internal."""
+        return RANK[self.level]
+
+
+PUBLIC = Grant()
+INTERNAL = Grant(level="internal", name="internal")
+
+
+def stamp(kind: Kind, content: Document) -> Document:
+    """A copy in which the fiche, its parts and every value that can be hidden say their visibility. Stamping twice changes nothing.
+
+    What already says it keeps it; the rest gets the default of `VISIBILITY` and `BY_KIND`. `content` stays as it is.
+    """
+    return STAMPS[FICHE_TYPES[kind].__name__](content, "public")
+
+
+def project(document: Document, grant: Grant, today: str) -> Document | None:
+    """What this grant may see of a stamped fiche, or None when it may not know that the fiche exists.
+
+    The one function between the store and every output. Removes hidden fields, values and parts and, below internal, all
+    that tells about visibility; keeps only the fields that the agreement names (and id and kind). A value that ran out before `today`
+    (`YYYY-MM-DD`) reads `unknown` with its `valid_until`, a capacity loses `available`, and government information that ran out or is withdrawn
+    is gone. Something that does not say its visibility is internal. The result shares unchanged values with `document`: change neither.
+    """
+    rank = grant.rank
+    if RANK.get(document.get("visibility", "internal"), 2) > rank:
+        return None
+    plan = PLANS[rank][document["kind"]]
+    overrides = document.get("field_visibility")
+    if overrides is not None and rank < 2:
+        plan = overridden(document["kind"], overrides, rank)
+    shown = {}
+    for field, value in document.items():
+        how = plan.get(field)
+        if how is KEEP:
+            shown[field] = value
+        elif how is not None and (kept := how(value, today)):
+            shown[field] = kept
+    if grant.fields is not None:
+        named = grant.fields
+        return {field: value for field, value in shown.items() if field in named or field in _ALWAYS[rank]}
+    return shown
+
+
+def level_of(document: Document | None) -> int:
+    """The rank of the lowest level that sees this stamped fiche or part: 0 public, 1 professional, 2 internal; `ABSENT` for None."""
+    if document is None:
+        return ABSENT
+    return RANK.get(document.get("visibility", "internal"), 2)
+
+
+def visible_levels_differ(old: Document | None, new: Document | None) -> list[tuple[str, int]]:
+    """The fields of a stamped fiche that changed, each with the rank of the lowest level that sees a difference; sorted.
+
+    None stands for a fiche that is not there (yet, or any more). When a fiche appears for a level or disappears from it, `visibility` is
+    named among the fields. Values that ran out count as they were asserted.
+    """
+    before, after = old or {}, new or {}
+    if before.get("visibility") == after.get("visibility") and before.get("field_visibility") == after.get(
+        "field_visibility"
+    ):
+        changed = [field for field in before.keys() | after.keys() if before.get(field) != after.get(field)]
+        before, after = _only(before, changed), _only(after, changed)
+    lowest: dict[str, int] = {}
+    for rank, grant in enumerate(_LEVEL_GRANTS):
+        seen = project(before, grant, _NEVER) if before else None
+        seeing = project(after, grant, _NEVER) if after else None
+        if (seen is None) != (seeing is None):
+            lowest.setdefault("visibility", rank)
+        seen, seeing = seen or {}, seeing or {}
+        for field in seen.keys() | seeing.keys():
+            if field not in lowest and field not in ("id", "kind") and seen.get(field) != seeing.get(field):
+                lowest[field] = rank
+    return sorted(lowest.items())
+
+
+def part_level_differs(field: str, old: Document | None, new: Document | None) -> int:
+    """The rank of the lowest level that sees a difference between two states of a stamped part under `field`, or `ABSENT`.
+
+    For whoever sees the fiche: the fiche's own level comes on top.
+    """
+    for rank in RANKS:
+        show = PLANS[rank][PARTS[field][0]][field]
+        if show([old] if old else [], _NEVER) != show([new] if new else [], _NEVER):
+            return rank
+    return ABSENT
+
+
+_NEVER: Final = ""
+"""A day before all others: nothing has run out yet."""
+_LEVEL_GRANTS: Final = tuple(Grant(level=level) for level in LEVELS)
+_ALWAYS: Final = (
+    frozenset({"id", "kind"}),
+    frozenset({"id", "kind"}),
+    frozenset({"id", "kind", "visibility"}),
+)
+_FRAME: Final = ("id", "kind", "visibility", "field_visibility")
+
+
+def _only(document: Document, fields: Iterable[str]) -> Document:
+    return {field: document[field] for field in (*_FRAME, *fields) if field in document}
