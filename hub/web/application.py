@@ -1,0 +1,52 @@
+"""Puts the application together; see `hub.web.create_app`."""
+
+from __future__ import annotations
+
+import flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from hub.plugins import Plugins
+from hub.store import Store
+from hub.web import api, asking, endpoints, health, outgoing, problems, start
+from hub.web.metrics import Metrics
+from hub.web.settings import Settings
+
+UNCOUNTED = frozenset({"static", "health", "metrics"})
+"""Routes that ask nobody who they are: they hold nothing of a fiche, and must answer when all else fails."""
+
+
+def build(store: Store, plugins: Plugins, settings: Settings) -> flask.Flask:
+    """The whole application."""
+    app = flask.Flask("hub.web", static_url_path="/static")
+    app.config.update(
+        MAX_CONTENT_LENGTH=settings.max_body,
+        MAX_FORM_MEMORY_SIZE=settings.max_body,
+        PROPAGATE_EXCEPTIONS=False,
+        SEND_FILE_MAX_AGE_DEFAULT=3600,
+    )
+    app.url_map.strict_slashes = True
+    asking.Serving.install(app, store, plugins, settings)
+    metrics = Metrics()
+    outgoing.install(app, metrics)
+
+    metrics.install(app)
+    health.install(app)
+    start.install(app)
+    api.install(app)
+    mounted = endpoints.install(app, store, plugins)
+    problems.register(app, mounted.handler_for)
+
+    @app.before_request
+    def let_in() -> None:
+        request = flask.request
+        if request.endpoint in UNCOUNTED or request.method == "OPTIONS":
+            return
+        asking.admit()
+        name = mounted.named_by(request.path)
+        if name is not None:
+            mounted.require_enabled(name, asking.directory().grant.partner or "")
+
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    return app

@@ -1,0 +1,176 @@
+"""Who is asking: from the credentials of a request to a `Grant`, and from the grant to the one door to the data.
+
+A key comes as `Authorization: Bearer fh_...` or `X-API-Key: fh_...`; without one the asker is the public. A key that is not known is refused
+and never falls back to the public, so that a partner notices. Refusals are werkzeug's `Unauthorized` and `TooManyRequests`
+and `hub.errors.Forbidden`, which an endpoint's own error handlers may word in their own language.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, cast
+
+import flask
+import structlog
+from sqlalchemy import or_, update
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import TooManyRequests, Unauthorized
+
+from hub.access import RateLimiter, agreement, authenticate, grant_for
+from hub.directory import Directory
+from hub.errors import Forbidden, StoreBusy
+from hub.model.audience import PUBLIC, Grant
+from hub.store.tables import api_key
+
+if TYPE_CHECKING:
+    from hub.plugins import Plugins
+    from hub.store import Store
+    from hub.store.writer import Writer
+    from hub.web.settings import Settings
+
+_log = structlog.get_logger(__name__)
+_EXTENSION = "fichehub"
+_PREFIX_LENGTH = 8
+
+
+@dataclass(slots=True)
+class Serving:
+    """What one application serves: kept in `app.extensions`, so that two applications in one process share nothing."""
+
+    store: Store
+    plugins: Plugins
+    settings: Settings
+    limiter: RateLimiter
+    noted_on: dict[tuple[str, str], str] = field(
+        default_factory=dict
+    )  # (partner, prefix) -> day of its last use
+
+    @classmethod
+    def install(cls, app: flask.Flask, store: Store, plugins: Plugins, settings: Settings) -> Serving:
+        """Make the application serve this store."""
+        limiter = RateLimiter(
+            per_second=settings.requests_per_second, burst=settings.burst, clock=time.monotonic
+        )
+        serving = cls(store, plugins, settings, limiter)
+        app.extensions[_EXTENSION] = serving
+        return serving
+
+
+def serving() -> Serving:
+    """What the current application serves."""
+    return cast(Serving, flask.current_app.extensions[_EXTENSION])
+
+
+def directory() -> Directory:
+    """The data as whoever sends the current request may see it. Works inside a request only.
+
+    Raises `Unauthorized` for a bad key, or for none where the public has no access, and `Forbidden` when the partner's agreement has ended.
+    """
+    found = flask.g.get("fichehub_directory")
+    if found is None:
+        found = Directory(serving().store, _grant())
+        flask.g.fichehub_directory = found
+    return cast(Directory, found)
+
+
+def admit() -> None:
+    """Let the current request in, or raise: its credentials are checked and counted against the rate limit."""
+    try:
+        grant = directory().grant
+    except (Unauthorized, Forbidden):
+        _count(f"address {flask.request.remote_addr}")  # guessing keys costs tokens as well
+        raise
+    _count(f"partner {grant.partner}" if grant.partner else f"address {flask.request.remote_addr}")
+
+
+def asker() -> str:
+    """The name of who asks, for the log; never fails."""
+    found = flask.g.get("fichehub_directory")
+    return found.grant.name if found is not None else "-"
+
+
+def rate_policy(settings: Settings) -> str:
+    """The `RateLimit-Policy` that every counted answer carries (draft-ietf-httpapi-ratelimit-headers)."""
+    return f'"asker";q={settings.burst};w={math.ceil(settings.burst / settings.requests_per_second)}'
+
+
+def _count(who: str) -> None:
+    wait = serving().limiter.wait_for(who)
+    flask.g.fichehub_counted = True
+    if wait > 0:
+        raise TooManyRequests(
+            f"Too many requests. Wait {math.ceil(wait)} seconds, and ask at most "
+            f"{serving().settings.requests_per_second:g} times a second.",
+            retry_after=math.ceil(wait),
+        )
+
+
+def _key() -> str | None:
+    given = flask.request.headers.get("Authorization")
+    if given is not None:
+        scheme, _, token = given.strip().partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise _refused("The Authorization header must read: Bearer, a blank, and your API key.")
+        return token.strip()
+    return flask.request.headers.get("X-API-Key")
+
+
+def _grant() -> Grant:
+    hub = serving()
+    key = _key()
+    if key is None:
+        if not hub.settings.anonymous:
+            raise _refused(
+                "This hub answers partners only. Send your API key as: Authorization: Bearer fh_...",
+                missing=True,
+            )
+        return PUBLIC
+    with hub.store.read() as connection:
+        try:
+            partner = authenticate(connection, key, _now())
+        except Forbidden as error:
+            raise _refused(error.message) from error
+        agreed = agreement(connection, partner)
+    if agreed is None:
+        raise _refused("This API key belongs to no agreement any more. Ask your contact for a new one.")
+    grant = grant_for(agreed, hub.store.today())
+    _note_use(hub, partner, key[:_PREFIX_LENGTH])
+    return grant
+
+
+def _refused(reason: str, *, missing: bool = False) -> Unauthorized:
+    challenge = WWWAuthenticate(
+        "bearer", {"realm": "fichehub"} | ({} if missing else {"error": "invalid_token"})
+    )
+    return Unauthorized(reason, www_authenticate=challenge)
+
+
+def _note_use(hub: Serving, partner: str, prefix: str) -> None:
+    """Write down that the key is in use: once a day, so that reading stays reading."""
+    today = hub.store.today()
+    if hub.noted_on.get((partner, prefix)) == today:
+        return
+
+    def note(writer: Writer) -> None:
+        unnoted = or_(api_key.c.last_used_on.is_(None), api_key.c.last_used_on < today)
+        writer.connection.execute(
+            update(api_key)
+            .where(api_key.c.partner == partner, api_key.c.prefix == prefix, unnoted)
+            .values(last_used_on=today)
+        )
+
+    try:
+        hub.store.write(note)
+    except StoreBusy:
+        _log.info(
+            "the use of a key was not noted, the database is busy", partner=partner
+        )  # the next request tries again
+        return
+    hub.noted_on[(partner, prefix)] = today
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

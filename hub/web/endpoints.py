@@ -1,0 +1,133 @@
+"""The endpoints that plugins bring: mounted once at start, open or closed by a connection row that every request looks at.
+
+Blueprints are never registered or taken away while the hub runs, because workers would then differ; that a partner may use an endpoint is
+data (DESIGN section 5).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import flask
+import structlog
+from sqlalchemy import select
+from werkzeug.exceptions import HTTPException
+
+from hub.connector import Endpoint
+from hub.errors import Forbidden
+from hub.plugins import Plugins
+from hub.store import Store
+from hub.store.tables import connection
+
+REMEMBERED = 2.0
+"""Seconds for which the state of an endpoint is remembered: how late a pause may take effect."""
+
+_log = structlog.get_logger(__name__)
+_EXTENSION = "fichehub-endpoints"
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenEndpoint:
+    """An endpoint that could not be mounted, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Endpoints:
+    """The endpoints of one application: `mounted` maps a connector's name to its blueprint's."""
+
+    store: Store
+    mounted: dict[str, str] = field(default_factory=dict)
+    broken: list[BrokenEndpoint] = field(default_factory=list)
+    _states: dict[tuple[str, str], tuple[float, str]] = field(default_factory=dict)
+
+    def mount(self, app: flask.Flask, plugins: Plugins) -> None:
+        """Mount every endpoint at `/<name>`. One that cannot be mounted is left out whole and named."""
+        taken = {str(rule).split("/")[1] for rule in app.url_map.iter_rules()}
+        for name, connector in sorted(plugins.connectors.items()):
+            if not issubclass(connector, Endpoint):
+                continue
+            try:
+                if name in taken:
+                    raise ValueError(
+                        f"/{name} is an address of the hub itself; the connector needs another name"
+                    )
+                blueprint = connector.blueprint()
+                if blueprint.name in app.blueprints:
+                    raise ValueError(f"its blueprint has the name of another one, {blueprint.name!r}")
+                # First in an application of its own: a blueprint that breaks halfway would leave half its routes behind.
+                flask.Flask(__name__, static_folder=None).register_blueprint(blueprint, url_prefix=f"/{name}")
+                app.register_blueprint(blueprint, url_prefix=f"/{name}")
+            except Exception as error:  # noqa: BLE001  a blueprint is a stranger's code
+                reason = f"{type(error).__name__}: {error}"
+                _log.warning("endpoint left out", endpoint=name, reason=reason)
+                self.broken.append(BrokenEndpoint(name, reason))
+                continue
+            self.mounted[name] = blueprint.name
+
+    def named_by(self, path: str) -> str | None:
+        """The endpoint below whose address this path lies."""
+        first = path.split("/", 2)[1] if path.startswith("/") else ""
+        return first if first in self.mounted else None
+
+    def require_enabled(self, name: str, partner: str) -> None:
+        """Return when a connection opens the endpoint to this partner (`""`: to everybody), else raise `Forbidden` with what to do."""
+        state = self.state(name, partner)
+        if state == "enabled":
+            return
+        if state == "paused":
+            raise Forbidden(
+                f"/{name} is paused. An administrator resumes it with: fichehub connections enable {name}"
+            )
+        raise Forbidden(
+            f"/{name} is not enabled for you. An administrator enables it with: fichehub connections add {name} {name}, "
+            f"then: fichehub connections enable {name}"
+        )
+
+    def state(self, name: str, partner: str) -> str:
+        """`enabled`, `paused`, `disabled`, or `""` when there is no connection; at most `REMEMBERED` seconds old."""
+        known = self._states.get((name, partner))
+        now = time.monotonic()
+        if known is not None and known[0] > now:
+            return known[1]
+        wanted = select(connection.c.state).where(
+            connection.c.connector == name, connection.c.partner.in_(sorted({"", partner}))
+        )
+        with self.store.read() as reading:
+            states = set(reading.execute(wanted).scalars())
+        state = next((state for state in ("enabled", "paused", "disabled") if state in states), "")
+        self._states[(name, partner)] = (now + REMEMBERED, state)
+        return state
+
+    def handler_for(self, error: Exception) -> Callable[[Exception], Any] | None:
+        """The handler that the endpoint below whose address the current request lies registered for this error."""
+        name = self.named_by(flask.request.path)
+        if name is None:
+            return None
+        handlers = flask.current_app.error_handler_spec.get(self.mounted[name])
+        if not handlers:
+            return None
+        code = error.code if isinstance(error, HTTPException) else None
+        for by_class in [handlers[code]] * (code is not None and code in handlers) + [handlers.get(None, {})]:
+            for each in type(error).__mro__:
+                if each in by_class:
+                    return cast("Callable[[Exception], Any]", by_class[each])
+        return None
+
+
+def install(app: flask.Flask, store: Store, plugins: Plugins) -> Endpoints:
+    """Mount the endpoints of `plugins` and remember them in the application."""
+    endpoints = Endpoints(store)
+    endpoints.mount(app, plugins)
+    app.extensions[_EXTENSION] = endpoints
+    return endpoints
+
+
+def endpoints() -> Endpoints:
+    """The endpoints of the current application."""
+    return cast(Endpoints, flask.current_app.extensions[_EXTENSION])

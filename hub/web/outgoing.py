@@ -1,0 +1,129 @@
+"""What every answer gets on its way out: JSON by orjson, compression, headers that protect the reader, one line in the log."""
+
+from __future__ import annotations
+
+import gzip
+import time
+from typing import Any
+
+import flask
+import orjson
+import structlog
+from flask.json.provider import JSONProvider
+
+from hub.web import asking
+from hub.web.metrics import Metrics
+from hub.web.problems import trace_id
+
+COMPRESSED_FROM = 1024
+"""Bytes from which an answer is compressed. Level 1: it costs 0.14 ms for a page of 55 kB, level 6 twice that."""
+COMPRESSED_UP_TO = 8 << 20
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; script-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_PROTECTING = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+_COMPRESSIBLE = (
+    "text/",
+    "application/json",
+    "application/problem+json",
+    "application/fhir+json",
+    "application/fhir+xml",
+    "image/svg",
+)
+_log = structlog.get_logger("hub.web.access")
+
+
+class OrjsonProvider(JSONProvider):
+    """`flask.jsonify` and `Request.json` by orjson."""
+
+    def dumps(self, obj: Any, **kwargs: Any) -> str:
+        """JSON text, keys in the order given."""
+        return orjson.dumps(obj).decode()
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        """The value that this JSON text stands for; raises ValueError."""
+        return orjson.loads(s)
+
+    def response(self, *args: Any, **kwargs: Any) -> flask.Response:
+        """A response with this value as its body."""
+        return flask.Response(
+            orjson.dumps(self._prepare_response_obj(args, kwargs)), content_type="application/json"
+        )
+
+
+def install(app: flask.Flask, metrics: Metrics) -> None:
+    """Give every answer of `app` what this module says. Call it first, so that it sees the work of all others."""
+    app.json = OrjsonProvider(app)
+
+    @app.before_request
+    def start() -> None:
+        flask.g.fichehub_started = time.perf_counter()
+
+    @app.after_request
+    def finish(response: flask.Response) -> flask.Response:
+        for name, value in _PROTECTING.items():
+            response.headers.setdefault(name, value)
+        response.headers["BelGov-Trace-Id"] = trace_id()
+        if flask.g.get("fichehub_counted"):
+            response.headers["RateLimit-Policy"] = asking.rate_policy(asking.serving().settings)
+        if "fichehub_directory" in flask.g or flask.g.get("fichehub_counted"):
+            response.vary.update(("Authorization", "X-API-Key", "Accept"))
+            if "Cache-Control" not in response.headers:
+                # A browser may keep it but must ask again: what an asker may see can change at any moment.
+                response.headers["Cache-Control"] = "private, no-cache"
+        compress(response)
+        _note(response, metrics)
+        return response
+
+
+def compress(response: flask.Response) -> None:
+    """Compress the body in place when it is long enough and the asker takes gzip. Streams stay as they are."""
+    if not response.mimetype.startswith(_COMPRESSIBLE):
+        return
+    response.vary.add("Accept-Encoding")
+    if response.status_code != 200 or "Content-Encoding" in response.headers or not _takes_gzip():
+        return
+    if response.direct_passthrough:  # a file of ours
+        if not COMPRESSED_FROM <= (response.content_length or 0) <= COMPRESSED_UP_TO:
+            return
+        response.direct_passthrough = False
+    elif not response.is_sequence:
+        return
+    body = response.get_data()
+    if not COMPRESSED_FROM <= len(body) <= COMPRESSED_UP_TO:
+        return
+    response.set_data(gzip.compress(body, compresslevel=1, mtime=0))
+    response.headers["Content-Encoding"] = "gzip"
+    etag, is_weak = response.get_etag()
+    if etag is not None and not is_weak:
+        response.set_etag(etag, weak=True)  # these are not the same bytes any more
+
+
+def _takes_gzip() -> bool:
+    return flask.request.accept_encodings["gzip"] > 0
+
+
+def _note(response: flask.Response, metrics: Metrics) -> None:
+    started = flask.g.get("fichehub_started")
+    seconds = time.perf_counter() - started if started is not None else 0.0
+    request = flask.request
+    route = str(request.url_rule) if request.url_rule is not None else "-"
+    metrics.note(route, request.method, response.status_code, seconds)
+    # The route and not the path, and no query: what people look for is theirs.
+    _log.info(
+        "request",
+        method=request.method,
+        route=route,
+        status=response.status_code,
+        partner=asking.asker(),
+        ms=round(seconds * 1000, 2),
+        trace=trace_id(),
+    )
