@@ -13,12 +13,12 @@ from hub.errors import FieldError, Locked, Misconfigured
 from hub.model.claims import EDITOR
 from hub.model.fiche import FICHE_TYPES, KINDS, PARTS, Group, Kind, Rule
 
-__all__ = ["EDITOR_RANK", "Authority", "SourceInfo", "declared_rules"]
+__all__ = ["EDITOR_RANK", "GROUPS", "Authority", "SourceInfo", "declared_rules"]
 
 EDITOR_RANK = -1
 """Above every source of the table."""
 
-_GROUPS: tuple[Group, ...] = get_args(Group)
+GROUPS: tuple[Group, ...] = get_args(Group)
 _SHIPPED = Path(__file__).with_name("authority.toml")
 
 
@@ -71,11 +71,6 @@ class Authority:
             return EDITOR_RANK
         order = self._orders[group, kind]
         return order.ranks.get(source, order.unlisted)
-
-    def ranking(self, group: Group, kind: Kind) -> tuple[Mapping[str, int], int]:
-        """The ranks of all sources that the group names, and the rank of those it does not: what the merge uses."""
-        order = self._orders[group, kind]
-        return order.ranks, order.unlisted
 
     def authentic(self, group: Group, kind: Kind = "organisatie") -> tuple[str, ...]:
         """The sources that own the group, best first."""
@@ -159,10 +154,10 @@ class _Reader:
         for key in sorted(table.keys() - {"groups", "sources"}):
             self.wrong(key, "is not known here; a table has [groups.<group>] and [sources.<name>].")
         groups = self._table(table.get("groups", {}), "groups")
-        for name in sorted(groups.keys() - set(_GROUPS)):
-            self.wrong(f"groups.{name}", f"is not a field group; those are {', '.join(_GROUPS)}.")
+        for name in sorted(groups.keys() - set(GROUPS)):
+            self.wrong(f"groups.{name}", f"is not a field group; those are {', '.join(GROUPS)}.")
         orders: dict[tuple[Group, Kind], _Order] = {}
-        for group in _GROUPS:
+        for group in GROUPS:
             path = f"groups.{group}"
             common = self._table(groups.get(group, {}), path)
             for key in sorted(common.keys() - {"order", "authentic", *KINDS}):

@@ -8,31 +8,31 @@ clock: any order, any repetition and any replay of the same claims give the same
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
-from hashlib import blake2b
-from operator import itemgetter
-from typing import Any, NamedTuple
+from functools import cache, lru_cache
+from typing import Any, NamedTuple, get_args, get_type_hints
 
 import orjson
 
-from hub.authority import EDITOR_RANK, Authority, declared_rules
+from hub.authority import EDITOR_RANK, GROUPS, Authority, declared_rules
 from hub.model.claims import EDITOR, Claim, Conflict, Merged, Provenance
-from hub.model.fiche import FICHE_TYPES, LANGUAGES, PARTS, Document, Group, Kind, PartType, Rule
+from hub.model.fiche import FICHE_TYPES, LANGUAGES, PARTS, Document, Group, Kind, PartType, Rule, Visibility
 from hub.model.folding import fold
-from hub.model.parts import address_keys, key_system, part_keys
+from hub.model.parts import grouped, members_of, part_keys
+from hub.model.visibility import BY_KIND, RANK, VISIBILITY
+from hub.schemas import claim_digest
 
 __all__ = ["merge"]
 
 _OVERLAY_RANK = EDITOR_RANK - 1
 _NOTHING = Merged(None, (), ())
 _WHOLE, _ITEMS, _VALUES, _SETTINGS, _PARTS, _VISIBILITY = range(6)
-_WEAK = frozenset({"adr", "name"})
-# Saying nothing means the default of the audience table, which is public or stricter.
-_STRICTNESS: dict[str | None, int] = {"public": 0, None: 1, "professional": 2, "internal": 3}
+_TEXT_ATTRIBUTES = frozenset({"text", "street"})
+_ALONE: _Order = ((0, 0),)
 
 _Key = Callable[[Any], Any]
 _Voice = tuple[Claim, Document]
-_Ranked = tuple[int, Claim, Document]
+_Order = tuple[tuple[int, int], ...]
+"""`(rank, place among the voices)`, best first; equals in the order of the voices."""
 _Stated = tuple[int, Claim, Any]
 
 
@@ -43,7 +43,10 @@ class _Field(NamedTuple):
     group: Group
     how: int
     key: _Key
+    plain: _Key
     attributes: tuple[str, ...]
+    default: Visibility
+    by_kind: tuple[str, Mapping[str, Visibility]]
     part_type: PartType | None
     inner: tuple[_Field, ...]
 
@@ -62,8 +65,8 @@ def merge(claims: Sequence[Claim], authority: Authority) -> Merged:
     - Parts of different claims that share a key (see `part_keys`), or stand at the same address without numbers that tell them apart, become one
       part with all their keys; two parts of one claim never do. Every part that comes out has a key, and no two share one.
 
-    Provenance and conflicts of a part's field are named `vestigingen[<its first key>].contacts`. The result shares nothing that has
-    a visibility with the claims; whole values below that (a list of hours, a text) are shared: read them, do not write.
+    Provenance and conflicts of a part's field are named `vestigingen[<its first key>].contacts`. The result shares values with the
+    claims: read both, write neither.
     """
     if len(claims) == 1:
         standing = list(claims)
@@ -90,18 +93,13 @@ def _standing(claims: Iterable[Claim]) -> list[Claim]:
 
 
 def _outdoes(claim: Claim, other: Claim) -> bool:
-    return claim is not other and _digest(claim) > _digest(other)
-
-
-def _digest(claim: Claim) -> bytes:
-    said = [claim.kind, claim.content, claim.gone, claim.excluded, claim.same_as]
-    return blake2b(orjson.dumps(said, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
+    return claim is not other and claim_digest(claim) > claim_digest(other)
 
 
 class _Merge:
     """One merge of live, standing claims in the order of their identity."""
 
-    __slots__ = ("_authority", "_kind", "conflicts", "provenance", "voices")
+    __slots__ = ("_authority", "_kind", "_said_by", "conflicts", "provenance", "voices")
 
     def __init__(self, authority: Authority, claims: list[Claim]) -> None:
         self._authority = authority
@@ -110,6 +108,7 @@ class _Merge:
         self._kind = claims[0].kind
         if len(claims) > 1 and any(claim.kind != self._kind for claim in claims):
             claims = self._of_one_kind(claims)
+        self._said_by = {id(claim): (claim.source, claim.external_id, claim.revision) for claim in claims}
         self.voices: list[_Voice] = [(claim, claim.content) for claim in claims]
 
     def result(self) -> Merged:
@@ -135,30 +134,36 @@ class _Merge:
             return self._alone(plan, voices[0], path)
         merged: Document = {}
         value: Any
-        orders: dict[Group, list[_Ranked]] = {}
+        said = set().union(*(content for _, content in voices))
+        excluding = any(claim.excluded for claim, _ in voices)
+        orders = _orders(self._authority, self._kind, tuple([(claim.source, claim.partner is None) for claim, _ in voices]))
         for field in plan:
-            name, group, how = field.name, field.group, field.how
-            if not any(name in content for _, content in voices):
+            name = field.name
+            if name not in said:
                 continue
+            how = field.how
+            order, unlocked = orders[field.group]
             if how == _PARTS:
-                value, contributed = self._parts(field, voices, path)
+                value, contributed = self._parts(field, voices, order, unlocked, path)
             else:
-                ranked = orders.get(group)
-                if ranked is None:
-                    ranked = orders[group] = self._unlocked(group, self._ranked(group, voices))
-                stated = [(rank, claim, content[name]) for rank, claim, content in ranked if name in content]
+                stated = []
+                for rank, index in unlocked:
+                    claim, content = voices[index]
+                    if name in content:
+                        stated.append((rank, claim, content[name]))
                 if not stated:
                     continue
+                barred = _barred(unlocked, voices, scope + name, field.key) if excluding else {}
                 if how == _WHOLE:
                     value, contributed = self._whole(stated, path + name)
                 elif how == _ITEMS:
-                    value, contributed = self._items(field, stated, _barred(ranked, scope + name, field.key), path)
+                    value, contributed = self._items(field, stated, barred, path)
                 elif how == _VALUES:
-                    value, contributed = _values(stated, _barred(ranked, scope + name, field.key))
+                    value, contributed = _values(stated, barred)
                 elif how == _SETTINGS:
                     value, contributed = _settings(stated)
                 else:
-                    value = self._visibility(group, stated)
+                    value = self._visibility(field.group, stated, explicit=True)
                     contributed = [claim for _, claim, visibility in stated if visibility == value]
             if value is not None and value != []:
                 merged[name] = value
@@ -169,23 +174,19 @@ class _Merge:
         """What `_fields` gives for one voice that excludes nothing; by far the commonest case."""
         claim, content = voice
         merged: Document = {}
-        said_by = ((claim.source, claim.external_id, claim.revision),)
+        said_by = (self._said_by[id(claim)],)
         note = self.provenance.append
-        for name, _, how, key, _, _, _ in plan:
+        for field in plan:
+            name, how = field.name, field.how
             value = content.get(name)
             if value is None:
                 continue
             if how == _ITEMS:
-                if len(value) > 1 and len({key(item) for item in value}) < len(value):
-                    value = _first_of_each(value, key)
-                else:
-                    value = [item.copy() for item in value]
+                value = _one_list(field, value)
             elif how == _VALUES:
                 value = list(dict.fromkeys(value))
             elif how == _PARTS:
-                value = self._parts(_by_name(plan, name), [voice], path)[0]
-            elif type(value) is dict:
-                value = value.copy()
+                value = self._parts_alone(field, voice, path)
             if value == []:
                 continue
             merged[name] = value
@@ -193,7 +194,9 @@ class _Merge:
         return merged
 
     def _whole(self, stated: list[_Stated], path: str) -> tuple[Any, list[Claim]]:
-        rank, _, value = stated[0]
+        rank, best, value = stated[0]
+        if len(stated) == 1:
+            return value, [best]
         agreeing = []
         peers = [peer for peer in stated if peer[0] == rank]
         for _, claim, other in peers:
@@ -201,10 +204,12 @@ class _Merge:
                 agreeing.append(claim)
         if len(agreeing) < len(peers):
             self.conflicts.append(_conflict(path, peers))
-        return (value.copy() if type(value) is dict else value), agreeing
+        return value, agreeing
 
     def _items(self, field: _Field, stated: list[_Stated], barred: dict[Any, int], path: str) -> tuple[list[Any], list[Claim]]:
         key = field.key
+        if not barred and all(items == stated[0][2] for _, _, items in stated[1:]):
+            return _one_list(field, stated[0][2]), [claim for _, claim, _ in stated]
         said: dict[Any, list[_Stated]] = {}
         for rank, claim, items in stated:
             for item in items:
@@ -215,24 +220,18 @@ class _Merge:
         merged = []
         contributed: set[int] = set()
         for statements in said.values():
-            merged.append(statements[0][2].copy() if len(statements) == 1 else self._item(field, statements, path))
+            merged.append(statements[0][2] if len(statements) == 1 else self._item(field, statements, path))
             contributed.update(id(claim) for _, claim, _ in statements)
         return merged, [claim for _, claim, _ in stated if id(claim) in contributed]
 
     def _item(self, field: _Field, statements: list[_Stated], path: str) -> Document:
         """One item that several claims (or one claim twice) state."""
         best: Document = statements[0][2]
-        merged = best.copy()
         if all(item == best for _, _, item in statements):
-            return merged
+            return best
+        merged = best.copy()
         attributes = {attribute for _, _, item in statements for attribute in item}
-        for attribute in sorted(attributes.difference(field.attributes)):
-            if attribute == "visibility":
-                visible = self._visibility(field.group, [(rank, claim, item.get(attribute)) for rank, claim, item in statements])
-                merged.pop(attribute, None)
-                if visible is not None:
-                    merged[attribute] = visible
-                continue
+        for attribute in sorted(attributes.difference(field.attributes, ("visibility",))):
             stated = [(rank, claim, item[attribute]) for rank, claim, item in statements if attribute in item]
             rank, first, value = stated[0]
             merged[attribute] = value
@@ -240,75 +239,88 @@ class _Merge:
                 label = "|".join(_label(best.get(part)) for part in field.attributes)
                 per_claim = {id(claim): (peer, claim, other) for peer, claim, other in reversed(stated) if peer == rank}
                 self.conflicts.append(_conflict(f"{path}{field.name}[{label}].{attribute}", reversed(per_claim.values())))
+        seen_by = [(rank, claim, _visibility_of(field, item)) for rank, claim, item in statements]
+        shared = [item for _, claim, item in statements if claim.partner is None]
+        visible = self._visibility(field.group, seen_by, explicit=bool(shared) and "visibility" in shared[0])
+        merged.pop("visibility", None)
+        if "visibility" in attributes or visible != _visibility_of(field, merged):
+            merged["visibility"] = visible
         return merged
 
-    def _visibility(self, group: Group, stated: Sequence[_Stated]) -> str | None:
-        """The stricter, unless the owner of the group stands first among those whom everybody sees; None: the default."""
-        shared: list[_Stated] = [one for one in stated if one[1].partner is None]
-        voices: Iterable[_Stated] = stated
-        if shared:
-            _, claim, value = shared[0]
-            if value is not None and claim.source in self._authority.authentic(group, self._kind):
-                voices = [shared[0], *(one for one in stated if one[1].partner is not None)]
-        strictest: str | None = max((value for _, _, value in voices), key=_STRICTNESS.__getitem__)
-        return strictest
+    def _visibility(self, group: Group, stated: Sequence[_Stated], *, explicit: bool) -> Visibility:
+        """The stricter, unless the owner of the group stands first among those whom everybody hears, and says it in so many words."""
+        voices: Sequence[_Stated] = stated
+        if explicit:
+            first = next((one for one in stated if one[1].partner is None), None)
+            if first is not None and first[1].source in self._authority.authentic(group, self._kind):
+                voices = [first, *(one for one in stated if one[1].partner is not None)]
+        return _strictest(value for _, _, value in voices)
 
     # --- parts -------------------------------------------------------------------------------------------------------------------
 
-    def _parts(self, field: _Field, voices: list[_Voice], path: str) -> tuple[list[Document], list[Claim]]:
+    def _parts_alone(self, field: _Field, voice: _Voice, path: str) -> list[Document]:
+        claim, content = voice
         assert field.part_type is not None
-        ranked = self._ranked(field.group, voices)
-        members = _members(field.part_type, field.name, ranked)
-        barred = _barred_parts(field.part_type, field.name, self._unlocked(field.group, ranked))
+        keys = [part_keys(field.part_type, part) for part in content[field.name]]
+        if () in keys or (len(keys) > 1 and len({key for some in keys for key in some}) < sum(map(len, keys))):
+            return self._parts(field, [voice], _ALONE, _ALONE, path)[0]
+        merged = []
+        for part, own in zip(content[field.name], keys, strict=True):
+            document: Document = {"keys": list(own)}
+            document.update(self._alone(field.inner, (claim, part), f"{path}{field.name}[{own[0]}]."))
+            merged.append(document)
+        return merged
+
+    def _parts(
+        self, field: _Field, voices: list[_Voice], order: _Order, unlocked: _Order, path: str
+    ) -> tuple[list[Document], list[Claim]]:
+        assert field.part_type is not None
+        name, part_type = field.name, field.part_type
+        members = members_of(part_type, [(rank, voices[i][0], voices[i][1].get(name, ())) for rank, i in order])
+        barred = _barred_parts(part_type, name, unlocked, voices)
         merged = []
         contributed: set[int] = set()
-        for keys, group in _grouped(members):
+        for keys, group in grouped(members):
             if barred:
-                bar = min((barred[key] for member in group for key in member.all_keys if key in barred), default=None)
+                bar = min((barred[key] for member in group for key in (*member.keys, *member.weak) if key in barred), default=None)
                 group = [member for member in group if bar is None or member.rank < bar]
                 stated = {key for member in group for key in member.keys}
                 keys = [key for key in keys if key in stated] or keys
             if not group:
                 continue
-            spoken = sorted(((member.claim, member.part) for member in group), key=_identity)
+            spoken: list[_Voice] = sorted([(member.claim, dict(member.part)) for member in group], key=_identity)
             part: Document = {"keys": keys}
             part.update(self._fields(field.inner, spoken, f"{path}{field.name}[{keys[0]}].", f"{field.name}."))
             merged.append(part)
             contributed.update(id(member.claim) for member in group)
-        return merged, [claim for _, claim, _ in ranked if id(claim) in contributed]
+        return merged, [voices[index][0] for _, index in order if id(voices[index][0]) in contributed]
 
     # --- ranks -------------------------------------------------------------------------------------------------------------------
 
     def _rank(self, group: Group, kind: Kind, claim: Claim) -> int:
         return _OVERLAY_RANK if claim.partner is not None else self._authority.rank(group, claim.source, kind)
 
-    def _ranked(self, group: Group, voices: list[_Voice]) -> list[_Ranked]:
-        """The voices, best first; equals in the order of their identity."""
-        if len(voices) == 1:
-            return [(0, *voices[0])]
-        ranks, unlisted = self._authority.ranking(group, self._kind)
-        ranked = []
-        for claim, content in voices:
-            if claim.partner is not None:
-                rank = _OVERLAY_RANK
-            elif claim.source == EDITOR:
-                rank = EDITOR_RANK
-            else:
-                rank = ranks.get(claim.source, unlisted)
-            ranked.append((rank, claim, content))
-        ranked.sort(key=itemgetter(0))
-        return ranked
-
-    def _unlocked(self, group: Group, ranked: list[_Ranked]) -> list[_Ranked]:
-        """Without the editor where the owner of the group speaks of the same fiche or part."""
-        authentic = self._authority.authentic(group, self._kind)
-        if authentic and any(claim.source in authentic and claim.partner is None for _, claim, _ in ranked):
-            return [voice for voice in ranked if voice[1].source != EDITOR or voice[1].partner is not None]
-        return ranked
-
     def _note(self, path: str, contributed: list[Claim]) -> None:
-        claims = tuple((claim.source, claim.external_id, claim.revision) for claim in contributed)
-        self.provenance.append(Provenance(path, claims))
+        said_by = self._said_by
+        self.provenance.append(Provenance(path, tuple([said_by[id(claim)] for claim in contributed])))
+
+
+@lru_cache(maxsize=1024)
+def _orders(authority: Authority, kind: Kind, voices: tuple[tuple[str, bool], ...]) -> dict[Group, tuple[_Order, _Order]]:
+    """For each group the order of these voices (a source, and whether everybody hears it), and the same without an editor who is locked out."""
+    orders: dict[Group, tuple[_Order, _Order]] = {}
+    for group in GROUPS:
+        authentic = authority.authentic(group, kind)
+        ranked = tuple(
+            sorted(
+                (authority.rank(group, source, kind) if shared else _OVERLAY_RANK, index) for index, (source, shared) in enumerate(voices)
+            )
+        )
+        unlocked = ranked
+        if any(shared and source in authentic for source, shared in voices):
+            unlocked = tuple(voice for voice in ranked if voices[voice[1]] != (EDITOR, True))
+        orders[group] = ranked, unlocked
+    return orders
 
 
 # --- values ------------------------------------------------------------------------------------------------------------------------
@@ -326,37 +338,69 @@ def _values(stated: list[_Stated], barred: dict[Any, int]) -> tuple[list[Any], l
     return list(merged), contributed
 
 
-def _settings(stated: list[_Stated]) -> tuple[dict[str, str] | None, list[Claim]]:
+def _settings(stated: list[_Stated]) -> tuple[dict[str, Visibility] | None, list[Claim]]:
     """`field_visibility`: per field the strictest that anybody says."""
-    merged: dict[str, str] = {}
+    merged: dict[str, Visibility] = {}
     for _, _, settings in stated:
         for field, visibility in settings.items():
-            merged[field] = max(visibility, merged.get(field, visibility), key=_STRICTNESS.__getitem__)
+            merged[field] = _strictest((visibility, merged.get(field, visibility)))
     return merged or None, [claim for _, claim, settings in stated if settings]
 
 
-def _first_of_each(items: list[Any], key: _Key) -> list[Any]:
-    """One claim that states an item twice: the first stands, and the next fill what it leaves out; of visibilities the stricter."""
+def _strictest(visibilities: Iterable[Visibility]) -> Visibility:
+    return max(visibilities, key=RANK.__getitem__)
+
+
+def _visibility_of(field: _Field, item: Document) -> Visibility:
+    """Who may see the item: as it says, else by the audience table."""
+    stated: Visibility | None = item.get("visibility")
+    attribute, by_kind = field.by_kind
+    return stated or by_kind.get(item.get(attribute, ""), field.default)
+
+
+def _one_list(field: _Field, items: list[Any]) -> list[Any]:
+    """The list as one claim states it. An item that it states twice stands once, with what either says; of visibilities the stricter."""
+    if len(items) < 2 or len({field.plain(item) for item in items}) == len(items):
+        return items
     merged: dict[Any, Document] = {}
     for item in items:
-        known = merged.setdefault(key(item), item)
-        if known is item:
-            continue
-        joined = {**item, **known}
-        visible = max(known.get("visibility"), item.get("visibility"), key=_STRICTNESS.__getitem__)
-        joined.pop("visibility", None)
-        merged[key(item)] = joined if visible is None else {**joined, "visibility": visible}
-    return [item.copy() for item in merged.values()]
+        key = field.key(item)
+        known = merged.get(key)
+        if known is None:
+            merged[key] = item
+        elif known != item:
+            joined = {**item, **known}
+            visible = _strictest((_visibility_of(field, known), _visibility_of(field, item)))
+            merged[key] = {**joined, "visibility": visible} if "visibility" in joined or visible != field.default else joined
+    return items if len(merged) == len(items) else list(merged.values())
 
 
-def _barred(ranked: list[_Ranked], name: str, key: _Key) -> dict[Any, int]:
+def _barred(order: _Order, voices: list[_Voice], name: str, key: _Key) -> dict[Any, int]:
     """Key of each item that a claim says "not this one" of -> the best rank that says so."""
     barred: dict[Any, int] = {}
-    for rank, claim, _ in ranked:
+    for rank, index in order:
+        claim = voices[index][0]
         if claim.excluded:
             for item in claim.excluded.get(name, ()):
                 barred.setdefault(key(item), rank)
     return barred
+
+
+def _barred_parts(part_type: PartType, name: str, order: _Order, voices: list[_Voice]) -> dict[str, int]:
+    """The same for parts: a part is meant by any key it is recognised by."""
+    barred: dict[str, int] = {}
+    for rank, index in order:
+        claim = voices[index][0]
+        if claim.excluded:
+            for part in claim.excluded.get(name, ()):
+                for key in part_keys(part_type, part):
+                    barred.setdefault(key, rank)
+    return barred
+
+
+def _identity(voice: _Voice) -> tuple[str, str, str]:
+    claim = voice[0]
+    return claim.source, claim.external_id, claim.partner or ""
 
 
 def _conflict(path: str, stated: Iterable[_Stated]) -> Conflict:
@@ -370,122 +414,6 @@ def _label(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-# --- grouping of parts ----------------------------------------------------------------------------------------------------------------
-
-
-class _Member(NamedTuple):
-    """A part as one claim states it. `all_keys` also holds its addresses when it has a number of its own."""
-
-    rank: int
-    claim: Claim
-    part: Document
-    keys: tuple[str, ...]
-    all_keys: tuple[str, ...]
-
-
-def _identity(voice: _Voice) -> tuple[str, str, str]:
-    claim = voice[0]
-    return claim.source, claim.external_id, claim.partner or ""
-
-
-def _members(part_type: PartType, name: str, ranked: list[_Ranked]) -> list[_Member]:
-    members = []
-    for rank, claim, content in ranked:
-        seen: dict[tuple[str, ...], list[Document]] = {}
-        for part in content.get(name, ()):
-            keys = part_keys(part_type, part)
-            alike = seen.setdefault(keys, [])
-            if part in alike:
-                continue
-            alike.append(part)
-            all_keys = keys
-            if part_type == "vestiging" and len(ranked) > 1:
-                all_keys = tuple(dict.fromkeys((*keys, *address_keys(part))))
-            members.append(_Member(rank, claim, part, keys, all_keys))
-    return members
-
-
-def _barred_parts(part_type: PartType, name: str, ranked: list[_Ranked]) -> dict[str, int]:
-    barred: dict[str, int] = {}
-    for rank, claim, _ in ranked:
-        if claim.excluded:
-            for part in claim.excluded.get(name, ()):
-                for key in part_keys(part_type, part):
-                    barred.setdefault(key, rank)
-    return barred
-
-
-def _grouped(members: list[_Member]) -> list[tuple[list[str], list[_Member]]]:
-    """Members that are the same part, each group with its keys, in the order of their first members.
-
-    Numbers join first, then addresses and names. What one claim holds apart is never joined, whoever says otherwise: the join that would do so
-    is left out. An address joins only parts that no number tells apart, and not where one claim has two parts at that address.
-    """
-    group_of = list(range(len(members)))
-    groups: dict[int, list[int]] = {index: [index] for index in group_of}
-    first: dict[str, int] = {}
-    joined = len(members) > 1 and len({id(member.claim) for member in members}) > 1
-    ambiguous = _ambiguous(members) if joined else frozenset()
-    for weak in (False, True) if joined else ():
-        for index, member in enumerate(members):
-            for key in member.all_keys:
-                if (key_system(key) in _WEAK) is not weak or key in ambiguous:
-                    continue
-                one, other = sorted((group_of[first.setdefault(key, index)], group_of[index]))
-                if one == other or not _can_join([members[i] for i in groups[one]], [members[i] for i in groups[other]], weak):
-                    continue
-                for moved in groups[other]:
-                    group_of[moved] = one
-                groups[one] = sorted(groups[one] + groups.pop(other))
-    return _with_keys(members, groups)
-
-
-def _with_keys(members: list[_Member], groups: Mapping[int, list[int]]) -> list[tuple[list[str], list[_Member]]]:
-    """Give each key to the first group that states it, and a group that is left with none a key derived from what it stated."""
-    taken: set[str] = set()
-    result = []
-    bare = []
-    for index in sorted(groups):
-        own = [members[i] for i in groups[index]]
-        keys = sorted({key for member in own for key in member.keys if key not in taken})
-        taken.update(keys)
-        result.append((keys, own))
-        if not keys:
-            bare.append((keys, own[0]))
-    for keys, member in bare:
-        stem = member.keys[0] if member.keys else f"part|{member.claim.source}|{member.claim.external_id}"
-        number = 1 if not member.keys else 2
-        while f"{stem}#{number}" in taken:
-            number += 1
-        keys.append(f"{stem}#{number}")
-        taken.add(keys[0])
-    return result
-
-
-def _ambiguous(members: list[_Member]) -> frozenset[str]:
-    """Addresses and names at which one claim has several parts: they cannot tell which of them another claim means."""
-    seen: set[tuple[int, str]] = set()
-    found = set()
-    for member in members:
-        for key in member.all_keys:
-            if key_system(key) in _WEAK:
-                if (id(member.claim), key) in seen:
-                    found.add(key)
-                seen.add((id(member.claim), key))
-    return frozenset(found)
-
-
-def _can_join(one: list[_Member], other: list[_Member], weak: bool) -> bool:
-    if not {id(member.claim) for member in one}.isdisjoint({id(member.claim) for member in other}):
-        return False
-    return not weak or _numbers(one).keys().isdisjoint(_numbers(other).keys())
-
-
-def _numbers(group: list[_Member]) -> dict[str, str]:
-    """The keys of a group that are numbers, by who gives them."""
-    return {key_system(key): key for member in group for key in member.keys if key_system(key) not in _WEAK}
-
-
 # --- the plan --------------------------------------------------------------------------------------------------------------------------
 
 
@@ -495,22 +423,26 @@ def _plan(kind: Kind) -> tuple[_Field, ...]:
 
 
 def _compiled(declaration: type) -> tuple[_Field, ...]:
-    return tuple(_field(name, rule) for name, rule in declared_rules(declaration).items())
+    hints = get_type_hints(declaration)
+    return tuple(_field(declaration.__name__, name, rule, hints[name]) for name, rule in declared_rules(declaration).items())
 
 
-def _field(name: str, rule: Rule) -> _Field:
+def _field(declaration: str, name: str, rule: Rule, hint: Any) -> _Field:
+    part_type: PartType | None = None
+    inner: tuple[_Field, ...] = ()
     if rule.merge == "parts":
-        _, part_type, declaration = PARTS[name]
-        return _Field(name, rule.group, _PARTS, _same, (), part_type, _compiled(declaration))
-    if rule.merge == "union":
+        how = _PARTS
+        _, part_type, part = PARTS[name]
+        inner = _compiled(part)
+    elif rule.merge == "union":
         how = _ITEMS if rule.key else _SETTINGS if name == "field_visibility" else _VALUES
     else:
         how = _VISIBILITY if name == "visibility" else _WHOLE
-    return _Field(name, rule.group, how, _key_of(rule.key) if rule.key else _same, rule.key, None, ())
-
-
-def _by_name(plan: tuple[_Field, ...], name: str) -> _Field:
-    return next(field for field in plan if field.name == name)
+    key, plain = (_key_of(rule.key), _plain_key_of(rule.key)) if rule.key else (_same, _same)
+    item_type = getattr((*get_args(hint), None)[0], "__name__", "")
+    default = VISIBILITY[declaration].get(name, "internal")
+    by_kind = BY_KIND.get(item_type, ("", {}))
+    return _Field(name, rule.group, how, key, plain, rule.key, default, by_kind, part_type, inner)
 
 
 def _same(value: Any) -> Any:
@@ -535,7 +467,22 @@ def _key_of(attributes: tuple[str, ...]) -> _Key:
     return key
 
 
+def _plain_key_of(attributes: tuple[str, ...]) -> _Key:
+    """A cheaper key that only tells apart: where it differs for two items, so does the real one."""
+    plain = [attribute for attribute in attributes if attribute not in _TEXT_ATTRIBUTES]
+    one, other = (plain * 2)[:2]
+    return lambda item: (item.get(one), item.get(other))
+
+
 def _comparable(value: Any) -> Any:
-    if isinstance(value, dict):
-        return tuple(sorted((name, fold(text) or text if name in LANGUAGES else str(text)) for name, text in value.items()))
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    if type(value) is not dict:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    if len(value) == 1:
+        [(name, text)] = value.items()
+        return name, _folded(text) if name in LANGUAGES else text
+    return tuple((name, _folded(value[name]) if name in LANGUAGES else value[name]) for name in sorted(value))
+
+
+@lru_cache(maxsize=8192)
+def _folded(text: str) -> str:
+    return fold(text) or text

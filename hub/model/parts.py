@@ -1,15 +1,16 @@
-"""What a part of a fiche is recognised by, whichever source speaks of it and wherever it stands in a list."""
+"""Which parts are the same: what a part is recognised by, whichever source speaks of it and wherever it stands in a list."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
+from hub.model.claims import Claim
 from hub.model.fiche import PartType
 from hub.model.folding import fold
 from hub.model.identifiers import VESTIGING, InvalidIdentifier, normalise
 
-__all__ = ["address_keys", "key_system", "part_keys"]
+__all__ = ["Member", "address_keys", "grouped", "key_system", "members_of", "part_keys"]
 
 _WHERE_PEOPLE_COME = (None, "visit", "practice")
 
@@ -68,13 +69,110 @@ def _establishment_numbers(vestiging: Mapping[str, Any]) -> set[str]:
     for identifier in vestiging.get("identifiers", ()):
         if identifier.get("system") == VESTIGING:
             value = identifier["value"]
-            try:
-                value = normalise(VESTIGING, value)
-            except InvalidIdentifier:
-                value = value.strip()  # wrong, but the same wrong number is still the same site
+            if not (len(value) == 10 and value.isascii() and value.isdigit()):
+                try:
+                    value = normalise(VESTIGING, value)
+                except InvalidIdentifier:
+                    value = value.strip()  # wrong, but the same wrong number is still the same site
             numbers.add(f"nr|{value}")
     return numbers
 
 
 def _name_keys(vestiging: Mapping[str, Any]) -> set[str]:
     return {f"name|{fold(text)}" for text in vestiging.get("name", {}).values() if fold(text)}
+
+
+class Member(NamedTuple):
+    """A part as one claim states it: its keys, which of these are numbers, and by which addresses or name it may be recognised besides."""
+
+    rank: int
+    claim: Claim
+    part: Mapping[str, Any]
+    keys: tuple[str, ...]
+    numbers: tuple[str, ...]
+    weak: tuple[str, ...]
+
+
+def members_of(part_type: PartType, stated: Iterable[tuple[int, Claim, Iterable[Mapping[str, Any]]]]) -> list[Member]:
+    """The parts that each claim (with its rank) states, in that order; what one claim states twice in the same words counts once."""
+    members = []
+    for rank, claim, parts in stated:
+        seen: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+        for part in parts:
+            keys = part_keys(part_type, part)
+            alike = seen.setdefault(keys, [])
+            if part in alike:
+                continue
+            alike.append(part)
+            numbers, weak = keys, tuple[str, ...]()
+            if part_type == "vestiging":
+                weak = address_keys(part) or tuple([key for key in keys if key_system(key) == "name"])
+                numbers = tuple([key for key in keys if key not in weak])
+            members.append(Member(rank, claim, part, keys, numbers, weak))
+    return members
+
+
+def grouped(members: Sequence[Member]) -> list[tuple[list[str], list[Member]]]:
+    """Members that are the same part, each group with its keys (at least one, and none that another group has), by first members.
+
+    Numbers join first, then addresses and names. What one claim holds apart is never joined, whoever says otherwise: the join that would do so
+    is left out. An address joins only parts that no number tells apart, and not where one claim has two parts at that address.
+    """
+    group_of = list(range(len(members)))
+    groups: dict[int, list[int]] = {index: [index] for index in group_of}
+    first: dict[str, int] = {}
+    joined = len({id(member.claim) for member in members}) > 1
+    ambiguous = _ambiguous(members) if joined else frozenset()
+    for weak in (False, True) if joined else ():
+        for index, member in enumerate(members):
+            for key in member.weak if weak else member.numbers:
+                if key in ambiguous:
+                    continue
+                one, other = sorted((group_of[first.setdefault(key, index)], group_of[index]))
+                if one == other or not _can_join([members[i] for i in groups[one]], [members[i] for i in groups[other]], weak):
+                    continue
+                for moved in groups[other]:
+                    group_of[moved] = one
+                groups[one] = sorted(groups[one] + groups.pop(other))
+    return _with_keys([[members[i] for i in groups[index]] for index in sorted(groups)])
+
+
+def _ambiguous(members: Sequence[Member]) -> frozenset[str]:
+    """Addresses and names at which one claim has several parts: they cannot tell which of them another claim means."""
+    seen: set[tuple[int, str]] = set()
+    found = set()
+    for member in members:
+        for key in member.weak:
+            if (id(member.claim), key) in seen:
+                found.add(key)
+            seen.add((id(member.claim), key))
+    return frozenset(found)
+
+
+def _can_join(one: list[Member], other: list[Member], weak: bool) -> bool:
+    if not {id(member.claim) for member in one}.isdisjoint([id(member.claim) for member in other]):
+        return False
+    return not weak or _number_systems(one).isdisjoint(_number_systems(other))
+
+
+def _number_systems(group: list[Member]) -> set[str]:
+    return {key_system(key) for member in group for key in member.numbers}
+
+
+def _with_keys(groups: list[list[Member]]) -> list[tuple[list[str], list[Member]]]:
+    """Each key goes to the first group that states it; a group that is left with none gets one derived from what it stated."""
+    taken: set[str] = set()
+    result = []
+    for group in groups:
+        keys = sorted({key for member in group for key in member.keys} - taken)
+        taken.update(keys)
+        result.append((keys, group))
+    for keys, group in result:
+        if not keys:
+            claim = group[0].claim
+            stem, number = (group[0].keys or (f"part|{claim.source}|{claim.external_id}",))[0], 2
+            while f"{stem}#{number}" in taken:
+                number += 1
+            keys.append(f"{stem}#{number}")
+            taken.add(keys[0])
+    return result
