@@ -35,7 +35,7 @@ from tests.fiches import canary_fiches
 
 PROFESSIONAL = Grant(level="professional")
 GRANTS = (PUBLIC, PROFESSIONAL, INTERNAL)
-LONG_AGO = "0001-01-01"
+LONG_AGO = "0000-12-31"  # before every date that exists: nothing has run out
 TODAY = "2026-06-15"
 ID = "0190a0b2-0000-7000-8000-000000000001"
 
@@ -291,11 +291,17 @@ def test_an_agreement_that_names_fields_gives_those_only() -> None:
     ("until", "stale"), [("2026-06-14", True), ("2026-06-15", False), ("2026-06-16", False)]
 )
 def test_a_volatile_value_reads_unknown_the_day_after_its_last(field: str, until: str, stale: bool) -> None:
-    said = {"value": "yes", "asserted_at": "2026-06-01T09:00:00Z", "valid_until": until, "note": {"nl": "x"}}
-    projected = seen(fiche(**{field: said}))[field]
+    said: Document = {
+        "value": "yes",
+        "asserted_at": "2026-06-01T09:00:00Z",
+        "valid_until": until,
+        "note": {"nl": "x"},
+    }
+    document = stamp("aanbod", {"id": ID, "kind": "aanbod", field: said})
+    projected = seen(document)[field]
     assert projected == ({"value": "unknown", "valid_until": until} if stale else said)
-    assert ("note" in seen(fiche(**{field: said}), INTERNAL)[field]) is not stale
-    hidden = fiche(**{field: {**said, "visibility": "internal"}})
+    assert ("note" in seen(document, INTERNAL)[field]) is not stale
+    hidden = {**document, field: {**said, "visibility": "internal"}}
     assert field not in seen(hidden)
 
 

@@ -79,7 +79,7 @@ def test_the_nearest_wins_all_along_the_chain() -> None:
     chain = ["caregiver", "person", "offer", "site", "practice", "umbrella", "top"]
     origins = ["self", "zorgverlener", "aanbod", "vestiging", "organisatie", "parent", "parent"]
     for start, origin in enumerate(origins):
-        related = world(**{name: [phone(name)] for name in chain[start:]})
+        related = world(INTERNAL, **{name: [phone(name)] for name in chain[start:]})
         assert [(value, found) for value, found, _ in as_caregiver(related)] == [(chain[start], origin)]
 
 
