@@ -41,6 +41,7 @@ from hub.model.audience import Grant
 from hub.model.claims import Claim
 from hub.model.concepts import Concept, ConceptScheme, Mapping
 from hub.model.contact_values import normalise_email, normalise_phone, normalise_website, phone_kind
+from hub.model.contacts import ResolvedContact, resolve_contacts
 from hub.model.entity import Change, Entity, Hit, Page
 from hub.model.fiche import (
     LANGUAGES,
@@ -157,6 +158,7 @@ __all__ = [
     "Ref",
     "Rejected",
     "RequestError",
+    "ResolvedContact",
     "Response",
     "Simulator",
     "Sink",
@@ -179,5 +181,6 @@ __all__ = [
     "normalise_phone",
     "normalise_website",
     "phone_kind",
+    "resolve_contacts",
     "words",
 ]

@@ -58,13 +58,23 @@ def _silent(done: int, total: int | None, what: str) -> None:
     """Progress that nobody watches."""
 
 
+def _code(scheme: str, code: str, language: str) -> str:
+    """A label where no concept is known: the code itself."""
+    return code
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the hub lends a connector: its HTTP client, the clock (UTC, aware), and `progress(done, total, what)`."""
+    """What the hub lends a connector.
+
+    `http`: its HTTP client; `now`: the clock (UTC, aware); `progress(done, total, what)`: tells whoever watches; `label(scheme, code,
+    language)`: what a concept is called, the code itself when nobody named it.
+    """
 
     http: Http
     now: Callable[[], datetime]
     progress: Callable[[int, int | None, str], None] = _silent
+    label: Callable[[str, str, str], str] = _code
 
 
 class NoConfig(ma.Schema):

@@ -1,0 +1,118 @@
+"""The columns of the workbook: an offer with what it inherits, as one row of plain values. Pure.
+
+The layout follows what care councils asked for (needs 42 and 43): one row per offer, at most fifteen Dutch column names, street, number, postcode
+and municipality apart (mail merge needs that), no merged cells, the same names in every workbook.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from hub import Document, Entity, Text, resolve_contacts
+
+Labels = Callable[[str, str, str], str]
+
+_DAYS = {"mon": "ma", "tue": "di", "wed": "wo", "thu": "do", "fri": "vr", "sat": "za", "sun": "zo"}
+_YES_NO = {"yes": "ja", "no": "nee", "unknown": "onbekend"}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its header, its width in characters, and what it means (for the sheet that explains)."""
+
+    header: str
+    width: int
+    meaning: str
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column("Aanbod", 38, "Naam van het aanbod."),
+    Column("Organisatie", 38, "Organisatie of praktijk die het aanbod doet."),
+    Column("Rubriek", 34, "Rubriek van de Sociale Kaart: nummer en naam; meerdere gescheiden door een puntkomma."),
+    Column("Straat", 26, "Straat van de eerste vestiging waar het aanbod plaatsvindt."),
+    Column("Nummer", 9, "Huisnummer, met bus."),
+    Column("Postcode", 10, "Postcode, als tekst."),
+    Column("Gemeente", 22, "Gemeente of deelgemeente zoals in het adres."),
+    Column("Telefoon", 18, "Telefoonnummer van het aanbod; ontbreekt het, dan dat van de vestiging of de organisatie."),
+    Column("E-mail", 30, "E-mailadres, met dezelfde terugval als het telefoonnummer."),
+    Column("Website", 34, "Website, met dezelfde terugval."),
+    Column("Doelgroep", 26, "Voor wie het aanbod bedoeld is."),
+    Column("Talen", 12, "Talen van de dienstverlening (ISO 639)."),
+    Column("Openingsuren", 34, "Uren per weekdag, of de tekst van de bron."),
+    Column("Patiëntenstop", 14, "ja, nee of onbekend; een verlopen opgave is onbekend."),
+    Column("Fichenummer", 38, "Vast nummer van de fiche in de hub: hiermee herkent een volgende versie dezelfde rij."),
+)
+
+
+def row(entity: Entity, label: Labels, language: str = "nl") -> tuple[str, ...]:
+    """One offer as the texts of `COLUMNS`; what is not known is an empty text."""
+    offer = entity.fiche
+    organisation = entity.related.get(offer.get("organisatie", {}).get("id", ""), {})
+    address = _address(offer, organisation)
+    reached = dict.fromkeys(("phone", "mobile", "email", "website"), "")
+    for resolved in resolve_contacts(entity):
+        kind = resolved.contact["kind"]
+        if kind in reached and not reached[kind]:
+            reached[kind] = resolved.contact["value"]
+    number = " bus ".join(part for part in (address.get("house_number", ""), address.get("box", "")) if part)
+    return (
+        _name(offer, language),
+        _name(organisation, language),
+        "; ".join(_rubriek(code, label, language) for code in offer.get("rubrieken", ())),
+        _text(address.get("street"), language),
+        number,
+        address.get("postcode", ""),
+        _text(address.get("city"), language),
+        reached["phone"] or reached["mobile"],
+        reached["email"],
+        reached["website"],
+        "; ".join(label(code["scheme"], code["code"], language) for code in offer.get("target_groups", ())),
+        ", ".join(offer.get("languages", ())),
+        _hours(offer, language),
+        _YES_NO.get(offer.get("patientenstop", {}).get("value", ""), ""),
+        entity.id,
+    )
+
+
+def _name(fiche: Document, language: str) -> str:
+    names = fiche.get("names", ())
+    official = [name for name in names if name.get("use", "official") == "official"]
+    return _text((official or list(names) or [{}])[0].get("text"), language)
+
+
+def _text(text: Text | None, language: str) -> str:
+    if not text:
+        return ""
+    return str(text.get(language) or next(iter(text.values())))
+
+
+def _rubriek(code: Document, label: Labels, language: str) -> str:
+    name = label(code["scheme"], code["code"], language)
+    return name if name == code["code"] else f"{code['code']} {name}"
+
+
+def _address(offer: Document, organisation: Document) -> Document:
+    """The address where a visitor goes: of the first vestiging of the offer, else of the organisation."""
+    wanted = [link["id"] for link in offer.get("vestigingen", ())]
+    sites = organisation.get("vestigingen", ())
+    chosen = [site for site in sites if site["id"] in wanted] or sites
+    addresses = [address for site in chosen for address in site.get("addresses", ())]
+    visited = [address for address in addresses if address.get("type", "visit") in ("visit", "practice")]
+    return next(iter(visited or addresses), {})
+
+
+def _hours(offer: Document, language: str) -> str:
+    parts = [_opening(hours) for hours in offer.get("hours", ())]
+    return "; ".join(parts) if parts else _text(offer.get("hours_text"), language)
+
+
+def _opening(hours: Document) -> str:
+    days = _days(hours["days"])
+    if "opens" in hours and "closes" in hours:
+        return f"{days} {hours['opens']}-{hours['closes']}"
+    return f"{days} op afspraak" if hours.get("by_appointment") else days
+
+
+def _days(days: Iterable[str]) -> str:
+    return " ".join(_DAYS[day] for day in days)

@@ -1,0 +1,79 @@
+"""The connector `excel`: a workbook of a selection, on a schedule or on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import IO, ClassVar
+
+import marshmallow as ma
+
+from hub import Criterion, Entity, Export, Invalid, Misconfigured, Query
+from plugins.excel.columns import COLUMNS, row
+from plugins.excel.workbook import WorkbookFull, write_workbook
+
+_HEADERS = tuple(column.header for column in COLUMNS)
+
+
+class ExcelConfig(ma.Schema):
+    """Which offers, and which columns of them."""
+
+    title = ma.fields.String(load_default="Zorg- en welzijnsaanbod", metadata={"description": "title of the workbook"})
+    text = ma.fields.String(load_default="", metadata={"description": "words that must occur"})
+    rubrieken = ma.fields.List(ma.fields.String(), load_default=list, metadata={"description": "rubriek numbers, narrower ones included"})
+    postcodes = ma.fields.List(ma.fields.String(validate=ma.validate.Regexp(r"^[1-9]\d{3}$")), load_default=list)
+    municipalities = ma.fields.List(ma.fields.String(), load_default=list, metadata={"description": "REFNIS codes"})
+    zones = ma.fields.List(ma.fields.String(), load_default=list, metadata={"description": "codes of primary-care zones"})
+    columns = ma.fields.List(
+        ma.fields.String(validate=ma.validate.OneOf(_HEADERS)), load_default=list, metadata={"description": "headers; empty: all"}
+    )
+    allowed_use = ma.fields.String(
+        load_default="Enkel voor gebruik binnen de overeenkomst met de ontvanger; verdere verspreiding is niet toegestaan.",
+        metadata={"description": "what the receiver may do with it (need 41); stands in the workbook"},
+    )
+
+
+class ExcelFeed(Export):
+    """One row per offer; what an offer does not say itself comes from its vestiging or organisation."""
+
+    name: ClassVar[str] = "excel"
+    title: ClassVar[str] = "Excel: werkboek van een selectie"
+    config_schema: ClassVar[type[ma.Schema]] = ExcelConfig
+    media_type: ClassVar[str] = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    extension: ClassVar[str] = "xlsx"
+
+    def check(self) -> None:
+        """The selection must be one that can be understood."""
+        try:
+            self.query()
+        except Invalid as error:
+            raise Misconfigured(error.message, error.errors) from error
+
+    def query(self) -> Query:
+        """Offers, in the order of their names."""
+        wanted = {
+            "code": [f"rubriek|{code}" for code in self.config["rubrieken"]],
+            "postcode": self.config["postcodes"],
+            "municipality": self.config["municipalities"],
+            "zone": self.config["zones"],
+        }
+        where = tuple(Criterion(key, tuple(values)) for key, values in wanted.items() if values)
+        return Query(types=("aanbod",), text=self.config["text"], where=where, sort="name", limit=500)
+
+    def write(self, entities: Iterable[Entity], file: IO[bytes]) -> int:
+        """Write the workbook and return its number of offers. Memory does not grow with it."""
+        places = [_HEADERS.index(header) for header in self.config["columns"]] or list(range(len(COLUMNS)))
+        label = self.context.label
+        made_at = self.context.now()
+        explanation = (
+            f"Gemaakt op {made_at:%d/%m/%Y om %H:%M} UTC.",
+            f"Toegelaten gebruik: {self.config['allowed_use']}",
+            "Een lege cel betekent dat de hub het niet weet, niet dat het er niet is.",
+        )
+        rows = (tuple(values[place] for place in places) for values in (row(entity, label) for entity in entities))
+        columns = [COLUMNS[place] for place in places]
+        try:
+            return write_workbook(
+                rows, file, title=self.config["title"], made_at=made_at, explanation=explanation, columns=columns
+            )
+        except WorkbookFull as error:
+            raise Misconfigured(str(error)) from error

@@ -1,0 +1,137 @@
+"""The workbook: what a second reader finds in it, and what a source can never make of it."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+
+import openpyxl
+import pytest
+from hub.connector import Context
+from hub.errors import Misconfigured
+from hub.model.entity import Entity
+from hub.model.fiche import Document
+from plugins.excel import workbook
+from plugins.excel.columns import COLUMNS, row
+from plugins.excel.connector import ExcelConfig, ExcelFeed
+
+HEADERS = [column.header for column in COLUMNS]
+ORGANISATION: Document = {
+    "id": "7a0b5f2e-8f0e-4d5e-9a57-3a6f3f1f0a01",
+    "kind": "organisatie",
+    "names": [{"text": {"nl": "Huis De Wilg"}}],
+    "contacts": [{"kind": "phone", "value": "+3290000001"}],
+    "vestigingen": [
+        {
+            "id": "7a0b5f2e-8f0e-4d5e-9a57-3a6f3f1f0a02",
+            "addresses": [
+                {"type": "visit", "street": {"nl": "Elders"}, "house_number": "1", "postcode": "9000", "city": {"nl": "Gent"}}
+            ],
+        },
+        {
+            "id": "7a0b5f2e-8f0e-4d5e-9a57-3a6f3f1f0a03",
+            "addresses": [
+                {"type": "administrative", "street": {"nl": "Kantoorstraat"}, "postcode": "1000"},
+                {
+                    "type": "visit",
+                    "street": {"nl": "Wilgenlaan"},
+                    "house_number": "12",
+                    "box": "3",
+                    "postcode": "9100",
+                    "city": {"nl": "Sint-Niklaas"},
+                },
+            ],
+        },
+    ],
+}
+
+
+def offer(**fields: object) -> Entity:
+    fiche: Document = {
+        "id": "7a0b5f2e-8f0e-4d5e-9a57-3a6f3f1f0a04",
+        "kind": "aanbod",
+        "names": [{"text": {"nl": "Dagopvang"}}],
+        "organisatie": {"id": ORGANISATION["id"]},
+        "vestigingen": [{"id": ORGANISATION["vestigingen"][1]["id"]}],
+        "rubrieken": [{"scheme": "rubriek", "code": "13.08"}],
+        **fields,
+    }
+    related = {ORGANISATION["id"]: ORGANISATION}
+    return Entity(fiche["id"], "aanbod", 1, 1, "2026-11-22T09:00:00Z", fiche, related=related)
+
+
+def label(scheme: str, code: str, language: str) -> str:
+    return {"13.08": "Dagopvang personen met een handicap"}.get(code, code)
+
+
+def feed(**config: object) -> ExcelFeed:
+    context = Context(http=None, now=lambda: datetime(2026, 11, 22, 9, tzinfo=UTC), label=label)  # type: ignore[arg-type]
+    return ExcelFeed(ExcelConfig().load(config), context)
+
+
+def read(file: io.BytesIO) -> dict[str, list[list[object]]]:
+    book = openpyxl.load_workbook(file)
+    return {sheet.title: [[cell.value for cell in line] for line in sheet.iter_rows()] for sheet in book}
+
+
+def test_an_offer_is_one_row_with_the_address_of_its_own_site_and_inherited_contacts() -> None:
+    values = dict(zip(HEADERS, row(offer(), label), strict=True))
+    assert values["Aanbod"] == "Dagopvang"
+    assert values["Organisatie"] == "Huis De Wilg"
+    assert values["Rubriek"] == "13.08 Dagopvang personen met een handicap"
+    assert (values["Straat"], values["Nummer"], values["Postcode"]) == ("Wilgenlaan", "12 bus 3", "9100")
+    assert values["Telefoon"] == "+3290000001"
+
+
+def test_the_offers_own_telephone_comes_before_that_of_the_organisation() -> None:
+    own = offer(contacts=[{"kind": "phone", "value": "+3290000002"}])
+    assert row(own, label)[HEADERS.index("Telefoon")] == "+3290000002"
+
+
+def test_an_organisation_that_the_asker_may_not_see_leaves_empty_cells() -> None:
+    alone = Entity("x", "aanbod", 1, 1, "2026-11-22T09:00:00Z", offer().fiche)
+    values = dict(zip(HEADERS, row(alone, label), strict=True))
+    assert values["Organisatie"] == values["Straat"] == values["Telefoon"] == ""
+
+
+def test_header_in_the_first_row_and_an_explanation_of_every_column() -> None:
+    file = io.BytesIO()
+    assert feed().write([offer(), offer()], file) == 2
+    sheets = read(file)
+    assert sheets["Aanbod"][0] == HEADERS
+    assert len(sheets["Aanbod"]) == 3
+    explained = [line[0] for line in sheets["Toelichting"]]
+    assert explained[1 : len(HEADERS) + 1] == HEADERS
+    assert any("Toegelaten gebruik" in str(cell) for line in sheets["Toelichting"] for cell in line)
+
+
+@pytest.mark.parametrize("hostile", ["=1+1", '=HYPERLINK("http://x")', "+cmd|' /C calc'!A0", "@SUM(A1)", "-1", "http://example.org"])
+def test_nothing_that_a_source_writes_becomes_a_formula_or_a_link(hostile: str) -> None:
+    file = io.BytesIO()
+    feed().write([offer(names=[{"text": {"nl": hostile}}])], file)
+    cell = openpyxl.load_workbook(file)["Aanbod"]["A2"]
+    assert (cell.value, cell.data_type, cell.hyperlink, cell.quotePrefix) == (hostile, "s", None, True)
+
+
+def test_a_partner_chooses_columns() -> None:
+    file = io.BytesIO()
+    feed(columns=["Postcode", "Aanbod"]).write([offer()], file)
+    assert read(file)["Aanbod"] == [["Postcode", "Aanbod"], ["9100", "Dagopvang"]]
+
+
+def test_an_unknown_column_is_named() -> None:
+    assert "columns" in ExcelConfig().validate({"columns": ["Telefoonnr"]})
+
+
+def test_the_configuration_becomes_one_query() -> None:
+    query = feed(rubrieken=["13.08", "14"], postcodes=["9100"]).query()
+    assert {(criterion.key, criterion.values) for criterion in query.where} == {
+        ("code", ("rubriek|13.08", "rubriek|14")),
+        ("postcode", ("9100",)),
+    }
+
+
+def test_more_rows_than_a_sheet_can_hold_are_refused_and_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workbook, "MAX_ROWS", 2)
+    with pytest.raises(Misconfigured, match="kleiner"):
+        feed().write([offer()] * 3, io.BytesIO())
