@@ -37,7 +37,7 @@ CEASED_KBO: Final = 0.02
 """The enterprise has ceased, its fiche is still there."""
 FRENCH_ONLY_NAME: Final = 0.20
 """Per organisatie in Brussels: only a French name is known."""
-TWINS_EVERY: Final = 100
+TWINS_EVERY: Final = 99
 """One organisatie in so many shares enterprise number, establishment number and address with the one before it, and yet is another service.
 They must stay two."""
 TWIN_OFFSET: Final = 52

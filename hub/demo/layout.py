@@ -31,6 +31,8 @@ class Layout:
     """The counts of one size and the ties between indexes. Every third organisatie is a praktijk."""
 
     def __init__(self, size: Size) -> None:
+        if size not in SIZES:
+            raise ValueError(f"There is no world of size {size!r}; choose one of {', '.join(SIZES)}.")
         self.organisations, self.persons, self.register_persons = SIZES[size]
         self.practices = self.organisations // 3
         self.umbrellas = -(-self.organisations // _UMBRELLA_EVERY)

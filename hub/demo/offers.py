@@ -25,6 +25,8 @@ _SUPERVISED: Final = chance(defects.SUPERVISED)
 _OUTSOURCED: Final = chance(defects.OUTSOURCED)
 _OWN_CONTACT: Final = chance(0.15)
 _RECOGNISED: Final = chance(0.35)
+_ON_CALL: Final = chance(0.06)
+_PRICED: Final = chance(0.20)
 _MOBILES_FROM: Final = 400_000
 
 _TARGET_GROUPS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
@@ -123,8 +125,12 @@ class Offers:
             recognition=None,
             supervised_since=None,
             patientenstop=stop,
+            on_call=self._availability("yes", draws[10] % 20, 1 + draws[10] % 30)
+            if draws[9] < _ON_CALL
+            else None,
             waiting_list=None,
             places=None,
+            price=None,
             updated_ms=self._updated(draws),
         )
 
@@ -162,8 +168,10 @@ class Offers:
             else None,
             supervised_since=self._days[-30 - draws[16] % 300] if draws[15] < _SUPERVISED else None,
             patientenstop=None,
+            on_call=None,
             waiting_list=waiting,
             places=6 + draws[17] % 150 if heading in defects.HEADINGS_OF_CARE and recognised else None,
+            price=_price(5 + draws[23] % 70) if draws[22] < _PRICED else None,
             updated_ms=self._updated(draws),
         )
 
@@ -216,3 +224,7 @@ class Offers:
 
     def _updated(self, draws: tuple[int, ...]) -> int:
         return self._today_ms - 1 - (draws[30] * 65536 + draws[31]) * 14
+
+
+def _price(euro: int) -> Text:
+    return Text(nl=f"{euro} euro per dag (fictief)", fr=f"{euro} euros par jour (fictif)")

@@ -1,4 +1,4 @@
-"""The concept schemes of the fictional world: rubrieken, sociaal.brussels categories, target groups, legal forms, and the mappings between them.
+"""The concept schemes of the fictional world: rubrieken, sociaal.brussels categories, a few small ones, and the mappings between them.
 
 The official list of rubrieken is not public. The few codes and labels that were seen in the open are marked `official`; all others are
 made up and say so in their label: "(synthetisch)". The categories of sociaal.brussels are made up altogether.
@@ -29,6 +29,16 @@ from hub.model.fiche import Text
 PROFESSIONS_HEADING = "19"
 SHARE_OF_PRACTICES = 1 / 3
 """About one aanbod in three belongs to a practice, so is under heading 19."""
+MEMBERSHIP_ROLE = "membership-role"
+ELECTRONIC_ADDRESS = "electronic-address"
+_SMALL_SCHEMES = {
+    TARGET_GROUP: Text(nl="Doelgroepen (synthetisch)", fr="Groupes cibles (synthétique)"),
+    LEGAL_FORM: Text(nl="Rechtsvormen (synthetisch)", fr="Formes juridiques (synthétique)"),
+    MEMBERSHIP_ROLE: Text(nl="Rollen van leden (synthetisch)", fr="Rôles des membres (synthétique)"),
+    ELECTRONIC_ADDRESS: Text(
+        nl="Elektronische adressen (synthetisch)", fr="Adresses électroniques (synthétique)"
+    ),
+}
 _AUTHOR = "Fichehub demo (synthetisch)"
 
 
@@ -145,17 +155,18 @@ def schemes() -> tuple[ConceptScheme, ...]:
             ),
             source="hub/demo/sociaal_brussels.csv",
         ),
-        ConceptScheme(
-            code=TARGET_GROUP,
-            title=Text(nl="Doelgroepen (synthetisch)", fr="Groupes cibles (synthétique)"),
-            concepts=tuple(_synthetic(TARGET_GROUP, row["code"], row) for row in _rows("target_groups.csv")),
-            source="hub/demo/target_groups.csv",
-        ),
-        ConceptScheme(
-            code=LEGAL_FORM,
-            title=Text(nl="Rechtsvormen (synthetisch)", fr="Formes juridiques (synthétique)"),
-            concepts=tuple(_synthetic(LEGAL_FORM, row["code"], row) for row in _rows("legal_forms.csv")),
-            source="hub/demo/legal_forms.csv",
+        *(
+            ConceptScheme(
+                code=scheme,
+                title=title,
+                concepts=tuple(
+                    _synthetic(scheme, row["code"], row)
+                    for row in _rows("codes.csv")
+                    if row["scheme"] == scheme
+                ),
+                source="hub/demo/codes.csv",
+            )
+            for scheme, title in _SMALL_SCHEMES.items()
         ),
     )
 

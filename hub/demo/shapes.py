@@ -101,7 +101,7 @@ class Org:
 
 @dataclass(frozen=True, slots=True)
 class Availability:
-    """Something that goes stale: a patientenstop or waiting list, as it was said on `asserted_at` (RFC 3339), until `valid_until`."""
+    """Something that goes stale: a patientenstop, an on-call duty or a waiting list, as it was said on `asserted_at` (RFC 3339), until `valid_until`."""
 
     value: Literal["yes", "no"]
     asserted_at: str
@@ -151,8 +151,10 @@ class Offer:
     recognition: Recognition | None
     supervised_since: str | None
     patientenstop: Availability | None
+    on_call: Availability | None
     waiting_list: Availability | None
     places: int | None
+    price: Text | None
     updated_ms: int
 
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Final, Literal
+from typing import Final
 
-from hub.demo import rubrieken
+from hub.demo import claims, rubrieken
 from hub.demo.brussels import Brussels
 from hub.demo.layout import Layout, Size
 from hub.demo.offers import Offers
@@ -22,11 +22,12 @@ from hub.demo.overlay import OverlayItems
 from hub.demo.persons import Persons, Professions
 from hub.demo.settlement import Settlement
 from hub.demo.shapes import BrusselsListing, Offer, Org, OverlayItem, Person
+from hub.model.claims import Claim
 from hub.model.concepts import ConceptScheme, Mapping
+from hub.model.fiche import Kind
 from hub.places import Places
 from hub.places import places as load_places
 
-Item = Literal["organisatie", "aanbod", "zorgverlener", "vestiging", "register"]
 TODAY: Final = date(2026, 11, 22)
 """The day that the world is seen on, unless told otherwise."""
 _CACHED_ORGANISATIONS: Final = 512
@@ -35,7 +36,8 @@ _CACHED_ORGANISATIONS: Final = 512
 class World:
     """A fictional world of size S, M or L (see `hub.demo.layout.SIZES`); equal arguments give an equal world.
 
-    Items are asked for by index, from 0 up to the count of their kind, or streamed in order of index. `today` decides what has expired.
+    Kinds are asked for by index, from 0 up to the count of their kind, or streamed in order of index. All dates hang on
+    `today`, so a world that is to be loaded again unchanged keeps its `today`.
     """
 
     title = "Fictieve wereld van Fichehub: niets hierin bestaat"
@@ -60,6 +62,13 @@ class World:
         self._offers = Offers(seed, self.layout, settlement, professions, organisation, self._persons, today)
         self._brussels = Brussels(seed, self.layout, self._organisations, organisation)
         self._overlay = OverlayItems(seed, self.layout, settlement, organisation, today_ms)
+
+        counts: dict[Kind, int] = {
+            "organisatie": self.layout.organisations,
+            "aanbod": self.layout.offers,
+            "zorgverlener": self.layout.persons,
+        }
+        self._ids = {kind: _id_key(seed, kind, count) for kind, count in counts.items()}
 
     @property
     def organisation_count(self) -> int:
@@ -134,38 +143,51 @@ class World:
         return map(self._overlay.item, range(len(self._overlay)))
 
     def concepts(self) -> tuple[ConceptScheme, ...]:
-        """Rubrieken, sociaal.brussels categories, target groups, legal forms."""
+        """Rubrieken, sociaal.brussels categories, and the smaller schemes that claims of this world use."""
         return rubrieken.schemes()
 
     def mappings(self) -> tuple[Mapping, ...]:
         """From sociaal.brussels categories to rubrieken."""
         return rubrieken.mappings()
 
-    def source_id(self, kind: Item, index: int) -> str:
-        """The id that De Sociale Kaart would give an item: 64 hexadecimal digits. `index_of` reads it back."""
-        mask = blake2b(f"{self.seed}/{kind}".encode(), digest_size=8).digest()
-        tail = (int.from_bytes(mask) ^ index).to_bytes(8)
-        return blake2b(tail, digest_size=24, key=mask).hexdigest() + tail.hex()
+    def to_claims(self) -> Iterator[Claim]:
+        """All that De Sociale Kaart says, as claims: each organisatie followed by its aanbod, then the zorgverleners."""
+        return claims.directory_claims(self.organisations(), self.offers_of, self.persons(), self.source_id)
 
-    def index_of(self, kind: Item, source_id: str) -> int | None:
+    def register_claims(self, start: int = 0, count: int | None = None) -> Iterator[Claim]:
+        """What ProGezondheid says, as claims, for the same persons as `register_persons`."""
+        return map(claims.register_claim, self.register_persons(start, count))
+
+    def brussels_claims(self) -> Iterator[Claim]:
+        """What sociaal.brussels says, as claims."""
+        return map(claims.brussels_claim, self.brussels_organisations())
+
+    def overlay_claims(self) -> Iterator[Claim]:
+        """What a local map says for itself, as claims that only this partner sees."""
+        return (claims.overlay_claim(item, self.source_id) for item in self.overlay_items())
+
+    def source_id(self, kind: Kind, index: int) -> str:
+        """The id that De Sociale Kaart would give an item: 64 hexadecimal digits. `index_of` reads it back."""
+        key, mask, _ = self._ids[kind]
+        tail = (mask ^ index).to_bytes(8)
+        return blake2b(tail, digest_size=24, key=key).hexdigest() + tail.hex()
+
+    def index_of(self, kind: Kind, source_id: str) -> int | None:
         """The index behind an id of `source_id`; None if this world gave no such id for that kind."""
+        _, mask, count = self._ids[kind]
         try:
-            tail = bytes.fromhex(source_id[48:])
+            index = int(source_id[48:], 16) ^ mask
         except ValueError:
             return None
-        mask = blake2b(f"{self.seed}/{kind}".encode(), digest_size=8).digest()
-        index = int.from_bytes(tail) ^ int.from_bytes(mask)
-        counts = {
-            "organisatie": self.layout.organisations,
-            "aanbod": self.layout.offers,
-            "zorgverlener": self.layout.persons,
-            "vestiging": self.layout.organisations * 3,
-            "register": self.layout.register_persons,
-        }
-        return index if index < counts[kind] and self.source_id(kind, index) == source_id else None
+        return index if 0 <= index < count and self.source_id(kind, index) == source_id else None
 
 
 def _within(index: int, count: int) -> int:
     if not 0 <= index < count:
         raise IndexError(f"There is no item {index} in this world; it has {count} of them, from 0 on.")
     return index
+
+
+def _id_key(seed: int, kind: Kind, count: int) -> tuple[bytes, int, int]:
+    key = blake2b(f"{seed}/{kind}".encode(), digest_size=8).digest()
+    return key, int.from_bytes(key), count
