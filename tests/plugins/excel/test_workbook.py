@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import openpyxl
 import pytest
+
 from hub.connector import Context
 from hub.errors import Misconfigured
 from hub.model.entity import Entity
