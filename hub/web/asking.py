@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
 import flask
@@ -27,8 +27,7 @@ from hub.store.tables import api_key
 
 if TYPE_CHECKING:
     from hub.plugins import Plugins
-    from hub.store import Store
-    from hub.store.writer import Writer
+    from hub.store import Store, Writer
     from hub.web.settings import Settings
 
 _log = structlog.get_logger(__name__)
@@ -130,7 +129,7 @@ def _grant() -> Grant:
         return PUBLIC
     with hub.store.read() as connection:
         try:
-            partner = authenticate(connection, key, _now())
+            partner = authenticate(connection, key, _moment(hub.store.now()))
         except Forbidden as error:
             raise _refused(error.message) from error
         agreed = agreement(connection, partner)
@@ -142,9 +141,10 @@ def _grant() -> Grant:
 
 
 def _refused(reason: str, *, missing: bool = False) -> Unauthorized:
-    challenge = WWWAuthenticate(
-        "bearer", {"realm": "fichehub"} | ({} if missing else {"error": "invalid_token"})
-    )
+    said: dict[str, str | None] = {"realm": "fichehub"}
+    if not missing:
+        said["error"] = "invalid_token"
+    challenge = WWWAuthenticate("bearer", said)
     return Unauthorized(reason, www_authenticate=challenge)
 
 
@@ -172,5 +172,5 @@ def _note_use(hub: Serving, partner: str, prefix: str) -> None:
     hub.noted_on[(partner, prefix)] = today
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+def _moment(at: datetime) -> str:
+    return at.isoformat(timespec="seconds").replace("+00:00", "Z")

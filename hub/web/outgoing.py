@@ -86,7 +86,7 @@ def install(app: flask.Flask, metrics: Metrics) -> None:
 
 def compress(response: flask.Response) -> None:
     """Compress the body in place when it is long enough and the asker takes gzip. Streams stay as they are."""
-    if not response.mimetype.startswith(_COMPRESSIBLE):
+    if not (response.mimetype or "").startswith(_COMPRESSIBLE):
         return
     response.vary.add("Accept-Encoding")
     if response.status_code != 200 or "Content-Encoding" in response.headers or not _takes_gzip():

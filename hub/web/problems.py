@@ -23,6 +23,7 @@ import flask
 import marshmallow as ma
 import orjson
 import structlog
+from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException, TooManyRequests, Unauthorized
 from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.routing import RoutingException
@@ -108,13 +109,11 @@ def problem_of(error: Exception) -> Problem:
     """The problem that tells an asker about `error`. An error that is no answer to a request tells nothing of itself."""
     if isinstance(error, RequestError):
         return _request_problem(error)
-    if isinstance(error, StoreBusy):
-        detail = "The database is busy. Nothing was changed; try again in a few seconds."
+    if isinstance(error, StoreBusy | OperationalError):
+        detail = "The database is busy or away. Nothing was changed; try again in a few seconds."
         return Problem(503, BELGIF + "serviceUnavailable", detail, headers={"Retry-After": "5"})
     if isinstance(error, ma.ValidationError):
-        return _bad_request(
-            "The request is not valid.", tuple(_issues(error.normalized_messages(), _place()))
-        )
+        return _bad_request("The request is not valid.", tuple(_issues(error.messages, _place())))
     if isinstance(error, HTTPException):
         return _http_problem(error)
     return Problem(500, BELGIF + "internalServerError", _DETAILS[500])
@@ -164,10 +163,8 @@ def _http_problem(error: HTTPException) -> Problem:
     kind = _BELGIF_TYPES.get(status)
     type_ = BELGIF + kind if kind else "about:blank"
     more: dict[str, Any] = {}
-    if (
-        isinstance(error, Unauthorized)
-        and error.www_authenticate
-        and not error.www_authenticate[0].get("error")
+    if isinstance(error, Unauthorized) and not any(
+        challenge.get("error") for challenge in error.www_authenticate or ()
     ):
         type_ = BELGIF + "noAccessToken"
     if isinstance(error, TooManyRequests) and isinstance(error.retry_after, int):

@@ -1,9 +1,212 @@
-"""The start page, `/`: what runs, how each connection fares, and where everything is."""
+"""The start page, `/`: what runs, how each connection fares, and where everything is. In Dutch, French, German or English."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Final
+
 import flask
+from flask_babel import Babel, get_locale, gettext
+from sqlalchemy import Connection, func, select
+
+from hub.connector import Endpoint, Export
+from hub.errors import FichehubError
+from hub.model.entity import Change, Entity
+from hub.model.fiche import ENTITY_TYPES, KINDS, LANGUAGES, Document
+from hub.model.query import Criterion, Query
+from hub.store.tables import entry
+from hub.sync import connections
+from hub.web import health
+from hub.web.asking import Serving, directory, serving
+from hub.web.endpoints import endpoints
+
+NEWEST: Final = 8
+LOOKED_AT: Final = 400
+"""How far back in the change log the newest changes are looked for."""
+COUNTED_EVERY: Final = 10.0
+"""Seconds between two counts of all fiches."""
+
+# Where to look first in an endpoint; another one is entered at its root.
+_ENTRANCES: Final = {"fhir": "/fhir/metadata", "widget": "/widget/demo"}
+
+
+@dataclass(frozen=True, slots=True)
+class Fares:
+    """How one connection fares. `light` is one of ok, busy, paused, off, failed, new; `counts` are those of its last run."""
+
+    name: str
+    title: str
+    partner: str
+    light: str
+    reason: str
+    last: datetime | None
+    next: datetime | None
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Somewhere to go on from the start page. Without an address it is opened from the command line."""
+
+    title: str
+    address: str
+    command: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """One of the newest changes, with the name of what changed."""
+
+    change: Change
+    name: str
+    at: datetime
 
 
 def install(app: flask.Flask) -> None:
     """Serve it."""
+    app.config["BABEL_DEFAULT_TIMEZONE"] = "Europe/Brussels"
+    Babel(app, default_locale="nl", locale_selector=_language)
+    app.extensions["fichehub-counts"] = {}
+    app.add_url_rule("/", "start", start)
+
+
+def start() -> flask.Response:
+    """The page."""
+    hub = serving()
+    with hub.store.read() as reading:
+        counts = _counts(reading)
+    page = flask.render_template(
+        "start.html",
+        language=_language(),
+        languages=LANGUAGES,
+        status=health.status(),
+        demo=hub.settings.demo,
+        counts=counts,
+        fares=_connections(hub),
+        doors=_doors(hub),
+        news=_news(),
+        broken=[*hub.plugins.broken, *endpoints().broken],
+    )
+    response = flask.make_response(page)
+    response.headers["Content-Language"] = _language()
+    response.vary.add("Accept-Language")
+    return response
+
+
+def _language() -> str:
+    asked = flask.request.args.get("lang", "")
+    if asked in LANGUAGES:
+        return asked
+    return flask.request.accept_languages.best_match(LANGUAGES, "nl") or "nl"
+
+
+def _counts(reading: Connection) -> dict[str, int]:
+    """How many fiches of each kind the public may see; counting a million takes a while, so not for every visitor."""
+    remembered: dict[str, Any] = flask.current_app.extensions["fichehub-counts"]
+    if remembered.get("until", 0.0) < time.monotonic():
+        wanted = (
+            select(entry.c.type, func.count())
+            .where(entry.c.type.in_(KINDS), entry.c.partner == "", entry.c.level == 0)
+            .group_by(entry.c.type)
+        )
+        found = {row[0]: int(row[1]) for row in reading.execute(wanted)}
+        remembered["counts"] = {kind: found.get(kind, 0) for kind in KINDS}
+        remembered["until"] = time.monotonic() + COUNTED_EVERY
+    counts: dict[str, int] = remembered["counts"]
+    return counts
+
+
+def _connections(hub: Serving) -> list[Fares]:
+    """How the connections fare that are everybody's, or the asker's own; the hub's own people see all."""
+    grant = directory().grant
+    shown = [
+        info
+        for info in connections.list_all(hub.store, hub.plugins)
+        if info.partner in ("", grant.partner) or grant.level == "internal"
+    ]
+    return [_fares(info, hub) for info in shown]
+
+
+def _fares(info: connections.ConnectionInfo, hub: Serving) -> Fares:
+    connector = hub.plugins.connectors.get(info.connector)
+    is_endpoint = connector is not None and issubclass(connector, Endpoint)
+    run = info.last_run
+    ended = (run.ended_at or run.started_at) if run is not None else None
+    failed = run is not None and run.state in ("failed", "stopped")
+    return Fares(
+        name=info.name,
+        title=info.title,
+        partner=info.partner,
+        light=_light(info, is_endpoint=is_endpoint),
+        reason=info.reason or (run.reason if run is not None and failed else ""),
+        last=datetime.fromisoformat(ended) if ended else None,
+        next=datetime.fromisoformat(info.next_at) if info.next_at else None,
+        counts={name: count for name, count in asdict(run.tally).items() if count} if run is not None else {},
+    )
+
+
+def _light(info: connections.ConnectionInfo, *, is_endpoint: bool) -> str:
+    if info.state == "paused":
+        return "paused"
+    if info.state != "enabled":
+        return "off"
+    if is_endpoint:
+        return "ok"
+    lights = {"running": "busy", "done": "ok", "failed": "failed", "stopped": "failed"}
+    return lights[info.last_run.state] if info.last_run is not None else "new"
+
+
+def _doors(hub: Serving) -> list[Door]:
+    doors = []
+    for name in sorted(endpoints().mounted):
+        state = endpoints().state(name, directory().grant.partner or "")
+        doors.append(
+            Door(
+                hub.plugins.connectors[name].title, _ENTRANCES.get(name, f"/{name}/"), "", state or "disabled"
+            )
+        )
+    for name, connector in sorted(hub.plugins.connectors.items()):
+        if issubclass(connector, Export):
+            doors.append(Door(connector.title, "", f"fichehub export {name} --help", "enabled"))
+    return doors
+
+
+def _news() -> list[News]:
+    door = directory()
+    head = door.head()
+    try:
+        changes = door.changes(max(0, head - LOOKED_AT), LOOKED_AT).changes
+    except FichehubError:
+        return []  # the log was cut shorter than that: a page without news is still a page
+    newest: dict[str, Change] = {}
+    for change in reversed(changes):
+        if change.operation != "context":
+            newest.setdefault(change.id, change)
+        if len(newest) == NEWEST:
+            break
+    names = {}
+    if newest:
+        query = Query(types=ENTITY_TYPES, where=(Criterion("id", tuple(newest)),), limit=NEWEST)
+        names = {hit.entity.id: _name(hit.entity) for hit in door.search(query).hits}
+    return [
+        News(change, names.get(id, ""), datetime.fromisoformat(change.at)) for id, change in newest.items()
+    ]
+
+
+def _name(entity: Entity) -> str:
+    fiche: Document = entity.fiche
+    if fiche["kind"] == "zorgverlener":
+        name = fiche.get("name", {})
+        return " ".join([*name.get("given", []), name.get("family", "")]).strip()
+    texts = [name["text"] for name in fiche.get("names", [])]
+    return in_language(texts[0]) if texts else gettext("zonder naam")
+
+
+def in_language(text: Mapping[str, str]) -> str:
+    """This text in the reader's language, else in the first that there is."""
+    language = str(get_locale() or "nl")
+    return text.get(language) or next((text[each] for each in LANGUAGES if each in text), "")

@@ -1,0 +1,100 @@
+"""The API described: the OpenAPI 3.1 document, and a page made of it for people. Nothing in it comes from another host."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import flask
+from flask_babel import force_locale
+from flask_smorest import Api
+
+from hub.model.fiche import KINDS
+from hub.schemas import fiche_schema, part_schema
+from hub.web import health
+from hub.web.api.operations import PREFIX, Problem, json
+from hub.web.api.shapes import FICHE_NAMES, PART_NAMES, Health
+
+_INTRODUCTION: Final = """\
+Every fiche of the hub, as you may see it.
+
+Without a key you are the public. A partner sends its key as `Authorization: Bearer fh_...` (or `X-API-Key`). Collections have `items`, `self` and, \
+unless it is the last page, `next`. An error is a problem document (RFC 9457) whose `issues` name each parameter that is wrong.
+"""
+_EXTENSION: Final = "fichehub-openapi"
+
+
+class _Api(Api):  # type: ignore[misc]
+    """flask-smorest's, with our own errors."""
+
+    DEFAULT_ERROR_RESPONSE_NAME = None
+    ERROR_SCHEMA = Problem
+
+    def _register_error_handlers(self) -> None:
+        """`hub.web.problems` words every error."""
+
+
+def make(app: flask.Flask) -> Api:
+    """The description of this application's API, still empty of operations."""
+    from hub import __version__
+
+    app.config.update(API_TITLE="Fichehub", API_VERSION=__version__, OPENAPI_VERSION="3.1.0")
+    api = _Api(
+        app,
+        spec_kwargs={
+            "info": {"description": _INTRODUCTION, "license": {"name": "EUPL-1.2", "identifier": "EUPL-1.2"}}
+        },
+    )
+    for kind in KINDS:
+        api.spec.components.schema(FICHE_NAMES[kind], schema=fiche_schema(kind))
+    api.spec.components.schema("Health", schema=Health)
+    return api
+
+
+def install(app: flask.Flask, api: Api) -> None:
+    """Serve the description once all operations are in it."""
+    known = api.spec.components.schemas
+    for field, name in PART_NAMES.items():
+        if name not in known:
+            api.spec.components.schema(name, schema=part_schema(field))
+    api.spec.components.security_scheme(
+        "key", {"type": "http", "scheme": "bearer", "description": "An API key: fh_..."}
+    )
+    document = api.spec.to_dict()
+    document["components"]["schemas"].pop(
+        "PaginationMetadata", None
+    )  # flask-smorest's own, which we do not use
+    document["security"] = [{}, {"key": []}]
+    app.extensions[_EXTENSION] = document
+    app.add_url_rule(f"{PREFIX}/openapi.json", "openapi", _openapi)
+    app.add_url_rule(f"{PREFIX}/docs", "docs", _docs)
+    app.add_url_rule(f"{PREFIX}/health", "api-health", health.health)
+
+
+def document() -> dict[str, Any]:
+    """The OpenAPI document of the current application."""
+    found: dict[str, Any] = flask.current_app.extensions[_EXTENSION]
+    return found
+
+
+def _openapi() -> flask.Response:
+    return json(document(), headers={"Cache-Control": "public, max-age=300"})
+
+
+def _docs() -> str:
+    described = document()
+    groups: dict[str, list[dict[str, Any]]] = {tag["name"]: [] for tag in described["tags"]}
+    for path, methods in described["paths"].items():
+        operation = methods["get"]
+        parameters = [*methods.get("parameters", ()), *operation.get("parameters", ())]
+        anchor = path.removeprefix(PREFIX).strip("/").translate(str.maketrans("/", "-", "{}"))
+        groups[operation["tags"][0]].append(
+            {
+                **operation,
+                "path": path,
+                "parameters": parameters,
+                "anchor": f"get-{anchor}",
+                "example": None if "{" in path else path,
+            }
+        )
+    with force_locale("en"):
+        return flask.render_template("docs.html", described=described, groups=groups)

@@ -1,0 +1,164 @@
+"""`/fiches`: search them, look at one, see how it came to be."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Final
+
+import flask
+import marshmallow as ma
+from marshmallow import fields, validate
+
+from hub.model.audience import Grant
+from hub.model.contacts import resolve_contacts
+from hub.model.entity import Change, Entity, Hit
+from hub.web.api.operations import json, make_blueprint, operation, page_address
+from hub.web.api.selection import Selection, query_of, renamed
+from hub.web.api.shapes import ChangeCollection, FicheCollection, OneFiche, ProvenanceCollection
+from hub.web.asking import directory
+
+blueprint: Final = make_blueprint("fiches", "The fiches: organisations, what they offer, and caregivers.")
+_ID: Final = {"id": "Id of the fiche, or of a part of one: a UUID."}
+
+
+class AsAt(ma.Schema):
+    """Parameters of one fiche."""
+
+    asAt = fields.Integer(
+        validate=validate.Range(min=0),
+        metadata={"description": "As it was when the change log stood at this seq."},
+    )
+
+
+@operation(blueprint, "/fiches", FicheCollection, parameters=Selection)
+def fiches(given: dict[str, Any]) -> flask.Response:
+    """Search fiches
+
+    All parameters must hold; of several values of one parameter, one must. Follow `next` until it is not there any more.
+    """
+    door = directory()
+    query = query_of(given, door.places)
+    with renamed():
+        page = door.search(query)
+    answer: dict[str, Any] = {
+        "items": [_item(hit) for hit in page.hits],
+        "self": page_address("fiches.fiches"),
+        "pageSize": query.limit,
+        "seq": page.seq,
+    }
+    if page.next is not None:
+        answer["next"] = page_address("fiches.fiches", after=page.next)
+    if page.total is not None:
+        answer["total"] = page.total
+    return json(answer)
+
+
+@operation(
+    blueprint,
+    "/fiches/<id>",
+    OneFiche,
+    parameters=AsAt,
+    path=_ID,
+    also=(304, 308, 410),
+    headers={"ETag": "Send it back as If-None-Match to hear whether anything changed that you can see."},
+)
+def fiche(given: dict[str, Any], id: str) -> flask.Response:
+    """One fiche
+
+    With the contacts under which it can be reached; where it has none of its own, those of who carries it, and each says where it comes from.
+    """
+    door = directory()
+    as_at = given.get("asAt")
+    entity = door.get(id) if as_at is None else door.as_at(id, as_at)
+    etag = _etag(entity, door.grant)
+    if flask.request.if_none_match.contains_weak(etag):
+        response = flask.Response(status=304)
+    else:
+        response = json(_whole(entity) | {"self": page_address("fiches.fiche", path={"id": id})})
+    response.set_etag(etag, weak=True)
+    return response
+
+
+@operation(blueprint, "/fiches/<id>/history", ChangeCollection, path=_ID, also=(308, 410))
+def history(given: dict[str, Any], id: str) -> flask.Response:
+    """Every change of a fiche that you can see, oldest first"""
+    changes = directory().history(id)
+    items = [change_item(change, as_it_was=True) for change in changes]
+    return json(
+        {"items": items, "self": page_address("fiches.history", path={"id": id}), "total": len(items)}
+    )
+
+
+@operation(blueprint, "/fiches/<id>/provenance", ProvenanceCollection, path=_ID, also=(308, 410))
+def provenance(given: dict[str, Any], id: str) -> flask.Response:
+    """Which source each field comes from, the best source first"""
+    found = directory().provenance(id)
+    items = [
+        {
+            "field": each.field,
+            "sources": [
+                {"source": source, "externalId": external_id, "revision": revision}
+                for source, external_id, revision in each.claims
+            ],
+        }
+        for each in found
+    ]
+    return json(
+        {"items": items, "self": page_address("fiches.provenance", path={"id": id}), "total": len(items)}
+    )
+
+
+def change_item(change: Change, *, as_it_was: bool = False) -> dict[str, Any]:
+    """A change in JSON; its `href` leads to the entity as it is, or as it was right after."""
+    href = flask.url_for("fiches.fiche", id=change.id)
+    if as_it_was and change.operation != "delete":
+        href += f"?asAt={change.seq}"
+    return {
+        "seq": change.seq,
+        "at": change.at,
+        "href": href,
+        "id": change.id,
+        "type": change.type,
+        "fiche": change.fiche,
+        "operation": change.operation,
+        "origin": change.origin,
+        "fields": list(change.fields),
+    }
+
+
+def _entity(entity: Entity) -> dict[str, Any]:
+    found = {
+        "href": flask.url_for("fiches.fiche", id=entity.id),
+        "id": entity.id,
+        "kind": entity.fiche["kind"],
+        "seq": entity.seq,
+        "updatedAt": entity.updated_at,
+        "fiche": entity.fiche,
+        "sources": list(entity.sources),
+    }
+    if entity.part is not None:
+        found |= {"type": entity.type, "part": entity.part}
+    return found
+
+
+def _item(hit: Hit) -> dict[str, Any]:
+    item = _entity(hit.entity)
+    item["why"] = [{"reason": reason, "value": value} for reason, value in hit.why]
+    if hit.distance_km is not None:
+        item["distance"] = round(hit.distance_km, 3)
+    return item
+
+
+def _whole(entity: Entity) -> dict[str, Any]:
+    whole = _entity(entity)
+    whole["contacts"] = [
+        {"contact": each.contact, "origin": each.origin, "originId": each.origin_id}
+        for each in resolve_contacts(entity)
+    ]
+    return whole
+
+
+def _etag(entity: Entity, grant: Grant) -> str:
+    """Moves when the entity does, or when what the asker may see of it does."""
+    said = f"{entity.id}|{entity.seq}|{grant.name}|{grant.revision}"
+    return hashlib.blake2b(said.encode(), digest_size=12).hexdigest()

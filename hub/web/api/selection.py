@@ -1,0 +1,221 @@
+"""The query parameters of `GET /fiches`, and the `Query` that they stand for. The one place where a parameter gets its meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, Final, cast
+
+import marshmallow as ma
+from marshmallow import fields, validate
+
+from hub.errors import FieldError, Invalid
+from hub.model.fiche import KINDS, EntityType
+from hub.model.query import KEYS, SORTS, Criterion, Linked, Near, Query, Sort, normalise
+from hub.places import Places, UnknownPlace
+from hub.search import query_of as query_of_cursor
+
+PAGE_SIZE: Final = 20
+LARGEST_PAGE: Final = 200
+LONGEST: Final = 200
+"""Characters in one value."""
+
+# Parameter -> key of a criterion, for those whose values are taken as they come.
+_PLAIN: Final = {
+    "identifier": "identifier",
+    "name": "name",
+    "family": "family",
+    "given": "given",
+    "street": "street",
+    "city": "city",
+    "postcode": "postcode",
+    "zone": "zone",
+    "province": "province",
+    "region": "region",
+    "serves": "serves",
+    "code": "code",
+    "form": "form",
+    "language": "language",
+    "delivery": "delivery",
+    "status": "status",
+    "availability": "availability",
+    "umbrella": "umbrella",
+    "source": "source",
+}
+# Parameter -> (link, type of what it points to).
+_LINKS: Final[dict[str, tuple[str, EntityType]]] = {
+    "organisatie": ("organisatie", "organisatie"),
+    "parent": ("parent", "organisatie"),
+    "providedBy": ("provided_by", "organisatie"),
+    "vestiging": ("vestiging", "vestiging"),
+    "zorgverlener": ("zorgverlener", "zorgverlener"),
+}
+# What a field of a Query is called here, to name it in an error.
+_RENAMED: Final = {
+    "cursor": "after",
+    "limit": "pageSize",
+    "types": "kind",
+    "changed_since": "changedSince",
+    "descending": "sort",
+}
+
+
+def _word(description: str, **options: Any) -> fields.Field[Any]:
+    return fields.String(
+        validate=validate.Length(1, LONGEST), metadata={"description": description}, **options
+    )
+
+
+def _words(description: str, choices: Sequence[str] | None = None) -> fields.Field[Any]:
+    checks: list[validate.Validator] = [validate.Length(1, LONGEST)]
+    if choices:
+        checks.append(validate.OneOf(choices))
+    return fields.List(fields.String(validate=checks), metadata={"description": description})
+
+
+_PARAMETERS: Final[dict[str, fields.Field[Any]]] = {
+    "text": _word(
+        "Words that must all occur in names, labels of codes, places or the description; each may be cut short."
+    ),
+    "kind": _words("Which kinds of fiche; all when left out.", KINDS),
+    "rubriek": _words("Code of a rubriek; a broad one finds the narrower ones."),
+    **{name: _words(f"{KEYS[key][0].upper()}{KEYS[key][1:]}.") for name, key in _PLAIN.items()},
+    "municipality": _words("Municipality of an address: REFNIS code (old or new), postcode or name."),
+    "near": _word(
+        "Within a distance of a point: latitude, longitude (WGS84) and kilometres, as in 51.05,3.72,10."
+    ),
+    "local": _word(
+        "The place that is searched for: postcode, municipality or REFNIS code. What is there comes first, then what serves it, then the rest."
+    ),
+    **{
+        name: fields.UUID(
+            metadata={"description": f"Id of a fiche or vestiging: those with a link `{link}` to it."}
+        )
+        for name, (link, _) in _LINKS.items()
+    },
+    "changedSince": fields.Integer(
+        validate=validate.Range(min=0),
+        metadata={"description": "Those with a change that you can see after this seq."},
+    ),
+    "sort": fields.String(
+        validate=validate.OneOf([*SORTS, "-number", "-name", "-updated"]),
+        metadata={
+            "description": "The order; a minus turns it round. Default: local with `local`, distance with `near`, else number, an order that never changes."
+        },
+    ),
+    "total": fields.String(
+        validate=validate.OneOf(("none", "estimate", "accurate")),
+        metadata={"description": "Whether to count the whole selection: estimate stops counting at 1001."},
+    ),
+    "after": fields.String(
+        validate=validate.Length(1, 4000),
+        metadata={"description": "Cursor of a page, from the `next` of the page before."},
+    ),
+    "pageSize": fields.Integer(
+        validate=validate.Range(1, LARGEST_PAGE),
+        metadata={"description": "Items on a page.", "default": PAGE_SIZE},
+    ),
+}
+Selection: Final = ma.Schema.from_dict(_PARAMETERS, name="Selection")
+"""The schema of the parameters; one that is not named in it is an error."""
+
+
+def query_of(given: Mapping[str, Any], places: Places) -> Query:
+    """The query that these loaded parameters stand for. Raises `Invalid`, which names each parameter that is wrong.
+
+    A cursor knows the selection to which it belongs, so it may come alone; parameters beside it must be those of that selection.
+    """
+    if "after" in given and not given.keys() - {"after", "pageSize", "total"}:
+        with renamed():
+            known = query_of_cursor(given["after"])
+        return replace(known, limit=given.get("pageSize", known.limit), total=given.get("total", known.total))
+    where: list[tuple[str, Criterion]] = []
+    linked: list[tuple[str, Linked]] = []
+    for name, key in _PLAIN.items():
+        if name in given:
+            values = given[name]
+            if name == "identifier":
+                values = [value if "|" in value else f"|{value}" for value in values]
+            where.append((name, Criterion(key, tuple(values))))
+    if "rubriek" in given:
+        where.append(("rubriek", Criterion("code", tuple(f"rubriek|{code}" for code in given["rubriek"]))))
+    if "municipality" in given:
+        codes = [
+            code for value in given["municipality"] for code in _municipalities("municipality", value, places)
+        ]
+        where.append(("municipality", Criterion("municipality", tuple(codes))))
+    for name, (link, type_) in _LINKS.items():
+        if name in given:
+            target = Query(types=(type_,), where=(Criterion("id", (str(given[name]),)),))
+            linked.append((name, Linked(link, target)))
+    local = _municipalities("local", given["local"], places)[0] if "local" in given else None
+    near = _near(given["near"]) if "near" in given else None
+    order = given.get("sort") or ("local" if local else "distance" if near else "number")
+    sort = cast(Sort, order.removeprefix("-"))
+    query = Query(
+        types=tuple(given.get("kind", KINDS)),
+        text=given.get("text", ""),
+        where=tuple(criterion for _, criterion in where),
+        linked=tuple(link for _, link in linked),
+        near=near,
+        local=local,
+        changed_since=given.get("changedSince"),
+        sort=sort,
+        descending=order.startswith("-"),
+        limit=given.get("pageSize", PAGE_SIZE),
+        cursor=given.get("after"),
+        total=given.get("total", "none"),
+    )
+    names = {"where": [name for name, _ in where], "linked": [name for name, _ in linked]}
+    with renamed(lambda path: _parameter(path, names)):
+        return normalise(query)
+
+
+@contextmanager
+def renamed(name_of: Callable[[str], str] | None = None) -> Iterator[None]:
+    """Let an `Invalid` about fields of a `Query` speak of the parameters instead."""
+    try:
+        yield
+    except Invalid as error:
+        rename = name_of or (lambda path: _parameter(path, {}))
+        errors = tuple(FieldError(rename(wrong.path), wrong.reason, wrong.value) for wrong in error.errors)
+        raise Invalid(
+            "The parameters do not make a selection." if errors else error.message, errors
+        ) from error
+
+
+def _parameter(path: str, names: Mapping[str, Sequence[str]]) -> str:
+    first, _, rest = path.partition(".")
+    number = rest.partition(".")[0]
+    if first in names and number.isdigit():
+        return names[first][int(number)]
+    return _RENAMED.get(first, first)
+
+
+def _municipalities(parameter: str, value: str, places: Places) -> tuple[str, ...]:
+    """The REFNIS codes that a postcode, a REFNIS code or a name stands for; never none."""
+    text = value.strip()
+    try:
+        if text.isdigit() and len(text) == 5:
+            return (places.current(text),)
+        if text.isdigit():
+            return tuple(found.refnis for found in places.by_postcode(text))
+    except UnknownPlace as error:
+        raise Invalid("This place is not known.", (FieldError(parameter, error.reason, value),)) from error
+    found = tuple(municipality.refnis for municipality in places.find(text))
+    if not found:
+        reason = (
+            "No municipality has this name. Give a name, a postcode of four digits or a REFNIS code of five."
+        )
+        raise Invalid("This place is not known.", (FieldError(parameter, reason, value),))
+    return found
+
+
+def _near(value: str) -> Near:
+    try:
+        lat, lon, km = (float(number) for number in value.split(","))
+    except ValueError as error:
+        reason = "Give latitude, longitude and kilometres, parted by commas: 51.05,3.72,10."
+        raise Invalid("This place cannot be understood.", (FieldError("near", reason, value),)) from error
+    return Near(lat, lon, km)

@@ -1,0 +1,244 @@
+"""What the answers of the API look like: the schemas that describe them in OpenAPI. They describe and check; views build the answers."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import marshmallow as ma
+from marshmallow import fields
+
+from hub.model.fiche import ENTITY_TYPES, KINDS
+
+FICHE_NAMES: Final = {
+    "organisatie": "Organisatiefiche",
+    "aanbod": "Aanbodfiche",
+    "zorgverlener": "Zorgverlenersfiche",
+}
+PART_NAMES: Final = {
+    "vestigingen": "Vestiging",
+    "memberships": "Membership",
+    "electronic_addresses": "ElectronicAddress",
+    "caregivers": "Caregiver",
+}
+
+
+def _one_of(names: dict[str, str]) -> dict[str, Any]:
+    return {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in names.values()]}
+
+
+def _text(description: str = "", *, required: bool = True, **more: Any) -> fields.Field[Any]:
+    return fields.String(required=required, metadata={"description": description, **more})
+
+
+def _address(description: str, *, required: bool = True) -> fields.Field[Any]:
+    return _text(description, required=required, format="uri-reference")
+
+
+def _number(description: str, *, required: bool = True) -> fields.Field[Any]:
+    return fields.Integer(required=required, metadata={"description": description})
+
+
+class Reason(ma.Schema):
+    """Why a fiche was found."""
+
+    reason = _text("What matched: tier, name, text, distance ...")
+    value = _text("With what.")
+
+
+class _Collection(ma.Schema):
+    self = _address("This page.")
+    next = _address("The next page; not there on the last.", required=False)
+    total = _number("How many there are in all.", required=False)
+    pageSize = _number("The most items on a page.", required=False)
+
+
+class _Entity(ma.Schema):
+    href = _address("Where it can be found.")
+    id = _text("The hub's own id: a UUID.", format="uuid")
+    kind = _text("The kind of fiche.", enum=list(KINDS))
+    type = _text("Which kind of part it is; only there for a part.", required=False, enum=list(ENTITY_TYPES))
+    seq = _number("The last change of it that you can see.")
+    updatedAt = _text("When that was.", format="date-time")
+    fiche = fields.Raw(required=True, metadata=_one_of(FICHE_NAMES))
+    part = fields.Raw(metadata=_one_of(PART_NAMES))
+    sources = fields.List(
+        fields.String(), required=True, metadata={"description": "The sources that contribute."}
+    )
+
+
+class FoundFiche(_Entity):
+    """A fiche that was found."""
+
+    why = fields.List(fields.Nested(Reason), required=True)
+    distance = fields.Float(metadata={"description": "Kilometres from the place that was named."})
+
+
+class FicheCollection(_Collection):
+    """A page of fiches."""
+
+    items = fields.List(fields.Nested(FoundFiche), required=True)
+    seq = _number("Where the change log stood when paging began: /changes?since= tells what came after.")
+
+
+class ResolvedContact(ma.Schema):
+    """A contact, and whose it is."""
+
+    contact = fields.Raw(required=True, metadata={"type": "object"})
+    origin = _text("self, caregiver, zorgverlener, aanbod, vestiging, organisatie or parent.")
+    originId = _text("The id of that fiche or part.", format="uuid")
+
+
+class OneFiche(_Entity):
+    """One fiche."""
+
+    self = _address("This address.")
+    contacts = fields.List(fields.Nested(ResolvedContact), required=True)
+
+
+class ChangeItem(ma.Schema):
+    """One change of one fiche or part, as you can see it."""
+
+    seq = _number("Its place in the change log.")
+    at = _text("When.", format="date-time")
+    href = _address("The fiche or part.")
+    id = _text("The fiche or part that changed.", format="uuid")
+    type = _text("What it is.", enum=list(ENTITY_TYPES))
+    fiche = _text("The fiche that it is, or is a part of.", format="uuid")
+    operation = _text(
+        "What it means to you; `context`: something it points to changed.",
+        enum=["create", "update", "delete", "context"],
+    )
+    origin = _text("The source or connection that caused it.")
+
+    class Meta:
+        # `fields` is an attribute of every schema
+        include = {  # noqa: RUF012 - marshmallow's own way
+            "fields": fields.List(
+                fields.String(), required=True, metadata={"description": "The fields that changed."}
+            )
+        }
+
+
+class ChangeCollection(_Collection):
+    """Changes, oldest first."""
+
+    items = fields.List(fields.Nested(ChangeItem), required=True)
+    since = _number("Ask on from here: /changes?since=", required=False)
+    head = _number("The newest seq; when `since` equals it you have them all.", required=False)
+
+
+class ClaimSource(ma.Schema):
+    """A claim that contributed."""
+
+    source = _text("Name of the source.")
+    externalId = _text("What the source calls the fiche.")
+    revision = _number("Which revision of the source's.")
+
+
+class ProvenanceItem(ma.Schema):
+    """Where a field comes from."""
+
+    field = _text("The field.")
+    sources = fields.List(fields.Nested(ClaimSource), required=True)
+
+
+class ProvenanceCollection(_Collection):
+    """Where each field comes from."""
+
+    items = fields.List(fields.Nested(ProvenanceItem), required=True)
+
+
+class Labels(ma.Schema):
+    """A text per language."""
+
+    nl = _text(required=False)
+    fr = _text(required=False)
+    de = _text(required=False)
+    en = _text(required=False)
+
+
+class SchemeItem(ma.Schema):
+    """A concept scheme."""
+
+    href = _address("Its concepts.")
+    code = _text("Its name.")
+    title = fields.Nested(Labels, required=True)
+    source = _text("Where it comes from.")
+    total = _number("How many concepts it has.")
+
+
+class SchemeCollection(_Collection):
+    """All concept schemes."""
+
+    items = fields.List(fields.Nested(SchemeItem), required=True)
+
+
+class ConceptItem(ma.Schema):
+    """A concept of a scheme."""
+
+    href = _address("The concept.")
+    scheme = _text("Its scheme.")
+    code = _text("Its code.")
+    labels = fields.Nested(Labels, required=True)
+    synonyms = fields.List(fields.String())
+    broader = _text("The code above it.", required=False)
+    regions = fields.List(fields.String())
+    validFrom = _text("First day.", required=False, format="date")
+    validUntil = _text("Last day.", required=False, format="date")
+    official = fields.Boolean(
+        required=True, metadata={"description": "False: the label was made up for a demonstration."}
+    )
+
+
+class ConceptCollection(_Collection):
+    """Concepts of one scheme."""
+
+    items = fields.List(fields.Nested(ConceptItem), required=True)
+
+
+class OneConcept(ConceptItem):
+    """A concept with its neighbours."""
+
+    self = _address("This address.")
+    narrower = fields.List(
+        fields.String(), required=True, metadata={"description": "The codes right below it."}
+    )
+    ancestors = fields.List(
+        fields.String(), required=True, metadata={"description": "The codes above it, nearest first."}
+    )
+
+
+class PlaceItem(ma.Schema):
+    """A municipality."""
+
+    href = _address("The municipality.")
+    refnis = _text("REFNIS code in use today.")
+    name = fields.Nested(Labels, required=True)
+    label = _text("How to show it to who typed the text.", required=False)
+    postcode = _text("When one postcode was meant.", required=False)
+    province = _text("Dutch name; not there for Brussels.", required=False)
+    region = _text("", enum=["vlaanderen", "brussel", "wallonie"])
+    lat = fields.Float(required=True, metadata={"description": "WGS84 degrees, of its main place."})
+    lon = fields.Float(required=True)
+
+
+class PlaceCollection(_Collection):
+    """Municipalities."""
+
+    items = fields.List(fields.Nested(PlaceItem), required=True)
+
+
+class OnePlace(PlaceItem):
+    """A municipality with its postcodes and former codes."""
+
+    self = _address("This address.")
+    postcodes = fields.List(fields.String(), required=True)
+    predecessors = fields.List(
+        fields.String(), required=True, metadata={"description": "Former REFNIS codes that went into it."}
+    )
+
+
+class Health(ma.Schema):
+    """How the hub is."""
+
+    status = _text("", enum=["UP", "DEGRADED", "DOWN"])

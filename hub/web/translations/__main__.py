@@ -1,0 +1,58 @@
+"""Brings the catalogues up to date with the templates and compiles them; exits with 1 when a text has no translation."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+
+FOLDER: Final = Path(__file__).parent
+TRANSLATED: Final = ("fr", "de", "en")
+_NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)  # so that the same texts give the same file
+_METHODS: Final = [("**.py", "python"), ("templates/**.html", "jinja2.ext.babel_extract")]
+
+
+def texts() -> Iterator[str]:
+    """Every text of the screens, in Dutch, as the templates and the code have them."""
+    for _, _, message, _, _ in extract_from_dir(FOLDER.parent, method_map=_METHODS):
+        yield message if isinstance(message, str) else message[0]
+
+
+def catalogue(language: str) -> Catalog:
+    """The translations into this language as they are now."""
+    with (FOLDER / language / "LC_MESSAGES" / "messages.po").open("rb") as file:
+        return read_po(file, locale=language)
+
+
+def main() -> int:
+    """Update and compile; the exit code."""
+    wanted = sorted(set(texts()))
+    missing = 0
+    for language in TRANSLATED:
+        known = catalogue(language)
+        fresh = Catalog(
+            locale=language, project="fichehub", fuzzy=False, creation_date=_NEVER, revision_date=_NEVER
+        )
+        for text in wanted:
+            found = known.get(text)
+            fresh.add(text, found.string if found is not None else "")
+            if found is None or not found.string:
+                missing += 1
+                print(f"{language}: {text}")
+        folder = FOLDER / language / "LC_MESSAGES"
+        with (folder / "messages.po").open("wb") as file:
+            write_po(file, fresh, width=0, omit_header=True)
+        with (folder / "messages.mo").open("wb") as file:
+            write_mo(file, fresh)
+    return 1 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
