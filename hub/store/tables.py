@@ -75,13 +75,13 @@ entity = Table(
     Column("uuid", Text, nullable=False, unique=True),
     Column("type", Text, nullable=False),
     Column("fiche_id", _big(), nullable=False, index=True),  # itself for a fiche, its fiche for a part
-    Column("moved_to", _big()),  # the entity that stays, when two turned out to be one
+    Column("moved_to", _big(), index=True),  # the entity that stays, when two turned out to be one
 )
 
 identity = Table(
     "identity",
     metadata,
-    Column("key", _sorted_text(), primary_key=True),  # "<source>|<external id>" or a strong key such as "riziv|18749704"
+    Column("key", _sorted_text(), primary_key=True),  # "<source>|<external id>" or a strong key such as "zorgverlener:riziv|18749704"
     Column("fiche_id", _big(), nullable=False, index=True),
     sqlite_with_rowid=False,
 )
@@ -110,8 +110,17 @@ claim = Table(
     Column("digest", LargeBinary, nullable=False),  # 16 bytes over what the source said
     Column("gone", Boolean, nullable=False),
     Column("content", LargeBinary, nullable=False),  # the whole Claim but for its key
-    Column("seen_run", _big()),  # the last complete run that yielded it (deletion by absence)
+    Column("home_id", _big(), nullable=False),  # the fiche it was first given: a split finds its old id back
     UniqueConstraint("source_id", "external_id", "partner"),
+)
+
+candidate_key = Table(
+    "candidate_key",
+    metadata,
+    Column("key", _sorted_text(), primary_key=True),  # "<kind>|kbo|...", "<kind>|name|<postcode>|...", "<kind>|phone|...": never joins
+    Column("source_id", Integer, primary_key=True),
+    Column("fiche_id", _big(), primary_key=True, index=True),
+    sqlite_with_rowid=False,
 )
 
 fiche = Table(
@@ -133,9 +142,10 @@ version = Table(
     metadata,
     Column("id", _big(), primary_key=True),
     Column("fiche_id", _big(), nullable=False),
+    Column("partner", Text, nullable=False, server_default=""),  # an overlay's history is its partner's only
     Column("version", Integer, nullable=False),
     Column("document", LargeBinary, nullable=False),  # zlib; superseded documents only
-    UniqueConstraint("fiche_id", "version"),
+    UniqueConstraint("fiche_id", "partner", "version"),
 )
 
 overlay = Table(
@@ -143,9 +153,11 @@ overlay = Table(
     metadata,
     Column("id", _big(), primary_key=True, autoincrement=False),  # entity.id of the partner's own row in the index
     Column("partner", Text, nullable=False),
-    Column("fiche_id", _big(), nullable=False),
-    Column("digest", LargeBinary, nullable=False),
-    Column("document", LargeBinary, nullable=False),
+    Column("fiche_id", _big(), nullable=False, index=True),
+    Column("level", SmallInteger, nullable=False),  # 3: the partner's claims are gone, or say nothing
+    Column("version", Integer, nullable=False),
+    Column("digest", LargeBinary),
+    Column("document", LargeBinary),
     UniqueConstraint("partner", "fiche_id"),
 )
 

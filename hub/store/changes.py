@@ -1,0 +1,189 @@
+"""The change log: what a transaction owes it, written at its very end.
+
+The numbers come from a counter row. Its update is the last lock that a transaction takes and is held until the commit, so numbers are without gaps
+and in the order of the commits (on both engines); only rows of the log itself follow it.
+"""
+
+# ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import orjson
+
+from hub.model.audience import ABSENT
+from hub.store.indexing import write_index
+from hub.store.linking import dependents
+from hub.store.workspace import PendingChange, Workspace
+
+SPREAD = "spread"
+"""The operation of a marker: what depends on this fiche is told a little later, before any reader passes the marker."""
+
+_COLUMNS = (
+    "seq",
+    "at",
+    "entity_id",
+    "fiche_id",
+    "type",
+    "operation",
+    "origin",
+    "fields",
+    "audience",
+    "was",
+    "now",
+    "version",
+    "partner",
+)
+
+
+def finish(space: Workspace) -> int:
+    """Tell what depends on the changed fiches, bring the index up to date, write the log. The answer: how many markers wait to be spread."""
+    markers: list[PendingChange] = []
+    in_index: set[int] = set(space.reindex)
+    for (partner, level), fiches in _by_audience(space).items():
+        found, depending = dependents(space.bulk, fiches)
+        if len(found) > space.around.wide:
+            markers += [
+                _marker(space, number, level, partner)
+                for number in sorted(fiches)
+                if _leads_anywhere(space, number)
+            ]
+            continue
+        note_context(space, found, level, partner)
+        in_index |= depending
+    if space.bulk.postgres:
+        space.load(in_index - space.reindex, lock=True)
+    space.flush()
+    write_index(space, in_index)
+    write_log(space, markers)
+    return len(markers)
+
+
+def _leads_anywhere(space: Workspace, number: int) -> bool:
+    return bool(dependents(space.bulk, [number])[0])
+
+
+def _by_audience(space: Workspace) -> dict[tuple[str, int], list[int]]:
+    """The changed fiches by partner and by who sees the change, the widest audience first: the first change noted of a dependent tells most."""
+    groups: dict[tuple[str, int], list[int]] = {}
+    for (partner, fiche_id), level in sorted(
+        space.sources.items(), key=lambda item: (item[0][0], item[1], item[0][1])
+    ):
+        if level < ABSENT:
+            groups.setdefault((partner, level), []).append(fiche_id)
+    return groups
+
+
+def _marker(space: Workspace, number: int, level: int, partner: str) -> PendingChange:
+    state = space.fiches[number]
+    return PendingChange(
+        number, number, state.kind, partner, SPREAD, space.origin, None, level, level, level, state.version
+    )
+
+
+def note_context(space: Workspace, found: dict[int, tuple[int, str]], level: int, partner: str) -> None:
+    """Owe the log a `context` change of each of these, unless it changed itself and told at least as many."""
+    wanted = [
+        number
+        for number in sorted(found)
+        if (change := space.changes.get((partner, number))) is None or change.audience > level
+    ]
+    if not wanted:
+        return
+    bulk = space.bulk
+    versions = {
+        number: (version, fiche_level)
+        for number, version, fiche_level in bulk.rows(
+            f"SELECT id, version, level FROM fiche WHERE {bulk.listed('id')}",
+            bulk.many({found[number][0] for number in wanted}),
+        )
+    }
+    own = dict(bulk.rows(f"SELECT id, level FROM entry WHERE {bulk.listed('id')}", bulk.many(wanted)))
+    for number in wanted:
+        fiche_id, type_ = found[number]
+        version, fiche_level = versions[fiche_id]
+        stands = fiche_level if number == fiche_id else max(own.get(number, fiche_level), fiche_level)
+        change = space.changes.get((partner, number))
+        if change is not None:
+            change.audience = min(change.audience, max(level, min(change.was, change.now)))
+            continue
+        if stands >= ABSENT:
+            continue
+        space.changes[partner, number] = PendingChange(
+            number,
+            fiche_id,
+            type_,
+            partner,
+            "context",
+            space.origin,
+            {},
+            max(level, stands),
+            stands,
+            stands,
+            version,
+        )
+
+
+def write_log(space: Workspace, markers: Iterable[PendingChange] = ()) -> None:
+    """Take the numbers and write the rows; nothing may be locked after this."""
+    owed = [change for change in space.changes.values() if change.was < ABSENT or change.now < ABSENT]
+    owed.sort(
+        key=lambda change: change.partner != ""
+    )  # a partner's own rows correct what the shared ones told
+    owed += markers
+    if not owed:
+        return
+    bulk = space.bulk
+    ((last,),) = bulk.rows("UPDATE counter SET n = n + ? WHERE name = 'change' RETURNING n", len(owed))
+    first = last - len(owed) + 1
+    rows = []
+    for seq, change in enumerate(owed, first):
+        fields = None if change.fields is None else orjson.dumps(sorted(change.fields.items()))
+        rows.append(
+            (
+                seq,
+                space.at,
+                change.entity_id,
+                change.fiche_id,
+                change.type,
+                change.operation,
+                change.origin,
+                fields,
+                change.audience,
+                change.was,
+                change.now,
+                change.version,
+                change.partner,
+            )
+        )
+    bulk.insert("change", _COLUMNS, rows)
+    waiting = [(row[0], 0) for row in rows if row[5] == SPREAD]
+    bulk.insert("spread", ("seq", "after_entity"), waiting)
+
+
+def spread_one(space: Workspace, batch: int) -> bool:
+    """Spread one batch of the oldest marker out: context changes and rows in the index. The answer: whether a marker is left."""
+    bulk = space.bulk
+    lock = " FOR UPDATE OF s" if bulk.postgres else ""
+    waiting = bulk.rows(
+        "SELECT s.seq, s.after_entity, c.entity_id, c.audience, c.partner, c.origin FROM spread s JOIN change c ON c.seq = s.seq"
+        f" ORDER BY s.seq LIMIT 1{lock}"
+    )
+    if not waiting:
+        return False
+    seq, after, source, level, partner, origin = waiting[0]
+    space.origin = origin
+    found, _ = dependents(bulk, [source])
+    chosen = [number for number in sorted(found) if number > after][:batch]
+    part = {number: found[number] for number in chosen}
+    fiches = {fiche_id for fiche_id, type_ in part.values() if type_ != "zorgverlener"}
+    if bulk.postgres:
+        space.load(fiches, lock=True)
+    note_context(space, part, level, partner)
+    write_index(space, fiches)
+    if len(chosen) < batch:
+        bulk.run("DELETE FROM spread WHERE seq = ?", seq)
+    else:
+        bulk.run("UPDATE spread SET after_entity = ? WHERE seq = ?", chosen[-1], seq)
+    write_log(space)
+    return True

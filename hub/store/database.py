@@ -1,0 +1,190 @@
+"""Opening a database: engine, transactions, and the one way its schema comes about (Alembic).
+
+SQLite runs in WAL mode with BEGIN IMMEDIATE for everything that writes: a transaction that first reads and then writes could otherwise be
+refused after its work is done. PostgreSQL runs READ COMMITTED for writers, who lock rows in a fixed order, and REPEATABLE READ for readers, who
+need one consistent snapshot.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from hub.errors import FichehubError, StoreBusy
+
+BUSY_SECONDS: Final = 20.0
+"""How long a writer waits for SQLite's one write lock before it gives up."""
+
+_MIGRATIONS: Final = Path(__file__).parent / "migrations"
+_WRITING: Final = "fichehub_writing"
+_PRAGMAS: Final = (
+    "PRAGMA synchronous = NORMAL",
+    "PRAGMA cache_size = -32768",  # 32 MB; no mmap, which would count as resident memory
+    "PRAGMA mmap_size = 0",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA secure_delete = ON",  # erased personal data must not stay behind in free pages
+    "PRAGMA journal_size_limit = 67108864",
+)
+# serialization failure, deadlock, lock not available, unique violation (another writer made the same row first)
+_RETRIED_STATES: Final = frozenset({"40001", "40P01", "55P03", "23505"})
+
+
+def connect(url: str) -> Engine:
+    """An engine for `url`: `sqlite:///file` or `postgresql://...`; other databases and unusable URLs raise `FichehubError`."""
+    try:
+        parsed = make_url(url)
+    except Exception as error:  # SQLAlchemy and its drivers raise whatever they like about a malformed URL
+        raise FichehubError(
+            "The database URL cannot be read; write sqlite:///FILE or postgresql://USER@HOST/NAME."
+        ) from error
+    backend = parsed.get_backend_name()
+    if backend == "postgresql":
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=10, max_overflow=20)
+    if backend != "sqlite":
+        raise FichehubError(f"Fichehub runs on SQLite and PostgreSQL; the database URL names {backend}.")
+    if parsed.database in (None, "", ":memory:"):
+        raise FichehubError(
+            "A database in memory is not shared between processes; name a file: sqlite:///FILE."
+        )
+    Path(parsed.database or "").parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(parsed, connect_args={"timeout": 0, "check_same_thread": False})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(raw: Any, record: object) -> None:
+    raw.isolation_level = None  # we say BEGIN ourselves
+    cursor = raw.cursor()
+    cursor.execute("PRAGMA busy_timeout = 5000")
+    cursor.execute("PRAGMA page_size = 8192")  # counts only before the first table
+    cursor.execute("PRAGMA journal_mode = WAL")
+    for pragma in _PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    if not connection.get_execution_options().get(_WRITING):
+        connection.exec_driver_sql("BEGIN")
+        return
+    # SQLite's own busy handler sleeps up to 100 ms at a time and so starves an editor beside a loader: poll finely.
+    raw = connection.connection.driver_connection
+    assert raw is not None
+    raw.execute("PRAGMA busy_timeout = 0")
+    deadline = time.monotonic() + BUSY_SECONDS
+    try:
+        while True:
+            try:
+                raw.execute("BEGIN IMMEDIATE")
+                return
+            except Exception as error:
+                if not is_lock_refusal(error) or time.monotonic() > deadline:
+                    raise StoreBusy(
+                        "The database is being written by somebody else; try again in a moment."
+                    ) from error
+                time.sleep(random.uniform(0.0005, 0.002))
+    finally:
+        raw.execute("PRAGMA busy_timeout = 5000")
+
+
+def is_lock_refusal(error: BaseException) -> bool:
+    """Whether SQLite refused for want of a lock."""
+    text = str(error)
+    return "database is locked" in text or "database table is locked" in text or "database is busy" in text
+
+
+def can_retry(error: DBAPIError) -> bool:
+    """Whether the same transaction, run again, may succeed: lost locks, deadlocks, a row that another writer made first."""
+    state = getattr(error.orig, "sqlstate", None)
+    return state in _RETRIED_STATES if state is not None else is_lock_refusal(error)
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that writes; commits at the end. Raises `StoreBusy` when SQLite stays locked."""
+    with engine.connect().execution_options(**{_WRITING: True}) as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A transaction that sees one state of the database, whatever is written meanwhile."""
+    connection = engine.connect()
+    if engine.dialect.name == "postgresql":
+        connection = connection.execution_options(isolation_level="REPEATABLE READ")
+    with connection, connection.begin():
+        yield connection
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    if connection is not None:
+        config.attributes["connection"] = connection
+    return config
+
+
+def head() -> str:
+    """The revision that this version of Fichehub works with."""
+    revision = ScriptDirectory.from_config(_config()).get_current_head()
+    assert revision is not None
+    return revision
+
+
+def revision(engine: Engine) -> str | None:
+    """The revision that the database is at; `None` for an empty one."""
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def is_current(engine: Engine) -> bool:
+    """Whether the database has exactly the schema that this version works with. Raises `FichehubError` for one that it does not know."""
+    found = revision(engine)
+    if found is not None:
+        _check_known(found)
+    return found == head()
+
+
+def _check_known(found: str) -> None:
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if found not in known:
+        raise FichehubError(
+            f"The database was made by another, probably newer version of Fichehub (its schema is {found}, this version knows"
+            f" up to {head()}). Install that version, or restore a backup made with this one."
+        )
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the database to the schema of this version; does nothing when it is there. Raises `FichehubError` for a schema that is newer."""
+    found = revision(engine)
+    if found is not None:
+        _check_known(found)
+        if found == head():
+            return
+    with writing(engine) as connection:
+        try:
+            command.upgrade(_config(connection), "head")
+        except CommandError as error:
+            raise FichehubError(f"The database could not be brought to this version: {error}") from error
+
+
+def throwaway(engine: Engine) -> Engine:
+    """An engine for the same database that keeps no connection; for short transactions beside a long one."""
+    return create_engine(engine.url, poolclass=NullPool)

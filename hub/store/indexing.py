@@ -1,0 +1,228 @@
+"""Hands the search index the rows that it must write: each fiche and each part with the documents that it depends on."""
+
+# ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
+
+from hub import schemas
+from hub.model.fiche import Document, EntityType
+from hub.store import index_rows
+from hub.store.index_rows import IndexedEntity, Indexer
+from hub.store.settling import PART_FIELDS
+from hub.store.workspace import Workspace
+
+PARENTS = 5
+"""How far up the line of parents an entity's rows depend on them."""
+
+
+class Documents:
+    """Merged documents by UUID, read once per transaction; a partner's overlay in front of them when one is named."""
+
+    def __init__(self, space: Workspace) -> None:
+        self._space = space
+        self._read: dict[str, Document | None] = {}
+
+    def load(self, uuids: Iterable[str]) -> None:
+        """Read these, all at once."""
+        space = self._space
+        unknown = []
+        for uuid in uuids:
+            if uuid in self._read:
+                continue
+            number = space.number_of.get(uuid)
+            if number is not None and number in space.fiches:
+                self._read[uuid] = space.fiches[number].document
+            else:
+                unknown.append(uuid)
+        if not unknown:
+            return
+        self._read.update(dict.fromkeys(unknown))
+        sql = f"SELECT e.uuid, f.document FROM entity e JOIN fiche f ON f.id = e.id WHERE {space.bulk.listed('e.uuid', 'text')}"
+        for uuid, raw in space.bulk.rows(sql, space.bulk.many(unknown)):
+            self._read[uuid] = None if raw is None else schemas.decode(raw)
+
+    def get(self, uuid: str) -> Document | None:
+        """One that was loaded."""
+        return self._read.get(uuid)
+
+
+def _direct(document: Document) -> list[str]:
+    names = ("organisatie", "provided_by") if document["kind"] == "aanbod" else ("parent",)
+    people = [part["zorgverlener"]["id"] for part in document.get("caregivers", ()) if "zorgverlener" in part]
+    return [document[name]["id"] for name in names if name in document] + people
+
+
+def _related(document: Document, documents: Documents) -> Mapping[str, Document]:
+    """The organisatie, who carries it out, their parents, and who works there, as far as they are there."""
+    found: dict[str, Document] = {}
+    frontier = _direct(document)
+    for _ in range(PARENTS + 1):
+        above: list[str] = []
+        for uuid in frontier:
+            other = documents.get(uuid)
+            if other is not None and uuid not in found:
+                found[uuid] = other
+                above += _direct(other)
+        if not above:
+            break
+        frontier = above
+    return found
+
+
+def _load_related(wanted: list[Document], documents: Documents) -> None:
+    frontier = [uuid for document in wanted for uuid in _direct(document)]
+    for _ in range(PARENTS + 1):
+        if not frontier:
+            return
+        documents.load(frontier)
+        frontier = [
+            above for uuid in set(frontier) if (other := documents.get(uuid)) for above in _direct(other)
+        ]
+
+
+def write_index(space: Workspace, fiches: Iterable[int]) -> None:
+    """Bring the rows of these fiches, their parts and their overlays up to date."""
+    ids = sorted(fiches)
+    if not ids:
+        return
+    space.load(ids)
+    documents = Documents(space)
+    states = [space.fiches[number] for number in ids]
+    voices = _voices(space, ids)
+    _load_related([state.document for state in states if state.document], documents)
+    rows: list[IndexedEntity] = []
+    for state in states:
+        if state.document is not None:
+            rows += indexed(
+                space,
+                state.id,
+                state.document,
+                _related(state.document, documents),
+                "",
+                None,
+                voices.get((state.id, ""), ()),
+            )
+    kept = {row.entry_id for row in rows}
+    bulk = space.bulk
+    many = bulk.many(number for number in ids)
+    standing = bulk.rows(f"SELECT id, entity_id, partner FROM entry WHERE {bulk.listed('fiche_id')}", many)
+    overlays = bulk.rows(
+        f"SELECT partner, fiche_id, id, document FROM overlay WHERE document IS NOT NULL AND {bulk.listed('fiche_id')} ORDER BY partner, fiche_id",
+        many,
+    )
+    masks: set[tuple[str, int]] = set()
+    if overlays:
+        decoded = [
+            (partner, fiche_id, number, schemas.decode(raw)) for partner, fiche_id, number, raw in overlays
+        ]
+        _load_related([document for *_, document in decoded], documents)
+        own = {(partner, entity_id): entry_id for entry_id, entity_id, partner in standing if partner}
+        for partner, fiche_id, number, document in decoded:
+            own[partner, fiche_id] = number
+            entries = _entry_numbers(space, partner, fiche_id, document, own)
+            made = indexed(
+                space,
+                fiche_id,
+                document,
+                _related(document, documents),
+                partner,
+                entries,
+                voices.get((fiche_id, partner), ()),
+            )
+            rows += made
+            kept.update(row.entry_id for row in made)
+            master = space.fiches[fiche_id].document
+            if master is not None:
+                masks.update((partner, entity_id) for entity_id in (fiche_id, *_parts_in(space, master)))
+    indexer = Indexer(space.around.concepts(), space.around.places, space.today)
+    index_rows.write(space.connection, [indexer.row(row) for row in rows])
+    index_rows.remove(space.connection, [entry_id for entry_id, _, _ in standing if entry_id not in kept])
+    _write_masks(space, ids, masks)
+
+
+def _parts_in(space: Workspace, document: Document) -> list[int]:
+    uuids = [part["id"] for field, _ in PART_FIELDS[document["kind"]] for part in document.get(field, ())]
+    space.numbers_for(uuids)
+    return [space.number_of[uuid] for uuid in uuids]
+
+
+def _entry_numbers(
+    space: Workspace, partner: str, fiche_id: int, document: Document, own: Mapping[tuple[str, int], int]
+) -> Mapping[int, int]:
+    """Entity -> the number of the partner's own entry for it; the fiche's is that of the overlay."""
+    entities = [fiche_id, *_parts_in(space, document)]
+    missing = [number for number in entities if (partner, number) not in own]
+    fresh = (
+        dict(zip(missing, space.numbers.take(space.bulk, "entity", len(missing)), strict=True))
+        if missing
+        else {}
+    )
+    return {number: own.get((partner, number)) or fresh[number] for number in entities}
+
+
+def indexed(
+    space: Workspace,
+    fiche_id: int,
+    document: Document,
+    related: Mapping[str, Document],
+    partner: str,
+    entries: Mapping[int, int] | None,
+    sources: Sequence[str],
+) -> list[IndexedEntity]:
+    """The fiche and its parts, as the index takes them."""
+
+    def entity(number: int, type_: EntityType, part: Document | None) -> IndexedEntity:
+        return IndexedEntity(
+            entry_id=entries[number] if entries else number,
+            entity_id=number,
+            fiche_id=fiche_id,
+            type=type_,
+            document=document,
+            partner=partner,
+            part=part,
+            related=related,
+            sources=sources,
+        )
+
+    kind = document["kind"]
+    made = [entity(fiche_id, kind, None)]
+    fields = [(type_, part) for field, type_ in PART_FIELDS[kind] for part in document.get(field, ())]
+    if fields:
+        space.numbers_for(part["id"] for _, part in fields)
+        made += [entity(space.number_of[part["id"]], cast(EntityType, type_), part) for type_, part in fields]
+    return made
+
+
+def _voices(space: Workspace, ids: list[int]) -> dict[tuple[int, str], list[str]]:
+    """The sources that contribute to each fiche, and to each partner's view of it."""
+    shared: dict[int, set[str]] = {}
+    own: dict[tuple[int, str], set[str]] = {}
+    sql = f"SELECT DISTINCT fiche_id, partner, source_id FROM claim WHERE NOT gone AND {space.bulk.listed('fiche_id')}"
+    for fiche_id, partner, source_id in space.bulk.rows(sql, space.bulk.many(ids)):
+        name = space.source_name(source_id)
+        if partner:
+            own.setdefault((fiche_id, partner), set()).add(name)
+        else:
+            shared.setdefault(fiche_id, set()).add(name)
+    found = {(number, ""): sorted(names) for number, names in shared.items()}
+    found.update(
+        {
+            (number, partner): sorted(names | shared.get(number, set()))
+            for (number, partner), names in own.items()
+        }
+    )
+    return found
+
+
+def _write_masks(space: Workspace, ids: list[int], wanted: set[tuple[str, int]]) -> None:
+    bulk = space.bulk
+    sql = f"SELECT m.partner, m.entry_id FROM entry_mask m JOIN entity e ON e.id = m.entry_id WHERE {bulk.listed('e.fiche_id')}"
+    if not wanted and not bulk.rows("SELECT 1 FROM entry_mask LIMIT 1"):
+        return
+    standing = {(partner, entry_id) for partner, entry_id in bulk.rows(sql, bulk.many(ids))}
+    bulk.run_many("DELETE FROM entry_mask WHERE partner = ? AND entry_id = ?", sorted(standing - wanted))
+    bulk.insert(
+        "entry_mask", ("partner", "entry_id"), cast("list[tuple[Any, ...]]", sorted(wanted - standing))
+    )

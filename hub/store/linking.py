@@ -1,0 +1,167 @@
+"""Links between entities, and what depends on a fiche through them."""
+
+# ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final, cast
+
+from hub.model.audience import ABSENT, RANK, VISIBILITY, level_of
+from hub.model.fiche import FICHE_TYPES, PARTS, Document, Kind
+from hub.store.bulk import Bulk
+from hub.store.workspace import Workspace
+
+Link = tuple[int, str, int, int]
+"""From entity, role (`hub.model.query.LINKS`), to entity, level."""
+
+INWARD: Final = frozenset({"description", "source_url", "in_scope_of", "price", "recognitions", "gov_info"})
+"""Fields that nothing but the fiche itself shows. A change of any other one is a change of what depends on the fiche."""
+
+_PART_LINKS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
+    "vestigingen": (),
+    "memberships": (("organisatie", "member_of"),),
+    "electronic_addresses": (),
+    "caregivers": (("zorgverlener", "zorgverlener"),),
+}
+
+
+def links_of(fiche_id: int, document: Document, number_of: Mapping[str, int]) -> list[Link]:
+    """Every link of a merged fiche and its parts, once each."""
+    kind = cast(Kind, document["kind"])
+    own = level_of(document)
+    defaults = VISIBILITY[FICHE_TYPES[kind].__name__]
+    hidden = document.get("field_visibility") or {}
+
+    def level(field: str) -> int:
+        return max(own, RANK[hidden.get(field) or defaults.get(field, "internal")])
+
+    found: dict[tuple[int, str, int], int] = {}
+
+    def add(from_id: int, role: str, to_id: int, how: int) -> None:
+        key = (from_id, role, to_id)
+        found[key] = min(how, found.get(key, ABSENT))
+
+    singles = (
+        ("parent",) if kind == "organisatie" else ("organisatie", "provided_by") if kind == "aanbod" else ()
+    )
+    for name in singles:
+        if name in document:
+            add(fiche_id, name, number_of[document[name]["id"]], level(name))
+    if kind == "aanbod":
+        for place in document.get("vestigingen", ()):
+            add(fiche_id, "vestiging", number_of[place["id"]], level("vestigingen"))
+    for field, (owner, type_, _) in PARTS.items():
+        if owner != kind:
+            continue
+        for part in document.get(field, ()):
+            number = number_of[part["id"]]
+            how = max(level(field), level_of(part))
+            for inner, role in _PART_LINKS[field]:
+                if inner in part:
+                    add(number, role, number_of[part[inner]["id"]], how)
+            if kind == "organisatie":
+                add(number, "organisatie", fiche_id, how)
+                if type_ == "electronic_address":
+                    add(fiche_id, "endpoint", number, how)
+                continue
+            add(number, "aanbod", fiche_id, how)
+            if "zorgverlener" in part:
+                add(fiche_id, "zorgverlener", number_of[part["zorgverlener"]["id"]], how)
+            if "organisatie" in document:
+                add(
+                    number,
+                    "organisatie",
+                    number_of[document["organisatie"]["id"]],
+                    max(how, level("organisatie")),
+                )
+            for place in document.get("vestigingen", ()):
+                add(number, "vestiging", number_of[place["id"]], max(how, level("vestigingen")))
+    return [(from_id, role, to_id, how) for (from_id, role, to_id), how in found.items()]
+
+
+def write_links(
+    space: Workspace, fresh: list[Link], standing: list[tuple[Iterable[int], list[Link]]]
+) -> None:
+    """Bring the table to these links: `fresh` of fiches that have none yet, `standing` with the entities they come from."""
+    bulk = space.bulk
+    wanted = {link[:3]: link[3] for _, links in standing for link in links}
+    owners = {number for numbers, _ in standing for number in numbers}
+    removed, changed, known = [], [], set()
+    if owners:
+        sql = f"SELECT from_id, role, to_id, level FROM link WHERE {bulk.listed('from_id')}"
+        for from_id, role, to_id, level in bulk.rows(sql, bulk.many(owners)):
+            key = (from_id, role, to_id)
+            known.add(key)
+            if key not in wanted:
+                removed.append(key)
+            elif wanted[key] != level:
+                changed.append((wanted[key], *key))
+    new = fresh + [(*key, level) for key, level in wanted.items() if key not in known]
+    bulk.run_many("DELETE FROM link WHERE from_id = ? AND role = ? AND to_id = ?", removed)
+    bulk.run_many("UPDATE link SET level = ? WHERE from_id = ? AND role = ? AND to_id = ?", changed)
+    bulk.insert("link", ("from_id", "role", "to_id", "level"), sorted(new))
+
+
+def dependents(bulk: Bulk, fiches: Iterable[int]) -> tuple[dict[int, tuple[int, str]], set[int]]:
+    """What shows something of these fiches: entity -> (its fiche, its type); and the fiches whose rows in the index do.
+
+    An organisatie: its parts, the organisaties under it, the aanbod that it or they offer or carry out, the caregivers in that aanbod with
+    their parts, memberships of it. An aanbod: its caregiver parts and their zorgverleners. A zorgverlener: the aanbod they work
+    in. The fiches themselves are not among them.
+    """
+    start = set(fiches)
+    kinds: dict[str, set[int]] = {"organisatie": set(), "aanbod": set(), "zorgverlener": set()}
+    if not start:
+        return {}, set()
+    for number, type_ in bulk.rows(
+        f"SELECT id, type FROM entity WHERE {bulk.listed('id')}", bulk.many(start)
+    ):
+        kinds[type_].add(number)
+    found: dict[int, tuple[int, str]] = {}
+    in_index: set[int] = set()
+    organisaties, frontier = set(kinds["organisatie"]), set(kinds["organisatie"])
+    aanbod = set(kinds["aanbod"])
+    while frontier:
+        below: set[int] = set()
+        for number, type_, fiche_id in _pointing(
+            bulk, frontier, ("organisatie", "provided_by", "parent", "member_of")
+        ):
+            found[number] = (fiche_id, type_)
+            in_index.add(fiche_id)
+            if type_ == "aanbod":
+                aanbod.add(number)
+            elif type_ == "organisatie" and number not in organisaties:
+                below.add(number)
+        organisaties |= below
+        frontier = below
+    places = [number for number, (_, type_) in found.items() if type_ == "vestiging"]
+    for number, type_, fiche_id in _pointing(bulk, places, ("vestiging",)):
+        found[number] = (fiche_id, type_)
+        in_index.add(fiche_id)
+        if type_ == "aanbod":
+            aanbod.add(number)
+    for number, type_, fiche_id in _pointing(bulk, kinds["zorgverlener"], ("zorgverlener",)):
+        found[number] = (fiche_id, type_)
+        in_index.add(fiche_id)
+    for number, type_, fiche_id in _pointing(bulk, aanbod, ("aanbod",)):
+        found[number] = (fiche_id, type_)
+        in_index.add(fiche_id)
+    if aanbod:
+        sql = f"SELECT DISTINCT to_id FROM link WHERE role = 'zorgverlener' AND {bulk.listed('from_id')}"
+        for (number,) in bulk.rows(sql, bulk.many(aanbod)):
+            found.setdefault(number, (number, "zorgverlener"))
+    for number in start:
+        found.pop(number, None)
+    return found, in_index - start
+
+
+def _pointing(bulk: Bulk, to: Iterable[int], roles: tuple[str, ...]) -> Iterable[tuple[int, str, int]]:
+    to = list(to)
+    if not to:
+        return ()
+    marks = ", ".join("?" * len(roles))
+    sql = (
+        "SELECT DISTINCT e.id, e.type, e.fiche_id FROM link l JOIN entity e ON e.id = l.from_id"
+        f" WHERE {bulk.listed('l.to_id')} AND l.role IN ({marks})"
+    )
+    return cast("Iterable[tuple[int, str, int]]", bulk.rows(sql, bulk.many(to), *roles))

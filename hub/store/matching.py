@@ -1,0 +1,134 @@
+"""Who may be the same: candidates for the review queue. Never joins anything.
+
+An enterprise number, a folded name in a postcode, or a telephone number makes a candidate. Each is a row in a table of keys, so that looking for
+candidates is one indexed look-up per batch.
+"""
+
+# ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from hub import schemas
+from hub.connector import MatchCandidate
+from hub.model.claims import Claim
+from hub.model.folding import fold
+from hub.model.identifiers import KBO, InvalidIdentifier, normalise
+from hub.store.identity import Identities
+from hub.store.workspace import Workspace
+
+CROWD: Final = 20
+"""A key that more fiches than this share says nothing about any of them."""
+WEIGHTS: Final[Mapping[str, float]] = {"kbo": 0.5, "name": 0.6, "phone": 0.4}
+"""How much each reason says alone; several together leave 1 - (1 - a)(1 - b) ... of doubt away."""
+
+
+def candidate_keys(claim: Claim) -> set[str]:
+    """`<kind>|kbo|<digits>`, `<kind>|name|<postcode>|<folded name>` and `<kind>|phone|<E.164>` of what the claim says."""
+    content, kind = claim.content, claim.kind
+    keys = set()
+    for item in content.get("identifiers", ()):
+        if item["system"] == KBO:
+            try:
+                keys.add(f"{kind}|kbo|{normalise(KBO, item['value'])}")
+            except InvalidIdentifier:
+                continue  # a wrong number makes nobody the same
+    places = content.get("vestigingen", ()) if kind == "organisatie" else ()
+    contacts = [*content.get("contacts", ())]
+    addresses = [*content.get("addresses", ())]
+    for place in places:
+        contacts += place.get("contacts", ())
+        addresses += place.get("addresses", ())
+    keys.update(
+        f"{kind}|phone|{contact['value']}" for contact in contacts if contact["kind"] in ("phone", "mobile")
+    )
+    postcodes = {address["postcode"] for address in addresses if "postcode" in address}
+    if postcodes:
+        names = {fold(text) for name in content.get("names", ()) for text in name["text"].values()}
+        if "name" in content:
+            person = content["name"]
+            names.add(fold(f"{' '.join(person.get('given', ()))} {person['family']}"))
+        keys.update(f"{kind}|name|{postcode}|{name}" for postcode in postcodes for name in names if name)
+    return keys
+
+
+def note_candidates(
+    space: Workspace, identities: Identities, claims: list[Claim], placed: Mapping[int, int], made: set[int]
+) -> None:
+    """Remember the keys of these claims; for those that got a fiche of their own, put similar fiches of other sources up for review."""
+    bulk = space.bulk
+    keys = [candidate_keys(claim) if claim.partner is None and not claim.gone else set() for claim in claims]
+    rows = {
+        (key, space.source_id(claims[place].source), placed[place])
+        for place, of_claim in enumerate(keys)
+        for key in of_claim
+    }
+    wanted = {key for place in made for key in keys[place]}
+    known: dict[str, list[tuple[int, int]]] = {}
+    if wanted:
+        sql = f"SELECT key, source_id, fiche_id FROM candidate_key WHERE {bulk.listed('key', 'text')}"
+        for key, source_id, fiche_id in bulk.rows(sql, bulk.many(wanted)):
+            known.setdefault(key, []).append((source_id, fiche_id))
+    for key, source_id, fiche_id in rows:
+        known.setdefault(key, []).append((source_id, fiche_id))
+    for place in sorted(made):
+        _review(space, identities, claims[place], placed[place], keys[place], known)
+    if rows:
+        bulk.insert_new("candidate_key", ("key", "source_id", "fiche_id"), sorted(rows))
+
+
+def _review(
+    space: Workspace,
+    identities: Identities,
+    claim: Claim,
+    fiche: int,
+    keys: set[str],
+    known: Mapping[str, list[tuple[int, int]]],
+) -> None:
+    mine = space.source_id(claim.source)
+    reasons: dict[int, set[str]] = {}
+    apart: set[int] = set()
+    for key in sorted(keys):
+        holders = known.get(key, [])
+        if len({number for _, number in holders}) > CROWD:
+            continue
+        for source_id, number in holders:
+            if number != fiche:
+                reasons.setdefault(number, set()).add(key.split("|", 2)[1])
+                if source_id == mine:
+                    apart.add(number)  # our own source says that they are two
+    candidates = {number: sorted(why) for number, why in reasons.items() if number not in apart}
+    if not candidates:
+        return
+    scored = {number: _score(why) for number, why in candidates.items()}
+    match = space.around.match
+    if match is not None:
+        scored = _asked(space, claim, candidates, scored)
+    for number, score in sorted(scored.items()):
+        identities.review(fiche, number, "candidate", round(score, 3), {"reasons": candidates[number]})
+
+
+def _score(reasons: list[str]) -> float:
+    doubt = 1.0
+    for reason in reasons:
+        doubt *= 1 - WEIGHTS[reason]
+    return 1 - doubt
+
+
+def _asked(
+    space: Workspace, claim: Claim, candidates: Mapping[int, list[str]], scored: dict[int, float]
+) -> dict[int, float]:
+    """The scores of a plugin that knows better; without one, ours."""
+    bulk = space.bulk
+    offered: dict[str, int] = {}
+    shown: list[MatchCandidate] = []
+    sql = f"SELECT id, document FROM fiche WHERE document IS NOT NULL AND {bulk.listed('id')} ORDER BY id"
+    for number, raw in bulk.rows(sql, bulk.many(candidates)):
+        document: dict[str, Any] = schemas.decode(raw)
+        offered[document["id"]] = number
+        shown.append(MatchCandidate(document, scored[number], tuple(candidates[number])))
+    answer = space.around.match(claim, shown) if space.around.match and shown else None
+    if answer is None:
+        return scored
+    return {offered[item.fiche["id"]]: item.score for item in answer if item.fiche.get("id") in offered}

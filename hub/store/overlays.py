@@ -1,0 +1,164 @@
+"""What one partner sees in place of the shared fiche, because he has claims of his own about it."""
+
+# ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from hub import schemas
+from hub.merge import merge
+from hub.model.audience import ABSENT, level_of, stamp, visible_levels_differ
+from hub.model.claims import Claim
+from hub.model.fiche import Document
+from hub.store.settling import PART_FIELDS, part_changes
+from hub.store.workspace import FicheState, PendingChange, Workspace, operation_of
+
+IdentifyParts = Callable[[Iterable[tuple[FicheState, Document]]], None]
+
+
+def settle_overlays(
+    space: Workspace, claims: Mapping[int, list[Claim]], identify_parts: IdentifyParts
+) -> None:
+    """Merge the overlays of these fiches again; a change of one is its partner's alone."""
+    bulk = space.bulk
+    standing: dict[tuple[int, str], tuple[int, int, int, bytes | None, bytes | None]] = {}
+    sql = f"SELECT fiche_id, partner, id, level, version, digest, document FROM overlay WHERE {bulk.listed('fiche_id')}"
+    for fiche_id, partner, *rest in bulk.rows(sql, bulk.many(claims)):
+        standing[fiche_id, partner] = (rest[0], rest[1], rest[2], rest[3], rest[4])
+    wanted = set(standing)
+    for fiche_id, of_fiche in claims.items():
+        wanted.update((fiche_id, claim.partner) for claim in of_fiche if claim.partner is not None)
+    for fiche_id, partner in sorted(wanted):
+        state = space.fiches[fiche_id]
+        own = [claim for claim in claims[fiche_id] if claim.partner == partner]
+        document: Document | None = None
+        if any(not claim.gone for claim in own):
+            shared = [claim for claim in claims[fiche_id] if claim.partner is None]
+            document = merge([*shared, *own], space.around.authority).content
+        if document is not None:
+            identify_parts([(state, document)])
+            document["id"] = state.uuid
+            document = stamp(state.kind, document)
+        _write(space, state, partner, document, standing.get((fiche_id, partner)))
+
+
+def _write(
+    space: Workspace,
+    state: FicheState,
+    partner: str,
+    document: Document | None,
+    row: tuple[int, int, int, bytes | None, bytes | None] | None,
+) -> None:
+    bulk = space.bulk
+    had_own = row is not None and row[4] is not None
+    before = schemas.decode(row[4]) if row is not None and row[4] is not None else None
+    raw = None if document is None else schemas.encode(document)
+    digest = None if document is None else schemas.digest(document)
+    same = row is not None and row[3] == digest
+    version = 1 if row is None else row[2] + (0 if same else 1)
+    if row is None:
+        if document is None:
+            return
+        (number,) = space.numbers.take(bulk, "entity", 1)
+        columns = ("id", "partner", "fiche_id", "level", "version", "digest", "document")
+        bulk.insert(
+            "overlay", columns, [(number, partner, state.id, level_of(document), version, digest, raw)]
+        )
+    elif not same:
+        if row[4] is not None:
+            bulk.insert(
+                "version",
+                ("fiche_id", "partner", "version", "document"),
+                [(state.id, partner, row[2], zlib.compress(row[4], 1))],
+            )
+        bulk.run(
+            "UPDATE overlay SET level = ?, version = ?, digest = ?, document = ? WHERE id = ?",
+            level_of(document),
+            version,
+            digest,
+            raw,
+            row[0],
+        )
+    told = {
+        entity
+        for (whose, entity), change in space.changes.items()
+        if whose == "" and change.fiche_id == state.id
+    }
+    if same and not told:
+        return
+    space.reindex.add(state.id)
+    # What the partner saw until now, and what he sees from now on: his own document, else the shared one.
+    old = before if had_own else state.document
+    new = document if document is not None else state.document
+    _note(space, state, partner, old, new, version, told)
+
+
+def _note(
+    space: Workspace,
+    state: FicheState,
+    partner: str,
+    old: Document | None,
+    new: Document | None,
+    version: int,
+    told: set[int],
+) -> None:
+    """Owe the partner's log the difference, and a word on each entity of which the shared log said something that is not so for him."""
+    was, now = level_of(old), level_of(new)
+    changes: dict[int, PendingChange] = {}
+    fields = dict(visible_levels_differ(old, new)) if old is not None and new is not None else None
+    if old is None or new is None or fields or was != now:
+        audience = min(was, now) if was != now else min((fields or {}).values(), default=2)
+        changes[state.id] = PendingChange(
+            state.id,
+            state.id,
+            state.kind,
+            partner,
+            operation_of(was, now),
+            space.origin,
+            fields,
+            audience,
+            was,
+            now,
+            version,
+        )
+        space.changed_outwardly(state.id, audience, partner)
+    for change in part_changes(space, state.id, state.kind, old, new, was, now, partner, version):
+        changes[change.entity_id] = change
+    levels = _levels(space, state, new)
+    for entity in sorted(told):
+        shared = space.changes["", entity]
+        level = levels.get(entity, ABSENT)
+        audience = min(shared.now, level)
+        if audience >= ABSENT:
+            changes.pop(entity, None)
+            continue
+        mine = changes.get(entity)
+        known = None if mine is None else mine.fields
+        changes[entity] = PendingChange(
+            entity,
+            state.id,
+            shared.type,
+            partner,
+            operation_of(shared.now, level),
+            space.origin,
+            known or {},
+            audience,
+            shared.now,
+            level,
+            version,
+        )
+    for change in changes.values():
+        space.note(change)
+
+
+def _levels(space: Workspace, state: FicheState, document: Document | None) -> dict[int, int]:
+    if document is None:
+        return {}
+    own = level_of(document)
+    levels: dict[int, Any] = {state.id: own}
+    for field, _ in PART_FIELDS[state.kind]:
+        for part in document.get(field, ()):
+            levels[space.number_of[part["id"]]] = max(own, level_of(part))
+    return levels

@@ -1,0 +1,448 @@
+"""Everything that is read from the store by key: entities, documents, the change log, history. Unprojected; `hub.directory` narrows it.
+
+All functions take a connection of `Store.read()`, so that several of them together see one state. What is asked for is given as numbers (`entity.id`)
+unless a name says UUID.
+"""
+
+# ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import orjson
+from sqlalchemy import Connection
+
+from hub import schemas
+from hub.errors import CursorGone, FieldError, Invalid
+from hub.model.claims import Conflict, Provenance
+from hub.model.entity import Change, Operation
+from hub.model.fiche import Document, EntityType
+from hub.store.bulk import Bulk
+
+# --- entities and documents ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An entity that has (or had) this UUID. `moved_to`: the UUID that it goes by now. `state`: that of its fiche."""
+
+    id: int
+    uuid: str
+    type: EntityType
+    fiche_id: int
+    fiche: str
+    state: str
+    moved_to: str | None
+
+
+def resolve(connection: Connection, uuids: Iterable[str]) -> dict[str, Known]:
+    """The entities of these UUIDs; what nobody ever had is left out. Redirects lead to the last one."""
+    bulk = Bulk(connection)
+    sql = (
+        "SELECT e.uuid, e.id, e.type, e.fiche_id, o.uuid, f.state, e.moved_to FROM entity e JOIN entity o ON o.id = e.fiche_id"
+        f" JOIN fiche f ON f.id = e.fiche_id WHERE {bulk.listed('e.uuid', 'text')}"
+    )
+    found = {}
+    for uuid, number, type_, fiche_id, fiche, state, moved_to in bulk.rows(sql, bulk.many(set(uuids))):
+        target = None if moved_to is None else _last(bulk, moved_to)
+        found[uuid] = Known(number, uuid, type_, fiche_id, fiche, state, target)
+    return found
+
+
+def _last(bulk: Bulk, number: int) -> str:
+    while True:
+        ((uuid, moved_to),) = bulk.rows("SELECT uuid, moved_to FROM entity WHERE id = ?", number)
+        if moved_to is None:
+            return str(uuid)
+        number = moved_to
+
+
+def known(connection: Connection, numbers: Iterable[int]) -> dict[int, Known]:
+    """As `resolve`, for numbers."""
+    bulk = Bulk(connection)
+    sql = f"SELECT uuid FROM entity WHERE {bulk.listed('id')}"
+    uuids = [uuid for (uuid,) in bulk.rows(sql, bulk.many(set(numbers)))]
+    return {entity.id: entity for entity in resolve(connection, uuids).values()}
+
+
+def documents(
+    connection: Connection, fiches: Iterable[int], partner: str | None = None
+) -> dict[int, Document]:
+    """The merged documents of these fiches, with the partner's overlay in front of the shared one. What has none is left out."""
+    bulk = Bulk(connection)
+    wanted = bulk.many(set(fiches))
+    raw = dict(
+        bulk.rows(
+            f"SELECT id, document FROM fiche WHERE document IS NOT NULL AND {bulk.listed('id')}", wanted
+        )
+    )
+    if partner:
+        sql = f"SELECT fiche_id, document FROM overlay WHERE document IS NOT NULL AND partner = ? AND {bulk.listed('fiche_id')}"
+        raw.update(bulk.rows(sql, partner, wanted))
+    return {number: schemas.decode(data) for number, data in raw.items()}
+
+
+def documents_by_uuid(
+    connection: Connection, uuids: Iterable[str], partner: str | None = None
+) -> dict[str, Document]:
+    """As `documents`, by the UUIDs of the fiches: what links in a document name."""
+    bulk = Bulk(connection)
+    wanted = bulk.many(set(uuids))
+    sql = f"SELECT e.uuid, f.document FROM entity e JOIN fiche f ON f.id = e.id WHERE f.document IS NOT NULL AND {bulk.listed('e.uuid', 'text')}"
+    raw = dict(bulk.rows(sql, wanted))
+    if partner:
+        sql = (
+            "SELECT e.uuid, o.document FROM entity e JOIN overlay o ON o.fiche_id = e.id"
+            f" WHERE o.document IS NOT NULL AND o.partner = ? AND {bulk.listed('e.uuid', 'text')}"
+        )
+        raw.update(bulk.rows(sql, partner, wanted))
+    return {uuid: schemas.decode(data) for uuid, data in raw.items()}
+
+
+def by_uuid(connection: Connection, uuid: str, partner: str | None = None) -> Document | None:
+    """One merged document."""
+    return documents_by_uuid(connection, [uuid], partner).get(uuid)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row of the search index: which entity it stands for, and for which partner alone."""
+
+    id: int
+    entity_id: int
+    fiche_id: int
+    type: EntityType
+    partner: str
+    uuid: str
+    fiche: str
+
+
+def entries(connection: Connection, entry_ids: Iterable[int]) -> dict[int, Entry]:
+    """These rows of the index; what is no longer there is left out."""
+    bulk = Bulk(connection)
+    sql = (
+        "SELECT n.id, n.entity_id, n.fiche_id, n.type, n.partner, e.uuid, f.uuid FROM entry n JOIN entity e ON e.id = n.entity_id"
+        f" JOIN entity f ON f.id = n.fiche_id WHERE {bulk.listed('n.id')}"
+    )
+    return {row[0]: Entry(*row) for row in bulk.rows(sql, bulk.many(set(entry_ids)))}
+
+
+def entry_for(connection: Connection, entity_id: int, partner: str | None) -> int:
+    """The row of the index that stands for the entity in the eyes of the partner."""
+    if partner:
+        own = Bulk(connection).rows(
+            "SELECT id FROM entry WHERE entity_id = ? AND partner = ?", entity_id, partner
+        )
+        if own:
+            return int(own[0][0])
+    return entity_id
+
+
+def sources(
+    connection: Connection, fiches: Iterable[int], partner: str | None = None
+) -> dict[int, tuple[str, ...]]:
+    """The names of the sources that contribute to each fiche, sorted."""
+    bulk = Bulk(connection)
+    sql = (
+        "SELECT DISTINCT c.fiche_id, s.name FROM claim c JOIN source s ON s.id = c.source_id"
+        f" WHERE NOT c.gone AND (c.partner = '' OR c.partner = ?) AND {bulk.listed('c.fiche_id')} ORDER BY c.fiche_id, s.name"
+    )
+    found: dict[int, tuple[str, ...]] = {}
+    for fiche_id, name in bulk.rows(sql, partner or "", bulk.many(set(fiches))):
+        found[fiche_id] = (*found.get(fiche_id, ()), name)
+    return found
+
+
+def as_at(connection: Connection, fiche_id: int, seq: int, partner: str | None = None) -> Document | None:
+    """The fiche as it stood right after change `seq`; None when it was not there then. Erased ones have no history."""
+    bulk = Bulk(connection)
+    if partner:
+        own = _version_at(bulk, fiche_id, seq, partner)
+        if own is not None:
+            document = _version(bulk, fiche_id, own, partner)
+            if document is not None:
+                return document
+    version = _version_at(bulk, fiche_id, seq, "")
+    return None if version is None else _version(bulk, fiche_id, version, "")
+
+
+def _version_at(bulk: Bulk, fiche_id: int, seq: int, partner: str) -> int | None:
+    rows = bulk.rows(
+        "SELECT version FROM change WHERE fiche_id = ? AND seq <= ? AND partner = ? ORDER BY seq DESC LIMIT 1",
+        fiche_id,
+        seq,
+        partner,
+    )
+    return rows[0][0] if rows else None
+
+
+def _version(bulk: Bulk, fiche_id: int, version: int, partner: str) -> Document | None:
+    table, where = (
+        ("overlay", "fiche_id = ? AND version = ? AND partner = ?")
+        if partner
+        else ("fiche", "id = ? AND version = ? AND ? = ''")
+    )
+    now = bulk.rows(f"SELECT document FROM {table} WHERE {where}", fiche_id, version, partner)
+    if now:
+        return None if now[0][0] is None else schemas.decode(now[0][0])
+    then = bulk.rows(
+        "SELECT document FROM version WHERE fiche_id = ? AND partner = ? AND version = ?",
+        fiche_id,
+        partner,
+        version,
+    )
+    return schemas.decode(zlib.decompress(then[0][0])) if then else None
+
+
+# --- the change log ----------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSlice:
+    """Changes in order. Ask on from `next`; `next == head` means that these were all."""
+
+    changes: tuple[Change, ...]
+    next: int
+    head: int
+
+
+@dataclass(frozen=True, slots=True)
+class LastSeen:
+    """The last change of an entity that somebody can see, and its moment."""
+
+    seq: int
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryItem:
+    """A change of an entity, and the version of its fiche after it."""
+
+    change: Change
+    version: int
+
+
+def head(connection: Connection) -> int:
+    """The newest seq that a reader may pass: a wide change that is not yet spread out holds everybody back."""
+    bulk = Bulk(connection)
+    ((last,),) = bulk.rows("SELECT n FROM counter WHERE name = 'change'")
+    ((waiting,),) = bulk.rows("SELECT min(seq) FROM spread")
+    return int(last) if waiting is None else int(waiting) - 1
+
+
+def oldest(connection: Connection) -> int:
+    """The lowest `since` that can be asked for: what came before is no longer kept."""
+    bulk = Bulk(connection)
+    ((first,),) = bulk.rows("SELECT min(seq) FROM change")
+    if first is not None:
+        return int(first) - 1
+    ((last,),) = bulk.rows("SELECT n FROM counter WHERE name = 'change'")
+    return int(last)
+
+
+_CHANGE = (
+    "c.seq, c.at, e.uuid, c.type, f.uuid, c.operation, c.origin, c.fields, c.was, c.now, c.version"
+    " FROM change c JOIN entity e ON e.id = c.entity_id JOIN entity f ON f.id = c.fiche_id"
+)
+_VISIBLE = "c.audience <= ? AND c.operation <> 'spread' AND (c.was <= ? OR c.now <= ?) AND (c.partner = '' OR c.partner = ?)"
+
+
+def changes(
+    connection: Connection, since: int, limit: int, rank: int, partner: str | None = None
+) -> ChangeSlice:
+    """The next changes after `since` that somebody of this rank (and partner) can see, each as the operation that it is to them.
+
+    Raises `CursorGone` when what came after `since` is no longer kept, `Invalid` when `since` lies in the future.
+    """
+    bulk = Bulk(connection)
+    last, first = head(connection), oldest(connection)
+    if since < first:
+        raise CursorGone(
+            f"Changes before {first} are no longer kept. Read everything again and go on from {last}.",
+            oldest=first,
+        )
+    ((newest,),) = bulk.rows("SELECT n FROM counter WHERE name = 'change'")
+    if since > newest:
+        raise Invalid(
+            f"The newest change is {newest}; {since} has not happened yet.",
+            (FieldError("since", "lies in the future", str(since)),),
+        )
+    sql = f"SELECT {_CHANGE} WHERE c.seq > ? AND c.seq <= ? AND {_VISIBLE} ORDER BY c.seq LIMIT ?"
+    rows = bulk.rows(sql, since, last, rank, rank, rank, partner or "", limit)
+    found = tuple(_change(row, rank) for row in rows)
+    reached = found[-1].seq if len(rows) == limit and found else max(last, since)
+    return ChangeSlice(found, reached, last)
+
+
+def _change(row: Any, rank: int) -> Change:
+    seq, at, uuid, type_, fiche, operation, origin, fields, was, now, _ = row
+    if was > rank:
+        operation = "create"
+    elif now > rank:
+        operation = "delete"
+    elif operation in ("create", "delete"):
+        operation = "update"
+    named = (
+        ()
+        if fields is None or operation in ("create", "delete")
+        else tuple(name for name, level in orjson.loads(fields) if level <= rank)
+    )
+    return Change(seq, at, uuid, type_, fiche, cast(Operation, operation), origin, named)
+
+
+def history(
+    connection: Connection,
+    entity_id: int,
+    *,
+    rank: int,
+    partner: str | None = None,
+    before: int | None = None,
+    limit: int = 100,
+) -> list[HistoryItem]:
+    """The changes of one entity that this rank can see, newest first; `before` pages on."""
+    bulk = Bulk(connection)
+    last = head(connection)
+    upto = last if before is None else min(last, before - 1)
+    sql = f"SELECT {_CHANGE} WHERE c.entity_id = ? AND c.seq <= ? AND {_VISIBLE} ORDER BY c.seq DESC LIMIT ?"
+    rows = bulk.rows(sql, entity_id, upto, rank, rank, rank, partner or "", limit)
+    return [HistoryItem(_change(row, rank), row[10]) for row in rows]
+
+
+def last_seen(
+    connection: Connection,
+    entity_ids: Iterable[int],
+    rank: int,
+    partner: str | None = None,
+    upto: int | None = None,
+) -> dict[int, LastSeen]:
+    """The last change of each entity that this rank can see (not after `upto`); entities without one are left out."""
+    bulk = Bulk(connection)
+    ids = "SELECT unnest(?::bigint[]) AS value" if bulk.postgres else "SELECT value FROM json_each(?)"
+    bound = "" if upto is None else " AND c.seq <= ?"
+    sql = (
+        f"SELECT w.id, c.seq, c.at FROM (SELECT i.value AS id, (SELECT c.seq FROM change c WHERE c.entity_id = i.value AND {_VISIBLE}{bound}"
+        f" ORDER BY c.seq DESC LIMIT 1) AS seq FROM ({ids}) i) w JOIN change c ON c.seq = w.seq"
+    )
+    parameters: list[Any] = [rank, rank, rank, partner or ""]
+    if upto is not None:
+        parameters.append(upto)
+    rows = bulk.rows(sql, *parameters, bulk.many(set(entity_ids)))
+    return {number: LastSeen(seq, at) for number, seq, at in rows}
+
+
+# --- where values come from --------------------------------------------------------------------------------------------------------
+
+
+def provenance(connection: Connection, fiche_id: int) -> tuple[Provenance, ...]:
+    """Where each field's value comes from, in the order of the names of the fields."""
+    rows = Bulk(connection).rows("SELECT provenance FROM fiche WHERE id = ?", fiche_id)
+    if not rows or rows[0][0] is None:
+        return ()
+    data = orjson.loads(rows[0][0])
+    claims = [cast("tuple[str, str, int]", tuple(claim)) for claim in data["claims"]]
+    return tuple(
+        Provenance(name, tuple(claims[place] for place in places))
+        for name, places in sorted(data["fields"].items())
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictingFiche:
+    """A fiche on which equal sources disagree."""
+
+    number: int
+    fiche: str
+    type: EntityType
+    document: Document
+    conflicts: tuple[Conflict, ...]
+
+
+def conflicts(connection: Connection, limit: int = 50, after: int = 0) -> list[ConflictingFiche]:
+    """Fiches with conflicts by their number; page on with the last `number` as `after`."""
+    rows = Bulk(connection).rows(
+        "SELECT f.id, e.uuid, f.kind, f.document, f.conflicts FROM fiche f JOIN entity e ON e.id = f.id"
+        " WHERE f.conflicts IS NOT NULL AND f.document IS NOT NULL AND f.id > ? ORDER BY f.id LIMIT ?",
+        after,
+        limit,
+    )
+    return [
+        ConflictingFiche(number, uuid, kind, schemas.decode(raw), decode_conflicts(data))
+        for number, uuid, kind, raw, data in rows
+    ]
+
+
+def conflicts_of(connection: Connection, fiche_id: int) -> tuple[Conflict, ...]:
+    """The conflicts on one fiche."""
+    rows = Bulk(connection).rows("SELECT conflicts FROM fiche WHERE id = ?", fiche_id)
+    return decode_conflicts(rows[0][0]) if rows else ()
+
+
+def decode_conflicts(data: bytes | None) -> tuple[Conflict, ...]:
+    """As the table `fiche` holds them."""
+    if data is None:
+        return ()
+    return tuple(
+        Conflict(name, tuple((source, external_id, value) for source, external_id, value in values))
+        for name, values in orjson.loads(data)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Two fiches that may be one: for an administrator. `reason`: `key-clash`, `candidate` or `decision`; `detail` says why."""
+
+    id: int
+    fiche: str
+    other: str
+    reason: str
+    score: float
+    state: str
+    at: str
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+def reviews(connection: Connection, limit: int = 50, after: int = 0, state: str = "open") -> list[Review]:
+    """Pairs in the review queue, oldest first; page on with the last `id` as `after`."""
+    rows = Bulk(connection).rows(
+        "SELECT r.id, a.uuid, b.uuid, r.reason, r.score, r.state, r.at, r.detail FROM review r JOIN entity a ON a.id = r.fiche_id"
+        " JOIN entity b ON b.id = r.other_id WHERE r.state = ? AND r.id > ? ORDER BY r.id LIMIT ?",
+        state,
+        after,
+        limit,
+    )
+    return [Review(*row[:7], detail=orjson.loads(row[7])) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimOf:
+    """One claim of a fiche as it stands, for the administrator's screen and for `Writer.split`."""
+
+    source: str
+    external_id: str
+    revision: int
+    partner: str | None
+    gone: bool
+    content: Document
+
+
+def claims_of(connection: Connection, fiche_id: int) -> list[ClaimOf]:
+    """Every claim of a fiche, by source and external id."""
+    rows = Bulk(connection).rows(
+        "SELECT s.name, c.external_id, c.revision, c.partner, c.gone, c.content FROM claim c JOIN source s ON s.id = c.source_id"
+        " WHERE c.fiche_id = ? ORDER BY s.name, c.external_id, c.partner",
+        fiche_id,
+    )
+    return [
+        ClaimOf(
+            source,
+            external_id,
+            revision,
+            partner or None,
+            bool(gone),
+            schemas.decode_claim(source, external_id, revision, partner or None, raw).content,
+        )
+        for source, external_id, revision, partner, gone, raw in rows
+    ]

@@ -1,0 +1,427 @@
+"""From claims to the fiche that stands: merge, ids of parts, document, version, links, and the changes that follow from it."""
+
+# ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+import orjson
+
+from hub import schemas
+from hub.merge import merge
+from hub.model.audience import ABSENT, level_of, part_level_differs, stamp, visible_levels_differ
+from hub.model.claims import Claim, Merged
+from hub.model.fiche import PARTS, VOLATILE_FIELDS, Document, Kind
+from hub.store.identity import Identities, link_keys
+from hub.store.linking import INWARD, Link, links_of, write_links
+from hub.store.references import HUB, link_key, resolved
+from hub.store.workspace import FicheState, PendingChange, Workspace, operation_of
+
+PART_FIELDS: dict[str, tuple[tuple[str, str], ...]] = {
+    kind: tuple((field, type_) for field, (owner, type_, _) in PARTS.items() if owner == kind)
+    for kind in ("organisatie", "aanbod", "zorgverlener")
+}
+"""Kind -> its fields that hold parts, each with the type of the parts."""
+
+
+class Settler:
+    """Merges fiches again and writes what became different."""
+
+    def __init__(self, space: Workspace, identities: Identities) -> None:
+        self._space = space
+        self._identities = identities
+        self._links: list[Link] = []
+        self._standing: list[tuple[Iterable[int], list[Link]]] = []
+
+    # --- claims, with their links resolved ------------------------------------------------------------------------------------
+
+    def _claims(self, ids: Iterable[int], fresh: Mapping[int, list[Claim]]) -> dict[int, list[Claim]]:
+        space = self._space
+        claims = {number: fresh[number] for number in ids if number in fresh}
+        stored = [number for number in ids if number not in fresh]
+        if stored:
+            claims |= {number: [] for number in stored}
+            sql = (
+                "SELECT fiche_id, source_id, external_id, revision, partner, content FROM claim"
+                f" WHERE {space.bulk.listed('fiche_id')}"
+            )
+            for fiche_id, source_id, external_id, revision, partner, content in space.bulk.rows(
+                sql, space.bulk.many(stored)
+            ):
+                claim = schemas.decode_claim(
+                    space.source_name(source_id), external_id, revision, partner or None, content
+                )
+                claims[fiche_id].append(claim)
+        return claims
+
+    def _resolve(self, claims: Mapping[int, list[Claim]]) -> dict[int, list[Claim]]:
+        """The same claims with the hub's ids in their links; what has not arrived yet becomes a stub."""
+        space, identities = self._space, self._identities
+        linking = [
+            claim
+            for of_fiche in claims.values()
+            for claim in of_fiche
+            if claim.kind != "zorgverlener" and not claim.gone
+        ]
+        if not linking:
+            return dict(claims)
+        keys: dict[str, Kind] = {}
+        for claim in linking:
+            keys.update(link_keys(claim))
+            if claim.excluded:
+                keys.update(link_keys(replace(claim, content=claim.excluded)))
+        identities.load(keys)
+        identities.stubs({key: kind for key, kind in keys.items() if not key.startswith(f"{HUB}|")})
+        identities.flush()
+        self._make_places(claims)
+        return {
+            number: [self._with_ids(claim, of_fiche) for claim in of_fiche]
+            for number, of_fiche in claims.items()
+        }
+
+    def _offering(self, claim: Claim, beside: Sequence[Claim]) -> int | None:
+        """The organisatie whose vestigingen an aanbod's claim names by key."""
+        for voice in (claim, *sorted(beside, key=lambda other: (other.source, other.external_id))):
+            for name in ("organisatie", "provided_by"):
+                if name in voice.content:
+                    return self._identities.fiche(cast(str, link_key(voice.content[name], "organisatie")))
+        return None
+
+    def _make_places(self, claims: Mapping[int, list[Claim]]) -> None:
+        """Give ids to the vestigingen that aanbod names before their organisatie has them."""
+        space = self._space
+        named: list[tuple[int, str]] = []
+        by_id: list[str] = []
+        for of_fiche in claims.values():
+            for claim in of_fiche:
+                if claim.kind == "aanbod" and "vestigingen" in claim.content:
+                    offering = self._offering(claim, of_fiche)
+                    if offering is not None:
+                        named += [
+                            (offering, link["key"]) for link in claim.content["vestigingen"] if "key" in link
+                        ]
+                    by_id += [link["id"] for link in claim.content["vestigingen"] if "id" in link]
+        self._moved_parts(by_id)
+        if named:
+            space.load_parts({fiche_id for fiche_id, _ in named})
+            unknown = sorted(
+                {pair for pair in named if ("vestiging", pair[1]) not in space.parts_of[pair[0]]}
+            )
+            made = space.make_parts([(fiche_id, "vestiging") for fiche_id, _ in unknown])
+            for (fiche_id, key), part in zip(unknown, made, strict=True):
+                space.name_part(fiche_id, "vestiging", key, part)
+
+    def _moved_parts(self, uuids: Sequence[str]) -> None:
+        space = self._space
+        self._part_now: dict[str, str] = {}
+        if uuids:
+            sql = (
+                "SELECT e.uuid, e.id, t.uuid, t.id FROM entity e LEFT JOIN entity t ON t.id = e.moved_to"
+                f" WHERE {space.bulk.listed('e.uuid', 'text')}"
+            )
+            for uuid, number, target, target_number in space.bulk.rows(sql, space.bulk.many(uuids)):
+                space.know(number, uuid)
+                self._part_now[uuid] = target or uuid
+                if target:
+                    space.know(target_number, target)
+
+    def _with_ids(self, claim: Claim, beside: Sequence[Claim]) -> Claim:
+        if claim.kind == "zorgverlener" or claim.gone:
+            return claim
+        space, identities = self._space, self._identities
+
+        def resolve(link: dict[str, Any], kind: Kind) -> str | None:
+            number = identities.fiche(cast(str, link_key(link, kind)))
+            return None if number is None else space.uuid_of[number]
+
+        def resolve_part(link: dict[str, Any], content: Document) -> str | None:
+            if "id" in link:
+                return self._part_now.get(link["id"])
+            offering = self._offering(claim, beside)
+            part = None if offering is None else space.parts_of[offering].get(("vestiging", link["key"]))
+            return None if part is None else space.uuid_of[part]
+
+        content = resolved(claim.kind, claim.content, resolve, resolve_part)
+        excluded = claim.excluded
+        if excluded:
+            excluded = resolved(claim.kind, excluded, resolve, resolve_part)
+        return replace(claim, content=content, excluded=excluded)
+
+    # --- parts -----------------------------------------------------------------------------------------------------------------
+
+    def _identify_parts(self, contents: Iterable[tuple[FicheState, Document]]) -> None:
+        """Give every part its id: the one that any of its keys is known by, else a new one."""
+        space = self._space
+        unknown: list[tuple[int, str, Document]] = []
+        for state, content in contents:
+            known = space.parts_of[state.id]
+            for field, type_ in PART_FIELDS[state.kind]:
+                for part in content.get(field, ()):
+                    ids = {known[type_, key] for key in part["keys"] if (type_, key) in known}
+                    if not ids:
+                        unknown.append((state.id, type_, part))
+                        continue
+                    number = min(ids)
+                    part["id"] = space.uuid_of[number]
+                    for other in ids - {number}:
+                        self._move_part(state.id, other, number)
+                    for key in part["keys"]:
+                        space.name_part(state.id, type_, key, number)
+        made = space.make_parts([(fiche_id, type_) for fiche_id, type_, _ in unknown])
+        for (fiche_id, type_, part), number in zip(unknown, made, strict=True):
+            part["id"] = space.uuid_of[number]
+            for key in part["keys"]:
+                space.name_part(fiche_id, type_, key, number)
+
+    def _move_part(self, fiche_id: int, other: int, stays: int) -> None:
+        """Two parts turned out to be one; whoever points to the other is merged again."""
+        space = self._space
+        space.flush()
+        space.bulk.run("UPDATE entity SET moved_to = ? WHERE id = ?", stays, other)
+        space.bulk.run("UPDATE entity SET moved_to = ? WHERE moved_to = ?", stays, other)
+        space.bulk.run("UPDATE part_key SET entity_id = ? WHERE entity_id = ?", stays, other)
+        keys = space.parts_of[fiche_id]
+        for key, part in keys.items():
+            if part == other:
+                keys[key] = stays
+        sql = "SELECT DISTINCT e.fiche_id FROM link l JOIN entity e ON e.id = l.from_id WHERE l.to_id = ? AND l.role = 'vestiging'"
+        space.to_merge.update(number for (number,) in space.bulk.rows(sql, other))
+
+    # --- merging ---------------------------------------------------------------------------------------------------------------
+
+    def settle(self, ids: Iterable[int], fresh: Mapping[int, list[Claim]] | None = None) -> None:
+        """Merge these fiches again (they are locked) and write what became different. `fresh`: the only claims of fiches made just now."""
+        space = self._space
+        ids = sorted(ids)
+        space.load(ids)
+        ids = [number for number in ids if space.fiches[number].state not in ("moved", "erased")]
+        claims = self._resolve(self._claims(ids, fresh or {}))
+        space.load_parts(ids)
+        authority = space.around.authority
+        merged = {
+            number: merge([claim for claim in of_fiche if claim.partner is None], authority)
+            for number, of_fiche in claims.items()
+        }
+        self._identify_parts(
+            (space.fiches[number], outcome.content)
+            for number, outcome in merged.items()
+            if outcome.content is not None
+        )
+        space.flush()
+        self._write([(space.fiches[number], merged[number]) for number in ids])
+        self._settle_overlays({number: claims[number] for number in ids})
+        write_links(space, self._links, self._standing)
+        self._links, self._standing = [], []
+
+    def _write(self, outcomes: Sequence[tuple[FicheState, Merged]]) -> None:
+        space = self._space
+        inserted: list[tuple[Any, ...]] = []
+        updated: list[tuple[Any, ...]] = []
+        noted: list[tuple[Any, ...]] = []
+        versions: list[tuple[Any, ...]] = []
+        written: list[FicheState] = []
+        for state, outcome in outcomes:
+            document = outcome.content
+            raw = digest = None
+            if document is not None:
+                document["id"] = state.uuid
+                document = stamp(state.kind, document)
+                raw = schemas.encode(document)
+                digest = schemas.digest(document)
+            provenance, conflicts = encode_provenance(outcome), encode_conflicts(outcome)
+            if digest == state.digest and not state.new:
+                noted.append((provenance, conflicts, state.id))
+                if document is not None:
+                    space.reindex.add(state.id)  # its sources may be others now
+                continue
+            written.append(state)
+            before, before_level = state.document, state.level
+            if state.raw is not None:
+                versions.append((state.id, "", state.version, zlib.compress(state.raw, 1)))
+            if document is not None or before is not None:
+                state.version += 1
+                state.state = "live" if document is not None else "gone"
+            state.replace(document, raw, digest)
+            state.level = level_of(document)
+            if document is not None or before is not None:
+                self._note(state, before, before_level)
+            row = (state.kind, state.state, state.level, state.version, digest, raw, provenance, conflicts)
+            if state.new:
+                inserted.append((state.id, *row))
+                if document is not None:
+                    self._links += links_of(state.id, document, space.number_of)
+            else:
+                updated.append((*row[1:], state.id))
+                owners = [
+                    state.id,
+                    *space.parts_of[state.id].values(),
+                    *_part_numbers(space, before, state.kind),
+                ]
+                self._standing.append(
+                    (owners, [] if document is None else links_of(state.id, document, space.number_of))
+                )
+        self._insert_stubs(inserted)
+        bulk = space.bulk
+        bulk.run_many(
+            "UPDATE fiche SET state = ?, level = ?, version = ?, digest = ?, document = ?, provenance = ?, conflicts = ? WHERE id = ?",
+            updated,
+        )
+        bulk.run_many("UPDATE fiche SET provenance = ?, conflicts = ? WHERE id = ?", noted)
+        bulk.insert("version", ("fiche_id", "partner", "version", "document"), versions)
+        self._write_expiry(written)
+
+    def _insert_stubs(self, inserted: list[tuple[Any, ...]]) -> None:
+        """Write new fiches: those merged just now, and those that only a link speaks of."""
+        space = self._space
+        written = {row[0] for row in inserted}
+        for state in space.fiches.values():
+            if state.new and state.id not in written:
+                inserted.append((state.id, state.kind, "stub", ABSENT, 0, None, None, None, None))
+        for row in inserted:
+            space.fiches[row[0]].new = False
+        columns = ("id", "kind", "state", "level", "version", "digest", "document", "provenance", "conflicts")
+        space.bulk.insert("fiche", columns, sorted(inserted, key=lambda row: row[0]))
+
+    def _write_expiry(self, states: Sequence[FicheState]) -> None:
+        space = self._space
+        old = [state.id for state in states if state.version > 1]
+        if old:
+            space.bulk.run(f"DELETE FROM expiry WHERE {space.bulk.listed('fiche_id')}", space.bulk.many(old))
+        rows = [
+            (state.id, field, until)
+            for state in states
+            if state.document
+            for field, until in expiries(state.document)
+        ]
+        space.bulk.insert("expiry", ("fiche_id", "field", "valid_until"), rows)
+
+    # --- changes ---------------------------------------------------------------------------------------------------------------
+
+    def _note(self, state: FicheState, before: Document | None, was: int) -> None:
+        """Owe the log what became of the fiche and of each of its parts."""
+        space = self._space
+        space.reindex.add(state.id)
+        after, now = state.document, state.level
+        fields: dict[str, int] | None = None
+        audience = min(was, now)
+        if before is not None and after is not None:
+            fields = dict(visible_levels_differ(before, after))
+            audience = min(fields.values(), default=2) if was == now else audience
+        operation = operation_of(was, now)
+        version, origin = state.version, space.origin
+        space.note(
+            PendingChange(
+                state.id, state.id, state.kind, "", operation, origin, fields, audience, was, now, version
+            )
+        )
+        for change in part_changes(space, state.id, state.kind, before, after, was, now):
+            space.note(change)
+        if fields is None or any(field not in INWARD for field in fields):
+            outward = (
+                audience
+                if fields is None or was != now
+                else min(level for field, level in fields.items() if field not in INWARD)
+            )
+            space.changed_outwardly(state.id, outward)
+
+    # --- overlays --------------------------------------------------------------------------------------------------------------
+
+    def _settle_overlays(self, claims: Mapping[int, list[Claim]]) -> None:
+        """Merge again what each partner with claims of its own sees of these fiches."""
+        from hub.store.overlays import settle_overlays
+
+        settle_overlays(self._space, claims, self._identify_parts)
+
+
+def part_changes(
+    space: Workspace,
+    fiche_id: int,
+    kind: Kind,
+    before: Document | None,
+    after: Document | None,
+    was: int,
+    now: int,
+    partner: str = "",
+    version: int | None = None,
+) -> Iterable[PendingChange]:
+    """What became of each part between two states of a fiche, whose levels were `was` and are `now`."""
+    version = space.fiches[fiche_id].version if version is None else version
+    for field, type_ in PART_FIELDS[kind]:
+        old = {part["id"]: part for part in (before or {}).get(field, ())}
+        new = {part["id"]: part for part in (after or {}).get(field, ())}
+        if not old and not new:
+            continue
+        for uuid in {**old, **new}:
+            part_before, part_after = old.get(uuid), new.get(uuid)
+            part_was = ABSENT if part_before is None else max(was, level_of(part_before))
+            part_now = ABSENT if part_after is None else max(now, level_of(part_after))
+            if part_before is not None and part_after is not None:
+                if part_before == part_after and part_was == part_now:
+                    continue
+                differs = max(part_level_differs(field, part_before, part_after), was, now)
+                audience = min(part_was, part_now) if part_was != part_now else min(differs, 2)
+                fields: dict[str, int] | None = {
+                    name: audience
+                    for name in sorted(part_before.keys() | part_after.keys())
+                    if part_before.get(name) != part_after.get(name)
+                }
+            else:
+                fields, audience = None, min(part_was, part_now)
+            number = space.number_of[uuid]
+            yield PendingChange(
+                number,
+                fiche_id,
+                type_,
+                partner,
+                operation_of(part_was, part_now),
+                space.origin,
+                fields,
+                audience,
+                part_was,
+                part_now,
+                version,
+            )
+
+
+def _part_numbers(space: Workspace, document: Document | None, kind: Kind) -> list[int]:
+    if document is None:
+        return []
+    return [space.number_of[part["id"]] for field, _ in PART_FIELDS[kind] for part in document.get(field, ())]
+
+
+def expiries(document: Document) -> Iterable[tuple[str, str]]:
+    """Each volatile field with the first day on which something in it runs out."""
+    for field in VOLATILE_FIELDS:
+        value = document.get(field)
+        if value:
+            dates = [
+                item["valid_until"]
+                for item in (value if isinstance(value, list) else [value])
+                if "valid_until" in item
+            ]
+            if dates:
+                yield field, min(dates)
+
+
+def encode_provenance(outcome: Merged) -> bytes | None:
+    """`{"claims": [[source, external id, revision]], "fields": {field: [place in claims]}}`: a fiche of one source says its name once."""
+    if not outcome.provenance:
+        return None
+    claims: dict[tuple[str, str, int], int] = {}
+    fields = {
+        item.field: [claims.setdefault(claim, len(claims)) for claim in item.claims]
+        for item in outcome.provenance
+    }
+    return orjson.dumps({"claims": list(claims), "fields": fields})
+
+
+def encode_conflicts(outcome: Merged) -> bytes | None:
+    """`[[field, [[source, external id, value], ...]], ...]`; None when all agree."""
+    if not outcome.conflicts:
+        return None
+    return orjson.dumps(
+        [[item.field, item.values] for item in outcome.conflicts], option=orjson.OPT_SORT_KEYS
+    )

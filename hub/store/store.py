@@ -1,0 +1,226 @@
+"""The store: one database, opened once per process; transactions that read and transactions that write."""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from hub.authority import Authority
+from hub.errors import FichehubError, StoreBusy
+from hub.places import Places, places
+from hub.store import changes, database
+from hub.store.concepts import ConceptBook
+from hub.store.workspace import Clash, Match, Numbers, Surroundings, Validate, Workspace, local_day
+from hub.store.writer import Writer
+
+T = TypeVar("T")
+
+ATTEMPTS: Final = 12
+"""So often a transaction is tried before the store calls itself busy."""
+_FIRST_PAUSE: Final = 0.01
+_LONGEST_PAUSE: Final = 0.5
+_SPREAD_BATCH: Final = 300
+_SECRET_FILE: Final = "store.key"
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Store:
+    """A database at its current schema, and what writing to it takes.
+
+    `secret` (32 bytes of an installation's own) keys the hashes of erased identities; lose it, and a reload brings them back. `now` gives
+    the moment in UTC. `home` is the folder of the installation. `validate` and `match` are the hooks of the plugins.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        authority: Authority | None = None,
+        places: Places | None = None,
+        secret: bytes,
+        now: Callable[[], datetime] = _utc_now,
+        home: Path | None = None,
+        validate: Validate | None = None,
+        match: Match | None = None,
+        wide: int | None = None,
+    ) -> None:
+        self.engine = engine
+        self.home = home or Path()
+        self._numbers = Numbers(engine)
+        self._book: ConceptBook | None = None
+        self._around = Surroundings(
+            authority or Authority.load(),
+            places or _all_places(),
+            self._known_concepts,
+            secret,
+            now,
+            validate,
+            match,
+        )
+        if wide is not None:
+            self._around = replace(self._around, wide=wide)
+
+    @classmethod
+    def open(cls, url: str, home: Path, *, now: Callable[[], datetime] = _utc_now) -> Store:
+        """The store of an installation, brought to the current schema.
+
+        `home` may hold `authority.toml` (merged over the shipped table) and `zones.csv`; the secret is FICHEHUB_SECRET, else a
+        file in `home` that is made at the first start. Raises `FichehubError` or `Misconfigured` when something of that cannot be used.
+        """
+        home.mkdir(parents=True, exist_ok=True)
+        engine = database.connect(url)
+        database.migrate(engine)
+        own = home / "authority.toml"
+        zones = home / "zones.csv"
+        return cls(
+            engine,
+            authority=Authority.load(own if own.exists() else None),
+            places=Places.load(zones) if zones.exists() else places(),
+            secret=_secret(home),
+            now=now,
+            home=home,
+        )
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self.engine.dispose()
+
+    # --- surroundings ----------------------------------------------------------------------------------------------------------
+
+    @property
+    def authority(self) -> Authority:
+        """The ownership table."""
+        return self._around.authority
+
+    @property
+    def places(self) -> Places:
+        """Municipalities, postcodes and zones."""
+        return self._around.places
+
+    @property
+    def secret(self) -> bytes:
+        """The installation's secret."""
+        return self._around.secret
+
+    def use_hooks(self, *, validate: Validate | None = None, match: Match | None = None) -> None:
+        """Let plugins have their say from now on: `validate(content, source)` and `match(claim, candidates)`."""
+        self._around = replace(self._around, validate=validate, match=match)
+
+    def now(self) -> datetime:
+        """The moment, in UTC."""
+        return self._around.now()
+
+    def today(self) -> str:
+        """The day in Belgium, `YYYY-MM-DD`."""
+        return local_day(self._around.now())
+
+    def concepts(self) -> ConceptBook:
+        """Every concept scheme and mapping, as last committed."""
+        with self.read() as connection:
+            return self._current(connection)
+
+    def _known_concepts(self) -> ConceptBook:
+        """The book at hand; a writer has made sure that it is the current one."""
+        assert self._book is not None
+        return self._book
+
+    def _current(self, connection: Connection) -> ConceptBook:
+        book = self._book
+        if book is None or book.version != ConceptBook.current_version(connection):
+            book = self._book = ConceptBook.load(connection)
+        return book
+
+    # --- transactions ----------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection that sees one state of the database, whatever is written meanwhile."""
+        with database.reading(self.engine) as connection:
+            yield connection
+
+    def write(self, work: Callable[[Writer], T], *, dry_run: bool = False) -> T:
+        """Run `work` in one transaction and return its answer; context changes, index and change log are written at its end.
+
+        `work` is run again when another writer was in the way, so it must not keep anything of an attempt that failed. With
+        `dry_run` everything is done and then rolled back. Raises `StoreBusy` when it does not get through.
+        """
+        answer, waiting = self._transact(lambda space: _worked(work, space), dry_run=dry_run)
+        if waiting:
+            self.spread()
+        return answer
+
+    def spread(self) -> int:
+        """Tell what depends on very widely shared fiches that these changed, in batches; the answer is the number of batches.
+
+        Called after every commit that left a marker, and by a job in case a process died in between: no reader passes a marker before.
+        """
+        batches = 0
+        while self._transact(lambda space: (changes.spread_one(space, _SPREAD_BATCH), 0))[0]:
+            batches += 1
+        return batches
+
+    def _transact(
+        self, work: Callable[[Workspace], tuple[T, int]], *, dry_run: bool = False
+    ) -> tuple[T, int]:
+        refusal: BaseException | None = None
+        for attempt in range(ATTEMPTS):
+            try:
+                with database.writing(self.engine) as connection:
+                    self._current(connection)
+                    outcome = work(Workspace(connection, self._around, self._numbers))
+                    if dry_run:
+                        connection.rollback()
+                return outcome
+            except Clash as clash:
+                refusal = clash
+            except DBAPIError as error:
+                if not database.can_retry(error):
+                    raise
+                refusal = error
+            time.sleep(random.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt)))
+        raise StoreBusy(
+            "Other writers kept getting in the way; nothing was written. Try again in a moment."
+        ) from refusal
+
+
+def _worked(work: Callable[[Writer], T], space: Workspace) -> tuple[T, int]:
+    answer = work(Writer(space))
+    return answer, changes.finish(space)
+
+
+def _all_places() -> Places:
+    return places()
+
+
+def _secret(home: Path) -> bytes:
+    given = os.environ.get("FICHEHUB_SECRET")
+    if given:
+        return given.encode()
+    path = home / _SECRET_FILE
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        kept = path.read_bytes()
+        if len(kept) < 32:
+            raise FichehubError(
+                f"{path} is damaged: it must hold 32 bytes. Restore it from a backup."
+            ) from None
+        return kept
+    with os.fdopen(handle, "wb") as file:
+        made = secrets.token_bytes(32)
+        file.write(made)
+    return made

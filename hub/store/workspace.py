@@ -1,0 +1,360 @@
+"""What one writing transaction knows: the rows it has read and locked, the rows it is about to write, and the changes it owes the log.
+
+The parts of the writer share one `Workspace`. Nothing in it outlives the transaction, because another process may write next.
+"""
+
+# ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from threading import Lock
+from typing import Final, cast
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Engine
+
+from hub import schemas
+from hub.authority import Authority
+from hub.connector import MatchCandidate
+from hub.errors import FieldError
+from hub.model.audience import ABSENT
+from hub.model.claims import Claim
+from hub.model.fiche import Document, Kind
+from hub.places import Places
+from hub.store.bulk import Bulk
+from hub.store.concepts import ConceptBook
+from hub.store.database import throwaway, writing
+
+WIDE: Final = 500
+"""More dependents than this are told of a change by a marker, which is spread out right after the transaction."""
+
+_BELGIUM: Final = ZoneInfo("Europe/Brussels")
+
+Validate = Callable[[Document, str], Sequence[FieldError]]
+Match = Callable[[Claim, Sequence[MatchCandidate]], Sequence[MatchCandidate] | None]
+
+
+class Clash(Exception):
+    """Another writer made the same identity first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the store was opened with: ownership table, places, concepts, the installation's secret, clock (UTC, aware), hooks."""
+
+    authority: Authority
+    places: Places
+    concepts: Callable[[], ConceptBook]
+    secret: bytes
+    now: Callable[[], datetime]
+    validate: Validate | None = None
+    match: Match | None = None
+    wide: int = WIDE
+
+
+class Numbers:
+    """Hands out primary keys in rising order, in blocks.
+
+    On PostgreSQL a block is taken in a transaction of its own, so that writers do not queue for the counter; on SQLite, which has one writer at a
+    time anyway, in the transaction at hand.
+    """
+
+    BLOCK = 4000
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = throwaway(engine) if engine.dialect.name == "postgresql" else None
+        self._left: dict[str, tuple[int, int]] = {}
+        self._lock = Lock()
+
+    def take(self, bulk: Bulk, name: str, count: int) -> range:
+        """`count` numbers that nobody else gets."""
+        if self._engine is None:
+            return self._block(bulk, name, count)
+        with self._lock:
+            start, end = self._left.get(name, (0, 0))
+            if end - start < count:
+                with writing(self._engine) as connection:
+                    block = self._block(Bulk(connection), name, max(count, self.BLOCK))
+                start, end = block.start, block.stop
+            self._left[name] = (start + count, end)
+            return range(start, start + count)
+
+    @staticmethod
+    def _block(bulk: Bulk, name: str, count: int) -> range:
+        ((last,),) = bulk.rows("UPDATE id_block SET n = n + ? WHERE name = ? RETURNING n", count, name)
+        return range(last - count + 1, last + 1)
+
+
+@dataclass(slots=True)
+class FicheState:
+    """A fiche as this transaction sees it. `document` is decoded once it is asked for."""
+
+    id: int
+    uuid: str
+    kind: Kind
+    state: str = "stub"
+    level: int = ABSENT
+    version: int = 0
+    digest: bytes | None = None
+    raw: bytes | None = None
+    new: bool = False
+    _document: Document | None = None
+
+    @property
+    def document(self) -> Document | None:
+        """The merged document, None while there is none. Do not change it."""
+        if self._document is None and self.raw is not None:
+            self._document = schemas.decode(self.raw)
+        return self._document
+
+    def replace(self, document: Document | None, raw: bytes | None, digest: bytes | None) -> None:
+        """Another document stands from now on."""
+        self._document, self.raw, self.digest = document, raw, digest
+
+
+@dataclass(slots=True)
+class PendingChange:
+    """What became of one entity in this transaction, however often it was touched. `fields`: None for all of them."""
+
+    entity_id: int
+    fiche_id: int
+    type: str
+    partner: str
+    operation: str
+    origin: str
+    fields: dict[str, int] | None
+    audience: int
+    was: int
+    now: int
+    version: int
+
+
+@dataclass(slots=True)
+class Workspace:
+    """See the module."""
+
+    connection: Connection
+    around: Surroundings
+    numbers: Numbers
+    bulk: Bulk = field(init=False)
+    at: str = field(init=False)
+    today: str = field(init=False)
+    origin: str = ""
+    fiches: dict[int, FicheState] = field(default_factory=dict)
+    uuid_of: dict[int, str] = field(default_factory=dict)  # entity -> its UUID
+    number_of: dict[str, int] = field(default_factory=dict)  # and back
+    type_of: dict[int, str] = field(default_factory=dict)  # of parts
+    parts_of: dict[int, dict[tuple[str, str], int]] = field(
+        default_factory=dict
+    )  # fiche -> (type, key) -> part
+    changes: dict[tuple[str, int], PendingChange] = field(default_factory=dict)  # (partner, entity)
+    sources: dict[tuple[str, int], int] = field(
+        default_factory=dict
+    )  # (partner, fiche) that changed outwardly -> lowest audience
+    reindex: set[int] = field(default_factory=set)  # fiches whose rows in the index must be written
+    to_merge: set[int] = field(default_factory=set)
+    source_ids: dict[str, int] = field(default_factory=dict)
+    new_entities: list[tuple[int, str, str, int, int | None]] = field(default_factory=list)
+    new_parts: list[tuple[int, str, str, int]] = field(default_factory=list)
+    _forgets: bool | None = None
+
+    def __post_init__(self) -> None:
+        self.bulk = Bulk(self.connection)
+        now = self.around.now()
+        self.at = moment(now)
+        self.today = local_day(now)
+
+    # --- sources -------------------------------------------------------------------------------------------------------------
+
+    def source_id(self, name: str) -> int:
+        """The number of a source, made when it is new."""
+        found = self.source_ids.get(name)
+        if found is None:
+            self.source_ids.update(self.bulk.rows("SELECT name, id FROM source"))
+            found = self.source_ids.get(name)
+        if found is None:
+            ((highest,),) = self.bulk.rows("SELECT coalesce(max(id), 0) FROM source")
+            found = highest + 1
+            if not self.bulk.insert_new("source", ("id", "name"), [(found, name)]):
+                raise Clash
+            self.source_ids[name] = found
+        return found
+
+    def source_name(self, number: int) -> str:
+        """The name of a source."""
+        for refreshed in (False, True):
+            for name, found in self.source_ids.items():
+                if found == number:
+                    return name
+            if not refreshed:
+                self.source_ids.update(self.bulk.rows("SELECT name, id FROM source"))
+        raise LookupError(f"source {number}")
+
+    @property
+    def forgets(self) -> bool:
+        """Whether anybody was ever erased; until then no key needs to be hashed."""
+        if self._forgets is None:
+            self._forgets = bool(self.bulk.rows("SELECT 1 FROM erasure LIMIT 1"))
+        return self._forgets
+
+    # --- entities ------------------------------------------------------------------------------------------------------------
+
+    def know(self, number: int, uuid: str) -> None:
+        """Remember which number a UUID has."""
+        self.uuid_of[number] = uuid
+        self.number_of[uuid] = number
+
+    def numbers_for(self, uuids: Iterable[str]) -> None:
+        """Learn the numbers of these UUIDs."""
+        unknown = [uuid for uuid in uuids if uuid not in self.number_of]
+        if unknown:
+            sql = f"SELECT id, uuid FROM entity WHERE {self.bulk.listed('uuid', 'text')}"
+            for number, uuid in self.bulk.rows(sql, self.bulk.many(unknown)):
+                self.know(number, uuid)
+
+    def make_fiches(self, kinds: Sequence[Kind]) -> list[FicheState]:
+        """New fiches, stubs until something is merged into them."""
+        made = []
+        for number, kind in zip(self.numbers.take(self.bulk, "entity", len(kinds)), kinds, strict=True):
+            uuid = new_uuid()
+            state = FicheState(number, uuid, kind, new=True)
+            self.fiches[number] = state
+            self.parts_of[number] = {}
+            self.know(number, uuid)
+            self.new_entities.append((number, uuid, kind, number, None))
+            made.append(state)
+        return made
+
+    def make_parts(self, wanted: Sequence[tuple[int, str]]) -> list[int]:
+        """New parts, each of a fiche and a type; their keys are the caller's."""
+        made = []
+        for number, (fiche_id, type_) in zip(
+            self.numbers.take(self.bulk, "entity", len(wanted)), wanted, strict=True
+        ):
+            uuid = new_uuid()
+            self.know(number, uuid)
+            self.type_of[number] = type_
+            self.new_entities.append((number, uuid, type_, fiche_id, None))
+            made.append(number)
+        return made
+
+    def load(self, ids: Iterable[int], *, lock: bool = False) -> None:
+        """Read these fiches; with `lock` keep other writers off them until the end of the transaction, in the order of their ids."""
+        wanted = sorted(set(ids)) if lock else [number for number in set(ids) if number not in self.fiches]
+        wanted = [number for number in wanted if not (number in self.fiches and self.fiches[number].new)]
+        if not wanted:
+            return
+        sql = (
+            "SELECT f.id, e.uuid, f.kind, f.state, f.level, f.version, f.digest, f.document FROM fiche f JOIN entity e ON e.id = f.id"
+            f" WHERE {self.bulk.listed('f.id')}"
+        )
+        if lock and self.bulk.postgres:
+            sql += " ORDER BY f.id FOR UPDATE OF f"
+        for number, uuid, kind, state, level, version, digest, raw in self.bulk.rows(
+            sql, self.bulk.many(wanted)
+        ):
+            if (
+                number in self.fiches
+                and self.fiches[number].raw == raw
+                and self.fiches[number].version == version
+            ):
+                continue  # what this transaction decoded is still right
+            self.fiches[number] = FicheState(
+                number, uuid, cast(Kind, kind), state, level, version, digest, raw
+            )
+            self.know(number, uuid)
+
+    def fiches_kind(self, number: int) -> Kind:
+        """The kind of a fiche."""
+        self.load([number])
+        return self.fiches[number].kind
+
+    def load_parts(self, ids: Iterable[int]) -> None:
+        """Learn the parts of these fiches and what they are recognised by."""
+        wanted = [number for number in set(ids) if number not in self.parts_of]
+        if not wanted:
+            return
+        for number in wanted:
+            self.parts_of[number] = {}
+        many = self.bulk.many(wanted)
+        for number, uuid, type_ in self.bulk.rows(
+            f"SELECT id, uuid, type FROM entity WHERE {self.bulk.listed('fiche_id')} AND id <> fiche_id", many
+        ):
+            self.know(number, uuid)
+            self.type_of[number] = type_
+        for fiche_id, type_, key, entity_id in self.bulk.rows(
+            f"SELECT fiche_id, type, key, entity_id FROM part_key WHERE {self.bulk.listed('fiche_id')}", many
+        ):
+            self.parts_of[fiche_id][type_, key] = entity_id
+
+    def name_part(self, fiche_id: int, type_: str, key: str, part: int) -> None:
+        """From now on the part is recognised by this key as well; a key that is taken stays where it is."""
+        keys = self.parts_of[fiche_id]
+        if (type_, key) not in keys:
+            keys[type_, key] = part
+            self.new_parts.append((fiche_id, type_, key, part))
+
+    def flush(self) -> None:
+        """Write new entities and part keys."""
+        if self.new_entities:
+            self.bulk.insert("entity", ("id", "uuid", "type", "fiche_id", "moved_to"), self.new_entities)
+            self.new_entities = []
+        if self.new_parts:
+            if self.bulk.insert_new(
+                "part_key", ("fiche_id", "type", "key", "entity_id"), sorted(self.new_parts)
+            ) != len(self.new_parts):
+                raise Clash
+            self.new_parts = []
+
+    # --- the change log ------------------------------------------------------------------------------------------------------
+
+    def note(self, change: PendingChange) -> None:
+        """Owe the log a change; several of one entity become one."""
+        key = (change.partner, change.entity_id)
+        earlier = self.changes.get(key)
+        if earlier is None:
+            self.changes[key] = change
+            return
+        if earlier.fields is None or change.fields is None:
+            earlier.fields = None
+        else:
+            for name, level in change.fields.items():
+                earlier.fields[name] = min(level, earlier.fields.get(name, ABSENT))
+        if earlier.operation == "context":
+            earlier.operation = change.operation
+        elif change.operation != "context":
+            earlier.operation = operation_of(earlier.was, change.now)
+        earlier.now, earlier.version, earlier.origin = change.now, change.version, change.origin
+        earlier.audience = min(earlier.audience, change.audience, earlier.was, change.now)
+
+    def changed_outwardly(self, fiche_id: int, audience: int, partner: str = "") -> None:
+        """What depends on this fiche looks different from now on, to whoever is at least of this level."""
+        key = (partner, fiche_id)
+        self.sources[key] = min(audience, self.sources.get(key, ABSENT))
+
+
+def operation_of(was: int, now: int) -> str:
+    """create, update or delete, for whoever may see everything."""
+    if was == ABSENT:
+        return "create"
+    return "delete" if now == ABSENT else "update"
+
+
+def moment(now: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds."""
+    return now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def local_day(now: datetime) -> str:
+    """The day in Belgium, `YYYY-MM-DD`: `valid_until` speaks of days there."""
+    return now.astimezone(_BELGIUM).date().isoformat()
+
+
+def new_uuid() -> str:
+    """A UUID that rises with time (version 7, RFC 9562), so that the index on it grows at one end."""
+    text = f"{time.time_ns() // 1_000_000:012x}7{os.urandom(2).hex()[1:]}{os.urandom(8).hex()}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{'89ab'[int(text[16], 16) & 3]}{text[17:20]}-{text[20:]}"

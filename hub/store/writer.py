@@ -1,0 +1,421 @@
+"""The only way in: one transaction's writer. A source's claims, an editor's decisions and an administrator's joins all pass here."""
+
+# ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection
+
+from hub import schemas
+from hub.errors import FieldError, Invalid, NotFound, Rejected
+from hub.model.claims import Claim
+from hub.model.concepts import Concept, ConceptScheme, Mapping
+from hub.model.fiche import Kind
+from hub.store import concepts
+from hub.store.expiring import expire
+from hub.store.identity import Identities, keys_of, link_keys, own_key
+from hub.store.joining import join_fiches, split_fiche
+from hub.store.matching import note_candidates
+from hub.store.references import HUB, without
+from hub.store.settling import Settler
+from hub.store.workspace import Clash, Workspace
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of the claims of one `put`. `erased`: of persons who were erased, and stay so."""
+
+    read: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    erased: int = 0
+    rejected: list[Rejected] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Stored:
+    """A claim's row, without what it says."""
+
+    id: int
+    fiche_id: int
+    revision: int
+    digest: bytes
+    gone: bool
+
+
+_Key = tuple[str, str, str]
+"""Source, external id, partner."""
+
+
+class Writer:
+    """One writing transaction of a `Store`; made by `Store.write`."""
+
+    def __init__(self, space: Workspace) -> None:
+        self._space = space
+        self._identities = Identities(space)
+        self._settler = Settler(space, self._identities)
+
+    @property
+    def connection(self) -> Connection:
+        """The transaction's connection, for rows that must commit together with the claims (cursors, runs)."""
+        return self._space.connection
+
+    # --- claims --------------------------------------------------------------------------------------------------------------
+
+    def put(self, claims: Iterable[Claim], *, origin: str) -> Counts:
+        """Store what sources say and bring the fiches up to date; a few hundred claims at a time.
+
+        Late and repeated claims do no harm: of each source and external id the highest `(revision, digest)` stands. A claim that cannot be
+        used is in `Counts.rejected` and stops nothing else. `origin` names the connection in the change log.
+        """
+        space = self._space
+        space.origin = origin
+        counts = Counts()
+        newest: dict[_Key, tuple[bytes, Claim]] = {}
+        for claim in claims:
+            counts.read += 1
+            try:
+                digest = schemas.claim_digest(claim)
+            except Invalid as error:
+                counts.rejected.append(_rejection(claim, error))
+                continue
+            key = (claim.source, claim.external_id, claim.partner or "")
+            known = newest.get(key)
+            if known is not None:
+                counts.unchanged += 1
+            if known is None or (known[1].revision, known[0]) < (claim.revision, digest):
+                newest[key] = (digest, claim)
+        stored = self._stored(newest)
+        wanted: dict[_Key, tuple[bytes, Claim]] = {}
+        for key, (digest, claim) in newest.items():
+            row = stored.get(key)
+            if row is None or (row.revision, row.digest) < (claim.revision, digest):
+                wanted[key] = (digest, claim)
+        if wanted and space.bulk.postgres and stored:
+            # Another writer may have been faster: look again, now that nobody else can touch these rows.
+            stored.update(self._stored([key for key in wanted if key in stored], lock=True))
+            wanted = {
+                key: item
+                for key, item in wanted.items()
+                if (row := stored.get(key)) is None
+                or (row.revision, row.digest) < (item[1].revision, item[0])
+            }
+        counts.unchanged += len(newest) - len(wanted)
+        good = self._checked(wanted, stored, counts)
+        if good:
+            counts.changed += len(good)
+            self._take(good, stored)
+        return counts
+
+    def _stored(self, keys: Iterable[_Key], *, lock: bool = False) -> dict[_Key, _Stored]:
+        """The rows of these claims, in the order of their keys when they are to be locked."""
+        bulk = self._space.bulk
+        by_source: dict[str, list[str]] = {}
+        for source, external_id, _ in sorted(keys):
+            by_source.setdefault(source, []).append(external_id)
+        found: dict[_Key, _Stored] = {}
+        for source, external_ids in by_source.items():
+            sql = (
+                "SELECT external_id, partner, id, fiche_id, revision, digest, gone FROM claim"
+                f" WHERE source_id = ? AND {bulk.listed('external_id', 'text')}"
+            )
+            if lock:
+                sql += " ORDER BY external_id, partner FOR UPDATE"
+            for external_id, partner, number, fiche_id, revision, digest, gone in bulk.rows(
+                sql, self._space.source_id(source), bulk.many(external_ids)
+            ):
+                found[source, external_id, partner] = _Stored(number, fiche_id, revision, digest, bool(gone))
+        return found
+
+    def _checked(
+        self, wanted: dict[_Key, tuple[bytes, Claim]], stored: dict[_Key, _Stored], counts: Counts
+    ) -> list[tuple[bytes, Claim]]:
+        """Those that can be used, in the order of their keys."""
+        space, identities = self._space, self._identities
+        good: list[tuple[bytes, Claim]] = []
+        keys: dict[str, None] = {}
+        for _key, (digest, claim) in sorted(wanted.items(), key=lambda item: item[0]):
+            try:
+                if space.forgets:
+                    identities.load([own_key(claim.source, claim.external_id)])
+                    if identities.is_erased(own_key(claim.source, claim.external_id)):
+                        counts.erased += 1
+                        continue
+                schemas.check_claim(claim)
+                own, others = keys_of(claim)
+                if not claim.gone:
+                    self._validate(claim)
+                    keys.update(dict.fromkeys(key for key, _ in link_keys(claim)))
+            except Invalid as error:
+                counts.rejected.append(_rejection(claim, error))
+                continue
+            except Rejected as error:
+                counts.rejected.append(error)
+                continue
+            keys.update(dict.fromkeys((own, *others)))
+            good.append((digest, claim))
+        identities.load(keys)
+        return [item for item in good if self._usable(item[1], stored, counts)]
+
+    def _validate(self, claim: Claim) -> None:
+        validate = self._space.around.validate
+        errors = () if validate is None else validate(claim.content, claim.source)
+        if errors:
+            raise Invalid(" ".join(error.reason for error in errors), tuple(errors))
+
+    def _usable(self, claim: Claim, stored: dict[_Key, _Stored], counts: Counts) -> bool:
+        """Not of somebody who was erased, and of the kind that it was before."""
+        space, identities = self._space, self._identities
+        own, others = keys_of(claim)
+        if space.forgets and any(identities.is_erased(key) for key in (own, *others)):
+            counts.erased += 1
+            return False
+        home = identities.fiche(own)
+        if home is not None:
+            space.load([home])
+            kind = space.fiches[home].kind
+            if kind != claim.kind:
+                reason = f"{claim.external_id} is known as {kind} and cannot become {claim.kind}; a source uses one id for one thing."
+                counts.rejected.append(
+                    Rejected(reason, external_id=claim.external_id, field="kind", raw=claim.kind)
+                )
+                return False
+        return True
+
+    def _take(self, good: list[tuple[bytes, Claim]], stored: dict[_Key, _Stored]) -> None:
+        """Place the claims, store them, and merge the fiches that they speak of."""
+        space, identities = self._space, self._identities
+        arriving = [(digest, claim) for digest, claim in good if _key(claim) not in stored]
+        staying = [(digest, claim, stored[_key(claim)]) for digest, claim in good if _key(claim) in stored]
+        claims = [claim for _, claim in arriving]
+        placed, joined, made = identities.place(claims)
+        joined += self._named_later(staying)
+        identities.flush()
+        touched = {*placed.values(), *(row.fiche_id for _, _, row in staying)}
+        linked = {
+            number
+            for _, claim in good
+            if not claim.gone
+            for key, _ in link_keys(claim)
+            if (number := identities.fiche(key))
+        }
+        both = {number for pair in joined for number in pair}
+        space.load(touched | linked | both, lock=True)
+        self._check_standing(touched | both)
+        note_candidates(space, identities, claims, placed, made)
+        new_rows = []
+        fresh: dict[int, list[Claim]] = {}
+        numbers = space.numbers.take(space.bulk, "claim", len(arriving))
+        for place, ((digest, claim), number) in enumerate(zip(arriving, numbers, strict=True)):
+            kept = self._without_erased(claim)
+            fiche_id = placed[place]
+            new_rows.append(
+                (
+                    number,
+                    space.source_id(claim.source),
+                    claim.external_id,
+                    claim.partner or "",
+                    fiche_id,
+                    claim.revision,
+                    digest,
+                    claim.gone,
+                    schemas.encode_claim(kept),
+                    fiche_id,
+                )
+            )
+            if space.fiches[fiche_id].new:
+                fresh.setdefault(fiche_id, []).append(kept)
+        columns = (
+            "id",
+            "source_id",
+            "external_id",
+            "partner",
+            "fiche_id",
+            "revision",
+            "digest",
+            "gone",
+            "content",
+            "home_id",
+        )
+        space.bulk.insert("claim", columns, new_rows)
+        space.bulk.run_many(
+            "UPDATE claim SET revision = ?, digest = ?, gone = ?, content = ? WHERE id = ?",
+            [
+                (
+                    claim.revision,
+                    digest,
+                    claim.gone,
+                    schemas.encode_claim(self._without_erased(claim)),
+                    row.id,
+                )
+                for digest, claim, row in staying
+            ],
+        )
+        self.settle(touched, fresh, joined)
+
+    def _check_standing(self, numbers: Iterable[int]) -> None:
+        """A fiche that another writer moved or erased between our look and our lock: start again."""
+        for number in numbers:
+            if self._space.fiches[number].state in ("moved", "erased"):
+                raise Clash
+
+    def _without_erased(self, claim: Claim) -> Claim:
+        if not self._space.forgets or claim.gone:
+            return claim
+        content = without(claim.kind, claim.content, self._identities.is_erased)
+        if content is claim.content:
+            return claim
+        return Claim(
+            claim.source,
+            claim.external_id,
+            claim.revision,
+            claim.kind,
+            content,
+            claim.gone,
+            claim.excluded,
+            claim.same_as,
+            claim.partner,
+        )
+
+    def _named_later(self, staying: Sequence[tuple[bytes, Claim, _Stored]]) -> list[tuple[int, int]]:
+        """Strong keys that a known claim names for the first time."""
+        identities = self._identities
+        joined = []
+        for _, claim, row in staying:
+            for key in keys_of(claim)[1]:
+                fiche = identities.fiche(key)
+                if fiche is None:
+                    identities.give(key, row.fiche_id)
+                elif fiche != row.fiche_id and self._space.fiches_kind(fiche) == claim.kind:
+                    joined.append((row.fiche_id, fiche))
+        return joined
+
+    def settle(
+        self,
+        touched: set[int],
+        fresh: dict[int, list[Claim]] | None = None,
+        joined: Sequence[tuple[int, int]] = (),
+    ) -> None:
+        """Join what is one, then merge until nothing is left to merge."""
+        space = self._space
+        if joined:
+            # Fiches made a moment ago must stand in their tables before they can be moved.
+            self._settler.settle(touched, fresh)
+            touched, fresh = set(), None
+            for first, second in joined:
+                touched |= join_fiches(space, self._identities, first, second)
+        while touched:
+            space.to_merge = set()
+            space.load(touched)
+            self._settler.settle(touched, fresh)
+            touched, fresh = space.to_merge, None
+
+    # --- concepts --------------------------------------------------------------------------------------------------------------
+
+    def put_concepts(self, items: Iterable[ConceptScheme | Concept | Mapping]) -> int:
+        """Store concept schemes, concepts and mappings; the answer is how many are new or different."""
+        return sum(concepts.put(self._space.connection, item) for item in items)
+
+    # --- deletion by absence ---------------------------------------------------------------------------------------------------
+
+    def withdraw(self, source: str, external_ids: Iterable[str], *, origin: str, partner: str = "") -> int:
+        """Let go of claims that a complete source no longer has, a few hundred at a time; the answer is how many there were.
+
+        The revision stays and the digest becomes the lowest there is: a claim that comes back, be it with the same revision, stands again.
+        """
+        space = self._space
+        space.origin = origin
+        lock = " FOR UPDATE" if space.bulk.postgres else ""
+        sql = (
+            "SELECT id, fiche_id, external_id, revision, content FROM claim WHERE source_id = ? AND partner = ? AND NOT gone"
+            f" AND {space.bulk.listed('external_id', 'text')} ORDER BY external_id{lock}"
+        )
+        rows = space.bulk.rows(sql, space.source_id(source), partner, space.bulk.many(external_ids))
+        space.load([row[1] for row in rows], lock=True)
+        updates = []
+        for number, _, external_id, revision, content in rows:
+            kind: Kind = schemas.decode_claim(source, external_id, revision, partner or None, content).kind
+            updates.append(
+                (
+                    b"",
+                    True,
+                    schemas.encode_claim(Claim(source, external_id, revision, kind, {}, gone=True)),
+                    number,
+                )
+            )
+        space.bulk.run_many("UPDATE claim SET digest = ?, gone = ?, content = ? WHERE id = ?", updates)
+        self.settle({row[1] for row in rows})
+        return len(rows)
+
+    # --- one or two ------------------------------------------------------------------------------------------------------------
+
+    def join(self, first: str, second: str, *, origin: str = "editor") -> str:
+        """An administrator says that two fiches are one; the answer is the UUID that stays (the older). Raises `NotFound`, `Invalid`."""
+        space = self._space
+        space.origin = origin
+        a, b = self._live(first), self._live(second)
+        if a == b:
+            raise Invalid("These are one fiche already.", (FieldError("second", "the same fiche", second),))
+        space.load([a, b], lock=True)
+        if space.fiches[a].kind != space.fiches[b].kind:
+            raise Invalid(
+                f"An {space.fiches[a].kind} and an {space.fiches[b].kind} cannot be one fiche.",
+                (FieldError("second", "another kind", second),),
+            )
+        low, high = sorted((a, b))
+        self._decide(low, high, "same")
+        self.settle(join_fiches(space, self._identities, low, high, decided=True))
+        return space.uuid_of[low]
+
+    def split(self, fiche: str, claims: Sequence[tuple[str, str]], *, origin: str = "editor") -> str:
+        """Give these claims, as `(source, external id)`, a fiche of their own again; the answer is its UUID.
+
+        When they came from a fiche that was moved here, that one lives again under its old id. Raises `NotFound`, `Invalid`.
+        """
+        space = self._space
+        space.origin = origin
+        number = self._live(fiche)
+        space.load([number], lock=True)
+        own, touched = split_fiche(space, self._identities, number, claims)
+        self._decide(min(number, own), max(number, own), "different")
+        self.settle({number})
+        self.settle(touched | {own})
+        return space.uuid_of[own]
+
+    def _decide(self, low: int, high: int, state: str) -> None:
+        if not self._space.bulk.run(
+            "UPDATE review SET state = ? WHERE fiche_id = ? AND other_id = ?", state, high, low
+        ):
+            self._identities.review(high, low, "decision", 1.0, {"by": self._space.origin}, state)
+
+    def _live(self, uuid: str) -> int:
+        self._identities.load([f"{HUB}|{uuid}"])
+        number = self._identities.fiche(f"{HUB}|{uuid}")
+        if number is None:
+            raise NotFound(f"There is no fiche with id {uuid}.")
+        return number
+
+    # --- time ------------------------------------------------------------------------------------------------------------------
+
+    def expire(self, today: str) -> int:
+        """Tell the log of every value whose `valid_until` lies before `today` (`YYYY-MM-DD`), once; the answer is how many."""
+        self._space.origin = "expiry"
+        return expire(self._space, today)
+
+
+def _key(claim: Claim) -> _Key:
+    return (claim.source, claim.external_id, claim.partner or "")
+
+
+def _rejection(claim: Claim, error: Invalid) -> Rejected:
+    first = error.errors[0] if error.errors else FieldError("", error.message)
+    raw = orjson.dumps(claim.content, default=_unknown)[:2000].decode("utf-8", "replace")
+    return Rejected(error.message, external_id=claim.external_id, field=first.path, raw=raw)
+
+
+def _unknown(value: Any) -> str:
+    return f"<{type(value).__name__}>"
