@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from hub.model.claims import Claim
@@ -134,7 +134,16 @@ def grouped(members: Sequence[Member]) -> list[tuple[list[str], list[Member]]]:
                 for moved in groups[other]:
                     group_of[moved] = one
                 groups[one] = sorted(groups[one] + groups.pop(other))
-    return _with_keys([[members[i] for i in groups[index]] for index in sorted(groups)])
+    owner: dict[str, int] = {}
+    for index, member in enumerate(members):
+        for key in member.keys:
+            owner.setdefault(key, group_of[index])
+    keys_of: dict[int, list[str]] = {index: [] for index in sorted(groups)}
+    for key in sorted(owner):
+        keys_of[owner[key]].append(key)
+    result = [(keys, [members[i] for i in groups[index]]) for index, keys in keys_of.items()]
+    _name_the_keyless(result, owner.keys())
+    return result
 
 
 def _ambiguous(members: Sequence[Member]) -> frozenset[str]:
@@ -159,20 +168,14 @@ def _number_systems(group: list[Member]) -> set[str]:
     return {key_system(key) for member in group for key in member.numbers}
 
 
-def _with_keys(groups: list[list[Member]]) -> list[tuple[list[str], list[Member]]]:
-    """Each key goes to the first group that states it; a group that is left with none gets one derived from what it stated."""
-    taken: set[str] = set()
-    result = []
-    for group in groups:
-        keys = sorted({key for member in group for key in member.keys} - taken)
-        taken.update(keys)
-        result.append((keys, group))
-    for keys, group in result:
+def _name_the_keyless(groups: list[tuple[list[str], list[Member]]], taken: Collection[str]) -> None:
+    """Give a group whose keys all went to others, or that never had any, one derived from what it stated."""
+    used = set(taken)
+    for keys, group in groups:
         if not keys:
             claim = group[0].claim
             stem, number = (group[0].keys or (f"part|{claim.source}|{claim.external_id}",))[0], 2
-            while f"{stem}#{number}" in taken:
+            while f"{stem}#{number}" in used:
                 number += 1
             keys.append(f"{stem}#{number}")
-            taken.add(keys[0])
-    return result
+            used.add(keys[0])

@@ -1,0 +1,483 @@
+"""The promise that everything rests on: the same claims give the same fiche, and each source is right about what is its own."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub.authority import Authority
+from hub.merge import merge
+from hub.model.audience import RANK, stamp
+from hub.model.claims import EDITOR, Claim, Merged
+from hub.model.fiche import Kind
+from hub.model.parts import part_keys
+from hub.schemas import claim_digest
+from tests.fiches import fiches
+
+AUTHORITY = Authority.load()
+EQUALS = ("sociaal-brussels", "sociale-kaart")
+SOURCES = (*EQUALS, "excel", "kbo", "cobrha", "onbekend", EDITOR)
+
+
+def as_bytes(merged: Merged) -> bytes:
+    return orjson.dumps(merged, option=orjson.OPT_SORT_KEYS)
+
+
+def says(source: str, content: dict[str, Any], *, external_id: str = "1", kind: Kind = "organisatie", **more: Any) -> Claim:
+    return Claim(source, external_id, more.pop("revision", 1), kind, content, **more)
+
+
+def merged_content(*claims: Claim) -> dict[str, Any]:
+    content = merge(claims, AUTHORITY).content
+    assert content is not None
+    return content
+
+
+# --- random claims in a world so small that they meet all the time -----------------------------------------------------------------
+
+VISIBILITIES = st.sampled_from(["public", "professional", "internal"])
+TEXTS = st.sampled_from([{"nl": "Zorg"}, {"nl": "zorg "}, {"nl": "Hulp", "fr": "Aide"}])
+
+
+def some(fixed: dict[str, st.SearchStrategy[Any]], **optional: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(fixed, optional=optional)
+
+
+CONTACTS = some(
+    {"kind": st.sampled_from(["phone", "email"]), "value": st.sampled_from(["a", "b"])},
+    label=TEXTS,
+    purpose=st.sampled_from(["general", "emergency", "colleagues"]),
+    visibility=VISIBILITIES,
+)
+ADDRESSES = some(
+    {"postcode": st.sampled_from(["3000", "9000"]), "street": TEXTS},
+    type=st.sampled_from(["visit", "administrative", "emergency"]),
+    box=st.sampled_from(["1", "2"]),
+    visibility=VISIBILITIES,
+)
+VESTIGINGEN = some(
+    {},
+    keys=st.lists(st.sampled_from(["a:1", "a:2", "b:1", "b:2"]), min_size=1, max_size=2, unique=True),
+    name=TEXTS,
+    identifiers=st.lists(some({"system": st.just("vestigingsnummer"), "value": st.sampled_from(["2000000042", "2000000141"])}), min_size=1, max_size=1),
+    addresses=st.lists(ADDRESSES, min_size=1, max_size=2),
+    contacts=st.lists(CONTACTS, min_size=1, max_size=2),
+    visibility=VISIBILITIES,
+)
+CONTENTS = some(
+    {},
+    description=TEXTS,
+    visibility=VISIBILITIES,
+    legal_form=st.sampled_from([{"scheme": "s", "code": "1"}, {"scheme": "s", "code": "2"}]),
+    umbrella=st.booleans(),
+    names=st.lists(some({"text": TEXTS}, use=st.sampled_from(["official", "short"]), visibility=VISIBILITIES), min_size=1, max_size=3),
+    identifiers=st.lists(some({"system": st.just("kbo"), "value": st.sampled_from(["1", "2"])}, visibility=VISIBILITIES), min_size=1, max_size=2),
+    contacts=st.lists(CONTACTS, min_size=1, max_size=3),
+    languages=st.lists(st.sampled_from(["nl", "fr", "de"]), min_size=1, max_size=3),
+    gov_info=st.lists(some({"type": st.just("other"), "value": TEXTS}, url=st.just("https://example.org")), min_size=1, max_size=2),
+    field_visibility=st.dictionaries(st.sampled_from(["description", "languages"]), VISIBILITIES, min_size=1),
+    vestigingen=st.lists(VESTIGINGEN, min_size=1, max_size=3),
+)
+EXCLUDED = some({}, contacts=st.lists(CONTACTS, max_size=2), languages=st.lists(st.sampled_from(["nl", "fr"]), max_size=1), vestigingen=st.lists(VESTIGINGEN, max_size=1))
+
+
+@st.composite
+def claim(draw: st.DrawFn, kinds: Sequence[Kind] = ("organisatie",)) -> Claim:
+    source = draw(st.sampled_from(SOURCES))
+    kind = draw(st.sampled_from(kinds))
+    return Claim(
+        source,
+        draw(st.sampled_from(["1", "2"])),
+        draw(st.integers(0, 2)),
+        kind,
+        draw(CONTENTS) if kind == "organisatie" else {"description": draw(TEXTS)},
+        gone=draw(st.sampled_from([False] * 7 + [True])),
+        excluded=draw(st.one_of(st.just({}), EXCLUDED)),
+        partner=draw(st.sampled_from([None] * 4 + ["gent"])),
+    )
+
+
+CLAIMS = st.lists(claim(), min_size=1, max_size=5)
+
+
+def standing(claims: Sequence[Claim]) -> list[Claim]:
+    """The plainest reading of "the higher (revision, digest) stands"."""
+    best: dict[tuple[str, str, str | None], Claim] = {}
+    for one in sorted(claims, key=lambda one: (one.revision, claim_digest(one))):
+        best[one.source, one.external_id, one.partner] = one
+    return list(best.values())
+
+
+def rank(group: Any, one: Claim) -> int:
+    return -9 if one.partner else AUTHORITY.rank(group, one.source)
+
+
+def heard(group: Any, claims: Sequence[Claim]) -> list[Claim]:
+    """Live standing claims that may speak on the group: not the editor's where its owner speaks."""
+    live = [one for one in standing(claims) if not one.gone]
+    locked = AUTHORITY.locked(group, [one.source for one in live if one.partner is None])
+    return [one for one in live if not (locked and one.source == EDITOR and one.partner is None)]
+
+
+# --- any order, any repetition, any replay --------------------------------------------------------------------------------------------
+
+
+@given(st.lists(claim(("organisatie", "organisatie", "aanbod")), min_size=1, max_size=5), st.randoms(use_true_random=False))
+def test_order_and_repetition_do_not_matter(claims: list[Claim], random: Any) -> None:
+    again = claims + random.choices(claims, k=3)
+    random.shuffle(again)
+    assert as_bytes(merge(again, AUTHORITY)) == as_bytes(merge(claims, AUTHORITY))
+
+
+@given(CLAIMS, st.data())
+def test_a_replay_in_any_interleaving_ends_the_same(claims: list[Claim], data: st.DataObject) -> None:
+    kept: list[Claim] = []
+    for _ in range(data.draw(st.integers(1, 4))):
+        kept = standing([*kept, *data.draw(st.lists(st.sampled_from(claims), max_size=4))])
+    kept = standing([*kept, *data.draw(st.permutations(claims))])
+    assert as_bytes(merge(kept, AUTHORITY)) == as_bytes(merge(claims, AUTHORITY))
+
+
+@given(CLAIMS)
+def test_the_order_of_keys_in_a_claim_does_not_matter(claims: list[Claim]) -> None:
+    sorted_keys = [replace(one, content=orjson.loads(orjson.dumps(one.content, option=orjson.OPT_SORT_KEYS))) for one in claims]
+    turned = [replace(one, content=turned_over(one.content)) for one in sorted_keys]
+    assert as_bytes(merge(sorted_keys, AUTHORITY)) == as_bytes(merge(turned, AUTHORITY))
+
+
+def turned_over(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: turned_over(value[key]) for key in reversed(value)}
+    return [turned_over(one) for one in value] if isinstance(value, list) else value
+
+
+@given(CLAIMS, claim())
+def test_a_claim_that_went_was_never_there(claims: list[Claim], other: Claim) -> None:
+    other = replace(other, external_id="weg", gone=False)
+    gone = replace(other, revision=other.revision + 1, gone=True, content={}, excluded={})
+    assert as_bytes(merge([*claims, other, gone], AUTHORITY)) == as_bytes(merge(claims, AUTHORITY))
+
+
+@given(CLAIMS)
+def test_merging_leaves_the_claims_as_they_were(claims: list[Claim]) -> None:
+    before = orjson.dumps(claims)
+    content = merge(claims, AUTHORITY).content
+    if content is not None:
+        stamp("organisatie", content)
+    assert orjson.dumps(claims) == before
+
+
+@pytest.mark.parametrize("kind", ["organisatie", "aanbod", "zorgverlener"])
+@given(st.data())
+def test_one_claim_says_what_its_fiche_says(kind: Kind, data: st.DataObject) -> None:
+    content = data.draw(fiches(kind, claim=True))
+    one = Claim("sociale-kaart", "1", 1, kind, content)
+    twin = Claim("sociale-kaart", "2", 1, kind, {})
+    alone, beside = merge([one], AUTHORITY), merge([one, twin], AUTHORITY)
+    assert alone.content is not None
+    assert alone.content.keys() == content.keys() - {"id"} | {"kind"}
+    assert as_bytes(alone) == as_bytes(beside)
+    for field, value in content.items():
+        if field != "id" and not isinstance(value, list):
+            assert alone.content[field] == value
+
+
+@given(CLAIMS)
+def test_a_merged_fiche_merges_to_itself(claims: list[Claim]) -> None:
+    content = merge(claims, AUTHORITY).content
+    if content is not None:
+        assert merged_content(says("sociale-kaart", content)) == content
+
+
+# --- who is right ------------------------------------------------------------------------------------------------------------------------
+
+
+@given(CLAIMS, st.sampled_from([("description", "operation"), ("legal_form", "names"), ("umbrella", "classification")]))
+def test_a_whole_value_is_the_best_sources_and_lower_ones_never_change_it(claims: list[Claim], whole: tuple[str, str]) -> None:
+    field, group = whole
+    merged = merge(claims, AUTHORITY)
+    speaking = [one for one in heard(group, claims) if field in one.content]
+    if not speaking:
+        assert field not in (merged.content or {})
+        return
+    best = min(rank(group, one) for one in speaking)
+    peers = sorted((one for one in speaking if rank(group, one) == best), key=lambda one: (one.source, one.external_id))
+    assert merged.content is not None
+    assert merged.content[field] == peers[0].content[field]
+    disagree = any(one.content[field] != peers[0].content[field] for one in peers)
+    conflicts = [one for one in merged.conflicts if one.field == field]
+    assert len(conflicts) == disagree
+    if disagree:
+        assert conflicts[0].values == tuple((one.source, one.external_id, one.content[field]) for one in peers)
+    agreeing = tuple((one.source, one.external_id, one.revision) for one in peers if one.content[field] == peers[0].content[field])
+    assert [one.claims for one in merged.provenance if one.field == field] == [agreeing]
+
+
+def contact_key(contact: dict[str, Any]) -> tuple[str, str]:
+    return contact["kind"], contact["value"]
+
+
+@given(CLAIMS)
+def test_a_list_holds_each_item_once_unless_an_equal_or_better_source_excludes_it(claims: list[Claim]) -> None:
+    speaking = heard("contacts", claims)
+    expected = set()
+    for one in speaking:
+        for contact in one.content.get("contacts", ()):
+            barred = [
+                rank("contacts", other)
+                for other in speaking
+                if contact_key(contact) in [contact_key(item) for item in other.excluded.get("contacts", ())]
+            ]
+            if rank("contacts", one) < min(barred, default=99):
+                expected.add(contact_key(contact))
+    found = [contact_key(item) for item in (merge(claims, AUTHORITY).content or {}).get("contacts", ())]
+    assert sorted(found) == sorted(expected)
+
+
+@given(CLAIMS)
+def test_attributes_of_an_item_conflict_only_between_equals(claims: list[Claim]) -> None:
+    claims = [replace(one, excluded={}) for one in claims]
+    merged = merge(claims, AUTHORITY)
+    speaking = sorted(heard("contacts", claims), key=lambda one: (rank("contacts", one), one.source, one.external_id))
+    expected = set()
+    for contact in (merged.content or {}).get("contacts", ()):
+        for attribute in ("label", "purpose"):
+            stated = []
+            for one in speaking:
+                values = [item[attribute] for item in one.content.get("contacts", ()) if contact_key(item) == contact_key(contact) and attribute in item]
+                stated += [(rank("contacts", one), values[0])] if values else []
+            if stated:
+                assert contact[attribute] == stated[0][1]
+                if any(place == stated[0][0] and value != stated[0][1] for place, value in stated):
+                    expected.add(f"contacts[{contact['kind']}|{contact['value']}].{attribute}")
+    assert {one.field for one in merged.conflicts if one.field.startswith("contacts[")} == expected
+
+
+@given(CLAIMS)
+def test_the_stricter_visibility_stands(claims: list[Claim]) -> None:
+    claims = [replace(one, excluded={}) for one in claims]
+    content = merge(claims, AUTHORITY).content
+    if content is None:
+        return
+    stamped = {contact_key(item): item["visibility"] for item in stamp("organisatie", content).get("contacts", ())}
+    for one in heard("contacts", claims):
+        for item in stamp("organisatie", {"kind": "organisatie", **one.content}).get("contacts", ()):
+            assert RANK[stamped[contact_key(item)]] >= RANK[item["visibility"]]
+    for field, visibility in content.get("field_visibility", {}).items():
+        said = [one.content["field_visibility"][field] for one in heard("scope", claims) if field in one.content.get("field_visibility", {})]
+        assert visibility == max(said, key=lambda level: RANK[level])
+
+
+@given(CLAIMS, CONTENTS)
+def test_an_overlay_never_widens_who_may_see_a_value(claims: list[Claim], content: dict[str, Any]) -> None:
+    shared = [replace(one, partner=None) for one in claims]
+    without = merge(shared, AUTHORITY).content
+    if without is None:
+        return
+    seen = stamp("organisatie", merged_content(*shared, says("kaart", content, external_id="o", partner="gent")))
+    for field in ("contacts", "names", "identifiers"):
+        keys = {"contacts": ("kind", "value"), "names": ("use",), "identifiers": ("system", "value")}[field]
+        for item in stamp("organisatie", without).get(field, ()):
+            same = [other for other in seen[field] if all(item.get(key) == other.get(key) for key in keys)]
+            if field == "names":
+                same = [other for other in same if other["text"] == item["text"]]
+            assert all(RANK[other["visibility"]] >= RANK[item["visibility"]] for other in same)
+    assert RANK[seen["visibility"]] >= RANK[stamp("organisatie", without)["visibility"]]
+
+
+# --- parts -------------------------------------------------------------------------------------------------------------------------------
+
+
+@given(CLAIMS)
+def test_parts_are_never_lost_never_share_a_key_and_never_unite_what_one_source_holds_apart(claims: list[Claim]) -> None:
+    claims = [replace(one, excluded={}) for one in claims]
+    merged = merge(claims, AUTHORITY)
+    parts = (merged.content or {}).get("vestigingen", [])
+    keys = [key for part in parts for key in part["keys"]]
+    assert len(keys) == len(set(keys))
+    assert all(part["keys"] and part["keys"] == sorted(part["keys"]) for part in parts)
+    live = [one for one in standing(claims) if not one.gone]
+    for one in live:
+        stated = [part for index, part in enumerate(one.content.get("vestigingen", [])) if part not in one.content["vestigingen"][:index]]
+        assert len(stated) <= len(parts)
+        for part in stated:
+            assert set(part_keys("vestiging", part)) <= set(keys)
+    assert bool(parts) == any(one.content.get("vestigingen") for one in live)
+
+
+@given(st.lists(st.lists(st.sets(st.sampled_from("abcdef"), min_size=1, max_size=3), min_size=1, max_size=1), min_size=1, max_size=5))
+def test_grouping_is_transitive_when_each_source_has_one_part(world: list[list[set[str]]]) -> None:
+    claims = [says("onbekend", {"vestigingen": [{"keys": sorted(f"{key}:1" for key in keys)} for keys in parts]}, external_id=str(place)) for place, parts in enumerate(world)]
+    expected: list[set[str]] = []
+    for (keys,) in world:
+        touching = [group for group in expected if group & keys]
+        expected = [group for group in expected if not group & keys] + [keys.union(*touching)]
+    found = [part["keys"] for part in merged_content(*claims)["vestigingen"]]
+    assert sorted(found) == sorted(sorted(f"{key}:1" for key in group) for group in expected)
+
+
+def test_two_parts_of_one_claim_are_not_joined_by_a_part_of_another() -> None:
+    two = says("sociale-kaart", {"vestigingen": [{"keys": ["sk:1"], "name": {"nl": "Een"}}, {"keys": ["sk:2"], "name": {"nl": "Twee"}}]})
+    both = says("excel", {"vestigingen": [{"keys": ["sk:1", "sk:2"], "contacts": [{"kind": "phone", "value": "+3216"}]}]})
+    parts = merged_content(two, both)["vestigingen"]
+    assert [(part["keys"], part["name"]["nl"], "contacts" in part) for part in parts] == [(["sk:1"], "Een", True), (["sk:2"], "Twee", False)]
+
+
+STREET = {"type": "visit", "postcode": "3000", "street": {"nl": "Bondgenotenlaan"}, "house_number": "1"}
+
+
+def nr(value: str) -> dict[str, Any]:
+    return {"identifiers": [{"system": "vestigingsnummer", "value": value}], "addresses": [STREET]}
+
+
+def test_an_address_joins_what_no_number_tells_apart() -> None:
+    at_address = says("sociale-kaart", {"vestigingen": [{"addresses": [{**STREET, "street": {"nl": "BONDGENOTENLAAN"}}]}]})
+    numbered = says("excel", {"vestigingen": [nr("2000000042")]})
+    (part,) = merged_content(at_address, numbered)["vestigingen"]
+    assert part["keys"] == ["adr|3000|bondgenotenlaan|1", "nr|2000000042"]
+    assert len(merged_content(numbered, says("cobrha", {"vestigingen": [nr("2000000141")]}))["vestigingen"]) == 2
+
+
+def test_an_address_where_one_source_has_two_parts_joins_neither() -> None:
+    two = says("excel", {"vestigingen": [nr("2000000042"), nr("2000000141")]})
+    third = says("sociale-kaart", {"vestigingen": [{"addresses": [STREET], "name": {"nl": "Welke?"}}]})
+    parts = merged_content(two, third)["vestigingen"]
+    assert sorted(part["keys"] for part in parts) == [["adr|3000|bondgenotenlaan|1"], ["nr|2000000042"], ["nr|2000000141"]]
+
+
+def test_the_fields_of_a_part_merge_by_their_own_rules_and_say_where_they_come_from() -> None:
+    kaart = says("sociale-kaart", {"vestigingen": [{**nr("2000000042"), "name": {"nl": "De Linde"}, "contacts": [{"kind": "phone", "value": "+3216"}]}]})
+    kbo = says("kbo", {"vestigingen": [{**nr("2000000042"), "name": {"nl": "LINDE NV"}}]})
+    merged = merge([kaart, kbo], AUTHORITY)
+    assert merged.content is not None
+    assert merged.content["vestigingen"][0]["name"] == {"nl": "De Linde"}
+    sources = {one.field: [source for source, _, _ in one.claims] for one in merged.provenance}
+    assert sources == {
+        "vestigingen": ["kbo", "sociale-kaart"],
+        "vestigingen[nr|2000000042].name": ["sociale-kaart"],
+        "vestigingen[nr|2000000042].identifiers": ["kbo", "sociale-kaart"],
+        "vestigingen[nr|2000000042].addresses": ["kbo", "sociale-kaart"],
+        "vestigingen[nr|2000000042].contacts": ["sociale-kaart"],
+    }
+
+
+def test_equal_sources_that_disagree_within_a_part_are_named_with_the_part() -> None:
+    one, other = (says(source, {"vestigingen": [{**nr("2000000042"), "name": {"nl": source}}]}) for source in EQUALS)
+    (conflict,) = merge([other, one], AUTHORITY).conflicts
+    assert conflict.field == "vestigingen[nr|2000000042].name"
+    assert conflict.values == tuple((source, "1", {"nl": source}) for source in EQUALS)
+
+
+def test_a_part_that_an_editor_excludes_goes_whoever_states_it() -> None:
+    stated = [says(source, {"vestigingen": [nr("2000000042"), {"keys": [f"{source}:9"]}]}) for source in ("sociale-kaart", "excel")]
+    editor = says(EDITOR, {}, excluded={"vestigingen": [{"keys": ["nr|2000000042"]}]})
+    assert [part["keys"] for part in merged_content(*stated, editor)["vestigingen"]] == [["sociale-kaart:9"], ["excel:9"]]
+    kbo = says("kbo", {"vestigingen": [nr("2000000042")]})
+    assert len(merged_content(*stated, kbo, editor)["vestigingen"]) == 3, "addresses are the KBO's"
+
+
+def test_an_item_inside_parts_is_excluded_by_its_path() -> None:
+    phone = {"kind": "phone", "value": "+3216"}
+    stated = says("sociale-kaart", {"contacts": [phone], "vestigingen": [{**nr("2000000042"), "contacts": [phone]}]})
+    editor = says(EDITOR, {"vestigingen": [{"keys": ["nr|2000000042"]}]}, excluded={"vestigingen.contacts": [phone]})
+    content = merged_content(stated, editor)
+    assert "contacts" not in content["vestigingen"][0]
+    assert content["contacts"] == [phone]
+
+
+def test_parts_of_which_nothing_is_known_but_a_phone_still_get_keys_of_their_own() -> None:
+    parts = [{"contacts": [{"kind": "phone", "value": value}]} for value in ("+321", "+322")]
+    merged = merged_content(says("excel", {"vestigingen": parts}))["vestigingen"]
+    assert [part["contacts"] for part in merged] == [part["contacts"] for part in parts]
+    assert len({tuple(part["keys"]) for part in merged}) == 2
+
+
+# --- single decisions ------------------------------------------------------------------------------------------------------------------
+
+
+def test_an_editor_stands_above_sources_but_not_above_the_owner() -> None:
+    kaart = says("sociale-kaart", {"description": {"nl": "Oud"}, "identifiers": [{"system": "kbo", "value": "1"}]})
+    editor = says(EDITOR, {"description": {"nl": "Nieuw"}, "identifiers": [{"system": "kbo", "value": "2"}]}, excluded={"identifiers": [{"system": "kbo", "value": "1"}]})
+    content = merged_content(kaart, editor)
+    assert content["description"] == {"nl": "Nieuw"}
+    assert content["identifiers"] == [{"system": "kbo", "value": "2"}]
+    owned = merged_content(kaart, editor, says("kbo", {"identifiers": [{"system": "kbo", "value": "1"}]}))
+    assert owned["description"] == {"nl": "Nieuw"}
+    assert owned["identifiers"] == [{"system": "kbo", "value": "1"}]
+
+
+def test_the_owner_may_say_that_a_value_is_less_hidden_than_others_think() -> None:
+    hidden = says("sociale-kaart", {"identifiers": [{"system": "kbo", "value": "1", "visibility": "internal"}]})
+    owner = says("kbo", {"identifiers": [{"system": "kbo", "value": "1", "visibility": "public"}]})
+    assert merged_content(hidden, owner)["identifiers"][0]["visibility"] == "public"
+    silent = says("kbo", {"identifiers": [{"system": "kbo", "value": "1"}]})
+    assert merged_content(hidden, silent)["identifiers"][0]["visibility"] == "internal"
+
+
+def test_a_source_that_is_silent_on_an_emergency_number_hides_it() -> None:
+    silent = says("excel", {"contacts": [{"kind": "phone", "value": "+3216", "purpose": "emergency"}]})
+    loud = says("sociale-kaart", {"contacts": [{"kind": "phone", "value": "+3216", "visibility": "public"}]})
+    assert merged_content(silent, loud)["contacts"] == [{"kind": "phone", "value": "+3216", "purpose": "emergency", "visibility": "internal"}]
+
+
+def test_items_compare_by_folded_text_and_the_best_spelling_stands() -> None:
+    addresses = [{"postcode": "3000", "street": {"nl": street}, "city": {"nl": "Leuven"}} for street in ("Hoge  Stráat", "hoge straat")]
+    kaart = says("sociale-kaart", {"addresses": [addresses[0]]}, kind="zorgverlener")
+    register = says("progezondheid", {"addresses": [{**addresses[1], "box": "2"}, {key: addresses[1][key] for key in ("postcode", "street")}]}, kind="zorgverlener")
+    merged = merged_content(kaart, register)["addresses"]
+    assert merged == [{**addresses[1], "box": "2"}, {**addresses[1], "city": {"nl": "Leuven"}}]
+
+
+def test_items_without_any_key_attribute_are_equal_only_to_themselves() -> None:
+    recognitions = [{"label": {"nl": "Erkend"}}, {"label": {"nl": "Vergund"}}, {"label": {"nl": "Erkend"}}]
+    assert merged_content(says("erkenningen", {"recognitions": recognitions}, kind="aanbod"))["recognitions"] == recognitions[:2]
+
+
+def test_an_administrative_address_of_a_register_never_replaces_a_practice_address() -> None:
+    kaart = says("sociale-kaart", {"addresses": [{**STREET, "type": "practice"}]}, kind="zorgverlener")
+    register = says("cobrha", {"addresses": [{**STREET, "type": "administrative", "house_number": "99"}]}, kind="zorgverlener")
+    assert [item["type"] for item in merged_content(kaart, register)["addresses"]] == ["practice", "administrative"]
+
+
+def test_claims_of_another_kind_are_left_out_and_reported() -> None:
+    merged = merge([says("excel", {"description": {"nl": "x"}}, kind="aanbod"), says("sociale-kaart", {"umbrella": True})], AUTHORITY)
+    assert merged.content == {"kind": "organisatie", "umbrella": True}
+    assert [(one.field, one.values) for one in merged.conflicts] == [("kind", (("sociale-kaart", "1", "organisatie"), ("excel", "1", "aanbod")))]
+
+
+def test_when_all_claims_are_gone_there_is_nothing() -> None:
+    gone = [says(source, {}, gone=True) for source in EQUALS]
+    assert [merge(claims, AUTHORITY) for claims in ([], gone[:1], gone)] == [Merged(None, (), ())] * 3
+
+
+def test_of_two_claims_with_one_revision_the_digest_decides() -> None:
+    claims = [says("excel", {"description": {"nl": text}}) for text in ("a", "b", "c")]
+    outcomes = {as_bytes(merge(order, AUTHORITY)) for order in itertools.permutations(claims)}
+    assert len(outcomes) == 1
+
+
+def test_overlays_of_two_partners_never_meet() -> None:
+    with pytest.raises(ValueError, match="gent, leuven"):
+        merge([says("kaart", {}, partner="gent"), says("kaart", {}, partner="leuven")], AUTHORITY)
+
+
+def test_an_overlay_stands_above_owner_and_editor_for_its_partner() -> None:
+    master = [says("kbo", {"identifiers": [{"system": "kbo", "value": "1"}]}), says(EDITOR, {"description": {"nl": "Redactie"}})]
+    overlay = says("kaart", {"description": {"nl": "Gent"}}, partner="gent", excluded={"identifiers": [{"system": "kbo", "value": "1"}]})
+    assert merged_content(*master, overlay) == {"kind": "organisatie", "description": {"nl": "Gent"}}
+
+
+@given(CLAIMS)
+def test_a_merged_fiche_has_the_declared_form(claims: list[Claim]) -> None:
+    content = merge(claims, AUTHORITY).content
+    if content is not None:
+        assert [] not in content.values()
+        assert "id" not in content
+        assert content["kind"] == "organisatie"
