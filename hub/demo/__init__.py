@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hub.demo.rubrieken import Rubriek
 from hub.demo.shapes import (
     Address,
     Availability,
@@ -29,6 +30,7 @@ __all__ = [
     "OverlayItem",
     "Person",
     "Recognition",
+    "Rubriek",
     "Site",
     "World",
 ]

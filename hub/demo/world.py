@@ -20,6 +20,7 @@ from hub.demo.offers import Offers
 from hub.demo.organisations import Organisations
 from hub.demo.overlay import OverlayItems
 from hub.demo.persons import Persons, Professions
+from hub.demo.rubrieken import Rubriek
 from hub.demo.settlement import Settlement
 from hub.demo.shapes import BrusselsListing, Offer, Org, OverlayItem, Person
 from hub.model.claims import Claim
@@ -145,6 +146,10 @@ class World:
     def concepts(self) -> tuple[ConceptScheme, ...]:
         """Rubrieken, sociaal.brussels categories, and the smaller schemes that claims of this world use."""
         return rubrieken.schemes()
+
+    def rubrieken(self) -> dict[str, Rubriek]:
+        """The rubrieken by code, each with its label as De Sociale Kaart writes it, before and after it was renamed."""
+        return rubrieken.rubrieken()
 
     def mappings(self) -> tuple[Mapping, ...]:
         """From sociaal.brussels categories to rubrieken."""

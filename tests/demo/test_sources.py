@@ -244,7 +244,7 @@ def test_labels_that_were_made_up_say_so() -> None:
 
 
 def test_rubrieken_form_a_tree_of_four_levels_under_nineteen_headings() -> None:
-    every = rubrieken()
+    every = World().rubrieken()
     assert [code for code in every if len(code) == 2] == [f"{n:02d}" for n in range(1, 20)]
     assert all(r.broader in every for r in every.values() if r.broader)
     assert {code.count(".") for code in every} == {0, 1, 2, 3}
