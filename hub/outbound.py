@@ -40,7 +40,7 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 E = TypeVar("E", bound=BaseException)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """An answer that came in full and within the byte cap; implements `hub.connector.Response`."""
 

@@ -86,6 +86,10 @@ class Plugins:
             )
         raise Misconfigured(message)
 
+    def implements(self, hook: str) -> bool:
+        """Whether any plugin has this hook."""
+        return any(hook in plugin.hooks for plugin in self.loaded)
+
     def match_fiche(self, incoming: Claim, candidates: Sequence[MatchCandidate]) -> Sequence[MatchCandidate]:
         """The candidates as the first plugin with an opinion scores them, else as they came."""
         for name, plugin in self.manager.list_name_plugin():

@@ -1,0 +1,211 @@
+"""When what runs: APScheduler only ticks; rows decide who runs.
+
+Every process may tick. What is due is worked out from the connections' schedules and the clock; a unique row (job, slot) lets exactly one process
+take each slot. A slot that was missed while nothing ran is made up for once, however many were missed. Runs take the lease of their
+connection besides, so a run started by hand and a scheduled one never meet.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.memory import MemoryJobStore
+from apscheduler.schedulers.background import BackgroundScheduler
+from sqlalchemy import Connection, delete, func, insert, select
+
+from hub.errors import FichehubError
+from hub.plugins import Plugins
+from hub.store import Store
+from hub.store.tables import connection as connection_table
+from hub.store.tables import job_slot
+from hub.sync import lease, records, schedule
+from hub.sync.run import run
+
+TICK_SECONDS = 10
+RUNS_AT_ONCE = 4
+KEPT_SLOTS = timedelta(days=7)
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Something to do once for its slot. `connection` names what to run; without one it is housekeeping of the hub itself."""
+
+    name: str
+    slot: str
+    connection: str = ""
+    full: bool = False
+
+
+def _expire(store: Store) -> None:
+    """Values that ran out change what everybody sees: a change each, in the log."""
+    store.write(lambda writer: writer.expire(store.today()))
+
+
+def _prune(store: Store) -> None:
+    """Old slots, but for the last of each job: that one says what was done already."""
+    newest = (
+        select(job_slot.c.job, func.max(job_slot.c.slot).label("slot")).group_by(job_slot.c.job).subquery()
+    )
+
+    def work(connection: Connection) -> None:
+        keep = {(row.job, row.slot) for row in connection.execute(select(newest))}
+        before = records.moment(store.now() - KEPT_SLOTS)
+        for row in connection.execute(
+            select(job_slot.c.job, job_slot.c.slot).where(job_slot.c.at < before)
+        ).all():
+            if (row.job, row.slot) not in keep:
+                connection.execute(
+                    delete(job_slot).where(job_slot.c.job == row.job, job_slot.c.slot == row.slot)
+                )
+
+    store.write(lambda writer: work(writer.connection))
+
+
+HOUSEKEEPING: dict[str, tuple[str, Callable[[Store], None]]] = {
+    "expire": ("cron 5 0 * * *", _expire),
+    "prune": ("cron 30 4 * * *", _prune),
+}
+"""What the hub does for itself: name -> schedule and work."""
+
+
+class Worker:
+    """Runs what is due, in this process, beside any number of others. Its clock is the store's."""
+
+    def __init__(self, store: Store, plugins: Plugins) -> None:
+        self._store = store
+        self._plugins = plugins
+        self._owner = f"{socket.gethostname()}/{os.getpid()}/{threading.get_ident()}"
+
+    def run_forever(self, stop: threading.Event, *, tick_seconds: float = TICK_SECONDS) -> None:
+        """Tick until `stop` is set; runs under way are waited for, others are left to the next process."""
+        scheduler = BackgroundScheduler(
+            jobstores={"default": MemoryJobStore()},
+            executors={"default": ThreadPoolExecutor(RUNS_AT_ONCE), "tick": ThreadPoolExecutor(1)},
+            timezone=UTC,
+        )
+
+        def tick() -> None:
+            for job in self.take_due():
+                scheduler.add_job(self.do, args=[job], misfire_grace_time=None)
+
+        scheduler.add_job(
+            tick, "interval", seconds=tick_seconds, executor="tick", coalesce=True, max_instances=1, misfire_grace_time=None,
+            next_run_time=datetime.now(UTC),
+        )  # fmt: skip
+        scheduler.start()
+        try:
+            stop.wait()
+        finally:
+            scheduler.shutdown(wait=True)
+
+    def run_due(self) -> list[Job]:
+        """Take what is due now and do it, one after the other; the answer is what was done here."""
+        jobs = self.take_due()
+        for job in jobs:
+            self.do(job)
+        return jobs
+
+    def take_due(self) -> list[Job]:
+        """The jobs whose slot this process took."""
+        return [job for job in self.due() if self._take(job)]
+
+    def due(self) -> list[Job]:
+        """What is due now and whose slot nobody has taken yet."""
+        now = self._store.now()
+        with self._store.read() as connection:
+            jobs = [*self._housekeeping_due(now), *self._connections_due(connection, now)]
+            wanted = select(job_slot.c.job, job_slot.c.slot).where(
+                job_slot.c.job.in_({job.name for job in jobs})
+            )
+            taken = {(row.job, row.slot) for row in connection.execute(wanted)}
+        return [job for job in jobs if (job.name, job.slot) not in taken]
+
+    def do(self, job: Job) -> None:
+        """Do a job whose slot was taken. What goes wrong is in the run's report or in the log; it never ends the worker."""
+        try:
+            if job.connection:
+                report = run(self._store, self._plugins, job.connection, full=job.full)
+                _log.info(
+                    "run ended",
+                    connection=job.connection,
+                    run=report.id,
+                    state=report.state,
+                    reason=report.reason,
+                )
+            else:
+                HOUSEKEEPING[job.name][1](self._store)
+        except lease.Busy:
+            self._give_back(job)
+        except FichehubError as error:
+            _log.warning("job not done", job=job.name, slot=job.slot, reason=error.message)
+        except Exception:  # noqa: BLE001  one job's bug must not end the worker
+            _log.exception("job failed", job=job.name, slot=job.slot)
+
+    def _housekeeping_due(self, now: datetime) -> list[Job]:
+        jobs = []
+        for name, (text, _) in HOUSEKEEPING.items():
+            moments = schedule.parse(text).normal
+            last = moments.last(now) if moments else None
+            if last is not None:
+                jobs.append(Job(name, records.moment(last)))
+        return jobs
+
+    def _connections_due(self, connection: Connection, now: datetime) -> list[Job]:
+        jobs = []
+        runs = records.last_runs(connection)
+        enabled = select(connection_table).where(
+            connection_table.c.state == "enabled", connection_table.c.schedule != ""
+        )
+        for row in connection.execute(enabled.order_by(connection_table.c.name)):
+            last_run = runs.get(row.name)
+            if (
+                last_run is not None
+                and last_run.retry_at is not None
+                and records.moment(now) < last_run.retry_at
+            ):
+                continue  # the partner asked us to wait
+            if last_run is not None and (
+                (last_run.state == "failed" and last_run.retry_at is not None)
+                or (last_run.state == "running" and lease.is_free(connection, f"connection {row.name}", now))
+            ):
+                jobs.append(Job(f"again {row.name}", f"{last_run.id:020}", row.name))
+            planned = schedule.parse(row.schedule)
+            for name, moments, full in (
+                (f"full {row.name}", planned.full, True),
+                (f"run {row.name}", planned.normal, False),
+            ):
+                slot = moments.last(now) if moments is not None else None
+                # Before it was enabled nothing was due.
+                if slot is not None and records.moment(slot) >= (row.checked_at or row.created_at):
+                    jobs.append(Job(name, records.moment(slot), row.name, full))
+        return jobs
+
+    def _take(self, job: Job) -> bool:
+        def work(connection: Connection) -> bool:
+            where = (job_slot.c.job == job.name) & (job_slot.c.slot == job.slot)
+            if connection.execute(select(job_slot.c.owner).where(where)).first() is not None:
+                return False
+            # Of two that come this far one breaks the key; its transaction is tried again, and finds the row.
+            connection.execute(
+                insert(job_slot).values(
+                    job=job.name, slot=job.slot, owner=self._owner, at=records.moment(self._store.now())
+                )
+            )
+            return True
+
+        return self._store.write(lambda writer: work(writer.connection))
+
+    def _give_back(self, job: Job) -> None:
+        """The connection is being run by somebody else; this slot is taken again when that has ended."""
+        where = (
+            (job_slot.c.job == job.name) & (job_slot.c.slot == job.slot) & (job_slot.c.owner == self._owner)
+        )
+        self._store.write(lambda writer: writer.connection.execute(delete(job_slot).where(where)))

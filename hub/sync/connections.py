@@ -1,0 +1,352 @@
+"""Connections: a connector that an administrator set up for a partner. Rows, never code.
+
+`add` validates and stores, `check` asks the connector, `enable` lets it run (a check must pass first), `pause` stops it with a reason.
+Secrets go in and never come out again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import marshmallow as ma
+import orjson
+import structlog
+from sqlalchemy import Connection as DbConnection
+from sqlalchemy import RowMapping, delete, insert, select, update
+
+from hub.connector import Connector, Context, Http
+from hub.errors import ConnectorError, FieldError, Misconfigured, NotFound
+from hub.outbound import Outbound
+from hub.plugins import Plugins
+from hub.store import Store
+from hub.store.tables import agreed, rejected, run, setting
+from hub.store.tables import connection as table
+from hub.store.tables import partner as partner_table
+from hub.sync import lease, schedule
+from hub.sync.records import RunReport, last_runs, moment
+from hub.sync.secrets import Vault, redacted, redactor, with_kept_secrets
+
+ALLOW_PRIVATE = "FICHEHUB_ALLOW_PRIVATE"
+"""Set to 1, connections may reach addresses of the own network (simulators, a partner inside the walls), also without TLS."""
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionInfo:
+    """A connection as an administrator sees it: `config` without its secrets, the last run, the next moment it is due (RFC 3339, UTC).
+
+    `state` is `disabled`, `enabled` or `paused` (with a `reason`). `partner` is "" for what everybody shares.
+    """
+
+    name: str
+    connector: str
+    title: str
+    partner: str
+    config: Mapping[str, Any]
+    state: str
+    reason: str
+    schedule: str
+    cursor: str | None
+    full_since_run: int | None
+    checked_at: str | None
+    created_at: str
+    last_run: RunReport | None = None
+    next_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A connector ready to work, and the function that takes its secrets out of a text."""
+
+    connector: Connector
+    redact: Callable[[str], str]
+
+
+def add(
+    store: Store,
+    plugins: Plugins,
+    name: str,
+    connector: str,
+    config: Mapping[str, Any] | None = None,
+    *,
+    partner: str = "",
+    schedule: str = "",
+) -> ConnectionInfo:
+    """Set up a connection, disabled until `enable`. Raises `Misconfigured` with every field that is wrong."""
+    kind = plugins.connector(connector)
+    errors = list(_config_errors(kind, config or {}))
+    if not _NAME.fullmatch(name):
+        errors.insert(0, FieldError("name", "use 1 to 63 lower-case letters, digits and hyphens", name[:80]))
+    errors.extend(_schedule_errors(schedule))
+    if errors:
+        raise _misconfigured(name, errors)
+    stored = orjson.dumps(Vault.open(store.home).lock(kind.config_schema, config or {}))
+
+    def write(connection: DbConnection) -> None:
+        if (
+            partner
+            and connection.execute(
+                select(partner_table.c.name).where(partner_table.c.name == partner)
+            ).first()
+            is None
+        ):
+            raise _misconfigured(
+                name, [FieldError("partner", "there is no agreement with a partner of this name", partner)]
+            )
+        if _row(connection, name) is not None:
+            raise _misconfigured(
+                name, [FieldError("name", "there is a connection of this name already", name)]
+            )
+        connection.execute(
+            insert(table).values(
+                name=name,
+                connector=connector,
+                partner=partner,
+                config=stored,
+                state="disabled",
+                schedule=schedule,
+                created_at=moment(store.now()),
+            )
+        )
+
+    store.write(lambda writer: write(writer.connection))
+    return get(store, plugins, name)
+
+
+def configure(
+    store: Store,
+    plugins: Plugins,
+    name: str,
+    *,
+    config: Mapping[str, Any] | None = None,
+    schedule: str | None = None,
+) -> ConnectionInfo:
+    """Change the configuration or the schedule; a secret that is left out or reads `********` stays. A new configuration must be checked again."""
+    known = _known(store, name)
+    errors = list(_schedule_errors(schedule or ""))
+    values: dict[str, Any] = {} if schedule is None else {"schedule": schedule}
+    if config is not None:
+        kind = plugins.connector(known.connector)
+        vault = Vault.open(store.home)
+        wanted = with_kept_secrets(kind.config_schema, config, vault.unlock(kind.config_schema, known.config))
+        errors.extend(_config_errors(kind, wanted))
+        values |= {"config": orjson.dumps(vault.lock(kind.config_schema, wanted)), "checked_at": None}
+        if known.state == "enabled":
+            values |= {
+                "state": "disabled",
+                "reason": "The configuration was changed; check and enable it again.",
+            }
+    if errors:
+        raise _misconfigured(name, errors)
+    if values:
+        _update(store, name, **values)
+    return get(store, plugins, name)
+
+
+def check(store: Store, plugins: Plugins, name: str, *, http: Http | None = None) -> ConnectionInfo:
+    """Let the connector see whether it can work. Raises the connector's `Unreachable`, `AuthFailed` or `Misconfigured`."""
+    known = _known(store, name)
+    if http is not None:
+        _check(build(store, plugins, known, http), known)
+    else:
+        with open_outbound() as outbound:
+            _check(build(store, plugins, known, outbound), known)
+    _update(store, name, checked_at=moment(store.now()))
+    return get(store, plugins, name)
+
+
+def enable(store: Store, plugins: Plugins, name: str, *, http: Http | None = None) -> ConnectionInfo:
+    """Check it, then let it run. Raises what `check` raises; the connection is then as it was."""
+    check(store, plugins, name, http=http)
+    _update(store, name, state="enabled", reason="")
+    return get(store, plugins, name)
+
+
+def disable(store: Store, plugins: Plugins, name: str) -> ConnectionInfo:
+    """Stop it until somebody enables it again; a run that is under way ends first."""
+    _update(store, name, state="disabled", reason="")
+    return get(store, plugins, name)
+
+
+def pause(store: Store, name: str, reason: str) -> None:
+    """Stop it, saying why in plain words; enabling it again takes a check. Raises `NotFound`."""
+    _update(store, name, state="paused", reason=reason)
+
+
+def remove(store: Store, name: str) -> None:
+    """Forget a connection and its runs. What it brought stays; what it agreed upon with a partner is forgotten. Raises `NotFound`."""
+    _known(store, name)
+
+    def write(connection: DbConnection) -> None:
+        for rows in (rejected, run, agreed):
+            connection.execute(delete(rows).where(rows.c.connection == name))
+        connection.execute(delete(table).where(table.c.name == name))
+        connection.execute(delete(setting).where(setting.c.name == f"push cursor {name}"))
+        lease.forget(connection, f"connection {name}")
+
+    store.write(lambda writer: write(writer.connection))
+
+
+def get(store: Store, plugins: Plugins, name: str) -> ConnectionInfo:
+    """One connection. Raises `NotFound` naming those that exist."""
+    for info in list_all(store, plugins):
+        if info.name == name:
+            return info
+    raise _not_found(store, name)
+
+
+def list_all(store: Store, plugins: Plugins) -> list[ConnectionInfo]:
+    """Every connection by name, with its last run and when it runs next."""
+    with store.read() as connection:
+        rows = [_info(row) for row in connection.execute(select(table).order_by(table.c.name)).mappings()]
+        runs = last_runs(connection)
+    return [_shown(store, plugins, info, runs.get(info.name)) for info in rows]
+
+
+def build(store: Store, plugins: Plugins, known: ConnectionInfo, http: Http, progress: Any = None) -> Built:
+    """The connector with its configuration, secrets unlocked. Raises `Misconfigured` with field errors."""
+    kind = plugins.connector(known.connector)
+    config = Vault.open(store.home).unlock(kind.config_schema, known.config)
+    errors = _config_errors(kind, config)
+    if errors:
+        raise _misconfigured(known.name, errors)
+    context = Context(http, store.now) if progress is None else Context(http, store.now, progress)
+    redact = redactor(kind.config_schema, config)
+    try:
+        return Built(kind(kind.config_schema().load(config), context), redact)
+    except ConnectorError:
+        raise
+    except Exception as error:
+        _log.exception("connector cannot be built", connection=known.name)
+        raise Misconfigured(
+            f"The connector {known.connector!r} failed to start; its trace is in the log."
+        ) from error
+
+
+def stored(store: Store, name: str) -> ConnectionInfo:
+    """The connection as it is stored, secrets encrypted; for runs. Raises `NotFound`."""
+    return _known(store, name)
+
+
+def open_outbound() -> Outbound:
+    """The HTTP client that connectors get, as strict as the installation says."""
+    return Outbound(allow_private=os.environ.get(ALLOW_PRIVATE) == "1")
+
+
+def _check(built: Built, known: ConnectionInfo) -> None:
+    try:
+        built.connector.check()
+    except ConnectorError as error:
+        error.message = built.redact(error.message)
+        error.args = (error.message,)
+        raise
+    except Exception as error:  # noqa: BLE001  a check is a stranger's code
+        _log.error("check failed", connection=known.name, trace=built.redact(_trace(error)))
+        raise Misconfigured(
+            f"The check of {known.name!r} failed inside the connector; its trace is in the log."
+        ) from None
+
+
+def _trace(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))
+
+
+def _config_errors(kind: type[Connector], config: Mapping[str, Any]) -> tuple[FieldError, ...]:
+    schema = kind.config_schema()
+    try:
+        schema.load(dict(config))
+    except ma.ValidationError as error:
+        return tuple(_flat(error.messages, ""))
+    return ()
+
+
+def _flat(messages: Any, path: str) -> list[FieldError]:
+    """marshmallow's nested messages as one error per field. Values are left out: the wrong one may be a secret."""
+    if isinstance(messages, dict):
+        return [
+            error
+            for key, inner in messages.items()
+            for error in _flat(inner, f"{path}.{key}" if path else str(key))
+        ]
+    return [
+        FieldError(
+            f"config.{path}", " ".join(map(str, messages)) if isinstance(messages, list) else str(messages)
+        )
+    ]
+
+
+def _schedule_errors(text: str) -> tuple[FieldError, ...]:
+    try:
+        schedule.parse(text)
+    except Misconfigured as error:
+        return error.errors
+    return ()
+
+
+def _misconfigured(name: str, errors: list[FieldError] | tuple[FieldError, ...]) -> Misconfigured:
+    wrong = "; ".join(f"{error.path}: {error.reason}" for error in errors)
+    return Misconfigured(f"The connection {name[:80]!r} cannot work like this: {wrong}", tuple(errors))
+
+
+def _not_found(store: Store, name: str) -> NotFound:
+    with store.read() as connection:
+        names = connection.execute(select(table.c.name).order_by(table.c.name)).scalars().all()
+    return NotFound(f"There is no connection {name!r}; there are: {', '.join(names) or 'none yet'}.")
+
+
+def _known(store: Store, name: str) -> ConnectionInfo:
+    with store.read() as connection:
+        row = _row(connection, name)
+    if row is None:
+        raise _not_found(store, name)
+    return row
+
+
+def _row(connection: DbConnection, name: str) -> ConnectionInfo | None:
+    row = connection.execute(select(table).where(table.c.name == name)).mappings().one_or_none()
+    return None if row is None else _info(row)
+
+
+def _info(row: RowMapping) -> ConnectionInfo:
+    return ConnectionInfo(
+        name=row["name"],
+        connector=row["connector"],
+        title=row["connector"],
+        partner=row["partner"],
+        config=orjson.loads(row["config"]),
+        state=row["state"],
+        reason=row["reason"],
+        schedule=row["schedule"],
+        cursor=row["cursor"],
+        full_since_run=row["full_since_run"],
+        checked_at=row["checked_at"],
+        created_at=row["created_at"],
+    )
+
+
+def _shown(store: Store, plugins: Plugins, info: ConnectionInfo, last: RunReport | None) -> ConnectionInfo:
+    kind = plugins.connectors.get(info.connector)
+    due = schedule.parse(info.schedule).next(store.now()) if info.state == "enabled" else None
+    return replace(
+        info,
+        title=kind.title if kind else f"{info.connector} (not installed)",
+        # Without its schema nobody knows which fields are secret, so nothing is shown.
+        config=redacted(kind.config_schema, info.config) if kind else {},
+        last_run=last,
+        next_at=None if due is None else moment(due),
+    )
+
+
+def _update(store: Store, name: str, **values: Any) -> None:
+    def write(connection: DbConnection) -> int:
+        return connection.execute(update(table).where(table.c.name == name).values(**values)).rowcount
+
+    if store.write(lambda writer: write(writer.connection)) == 0:
+        raise _not_found(store, name)

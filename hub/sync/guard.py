@@ -1,0 +1,25 @@
+"""The guard against mass deletion: how many absent rows may count as removed without an administrator."""
+
+from __future__ import annotations
+
+SMALL = 50
+PERCENT = 2
+
+
+def limit(known: int) -> int:
+    """How many of `known` rows may be removed in one run: 50, or 2 percent when that is more."""
+    return max(SMALL, known * PERCENT // 100)
+
+
+def allows(missing: int, known: int) -> bool:
+    """Whether `missing` of `known` rows may be removed without an administrator's release."""
+    return missing <= limit(known)
+
+
+def refusal(missing: int, known: int, connection: str) -> str:
+    """Why nothing was removed, and what an administrator can do."""
+    return (
+        f"{missing:,} of {known:,} rows were not in the source any more; more than {limit(known):,} are never removed by "
+        f"themselves, so nothing was. Look at the source. If they are really gone: fichehub run {connection} --release-guard "
+        "(holds for that one run)."
+    )

@@ -1,0 +1,135 @@
+"""Leases as rows: who may do a thing now, with a fencing token that is checked in the very transaction that commits the work.
+
+An owner that lost its lease (a long pause, a stopped machine) finds out at its next commit, which is rolled back. Rows and not advisory locks,
+so that every engine behaves alike.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from hub.errors import FichehubError
+from hub.store import Store
+from hub.store.tables import lease
+
+SECONDS = 600.0
+
+
+class Busy(FichehubError):
+    """Somebody else is doing this now."""
+
+
+class LeaseLost(FichehubError):
+    """Somebody else took over meanwhile; what was in the transaction is rolled back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A lease that we hold. `token` is higher than that of every owner before us."""
+
+    name: str
+    owner: str
+    token: int
+    seconds: float
+    now: Callable[[], datetime]
+
+    def hold(self, connection: Connection) -> None:
+        """Prove in this transaction that we still hold it, and prolong it. Raises `LeaseLost`."""
+        held = connection.execute(
+            update(lease)
+            .where(lease.c.name == self.name, lease.c.token == self.token, lease.c.owner == self.owner)
+            .values(until=self.now().timestamp() + self.seconds)
+        )
+        if held.rowcount != 1:
+            raise LeaseLost(
+                f"{self.name} was taken over by another process; nothing of this last step was kept."
+            )
+
+    def release(self, store: Store) -> None:
+        """Let the next one in at once. The row stays, so that tokens only ever rise."""
+        store.write(
+            lambda writer: writer.connection.execute(
+                update(lease)
+                .where(lease.c.name == self.name, lease.c.token == self.token)
+                .values(until=0.0, owner="")
+            )
+        )
+
+
+def acquire(store: Store, name: str, *, seconds: float = SECONDS) -> Lease:
+    """Take the lease, also from an owner whose time is over or whose process is known to be dead. Raises `Busy`."""
+    owner = _me()
+
+    def take(connection: Connection) -> Lease:
+        now = store.now().timestamp()
+        row = connection.execute(select(lease).where(lease.c.name == name).with_for_update()).one_or_none()
+        if row is None:
+            connection.execute(insert(lease).values(name=name, owner=owner, until=now + seconds, token=1))
+            return Lease(name, owner, 1, seconds, store.now)
+        if row.until > now and not _is_dead(row.owner):
+            raise Busy(
+                f"{name} is already being worked on by {_place(row.owner)}; wait until that has ended."
+            )
+        connection.execute(
+            update(lease)
+            .where(lease.c.name == name)
+            .values(owner=owner, until=now + seconds, token=row.token + 1)
+        )
+        return Lease(name, owner, row.token + 1, seconds, store.now)
+
+    return store.write(lambda writer: take(writer.connection))
+
+
+def is_free(connection: Connection, name: str, now: datetime) -> bool:
+    """Whether the lease could be taken now."""
+    row = connection.execute(select(lease).where(lease.c.name == name)).one_or_none()
+    return row is None or row.until <= now.timestamp() or _is_dead(row.owner)
+
+
+def forget(connection: Connection, name: str) -> None:
+    """Remove the row of something that no longer exists."""
+    connection.execute(delete(lease).where(lease.c.name == name))
+
+
+def _me() -> str:
+    """Host, process, and when the process began: numbers of processes are used again, soonest in containers."""
+    return f"{socket.gethostname()}|{os.getpid()}|{_began(os.getpid())}|{os.urandom(4).hex()}"
+
+
+def _place(owner: str) -> str:
+    host, process, *_ = [*owner.split("|"), "", ""]
+    return f"process {process} on {host}"
+
+
+def _is_dead(owner: str) -> bool:
+    """Whether we know that this owner cannot be working any more; only ever known of our own machine."""
+    parts = owner.split("|")
+    if len(parts) != 4:
+        return not owner
+    if parts[0] != socket.gethostname():
+        return False
+    process = int(parts[1])
+    if process == os.getpid():
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return _began(process) != parts[2]
+
+
+def _began(process: int) -> str:
+    """The start of a process in ticks since boot (proc(5), field 22); empty where there is no /proc."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""

@@ -1,0 +1,302 @@
+"""Pulling from a source: claims in batches, cursor and rows in one transaction, and removal only of what a complete source no longer has."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import cast
+
+from sqlalchemy import select
+
+from hub.connector import Finished, Incoming, Source
+from hub.errors import CursorExpired, Rejected, Unreachable
+from hub.model.claims import Claim
+from hub.model.concepts import Concept
+from hub.store import Writer
+from hub.store.tables import claim as claim_table
+from hub.store.tables import connection as connection_table
+from hub.store.tables import source as source_table
+from hub.sync import guard, records
+from hub.sync.records import Tally
+from hub.sync.seen import Seen
+from hub.sync.session import Session
+from hub.sync.withdrawal import withdraw
+
+WRITE_SECONDS = 0.1
+"""A batch is as large as can be written in this time: an editor's save waits no longer than that."""
+SMALLEST, FIRST, LARGEST = 10, 100, 5_000
+WAIT_SECONDS = 5.0
+"""What a slow source has given is written after this time, however little it is."""
+LONGEST_ID = 500
+_PAGE = 10_000
+
+
+def claim_source(connector: Source) -> str:
+    """The name under which this source's claims stand in the authority table."""
+    return connector.claim_source or connector.name
+
+
+def pull(session: Session, *, full: bool, release_guard: bool) -> None:
+    """Pull to the source's own end. Raises what the source raises; what it gave before is kept then, and nothing is removed."""
+    cursor = None if full else session.known.cursor
+    try:
+        _Pull(session, cursor, release_guard).run()
+    except CursorExpired:
+        if cursor is None:
+            raise
+        session.note(
+            mode="full",
+            resumed=False,
+            warnings=("The source no longer knew our cursor, so this run began again from the start.",),
+        )
+        _Pull(session, None, release_guard).run()
+
+
+@dataclass(slots=True)
+class _Batch:
+    claims: list[Claim] = field(default_factory=list)
+    concepts: list[Concept] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    cursor: str | None = None
+    since: float = field(default_factory=time.monotonic)
+
+    def __len__(self) -> int:
+        return len(self.claims) + len(self.concepts) + len(self.rejected)
+
+
+class _Pull:
+    """One pull from one cursor."""
+
+    def __init__(self, session: Session, cursor: str | None, release_guard: bool) -> None:
+        self._session = session
+        self._connector = cast(Source, session.built.connector)
+        self._cursor = cursor
+        self._release_guard = release_guard
+        self._source = claim_source(self._connector)
+        self._partner = session.known.partner
+        self._batch = _Batch()
+        self._size = FIRST
+        self._writing = False
+        self._nameless = 0
+        # A row that is right again is taken off the list of rejected ones; only rows on that list need to be looked for.
+        with session.store.read() as connection:
+            self._listed = records.rejected_ids(connection, session.known.name)
+
+    def run(self) -> None:
+        """Pull, then remove what a complete source no longer has."""
+        if self._cursor is not None:
+            finished = self._take_all(None)
+            self._finish(finished)
+            return
+        with Seen() as seen:
+            finished = self._take_all(seen)
+            if finished.complete and finished.missing == 0:
+                self._remove_unseen(seen)
+            self._finish(finished)
+
+    def _take_all(self, seen: Seen | None) -> Finished:
+        items = self._connector.pull(self._cursor)
+        try:
+            for item in items:
+                if isinstance(item, Finished):
+                    self._flush(seen)
+                    return item
+                self._take(item)
+                if len(self._batch) >= self._size or time.monotonic() - self._batch.since > WAIT_SECONDS:
+                    self._flush(seen)
+        except Exception:
+            if not self._writing:
+                self._flush(seen)  # the source failed, not the store: what it gave is good
+            raise
+        finally:
+            close = getattr(items, "close", None)  # a generator has one, any other iterator need not
+            if close is not None:
+                close()
+        self._flush(seen)
+        raise Unreachable(
+            f"{self._connector.title} stopped without saying that it had finished. What it gave is kept; the next run goes on from there."
+        )
+
+    def _take(self, item: object) -> None:
+        batch = self._batch
+        if isinstance(item, Incoming):
+            defect = self._defect(item.claim)
+            if defect is None:
+                batch.claims.append(item.claim)
+            else:
+                batch.rejected.append(defect)
+            if item.cursor is not None:
+                batch.cursor = item.cursor
+        elif isinstance(item, Rejected):
+            batch.rejected.append(item)
+        elif isinstance(item, Concept):
+            batch.concepts.append(item)
+        else:
+            raise TypeError(f"{type(self._connector).__name__}.pull yielded {type(item).__name__}")
+
+    def _defect(self, claim: Claim) -> Rejected | None:
+        """What keeps a claim from the store before its content is looked at: a name that cannot be kept, a claim in another's name."""
+        identity = claim.external_id
+        if not identity or len(identity) > LONGEST_ID or "\x00" in identity:
+            return Rejected(
+                f"The row needs an id of 1 to {LONGEST_ID} characters.",
+                external_id=identity[:80],
+                field="external_id",
+            )
+        if claim.source != self._source:
+            reason = f"The row claims to come from {claim.source!r}, but this connection speaks for {self._source!r}."
+            return Rejected(reason, external_id=identity, field="source")
+        if claim.partner not in (None, self._partner or None):
+            reason = f"The row is an overlay of {claim.partner!r}, but this connection belongs to {self._partner or 'everybody'!r}."
+            return Rejected(reason, external_id=identity, field="partner")
+        if not 0 <= claim.revision < 2**63:
+            return Rejected(
+                "The revision must be a number from 0 to 2^63 - 1.", external_id=identity, field="revision"
+            )
+        return None
+
+    def _flush(self, seen: Seen | None) -> None:
+        batch, self._batch = self._batch, _Batch()
+        if not len(batch):
+            return
+        session = self._session
+        base = session.report.tally
+
+        def work(writer: Writer) -> tuple[Tally, list[Rejected]]:
+            if batch.concepts:
+                writer.put_concepts(batch.concepts)
+            rejected = list(batch.rejected)
+            tally = base
+            if batch.claims:
+                counts = writer.put(batch.claims, origin=session.known.name)
+                rejected.extend(counts.rejected)
+                tally = base.plus(changed=counts.changed, unchanged=counts.unchanged)
+            self._keep(writer, batch, rejected)
+            read = len(batch.claims) + len(batch.rejected)
+            return tally.plus(read=read, rejected=len(rejected)), rejected
+
+        cursors: dict[str, object] = {}
+        if batch.cursor is not None:
+            cursors["cursor"] = batch.cursor
+            if self._cursor is None:
+                cursors["full_since_run"] = session.report.id
+        started = time.monotonic()
+        self._writing = True
+        rejected = session.commit(work, **cursors)
+        self._writing = False
+        taken = time.monotonic() - started
+        if len(batch) >= self._size:
+            fitting = len(batch) * WRITE_SECONDS / max(taken, 0.001)
+            self._size = int(min(LARGEST, max(SMALLEST, fitting * 0.8, self._size / 2), self._size * 2))
+        session.note(rejections=tuple(rejected))
+        self._nameless += sum(not row.external_id for row in rejected)
+        if seen is not None:
+            seen.add(claim.external_id for claim in batch.claims)
+            seen.add(row.external_id for row in batch.rejected if row.external_id)
+        session.progress(session.report.read, None, self._connector.title)
+
+    def _keep(self, writer: Writer, batch: _Batch, rejected: list[Rejected]) -> None:
+        if self._session.dry:
+            return
+        name = self._session.known.name
+        if self._listed:
+            right_again = self._listed.intersection(claim.external_id for claim in batch.claims)
+            records.forget_rejections(writer.connection, name, right_again)
+        redact = self._session.built.redact
+        rows = [
+            Rejected(redact(row.message), external_id=row.external_id, field=row.field, raw=redact(row.raw))
+            for row in rejected
+        ]
+        moment = records.moment(self._session.store.now())
+        records.keep_rejections(writer.connection, name, self._session.report.id, rows, moment)
+
+    def _finish(self, finished: Finished) -> None:
+        session = self._session
+        session.note(warnings=finished.warnings)
+        tally = session.report.tally.plus(missing=finished.missing)
+        # A source that is whole and names no cursor has no increments: its next pull begins anew.
+        cursor = (
+            finished.cursor
+            if finished.cursor is not None or finished.complete
+            else session.report.cursor_after
+        )
+        whole = self._cursor is None and finished.complete
+
+        def work(writer: Writer) -> tuple[Tally, None]:
+            if whole and not session.dry:
+                records.forget_older_rejections(writer.connection, session.known.name, session.report.id)
+            return tally, None
+
+        session.commit(work, cursor=cursor, full_since_run=None)
+
+    def _remove_unseen(self, seen: Seen) -> None:
+        """Only what the guard allows; else the reason is in the report."""
+        session = self._session
+        if self._nameless:
+            session.note(
+                reason=f"{self._nameless:,} rows could not be told apart by an id, so nothing was taken for removed. See the rejected rows."
+            )
+            return
+        if self._shared():
+            session.note(
+                reason="Another connection brings rows of the same source, so nothing was taken for removed. Keep one of them."
+            )
+            return
+        known = missing = 0
+        for page in self._known_ids():
+            known += len(page)
+            missing += seen.compare(page)
+        if missing and not self._release_guard and not guard.allows(missing, known):
+            tally = session.report.tally.plus(withheld=missing)
+            session.note(tally=tally, reason=guard.refusal(missing, known, session.known.name))
+            return
+        for page in seen.unseen(max(SMALLEST, self._size // 2)):
+            self._remove(page)
+
+    def _remove(self, external_ids: list[str]) -> None:
+        session = self._session
+        base = session.report.tally
+
+        def work(writer: Writer) -> tuple[Tally, None]:
+            removed = withdraw(
+                writer, self._source, external_ids, partner=self._partner, origin=session.known.name
+            )
+            return base.plus(deleted=removed), None
+
+        session.commit(work)
+        session.progress(session.report.deleted, None, "removed")
+
+    def _shared(self) -> bool:
+        """Whether another connection speaks for the same source and partner: each would take the other's rows for removed."""
+        others = select(connection_table.c.name).where(
+            connection_table.c.connector == self._session.known.connector,
+            connection_table.c.partner == self._partner,
+            connection_table.c.name != self._session.known.name,
+            connection_table.c.cursor.is_not(None) | connection_table.c.state.in_(("enabled", "paused")),
+        )
+        with self._session.store.read() as connection:
+            return connection.execute(others).first() is not None
+
+    def _known_ids(self) -> Iterator[list[str]]:
+        """The external ids of this source that the hub holds and that are not gone, in order, a page at a time."""
+        after = ""
+        while True:
+            query = (
+                select(claim_table.c.external_id)
+                .join(source_table, source_table.c.id == claim_table.c.source_id)
+                .where(
+                    source_table.c.name == self._source,
+                    claim_table.c.partner == self._partner,
+                    claim_table.c.gone.is_(False),
+                    claim_table.c.external_id > after,
+                )
+                .order_by(claim_table.c.external_id)
+                .limit(_PAGE)
+            )
+            with self._session.store.read() as connection:
+                page = list(connection.execute(query).scalars())
+            if not page:
+                return
+            yield page
+            after = page[-1]

@@ -1,0 +1,269 @@
+"""Run records: what every run read, wrote, refused and left alone, kept as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, datetime
+from typing import Literal
+
+import orjson
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+
+from hub.errors import Rejected
+from hub.store.tables import rejected, run
+
+Mode = Literal["full", "incremental", "push", "export"]
+State = Literal["running", "done", "failed", "stopped"]
+
+RAW_LIMIT = 2_000
+KEPT_REJECTIONS = 10_000
+"""Rejected rows kept per connection; past it they are only counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What a run counted. `missing`: rows announced but never given; `withheld`: removals that the guard refused."""
+
+    read: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    pushed: int = 0
+    deleted: int = 0
+    missing: int = 0
+    withheld: int = 0
+
+    def plus(self, **more: int) -> Tally:
+        """The tally with these counts added."""
+        return replace(self, **{name: getattr(self, name) + count for name, count in more.items()})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """One run. `reason` is in plain words for an administrator; moments are RFC 3339 in UTC.
+
+    `retry_at`: not before then, as the partner asked or the hub chose. `rejections`: the first of the rejected rows. `file`: what an export
+    wrote. `resumed`: the run went on with a full pull that had been cut off.
+    """
+
+    id: int
+    connection: str
+    mode: Mode
+    state: State
+    tally: Tally = Tally()
+    reason: str = ""
+    dry_run: bool = False
+    resumed: bool = False
+    started_at: str = ""
+    ended_at: str | None = None
+    cursor_before: str | None = None
+    cursor_after: str | None = None
+    retry_at: str | None = None
+    warnings: tuple[str, ...] = ()
+    rejections: tuple[Rejected, ...] = ()
+    file: str | None = None
+
+    @property
+    def read(self) -> int:
+        """Rows the source gave, rejected ones included."""
+        return self.tally.read
+
+    @property
+    def changed(self) -> int:
+        """Rows that were new or different."""
+        return self.tally.changed
+
+    @property
+    def unchanged(self) -> int:
+        """Rows that said what they had said before."""
+        return self.tally.unchanged
+
+    @property
+    def rejected(self) -> int:
+        """Rows that could not be used."""
+        return self.tally.rejected
+
+    @property
+    def pushed(self) -> int:
+        """Entities brought to the partner."""
+        return self.tally.pushed
+
+    @property
+    def deleted(self) -> int:
+        """Rows that a complete source no longer has."""
+        return self.tally.deleted
+
+    @property
+    def missing(self) -> int:
+        """Rows the source announced but never gave."""
+        return self.tally.missing
+
+    @property
+    def withheld(self) -> int:
+        """Removals that the guard refused."""
+        return self.tally.withheld
+
+
+def moment(at: datetime) -> str:
+    """RFC 3339 in UTC, to the second."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def begin(connection: Connection, report: RunReport) -> int:
+    """Write the record of a run that begins; the answer is its number."""
+    written = connection.execute(
+        insert(run)
+        .values(
+            connection=report.connection,
+            mode=report.mode,
+            dry=report.dry_run,
+            resumed=report.resumed,
+            state=report.state,
+            started_at=report.started_at,
+            cursor_before=report.cursor_before,
+            cursor_after=report.cursor_after,
+            counts=_counts(report),
+        )
+        .returning(run.c.id)
+    )
+    return int(written.scalar_one())
+
+
+def save(connection: Connection, report: RunReport) -> None:
+    """Write how a run fares, or fared."""
+    connection.execute(
+        update(run)
+        .where(run.c.id == report.id)
+        .values(
+            mode=report.mode,
+            state=report.state,
+            reason=report.reason,
+            ended_at=report.ended_at,
+            cursor_after=report.cursor_after,
+            counts=_counts(report),
+        )
+    )
+
+
+def close_abandoned(connection: Connection, name: str, now: str) -> None:
+    """Mark what still reads `running` of this connection as stopped; to be called by whoever holds its lease."""
+    connection.execute(
+        update(run)
+        .where(run.c.connection == name, run.c.state == "running")
+        .values(
+            state="stopped",
+            ended_at=now,
+            reason="The run was cut off; the next one goes on from its last cursor.",
+        )
+    )
+
+
+def reports(connection: Connection, name: str | None = None, *, limit: int = 20) -> list[RunReport]:
+    """The newest runs first, of one connection or of all."""
+    query = select(run).order_by(run.c.id.desc()).limit(limit)
+    if name is not None:
+        query = query.where(run.c.connection == name)
+    return [_report(row) for row in connection.execute(query)]
+
+
+def last_runs(connection: Connection) -> dict[str, RunReport]:
+    """The newest real run of every connection; dry runs do not count."""
+    newest = select(func.max(run.c.id)).where(run.c.dry.is_(False)).group_by(run.c.connection)
+    return {
+        row.connection: _report(row) for row in connection.execute(select(run).where(run.c.id.in_(newest)))
+    }
+
+
+def failures_in_a_row(connection: Connection, name: str) -> int:
+    """How many of the last real runs failed since the last that was done."""
+    states = connection.execute(
+        select(run.c.state)
+        .where(run.c.connection == name, run.c.dry.is_(False))
+        .order_by(run.c.id.desc())
+        .limit(20)
+    ).scalars()
+    count = 0
+    for state in states:
+        if state == "done":
+            break
+        count += state == "failed"
+    return count
+
+
+def keep_rejections(
+    connection: Connection, name: str, run_id: int, rows: Sequence[Rejected], now: str
+) -> None:
+    """Keep rejected rows for the administrator, one per external id and field: an odd row that comes in every pull is listed once."""
+    if not rows:
+        return
+    forget_rejections(connection, name, {row.external_id for row in rows})
+    kept = connection.execute(select(func.count()).where(rejected.c.connection == name)).scalar_one()
+    values = [
+        {
+            "connection": name,
+            "run_id": run_id,
+            "external_id": _storable(row.external_id)[:500],
+            "field": _storable(row.field)[:500],
+            "reason": _storable(row.message)[:RAW_LIMIT],
+            "raw": _storable(row.raw)[:RAW_LIMIT],
+            "at": now,
+        }
+        for row in rows[: max(0, KEPT_REJECTIONS - kept)]
+    ]
+    if values:
+        connection.execute(insert(rejected), values)
+
+
+def forget_rejections(connection: Connection, name: str, external_ids: Iterable[str]) -> None:
+    """Forget what was wrong with these rows."""
+    ids = sorted(external_ids)
+    for start in range(0, len(ids), 500):
+        connection.execute(
+            delete(rejected).where(
+                rejected.c.connection == name, rejected.c.external_id.in_(ids[start : start + 500])
+            )
+        )
+
+
+def forget_older_rejections(connection: Connection, name: str, run_id: int) -> None:
+    """Forget what earlier runs rejected: a complete run has seen every row again."""
+    connection.execute(delete(rejected).where(rejected.c.connection == name, rejected.c.run_id < run_id))
+
+
+def rejected_ids(connection: Connection, name: str) -> set[str]:
+    """The external ids of the rejected rows that are kept."""
+    return set(
+        connection.execute(select(rejected.c.external_id).where(rejected.c.connection == name)).scalars()
+    )
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL cannot hold the character NUL, nor either engine half of a surrogate pair."""
+    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+
+
+def _counts(report: RunReport) -> bytes:
+    extra = {"retry_at": report.retry_at, "warnings": report.warnings, "file": report.file}
+    return orjson.dumps({**asdict(report.tally), **{name: value for name, value in extra.items() if value}})
+
+
+def _report(row: Row[tuple[object, ...]]) -> RunReport:
+    counts = orjson.loads(row.counts)
+    return RunReport(
+        id=row.id,
+        connection=row.connection,
+        mode=row.mode,
+        state=row.state,
+        tally=Tally(**{field.name: counts.get(field.name, 0) for field in fields(Tally)}),
+        reason=row.reason,
+        dry_run=row.dry,
+        resumed=row.resumed,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        cursor_before=row.cursor_before,
+        cursor_after=row.cursor_after,
+        retry_at=counts.get("retry_at"),
+        warnings=tuple(counts.get("warnings", ())),
+        file=counts.get("file"),
+    )

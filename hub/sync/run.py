@@ -1,0 +1,220 @@
+"""One run of one connection: `run` is what the command line, the console and the jobs call.
+
+What a connector raises decides what happens next: `Unreachable` keeps the cursor and says when to try again, `AuthFailed` pauses the connection,
+`Misconfigured` does so too, anything else is a bug in the connector: the run fails with a plain reason, the trace is in the log.
+"""
+
+from __future__ import annotations
+
+import random
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+
+from hub.connector import Connector, Export, Http, Sink, Source
+from hub.errors import AuthFailed, ConnectorError, FichehubError, Misconfigured, Unreachable
+from hub.plugins import Plugins
+from hub.store import Store, Writer
+from hub.sync import connections, lease, records
+from hub.sync.connections import Built, ConnectionInfo
+from hub.sync.export import export
+from hub.sync.pull import pull
+from hub.sync.push import push
+from hub.sync.records import Mode, RunReport
+from hub.sync.session import Session
+
+RETRY_BASE = timedelta(minutes=1)
+RETRY_CAP = timedelta(minutes=30)
+_log = structlog.get_logger(__name__)
+
+Progress = Callable[[int, int | None, str], None]
+
+
+def _unwatched(done: int, total: int | None, what: str) -> None:
+    """Progress that nobody watches."""
+
+
+def run(
+    store: Store,
+    plugins: Plugins,
+    name: str,
+    *,
+    dry_run: bool = False,
+    full: bool = False,
+    release_guard: bool = False,
+    progress: Progress = _unwatched,
+    http: Http | None = None,
+    file: Path | None = None,
+) -> RunReport:
+    """Run a connection once and report. A run that fails is reported with `state` failed and does not raise.
+
+    `dry_run` does the same and rolls it back, batch by batch; only the report stays. `full` begins at the start. `release_guard` allows, in this run
+    alone, more removals than the guard does (and implies `full`). `file` is where an export goes. Raises `NotFound` for an unknown connection,
+    `Misconfigured` when it cannot start, `lease.Busy` when it is running already.
+    """
+    known = connections.stored(store, name)
+    if known.state != "enabled" and not dry_run:
+        why = f" ({known.reason})" if known.reason else ""
+        raise Misconfigured(
+            f"The connection {name!r} is {known.state}{why}. Enable it first: fichehub connections enable {name}"
+        )
+    store.use_hooks(
+        validate=plugins.validate_fiche if plugins.implements("validate_fiche") else None,
+        match=plugins.match_fiche if plugins.implements("match_fiche") else None,
+    )
+    held = lease.acquire(store, f"connection {name}")
+    try:
+        known = connections.stored(store, name)  # the last run may have moved the cursor before it let go
+        if http is not None:
+            return _run(
+                store,
+                plugins,
+                known,
+                held,
+                http,
+                dry_run,
+                full or release_guard,
+                release_guard,
+                progress,
+                file,
+            )
+        with connections.open_outbound() as outbound:
+            return _run(
+                store,
+                plugins,
+                known,
+                held,
+                outbound,
+                dry_run,
+                full or release_guard,
+                release_guard,
+                progress,
+                file,
+            )
+    finally:
+        held.release(store)
+
+
+def _run(
+    store: Store,
+    plugins: Plugins,
+    known: ConnectionInfo,
+    held: lease.Lease,
+    http: Http,
+    dry_run: bool,
+    full: bool,
+    release_guard: bool,
+    progress: Progress,
+    file: Path | None,
+) -> RunReport:
+    try:
+        built = connections.build(store, plugins, known, http, progress)
+        if not isinstance(built.connector, Source | Sink | Export):
+            raise Misconfigured(f"{built.connector.title} is called by its partner; there is nothing to run.")
+    except Misconfigured as error:
+        if (
+            known.state == "enabled"
+            and isinstance(plugins.connectors.get(known.connector), type)
+            and not dry_run
+            and error.errors
+        ):
+            connections.pause(store, known.name, error.message)
+        raise
+    report = _begin(store, known, built.connector, dry_run=dry_run, full=full)
+    session = Session(store, plugins, known, built, held, report, progress)
+    try:
+        if isinstance(built.connector, Source):
+            pull(session, full=full, release_guard=release_guard)
+        if isinstance(built.connector, Sink):
+            push(session, full=full)
+        if isinstance(built.connector, Export):
+            export(session, file)
+    except FichehubError as error:
+        _fail(session, built, error)
+    except Exception as error:  # noqa: BLE001  a connector is a stranger's code, and a bug in it must not end the worker
+        _log.error("run failed", connection=known.name, run=report.id, trace=_trace(built, error))
+        session.note(
+            state="failed",
+            reason="The connector failed in a way that it should not; the trace is in the log.",
+        )
+    except BaseException:
+        session.note(
+            state="stopped", reason="The run was stopped; the next one goes on from its last cursor."
+        )
+        _end(session)
+        raise
+    else:
+        session.note(state="done")
+    _end(session)
+    return session.report
+
+
+def _begin(
+    store: Store, known: ConnectionInfo, connector: Connector, *, dry_run: bool, full: bool
+) -> RunReport:
+    from_start = full or known.cursor is None
+    mode: Mode
+    if isinstance(connector, Source):
+        mode = "full" if from_start or known.full_since_run is not None else "incremental"
+    else:
+        mode = "push" if isinstance(connector, Sink) else "export"
+    started = records.moment(store.now())
+    report = RunReport(
+        id=0,
+        connection=known.name,
+        mode=mode,
+        state="running",
+        dry_run=dry_run,
+        resumed=not from_start and known.full_since_run is not None,
+        started_at=started,
+        cursor_before=None if from_start else known.cursor,
+        cursor_after=known.cursor,
+    )
+
+    def write(writer: Writer) -> int:
+        records.close_abandoned(writer.connection, known.name, started)
+        return records.begin(writer.connection, report)
+
+    return replace(report, id=store.write(write))
+
+
+def _fail(session: Session, built: Built, error: FichehubError) -> None:
+    """Say what happened in the report, and do what its kind asks for."""
+    reason = built.redact(error.message)
+    session.note(state="failed", reason=reason)
+    if isinstance(error, lease.LeaseLost):
+        session.note(state="stopped")
+    elif isinstance(error, Unreachable):
+        session.note(retry_at=_retry_at(session, error))
+    elif isinstance(error, AuthFailed | Misconfigured) and not session.dry:
+        connections.pause(session.store, session.known.name, reason)
+    if not isinstance(error, ConnectorError):
+        _log.error(
+            "run failed", connection=session.known.name, run=session.report.id, trace=_trace(built, error)
+        )
+
+
+def _retry_at(session: Session, error: Unreachable) -> str:
+    """When the partner asked for, else at a random moment in a window that doubles with every failure in a row."""
+    now = session.store.now()
+    if error.retry_after is not None:
+        return records.moment(now + timedelta(seconds=error.retry_after))
+    with session.store.read() as connection:
+        failures = records.failures_in_a_row(connection, session.known.name)
+    window = min(RETRY_CAP, RETRY_BASE * 2 ** min(failures, 10))
+    return records.moment(now + window * random.random())
+
+
+def _end(session: Session) -> None:
+    session.note(ended_at=records.moment(session.store.now()))
+    redact = session.built.redact
+    session.report = replace(session.report, warnings=tuple(map(redact, session.report.warnings)))
+    session.store.write(lambda writer: records.save(writer.connection, session.report))
+
+
+def _trace(built: Built, error: BaseException) -> str:
+    return built.redact("".join(traceback.format_exception(error)))

@@ -1,0 +1,78 @@
+"""What the parts of one run share: the store, the lease, the connector, and the report as it grows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from sqlalchemy import update
+
+from hub.errors import Rejected
+from hub.plugins import Plugins
+from hub.store import Store, Writer
+from hub.store.tables import connection as table
+from hub.sync import records
+from hub.sync.connections import Built, ConnectionInfo
+from hub.sync.lease import Lease
+from hub.sync.records import RunReport, Tally
+
+T = TypeVar("T")
+SHOWN_REJECTIONS = 100
+
+
+@dataclass(slots=True)
+class Session:
+    """One run at work. Only `commit` writes, so that rows, cursor, counts and the proof of the lease stand or fall together."""
+
+    store: Store
+    plugins: Plugins
+    known: ConnectionInfo
+    built: Built
+    lease: Lease
+    report: RunReport
+    progress: Callable[[int, int | None, str], None]
+
+    @property
+    def dry(self) -> bool:
+        """Whether everything is rolled back."""
+        return self.report.dry_run
+
+    def commit(self, work: Callable[[Writer], tuple[Tally, T]], **cursors: Any) -> T:
+        """Run `work` in a transaction with the lease, the new counts, and `cursors` (columns of the connection). `work` may be retried."""
+        after = self.report
+
+        def whole(writer: Writer) -> T:
+            nonlocal after
+            if not self.dry:
+                self.lease.hold(writer.connection)
+            tally, result = work(writer)
+            after = replace(
+                self.report, tally=tally, cursor_after=cursors.get("cursor", self.report.cursor_after)
+            )
+            if not self.dry:
+                if cursors:
+                    writer.connection.execute(
+                        update(table).where(table.c.name == self.known.name).values(**cursors)
+                    )
+                records.save(writer.connection, after)
+            return result
+
+        result = self.store.write(whole, dry_run=self.dry)
+        self.report = after
+        if self.dry:
+            # The work was rolled back; the lease of a long dry run must not be.
+            self.store.write(lambda writer: self.lease.hold(writer.connection))
+        return result
+
+    def note(
+        self, *, warnings: tuple[str, ...] = (), rejections: tuple[Rejected, ...] = (), **changes: Any
+    ) -> None:
+        """Add to the report; it is written with the next commit or at the end."""
+        room = max(0, SHOWN_REJECTIONS - len(self.report.rejections))
+        self.report = replace(
+            self.report,
+            warnings=(*self.report.warnings, *warnings),
+            rejections=(*self.report.rejections, *rejections[:room]),
+            **changes,
+        )

@@ -1,0 +1,419 @@
+"""Pulling: nothing lost, nothing doubled, nothing removed that a complete source did not leave out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import flask
+import pytest
+from sqlalchemy import func, select
+
+from hub.connector import Endpoint
+from hub.errors import AuthFailed, Misconfigured, NotFound, Rejected, Unreachable
+from hub.model.claims import Claim
+from hub.plugins import Plugins
+from hub.store import Store
+from hub.store.tables import change, claim, connection, fiche, lease, rejected
+from hub.store.tables import run as run_table
+from hub.sync import connections, records, run
+from hub.sync.lease import Busy, LeaseLost, acquire
+from hub.sync.records import RunReport
+from tests.sync.conftest import Clock
+from tests.sync.rows import Rows, fresh_rows, row
+
+Offer = Callable[..., Plugins]
+
+
+def connect(
+    store: Store, plugins: Plugins, name: str = "own", connector: str = "rows", **config: str
+) -> None:
+    connections.add(store, plugins, name, connector, config)
+    connections.enable(store, plugins, name)
+
+
+def go(store: Store, source: type[Rows], offer: Offer, **options: bool) -> RunReport:
+    plugins = offer(source)
+    if not connections.list_all(store, plugins):
+        connect(store, plugins)
+    return run(store, plugins, "own", **options)
+
+
+def stored(store: Store) -> list[str]:
+    """The external ids that the hub holds and that are not gone."""
+    with store.read() as db:
+        return list(
+            db.execute(
+                select(claim.c.external_id).where(claim.c.gone.is_(False)).order_by(claim.c.external_id)
+            ).scalars()
+        )
+
+
+def changes(store: Store) -> int:
+    with store.read() as db:
+        return int(db.execute(select(func.count()).select_from(change)).scalar_one())
+
+
+def cursor(store: Store) -> str | None:
+    with store.read() as db:
+        return db.execute(select(connection.c.cursor)).scalar_one()
+
+
+def ids(source: type[Rows]) -> list[str]:
+    return sorted(item.external_id for item in source.rows if isinstance(item, Claim))
+
+
+def test_a_first_and_a_second_run(any_store: Store, offer: Offer) -> None:
+    source = fresh_rows()
+    first = go(any_store, source, offer)
+    assert (first.state, first.mode, first.read, first.changed, first.unchanged) == (
+        "done",
+        "full",
+        25,
+        25,
+        0,
+    )
+    assert (first.cursor_before, first.cursor_after, cursor(any_store)) == (None, "since:0", "since:0")
+    assert stored(any_store) == ids(source)
+    source.changed = [row(3, name="Anders", revision=2)]
+    second = go(any_store, source, offer)
+    assert (second.mode, second.read, second.changed, second.deleted) == ("incremental", 1, 1, 0)
+    assert source.asked == [None, "since:0"]
+
+
+def test_an_unchanged_reload_writes_no_change(any_store: Store, offer: Offer) -> None:
+    source = fresh_rows(300)
+    go(any_store, source, offer)
+    before = changes(any_store)
+    again = go(any_store, source, offer, full=True)
+    assert (again.read, again.changed, again.unchanged, again.deleted) == (300, 0, 300, 0)
+    assert changes(any_store) == before
+
+
+@pytest.mark.parametrize("at", range(0, 25, 3))
+def test_a_cut_off_run_loses_nothing_and_removes_nothing(store: Store, offer: Offer, at: int) -> None:
+    source = fresh_rows()
+    source.fail_after, source.failure = at, Unreachable("The line broke.", retry_after=30)
+    cut = go(store, source, offer)
+    assert (cut.state, cut.reason, cut.read, cut.deleted) == ("failed", "The line broke.", at, 0)
+    assert cut.retry_at == "2026-11-22T09:00:30Z"
+    assert len(stored(store)) == at
+    source.failure = None
+    rest = go(store, source, offer)
+    assert rest.state == "done"
+    assert rest.resumed is (at >= 10)
+    assert source.asked[-1] == (f"full:{at // 10 * 10}" if at >= 10 else None)
+    assert stored(store) == ids(source)
+    with store.read() as db:
+        assert db.execute(select(func.count()).select_from(fiche)).scalar_one() == 25
+
+
+def test_a_source_that_just_stops_was_cut_off(store: Store, offer: Offer) -> None:
+    source = fresh_rows()
+    go(store, source, offer)
+    source.rows, source.finish = source.rows[:5], False
+    cut = go(store, source, offer, full=True)
+    assert (cut.state, cut.deleted) == ("failed", 0)
+    assert "without saying that it had finished" in cut.reason
+    assert len(stored(store)) == 25
+
+
+def test_absence_after_a_complete_run_is_removal(any_store: Store, offer: Offer) -> None:
+    source = fresh_rows()
+    go(any_store, source, offer)
+    gone, source.rows = source.rows[7], [*source.rows[:7], *source.rows[8:]]
+    report = go(any_store, source, offer, full=True)
+    assert (report.deleted, report.withheld) == (1, 0)
+    assert stored(any_store) == ids(source)
+    source.rows.insert(7, gone)
+    back = go(any_store, source, offer, full=True)
+    assert (back.changed, back.unchanged, back.deleted) == (1, 24, 0)
+    with any_store.read() as db:
+        states = db.execute(select(fiche.c.state, func.count()).group_by(fiche.c.state)).all()
+    assert list(states) == [("live", 25)]
+
+
+def test_a_resumed_run_never_removes(store: Store, offer: Offer) -> None:
+    source = fresh_rows()
+    go(store, source, offer)
+    source.rows = source.rows[:20]
+    source.fail_after, source.failure = 12, Unreachable("The line broke.")
+    go(store, source, offer, full=True)
+    source.failure = None
+    rest = go(store, source, offer)
+    assert (rest.state, rest.resumed, rest.deleted) == ("done", True, 0)
+    assert len(stored(store)) == 25
+
+
+@pytest.mark.parametrize("finished", [{"complete": False}, {"missing": 3}])
+def test_an_incomplete_source_never_removes(store: Store, offer: Offer, finished: dict[str, object]) -> None:
+    source = fresh_rows()
+    go(store, source, offer)
+    source.rows, source.finished = source.rows[:20], finished
+    report = go(store, source, offer, full=True)
+    assert (report.state, report.deleted) == ("done", 0)
+    assert report.missing == finished.get("missing", 0)
+    assert len(stored(store)) == 25
+
+
+def test_the_guard_withholds_and_is_released_once(store: Store, offer: Offer) -> None:
+    source = fresh_rows(120)
+    go(store, source, offer)
+    everything, source.rows = source.rows, source.rows[:60]
+    held = go(store, source, offer, full=True)
+    assert (held.state, held.deleted, held.withheld) == ("done", 0, 60)
+    assert "60 of 120 rows" in held.reason
+    assert "fichehub run own --release-guard" in held.reason
+    assert len(stored(store)) == 120
+    released = go(store, source, offer, release_guard=True)
+    assert (released.deleted, released.withheld) == (60, 0)
+    source.rows = everything
+    go(store, source, offer, full=True)
+    source.rows = everything[:60]
+    assert go(store, source, offer, full=True).withheld == 60
+
+
+def test_an_empty_answer_removes_nothing_large(store: Store, offer: Offer) -> None:
+    source = fresh_rows(60)
+    go(store, source, offer)
+    source.rows = []
+    assert go(store, source, offer, full=True).withheld == 60
+
+
+def test_a_rejected_row_is_not_absent(any_store: Store, offer: Offer) -> None:
+    source = fresh_rows()
+    go(any_store, source, offer)
+    source.rows[4] = Rejected("The name is empty.", external_id="000004", field="names", raw='{"name": ""}')
+    source.rows[5] = Claim("rows", "000005", 2, "organisatie", {"kind": "organisatie", "colour": "red"})
+    report = go(any_store, source, offer, full=True)
+    assert (report.read, report.rejected, report.unchanged, report.deleted) == (25, 2, 23, 0)
+    assert len(stored(any_store)) == 25
+    with any_store.read() as db:
+        kept = {each.external_id: each for each in db.execute(select(rejected))}
+    assert (kept["000004"].reason, kept["000004"].field, kept["000004"].raw) == (
+        "The name is empty.",
+        "names",
+        '{"name": ""}',
+    )
+    assert kept["000005"].field == "colour"
+    assert {each.external_id for each in report.rejections} == {"000004", "000005"}
+
+
+def test_a_row_that_is_right_again_is_no_longer_listed(store: Store, offer: Offer) -> None:
+    source = fresh_rows(5)
+    source.rows[1] = Rejected("No name.", external_id="000001")
+    go(store, source, offer)
+    source.changed = [row(1)]
+    go(store, source, offer)
+    with store.read() as db:
+        assert records.rejected_ids(db, "own") == set()
+
+
+def test_the_same_bad_row_is_listed_once(store: Store, offer: Offer) -> None:
+    source = fresh_rows(2)
+    source.changed = [Rejected("No name.\x00\ud800", external_id="x", raw="y" * 5000)]
+    for _ in range(3):
+        go(store, source, offer)
+    with store.read() as db:
+        kept = db.execute(select(rejected.c.raw, rejected.c.reason)).all()
+    assert [len(each.raw) for each in kept] == [2000]
+
+
+def test_rows_without_an_id_forbid_removal(store: Store, offer: Offer) -> None:
+    source = fresh_rows()
+    go(store, source, offer)
+    source.rows = [*source.rows[:20], Rejected("The row has no id.")]
+    report = go(store, source, offer, full=True)
+    assert (report.deleted, report.rejected) == (0, 1)
+    assert "could not be told apart" in report.reason
+
+
+@pytest.mark.parametrize(
+    ("bad", "field"),
+    [
+        (row(1, source="kbo"), "source"),
+        (Claim("rows", "", 1, "organisatie", {"kind": "organisatie"}), "external_id"),
+        (Claim("rows", "a\x00b", 1, "organisatie", {"kind": "organisatie"}), "external_id"),
+        (Claim("rows", "1", 2**63, "organisatie", {"kind": "organisatie"}), "revision"),
+        (Claim("rows", "1", 1, "organisatie", {"kind": "organisatie"}, partner="another"), "partner"),
+    ],
+)
+def test_a_claim_in_another_name_or_shape_is_rejected(
+    store: Store, offer: Offer, bad: Claim, field: str
+) -> None:
+    source = fresh_rows(3)
+    source.rows.append(bad)
+    report = go(store, source, offer)
+    assert (report.state, report.changed, [each.field for each in report.rejections]) == ("done", 3, [field])
+
+
+def test_two_connections_of_one_source_remove_nothing_of_each_other(store: Store, offer: Offer) -> None:
+    source = fresh_rows()
+    go(store, source, offer)
+    connect(store, offer(source), "other")
+    source.rows = source.rows[:20]
+    report = go(store, source, offer, full=True)
+    assert report.deleted == 0
+    assert "Another connection" in report.reason
+
+
+def test_an_expired_cursor_means_one_full_resync(store: Store, offer: Offer) -> None:
+    source = fresh_rows()
+    go(store, source, offer)
+    source.expired = True
+    report = go(store, source, offer)
+    assert (report.state, report.mode, report.unchanged) == ("done", "full", 25)
+    assert "began again from the start" in report.warnings[0]
+    assert source.asked == [None, "since:0", None]
+
+
+def test_refused_credentials_pause_the_connection(store: Store, offer: Offer) -> None:
+    source = fresh_rows()
+    plugins = offer(source)
+    connect(store, plugins, token="hunter22")
+    source.fail_after, source.failure = 0, AuthFailed("The token hunter22 was refused.")
+    report = run(store, plugins, "own")
+    assert (report.state, report.reason) == ("failed", "The token ******** was refused.")
+    info = connections.get(store, plugins, "own")
+    assert (info.state, info.reason) == ("paused", "The token ******** was refused.")
+    with pytest.raises(Misconfigured, match=r"is paused \(The token"):
+        run(store, plugins, "own")
+
+
+def test_a_bug_in_a_connector_fails_the_run_and_tells_nothing(
+    store: Store, offer: Offer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = fresh_rows()
+    plugins = offer(source)
+    connect(store, plugins, token="hunter22")
+    source.fail_after, source.failure = 15, KeyError("hunter22 at /etc/secret")
+    report = run(store, plugins, "own")
+    assert (report.state, report.read, report.cursor_after) == ("failed", 15, "full:10")
+    assert report.reason == "The connector failed in a way that it should not; the trace is in the log."
+    assert "hunter22" not in repr(report)
+    written = capsys.readouterr().out
+    assert "KeyError" in written
+    assert "hunter22" not in written
+
+
+def test_what_a_pull_may_not_yield(store: Store, offer: Offer) -> None:
+    source = fresh_rows(2)
+    source.rows.append("a string")  # type: ignore[arg-type]
+    assert go(store, source, offer).state == "failed"
+
+
+def test_a_dry_run_counts_and_keeps_nothing(any_store: Store, offer: Offer) -> None:
+    source = fresh_rows(120)
+    dry = go(any_store, source, offer, dry_run=True)
+    assert (dry.state, dry.dry_run, dry.changed) == ("done", True, 120)
+    assert (stored(any_store), changes(any_store), cursor(any_store)) == ([], 0, None)
+    go(any_store, source, offer)
+    before = changes(any_store)
+    source.rows = [*source.rows[:59], Rejected("bad", external_id="x")]
+    foreseen = go(any_store, source, offer, dry_run=True, full=True)
+    assert (foreseen.unchanged, foreseen.rejected, foreseen.withheld) == (59, 1, 61)
+    assert (len(stored(any_store)), changes(any_store), cursor(any_store)) == (120, before, "since:0")
+    with any_store.read() as db:
+        assert db.execute(select(func.count()).select_from(rejected)).scalar_one() == 0
+        assert db.execute(select(func.count()).select_from(run_table)).scalar_one() == 3
+
+
+def test_a_dry_run_of_a_disabled_connection(store: Store, offer: Offer) -> None:
+    plugins = offer(fresh_rows())
+    connections.add(store, plugins, "own", "rows")
+    assert run(store, plugins, "own", dry_run=True).changed == 25
+    with pytest.raises(Misconfigured, match="fichehub connections enable own"):
+        run(store, plugins, "own")
+
+
+def test_one_run_at_a_time(store: Store, offer: Offer, clock: Clock) -> None:
+    source = fresh_rows()
+    plugins = offer(source)
+    connect(store, plugins)
+    other = acquire(store, "connection own")
+    with pytest.raises(Busy, match="already being worked on"):
+        run(store, plugins, "own")
+    other.release(store)
+    assert run(store, plugins, "own").state == "done"
+
+
+def test_who_lost_the_lease_commits_nothing(any_store: Store, offer: Offer, clock: Clock) -> None:
+    """A run that slept too long finds its lease taken: its batch is rolled back, the other's cursor stays."""
+    source = fresh_rows(30)
+    plugins = offer(source)
+    connect(any_store, plugins)
+
+    def steal(done: int, total: int | None, what: str) -> None:
+        if not stolen:
+            clock.forward(hours=1)
+            stolen.append(acquire(any_store, "connection own"))
+
+    stolen: list[object] = []
+    source.rows += [row(number) for number in range(30, 200)]
+    report = run(any_store, plugins, "own", progress=steal)
+    assert report.state == "stopped"
+    assert "taken over" in report.reason
+    assert len(stored(any_store)) == 100
+    assert cursor(any_store) == "full:100"
+    with any_store.read() as db:
+        assert db.execute(select(lease.c.token)).scalar_one() == 2
+
+
+def test_a_lease_token_only_rises_and_an_old_one_is_refused(any_store: Store, clock: Clock) -> None:
+    first = acquire(any_store, "x")
+    clock.forward(hours=1)
+    second = acquire(any_store, "x")
+    assert second.token > first.token
+    with pytest.raises(LeaseLost):
+        any_store.write(lambda writer: first.hold(writer.connection))
+    first.release(any_store)
+    with pytest.raises(Busy):
+        acquire(any_store, "x")
+    second.release(any_store)
+    assert acquire(any_store, "x").token > second.token
+
+
+def test_batches_grow_and_shrink_with_what_can_be_written(store: Store, offer: Offer) -> None:
+    source = fresh_rows(2000)
+    steps: list[int] = []
+    plugins = offer(source)
+    connect(store, plugins)
+    run(store, plugins, "own", progress=lambda done, total, what: steps.append(done))
+    sizes = [after - before for before, after in zip([0, *steps], steps, strict=False)]
+    assert sum(sizes) == 2000
+    assert all(10 <= size <= 5000 for size in sizes[:-1])
+
+
+def test_a_stopped_process_is_said_so_by_the_next_run(store: Store, offer: Offer) -> None:
+    source = fresh_rows()
+    plugins = offer(source)
+    connect(store, plugins)
+    source.fail_after, source.failure = 15, KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        run(store, plugins, "own")
+    with store.read() as db:
+        assert [each.state for each in records.reports(db)] == ["stopped"]
+    source.failure = None
+    assert run(store, plugins, "own").state == "done"
+    assert stored(store) == ids(source)
+
+
+def test_an_endpoint_cannot_be_run(store: Store, offer: Offer) -> None:
+    class Page(Endpoint):
+        name = "page"
+        title = "A page"
+
+        @classmethod
+        def blueprint(cls) -> flask.Blueprint:
+            return flask.Blueprint("page", __name__)
+
+    plugins = offer(Page)
+    connect(store, plugins, connector="page")
+    with pytest.raises(Misconfigured, match="there is nothing to run"):
+        run(store, plugins, "own")
+
+
+def test_an_unknown_connection_is_answered_with_those_there_are(store: Store, offer: Offer) -> None:
+    plugins = offer(fresh_rows())
+    connect(store, plugins)
+    with pytest.raises(NotFound, match="no connection 'nope'; there are: own"):
+        run(store, plugins, "nope")
