@@ -1,0 +1,8 @@
+"""From a `Query` to the numbers of the entities that it selects, in its order, a page at a time. Reads only; the same on both engines."""
+
+from __future__ import annotations
+
+from hub.search.cursor import query_of
+from hub.search.find import Found, FoundRow, find
+
+__all__ = ["Found", "FoundRow", "find", "query_of"]

@@ -1,0 +1,190 @@
+"""What a query demands beyond the full text: each kind of demand can check rows, and can name the rows that meet it if they are few."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from hub.model.query import Criterion, Linked, Near
+from hub.search import points
+from hub.search.lens import Lens, Row
+
+if TYPE_CHECKING:
+    from hub.search.plan import Plan
+
+LAST: Final = "\U0010ffff"
+"""Sorts after every text: values that begin with `x` lie from `x` to `x` + LAST."""
+
+
+class Condition(Protocol):
+    """One demand. `few` may name rows that the asker cannot see, or of another type; whoever asks fetches them through the lens."""
+
+    def few(self, most: int) -> set[int] | None:
+        """The numbers of all entries that meet it; None when they are more than `most`, or cannot be told apart cheaply."""
+
+    def keep(self, rows: Sequence[Row]) -> set[int]:
+        """The numbers of those of the rows that meet it."""
+
+
+@dataclass(frozen=True, slots=True)
+class HasTerm:
+    """A criterion about a key whose values stand in `term`: names, streets, cities."""
+
+    lens: Lens
+    criterion: Criterion
+
+    def _values(self) -> tuple[str, tuple[Any, ...]]:
+        op, values, bulk = self.criterion.op, self.criterion.values, self.lens.bulk
+        if op == "missing":
+            return "level <= ?", (self.lens.rank,)
+        if op == "eq":
+            return f"{bulk.listed('value', 'text')} AND level <= ?", (bulk.many(values), self.lens.rank)
+        if op == "prefix":
+            each = "(value >= ? AND value < ?)"
+            given = [bound for value in values for bound in (value, value + LAST)]
+        else:
+            each = "value LIKE ? ESCAPE '!'"
+            given = [f"%{value}%" for value in values]  # folded values hold no wildcard
+        return f"({' OR '.join([each] * len(values))}) AND level <= ?", (*given, self.lens.rank)
+
+    def few(self, most: int) -> set[int] | None:
+        if self.criterion.negate != (self.criterion.op == "missing"):
+            return None
+        condition, given = self._values()
+        sql = f"SELECT entry_id FROM term WHERE type = ? AND key = ? AND {condition} LIMIT ?"  # noqa: S608
+        # An entry may have several such values, so that fewer entries than rows meet it.
+        found = self.lens.bulk.rows(sql, self.lens.type, self.criterion.key, *given, 2 * most + 1)
+        ids = {row[0] for row in found}
+        return ids if len(found) <= 2 * most and len(ids) <= most else None
+
+    def keep(self, rows: Sequence[Row]) -> set[int]:
+        bulk, ids = self.lens.bulk, [row.id for row in rows]
+        condition, given = self._values()
+        key = "key" if bulk.postgres else "+key"  # on SQLite the plus keeps the planner on the index by entry
+        sql = f"SELECT entry_id FROM term WHERE {bulk.listed('entry_id')} AND {key} = ? AND {condition}"  # noqa: S608
+        found = {row[0] for row in bulk.rows(sql, bulk.many(ids), self.criterion.key, *given)}
+        return set(ids) - found if self.criterion.negate != (self.criterion.op == "missing") else found
+
+
+@dataclass(frozen=True, slots=True)
+class IsEntity:
+    """A criterion about the hub's own UUIDs: of the entity (`id`) or of its fiche (`fiche`)."""
+
+    lens: Lens
+    criterion: Criterion
+
+    def _numbers(self) -> set[int]:
+        bulk = self.lens.bulk
+        sql = f"SELECT id FROM entity WHERE {bulk.listed('uuid', 'text')}"  # noqa: S608
+        return {row[0] for row in bulk.rows(sql, bulk.many(self.criterion.values))}
+
+    def few(self, most: int) -> set[int] | None:
+        if self.criterion.negate:
+            return None
+        bulk, numbers = self.lens.bulk, self._numbers()
+        column = "entity_id" if self.criterion.key == "id" else "fiche_id"
+        sql = f"SELECT id FROM entry WHERE {bulk.listed(column)} LIMIT ?"  # noqa: S608
+        found = bulk.rows(sql, bulk.many(numbers), most + 1)
+        return {row[0] for row in found} if len(found) <= most else None
+
+    def keep(self, rows: Sequence[Row]) -> set[int]:
+        numbers = self._numbers()
+        by_id = self.criterion.key == "id"
+        found = {row.id for row in rows if (row.entity_id if by_id else row.fiche_id) in numbers}
+        return {row.id for row in rows} - found if self.criterion.negate else found
+
+
+@dataclass(frozen=True, slots=True)
+class IsLinked:
+    """A linked entity satisfies a query of its own: `plans` hold it, one per type that it asks for."""
+
+    lens: Lens
+    linked: Linked
+    plans: tuple[Plan, ...]
+
+    @property
+    def _ends(self) -> tuple[str, str]:
+        return ("to_id", "from_id") if self.linked.reverse else ("from_id", "to_id")
+
+    def few(self, most: int) -> set[int] | None:
+        if self.linked.negate:
+            return None
+        there: set[int] = set()
+        for plan in self.plans:
+            rows = plan.few(most)
+            if rows is None:
+                return None
+            there.update(row.entity_id for row in rows)
+        if not there:
+            return set()
+        bulk, (mine, theirs) = self.lens.bulk, self._ends
+        sql = (
+            f"SELECT DISTINCT e.id FROM link l JOIN entry e ON e.entity_id = l.{mine}"  # noqa: S608
+            f" WHERE l.role = ? AND l.level <= ? AND {bulk.listed('l.' + theirs)} AND {self.lens.visible} LIMIT ?"
+        )
+        found = bulk.rows(
+            sql, self.linked.link, self.lens.rank, bulk.many(there), *self.lens.visible_with, most + 1
+        )
+        return {row[0] for row in found} if len(found) <= most else None
+
+    def keep(self, rows: Sequence[Row]) -> set[int]:
+        bulk, (mine, theirs) = self.lens.bulk, self._ends
+        numbers: dict[int, list[int]] = {}
+        for row in rows:
+            numbers.setdefault(row.entity_id, []).append(row.id)
+        sql = f"SELECT {mine}, {theirs} FROM link WHERE {bulk.listed(mine)} AND role = ? AND level <= ?"  # noqa: S608
+        links = bulk.rows(sql, bulk.many(numbers), self.linked.link, self.lens.rank)
+        there = {link[1] for link in links}
+        good: set[int] = set()
+        for plan in self.plans:
+            good.update(row.entity_id for row in plan.keep(plan.lens.of_entities(there)))
+        found = {number for link in links if link[1] in good for number in numbers[link[0]]}
+        return {row.id for row in rows} - found if self.linked.negate else found
+
+
+@dataclass(frozen=True, slots=True)
+class IsNear:
+    """One of its points lies within so many kilometres."""
+
+    lens: Lens
+    near: Near
+
+    def few(self, most: int) -> set[int] | None:
+        found = points.within(self.lens, self.near, 4 * most)
+        return None if found is None or len(found) > most else set(found)
+
+    def keep(self, rows: Sequence[Row]) -> set[int]:
+        distances = points.distances(self.lens, self.near.lat, self.near.lon, [row.id for row in rows])
+        return {number for number, km in distances.items() if km <= self.near.km}
+
+
+@dataclass(frozen=True, slots=True)
+class HasChanged:
+    """There is a change after `since` that the asker may know of."""
+
+    lens: Lens
+    since: int
+
+    def few(self, most: int) -> set[int] | None:
+        known, given = self.lens.changes
+        sql = f"SELECT c.entity_id FROM change c WHERE c.seq > ? AND {known} LIMIT ?"  # noqa: S608
+        found = self.lens.bulk.rows(sql, self.since, *given, 4 * most + 1)
+        entities = {row[0] for row in found}
+        if len(found) > 4 * most or len(entities) > most:
+            return None
+        return {row.id for row in self.lens.of_entities(entities)}
+
+    def keep(self, rows: Sequence[Row]) -> set[int]:
+        changed = last_changes(self.lens, {row.entity_id for row in rows}, self.since)
+        return {row.id for row in rows if row.entity_id in changed}
+
+
+def last_changes(lens: Lens, entities: Collection[int], since: int = 0) -> dict[int, int]:
+    """Entity -> the seq of its last change after `since` that the asker may know of."""
+    known, given = lens.changes
+    sql = (
+        f"SELECT c.entity_id, max(c.seq) FROM change c WHERE {lens.bulk.listed('c.entity_id')}"  # noqa: S608
+        f" AND c.seq > ? AND {known} GROUP BY c.entity_id"
+    )
+    return {row[0]: row[1] for row in lens.bulk.rows(sql, lens.bulk.many(entities), since, *given)}

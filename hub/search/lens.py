@@ -1,0 +1,120 @@
+"""What one asker sees of one type of entity: the rows, and how to fetch them. Every statement of a search goes through here."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from hub.errors import Invalid
+from hub.model.audience import Grant
+from hub.model.fiche import EntityType
+from hub.places import Places
+from hub.search import postgresql, sqlite
+from hub.search.match import Match
+from hub.store.bulk import Bulk
+
+
+class Row(NamedTuple):
+    """An entry as a search carries it: what it is, and all that an order may need."""
+
+    id: int
+    entity_id: int
+    fiche_id: int
+    name: str
+    umbrella: int
+
+
+COLUMNS = "e.id, e.entity_id, e.fiche_id, e.name, e.umbrella"
+
+
+@dataclass(frozen=True, slots=True)
+class Lens:
+    """One type of entity through the eyes of one asker."""
+
+    bulk: Bulk
+    text: ModuleType
+    type: EntityType
+    rank: int
+    partner: str
+    visible: str
+    visible_with: tuple[Any, ...]
+    places: Places
+
+    @classmethod
+    def of(cls, bulk: Bulk, kind: EntityType, grant: Grant, places: Places) -> Lens:
+        """The lens of this grant on this type."""
+        engine = postgresql if bulk.postgres else sqlite
+        visible, given = "e.type = ? AND e.level <= ?", (kind, grant.rank)
+        if not grant.partner:
+            return cls(bulk, engine, kind, grant.rank, "", f"{visible} AND e.partner = ''", given, places)
+        masked = "EXISTS (SELECT 1 FROM entry_mask k WHERE k.partner = ? AND k.entry_id = e.id)"
+        theirs = f"{visible} AND (e.partner = ? OR (e.partner = '' AND NOT {masked}))"
+        given_theirs = (*given, grant.partner, grant.partner)
+        return cls(bulk, engine, kind, grant.rank, grant.partner, theirs, given_theirs, places)
+
+    def on(self, kind: EntityType) -> Lens:
+        """The same eyes on another type."""
+        return replace(self, type=kind, visible_with=(kind, *self.visible_with[1:]))
+
+    def heads(self, key: str) -> list[str]:
+        """What stands before the bar in the values of a key: every scheme of codes, every system of identifiers."""
+        return [
+            row[0]
+            for row in self.bulk.rows("SELECT head FROM fulltext_head WHERE key = ? ORDER BY head", key)
+        ]
+
+    def today(self, refnis: str) -> str:
+        """The REFNIS code that a municipality has now; a code that is not one stays as it is, and finds nothing."""
+        try:
+            return self.places.current(refnis)
+        except Invalid:
+            return refnis
+
+    def rows(
+        self, condition: str, given: Iterable[Any], tail: str = "", tail_with: Iterable[Any] = ()
+    ) -> list[Row]:
+        """The visible entries `e` that meet a condition."""
+        sql = f"SELECT {COLUMNS} FROM entry e WHERE {self.visible} AND {condition} {tail}"  # noqa: S608
+        return [Row(*row) for row in self.bulk.rows(sql, *self.visible_with, *given, *tail_with)]
+
+    def fetch(self, ids: Collection[int]) -> list[Row]:
+        """Those of these entries that are visible."""
+        return self.rows(self.bulk.listed("e.id"), (self.bulk.many(ids),)) if ids else []
+
+    def of_entities(self, ids: Collection[int]) -> list[Row]:
+        """The visible entries of these entities."""
+        return self.rows(self.bulk.listed("e.entity_id"), (self.bulk.many(ids),)) if ids else []
+
+    def matching(self, match: Match, after: int | None, descending: bool, most: int) -> list[Row]:
+        """The next visible entries that match, in the order of their numbers. The match must lead."""
+        beyond, order = ("<", "DESC") if descending else (">", "ASC")
+        position = "" if after is None else f" AND {self.text.NUMBER} {beyond} ?"
+        sql = (
+            f"SELECT {COLUMNS} FROM {self.text.LEAD} WHERE {self.text.MATCHES}{position} AND {self.visible}"  # noqa: S608
+            f" ORDER BY {self.text.NUMBER} {order} LIMIT ?"
+        )
+        given = () if after is None else (after,)
+        found = self.bulk.rows(sql, self.text.expression(match), *given, *self.visible_with, most)
+        return [Row(*row) for row in found]
+
+    def numbers(self, match: Match, most: int) -> list[int]:
+        """Entries that match, visible or not, at most so many. The match must lead."""
+        found: list[int] = self.text.numbers(self.bulk, match, most)
+        return found
+
+    def among(self, match: Match, ids: Collection[int]) -> set[int]:
+        """Which of these entries match."""
+        found: set[int] = self.text.among(self.bulk, match, list(ids)) if ids else set()
+        return found
+
+    def tokens_of(self, ids: Collection[int]) -> dict[int, set[str]]:
+        """Every token of these entries."""
+        found: dict[int, set[str]] = self.text.tokens_of(self.bulk, list(ids)) if ids else {}
+        return found
+
+    @property
+    def changes(self) -> tuple[str, tuple[Any, ...]]:
+        """The condition under which the asker knows of a change `c`."""
+        return "c.audience <= ? AND c.partner IN ('', ?)", (self.rank, self.partner)

@@ -1,0 +1,60 @@
+"""Local first (need 28): what is in the place that the searcher named, what serves it, what is near it, and then the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from hub.model.folding import fold
+from hub.places import Places
+from hub.search.lens import Lens
+from hub.search.match import Alternatives, Match, facets
+
+NEAR_KM: Final = 15.0
+"""Municipalities whose centres are at most so far from that of the named one are near it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """A tier holds what meets one of `wanted` and was not in a tier before (`earlier`); each is a list of `(key, values)`."""
+
+    name: str
+    wanted: tuple[tuple[str, tuple[str, ...]], ...]
+    earlier: tuple[tuple[str, tuple[str, ...]], ...]
+
+    def match(self, lens: Lens) -> Match:
+        """What the full text must say of an entity in this tier."""
+        wanted = _any(lens, self.wanted)
+        return Match((wanted,) if wanted else (), _any(lens, self.earlier))
+
+
+def tiers(refnis: str, places: Places) -> tuple[Tier, ...]:
+    """The four tiers around a municipality, nearest first. Raises `UnknownPlace`."""
+    town = places.municipality(refnis)
+    there = ("municipality", (town.refnis,))
+    areas = [f"municipality|{town.refnis}", f"region|{town.region}"]
+    areas += [f"postcode|{postcode}" for postcode in places.postcodes_of(town.refnis)]
+    areas += [f"zone|{zone.code}" for zone in places.zones.zones_of(town.refnis)]
+    if town.province:
+        areas.append(f"province|{fold(town.province)}")
+    serving = ("serves", tuple(areas))
+    around = (
+        "municipality",
+        tuple(sorted(near.municipality.refnis for near in places.neighbours(town.refnis, NEAR_KM))),
+    )
+    near = (around,) if around[1] else ()
+    return (
+        Tier("local", (there,), ()),
+        Tier("serves", (serving,), (there,)),
+        *((Tier("near", near, (there, serving)),) if near else ()),
+        Tier("rest", (), (there, serving, *near)),
+    )
+
+
+def umbrellas(lens: Lens) -> Match:
+    """Umbrella organisations and what they offer."""
+    return Match((facets(lens.type, lens.rank, "umbrella", ("yes",)),))
+
+
+def _any(lens: Lens, demands: tuple[tuple[str, tuple[str, ...]], ...]) -> Alternatives:
+    return tuple(token for key, values in demands for token in facets(lens.type, lens.rank, key, values))

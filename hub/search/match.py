@@ -1,0 +1,55 @@
+"""What is asked of the full text: tokens that must be there and tokens that must not, without regard to the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hub.model.fiche import EntityType
+from hub.store import index_tokens as tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token, or with `prefix` every token that begins so."""
+
+    text: str
+    prefix: bool = False
+
+
+Alternatives = tuple[Token, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """At least one of each of `every`, and none of `none`. Without `every` it cannot lead a search, only filter one."""
+
+    every: tuple[Alternatives, ...] = ()
+    none: Alternatives = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.every or self.none)
+
+    def __and__(self, other: Match) -> Match:
+        return Match(
+            tuple(dict.fromkeys(self.every + other.every)), tuple(dict.fromkeys(self.none + other.none))
+        )
+
+
+def word(kind: EntityType, rank: int, text: str, *, prefix: bool) -> Alternatives:
+    """A word as anybody of this rank sees it. A single letter stands for itself only: as a beginning it would find nearly everything."""
+    return tuple(Token(tokens.word(kind, level, text), prefix and len(text) > 1) for level in range(rank + 1))
+
+
+def facets(
+    kind: EntityType, rank: int, key: str, values: Iterable[str], *, prefix: bool = False
+) -> Alternatives:
+    """Any of these values of a key, as anybody of this rank sees it."""
+    return tuple(
+        Token(tokens.facet(kind, level, key, value), prefix) for value in values for level in range(rank + 1)
+    )
+
+
+def present(kind: EntityType, rank: int, key: str) -> Alternatives:
+    """Any value of a key at all."""
+    return facets(kind, rank, key, ("",), prefix=True)

@@ -1,0 +1,248 @@
+"""The orders: hits behind a position, as far as somebody asks for them.
+
+Every order is a keyset: a page goes on behind the sort key of the last hit, and no page is ever counted from the start. Two ways lead
+to a page. Few candidates: fetch them all, check, sort. Many: walk along an index that has the order already and check as we go. Which of the two
+is cheaper depends on how many candidates there are among how many entries; both give the same list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from heapq import merge as merge_sorted
+from math import isqrt
+from typing import Any, Final
+
+from hub.model.query import Near, Query
+from hub.places import Places
+from hub.search import local, points
+from hub.search.conditions import last_changes
+from hub.search.lens import COLUMNS, Lens, Row
+from hub.search.plan import Plan
+
+_RINGS_KM: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
+_EVERYWHERE_KM: Final = 20_100.0
+_LARGEST_STEP: Final = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A row with its place in the order; smaller comes first. `tier` and `km` where the order has them."""
+
+    key: tuple[Any, ...]
+    row: Row
+    lens: Lens
+    tier: str | None = None
+    km: float | None = None
+
+
+class Walker:
+    """Hits in the order of a query, from a position on, as far as somebody asks for them."""
+
+    def __init__(
+        self, query: Query, plans: Sequence[Plan], places: Places, after: tuple[Any, ...] | None
+    ) -> None:
+        self._query = query
+        self._plans = plans
+        self._after = after
+        self.place = _place(query, places)
+        self._local = local.tiers(query.local, places) if query.sort == "local" and query.local else ()
+        self._bound = _bound(plans)
+
+    def hits(self) -> Iterator[Ranked]:
+        """All hits behind the position, in order."""
+        if self._query.sort == "local":
+            return self._local_first()
+        by: dict[str, Callable[[Plan], Iterator[Ranked]]] = {
+            "number": self._by_number,
+            "name": self._by_name,
+            "updated": self._by_update,
+            "distance": self._by_distance,
+        }
+        one = by[self._query.sort]
+        # Each type has an index of its own; a page over several types takes from each what is next.
+        return merge_sorted(*map(one, self._plans), key=lambda hit: hit.key, reverse=self._query.descending)
+
+    def _sorted(self, hits: list[Ranked]) -> Iterator[Ranked]:
+        after, down = self._after, self._query.descending
+        if after is not None:
+            hits = [hit for hit in hits if (hit.key < after if down else hit.key > after)]
+        hits.sort(key=lambda hit: hit.key, reverse=down)
+        return iter(hits)
+
+    # --- orders ---------------------------------------------------------------------------------------------------------------
+
+    def _by_number(self, plan: Plan) -> Iterator[Ranked]:
+        lead = plan.lead
+        if plan.conditions or lead is None:
+            few = plan.few(self._bound, by_match=False)
+            if few is not None:
+                yield from self._sorted([Ranked((row.id,), row, plan.lens) for row in few])
+                return
+        down = self._query.descending
+        after = None if self._after is None else self._after[0]
+        exact = lead is not None and lead == plan.match
+        for step in _steps(self._query.limit, eager=not plan.conditions and (exact or not plan.match)):
+            if lead is not None:
+                rows = plan.lens.matching(lead, after, down, step)
+            else:
+                rows = _entries(plan.lens, "e.id", None if after is None else (after,), down, step)
+            for row in plan.keep(rows, matched=exact):
+                yield Ranked((row.id,), row, plan.lens)
+            if len(rows) < step:
+                return
+            after = rows[-1].id
+
+    def _by_name(self, plan: Plan) -> Iterator[Ranked]:
+        few = plan.few(self._bound)
+        if few is not None:
+            yield from self._sorted([Ranked((row.name, row.id), row, plan.lens) for row in few])
+            return
+        for row in self._along_names(plan, self._after, self._query.descending):
+            yield Ranked((row.name, row.id), row, plan.lens)
+
+    def _along_names(
+        self, plan: Plan, after: tuple[Any, ...] | None, down: bool = False, umbrella: int | None = None
+    ) -> Iterator[Row]:
+        eager = not plan.match and not plan.conditions
+        for step in _steps(self._query.limit, eager=eager, first=self._first_step(plan)):
+            rows = _entries(plan.lens, "e.name, e.id", after, down, step, umbrella)
+            yield from plan.keep(rows)
+            if len(rows) < step:
+                return
+            after = (rows[-1].name, rows[-1].id)
+
+    def _first_step(self, plan: Plan) -> int:
+        """How many entries to look at first: a look at the full text costs much, a row more costs little."""
+        return 8 * self._bound // 10 if plan.match and not plan.lens.bulk.postgres else 4 * self._query.limit
+
+    def _by_update(self, plan: Plan) -> Iterator[Ranked]:
+        few = plan.few(self._bound)
+        if few is not None:
+            seqs = last_changes(plan.lens, {row.entity_id for row in few})
+            hits = [
+                Ranked((seqs[row.entity_id], row.id), row, plan.lens) for row in few if row.entity_id in seqs
+            ]
+            yield from self._sorted(hits)
+            return
+        lens, down = plan.lens, self._query.descending
+        known, given = lens.changes
+        later = f"SELECT 1 FROM change n WHERE n.entity_id = c.entity_id AND n.seq > c.seq AND {known.replace('c.', 'n.')}"  # noqa: S608
+        seq = None if self._after is None else self._after[0]
+        for step in _steps(self._query.limit, eager=not plan.match and not plan.conditions):
+            beyond = "" if seq is None else f" AND c.seq {'<' if down else '>'} ?"
+            sql = (
+                f"SELECT {COLUMNS}, c.seq FROM change c JOIN entry e ON e.entity_id = c.entity_id WHERE c.type = ? AND {known}{beyond}"  # noqa: S608
+                f" AND NOT EXISTS ({later}) AND {lens.visible} ORDER BY c.seq {'DESC' if down else 'ASC'} LIMIT ?"
+            )
+            position = () if seq is None else (seq,)
+            found = lens.bulk.rows(sql, lens.type, *given, *position, *given, *lens.visible_with, step)
+            seqs = {row[0]: row[5] for row in found}
+            for row in plan.keep([Row(*row[:5]) for row in found]):
+                yield Ranked((seqs[row.id], row.id), row, lens)
+            if len(found) < step:
+                return
+            seq = found[-1][5]
+
+    def _by_distance(self, plan: Plan) -> Iterator[Ranked]:
+        assert self.place is not None
+        lat, lon = self.place
+        near = self._query.near
+        furthest = near.km if near is not None else _EVERYWHERE_KM
+        few = plan.few(self._bound)
+        if few is not None:
+            far = points.distances(plan.lens, lat, lon, [row.id for row in few])
+            hits = [
+                Ranked((far[row.id], row.id), row, plan.lens, km=far[row.id]) for row in few if row.id in far
+            ]
+            yield from self._sorted(hits)
+            return
+        reached: tuple[Any, ...] = (-1.0, 0) if self._after is None else self._after
+        rings = [km for km in _RINGS_KM if reached[0] < km < furthest]
+        for radius in (*rings, furthest):
+            found = points.within(plan.lens, Near(lat, lon, radius)) or {}
+            order = sorted((km, number) for number, km in found.items() if (km, number) > reached)
+            start = 0
+            for step in _steps(self._query.limit, eager=False):
+                part = order[start : start + step]
+                if not part:
+                    break
+                start += step
+                rows = {row.id: row for row in plan.keep(plan.lens.fetch([number for _, number in part]))}
+                for km, number in part:
+                    if number in rows:
+                        yield Ranked((km, number), rows[number], plan.lens, km=km)
+            if order:
+                reached = order[-1]
+
+    def _local_first(self) -> Iterator[Ranked]:
+        for rank, tier in enumerate(self._local):
+            if self._after is not None and rank < self._after[0]:
+                continue
+            each = [self._one_tier(plan, rank, tier) for plan in self._plans]
+            yield from merge_sorted(*each, key=lambda hit: hit.key)
+
+    def _one_tier(self, plan: Plan, rank: int, tier: local.Tier) -> Iterator[Ranked]:
+        narrowed = plan.narrowed(tier.match(plan.lens))
+        ranked = partial(Ranked, lens=plan.lens, tier=tier.name)
+        few = narrowed.few(self._bound)
+        if few is not None:
+            yield from self._sorted([ranked((rank, row.umbrella, row.name, row.id), row) for row in few])
+            return
+        after = self._after if self._after is not None and self._after[0] == rank else None
+        for umbrella in (0, 1):
+            if after is not None and umbrella < after[1]:
+                continue
+            position = after[2:] if after is not None and umbrella == after[1] else None
+            if umbrella:
+                few = narrowed.narrowed(local.umbrellas(plan.lens)).few(self._bound)
+                if few is not None:
+                    yield from self._sorted([ranked((rank, 1, row.name, row.id), row) for row in few])
+                    return
+            for row in self._along_names(narrowed, position, umbrella=umbrella):
+                yield ranked((rank, umbrella, row.name, row.id), row)
+
+
+def _entries(
+    lens: Lens, order: str, after: tuple[Any, ...] | None, down: bool, most: int, umbrella: int | None = None
+) -> list[Row]:
+    """The next visible entries in the order of an index."""
+    condition, given = "1 = 1", ()
+    if umbrella is not None:
+        condition = f"e.umbrella = {umbrella:d}"
+    if after is not None:
+        marks = ", ".join("?" * len(after))
+        condition += f" AND ({order}) {'<' if down else '>'} ({marks})"
+        given = after
+    direction = "DESC" if down else "ASC"
+    tail = "ORDER BY " + ", ".join(f"{column} {direction}" for column in order.split(", ")) + " LIMIT ?"
+    return lens.rows(condition, given, tail, (most,))
+
+
+def _steps(limit: int, *, eager: bool, first: int = 0) -> Iterator[int]:
+    """How many rows to look at, time after time. `eager`: every row is a hit, so no more than the page needs."""
+    step = limit + 1 if eager else max(first, 4 * limit, 100)
+    while True:
+        yield min(step, _LARGEST_STEP) if not eager else step
+        step *= 2
+
+
+def _place(query: Query, places: Places) -> tuple[float, float] | None:
+    if query.near is not None:
+        return query.near.lat, query.near.lon
+    if query.local is not None:
+        town = places.municipality(query.local)
+        return town.lat, town.lon
+    return None
+
+
+def _bound(plans: Sequence[Plan]) -> int:
+    """Up to how many candidates to fetch them all costs no more than to walk.
+
+    Fetching m of n costs m; walking to the end of a page costs n/m for each hit: they meet at a multiple of the root of n.
+    """
+    if not plans:
+        return 0
+    last = plans[0].lens.bulk.rows("SELECT max(id) FROM entry")[0][0]
+    return 500 + 4 * isqrt(last or 0)

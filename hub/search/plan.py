@@ -1,0 +1,165 @@
+"""A query made ready for one type of entity: a match for the full text, and the conditions that remain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from hub.model.folding import MAX_WORD, words
+from hub.model.query import Criterion, Query
+from hub.search.conditions import Condition, HasChanged, HasTerm, IsEntity, IsLinked, IsNear
+from hub.search.lens import Lens, Row
+from hub.search.match import Alternatives, Match, facets, present, word
+from hub.store.index_rows import STORED_KEYS
+
+_CHEAP = 50
+"""So few candidates are checked at once, without looking for fewer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that must hold for an entity of one type.
+
+    `match` and `conditions` say it all. `implied` follows from the conditions (a name that begins so has a word that begins so): it finds
+    candidates where they would not, and never decides.
+    """
+
+    lens: Lens
+    match: Match
+    implied: Match
+    conditions: tuple[Condition, ...]
+    nothing: bool = False
+
+    def narrowed(self, match: Match) -> Plan:
+        """This plan with more demands on the full text."""
+        return replace(self, match=self.match & match)
+
+    @property
+    def lead(self) -> Match | None:
+        """What the full text can be asked for to find every candidate, if it can."""
+        whole = self.match & self.implied
+        return whole if whole.every else None
+
+    def keep(self, rows: Sequence[Row], *, matched: bool = False) -> list[Row]:
+        """Those of the visible rows that satisfy the plan, in their order. `matched`: they came from the match."""
+        if self.nothing:
+            return []
+        kept = list(rows)
+        if self.match and not matched and kept:
+            good = self.lens.among(self.match, [row.id for row in kept])
+            kept = [row for row in kept if row.id in good]
+        for condition in self.conditions:
+            if not kept:
+                return []
+            good = condition.keep(kept)
+            kept = [row for row in kept if row.id in good]
+        return kept
+
+    def few(self, most: int, *, by_match: bool = True) -> list[Row] | None:
+        """All rows that satisfy the plan, in no order; None when there are no candidates to check but more than `most`."""
+        if self.nothing:
+            return []
+        best: set[int] | None = None
+        best_by: Condition | None = None
+        for condition in self.conditions:
+            found = condition.few(most)
+            if found is not None and (best is None or len(found) < len(best)):
+                best, best_by = found, condition
+                if len(best) <= _CHEAP:
+                    break
+        matched = False
+        lead = self.lead
+        if by_match and lead is not None and (best is None or len(best) > _CHEAP):
+            numbers = self.lens.numbers(lead, most + 1)
+            if len(numbers) <= most and (best is None or len(numbers) < len(best)):
+                best, best_by, matched = set(numbers), None, True
+        if best is None:
+            return None
+        rest = replace(self, conditions=tuple(each for each in self.conditions if each is not best_by))
+        return rest.keep(self.lens.fetch(best), matched=matched)
+
+
+def plans_for(query: Query, lens_on: Callable[..., Lens], scope: Query | None = None) -> tuple[Plan, ...]:
+    """A plan for each type that the query asks for, and the scope allows."""
+    types = [kind for kind in query.types if scope is None or kind in scope.types]
+    return tuple(_plan(query, lens_on(kind), scope) for kind in types)
+
+
+def _plan(query: Query, lens: Lens, scope: Query | None) -> Plan:
+    match, implied, conditions, nothing = _demands(query, lens)
+    if scope is not None:
+        more, implied_too, others, nothing_at_all = _demands(scope, lens)
+        match, implied, nothing = match & more, implied & implied_too, nothing or nothing_at_all
+        conditions = [*conditions, *others]
+    return Plan(lens, match, implied, tuple(conditions), nothing)
+
+
+def _demands(query: Query, lens: Lens) -> tuple[Match, Match, list[Condition], bool]:
+    every: list[Alternatives] = [word(lens.type, lens.rank, each, prefix=True) for each in query.text.split()]
+    none: list[Alternatives] = []
+    implied: list[Alternatives] = []
+    conditions: list[Condition] = []
+    nothing = False
+    for criterion in query.where:
+        if criterion.key in ("id", "fiche"):
+            conditions.append(IsEntity(lens, criterion))
+        elif criterion.key in STORED_KEYS:
+            conditions.append(HasTerm(lens, criterion))
+            implied += _implied(criterion, lens)
+        else:
+            asked = _facets(criterion, lens)
+            if criterion.negate != (criterion.op == "missing"):
+                none.append(asked)
+            elif asked:
+                every.append(asked)
+            else:
+                nothing = True
+    conditions += [IsLinked(lens, linked, plans_for(linked.query, lens.on)) for linked in query.linked]
+    if query.near is not None:
+        conditions.append(IsNear(lens, query.near))
+    if query.changed_since is not None:
+        conditions.append(HasChanged(lens, query.changed_since))
+    unwanted = tuple(token for alternatives in none for token in alternatives)
+    return (
+        Match(tuple(dict.fromkeys(every)), unwanted),
+        Match(tuple(dict.fromkeys(implied))),
+        conditions,
+        nothing,
+    )
+
+
+def _facets(criterion: Criterion, lens: Lens) -> Alternatives:
+    if criterion.op == "missing":
+        return present(lens.type, lens.rank, criterion.key)
+    values: list[str] = []
+    for value in criterion.values:
+        if criterion.key in ("code", "identifier") and value.startswith("|"):
+            values += [head + value for head in lens.heads(criterion.key)]
+        elif criterion.key == "municipality" and criterion.op == "eq":
+            values.append(lens.today(value))
+        elif value.startswith("municipality|"):
+            values.append("municipality|" + lens.today(value.partition("|")[2]))
+        else:
+            values.append(value)
+    return facets(lens.type, lens.rank, criterion.key, values, prefix=criterion.op == "prefix")
+
+
+def _implied(criterion: Criterion, lens: Lens) -> list[Alternatives]:
+    """Words that every entity has which meets the criterion."""
+    if criterion.negate or criterion.op not in ("eq", "prefix"):
+        return []
+    alternatives: Alternatives = ()
+    for value in criterion.values:
+        first, *more = words(value)
+        whole = criterion.op == "eq" or bool(more)
+        if len(first) == MAX_WORD:
+            whole = False  # the word may have been cut
+        if len(first) < 2 and not whole:
+            return []
+        if whole:
+            alternatives += tuple(
+                replace(token, prefix=False) for token in word(lens.type, lens.rank, first, prefix=False)
+            )
+        else:
+            alternatives += word(lens.type, lens.rank, first, prefix=True)
+    return [alternatives]

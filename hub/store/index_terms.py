@@ -1,0 +1,413 @@
+"""What the search index holds about one entity: a pure function of its stamped document and what it points to.
+
+A term is `(key, value)` with the lowest level that sees it; the keys are those of `hub.model.query.KEYS`. Every value counts for itself: a
+hidden phone number in a public fiche is a term of the professional or internal level, and to the public it is as if it were not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Final, Protocol
+
+from hub.errors import Invalid
+from hub.model.audience import RANK
+from hub.model.concepts import Concept
+from hub.model.fiche import Document, EntityType
+from hub.model.folding import fold, words
+from hub.places import Places
+
+INTERNAL: Final = 2
+"""The level of whatever does not say its visibility: deny by default."""
+
+_RIZIV: Final = ("riziv", "riziv-group")
+_AVAILABILITY: Final = ("patientenstop", "waiting_list", "on_call")
+_ENDPOINT_STATUS: Final = {"active": "active", "off": "inactive", "suspended": "inactive"}
+_CACHED: Final = 50_000
+
+
+class ConceptBook(Protocol):
+    """What the index asks of the concepts (`hub.store.concepts` has it)."""
+
+    def get(self, scheme: str, code: str, /) -> Concept | None:
+        """The concept, or None when nobody loaded it."""
+
+    def ancestors(self, scheme: str, code: str, /) -> tuple[str, ...]:
+        """The codes above it in its scheme, nearest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexedEntity:
+    """An entity as the index takes it in. `document` is the whole stamped fiche, `part` the part itself when the entity is one.
+
+    `related` holds the stamped fiches that it depends on by UUID: its organisatie, parents, who carries it out, and for a caregiver the zorgverlener.
+    `sources` names who contributes. `entry_id` is `entity_id`, or the number of a partner's own row.
+    """
+
+    entry_id: int
+    entity_id: int
+    fiche_id: int
+    type: EntityType
+    document: Document
+    partner: str = ""
+    part: Document | None = None
+    related: Mapping[str, Document] = field(default_factory=dict)
+    sources: Sequence[str] = ()
+
+
+@dataclass(slots=True)
+class IndexRow:
+    """Everything that the index knows about one entity. `points` are `(latitude, longitude, level)` in degrees.
+
+    `name` is what lists are sorted by; like the points it is only there when whoever sees the entity sees it.
+    `words[n]` are the words that level n sees in addition to the levels below it.
+    """
+
+    entry_id: int
+    entity_id: int
+    fiche_id: int
+    type: EntityType
+    partner: str
+    level: int
+    name: str = ""
+    umbrella: bool = False
+    terms: dict[tuple[str, str], int] = field(default_factory=dict)
+    words: tuple[set[str], set[str], set[str]] = field(default_factory=lambda: (set(), set(), set()))
+    points: list[tuple[float, float, int]] = field(default_factory=list)
+
+    def add(self, key: str, value: str, level: int) -> None:
+        """Note a term; of two levels the lower one stands."""
+        known = self.terms.get((key, value), 3)
+        if level < known:
+            self.terms[key, value] = level
+
+    def add_name(self, text: str, level: int) -> None:
+        """A name as a whole and by its words, and in the full text."""
+        whole = fold(text)
+        self.add("name", whole, level)
+        parts = words(text)
+        for part in parts:
+            self.add("name", part, level)
+        self.words[level].update(parts)
+
+
+def rows_for(entity: IndexedEntity, concepts: ConceptBook, places: Places, today: str) -> IndexRow:
+    """What the index holds about this entity on the day `today` (`YYYY-MM-DD`). For many entities keep one `Indexer`, which remembers places and labels."""
+    return Indexer(concepts, places, today).row(entity)
+
+
+class Indexer:
+    """Makes index rows; remembers what it looked up, so keep one per batch, and no longer than the concepts stay as they are."""
+
+    def __init__(self, concepts: ConceptBook, places: Places, today: str) -> None:
+        self._concepts = concepts
+        self._places = places
+        self._today = today
+        self._day = date.fromisoformat(today)
+        self._codes: dict[tuple[str, str], tuple[tuple[str, ...], frozenset[str]]] = {}
+        self._areas: dict[tuple[str, str], tuple[tuple[tuple[str, str], ...], frozenset[str]]] = {}
+
+    def row(self, entity: IndexedEntity) -> IndexRow:
+        """Everything that the index holds about `entity`. Pure: the same entity gives the same row."""
+        document, part = entity.document, entity.part
+        level = _level(document)
+        if part is not None:
+            level = max(level, _level(part), _hidden(document).get(_PART_FIELDS[entity.type], 0))
+        row = IndexRow(entity.entry_id, entity.entity_id, entity.fiche_id, entity.type, entity.partner, level)
+        for source in entity.sources:
+            row.add("source", source, level)
+        _WRITERS[entity.type](self, row, entity)
+        row.words[1].difference_update(row.words[0])
+        row.words[2].difference_update(row.words[0], row.words[1])
+        row.add("umbrella", "yes" if row.umbrella else "no", level)
+        return row
+
+    # --- one method per type -------------------------------------------------------------------------------------------------
+
+    def _organisatie(self, row: IndexRow, entity: IndexedEntity) -> None:
+        document, level, hidden = entity.document, row.level, _hidden(entity.document)
+        self._names(row, document, level)
+        self._common(row, document, level, hidden)
+        row.umbrella = bool(document.get("umbrella")) and hidden.get("umbrella", 0) <= level
+        if "form" in document:
+            row.add("form", document["form"], max(level, hidden.get("form", 0)))
+        self._code_list(row, document.get("types", ()), max(level, hidden.get("types", 0)))
+        if "legal_form" in document:
+            self._code_list(row, (document["legal_form"],), max(level, hidden.get("legal_form", 0)))
+        sites = max(level, hidden.get("vestigingen", 0))
+        for site in document.get("vestigingen", ()):
+            self._site(row, site, sites)
+
+    def _aanbod(self, row: IndexRow, entity: IndexedEntity) -> None:
+        self._names(row, entity.document, row.level)
+        self._common(row, entity.document, row.level, _hidden(entity.document))
+        self._offer(row, entity.document, row.level, entity.related)
+
+    def _offer(self, row: IndexRow, document: Document, level: int, related: Mapping[str, Document]) -> None:
+        """What an aanbod gives to its own row and to those of its caregivers."""
+        hidden = _hidden(document)
+        for name in ("rubrieken", "target_groups"):
+            self._code_list(row, document.get(name, ()), max(level, hidden.get(name, 0)))
+        for recognition in document.get("recognitions", ()):
+            if "type" in recognition:
+                at = max(level, hidden.get("recognitions", 0), _level(recognition))
+                self._code_list(row, (recognition["type"],), at)
+        for mode in document.get("delivery", ()):
+            row.add("delivery", mode, max(level, hidden.get("delivery", 0)))
+        for area in document.get("service_area", ()):
+            row.add(
+                "serves", f"{area['type']}|{self._area_code(area)}", max(level, hidden.get("service_area", 0))
+            )
+        for name in _AVAILABILITY:
+            if name in document:
+                value = document[name]
+                expired = value.get("valid_until", "9999") < self._today
+                said = "unknown" if expired else value["value"]
+                row.add("availability", f"{name}|{said}", max(level, hidden.get(name, 0), _level(value)))
+        organisatie = related.get(document.get("organisatie", {}).get("id", ""))
+        if organisatie is None:
+            return
+        theirs = max(level, hidden.get("organisatie", 0), _level(organisatie))
+        hidden_there = _hidden(organisatie)
+        if theirs <= row.level and hidden_there.get("umbrella", 0) <= row.level:
+            row.umbrella = bool(organisatie.get("umbrella"))
+        for name in organisatie.get("names", ()):
+            at = max(theirs, hidden_there.get("names", 0), _level(name))
+            for text in name["text"].values():
+                row.words[at].update(words(text))
+        named = {site["id"] for site in document.get("vestigingen", ()) if "id" in site}
+        sites = max(theirs, hidden_there.get("vestigingen", 0), hidden.get("vestigingen", 0))
+        for site in organisatie.get("vestigingen", ()):
+            if not named or site.get("id") in named:
+                self._addresses(row, site, max(sites, _level(site)), _hidden(site))
+
+    def _zorgverlener(self, row: IndexRow, entity: IndexedEntity) -> None:
+        document, hidden = entity.document, _hidden(entity.document)
+        self._person(row, document, row.level)
+        self._common(row, document, row.level, hidden)
+        for name in ("professions", "competences"):
+            self._code_list(row, document.get(name, ()), max(row.level, hidden.get(name, 0)))
+        self._addresses(row, document, row.level, hidden)
+
+    def _vestiging(self, row: IndexRow, entity: IndexedEntity) -> None:
+        assert entity.part is not None
+        self._owner_names(row, entity.document)
+        texts = list(entity.part.get("name", {}).values())
+        for text in texts:
+            row.add_name(text, row.level)
+        if texts:
+            row.name = fold(texts[0])
+        self._site(row, entity.part, row.level)
+        self._identifiers(row, entity.part, row.level, {})
+        if "status" in entity.part:
+            row.add("status", entity.part["status"]["status"], row.level)
+
+    def _membership(self, row: IndexRow, entity: IndexedEntity) -> None:
+        assert entity.part is not None
+        self._owner_names(row, entity.document)
+        if "role" in entity.part:
+            self._code_list(row, (entity.part["role"],), row.level)
+
+    def _electronic_address(self, row: IndexRow, entity: IndexedEntity) -> None:
+        assert entity.part is not None
+        self._owner_names(row, entity.document)
+        if "type" in entity.part:
+            self._code_list(row, (entity.part["type"],), row.level)
+        if "status" in entity.part:
+            row.add("status", _ENDPOINT_STATUS[entity.part["status"]], row.level)
+
+    def _caregiver(self, row: IndexRow, entity: IndexedEntity) -> None:
+        document, part, hidden = entity.document, entity.part, _hidden(entity.document)
+        assert part is not None
+        level = row.level
+        for name in document.get("names", ()):
+            at = max(level, hidden.get("names", 0), _level(name))
+            for text in name["text"].values():
+                row.words[at].update(words(text))
+        self._languages(row, document, level, hidden)
+        self._activity(row, document, level, hidden)
+        self._offer(row, document, level, entity.related)
+        self._code_list(row, part.get("professions", ()), level)
+        self._contacts(row, part, level, {})
+        person = entity.related.get(part.get("zorgverlener", {}).get("id", ""))
+        if person is not None:
+            theirs, hidden_there = max(level, _level(person)), _hidden(person)
+            self._person(row, person, theirs)
+            self._identifiers(row, person, theirs, hidden_there)
+            self._languages(row, person, theirs, hidden_there)
+            if "professions" not in part:
+                at = max(theirs, hidden_there.get("professions", 0))
+                self._code_list(row, person.get("professions", ()), at)
+
+    # --- what they are made of ------------------------------------------------------------------------------------------------
+
+    def _names(self, row: IndexRow, document: Document, level: int) -> None:
+        hidden = _hidden(document).get("names", 0)
+        shown: list[tuple[bool, str]] = []
+        for name in document.get("names", ()):
+            at = max(level, hidden, _level(name))
+            for text in name["text"].values():
+                row.add_name(text, at)
+            if at <= row.level:
+                text = name["text"].get("nl") or next(iter(name["text"].values()))
+                shown.append((name.get("use", "official") != "official", fold(text)))
+        if shown:
+            row.name = min(shown)[1]
+
+    def _owner_names(self, row: IndexRow, document: Document) -> None:
+        self._names(row, document, row.level)
+
+    def _person(self, row: IndexRow, document: Document, level: int) -> None:
+        name = document.get("name")
+        if name is None:
+            return
+        at = max(level, _hidden(document).get("name", 0))
+        family, given = fold(name["family"]), fold(" ".join(name.get("given", ())))
+        row.add("family", family, at)
+        for one in name.get("given", ()):
+            row.add("given", fold(one), at)
+        row.add_name(f"{family} {given}", at)
+        if given:
+            row.add("name", f"{given} {family}", at)
+        if at <= row.level:
+            row.name = f"{family} {given}".strip()
+
+    def _common(self, row: IndexRow, document: Document, level: int, hidden: Mapping[str, int]) -> None:
+        self._identifiers(row, document, level, hidden)
+        self._contacts(row, document, level, hidden)
+        self._languages(row, document, level, hidden)
+        self._activity(row, document, level, hidden)
+        self._code_list(row, document.get("tags", ()), max(level, hidden.get("tags", 0)))
+        if "description" in document:
+            at = max(level, hidden.get("description", 0))
+            for text in document["description"].values():
+                row.words[at].update(words(text))
+
+    def _identifiers(self, row: IndexRow, holder: Document, level: int, hidden: Mapping[str, int]) -> None:
+        field_level = hidden.get("identifiers", 0)
+        for identifier in holder.get("identifiers", ()):
+            at = max(level, field_level, _level(identifier))
+            system, value = identifier["system"], identifier["value"]
+            row.add("identifier", f"{system}|{value}", at)
+            if system in _RIZIV and len(value) > 8:
+                row.add("identifier", f"{system}|{value[:8]}", at)  # who it is, whatever the competence
+
+    def _contacts(self, row: IndexRow, holder: Document, level: int, hidden: Mapping[str, int]) -> None:
+        field_level = hidden.get("contacts", 0)
+        for contact in holder.get("contacts", ()):
+            row.add(
+                "contact", f"{contact['kind']}|{contact['value']}", max(level, field_level, _level(contact))
+            )
+
+    def _languages(self, row: IndexRow, document: Document, level: int, hidden: Mapping[str, int]) -> None:
+        for language in document.get("languages", ()):
+            row.add("language", language.lower(), max(level, hidden.get("languages", 0)))
+
+    def _activity(self, row: IndexRow, document: Document, level: int, hidden: Mapping[str, int]) -> None:
+        if "status" in document:
+            row.add("status", document["status"]["status"], max(level, hidden.get("status", 0)))
+
+    def _site(self, row: IndexRow, site: Document, level: int) -> None:
+        at = max(level, _level(site))
+        self._addresses(row, site, at, {})
+        self._contacts(row, site, at, {})
+
+    def _addresses(self, row: IndexRow, holder: Document, level: int, hidden: Mapping[str, int]) -> None:
+        field_level = hidden.get("addresses", 0)
+        for address in holder.get("addresses", ()):
+            at = max(level, field_level, _level(address))
+            text = row.words[at]
+            for key in ("street", "city"):
+                for name in address.get(key, {}).values():
+                    row.add(key, fold(name), at)
+                    text.update(words(name))
+            terms, names = self._area(address.get("municipality", ""), address.get("postcode", ""))
+            for key, value in terms:
+                row.add(key, value, at)
+            text.update(names)
+            if "position" in address:
+                position = address["position"]
+                point = (float(position["lat"]), float(position["lon"]), at)
+                if point not in row.points:
+                    row.points.append(point)
+
+    def _area(self, refnis: str, postcode: str) -> tuple[tuple[tuple[str, str], ...], frozenset[str]]:
+        """The terms and the words of a municipality (as it is called now) and a postcode."""
+        known = self._areas.get((refnis, postcode))
+        if known is not None:
+            return known
+        terms: list[tuple[str, str]] = []
+        names: set[str] = set()
+        if postcode:
+            terms.append(("postcode", postcode))
+        if refnis:
+            try:
+                place = self._places.municipality(refnis)
+            except Invalid:  # a code from abroad or a typing error: it can still be searched for as it is
+                terms.append(("municipality", refnis))
+            else:
+                terms += [("municipality", place.refnis), ("region", place.region)]
+                if place.province:
+                    terms.append(("province", fold(place.province)))
+                zones = self._places.zones.zones_of(place.refnis, postcode or None, self._day)
+                terms += [("zone", zone.code) for zone in zones]
+                names.update(words(place.name_nl), words(place.name_fr))
+        found = self._areas[refnis, postcode] = (tuple(terms), frozenset(names))
+        return found
+
+    def _area_code(self, area: Mapping[str, str]) -> str:
+        if area["type"] == "municipality":
+            try:
+                return self._places.current(area["code"])
+            except Invalid:
+                return area["code"]
+        return fold(area["code"]) if area["type"] in ("province", "region") else area["code"]
+
+    def _code_list(self, row: IndexRow, codes: Iterable[Mapping[str, Any]], level: int) -> None:
+        for code in codes:
+            values, labels = self._code(code["scheme"], code["code"])
+            for value in values:
+                row.add("code", value, level)
+            row.words[level].update(labels)
+
+    def _code(self, scheme: str, code: str) -> tuple[tuple[str, ...], frozenset[str]]:
+        """The values of a code and of those above it, and the words of its labels and synonyms."""
+        known = self._codes.get((scheme, code))
+        if known is not None:
+            return known
+        if len(self._codes) > _CACHED:
+            self._codes.clear()
+        concept = self._concepts.get(scheme, code)
+        texts = () if concept is None else (*concept.labels.values(), *concept.synonyms)
+        labels = frozenset(word for text in texts for word in words(str(text)))
+        values = tuple(f"{scheme}|{one}" for one in (code, *self._concepts.ancestors(scheme, code)))
+        found = self._codes[scheme, code] = (values, labels)
+        return found
+
+
+_PART_FIELDS: Final = {
+    "vestiging": "vestigingen",
+    "membership": "memberships",
+    "electronic_address": "electronic_addresses",
+    "caregiver": "caregivers",
+}
+_WRITERS: Final = {
+    "organisatie": Indexer._organisatie,
+    "aanbod": Indexer._aanbod,
+    "zorgverlener": Indexer._zorgverlener,
+    "vestiging": Indexer._vestiging,
+    "membership": Indexer._membership,
+    "electronic_address": Indexer._electronic_address,
+    "caregiver": Indexer._caregiver,
+}
+
+
+def _level(holder: Mapping[str, Any]) -> int:
+    return RANK.get(holder.get("visibility", "internal"), INTERNAL)
+
+
+def _hidden(document: Mapping[str, Any]) -> Mapping[str, int]:
+    """Field -> the level that its `field_visibility` demands."""
+    said = document.get("field_visibility")
+    return {name: RANK.get(visibility, INTERNAL) for name, visibility in said.items()} if said else {}

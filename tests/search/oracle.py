@@ -1,0 +1,179 @@
+"""What a query means, written down a second time without any database: slow, obvious, and the judge of both engines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hub.errors import Invalid
+from hub.model.audience import Grant
+from hub.model.folding import fold
+from hub.model.query import Criterion, Linked, Query, normalise
+from hub.places import Places, distance_km
+from hub.search.local import NEAR_KM
+from hub.search.points import decode
+from hub.store.index_rows import IndexRow, point_value
+
+
+@dataclass
+class World:
+    """Everything that the database of a test holds."""
+
+    rows: list[IndexRow]
+    uuids: dict[int, str]
+    links: list[tuple[int, str, int, int]]  # from, role, to, level
+    changes: list[tuple[int, int, int, str]]  # seq, entity, audience, partner
+    masks: set[tuple[str, int]] = field(default_factory=set)
+
+
+class Oracle:
+    """Answers queries over a world by looking at every row."""
+
+    def __init__(self, world: World, places: Places) -> None:
+        self.world = world
+        self.places = places
+
+    def find(self, query: Query, grant: Grant) -> list[int]:
+        """The numbers of all entries that the query selects for this grant, in its order."""
+        query = normalise(query)
+        scope = None if grant.scope is None else normalise(grant.scope)
+        hits = [
+            row
+            for row in self.world.rows
+            if self._visible(row, grant)
+            and self._holds(row, query, grant)
+            and (scope is None or self._holds(row, scope, grant))
+        ]
+        keyed = [(key, row.entry_id) for row in hits if (key := self._key(row, query, grant)) is not None]
+        return [number for _, number in sorted(keyed, reverse=query.descending)]
+
+    def _visible(self, row: IndexRow, grant: Grant) -> bool:
+        if row.level > grant.rank:
+            return False
+        if row.partner:
+            return row.partner == grant.partner
+        return (grant.partner, row.entry_id) not in self.world.masks
+
+    def _key(self, row: IndexRow, query: Query, grant: Grant) -> tuple[Any, ...] | None:
+        if query.sort == "name":
+            return (row.name, row.entry_id)
+        if query.sort == "updated":
+            last = max((seq for seq in self._changes(row, grant)), default=None)
+            return None if last is None else (last, row.entry_id)
+        if query.sort == "distance":
+            if query.near is not None:
+                here = (query.near.lat, query.near.lon)
+            else:
+                assert query.local is not None
+                town = self.places.municipality(query.local)
+                here = (town.lat, town.lon)
+            km = self.km(row, here, grant)
+            return None if km is None else (km, row.entry_id)
+        if query.sort == "local":
+            assert query.local is not None
+            return (self.tier(row, query.local, grant), int(row.umbrella), row.name, row.entry_id)
+        return (row.entry_id,)
+
+    def tier(self, row: IndexRow, refnis: str, grant: Grant) -> int:
+        town = self.places.municipality(refnis)
+        seated = self._values(row, "municipality", grant)
+        if town.refnis in seated:
+            return 0
+        zones = {f"zone|{zone.code}" for zone in self.places.zones.zones_of(town.refnis)}
+        postcodes = {f"postcode|{postcode}" for postcode in self.places.postcodes_of(town.refnis)}
+        served = {
+            f"municipality|{town.refnis}",
+            f"region|{town.region}",
+            f"province|{fold(town.province or '-')}",
+        }
+        if self._values(row, "serves", grant) & (served | zones | postcodes):
+            return 1
+        around = {near.municipality.refnis for near in self.places.neighbours(town.refnis, NEAR_KM)}
+        return 2 if seated & around else 3
+
+    def km(self, row: IndexRow, here: tuple[float, float], grant: Grant) -> float | None:
+        points = [decode(point_value(lat, lon)) for lat, lon, level in row.points if level <= grant.rank]
+        return min((distance_km(*here, *point) for point in points), default=None)
+
+    def _values(self, row: IndexRow, key: str, grant: Grant) -> set[str]:
+        return {value for (name, value), level in row.terms.items() if name == key and level <= grant.rank}
+
+    def _changes(self, row: IndexRow, grant: Grant) -> list[int]:
+        return [
+            seq
+            for seq, entity, audience, partner in self.world.changes
+            if entity == row.entity_id and audience <= grant.rank and partner in ("", grant.partner)
+        ]
+
+    def _holds(self, row: IndexRow, query: Query, grant: Grant) -> bool:
+        if row.type not in query.types:
+            return False
+        seen = set().union(*row.words[: grant.rank + 1])
+        for word in query.text.split():
+            if not any(has.startswith(word) if len(word) > 1 else has == word for has in seen):
+                return False
+        if not all(self._meets(row, criterion, grant) for criterion in query.where):
+            return False
+        if not all(self._linked(row, linked, grant) for linked in query.linked):
+            return False
+        if query.near is not None:
+            km = self.km(row, (query.near.lat, query.near.lon), grant)
+            if km is None or km > query.near.km:
+                return False
+        return query.changed_since is None or any(
+            seq > query.changed_since for seq in self._changes(row, grant)
+        )
+
+    def _meets(self, row: IndexRow, criterion: Criterion, grant: Grant) -> bool:
+        key, op = criterion.key, criterion.op
+        if key == "id":
+            has = {self.world.uuids[row.entity_id]}
+        elif key == "fiche":
+            has = {self.world.uuids[row.fiche_id]}
+        else:
+            has = self._values(row, key, grant)
+        if op == "missing":
+            return bool(has) == criterion.negate
+        return (
+            any(self._same(key, op, asked, one) for asked in criterion.values for one in has)
+            != criterion.negate
+        )
+
+    def _same(self, key: str, op: str, asked: str, has: str) -> bool:
+        if asked.startswith("|") and key in ("code", "identifier"):
+            asked, has = asked[1:], has.partition("|")[2]
+        elif key == "municipality" and op == "eq":
+            asked = self._current(asked)
+        elif asked.startswith("municipality|"):
+            asked = "municipality|" + self._current(asked.partition("|")[2])
+        if op == "prefix":
+            return has.startswith(asked)
+        return asked in has if op == "contains" else asked == has
+
+    def _current(self, refnis: str) -> str:
+        try:
+            return self.places.current(refnis)
+        except Invalid:
+            return refnis
+
+    def _linked(self, row: IndexRow, linked: Linked, grant: Grant) -> bool:
+        there = {
+            (start if linked.reverse else end)
+            for start, role, end, level in self.world.links
+            if role == linked.link
+            and level <= grant.rank
+            and row.entity_id == (end if linked.reverse else start)
+        }
+        found = any(
+            other.entity_id in there
+            and self._visible(other, grant)
+            and self._holds(other, linked.query, grant)
+            for other in self.world.rows
+        )
+        return found != linked.negate
+
+
+def numbers(rows: Iterable[Any]) -> Sequence[int]:
+    """The entries of a page."""
+    return [row.entry_id for row in rows]
