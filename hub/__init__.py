@@ -18,6 +18,7 @@ from hub.connector import (
     Sink,
     Source,
 )
+from hub.demo.world import World
 from hub.errors import (
     AuthFailed,
     CursorExpired,
@@ -39,7 +40,7 @@ from hub.errors import (
 from hub.hookspecs import hookimpl
 from hub.model.audience import Grant
 from hub.model.claims import Claim
-from hub.model.concepts import Concept, ConceptScheme, Mapping
+from hub.model.concepts import Concept, ConceptScheme, Mapping, rubriek_from_label
 from hub.model.contact_values import normalise_email, normalise_phone, normalise_website, phone_kind
 from hub.model.contacts import ResolvedContact, resolve_contacts
 from hub.model.entity import Change, Entity, Hit, Page
@@ -172,6 +173,7 @@ __all__ = [
     "Visibility",
     "Volatile",
     "WaitingList",
+    "World",
     "Zorgverlenersfiche",
     "display_identifier",
     "fold",
@@ -182,5 +184,6 @@ __all__ = [
     "normalise_website",
     "phone_kind",
     "resolve_contacts",
+    "rubriek_from_label",
     "words",
 ]

@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = (
     "errors",
     "model",
+    "concepts_data",
     "schemas",
     "authority",
     "merge",

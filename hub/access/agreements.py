@@ -1,0 +1,121 @@
+"""A partner's agreement, and the `Grant` that follows from it (DESIGN section 7; needs 41 and 48)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import orjson
+from sqlalchemy import Connection, insert, select, update
+
+from hub.errors import FieldError, Forbidden, Invalid
+from hub.model.audience import LEVELS, Grant
+from hub.model.fiche import Visibility
+from hub.model.query import Query, from_json, to_json
+from hub.store.tables import partner
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,39}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """What was agreed with a partner: for which purpose, on which legal basis, which values, until when, and whom to call on both sides.
+
+    `level` is the highest visibility granted; `fields` (None: all) the top-level fields; `scope` (None: everything) a selection.
+    `revision` counts the changes of the agreement.
+    """
+
+    name: str
+    title: str
+    purpose: str
+    legal_basis: str
+    contact: str
+    our_contact: str
+    level: Visibility = "public"
+    fields: frozenset[str] | None = None
+    scope: Query | None = None
+    expires_on: str | None = None
+    revision: int = 1
+
+
+def _check(given: Agreement) -> None:
+    errors = []
+    if not _NAME.fullmatch(given.name):
+        errors.append(FieldError("name", "use 2 to 40 lower-case letters, digits and hyphens", given.name))
+    if given.level not in LEVELS:
+        errors.append(FieldError("level", f"must be one of {', '.join(LEVELS)}", given.level))
+    errors.extend(
+        FieldError(field, "is required: an agreement without it cannot be accounted for")
+        for field in ("title", "purpose", "legal_basis", "contact", "our_contact")
+        if not str(getattr(given, field)).strip()
+    )
+    if errors:
+        raise Invalid("The agreement is not complete.", tuple(errors))
+
+
+def save_agreement(connection: Connection, given: Agreement, now: str) -> Agreement:
+    """Store the agreement, new or changed, and return it with its new revision. Raises `Invalid` with what is missing."""
+    _check(given)
+    before = agreement(connection, given.name)
+    revision = 1 if before is None else before.revision + 1
+    values = {
+        "title": given.title,
+        "purpose": given.purpose,
+        "legal_basis": given.legal_basis,
+        "level": given.level,
+        "fields": None if given.fields is None else orjson.dumps(sorted(given.fields)),
+        "scope": None if given.scope is None else orjson.dumps(to_json(given.scope)),
+        "contact": given.contact,
+        "our_contact": given.our_contact,
+        "expires_on": given.expires_on,
+        "revision": revision,
+    }
+    if before is None:
+        connection.execute(insert(partner).values(name=given.name, created_at=now, **values))
+    else:
+        connection.execute(update(partner).where(partner.c.name == given.name).values(**values))
+    stored = agreement(connection, given.name)
+    assert stored is not None
+    return stored
+
+
+def agreements(connection: Connection) -> tuple[Agreement, ...]:
+    """Every agreement, by name."""
+    rows = connection.execute(select(partner).order_by(partner.c.name)).mappings()
+    return tuple(
+        Agreement(
+            name=row["name"],
+            title=row["title"],
+            purpose=row["purpose"],
+            legal_basis=row["legal_basis"],
+            contact=row["contact"],
+            our_contact=row["our_contact"],
+            level=row["level"],
+            fields=None if row["fields"] is None else frozenset(orjson.loads(row["fields"])),
+            scope=None if row["scope"] is None else from_json(orjson.loads(row["scope"])),
+            expires_on=row["expires_on"],
+            revision=row["revision"],
+        )
+        for row in rows
+    )
+
+
+def agreement(connection: Connection, name: str) -> Agreement | None:
+    """The agreement with this partner, or None."""
+    return next((known for known in agreements(connection) if known.name == name), None)
+
+
+def grant_for(given: Agreement, today: str) -> Grant:
+    """What this partner may see today. Raises `Forbidden` once the agreement has run out."""
+    if given.expires_on is not None and given.expires_on < today:
+        raise Forbidden(
+            f"The agreement with {given.title} ended on {given.expires_on}. Ask {given.our_contact} to renew it."
+        )
+    return Grant(
+        level=given.level,
+        partner=given.name,
+        fields=given.fields,
+        scope=given.scope,
+        revision=given.revision,
+        name=given.name,
+    )

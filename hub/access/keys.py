@@ -1,0 +1,75 @@
+"""API keys: shown once, stored as a hash, two live at a time so that a partner can rotate without a gap."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select, update
+
+from hub.access.agreements import agreement
+from hub.errors import Forbidden, Invalid, NotFound
+from hub.store.tables import api_key
+
+LIVE_KEYS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedKey:
+    """A key as an administrator may see it: never the key itself, only how it begins."""
+
+    id: int
+    partner: str
+    prefix: str
+    created_at: str
+    expires_at: str | None
+    revoked_at: str | None
+    last_used_on: str | None
+
+
+def _hash(key: str) -> str:
+    # A key has 192 random bits, so a fast hash is enough: there is nothing to guess (OWASP ASVS 5.0, 11.4).
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def keys_of(connection: Connection, partner: str) -> tuple[IssuedKey, ...]:
+    """Every key that was ever issued to the partner, oldest first."""
+    columns = [api_key.c[name] for name in IssuedKey.__dataclass_fields__]
+    rows = connection.execute(select(*columns).where(api_key.c.partner == partner).order_by(api_key.c.id))
+    return tuple(IssuedKey(*row) for row in rows)
+
+
+def issue_key(connection: Connection, partner: str, now: str, expires_at: str | None = None) -> str:
+    """Make a new key and return it: the only time that it can be seen. Raises `Invalid` while two are live."""
+    if agreement(connection, partner) is None:
+        raise NotFound(f"There is no agreement with a partner named {partner}.")
+    live = [known for known in keys_of(connection, partner) if known.revoked_at is None]
+    if len(live) >= LIVE_KEYS:
+        raise Invalid(f"{partner} already has {LIVE_KEYS} live keys ({', '.join(k.prefix for k in live)}...). Revoke one first.")
+    key = f"fh_{secrets.token_urlsafe(24)}"
+    connection.execute(
+        insert(api_key).values(partner=partner, prefix=key[:8], hash=_hash(key), created_at=now, expires_at=expires_at)
+    )
+    return key
+
+
+def revoke_key(connection: Connection, partner: str, prefix: str, now: str) -> None:
+    """End a key at once. Raises `NotFound` when the partner has no live key that begins so."""
+    ended = connection.execute(
+        update(api_key)
+        .where(api_key.c.partner == partner, api_key.c.prefix == prefix, api_key.c.revoked_at.is_(None))
+        .values(revoked_at=now)
+    )
+    if ended.rowcount == 0:
+        raise NotFound(f"{partner} has no live key that begins with {prefix}.")
+
+
+def authenticate(connection: Connection, key: str, now: str) -> str:
+    """The name of the partner whose key this is. Raises `Forbidden` for an unknown, revoked or expired key."""
+    row = connection.execute(
+        select(api_key.c.partner, api_key.c.expires_at, api_key.c.revoked_at).where(api_key.c.hash == _hash(key))
+    ).first()
+    if row is None or row.revoked_at is not None or (row.expires_at is not None and row.expires_at < now):
+        raise Forbidden("This API key is unknown, revoked or expired. Ask your contact for a new one.")
+    return str(row.partner)

@@ -1,0 +1,328 @@
+"""The one door to the data: a `Query` in, projected entities out, for the grant of who asks.
+
+Every output comes through here: endpoints find a directory in the request, exports are handed its result, sinks its changes. Nothing that
+leaves it holds a value that the asker may not see, nor a link to something that he may not see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sqlalchemy import Connection
+
+from hub.errors import Gone, Moved, NotFound
+from hub.model.audience import Grant, project
+from hub.model.claims import Conflict, Provenance
+from hub.model.entity import Change, Entity, Hit, Page
+from hub.model.fiche import PARTS, Document, EntityType
+from hub.model.query import Criterion, Query
+from hub.places import Places
+from hub.search import find
+from hub.store import Store, reading
+from hub.store.concepts import ConceptBook
+
+PARENTS: Final = 5
+"""How far up the line of parents an entity's `related` reaches."""
+_PART_FIELDS: Final[dict[str, str]] = {part_type: field for field, (_, part_type, _) in PARTS.items()}
+_SINGLE_LINKS: Final = ("organisatie", "provided_by", "parent")
+_LISTED_LINKS: Final = {"caregivers": "zorgverlener", "memberships": "organisatie"}
+
+_Loader = Callable[[Iterable[str]], Mapping[str, Document]]
+"""Merged documents by the UUIDs of their fiches, as they are or were at some seq."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePage:
+    """Changes in order of `seq`. Ask on from `next`; `head` is the newest seq, so `next == head` means that you have them all."""
+
+    changes: tuple[Change, ...]
+    next: int
+    head: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What is to become an entity: the numbers and UUIDs of it and its fiche."""
+
+    key: int
+    number: int
+    type: EntityType
+    uuid: str
+    fiche_id: int
+    fiche: str
+
+
+class Directory:
+    """What one asker may see. Cheap to make: one per request or run."""
+
+    def __init__(self, store: Store, grant: Grant) -> None:
+        self._store = store
+        self.grant = grant
+
+    @property
+    def places(self) -> Places:
+        """Municipalities, postcodes and zones."""
+        return self._store.places
+
+    def concepts(self) -> ConceptBook:
+        """Every concept scheme and mapping, as last committed."""
+        return self._store.concepts()
+
+    def head(self) -> int:
+        """The newest seq of the change log that a reader may pass."""
+        with self._store.read() as connection:
+            return reading.head(connection)
+
+    # --- entities ------------------------------------------------------------------------------------------------------------
+
+    def search(self, query: Query) -> Page:
+        """A page of the selection. Raises `Invalid` for a query or cursor that cannot be understood."""
+        book = self.concepts()
+        with self._store.read() as connection:
+            found = find(
+                connection,
+                query,
+                self.grant,
+                places=self.places,
+                concepts=book,
+                head=reading.head(connection),
+                today=self._store.today(),
+            )
+            entities = self._of_entries(connection, [row.entry_id for row in found.rows])
+            hits = [
+                Hit(entities[row.entry_id], row.why, row.distance_km)
+                for row in found.rows
+                if row.entry_id in entities
+            ]
+        return Page(hits=tuple(hits), next=found.next, total=found.total, seq=found.seq)
+
+    def walk(self, query: Query) -> Iterator[Entity]:
+        """The whole selection, page by page, in constant memory."""
+        query = replace(query, cursor=None)
+        while True:
+            page = self.search(query)
+            for hit in page.hits:
+                yield hit.entity
+            if page.next is None:
+                return
+            query = replace(query, cursor=page.next)
+
+    def get(self, id: str, type: EntityType | None = None) -> Entity:
+        """The entity with this UUID. Raises `NotFound`, `Gone`, or `Moved` when it lives under another id now."""
+        with self._store.read() as connection:
+            known = self._known(connection, id, type)
+            entry_id = reading.entry_for(connection, known.id, self.grant.partner)
+            entity = self._of_entries(connection, [entry_id]).get(entry_id)
+            if entity is not None and self._in_scope(entity):
+                return entity
+            seen = reading.last_seen(connection, [known.id], self.grant.rank, self.grant.partner).get(known.id)
+        if seen is None or self.grant.scope is not None:
+            raise _not_found(id, type)
+        raise Gone(f"{id} has been removed.", seq=seen.seq)
+
+    def as_at(self, id: str, seq: int, type: EntityType | None = None) -> Entity:
+        """The entity as it stood right after change `seq`, with what it depends on as that stood then.
+
+        Raises `NotFound` when it was not there yet, `Gone` when it was removed by then.
+        """
+        partner = self.grant.partner
+        with self._store.read() as connection:
+            known = self._known(connection, id, type)
+            seen = reading.last_seen(connection, [known.id], self.grant.rank, partner, upto=seq)
+            if known.id not in seen:
+                raise _not_found(id, type)
+
+            def at_that_time(uuids: Iterable[str]) -> Mapping[str, Document]:
+                documents = {
+                    uuid: reading.as_at(connection, fiche.fiche_id, seq, partner)
+                    for uuid, fiche in reading.resolve(connection, uuids).items()
+                }
+                return {uuid: document for uuid, document in documents.items() if document is not None}
+
+            row = _Row(known.id, known.id, known.type, known.uuid, known.fiche_id, known.fiche)
+            entity = self._entities(connection, [row], at_that_time, seen).get(known.id)
+            if entity is None:
+                raise Gone(f"{id} had been removed at {seq}.", seq=seen[known.id].seq)
+            if not self._in_scope(entity):
+                raise _not_found(id, type)
+            return entity
+
+    def _known(self, connection: Connection, id: str, type: EntityType | None) -> reading.Known:
+        known = reading.resolve(connection, [id]).get(id)
+        if known is None or (type is not None and known.type != type):
+            raise _not_found(id, type)
+        if known.moved_to is not None:
+            raise Moved(f"{id} goes by {known.moved_to} now.", id=known.moved_to)
+        return known
+
+    def _in_scope(self, entity: Entity) -> bool:
+        """Whether the agreement's selection holds this entity; the same SQL decides that decides a search."""
+        if self.grant.scope is None:
+            return True
+        only = Query(types=(entity.type,), where=(Criterion("id", (entity.id,)),), limit=1)
+        return bool(self.search(only).hits)
+
+    # --- the change log ------------------------------------------------------------------------------------------------------
+
+    def changes(self, since: int, limit: int = 100) -> ChangePage:
+        """What changed after `since`, oldest first. Raises `CursorGone` when that is no longer kept, `Invalid` when it lies ahead."""
+        with self._store.read() as connection:
+            found = reading.changes(connection, since, limit, self.grant.rank, self.grant.partner)
+        return ChangePage(self._named(found.changes), found.next, found.head)
+
+    def history(self, id: str, *, before: int | None = None, limit: int = 100) -> tuple[Change, ...]:
+        """The changes of one entity that the asker can see, newest first. Raises `NotFound` and `Moved`."""
+        with self._store.read() as connection:
+            known = self._known(connection, id, None)
+            found = reading.history(
+                connection,
+                known.id,
+                rank=self.grant.rank,
+                partner=self.grant.partner,
+                before=before,
+                limit=limit,
+            )
+        if not found and before is None:
+            raise _not_found(id, None)
+        return self._named(tuple(item.change for item in found))
+
+    def _named(self, changes: tuple[Change, ...]) -> tuple[Change, ...]:
+        """Without the names of fields that the agreement does not cover."""
+        fields = self.grant.fields
+        if fields is None:
+            return changes
+        return tuple(
+            replace(change, fields=tuple(field for field in change.fields if field in fields)) for change in changes
+        )
+
+    def provenance(self, id: str) -> tuple[Provenance, ...]:
+        """Where each value that the asker can see comes from, by field. Raises `NotFound`, `Gone` and `Moved`."""
+        entity = self.get(id)
+        with self._store.read() as connection:
+            known = self._known(connection, entity.fiche["id"], None)
+            told = reading.provenance(connection, known.id)
+        return tuple(item for item in told if item.field.split("[")[0] in entity.fiche)
+
+    def conflicts(self, id: str) -> tuple[Conflict, ...]:
+        """Where equal sources disagree about this fiche; only for askers who see everything, since a losing value may be hidden."""
+        entity = self.get(id)
+        if self.grant.level != "internal":
+            return ()
+        with self._store.read() as connection:
+            return reading.conflicts_of(connection, self._known(connection, entity.fiche["id"], None).id)
+
+    # --- from rows to entities -----------------------------------------------------------------------------------------------
+
+    def _of_entries(self, connection: Connection, entry_ids: list[int]) -> dict[int, Entity]:
+        """The entities behind rows of the index, by those rows' numbers; what the asker may not see is left out."""
+        partner = self.grant.partner
+        rows = [
+            _Row(entry.id, entry.entity_id, entry.type, entry.uuid, entry.fiche_id, entry.fiche)
+            for entry in reading.entries(connection, entry_ids).values()
+        ]
+        seen = reading.last_seen(connection, [row.number for row in rows], self.grant.rank, partner)
+
+        def as_they_are(uuids: Iterable[str]) -> Mapping[str, Document]:
+            return reading.documents_by_uuid(connection, uuids, partner)
+
+        return self._entities(connection, rows, as_they_are, seen)
+
+    def _entities(
+        self, connection: Connection, rows: list[_Row], load: _Loader, seen: Mapping[int, reading.LastSeen]
+    ) -> dict[int, Entity]:
+        sources = reading.sources(connection, [row.fiche_id for row in rows], self.grant.partner)
+        persons = [row.number for row in rows if row.type == "zorgverlener"]
+        offers = reading.worked_in(connection, persons, self.grant.rank) if persons else {}
+        shown = self._shown(load, {row.fiche for row in rows} | {uuid for some in offers.values() for uuid in some})
+        self._follow(load, shown)
+        entities = {}
+        for row in rows:
+            fiche = shown.get(row.fiche)
+            last = seen.get(row.number)
+            if fiche is None or last is None:
+                continue
+            related = _related(fiche, shown)
+            for uuid in offers.get(row.number, ()):
+                if uuid in shown:
+                    offer = _without_dead_links(shown[uuid], shown)
+                    related |= {uuid: offer, **_related(offer, shown)}
+            fiche = _without_dead_links(fiche, shown)
+            part = None
+            if row.type in _PART_FIELDS:
+                parts = fiche.get(_PART_FIELDS[row.type], ())
+                part = next((part for part in parts if part["id"] == row.uuid), None)
+                if part is None:
+                    continue
+            entities[row.key] = Entity(
+                id=row.uuid,
+                type=row.type,
+                number=row.number,
+                seq=last.seq,
+                updated_at=last.at,
+                fiche=fiche,
+                part=part,
+                related=related,
+                sources=sources.get(row.fiche_id, ()),
+            )
+        return entities
+
+    def _shown(self, load: _Loader, uuids: Iterable[str]) -> dict[str, Document]:
+        today = self._store.today()
+        projected = {uuid: project(document, self.grant, today) for uuid, document in load(uuids).items()}
+        return {uuid: document for uuid, document in projected.items() if document is not None}
+
+    def _follow(self, load: _Loader, shown: dict[str, Document]) -> None:
+        """Add what the shown fiches point to, and then the parents of that, a generation at a time."""
+        asked = set(shown)
+        wanted = {link for fiche in shown.values() for link in _links(fiche)} - asked
+        for _ in range(PARENTS + 1):
+            if not wanted:
+                return
+            asked |= wanted
+            found = self._shown(load, wanted)
+            shown.update(found)
+            wanted = {fiche["parent"]["id"] for fiche in found.values() if "parent" in fiche} - asked
+
+
+def _links(fiche: Document) -> Iterator[str]:
+    for field in _SINGLE_LINKS:
+        if field in fiche:
+            yield fiche[field]["id"]
+    for field, link in _LISTED_LINKS.items():
+        for part in fiche.get(field, ()):
+            if link in part:
+                yield part[link]["id"]
+
+
+def _related(fiche: Document, shown: Mapping[str, Document]) -> dict[str, Document]:
+    """What this fiche points to and the parents of that, as far as the asker sees them; each itself without dead links."""
+    related: dict[str, Document] = {}
+    waiting = list(_links(fiche))
+    while waiting:
+        uuid = waiting.pop()
+        target = shown.get(uuid)
+        if target is not None and uuid not in related:
+            related[uuid] = _without_dead_links(target, shown)
+            if "parent" in target:
+                waiting.append(target["parent"]["id"])
+    return related
+
+
+def _without_dead_links(fiche: Document, shown: Mapping[str, Document]) -> Document:
+    """The fiche without links to what the asker does not see; a caregiver or membership that loses its other end goes with it."""
+    dead = {link for link in _links(fiche) if link not in shown}
+    if not dead:
+        return fiche
+    kept = {field: value for field, value in fiche.items() if field not in _SINGLE_LINKS or value["id"] not in dead}
+    for field, link in _LISTED_LINKS.items():
+        if field in kept:
+            kept[field] = [part for part in kept[field] if part.get(link, {}).get("id") not in dead]
+            if not kept[field]:
+                del kept[field]
+    return kept
+
+
+def _not_found(id: str, type: EntityType | None) -> NotFound:
+    return NotFound(f"There is no {type or 'fiche'} with id {id}.")
