@@ -40,8 +40,13 @@ def _record(draw: st.DrawFn, record: Record, numbers: itertools.count[int] | Non
     form = draw(st.sampled_from(record.forms)) if record.forms else ()
     optional = [f.name for f in record if not f.required and f.name not in form]
     chosen = draw(st.sets(st.sampled_from(optional), max_size=6)) if optional else set()
-    if not form and not any(f.required for f in record) and not chosen and not record.may_be_empty:
-        chosen = {draw(st.sampled_from(optional))}
+    if (
+        not form
+        and not any(f.required for f in record)
+        and chosen <= {"visibility"}
+        and not record.may_be_empty
+    ):
+        chosen |= {draw(st.sampled_from([name for name in optional if name != "visibility"]))}
     return {
         f.name: _value(draw, f.shape, numbers)
         for f in record

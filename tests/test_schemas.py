@@ -197,6 +197,8 @@ BAD_FIELDS: list[tuple[str, Any, str]] = [
     ("id", OTHER_ID.replace("-", ""), "id"),
     ("kind", "aanbod", "kind"),
     ("names", None, "names"),
+    ("vestigingen", [{"id": OTHER_ID, "addresses": [{"visibility": "public"}]}], "vestigingen.0.addresses.0"),
+    ("vestigingen", [{"id": OTHER_ID, "addresses": [{}]}], "vestigingen.0.addresses.0"),
 ]
 
 

@@ -51,7 +51,7 @@ def _plan(record: Record, rank: Rank, *, whole: bool = False) -> Plan:
     levels = VISIBILITY[record.name]
     plan = {}
     for field in record:
-        bookkeeping = field.name in ("visibility", "field_visibility", "keys")
+        bookkeeping = field.name in ("visibility", "field_visibility")
         own = _says_its_own(field.shape)
         if (
             rank == 2

@@ -143,9 +143,16 @@ class _Source:
             forms = " or ".join(" and ".join(f"{key!r} in d" for key in form) for form in record.forms)
             lines += [f"    if not ({forms}):", "        return False"]
         # Every known key has been counted, so a different number means an unknown one.
-        lines.append("    return len(d) == n" + ("" if record.may_be_empty else " and n > 0"))
+        lines.append(f"    return len(d) == n{self._says_something(record)}")
         self._functions[name] = "\n".join(lines) + "\n"
         return name
+
+    def _says_something(self, record: Record) -> str:
+        """The end of a condition: a visibility alone hides or shows nothing."""
+        if record.may_be_empty or any(field.required for field in record):
+            return ""
+        has_visibility = any(field.name == "visibility" for field in record)
+        return ' and n > ("visibility" in d)' if has_visibility else " and n > 0"
 
     def _lines(self, shape: Shape, v: str, indent: str, *, home: str = "") -> list[str]:
         refuse = f"{indent}    return False"

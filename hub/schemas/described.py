@@ -146,7 +146,8 @@ class _Strict(ma.Schema):
         record = self.record
         if record is None or not isinstance(original, dict):
             return
-        if not original and not record.may_be_empty:
+        said = original.keys() - {"visibility"}
+        if not said and not record.may_be_empty and not any(field.required for field in record):
             raise ma.ValidationError("This is empty; leave the key out when nothing is known.")
         if record.forms and not any(all(key in original for key in form) for form in record.forms):
             ways = ", or ".join(" with ".join(form) for form in record.forms)

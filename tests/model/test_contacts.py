@@ -126,8 +126,9 @@ def test_a_number_for_complaints_does_not_stand_in_for_a_general_one() -> None:
 
 def test_organisations_that_are_each_others_parent_end() -> None:
     related = world(top=[phone("1")])
-    related[TOP]["parent"] = {"id": PRACTICE}
-    assert told(related, "organisatie", PRACTICE) == [("1", "parent", TOP)]
+    for circle in (PRACTICE, UMBRELLA, TOP):
+        related[TOP]["parent"] = {"id": circle}
+        assert told(related, "organisatie", PRACTICE) == [("1", "parent", TOP)]
 
 
 def test_what_the_asker_may_not_see_ends_the_chain_quietly() -> None:
