@@ -41,6 +41,7 @@ class Simulator:
         self.requests: deque[str] = deque(maxlen=_REMEMBERED_REQUESTS)
         self._on: dict[str, int] = {}
         self._counted: dict[str, int] = {}
+        self._left: int | None = None
         self._lock = threading.Lock()
         self._server: WsgiServer | None = None
         self._thread: threading.Thread | None = None
@@ -74,6 +75,11 @@ class Simulator:
                 self._on[name] = every or (generic.GENERIC[name][1] if name in generic.GENERIC else 1)
             else:
                 self._on.pop(name, None)
+
+    def break_after(self, requests: int | None) -> None:
+        """Answer so many more requests, then only with 500, as a system does that goes down; `None` brings it back."""
+        with self._lock:
+            self._left = requests
 
     def fault(self, name: str) -> bool:
         """Whether this fault is on; for faults of the simulator's own language."""
@@ -134,6 +140,10 @@ class Simulator:
         if path == "/_faults":
             return None
         with self._lock:
+            if self._left is not None:
+                self._left -= 1
+                if self._left < 0:
+                    return generic.server_error
             due = None
             for name, every in self._on.items():
                 if name in generic.GENERIC:
