@@ -183,12 +183,17 @@ def _issue(place: str, wrong: FieldError) -> dict[str, Any]:
         "name": wrong.path,
         "detail": wrong.reason,
     }
-    value = wrong.value
-    if value is None and place == "query":
-        value = flask.request.args.get(wrong.path)
-    if value is not None:
-        issue["value"] = value[:SHOWN]
+    if wrong.value is not None:
+        issue["value"] = wrong.value[:SHOWN]
     return issue
+
+
+def _in_query(path: str, reason: str) -> FieldError:
+    """What marshmallow says of `kind.1` is about the second `kind` of the query."""
+    name, _, number = path.partition(".")
+    given = flask.request.args.getlist(name)
+    index = int(number) if number.isdigit() else 0
+    return FieldError(name, reason, given[index] if index < len(given) else None)
 
 
 def _issues(messages: Any, place: str, path: str = "") -> Iterator[dict[str, Any]]:
@@ -200,6 +205,8 @@ def _issues(messages: Any, place: str, path: str = "") -> Iterator[dict[str, Any
     elif isinstance(messages, list):
         for message in messages:
             yield from _issues(message, place, path)
+    elif place == "query":
+        yield _issue(place, _in_query(path, str(messages)))
     else:
         yield _issue(place, FieldError(path or place, str(messages)))
 

@@ -30,6 +30,18 @@ class AsAt(ma.Schema):
     )
 
 
+class Before(ma.Schema):
+    """Parameters of a fiche's history."""
+
+    before = fields.Integer(
+        validate=validate.Range(min=1),
+        metadata={"description": "Only changes before this seq: the older ones."},
+    )
+    pageSize = fields.Integer(
+        load_default=100, validate=validate.Range(1, 1000), metadata={"description": "Changes on a page."}
+    )
+
+
 @operation(blueprint, "/fiches", FicheCollection, parameters=Selection)
 def fiches(given: dict[str, Any]) -> flask.Response:
     """Search fiches
@@ -79,29 +91,40 @@ def fiche(given: dict[str, Any], id: str) -> flask.Response:
     return response
 
 
-@operation(blueprint, "/fiches/<id>/history", ChangeCollection, path=_ID, also=(308, 410))
+@operation(blueprint, "/fiches/<id>/history", ChangeCollection, parameters=Before, path=_ID, also=(308, 410))
 def history(given: dict[str, Any], id: str) -> flask.Response:
-    """Every change of a fiche that you can see, oldest first"""
-    changes = directory().history(id)
-    items = [change_item(change, as_it_was=True) for change in changes]
-    return json(
-        {"items": items, "self": page_address("fiches.history", path={"id": id}), "total": len(items)}
-    )
+    """The changes of a fiche that you can see, newest first
+
+    The `href` of a change leads to the fiche as it was right after.
+    """
+    size = given["pageSize"]
+    changes = directory().history(id, before=given.get("before"), limit=size)
+    answer: dict[str, Any] = {
+        "items": [change_item(change, as_it_was=True) for change in changes],
+        "self": page_address("fiches.history", path={"id": id}),
+        "pageSize": size,
+    }
+    if len(changes) == size:
+        answer["next"] = page_address("fiches.history", path={"id": id}, before=str(changes[-1].seq))
+    return json(answer)
 
 
 @operation(blueprint, "/fiches/<id>/provenance", ProvenanceCollection, path=_ID, also=(308, 410))
 def provenance(given: dict[str, Any], id: str) -> flask.Response:
     """Which source each field comes from, the best source first"""
-    found = directory().provenance(id)
+    found: dict[str, dict[tuple[str, str, int], None]] = {}
+    for each in directory().provenance(id):
+        # Of the parts of a fiche together: what a single one is called says where it is, and it may be hidden.
+        found.setdefault(each.field.partition("[")[0], {}).update(dict.fromkeys(each.claims))
     items = [
         {
-            "field": each.field,
+            "field": field,
             "sources": [
                 {"source": source, "externalId": external_id, "revision": revision}
-                for source, external_id, revision in each.claims
+                for source, external_id, revision in claims
             ],
         }
-        for each in found
+        for field, claims in found.items()
     ]
     return json(
         {"items": items, "self": page_address("fiches.provenance", path={"id": id}), "total": len(items)}

@@ -128,7 +128,7 @@ def _refuse_doubles(parameters: type[ma.Schema]) -> None:
     """Of a parameter that takes one value, the second would be lost without a word."""
     known = parameters().fields
     doubled = [
-        FieldError(name, "This was given more than once, and takes one value.")
+        FieldError(name, "This was given more than once, and takes one value.", values[0])
         for name, values in flask.request.args.lists()
         if len(values) > 1 and not isinstance(known.get(name), fields.List)
     ]

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final, cast
 
+import flask
 import marshmallow as ma
 from marshmallow import fields, validate
 
@@ -179,10 +180,19 @@ def renamed(name_of: Callable[[str], str] | None = None) -> Iterator[None]:
         yield
     except Invalid as error:
         rename = name_of or (lambda path: _parameter(path, {}))
-        errors = tuple(FieldError(rename(wrong.path), wrong.reason, wrong.value) for wrong in error.errors)
+        errors = tuple(_as_given(rename(wrong.path), wrong) for wrong in error.errors)
         raise Invalid(
             "The parameters do not make a selection." if errors else error.message, errors
         ) from error
+
+
+def _as_given(name: str, wrong: FieldError) -> FieldError:
+    """About the parameter as it came, not as it was understood. An error that does not repeat the value has its reasons."""
+    given = flask.request.args.getlist(name)
+    value = wrong.value
+    if value is not None and given and value not in given:
+        value = given[0]
+    return FieldError(name, wrong.reason, value)
 
 
 def _parameter(path: str, names: Mapping[str, Sequence[str]]) -> str:

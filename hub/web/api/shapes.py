@@ -120,7 +120,7 @@ class ChangeItem(ma.Schema):
 
 
 class ChangeCollection(_Collection):
-    """Changes, oldest first."""
+    """Changes, in order."""
 
     items = fields.List(fields.Nested(ChangeItem), required=True)
     since = _number("Ask on from here: /changes?since=", required=False)
