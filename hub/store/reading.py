@@ -413,7 +413,7 @@ def reviews(connection: Connection, limit: int = 50, after: int = 0, state: str 
         after,
         limit,
     )
-    return [Review(*row[:7], detail=orjson.loads(row[7])) for row in rows]
+    return [Review(row[0], row[1], row[2], row[3], row[4], row[5], row[6], orjson.loads(row[7])) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -446,3 +446,18 @@ def claims_of(connection: Connection, fiche_id: int) -> list[ClaimOf]:
         )
         for source, external_id, revision, partner, gone, raw in rows
     ]
+
+
+def worked_in(
+    connection: Connection, zorgverleners: Iterable[int], rank: int
+) -> dict[int, tuple[str, ...]]:
+    """The UUIDs of the aanbod that each zorgverlener works in, as far as this rank may know; sorted."""
+    bulk = Bulk(connection)
+    sql = (
+        "SELECT l.to_id, e.uuid FROM link l JOIN entity e ON e.id = l.from_id"
+        f" WHERE l.role = 'zorgverlener' AND e.type = 'aanbod' AND l.level <= ? AND {bulk.listed('l.to_id')} ORDER BY l.to_id, e.uuid"
+    )
+    found: dict[int, tuple[str, ...]] = {}
+    for number, uuid in bulk.rows(sql, rank, bulk.many(set(zorgverleners))):
+        found[number] = (*found.get(number, ()), uuid)
+    return found

@@ -59,7 +59,7 @@ class Settler:
 
     def _resolve(self, claims: Mapping[int, list[Claim]]) -> dict[int, list[Claim]]:
         """The same claims with the hub's ids in their links; what has not arrived yet becomes a stub."""
-        space, identities = self._space, self._identities
+        identities = self._identities
         linking = [
             claim
             for of_fiche in claims.values()
@@ -240,7 +240,7 @@ class Settler:
             written.append(state)
             before, before_level = state.document, state.level
             if state.raw is not None:
-                versions.append((state.id, "", state.version, zlib.compress(state.raw, 1)))
+                versions.append((state.id, "", state.version, zlib.compress(state.scrubbed or state.raw, 1)))
             if document is not None or before is not None:
                 state.version += 1
                 state.state = "live" if document is not None else "gone"
@@ -277,9 +277,11 @@ class Settler:
         """Write new fiches: those merged just now, and those that only a link speaks of."""
         space = self._space
         written = {row[0] for row in inserted}
-        for state in space.fiches.values():
-            if state.new and state.id not in written:
-                inserted.append((state.id, state.kind, "stub", ABSENT, 0, None, None, None, None))
+        inserted += [
+            (state.id, state.kind, "stub", ABSENT, 0, None, None, None, None)
+            for state in space.fiches.values()
+            if state.new and state.id not in written
+        ]
         for row in inserted:
             space.fiches[row[0]].new = False
         columns = ("id", "kind", "state", "level", "version", "digest", "document", "provenance", "conflicts")

@@ -31,7 +31,7 @@ ATTEMPTS: Final = 12
 _FIRST_PAUSE: Final = 0.01
 _LONGEST_PAUSE: Final = 0.5
 _SPREAD_BATCH: Final = 300
-_SECRET_FILE: Final = "store.key"
+_KEY_FILE: Final = "store.key"
 
 
 def _utc_now() -> datetime:
@@ -210,7 +210,7 @@ def _secret(home: Path) -> bytes:
     given = os.environ.get("FICHEHUB_SECRET")
     if given:
         return given.encode()
-    path = home / _SECRET_FILE
+    path = home / _KEY_FILE
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

@@ -102,6 +102,7 @@ class FicheState:
     digest: bytes | None = None
     raw: bytes | None = None
     new: bool = False
+    scrubbed: bytes | None = None  # what history may keep of the document that stands
     _document: Document | None = None
 
     @property
@@ -193,6 +194,10 @@ class Workspace:
             if not refreshed:
                 self.source_ids.update(self.bulk.rows("SELECT name, id FROM source"))
         raise LookupError(f"source {number}")
+
+    def forgets_from_now_on(self) -> None:
+        """Somebody is being erased in this transaction."""
+        self._forgets = True
 
     @property
     def forgets(self) -> bool:

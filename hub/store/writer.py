@@ -55,14 +55,14 @@ class Writer:
     """One writing transaction of a `Store`; made by `Store.write`."""
 
     def __init__(self, space: Workspace) -> None:
-        self._space = space
-        self._identities = Identities(space)
-        self._settler = Settler(space, self._identities)
+        self.space = space
+        self.identities = Identities(space)
+        self._settler = Settler(space, self.identities)
 
     @property
     def connection(self) -> Connection:
         """The transaction's connection, for rows that must commit together with the claims (cursors, runs)."""
-        return self._space.connection
+        return self.space.connection
 
     # --- claims --------------------------------------------------------------------------------------------------------------
 
@@ -72,7 +72,7 @@ class Writer:
         Late and repeated claims do no harm: of each source and external id the highest `(revision, digest)` stands. A claim that cannot be
         used is in `Counts.rejected` and stops nothing else. `origin` names the connection in the change log.
         """
-        space = self._space
+        space = self.space
         space.origin = origin
         counts = Counts()
         newest: dict[_Key, tuple[bytes, Claim]] = {}
@@ -113,7 +113,7 @@ class Writer:
 
     def _stored(self, keys: Iterable[_Key], *, lock: bool = False) -> dict[_Key, _Stored]:
         """The rows of these claims, in the order of their keys when they are to be locked."""
-        bulk = self._space.bulk
+        bulk = self.space.bulk
         by_source: dict[str, list[str]] = {}
         for source, external_id, _ in sorted(keys):
             by_source.setdefault(source, []).append(external_id)
@@ -126,7 +126,7 @@ class Writer:
             if lock:
                 sql += " ORDER BY external_id, partner FOR UPDATE"
             for external_id, partner, number, fiche_id, revision, digest, gone in bulk.rows(
-                sql, self._space.source_id(source), bulk.many(external_ids)
+                sql, self.space.source_id(source), bulk.many(external_ids)
             ):
                 found[source, external_id, partner] = _Stored(number, fiche_id, revision, digest, bool(gone))
         return found
@@ -135,7 +135,7 @@ class Writer:
         self, wanted: dict[_Key, tuple[bytes, Claim]], stored: dict[_Key, _Stored], counts: Counts
     ) -> list[tuple[bytes, Claim]]:
         """Those that can be used, in the order of their keys."""
-        space, identities = self._space, self._identities
+        space, identities = self.space, self.identities
         good: list[tuple[bytes, Claim]] = []
         keys: dict[str, None] = {}
         for _key, (digest, claim) in sorted(wanted.items(), key=lambda item: item[0]):
@@ -162,14 +162,14 @@ class Writer:
         return [item for item in good if self._usable(item[1], stored, counts)]
 
     def _validate(self, claim: Claim) -> None:
-        validate = self._space.around.validate
+        validate = self.space.around.validate
         errors = () if validate is None else validate(claim.content, claim.source)
         if errors:
             raise Invalid(" ".join(error.reason for error in errors), tuple(errors))
 
     def _usable(self, claim: Claim, stored: dict[_Key, _Stored], counts: Counts) -> bool:
         """Not of somebody who was erased, and of the kind that it was before."""
-        space, identities = self._space, self._identities
+        space, identities = self.space, self.identities
         own, others = keys_of(claim)
         if space.forgets and any(identities.is_erased(key) for key in (own, *others)):
             counts.erased += 1
@@ -188,7 +188,7 @@ class Writer:
 
     def _take(self, good: list[tuple[bytes, Claim]], stored: dict[_Key, _Stored]) -> None:
         """Place the claims, store them, and merge the fiches that they speak of."""
-        space, identities = self._space, self._identities
+        space, identities = self.space, self.identities
         arriving = [(digest, claim) for digest, claim in good if _key(claim) not in stored]
         staying = [(digest, claim, stored[_key(claim)]) for digest, claim in good if _key(claim) in stored]
         claims = [claim for _, claim in arriving]
@@ -260,13 +260,13 @@ class Writer:
     def _check_standing(self, numbers: Iterable[int]) -> None:
         """A fiche that another writer moved or erased between our look and our lock: start again."""
         for number in numbers:
-            if self._space.fiches[number].state in ("moved", "erased"):
+            if self.space.fiches[number].state in ("moved", "erased"):
                 raise Clash
 
     def _without_erased(self, claim: Claim) -> Claim:
-        if not self._space.forgets or claim.gone:
+        if not self.space.forgets or claim.gone:
             return claim
-        content = without(claim.kind, claim.content, self._identities.is_erased)
+        content = without(claim.kind, claim.content, self.identities.is_erased)
         if content is claim.content:
             return claim
         return Claim(
@@ -283,14 +283,14 @@ class Writer:
 
     def _named_later(self, staying: Sequence[tuple[bytes, Claim, _Stored]]) -> list[tuple[int, int]]:
         """Strong keys that a known claim names for the first time."""
-        identities = self._identities
+        identities = self.identities
         joined = []
         for _, claim, row in staying:
             for key in keys_of(claim)[1]:
                 fiche = identities.fiche(key)
                 if fiche is None:
                     identities.give(key, row.fiche_id)
-                elif fiche != row.fiche_id and self._space.fiches_kind(fiche) == claim.kind:
+                elif fiche != row.fiche_id and self.space.fiches_kind(fiche) == claim.kind:
                     joined.append((row.fiche_id, fiche))
         return joined
 
@@ -301,13 +301,13 @@ class Writer:
         joined: Sequence[tuple[int, int]] = (),
     ) -> None:
         """Join what is one, then merge until nothing is left to merge."""
-        space = self._space
+        space = self.space
         if joined:
             # Fiches made a moment ago must stand in their tables before they can be moved.
             self._settler.settle(touched, fresh)
             touched, fresh = set(), None
             for first, second in joined:
-                touched |= join_fiches(space, self._identities, first, second)
+                touched |= join_fiches(space, self.identities, first, second)
         while touched:
             space.to_merge = set()
             space.load(touched)
@@ -318,7 +318,7 @@ class Writer:
 
     def put_concepts(self, items: Iterable[ConceptScheme | Concept | Mapping]) -> int:
         """Store concept schemes, concepts and mappings; the answer is how many are new or different."""
-        return sum(concepts.put(self._space.connection, item) for item in items)
+        return sum(concepts.put(self.space.connection, item) for item in items)
 
     # --- deletion by absence ---------------------------------------------------------------------------------------------------
 
@@ -327,7 +327,7 @@ class Writer:
 
         The revision stays and the digest becomes the lowest there is: a claim that comes back, be it with the same revision, stands again.
         """
-        space = self._space
+        space = self.space
         space.origin = origin
         lock = " FOR UPDATE" if space.bulk.postgres else ""
         sql = (
@@ -355,7 +355,7 @@ class Writer:
 
     def join(self, first: str, second: str, *, origin: str = "editor") -> str:
         """An administrator says that two fiches are one; the answer is the UUID that stays (the older). Raises `NotFound`, `Invalid`."""
-        space = self._space
+        space = self.space
         space.origin = origin
         a, b = self._live(first), self._live(second)
         if a == b:
@@ -368,7 +368,7 @@ class Writer:
             )
         low, high = sorted((a, b))
         self._decide(low, high, "same")
-        self.settle(join_fiches(space, self._identities, low, high, decided=True))
+        self.settle(join_fiches(space, self.identities, low, high, decided=True))
         return space.uuid_of[low]
 
     def split(self, fiche: str, claims: Sequence[tuple[str, str]], *, origin: str = "editor") -> str:
@@ -376,25 +376,25 @@ class Writer:
 
         When they came from a fiche that was moved here, that one lives again under its old id. Raises `NotFound`, `Invalid`.
         """
-        space = self._space
+        space = self.space
         space.origin = origin
         number = self._live(fiche)
         space.load([number], lock=True)
-        own, touched = split_fiche(space, self._identities, number, claims)
+        own, touched = split_fiche(space, self.identities, number, claims)
         self._decide(min(number, own), max(number, own), "different")
         self.settle({number})
         self.settle(touched | {own})
         return space.uuid_of[own]
 
     def _decide(self, low: int, high: int, state: str) -> None:
-        if not self._space.bulk.run(
+        if not self.space.bulk.run(
             "UPDATE review SET state = ? WHERE fiche_id = ? AND other_id = ?", state, high, low
         ):
-            self._identities.review(high, low, "decision", 1.0, {"by": self._space.origin}, state)
+            self.identities.review(high, low, "decision", 1.0, {"by": self.space.origin}, state)
 
     def _live(self, uuid: str) -> int:
-        self._identities.load([f"{HUB}|{uuid}"])
-        number = self._identities.fiche(f"{HUB}|{uuid}")
+        self.identities.load([f"{HUB}|{uuid}"])
+        number = self.identities.fiche(f"{HUB}|{uuid}")
         if number is None:
             raise NotFound(f"There is no fiche with id {uuid}.")
         return number
@@ -403,8 +403,8 @@ class Writer:
 
     def expire(self, today: str) -> int:
         """Tell the log of every value whose `valid_until` lies before `today` (`YYYY-MM-DD`), once; the answer is how many."""
-        self._space.origin = "expiry"
-        return expire(self._space, today)
+        self.space.origin = "expiry"
+        return expire(self.space, today)
 
 
 def _key(claim: Claim) -> _Key:

@@ -1,0 +1,1 @@
+"""One script per promise; each prints its figure beside its limit."""

@@ -1,0 +1,282 @@
+"""Erasure: an overriding claim that nothing was ever known of somebody (GDPR, article 17).
+
+What identifies the fiche is remembered as keyed hashes only, so that a later reload can be told apart and is dropped. Everything else goes: claims,
+documents, versions, rows of the index, raw rows kept for administrators, and what other fiches said of it in their links. The database file
+itself is cleaned too, since a deleted row stays in free pages otherwise.
+"""
+
+# ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
+from __future__ import annotations
+
+import time
+import zlib
+from typing import Any, Final
+
+from sqlalchemy import Engine
+
+from hub import schemas
+from hub.errors import NotFound
+from hub.model.audience import ABSENT, level_of
+from hub.model.claims import Claim
+from hub.model.fiche import Document
+from hub.store import index_rows
+from hub.store.forgetting import key_hash
+from hub.store.identity import keys_of, own_key
+from hub.store.references import HUB, without
+from hub.store.settling import part_changes
+from hub.store.store import Store
+from hub.store.workspace import PendingChange
+from hub.store.writer import Writer
+
+_CHECKPOINT_SECONDS: Final = 10.0
+_CLEANED: Final = (
+    "claim",
+    "fiche",
+    "version",
+    "overlay",
+    "identity",
+    "candidate_key",
+    "part_key",
+    "entry",
+    "term",
+    "fulltext",
+    "review",
+    "rejected",
+    "agreed",
+)
+
+
+def erase(store: Store, uuid: str, reason: str) -> None:
+    """Erase a fiche for ever: no reload brings it back. Raises `NotFound` when there is none with this id.
+
+    Whoever follows the change log gets one deletion. Fiches that were joined into it are erased with it.
+    """
+    store.write(lambda writer: _erase(writer, uuid, reason))
+    clean(store.engine)
+
+
+def _erase(writer: Writer, uuid: str, reason: str) -> None:
+    space, identities = writer.space, writer.identities
+    bulk = space.bulk
+    space.origin = "erasure"
+    identities.load([f"{HUB}|{uuid}"])
+    number = identities.fiche(f"{HUB}|{uuid}")
+    if number is None:
+        raise NotFound(f"There is no fiche with id {uuid}.")
+    moved = [
+        row[0] for row in bulk.rows("SELECT id FROM entity WHERE moved_to = ? AND fiche_id = id", number)
+    ]
+    ids = [number, *moved]
+    many = bulk.many(ids)
+    space.load(ids, lock=True)
+    state = space.fiches[number]
+    if state.state == "erased":
+        return
+    claims = [
+        schemas.decode_claim(source, external_id, revision, partner or None, content)
+        for source, external_id, revision, partner, content in bulk.rows(
+            "SELECT s.name, c.external_id, c.revision, c.partner, c.content FROM claim c JOIN source s ON s.id = c.source_id"
+            f" WHERE {bulk.listed('c.fiche_id')}",
+            many,
+        )
+    ]
+    keys = {row[0] for row in bulk.rows(f"SELECT key FROM identity WHERE {bulk.listed('fiche_id')}", many)}
+    keys.update(own_key(claim.source, claim.external_id) for claim in claims)
+    keys.update(f"{HUB}|{space.uuid_of[one]}" for one in ids)
+    hashes = sorted({key_hash(space.around.secret, key) for key in keys})
+    bulk.insert_new("erasure", ("key_hash", "at", "reason"), [(one, space.at, reason) for one in hashes])
+    space.forgets_from_now_on()
+    identities.forget(keys)
+    identities.load(keys)
+    depending = _depending(writer, ids)
+    _tell(writer, number)
+    _remove(writer, ids, claims)
+    identities.forget(keys)
+    identities.load(keys)
+    space.load(depending, lock=True)
+    for fiche_id in depending:
+        _scrub(writer, fiche_id, {space.uuid_of[one] for one in ids})
+    writer.settle(depending)
+
+
+def _depending(writer: Writer, ids: list[int]) -> set[int]:
+    """Fiches that link to these, or did: what their claims and history say of them goes as well."""
+    space = writer.space
+    bulk = space.bulk
+    sql = f"SELECT DISTINCT e.fiche_id FROM link l JOIN entity e ON e.id = l.from_id WHERE {bulk.listed('l.to_id')}"
+    found = {row[0] for row in bulk.rows(sql, bulk.many(ids))}
+    for one in ids:
+        pattern = f"%{space.uuid_of[one]}%"
+        found.update(
+            row[0] for row in bulk.rows("SELECT DISTINCT fiche_id FROM part_key WHERE key LIKE ?", pattern)
+        )
+    return found - set(ids)
+
+
+def _tell(writer: Writer, number: int) -> None:
+    """One deletion for everybody who ever saw it; partners with an overlay get their own."""
+    space = writer.space
+    state = space.fiches[number]
+    space.load_parts([number])
+    before, was = state.document, state.level
+    version = state.version + 1
+    if before is not None:
+        space.note(
+            PendingChange(
+                number, number, state.kind, "", "delete", space.origin, None, was, was, ABSENT, version
+            )
+        )
+        for change in part_changes(space, number, state.kind, before, None, was, ABSENT, "", version):
+            space.note(change)
+    for partner, raw in space.bulk.rows(
+        "SELECT partner, document FROM overlay WHERE document IS NOT NULL AND fiche_id = ?", number
+    ):
+        own = schemas.decode(raw)
+        level = level_of(own)
+        space.note(
+            PendingChange(
+                number,
+                number,
+                state.kind,
+                partner,
+                "delete",
+                space.origin,
+                None,
+                level,
+                level,
+                ABSENT,
+                version,
+            )
+        )
+        for change in part_changes(space, number, state.kind, own, None, level, ABSENT, partner, version):
+            space.note(change)
+
+
+def _remove(writer: Writer, ids: list[int], claims: list[Claim]) -> None:
+    space = writer.space
+    bulk = space.bulk
+    many = bulk.many(ids)
+    entries = [row[0] for row in bulk.rows(f"SELECT id FROM entry WHERE {bulk.listed('fiche_id')}", many)]
+    index_rows.remove(space.connection, entries)
+    bulk.run(f"DELETE FROM entry_mask WHERE {bulk.listed('entry_id')}", bulk.many(entries))
+    owners = [row[0] for row in bulk.rows(f"SELECT id FROM entity WHERE {bulk.listed('fiche_id')}", many)]
+    bulk.run(f"DELETE FROM link WHERE {bulk.listed('from_id')}", bulk.many(owners))
+    for table in ("claim", "version", "overlay", "expiry", "candidate_key", "part_key", "identity", "review"):
+        bulk.run(f"DELETE FROM {table} WHERE {bulk.listed('fiche_id')}", many)
+    bulk.run(f"DELETE FROM review WHERE {bulk.listed('other_id')}", many)
+    bulk.run(
+        f"DELETE FROM rejected WHERE {bulk.listed('external_id', 'text')}",
+        bulk.many({claim.external_id for claim in claims}),
+    )
+    # What a partner agreed on goes, but not that it had been told: the deletion must still be pushed.
+    bulk.run(
+        f"UPDATE agreed SET state = ? WHERE state IS NOT NULL AND {bulk.listed('entity_id')}",
+        b'{"erased":true}',
+        bulk.many(owners),
+    )
+    bulk.run(
+        "UPDATE fiche SET state = 'erased', level = ?, version = version + 1, digest = NULL, document = NULL, provenance = NULL,"
+        f" conflicts = NULL WHERE {bulk.listed('id')}",
+        ABSENT,
+        many,
+    )
+    for one in ids:
+        state = space.fiches[one]
+        state.replace(None, None, None)
+        state.state, state.level, state.version = "erased", ABSENT, state.version + 1
+        space.parts_of[one] = {}
+
+
+def _scrub(writer: Writer, fiche_id: int, uuids: set[str]) -> None:
+    """Take what a fiche's claims and history say of the erased ones out of them."""
+    space, identities = writer.space, writer.identities
+    bulk = space.bulk
+    for number, source_id, external_id, revision, partner, content in bulk.rows(
+        "SELECT id, source_id, external_id, revision, partner, content FROM claim WHERE fiche_id = ?",
+        fiche_id,
+    ):
+        claim = schemas.decode_claim(
+            space.source_name(source_id), external_id, revision, partner or None, content
+        )
+        kept = without(claim.kind, claim.content, identities.is_erased)
+        if kept is not claim.content:
+            scrubbed = Claim(
+                claim.source,
+                external_id,
+                revision,
+                claim.kind,
+                kept,
+                claim.gone,
+                claim.excluded,
+                claim.same_as,
+                claim.partner,
+            )
+            # The digest stays that of what the source said, so that the same row again is still nothing new.
+            bulk.run("UPDATE claim SET content = ? WHERE id = ?", schemas.encode_claim(scrubbed), number)
+    for number, data in bulk.rows("SELECT id, document FROM version WHERE fiche_id = ?", fiche_id):
+        document = schemas.decode(zlib.decompress(data))
+        if _leave_out(document, uuids):
+            bulk.run(
+                "UPDATE version SET document = ? WHERE id = ?",
+                zlib.compress(schemas.encode(document), 1),
+                number,
+            )
+    # The document that stands becomes a version in a moment: it must not take the person along.
+    state = space.fiches[fiche_id]
+    if state.document is not None:
+        document = schemas.decode(state.raw or b"{}")
+        if _leave_out(document, uuids):
+            state.scrubbed = schemas.encode(document)
+    for uuid in uuids:
+        bulk.run("DELETE FROM part_key WHERE fiche_id = ? AND key LIKE ?", fiche_id, f"%{uuid}%")
+
+
+def _leave_out(document: Document, uuids: set[str]) -> bool:
+    """Remove every link to these, and every part made of such a link; whether there was one."""
+    found = False
+    for name, value in list(document.items()):
+        if isinstance(value, dict) and value.get("id") in uuids:
+            del document[name]
+            found = True
+        elif isinstance(value, list):
+            kept = [item for item in value if not (isinstance(item, dict) and _names(item, uuids))]
+            if len(kept) != len(value):
+                found = True
+                if kept:
+                    document[name] = kept
+                else:
+                    del document[name]
+    return found
+
+
+def _names(part: dict[str, Any], uuids: set[str]) -> bool:
+    return any(isinstance(inner, dict) and inner.get("id") in uuids for inner in part.values())
+
+
+def clean(engine: Engine) -> None:
+    """Remove what deleted rows leave behind in the files of the database.
+
+    SQLite: the full text is rewritten, free space was overwritten at once (`secure_delete`), and the write-ahead log is emptied; pages are
+    rewritten by VACUUM, because a page that was split can keep a copy of a row in its unused middle. PostgreSQL: dead rows are vacuumed away.
+    """
+    if engine.dialect.name == "postgresql":
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            index_rows.optimize(connection)
+            for table in _CLEANED:
+                connection.exec_driver_sql(f"VACUUM {table}")
+        return
+    from hub.store.database import writing
+
+    with writing(engine) as connection:
+        index_rows.optimize(connection)
+    raw = engine.raw_connection()
+    try:
+        driver = raw.driver_connection
+        assert driver is not None
+        driver.execute("PRAGMA busy_timeout = 10000")
+        driver.execute("VACUUM")
+        deadline = time.monotonic() + _CHECKPOINT_SECONDS
+        while driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] and time.monotonic() < deadline:
+            time.sleep(0.02)  # a reader still needs the log
+    finally:
+        raw.close()

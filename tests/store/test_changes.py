@@ -1,0 +1,232 @@
+"""The change log: audiences, context changes, wide ones, gaplessness, the past, and what runs out."""
+
+from collections.abc import Callable
+
+import pytest
+
+from hub.errors import CursorGone, Invalid
+from hub.store import Store, database, reading
+from tests.store.conftest import Clock, put
+from tests.store.saying import (
+    PG,
+    SK,
+    aanbod,
+    count,
+    fiche,
+    gone,
+    head,
+    log,
+    number_of,
+    organisatie,
+    person,
+    told,
+    uuid_of,
+)
+
+
+@pytest.fixture
+def house(store: Store) -> Store:
+    """An umbrella, an organisatie under it, its aanbod with a caregiver, and a network that it takes part in."""
+    network = organisatie("net", "Netwerk", sites=())
+    top = organisatie("top", "Koepel", sites=())
+    member = organisatie(
+        "o1",
+        parent={"source": SK, "external_id": "top"},
+        memberships=[{"organisatie": {"source": SK, "external_id": "net"}}],
+    )
+    put(store, network, top, member, aanbod("a1", "o1", sites=("1",), people=(1,)), person("p1", number=1))
+    return store
+
+
+def test_a_new_phone_number_reaches_all_that_inherit_it(house: Store) -> None:
+    before = head(house)
+    put(
+        house,
+        organisatie(
+            "o1",
+            phone="+3216000009",
+            revision=2,
+            parent={"source": SK, "external_id": "top"},
+            memberships=[{"organisatie": {"source": SK, "external_id": "net"}}],
+        ),
+    )
+    assert told(house, before) == {
+        ("update", "organisatie"),
+        ("context", "vestiging"),
+        ("context", "membership"),
+        ("context", "aanbod"),
+        ("context", "caregiver"),
+        ("context", "zorgverlener"),
+    }
+    (own,) = [change for change in log(house, before) if change.operation == "update"]
+    assert own.fields == ("contacts",)
+
+
+def test_context_goes_down_the_line_of_parents(house: Store) -> None:
+    before = head(house)
+    put(house, organisatie("top", "Andere Koepel", sites=(), revision=2))
+    assert ("context", "organisatie") in told(house, before)
+    assert ("context", "aanbod") in told(house, before)
+    assert ("context", "zorgverlener") in told(house, before)
+
+
+def test_context_reaches_memberships_of_the_target(house: Store) -> None:
+    before = head(house)
+    put(house, organisatie("net", "Nieuw Netwerk", sites=(), revision=2))
+    assert told(house, before) == {("update", "organisatie"), ("context", "membership")}
+
+
+def test_a_renamed_person_reaches_the_aanbod(house: Store) -> None:
+    before = head(house)
+    put(house, person("p1", "Anders", number=1, revision=2))
+    assert told(house, before) == {("update", "zorgverlener"), ("context", "aanbod"), ("context", "caregiver")}
+    assert count(house, "term", "type = 'caregiver' AND value LIKE 'anders%'") > 0
+
+
+def test_what_nobody_inherits_stays_quiet(house: Store) -> None:
+    before = head(house)
+    put(
+        house,
+        organisatie(
+            "o1",
+            revision=2,
+            description={"nl": "Een omschrijving"},
+            parent={"source": SK, "external_id": "top"},
+            memberships=[{"organisatie": {"source": SK, "external_id": "net"}}],
+        ),
+    )
+    assert told(house, before) == {("update", "organisatie")}
+
+
+def test_a_hidden_value_changes_nothing_for_those_who_do_not_see_it(house: Store) -> None:
+    before = head(house)
+    put(house, person("p1", number=1, revision=2, contacts=[{"kind": "phone", "value": "+3216000003", "visibility": "internal"}]))
+    assert told(house, before, rank=0) == told(house, before, rank=1) == set()
+    assert ("update", "zorgverlener") in told(house, before, rank=2)
+    assert ("context", "aanbod") in told(house, before, rank=2)
+
+
+def test_who_loses_sight_of_a_fiche_is_told_of_a_deletion(house: Store) -> None:
+    before = head(house)
+    put(house, person("p1", number=1, revision=2, visibility="professional"))
+    (public,) = [change for change in log(house, before, rank=0) if change.type == "zorgverlener"]
+    (professional,) = [change for change in log(house, before, rank=1) if change.type == "zorgverlener"]
+    assert (public.operation, professional.operation) == ("delete", "update")
+    before = head(house)
+    put(house, person("p1", number=1, revision=3))
+    (back,) = [change for change in log(house, before, rank=0) if change.type == "zorgverlener"]
+    assert back.operation == "create"
+
+
+def test_the_log_has_no_gaps_and_a_failed_transaction_takes_no_number(house: Store) -> None:
+    class OutOfLuck(Exception):
+        pass
+
+    def fail(writer: object) -> None:
+        writer.put([organisatie("o9")], origin="test")  # type: ignore[attr-defined]
+        raise OutOfLuck
+
+    with pytest.raises(OutOfLuck):
+        house.write(fail)
+    put(house, organisatie("o8"))
+    with house.read() as connection:
+        numbers = [row[0] for row in connection.exec_driver_sql("SELECT seq FROM change ORDER BY seq")]
+    assert numbers == list(range(1, head(house) + 1))
+
+
+def test_a_page_of_changes_says_where_to_go_on(house: Store) -> None:
+    with house.read() as connection:
+        whole = reading.changes(connection, 0, 1000, 0)
+        found, since = [], 0
+        while True:
+            page = reading.changes(connection, since, 2, 0)
+            found += page.changes
+            since = page.next
+            if since == page.head:
+                break
+    assert tuple(found) == whole.changes
+
+
+def test_cursors_that_cannot_be_served(house: Store) -> None:
+    with house.read() as connection, pytest.raises(Invalid):
+        reading.changes(connection, 10_000, 10, 0)
+    with database.writing(house.engine) as connection:
+        connection.exec_driver_sql("DELETE FROM change WHERE seq <= 5")
+    with house.read() as connection, pytest.raises(CursorGone) as failure:
+        reading.changes(connection, 4, 10, 0)
+    assert failure.value.oldest == 5
+
+
+def test_a_very_wide_change_is_spread_before_a_reader_passes_it(open_store: Callable[..., Store], monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_store(wide=5)
+    put(store, organisatie("o1"), *(aanbod(f"a{number}", "o1") for number in range(20)))
+    before = head(store)
+    spread = store.spread
+    monkeypatch.setattr(store, "spread", lambda: 0)
+    put(store, organisatie("o1", phone="+3216000004", revision=2))
+    assert count(store, "spread") == 1
+    # The reader may see what came before the marker, never what comes after it.
+    assert [change.type for change in log(store, before)] == ["organisatie"]
+    seen = head(store)
+    put(store, organisatie("o2"))
+    assert head(store) == seen
+    spread()
+    assert count(store, "spread") == 0
+    reached = {change.id for change in log(store, before) if change.operation == "context" and change.type == "aanbod"}
+    assert len(reached) == 20
+    with store.read() as connection:
+        numbers = [row[0] for row in connection.exec_driver_sql("SELECT seq FROM change ORDER BY seq")]
+        newest = reading.head(connection)
+    assert numbers == list(range(1, newest + 1))
+
+
+def test_any_moment_of_the_past_can_be_read(store: Store) -> None:
+    moments = []
+    for revision, name in enumerate(("Een", "Twee", "Drie"), 1):
+        put(store, organisatie("o1", name, revision=revision))
+        moments.append((head(store), name))
+    put(store, gone(organisatie("o1"), 4))
+    removed = head(store)
+    put(store, organisatie("o1", "Vijf", revision=5))
+    moments.append((head(store), "Vijf"))
+    number = number_of(store, f"{SK}|o1")
+    with store.read() as connection:
+        for seq, name in moments:
+            document = reading.as_at(connection, number, seq)
+            assert document and document["names"][0]["text"]["nl"] == name
+        assert reading.as_at(connection, number, removed) is None
+        assert reading.as_at(connection, number, 0) is None
+        items = reading.history(connection, number, rank=0)
+        assert [item.change.operation for item in items] == ["create", "delete", "update", "update", "create"]
+        seen = reading.last_seen(connection, [number], 0)[number]
+    assert seen.seq == items[0].change.seq
+
+
+def test_what_runs_out_is_a_change_once(store: Store, clock: Clock) -> None:
+    put(store, organisatie("o1"), aanbod("a1", "o1", patientenstop={"value": "no", "valid_until": "2026-11-30"}))
+    before = head(store)
+    assert store.write(lambda writer: writer.expire("2026-11-30")) == 0
+    clock.pass_by(days=9)
+    assert store.write(lambda writer: writer.expire(store.today())) == 1
+    (change,) = [change for change in log(store, before) if change.operation == "update"]
+    assert (change.type, change.fields) == ("aanbod", ("patientenstop",))
+    assert store.write(lambda writer: writer.expire(store.today())) == 0
+
+
+def test_of_several_values_in_a_list_each_runs_out(store: Store, clock: Clock) -> None:
+    beds = [{"unit": "bed", "available": 2, "valid_until": "2026-11-25"}, {"unit": "room", "available": 1, "valid_until": "2026-11-28"}]
+    put(store, organisatie("o1"), aanbod("a1", "o1", capacity=beds))
+    clock.pass_by(days=4)
+    assert store.write(lambda writer: writer.expire(store.today())) == 1
+    clock.pass_by(days=4)
+    assert store.write(lambda writer: writer.expire(store.today())) == 1
+
+
+def test_hiding_an_organisatie_hides_its_parts(store: Store) -> None:
+    put(store, organisatie("o1"))
+    before = head(store)
+    put(store, organisatie("o1", revision=2, visibility="internal"))
+    assert told(store, before, rank=0) == {("delete", "organisatie"), ("delete", "vestiging")}
+    document = fiche(store, f"{SK}|o1")
+    assert document and document["visibility"] == "internal"
+    assert uuid_of(store, f"{SK}|o1") and PG

@@ -1,0 +1,76 @@
+"""Opening and migrating: the schema of the migrations is the schema of the tables."""
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from hub.errors import FichehubError, StoreBusy
+from hub.store import Store, database, tables
+from tests.store.conftest import put
+from tests.store.saying import organisatie
+
+
+def test_migrations_lead_to_the_tables(database_url: str) -> None:
+    engine = database.connect(database_url)
+    assert not database.is_current(engine)
+    database.migrate(engine)
+    assert database.is_current(engine)
+    database.migrate(engine)  # nothing left to do
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": _is_ours})
+        differences = compare_metadata(context, tables.metadata)
+    engine.dispose()
+    assert differences == []
+
+
+def _is_ours(name: str | None, type_: str, parents: object) -> bool:
+    return not (type_ == "table" and name is not None and (name.startswith("fulltext") or name == "alembic_version"))
+
+
+def test_a_newer_database_is_refused_in_plain_words(store_url: str) -> None:
+    engine = database.connect(store_url)
+    with database.writing(engine) as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(FichehubError, match="9999") as refusal:
+        database.migrate(engine)
+    assert "newer version" in refusal.value.message
+    engine.dispose()
+
+
+@pytest.mark.parametrize("url", ["mysql://localhost/x", "nonsense", "sqlite://", "sqlite:///:memory:"])
+def test_urls_that_cannot_be_used(url: str) -> None:
+    with pytest.raises(FichehubError):
+        database.connect(url)
+
+
+def test_an_installation_keeps_its_secret(sqlite_database_url: str, tmp_path: Path) -> None:
+    first = Store.open(sqlite_database_url, tmp_path)
+    second = Store.open(sqlite_database_url, tmp_path)
+    assert first.secret == second.secret
+    assert len(first.secret) == 32
+    assert (tmp_path / "store.key").stat().st_mode & 0o077 == 0
+    first.close()
+    second.close()
+    (tmp_path / "store.key").write_bytes(b"short")
+    with pytest.raises(FichehubError, match="damaged"):
+        Store.open(sqlite_database_url, tmp_path)
+
+
+def test_a_reader_sees_one_state(store: Store) -> None:
+    with store.read() as connection:
+        before = connection.exec_driver_sql("SELECT count(*) FROM claim").scalar_one()
+        put(store, organisatie("o1"))
+        assert connection.exec_driver_sql("SELECT count(*) FROM claim").scalar_one() == before == 0
+
+
+def test_a_locked_database_says_so(sqlite_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    engine = database.connect(sqlite_database_url)
+    database.migrate(engine)
+    other = database.connect(sqlite_database_url)
+    with database.writing(engine), pytest.raises(StoreBusy), database.writing(other):
+        pass
+    engine.dispose()
+    other.dispose()

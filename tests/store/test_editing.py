@@ -1,0 +1,83 @@
+"""An editor's decisions: above the sources, except where one of them owns the field."""
+
+import pytest
+
+from hub.errors import Invalid, Locked, NotFound
+from hub.store import Store, reading
+from hub.store.editing import decide_conflict, edit
+from tests.store.conftest import put
+from tests.store.saying import PG, SB, SK, fiche, head, log, organisatie, person, uuid_of
+
+
+def test_an_edit_stands_above_the_source_and_survives_it(store: Store) -> None:
+    put(store, organisatie("o1", description={"nl": "Van de bron"}))
+    uuid = uuid_of(store, f"{SK}|o1")
+    edit(store, uuid, "description", {"nl": "Van de redactie"}, "redactie-an")
+    put(store, organisatie("o1", revision=2, description={"nl": "Weer van de bron"}))
+    document = fiche(store, f"{SK}|o1")
+    assert document and document["description"]["nl"] == "Van de redactie"
+
+
+def test_an_edit_names_who_and_can_be_taken_back(store: Store) -> None:
+    put(store, organisatie("o1", description={"nl": "Van de bron"}))
+    uuid = uuid_of(store, f"{SK}|o1")
+    before = head(store)
+    edit(store, uuid, "description", {"nl": "Beter"}, "redactie-an")
+    edit(store, uuid, "description", None, "redactie-bo")
+    assert [change.origin for change in log(store, before)] == ["redactie-an", "redactie-bo"]
+    document = fiche(store, f"{SK}|o1")
+    assert document and document["description"]["nl"] == "Van de bron"
+
+
+def test_an_edited_list_is_exactly_that_list(store: Store) -> None:
+    put(store, organisatie("o1", phone="+3216000005"))
+    uuid = uuid_of(store, f"{SK}|o1")
+    edit(store, uuid, "contacts", [{"kind": "email", "value": "hallo@example.org"}], "redactie")
+    document = fiche(store, f"{SK}|o1")
+    assert document and [contact["value"] for contact in document["contacts"]] == ["hallo@example.org"]
+
+
+def test_a_field_of_an_authentic_source_is_locked(store: Store) -> None:
+    put(store, person("p1", number=1))
+    with pytest.raises(Locked) as refusal:
+        edit(store, uuid_of(store, f"{PG}|p1"), "identifiers", [], "redactie")
+    assert refusal.value.owner == PG
+    assert refusal.value.route
+
+
+def test_an_edit_that_makes_no_sense_is_refused(store: Store) -> None:
+    put(store, organisatie("o1"))
+    uuid = uuid_of(store, f"{SK}|o1")
+    with pytest.raises(Invalid):
+        edit(store, uuid, "nonsense", 1, "redactie")
+    with pytest.raises(Invalid):
+        edit(store, uuid, "umbrella", "yes", "redactie")
+    with pytest.raises(NotFound):
+        edit(store, "00000000-0000-7000-8000-000000000000", "umbrella", True, "redactie")
+
+
+def test_deciding_one_conflict_touches_no_other_field(store: Store) -> None:
+    shared = ((SK, "o1"),)
+    put(store, organisatie("o1", status={"status": "active"}, legal_form={"scheme": "legal-form", "code": "vzw"}))
+    other = organisatie("b1", source=SB, status={"status": "inactive"}, legal_form={"scheme": "legal-form", "code": "nv"})
+    put(store, type(other)(other.source, other.external_id, 1, other.kind, other.content, same_as=shared))
+    uuid = uuid_of(store, f"{SK}|o1")
+    with store.read() as connection:
+        (found,) = reading.conflicts(connection)
+    fields = {conflict.field: conflict for conflict in found.conflicts}
+    assert {"status", "legal_form"} <= fields.keys()
+    before = fiche(store, f"{SK}|o1")
+    loser = fields["status"].values[1][2]
+    decide_conflict(store, uuid, "status", loser)
+    after = fiche(store, f"{SK}|o1")
+    assert before and after
+    assert after["status"] == loser
+    assert {name for name in after if after[name] != before.get(name)} == {"status"}
+    with store.read() as connection:
+        (left,) = reading.conflicts(connection)
+    assert "status" not in {conflict.field for conflict in left.conflicts}
+    assert "legal_form" in {conflict.field for conflict in left.conflicts}
+    with pytest.raises(Invalid):
+        decide_conflict(store, uuid, "status", loser)
+    with pytest.raises(Invalid):
+        decide_conflict(store, uuid, "legal_form", {"scheme": "legal-form", "code": "bv"})

@@ -1,0 +1,123 @@
+"""Somebody is erased: from every table, from the files of the database, and from every later load."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from hub.errors import NotFound
+from hub.model.claims import Claim
+from hub.store import Store, reading, tables
+from hub.store.erasure import erase
+from tests.store.conftest import put
+from tests.store.saying import (
+    PG,
+    SB,
+    SK,
+    aanbod,
+    count,
+    fiche,
+    head,
+    log,
+    organisatie,
+    person,
+    riziv,
+    uuid_of,
+)
+
+NAME = "Zeldzamenaam"
+PHONE = "+3216000099"
+
+
+def _fill(store: Store) -> str:
+    put(store, organisatie("o1"), *(person(f"p{number}", f"Ander{number}", number=number) for number in range(10, 60)))
+    mine = person("p1", NAME, number=1, contacts=[{"kind": "phone", "value": PHONE}])
+    part = [{"zorgverlener": {"system": "riziv", "value": riziv(1)}, "contacts": [{"kind": "phone", "value": PHONE}]}]
+    put(store, mine, aanbod("a1", "o1", caregivers=part), person("x1", NAME, source=SB, number=1))
+    put(store, person("p1", NAME, number=1, revision=2), aanbod("a1", "o1", "Andere naam", revision=2, caregivers=part))
+    return uuid_of(store, f"{PG}|p1")
+
+
+def _everything(store: Store) -> str:
+    """All that the database holds, as text."""
+    found = []
+    with store.read() as connection:
+        names = [table.name for table in tables.metadata.sorted_tables] + ["fulltext" if store.engine.dialect.name == "postgresql" else "fulltext_tokens"]
+        for name in names:
+            for row in connection.execute(text(f"SELECT * FROM {name}")):
+                found += [_readable(bytes(value)) if isinstance(value, (bytes, memoryview)) else str(value) for value in row]
+    return "\n".join(found)
+
+
+def _readable(value: bytes) -> str:
+    import zlib
+
+    try:
+        value = zlib.decompress(value)
+    except zlib.error:
+        pass  # not every blob is compressed
+    return value.decode("utf-8", "replace")
+
+
+def test_nothing_of_the_person_is_left(store: Store, tmp_path: Path) -> None:
+    uuid = _fill(store)
+    before = _everything(store)
+    assert NAME in before and NAME.lower() in before and riziv(1) in before
+    erase(store, uuid, "vraag van de betrokkene")
+    after = _everything(store)
+    for word in (NAME, NAME.lower(), riziv(1), PHONE):
+        assert word not in after
+    if store.engine.dialect.name == "sqlite":
+        store.close()
+        files = list(tmp_path.glob("store.sqlite*"))
+        assert files
+        for path in files:
+            data = path.read_bytes().lower()
+            for word in (NAME.lower(), riziv(1), PHONE):
+                assert word.encode() not in data, path.name
+
+
+def test_a_reload_does_not_bring_the_person_back(store: Store) -> None:
+    uuid = _fill(store)
+    erase(store, uuid, "vraag van de betrokkene")
+    before = head(store)
+    again = put(store, person("p1", NAME, number=1, revision=9))
+    elsewhere = put(store, Claim("excel", "row 7", 1, "zorgverlener", person("", NAME, number=1).content))
+    unusable = put(store, Claim(PG, "p1", 10, "zorgverlener", {"kind": "zorgverlener", "nonsense": NAME}))
+    assert (again.erased, elsewhere.erased, unusable.erased) == (1, 1, 1)
+    assert again.changed == elsewhere.changed == 0
+    assert unusable.rejected == []
+    assert head(store) == before
+    assert NAME not in _everything(store)
+
+
+def test_later_claims_of_others_say_nothing_of_the_person(store: Store) -> None:
+    uuid = _fill(store)
+    erase(store, uuid, "vraag van de betrokkene")
+    put(store, aanbod("a1", "o1", "Derde naam", revision=3, people=(1, 10)))
+    document = fiche(store, f"{SK}|a1")
+    assert document and len(document["caregivers"]) == 1
+    assert riziv(1) not in _everything(store)
+    assert count(store, "fiche", "state = 'stub'") == 0
+
+
+def test_everybody_is_told_once(store: Store) -> None:
+    uuid = _fill(store)
+    before = head(store)
+    erase(store, uuid, "vraag van de betrokkene")
+    mine = [change for change in log(store, before, rank=0) if change.id == uuid]
+    assert [change.operation for change in mine] == ["delete"]
+    assert any(change.operation == "update" and change.type == "aanbod" for change in log(store, before, rank=0))
+    document = fiche(store, f"{SK}|a1")
+    assert document and "caregivers" not in document
+    with store.read() as connection:
+        known = reading.resolve(connection, [uuid])[uuid]
+        assert known.state == "erased"
+        assert reading.as_at(connection, known.id, before) is None
+    erase(store, uuid, "nog eens")
+    assert [change for change in log(store, before, rank=0) if change.id == uuid] == mine
+
+
+def test_who_is_not_there_cannot_be_erased(store: Store) -> None:
+    with pytest.raises(NotFound):
+        erase(store, "00000000-0000-7000-8000-000000000000", "")

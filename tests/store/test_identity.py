@@ -1,0 +1,161 @@
+"""Who is who: joins by strong keys, clashes, candidates, redirects, splits."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from hub.connector import MatchCandidate
+from hub.errors import Invalid, NotFound
+from hub.model.claims import Claim
+from hub.store import Store, reading
+from tests.store.conftest import put
+from tests.store.saying import (
+    PG,
+    SB,
+    SK,
+    aanbod,
+    count,
+    fiche,
+    head,
+    log,
+    number_of,
+    organisatie,
+    person,
+    riziv,
+    told,
+    uuid_of,
+)
+
+
+def test_a_strong_key_joins_sources(store: Store) -> None:
+    put(store, person("p1", number=1))
+    put(store, person("x9", source=SB, number=1))
+    assert number_of(store, f"{PG}|p1") == number_of(store, f"{SB}|x9")
+    assert count(store, "fiche") == 1
+
+
+def test_what_one_source_holds_apart_is_never_joined_by_a_key(store: Store) -> None:
+    put(store, person("p1", number=1), person("p2", number=1))
+    assert number_of(store, f"{PG}|p1") != number_of(store, f"{PG}|p2")
+    with store.read() as connection:
+        (found,) = reading.reviews(connection)
+    assert found.reason == "key-clash"
+
+
+def test_two_services_of_one_enterprise_at_one_address_stay_two(store: Store) -> None:
+    kbo = [{"system": "kbo", "value": "0403019261"}]
+    put(store, organisatie("o1", "Dienst A", identifiers=kbo), organisatie("o2", "Dienst B", identifiers=kbo))
+    put(store, organisatie("b1", "Dienst A", source=SB, identifiers=kbo))
+    assert count(store, "fiche") == 3
+    with store.read() as connection:
+        found = reading.reviews(connection)
+    assert {item.reason for item in found} == {"candidate"}
+    best = max(found, key=lambda item: item.score)
+    assert best.other == uuid_of(store, f"{SK}|o1")
+    assert best.detail["reasons"] == ["kbo", "name"]
+
+
+def test_two_fiches_that_turn_out_to_be_one(store: Store) -> None:
+    put(store, person("p1", "Een"), person("x1", "Een", source=SB))
+    put(store, aanbod("a1", "o1", caregivers=[{"zorgverlener": {"source": SB, "external_id": "x1"}}]))
+    old, moved = uuid_of(store, f"{PG}|p1"), uuid_of(store, f"{SB}|x1")
+    before = head(store)
+    part = fiche(store, f"{SK}|a1")["caregivers"][0]["id"]  # type: ignore[index]
+    put(store, Claim("excel", "e1", 1, "zorgverlener", {"kind": "zorgverlener"}, same_as=((PG, "p1"), (SB, "x1"))))
+    assert uuid_of(store, f"{SB}|x1") == uuid_of(store, "excel|e1") == old
+    with store.read() as connection:
+        known = reading.resolve(connection, [moved])[moved]
+    assert known.moved_to == old
+    offered = fiche(store, f"{SK}|a1")
+    assert offered and offered["caregivers"][0]["zorgverlener"] == {"id": old}
+    assert offered["caregivers"][0]["id"] == part
+    changes = {(change.operation, change.id) for change in log(store, before)}
+    assert ("delete", moved) in changes
+    assert any(change.type == "aanbod" and change.operation == "update" for change in log(store, before))
+
+
+def test_a_key_named_later_joins_as_well(store: Store) -> None:
+    put(store, person("p1", number=3))
+    put(store, person("x1", source=SB))
+    assert number_of(store, f"{PG}|p1") != number_of(store, f"{SB}|x1")
+    put(store, person("x1", source=SB, number=3, revision=2))
+    assert number_of(store, f"{PG}|p1") == number_of(store, f"{SB}|x1")
+
+
+def test_a_join_that_a_source_forbids_goes_to_review(store: Store) -> None:
+    put(store, person("p1", number=1), person("p2", number=2))
+    put(store, Claim(SB, "x", 1, "zorgverlener", {"kind": "zorgverlener"}, same_as=(("riziv", riziv(1)), ("riziv", riziv(2)))))
+    assert number_of(store, f"{PG}|p1") != number_of(store, f"{PG}|p2")
+    with store.read() as connection:
+        assert [item.reason for item in reading.reviews(connection)] == ["key-clash"]
+
+
+def test_stubs_that_turn_out_to_be_one(store: Store) -> None:
+    put(store, aanbod("a1", "o1", caregivers=[{"zorgverlener": {"source": PG, "external_id": "p1"}}]))
+    put(store, aanbod("a2", "o1", people=(4,)))
+    put(store, person("p1", number=4))
+    first, second = fiche(store, f"{SK}|a1"), fiche(store, f"{SK}|a2")
+    assert first and second
+    target = {"id": uuid_of(store, f"{PG}|p1")}
+    assert first["caregivers"][0]["zorgverlener"] == second["caregivers"][0]["zorgverlener"] == target
+
+
+def test_split_gives_everything_back(store: Store) -> None:
+    put(store, organisatie("o1", "Een"))
+    put(store, organisatie("b1", "Twee", source=SB, sites=("9",)))
+    put(store, aanbod("a1", "b1", source=SB, sites=("9",)))
+    one, two = fiche(store, f"{SK}|o1"), fiche(store, f"{SB}|b1")
+    offered = fiche(store, f"{SB}|a1")
+    assert one and two and offered
+    assert store.write(lambda writer: writer.join(one["id"], two["id"])) == one["id"]
+    joined = fiche(store, f"{SK}|o1")
+    assert joined and {site["id"] for site in joined["vestigingen"]} == {one["vestigingen"][0]["id"], two["vestigingen"][0]["id"]}
+    assert store.write(lambda writer: writer.split(one["id"], [(SB, "b1")])) == two["id"]
+    assert fiche(store, f"{SK}|o1") == one
+    assert fiche(store, f"{SB}|b1") == two
+    assert fiche(store, f"{SB}|a1") == offered
+    with store.read() as connection:
+        assert reading.resolve(connection, [two["id"]])[two["id"]].moved_to is None
+
+
+def test_what_was_split_is_not_joined_again_by_its_key(store: Store) -> None:
+    put(store, person("p1", "Een", number=5), person("x1", "Twee", source=SB, number=5))
+    whole = uuid_of(store, f"{PG}|p1")
+    apart = store.write(lambda writer: writer.split(whole, [(SB, "x1")]))
+    put(store, person("x1", "Drie", source=SB, number=5, revision=2))
+    assert uuid_of(store, f"{SB}|x1") == apart != whole
+
+
+def test_join_and_split_refuse_nonsense(store: Store) -> None:
+    put(store, person("p1"), organisatie("o1"))
+    a, b = uuid_of(store, f"{PG}|p1"), uuid_of(store, f"{SK}|o1")
+    with pytest.raises(Invalid):
+        store.write(lambda writer: writer.join(a, b))
+    with pytest.raises(NotFound):
+        store.write(lambda writer: writer.join(a, "no-such-id"))
+    with pytest.raises(Invalid):
+        store.write(lambda writer: writer.split(a, [(PG, "p1")]))
+
+
+def test_a_plugin_scores_candidates(open_store: Callable[..., Store]) -> None:
+    asked: list[int] = []
+
+    def match(claim: Claim, candidates: Sequence[MatchCandidate]) -> Sequence[MatchCandidate]:
+        asked.append(len(candidates))
+        return [replace(candidate, score=0.99) for candidate in candidates]
+
+    store = open_store(match=match)
+    put(store, organisatie("o1", phone="+3216000001"))
+    put(store, organisatie("b1", "Anders", source=SB, sites=(), phone="+3216000001"))
+    with store.read() as connection:
+        (found,) = reading.reviews(connection)
+    assert (asked, found.score) == ([1], 0.99)
+
+
+def test_candidates_are_of_one_kind(store: Store) -> None:
+    contacts: list[Any] = [{"kind": "phone", "value": "+3216000002"}]
+    put(store, organisatie("o1", phone="+3216000002"), person("x1", source=SB, contacts=contacts))
+    assert count(store, "review") == 0
+    assert told(store)

@@ -1,0 +1,153 @@
+"""Claims in, fiches out: order, repetition, rejection, links to what has not arrived."""
+
+from collections.abc import Callable
+
+import pytest
+
+from hub.model.claims import Claim
+from hub.store import Store, reading
+from tests.store.conftest import put
+from tests.store.saying import (
+    PG,
+    SK,
+    aanbod,
+    count,
+    fiche,
+    gone,
+    head,
+    log,
+    organisatie,
+    person,
+    riziv,
+    told,
+    uuid_of,
+)
+
+
+def test_the_same_claims_again_write_nothing(store: Store) -> None:
+    batch = [organisatie("o1"), aanbod("a1", "o1", sites=("1",), people=(1,)), person("p1", number=1)]
+    assert put(store, *batch).changed == 3
+    before = head(store)
+    counts = put(store, *batch)
+    assert (counts.changed, counts.unchanged) == (0, 3)
+    assert head(store) == before
+    assert count(store, "version") == 0
+
+
+def test_a_late_claim_does_not_undo_a_newer_one(store: Store) -> None:
+    put(store, organisatie("o1", "Nieuw", revision=5))
+    assert put(store, organisatie("o1", "Oud", revision=4)).unchanged == 1
+    document = fiche(store, f"{SK}|o1")
+    assert document and document["names"][0]["text"]["nl"] == "Nieuw"
+
+
+def test_a_removal_that_comes_before_its_claim_still_removes(store: Store) -> None:
+    put(store, gone(organisatie("o1"), 9))
+    put(store, organisatie("o1", revision=3))
+    assert fiche(store, f"{SK}|o1") is None
+    assert log(store) == []
+
+
+def test_of_two_in_one_batch_the_higher_stands(store: Store) -> None:
+    counts = put(store, organisatie("o1", "B", revision=2), organisatie("o1", "A", revision=1))
+    assert (counts.read, counts.changed, counts.unchanged) == (2, 1, 1)
+    document = fiche(store, f"{SK}|o1")
+    assert document and document["names"][0]["text"]["nl"] == "B"
+
+
+def test_a_bad_claim_is_named_and_stops_nothing_else(store: Store) -> None:
+    bad = Claim(SK, "bad", 1, "organisatie", {"kind": "organisatie", "names": [{"text": {"nl": "X"}}], "nonsense": 1})
+    wrong_number = Claim(PG, "wrong", 1, "zorgverlener", {"kind": "zorgverlener", "identifiers": [{"system": "riziv", "value": "11111111"}]})
+    counts = put(store, bad, wrong_number, organisatie("good"))
+    assert counts.changed == 1
+    by_id = {error.external_id: error for error in counts.rejected}
+    assert by_id["bad"].field == "nonsense"
+    assert by_id["wrong"].field.startswith("identifiers")
+    assert fiche(store, f"{SK}|good")
+
+
+def test_a_source_cannot_turn_one_thing_into_another(store: Store) -> None:
+    put(store, organisatie("x"))
+    counts = put(store, person("x", source=SK, revision=2))
+    assert [error.field for error in counts.rejected] == ["kind"]
+
+
+def test_plugins_can_refuse_a_claim(open_store: Callable[..., Store]) -> None:
+    from hub.errors import FieldError
+
+    store = open_store(validate=lambda content, source: [FieldError("names", "not a real name")])
+    counts = put(store, organisatie("o1"))
+    assert counts.changed == 0
+    assert (counts.rejected[0].field, counts.rejected[0].message) == ("names", "not a real name")
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2), (1, 2, 0)])
+def test_links_may_come_in_any_order(store: Store, order: tuple[int, ...]) -> None:
+    batch = [organisatie("o1", sites=("1", "2")), aanbod("a1", "o1", sites=("2",), people=(7,)), person("p1", number=7)]
+    for place in order:
+        put(store, batch[place])
+    offered, offering, working = fiche(store, f"{SK}|a1"), fiche(store, f"{SK}|o1"), fiche(store, f"{PG}|p1")
+    assert offered and offering and working
+    assert offered["organisatie"] == {"id": offering["id"]}
+    second = next(site for site in offering["vestigingen"] if site["addresses"][0]["house_number"] == "2")
+    assert offered["vestigingen"] == [{"id": second["id"]}]
+    assert offered["caregivers"][0]["zorgverlener"] == {"id": working["id"]}
+    assert count(store, "fiche") == 3
+
+
+def test_a_stub_is_invisible(store: Store) -> None:
+    put(store, aanbod("a1", "o1"))
+    stub = uuid_of(store, f"{SK}|o1")
+    assert all(change.id != stub for change in log(store))
+    assert count(store, "fiche", "state = 'stub'") == 1
+
+
+def test_a_part_that_comes_back_has_its_old_id(store: Store) -> None:
+    put(store, organisatie("o1", sites=("1", "2")))
+    first = fiche(store, f"{SK}|o1")
+    put(store, organisatie("o1", sites=("1",), revision=2))
+    put(store, organisatie("o1", sites=("2", "1"), revision=3))
+    again = fiche(store, f"{SK}|o1")
+    assert first and again
+    assert {site["id"] for site in first["vestigingen"]} == {site["id"] for site in again["vestigingen"]}
+
+
+def test_a_claim_that_says_nothing_new_writes_no_version(store: Store) -> None:
+    put(store, organisatie("o1"))
+    before = head(store)
+    put(store, organisatie("o1", revision=2))
+    assert head(store) == before
+    assert count(store, "version") == 0
+    with store.read() as connection:
+        (found,) = {item.claims for item in reading.provenance(connection, 1)}
+    assert found == ((SK, "o1", 2),)
+
+
+def test_withdrawn_claims_are_gone_until_they_come_back(store: Store) -> None:
+    put(store, organisatie("o1"), organisatie("o2"))
+    assert store.write(lambda writer: writer.withdraw(SK, ["o1", "unknown"], origin="test")) == 1
+    assert fiche(store, f"{SK}|o1") is None
+    assert put(store, organisatie("o1")).changed == 1
+    assert fiche(store, f"{SK}|o1")
+
+
+def test_a_dry_run_leaves_no_trace(store: Store) -> None:
+    counts = store.write(lambda writer: writer.put([organisatie("o1")], origin="test"), dry_run=True)
+    assert counts.changed == 1
+    assert count(store, "claim") == count(store, "fiche") == head(store) == 0
+
+
+def test_a_claim_with_an_unknown_part_of_a_link_names_the_field(store: Store) -> None:
+    claim = aanbod("a1", "o1")
+    claim.content["organisatie"] = {"system": "kbo", "value": "0403019261"}
+    counts = put(store, claim)
+    assert [error.field for error in counts.rejected] == ["organisatie"]
+
+
+def test_every_entity_is_in_the_index(store: Store) -> None:
+    put(store, organisatie("o1", sites=("1", "2")), aanbod("a1", "o1", people=(1,)), person("p1", number=1))
+    assert count(store, "entry") == 6
+    put(store, gone(organisatie("o1"), 2))
+    assert count(store, "entry") == 3
+    assert ("delete", "vestiging") in told(store)
+    assert riziv(1)
