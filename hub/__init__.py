@@ -19,6 +19,7 @@ from hub.connector import (
     Source,
 )
 from hub.demo.world import World
+from hub.directory import ChangePage, Directory
 from hub.errors import (
     AuthFailed,
     CursorExpired,
@@ -87,7 +88,10 @@ from hub.model.identifiers import display as display_identifier
 from hub.model.identifiers import normalise as normalise_identifier
 from hub.model.query import Criterion, Linked, Near, Query
 from hub.places import Municipality, Places, UnknownPlace
+from hub.search import query_of
+from hub.store.concepts import ConceptBook
 from hub.testing.simulator import Simulator
+from hub.web.asking import directory
 
 __version__ = "0.1.0"
 
@@ -102,9 +106,11 @@ __all__ = [
     "Capacity",
     "Caregiver",
     "Change",
+    "ChangePage",
     "Claim",
     "Code",
     "Concept",
+    "ConceptBook",
     "ConceptScheme",
     "Connector",
     "Contact",
@@ -112,6 +118,7 @@ __all__ = [
     "Criterion",
     "CursorExpired",
     "CursorGone",
+    "Directory",
     "Document",
     "ElectronicAddress",
     "Endpoint",
@@ -175,6 +182,7 @@ __all__ = [
     "WaitingList",
     "World",
     "Zorgverlenersfiche",
+    "directory",
     "display_identifier",
     "fold",
     "hookimpl",
@@ -183,6 +191,7 @@ __all__ = [
     "normalise_phone",
     "normalise_website",
     "phone_kind",
+    "query_of",
     "resolve_contacts",
     "rubriek_from_label",
     "words",
