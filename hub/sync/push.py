@@ -7,13 +7,14 @@ state is pushed once more, which changes nothing there. A change is never pushed
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import orjson
 from sqlalchemy import delete, insert, select
 
 from hub.access import agreement, grant_for
 from hub.connector import Sink
+from hub.directory import Directory
 from hub.errors import Gone, Misconfigured, Moved, NotFound, Rejected
 from hub.model.audience import Grant
 from hub.model.entity import Change, Entity
@@ -25,9 +26,6 @@ from hub.sync import records
 from hub.sync.records import Tally
 from hub.sync.session import Session
 
-if TYPE_CHECKING:
-    from hub.directory import Directory
-
 PAGE = 200
 _State = dict[str, Any] | None
 _EMPTY: tuple[_State, _State] = (None, None)
@@ -35,8 +33,6 @@ _EMPTY: tuple[_State, _State] = (None, None)
 
 def open_directory(store: Store, partner: str) -> Directory:
     """What this connection's partner may see; without a partner the public. Raises `Forbidden` when the agreement ran out."""
-    from hub.directory import Directory
-
     if not partner:
         return Directory(store, Grant())
     with store.read() as connection:

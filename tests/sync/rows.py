@@ -29,7 +29,7 @@ class Rows(Source):
 
     name = "rows"
     title = "Rows in memory"
-    config_schema = RowsConfig
+    config_schema: ClassVar[type[ma.Schema]] = RowsConfig
 
     rows: ClassVar[list[Claim | Rejected | Concept]] = []
     changed: ClassVar[list[Claim | Rejected | Concept]] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import flask
 import pytest
@@ -31,7 +32,7 @@ def connect(
     connections.enable(store, plugins, name)
 
 
-def go(store: Store, source: type[Rows], offer: Offer, **options: bool) -> RunReport:
+def go(store: Store, source: type[Rows], offer: Offer, **options: Any) -> RunReport:
     plugins = offer(source)
     if not connections.list_all(store, plugins):
         connect(store, plugins)
@@ -55,7 +56,8 @@ def changes(store: Store) -> int:
 
 def cursor(store: Store) -> str | None:
     with store.read() as db:
-        return db.execute(select(connection.c.cursor)).scalar_one()
+        kept: str | None = db.execute(select(connection.c.cursor)).scalar_one()
+    return kept
 
 
 def ids(source: type[Rows]) -> list[str]:

@@ -1,0 +1,97 @@
+"""Exporting: the whole selection in one file, or no file at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import IO, Any, ClassVar
+
+import pytest
+
+from hub.access import Agreement, save_agreement
+from hub.connector import Export
+from hub.model.claims import Claim
+from hub.model.entity import Entity
+from hub.model.query import Query
+from hub.plugins import Plugins
+from hub.store import Store
+from hub.sync import connections, run
+
+Offer = Callable[..., Plugins]
+
+
+class Names(Export):
+    name = "names"
+    title = "Names"
+    extension = "txt"
+    failure: ClassVar[Exception | None] = None
+
+    def query(self) -> Query:
+        return Query(types=("organisatie",), limit=2)
+
+    def write(self, entities: Iterable[Entity], file: IO[bytes]) -> int:
+        rows = 0
+        for entity in entities:
+            contacts = [contact["value"] for contact in entity.fiche.get("contacts", ())]
+            file.write(
+                (entity.fiche["names"][0]["text"]["nl"] + " " + " ".join(contacts)).strip().encode() + b"\n"
+            )
+            rows += 1
+            if self.failure is not None:
+                raise self.failure
+        return rows
+
+
+@pytest.fixture
+def plugins(store: Store, offer: Offer) -> Plugins:
+    contents: list[dict[str, Any]] = [
+        {"kind": "organisatie", "names": [{"text": {"nl": f"Huis {number}"}}]} for number in range(5)
+    ]
+    contents[0]["contacts"] = [{"kind": "email", "value": "intern@example.org", "visibility": "professional"}]
+    claims = [Claim("kbo", f"{number}", 1, "organisatie", content) for number, content in enumerate(contents)]
+    store.write(lambda writer: writer.put(claims, origin="kbo"))
+    agreement = Agreement(
+        name="kring",
+        title="Kring",
+        purpose="gids",
+        legal_basis="toestemming",
+        contact="a",
+        our_contact="b",
+        level="professional",
+    )
+    store.write(lambda writer: save_agreement(writer.connection, agreement, "2026-11-22T09:00:00Z"))
+    loaded = offer(type("FreshNames", (Names,), {"failure": None}))
+    connections.add(store, loaded, "own", "names")
+    connections.enable(store, loaded, "own")
+    return loaded
+
+
+def test_the_whole_selection_is_written(store: Store, plugins: Plugins) -> None:
+    report = run(store, plugins, "own")
+    file = store.home / "exports" / "own.txt"
+    assert (report.state, report.mode, report.pushed, report.file) == ("done", "export", 5, str(file))
+    assert sorted(file.read_text().splitlines()) == [f"Huis {number}" for number in range(5)]
+    assert [each.name for each in file.parent.iterdir()] == ["own.txt"]
+
+
+def test_a_partner_gets_what_its_agreement_says(store: Store, plugins: Plugins, tmp_path: Path) -> None:
+    connections.add(store, plugins, "for-kring", "names", partner="kring")
+    connections.enable(store, plugins, "for-kring")
+    run(store, plugins, "for-kring", file=tmp_path / "kring.txt")
+    assert "intern@example.org" in (tmp_path / "kring.txt").read_text()
+
+
+def test_a_failing_export_leaves_the_old_file(store: Store, plugins: Plugins) -> None:
+    run(store, plugins, "own")
+    file = store.home / "exports" / "own.txt"
+    before = file.read_bytes()
+    vars_of = plugins.connectors["names"]
+    vars_of.failure = RuntimeError("disk")  # type: ignore[attr-defined]
+    assert run(store, plugins, "own").state == "failed"
+    assert file.read_bytes() == before
+    assert [each.name for each in file.parent.iterdir()] == ["own.txt"]
+
+
+def test_a_dry_run_writes_no_file(store: Store, plugins: Plugins) -> None:
+    assert run(store, plugins, "own", dry_run=True).pushed == 5
+    assert list((store.home / "exports").iterdir()) == []

@@ -1,0 +1,172 @@
+"""Pushing: every difference once, never back to where it came from, nothing when nothing changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+import pytest
+from sqlalchemy import select
+
+from hub.connector import Finished, Incoming, Sink, Source
+from hub.errors import Rejected, Unreachable
+from hub.model.claims import Claim
+from hub.model.entity import Change, Entity
+from hub.plugins import Plugins
+from hub.store import Store
+from hub.store.tables import agreed
+from hub.sync import connections, run
+from hub.sync.push import cursor
+
+Offer = Callable[..., Plugins]
+
+
+class Partner(Sink):
+    """Keeps names in capitals, which is its own way to write them."""
+
+    name = "partner"
+    title = "A partner"
+    theirs: ClassVar[dict[str, str]] = {}
+    pushes: ClassVar[list[tuple[str, Any, Any]]] = []
+    failure: ClassVar[Exception | None] = None
+    fail_at: ClassVar[int] = 0
+
+    def shape(self, entity: Entity) -> dict[str, Any] | None:
+        if entity.type != "organisatie":
+            return None
+        return {"name": entity.fiche["names"][0]["text"]["nl"]}
+
+    def push(
+        self, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None
+    ) -> dict[str, Any] | None:
+        cls = type(self)
+        if cls.failure is not None and len(cls.pushes) >= cls.fail_at:
+            raise cls.failure
+        cls.pushes.append((change.id, desired, agreed))
+        if desired is None:
+            cls.theirs.pop(change.id, None)
+            return None
+        cls.theirs[change.id] = desired["name"].upper()
+        return {"name": desired["name"].upper()}
+
+
+def fresh() -> type[Partner]:
+    return type("FreshPartner", (Partner,), {"theirs": {}, "pushes": [], "failure": None})
+
+
+def say(
+    store: Store, number: int, name: str, revision: int, *, origin: str = "editor", gone: bool = False
+) -> None:
+    content = {} if gone else {"kind": "organisatie", "names": [{"text": {"nl": name}}]}
+    claim = Claim("kbo", f"{number}", revision, "organisatie", content, gone=gone)
+    counts = store.write(lambda writer: writer.put([claim], origin=origin))
+    assert counts.changed == 1
+
+
+@pytest.fixture
+def partner() -> type[Partner]:
+    return fresh()
+
+
+@pytest.fixture
+def plugins(any_store: Store, partner: type[Partner], offer: Offer) -> Plugins:
+    loaded = offer(partner)
+    connections.add(any_store, loaded, "own", "partner")
+    connections.enable(any_store, loaded, "own")
+    return loaded
+
+
+def names(partner: type[Partner]) -> list[str]:
+    return sorted(partner.theirs.values())
+
+
+def test_changes_are_pushed_once(any_store: Store, partner: type[Partner], plugins: Plugins) -> None:
+    for number in range(3):
+        say(any_store, number, f"Huis {number}", 1)
+    first = run(any_store, plugins, "own")
+    assert (first.state, first.mode, first.pushed, names(partner)) == (
+        "done",
+        "push",
+        3,
+        ["HUIS 0", "HUIS 1", "HUIS 2"],
+    )
+    assert run(any_store, plugins, "own").pushed == 0
+    say(any_store, 1, "Thuis", 2)
+    assert run(any_store, plugins, "own").pushed == 1
+    assert partner.pushes[-1][1:] == ({"name": "Thuis"}, {"name": "HUIS 1"})
+    say(any_store, 1, "", 3, gone=True)
+    assert run(any_store, plugins, "own").pushed == 1
+    assert names(partner) == ["HUIS 0", "HUIS 2"]
+    assert run(any_store, plugins, "own", full=True).pushed == 0, (
+        "what was sent is agreed, however the partner writes it"
+    )
+
+
+def test_a_change_is_not_pushed_to_where_it_came_from(
+    any_store: Store, partner: type[Partner], plugins: Plugins
+) -> None:
+    say(any_store, 1, "Van hen", 1, origin="own")
+    assert run(any_store, plugins, "own").pushed == 0
+    say(any_store, 1, "Van ons", 2)
+    say(any_store, 1, "Weer van hen", 3, origin="own")
+    assert run(any_store, plugins, "own").pushed == 1, "their later change does not hide ours"
+
+
+def test_a_partner_that_goes_down_gets_the_rest_later(
+    any_store: Store, partner: type[Partner], plugins: Plugins
+) -> None:
+    for number in range(5):
+        say(any_store, number, f"Huis {number}", 1)
+    partner.failure, partner.fail_at = Unreachable("They are down."), 2
+    cut = run(any_store, plugins, "own")
+    assert (cut.state, cut.pushed, cursor(any_store, "own")) == ("failed", 2, 0)
+    partner.failure = None
+    assert run(any_store, plugins, "own").pushed == 3
+    assert len(partner.pushes) == 5
+    assert len(names(partner)) == 5
+
+
+def test_one_refused_entity_does_not_stop_the_others(
+    any_store: Store, partner: type[Partner], plugins: Plugins
+) -> None:
+    say(any_store, 0, "Huis", 1)
+    partner.failure = Rejected("The name is too short.", field="name")
+    report = run(any_store, plugins, "own")
+    assert (report.state, report.rejected, report.rejections[0].field) == ("done", 1, "name")
+    partner.failure = None
+    say(any_store, 0, "Huizen", 2)
+    assert run(any_store, plugins, "own").pushed == 1
+
+
+def test_a_dry_run_pushes_nothing(any_store: Store, partner: type[Partner], plugins: Plugins) -> None:
+    say(any_store, 0, "Huis", 1)
+    assert run(any_store, plugins, "own", dry_run=True).pushed == 1
+    assert partner.pushes == []
+    assert run(any_store, plugins, "own").pushed == 1
+
+
+def test_both_ways_at_once_comes_to_rest(any_store: Store, offer: Offer) -> None:
+    """A source and sink in one: its own rows do not go back, ours go once, and then there is silence."""
+
+    class TwoWay(Partner, Source):
+        name = "two-way"
+        claim_source = "two-way"
+        theirs: ClassVar[dict[str, str]] = {}
+        pushes: ClassVar[list[tuple[str, Any, Any]]] = []
+
+        def pull(self, cursor: str | None) -> Iterator[Incoming | Finished]:
+            for number in range(3):
+                content = {"kind": "organisatie", "names": [{"text": {"nl": f"Hun huis {number}"}}]}
+                yield Incoming(Claim("two-way", f"{number}", 1, "organisatie", content))
+            yield Finished(complete=True)
+
+    loaded = offer(TwoWay)
+    connections.add(any_store, loaded, "own", "two-way")
+    connections.enable(any_store, loaded, "own")
+    say(any_store, 7, "Ons huis", 1)
+    first = run(any_store, loaded, "own")
+    assert (first.changed, first.pushed) == (3, 1)
+    second = run(any_store, loaded, "own")
+    assert (second.changed, second.unchanged, second.pushed) == (0, 3, 0)
+    with any_store.read() as db:
+        assert len(db.execute(select(agreed)).all()) == 1

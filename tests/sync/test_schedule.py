@@ -1,0 +1,72 @@
+"""Schedules: what administrators write, and the moments that follow, in Belgian time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from hub.errors import Misconfigured
+from hub.sync.schedule import Moments, parse
+
+NOON = datetime(2026, 11, 22, 12, 7, 30, tzinfo=UTC)
+
+
+def normal(text: str) -> Moments:
+    found = parse(text).normal
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "last", "following"),
+    [
+        ("every 15 minutes", "2026-11-22T12:00:00", "2026-11-22T12:15:00"),
+        ("every 1 hour", "2026-11-22T12:00:00", "2026-11-22T13:00:00"),
+        ("every 1 day", "2026-11-22T00:00:00", "2026-11-23T00:00:00"),
+        ("cron 0 3 * * *", "2026-11-22T02:00:00", "2026-11-23T02:00:00"),
+        ("cron * * * * *", "2026-11-22T12:07:00", "2026-11-22T12:08:00"),
+        ("cron 0 3 * * sun", "2026-11-22T02:00:00", "2026-11-29T02:00:00"),
+        ("cron 0 4 1 1 *", "2026-01-01T03:00:00", "2027-01-01T03:00:00"),
+    ],
+)
+def test_moments(text: str, last: str, following: str) -> None:
+    moments = normal(text)
+    assert moments.last(NOON) == datetime.fromisoformat(last).replace(tzinfo=UTC)
+    assert moments.next(NOON) == datetime.fromisoformat(following).replace(tzinfo=UTC)
+
+
+def test_a_moment_is_its_own_last_one() -> None:
+    for text in ("every 15 minutes", "cron 0 13 * * *"):
+        at = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+        assert normal(text).last(at) == at
+        following = normal(text).next(at)
+        assert following is not None
+        assert following > at
+
+
+def test_belgian_time_through_the_change_of_the_clock() -> None:
+    summer, winter = datetime(2026, 7, 1, 12, tzinfo=UTC), datetime(2026, 12, 1, 12, tzinfo=UTC)
+    assert [normal("cron 0 3 * * *").last(at) for at in (summer, winter)] == [
+        datetime(2026, 7, 1, 1, tzinfo=UTC),
+        datetime(2026, 12, 1, 2, tzinfo=UTC),
+    ]
+
+
+def test_a_second_schedule_for_the_full_reconcile() -> None:
+    both = parse("every 15 minutes; full cron 0 3 * * sun")
+    assert both.normal is not None
+    assert both.full is not None
+    assert both.full.next(NOON) == datetime(2026, 11, 29, 2, tzinfo=UTC)
+    assert both.next(NOON) == datetime(2026, 11, 22, 12, 15, tzinfo=UTC)
+    assert parse("").next(NOON) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["often", "every 0 minutes", "every minute", "cron 61 * * * *", "cron", "every 1 hour; every 2 hours"],
+)
+def test_what_is_not_understood_is_said_with_an_example(text: str) -> None:
+    with pytest.raises(Misconfigured, match="Write for example: every 15 minutes") as caught:
+        parse(text)
+    assert caught.value.errors[0].path == "schedule"
