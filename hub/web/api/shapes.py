@@ -38,21 +38,26 @@ def _number(description: str, *, required: bool = True) -> fields.Field[Any]:
     return fields.Integer(required=required, metadata={"description": description})
 
 
-class Reason(ma.Schema):
+class _Shape(ma.Schema):
+    class Meta:
+        unknown = ma.RAISE  # what is not described is not given
+
+
+class Reason(_Shape):
     """Why a fiche was found."""
 
     reason = _text("What matched: tier, name, text, distance ...")
     value = _text("With what.")
 
 
-class _Collection(ma.Schema):
+class _Collection(_Shape):
     self = _address("This page.")
     next = _address("The next page; not there on the last.", required=False)
     total = _number("How many there are in all.", required=False)
     pageSize = _number("The most items on a page.", required=False)
 
 
-class _Entity(ma.Schema):
+class _Entity(_Shape):
     href = _address("Where it can be found.")
     id = _text("The hub's own id: a UUID.", format="uuid")
     kind = _text("The kind of fiche.", enum=list(KINDS))
@@ -80,7 +85,7 @@ class FicheCollection(_Collection):
     seq = _number("Where the change log stood when paging began: /changes?since= tells what came after.")
 
 
-class ResolvedContact(ma.Schema):
+class ResolvedContact(_Shape):
     """A contact, and whose it is."""
 
     contact = fields.Raw(required=True, metadata={"type": "object"})
@@ -95,7 +100,7 @@ class OneFiche(_Entity):
     contacts = fields.List(fields.Nested(ResolvedContact), required=True)
 
 
-class ChangeItem(ma.Schema):
+class ChangeItem(_Shape):
     """One change of one fiche or part, as you can see it."""
 
     seq = _number("Its place in the change log.")
@@ -110,7 +115,7 @@ class ChangeItem(ma.Schema):
     )
     origin = _text("The source or connection that caused it.")
 
-    class Meta:
+    class Meta(_Shape.Meta):
         # `fields` is an attribute of every schema
         include = {  # noqa: RUF012 - marshmallow's own way
             "fields": fields.List(
@@ -127,7 +132,7 @@ class ChangeCollection(_Collection):
     head = _number("The newest seq; when `since` equals it you have them all.", required=False)
 
 
-class ClaimSource(ma.Schema):
+class ClaimSource(_Shape):
     """A claim that contributed."""
 
     source = _text("Name of the source.")
@@ -135,7 +140,7 @@ class ClaimSource(ma.Schema):
     revision = _number("Which revision of the source's.")
 
 
-class ProvenanceItem(ma.Schema):
+class ProvenanceItem(_Shape):
     """Where a field comes from."""
 
     field = _text("The field.")
@@ -148,7 +153,7 @@ class ProvenanceCollection(_Collection):
     items = fields.List(fields.Nested(ProvenanceItem), required=True)
 
 
-class Labels(ma.Schema):
+class Labels(_Shape):
     """A text per language."""
 
     nl = _text(required=False)
@@ -157,7 +162,7 @@ class Labels(ma.Schema):
     en = _text(required=False)
 
 
-class SchemeItem(ma.Schema):
+class SchemeItem(_Shape):
     """A concept scheme."""
 
     href = _address("Its concepts.")
@@ -173,7 +178,7 @@ class SchemeCollection(_Collection):
     items = fields.List(fields.Nested(SchemeItem), required=True)
 
 
-class ConceptItem(ma.Schema):
+class ConceptItem(_Shape):
     """A concept of a scheme."""
 
     href = _address("The concept.")
@@ -208,7 +213,7 @@ class OneConcept(ConceptItem):
     )
 
 
-class PlaceItem(ma.Schema):
+class PlaceItem(_Shape):
     """A municipality."""
 
     href = _address("The municipality.")
@@ -238,7 +243,7 @@ class OnePlace(PlaceItem):
     )
 
 
-class Health(ma.Schema):
+class Health(_Shape):
     """How the hub is."""
 
     status = _text("", enum=["UP", "DEGRADED", "DOWN"])

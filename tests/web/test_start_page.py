@@ -1,0 +1,188 @@
+"""The start page and the documentation, as people meet them: in their language, on a small screen, with a keyboard, with a screen reader."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import flask
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from babel.messages.mofile import read_mo
+from flask.testing import FlaskClient
+from sqlalchemy import insert, update
+from werkzeug.serving import make_server
+
+from hub import plugins
+from hub.store import Store
+from hub.store.tables import connection, run
+from hub.web import create_app
+from hub.web.translations.__main__ import FOLDER, TRANSLATED, catalogue, texts
+from tests.web.conftest import NOW, Brought
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+PAGES = ("/", "/?lang=fr", "/api/v1/docs")
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+@pytest.fixture(scope="module")
+def address(app: flask.Flask) -> Iterator[str]:
+    """The application over real HTTP."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("query", "header", "language", "words"),
+    [
+        ("", "", "nl", "Waar alles is"),
+        ("", "fr-BE,fr;q=0.9,en;q=0.5", "fr", "Où tout se trouve"),
+        ("", "de", "de", "Wo alles ist"),
+        ("", "en-GB", "en", "Where everything is"),
+        ("", "ja", "nl", "Waar alles is"),
+        ("?lang=de", "fr", "de", "Wo alles ist"),
+        ("?lang=xx", "fr", "fr", "Où tout se trouve"),
+    ],
+)
+def test_it_speaks_the_language_of_the_reader(
+    client: FlaskClient, query: str, header: str, language: str, words: str
+) -> None:
+    response = client.get(f"/{query}", headers={"Accept-Language": header} if header else {})
+    text = response.get_data(as_text=True)
+    assert f'<html lang="{language}">' in text and words in text
+    assert response.headers["Content-Language"] == language
+    assert "Accept-Language" in response.vary
+
+
+def test_every_text_is_translated_and_compiled() -> None:
+    """When this fails: python -m hub.web.translations"""
+    wanted = set(texts())
+    assert len(wanted) > 40
+    for language in TRANSLATED:
+        known = catalogue(language)
+        assert {message.id for message in known if message.id} == wanted
+        assert [text for text in wanted if not (found := known.get(text)) or not found.string] == []
+        with (FOLDER / language / "LC_MESSAGES" / "messages.mo").open("rb") as file:
+            compiled = read_mo(file)
+        assert {m.id: m.string for m in compiled if m.id} == {m.id: m.string for m in known if m.id}
+
+
+def test_it_says_that_the_demonstration_is_fictional(client: FlaskClient, empty_store: Store) -> None:
+    assert "zijn verzonnen" in client.get("/").get_data(as_text=True)
+    plain = create_app(empty_store, plugins.load(installed=False)).test_client()
+    assert "zijn verzonnen" not in plain.get("/").get_data(as_text=True)
+
+
+def test_it_counts_the_fiches_and_names_the_newest(client: FlaskClient) -> None:
+    text = client.get("/").get_data(as_text=True)
+    assert "<dt>organisaties</dt><dd>31</dd>" in text
+    assert "Wijkteam nummer" in text
+
+
+def test_it_leads_to_what_is_open_and_not_to_what_is_closed(client: FlaskClient) -> None:
+    text = client.get("/").get_data(as_text=True)
+    assert 'href="/parrot/"' in text
+    assert 'href="/closed/"' not in text and "Gesloten" in text
+    for address in ("/api/v1/docs", "/api/v1/openapi.json", "/health", "/metrics"):
+        assert f'href="{address}"' in text
+    assert "broken" in text  # the plugin that was left out
+
+
+def test_it_tells_how_each_connection_fares(empty_store: Store) -> None:
+    def fill(state: str, reason: str) -> None:
+        empty_store.write(
+            lambda writer: writer.connection.execute(update(connection).values(state=state, reason=reason))
+        )
+
+    def page() -> str:
+        return client.get("/").get_data(as_text=True)
+
+    client = create_app(empty_store, plugins.load([("brought", Brought())], installed=False)).test_client()
+    assert "Er zijn nog geen verbindingen" in page()
+    values = {"name": "bron", "connector": "bron", "config": b"{}", "state": "enabled", "created_at": NOW}
+    empty_store.write(lambda writer: writer.connection.execute(insert(connection).values(**values)))
+    assert "nog niet gelopen" in page()
+    last = {
+        "connection": "bron",
+        "mode": "full",
+        "dry": False,
+        "resumed": False,
+        "state": "done",
+        "started_at": NOW,
+        "ended_at": NOW,
+        "counts": b'{"read": 1234, "changed": 5, "rejected": 0}',
+    }
+    empty_store.write(lambda writer: writer.connection.execute(insert(run).values(**last)))
+    text = page()
+    assert "1.234 gelezen" in text and "5 gewijzigd" in text and "geweigerd" not in text
+    assert "22 nov" in text and "10:00" in text  # Brussels, not UTC
+    empty_store.write(
+        lambda writer: writer.connection.execute(update(run).values(state="failed", reason="De bron zweeg."))
+    )
+    assert "laatste run mislukt" in page() and "De bron zweeg." in page()
+    fill("paused", "De sleutel is verlopen.")
+    assert "gepauzeerd" in page() and "De sleutel is verlopen." in page()
+    assert client.get("/health").get_json() == {"status": "DEGRADED"}
+    fill("disabled", "")
+    assert "uitgeschakeld" in page()
+
+
+def test_a_connection_of_one_partner_is_shown_to_that_partner_only(empty_store: Store) -> None:
+    values = {
+        "name": "geheim",
+        "connector": "x",
+        "partner": "buur",
+        "config": b"{}",
+        "state": "enabled",
+        "created_at": NOW,
+    }
+    empty_store.write(lambda writer: writer.connection.execute(insert(connection).values(**values)))
+    client = create_app(empty_store, plugins.load(installed=False)).test_client()
+    assert "geheim" not in client.get("/").get_data(as_text=True)
+
+
+# --- in a browser ----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", PAGES)
+def test_axe_finds_nothing(new_page: Callable[..., Page], address: str, path: str, scheme: str) -> None:
+    page = new_page(color_scheme=scheme)
+    page.goto(address + path)
+    page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+    results = Axe().run(page, options=RULES)
+    assert results.violations_count == 0, results.generate_report()
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_it_fits_a_screen_of_320_pixels(new_page: Callable[..., Page], address: str, path: str) -> None:
+    page = new_page(viewport={"width": 320, "height": 640})
+    page.goto(address + path)
+    page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def test_the_keyboard_goes_to_the_content_first_and_shows_where_it_is(page: Page, address: str) -> None:
+    page.goto(address)
+    page.keyboard.press("Tab")
+    skip = page.locator(":focus")
+    assert skip.inner_text() == "Naar de inhoud"
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+
+
+def test_the_page_obeys_its_own_policy(page: Page, address: str) -> None:
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    for path in PAGES:
+        page.goto(address + path)
+    assert complaints == []
