@@ -69,8 +69,9 @@ def _prune(store: Store) -> None:
     store.write(lambda writer: work(writer.connection))
 
 
-HOUSEKEEPING: dict[str, tuple[str, Callable[[Store], None]]] = {
+HOUSEKEEPING: dict[str, tuple[str, Callable[[Store], object]]] = {
     "expire": ("cron 5 0 * * *", _expire),
+    "spread": ("every 5 minutes", lambda store: store.spread()),
     "prune": ("cron 30 4 * * *", _prune),
 }
 """What the hub does for itself: name -> schedule and work."""
