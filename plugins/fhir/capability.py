@@ -1,0 +1,93 @@
+"""What this server can do, written from the table that its search runs on. https://hl7.org/fhir/R4/capabilitystatement.html"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, Final
+
+from hub import __version__
+from plugins.fhir import systems as s
+from plugins.fhir.params import INCLUDES, RESOURCES, Param, Resource
+from plugins.fhir.search import DEFAULT_COUNT, MAX_COUNT
+
+PUBLISHED: Final = "2026-11-22"
+"""When what is declared here last changed; a change of the table moves it."""
+
+_PROFILES: Final = {
+    "Organization": (s.BE_ORGANIZATION, s.MCSD_ORGANIZATION),
+    "Location": (s.BE_LOCATION, s.MCSD_LOCATION),
+    "HealthcareService": (s.MCSD_HEALTHCARE_SERVICE,),
+    "Practitioner": (s.BE_PRACTITIONER, s.MCSD_PRACTITIONER),
+    "PractitionerRole": (s.BE_PRACTITIONER_ROLE, s.MCSD_PRACTITIONER_ROLE),
+    "OrganizationAffiliation": (s.MCSD_ORGANIZATION_AFFILIATION,),
+    "Endpoint": (s.MCSD_ENDPOINT,),
+}
+_ABOUT: Final = (
+    f"Reading and searching by GET and POST. A page has {DEFAULT_COUNT} resources, at most {MAX_COUNT} by _count; the next link carries one parameter, "
+    "_cursor. In the default order a resource that matches throughout comes exactly once, whatever is written meanwhile; _sort=name and "
+    "_sort=_lastUpdated are live orders. A parameter that is not known is left out of the self link and named in a warning; with "
+    "Prefer: handling=strict it is an error. References may be chained (organization.name=...). _total: none unless asked, estimate stops at 1,001."
+)
+
+
+@lru_cache(8)
+def statement(base: str) -> dict[str, Any]:
+    """The CapabilityStatement (kind instance) of the server at `base`. Do not change what it returns."""
+    return {
+        "resourceType": "CapabilityStatement",
+        "url": f"{base}/metadata",
+        "version": __version__,
+        "name": "Fichehub",
+        "title": "Fichehub: care and welfare in Flanders and Brussels",
+        "status": "active",
+        "date": PUBLISHED,
+        "kind": "instance",
+        "instantiates": ["https://profiles.ihe.net/ITI/mCSD/CapabilityStatement/IHE.mCSD.Directory"],
+        "software": {"name": "Fichehub", "version": __version__},
+        "implementation": {"description": "Fichehub", "url": base},
+        "fhirVersion": s.FHIR_VERSION,
+        "format": ["application/fhir+json", "application/fhir+xml"],
+        "rest": [
+            {
+                "mode": "server",
+                "documentation": _ABOUT,
+                "security": {
+                    "cors": False,
+                    "description": "Public values need no key. A partner sends its API key as Authorization: Bearer, or as X-API-Key.",
+                },
+                "resource": [
+                    _resource(resource) for resource in sorted(RESOURCES.values(), key=lambda each: each.name)
+                ],
+            }
+        ],
+    }
+
+
+def _resource(resource: Resource) -> dict[str, Any]:
+    declared: dict[str, Any] = {
+        "type": resource.name,
+        "supportedProfile": list(_PROFILES[resource.name]),
+        "interaction": [{"code": "read"}, {"code": "search-type"}],
+        "versioning": "versioned",
+        "readHistory": False,
+        "conditionalRead": "full-support",
+        "referencePolicy": ["literal"],
+    }
+    if include := [each.spelled for each in INCLUDES.values() if each.source == resource.name]:
+        declared["searchInclude"] = include
+    if revinclude := [each.spelled for each in INCLUDES.values() if each.target == resource.name]:
+        declared["searchRevInclude"] = revinclude
+    declared["searchParam"] = [_param(resource, param) for param in resource.params]
+    return declared
+
+
+def _param(resource: Resource, param: Param) -> dict[str, Any]:
+    about = param.about
+    if param.modifiers:
+        about += f" Modifiers: {', '.join(':' + modifier for modifier in param.modifiers)}."
+    return {
+        "name": param.name,
+        "definition": param.definition or f"http://hl7.org/fhir/SearchParameter/{resource.name}-{param.name}",
+        "type": param.type,
+        "documentation": about,
+    }

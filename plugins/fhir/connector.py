@@ -1,0 +1,22 @@
+"""The endpoint that the hub mounts at `/fhir`."""
+
+from __future__ import annotations
+
+import flask
+
+from hub import Endpoint
+
+
+class Fhir(Endpoint):
+    """FHIR R4 4.0.1 for reading and searching; needs no configuration."""
+
+    name = "fhir"
+    title = "FHIR R4 (Belgische profielen, IHE mCSD)"
+
+    @classmethod
+    def blueprint(cls) -> flask.Blueprint:
+        """All routes below `/fhir`."""
+        # Here and not above: `fichehub plugins` asks for the class alone, and needs no routes.
+        from plugins.fhir.routes import make_blueprint
+
+        return make_blueprint()

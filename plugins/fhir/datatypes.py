@@ -1,0 +1,307 @@
+"""From values of a fiche to FHIR datatypes: one plain function each, elements in the order of the specification.
+
+The order is the promise that the XML form rests on: it writes elements as they come. https://hl7.org/fhir/R4/datatypes.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from html import escape
+from typing import Any, Final, Protocol
+
+from hub import LANGUAGES, Document, Entity, resolve_contacts
+from plugins.fhir import extensions as ext
+from plugins.fhir.systems import LANGUAGE_TAGS, REFNIS, code_system, identifier_system
+
+Json = dict[str, Any]
+
+
+class Labels(Protocol):
+    """The part of the hub's book of concepts that rendering needs."""
+
+    def label(self, scheme: str, code: str, language: str = "nl") -> str:
+        """The concept's label in that language, or the nearest it has; the code itself for an unknown one."""
+        ...
+
+
+# --- identifiers, codes, references ---------------------------------------------------------------------------------------
+
+
+def identifiers(document: Document) -> list[Json]:
+    """Every identifier with the address of its system, in the order of the fiche."""
+    return [
+        {"system": identifier_system(each["system"], each["value"]), "value": each["value"]}
+        for each in document.get("identifiers", ())
+    ]
+
+
+def coding(code: Document, labels: Labels) -> Json:
+    """A concept as Coding, with its Dutch label when the hub knows the concept."""
+    scheme, value = code["scheme"], code["code"]
+    coded = {"system": code_system(scheme), "code": value}
+    label = labels.label(scheme, value, "nl")
+    if label != value:
+        coded["display"] = label
+    return coded
+
+
+def codeable(code: Document, labels: Labels) -> Json:
+    """A concept as CodeableConcept; its text is the Dutch label."""
+    coded = coding(code, labels)
+    concept: Json = {"coding": [coded]}
+    if "display" in coded:
+        concept["text"] = coded["display"]
+    return concept
+
+
+def codeables(codes: Iterable[Document], labels: Labels) -> list[Json]:
+    """Several concepts, one CodeableConcept each."""
+    return [codeable(code, labels) for code in codes]
+
+
+def languages(codes: Sequence[str]) -> list[Json]:
+    """Languages of service as CodeableConcepts of BCP 47."""
+    return [{"coding": [{"system": LANGUAGE_TAGS, "code": code}]} for code in codes]
+
+
+def reference(resource_type: str, id: str, display: str = "") -> Json:
+    """A reference to another resource of this server, which the caller knows to be visible."""
+    if display:
+        return {"reference": f"{resource_type}/{id}", "display": display}
+    return {"reference": f"{resource_type}/{id}"}
+
+
+def period(value: Document) -> Json:
+    """A Period; an end before its start (per-1) is left out, because then one of the two is wrong and the start is the safer."""
+    if "start" in value and "end" in value and value["end"] < value["start"]:
+        return {"start": value["start"]}
+    return dict(value)
+
+
+def service_areas(areas: Iterable[Document]) -> list[Json]:
+    """Places that are served, as references by identifier: they are places of Belgium, not resources of this server."""
+    return [
+        {
+            "type": "Location",
+            "identifier": {
+                "system": REFNIS if area["type"] == "municipality" else code_system(area["type"]),
+                "value": area["code"],
+            },
+        }
+        for area in areas
+    ]
+
+
+# --- names ----------------------------------------------------------------------------------------------------------------
+
+
+def add_name(resource: Json, names: Sequence[Document]) -> str:
+    """Set `name` (the official one, Dutch first) with `_name` for its translations; the name, or "" when there is none."""
+    if not names:
+        return ""
+    main, others = ext.first_language(_official(names)["text"])
+    if main:
+        resource["name"] = main
+        if others:
+            resource["_name"] = {"extension": others}
+    return main
+
+
+def aliases(names: Sequence[Document], name: str) -> list[str]:
+    """Every other name, in any language, once: for readers who do not know the translation extension."""
+    others: dict[str, None] = {}
+    for each in names:
+        for text in each["text"].values():
+            if text and text != name:
+                others[text] = None
+    return list(others)
+
+
+def name_of(document: Document | None) -> str:
+    """How a fiche or part is called where it is pointed to; "" when it has no name that the asker may see."""
+    if document is None:
+        return ""
+    if names := document.get("names"):
+        text: Mapping[str, str] = _official(names)["text"]
+        return _first(text)
+    name = document.get("name")
+    if not name:
+        return ""
+    if "family" in name:
+        return person_name(name)
+    return _first(name)
+
+
+def person_name(name: Document) -> str:
+    """A person's name as one writes it: prefix, given names, family name."""
+    return " ".join(filter(None, (name.get("prefix"), *name.get("given", ()), name["family"])))
+
+
+def _official(names: Sequence[Document]) -> Document:
+    for each in names:
+        if each.get("use") == "official":
+            return each
+    for each in names:
+        if each.get("use") is None:
+            return each
+    return names[0]
+
+
+def _first(text: Mapping[str, str]) -> str:
+    for language in LANGUAGES:
+        if found := text.get(language):
+            return found
+    return ""
+
+
+# --- contacts -------------------------------------------------------------------------------------------------------------
+
+_CONTACT_SYSTEM: Final = {
+    "phone": "phone",
+    "mobile": "phone",
+    "fax": "fax",
+    "email": "email",
+    "website": "url",
+}
+
+
+def telecom(entity: Entity) -> list[Json]:
+    """The contacts under which the entity can be reached; one that was inherited says from whom.
+
+    A mobile telephone is a phone with use `mobile` (guidance of hl7.fhir.be.core).
+    """
+    points = []
+    for resolved in resolve_contacts(entity):
+        contact = resolved.contact
+        kind, purpose = contact["kind"], contact.get("purpose", "general")
+        point: Json = {}
+        if resolved.origin != "self" or purpose != "general":
+            about = []
+            if resolved.origin != "self":
+                about.append({"url": ext.CONTACT_ORIGIN, "valueCode": resolved.origin})
+            if purpose != "general":
+                about.append({"url": ext.CONTACT_PURPOSE, "valueCode": purpose})
+            point["extension"] = about
+        point["system"] = _CONTACT_SYSTEM[kind]
+        point["value"] = contact["value"]
+        point["use"] = "mobile" if kind == "mobile" else "work"
+        if contact.get("primary"):
+            point["rank"] = 1
+        points.append(point)
+    return points
+
+
+# --- addresses ------------------------------------------------------------------------------------------------------------
+
+_ADDRESS_TYPE: Final = {"postal": "postal", "administrative": "both"}
+
+
+def addresses(values: Iterable[Document]) -> list[Json]:
+    """BeAddress: every address once per language in which it is written.
+
+    https://www.ehealth.fgov.be/standards/fhir/core/StructureDefinition/be-address (bilingual Brussels repeats the whole address)
+    """
+    return [address(value, language) for value in values for language in address_languages(value)]
+
+
+def address_languages(value: Document) -> tuple[str, ...]:
+    """The languages in which an address is written, Dutch first; one that is only numbers has one, without a name ("")."""
+    street, city = value.get("street", ()), value.get("city", ())
+    return tuple(each for each in LANGUAGES if each in street or each in city) or ("",)
+
+
+def address(value: Document, language: str) -> Json:
+    """One address in one language; what it lacks in that language is taken from the first that has it."""
+    street, city = value.get("street", {}), value.get("city", {})
+    road = street.get(language) or _first(street)
+    town = city.get(language) or _first(city)
+    number, box, postcode = value.get("house_number"), value.get("box"), value.get("postcode")
+    written: Json = {}
+    if language:
+        written["extension"] = [_language(language)]
+    written["use"] = "work"
+    written["type"] = _ADDRESS_TYPE.get(value.get("type", "visit"), "physical")
+    line = " ".join(filter(None, (road, number, box and f"bus {box}")))
+    text = ", ".join(filter(None, (line, " ".join(filter(None, (postcode, town))))))
+    if text:
+        written["text"] = text
+    if line:
+        parts = [
+            {"url": url, "valueString": part}
+            for url, part in ((ext.STREET_NAME, road), (ext.HOUSE_NUMBER, number), (ext.POST_BOX, box))
+            if part
+        ]
+        written["line"] = [line]
+        written["_line"] = [{"extension": parts}]
+    if town:
+        written["city"] = town
+    if postcode:
+        written["postalCode"] = postcode
+    written["country"] = value.get("country", "BE")
+    return written
+
+
+@lru_cache(8)
+def _language(code: str) -> Json:
+    return {"url": ext.LANGUAGE, "valueCode": code}
+
+
+# --- hours ----------------------------------------------------------------------------------------------------------------
+
+
+def available_time(hours: Iterable[Document], start: str, end: str) -> list[Json]:
+    """Hours as `daysOfWeek`, `allDay`, and `start` and `end` under the names that the resource gives them.
+
+    A closing time of 24:00, which FHIR has no word for, is 23:59:59; from 00:00 to 24:00 is all day.
+    """
+    found = []
+    for each in hours:
+        slot: Json = {}
+        about: list[Json] = []
+        if each.get("by_appointment"):
+            about.append({"url": ext.BY_APPOINTMENT, "valueBoolean": True})
+        if "valid_from" in each or "valid_until" in each:
+            bounds = {"start": each.get("valid_from"), "end": each.get("valid_until")}
+            valid = period({name: day for name, day in bounds.items() if day})
+            about.append({"url": ext.HOURS_PERIOD, "valuePeriod": valid})
+        if about:
+            slot["extension"] = about
+        slot["daysOfWeek"] = list(each["days"])
+        opens, closes = each.get("opens"), each.get("closes")
+        if opens == "00:00" and closes == "24:00":
+            slot["allDay"] = True
+        else:
+            if opens:
+                slot[start] = opens + ":00"
+            if closes:
+                slot[end] = "23:59:59" if closes == "24:00" else closes + ":00"
+        found.append(slot)
+    return found
+
+
+# --- narrative ------------------------------------------------------------------------------------------------------------
+
+_NO_CONTROLS: Final = {code: " " for code in range(32) if code not in (9, 10, 13)}
+
+
+def narrative(title: str, lines: Iterable[str]) -> Json:
+    """A short text for people: a title and a paragraph for each line. https://hl7.org/fhir/R4/narrative.html"""
+    paragraphs = "".join(f"<p>{_xhtml(line)}</p>" for line in lines if line.strip())
+    shown = f"<p><b>{_xhtml(title)}</b></p>" if title.strip() else ""
+    return {
+        "status": "generated",
+        "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{shown + paragraphs or "<p>-</p>"}</div>',
+    }
+
+
+def _xhtml(text: str) -> str:
+    return escape(text.translate(_NO_CONTROLS), quote=False)
+
+
+def meta(entity: Entity, profiles: list[str]) -> Json:
+    """When the resource last changed for this asker, and the profiles that this very instance meets."""
+    about: Json = {"versionId": str(entity.seq), "lastUpdated": entity.updated_at}
+    if profiles:
+        about["profile"] = profiles
+    return about

@@ -1,0 +1,132 @@
+"""Every error as an OperationOutcome. https://hl7.org/fhir/R4/operationoutcome.html"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from werkzeug.exceptions import (
+    HTTPException,
+    MethodNotAllowed,
+    NotAcceptable,
+    RequestHeaderFieldsTooLarge,
+    UnsupportedMediaType,
+)
+
+from hub import CursorGone, FichehubError, Forbidden, Gone, Invalid, Locked, Moved, NotFound, StoreBusy
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The answer to a request that went wrong: HTTP status, issues, and headers such as Allow or Retry-After."""
+
+    status: int
+    issues: Sequence[Json]
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def document(self) -> Json:
+        """The OperationOutcome."""
+        return document(self.issues)
+
+
+def issue(severity: str, code: str, message: str, parameter: str = "", diagnostics: str = "") -> Json:
+    """One issue; `parameter` is the search parameter that it is about. https://hl7.org/fhir/R4/valueset-issue-type.html"""
+    found: Json = {"severity": severity, "code": code, "details": {"text": message}}
+    if diagnostics:
+        found["diagnostics"] = diagnostics
+    if parameter:
+        found["expression"] = [f"http.{parameter}"]
+    return found
+
+
+def document(issues: Sequence[Json]) -> Json:
+    """The OperationOutcome of these issues."""
+    return {"resourceType": "OperationOutcome", "issue": list(issues)}
+
+
+_HTTP_CODES: Final = {
+    400: "invalid",
+    401: "login",
+    403: "forbidden",
+    404: "not-found",
+    405: "not-supported",
+    406: "not-supported",
+    408: "timeout",
+    410: "deleted",
+    413: "too-long",
+    414: "too-long",
+    415: "not-supported",
+    429: "throttled",
+    503: "transient",
+}
+_HTTP_MESSAGES: Final[Mapping[type[HTTPException], str]] = {
+    MethodNotAllowed: "This address does not take that method; the header Allow lists those that it takes.",
+    NotAcceptable: "This server answers in application/fhir+json and application/fhir+xml, FHIR version 4.0.",
+    UnsupportedMediaType: "A search by POST is sent as application/x-www-form-urlencoded.",
+    RequestHeaderFieldsTooLarge: "The headers of this request are too long.",
+}
+
+
+def failure_of(error: Exception) -> Failure:
+    """What is told about `error`. Of an error that is no answer to a request nothing is told but that it is ours."""
+    match error:
+        case Invalid(errors=errors) if errors:
+            issues = [_issue_of(wrong.path, wrong.reason, wrong.value) for wrong in errors]
+            return Failure(400, issues)
+        case Invalid():
+            return _one(400, "invalid", error.message)
+        case Gone():
+            return _one(410, "deleted", error.message)
+        case Moved():
+            return _one(301, "not-found", error.message, f"It lives under the id {error.id} now.")
+        case CursorGone():
+            return _one(410, "expired", error.message)
+        case NotFound():
+            return _one(404, "not-found", error.message)
+        case Forbidden():
+            return _one(403, "forbidden", error.message)
+        case Locked():
+            return _one(409, "business-rule", error.message)
+        case StoreBusy():
+            message = "The database is busy. Nothing was changed; try again in a few seconds."
+            return Failure(503, [issue("error", "transient", message)], {"Retry-After": "5"})
+        case HTTPException():
+            return _of_http(error)
+        case FichehubError():
+            return _one(400, "processing", error.message)
+    return _one(
+        500,
+        "exception",
+        "Something went wrong on our side; it has been written down. Please tell us when it happened.",
+    )
+
+
+def _one(status: int, code: str, message: str, diagnostics: str = "") -> Failure:
+    return Failure(status, [issue("error", code, message, "", diagnostics)])
+
+
+def _issue_of(path: str, reason: str, value: str | None) -> Json:
+    # The hub's word for what a FHIR client knows under another name.
+    parameter = "_cursor" if path == "cursor" else path
+    return issue(
+        "error",
+        "invalid",
+        f"{parameter}: {reason}",
+        parameter,
+        f"The value was: {value[:100]}" if value else "",
+    )
+
+
+def _of_http(error: HTTPException) -> Failure:
+    status = error.code or 500
+    headers = {
+        name: value
+        for name, value in error.get_headers()
+        if name.lower() not in ("content-type", "content-length")
+    }
+    message = _HTTP_MESSAGES.get(type(error)) or error.description or error.name
+    code = _HTTP_CODES.get(status, "exception" if status >= 500 else "processing")
+    return Failure(status, [issue("error", code, message)], headers)

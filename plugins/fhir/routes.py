@@ -1,0 +1,169 @@
+"""The addresses below `/fhir`: read, search, metadata, and an OperationOutcome for everything else."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import flask
+import orjson
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotAcceptable, UnsupportedMediaType
+from werkzeug.exceptions import NotFound as NoSuchAddress
+
+from hub import FichehubError, Hit, Moved, NotFound, directory
+from plugins.fhir import outcome
+from plugins.fhir.capability import statement
+from plugins.fhir.json_form import to_bytes
+from plugins.fhir.negotiation import MEDIA_TYPES, form_for
+from plugins.fhir.params import RESOURCES, Resource
+from plugins.fhir.rendering import RenderedResources, resource_for, version_of
+from plugins.fhir.search import Entry, bundle, included, parse
+from plugins.fhir.xml_form import to_xml
+
+_log = logging.getLogger(__name__)
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_FORM: Final = "application/x-www-form-urlencoded"
+VARY: Final = "Authorization, X-API-Key, Accept"
+
+
+def make_blueprint() -> flask.Blueprint:
+    """The routes, with a memory of rendered resources of their own."""
+    blueprint = flask.Blueprint("fhir", __name__)
+    rendered = RenderedResources()
+
+    @blueprint.get("/metadata")
+    def metadata() -> flask.Response:
+        return _answer(statement(_base()))
+
+    @blueprint.get("/<any({}):type>/<id>".format(",".join(RESOURCES)))
+    def read(type: str, id: str) -> flask.Response:
+        resource = RESOURCES[type]
+        if id == "_search":  # a search by GET has no such part in its address
+            raise _unmatched(f"{type}/{id}")
+        asked = directory()
+        entity = asked.get(id.lower(), resource.entity)
+        if any(link.link == "member_of" for link in resource.always) and not _both_ends(
+            entity.part, entity.related
+        ):
+            raise NotFound(f"There is no {type} with id {id}.")
+        response = _answer(rendered.body(entity, asked.grant, asked.concepts()))
+        response.headers["ETag"] = f'W/"{version_of(entity, asked.grant)}"'
+        response.last_modified = datetime.fromisoformat(entity.updated_at)
+        response.make_conditional(flask.request)
+        return response
+
+    @blueprint.get("/<any({}):type>".format(",".join(RESOURCES)))
+    def search_by_get(type: str) -> flask.Response:
+        return _search(RESOURCES[type], list(flask.request.args.items(multi=True)), rendered)
+
+    @blueprint.post("/<any({}):type>/_search".format(",".join(RESOURCES)))
+    def search_by_post(type: str) -> flask.Response:
+        request = flask.request
+        if request.mimetype != _FORM and request.content_length:
+            raise UnsupportedMediaType
+        given = [*request.args.items(multi=True), *request.form.items(multi=True)]
+        return _search(RESOURCES[type], given, rendered)
+
+    @blueprint.route("/", methods=_METHODS, defaults={"path": ""}, strict_slashes=False)
+    @blueprint.route("/<path:path>", methods=_METHODS)
+    def nothing_here(path: str) -> flask.Response:
+        raise _unmatched(path)
+
+    @blueprint.errorhandler(Exception)
+    def failed(error: Exception) -> flask.Response:
+        return _failure(error)
+
+    return blueprint
+
+
+def _search(
+    resource: Resource, given: Sequence[tuple[str, str]], rendered: RenderedResources
+) -> flask.Response:
+    search = parse(resource, given, strict="handling=strict" in flask.request.headers.get("Prefer", ""))
+    asked = directory()
+    base, labels, grant = _base(), asked.concepts(), asked.grant
+    page = asked.search(search.query)
+    hits: Sequence[Hit] = () if search.count_only else page.hits
+    entries = [
+        Entry(
+            f"{resource.name}/{hit.entity.id}",
+            rendered.body(hit.entity, grant, labels),
+            "match",
+            hit.distance_km,
+        )
+        for hit in hits
+    ]
+    shown = {entry.address for entry in entries}
+    for _, query in included(search, hits):
+        for entity in asked.walk(query):
+            address = f"{resource_for(entity).name}/{entity.id}"
+            if address not in shown:
+                shown.add(address)
+                entries.append(Entry(address, rendered.body(entity, grant, labels), "include"))
+    following = None if search.count_only else page.next
+    return _answer(bundle(search, base, entries, total=page.total, next_cursor=following))
+
+
+def _both_ends(part: dict[str, Any] | None, related: Any) -> bool:
+    return (part or {}).get("organisatie", {}).get("id") in related
+
+
+def _base() -> str:
+    return flask.request.url_root + "fhir"
+
+
+def _answer(resource: dict[str, Any] | bytes, status: int = 200) -> flask.Response:
+    """A resource in the form that was asked for."""
+    request = flask.request
+    wanted = request.args.get("_format") or (
+        request.form.get("_format") if request.mimetype == _FORM else None
+    )
+    form = form_for(request.headers.get("Accept", ""), wanted or "")
+    pretty = request.args.get("_pretty") == "true"
+    if form == "xml":
+        body = to_xml(resource if isinstance(resource, dict) else orjson.loads(resource))
+    elif isinstance(resource, bytes) and not pretty:
+        body = resource
+    else:
+        document = orjson.loads(resource) if isinstance(resource, bytes) else resource
+        body = orjson.dumps(document, option=orjson.OPT_INDENT_2 if pretty else None)
+    response = flask.Response(body, status, content_type=MEDIA_TYPES[form])
+    response.headers["Vary"] = VARY
+    return response
+
+
+def _failure(error: Exception) -> flask.Response:
+    failure = outcome.failure_of(error)
+    if failure.status >= 500 and not isinstance(error, HTTPException | FichehubError):
+        _log.error("a FHIR request failed", exc_info=error)
+    try:
+        response = _answer(to_bytes(failure.document()), failure.status)
+    except NotAcceptable:
+        response = flask.Response(
+            to_bytes(failure.document()), failure.status, content_type=MEDIA_TYPES["json"]
+        )
+    for name, value in failure.headers.items():
+        response.headers[name] = value
+    if isinstance(error, Moved) and "type" in (flask.request.view_args or {}):
+        response.headers["Location"] = f"{_base()}/{(flask.request.view_args or {})['type']}/{error.id}"
+    return response
+
+
+def _unmatched(path: str) -> HTTPException:
+    """404 or 405, and what there is instead."""
+    segments = [segment for segment in path.split("/") if segment]
+    known = bool(segments) and segments[0] in RESOURCES
+    if segments == ["metadata"] or (known and len(segments) <= 2):
+        takes = ["POST"] if segments[-1] == "_search" else ["GET", "HEAD"]
+        return MethodNotAllowed(valid_methods=takes)
+    if known:
+        return NoSuchAddress(
+            f"/{path} is not an address of this server; it has {segments[0]}, {segments[0]}/<id> and {segments[0]}/_search."
+        )
+    if not segments:
+        return NoSuchAddress("This is the base of the FHIR server; start at /fhir/metadata.")
+    return NoSuchAddress(
+        f"There is no resource type {segments[0][:100]!r} here. There are: {', '.join(sorted(RESOURCES))}; and /fhir/metadata."
+    )
