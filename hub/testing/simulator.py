@@ -95,6 +95,10 @@ class Simulator:
         host, port = self._server.server_address[:2]
         return f"http://{host if isinstance(host, str) else host.decode()}:{port}"
 
+    def config(self) -> dict[str, Any]:
+        """The configuration with which a connector reaches this simulator while it serves."""
+        return {"base_url": self.url}
+
     def start(self, port: int = 0, host: str = "127.0.0.1") -> str:
         """Serve in the background and return the base address; port 0 takes a free one."""
         self._server = WsgiServer(self._around(self.app()), host, port, self._choose)
