@@ -10,7 +10,7 @@ run fails and the cursor stays.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Protocol
@@ -63,18 +63,26 @@ def _code(scheme: str, code: str, language: str) -> str:
     return code
 
 
+def _holds_nothing(external_ids: Sequence[str]) -> Mapping[str, Claim]:
+    """What a hub that has never heard of these rows holds."""
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What the hub lends a connector.
 
     `http`: its HTTP client; `now`: the clock (UTC, aware); `progress(done, total, what)`: tells whoever watches; `label(scheme, code,
-    language)`: what a concept is called, the code itself when nobody named it.
+    language)`: what a concept is called, the code itself when nobody named it; `held(external_ids)`: the claims of this very source (and
+    partner) that the hub holds and that are not gone, as they were given, by external id; ask for some hundreds at a time. A source without
+    revisions of its own learns from them what changed: it yields the held claim again for a row that says the same.
     """
 
     http: Http
     now: Callable[[], datetime]
     progress: Callable[[int, int | None, str], None] = _silent
     label: Callable[[str, str, str], str] = _code
+    held: Callable[[Sequence[str]], Mapping[str, Claim]] = _holds_nothing
 
 
 class NoConfig(ma.Schema):
@@ -85,12 +93,14 @@ class Connector:
     """What all connectors share. Subclass `Source`, `Sink`, `Export` or `Endpoint`, never this.
 
     `name` is unique among all plugins and never changes (`kebab-case`); `title` is shown to administrators. `config_schema` validates
-    the configuration; a field with `metadata={"secret": True}` is stored encrypted and never shown again.
+    the configuration; a field with `metadata={"secret": True}` is stored encrypted and never shown again. `simulator`, a subclass of
+    `hub.Simulator`, stands in for the outside system in the demo, in tests and for `fichehub simulate`.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     config_schema: ClassVar[type[ma.Schema]] = NoConfig
+    simulator: ClassVar[type[Any] | None] = None
 
     def __init__(self, config: Mapping[str, Any], context: Context) -> None:
         self.config = config

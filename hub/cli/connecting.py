@@ -1,0 +1,279 @@
+"""`plugins`, `connections`, `run` and `runs`: connectors and what they did."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+import marshmallow as ma
+import orjson
+
+from hub.cli.installation import Installation
+from hub.cli.output import as_json, progress, say_json, say_table
+from hub.connector import Endpoint, Export, Sink, Source
+from hub.errors import FieldError, Misconfigured
+from hub.sync import RunReport, connections, records
+from hub.sync import run as run_once
+
+_ROLES = ((Source, "source"), (Sink, "sink"), (Export, "export"), (Endpoint, "endpoint"))
+
+
+def _roles(kind: type) -> str:
+    return ", ".join(word for role, word in _ROLES if issubclass(kind, role))
+
+
+@click.command()
+@as_json
+@click.pass_obj
+def plugins(installation: Installation, as_json: bool) -> None:
+    """What is installed: connectors with their configuration, and plugins that were left out, with the reason."""
+    known = installation.plugins
+    broken = [{"plugin": one.name, "distribution": one.distribution, "reason": one.reason} for one in known.broken]
+    if as_json:
+        found = [
+            {"connector": name, "title": kind.title, "roles": _roles(kind).split(", "), "config": _fields(kind.config_schema)}
+            for name, kind in sorted(known.connectors.items())
+        ]
+        say_json({"connectors": found, "broken": broken})
+        return
+    say_table(
+        ("connector", "is", "title", "configuration"),
+        [
+            (name, _roles(kind), kind.title, ", ".join(field["name"] for field in _fields(kind.config_schema)))
+            for name, kind in sorted(known.connectors.items())
+        ],
+        "No connector is installed.",
+    )
+    for one in broken:
+        click.echo(f"Left out: {one['plugin']} ({one['distribution']}): {one['reason']}")
+
+
+def _fields(schema: type[ma.Schema]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "required": field.required,
+            "secret": bool(field.metadata.get("secret")),
+            "description": field.metadata.get("description", ""),
+        }
+        for name, field in schema().fields.items()
+    ]
+
+
+@click.group(name="connections")
+def connections_group() -> None:
+    """Connectors that are set up, each for a partner or for everybody."""
+
+
+@connections_group.command(name="list")
+@as_json
+@click.pass_obj
+def list_(installation: Installation, as_json: bool) -> None:
+    """Every connection: its state, its last run, when it is due."""
+    found = connections.list_all(installation.store, installation.plugins)
+    if as_json:
+        say_json([_told(known) for known in found])
+        return
+    say_table(
+        ("connection", "connector", "partner", "state", "last run", "next run", "reason"),
+        [
+            (
+                known.name,
+                known.connector,
+                known.partner,
+                known.state,
+                _summary(known.last_run),
+                known.next_at,
+                known.reason or (known.last_run.reason if known.last_run else ""),
+            )
+            for known in found
+        ],
+        "There is no connection yet. Add one: fichehub connections add NAME CONNECTOR --set key=value",
+    )
+
+
+def _told(known: connections.ConnectionInfo) -> dict[str, Any]:
+    last = known.last_run
+    return {**asdict(known), "config": dict(known.config), "last_run": None if last is None else report_json(last)}
+
+
+def _summary(report: RunReport | None) -> str:
+    if report is None:
+        return "never"
+    return f"{report.state} {report.ended_at or report.started_at}: {report.read} read, {report.changed} changed"
+
+
+def report_json(report: RunReport) -> dict[str, Any]:
+    """A run as programs read it."""
+    told = asdict(report)
+    told["counts"] = told.pop("tally")
+    told["rejections"] = [
+        {"external_id": row.external_id, "field": row.field, "reason": row.message} for row in report.rejections
+    ]
+    return told
+
+
+def settings(pairs: tuple[str, ...]) -> dict[str, Any]:
+    """`key=value` pairs as a configuration; a value that is JSON counts as such, everything else is text."""
+    config: dict[str, Any] = {}
+    for pair in pairs:
+        key, separator, value = pair.partition("=")
+        if not separator:
+            raise Misconfigured(f"{pair!r} is no setting.", (FieldError(key, "write it as key=value"),))
+        try:
+            config[key] = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            config[key] = value
+    return config
+
+
+_set = click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A field of the configuration; lists as JSON.")
+
+
+@connections_group.command()
+@click.argument("name")
+@click.argument("connector")
+@_set
+@click.option("--partner", default="", help="The partner that it is for; default: everybody.")
+@click.option("--schedule", default="", help="'every 15 minutes' or 'cron 0 3 * * *' (Belgian time).")
+@as_json
+@click.pass_obj
+def add(
+    installation: Installation, name: str, connector: str, pairs: tuple[str, ...], partner: str, schedule: str, as_json: bool
+) -> None:
+    """Set up the connection NAME with a CONNECTOR; it does nothing until it is enabled."""
+    known = connections.add(
+        installation.store, installation.plugins, name, connector, settings(pairs), partner=partner, schedule=schedule
+    )
+    _answer(known, as_json, f"Added {name}. Next: fichehub connections enable {name}")
+
+
+@connections_group.command()
+@click.argument("name")
+@_set
+@click.option("--schedule", default=None, help="The new schedule.")
+@as_json
+@click.pass_obj
+def configure(installation: Installation, name: str, pairs: tuple[str, ...], schedule: str | None, as_json: bool) -> None:
+    """Change fields of a configuration, or the schedule."""
+    store, known_plugins = installation.store, installation.plugins
+    now = connections.get(store, known_plugins, name)
+    config = {**now.config, **settings(pairs)} if pairs else None
+    known = connections.configure(store, known_plugins, name, config=config, schedule=schedule)
+    _answer(known, as_json, f"Changed {name}; it is {known.state}. {known.reason}".strip())
+
+
+@connections_group.command()
+@click.argument("name")
+@as_json
+@click.pass_obj
+def check(installation: Installation, name: str, as_json: bool) -> None:
+    """Ask the connector whether it can work."""
+    _answer(connections.check(installation.store, installation.plugins, name), as_json, f"{name} works.")
+
+
+@connections_group.command()
+@click.argument("name")
+@as_json
+@click.pass_obj
+def enable(installation: Installation, name: str, as_json: bool) -> None:
+    """Check it, and let it run."""
+    _answer(connections.enable(installation.store, installation.plugins, name), as_json, f"{name} is enabled.")
+
+
+@connections_group.command()
+@click.argument("name")
+@click.option("--reason", default="paused by an administrator", show_default=True, help="Why; everybody sees it.")
+@as_json
+@click.pass_obj
+def pause(installation: Installation, name: str, reason: str, as_json: bool) -> None:
+    """Stop it until it is enabled again; its cursor stays."""
+    connections.pause(installation.store, name, reason)
+    _answer(connections.get(installation.store, installation.plugins, name), as_json, f"{name} is paused.")
+
+
+@connections_group.command()
+@click.argument("name")
+@click.confirmation_option(prompt="Remove the connection, its runs and its rejected rows? Fiches stay.")
+@click.pass_obj
+def remove(installation: Installation, name: str) -> None:
+    """Remove it with its run records. What it brought in stays."""
+    connections.remove(installation.store, name)
+    click.echo(f"Removed {name}.")
+
+
+def _answer(known: connections.ConnectionInfo, as_json: bool, sentence: str) -> None:
+    if as_json:
+        say_json(_told(known))
+    else:
+        click.echo(sentence)
+
+
+@click.command()
+@click.argument("connection")
+@click.option("--dry-run", is_flag=True, help="Do everything, then undo it: only the report stays.")
+@click.option("--full", is_flag=True, help="Begin at the start instead of at the cursor.")
+@click.option("--release-guard", is_flag=True, help="Allow, in this run alone, more removals than the guard does.")
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Where an export is written.")
+@as_json
+@click.pass_obj
+def run(
+    installation: Installation, connection: str, dry_run: bool, full: bool, release_guard: bool, output: Path | None, as_json: bool
+) -> None:
+    """Run a CONNECTION once and report; ends with exit code 1 when the run failed."""
+    with progress() as draw:
+        report = run_once(
+            installation.store,
+            installation.plugins,
+            connection,
+            dry_run=dry_run,
+            full=full,
+            release_guard=release_guard,
+            progress=draw,
+            file=output,
+        )
+    if as_json:
+        say_json(report_json(report))
+    else:
+        click.echo(_sentence(report))
+        for row in report.rejections:
+            click.echo(f"  rejected {row.external_id or '?'}, {row.field or 'row'}: {row.message}")
+    if report.state != "done":
+        raise SystemExit(1)
+
+
+def _sentence(report: RunReport) -> str:
+    counts = ", ".join(f"{count} {name}" for name, count in asdict(report.tally).items() if count or name == "read")
+    dry = " (dry run: nothing was kept)" if report.dry_run else ""
+    lines = [f"{report.connection}: {report.state}{dry}. {counts}."]
+    lines += [line for line in (report.reason, *report.warnings) if line]
+    if report.file:
+        lines.append(f"Written: {report.file}")
+    return "\n".join(lines)
+
+
+@click.command()
+@click.argument("connection", required=False)
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@as_json
+@click.pass_obj
+def runs(installation: Installation, connection: str | None, limit: int, as_json: bool) -> None:
+    """The last runs, of one CONNECTION or of all."""
+    with installation.store.read() as opened:
+        found = records.reports(opened, connection, limit=limit)
+    if as_json:
+        say_json([report_json(report) for report in found])
+        return
+    say_table(
+        ("run", "connection", "mode", "state", "started", "ended", "read", "changed", "rejected", "reason"),
+        [
+            (r.id, r.connection, r.mode, r.state, r.started_at, r.ended_at, r.read, r.changed, r.rejected, r.reason)
+            for r in found
+        ],
+        "Nothing has run yet.",
+    )
+
+
+COMMANDS = (plugins, connections_group, run, runs)

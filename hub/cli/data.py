@@ -1,0 +1,307 @@
+"""`query`, `export`, `changes`, `conflicts`, `erase` and `db`: what is in the hub."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, cast
+
+import click
+
+from hub.cli.connecting import settings
+from hub.cli.installation import Installation
+from hub.cli.output import as_json, progress, say_json, say_line, say_table
+from hub.connector import Context, Export
+from hub.errors import FieldError, Invalid, Misconfigured
+from hub.model.audience import LEVELS
+from hub.model.entity import Entity
+from hub.model.fiche import ENTITY_TYPES
+from hub.model.query import SORTS, Criterion, Near, Query
+from hub.store import database, erasure, reading
+from hub.sync import connections
+from hub.sync import run as run_once
+from hub.sync.connections import open_outbound
+
+_partner = click.option("--partner", default="", help="As this partner sees it.")
+_level = click.option("--level", type=click.Choice(LEVELS), default="public", show_default=True, help="As somebody of this level sees it.")
+
+
+@click.command()
+@click.option("--kind", "types", type=click.Choice(ENTITY_TYPES), multiple=True, help="Which entities; repeat for more; default: the three kinds of fiche.")
+@click.option("--text", default="", help="Words that must occur, each as the beginning of a word.")
+@click.option("--where", "criteria", multiple=True, metavar="KEY=VALUE", help="A criterion, e.g. postcode=9000 or 'code=rubriek|14'; values separated by commas are alternatives.")
+@click.option("--near", metavar="LAT,LON,KM", help="Within so many kilometres of a point.")
+@click.option("--local", help="Municipality (REFNIS code, postcode or name) whose hits come first.")
+@click.option("--sort", type=click.Choice(SORTS), default=None, help="Order; default: local with --local, else the fixed number.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@click.option("--cursor", help="From the previous page.")
+@_partner
+@_level
+@as_json
+@click.pass_obj
+def query(
+    installation: Installation,
+    types: tuple[Any, ...],
+    text: str,
+    criteria: tuple[str, ...],
+    near: str | None,
+    local: str | None,
+    sort: Any,
+    limit: int,
+    cursor: str | None,
+    partner: str,
+    level: str,
+    as_json: bool,
+) -> None:
+    """Search, as any output does."""
+    directory = installation.directory(partner, level)
+    asked = Query(
+        types=types or ("organisatie", "aanbod", "zorgverlener"),
+        text=text,
+        where=tuple(_criterion(criterion) for criterion in criteria),
+        near=None if near is None else _near(near),
+        local=None if local is None else _municipality(installation, local),
+        sort=sort or ("local" if local else "number"),
+        limit=limit,
+        cursor=cursor,
+        total="accurate" if cursor is None else "none",
+    )
+    page = directory.search(asked)
+    if as_json:
+        say_json(
+            {
+                "total": page.total,
+                "next": page.next,
+                "items": [
+                    {"id": hit.entity.id, "type": hit.entity.type, "why": hit.why, "distance_km": hit.distance_km, "fiche": hit.entity.fiche}
+                    for hit in page.hits
+                ],
+            }
+        )
+        return
+    say_table(
+        ("id", "kind", "name", "why"),
+        [(h.entity.id, h.entity.type, _name(h.entity), "; ".join(" ".join(reason) for reason in h.why)) for h in page.hits],
+        "Nothing found.",
+    )
+    if page.total is not None:
+        click.echo(f"{page.total} in all.")
+    if page.next is not None:
+        click.echo(f"More: --cursor {page.next}")
+
+
+def _criterion(text: str) -> Criterion:
+    key, separator, values = text.partition("=")
+    if not separator:
+        raise Invalid(f"{text!r} is no criterion.", (FieldError("where", "write it as key=value", text),))
+    return Criterion(key, tuple(values.split(",")))
+
+
+def _near(text: str) -> Near:
+    try:
+        lat, lon, km = (float(part) for part in text.split(","))
+    except ValueError:
+        raise Invalid("That is no place.", (FieldError("near", "write it as LAT,LON,KM, e.g. 51.05,3.72,10", text),)) from None
+    return Near(lat, lon, km)
+
+
+def _municipality(installation: Installation, text: str) -> str:
+    places = installation.store.places
+    if text.isdigit():
+        found = places.by_postcode(text) if len(text) == 4 else (places.municipality(text),)
+    else:
+        found = places.find(text)
+    if not found:
+        raise Invalid(f"No municipality is called {text!r}.", (FieldError("local", "give a name, a postcode or a REFNIS code", text),))
+    return found[0].refnis
+
+
+def _name(entity: Entity) -> str:
+    fiche = entity.fiche
+    if "name" in fiche:
+        return " ".join((*fiche["name"].get("given", ()), fiche["name"]["family"]))
+    return next((str(text) for name in fiche.get("names", ()) for text in name["text"].values()), "")
+
+
+@click.command()
+@click.argument("export")
+@click.argument("output", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A field of the configuration; lists as JSON.")
+@_partner
+@_level
+@as_json
+@click.pass_obj
+def export(
+    installation: Installation, export: str, output: Path, pairs: tuple[str, ...], partner: str, level: str, as_json: bool
+) -> None:
+    """Write a whole file to OUTPUT: of an EXPORT connection, or of an export connector (such as excel) with --set."""
+    known = {connection.name for connection in connections.list_all(installation.store, installation.plugins)}
+    with progress() as draw:
+        if export in known:
+            report = run_once(installation.store, installation.plugins, export, progress=draw, file=output)
+            if report.state != "done":
+                raise Misconfigured(f"The export failed: {report.reason}")
+            rows = report.pushed
+        else:
+            rows = _write(installation, export, output, settings(pairs), partner, level, draw)
+    if as_json:
+        say_json({"file": str(output), "rows": rows})
+    else:
+        click.echo(f"{rows} rows written to {output}")
+
+
+def _write(
+    installation: Installation, name: str, output: Path, given: dict[str, Any], partner: str, level: str, draw: Any
+) -> int:
+    kind = installation.plugins.connector(name)
+    if not issubclass(kind, Export):
+        raise Misconfigured(f"{name} does not write files.")
+    schema = kind.config_schema()
+    wrong = schema.validate(given)
+    if wrong:
+        errors = tuple(FieldError(str(field), str(reason)) for field, reason in wrong.items())
+        raise Misconfigured(f"{name} cannot be used with these settings.", errors)
+    directory = installation.directory(partner, level)
+    with open_outbound() as http:
+        context = Context(http, installation.store.now, draw, directory.concepts().label)
+        connector = kind(cast("dict[str, Any]", schema.load(given)), context)
+        connector.check()
+        output.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{output.name}.", dir=output.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                rows = connector.write(_watched(directory.walk(connector.query()), draw, kind.title), file)
+            os.replace(temporary, output)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    return rows
+
+
+def _watched(entities: Iterator[Entity], draw: Any, what: str) -> Iterator[Entity]:
+    for count, entity in enumerate(entities, start=1):
+        if count % 200 == 0:
+            draw(count, None, what)
+        yield entity
+
+
+@click.command()
+@click.option("--since", type=click.IntRange(min=0), default=0, show_default=True, help="The last seq that you have.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
+@_partner
+@_level
+@as_json
+@click.pass_obj
+def changes(installation: Installation, since: int, limit: int, partner: str, level: str, as_json: bool) -> None:
+    """What changed since a seq, oldest first; with --json a line per change and a last line that says where to go on."""
+    page = installation.directory(partner, level).changes(since, limit)
+    if as_json:
+        for change in page.changes:
+            say_line(asdict(change))
+        say_line({"next": page.next, "head": page.head})
+        return
+    say_table(
+        ("seq", "at", "operation", "type", "id", "origin", "fields"),
+        [(c.seq, c.at, c.operation, c.type, c.id, c.origin, ", ".join(c.fields)) for c in page.changes],
+        "Nothing changed.",
+    )
+    click.echo(f"Go on from --since {page.next}; the newest is {page.head}.")
+
+
+@click.command()
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@as_json
+@click.pass_obj
+def conflicts(installation: Installation, limit: int, as_json: bool) -> None:
+    """Fields on which equal sources disagree, with both values; the first one stands until an editor decides."""
+    with installation.store.read() as connection:
+        found = reading.conflicts(connection, limit)
+    if as_json:
+        say_json(
+            [
+                {
+                    "fiche": one.fiche,
+                    "kind": one.type,
+                    "field": conflict.field,
+                    "values": [{"source": s, "external_id": e, "value": v} for s, e, v in conflict.values],
+                }
+                for one in found
+                for conflict in one.conflicts
+            ]
+        )
+        return
+    say_table(
+        ("fiche", "field", "source", "says"),
+        [
+            (one.fiche, conflict.field, source, str(value)[:70])
+            for one in found
+            for conflict in one.conflicts
+            for source, _, value in conflict.values
+        ],
+        "No conflicts.",
+    )
+
+
+@click.command()
+@click.argument("fiche")
+@click.option("--reason", required=True, help="Why (it is kept, without the data).")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def erase(installation: Installation, fiche: str, reason: str, yes: bool) -> None:
+    """Erase the FICHE with this id for ever: claims, versions, index. No later reload brings it back (AVG art. 17)."""
+    entity = installation.directory("", "internal").get(fiche)
+    with installation.store.read() as connection:
+        known = reading.resolve(connection, [entity.fiche["id"]])[entity.fiche["id"]]
+        claims = reading.claims_of(connection, known.id)
+    click.echo(f"This erases {_name(entity)} ({entity.fiche['kind']} {entity.fiche['id']}) and {len(claims)} claims:")
+    for claim in claims:
+        click.echo(f"  {claim.source} {claim.external_id}")
+    click.echo("It cannot be undone, and a later reload of these sources will not bring it back.")
+    if not yes:
+        click.confirm("Erase it?", abort=True)
+    erasure.erase(installation.store, entity.fiche["id"], reason)
+    click.echo("Erased.")
+
+
+@click.group()
+def db() -> None:
+    """The database."""
+
+
+@db.command()
+@click.pass_obj
+def upgrade(installation: Installation) -> None:
+    """Bring it to the schema of this version."""
+    installation.settle()
+    click.echo(f"The database is at {database.revision(installation.store.engine)}.")
+
+
+@db.command()
+@as_json
+@click.pass_obj
+def status(installation: Installation, as_json: bool) -> None:
+    """Which database, which schema, how much is in it."""
+    engine = database.connect(installation.database_url)
+    found = database.revision(engine)
+    told: dict[str, Any] = {
+        "database": engine.url.render_as_string(hide_password=True),
+        "schema": found,
+        "current": found == database.head(),
+    }
+    engine.dispose()
+    if told["current"]:
+        directory = installation.directory("", "internal")
+        told["head"] = directory.head()
+        told["fiches"] = {
+            kind: directory.search(Query(types=(kind,), limit=1, total="accurate")).total for kind in ENTITY_TYPES[:3]
+        }
+    if as_json:
+        say_json(told)
+    else:
+        say_table(("", ""), told.items(), "")
+
+
+COMMANDS = (query, export, changes, conflicts, erase, db)

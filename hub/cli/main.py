@@ -1,0 +1,84 @@
+"""The group `fichehub` and how its errors end: a sentence and an exit code, never a stack trace."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import click
+import structlog
+
+from hub.cli import connecting, data, demonstrating, partners, serving
+from hub.cli.installation import Installation
+from hub.cli.output import Failure
+from hub.errors import FichehubError
+
+_log = structlog.get_logger(__name__)
+
+
+class _Fichehub(click.Group):
+    """A group whose commands end in a sentence when something goes wrong."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except FichehubError as error:
+            raise Failure(error) from error
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            _log.error("command failed", command=ctx.invoked_subcommand, exc_info=True)
+            home = ctx.find_object(Installation)
+            where = f" (see {home.log_file})" if home is not None else ""
+            raise click.ClickException(f"Something went wrong inside Fichehub: {type(error).__name__}{where}.") from error
+
+
+@click.group(cls=_Fichehub, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option(
+    "--home",
+    envvar="FICHEHUB_HOME",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("var"),
+    show_default=True,
+    help="Folder that holds the state of this installation [FICHEHUB_HOME].",
+)
+@click.option(
+    "--database-url",
+    envvar="FICHEHUB_DATABASE_URL",
+    default="",
+    help="SQLite or PostgreSQL; default: fichehub.sqlite in the home [FICHEHUB_DATABASE_URL].",
+)
+@click.version_option(metadata.version("fichehub"), prog_name="fichehub")
+@click.pass_context
+def main(ctx: click.Context, home: Path, database_url: str) -> None:
+    """Fichehub: one canonical fiche, many connectors."""
+    ctx.obj = Installation(home.absolute(), database_url)
+    _log_to(ctx.obj.log_file)
+
+
+def _log_to(path: Path) -> None:
+    """Log lines go to a file, so that the terminal shows only what was asked for."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.open("a", encoding="utf-8")
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(file=file),
+    )
+    click.get_current_context().call_on_close(file.close)
+
+
+for _room in (serving, demonstrating, connecting, data, partners):
+    for _command in _room.COMMANDS:
+        main.add_command(_command)
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""How commands answer: tables for people, JSON for programs, a bar for work that takes long."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+import orjson
+
+from hub.errors import FichehubError
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for programs.")
+
+
+class Failure(click.ClickException):
+    """An error of the hub as a sentence, with the fields that are wrong below it."""
+
+    def __init__(self, error: FichehubError) -> None:
+        lines = [error.message]
+        lines += [
+            f"  {wrong.path}: {wrong.reason}" + (f" (given: {wrong.value})" if wrong.value else "")
+            for wrong in getattr(error, "errors", ())
+        ]
+        route = getattr(error, "route", "")
+        if route:
+            lines.append(f"  {route}")
+        super().__init__("\n".join(lines))
+
+
+def say_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+
+
+def say_line(value: Any) -> None:
+    """One JSON document on one line."""
+    click.echo(orjson.dumps(value).decode())
+
+
+def say_table(headers: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
+    """A table with aligned columns, or the sentence `empty` when there are no rows."""
+    texts = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    if not texts:
+        click.echo(empty)
+        return
+    widths = [max(len(header), *(len(row[place]) for row in texts)) for place, header in enumerate(headers)]
+    for line in (headers, ["-" * width for width in widths], *texts):
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[int, int | None, str], None]]:
+    """A function `(done, total, what)` that draws a line on a terminal, and says nothing elsewhere."""
+    shown = sys.stderr.isatty()
+    width = 0
+
+    def draw(done: int, total: int | None, what: str) -> None:
+        nonlocal width
+        if not shown:
+            return
+        if total:
+            filled = min(30, 30 * done // total)
+            text = f"{what} [{'#' * filled}{'.' * (30 - filled)}] {done}/{total}"
+        else:
+            text = f"{what}: {done}"
+        click.echo("\r" + text.ljust(width), nl=False, err=True)
+        width = max(width, len(text))
+
+    try:
+        yield draw
+    finally:
+        if width:
+            click.echo("\r" + " " * width + "\r", nl=False, err=True)

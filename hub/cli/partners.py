@@ -1,0 +1,121 @@
+"""`partners` and `keys`: agreements, and the credentials that follow from them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from hub.access import Agreement, agreements, grant_for, issue_key, keys_of, revoke_key, save_agreement
+from hub.cli.installation import Installation
+from hub.cli.output import as_json, say_json, say_table
+from hub.model.audience import LEVELS
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@click.group()
+def partners() -> None:
+    """Agreements with partners: purpose, legal basis, what they may see, until when."""
+
+
+@partners.command(name="list")
+@as_json
+@click.pass_obj
+def list_(installation: Installation, as_json: bool) -> None:
+    """Every agreement."""
+    with installation.store.read() as connection:
+        found = agreements(connection)
+    if as_json:
+        say_json([{"name": a.name, "title": a.title, "level": a.level, "purpose": a.purpose, "expires_on": a.expires_on} for a in found])
+        return
+    say_table(
+        ("partner", "title", "sees", "purpose", "until"),
+        [(a.name, a.title, a.level, a.purpose, a.expires_on or "no end date") for a in found],
+        "There is no agreement yet. Make one: fichehub partners add NAME ...",
+    )
+
+
+@partners.command()
+@click.argument("name")
+@click.option("--title", required=True, help="What the partner is called.")
+@click.option("--purpose", required=True, help="What the data is for.")
+@click.option("--legal-basis", required=True, help="On which ground (AVG art. 6).")
+@click.option("--contact", required=True, help="Whom to call at the partner.")
+@click.option("--our-contact", required=True, help="Whom they call here.")
+@click.option("--level", type=click.Choice(LEVELS), default="public", show_default=True, help="The highest visibility granted.")
+@click.option("--field", "fields", multiple=True, help="A field that the agreement covers; repeat for more; default: all.")
+@click.option("--expires-on", help="Last day, YYYY-MM-DD.")
+@click.pass_obj
+def add(
+    installation: Installation,
+    name: str,
+    title: str,
+    purpose: str,
+    legal_basis: str,
+    contact: str,
+    our_contact: str,
+    level: str,
+    fields: tuple[str, ...],
+    expires_on: str | None,
+) -> None:
+    """Make or change the agreement with NAME."""
+    given = Agreement(
+        name=name,
+        title=title,
+        purpose=purpose,
+        legal_basis=legal_basis,
+        contact=contact,
+        our_contact=our_contact,
+        level=level,  # type: ignore[arg-type]
+        fields=frozenset(fields) or None,
+        expires_on=expires_on,
+    )
+    grant_for(given, installation.store.today())
+    stored = installation.store.write(lambda writer: save_agreement(writer.connection, given, _now()))
+    click.echo(f"Agreement with {stored.title}, revision {stored.revision}. Next: fichehub keys issue {name}")
+
+
+@click.group()
+def keys() -> None:
+    """API keys of a partner: two may be live at a time, so that they can be rotated."""
+
+
+@keys.command()
+@click.argument("partner")
+@click.option("--expires-at", help="Last moment, RFC 3339.")
+@click.pass_obj
+def issue(installation: Installation, partner: str, expires_at: str | None) -> None:
+    """Make a key and show it, this once."""
+    key = installation.store.write(lambda writer: issue_key(writer.connection, partner, _now(), expires_at))
+    click.echo(key)
+    click.echo("Keep it now: it is not shown again.", err=True)
+
+
+@keys.command()
+@click.argument("partner")
+@click.argument("prefix")
+@click.pass_obj
+def revoke(installation: Installation, partner: str, prefix: str) -> None:
+    """End the key of PARTNER that begins with PREFIX, at once."""
+    installation.store.write(lambda writer: revoke_key(writer.connection, partner, prefix, _now()))
+    click.echo("Revoked.")
+
+
+@keys.command(name="list")
+@click.argument("partner")
+@click.pass_obj
+def list_keys(installation: Installation, partner: str) -> None:
+    """The keys that PARTNER has or had; never the keys themselves."""
+    with installation.store.read() as connection:
+        found = keys_of(connection, partner)
+    say_table(
+        ("begins with", "made", "expires", "revoked", "last used"),
+        [(k.prefix, k.created_at, k.expires_at, k.revoked_at, k.last_used_on) for k in found],
+        f"{partner} has no key.",
+    )
+
+
+COMMANDS = (partners, keys)

@@ -1,0 +1,109 @@
+"""`serve`, `work` and `up`: the processes of an installation."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import click
+
+from hub.cli import demonstrating
+from hub.cli.installation import Installation
+from hub.cli.output import progress
+from hub.jobs import Worker
+from hub.sync.connections import ALLOW_PRIVATE
+from hub.web.server import WORKERS
+from hub.web.server import serve as serve_forever
+from hub.web.settings import Settings
+
+_host = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+_port = click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="Port to listen on.")
+
+
+@click.command()
+@_host
+@_port
+@click.option("--workers", type=click.IntRange(1, 64), default=WORKERS, show_default=True, help="Processes that answer.")
+@click.option("--anonymous/--no-anonymous", default=True, show_default=True, help="Answer askers without a key (public values only).")
+@click.option("--trusted-proxies", type=click.IntRange(0, 5), default=0, show_default=True, help="Proxies in front that set X-Forwarded-For.")
+@click.pass_obj
+def serve(installation: Installation, host: str, port: int, workers: int, anonymous: bool, trusted_proxies: int) -> None:
+    """Serve console, API and endpoints until interrupted."""
+    installation.settle()
+    settings = Settings(anonymous=anonymous, trusted_proxies=trusted_proxies)
+    serve_forever(
+        installation.database_url, installation.home, settings, host=host, port=port, workers=workers, on_ready=_ready
+    )
+
+
+@click.command()
+@click.pass_obj
+def work(installation: Installation) -> None:
+    """Run the connections that are due, and the hub's own jobs, until interrupted. Any number may run side by side."""
+    installation.settle()
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    click.echo("Working. Connections run when they are due.")
+    Worker(installation.store, installation.plugins).run_forever(stop)
+
+
+@click.command()
+@_host
+@_port
+@click.option("--size", type=click.Choice(["S", "M"]), default="S", show_default=True, help="Size of the demonstration world.")
+@click.option("--demo/--no-demo", default=True, show_default=True, help="Fill an empty installation with the demonstration world.")
+@click.pass_obj
+def up(installation: Installation, host: str, port: int, size: str, demo: bool) -> None:
+    """Everything on one machine: database, demonstration world, server and worker. What `make run` calls."""
+    installation.settle()
+    with demonstrating.simulated_systems(installation, size, wanted=demo) as shown:
+        if shown:
+            os.environ.setdefault(ALLOW_PRIVATE, "1")
+            with progress() as draw:
+                for line in demonstrating.fill(installation, draw):
+                    click.echo(line)
+        # By the environment: what stands on a command line can be read by every user of the machine.
+        where = {"FICHEHUB_HOME": str(installation.home), "FICHEHUB_DATABASE_URL": installation.database_url}
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "hub.cli", "work"],
+            env={**os.environ, **where},
+            stdout=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
+        )
+        try:
+            _say_addresses(host, port)
+            serve_forever(
+                installation.database_url,
+                installation.home,
+                Settings(demo=bool(shown)),
+                host=host,
+                port=port,
+                on_ready=_ready,
+            )
+        finally:
+            worker.terminate()
+            worker.wait()
+
+
+def _say_addresses(host: str, port: int) -> None:
+    address = f"http://{host}:{port}"
+    for what, path in (
+        ("Start page", "/"),
+        ("FHIR", "/fhir/metadata"),
+        ("API", "/api/v1/docs"),
+        ("Widget", "/widget/demo"),
+        ("Health", "/health"),
+    ):
+        click.echo(f"  {what:<12}{address}{path}")
+
+
+def _ready(address: str) -> None:
+    click.echo(f"Ready: {address}")
+    sys.stdout.flush()
+
+
+COMMANDS = (serve, work, up)

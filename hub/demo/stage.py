@@ -1,0 +1,125 @@
+"""Sets up a demonstration: simulators of the outside systems, agreements, and connections that load the world through the real connectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from sqlalchemy import insert, select
+
+from hub.access import Agreement, agreements, save_agreement
+from hub.demo.world import World
+from hub.plugins import Plugins
+from hub.store import Store, Writer
+from hub.store.tables import setting
+from hub.sync import connections, run
+from hub.testing.simulator import Simulator
+
+SOURCES: Final = ("sociale-kaart", "progezondheid", "sociaal-brussels")
+"""The outside systems of the demonstration, in the order in which they are loaded."""
+_SIZE: Final = "demo-size"
+MARK: Final = "demo"
+"""Connections of the demonstration are named `demo-<connector>`."""
+SCHEDULES: Final = {
+    "sociale-kaart": "every 15 minutes",
+    "progezondheid": "every 15 minutes",
+    "sociaal-brussels": "cron 0 3 * * *",
+}
+AGREEMENTS: Final = (
+    Agreement(
+        name="demo-epd",
+        title="Fictief EPD-pakket (demo)",
+        purpose="Verwijzen vanuit het elektronisch patiëntendossier",
+        legal_basis="Fictieve overeenkomst, enkel voor deze demo",
+        contact="epd@example.org",
+        our_contact="beheer@example.org",
+        level="professional",
+    ),
+    Agreement(
+        name="demo-zorgraad",
+        title="Fictieve zorgraad (demo)",
+        purpose="Lokale kaart en gidsen",
+        legal_basis="Fictieve overeenkomst, enkel voor deze demo",
+        contact="zorgraad@example.org",
+        our_contact="beheer@example.org",
+        level="public",
+    ),
+)
+
+
+class Stage:
+    """One installation as a demonstration."""
+
+    def __init__(self, store: Store, plugins: Plugins) -> None:
+        self._store = store
+        self._plugins = plugins
+
+    def is_ours(self) -> bool:
+        """Whether the installation is empty, or was set up by the demonstration: another's connections are never touched."""
+        known = connections.list_all(self._store, self._plugins)
+        return all(connection.name.startswith(f"{MARK}-") for connection in known)
+
+    def start(self, size: str) -> list[Simulator]:
+        """Start the simulators and point the connections at them, making these when they are not there yet."""
+        size = self._size(size)
+        world = World(size=size)  # type: ignore[arg-type]
+        running = []
+        for name in SOURCES:
+            kind = self._plugins.connectors.get(name)
+            if kind is not None and kind.simulator is not None:
+                simulator: Simulator = kind.simulator(world, size=size)
+                simulator.start()
+                running.append(simulator)
+                self._point_at(name, simulator.config())
+        self._let_in(world)
+        return running
+
+    def load(self, progress: Callable[[int, int | None, str], None]) -> Iterator[str]:
+        """Run each connection to a source that has never run; yields a line about each."""
+        for known in connections.list_all(self._store, self._plugins):
+            if known.connector in SOURCES and known.state == "enabled" and known.last_run is None:
+                report = run(self._store, self._plugins, known.name, progress=progress)
+                told = f"  {known.title}: {report.read} read, {report.changed} new, {report.rejected} rejected"
+                yield told if report.state == "done" else f"{told}. {report.reason}"
+
+    def _size(self, asked: str) -> str:
+        """The size that the installation was set up with; `asked` when it is new."""
+
+        def keep(writer: Writer) -> str:
+            found = writer.connection.execute(select(setting.c.value).where(setting.c.name == _SIZE)).scalar()
+            if found is None:
+                writer.connection.execute(insert(setting).values(name=_SIZE, value=asked))
+            return str(found or asked)
+
+        return self._store.write(keep)
+
+    def _point_at(self, connector: str, config: Mapping[str, Any]) -> None:
+        name = f"{MARK}-{connector}"
+        known = {connection.name: connection for connection in connections.list_all(self._store, self._plugins)}
+        if name not in known:
+            connections.add(
+                self._store, self._plugins, name, connector, config, schedule=SCHEDULES.get(connector, "")
+            )
+        elif known[name].state != "enabled":
+            return  # an administrator stopped it
+        else:
+            connections.configure(self._store, self._plugins, name, config=config)
+        connections.enable(self._store, self._plugins, name)
+
+    def _let_in(self, world: World) -> None:
+        """Agreements, the world's own concepts, and a connection for everything that partners call or fetch."""
+        self._store.write(lambda writer: writer.put_concepts((*world.concepts(), *world.mappings())))
+
+        def agree(writer: Writer) -> None:
+            known = {agreement.name for agreement in agreements(writer.connection)}
+            for agreement in AGREEMENTS:
+                if agreement.name not in known:
+                    save_agreement(writer.connection, agreement, self._store.now().isoformat())
+
+        self._store.write(agree)
+        known = {connection.connector for connection in connections.list_all(self._store, self._plugins)}
+        for connector in self._plugins.connectors:
+            if connector not in known and connector not in SOURCES:
+                name = f"{MARK}-{connector}"
+                connections.add(self._store, self._plugins, name, connector, {})
+                connections.enable(self._store, self._plugins, name)
