@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Engine, event, func, select
 
 from hub import plugins
 from hub.connector import Connector
@@ -25,19 +26,12 @@ ROWS = 60
 
 
 class Mortal(Rows):
-    """Kills its own process after so many rows."""
+    """A source of its own for these tests."""
 
     name = "mortal"
     rows = [row(number, source="mortal") for number in range(ROWS)]
     page = 7
     asked = []
-
-    def pull(self, cursor):  # type: ignore[no-untyped-def]
-        dies_after = int(os.environ.get("TEST_DIES_AFTER", "-1"))
-        for place, item in enumerate(super().pull(cursor)):
-            if place == dies_after:
-                os.kill(os.getpid(), signal.SIGKILL)
-            yield item
 
 
 def offered() -> plugins.Plugins:
@@ -45,6 +39,17 @@ def offered() -> plugins.Plugins:
     connectors: list[type[Connector]] = [Mortal]
     vars(module)["register_connectors"] = hookimpl(lambda: connectors, specname="register_connectors")
     return plugins.load([("mortal", module)], installed=False)
+
+
+def die_at_commit(engine: Engine, number: int) -> None:
+    """Kill this very process when it is about to commit for the `number`th time."""
+    commits = itertools.count(1)
+
+    def about_to_commit(connection: object) -> None:
+        if next(commits) == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    event.listen(engine, "commit", about_to_commit)
 
 
 # Forks a process per line of input, so that the imports are paid once and no thread of the test runner is copied.
@@ -56,10 +61,11 @@ from hub.sync import pull, run
 from tests.sync import test_kill
 pull.FIRST = pull.LARGEST = 5
 for line in sys.stdin:
-    url, home, os.environ["TEST_DIES_AFTER"] = line.rstrip().split("\\t")
+    url, home, commit = line.rstrip().split("\\t")
     child = os.fork()
     if not child:
         store = Store.open(url, Path(home))
+        test_kill.die_at_commit(store.engine, int(commit))
         os._exit(0 if run(store, test_kill.offered(), "own").state == "done" else 1)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
@@ -69,7 +75,7 @@ InAProcess = Callable[[str, Path, int], int]
 
 @pytest.fixture(scope="module")
 def in_a_process() -> Iterator[InAProcess]:
-    """Runs the connection in a process of its own that dies after so many rows; the answer is its exit code."""
+    """Runs the connection in a process of its own that dies at the commit with this number; the answer is its exit code."""
     with subprocess.Popen(
         [sys.executable, "-c", PROGRAM],
         cwd=Path(__file__).resolve().parents[2],
@@ -81,8 +87,8 @@ def in_a_process() -> Iterator[InAProcess]:
         assert forks.stdout is not None
         asking, answering = forks.stdin, forks.stdout
 
-        def in_a_process(url: str, home: Path, dies_after: int) -> int:
-            asking.write(f"{url}\t{home}\t{dies_after}\n")
+        def in_a_process(url: str, home: Path, commit: int) -> int:
+            asking.write(f"{url}\t{home}\t{commit}\n")
             asking.flush()
             return int(answering.readline())
 
@@ -90,17 +96,17 @@ def in_a_process() -> Iterator[InAProcess]:
         asking.close()
 
 
-@pytest.mark.parametrize("first_death", [0, 4, 5, 6, 16])
+@pytest.mark.parametrize("commit", [3, 5, 8])
 def test_killed_again_and_again_nothing_is_lost_or_doubled(
-    tmp_path: Path, database_url: str, in_a_process: InAProcess, first_death: int
+    tmp_path: Path, database_url: str, in_a_process: InAProcess, commit: int
 ) -> None:
     home = tmp_path / "home"
     store = Store.open(database_url, home)
     loaded = offered()
     connections.add(store, loaded, "own", "mortal")
     connections.enable(store, loaded, "own")
-    deaths = [in_a_process(database_url, home, first_death + 13 * attempt) for attempt in range(3)]
-    assert deaths[:2] == [-signal.SIGKILL] * 2
+    deaths = [in_a_process(database_url, home, commit + attempt) for attempt in range(3)]
+    assert deaths[0] == -signal.SIGKILL
     report = run(store, loaded, "own")
     with store.read() as db:
         ids = list(db.execute(select(claim.c.external_id).order_by(claim.c.external_id)).scalars())
