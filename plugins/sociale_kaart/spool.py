@@ -1,0 +1,75 @@
+"""The rows of one pull on disk, by id and sorted by organisatie: a whole list does not fit the promise of flat memory."""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import orjson
+
+
+class Spool:
+    """Rows as they came, the latest of each id. A context manager; the file is gone at the end."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="fichehub-sociale-kaart-")
+        self._database = sqlite3.connect(Path(self._folder.name) / "rows", isolation_level=None)
+        for statement in (
+            "PRAGMA journal_mode = OFF",
+            "PRAGMA synchronous = OFF",
+            "CREATE TABLE row (id TEXT PRIMARY KEY, organisation TEXT NOT NULL, pass INTEGER NOT NULL, raw BLOB NOT NULL)",
+        ):
+            self._database.execute(statement)
+
+    def add(self, rows: Iterable[tuple[str, str, Any]], number: int) -> None:
+        """Keep rows (id, organisation, row) of pass `number`."""
+        self._database.execute("BEGIN")
+        self._database.executemany(
+            "INSERT OR REPLACE INTO row VALUES (?, ?, ?, ?)",
+            (
+                (external_id, organisation, number, orjson.dumps(raw))
+                for external_id, organisation, raw in rows
+            ),
+        )
+        self._database.execute("COMMIT")
+
+    def count(self, number: int | None = None) -> int:
+        """How many different rows there are, or how many of them were last seen in pass `number`."""
+        where, values = ("", ()) if number is None else (" WHERE pass = ?", (number,))
+        ((found,),) = self._database.execute(f"SELECT count(*) FROM row{where}", values)  # noqa: S608  no outside text
+        return int(found)
+
+    def keep_only(self, number: int) -> None:
+        """Let go of rows that pass `number` did not see."""
+        self._database.execute("DELETE FROM row WHERE pass <> ?", (number,))
+
+    def groups(self) -> Iterator[tuple[str, list[Any]]]:
+        """The rows of one organisation together, in an order that does not depend on the list's; rows that name none come one by one."""
+        together: list[Any] = []
+        last = ""
+        rows = self._database.execute("SELECT organisation, raw FROM row ORDER BY organisation, id")
+        for organisation, raw in rows:
+            if together and (organisation != last or not organisation):
+                yield last, together
+                together = []
+            last = organisation
+            together.append(orjson.loads(raw))
+        if together:
+            yield last, together
+
+    def close(self) -> None:
+        """Remove the file."""
+        self._database.close()
+        self._folder.cleanup()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
