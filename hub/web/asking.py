@@ -60,7 +60,12 @@ class Serving:
 
 def serving() -> Serving:
     """What the current application serves."""
-    return cast(Serving, flask.current_app.extensions[_EXTENSION])
+    return serving_of(flask.current_app)
+
+
+def serving_of(app: flask.Flask) -> Serving:
+    """What `app` serves."""
+    return cast(Serving, app.extensions[_EXTENSION])
 
 
 def directory() -> Directory:
@@ -82,6 +87,7 @@ def admit() -> None:
     except (Unauthorized, Forbidden):
         _count(f"address {flask.request.remote_addr}")  # guessing keys costs tokens as well
         raise
+    # An address counts for the anonymous only: the partners behind one proxy or practice do not use up each other's share.
     _count(f"partner {grant.partner}" if grant.partner else f"address {flask.request.remote_addr}")
 
 

@@ -169,6 +169,7 @@ def _http_problem(error: HTTPException) -> Problem:
         type_ = BELGIF + "noAccessToken"
     if isinstance(error, TooManyRequests) and isinstance(error.retry_after, int):
         more = {"retryAfterSec": error.retry_after}
+        headers["RateLimit"] = f'"asker";r=0;t={error.retry_after}'
     return Problem(status, type_, detail, more=more, headers=headers)
 
 

@@ -19,7 +19,8 @@ from sqlalchemy import insert, update
 from werkzeug.test import TestResponse
 
 from hub import plugins
-from hub.store import Store
+from hub.access import Agreement, issue_key, save_agreement
+from hub.store import Store, Writer
 from hub.store.tables import connection
 from hub.web import Settings, create_app
 from hub.web import endpoints as endpoints_module
@@ -206,6 +207,28 @@ def test_a_hub_for_partners_only_asks_for_a_key(hub_store: Store, ids: Ids) -> N
     assert client.get("/health").status_code == 200
 
 
+def test_an_agreement_that_has_ended_says_whom_to_ask(empty_store: Store) -> None:
+    keys: list[str] = []
+
+    def agree(writer: Writer) -> None:
+        ended = Agreement(
+            name="oud",
+            title="Oude kaart",
+            purpose="test",
+            legal_basis="test",
+            contact="oud@example.org",
+            our_contact="wij@example.org",
+            expires_on="2020-01-01",
+        )
+        save_agreement(writer.connection, ended, NOW)
+        keys.append(issue_key(writer.connection, "oud", NOW))
+
+    empty_store.write(agree)
+    client = create_app(empty_store, plugins.load(installed=False)).test_client()
+    response = client.get("/api/v1/places", headers={"Authorization": f"bearer {keys[0]}"})
+    assert "wij@example.org" in problem(response, 403, BELGIF + "missingPermission")["detail"]
+
+
 def test_who_asks_too_often_is_told_how_long_to_wait(hub_store: Store, ids: Ids) -> None:
     settings = Settings(requests_per_second=0.1, burst=3)
     client = create_app(hub_store, plugins.load(installed=False), settings).test_client()
@@ -213,6 +236,7 @@ def test_who_asks_too_often_is_told_how_long_to_wait(hub_store: Store, ids: Ids)
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
     document = problem(answers[-1], 429, BELGIF + "tooManyRequests")
     assert 0 < int(answers[-1].headers["Retry-After"]) == document["retryAfterSec"] <= 10
+    assert answers[-1].headers["RateLimit"] == f'"asker";r=0;t={document["retryAfterSec"]}'
     assert answers[0].headers["RateLimit-Policy"] == '"asker";q=3;w=30'
     # Somebody else has a bucket of his own, and so has a guesser of keys.
     assert client.get("/api/v1/places", headers={"X-API-Key": ids.keys["buur"]}).status_code == 200

@@ -153,7 +153,7 @@ def test_a_connection_of_one_partner_is_shown_to_that_partner_only(empty_store: 
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", ["/", "/api/v1/docs"])
 def test_axe_finds_nothing(new_page: Callable[..., Page], address: str, path: str, scheme: str) -> None:
     page = new_page(color_scheme=scheme)
     page.goto(address + path)

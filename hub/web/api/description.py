@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import flask
 from flask_babel import force_locale
 from flask_smorest import Api
+from markupsafe import Markup, escape
 
 from hub.model.fiche import KINDS
 from hub.schemas import fiche_schema, part_schema
@@ -21,6 +23,7 @@ Without a key you are the public. A partner sends its key as `Authorization: Bea
 unless it is the last page, `next`. An error is a problem document (RFC 9457) whose `issues` name each parameter that is wrong.
 """
 _EXTENSION: Final = "fichehub-openapi"
+_TICKED: Final = re.compile(r"`([^`]+)`")
 
 
 class _Api(Api):  # type: ignore[misc]
@@ -65,6 +68,7 @@ def install(app: flask.Flask, api: Api) -> None:
     )  # flask-smorest's own, which we do not use
     document["security"] = [{}, {"key": []}]
     app.extensions[_EXTENSION] = document
+    app.add_template_filter(_ticks, "ticks")
     app.add_url_rule(f"{PREFIX}/openapi.json", "openapi", _openapi)
     app.add_url_rule(f"{PREFIX}/docs", "docs", _docs)
     app.add_url_rule(f"{PREFIX}/health", "api-health", health.health)
@@ -98,3 +102,8 @@ def _docs() -> str:
         )
     with force_locale("en"):
         return flask.render_template("docs.html", described=described, groups=groups)
+
+
+def _ticks(text: str) -> Markup:
+    """What stands between backticks as code; OpenAPI descriptions are CommonMark."""
+    return Markup(_TICKED.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704  escaped right here
