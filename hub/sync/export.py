@@ -47,5 +47,3 @@ def _counted(session: Session, entities: Iterator[Entity], title: str) -> Iterat
         yield entity
         if count % _EVERY == 0:
             session.progress(count, None, title)
-    tally = session.report.tally
-    session.note(tally=tally)
