@@ -18,6 +18,12 @@ from sqlalchemy import Connection
 COPY_FROM = 24
 """So many rows pay for the round trips of a COPY."""
 
+_TYPES = {
+    "key": "text", "type": "text", "name": "text", "key_hash": "text", "at": "text", "reason": "text", "state": "text",
+    "fiche_id": "bigint", "entity_id": "bigint", "other_id": "bigint", "source_id": "integer", "id": "bigint",
+    "score": "float8", "detail": "bytea",
+}  # fmt: skip
+
 
 @cache
 def _postgres(sql: str) -> str:
@@ -80,6 +86,12 @@ class Bulk:
         if not rows:
             return 0
         names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+        if self.postgres and all(column in _TYPES for column in columns):
+            arrays = ", ".join(f"?::{_TYPES[column]}[]" for column in columns)
+            return self.run(
+                f"INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING",
+                *(list(values) for values in zip(*rows, strict=True)),
+            )
         sql = f"INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING"
         result = self.connection.exec_driver_sql(_postgres(sql) if self.postgres else sql, list(rows))
         return result.rowcount

@@ -7,7 +7,10 @@ need one consistent snapshot.
 
 from __future__ import annotations
 
+import os
 import random
+import sqlite3
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +28,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from hub.errors import FichehubError, StoreBusy
+
+if sys.platform != "win32":
+    import fcntl
 
 BUSY_SECONDS: Final = 20.0
 """How long a writer waits for SQLite's one write lock before it gives up."""
@@ -83,24 +89,40 @@ def _begin_sqlite(connection: Connection) -> None:
     if not connection.get_execution_options().get(_WRITING):
         connection.exec_driver_sql("BEGIN")
         return
-    # SQLite's own busy handler sleeps up to 100 ms at a time and so starves an editor beside a loader: poll finely.
+    # SQLite's own busy handler sleeps up to 100 ms at a time and knows no turns, so that an editor starves beside a loader: poll
+    # finely, one writer at a time. Who waits for his turn queues behind the one who polls, also when it is the loader again.
     raw = connection.connection.driver_connection
     assert raw is not None
     raw.execute("PRAGMA busy_timeout = 0")
     deadline = time.monotonic() + BUSY_SECONDS
     try:
-        while True:
-            try:
-                raw.execute("BEGIN IMMEDIATE")
-                return
-            except Exception as error:
-                if not is_lock_refusal(error) or time.monotonic() > deadline:
-                    raise StoreBusy(
-                        "The database is being written by somebody else; try again in a moment."
-                    ) from error
-                time.sleep(random.uniform(0.0005, 0.002))
+        with _next_in_line(f"{connection.engine.url.database}-next"):
+            while True:
+                try:
+                    raw.execute("BEGIN IMMEDIATE")
+                    return
+                except sqlite3.OperationalError as error:
+                    if not is_lock_refusal(error) or time.monotonic() > deadline:
+                        raise StoreBusy(
+                            "The database is being written by somebody else; try again in a moment."
+                        ) from error
+                    time.sleep(random.uniform(0.0005, 0.002))
     finally:
         raw.execute("PRAGMA busy_timeout = 5000")
+
+
+@contextmanager
+def _next_in_line(path: str) -> Iterator[None]:
+    """Held by whoever gets SQLite's write lock next; between threads and processes alike. A killed process lets go of it."""
+    if sys.platform == "win32":  # there writers poll without turns
+        yield
+        return
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def is_lock_refusal(error: BaseException) -> bool:

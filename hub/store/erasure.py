@@ -21,7 +21,7 @@ from hub.model.claims import Claim
 from hub.model.fiche import Document
 from hub.store import index_rows
 from hub.store.forgetting import key_hash
-from hub.store.identity import keys_of, own_key
+from hub.store.identity import own_key
 from hub.store.references import HUB, without
 from hub.store.settling import part_changes
 from hub.store.store import Store

@@ -177,6 +177,7 @@ class Identities:
         placed: dict[int, int] = {}
         joined: list[tuple[int, int]] = []
         made: set[int] = set()
+        space.reserve(sum(1 for own, others in keys if not any(self.fiche(key) for key in (own, *others))))
         for position, (claim, (own, others)) in enumerate(zip(claims, keys, strict=True)):
             shared = claim.partner is None and claim.source != EDITOR
             me = (claim.source, claim.external_id)

@@ -413,7 +413,9 @@ def reviews(connection: Connection, limit: int = 50, after: int = 0, state: str 
         after,
         limit,
     )
-    return [Review(row[0], row[1], row[2], row[3], row[4], row[5], row[6], orjson.loads(row[7])) for row in rows]
+    return [
+        Review(row[0], row[1], row[2], row[3], row[4], row[5], row[6], orjson.loads(row[7])) for row in rows
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -448,9 +450,7 @@ def claims_of(connection: Connection, fiche_id: int) -> list[ClaimOf]:
     ]
 
 
-def worked_in(
-    connection: Connection, zorgverleners: Iterable[int], rank: int
-) -> dict[int, tuple[str, ...]]:
+def worked_in(connection: Connection, zorgverleners: Iterable[int], rank: int) -> dict[int, tuple[str, ...]]:
     """The UUIDs of the aanbod that each zorgverlener works in, as far as this rank may know; sorted."""
     bulk = Bulk(connection)
     sql = (

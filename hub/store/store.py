@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import secrets
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -181,7 +183,8 @@ class Store:
             try:
                 with database.writing(self.engine) as connection:
                     self._current(connection)
-                    outcome = work(Workspace(connection, self._around, self._numbers))
+                    with _no_collection():
+                        outcome = work(Workspace(connection, self._around, self._numbers))
                     if dry_run:
                         connection.rollback()
                 return outcome
@@ -200,6 +203,30 @@ class Store:
 def _worked(work: Callable[[Writer], T], space: Workspace) -> tuple[T, int]:
     answer = work(Writer(space))
     return answer, changes.finish(space)
+
+
+_collecting = Lock()
+_busy = 0
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Hold the cyclic garbage collector back for the length of a transaction.
+
+    A batch makes a hundred thousand small dictionaries, none of them in a circle; walking through them over and over took a quarter of the time.
+    """
+    global _busy
+    with _collecting:
+        _busy += 1
+        if _busy == 1:
+            gc.disable()
+    try:
+        yield
+    finally:
+        with _collecting:
+            _busy -= 1
+            if _busy == 0:
+                gc.enable()
 
 
 def _all_places() -> Places:

@@ -162,6 +162,7 @@ class Workspace:
     new_entities: list[tuple[int, str, str, int, int | None]] = field(default_factory=list)
     new_parts: list[tuple[int, str, str, int]] = field(default_factory=list)
     _forgets: bool | None = None
+    _reserved: range = range(0)
 
     def __post_init__(self) -> None:
         self.bulk = Bulk(self.connection)
@@ -221,10 +222,21 @@ class Workspace:
             for number, uuid in self.bulk.rows(sql, self.bulk.many(unknown)):
                 self.know(number, uuid)
 
+    def reserve(self, count: int) -> None:
+        """Take the numbers of so many new entities at once; what is not used is lost, which does no harm."""
+        if count > len(self._reserved):
+            self._reserved = self.numbers.take(self.bulk, "entity", count)
+
+    def _next(self, count: int) -> range:
+        if count <= len(self._reserved):
+            taken, self._reserved = self._reserved[:count], self._reserved[count:]
+            return taken
+        return self.numbers.take(self.bulk, "entity", count)
+
     def make_fiches(self, kinds: Sequence[Kind]) -> list[FicheState]:
         """New fiches, stubs until something is merged into them."""
         made = []
-        for number, kind in zip(self.numbers.take(self.bulk, "entity", len(kinds)), kinds, strict=True):
+        for number, kind in zip(self._next(len(kinds)), kinds, strict=True):
             uuid = new_uuid()
             state = FicheState(number, uuid, kind, new=True)
             self.fiches[number] = state
@@ -237,9 +249,7 @@ class Workspace:
     def make_parts(self, wanted: Sequence[tuple[int, str]]) -> list[int]:
         """New parts, each of a fiche and a type; their keys are the caller's."""
         made = []
-        for number, (fiche_id, type_) in zip(
-            self.numbers.take(self.bulk, "entity", len(wanted)), wanted, strict=True
-        ):
+        for number, (fiche_id, type_) in zip(self._next(len(wanted)), wanted, strict=True):
             uuid = new_uuid()
             self.know(number, uuid)
             self.type_of[number] = type_
@@ -361,5 +371,8 @@ def local_day(now: datetime) -> str:
 
 def new_uuid() -> str:
     """A UUID that rises with time (version 7, RFC 9562), so that the index on it grows at one end."""
-    text = f"{time.time_ns() // 1_000_000:012x}7{os.urandom(2).hex()[1:]}{os.urandom(8).hex()}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{'89ab'[int(text[16], 16) & 3]}{text[17:20]}-{text[20:]}"
+    chance = os.urandom(10).hex()
+    stamp = f"{time.time_ns() // 1_000_000:012x}"
+    return (
+        f"{stamp[:8]}-{stamp[8:]}-7{chance[:3]}-{'89ab'[int(chance[3], 16) & 3]}{chance[4:7]}-{chance[7:19]}"
+    )
