@@ -12,7 +12,8 @@ import orjson
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotAcceptable, UnsupportedMediaType
 from werkzeug.exceptions import NotFound as NoSuchAddress
 
-from hub import FichehubError, Hit, Moved, NotFound, directory
+import hub
+from hub import FichehubError, Hit, Moved, NotFound
 from plugins.fhir import outcome
 from plugins.fhir.capability import statement
 from plugins.fhir.json_form import to_bytes
@@ -42,7 +43,7 @@ def make_blueprint() -> flask.Blueprint:
         resource = RESOURCES[type]
         if id == "_search":  # a search by GET has no such part in its address
             raise _unmatched(f"{type}/{id}")
-        asked = directory()
+        asked = hub.directory()
         entity = asked.get(id.lower(), resource.entity)
         if any(link.link == "member_of" for link in resource.always) and not _both_ends(
             entity.part, entity.related
@@ -82,7 +83,7 @@ def _search(
     resource: Resource, given: Sequence[tuple[str, str]], rendered: RenderedResources
 ) -> flask.Response:
     search = parse(resource, given, strict="handling=strict" in flask.request.headers.get("Prefer", ""))
-    asked = directory()
+    asked = hub.directory()
     base, labels, grant = _base(), asked.concepts(), asked.grant
     page = asked.search(search.query)
     hits: Sequence[Hit] = () if search.count_only else page.hits

@@ -1,0 +1,82 @@
+"""docs/fhir.md is executed, and describes what there is."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import orjson
+import pytest
+from lxml import etree
+
+from plugins.fhir import extensions as ext
+from plugins.fhir.params import RESOURCES
+from tests.plugins.fhir.conftest import Hub
+from tests.plugins.fhir.judge import complaints
+
+TEXT = (Path(__file__).parents[3] / "docs" / "fhir.md").read_text(encoding="utf-8")
+
+
+def requests() -> list[tuple[int, str, dict[str, str]]]:
+    """(expected status, path, headers) of every GET line in a ```http block."""
+    found = []
+    for status, block in re.findall(r"```http ?(\d*)\n(.*?)```", TEXT, re.DOTALL):
+        headers = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith("GET "))
+        paths = [line.removeprefix("GET ") for line in block.splitlines() if line.startswith("GET ")]
+        found += [(int(status or 200), path, headers) for path in paths]
+    return found
+
+
+@pytest.mark.parametrize(("status", "path", "headers"), requests())
+def test_requests_answer_as_described(world_s: Hub, status: int, path: str, headers: dict[str, str]) -> None:
+    response = world_s.client().get(path, headers=headers)
+    assert response.status_code == status, response.text
+    resource = orjson.loads(response.data)
+    assert complaints(resource) == []
+    modes = {entry["search"]["mode"] for entry in resource.get("entry", ())}
+    assert "outcome" not in modes, "the documented search was not understood"
+
+
+def test_the_searches_of_the_documentation_find_something(world_s: Hub) -> None:
+    answers = [
+        orjson.loads(world_s.client().get(path).data) for status, path, _ in requests() if status == 200
+    ]
+    assert sum("entry" in answer for answer in answers) >= len(answers) / 2
+
+
+@pytest.mark.parametrize("line", re.findall(r"^curl .*$", TEXT, re.MULTILINE))
+def test_curl_lines_answer(world_s: Hub, line: str) -> None:
+    words = shlex.split(line)[1:]
+    options = dict(zip(words[:-1:2], words[1:-1:2], strict=True))
+    path = words[-1].removeprefix("http://127.0.0.1:8080")
+    client = world_s.client()
+    if "-d" in options:
+        form = "application/x-www-form-urlencoded"
+        response = client.post(path, data=options["-d"], content_type=form)
+    else:
+        name, _, value = options.get("-H", "Accept: */*").partition(": ")
+        response = client.get(path, headers={name: value})
+    assert response.status_code == 200
+    if "xml" in response.content_type:
+        assert etree.fromstring(response.data).tag.endswith("CapabilityStatement")
+    else:
+        assert orjson.loads(response.data)["entry"]
+
+
+def test_every_extension_is_described() -> None:
+    declared = {
+        value
+        for value in vars(ext).values()
+        if isinstance(value, str) and "/fhir/StructureDefinition/" in value
+    }
+    declared = {url for url in declared if url.startswith("https://fichehub.example.org")} - {ext._OURS}
+    assert declared == set(ext.OURS)
+    described = set(re.findall(r"^\| `([a-z-]+)` \|", TEXT.split("## Extensions")[1], re.MULTILINE))
+    assert described == {url.rsplit("/", 1)[1] for url in ext.OURS}
+
+
+@pytest.mark.parametrize("name", sorted(RESOURCES))
+def test_every_parameter_is_described(name: str) -> None:
+    [row] = re.findall(rf"^\| {name} \| (`_id`.*) \|$", TEXT, re.MULTILINE)
+    assert re.findall(r"`([^`]+)`", row) == [param.name for param in RESOURCES[name].params]
