@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from hub.search.cursor import query_of
-from hub.search.find import Found, FoundRow, find
+from hub.search.finding import Found, FoundRow, find
 
 __all__ = ["Found", "FoundRow", "find", "query_of"]

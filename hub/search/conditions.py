@@ -17,6 +17,12 @@ LAST: Final = "\U0010ffff"
 """Sorts after every text: values that begin with `x` lie from `x` to `x` + LAST."""
 
 
+_WIDE_KM: Final = 30.0
+"""A circle wider than this holds too many to start from."""
+_MANY: Final = 60
+"""From so many rows on, a look through a whole range of terms is cheaper than a look for each row."""
+
+
 class Condition(Protocol):
     """One demand. `few` may name rows that the asker cannot see, or of another type; whoever asks fetches them through the lens."""
 
@@ -60,6 +66,8 @@ class HasTerm:
 
     def keep(self, rows: Sequence[Row]) -> set[int]:
         bulk, ids = self.lens.bulk, [row.id for row in rows]
+        if len(rows) > _MANY and (whole := self.few(10 * len(rows))) is not None:
+            return whole.intersection(ids)
         condition, given = self._values()
         key = "key" if bulk.postgres else "+key"  # on SQLite the plus keeps the planner on the index by entry
         sql = f"SELECT entry_id FROM term WHERE {bulk.listed('entry_id')} AND {key} = ? AND {condition}"  # noqa: S608
@@ -112,15 +120,17 @@ class IsLinked:
             return None
         there: set[int] = set()
         for plan in self.plans:
-            rows = plan.few(most)
+            rows = plan.few(most // 4)
             if rows is None:
                 return None
             there.update(row.entity_id for row in rows)
         if not there:
             return set()
         bulk, (mine, theirs) = self.lens.bulk, self._ends
+        # CROSS: on SQLite the order of the tables, from the few to the many, is not the planner's to choose.
+        join = "JOIN" if bulk.postgres else "CROSS JOIN"
         sql = (
-            f"SELECT DISTINCT e.id FROM link l JOIN entry e ON e.entity_id = l.{mine}"  # noqa: S608
+            f"SELECT DISTINCT e.id FROM link l {join} entry e ON e.entity_id = l.{mine}"  # noqa: S608
             f" WHERE l.role = ? AND l.level <= ? AND {bulk.listed('l.' + theirs)} AND {self.lens.visible} LIMIT ?"
         )
         found = bulk.rows(
@@ -151,11 +161,13 @@ class IsNear:
     near: Near
 
     def few(self, most: int) -> set[int] | None:
-        found = points.within(self.lens, self.near, 4 * most)
+        if self.near.km > _WIDE_KM:
+            return None
+        found = points.within(self.lens, self.near, 2 * most)
         return None if found is None or len(found) > most else set(found)
 
     def keep(self, rows: Sequence[Row]) -> set[int]:
-        distances = points.distances(self.lens, self.near.lat, self.near.lon, [row.id for row in rows])
+        distances = points.distances(self.lens, self.near.lat, self.near.lon, rows)
         return {number for number, km in distances.items() if km <= self.near.km}
 
 

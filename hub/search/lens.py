@@ -12,7 +12,7 @@ from hub.model.audience import Grant
 from hub.model.fiche import EntityType
 from hub.places import Places
 from hub.search import postgresql, sqlite
-from hub.search.match import Match
+from hub.search.match import Alternatives, Match
 from hub.store.bulk import Bulk
 
 
@@ -24,9 +24,11 @@ class Row(NamedTuple):
     fiche_id: int
     name: str
     umbrella: int
+    lat: float | None
+    lon: float | None
 
 
-COLUMNS = "e.id, e.entity_id, e.fiche_id, e.name, e.umbrella"
+COLUMNS = "e.id, e.entity_id, e.fiche_id, e.name, e.umbrella, e.lat, e.lon"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class Lens:
         return self.rows(self.bulk.listed("e.id"), (self.bulk.many(ids),)) if ids else []
 
     def of_entities(self, ids: Collection[int]) -> list[Row]:
-        """The visible entries of these entities."""
+        """The visible entries of these entities; of each one only."""
         return self.rows(self.bulk.listed("e.entity_id"), (self.bulk.many(ids),)) if ids else []
 
     def matching(self, match: Match, after: int | None, descending: bool, most: int) -> list[Row]:
@@ -108,6 +110,10 @@ class Lens:
         """Which of these entries match."""
         found: set[int] = self.text.among(self.bulk, match, list(ids)) if ids else set()
         return found
+
+    def any_of(self, tokens: Alternatives, ids: Collection[int]) -> set[int]:
+        """Which of these entries have one of the tokens."""
+        return self.among(Match((tokens,)), ids)
 
     def tokens_of(self, ids: Collection[int]) -> dict[int, set[str]]:
         """Every token of these entries."""

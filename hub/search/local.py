@@ -24,8 +24,16 @@ class Tier:
 
     def match(self, lens: Lens) -> Match:
         """What the full text must say of an entity in this tier."""
-        wanted = _any(lens, self.wanted)
-        return Match((wanted,) if wanted else (), _any(lens, self.earlier))
+        wanted = self.these(lens)
+        return Match((wanted,) if wanted else (), self.before(lens))
+
+    def these(self, lens: Lens) -> Alternatives:
+        """Tokens of which an entity in this tier has one; none for the last tier."""
+        return _any(lens, self.wanted)
+
+    def before(self, lens: Lens) -> Alternatives:
+        """Tokens that put an entity into an earlier tier."""
+        return _any(lens, self.earlier)
 
 
 def tiers(refnis: str, places: Places) -> tuple[Tier, ...]:

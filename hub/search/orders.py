@@ -7,19 +7,18 @@ is cheaper depends on how many candidates there are among how many entries; both
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from heapq import merge as merge_sorted
 from math import isqrt
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from hub.model.query import Near, Query
 from hub.places import Places
 from hub.search import local, points
-from hub.search.conditions import last_changes
+from hub.search.conditions import HasTerm, last_changes
 from hub.search.lens import COLUMNS, Lens, Row
-from hub.search.plan import Plan
+from hub.search.plan import Candidates, Plan
 
 _RINGS_KM: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 _EVERYWHERE_KM: Final = 20_100.0
@@ -75,8 +74,8 @@ class Walker:
 
     def _by_number(self, plan: Plan) -> Iterator[Ranked]:
         lead = plan.lead
-        if plan.conditions or lead is None:
-            few = plan.few(self._bound, by_match=False)
+        if plan.conditions:
+            few = plan.few(self._bound)
             if few is not None:
                 yield from self._sorted([Ranked((row.id,), row, plan.lens) for row in few])
                 return
@@ -95,9 +94,16 @@ class Walker:
             after = rows[-1].id
 
     def _by_name(self, plan: Plan) -> Iterator[Ranked]:
-        few = plan.few(self._bound)
-        if few is not None:
-            yield from self._sorted([Ranked((row.name, row.id), row, plan.lens) for row in few])
+        # A condition about names goes badly with a walk along them: what it asks for may all stand at the end.
+        by_term = any(isinstance(condition, HasTerm) for condition in plan.conditions)
+        found = plan.candidates(self._bound * (8 if by_term else 1))
+        if found is not None and found.settled:
+            down, step = self._query.descending, self._query.limit + 1
+            for row in _entries(plan.lens, "e.name, e.id", self._after, down, step, among=found.ids):
+                yield Ranked((row.name, row.id), row, plan.lens)
+            return
+        if found is not None:
+            yield from self._sorted([Ranked((row.name, row.id), row, plan.lens) for row in found.rows()])
             return
         for row in self._along_names(plan, self._after, self._query.descending):
             yield Ranked((row.name, row.id), row, plan.lens)
@@ -133,17 +139,17 @@ class Walker:
         for step in _steps(self._query.limit, eager=not plan.match and not plan.conditions):
             beyond = "" if seq is None else f" AND c.seq {'<' if down else '>'} ?"
             sql = (
-                f"SELECT {COLUMNS}, c.seq FROM change c JOIN entry e ON e.entity_id = c.entity_id WHERE c.type = ? AND {known}{beyond}"  # noqa: S608
+                f"SELECT c.seq, {COLUMNS} FROM change c JOIN entry e ON e.entity_id = c.entity_id WHERE c.type = ? AND {known}{beyond}"  # noqa: S608
                 f" AND NOT EXISTS ({later}) AND {lens.visible} ORDER BY c.seq {'DESC' if down else 'ASC'} LIMIT ?"
             )
             position = () if seq is None else (seq,)
             found = lens.bulk.rows(sql, lens.type, *given, *position, *given, *lens.visible_with, step)
-            seqs = {row[0]: row[5] for row in found}
-            for row in plan.keep([Row(*row[:5]) for row in found]):
+            seqs = {row[1]: row[0] for row in found}
+            for row in plan.keep([Row(*row[1:]) for row in found]):
                 yield Ranked((seqs[row.id], row.id), row, lens)
             if len(found) < step:
                 return
-            seq = found[-1][5]
+            seq = found[-1][0]
 
     def _by_distance(self, plan: Plan) -> Iterator[Ranked]:
         assert self.place is not None
@@ -152,7 +158,7 @@ class Walker:
         furthest = near.km if near is not None else _EVERYWHERE_KM
         few = plan.few(self._bound)
         if few is not None:
-            far = points.distances(plan.lens, lat, lon, [row.id for row in few])
+            far = points.distances(plan.lens, lat, lon, few)
             hits = [
                 Ranked((far[row.id], row.id), row, plan.lens, km=far[row.id]) for row in few if row.id in far
             ]
@@ -177,18 +183,35 @@ class Walker:
                 reached = order[-1]
 
     def _local_first(self) -> Iterator[Ranked]:
+        found = [plan.candidates(self._bound) for plan in self._plans]
         for rank, tier in enumerate(self._local):
             if self._after is not None and rank < self._after[0]:
                 continue
-            each = [self._one_tier(plan, rank, tier) for plan in self._plans]
+            each = [
+                self._walk_tier(plan, rank, tier) if few is None else self._sort_tier(few, rank, tier)
+                for plan, few in zip(self._plans, found, strict=True)
+            ]
             yield from merge_sorted(*each, key=lambda hit: hit.key)
 
-    def _one_tier(self, plan: Plan, rank: int, tier: local.Tier) -> Iterator[Ranked]:
+    def _sort_tier(self, few: Candidates, rank: int, tier: local.Tier) -> Iterator[Ranked]:
+        """The hits of a tier, when all candidates are at hand."""
+        lens, here = few.rest.lens, few.ids
+        if tier.earlier and here:
+            here = here - lens.any_of(tier.before(lens), here)
+        if tier.wanted and here:
+            here = here & lens.any_of(tier.these(lens), here)
+        rows = few.rest.keep(lens.fetch(here))
+        yield from self._sorted([self._tiered(row, lens, rank, tier) for row in rows])
+
+    def _tiered(self, row: Row, lens: Lens, rank: int, tier: local.Tier) -> Ranked:
+        return Ranked((rank, row.umbrella, row.name, row.id), row, lens, tier=tier.name)
+
+    def _walk_tier(self, plan: Plan, rank: int, tier: local.Tier) -> Iterator[Ranked]:
+        """The hits of a tier, when they are too many to fetch them all."""
         narrowed = plan.narrowed(tier.match(plan.lens))
-        ranked = partial(Ranked, lens=plan.lens, tier=tier.name)
         few = narrowed.few(self._bound)
         if few is not None:
-            yield from self._sorted([ranked((rank, row.umbrella, row.name, row.id), row) for row in few])
+            yield from self._sorted([self._tiered(row, plan.lens, rank, tier) for row in few])
             return
         after = self._after if self._after is not None and self._after[0] == rank else None
         for umbrella in (0, 1):
@@ -198,23 +221,31 @@ class Walker:
             if umbrella:
                 few = narrowed.narrowed(local.umbrellas(plan.lens)).few(self._bound)
                 if few is not None:
-                    yield from self._sorted([ranked((rank, 1, row.name, row.id), row) for row in few])
+                    yield from self._sorted([self._tiered(row, plan.lens, rank, tier) for row in few])
                     return
             for row in self._along_names(narrowed, position, umbrella=umbrella):
-                yield ranked((rank, umbrella, row.name, row.id), row)
+                yield self._tiered(row, plan.lens, rank, tier)
 
 
 def _entries(
-    lens: Lens, order: str, after: tuple[Any, ...] | None, down: bool, most: int, umbrella: int | None = None
+    lens: Lens,
+    order: str,
+    after: tuple[Any, ...] | None,
+    down: bool,
+    most: int,
+    umbrella: int | None = None,
+    among: Collection[int] | None = None,
 ) -> list[Row]:
-    """The next visible entries in the order of an index."""
-    condition, given = "1 = 1", ()
+    """The next visible entries (of `among`, if given) in an order; without `among` it must be that of an index."""
+    condition, given = "1 = 1", cast("tuple[Any, ...]", ())
+    if among is not None:
+        condition, given = lens.bulk.listed("e.id"), (lens.bulk.many(among),)
     if umbrella is not None:
-        condition = f"e.umbrella = {umbrella:d}"
+        condition += f" AND e.umbrella = {umbrella:d}"
     if after is not None:
         marks = ", ".join("?" * len(after))
         condition += f" AND ({order}) {'<' if down else '>'} ({marks})"
-        given = after
+        given = (*given, *after)
     direction = "DESC" if down else "ASC"
     tail = "ORDER BY " + ", ".join(f"{column} {direction}" for column in order.split(", ")) + " LIMIT ?"
     return lens.rows(condition, given, tail, (most,))

@@ -55,28 +55,51 @@ class Plan:
             kept = [row for row in kept if row.id in good]
         return kept
 
-    def few(self, most: int, *, by_match: bool = True) -> list[Row] | None:
+    def few(self, most: int) -> list[Row] | None:
         """All rows that satisfy the plan, in no order; None when there are no candidates to check but more than `most`."""
+        found = self.candidates(most)
+        return None if found is None else found.rows()
+
+    def candidates(self, most: int) -> Candidates | None:
+        """All entries that may satisfy the plan, and what is left to check; None when they are more than `most`."""
         if self.nothing:
-            return []
-        best: set[int] | None = None
-        best_by: Condition | None = None
+            return Candidates(self, set())
+        for condition in self.conditions:
+            if isinstance(condition, IsEntity) and (named := condition.few(most)) is not None:
+                return Candidates(self.without(condition), named)
+        if (lead := self.lead) is not None:
+            numbers = self.lens.numbers(lead, most + 1)
+            if len(numbers) <= most:
+                return Candidates(replace(self, match=Match()), set(numbers))
+        best: Candidates | None = None
         for condition in self.conditions:
             found = condition.few(most)
-            if found is not None and (best is None or len(found) < len(best)):
-                best, best_by = found, condition
-                if len(best) <= _CHEAP:
+            if found is not None and (best is None or len(found) < len(best.ids)):
+                best = Candidates(self.without(condition), found)
+                if len(found) <= _CHEAP:
                     break
-        matched = False
-        lead = self.lead
-        if by_match and lead is not None and (best is None or len(best) > _CHEAP):
-            numbers = self.lens.numbers(lead, most + 1)
-            if len(numbers) <= most and (best is None or len(numbers) < len(best)):
-                best, best_by, matched = set(numbers), None, True
-        if best is None:
-            return None
-        rest = replace(self, conditions=tuple(each for each in self.conditions if each is not best_by))
-        return rest.keep(self.lens.fetch(best), matched=matched)
+        return best
+
+    def without(self, condition: Condition) -> Plan:
+        """This plan with one demand less, because it is met."""
+        return replace(self, conditions=tuple(each for each in self.conditions if each is not condition))
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Entries that may satisfy a plan, visible or not, and the `rest` of the plan that is still to be checked."""
+
+    rest: Plan
+    ids: set[int]
+
+    def rows(self) -> list[Row]:
+        """Those that do."""
+        return self.rest.keep(self.rest.lens.fetch(self.ids)) if self.ids else []
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is left to check but visibility."""
+        return not self.rest.match and not self.rest.conditions
 
 
 def plans_for(query: Query, lens_on: Callable[..., Lens], scope: Query | None = None) -> tuple[Plan, ...]:

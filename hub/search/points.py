@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from math import cos, radians
 from typing import Final
 
 from hub.model.query import Near
 from hub.places import distance_km
-from hub.search.lens import Lens
-from hub.store.index_rows import POINT
+from hub.search.lens import Lens, Row
+from hub.store.index_rows import POINT, point_of
 
 _KM_PER_DEGREE: Final = 110.5
 """A little less than a degree of latitude anywhere, so that a box is never too small."""
 _MOST_ROWS: Final = 120
 """From so many rows of the map on, one range over all longitudes is cheaper than a range for each."""
-
-
-def decode(value: str) -> tuple[float, float]:
-    """The latitude and longitude in a term; the other way round is `hub.store.index_rows.point_value`."""
-    return int(value[:5] + value[13:]) / 100_000 - 90, int(value[5:13]) / 100_000 - 180
 
 
 def within(lens: Lens, near: Near, most: int | None = None) -> dict[int, float] | None:
@@ -47,14 +42,20 @@ def within(lens: Lens, near: Near, most: int | None = None) -> dict[int, float] 
     return {number: km for number, km in nearest.items() if km <= near.km}
 
 
-def distances(lens: Lens, lat: float, lon: float, ids: Collection[int]) -> dict[int, float]:
+def distances(lens: Lens, lat: float, lon: float, rows: Sequence[Row]) -> dict[int, float]:
     """How far the nearest visible point of each of these entries is, in kilometres; entries without a point are left out."""
-    if not ids:
-        return {}
-    bulk = lens.bulk
-    key = "key" if bulk.postgres else "+key"
-    sql = f"SELECT entry_id, value FROM term WHERE {bulk.listed('entry_id')} AND {key} = ? AND level <= ?"  # noqa: S608
-    return _nearest(bulk.rows(sql, bulk.many(ids), POINT, lens.rank), lat, lon)
+    far = {
+        row.id: distance_km(lat, lon, row.lat, row.lon)
+        for row in rows
+        if row.lat is not None and row.lon is not None
+    }
+    others = [row.id for row in rows if row.id not in far]  # none, several, or one that not everybody sees
+    if others:
+        bulk = lens.bulk
+        key = "key" if bulk.postgres else "+key"
+        sql = f"SELECT entry_id, value FROM term WHERE {bulk.listed('entry_id')} AND {key} = ? AND level <= ?"  # noqa: S608
+        far.update(_nearest(bulk.rows(sql, bulk.many(others), POINT, lens.rank), lat, lon))
+    return far
 
 
 def _nearest(found: Collection[tuple[int, str]], lat: float, lon: float) -> dict[int, float]:
@@ -63,7 +64,7 @@ def _nearest(found: Collection[tuple[int, str]], lat: float, lon: float) -> dict
     for number, value in found:
         km = places.get(value)
         if km is None:
-            km = places[value] = distance_km(lat, lon, *decode(value))
+            km = places[value] = distance_km(lat, lon, *point_of(value))
         if km < nearest.get(number, km + 1):
             nearest[number] = km
     return nearest

@@ -58,7 +58,7 @@ def _distances(page: Sequence[_Hit], place: tuple[float, float] | None) -> dict[
     far = {hit.row.id: hit.km for hit in page if hit.km is not None}
     unknown = [hit for hit in page if hit.km is None]
     if unknown:
-        far.update(points.distances(unknown[0].lens, *place, [hit.row.id for hit in unknown]))
+        far.update(points.distances(unknown[0].lens, *place, [hit.row for hit in unknown]))
     return far
 
 

@@ -1,6 +1,7 @@
 """The only writer of the search index: entries, terms, links' other side, and the full text.
 
-    entry        one row per entity (or per partner's own version of it), with what lists are sorted by
+    entry        one row per entity (or per partner's own version of it), with what lists are sorted by, and its position if
+                 it has exactly one and whoever sees the entity sees that (so that nobody has to look in `term`)
     term         names, streets and cities (they are searched by their beginnings) and points (they are searched by distance)
     fulltext     everything else as tokens (`index_tokens`): words, and codes, places, identifiers and the like as facets
 
@@ -31,6 +32,7 @@ __all__ = [
     "create_fulltext",
     "drop_fulltext",
     "optimize",
+    "point_of",
     "point_value",
     "remove",
     "rows_for",
@@ -98,6 +100,11 @@ def point_value(lat: float, lon: float) -> str:
     return f"{south[:5]}{round((lon + 180) * 100_000):08d}{south[5:]}"
 
 
+def point_of(value: str) -> tuple[float, float]:
+    """The latitude and longitude in a term that `point_value` made."""
+    return int(value[:5] + value[13:]) / 100_000 - 90, int(value[5:13]) / 100_000 - 180
+
+
 def write(conn: Connection, rows: Sequence[IndexRow]) -> None:
     """Make the index say exactly this about these entries. Later rows win over earlier ones of the same entry."""
     wanted = {row.entry_id: row for row in rows}
@@ -106,10 +113,8 @@ def write(conn: Connection, rows: Sequence[IndexRow]) -> None:
     bulk = Bulk(conn)
     ids = sorted(wanted)
     columns = ", ".join(_ENTRY)
-    stood = {
-        row[0]: tuple(row)
-        for row in bulk.rows(f"SELECT {columns} FROM entry WHERE {bulk.listed('id')}", bulk.many(ids))
-    }  # noqa: S608
+    standing = f"SELECT {columns} FROM entry WHERE {bulk.listed('id')}"  # noqa: S608
+    stood = {row[0]: tuple(row) for row in bulk.rows(standing, bulk.many(ids))}
     entries = {number: _entry(wanted[number]) for number in ids}
     _write_entries(bulk, entries, stood)
     _write_terms(bulk, {number: _terms(wanted[number]) for number in ids}, list(stood))
@@ -135,9 +140,11 @@ def remove(conn: Connection, entry_ids: Iterable[int]) -> None:
 
 
 def _entry(row: IndexRow) -> tuple[Any, ...]:
-    shown = next(((lat, lon) for lat, lon, level in row.points if level <= row.level), (None, None))
+    lat = lon = None
+    if len(row.points) == 1 and row.points[0][2] <= row.level:
+        lat, lon = point_of(point_value(*row.points[0][:2]))
     return (
-        row.entry_id, row.entity_id, row.fiche_id, row.type, row.partner, row.level, row.name, int(row.umbrella), *shown,
+        row.entry_id, row.entity_id, row.fiche_id, row.type, row.partner, row.level, row.name, int(row.umbrella), lat, lon,
     )  # fmt: skip
 
 
@@ -147,9 +154,8 @@ def _write_entries(
     bulk.insert("entry", _ENTRY, [entry for number, entry in entries.items() if number not in stood])
     changed = [entry for number, entry in entries.items() if number in stood and stood[number] != entry]
     assignments = ", ".join(f"{name} = ?" for name in _ENTRY[1:])
-    bulk.run_many(
-        f"UPDATE entry SET {assignments} WHERE id = ?", [(*entry[1:], entry[0]) for entry in changed]
-    )  # noqa: S608
+    update = f"UPDATE entry SET {assignments} WHERE id = ?"  # noqa: S608
+    bulk.run_many(update, [(*entry[1:], entry[0]) for entry in changed])
 
 
 _Term = tuple[str, str, str, int]

@@ -12,8 +12,7 @@ from hub.model.folding import fold
 from hub.model.query import Criterion, Linked, Query, normalise
 from hub.places import Places, distance_km
 from hub.search.local import NEAR_KM
-from hub.search.points import decode
-from hub.store.index_rows import IndexRow, point_value
+from hub.store.index_rows import IndexRow, point_of, point_value
 
 
 @dataclass
@@ -93,7 +92,7 @@ class Oracle:
         return 2 if seated & around else 3
 
     def km(self, row: IndexRow, here: tuple[float, float], grant: Grant) -> float | None:
-        points = [decode(point_value(lat, lon)) for lat, lon, level in row.points if level <= grant.rank]
+        points = [point_of(point_value(lat, lon)) for lat, lon, level in row.points if level <= grant.rank]
         return min((distance_km(*here, *point) for point in points), default=None)
 
     def _values(self, row: IndexRow, key: str, grant: Grant) -> set[str]:
