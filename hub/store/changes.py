@@ -42,7 +42,8 @@ def finish(space: Workspace) -> int:
     in_index: set[int] = set(space.reindex)
     for (partner, level), fiches in _by_audience(space).items():
         found, depending = dependents(space.bulk, fiches)
-        if len(found) > space.around.wide:
+        untold = sum(1 for number in found if (partner, number) not in space.changes)
+        if untold > space.around.wide:
             markers += [
                 _marker(space, number, level, partner)
                 for number in sorted(fiches)

@@ -137,7 +137,8 @@ def test_the_log_has_no_gaps_and_a_failed_transaction_takes_no_number(house: Sto
 def test_a_page_of_changes_says_where_to_go_on(house: Store) -> None:
     with house.read() as connection:
         whole = reading.changes(connection, 0, 1000, 0)
-        found, since = [], 0
+        found: list[object] = []
+        since = 0
         while True:
             page = reading.changes(connection, since, 2, 0)
             found += page.changes

@@ -6,17 +6,18 @@ from collections.abc import Callable
 
 import pytest
 
-from hub.store import Store, database
+from hub.store import Store, database, reading
 from hub.store.workspace import Clash
 from tests.store.conftest import put
 from tests.store.saying import PG, SB, SK, aanbod, count, organisatie, person
 
 PEOPLE = 120
+LANGUAGE = {PG: "nl", SB: "fr", SK: "de"}
 
 
 def _batches(source: str, seed: int) -> list[list[object]]:
     chance = random.Random(seed)
-    claims: list[object] = [person(f"p{number}", f"Naam{number}", source=source, number=number) for number in range(PEOPLE)]
+    claims: list[object] = [person(f"p{number}", f"Naam{number}", source=source, number=number, languages=[LANGUAGE[source]]) for number in range(PEOPLE)]
     claims += [organisatie(f"o{number}", source=source, sites=()) for number in range(20)]
     claims += [aanbod(f"a{number}", f"o{number % 20}", source=source, people=(number % PEOPLE,)) for number in range(60)]
     chance.shuffle(claims)
@@ -48,6 +49,9 @@ def test_overlapping_writers(open_store: Callable[..., Store]) -> None:
     assert count(store, "fiche", "state = 'stub'") == 0
     assert count(store, "(SELECT fiche_id FROM claim GROUP BY fiche_id HAVING count(DISTINCT source_id) = 3)  AS x") == PEOPLE
     with store.read() as connection:
+        people = connection.exec_driver_sql("SELECT id FROM fiche WHERE kind = 'zorgverlener' AND state = 'live'").scalars().all()
+        for document in reading.documents(connection, people).values():
+            assert sorted(document["languages"]) == ["de", "fr", "nl"]  # nobody's claim was merged over
         numbers = [row[0] for row in connection.exec_driver_sql("SELECT seq FROM change ORDER BY seq")]
     assert numbers == list(range(1, len(numbers) + 1))
 

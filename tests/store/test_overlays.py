@@ -65,6 +65,7 @@ def test_a_fiche_of_the_partner_alone_exists_for_nobody_else(store: Store) -> No
     assert log(store) == []
     assert [change.operation for change in log(store, partner=MINE)] == ["create"]
     assert count(store, "entry", "partner = ''") == 0
+    assert count(store, "entry", f"partner = '{MINE}'") == 1
     put(store, gone(own, 2))
     assert [change.operation for change in log(store, partner=MINE)] == ["create", "delete"]
     assert count(store, "entry") == 0
