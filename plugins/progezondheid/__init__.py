@@ -1,0 +1,22 @@
+"""ProGezondheid (CoBRHA+), the federal register of caregivers. Its interface is not public: we speak our own contract, see docs/progezondheid.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hub import ConceptScheme, Connector, hookimpl
+from plugins.progezondheid.connector import ProGezondheid
+from plugins.progezondheid.translate import COMPETENCES
+
+
+@hookimpl
+def register_connectors() -> Sequence[type[Connector]]:
+    """The source."""
+    return [ProGezondheid]
+
+
+@hookimpl
+def register_concepts() -> Sequence[ConceptScheme]:
+    """The competence codes of RIZIV numbers as a scheme; their official list is not public, so it comes without labels."""
+    title = {"nl": "Bekwaamheidscodes van het RIZIV", "fr": "Codes de compétence de l'INAMI"}
+    return [ConceptScheme(COMPETENCES, {"nl": title["nl"], "fr": title["fr"]}, source="progezondheid")]

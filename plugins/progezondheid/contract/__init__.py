@@ -1,0 +1,1 @@
+"""The contract of the interface, as files that a partner can read: `openapi.yaml`."""

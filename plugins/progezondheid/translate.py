@@ -1,0 +1,289 @@
+"""From a provider of ProGezondheid to a claim. Pure: no IO, no clock.
+
+Only what the contract names is taken over, so a national number, or anything else that they might add, cannot slip through. A closed list
+with a value that we do not know rejects the row: an address of an unknown type might be one that nobody may see. The
+row's last good claim then stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any, Final
+
+from hub import (
+    LANGUAGES,
+    Claim,
+    Document,
+    InvalidIdentifier,
+    Rejected,
+    normalise_email,
+    normalise_identifier,
+    normalise_phone,
+    normalise_website,
+)
+
+SOURCE: Final = "progezondheid"
+COMPETENCES: Final = "riziv-competence"
+"""The scheme of the three digits that end a RIZIV number."""
+PROFESSIONS: Final = "cd-hcparty"
+
+ADDRESS_TYPES: Final = ("administrative", "practice", "emergency")
+CONTACT_KINDS: Final = ("phone", "mobile", "fax", "email", "website")
+VISUM: Final = ("active", "suspended", "withdrawn")
+"""From best to worst: who holds two visa holds the better one."""
+CONVENTION: Final = ("full", "partial", "none")
+GENDERS: Final = ("male", "female", "other", "unknown")
+AUDIENCES: Final = {"public": None, "professionals": "professional"}
+PROOF: Final = ("attests", "employment", "self-declaration", "cessation")
+"""Evidence that tells whether somebody works. A diploma, a visum and a number tell what somebody may do, not what he or she does (need 16)."""
+
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d").fullmatch
+_LANGUAGE: Final = re.compile(r"[a-z]{2,3}").fullmatch
+_NORMALISERS: Final = {
+    "phone": normalise_phone,
+    "mobile": normalise_phone,
+    "fax": normalise_phone,
+    "email": normalise_email,
+    "website": normalise_website,
+}
+
+
+def claim_of(provider: object) -> Claim:
+    """What ProGezondheid says about one caregiver, known by the first eight digits of the RIZIV number; a `gone` claim for a deleted one.
+
+    The revision is theirs: it rises by each change, whatever their clock says. Raises `Rejected` with the field and the reason.
+    """
+    row = _Row(provider)
+    nihdi8 = row.identity
+    state = row.choice("state", ("registered", "withdrawn", "deleted"))
+    version = row.value("version")
+    if type(version) is not int or not 1 <= version < 2**63:
+        raise row.refusal("version", "A version is a number from 1 up.", version)
+    if state == "deleted":
+        return Claim(SOURCE, nihdi8, version, "zorgverlener", {}, gone=True)
+    content: Document = {
+        "kind": "zorgverlener",
+        "name": _name(row.inner("name")),
+        "identifiers": [{"system": "riziv", "value": _riziv(row)}],
+        "professions": [
+            {"scheme": PROFESSIONS, "code": item.text("code")} for item in row.items("professions")
+        ],
+        "competences": [
+            {"scheme": COMPETENCES, "code": item.text("code")} for item in row.items("competences")
+        ],
+        "visum": "withdrawn" if state == "withdrawn" else _visum(row),
+        "addresses": [_address(item) for item in row.items("addresses")],
+        "contacts": [_contact(item) for item in row.items("contacts")],
+        "languages": _languages(row),
+        "status": _status(row),
+        # A caregiver without a visum does not belong in the register, however well known elsewhere (need 18).
+        "in_scope_of": [] if state == "withdrawn" else [SOURCE],
+    }
+    if row.value("gender") is not None:
+        content["gender"] = row.choice("gender", GENDERS)
+    if row.value("convention") is not None:
+        content["convention"] = row.choice("convention", CONVENTION)
+    return Claim(
+        SOURCE, nihdi8, version, "zorgverlener", {key: value for key, value in content.items() if value}
+    )
+
+
+class _Row:
+    """Reads typed values out of JSON of which nothing is sure; every refusal names the row and the field."""
+
+    def __init__(self, value: object, path: str = "", identity: str | None = None) -> None:
+        self._path = path
+        self.identity = ""
+        if not isinstance(value, Mapping):
+            self.identity = identity or ""
+            raise self.refusal("", "An object was expected.", value)
+        self._fields: Mapping[Any, Any] = value
+        self.identity = self._own_identity() if identity is None else identity
+
+    def _own_identity(self) -> str:
+        given = self._fields.get("nihdi8")
+        if not isinstance(given, str):
+            raise self.refusal(
+                "nihdi8", "The first eight digits of the RIZIV number were expected, as text.", given
+            )
+        self.identity = given[:80]
+        try:
+            number = normalise_identifier("riziv", given)
+        except InvalidIdentifier as error:
+            raise self.refusal("nihdi8", error.reason, given) from error
+        if number != given or len(number) != 8:
+            raise self.refusal("nihdi8", "Exactly the first eight digits were expected, without dots.", given)
+        return number
+
+    def refusal(self, field: str, reason: str, value: object) -> Rejected:
+        """The error for a field that cannot be used."""
+        name = ".".join(filter(None, (self._path, field)))
+        who = f"Provider {self.identity}" if self.identity else "A provider without a usable number"
+        where = f", field {name}" if name else ""
+        return Rejected(
+            f"{who}{where}: {reason}",
+            external_id=self.identity,
+            field=name or "provider",
+            raw=repr(value)[:200],
+        )
+
+    def value(self, field: str) -> Any:
+        """Whatever the field holds; null is a value, an absent field is a breach of the contract."""
+        if field not in self._fields:
+            raise self.refusal(
+                field, "The contract demands this field, if need be with null or an empty list.", None
+            )
+        return self._fields[field]
+
+    def optional(self, field: str) -> str | None:
+        """A text, or None for null, an empty one, or no such field."""
+        found = self._fields.get(field)
+        if found is None:
+            return None
+        if not isinstance(found, str):
+            raise self.refusal(field, "A text was expected.", found)
+        return found.strip() or None
+
+    def text(self, field: str) -> str:
+        """A text that says something."""
+        self.value(field)
+        found = self.optional(field)
+        if found is None:
+            raise self.refusal(field, "This is empty.", None)
+        return found
+
+    def choice(self, field: str, known: tuple[str, ...]) -> str:
+        """One of a closed list."""
+        found = self.text(field)
+        if found not in known:
+            raise self.refusal(field, f"One of {', '.join(known)} was expected.", found)
+        return found
+
+    def day(self, field: str) -> str | None:
+        """A day as YYYY-MM-DD."""
+        found = self.optional(field)
+        if found is None:
+            return None
+        try:
+            date.fromisoformat(found if _DAY(found) else "")
+        except ValueError as error:
+            raise self.refusal(field, "An existing day as YYYY-MM-DD was expected.", found) from error
+        return found
+
+    def inner(self, field: str) -> _Row:
+        """The object in this field."""
+        return _Row(self.value(field), self._at(field), self.identity)
+
+    def items(self, field: str) -> Iterator[_Row]:
+        """The objects in the list in this field."""
+        found = self.value(field)
+        if not isinstance(found, list):
+            raise self.refusal(field, "A list was expected.", found)
+        return (_Row(item, self._at(f"{field}.{place}"), self.identity) for place, item in enumerate(found))
+
+    def bilingual(self, field: str) -> dict[str, str]:
+        """A text per language."""
+        if self._fields.get(field) is None:
+            return {}
+        inner = self.inner(field)
+        return {language: text for language in LANGUAGES if (text := inner.optional(language))}
+
+    def position(self, field: str) -> dict[str, float] | None:
+        """Latitude and longitude in degrees."""
+        if self._fields.get(field) is None:
+            return None
+        inner = self.inner(field)
+        found = {}
+        for name, most in (("lat", 90), ("lon", 180)):
+            degrees = inner.value(name)
+            if type(degrees) not in (int, float) or not -most <= degrees <= most:
+                raise inner.refusal(name, f"Degrees between -{most} and {most} were expected.", degrees)
+            found[name] = float(degrees)
+        return found
+
+    def _at(self, field: str) -> str:
+        return f"{self._path}.{field}" if self._path else field
+
+
+def _riziv(row: _Row) -> str:
+    given = row.text("nihdi")
+    try:
+        number = normalise_identifier("riziv", given)
+    except InvalidIdentifier as error:
+        raise row.refusal("nihdi", error.reason, given) from error
+    if number[:8] != row.identity:
+        raise row.refusal("nihdi", f"This does not begin with {row.identity}, the number of the row.", given)
+    return number
+
+
+def _name(row: _Row) -> Document:
+    name: Document = {"family": row.text("family")}
+    given = row.value("given")
+    if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
+        raise row.refusal("given", "A list of texts was expected.", given)
+    if kept := [one.strip() for one in given if one.strip()]:
+        name["given"] = kept
+    return name
+
+
+def _visum(row: _Row) -> str | None:
+    held = [item.choice("status", VISUM) for item in row.items("visa")]
+    return min(held, key=VISUM.index) if held else None
+
+
+def _languages(row: _Row) -> list[str]:
+    given = row.value("languages")
+    if not isinstance(given, list) or not all(isinstance(one, str) and _LANGUAGE(one) for one in given):
+        raise row.refusal("languages", "A list of ISO 639 codes in small letters was expected.", given)
+    return list(dict.fromkeys(given))
+
+
+def _address(row: _Row) -> Document:
+    # Who may see which type is in the hub's own table (an emergency address is internal): nothing here can loosen it.
+    address: Document = {"type": row.choice("type", ADDRESS_TYPES)}
+    for field in ("house_number", "box", "postcode", "municipality", "country"):
+        if found := row.optional(field):
+            address[field] = found
+    for field in ("street", "city"):
+        if texts := row.bilingual(field):
+            address[field] = texts
+    if position := row.position("position"):
+        address["position"] = position
+    return address
+
+
+def _contact(row: _Row) -> Document:
+    kind, raw = row.choice("kind", CONTACT_KINDS), row.text("value")
+    value = _NORMALISERS[kind](raw) or raw
+    contact: Document = {"kind": kind, "value": value}
+    if value != raw:
+        contact["raw"] = raw
+    if visibility := AUDIENCES[row.choice("audience", tuple(AUDIENCES))]:
+        contact["visibility"] = visibility
+    return contact
+
+
+def _status(row: _Row) -> Document | None:
+    """The latest proof that somebody works, or stopped; None when there is none: then nothing is claimed, neither yes nor no."""
+    best: tuple[str, int, Document] | None = None
+    for item in row.items("activity_evidence"):
+        kind = item.text("type")
+        if kind not in PROOF:
+            continue
+        observed = item.day("observed_on")
+        if observed is None:
+            raise item.refusal("observed_on", "Evidence without a day proves nothing.", None)
+        status: Document = {
+            "status": item.choice("status", ("active", "inactive")),
+            "evidence": kind,
+            "asserted_at": f"{observed}T00:00:00Z",
+        }
+        for field in ("since", "until"):
+            if found := item.day(field):
+                status[field] = found
+        candidate = (observed, PROOF.index(kind), status)
+        if best is None or candidate[:2] > best[:2]:
+            best = candidate
+    return best[2] if best else None
