@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
+from datetime import datetime
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from hub import Entity, Grant
 from plugins.fhir.datatypes import Labels
@@ -31,33 +34,49 @@ def render(entity: Entity, grant: Grant, labels: Labels) -> dict[str, Any]:
     return resource
 
 
-class RenderedResources:
-    """Remembers the bytes of resources, the newest within `limit` bytes.
+class Memory:
+    """Remembers bytes of resources and of whole pages, the newest within `limit` bytes.
 
-    Bytes are kept under type, id, seq and the asker's agreement, which is always right, because seq moves whenever the bytes would. A
-    reloaded book of concepts empties it, because labels are in the bytes.
+    A resource is kept under type, id, seq and the asker's agreement, which is always right, because seq moves whenever the bytes would. A page
+    is kept under what was asked, the agreement, the head of the change log and the day (on which values run out): as long as nothing at
+    all was written the answer is the same. A reloaded book of concepts empties it, because labels are in the bytes.
     """
 
-    def __init__(self, limit: int = 64 << 20) -> None:
+    def __init__(self, limit: int) -> None:
         self._limit = limit
         self._size = 0
-        self._kept: dict[tuple[object, ...], bytes] = {}
+        self._kept: dict[Hashable, bytes] = {}
         self._labels: Labels | None = None
 
-    def body(self, entity: Entity, grant: Grant, labels: Labels) -> bytes:
+    def resource(self, entity: Entity, grant: Grant, labels: Labels) -> bytes:
         """The resource as JSON, from memory if it is there."""
+        key = (entity.type, entity.id, entity.seq, *_agreement(grant))
+        return self._remembered(key, labels, lambda: to_bytes(render(entity, grant, labels)))
+
+    def page(
+        self, asked: Hashable, grant: Grant, head: int, labels: Labels, make: Callable[[], bytes]
+    ) -> bytes:
+        """A page as JSON, from memory if it is there, else as `make` makes it."""
+        today = datetime.now(_BELGIUM).date().toordinal()
+        return self._remembered((asked, *_agreement(grant), head, today), labels, make)
+
+    def _remembered(self, key: Hashable, labels: Labels, make: Callable[[], bytes]) -> bytes:
         if labels is not self._labels:
             self._kept, self._size, self._labels = {}, 0, labels
-        key = (entity.type, entity.id, entity.seq, grant.partner, grant.level, grant.revision)
         found = self._kept.get(key)
         if found is None:
-            found = to_bytes(render(entity, grant, labels))
-            self._keep(key, found)
+            found = make()
+            if key not in self._kept:
+                self._size += len(found)
+            self._kept[key] = found
+            while self._size > self._limit:
+                self._size -= len(self._kept.pop(next(iter(self._kept))))
         return found
 
-    def _keep(self, key: tuple[object, ...], body: bytes) -> None:
-        self._kept[key] = body
-        self._size += len(body)
-        while self._size > self._limit:
-            oldest = next(iter(self._kept))
-            self._size -= len(self._kept.pop(oldest))
+
+_BELGIUM: Final = ZoneInfo("Europe/Brussels")
+
+
+def _agreement(grant: Grant) -> tuple[str | None, str, int]:
+    """What tells askers apart who may see different things; the revision moves with fields and scope."""
+    return grant.partner, grant.level, grant.revision

@@ -16,11 +16,12 @@ import hub
 from hub import FichehubError, Hit, Moved, NotFound
 from plugins.fhir import outcome
 from plugins.fhir.capability import statement
+from plugins.fhir.datatypes import Labels
 from plugins.fhir.json_form import to_bytes
 from plugins.fhir.negotiation import MEDIA_TYPES, form_for
 from plugins.fhir.params import RESOURCES, Resource
-from plugins.fhir.rendering import RenderedResources, resource_for, version_of
-from plugins.fhir.search import Entry, bundle, included, parse
+from plugins.fhir.rendering import Memory, resource_for, version_of
+from plugins.fhir.search import Entry, Search, bundle, included, parse
 from plugins.fhir.xml_form import to_xml
 
 _log = logging.getLogger(__name__)
@@ -29,10 +30,10 @@ _FORM: Final = "application/x-www-form-urlencoded"
 VARY: Final = "Authorization, X-API-Key, Accept"
 
 
-def make_blueprint() -> flask.Blueprint:
-    """The routes, with a memory of rendered resources of their own."""
+def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
+    """The routes, with a memory of rendered resources of their own, of so many bytes."""
     blueprint = flask.Blueprint("fhir", __name__)
-    rendered = RenderedResources()
+    memory = Memory(remembered)
 
     @blueprint.get("/metadata")
     def metadata() -> flask.Response:
@@ -49,7 +50,7 @@ def make_blueprint() -> flask.Blueprint:
             entity.part, entity.related
         ):
             raise NotFound(f"There is no {type} with id {id}.")
-        response = _answer(rendered.body(entity, asked.grant, asked.concepts()))
+        response = _answer(memory.resource(entity, asked.grant, asked.concepts()))
         response.headers["ETag"] = f'W/"{version_of(entity, asked.grant)}"'
         response.last_modified = datetime.fromisoformat(entity.updated_at)
         response.make_conditional(flask.request)
@@ -57,7 +58,7 @@ def make_blueprint() -> flask.Blueprint:
 
     @blueprint.get("/<any({}):type>".format(",".join(RESOURCES)))
     def search_by_get(type: str) -> flask.Response:
-        return _search(RESOURCES[type], list(flask.request.args.items(multi=True)), rendered)
+        return _search(RESOURCES[type], list(flask.request.args.items(multi=True)), memory)
 
     @blueprint.post("/<any({}):type>/_search".format(",".join(RESOURCES)))
     def search_by_post(type: str) -> flask.Response:
@@ -65,7 +66,7 @@ def make_blueprint() -> flask.Blueprint:
         if request.mimetype != _FORM and request.content_length:
             raise UnsupportedMediaType
         given = [*request.args.items(multi=True), *request.form.items(multi=True)]
-        return _search(RESOURCES[type], given, rendered)
+        return _search(RESOURCES[type], given, memory)
 
     @blueprint.route("/", methods=_METHODS, defaults={"path": ""}, strict_slashes=False)
     @blueprint.route("/<path:path>", methods=_METHODS)
@@ -79,32 +80,35 @@ def make_blueprint() -> flask.Blueprint:
     return blueprint
 
 
-def _search(
-    resource: Resource, given: Sequence[tuple[str, str]], rendered: RenderedResources
-) -> flask.Response:
+def _search(resource: Resource, given: Sequence[tuple[str, str]], memory: Memory) -> flask.Response:
     search = parse(resource, given, strict="handling=strict" in flask.request.headers.get("Prefer", ""))
     asked = hub.directory()
-    base, labels, grant = _base(), asked.concepts(), asked.grant
+    base, labels = _base(), asked.concepts()
+    key = (resource.name, base, tuple(given))
+    # The head is read first: what is written after it may be in a page that is kept under it, but never missing from a later one.
+    return _answer(
+        memory.page(
+            key, asked.grant, asked.head(), labels, lambda: _page(search, base, asked, labels, memory)
+        )
+    )
+
+
+def _page(search: Search, base: str, asked: hub.Directory, labels: Labels, memory: Memory) -> bytes:
     page = asked.search(search.query)
     hits: Sequence[Hit] = () if search.count_only else page.hits
-    entries = [
-        Entry(
-            f"{resource.name}/{hit.entity.id}",
-            rendered.body(hit.entity, grant, labels),
-            "match",
-            hit.distance_km,
-        )
-        for hit in hits
-    ]
+    entries = []
+    for hit in hits:
+        body = memory.resource(hit.entity, asked.grant, labels)
+        entries.append(Entry(f"{search.resource.name}/{hit.entity.id}", body, "match", hit.distance_km))
     shown = {entry.address for entry in entries}
     for _, query in included(search, hits):
         for entity in asked.walk(query):
             address = f"{resource_for(entity).name}/{entity.id}"
             if address not in shown:
                 shown.add(address)
-                entries.append(Entry(address, rendered.body(entity, grant, labels), "include"))
+                entries.append(Entry(address, memory.resource(entity, asked.grant, labels), "include"))
     following = None if search.count_only else page.next
-    return _answer(bundle(search, base, entries, total=page.total, next_cursor=following))
+    return bundle(search, base, entries, total=page.total, next_cursor=following)
 
 
 def _both_ends(part: dict[str, Any] | None, related: Any) -> bool:

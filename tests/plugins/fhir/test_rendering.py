@@ -16,7 +16,7 @@ from hub.model.entity import Entity
 from plugins.fhir import extensions as ext
 from plugins.fhir import systems as s
 from plugins.fhir.json_form import to_bytes
-from plugins.fhir.rendering import RenderedResources, render
+from plugins.fhir.rendering import Memory, render
 from plugins.fhir.xml_form import to_xml
 from tests.plugins.fhir import entities as e
 from tests.plugins.fhir.judge import complaints
@@ -283,23 +283,23 @@ def test_version_is_the_seq_and_for_partners_also_the_revision_of_their_agreemen
 
 
 def test_memory_never_mixes_askers_versions_or_labels() -> None:
-    memory = RenderedResources()
+    memory = Memory(1 << 20)
     stop = e.entity(e.organisatie())
-    public = memory.body(stop, PUBLIC, LABELS)
-    assert memory.body(stop, PUBLIC, LABELS) is public
-    assert memory.body(stop, Grant(partner="epd", revision=1), LABELS) != public
-    assert memory.body(stop, Grant(partner="epd", revision=2), LABELS) != memory.body(
+    public = memory.resource(stop, PUBLIC, LABELS)
+    assert memory.resource(stop, PUBLIC, LABELS) is public
+    assert memory.resource(stop, Grant(partner="epd", revision=1), LABELS) != public
+    assert memory.resource(stop, Grant(partner="epd", revision=2), LABELS) != memory.resource(
         stop, Grant(partner="epd", revision=1), LABELS
     )
     later = Entity(stop.id, stop.type, 1, 43, e.WHEN, e.organisatie(names=[{"text": {"nl": "Nieuw"}}]))
-    assert b"Nieuw" in memory.body(later, PUBLIC, LABELS)
-    assert memory.body(stop, PUBLIC, e.Labels()) is not public
+    assert b"Nieuw" in memory.resource(later, PUBLIC, LABELS)
+    assert memory.resource(stop, PUBLIC, e.Labels()) is not public
 
 
 def test_memory_stays_within_its_limit() -> None:
-    memory = RenderedResources(limit=10_000)
+    memory = Memory(limit=10_000)
     for seq in range(50):
-        memory.body(Entity(e.ORGANISATIE, "organisatie", 1, seq, e.WHEN, e.organisatie()), PUBLIC, LABELS)
+        memory.resource(Entity(e.ORGANISATIE, "organisatie", 1, seq, e.WHEN, e.organisatie()), PUBLIC, LABELS)
     assert memory._size <= 10_000
     assert memory._size == sum(map(len, memory._kept.values()))
 

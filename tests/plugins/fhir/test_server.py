@@ -114,6 +114,8 @@ def test_inherited_phone_moves_the_version_of_what_inherits_it(small: Hub) -> No
     )
     assert response.status_code == 200
     assert orjson.loads(response.data)["telecom"][0]["value"] == "+3215999951"
+    [found] = matches(get(client, "/HealthcareService?name=erfgenaam"))  # the very page that is in memory
+    assert found["telecom"][0]["value"] == "+3215999951"
 
 
 def test_removed_resource_is_410_and_a_joined_one_leads_on(small: Hub) -> None:
