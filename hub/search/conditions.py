@@ -13,14 +13,8 @@ from hub.search.lens import Lens, Row
 if TYPE_CHECKING:
     from hub.search.plan import Plan
 
-LAST: Final = "\U0010ffff"
-"""Sorts after every text: values that begin with `x` lie from `x` to `x` + LAST."""
-
-
 _WIDE_KM: Final = 30.0
 """A circle wider than this holds too many to start from."""
-_MANY: Final = 60
-"""From so many rows on, a look through a whole range of terms is cheaper than a look for each row."""
 
 
 class Condition(Protocol):
@@ -35,44 +29,31 @@ class Condition(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HasTerm:
-    """A criterion about a key whose values stand in `term`: names, streets, cities."""
+    """A name, street or city holds these letters somewhere: what no index answers, so a look at every one of the type."""
 
     lens: Lens
     criterion: Criterion
 
-    def _values(self) -> tuple[str, tuple[Any, ...]]:
-        op, values, bulk = self.criterion.op, self.criterion.values, self.lens.bulk
-        if op == "missing":
-            return "level <= ?", (self.lens.rank,)
-        if op == "eq":
-            return f"{bulk.listed('value', 'text')} AND level <= ?", (bulk.many(values), self.lens.rank)
-        if op == "prefix":
-            each = "(value >= ? AND value < ?)"
-            given = [bound for value in values for bound in (value, value + LAST)]
-        else:
-            each = "value LIKE ? ESCAPE '!'"
-            given = [f"%{value}%" for value in values]  # folded values hold no wildcard
-        return f"({' OR '.join([each] * len(values))}) AND level <= ?", (*given, self.lens.rank)
+    def _holding(self) -> tuple[str, tuple[Any, ...]]:
+        values = self.criterion.values  # folded, so that they hold no wildcard
+        likes = " OR ".join(["value LIKE ?"] * len(values))
+        return f"level <= ? AND ({likes})", (self.lens.rank, *(f"%{value}%" for value in values))
 
     def few(self, most: int) -> set[int] | None:
-        if self.criterion.negate != (self.criterion.op == "missing"):
+        if self.criterion.negate:
             return None
-        condition, given = self._values()
-        sql = f"SELECT entry_id FROM term WHERE type = ? AND key = ? AND {condition} LIMIT ?"  # noqa: S608
-        # An entry may have several such values, so that fewer entries than rows meet it.
-        found = self.lens.bulk.rows(sql, self.lens.type, self.criterion.key, *given, 2 * most + 1)
-        ids = {row[0] for row in found}
-        return ids if len(found) <= 2 * most and len(ids) <= most else None
+        holding, given = self._holding()
+        sql = f"SELECT DISTINCT entry_id FROM term WHERE type = ? AND key = ? AND {holding} LIMIT ?"  # noqa: S608
+        found = self.lens.bulk.rows(sql, self.lens.type, self.criterion.key, *given, most + 1)
+        return {row[0] for row in found} if len(found) <= most else None
 
     def keep(self, rows: Sequence[Row]) -> set[int]:
         bulk, ids = self.lens.bulk, [row.id for row in rows]
-        if len(rows) > _MANY and (whole := self.few(10 * len(rows))) is not None:
-            return whole.intersection(ids)
-        condition, given = self._values()
-        key = "key" if bulk.postgres else "+key"  # on SQLite the plus keeps the planner on the index by entry
-        sql = f"SELECT entry_id FROM term WHERE {bulk.listed('entry_id')} AND {key} = ? AND {condition}"  # noqa: S608
+        holding, given = self._holding()
+        key = "key" if bulk.postgres else "+key"  # the plus keeps SQLite on the index by entry
+        sql = f"SELECT entry_id FROM term WHERE {bulk.listed('entry_id')} AND {key} = ? AND {holding}"  # noqa: S608
         found = {row[0] for row in bulk.rows(sql, bulk.many(ids), self.criterion.key, *given)}
-        return set(ids) - found if self.criterion.negate != (self.criterion.op == "missing") else found
+        return set(ids) - found if self.criterion.negate else found
 
 
 @dataclass(frozen=True, slots=True)

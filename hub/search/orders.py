@@ -16,7 +16,7 @@ from typing import Any, Final, cast
 from hub.model.query import Near, Query
 from hub.places import Places
 from hub.search import local, points
-from hub.search.conditions import HasTerm, last_changes
+from hub.search.conditions import last_changes
 from hub.search.lens import COLUMNS, Lens, Row
 from hub.search.plan import Candidates, Plan
 
@@ -73,7 +73,6 @@ class Walker:
     # --- orders ---------------------------------------------------------------------------------------------------------------
 
     def _by_number(self, plan: Plan) -> Iterator[Ranked]:
-        lead = plan.lead
         if plan.conditions:
             few = plan.few(self._bound)
             if few is not None:
@@ -81,22 +80,20 @@ class Walker:
                 return
         down = self._query.descending
         after = None if self._after is None else self._after[0]
-        exact = lead is not None and lead == plan.match
-        for step in _steps(self._query.limit, eager=not plan.conditions and (exact or not plan.match)):
-            if lead is not None:
-                rows = plan.lens.matching(lead, after, down, step)
+        leads = bool(plan.match.every)
+        for step in _steps(self._query.limit, eager=not plan.conditions and (leads or not plan.match)):
+            if leads:
+                rows = plan.lens.matching(plan.match, after, down, step)
             else:
                 rows = _entries(plan.lens, "e.id", None if after is None else (after,), down, step)
-            for row in plan.keep(rows, matched=exact):
+            for row in plan.keep(rows, matched=leads):
                 yield Ranked((row.id,), row, plan.lens)
             if len(rows) < step:
                 return
             after = rows[-1].id
 
     def _by_name(self, plan: Plan) -> Iterator[Ranked]:
-        # A condition about names goes badly with a walk along them: what it asks for may all stand at the end.
-        by_term = any(isinstance(condition, HasTerm) for condition in plan.conditions)
-        found = plan.candidates(self._bound * (8 if by_term else 1))
+        found = plan.candidates(self._bound)
         if found is not None and found.settled:
             down, step = self._query.descending, self._query.limit + 1
             for row in _entries(plan.lens, "e.name, e.id", self._after, down, step, among=found.ids):
@@ -185,23 +182,22 @@ class Walker:
     def _local_first(self) -> Iterator[Ranked]:
         found = [plan.candidates(self._bound) for plan in self._plans]
         for rank, tier in enumerate(self._local):
-            if self._after is not None and rank < self._after[0]:
-                continue
-            each = [
-                self._walk_tier(plan, rank, tier) if few is None else self._sort_tier(few, rank, tier)
-                for plan, few in zip(self._plans, found, strict=True)
-            ]
-            yield from merge_sorted(*each, key=lambda hit: hit.key)
+            each: list[Iterator[Ranked]] = []
+            for number, (plan, few) in enumerate(zip(self._plans, found, strict=True)):
+                if few is None:
+                    each.append(self._walk_tier(plan, rank, tier))
+                    continue
+                these = tier.these(plan.lens)
+                here = plan.lens.any_of(these, few.ids) if these else few.ids
+                found[number] = Candidates(few.rest, few.ids - here)  # what is left for the tiers to come
+                each.append(self._sort_tier(few.rest, here, rank, tier))
+            if self._after is None or rank >= self._after[0]:
+                yield from merge_sorted(*each, key=lambda hit: hit.key)
 
-    def _sort_tier(self, few: Candidates, rank: int, tier: local.Tier) -> Iterator[Ranked]:
+    def _sort_tier(self, rest: Plan, here: Collection[int], rank: int, tier: local.Tier) -> Iterator[Ranked]:
         """The hits of a tier, when all candidates are at hand."""
-        lens, here = few.rest.lens, few.ids
-        if tier.earlier and here:
-            here = here - lens.any_of(tier.before(lens), here)
-        if tier.wanted and here:
-            here = here & lens.any_of(tier.these(lens), here)
-        rows = few.rest.keep(lens.fetch(here))
-        yield from self._sorted([self._tiered(row, lens, rank, tier) for row in rows])
+        rows = rest.keep(rest.lens.fetch(here))
+        yield from self._sorted([self._tiered(row, rest.lens, rank, tier) for row in rows])
 
     def _tiered(self, row: Row, lens: Lens, rank: int, tier: local.Tier) -> Ranked:
         return Ranked((rank, row.umbrella, row.name, row.id), row, lens, tier=tier.name)
@@ -237,18 +233,18 @@ def _entries(
     among: Collection[int] | None = None,
 ) -> list[Row]:
     """The next visible entries (of `among`, if given) in an order; without `among` it must be that of an index."""
-    condition, given = "1 = 1", cast("tuple[Any, ...]", ())
-    if among is not None:
-        condition, given = lens.bulk.listed("e.id"), (lens.bulk.many(among),)
+    condition, given = "", cast("tuple[Any, ...]", ())
     if umbrella is not None:
-        condition += f" AND e.umbrella = {umbrella:d}"
+        condition = f" AND e.umbrella = {umbrella:d}"
     if after is not None:
         marks = ", ".join("?" * len(after))
         condition += f" AND ({order}) {'<' if down else '>'} ({marks})"
-        given = (*given, *after)
+        given = after
     direction = "DESC" if down else "ASC"
-    tail = "ORDER BY " + ", ".join(f"{column} {direction}" for column in order.split(", ")) + " LIMIT ?"
-    return lens.rows(condition, given, tail, (most,))
+    tail = " ORDER BY " + ", ".join(f"{column} {direction}" for column in order.split(", ")) + " LIMIT ?"
+    if among is not None:
+        return lens.those("e.id", among, condition + tail, (*given, most))
+    return lens.rows(f"1 = 1{condition}", given, tail, (most,))
 
 
 def _steps(limit: int, *, eager: bool, first: int = 0) -> Iterator[int]:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from hub.model.folding import MAX_WORD, words
 from hub.model.query import Criterion, Query
 from hub.search.conditions import Condition, HasChanged, HasTerm, IsEntity, IsLinked, IsNear
 from hub.search.lens import Lens, Row
 from hub.search.match import Alternatives, Match, facets, present, word
-from hub.store.index_rows import STORED_KEYS
 
 _CHEAP = 50
 """So few candidates are checked at once, without looking for fewer."""
@@ -18,27 +16,16 @@ _CHEAP = 50
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that must hold for an entity of one type.
-
-    `match` and `conditions` say it all. `implied` follows from the conditions (a name that begins so has a word that begins so): it finds
-    candidates where they would not, and never decides.
-    """
+    """Everything that must hold for an entity of one type; `nothing` when no entity can meet it."""
 
     lens: Lens
     match: Match
-    implied: Match
     conditions: tuple[Condition, ...]
     nothing: bool = False
 
     def narrowed(self, match: Match) -> Plan:
         """This plan with more demands on the full text."""
         return replace(self, match=self.match & match)
-
-    @property
-    def lead(self) -> Match | None:
-        """What the full text can be asked for to find every candidate, if it can."""
-        whole = self.match & self.implied
-        return whole if whole.every else None
 
     def keep(self, rows: Sequence[Row], *, matched: bool = False) -> list[Row]:
         """Those of the visible rows that satisfy the plan, in their order. `matched`: they came from the match."""
@@ -67,8 +54,8 @@ class Plan:
         for condition in self.conditions:
             if isinstance(condition, IsEntity) and (named := condition.few(most)) is not None:
                 return Candidates(self.without(condition), named)
-        if (lead := self.lead) is not None:
-            numbers = self.lens.numbers(lead, most + 1)
+        if self.match.every:
+            numbers = self.lens.numbers(self.match, most + 1)
             if len(numbers) <= most:
                 return Candidates(replace(self, match=Match()), set(numbers))
         best: Candidates | None = None
@@ -109,26 +96,24 @@ def plans_for(query: Query, lens_on: Callable[..., Lens], scope: Query | None = 
 
 
 def _plan(query: Query, lens: Lens, scope: Query | None) -> Plan:
-    match, implied, conditions, nothing = _demands(query, lens)
+    match, conditions, nothing = _demands(query, lens)
     if scope is not None:
-        more, implied_too, others, nothing_at_all = _demands(scope, lens)
-        match, implied, nothing = match & more, implied & implied_too, nothing or nothing_at_all
+        more, others, nothing_at_all = _demands(scope, lens)
+        match, nothing = match & more, nothing or nothing_at_all
         conditions = [*conditions, *others]
-    return Plan(lens, match, implied, tuple(conditions), nothing)
+    return Plan(lens, match, tuple(conditions), nothing)
 
 
-def _demands(query: Query, lens: Lens) -> tuple[Match, Match, list[Condition], bool]:
+def _demands(query: Query, lens: Lens) -> tuple[Match, list[Condition], bool]:
     every: list[Alternatives] = [word(lens.type, lens.rank, each, prefix=True) for each in query.text.split()]
     none: list[Alternatives] = []
-    implied: list[Alternatives] = []
     conditions: list[Condition] = []
     nothing = False
     for criterion in query.where:
         if criterion.key in ("id", "fiche"):
             conditions.append(IsEntity(lens, criterion))
-        elif criterion.key in STORED_KEYS:
+        elif criterion.op == "contains":
             conditions.append(HasTerm(lens, criterion))
-            implied += _implied(criterion, lens)
         else:
             asked = _facets(criterion, lens)
             if criterion.negate != (criterion.op == "missing"):
@@ -143,12 +128,7 @@ def _demands(query: Query, lens: Lens) -> tuple[Match, Match, list[Condition], b
     if query.changed_since is not None:
         conditions.append(HasChanged(lens, query.changed_since))
     unwanted = tuple(token for alternatives in none for token in alternatives)
-    return (
-        Match(tuple(dict.fromkeys(every)), unwanted),
-        Match(tuple(dict.fromkeys(implied))),
-        conditions,
-        nothing,
-    )
+    return Match(tuple(dict.fromkeys(every)), unwanted), conditions, nothing
 
 
 def _facets(criterion: Criterion, lens: Lens) -> Alternatives:
@@ -165,24 +145,3 @@ def _facets(criterion: Criterion, lens: Lens) -> Alternatives:
         else:
             values.append(value)
     return facets(lens.type, lens.rank, criterion.key, values, prefix=criterion.op == "prefix")
-
-
-def _implied(criterion: Criterion, lens: Lens) -> list[Alternatives]:
-    """Words that every entity has which meets the criterion."""
-    if criterion.negate or criterion.op not in ("eq", "prefix"):
-        return []
-    alternatives: Alternatives = ()
-    for value in criterion.values:
-        first, *more = words(value)
-        whole = criterion.op == "eq" or bool(more)
-        if len(first) == MAX_WORD:
-            whole = False  # the word may have been cut
-        if len(first) < 2 and not whole:
-            return []
-        if whole:
-            alternatives += tuple(
-                replace(token, prefix=False) for token in word(lens.type, lens.rank, first, prefix=False)
-            )
-        else:
-            alternatives += word(lens.type, lens.rank, first, prefix=True)
-    return [alternatives]

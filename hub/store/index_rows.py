@@ -2,8 +2,8 @@
 
     entry        one row per entity (or per partner's own version of it), with what lists are sorted by, and its position if
                  it has exactly one and whoever sees the entity sees that (so that nobody has to look in `term`)
-    term         names, streets and cities (they are searched by their beginnings) and points (they are searched by distance)
-    fulltext     everything else as tokens (`index_tokens`): words, and codes, places, identifiers and the like as facets
+    fulltext     its tokens (`index_tokens`): words, and names, codes, places, identifiers and the like as facets
+    term         what tokens cannot answer: points (which lie near?), and whole names, streets and cities (which hold these letters?)
 
 `write` compares with what stands there and touches only what differs, so that an unchanged entity costs two reads and no write.
 `fulltext_head` lists the schemes and systems that occur. On SQLite `fulltext` is an FTS5 table without content and without positions; such a table forgets a row only when it is told exactly
@@ -17,14 +17,13 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from hub.model.folding import MAX_WORD
+from hub.model.query import TEXT_KEYS
 from hub.store.bulk import Bulk
 from hub.store.index_terms import ConceptBook, IndexedEntity, Indexer, IndexRow, rows_for
-from hub.store.index_tokens import FACET_MARKS, FACETS, TOKEN_CHARACTERS, TYPE_MARKS, WORD_MARKS, facet
+from hub.store.index_tokens import FACET_MARKS, FACETS, TOKEN_CHARACTERS, TYPE_MARKS, WORD_MARKS, shortened
 
 __all__ = [
     "POINT",
-    "STORED_KEYS",
     "ConceptBook",
     "IndexRow",
     "IndexedEntity",
@@ -39,8 +38,6 @@ __all__ = [
     "write",
 ]
 
-STORED_KEYS: Final = frozenset({"name", "family", "given", "street", "city"})
-"""Keys of a query that are rows of `term`; the others are tokens."""
 POINT: Final = "point"
 """The key of `term` under which positions stand."""
 
@@ -164,8 +161,11 @@ _Term = tuple[str, str, str, int]
 
 def _terms(row: IndexRow) -> dict[_Term, int]:
     kind, number = row.type, row.entry_id
+    # A word of a name adds no letters to the whole of it.
     found: dict[_Term, int] = {
-        (kind, key, value, number): level for (key, value), level in row.terms.items() if key in STORED_KEYS
+        (kind, key, value, number): level
+        for (key, value), level in row.terms.items()
+        if key in TEXT_KEYS and (key != "name" or value in row.names)
     }
     for lat, lon, level in row.points:
         point = (kind, POINT, point_value(lat, lon), number)
@@ -192,29 +192,20 @@ def _write_terms(bulk: Bulk, wanted: dict[int, dict[_Term, int]], stood: list[in
 # --- full text ---------------------------------------------------------------------------------------------------------------------
 
 
+_HEADED: Final = frozenset({"code", "identifier"})
 _WORD_HEADS: Final = {kind: tuple(mark + level for level in WORD_MARKS) for kind, mark in TYPE_MARKS.items()}
 _FACET_HEADS: Final = {
-    (kind, key): tuple(mark + level + letter for level in FACET_MARKS)
+    kind: {key: tuple(mark + level + letter for level in FACET_MARKS) for key, letter in FACETS.items()}
     for kind, mark in TYPE_MARKS.items()
-    for key, letter in FACETS.items()
 }
-_HEADED: Final = frozenset({"code", "identifier"})
-_PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789|.-_:/")
 
 
 def _tokens(row: IndexRow) -> str:
-    kind = row.type
-    found: list[str] = []
-    for level, seen in enumerate(row.words):
+    heads = _FACET_HEADS[row.type]
+    found = [heads[key][level] + shortened(value) for (key, value), level in row.terms.items()]
+    for head, seen in zip(_WORD_HEADS[row.type], row.words, strict=True):
         if seen:
-            head = _WORD_HEADS[kind][level]
             found += [head + word for word in seen]
-    for (key, value), level in row.terms.items():
-        if key in FACETS:
-            if _PLAIN.issuperset(value) and len(value) <= MAX_WORD:
-                found.append(_FACET_HEADS[kind, key][level] + value)
-            else:
-                found.append(facet(kind, level, key, value))
     found.sort()
     return " ".join(found)
 

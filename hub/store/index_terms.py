@@ -15,7 +15,7 @@ from hub.errors import Invalid
 from hub.model.audience import RANK
 from hub.model.concepts import Concept
 from hub.model.fiche import Document, EntityType
-from hub.model.folding import fold, words
+from hub.model.folding import MAX_WORD, fold, words
 from hub.places import Places
 
 INTERNAL: Final = 2
@@ -61,7 +61,7 @@ class IndexRow:
     """Everything that the index knows about one entity. `points` are `(latitude, longitude, level)` in degrees.
 
     `name` is what lists are sorted by; like the points it is only there when whoever sees the entity sees it.
-    `words[n]` are the words that level n sees in addition to the levels below it.
+    `words[n]` are the words that level n sees in addition to the levels below it; `names` the whole names among the terms.
     """
 
     entry_id: int
@@ -75,6 +75,7 @@ class IndexRow:
     terms: dict[tuple[str, str], int] = field(default_factory=dict)
     words: tuple[set[str], set[str], set[str]] = field(default_factory=lambda: (set(), set(), set()))
     points: list[tuple[float, float, int]] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
 
     def add(self, key: str, value: str, level: int) -> None:
         """Note a term; of two levels the lower one stands."""
@@ -82,11 +83,10 @@ class IndexRow:
         if level < known:
             self.terms[key, value] = level
 
-    def add_name(self, text: str, level: int) -> None:
-        """A name as a whole and by its words, and in the full text."""
-        whole = fold(text)
+    def add_name(self, whole: str, parts: Sequence[str], level: int) -> None:
+        """A folded name as a whole and by its words, and in the full text."""
+        self.names.add(whole)
         self.add("name", whole, level)
-        parts = words(text)
         for part in parts:
             self.add("name", part, level)
         self.words[level].update(parts)
@@ -105,6 +105,7 @@ class Indexer:
         self._places = places
         self._today = today
         self._day = date.fromisoformat(today)
+        self._texts: dict[str, tuple[str, tuple[str, ...]]] = {}
         self._codes: dict[tuple[str, str], tuple[tuple[str, ...], frozenset[str]]] = {}
         self._areas: dict[tuple[str, str], tuple[tuple[tuple[str, str], ...], frozenset[str]]] = {}
 
@@ -122,6 +123,15 @@ class Indexer:
         row.words[2].difference_update(row.words[0], row.words[1])
         row.add("umbrella", "yes" if row.umbrella else "no", level)
         return row
+
+    def _split(self, text: str) -> tuple[str, tuple[str, ...]]:
+        """A short text that may come again, folded, and its words."""
+        known = self._texts.get(text)
+        if known is None:
+            if len(self._texts) > _CACHED:
+                self._texts.clear()
+            known = self._texts[text] = (fold(text), tuple(words(text)))
+        return known
 
     # --- one method per type -------------------------------------------------------------------------------------------------
 
@@ -175,7 +185,7 @@ class Indexer:
         for name in organisatie.get("names", ()):
             at = max(theirs, hidden_there.get("names", 0), _level(name))
             for text in name["text"].values():
-                row.words[at].update(words(text))
+                row.words[at].update(self._split(text)[1])
         named = {site["id"] for site in document.get("vestigingen", ()) if "id" in site}
         sites = max(theirs, hidden_there.get("vestigingen", 0), hidden.get("vestigingen", 0))
         for site in organisatie.get("vestigingen", ()):
@@ -193,11 +203,11 @@ class Indexer:
     def _vestiging(self, row: IndexRow, entity: IndexedEntity) -> None:
         assert entity.part is not None
         self._owner_names(row, entity.document)
-        texts = list(entity.part.get("name", {}).values())
-        for text in texts:
-            row.add_name(text, row.level)
-        if texts:
-            row.name = fold(texts[0])
+        own = [self._split(text) for text in entity.part.get("name", {}).values()]
+        for whole, parts in own:
+            row.add_name(whole, parts, row.level)
+        if own:
+            row.name = own[0][0]
         self._site(row, entity.part, row.level)
         self._identifiers(row, entity.part, row.level, {})
         if "status" in entity.part:
@@ -224,7 +234,7 @@ class Indexer:
         for name in document.get("names", ()):
             at = max(level, hidden.get("names", 0), _level(name))
             for text in name["text"].values():
-                row.words[at].update(words(text))
+                row.words[at].update(self._split(text)[1])
         self._languages(row, document, level, hidden)
         self._activity(row, document, level, hidden)
         self._offer(row, document, level, entity.related)
@@ -248,10 +258,10 @@ class Indexer:
         for name in document.get("names", ()):
             at = max(level, hidden, _level(name))
             for text in name["text"].values():
-                row.add_name(text, at)
+                row.add_name(*self._split(text), at)
             if at <= row.level:
                 text = name["text"].get("nl") or next(iter(name["text"].values()))
-                shown.append((name.get("use", "official") != "official", fold(text)))
+                shown.append((name.get("use", "official") != "official", self._split(text)[0]))
         if shown:
             row.name = min(shown)[1]
 
@@ -263,12 +273,16 @@ class Indexer:
         if name is None:
             return
         at = max(level, _hidden(document).get("name", 0))
-        family, given = fold(name["family"]), fold(" ".join(name.get("given", ())))
+        family = self._split(name["family"])[0]
+        given = " ".join(self._split(one)[0] for one in name.get("given", ()))
         row.add("family", family, at)
         for one in name.get("given", ()):
-            row.add("given", fold(one), at)
-        row.add_name(f"{family} {given}", at)
+            row.add("given", self._split(one)[0], at)
+        row.add_name(
+            f"{family} {given}".strip(), [word[:MAX_WORD] for word in f"{family} {given}".split()], at
+        )
         if given:
+            row.names.add(f"{given} {family}")
             row.add("name", f"{given} {family}", at)
         if at <= row.level:
             row.name = f"{family} {given}".strip()
@@ -320,8 +334,9 @@ class Indexer:
             text = row.words[at]
             for key in ("street", "city"):
                 for name in address.get(key, {}).values():
-                    row.add(key, fold(name), at)
-                    text.update(words(name))
+                    whole, parts = self._split(name)
+                    row.add(key, whole, at)
+                    text.update(parts)
             terms, names = self._area(address.get("municipality", ""), address.get("postcode", ""))
             for key, value in terms:
                 row.add(key, value, at)

@@ -29,6 +29,11 @@ TYPE_MARKS: Final[dict[EntityType, str]] = {
     "caregiver": "c",
 }
 FACETS: Final[dict[str, str]] = {
+    "name": "n",
+    "family": "y",
+    "given": "g",
+    "street": "w",
+    "city": "x",
     "identifier": "i",
     "postcode": "p",
     "municipality": "m",
@@ -53,23 +58,28 @@ TOKEN_CHARACTERS: Final = "@#$+=|.-_%:/~"  # noqa: S105, not a password
 """What a token may hold besides letters and digits."""
 LONGEST: Final = 120
 
-_ESCAPED: Final = re.compile(r"[^a-z0-9|.\-_:/]")
-_known: dict[str, str] = {}
+_ESCAPED: Final = re.compile(r"[^a-z0-9|.\-_:/+@]")
+_escapes = _ESCAPED.search
 
 
 def escape(value: str) -> str:
     """The value with nothing in it that an engine would fold or split at; different values stay different."""
-    if not _ESCAPED.search(value):
+    if not _escapes(value):
         return value
     return _ESCAPED.sub(lambda match: "".join(f"%{byte:02x}" for byte in match[0].encode()), value)
 
 
-def facet(kind: EntityType, level: int, key: str, value: str) -> str:
-    """The token of a facet. Past `LONGEST` characters the rest is replaced by its hash."""
+def shortened(value: str) -> str:
+    """The value escaped; past `LONGEST` characters the rest is replaced by its hash."""
     escaped = escape(value)
     if len(escaped) > LONGEST:
         escaped = escaped[:LONGEST] + "~" + hashlib.blake2b(escaped.encode(), digest_size=8).hexdigest()
-    return f"{TYPE_MARKS[kind]}{FACET_MARKS[level]}{FACETS[key]}{escaped}"
+    return escaped
+
+
+def facet(kind: EntityType, level: int, key: str, value: str) -> str:
+    """The token of a facet."""
+    return f"{TYPE_MARKS[kind]}{FACET_MARKS[level]}{FACETS[key]}{shortened(value)}"
 
 
 def word(kind: EntityType, level: int, text: str) -> str:
