@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -167,7 +167,7 @@ def head_of(cursor: str) -> list[bytes]:
     """The newest rows that a cursor remembers. Raises `CursorExpired` for one that is not ours."""
     version, _, text = cursor.partition(".")
     try:
-        data = urlsafe_b64decode(text.encode())
+        data = b64decode(text, altchars=b"-_", validate=True)
     except ValueError:
         data = b"?"
     if version != "1" or len(data) % _DIGEST:
