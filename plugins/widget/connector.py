@@ -1,0 +1,23 @@
+"""The endpoint that the hub mounts at `/widget`."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import flask
+
+from hub import Endpoint
+
+
+class Widget(Endpoint):
+    """The element, its search and a page that shows it; needs no configuration."""
+
+    name: ClassVar[str] = "widget"
+    title: ClassVar[str] = "Zoekwidget voor websites"
+
+    @classmethod
+    def blueprint(cls) -> flask.Blueprint:
+        """All routes below `/widget`."""
+        from plugins.widget.routes import make_blueprint
+
+        return make_blueprint()

@@ -1,0 +1,175 @@
+"""The widget's routes: the element, its words, suggestions of places, and the search. Public values only, for any website."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final
+
+import flask
+import orjson
+
+from hub import FieldError, Invalid, Municipality, Query, UnknownPlace, directory, query_of
+from plugins.widget.cards import card
+from plugins.widget.wording import WORDING
+
+PAGE: Final = 10
+_HERE: Final = Path(__file__).parent
+_SUGGESTIONS: Final = 8
+_LONGEST: Final = 100
+_KNOWN: Final = {
+    "search": {"what", "where", "lang", "after"},
+    "suggest": {"where", "lang"},
+    "words": {"lang"},
+}
+
+
+def make_blueprint() -> flask.Blueprint:
+    """The routes, for one application."""
+    routes = flask.Blueprint("widget", __name__, template_folder="templates")
+    module = (_HERE / "static" / "fichehub.js").read_bytes()
+    stylesheet = (_HERE / "static" / "demo.css").read_bytes()
+    script = (_HERE / "static" / "demo.js").read_bytes()
+
+    @routes.get("/v1/fichehub.js")
+    def element() -> flask.Response:
+        """The custom element, as one ES module."""
+        return _file(module, "text/javascript; charset=utf-8")
+
+    @routes.get("/v1/words")
+    def words() -> flask.Response:
+        """What the element says, in one language."""
+        _known("words")
+        return _json({"words": WORDING[_language()]}, seconds=3600)
+
+    @routes.get("/v1/suggest")
+    def suggest() -> flask.Response:
+        """Municipalities whose name or postcode begins as typed."""
+        _known("suggest")
+        language, typed = _language(), _text("where")
+        found = directory().places.suggest(typed, _SUGGESTIONS) if typed else ()
+        items = [{**_place(one.municipality, language), "label": one.label} for one in found]
+        return _json({"items": items}, seconds=3600)
+
+    @routes.get("/v1/search")
+    def search() -> flask.Response:
+        """A page of offers by what and where, local ones first, each with the reason why it is there."""
+        _known("search")
+        language, asked = _language(), directory()
+        cursor = flask.request.args.get("after", "")
+        if cursor:
+            query = replace(query_of(cursor), cursor=cursor)
+        else:
+            where = _where(_text("where"))
+            query = Query(
+                types=("aanbod",),
+                text=_text("what"),
+                local=None if where is None else where.refnis,
+                sort="name" if where is None else "local",
+                limit=PAGE,
+                total="estimate",
+            )
+        place = None if query.local is None else asked.places.municipality(query.local)
+        page = asked.search(query)
+        label = asked.concepts().label
+        return _json(
+            {
+                "items": [card(hit, label, language, place) for hit in page.hits],
+                "next": page.next,
+                "total": page.total,
+                "place": None if place is None else _place(place, language),
+                "words": None if cursor else WORDING[language],
+            },
+            seconds=60,
+        )
+
+    @routes.get("/demo")
+    def demo() -> str:
+        """A page of somebody else's website, with the element in it."""
+        return flask.render_template("widget_demo.html", language=_language(), languages=tuple(WORDING))
+
+    @routes.get("/demo.css")
+    def demo_stylesheet() -> flask.Response:
+        """The look of that page."""
+        return _file(stylesheet, "text/css; charset=utf-8")
+
+    @routes.get("/demo.js")
+    def demo_script() -> flask.Response:
+        """What that page does: it copies the snippet."""
+        return _file(script, "text/javascript; charset=utf-8")
+
+    @routes.after_request
+    def for_any_website(response: flask.Response) -> flask.Response:
+        # Public values and no credentials, so any origin may ask; what an origin may do is settled per widget id.
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        return response
+
+    return routes
+
+
+def _file(content: bytes, media_type: str) -> flask.Response:
+    response = flask.Response(content, content_type=media_type)
+    response.set_etag(blake2b(content, digest_size=12).hexdigest())
+    response.cache_control.public = True
+    response.cache_control.max_age = 3600
+    response.make_conditional(flask.request)
+    return response
+
+
+def _json(value: object, *, seconds: int) -> flask.Response:
+    body = orjson.dumps(value)
+    response = flask.Response(body, content_type="application/json")
+    response.set_etag(blake2b(body, digest_size=12).hexdigest())
+    response.cache_control.public = True
+    response.cache_control.max_age = seconds
+    response.make_conditional(flask.request)
+    return response
+
+
+def _known(route: str) -> None:
+    unknown = sorted(set(flask.request.args) - _KNOWN[route])
+    if unknown:
+        known = ", ".join(sorted(_KNOWN[route]))
+        raise Invalid(
+            "The request has a parameter that does not exist.",
+            tuple(FieldError(name, f"is not a parameter; there are: {known}") for name in unknown),
+        )
+
+
+def _language() -> str:
+    asked = flask.request.args.get("lang", "nl")
+    if asked not in WORDING:
+        raise Invalid("That language is not there.", (FieldError("lang", f"must be one of {', '.join(WORDING)}", asked[:20]),))
+    return asked
+
+
+def _text(name: str) -> str:
+    typed = flask.request.args.get(name, "").strip()
+    if len(typed) > _LONGEST:
+        raise Invalid("That is too long.", (FieldError(name, f"at most {_LONGEST} characters", typed[:20]),))
+    return typed
+
+
+def _where(typed: str) -> Municipality | None:
+    """The municipality that was typed: a REFNIS code, a postcode, a name, or both of these as the suggestions say it."""
+    if not typed:
+        return None
+    places = directory().places
+    try:
+        if typed.isdigit() and len(typed) == 5:
+            return places.municipality(typed)
+        return places.suggest(typed.split(" (")[0], 1)[0].municipality
+    except (UnknownPlace, IndexError):
+        wrong = FieldError("where", "give a municipality or a postcode of Belgium", typed[:40])
+        raise Invalid("We do not know that place.", (wrong,)) from None
+
+
+def _place(municipality: Municipality, language: str) -> dict[str, object]:
+    postcodes = directory().places.postcodes_of(municipality.refnis)
+    return {
+        "refnis": municipality.refnis,
+        "name": municipality.name.get(language, municipality.name_nl),
+        "postcode": postcodes[0] if postcodes else "",
+    }

@@ -1,0 +1,287 @@
+/* <fichehub-zoek>: search care and welfare by what and where. One module, no dependency, no build step.
+ *
+ * <script type="module" src="https://HUB/widget/v1/fichehub.js"></script>
+ * <fichehub-zoek lang="nl" what="thuisverpleging" where="9100"></fichehub-zoek>
+ *
+ * Attributes: lang (nl, fr, de, en), what, where (a first search), hub (the hub's address; default: where this module came from).
+ * Style it with custom properties (--fichehub-accent, --fichehub-ink, --fichehub-paper, --fichehub-line, --fichehub-font) and ::part(card), ::part(button).
+ * Everything stands in one shadow root, because ARIA references do not cross one; styles are a constructed sheet and text is set as text, so a
+ * strict Content-Security-Policy needs only the hub in script-src and connect-src. No cookie, no storage, no other host.
+ */
+const HUB = new URL("../..", import.meta.url).href.replace(/\/$/, "");
+const SHEET = new CSSStyleSheet();
+SHEET.replaceSync(`
+:host { display: block; --accent: var(--fichehub-accent, #0b5a4a); --ink: var(--fichehub-ink, #1d2522); --paper: var(--fichehub-paper, #fff);
+  --line: var(--fichehub-line, #c9cec8); --soft: color-mix(in srgb, var(--ink) 75%, var(--paper)); color: var(--ink); background: var(--paper);
+  font: 1rem/1.5 var(--fichehub-font, system-ui, sans-serif); }
+* { box-sizing: border-box; }
+form { display: flex; flex-wrap: wrap; gap: .75rem; align-items: end; }
+.field { position: relative; flex: 1 1 14rem; }
+label { display: block; font-weight: 600; margin-bottom: .25rem; }
+input { width: 100%; min-height: 2.75rem; padding: .4rem .7rem; font: inherit; color: inherit; background: var(--paper);
+  border: 1px solid var(--soft); border-radius: 6px; }
+input::placeholder { color: var(--soft); opacity: 1; }
+button { min-height: 2.75rem; padding: .4rem 1.4rem; font: inherit; font-weight: 600; cursor: pointer; color: var(--paper);
+  background: var(--accent); border: 1px solid var(--accent); border-radius: 6px; }
+button.more { color: var(--accent); background: var(--paper); margin-top: 1rem; }
+:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+[role=listbox] { position: absolute; z-index: 2; inset: 100% 0 auto; margin: .25rem 0 0; padding: .25rem; list-style: none; max-height: 18rem; overflow: auto;
+  background: var(--paper); border: 1px solid var(--soft); border-radius: 6px; box-shadow: 0 6px 18px #0003; }
+[role=option] { padding: .5rem .6rem; min-height: 2.5rem; border-radius: 4px; cursor: pointer; }
+[role=option][aria-selected=true] { color: var(--paper); background: var(--accent); }
+.hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+.told { margin: 1rem 0 0; font-weight: 600; }
+.told:empty { display: none; }
+h2 { font-size: 1.1rem; margin: 1.5rem 0 .6rem; }
+ol { list-style: none; margin: 0; padding: 0; display: grid; gap: .75rem; }
+li.card { padding: .9rem 1.1rem; border: 1px solid var(--line); border-radius: 8px; overflow-wrap: anywhere; }
+h3 { font-size: 1.05rem; margin: 0; }
+p { margin: .25rem 0 0; }
+.by { color: var(--soft); }
+.tags { display: flex; flex-wrap: wrap; gap: .35rem; margin: .45rem 0 0; padding: 0; list-style: none; }
+.tags li { padding: .1rem .6rem; font-size: .875rem; border: 1px solid var(--line); border-radius: 999px; }
+.tags .stop { font-weight: 600; border-color: currentcolor; }
+.reach { display: flex; flex-wrap: wrap; gap: .1rem 1.25rem; margin: .35rem 0 0; padding: 0; list-style: none; }
+.reach a { display: inline-block; padding: .15rem 0; color: var(--accent); }
+small { font-size: .85rem; color: var(--soft); }
+[hidden] { display: none !important; }
+@media (forced-colors: active) { [role=option][aria-selected=true] { outline: 2px solid; outline-offset: -2px; } }
+`);
+
+const make = (tag, options = {}, ...children) => {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(options)) {
+    if (name === "text") node.textContent = value;
+    else if (value !== undefined && value !== null && value !== false) node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children.filter(Boolean));
+  return node;
+};
+const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+const TYPING = 250;
+const TIERS = ["local", "serves", "near", "rest"];
+
+class FichehubZoek extends HTMLElement {
+  #words = null;
+  #options = [];
+  #active = -1;
+  #timer = 0;
+  #asked = 0;
+  #searched = 0;
+  #parts = {};
+  #last = "";
+  #place = null;
+  #shown = 0;
+
+  async connectedCallback() {
+    if (this.shadowRoot) return;
+    const root = this.attachShadow({ mode: "open" });
+    root.adoptedStyleSheets = [SHEET];
+    const what = this.getAttribute("what") ?? "";
+    const where = this.getAttribute("where") ?? "";
+    // A page that searches at once gets the words with the answer: two requests to the first hit.
+    try {
+      const answer = what || where ? await this.#get("search", { what, where }) : await this.#get("words", {});
+      this.#words = answer.words;
+      this.#build(root, what, where);
+      if (answer.items) this.#show(answer, false);
+    } catch {
+      try {
+        this.#words = (await this.#get("words", {})).words;
+        this.#build(root, what, where);
+        this.#tell(this.#words.failed);
+      } catch {
+        root.append(make("p", { role: "alert", text: "fichehub: no connection" }));
+      }
+    }
+  }
+
+  get #language() {
+    const asked = (this.getAttribute("lang") || document.documentElement.lang || "nl").slice(0, 2).toLowerCase();
+    return ["nl", "fr", "de", "en"].includes(asked) ? asked : "nl";
+  }
+
+  async #get(path, parameters) {
+    const url = new URL(`${this.getAttribute("hub") ?? HUB}/widget/v1/${path}`);
+    for (const [name, value] of Object.entries({ ...parameters, lang: this.#language })) if (value) url.searchParams.set(name, value);
+    const response = await fetch(url, { credentials: "omit", referrerPolicy: "no-referrer" });
+    if (!response.ok) throw Object.assign(new Error(response.statusText), { status: response.status });
+    return response.json();
+  }
+
+  #build(root, what, where) {
+    const words = this.#words;
+    const p = this.#parts;
+    p.what = make("input", { id: "what", type: "search", value: what, autocomplete: "off", "aria-describedby": "what-hint", maxlength: 100 });
+    p.where = make("input", {
+      id: "where", type: "text", value: where, autocomplete: "off", role: "combobox", maxlength: 100, "aria-autocomplete": "list",
+      "aria-expanded": "false", "aria-controls": "choices", "aria-describedby": "where-hint",
+    });
+    p.choices = make("ul", { id: "choices", role: "listbox", "aria-label": words.where, hidden: true });
+    p.told = make("p", { class: "told", part: "told" });
+    p.status = make("p", { class: "hidden", role: "status" });
+    p.results = make("div", { part: "results" });
+    p.more = make("button", { class: "more", type: "button", part: "button", text: words.more, hidden: true });
+    const form = make("form", { role: "search", "aria-label": words.label, part: "form" },
+      make("div", { class: "field" }, make("label", { for: "what", text: words.what }), p.what, make("small", { id: "what-hint", text: words.what_hint })),
+      make("div", { class: "field" }, make("label", { for: "where", text: words.where }), p.where, p.choices, make("small", { id: "where-hint", text: words.where_hint })),
+      make("div", {}, make("button", { type: "submit", part: "button", text: words.search }), make("small", { text: "\u00a0", "aria-hidden": "true" })));
+    root.append(form, p.told, p.status, p.results, p.more);
+    form.addEventListener("submit", (event) => { event.preventDefault(); this.#close(); this.#search(); });
+    p.where.addEventListener("input", () => this.#type());
+    p.where.addEventListener("keydown", (event) => this.#key(event));
+    p.where.addEventListener("blur", () => setTimeout(() => this.#close(), 150));
+    p.choices.addEventListener("mousedown", (event) => {
+      const option = event.target.closest("[role=option]");
+      if (option) { event.preventDefault(); this.#choose([...p.choices.children].indexOf(option)); }
+    });
+    p.more.addEventListener("click", () => this.#search(this.#last));
+  }
+
+  /* --- the place: a list autocomplete by the ARIA Authoring Practices; nothing is chosen before the visitor does --- */
+
+  #type() {
+    clearTimeout(this.#timer);
+    const typed = this.#parts.where.value.trim();
+    const turn = ++this.#asked;
+    if (!typed) { this.#close(); return; }
+    this.#timer = setTimeout(async () => {
+      try {
+        const { items } = await this.#get("suggest", { where: typed });
+        if (turn === this.#asked) this.#open(items);
+      } catch { this.#close(); }
+    }, TYPING);
+  }
+
+  #open(items) {
+    const { choices, where } = this.#parts;
+    this.#options = items;
+    this.#active = -1;
+    choices.replaceChildren(...items.map((item, n) => make("li", { role: "option", id: `choice-${n}`, "aria-selected": "false", text: item.label })));
+    choices.hidden = !items.length;
+    where.setAttribute("aria-expanded", String(Boolean(items.length)));
+    where.removeAttribute("aria-activedescendant");
+    this.#say(items.length ? fill(this.#words.choices, { n: items.length }) : this.#words.unknown_place);
+  }
+
+  #close() {
+    clearTimeout(this.#timer);
+    this.#asked++;
+    const { choices, where } = this.#parts;
+    choices.hidden = true;
+    where.setAttribute("aria-expanded", "false");
+    where.removeAttribute("aria-activedescendant");
+  }
+
+  #key(event) {
+    const { choices, where } = this.#parts;
+    const open = !choices.hidden;
+    if (event.key === "Escape") {
+      if (open) this.#close(); else where.value = "";
+      event.preventDefault();
+    } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      if (!open) { this.#type(); return; }
+      const count = this.#options.length;
+      this.#active = event.key === "ArrowDown" ? (this.#active + 1) % count : (this.#active <= 0 ? count : this.#active) - 1;
+      [...choices.children].forEach((option, n) => option.setAttribute("aria-selected", String(n === this.#active)));
+      where.setAttribute("aria-activedescendant", `choice-${this.#active}`);
+      choices.children[this.#active].scrollIntoView({ block: "nearest" });
+    } else if (event.key === "Enter" && open && this.#active >= 0) {
+      event.preventDefault();
+      this.#choose(this.#active);
+    }
+  }
+
+  #choose(n) {
+    this.#parts.where.value = this.#options[n].label;
+    this.#close();
+    this.#parts.where.focus();
+  }
+
+  /* --- the search --- */
+
+  async #search(after) {
+    const turn = ++this.#searched;
+    const { what, where } = this.#parts;
+    this.#tell(this.#words.searching);
+    try {
+      const answer = await this.#get("search", after ? { after } : { what: what.value.trim(), where: where.value.trim() });
+      if (turn === this.#searched) this.#show(answer, Boolean(after));
+    } catch (error) {
+      if (turn === this.#searched) this.#tell(error.status === 400 ? this.#words.unknown_place : this.#words.failed);
+    }
+  }
+
+  #show(answer, added) {
+    const { results, more } = this.#parts;
+    if (!added) { results.replaceChildren(); this.#shown = 0; this.#place = answer.place; }
+    let first = null;
+    for (const item of answer.items) {
+      const node = this.#card(item);
+      first ??= node;
+      this.#group(item.tier).append(node);
+    }
+    this.#shown += answer.items.length;
+    this.#last = answer.next ?? "";
+    more.hidden = !answer.next;
+    const n = added || answer.total === null ? this.#shown : answer.total;
+    const words = this.#words;
+    this.#tell(!this.#shown ? words.none : n === 1 ? words.results_one : answer.next && (added || n > 1000) ? fill(words.results_more, { n: this.#shown }) : fill(words.results, { n }));
+    if (added && first) { first.tabIndex = -1; first.focus(); }
+    this.dispatchEvent(new CustomEvent("fichehub-results", { bubbles: true, composed: true, detail: { shown: this.#shown } }));
+  }
+
+  #group(tier) {
+    const { results } = this.#parts;
+    const name = TIERS.includes(tier) && this.#place ? tier : "all";
+    let group = results.querySelector(`section[data-tier=${name}]`);
+    if (!group) {
+      const title = name === "all" ? null : make("h2", { id: `tier-${name}`, text: fill(this.#words[`tier_${name}`], { town: this.#place.name }) });
+      group = make("section", { "data-tier": name, "aria-labelledby": title ? title.id : undefined }, title, make("ol"));
+      results.append(group);
+    }
+    return group.querySelector("ol");
+  }
+
+  #card(item) {
+    const words = this.#words;
+    const date = (iso) => new Intl.DateTimeFormat(`${this.#language}-BE`, { dateStyle: "medium", timeZone: "UTC" }).format(new Date(iso));
+    const tags = [];
+    if (item.umbrella) tags.push(make("li", { text: words.umbrella }));
+    if (item.patientenstop) {
+      const since = item.patientenstop.since ? ` (${fill(words.asserted, { date: date(item.patientenstop.since) })})` : "";
+      tags.push(make("li", { class: item.patientenstop.value === "yes" ? "stop" : null, text: item.patientenstop.text + since }));
+    }
+    tags.push(...(item.rubrieken ?? []).map((text) => make("li", { text })));
+    const place = item.address ? [item.address.street, item.address.city].filter(Boolean).join(", ") : "";
+    const origin = (contact) => (words[`from_${contact.from}`] ? ` (${words[`from_${contact.from}`]})` : "");
+    const reach = (item.contacts ?? []).map((contact) => {
+      const href = { phone: "tel:", mobile: "tel:", email: "mailto:", website: "" }[contact.kind] + contact.value;
+      const safe = /^(tel:|mailto:|https?:\/\/)/i.test(href);
+      return make("li", {}, make("span", { class: "hidden", text: `${words[contact.kind]}: ` }),
+        safe ? make("a", { href, rel: "noopener noreferrer", text: contact.value }) : contact.value, origin(contact) ? make("small", { text: origin(contact) }) : null);
+    });
+    return make("li", { class: "card", part: "card" },
+      make("h3", { lang: item.name_language, text: item.name ?? "" }),
+      item.organisation && item.organisation !== item.name ? make("p", { class: "by", text: item.organisation }) : null,
+      place ? make("p", { text: place }) : null,
+      item.why ? make("p", {}, make("small", { text: item.why })) : null,
+      tags.length ? make("ul", { class: "tags" }, ...tags) : null,
+      reach.length ? make("ul", { class: "reach" }, ...reach) : null,
+      make("p", {}, make("small", { text: fill(words.source, { sources: item.sources?.join(", ") ?? "", date: date(item.updated_at) }) })));
+  }
+
+  #tell(text) {
+    this.#parts.told.textContent = text;
+    this.#say(text);
+  }
+
+  #say(text) {
+    // Announced once per settled state: a screen reader would otherwise read every step on the way.
+    clearTimeout(this.#parts.saying);
+    this.#parts.saying = setTimeout(() => { this.#parts.status.textContent = text; }, 700);
+  }
+}
+
+if (!customElements.get("fichehub-zoek")) customElements.define("fichehub-zoek", FichehubZoek);

@@ -1,0 +1,93 @@
+"""A hub with a small world around Zemst, served for real on a port of this machine."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import flask
+import pytest
+from werkzeug.serving import make_server
+
+from hub import plugins as plugin_loading
+from hub.model.claims import Claim
+from hub.model.concepts import Concept
+from hub.model.fiche import Document
+from hub.store import Store
+from hub.sync import connections
+from hub.web import create_app
+from plugins import widget
+
+NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
+HIDDEN = "+32470009999"
+
+
+def _site(key: str, street: str, postcode: str, refnis: str, city: str, lat: float, lon: float) -> Document:
+    address: Document = {
+        "type": "visit",
+        "street": {"nl": street},
+        "house_number": "1",
+        "postcode": postcode,
+        "municipality": refnis,
+        "city": {"nl": city},
+        "position": {"lat": lat, "lon": lon},
+    }
+    return {"keys": [key], "addresses": [address]}
+
+
+def _practice(key: str, name: str, rubriek: str, site: Document, **more: object) -> list[Claim]:
+    organisation: Document = {"kind": "organisatie", "form": "praktijk", "names": [{"text": {"nl": name}}], "vestigingen": [site]}
+    organisation["contacts"] = [
+        {"kind": "phone", "value": "+3215000001"},
+        {"kind": "mobile", "value": HIDDEN, "visibility": "professional"},
+    ]
+    offer: Document = {
+        "kind": "aanbod",
+        "names": [{"text": {"nl": name}}],
+        "organisatie": {"source": "sociale-kaart", "external_id": key},
+        "rubrieken": [{"scheme": "rubriek", "code": rubriek}],
+        **more,
+    }
+    return [
+        Claim("sociale-kaart", key, 1, "organisatie", organisation),
+        Claim("sociale-kaart", f"{key}/aanbod", 1, "aanbod", offer),
+    ]
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[flask.Flask]:
+    home: Path = tmp_path_factory.mktemp("widget")
+    store = Store.open(f"sqlite:///{home / 'hub.sqlite'}", home, now=lambda: NOW)
+    claims = [
+        *_practice("z", "Huisartsen De Zenne", "19.01", _site("z1", "Kerkstraat", "1980", "23096", "Zemst", 50.983, 4.463),
+                   patientenstop={"value": "yes", "asserted_at": "2026-11-01T09:00:00Z", "valid_until": "2027-02-01"}),
+        *_practice("v", "Huisartsen Vilvoorde", "19.01", _site("v1", "Stationlei", "1800", "23088", "Vilvoorde", 50.928, 4.425)),
+        *_practice("k", "Kinesitherapie Tienen", "19.02", _site("k1", "Grote Markt", "3300", "24107", "Tienen", 50.807, 4.938)),
+        *_practice("t", "Huisartsen Tienen", "19.01", _site("t1", "Grote Markt", "3300", "24107", "Tienen", 50.807, 4.938)),
+        *_practice("w", "Huisarts aan huis", "19.01", _site("w1", "Markt", "3000", "24062", "Leuven", 50.879, 4.701),
+                   service_area=[{"type": "municipality", "code": "23096"}]),
+    ]
+    labels = [
+        Concept("rubriek", "19.01", {"nl": "Huisartsen (fictief)", "fr": "Médecins (fictif)"}),
+        Concept("rubriek", "19.02", {"nl": "Kinesitherapeuten (fictief)"}),
+    ]
+    store.write(lambda writer: writer.put_concepts(labels))
+    store.write(lambda writer: writer.put(claims, origin="test"))
+    installed = plugin_loading.load([("widget", widget)], installed=False)
+    connections.add(store, installed, "widget", "widget", {})
+    connections.enable(store, installed, "widget")
+    yield create_app(store, installed)
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def address(app: flask.Flask) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()

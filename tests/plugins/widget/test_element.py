@@ -1,0 +1,129 @@
+"""The element in a real browser: by keyboard, under a strict policy, for a screen reader, with no host but ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+FIRST = "Huisartsen De Zenne"
+
+
+@pytest.fixture
+def demo(new_page: Callable[..., Page], address: str) -> Page:
+    page = new_page(bypass_csp=True)
+    page.goto(f"{address}/widget/demo")
+    return page
+
+
+def fill_and_search(page: Page, what: str, where: str) -> None:
+    page.get_by_label("Wat zoekt u?").fill(what)
+    page.get_by_role("combobox", name="Waar?").fill(where)
+    page.get_by_role("button", name="Zoeken").click()
+
+
+def test_a_visitor_finds_local_hits_first(demo: Page) -> None:
+    fill_and_search(demo, "huisarts", "Zemst")
+    expect(demo.locator("fichehub-zoek h2").first).to_have_text("In Zemst")
+    expect(demo.get_by_role("heading", level=3)).to_have_text(
+        [FIRST, "Huisarts aan huis", "Huisartsen Vilvoorde", "Huisartsen Tienen"]
+    )
+    expect(demo.get_by_text("Gevestigd in Zemst")).to_be_visible()
+
+
+def test_the_whole_search_by_keyboard(demo: Page) -> None:
+    demo.get_by_label("Wat zoekt u?").press_sequentially("huisarts")
+    demo.keyboard.press("Tab")
+    place = demo.get_by_role("combobox", name="Waar?")
+    expect(place).to_be_focused()
+    place.press_sequentially("zems")
+    expect(place).to_have_attribute("aria-expanded", "true")
+    assert place.get_attribute("aria-activedescendant") is None, "nothing is chosen before the visitor does"
+    demo.keyboard.press("ArrowDown")
+    expect(demo.get_by_role("option", selected=True)).to_have_text("Zemst")
+    demo.keyboard.press("Enter")
+    expect(place).to_have_value("Zemst")
+    expect(place).to_have_attribute("aria-expanded", "false")
+    demo.keyboard.press("Enter")
+    expect(demo.get_by_role("heading", level=3).first).to_have_text(FIRST)
+
+
+def test_escape_closes_the_list_and_then_clears(demo: Page) -> None:
+    place = demo.get_by_role("combobox", name="Waar?")
+    place.press_sequentially("zems")
+    expect(demo.get_by_role("listbox")).to_be_visible()
+    demo.keyboard.press("Escape")
+    expect(demo.get_by_role("listbox")).to_be_hidden()
+    expect(place).to_have_value("zems")
+    demo.keyboard.press("Escape")
+    expect(place).to_have_value("")
+
+
+def test_the_number_of_results_is_announced(demo: Page) -> None:
+    fill_and_search(demo, "huisarts", "Zemst")
+    expect(demo.locator("fichehub-zoek").get_by_role("status")).to_have_text("4 resultaten")
+
+
+def test_nothing_found_says_what_to_do(demo: Page) -> None:
+    fill_and_search(demo, "xyzzy", "")
+    expect(demo.locator(".told")).to_contain_text("Probeer een ruimer woord")
+
+
+def test_an_unknown_place_says_so(demo: Page) -> None:
+    fill_and_search(demo, "huisarts", "Nergenshuizen")
+    expect(demo.locator(".told")).to_contain_text("kennen we niet")
+
+
+@pytest.mark.parametrize("language", ["nl", "fr", "de", "en"])
+def test_axe_finds_nothing(new_page: Callable[..., Page], address: str, language: str) -> None:
+    page = new_page(bypass_csp=True)
+    page.goto(f"{address}/widget/demo?lang={language}")
+    page.locator("fichehub-zoek input#what").fill("huisarts")
+    page.locator("fichehub-zoek input#where").fill("1980")
+    page.locator("fichehub-zoek button[type=submit]").click()
+    expect(page.get_by_role("heading", level=3).first).to_have_text(FIRST)
+    result = Axe().run(page)
+    assert result.violations_count == 0, result.generate_report()
+
+
+def test_it_fits_320_pixels(new_page: Callable[..., Page], address: str) -> None:
+    page = new_page(bypass_csp=True, viewport={"width": 320, "height": 640})
+    page.goto(f"{address}/widget/demo")
+    fill_and_search(page, "huisarts", "Zemst")
+    expect(page.get_by_role("heading", level=3).first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def test_two_requests_to_the_first_hit_on_a_page_with_a_strict_policy(
+    new_page: Callable[..., Page], address: str, tmp_path: Path
+) -> None:
+    page = new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    html = (
+        f'<!doctype html><html lang="nl"><head><title>Elders</title><script type="module" src="{address}/widget/v1/fichehub.js">'
+        '</script></head><body><fichehub-zoek what="huisarts" where="Zemst"></fichehub-zoek></body></html>'
+    )
+    policy = f"default-src 'none'; script-src {address}; connect-src {address}"
+    elsewhere = f"{address}/elders"
+    page.route(elsewhere, lambda route: route.fulfill(body=html, content_type="text/html", headers={"Content-Security-Policy": policy}))
+    page.goto(elsewhere)
+    expect(page.get_by_role("heading", level=3).first).to_have_text(FIRST)
+    assert [url.split("?")[0] for url in asked] == [elsewhere, f"{address}/widget/v1/fichehub.js", f"{address}/widget/v1/search"]
+
+
+def test_what_a_source_wrote_is_text_and_never_markup(new_page: Callable[..., Page], address: str) -> None:
+    page = new_page(bypass_csp=True)
+    page.route("**/widget/v1/search*", lambda route: route.fulfill(json={
+        "items": [{"id": "x", "name": "<img src=x onerror=document.title='hacked'>", "tier": "", "updated_at": "2026-11-01",
+                   "contacts": [{"kind": "website", "value": "javascript:document.title='hacked'", "from": "self"}]}],
+        "next": None, "total": 1, "place": None, "words": None,
+    }))  # fmt: skip
+    page.goto(f"{address}/widget/demo")
+    fill_and_search(page, "x", "")
+    expect(page.get_by_role("heading", level=3)).to_have_text("<img src=x onerror=document.title='hacked'>")
+    assert page.locator("fichehub-zoek a").count() == 0
+    assert page.title() != "hacked"
