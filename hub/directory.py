@@ -123,13 +123,14 @@ class Directory:
         raise Gone(f"{id} has been removed.", seq=seen.seq)
 
     def as_at(self, id: str, seq: int, type: EntityType | None = None) -> Entity:
-        """The entity as it stood right after change `seq`, with what it depends on as that stood then.
+        """The entity as it stood right after the transaction of change `seq`, with what it depends on as that stood then.
 
         Raises `NotFound` when it was not there yet, `Gone` when it was removed by then.
         """
         partner = self.grant.partner
         with self._store.read() as connection:
             known = self._known(connection, id, type)
+            seq = reading.settled(connection, seq)
             seen = reading.last_seen(connection, [known.id], self.grant.rank, partner, upto=seq)
             if known.id not in seen:
                 raise _not_found(id, type)
@@ -198,12 +199,22 @@ class Directory:
         )
 
     def provenance(self, id: str) -> tuple[Provenance, ...]:
-        """Where each value that the asker can see comes from, by field. Raises `NotFound`, `Gone` and `Moved`."""
+        """Where each value that the asker can see comes from, by field; of parts only internal askers learn which one.
+
+        A part is named by its keys, which may hold the address of a hidden one. Raises `NotFound`, `Gone` and `Moved`.
+        """
         entity = self.get(id)
         with self._store.read() as connection:
             known = self._known(connection, entity.fiche["id"], None)
             told = reading.provenance(connection, known.id)
-        return tuple(item for item in told if item.field.split("[")[0] in entity.fiche)
+        if self.grant.level == "internal":
+            return tuple(item for item in told if item.field.split("[")[0] in entity.fiche)
+        by_field: dict[str, dict[tuple[str, str, int], None]] = {}
+        for item in told:
+            field = item.field.split("[")[0]
+            if field in entity.fiche:
+                by_field.setdefault(field, {}).update(dict.fromkeys(item.claims))
+        return tuple(Provenance(field, tuple(claims)) for field, claims in by_field.items())
 
     def conflicts(self, id: str) -> tuple[Conflict, ...]:
         """Where equal sources disagree about this fiche; only for askers who see everything, since a losing value may be hidden."""

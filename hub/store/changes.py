@@ -33,6 +33,7 @@ _COLUMNS = (
     "now",
     "version",
     "partner",
+    "tx_end",
 )
 
 
@@ -155,6 +156,7 @@ def write_log(space: Workspace, markers: Iterable[PendingChange] = ()) -> None:
                 change.now,
                 change.version,
                 change.partner,
+                last,
             )
         )
     bulk.insert("change", _COLUMNS, rows)

@@ -169,6 +169,12 @@ def as_at(connection: Connection, fiche_id: int, seq: int, partner: str | None =
     return None if version is None else _version(bulk, fiche_id, version, "")
 
 
+def settled(connection: Connection, seq: int) -> int:
+    """The last seq of the transaction that `seq` belongs to: what was written together is only ever read together."""
+    rows = Bulk(connection).rows("SELECT tx_end FROM change WHERE seq = ?", seq)
+    return int(rows[0][0]) if rows else seq
+
+
 def _version_at(bulk: Bulk, fiche_id: int, seq: int, partner: str) -> int | None:
     rows = bulk.rows(
         "SELECT version FROM change WHERE fiche_id = ? AND seq <= ? AND partner = ? ORDER BY seq DESC LIMIT 1",

@@ -177,6 +177,7 @@ change = Table(
     Column("now", SmallInteger, nullable=False),  # the entity's level after; 3: it is not there any more
     Column("version", Integer, nullable=False),  # fiche.version after this change
     Column("partner", Text, nullable=False, server_default=""),  # an overlay's change is its partner's only
+    Column("tx_end", _big(), nullable=False),  # the last seq of the same transaction: what stands together is read together
     Index("ix_change_entity_seq", "entity_id", "seq"),
     Index("ix_change_fiche_seq", "fiche_id", "seq"),
 )

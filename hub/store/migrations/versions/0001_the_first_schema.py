@@ -52,6 +52,7 @@ def upgrade() -> None:
         sa.Column("now", sa.SmallInteger(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("partner", sa.Text(), server_default="", nullable=False),
+        sa.Column("tx_end", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_change")),
     )
     op.create_index("ix_change_entity_seq", "change", ["entity_id", "seq"], unique=False)

@@ -1,0 +1,163 @@
+"""The directory: what leaves it for whom, with what it depends on, now and as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from hub.directory import Directory
+from hub.errors import Gone, Invalid, Moved, NotFound
+from hub.model.audience import INTERNAL, PUBLIC, Grant
+from hub.model.claims import Claim
+from hub.model.contacts import resolve_contacts
+from hub.model.query import Criterion, Query
+from hub.store import Store
+from tests.store.saying import PG, SK, aanbod, gone, organisatie, person, uuid_of
+
+PHONE = "+3290000001"
+
+
+@pytest.fixture
+def store(database_url: str, tmp_path: Path) -> Iterator[Store]:
+    opened = Store.open(database_url, tmp_path / "home", now=lambda: datetime(2026, 11, 22, 9, tzinfo=UTC))
+    yield opened
+    opened.close()
+
+
+def put(store: Store, *claims: Claim) -> None:
+    store.write(lambda writer: writer.put(claims, origin="test"))
+
+
+def fill(store: Store) -> None:
+    put(
+        store,
+        organisatie("koepel", "Koepel De Linde", phone=PHONE),
+        organisatie("o", "Huis De Wilg", parent={"source": SK, "external_id": "koepel"}),
+        aanbod("a", "o", "Dagopvang", sites=("1",), people=(1, 2)),
+        person("p1", "Peeters", number=1),
+        person("p2", "Verborgen", number=2, visibility="internal"),
+    )
+
+
+def public(store: Store) -> Directory:
+    return Directory(store, PUBLIC)
+
+
+def test_an_offer_comes_with_its_organisation_and_the_parents_of_that(store: Store) -> None:
+    fill(store)
+    entity = public(store).get(uuid_of(store, "sociale-kaart|a"))
+    assert uuid_of(store, "sociale-kaart|o") in entity.related
+    assert uuid_of(store, "sociale-kaart|koepel") in entity.related
+    assert [(found.contact["value"], found.origin) for found in resolve_contacts(entity)] == [(PHONE, "parent")]
+
+
+def test_a_caregiver_who_hides_leaves_no_trace_in_the_offer(store: Store) -> None:
+    fill(store)
+    hidden = uuid_of(store, "progezondheid|p2")
+    entity = public(store).get(uuid_of(store, "sociale-kaart|a"))
+    assert hidden not in str(entity)
+    assert len(entity.fiche["caregivers"]) == 1
+    everything = Directory(store, INTERNAL).get(entity.id)
+    assert len(everything.fiche["caregivers"]) == 2
+
+
+def test_a_caregiver_without_telephone_is_reached_through_the_practice(store: Store) -> None:
+    fill(store)
+    peeters = public(store).get(uuid_of(store, "progezondheid|p1"))
+    assert [(found.contact["value"], found.origin) for found in resolve_contacts(peeters)] == [(PHONE, "parent")]
+
+
+def test_a_part_has_an_id_of_its_own(store: Store) -> None:
+    fill(store)
+    page = public(store).search(Query(types=("caregiver",)))
+    (hit,) = page.hits
+    assert hit.entity.part is not None
+    assert hit.entity.part["id"] == hit.entity.id
+    assert hit.entity.part["zorgverlener"]["id"] in hit.entity.related
+    assert public(store).get(hit.entity.id) == hit.entity
+
+
+def test_an_entity_as_it_was_with_what_it_depended_on_then(store: Store) -> None:
+    fill(store)
+    offer = uuid_of(store, "sociale-kaart|a")
+    before = public(store).get(offer)
+    put(store, organisatie("koepel", "Koepel De Linde", phone="+3290000002", revision=2))
+    after = public(store).get(offer)
+    assert after.seq > before.seq, "an inherited telephone number is a change of the offer"
+    then = public(store).as_at(offer, before.seq)
+    assert then == before
+    assert [found.contact["value"] for found in resolve_contacts(after)] == ["+3290000002"]
+
+
+def test_every_page_of_a_walk_comes_once(store: Store) -> None:
+    put(store, *[organisatie(f"o{number}", f"Huis {number}") for number in range(25)])
+    names = [entity.fiche["names"][0]["text"]["nl"] for entity in public(store).walk(Query(types=("organisatie",), limit=10))]
+    assert sorted(names) == sorted(f"Huis {number}" for number in range(25))
+
+
+def test_what_never_was_what_went_and_what_is_not_for_you(store: Store) -> None:
+    fill(store)
+    with pytest.raises(NotFound):
+        public(store).get("00000000-0000-4000-8000-000000000000")
+    with pytest.raises(NotFound):
+        public(store).get(uuid_of(store, "progezondheid|p2"))
+    claim = organisatie("weg", "Verdwijnt")
+    put(store, claim)
+    put(store, gone(claim, 2))
+    with pytest.raises(Gone) as caught:
+        public(store).get(uuid_of(store, "sociale-kaart|weg"))
+    assert caught.value.seq in {change.seq for change in public(store).changes(0).changes if change.operation == "delete"}
+
+
+def test_the_wrong_kind_is_not_found(store: Store) -> None:
+    fill(store)
+    with pytest.raises(NotFound):
+        public(store).get(uuid_of(store, "sociale-kaart|a"), "organisatie")
+
+
+def test_two_fiches_that_became_one_are_found_under_the_id_that_stays(store: Store) -> None:
+    put(store, person("p", source=PG), person("k", source=SK))
+    stays, goes = uuid_of(store, "progezondheid|p"), uuid_of(store, "sociale-kaart|k")
+    assert store.write(lambda writer: writer.join(goes, stays)) == stays
+    with pytest.raises(Moved) as caught:
+        public(store).get(goes)
+    assert caught.value.id == stays
+
+
+def test_an_agreement_narrows_fields_and_selection(store: Store) -> None:
+    fill(store)
+    offer, organisation = uuid_of(store, "sociale-kaart|a"), uuid_of(store, "sociale-kaart|o")
+    scope = Query(types=("aanbod",), where=(Criterion("code", ("rubriek|14.04.01",)),))
+    narrow = Directory(store, Grant(fields=frozenset({"names"}), scope=scope, partner="zorgraad", revision=3))
+    assert set(narrow.get(offer).fiche) == {"id", "kind", "names"}
+    with pytest.raises(NotFound):
+        narrow.get(organisation)
+    elsewhere = replace(scope, where=(Criterion("code", ("rubriek|19",)),))
+    with pytest.raises(NotFound):
+        Directory(store, Grant(scope=elsewhere)).get(offer)
+
+
+def test_history_and_changes_name_only_what_the_asker_may_know(store: Store) -> None:
+    fill(store)
+    offer = uuid_of(store, "sociale-kaart|a")
+    head = public(store).head()
+    put(store, aanbod("a", "o", "Dagopvang", sites=("1",), people=(1, 2), revision=2, contacts=[{"kind": "mobile", "value": "+32470000001", "visibility": "internal"}]))
+    assert public(store).changes(head).changes == ()
+    assert [change.fields for change in Directory(store, INTERNAL).changes(head).changes if change.id == offer] == [("contacts",)]
+    assert public(store).history(offer)[0].seq <= head
+
+
+def test_a_change_that_lies_ahead_is_refused(store: Store) -> None:
+    with pytest.raises(Invalid):
+        public(store).changes(10)
+
+
+def test_provenance_names_the_source_of_every_visible_field(store: Store) -> None:
+    fill(store)
+    told = public(store).provenance(uuid_of(store, "sociale-kaart|a"))
+    assert {item.field.split("[")[0] for item in told} >= {"names", "rubrieken", "organisatie"}
+    assert {claim[0] for item in told for claim in item.claims} == {SK}
