@@ -38,10 +38,9 @@ def identifiers(document: Document) -> list[Json]:
 
 def coding(code: Document, labels: Labels) -> Json:
     """A concept as Coding, with its Dutch label when the hub knows the concept."""
-    scheme, value = code["scheme"], code["code"]
-    coded = {"system": code_system(scheme), "code": value}
-    label = labels.label(scheme, value, "nl")
-    if label != value:
+    coded = ext.bare_coding(code)
+    label = labels.label(code["scheme"], code["code"], "nl")
+    if label != code["code"]:
         coded["display"] = label
     return coded
 

@@ -128,7 +128,7 @@ def recognition(value: Document) -> Json:
         {"url": key, "valueString": value[key]} for key in ("number", "authority") if key in value
     ]
     if "type" in value:
-        parts.append({"url": "type", "valueCoding": _bare_coding(value["type"])})
+        parts.append({"url": "type", "valueCoding": bare_coding(value["type"])})
     if "label" in value:
         parts.extend(text_extensions("label", value["label"]))
     if "period" in value:
@@ -157,7 +157,7 @@ def gov_info(value: Document) -> Json:
 
 def tag(value: Document) -> Json:
     """A tag with who vouches for it: `tag`, `status` (self-declared, verified), `verifiedBy`."""
-    parts: list[Json] = [{"url": "tag", "valueCoding": _bare_coding(value)}]
+    parts: list[Json] = [{"url": "tag", "valueCoding": bare_coding(value)}]
     if "status" in value:
         parts.append({"url": "status", "valueCode": value["status"]})
     if "verified_by" in value:
@@ -165,5 +165,9 @@ def tag(value: Document) -> Json:
     return {"extension": parts, "url": TAG}
 
 
-def _bare_coding(code: Document) -> Json:
-    return {"system": code_system(code["scheme"]), "code": code["code"]}
+def bare_coding(code: Document) -> Json:
+    """A concept as Coding, without a label. FHIR allows single blanks inside a code and no others."""
+    value = code["code"]
+    if " " in value:
+        value = " ".join(value.split()) or "-"
+    return {"system": code_system(code["scheme"]), "code": value}

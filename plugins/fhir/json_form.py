@@ -10,11 +10,19 @@ import orjson
 def to_bytes(resource: dict[str, Any]) -> bytes:
     """The resource as JSON. Texts that FHIR does not allow (control characters, nothing but blanks) are mended where there are any."""
     body = orjson.dumps(resource)
-    return orjson.dumps(_mended(resource, "")) if any(odd in body for odd in _ODD) else body
+    return orjson.dumps(_mended(resource, "")) if _is_odd(body) else body
 
 
-_ODD: Final = (b"\\u", b"\\n", b"\\r", b"\\t", b'" ', b' "', b"  ", b"\xe2\x80\xa8", b"\xe2\x80\xa9", b"\xc2")
-"""Finds every text that may need mending, and some that do not: escapes, blanks at an end or in a row, blanks of other scripts."""
+def _is_odd(body: bytes) -> bool:
+    """Whether some text may need mending: an escape other than of a quotation mark, a blank at the start, a separator of lines."""
+    return (
+        body.count(b"\\") != body.count(b'\\"')
+        or b'" ' in body
+        or b"\xe2\x80\xa8" in body
+        or b"\xe2\x80\xa9" in body
+    )
+
+
 _CONTROLS: Final = {
     code: " " for code in (*range(32), *range(127, 160), 0x2028, 0x2029) if code not in (9, 10, 13)
 }
