@@ -154,7 +154,14 @@ class _Merge:
                 if not stated:
                     continue
                 barred = _barred(unlocked, voices, scope + name, field.key) if excluding else {}
-                if how == _WHOLE:
+                if len(stated) == 1 and not barred:
+                    _, only, value = stated[0]
+                    contributed = [only]
+                    if how == _ITEMS:
+                        value = _one_list(field, value)
+                    elif how == _VALUES:
+                        value = list(dict.fromkeys(value))
+                elif how == _WHOLE:
                     value, contributed = self._whole(stated, path + name)
                 elif how == _ITEMS:
                     value, contributed = self._items(field, stated, barred, path)
@@ -194,9 +201,7 @@ class _Merge:
         return merged
 
     def _whole(self, stated: list[_Stated], path: str) -> tuple[Any, list[Claim]]:
-        rank, best, value = stated[0]
-        if len(stated) == 1:
-            return value, [best]
+        rank, _, value = stated[0]
         agreeing = []
         peers = [peer for peer in stated if peer[0] == rank]
         for _, claim, other in peers:
