@@ -166,6 +166,8 @@ def test_a_removed_row_is_no_longer_given_and_the_list_is_still_whole(
 def test_a_renamed_label_changes_the_label_only(
     hub: Hub, base_url: str, simulator: SocialeKaartSimulator, world: World
 ) -> None:
+    renaming = {code for code, rubriek in world.rubrieken().items() if rubriek.renamed_nl}
+    simulator.edit(next(index for index in range(80) if renaming.intersection(world.offer(index).rubrieken)))
     first = hub.pull(base_url)
     simulator.switch("label-rename")
     simulator.requests.clear()
@@ -177,7 +179,7 @@ def test_a_renamed_label_changes_the_label_only(
     }
     assert different == {code for code in first.concepts if world.rubrieken()[code].renamed_nl}
     assert different
-    assert hub.pull(base_url, first.end.cursor).changed == set()
+    assert hub.pull(base_url, first.end.cursor).claims == {}, "the newest rows are still the known ones"
 
 
 # --- faults ----------------------------------------------------------------------------------------------------------------------
