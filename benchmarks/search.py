@@ -29,7 +29,7 @@ from hub.places import Places
 from hub.search import find
 from hub.store import tables
 from hub.store.database import connect, writing
-from hub.store.index_rows import IndexedEntity, Indexer, create_fulltext, write
+from hub.store.index_rows import IndexedEntity, Indexer, create_fulltext, optimize, write
 from tests import own_postgres
 
 TODAY = "2026-11-22"
@@ -223,6 +223,8 @@ def build(engine: Engine, size: int) -> None:
         with writing(engine) as conn:
             if links:
                 conn.execute(tables.link.insert(), links)
+    with writing(engine) as conn:
+        optimize(conn)  # as the nightly job does
     if engine.dialect.name == "postgresql":
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
             conn.exec_driver_sql("VACUUM ANALYZE")

@@ -129,7 +129,9 @@ class IsLinked:
         there = {link[1] for link in links}
         good: set[int] = set()
         for plan in self.plans:
-            good.update(row.entity_id for row in plan.keep(plan.lens.of_entities(there)))
+            # Without a partner every entry has the number of its entity, so that the match can be asked first.
+            kept = plan.keep(plan.lens.of_entities(there)) if self.lens.partner else plan.keep_of(there)
+            good.update(row.entity_id for row in kept)
         found = {number for link in links if link[1] in good for number in numbers[link[0]]}
         return {row.id for row in rows} - found if self.linked.negate else found
 

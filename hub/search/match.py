@@ -46,8 +46,19 @@ def facets(
 ) -> Alternatives:
     """Any of these values of a key, as anybody of this rank sees it."""
     return tuple(
-        Token(tokens.facet(kind, level, key, value), prefix) for value in values for level in range(rank + 1)
+        Token(token, prefix)
+        for value in values
+        for level in range(rank + 1)
+        for token in tokens.facets(kind, level, key, value)
     )
+
+
+def other_names(kind: EntityType, rank: int, beginning: str) -> Match:
+    """A name or a word of one begins so, but not the name that lists are sorted by (or not only that)."""
+    found = (
+        token for level in range(rank + 1) for token in tokens.facets(kind, level, "name", beginning)[1:]
+    )
+    return Match((tuple(Token(token, prefix=True) for token in found),))
 
 
 def present(kind: EntityType, rank: int, key: str) -> Alternatives:

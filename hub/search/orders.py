@@ -18,11 +18,14 @@ from hub.places import Places
 from hub.search import local, points
 from hub.search.conditions import last_changes
 from hub.search.lens import COLUMNS, Lens, Row
+from hub.search.match import other_names
 from hub.search.plan import Candidates, Plan
 
 _RINGS_KM: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 _EVERYWHERE_KM: Final = 20_100.0
 _LARGEST_STEP: Final = 4_000
+_LAST: Final = "\U0010ffff"
+"""Sorts after every text: what begins with `x` lies from `x` to `x` + _LAST."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +76,9 @@ class Walker:
     # --- orders ---------------------------------------------------------------------------------------------------------------
 
     def _by_number(self, plan: Plan) -> Iterator[Ranked]:
-        if plan.conditions:
-            few = plan.few(self._bound)
-            if few is not None:
-                yield from self._sorted([Ranked((row.id,), row, plan.lens) for row in few])
-                return
+        if plan.conditions and (found := plan.named(self._bound // 2)) is not None:
+            yield from self._sorted([Ranked((row.id,), row, plan.lens) for row in found.rows()])
+            return
         down = self._query.descending
         after = None if self._after is None else self._after[0]
         leads = bool(plan.match.every)
@@ -102,15 +103,48 @@ class Walker:
         if found is not None:
             yield from self._sorted([Ranked((row.name, row.id), row, plan.lens) for row in found.rows()])
             return
-        for row in self._along_names(plan, self._after, self._query.descending):
+        for row in self._beginning_first(plan) if plan.beginning else self._along_names(plan):
             yield Ranked((row.name, row.id), row, plan.lens)
 
+    def _beginning_first(self, plan: Plan) -> Iterator[Row]:
+        """Names that begin so stand together in the order; those where another word, or another name, begins so are far fewer: fetch these."""
+        lens, down = plan.lens, self._query.descending
+        others = plan.narrowed(lens.prepared(other_names(lens.type, lens.rank, plan.beginning)))
+        found = others.candidates(4 * self._bound)
+        if found is None:
+            yield from self._along_names(plan)
+            return
+        here = self._sorted([Ranked((row.name, row.id), row, lens) for row in found.rows()])
+        there = self._along_names(plan, beginning=plan.beginning)
+        before: int | None = None
+        both = merge_sorted(
+            (hit.row for hit in here), there, key=lambda row: (row.name, row.id), reverse=down
+        )
+        for row in both:
+            if row.id != before:  # an entity may have such a name and such another one
+                yield row
+            before = row.id
+
     def _along_names(
-        self, plan: Plan, after: tuple[Any, ...] | None, down: bool = False, umbrella: int | None = None
+        self,
+        plan: Plan,
+        after: tuple[Any, ...] | None = None,
+        *,
+        umbrella: int | None = None,
+        beginning: str = "",
     ) -> Iterator[Row]:
+        """The hits behind a position (that of the query by default) in the order of names, walking along all names or those that begin so."""
+        down = self._query.descending
+        if after is None and self._query.sort == "name":
+            after = self._after
+        condition, given = "", cast("tuple[Any, ...]", ())
+        if umbrella is not None:
+            condition, given = " AND e.umbrella = ?", (umbrella,)
+        if beginning:
+            condition, given = " AND e.name >= ? AND e.name < ?", (beginning, beginning + _LAST)
         eager = not plan.match and not plan.conditions
-        for step in _steps(self._query.limit, eager=eager, first=self._first_step(plan)):
-            rows = _entries(plan.lens, "e.name, e.id", after, down, step, umbrella)
+        for step in _steps(self._query.limit, eager=eager, first=0 if beginning else self._first_step(plan)):
+            rows = _entries(plan.lens, "e.name, e.id", after, down, step, condition, given)
             yield from plan.keep(rows)
             if len(rows) < step:
                 return
@@ -118,7 +152,7 @@ class Walker:
 
     def _first_step(self, plan: Plan) -> int:
         """How many entries to look at first: a look at the full text costs much, a row more costs little."""
-        return 8 * self._bound // 10 if plan.match and not plan.lens.bulk.postgres else 4 * self._query.limit
+        return self._bound if plan.match and not plan.lens.bulk.postgres else 4 * self._query.limit
 
     def _by_update(self, plan: Plan) -> Iterator[Ranked]:
         few = plan.few(self._bound)
@@ -163,16 +197,19 @@ class Walker:
             return
         reached: tuple[Any, ...] = (-1.0, 0) if self._after is None else self._after
         rings = [km for km in _RINGS_KM if reached[0] < km < furthest]
+        first = self._first_step(plan)
         for radius in (*rings, furthest):
             found = points.within(plan.lens, Near(lat, lon, radius)) or {}
             order = sorted((km, number) for number, km in found.items() if (km, number) > reached)
+            if len(order) < first and radius < furthest:
+                continue  # a look at so few is not worth its price
             start = 0
-            for step in _steps(self._query.limit, eager=False):
+            for step in _steps(self._query.limit, eager=False, first=first):
                 part = order[start : start + step]
                 if not part:
                     break
                 start += step
-                rows = {row.id: row for row in plan.keep(plan.lens.fetch([number for _, number in part]))}
+                rows = {row.id: row for row in plan.keep_of([number for _, number in part])}
                 for km, number in part:
                     if number in rows:
                         yield Ranked((km, number), rows[number], plan.lens, km=km)
@@ -229,17 +266,15 @@ def _entries(
     after: tuple[Any, ...] | None,
     down: bool,
     most: int,
-    umbrella: int | None = None,
+    condition: str = "",
+    given: tuple[Any, ...] = (),
     among: Collection[int] | None = None,
 ) -> list[Row]:
     """The next visible entries (of `among`, if given) in an order; without `among` it must be that of an index."""
-    condition, given = "", cast("tuple[Any, ...]", ())
-    if umbrella is not None:
-        condition = f" AND e.umbrella = {umbrella:d}"
     if after is not None:
         marks = ", ".join("?" * len(after))
         condition += f" AND ({order}) {'<' if down else '>'} ({marks})"
-        given = after
+        given = (*given, *after)
     direction = "DESC" if down else "ASC"
     tail = " ORDER BY " + ", ".join(f"{column} {direction}" for column in order.split(", ")) + " LIMIT ?"
     if among is not None:
@@ -272,4 +307,4 @@ def _bound(plans: Sequence[Plan]) -> int:
     if not plans:
         return 0
     last = plans[0].lens.bulk.rows("SELECT max(id) FROM entry")[0][0]
-    return 500 + 4 * isqrt(last or 0)
+    return 500 + 2 * isqrt(last or 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from hub.model.query import Criterion, Query
@@ -22,6 +22,8 @@ class Plan:
     match: Match
     conditions: tuple[Condition, ...]
     nothing: bool = False
+    beginning: str = ""
+    """What the names asked for begin with, if just one beginning was asked for."""
 
     def narrowed(self, match: Match) -> Plan:
         """This plan with more demands on the full text."""
@@ -49,23 +51,35 @@ class Plan:
 
     def candidates(self, most: int) -> Candidates | None:
         """All entries that may satisfy the plan, and what is left to check; None when they are more than `most`."""
-        if self.nothing:
-            return Candidates(self, set())
-        for condition in self.conditions:
-            if isinstance(condition, IsEntity) and (named := condition.few(most)) is not None:
-                return Candidates(self.without(condition), named)
-        if self.match.every:
+        if (
+            not self.nothing
+            and self.match.every
+            and not any(isinstance(each, IsEntity) for each in self.conditions)
+        ):
             numbers = self.lens.numbers(self.match, most + 1)
             if len(numbers) <= most:
                 return Candidates(replace(self, match=Match()), set(numbers))
+        return self.named(most)
+
+    def named(self, most: int) -> Candidates | None:
+        """The same, but from the conditions alone."""
+        if self.nothing:
+            return Candidates(self, set())
         best: Candidates | None = None
-        for condition in self.conditions:
+        for condition in sorted(self.conditions, key=lambda each: not isinstance(each, IsEntity)):
             found = condition.few(most)
             if found is not None and (best is None or len(found) < len(best.ids)):
                 best = Candidates(self.without(condition), found)
                 if len(found) <= _CHEAP:
                     break
         return best
+
+    def keep_of(self, ids: Collection[int]) -> list[Row]:
+        """The visible ones of these entries that satisfy the plan, in no order."""
+        if self.nothing:
+            return []
+        here = self.lens.among(self.match, ids) if self.match else ids
+        return self.keep(self.lens.fetch(here), matched=True)
 
     def without(self, condition: Condition) -> Plan:
         """This plan with one demand less, because it is met."""
@@ -81,7 +95,7 @@ class Candidates:
 
     def rows(self) -> list[Row]:
         """Those that do."""
-        return self.rest.keep(self.rest.lens.fetch(self.ids)) if self.ids else []
+        return self.rest.keep_of(self.ids)
 
     @property
     def settled(self) -> bool:
@@ -101,7 +115,7 @@ def _plan(query: Query, lens: Lens, scope: Query | None) -> Plan:
         more, others, nothing_at_all = _demands(scope, lens)
         match, nothing = match & more, nothing or nothing_at_all
         conditions = [*conditions, *others]
-    return Plan(lens, match, tuple(conditions), nothing)
+    return Plan(lens, lens.prepared(match), tuple(conditions), nothing, _beginning(query))
 
 
 def _demands(query: Query, lens: Lens) -> tuple[Match, list[Condition], bool]:
@@ -145,3 +159,14 @@ def _facets(criterion: Criterion, lens: Lens) -> Alternatives:
         else:
             values.append(value)
     return facets(lens.type, lens.rank, criterion.key, values, prefix=criterion.op == "prefix")
+
+
+def _beginning(query: Query) -> str:
+    names = [
+        each for each in query.where if each.key == "name" and not each.negate and each.op in ("prefix", "eq")
+    ]
+    return (
+        names[0].values[0]
+        if len(names) == 1 and names[0].op == "prefix" and len(names[0].values) == 1
+        else ""
+    )

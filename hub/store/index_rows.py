@@ -20,7 +20,16 @@ from sqlalchemy import Connection
 from hub.model.query import TEXT_KEYS
 from hub.store.bulk import Bulk
 from hub.store.index_terms import ConceptBook, IndexedEntity, Indexer, IndexRow, rows_for
-from hub.store.index_tokens import FACET_MARKS, FACETS, TOKEN_CHARACTERS, TYPE_MARKS, WORD_MARKS, shortened
+from hub.store.index_tokens import (
+    FACET_MARKS,
+    FACETS,
+    OTHER_NAME,
+    TOKEN_CHARACTERS,
+    TYPE_MARKS,
+    WORD_MARKS,
+    plain,
+    shortened,
+)
 
 __all__ = [
     "POINT",
@@ -51,6 +60,7 @@ _FTS5_OPTIONS: Final = (
 )
 _SQLITE: Final = (
     f"CREATE VIRTUAL TABLE fulltext USING fts5(tokens, {_FTS5_OPTIONS})",
+    "CREATE VIRTUAL TABLE fulltext_vocabulary USING fts5vocab(fulltext, row)",
     "CREATE TABLE fulltext_tokens (entry_id INTEGER PRIMARY KEY, tokens TEXT NOT NULL)",
     "CREATE TABLE fulltext_head (key TEXT NOT NULL, head TEXT NOT NULL, PRIMARY KEY (key, head)) WITHOUT ROWID",
 )
@@ -70,10 +80,11 @@ def create_fulltext(conn: Connection) -> None:
 
 def drop_fulltext(conn: Connection) -> None:
     """Undo `create_fulltext`."""
-    conn.exec_driver_sql("DROP TABLE fulltext")
-    conn.exec_driver_sql("DROP TABLE fulltext_head")
-    if conn.dialect.name != "postgresql":
-        conn.exec_driver_sql("DROP TABLE fulltext_tokens")
+    tables = ("fulltext", "fulltext_head")
+    for table in (
+        tables if conn.dialect.name == "postgresql" else ("fulltext_vocabulary", "fulltext_tokens", *tables)
+    ):
+        conn.exec_driver_sql(f"DROP TABLE {table}")
 
 
 def optimize(conn: Connection) -> None:
@@ -198,11 +209,21 @@ _FACET_HEADS: Final = {
     kind: {key: tuple(mark + level + letter for level in FACET_MARKS) for key, letter in FACETS.items()}
     for kind, mark in TYPE_MARKS.items()
 }
+_OTHER_HEADS: Final = {
+    kind: tuple(mark + level + OTHER_NAME for level in FACET_MARKS) for kind, mark in TYPE_MARKS.items()
+}
 
 
 def _tokens(row: IndexRow) -> str:
-    heads = _FACET_HEADS[row.type]
-    found = [heads[key][level] + shortened(value) for (key, value), level in row.terms.items()]
+    heads, others = _FACET_HEADS[row.type], _OTHER_HEADS[row.type]
+    first = row.name.partition(" ")[0]
+    found: list[str] = []
+    for (key, value), level in row.terms.items():
+        text = value if plain(value) else shortened(value)
+        if key == "name" and value != first and value != row.name:
+            found.append(others[level] + text)
+        else:
+            found.append(heads[key][level] + text)
     for head, seen in zip(_WORD_HEADS[row.type], row.words, strict=True):
         if seen:
             found += [head + word for word in seen]

@@ -52,6 +52,9 @@ FACETS: Final[dict[str, str]] = {
     "contact": "k",
 }
 """Keys of a query that are tokens of the full-text index, and the letter that stands for them there."""
+OTHER_NAME: Final = "q"
+"""The letter for names, and words of names, with which the name that lists are sorted by does not begin. Those with which it does have the letter
+of `name`: in an alphabetical list they stand together."""
 WORD_MARKS: Final = ("", "+", "=")
 FACET_MARKS: Final = ("@", "#", "$")
 TOKEN_CHARACTERS: Final = "@#$+=|.-_%:/~"  # noqa: S105, not a password
@@ -60,6 +63,8 @@ LONGEST: Final = 120
 
 _ESCAPED: Final = re.compile(r"[^a-z0-9|.\-_:/+@]")
 _escapes = _ESCAPED.search
+plain = re.compile(r"[a-z0-9|.\-_:/+@]{0,120}\Z").match
+"""Truthy for a value that `shortened` would leave as it is, which nearly all are."""
 
 
 def escape(value: str) -> str:
@@ -80,6 +85,12 @@ def shortened(value: str) -> str:
 def facet(kind: EntityType, level: int, key: str, value: str) -> str:
     """The token of a facet."""
     return f"{TYPE_MARKS[kind]}{FACET_MARKS[level]}{FACETS[key]}{shortened(value)}"
+
+
+def facets(kind: EntityType, level: int, key: str, value: str) -> tuple[str, ...]:
+    """The tokens of which something that has this value of a key has at least one."""
+    token = facet(kind, level, key, value)
+    return (token, token[:2] + OTHER_NAME + token[3:]) if key == "name" else (token,)
 
 
 def word(kind: EntityType, level: int, text: str) -> str:

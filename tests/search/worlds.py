@@ -246,7 +246,7 @@ def store(conn: Connection, world: World) -> None:
         [
             {
                 "seq": seq, "at": "2026-11-22T09:00:00Z", "entity_id": entity, "fiche_id": types[entity][1], "type": types[entity][0],
-                "operation": "update", "origin": "test", "audience": audience, "was": 0, "now": 0, "version": 1, "partner": partner,
+                "operation": "update", "origin": "test", "audience": audience, "was": 0, "now": 0, "version": 1, "partner": partner, "tx_end": seq,
             }
             for seq, entity, audience, partner in world.changes
         ],
