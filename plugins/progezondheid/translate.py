@@ -8,7 +8,7 @@ row's last good claim then stays as it is.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date
 from typing import Any, Final
 
@@ -40,6 +40,7 @@ PROOF: Final = ("attests", "employment", "self-declaration", "cessation")
 """Evidence that tells whether somebody works. A diploma, a visum and a number tell what somebody may do, not what he or she does (need 16)."""
 
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d").fullmatch
+_EIGHT_DIGITS: Final = re.compile(r"[0-9]{8}").fullmatch
 _LANGUAGE: Final = re.compile(r"[a-z]{2,3}").fullmatch
 _NORMALISERS: Final = {
     "phone": normalise_phone,
@@ -62,6 +63,7 @@ def claim_of(provider: object) -> Claim:
     if type(version) is not int or not 1 <= version < 2**63:
         raise row.refusal("version", "A version is a number from 1 up.", version)
     if state == "deleted":
+        _numbered(row, "nihdi8")
         return Claim(SOURCE, nihdi8, version, "zorgverlener", {}, gone=True)
     content: Document = {
         "kind": "zorgverlener",
@@ -91,35 +93,44 @@ def claim_of(provider: object) -> Claim:
 
 
 class _Row:
-    """Reads typed values out of JSON of which nothing is sure; every refusal names the row and the field."""
+    """Reads typed values out of JSON of which nothing is sure; every refusal names the row and the field.
 
-    def __init__(self, value: object, path: str = "", identity: str | None = None) -> None:
-        self._path = path
-        self.identity = ""
-        if not isinstance(value, Mapping):
-            self.identity = identity or ""
+    Some fifteen are made per caregiver, so the common case comes first and the path is put together only for a refusal.
+    """
+
+    __slots__ = ("_at", "_fields", "_within", "identity")
+    identity: str
+
+    def __init__(self, value: object, within: _Row | None = None, at: str = "") -> None:
+        self._within = within
+        self._at = at
+        self._fields: dict[str, Any] = {}
+        self.identity = within.identity if within is not None else ""
+        if type(value) is not dict:
             raise self.refusal("", "An object was expected.", value)
-        self._fields: Mapping[Any, Any] = value
-        self.identity = self._own_identity() if identity is None else identity
+        self._fields = value
+        if within is None:
+            self.identity = self._own_identity()
 
     def _own_identity(self) -> str:
         given = self._fields.get("nihdi8")
-        if not isinstance(given, str):
+        if type(given) is not str:
             raise self.refusal(
                 "nihdi8", "The first eight digits of the RIZIV number were expected, as text.", given
             )
-        self.identity = given[:80]
-        try:
-            number = normalise_identifier("riziv", given)
-        except InvalidIdentifier as error:
-            raise self.refusal("nihdi8", error.reason, given) from error
-        if number != given or len(number) != 8:
+        if _EIGHT_DIGITS(given) is None:
+            self.identity = given[:80]
             raise self.refusal("nihdi8", "Exactly the first eight digits were expected, without dots.", given)
-        return number
+        return given
 
     def refusal(self, field: str, reason: str, value: object) -> Rejected:
         """The error for a field that cannot be used."""
-        name = ".".join(filter(None, (self._path, field)))
+        parts = [field, self._at]
+        row = self._within
+        while row is not None:
+            parts.append(row._at)
+            row = row._within
+        name = ".".join(part for part in reversed(parts) if part)
         who = f"Provider {self.identity}" if self.identity else "A provider without a usable number"
         where = f", field {name}" if name else ""
         return Rejected(
@@ -131,26 +142,26 @@ class _Row:
 
     def value(self, field: str) -> Any:
         """Whatever the field holds; null is a value, an absent field is a breach of the contract."""
-        if field not in self._fields:
-            raise self.refusal(
-                field, "The contract demands this field, if need be with null or an empty list.", None
-            )
-        return self._fields[field]
+        try:
+            return self._fields[field]
+        except KeyError:
+            reason = "The contract demands this field, if need be with null or an empty list."
+            raise self.refusal(field, reason, None) from None
 
     def optional(self, field: str) -> str | None:
         """A text, or None for null, an empty one, or no such field."""
         found = self._fields.get(field)
+        if type(found) is str:
+            return found.strip() or None
         if found is None:
             return None
-        if not isinstance(found, str):
-            raise self.refusal(field, "A text was expected.", found)
-        return found.strip() or None
+        raise self.refusal(field, "A text was expected.", found)
 
     def text(self, field: str) -> str:
         """A text that says something."""
-        self.value(field)
         found = self.optional(field)
         if found is None:
+            self.value(field)
             raise self.refusal(field, "This is empty.", None)
         return found
 
@@ -174,21 +185,21 @@ class _Row:
 
     def inner(self, field: str) -> _Row:
         """The object in this field."""
-        return _Row(self.value(field), self._at(field), self.identity)
+        return _Row(self.value(field), self, field)
 
     def items(self, field: str) -> Iterator[_Row]:
         """The objects in the list in this field."""
         found = self.value(field)
         if not isinstance(found, list):
             raise self.refusal(field, "A list was expected.", found)
-        return (_Row(item, self._at(f"{field}.{place}"), self.identity) for place, item in enumerate(found))
+        return (_Row(item, self, f"{field}.{place}") for place, item in enumerate(found))
 
     def bilingual(self, field: str) -> dict[str, str]:
         """A text per language."""
         if self._fields.get(field) is None:
             return {}
         inner = self.inner(field)
-        return {language: text for language in LANGUAGES if (text := inner.optional(language))}
+        return {one: text for one in LANGUAGES if one in inner._fields and (text := inner.optional(one))}
 
     def position(self, field: str) -> dict[str, float] | None:
         """Latitude and longitude in degrees."""
@@ -203,19 +214,20 @@ class _Row:
             found[name] = float(degrees)
         return found
 
-    def _at(self, field: str) -> str:
-        return f"{self._path}.{field}" if self._path else field
-
 
 def _riziv(row: _Row) -> str:
-    given = row.text("nihdi")
-    try:
-        number = normalise_identifier("riziv", given)
-    except InvalidIdentifier as error:
-        raise row.refusal("nihdi", error.reason, given) from error
+    number = _numbered(row, "nihdi")
     if number[:8] != row.identity:
-        raise row.refusal("nihdi", f"This does not begin with {row.identity}, the number of the row.", given)
+        raise row.refusal("nihdi", f"This does not begin with {row.identity}, the number of the row.", number)
     return number
+
+
+def _numbered(row: _Row, field: str) -> str:
+    given = row.text(field)
+    try:
+        return normalise_identifier("riziv", given)
+    except InvalidIdentifier as error:
+        raise row.refusal(field, error.reason, given) from error
 
 
 def _name(row: _Row) -> Document:
