@@ -13,11 +13,7 @@ import click
 from hub.cli import demonstrating
 from hub.cli.installation import Installation
 from hub.cli.output import progress
-from hub.jobs import Worker
-from hub.sync.connections import ALLOW_PRIVATE
-from hub.web.server import WORKERS
-from hub.web.server import serve as serve_forever
-from hub.web.settings import Settings
+from hub.web.settings import WORKERS, Settings
 
 _host = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 _port = click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="Port to listen on.")
@@ -32,6 +28,8 @@ _port = click.option("--port", type=click.IntRange(1, 65535), default=8080, show
 @click.pass_obj
 def serve(installation: Installation, host: str, port: int, workers: int, anonymous: bool, trusted_proxies: int) -> None:
     """Serve console, API and endpoints until interrupted."""
+    from hub.web.server import serve as serve_forever  # granian: only who serves pays for loading it
+
     installation.settle()
     settings = Settings(anonymous=anonymous, trusted_proxies=trusted_proxies)
     serve_forever(
@@ -43,6 +41,8 @@ def serve(installation: Installation, host: str, port: int, workers: int, anonym
 @click.pass_obj
 def work(installation: Installation) -> None:
     """Run the connections that are due, and the hub's own jobs, until interrupted. Any number may run side by side."""
+    from hub.jobs import Worker
+
     installation.settle()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -59,10 +59,11 @@ def work(installation: Installation) -> None:
 @click.pass_obj
 def up(installation: Installation, host: str, port: int, size: str, demo: bool) -> None:
     """Everything on one machine: database, demonstration world, server and worker. What `make run` calls."""
+    from hub.web.server import serve as serve_forever
+
     installation.settle()
     with demonstrating.simulated_systems(installation, size, wanted=demo) as shown:
         if shown:
-            os.environ.setdefault(ALLOW_PRIVATE, "1")
             with progress() as draw:
                 for line in demonstrating.fill(installation, draw):
                     click.echo(line)

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from hub import schemas
 from hub.errors import CursorGone, FieldError, Invalid
-from hub.model.claims import Conflict, Provenance
+from hub.model.claims import Claim, Conflict, Provenance
 from hub.model.entity import Change, Operation
 from hub.model.fiche import Document, EntityType
 from hub.store.bulk import Bulk
@@ -467,3 +467,21 @@ def worked_in(connection: Connection, zorgverleners: Iterable[int], rank: int) -
     for number, uuid in bulk.rows(sql, rank, bulk.many(set(zorgverleners))):
         found[number] = (*found.get(number, ()), uuid)
     return found
+
+
+def held(
+    connection: Connection, source: str, external_ids: Iterable[str], partner: str = ""
+) -> dict[str, Claim]:
+    """The standing claims of a source under these ids, by external id; what is gone or unknown is left out."""
+    bulk = Bulk(connection)
+    rows = bulk.rows(
+        "SELECT c.external_id, c.revision, c.content FROM claim c JOIN source s ON s.id = c.source_id"
+        f" WHERE s.name = ? AND c.partner = ? AND NOT c.gone AND {bulk.listed('c.external_id', 'text')}",
+        source,
+        partner,
+        bulk.many(set(external_ids)),
+    )
+    return {
+        external_id: schemas.decode_claim(source, external_id, revision, partner or None, content)
+        for external_id, revision, content in rows
+    }

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import re
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import marshmallow as ma
@@ -19,11 +20,12 @@ import structlog
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import RowMapping, delete, insert, select, update
 
-from hub.connector import Connector, Context, Http
+from hub.connector import Connector, Context, Http, Source
 from hub.errors import ConnectorError, FieldError, Misconfigured, NotFound
+from hub.model.claims import Claim
 from hub.outbound import Outbound
 from hub.plugins import Plugins
-from hub.store import Store
+from hub.store import Store, reading
 from hub.store.tables import agreed, rejected, run, setting
 from hub.store.tables import connection as table
 from hub.store.tables import partner as partner_table
@@ -217,7 +219,19 @@ def build(store: Store, plugins: Plugins, known: ConnectionInfo, http: Http, pro
     errors = _config_errors(kind, config)
     if errors:
         raise _misconfigured(known.name, errors)
-    context = Context(http, store.now) if progress is None else Context(http, store.now, progress)
+    book = cache(store.concepts)  # opened for whoever asks for a label, once per connector
+
+    def label(scheme: str, code: str, language: str) -> str:
+        return book().label(scheme, code, language)
+
+    def held(external_ids: Sequence[str]) -> Mapping[str, Claim]:
+        source = kind.claim_source or kind.name if issubclass(kind, Source) else kind.name
+        with store.read() as opened:
+            return reading.held(opened, source, external_ids, known.partner)
+
+    context = Context(http, store.now, label=label, held=held)
+    if progress is not None:
+        context = replace(context, progress=progress)
     redact = redactor(kind.config_schema, config)
     try:
         return Built(kind(kind.config_schema().load(config), context), redact)

@@ -146,6 +146,10 @@ class SocialeKaartSimulator(Simulator):
 
     # --- serving -----------------------------------------------------------------------------------------------------------------
 
+    def config(self) -> dict[str, Any]:
+        """At its own pace: nobody needs to be spared here."""
+        return {"base_url": f"{self.url}/api", "pace": 0}
+
     def app(self) -> WSGIApplication:
         """Plain WSGI: a first load asks for tens of thousands of leaflets, and a framework would cost more than the answer."""
 
