@@ -8,20 +8,20 @@ is cheaper depends on how many candidates there are among how many entries; both
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import merge as merge_sorted
-from math import isqrt
+from math import isqrt, sqrt
 from typing import Any, Final, cast
 
 from hub.model.query import Near, Query
 from hub.places import Places
 from hub.search import local, points
-from hub.search.conditions import last_changes
+from hub.search.conditions import IsNear, last_changes
 from hub.search.lens import COLUMNS, Lens, Row
 from hub.search.match import other_names
 from hub.search.plan import Candidates, Plan
 
-_RINGS_KM: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
+_FIRST_KM: Final = 1.0
 _EVERYWHERE_KM: Final = 20_100.0
 _LARGEST_STEP: Final = 4_000
 _LAST: Final = "\U0010ffff"
@@ -76,7 +76,7 @@ class Walker:
     # --- orders ---------------------------------------------------------------------------------------------------------------
 
     def _by_number(self, plan: Plan) -> Iterator[Ranked]:
-        if plan.conditions and (found := plan.named(self._bound // 2)) is not None:
+        if plan.conditions and (found := plan.named(self._bound)) is not None:
             yield from self._sorted([Ranked((row.id,), row, plan.lens) for row in found.rows()])
             return
         down = self._query.descending
@@ -95,16 +95,20 @@ class Walker:
 
     def _by_name(self, plan: Plan) -> Iterator[Ranked]:
         found = plan.candidates(self._bound)
-        if found is not None and found.settled:
-            down, step = self._query.descending, self._query.limit + 1
-            for row in _entries(plan.lens, "e.name, e.id", self._after, down, step, among=found.ids):
-                yield Ranked((row.name, row.id), row, plan.lens)
-            return
         if found is not None:
-            yield from self._sorted([Ranked((row.name, row.id), row, plan.lens) for row in found.rows()])
+            yield from self._sort_names(found)
             return
         for row in self._beginning_first(plan) if plan.beginning else self._along_names(plan):
             yield Ranked((row.name, row.id), row, plan.lens)
+
+    def _sort_names(self, found: Candidates) -> Iterator[Ranked]:
+        lens = found.rest.lens
+        if found.settled:  # nothing left to check: the database can sort, and give only what the page needs
+            down, step = self._query.descending, self._query.limit + 1
+            rows = _entries(lens, "e.name, e.id", self._after, down, step, among=found.ids)
+            yield from (Ranked((row.name, row.id), row, lens) for row in rows)
+            return
+        yield from self._sorted([Ranked((row.name, row.id), row, lens) for row in found.rows()])
 
     def _beginning_first(self, plan: Plan) -> Iterator[Row]:
         """Names that begin so stand together in the order; those where another word, or another name, begins so are far fewer: fetch these."""
@@ -114,7 +118,7 @@ class Walker:
         if found is None:
             yield from self._along_names(plan)
             return
-        here = self._sorted([Ranked((row.name, row.id), row, lens) for row in found.rows()])
+        here = self._sort_names(found)
         there = self._along_names(plan, beginning=plan.beginning)
         before: int | None = None
         both = merge_sorted(
@@ -152,7 +156,7 @@ class Walker:
 
     def _first_step(self, plan: Plan) -> int:
         """How many entries to look at first: a look at the full text costs much, a row more costs little."""
-        return self._bound if plan.match and not plan.lens.bulk.postgres else 4 * self._query.limit
+        return self._bound // 2 if plan.match and not plan.lens.bulk.postgres else 4 * self._query.limit
 
     def _by_update(self, plan: Plan) -> Iterator[Ranked]:
         few = plan.few(self._bound)
@@ -184,37 +188,45 @@ class Walker:
 
     def _by_distance(self, plan: Plan) -> Iterator[Ranked]:
         assert self.place is not None
-        lat, lon = self.place
-        near = self._query.near
-        furthest = near.km if near is not None else _EVERYWHERE_KM
-        few = plan.few(self._bound)
-        if few is not None:
-            far = points.distances(plan.lens, lat, lon, few)
-            hits = [
-                Ranked((far[row.id], row.id), row, plan.lens, km=far[row.id]) for row in few if row.id in far
-            ]
-            yield from self._sorted(hits)
+        lens, near = plan.lens, self._query.near
+        here = near if near is not None else Near(*self.place, _EVERYWHERE_KM)
+        plan = plan.without(IsNear(lens, here))  # the circles end where it does
+        found = plan.candidates(self._bound)
+        if found is None:
+            yield from self._in_circles(plan, here)
             return
+        few = found.rows()
+        far = points.distances(lens, here.lat, here.lon, few)
+        near_enough = [row for row in few if far.get(row.id, here.km + 1) <= here.km]
+        yield from self._sorted(
+            [Ranked((far[row.id], row.id), row, lens, km=far[row.id]) for row in near_enough]
+        )
+
+    def _in_circles(self, plan: Plan, here: Near) -> Iterator[Ranked]:
+        """Look at all points in a circle, nearest first; when they do not fill the page, in a larger one."""
         reached: tuple[Any, ...] = (-1.0, 0) if self._after is None else self._after
-        rings = [km for km in _RINGS_KM if reached[0] < km < furthest]
-        first = self._first_step(plan)
-        for radius in (*rings, furthest):
-            found = points.within(plan.lens, Near(lat, lon, radius)) or {}
+        first, radius = self._first_step(plan), max(_FIRST_KM, 1.5 * reached[0])
+        while True:
+            radius = min(radius, here.km)
+            found = points.within(plan.lens, replace(here, km=radius)) or {}
             order = sorted((km, number) for number, km in found.items() if (km, number) > reached)
-            if len(order) < first and radius < furthest:
-                continue  # a look at so few is not worth its price
-            start = 0
-            for step in _steps(self._query.limit, eager=False, first=first):
-                part = order[start : start + step]
-                if not part:
-                    break
-                start += step
-                rows = {row.id: row for row in plan.keep_of([number for _, number in part])}
-                for km, number in part:
-                    if number in rows:
-                        yield Ranked((km, number), rows[number], plan.lens, km=km)
-            if order:
-                reached = order[-1]
+            if len(order) >= first or radius == here.km:
+                start = 0
+                for step in _steps(self._query.limit, eager=False, first=first):
+                    part = order[start : start + step]
+                    if not part:
+                        break
+                    start += step
+                    rows = {row.id: row for row in plan.keep_of([number for _, number in part])}
+                    for km, number in part:
+                        if number in rows:
+                            yield Ranked((km, number), rows[number], plan.lens, km=km)
+                reached = order[-1] if order else reached
+                first = 2 * first
+            if radius == here.km:
+                return
+            # So much larger as to hold enough, if points lie as densely there.
+            radius *= max(1.3, min(4.0, 1.2 * sqrt(first / max(1, len(found)))))
 
     def _local_first(self) -> Iterator[Ranked]:
         found = [plan.candidates(self._bound) for plan in self._plans]

@@ -83,7 +83,7 @@ class Plan:
 
     def without(self, condition: Condition) -> Plan:
         """This plan with one demand less, because it is met."""
-        return replace(self, conditions=tuple(each for each in self.conditions if each is not condition))
+        return replace(self, conditions=tuple(each for each in self.conditions if each != condition))
 
 
 @dataclass(frozen=True, slots=True)
