@@ -118,7 +118,7 @@ class Listing:
     @staticmethod
     def agreement_of(number: int) -> int:
         """The agreement that this organisation has."""
-        return 648 + number % 3
+        return 648 + number // 3 % 3
 
     @cached_property
     def _concepts(self) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 import requests
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 from hub import Simulator, World
 from hub.testing.contracts import SourceContract
@@ -46,11 +46,14 @@ def running() -> Iterator[ProGezondheidSimulator]:
 
 def judge(contract: dict[str, Any], schema: str) -> jsonschema_rs.Draft202012Validator:
     return jsonschema_rs.Draft202012Validator(
-        {"$ref": f"#/components/schemas/{schema}", "components": contract["components"]}, validate_formats=True
+        {"$ref": f"#/components/schemas/{schema}", "components": contract["components"]},
+        validate_formats=True,
     )
 
 
-def test_a_page_keeps_the_published_contract(contract: dict[str, Any], running: ProGezondheidSimulator) -> None:
+def test_a_page_keeps_the_published_contract(
+    contract: dict[str, Any], running: ProGezondheidSimulator
+) -> None:
     first = running.register.start(0)
     gone = running.register.after(first, 1).items[0]["nihdi8"]
     running.delete(gone)
@@ -59,7 +62,9 @@ def test_a_page_keeps_the_published_contract(contract: dict[str, Any], running: 
     assert {"state": "deleted", "nihdi8": gone} == {key: page["items"][0][key] for key in ("state", "nihdi8")}
 
 
-def test_the_contract_refuses_a_national_number(contract: dict[str, Any], running: ProGezondheidSimulator) -> None:
+def test_the_contract_refuses_a_national_number(
+    contract: dict[str, Any], running: ProGezondheidSimulator
+) -> None:
     provider = running.register.after(running.register.start(0), 1).items[0]
     judge(contract, "Provider").validate(provider)
     assert not judge(contract, "Provider").is_valid({**provider, "ssin": "00000000097"})
@@ -110,6 +115,10 @@ def test_one_caregiver_has_an_etag_that_moves_with_the_version(running: ProGezon
 def test_since_leaves_out_what_is_older(running: ProGezondheidSimulator) -> None:
     everybody = running.register.after(running.register.start(0), 40).items
     middle = sorted(provider["updated_at"] for provider in everybody)[20]
-    page = requests.get(f"{running.url}/providers", params={"since": middle, "limit": "1000"}, headers=HEADERS, timeout=5).json()
-    assert {one["nihdi8"] for one in page["items"]} == {one["nihdi8"] for one in everybody if one["updated_at"] >= middle}
+    page = requests.get(
+        f"{running.url}/providers", params={"since": middle, "limit": "1000"}, headers=HEADERS, timeout=5
+    ).json()
+    assert {one["nihdi8"] for one in page["items"]} == {
+        one["nihdi8"] for one in everybody if one["updated_at"] >= middle
+    }
     assert page["complete"]

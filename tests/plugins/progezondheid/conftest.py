@@ -1,0 +1,42 @@
+"""A store with a clock, and the connection to a running simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from hub import plugins
+from hub.outbound import Outbound
+from hub.store import Store
+from hub.sync import RunReport, connections, run
+from hub.testing.simulator import Simulator
+from plugins import progezondheid
+
+NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
+Run = Callable[..., RunReport]
+
+
+@pytest.fixture
+def store(tmp_path: Path, sqlite_database_url: str) -> Iterator[Store]:
+    opened = Store.open(sqlite_database_url, tmp_path / "home", now=lambda: NOW)
+    yield opened
+    opened.engine.dispose()
+
+
+@pytest.fixture
+def connect(store: Store) -> Iterator[Callable[..., Run]]:
+    """Connects the store to a simulator; the answer runs the connection."""
+    loaded = plugins.load([("progezondheid", progezondheid)], installed=False)
+    assert isinstance(progezondheid, ModuleType) and loaded.broken == ()
+    with Outbound(allow_private=True, deadline=5, attempts=2, sleep=lambda seconds: None) as http:
+
+        def to(simulator: Simulator, **config: object) -> Run:
+            connections.add(store, loaded, "register", "progezondheid", {**simulator.config(), **config})
+            connections.enable(store, loaded, "register", http=http)
+            return lambda **how: run(store, loaded, "register", http=http, **how)
+
+        yield to

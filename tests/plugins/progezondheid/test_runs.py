@@ -1,0 +1,247 @@
+"""ProGezondheid through the engine into a store: first load, changes, faults, and the same persons from another source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+import pytest
+from sqlalchemy import select
+
+from hub import World, plugins
+from hub.store import Store
+from hub.store.tables import fiche
+from hub.sync import connections
+from plugins import progezondheid
+from plugins.progezondheid.register import Register
+from plugins.progezondheid.simulator import ProGezondheidSimulator
+from tests.plugins.progezondheid.conftest import NOW, Run
+
+COUNT = 40
+Connect = Callable[..., Run]
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def running(world: World) -> Iterator[ProGezondheidSimulator]:
+    with ProGezondheidSimulator(world, count=COUNT, now=lambda: NOW) as simulator:
+        yield simulator
+
+
+def fiches(store: Store) -> dict[str, dict[str, Any]]:
+    """Every caregiver by the first eight digits of the RIZIV number."""
+    with store.read() as connection:
+        documents = [
+            orjson.loads(row)
+            for row in connection.execute(
+                select(fiche.c.document).where(fiche.c.document.is_not(None))
+            ).scalars()
+        ]
+    return {
+        item["value"][:8]: document
+        for document in documents
+        if document["kind"] == "zorgverlener"
+        for item in document.get("identifiers", ())
+        if item["system"] == "riziv"
+    }
+
+
+def numbers(running: ProGezondheidSimulator) -> list[str]:
+    return [one["nihdi8"] for one in running.register.after(running.register.start(0), COUNT).items]
+
+
+def test_the_first_load_brings_everybody_and_the_next_run_nothing(
+    store: Store, running: ProGezondheidSimulator, connect: Connect
+) -> None:
+    go = connect(running, page_size=7)
+    first, again = go(), go()
+    assert (first.state, first.changed, first.rejected) == ("done", COUNT, 0)
+    assert (again.state, again.mode, again.read) == ("done", "incremental", 0)
+    assert set(fiches(store)) == set(numbers(running))
+
+
+def test_a_caregiver_known_to_both_is_one_fiche(
+    store: Store, world: World, running: ProGezondheidSimulator, connect: Connect
+) -> None:
+    persons = [person for person in world.persons() if person.index < COUNT]
+    wanted = {person.riziv[:8] for person in persons if person.riziv_known}
+    claims = [claim for claim in world.to_claims() if claim.kind == "zorgverlener"][:COUNT]
+    store.write(lambda writer: writer.put(claims, origin="directory"))
+    with store.read() as connection:
+        before = len(connection.execute(select(fiche.c.id)).all())
+    connect(running)()
+    with store.read() as connection:
+        after = len(connection.execute(select(fiche.c.id)).all())
+    assert 0 < len(wanted) < COUNT
+    assert after == before + COUNT - len(wanted), "those without a known number stay apart, the others merge"
+    merged = fiches(store)[next(iter(wanted))]
+    assert "progezondheid" in merged["in_scope_of"]
+    assert merged["source_url"], "what only the directory says is still there"
+    assert any(address["type"] == "administrative" for address in merged["addresses"])
+    assert merged["visum"]
+
+
+def test_a_change_comes_behind_the_cursor(
+    store: Store, running: ProGezondheidSimulator, connect: Connect
+) -> None:
+    go = connect(running, page_size=7)
+    go()
+    number = numbers(running)[3]
+    running.edit(number, name={"family": "Nieuwenaam", "given": ["An"]})
+    report = go()
+    assert (report.read, report.changed) == (1, 1)
+    assert fiches(store)[number]["name"]["family"] == "Nieuwenaam"
+
+
+def test_a_change_made_during_the_first_load_is_not_lost(running: ProGezondheidSimulator) -> None:
+    place = running.register.start(0)
+    page = running.register.after(place, 10)
+    early = page.items[0]["nihdi8"]
+    running.edit(early, convention="none")
+    seen = []
+    while not page.complete:
+        page = running.register.after(page.after, 10)
+        seen += page.items
+    assert [one["nihdi8"] for one in seen].count(early) == 1
+    assert seen[-1]["convention"] == "none"
+
+
+def test_a_withdrawn_visum_leaves_the_scope_and_keeps_the_fiche(
+    store: Store, running: ProGezondheidSimulator, connect: Connect
+) -> None:
+    go = connect(running)
+    go()
+    number = numbers(running)[0]
+    running.withdraw(number)
+    go()
+    found = fiches(store)[number]
+    assert found["visum"] == "withdrawn"
+    assert "progezondheid" not in found.get("in_scope_of", [])
+
+
+def test_a_deleted_caregiver_goes_but_absence_deletes_nobody(
+    store: Store, world: World, running: ProGezondheidSimulator, connect: Connect
+) -> None:
+    go = connect(running)
+    go()
+    number = numbers(running)[0]
+    running.delete(number)
+    go()
+    assert set(fiches(store)) == set(numbers(running)) - {number}
+    with ProGezondheidSimulator(world, count=5, now=lambda: NOW) as smaller:
+        connections_before = set(fiches(store))
+        running.register.count = smaller.register.count
+        report = go(full=True)
+    assert (report.state, report.deleted, report.withheld) == ("done", 0, 0)
+    assert set(fiches(store)) == connections_before
+
+
+def test_late_and_repeated_events_do_no_harm(
+    store: Store, running: ProGezondheidSimulator, connect: Connect
+) -> None:
+    go = connect(running, page_size=7)
+    go()
+    number = numbers(running)[3]
+    running.edit(number, gender="female")
+    running.edit(number, gender="other")
+    for fault in ("late-events", "duplicate-events", "clock-skew"):
+        running.switch(fault)
+    report = go()
+    assert report.state == "done"
+    assert fiches(store)[number]["gender"] == "other"
+    assert any("clock" in warning for warning in report.warnings)
+
+
+def test_an_expired_cursor_leads_to_a_full_resync(
+    store: Store, running: ProGezondheidSimulator, connect: Connect
+) -> None:
+    go = connect(running, page_size=7)
+    go()
+    running.switch("expired-cursor")
+    running.edit(numbers(running)[1], gender="other")
+    report = go()
+    assert (report.state, report.mode, report.read, report.changed) == ("done", "full", COUNT, 1)
+
+
+def test_an_expired_token_pauses_the_connection(
+    store: Store, running: ProGezondheidSimulator, connect: Connect
+) -> None:
+    go = connect(running)
+    running.switch("expired-token")
+    report = go()
+    assert report.state == "failed"
+    assert "401" in report.reason
+
+
+@pytest.mark.parametrize("page_size", [1, 7, 1000])
+def test_a_renamed_field_stops_the_run_before_anything_is_written(
+    store: Store, running: ProGezondheidSimulator, connect: Connect, page_size: int
+) -> None:
+    go = connect(running, page_size=page_size)
+    go()
+    before = fiches(store)
+    running.switch("drift")
+    running.edit(numbers(running)[0], gender="other")
+    report = go()
+    assert report.state == "failed"
+    assert "professions" in report.reason and "healthcare_professions" in report.reason
+    assert fiches(store) == before
+    running.switch("drift", on=False)
+    with pytest.raises(Exception, match="paused"):
+        go()
+
+
+def test_a_new_field_is_a_warning(running: ProGezondheidSimulator, connect: Connect) -> None:
+    go = connect(running)
+    running.switch("new-field")
+    report = go()
+    assert (report.state, report.changed) == ("done", COUNT)
+    assert any("quality_label" in warning for warning in report.warnings)
+
+
+def test_a_load_that_breaks_off_goes_on_where_it_stopped(
+    store: Store, running: ProGezondheidSimulator, connect: Connect
+) -> None:
+    go = connect(running, page_size=5)
+    running.break_after(4)
+    broken = go()
+    running.break_after(None)
+    assert (broken.state, broken.changed) == ("failed", 20)
+    running.requests.clear()
+    resumed = go()
+    assert (resumed.state, resumed.resumed, resumed.changed) == ("done", True, COUNT - 20)
+    assert not any("cursor" not in request for request in running.requests)
+    assert len(fiches(store)) == COUNT
+
+
+def test_a_partner_that_repeats_its_cursor_is_not_asked_for_ever(
+    running: ProGezondheidSimulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go = connect(running, page_size=5)
+    place = running.register.start(0)
+    whole = Register.after
+    monkeypatch.setattr(Register, "after", lambda register, asked, limit: whole(register, place, limit))
+    report = go()
+    assert report.state == "failed"
+    assert "cursor" in report.reason
+
+
+def test_their_clock_does_not_decide(running: ProGezondheidSimulator) -> None:
+    number = numbers(running)[0]
+    first = running.edit(number, gender="female")
+    running._now = lambda: datetime.now(UTC) - timedelta(days=400)
+    second = running.edit(number, gender="other")
+    assert second["updated_at"] < first["updated_at"]
+    assert second["version"] > first["version"]
+
+
+def test_the_token_is_kept_secret(store: Store, running: ProGezondheidSimulator, connect: Connect) -> None:
+    connect(running)
+    loaded = plugins.load([("progezondheid", progezondheid)], installed=False)
+    assert running.config()["token"] not in repr(connections.list_all(store, loaded))
