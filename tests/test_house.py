@@ -37,8 +37,8 @@ FLOORS = (
     "sync",
     "jobs",
     "web",
-    "demo",
     "testing",
+    "demo",
     "cli",
 )
 STANDARD_LIBRARY_ONLY = {"errors", "model"}

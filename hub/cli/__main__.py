@@ -2,4 +2,5 @@
 
 from hub.cli.main import main
 
-main()
+if __name__ == "__main__":
+    main()

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import orjson
-import psycopg
 from sqlalchemy import Connection
+
+if TYPE_CHECKING:  # an installation on SQLite does not pay for loading it
+    import psycopg
 
 COPY_FROM = 24
 """So many rows pay for the round trips of a COPY."""
@@ -69,8 +71,7 @@ class Bulk:
             return
         names = ", ".join(columns)
         if self.postgres and len(rows) >= COPY_FROM:
-            raw = self.connection.connection.driver_connection
-            assert isinstance(raw, psycopg.Connection)
+            raw = cast("psycopg.Connection[Any]", self.connection.connection.driver_connection)
             with raw.cursor() as cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
                 for row in rows:
                     copy.write_row(row)

@@ -26,12 +26,11 @@ from granian.constants import Interfaces
 from granian.errors import ConfigurationError
 
 from hub.errors import Misconfigured
-from hub.web.settings import Settings
+from hub.web.settings import WORKERS, Settings
 
 if TYPE_CHECKING:
     import flask
 
-WORKERS = 2
 _STARTING_SECONDS = 60.0
 
 

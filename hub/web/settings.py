@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+WORKERS: Final = 2
+"""Processes that answer, when nobody says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
