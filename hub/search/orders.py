@@ -319,4 +319,4 @@ def _bound(plans: Sequence[Plan]) -> int:
     if not plans:
         return 0
     last = plans[0].lens.bulk.rows("SELECT max(id) FROM entry")[0][0]
-    return 500 + 2 * isqrt(last or 0)
+    return 300 + 3 * isqrt(last or 0) // 2

@@ -1,0 +1,118 @@
+"""The words in which a selection is put: `Query`, its criteria, and the keys and links that they may name.
+
+`hub.model.query` is the front: it has these, and brings a query into its one form.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from hub.model.fiche import EntityType
+
+Op = Literal["eq", "prefix", "contains", "missing"]
+Sort = Literal["number", "name", "distance", "local", "updated"]
+SORTS: tuple[Sort, ...] = ("number", "name", "distance", "local", "updated")
+
+KEYS: dict[str, str] = {
+    "id": "the entity's UUID",
+    "fiche": "the UUID of the fiche that the entity is, or is a part of",
+    "identifier": "`system|value`, or `|value` for any system; canonical digits",
+    "name": "a folded name, or a word in one (a prefix of it with op prefix)",
+    "family": "a caregiver's folded family name",
+    "given": "a caregiver's folded given name",
+    "street": "folded street name",
+    "city": "folded city name",
+    "postcode": "four digits",
+    "municipality": "REFNIS code of the address",
+    "zone": "primary-care zone of the address",
+    "province": "province of the address, folded Dutch name",
+    "region": "vlaanderen, brussel or wallonie",
+    "serves": "`municipality|code`, `zone|code` ...: the service area",
+    "code": "`scheme|code`, broader codes find the narrower ones; also `|code`",
+    "form": "organisatie or praktijk",
+    "language": "language of service, ISO 639",
+    "delivery": "onsite, home, online, blended, phone",
+    "status": "active, inactive, unknown",
+    "availability": "`patientenstop|no`, `waiting_list|no`, `on_call|yes` ...; an expired value is `unknown`",
+    "umbrella": "yes or no",
+    "source": "name of a source that contributes to the fiche",
+    "contact": "`kind|value` of a contact (normalised)",
+}
+"""Every key that a `Criterion` may name, and what its values look like."""
+
+TEXT_KEYS: frozenset[str] = frozenset({"name", "family", "given", "street", "city"})
+"""Keys whose values are folded before they are compared, and the only ones in which `contains` can look."""
+
+ENTITY_KEYS: frozenset[str] = frozenset({"id", "fiche"})
+"""Keys whose values are the hub's own UUIDs."""
+
+LINKS: dict[str, str] = {
+    "organisatie": "aanbod, vestiging, membership, electronic_address, caregiver -> the organisatie it belongs to",
+    "parent": "organisatie -> its parent",
+    "provided_by": "aanbod -> the organisatie that carries it out",
+    "vestiging": "aanbod, caregiver -> the vestigingen where it takes place",
+    "zorgverlener": "aanbod, caregiver -> the zorgverlener",
+    "aanbod": "caregiver -> the aanbod",
+    "member_of": "membership -> the organisatie that it is a membership of",
+    "endpoint": "organisatie -> its electronic addresses",
+}
+"""Every link between entities; each can be followed in both directions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """`key` has (or with `negate`, has not) one of `values`. Several values are alternatives; several criteria must all hold."""
+
+    key: str
+    values: tuple[str, ...] = ()
+    op: Op = "eq"
+    negate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A linked entity satisfies `query`. `link` is one of `LINKS`; `reverse` follows it backwards (who points to me)."""
+
+    link: str
+    query: Query
+    reverse: bool = False
+    negate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Within `km` kilometres of a point (WGS84 degrees)."""
+
+    lat: float
+    lon: float
+    km: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """A selection of entities of `types`, in an order, a page at a time.
+
+    `text`: words that must all occur (each as a prefix) in names, labels of codes, places or description. `where` and `linked` must all
+    hold. `local` is the REFNIS code of the place the searcher named: with sort `local` hits in it come first, then those serving it, then
+    near ones, then the rest, umbrella organisations after local ones. `changed_since` keeps entities with a visible change after that seq.
+    `limit`: 1 to 1000. `cursor`: opaque, from the previous page; it carries the whole normalised query.
+    `total`: `none`, `estimate` (stops at 1,001) or `accurate`.
+    """
+
+    types: tuple[EntityType, ...]
+    text: str = ""
+    where: tuple[Criterion, ...] = ()
+    linked: tuple[Linked, ...] = ()
+    near: Near | None = None
+    local: str | None = None
+    changed_since: int | None = None
+    sort: Sort = "number"
+    descending: bool = False
+    limit: int = 20
+    cursor: str | None = None
+    total: Literal["none", "estimate", "accurate"] = "none"
+
+
+Reason = tuple[str, str]
+"""Why a hit is there: what matched and with what, e.g. `("tier", "local")`, `("name", "woonzorg")`, `("distance", "3.4")`."""
