@@ -23,6 +23,8 @@ from hub.search.plan import Candidates, Plan
 
 _FIRST_KM: Final = 1.0
 _EVERYWHERE_KM: Final = 20_100.0
+_NOWHERE_KM: Final = 99_999.0
+"""Where those come in the order who have no point: behind everybody on earth."""
 _LARGEST_STEP: Final = 4_000
 _LAST: Final = "\U0010ffff"
 """Sorts after every text: what begins with `x` lies from `x` to `x` + _LAST."""
@@ -79,16 +81,18 @@ class Walker:
         if plan.conditions and (found := plan.named(self._bound)) is not None:
             yield from self._sorted([Ranked((row.id,), row, plan.lens) for row in found.rows()])
             return
-        down = self._query.descending
         after = None if self._after is None else self._after[0]
+        for rows in self._along_numbers(plan, after, self._query.descending):
+            yield from (Ranked((row.id,), row, plan.lens) for row in rows)
+
+    def _along_numbers(self, plan: Plan, after: int | None, down: bool) -> Iterator[list[Row]]:
         leads = bool(plan.match.every)
         for step in _steps(self._query.limit, eager=not plan.conditions and (leads or not plan.match)):
             if leads:
                 rows = plan.lens.matching(plan.match, after, down, step)
             else:
                 rows = _entries(plan.lens, "e.id", None if after is None else (after,), down, step)
-            for row in plan.keep(rows, matched=leads):
-                yield Ranked((row.id,), row, plan.lens)
+            yield plan.keep(rows, matched=leads)
             if len(rows) < step:
                 return
             after = rows[-1].id
@@ -194,19 +198,35 @@ class Walker:
         found = plan.candidates(self._bound)
         if found is None:
             yield from self._in_circles(plan, here)
+            if near is None:
+                yield from self._nowhere(plan)
             return
         few = found.rows()
         far = points.distances(lens, here.lat, here.lon, few)
-        near_enough = [row for row in few if far.get(row.id, here.km + 1) <= here.km]
-        yield from self._sorted(
-            [Ranked((far[row.id], row.id), row, lens, km=far[row.id]) for row in near_enough]
-        )
+        hits = [
+            Ranked((far[row.id], row.id), row, lens, km=far[row.id])
+            for row in few
+            if far.get(row.id, here.km + 1) <= here.km
+        ]
+        if near is None:
+            hits += [Ranked((_NOWHERE_KM, row.id), row, lens) for row in few if row.id not in far]
+        yield from self._sorted(hits)
+
+    def _nowhere(self, plan: Plan) -> Iterator[Ranked]:
+        """Who has no point that the asker may see comes last: the order leaves nobody out."""
+        assert self.place is not None
+        after = int(self._after[1]) if self._after is not None and self._after[0] == _NOWHERE_KM else None
+        for rows in self._along_numbers(plan, after, down=False):
+            somewhere = points.distances(plan.lens, *self.place, rows)
+            yield from (
+                Ranked((_NOWHERE_KM, row.id), row, plan.lens) for row in rows if row.id not in somewhere
+            )
 
     def _in_circles(self, plan: Plan, here: Near) -> Iterator[Ranked]:
         """Look at all points in a circle, nearest first; when they do not fill the page, in a larger one."""
         reached: tuple[Any, ...] = (-1.0, 0) if self._after is None else self._after
         first, radius = self._first_step(plan), max(_FIRST_KM, 1.5 * reached[0])
-        while True:
+        while reached[0] <= here.km:
             radius = min(radius, here.km)
             found = points.within(plan.lens, replace(here, km=radius)) or {}
             order = sorted((km, number) for number, km in found.items() if (km, number) > reached)

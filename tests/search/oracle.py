@@ -68,7 +68,7 @@ class Oracle:
                 town = self.places.municipality(query.local)
                 here = (town.lat, town.lon)
             km = self.km(row, here, grant)
-            return None if km is None else (km, row.entry_id)
+            return (99_999.0 if km is None else km, row.entry_id)
         if query.sort == "local":
             assert query.local is not None
             return (self.tier(row, query.local, grant), int(row.umbrella), row.name, row.entry_id)

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from sqlalchemy import Connection
 
-from hub.model.audience import Grant
-from hub.model.query import Query
+from hub.errors import Invalid
+from hub.model.audience import INTERNAL, PUBLIC, Grant
+from hub.model.query import Criterion, Query, Sort
 from hub.places import Places
 from hub.search import FoundRow, find
 from tests.search.oracle import Oracle
@@ -50,5 +51,80 @@ def test_every_page_is_what_the_oracle_says(
     event(f"{query.sort}: {'nothing' if not wanted else 'one' if len(wanted) == 1 else 'more'}")
     assert [row.entry_id for row in found] == wanted
     counted = find(reading(), replace(query, total="accurate", limit=1), grant, places=places)
-    if query.sort not in ("distance", "updated"):
+    if query.sort != "updated":  # which leaves out what never changed; in a store there is no such thing
         assert counted.total == len(wanted)
+
+
+# --- what the random queries seldom reach, said out loud ------------------------------------------------------------------------
+
+
+def ask(conn: Connection, places: Places, query: Query, grant: Grant = PUBLIC) -> list[int]:
+    return [row.entry_id for row in find(conn, query, grant, places=places).rows]
+
+
+def test_pages_of_every_size_are_the_same_list(reading: Reading, places: Places, oracle: Oracle) -> None:
+    sorts: tuple[Sort, ...] = ("number", "name", "updated")
+    for sort in sorts:
+        query = Query(types=("aanbod", "organisatie", "vestiging"), sort=sort, limit=1000)
+        whole = oracle.find(query, INTERNAL)
+        assert len(whole) > 100
+        for limit in (1, 17, len(whole) - 1, len(whole)):
+            found = everything(reading(), replace(query, limit=limit), INTERNAL, places)
+            assert [row.entry_id for row in found] == whole
+
+
+def test_totals(reading: Reading, places: Places, oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
+    query = Query(types=("organisatie", "aanbod"), limit=1)
+    whole = len(oracle.find(query, INTERNAL))
+    assert find(reading(), query, INTERNAL, places=places).total is None
+    assert find(reading(), replace(query, total="accurate"), INTERNAL, places=places).total == whole
+    assert find(reading(), replace(query, total="estimate"), INTERNAL, places=places).total == whole
+    monkeypatch.setattr("hub.search.finding.ESTIMATE_STOPS", 5)
+    assert find(reading(), replace(query, total="estimate"), INTERNAL, places=places).total == 5
+
+
+def test_a_place_that_is_not_one_is_refused(reading: Reading, places: Places) -> None:
+    with pytest.raises(Invalid, match="00000"):
+        find(reading(), Query(types=("aanbod",), sort="local", local="00000"), PUBLIC, places=places)
+
+
+def test_hits_say_why_they_are_there(reading: Reading, places: Places, oracle: Oracle) -> None:
+    query = Query(
+        types=("aanbod",),
+        text="thuis",
+        where=(Criterion("code", ("rubriek|14", "rubriek|19.01")),),
+        sort="local",
+        local="24062",
+        limit=1000,
+    )
+    rows = {row.entry_id: row for row in oracle.world.rows}
+    hits = find(reading(), query, INTERNAL, places=places).rows
+    assert {dict(hit.why)["tier"] for hit in hits} > {"rest"}
+    for hit in hits:
+        row, why = rows[hit.entry_id], list(hit.why)
+        tier = oracle.tier(row, "24062", INTERNAL)
+        assert why[0] == ("tier", ("local", "serves", "near", "rest")[tier])
+        named = any(word.startswith("thuis") for word in row.name.split())
+        assert ("name" if named else "text", "thuis") in why
+        for code in ("rubriek|14", "rubriek|19.01"):
+            assert (("code", code) in why) == (("code", code) in row.terms)
+        if hit.distance_km is not None:
+            assert ("distance", f"{hit.distance_km:.1f}") in why
+
+
+def test_long_lists_of_values(reading: Reading, places: Places, oracle: Oracle) -> None:
+    municipalities = tuple(f"{number}" for number in range(23_800, 24_300))
+    query = Query(types=("aanbod",), where=(Criterion("municipality", municipalities),), limit=1000)
+    assert ask(reading(), places, query, INTERNAL) == oracle.find(query, INTERNAL) != []
+
+
+@pytest.mark.parametrize(
+    "text", ['"', "a* OR b", "NOT", "x' | 'y", "(", "a:b", "%_", "\\", "- -1", "NEAR(a b)", "{a}", "٣"]
+)
+def test_no_text_is_a_command(reading: Reading, places: Places, text: str) -> None:
+    query = Query(types=("aanbod", "organisatie"), text=f"thuis {text}", limit=5)
+    ask(reading(), places, query)
+    for key in ("name", "identifier", "code", "contact", "street"):
+        value = f"x|{text}" if key in ("identifier", "code", "contact") else f"x{text}"
+        for op in ("eq", "prefix"):
+            ask(reading(), places, Query(types=("aanbod",), where=(Criterion(key, (value,), op),)))
