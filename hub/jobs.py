@@ -11,11 +11,12 @@ import os
 import socket
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
-from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.executors.pool import ThreadPoolExecutor as Ticks
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Connection, delete, func, insert, select
@@ -88,24 +89,30 @@ class Worker:
     def run_forever(self, stop: threading.Event, *, tick_seconds: float = TICK_SECONDS) -> None:
         """Tick until `stop` is set; runs under way are waited for, others are left to the next process."""
         scheduler = BackgroundScheduler(
-            jobstores={"default": MemoryJobStore()},
-            executors={"default": ThreadPoolExecutor(RUNS_AT_ONCE), "tick": ThreadPoolExecutor(1)},
-            timezone=UTC,
+            jobstores={"default": MemoryJobStore()}, executors={"default": Ticks(1)}, timezone=UTC
         )
+        # Runs have a pool of their own: the scheduler is locked while it shuts down, and a tick that gave it a job then would wait for ever.
+        with ThreadPoolExecutor(RUNS_AT_ONCE, "job") as runs:
 
-        def tick() -> None:
-            for job in self.take_due():
-                scheduler.add_job(self.do, args=[job], misfire_grace_time=None)
+            def do(job: Job) -> None:
+                if stop.is_set():
+                    self._give_back(job)
+                else:
+                    self.do(job)
 
-        scheduler.add_job(
-            tick, "interval", seconds=tick_seconds, executor="tick", coalesce=True, max_instances=1, misfire_grace_time=None,
-            next_run_time=datetime.now(UTC),
-        )  # fmt: skip
-        scheduler.start()
-        try:
-            stop.wait()
-        finally:
-            scheduler.shutdown(wait=True)
+            def tick() -> None:
+                for job in self.take_due():
+                    runs.submit(do, job)
+
+            scheduler.add_job(
+                tick, "interval", seconds=tick_seconds, coalesce=True, max_instances=1, misfire_grace_time=None,
+                next_run_time=datetime.now(UTC),
+            )  # fmt: skip
+            scheduler.start()
+            try:
+                stop.wait()
+            finally:
+                scheduler.shutdown(wait=True)
 
     def run_due(self) -> list[Job]:
         """Take what is due now and do it, one after the other; the answer is what was done here."""
@@ -205,7 +212,7 @@ class Worker:
         return self._store.write(lambda writer: work(writer.connection))
 
     def _give_back(self, job: Job) -> None:
-        """The connection is being run by somebody else; this slot is taken again when that has ended."""
+        """Let go of a slot: somebody else runs the connection at present, or this process ends. Whoever ticks next takes it."""
         where = (
             (job_slot.c.job == job.name) & (job_slot.c.slot == job.slot) & (job_slot.c.owner == self._owner)
         )

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import ClassVar
 
 import pytest
+from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import select
 
 from hub import jobs, plugins
@@ -302,3 +303,30 @@ def test_run_forever_ticks_and_stops(
     thread.join(10)
     assert not thread.is_alive()
     assert runs(store) == [("full", "done")], "a run under way is waited for"
+
+
+def test_stopping_during_a_tick_ends_and_leaves_its_jobs_to_others(
+    store: Store, worker: Worker, connect: Callable[..., None], source: type[Ticks], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect("every 15 minutes")
+    stop, closing = threading.Event(), threading.Event()
+    take_due = worker.take_due
+
+    def take_while_closing() -> list[jobs.Job]:
+        stop.set()
+        assert closing.wait(10)
+        return take_due()
+
+    class Scheduler(BackgroundScheduler):  # type: ignore[misc]  # it ships no types
+        def shutdown(self, wait: bool = True) -> None:
+            closing.set()
+            super().shutdown(wait)
+
+    monkeypatch.setattr(worker, "take_due", take_while_closing)
+    monkeypatch.setattr(jobs, "BackgroundScheduler", Scheduler)
+    thread = threading.Thread(target=worker.run_forever, args=(stop,), daemon=True)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert source.cursors == []
+    assert "run own" in names(worker.due())

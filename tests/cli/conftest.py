@@ -1,0 +1,82 @@
+"""The command line in this process, on a home of each test's own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from click.testing import CliRunner, Result
+
+from hub.cli import main
+from hub.model.claims import Claim
+from hub.store import Store
+
+SITE = {"keys": ["sociale-kaart:s1"], "addresses": [{"postcode": "9000", "municipality": "44021", "street": {"nl": "Veldstraat"}}]}
+ORGANISATIE = {
+    "kind": "organisatie",
+    "names": [{"text": {"nl": "Zorghuis De Linde"}}],
+    "contacts": [{"kind": "email", "value": "collega@example.org", "visibility": "professional"}],
+    "vestigingen": [SITE],
+}
+AANBOD = {
+    "kind": "aanbod",
+    "names": [{"text": {"nl": "Wonen in De Linde"}}],
+    "organisatie": {"source": "sociale-kaart", "external_id": "o1"},
+    "rubrieken": [{"scheme": "rubriek", "code": "14.04.01"}],
+}
+PERSON = {"kind": "zorgverlener", "name": {"family": "Peeters", "given": ["An"]}}
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """`fichehub` with the home of one test."""
+
+    home: Path
+
+    def __call__(self, *arguments: str, input: str | None = None) -> Result:
+        result = CliRunner().invoke(main, ["--home", str(self.home), *arguments], input=input)
+        assert "Traceback" not in result.output
+        return result
+
+    def ok(self, *arguments: str, input: str | None = None) -> str:
+        """What it says; it must succeed."""
+        result = self(*arguments, input=input)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    def json(self, *arguments: str) -> Any:
+        """What it tells a program."""
+        return json.loads(self.ok(*arguments, "--json"))
+
+    def refused(self, *arguments: str) -> str:
+        """The sentence with which it fails."""
+        result = self(*arguments)
+        assert result.exit_code == 1, result.output
+        assert result.output.startswith("Error: ")
+        return result.output
+
+
+@pytest.fixture
+def fichehub(tmp_path: Path) -> Iterator[CommandLine]:
+    """The command line on an empty home."""
+    yield CommandLine(tmp_path / "home")
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def filled(fichehub: CommandLine) -> CommandLine:
+    """The command line on a home with an organisatie, its aanbod, a zorgverlener, and a disagreement about a name."""
+    store = Store.open(f"sqlite:///{fichehub.home / 'fichehub.sqlite'}", fichehub.home)
+    claims = [
+        Claim("sociale-kaart", "o1", 1, "organisatie", ORGANISATIE),
+        Claim("sociale-kaart", "a1", 1, "aanbod", AANBOD),
+        Claim("sociale-kaart", "p1", 1, "zorgverlener", PERSON),
+    ]
+    store.write(lambda writer: writer.put(claims, origin="sociale-kaart"))
+    store.close()
+    return fichehub

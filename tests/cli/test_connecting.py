@@ -1,0 +1,105 @@
+"""Connections, partners and keys from the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hub.demo import World
+from hub.plugins import load
+from tests.cli.conftest import CommandLine
+
+
+def test_plugins_names_connectors_and_secrets(fichehub: CommandLine) -> None:
+    told = fichehub.json("plugins")
+    known = {one["connector"]: one for one in told["connectors"]}
+    assert known["excel"]["roles"] == ["export"]
+    assert {field["name"] for field in known["progezondheid"]["config"] if field["secret"]} == {"token"}
+    table = fichehub.ok("plugins")
+    assert all(name in table for name in known)
+
+
+def test_a_wrong_configuration_names_every_field(fichehub: CommandLine) -> None:
+    said = fichehub.refused("connections", "add", "book", "excel", "--set", 'postcodes=["12"]', "--set", "colour=red", "--schedule", "sometimes")
+    for words in ("config.postcodes.0", "config.colour: Unknown field.", "schedule"):
+        assert words in said
+    assert "There is no connection yet" in fichehub.ok("connections", "list")
+
+
+def test_a_secret_is_never_shown(fichehub: CommandLine) -> None:
+    wrong = fichehub.refused("connections", "add", "pg", "progezondheid", "--set", "token=hunter22", "--set", "base_url=nowhere")
+    assert "config.base_url" in wrong
+    fichehub.ok("connections", "add", "pg", "progezondheid", "--set", "token=hunter22", "--set", "base_url=http://127.0.0.1:9")
+    refused = fichehub.refused("connections", "enable", "pg")
+    told = fichehub.json("connections", "list")
+    assert told[0]["config"]["token"] == "********"
+    assert told[0]["state"] == "disabled"
+    assert "hunter22" not in wrong + refused + str(told) + fichehub.ok("connections", "list")
+    assert b"hunter22" not in b"".join(path.read_bytes() for path in fichehub.home.iterdir() if path.is_file())
+
+
+def test_an_export_from_add_to_remove(filled: CommandLine, tmp_path: Path) -> None:
+    assert "fichehub connections enable book" in filled.ok("connections", "add", "book", "excel", "--set", "text=wonen")
+    assert "Enable it first" in filled.refused("run", "book")
+    assert filled.ok("connections", "check", "book") == "book works.\n"
+    filled.ok("connections", "enable", "book")
+    dry = filled.json("run", "book", "--dry-run", "--output", str(tmp_path / "dry.xlsx"))
+    assert (dry["state"], dry["dry_run"], dry["counts"]["pushed"]) == ("done", True, 1)
+    assert not (tmp_path / "dry.xlsx").exists()
+    assert "1 pushed" in filled.ok("run", "book", "--output", str(tmp_path / "book.xlsx"))
+    assert (tmp_path / "book.xlsx").exists()
+    assert [report["connection"] for report in filled.json("runs")] == ["book", "book"]
+    assert filled.json("connections", "pause", "book", "--reason", "on holiday")["reason"] == "on holiday"
+    assert "on holiday" in filled.ok("connections", "list")
+    changed = filled.json("connections", "configure", "book", "--set", "title=Nieuw", "--schedule", "every 2 hours")
+    assert (changed["config"]["title"], changed["config"]["text"], changed["schedule"]) == ("Nieuw", "wonen", "every 2 hours")
+    filled.ok("connections", "remove", "book", "--yes")
+    assert filled.json("connections", "list") == []
+
+
+def test_a_source_is_run_and_its_rejections_are_named(fichehub: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FICHEHUB_ALLOW_PRIVATE", "1")
+    kind = load().connector("sociaal-brussels").simulator
+    assert kind is not None
+    with kind(World(size="S")) as running:
+        pairs = [word for key, value in running.config().items() for word in ("--set", f"{key}={value}")]
+        fichehub.ok("connections", "add", "brussel", "sociaal-brussels", *pairs)
+        fichehub.ok("connections", "enable", "brussel")
+        report = fichehub.json("run", "brussel")
+        assert report["state"] == "done"
+        assert report["counts"]["changed"] > 0
+        assert len(report["rejections"]) == min(report["counts"]["rejected"], len(report["rejections"]))
+        again = fichehub.json("run", "brussel")
+        assert again["counts"]["changed"] == 0
+    gone = fichehub("run", "brussel")
+    assert gone.exit_code == 1
+    assert "brussel: failed" in gone.output
+
+
+def agreement(level: str = "professional") -> tuple[str, ...]:
+    words = ("--title", "Kring", "--purpose", "gids", "--legal-basis", "toestemming", "--contact", "a@example.org", "--our-contact", "b@example.org")
+    return ("partners", "add", "kring", *words, "--level", level)
+
+
+def test_an_agreement_and_its_keys(filled: CommandLine) -> None:
+    assert "revision 1" in filled.ok(*agreement())
+    assert [(one["name"], one["level"]) for one in filled.json("partners", "list")] == [("kring", "professional")]
+    key = filled.ok("keys", "issue", "kring").splitlines()[0]
+    shown = filled.ok("keys", "list", "kring")
+    prefix = shown.splitlines()[2].split()[0]
+    assert key.startswith(prefix)
+    assert key not in shown
+    filled.ok("keys", "issue", "kring")
+    assert "already has 2 live keys" in filled.refused("keys", "issue", "kring")
+    assert filled.ok("keys", "revoke", "kring", prefix) == "Revoked.\n"
+    filled.ok("keys", "issue", "kring")
+    mail = "collega@example.org"
+    assert mail in filled.ok("query", "--partner", "kring", "--kind", "organisatie", "--json")
+    assert "revision 2" in filled.ok(*agreement("public"))
+    assert mail not in filled.ok("query", "--partner", "kring", "--kind", "organisatie", "--json")
+
+
+def test_an_agreement_that_has_ended_is_refused(fichehub: CommandLine) -> None:
+    assert "2001-01-01" in fichehub.refused(*agreement(), "--expires-on", "2001-01-01")
+    assert "1 January" in fichehub.refused(*agreement(), "--expires-on", "1 January")

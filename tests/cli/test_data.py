@@ -1,0 +1,109 @@
+"""What is in the hub, asked from the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from openpyxl import load_workbook
+
+from hub.model.claims import Claim
+from hub.store import Store
+from tests.cli.conftest import ORGANISATIE, CommandLine
+
+
+def test_db(fichehub: CommandLine) -> None:
+    before = fichehub.json("db", "status")
+    assert (before["current"], before["schema"]) == (False, None)
+    assert "The database is at" in fichehub.ok("db", "upgrade")
+    after = fichehub.json("db", "status")
+    assert after["current"] is True
+    assert after["fiches"] == {"organisatie": 0, "aanbod": 0, "zorgverlener": 0}
+
+
+def test_query_finds_and_shows_what_a_level_may_see(filled: CommandLine) -> None:
+    page = filled.json("query", "--where", "postcode=9000", "--kind", "organisatie")
+    assert (page["total"], page["next"]) == (1, None)
+    assert page["items"][0]["fiche"]["names"][0]["text"]["nl"] == "Zorghuis De Linde"
+    assert "collega@example.org" not in json.dumps(page)
+    assert "collega@example.org" in json.dumps(filled.json("query", "--where", "postcode=9000", "--level", "professional"))
+    table = filled.ok("query", "--text", "peet", "--local", "Gent")
+    assert "An Peeters" in table
+    assert "1 in all." in table
+
+
+def test_query_pages_by_cursor(filled: CommandLine) -> None:
+    first = filled.json("query", "--limit", "2")
+    second = filled.json("query", "--limit", "2", "--cursor", first["next"])
+    seen = [item["id"] for page in (first, second) for item in page["items"]]
+    assert len(set(seen)) == len(seen) == first["total"] == 3
+
+
+def test_changes_are_lines_with_where_to_go_on(filled: CommandLine) -> None:
+    lines = [json.loads(line) for line in filled.ok("changes", "--json").splitlines()]
+    assert [line["seq"] for line in lines[:-1]] == list(range(1, len(lines)))
+    assert lines[-1] == {"next": len(lines) - 1, "head": len(lines) - 1}
+    assert f"Go on from --since {lines[-1]['next']}" in filled.ok("changes")
+    assert "Nothing changed." in filled.ok("changes", "--since", str(lines[-1]["next"]))
+
+
+def test_conflicts_show_both_values(filled: CommandLine) -> None:
+    store = Store.open(f"sqlite:///{filled.home / 'fichehub.sqlite'}", filled.home)
+    other = {
+        **ORGANISATIE,
+        "description": {"nl": "Van de ene."},
+    }
+    claims = [
+        Claim("sociale-kaart", "o1", 2, "organisatie", other),
+        Claim(
+            "sociaal-brussels",
+            "b1",
+            1,
+            "organisatie",
+            {"kind": "organisatie", "names": ORGANISATIE["names"], "description": {"nl": "Van de andere."}},
+            same_as=(("sociale-kaart", "o1"),),
+        ),
+    ]
+    store.write(lambda writer: writer.put(claims, origin="test"))
+    store.close()
+    told = filled.json("conflicts")
+    assert {value["value"]["nl"] for one in told if one["field"] == "description" for value in one["values"]} == {"Van de ene.", "Van de andere."}
+    assert "sociaal-brussels" in filled.ok("conflicts")
+
+
+def test_erase_says_what_it_will_do_and_asks(filled: CommandLine) -> None:
+    person = filled.json("query", "--kind", "zorgverlener")["items"][0]["id"]
+    asked = filled("erase", person, "--reason", "asked to", input="n\n")
+    assert asked.exit_code == 1
+    for words in ("This erases An Peeters", "sociale-kaart p1", "cannot be undone", "Erase it?"):
+        assert words in asked.output
+    assert filled.json("query", "--kind", "zorgverlener")["total"] == 1
+    assert "Erased." in filled.ok("erase", person, "--reason", "asked to", input="y\n")
+    assert filled.json("query", "--kind", "zorgverlener")["total"] == 0
+
+
+def test_export_writes_a_workbook_that_can_be_read(filled: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "new" / "aanbod.xlsx"
+    told = filled.json("export", "excel", str(file), "--set", 'columns=["Aanbod","Organisatie"]', "--set", "title=Proef")
+    assert told == {"file": str(file), "rows": 1}
+    book = load_workbook(file, read_only=True)
+    rows = list(book.worksheets[0].iter_rows(values_only=True))
+    book.close()
+    assert ("Wonen in De Linde", "Zorghuis De Linde") in rows
+    assert [path.name for path in file.parent.iterdir()] == ["aanbod.xlsx"]
+
+
+def test_export_names_a_wrong_setting(filled: CommandLine, tmp_path: Path) -> None:
+    said = filled.refused("export", "excel", str(tmp_path / "x.xlsx"), "--set", 'postcodes=["12"]', "--set", "colour=red")
+    assert "postcodes" in said
+    assert "colour" in said
+    assert not (tmp_path / "x.xlsx").exists()
+
+
+@pytest.mark.parametrize("level", ["public", "internal"])
+def test_reading_changes_nothing(filled: CommandLine, level: str) -> None:
+    head = filled.json("db", "status")["head"]
+    filled.ok("query", "--level", level)
+    filled.ok("conflicts")
+    assert filled.json("db", "status")["head"] == head

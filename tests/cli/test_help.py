@@ -1,0 +1,109 @@
+"""Every command explains itself, and every command that answers programs does so in JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from hub.cli import main
+from tests.cli.conftest import CommandLine
+
+WANTED = {
+    *("serve", "work", "up", "demo", "simulate"),
+    *("plugins", "connections", "run", "runs"),
+    *("query", "export", "changes", "conflicts", "erase", "db"),
+    *("partners", "keys"),
+}
+
+
+def commands(group: click.Group = main, above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Every command with the words that name it."""
+    for name, command in group.commands.items():
+        yield (*above, name), command
+        if isinstance(command, click.Group):
+            yield from commands(command, (*above, name))
+
+
+COMMANDS = dict(commands())
+
+
+def test_the_commands_are_these() -> None:
+    assert {words[0] for words in COMMANDS} == WANTED
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_help_begins_with_a_sentence(words: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(main, [*words, "--help"])
+    assert result.exit_code == 0
+    sentence = result.output.split("\n\n")[1].strip()
+    assert sentence[0].isupper()
+    assert "." in sentence, sentence
+    undescribed = [
+        option.opts[-1] for option in COMMANDS[words].params if isinstance(option, click.Option) and not option.help
+    ]
+    assert set(undescribed) <= {"--limit"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [words for words, command in COMMANDS.items() if any("--json" in param.opts for param in command.params) and words[-1] in ("list", "status", "plugins", "runs", "query", "conflicts")],
+    ids=" ".join,
+)
+def test_json_parses_on_an_empty_installation(fichehub: CommandLine, words: tuple[str, ...]) -> None:
+    assert isinstance(fichehub.json(*words), list | dict)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("runs", "no-such-connection", "--limit", "0"),
+        ("query", "--sort", "sideways"),
+        ("serve", "--port", "0"),
+        ("simulate", "sociale-kaart", "--size", "XL"),
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_option_is_named_with_what_is_possible(fichehub: CommandLine, arguments: tuple[str, ...]) -> None:
+    result = fichehub(*arguments)
+    assert result.exit_code == 2
+    assert "Invalid value for" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("run", "nothing"), "There is no connection 'nothing'"),
+        (("connections", "check", "nothing"), "none yet"),
+        (("connections", "add", "x", "no-connector"), "installed are: "),
+        (("connections", "add", "x", "excel", "--set", "postcodes"), "write it as key=value"),
+        (("query", "--where", "colour=red"), "colour"),
+        (("query", "--where", "postcode"), "write it as key=value"),
+        (("query", "--near", "here"), "LAT,LON,KM"),
+        (("query", "--local", "Nergenshuizen"), "Nergenshuizen"),
+        (("query", "--local", "99999"), "99999"),
+        (("query", "--partner", "nobody"), "nobody"),
+        (("query", "--cursor", "rubbish"), "ursor"),
+        (("export", "fhir", "out.bin"), "fhir"),
+        (("erase", "00000000-0000-4000-8000-000000000000", "--reason", "x"), "00000000-0000-4000-8000-000000000000"),
+        (("keys", "issue", "nobody"), "nobody"),
+        (("simulate", "the-moon"), "sociale-kaart"),
+        (("--database-url", "mysql://x/y", "db", "status"), "SQLite and PostgreSQL"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_an_error_is_a_sentence(fichehub: CommandLine, arguments: tuple[str, ...], words: str) -> None:
+    assert words in fichehub.refused(*arguments)
+
+
+def test_a_bug_is_told_without_its_trace(fichehub: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*args: object) -> None:
+        raise RuntimeError("the secret of the database")
+
+    monkeypatch.setattr("hub.store.reading.conflicts", fails)
+    said = fichehub.refused("conflicts")
+    assert "RuntimeError" in said
+    assert "secret" not in said
+    assert "the secret of the database" in (fichehub.home / "fichehub.log").read_text(encoding="utf-8")

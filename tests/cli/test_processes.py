@@ -1,0 +1,81 @@
+"""Commands that run until they are stopped, as processes of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+from tests.cli.conftest import CommandLine
+
+_SECONDS = 60
+
+
+@contextmanager
+def started(home: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """The command, running; it is stopped by its own id, and waited for."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("FICHEHUB_")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hub.cli", "--home", str(home), *arguments],
+        env={**kept, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate(timeout=_SECONDS)
+
+
+def first_line(process: subprocess.Popen[str]) -> str:
+    """What it says first; it must say something."""
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, process.stderr.read() if process.stderr else ""
+    return line.strip()
+
+
+def stopped(process: subprocess.Popen[str], number: int) -> str:
+    """What it says on standard error when it is told to stop, which it must do without complaint."""
+    process.send_signal(number)
+    said = process.communicate(timeout=_SECONDS)[1]
+    assert process.returncode == 0, said
+    return said
+
+
+def test_a_simulator_serves_with_its_faults_until_interrupted(tmp_path: Path) -> None:
+    with started(tmp_path, "simulate", "sociale-kaart", "--fault", "rate-limit=7") as process:
+        address = first_line(process).rpartition(" ")[2]
+        with urlopen(f"{address}/_faults", timeout=_SECONDS) as answer:
+            assert [fault["name"] for fault in json.load(answer)["faults"] if fault["on"]] == ["rate-limit"]
+        off = Request(f"{address}/_faults", json.dumps({"name": "rate-limit", "on": False}).encode())
+        with urlopen(off, timeout=_SECONDS) as answer:
+            assert not any(fault["on"] for fault in json.load(answer)["faults"])
+        assert stopped(process, signal.SIGINT) == ""
+
+
+def test_the_faults_of_a_simulator_are_listed(fichehub: CommandLine) -> None:
+    listed = fichehub.ok("simulate", "sociale-kaart", "--faults")
+    assert {"cut-off", "rate-limit", "server-error", "slow"} <= {line.split()[0] for line in listed.splitlines()}
+    assert all(line.rstrip().endswith(".") for line in listed.splitlines())
+
+
+def test_an_unknown_fault_is_named_with_those_that_there_are(fichehub: CommandLine) -> None:
+    result = fichehub("simulate", "sociale-kaart", "--fault", "earthquake")
+    assert result.exit_code == 2
+    assert "earthquake" in result.output
+    assert "rate-limit" in result.output
+
+
+def test_the_worker_stops_when_told_to(tmp_path: Path) -> None:
+    with started(tmp_path, "work") as process:
+        assert first_line(process).startswith("Working.")
+        assert stopped(process, signal.SIGTERM) == ""
