@@ -12,8 +12,8 @@ what it was told before, which is why `fulltext_tokens` keeps that. On PostgreSQ
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, Literal
 
 from sqlalchemy import Connection
 
@@ -44,6 +44,7 @@ __all__ = [
     "point_value",
     "remove",
     "rows_for",
+    "standing",
     "write",
 ]
 
@@ -113,20 +114,35 @@ def point_of(value: str) -> tuple[float, float]:
     return int(value[:5] + value[13:]) / 100_000 - 90, int(value[5:13]) / 100_000 - 180
 
 
-def write(conn: Connection, rows: Sequence[IndexRow]) -> None:
-    """Make the index say exactly this about these entries. Later rows win over earlier ones of the same entry."""
+Standing = Mapping[int, tuple[Any, ...]]
+"""Entries that are in the index, by number: all their columns."""
+
+
+def standing(conn: Connection, numbers: Iterable[int], by: Literal["id", "fiche_id"] = "id") -> Standing:
+    """The entries with these numbers, or of these fiches, as they are in the index."""
+    bulk = Bulk(conn)
+    sql = f"SELECT {', '.join(_ENTRY)} FROM entry WHERE {bulk.listed(by)}"  # noqa: S608
+    return {row[0]: tuple(row) for row in bulk.rows(sql, bulk.many(numbers))}
+
+
+def write(conn: Connection, rows: Sequence[IndexRow], stood: Standing | None = None) -> None:
+    """Make the index say exactly this about these entries. Later rows win over earlier ones of the same entry.
+
+    `stood`: the entries among them that are there already, for a caller who knows.
+    """
     wanted = {row.entry_id: row for row in rows}
     if not wanted:
         return
     bulk = Bulk(conn)
     ids = sorted(wanted)
-    columns = ", ".join(_ENTRY)
-    standing = f"SELECT {columns} FROM entry WHERE {bulk.listed('id')}"  # noqa: S608
-    stood = {row[0]: tuple(row) for row in bulk.rows(standing, bulk.many(ids))}
-    entries = {number: _entry(wanted[number]) for number in ids}
+    if stood is None:
+        stood = standing(conn, ids)
+    entries = [_entry(wanted[number]) for number in ids]
     _write_entries(bulk, entries, stood)
-    _write_terms(bulk, {number: _terms(wanted[number]) for number in ids}, list(stood))
-    _write_tokens(bulk, {number: _tokens(wanted[number]) for number in ids}, list(stood))
+    fresh = [wanted[number] for number in ids if number not in stood]
+    again = [wanted[number] for number in ids if number in stood]
+    _write_terms(bulk, fresh, again)
+    _write_tokens(bulk, fresh, again)
     _note_heads(bulk, wanted.values())
 
 
@@ -150,85 +166,99 @@ def remove(conn: Connection, entry_ids: Iterable[int]) -> None:
 def _entry(row: IndexRow) -> tuple[Any, ...]:
     lat = lon = None
     if len(row.points) == 1 and row.points[0][2] <= row.level:
-        lat, lon = point_of(point_value(*row.points[0][:2]))
+        lat, lon = row.points[0][:2]
+        # As exact as the term of the point.
+        lat, lon = round((lat + 90) * 100_000) / 100_000 - 90, round((lon + 180) * 100_000) / 100_000 - 180
     return (
         row.entry_id, row.entity_id, row.fiche_id, row.type, row.partner, row.level, row.name, int(row.umbrella), lat, lon,
     )  # fmt: skip
 
 
-def _write_entries(
-    bulk: Bulk, entries: dict[int, tuple[Any, ...]], stood: dict[int, tuple[Any, ...]]
-) -> None:
-    bulk.insert("entry", _ENTRY, [entry for number, entry in entries.items() if number not in stood])
-    changed = [entry for number, entry in entries.items() if number in stood and stood[number] != entry]
+def _write_entries(bulk: Bulk, entries: list[tuple[Any, ...]], stood: Standing) -> None:
+    bulk.insert("entry", _ENTRY, [entry for entry in entries if entry[0] not in stood])
+    changed = [entry for entry in entries if entry[0] in stood and stood[entry[0]] != entry]
     assignments = ", ".join(f"{name} = ?" for name in _ENTRY[1:])
     update = f"UPDATE entry SET {assignments} WHERE id = ?"  # noqa: S608
     bulk.run_many(update, [(*entry[1:], entry[0]) for entry in changed])
 
 
-_Term = tuple[str, str, str, int]
-"""The key of a row of `term`."""
+_Term = tuple[str, str, str, int, int]
+"""A row of `term`; all but the level are its key."""
 
 
-def _terms(row: IndexRow) -> dict[_Term, int]:
+def _terms(row: IndexRow) -> list[_Term]:
     kind, number = row.type, row.entry_id
-    # A word of a name adds no letters to the whole of it.
-    found: dict[_Term, int] = {
-        (kind, key, value, number): level
-        for (key, value), level in row.terms.items()
-        if key in TEXT_KEYS and (key != "name" or value in row.names)
-    }
-    for lat, lon, level in row.points:
-        point = (kind, POINT, point_value(lat, lon), number)
-        found[point] = min(level, found.get(point, level))
+    found: list[_Term] = []
+    for level, facets in enumerate(row.facets):
+        if facets:
+            found += [(kind, key, value, number, level) for key, value in facets if key in TEXT_KEYS]
+    for level, names in enumerate(row.names):
+        if names:  # a word of a name adds no letters to the whole of it
+            found += [(kind, "name", name, number, level) for name in names & row.wholes]
+    if len(row.points) == 1:
+        lat, lon, level = row.points[0]
+        found.append((kind, POINT, point_value(lat, lon), number, level))
+    elif row.points:
+        points: dict[str, int] = {}
+        for lat, lon, level in row.points:
+            value = point_value(lat, lon)
+            points[value] = min(level, points.get(value, level))
+        found += [(kind, POINT, value, number, level) for value, level in points.items()]
     return found
 
 
-def _write_terms(bulk: Bulk, wanted: dict[int, dict[_Term, int]], stood: list[int]) -> None:
-    old: dict[_Term, int] = {}
-    if stood:
+def _write_terms(bulk: Bulk, fresh: list[IndexRow], again: list[IndexRow]) -> None:
+    new = [term for row in fresh for term in _terms(row)]
+    if again:
         sql = f"SELECT type, key, value, entry_id, level FROM term WHERE {bulk.listed('entry_id')}"  # noqa: S608
-        old = {(row[0], row[1], row[2], row[3]): row[4] for row in bulk.rows(sql, bulk.many(stood))}
-    new: dict[_Term, int] = {}
-    for terms in wanted.values():
-        new.update(terms)
-    where = "type = ? AND key = ? AND value = ? AND entry_id = ?"
-    bulk.run_many(f"DELETE FROM term WHERE {where}", sorted(term for term in old if term not in new))  # noqa: S608
-    moved = sorted((level, *term) for term, level in new.items() if old.get(term, level) != level)
-    bulk.run_many(f"UPDATE term SET level = ? WHERE {where}", moved)  # noqa: S608
-    # In the order of the key: neighbours share a page.
-    bulk.insert("term", _TERM, sorted((*term, level) for term, level in new.items() if term not in old))
+        old = {row[:4]: row[4] for row in map(tuple, bulk.rows(sql, bulk.many(row.entry_id for row in again)))}
+        told = {term[:4]: term[4] for row in again for term in _terms(row)}
+        where = "type = ? AND key = ? AND value = ? AND entry_id = ?"
+        bulk.run_many(f"DELETE FROM term WHERE {where}", sorted(old.keys() - told.keys()))  # noqa: S608
+        moved = sorted((level, *term) for term, level in told.items() if old.get(term, level) != level)
+        bulk.run_many(f"UPDATE term SET level = ? WHERE {where}", moved)  # noqa: S608
+        new += [(*term, level) for term, level in told.items() if term not in old]
+    new.sort()  # in the order of the key: neighbours share a page
+    bulk.insert("term", _TERM, new)
 
 
 # --- full text ---------------------------------------------------------------------------------------------------------------------
 
 
-_HEADED: Final = frozenset({"code", "identifier"})
 _WORD_HEADS: Final = {kind: tuple(mark + level for level in WORD_MARKS) for kind, mark in TYPE_MARKS.items()}
-_FACET_HEADS: Final = {
-    kind: {key: tuple(mark + level + letter for level in FACET_MARKS) for key, letter in FACETS.items()}
-    for kind, mark in TYPE_MARKS.items()
-}
-_OTHER_HEADS: Final = {
-    kind: tuple(mark + level + OTHER_NAME for level in FACET_MARKS) for kind, mark in TYPE_MARKS.items()
-}
+_FACET_HEADS: Final = {kind: tuple(mark + level for level in FACET_MARKS) for kind, mark in TYPE_MARKS.items()}
+_REPEATED: Final = frozenset(FACETS) - {"name", "family", "given", "identifier", "contact"}
+"""Keys whose values come again and again."""
+_REMEMBERED: Final = 50_000
+_known_tails: dict[tuple[str, str], str] = {}
 
 
-def _tokens(row: IndexRow) -> str:
-    heads, others = _FACET_HEADS[row.type], _OTHER_HEADS[row.type]
-    first = row.name.partition(" ")[0]
+def _tail(pair: tuple[str, str]) -> str:
+    """The token of a term, without what says whose it is and who may see it."""
+    key, value = pair
+    tail = FACETS[key] + (value if plain(value) else shortened(value))
+    if key in _REPEATED:
+        if len(_known_tails) > _REMEMBERED:
+            _known_tails.clear()
+        _known_tails[pair] = tail
+    return tail
+
+
+def _tokens(row: IndexRow) -> list[str]:
     found: list[str] = []
-    for (key, value), level in row.terms.items():
-        text = value if plain(value) else shortened(value)
-        if key == "name" and value != first and value != row.name:
-            found.append(others[level] + text)
-        else:
-            found.append(heads[key][level] + text)
+    known = _known_tails.get
+    for head, facets in zip(_FACET_HEADS[row.type], row.facets, strict=True):
+        if facets:
+            found += [head + (known(pair) or _tail(pair)) for pair in facets]
+    first = (row.name, row.name.partition(" ")[0])
+    for head, names in zip(_FACET_HEADS[row.type], row.names, strict=True):
+        for name in names:
+            letter = FACETS["name"] if name in first else OTHER_NAME
+            found.append(head + letter + (name if plain(name) else shortened(name)))
     for head, seen in zip(_WORD_HEADS[row.type], row.words, strict=True):
         if seen:
             found += [head + word for word in seen]
-    found.sort()
-    return " ".join(found)
+    return found
 
 
 def _stored_tokens(bulk: Bulk, ids: Sequence[int]) -> dict[int, str]:
@@ -239,30 +269,32 @@ def _stored_tokens(bulk: Bulk, ids: Sequence[int]) -> dict[int, str]:
     return {row[0]: row[1] for row in bulk.rows(sql, bulk.many(ids))}
 
 
-def _write_tokens(bulk: Bulk, wanted: dict[int, str], stood: list[int]) -> None:
-    old = _stored_tokens(bulk, stood) if stood else {}
+def _write_tokens(bulk: Bulk, fresh: list[IndexRow], again: list[IndexRow]) -> None:
+    new = [(row.entry_id, " ".join(_tokens(row))) for row in fresh]
+    old = _stored_tokens(bulk, [row.entry_id for row in again]) if again else {}
+    changed = []
+    for row in again:
+        tokens = _tokens(row)
+        if row.entry_id not in old:
+            new.append((row.entry_id, " ".join(tokens)))
+        elif set(old[row.entry_id].split()) != set(tokens):
+            changed.append((row.entry_id, " ".join(tokens)))
     if bulk.postgres:
-        new = [(number, vector(tokens)) for number, tokens in wanted.items() if number not in old]
-        changed = {
-            number: tokens
-            for number, tokens in wanted.items()
-            if number in old and set(old[number].split()) != set(tokens.split())
-        }
-        bulk.insert("fulltext", ("entry_id", "tokens"), new)
+        bulk.insert("fulltext", ("entry_id", "tokens"), [(number, vector(tokens)) for number, tokens in new])
         bulk.run_many(
             "UPDATE fulltext SET tokens = CAST(? AS tsvector) WHERE entry_id = ?",
-            [(vector(tokens), number) for number, tokens in changed.items()],
+            [(vector(tokens), number) for number, tokens in changed],
         )
         return
-    new = [(number, tokens) for number, tokens in wanted.items() if old.get(number) != tokens]
-    _forget(bulk, {number: old[number] for number, _ in new if number in old})
+    _forget(bulk, {number: old[number] for number, _ in changed})
+    new = sorted(new + changed)
     bulk.run_many("INSERT INTO fulltext(rowid, tokens) VALUES (?, ?)", new)
     bulk.run_many("INSERT INTO fulltext_tokens(entry_id, tokens) VALUES (?, ?)", new)
 
 
 def _note_heads(bulk: Bulk, rows: Iterable[IndexRow]) -> None:
     """Keep the list of schemes and systems, by which a code or a number is found that somebody gives without one."""
-    met = {(key, value.partition("|")[0]) for row in rows for key, value in row.terms if key in _HEADED}
+    met = set().union(*(row.heads for row in rows))
     known = {(row[0], row[1]) for row in bulk.rows("SELECT key, head FROM fulltext_head")}
     bulk.insert_new("fulltext_head", ("key", "head"), sorted(met - known))
 

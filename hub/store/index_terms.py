@@ -56,12 +56,21 @@ class IndexedEntity:
     sources: Sequence[str] = ()
 
 
+Levels = tuple[set[Any], set[Any], set[Any]]
+"""What each level sees in addition to the levels below it: public, professional, internal."""
+
+
+def _levels() -> Levels:
+    return set(), set(), set()
+
+
 @dataclass(slots=True)
 class IndexRow:
     """Everything that the index knows about one entity. `points` are `(latitude, longitude, level)` in degrees.
 
-    `name` is what lists are sorted by; like the points it is only there when whoever sees the entity sees it.
-    `words[n]` are the words that level n sees in addition to the levels below it; `names` the whole names among the terms.
+    `name` is what lists are sorted by; like the points it is only there when whoever sees the entity sees it. Of what is kept by
+    level a thing stands at the lowest that sees it: `facets` are terms `(key, value)` but for names; `names` whole folded names and their words,
+    `wholes` the whole names among them; `words` those of the full text. `heads` are the schemes and systems of codes and identifiers, with their key.
     """
 
     entry_id: int
@@ -72,24 +81,40 @@ class IndexRow:
     level: int
     name: str = ""
     umbrella: bool = False
-    terms: dict[tuple[str, str], int] = field(default_factory=dict)
-    words: tuple[set[str], set[str], set[str]] = field(default_factory=lambda: (set(), set(), set()))
+    facets: Levels = field(default_factory=_levels)
+    names: Levels = field(default_factory=_levels)
+    words: Levels = field(default_factory=_levels)
     points: list[tuple[float, float, int]] = field(default_factory=list)
-    names: set[str] = field(default_factory=set)
+    wholes: set[str] = field(default_factory=set)
+    heads: set[tuple[str, str]] = field(default_factory=set)
+
+    @property
+    def terms(self) -> dict[tuple[str, str], int]:
+        """Every term with the lowest level that sees it."""
+        found = {pair: level for level, pairs in enumerate(self.facets) for pair in pairs}
+        found.update((("name", name), level) for level, names in enumerate(self.names) for name in names)
+        return found
 
     def add(self, key: str, value: str, level: int) -> None:
         """Note a term; of two levels the lower one stands."""
-        known = self.terms.get((key, value), 3)
-        if level < known:
-            self.terms[key, value] = level
+        self.facets[level].add((key, value))
 
     def add_name(self, whole: str, parts: Sequence[str], level: int) -> None:
         """A folded name as a whole and by its words, and in the full text."""
-        self.names.add(whole)
-        self.add("name", whole, level)
-        for part in parts:
-            self.add("name", part, level)
+        self.wholes.add(whole)
+        names = self.names[level]
+        names.add(whole)
+        names.update(parts)
         self.words[level].update(parts)
+
+    def settle(self) -> None:
+        """Let each thing stand at its lowest level only."""
+        for public, professional, internal in (self.facets, self.names, self.words):
+            if professional:
+                professional -= public
+            if internal:
+                internal -= public
+                internal -= professional
 
 
 def rows_for(entity: IndexedEntity, concepts: ConceptBook, places: Places, today: str) -> IndexRow:
@@ -106,7 +131,7 @@ class Indexer:
         self._today = today
         self._day = date.fromisoformat(today)
         self._texts: dict[str, tuple[str, tuple[str, ...]]] = {}
-        self._codes: dict[tuple[str, str], tuple[tuple[str, ...], frozenset[str]]] = {}
+        self._codes: dict[tuple[str, str], tuple[tuple[tuple[str, str], ...], frozenset[str]]] = {}
         self._areas: dict[tuple[str, str], tuple[tuple[tuple[str, str], ...], frozenset[str]]] = {}
 
     def row(self, entity: IndexedEntity) -> IndexRow:
@@ -119,9 +144,8 @@ class Indexer:
         for source in entity.sources:
             row.add("source", source, level)
         _WRITERS[entity.type](self, row, entity)
-        row.words[1].difference_update(row.words[0])
-        row.words[2].difference_update(row.words[0], row.words[1])
         row.add("umbrella", "yes" if row.umbrella else "no", level)
+        row.settle()
         return row
 
     def _split(self, text: str) -> tuple[str, tuple[str, ...]]:
@@ -282,8 +306,8 @@ class Indexer:
             f"{family} {given}".strip(), [word[:MAX_WORD] for word in f"{family} {given}".split()], at
         )
         if given:
-            row.names.add(f"{given} {family}")
-            row.add("name", f"{given} {family}", at)
+            row.wholes.add(f"{given} {family}")
+            row.names[at].add(f"{given} {family}")
         if at <= row.level:
             row.name = f"{family} {given}".strip()
 
@@ -304,6 +328,7 @@ class Indexer:
             at = max(level, field_level, _level(identifier))
             system, value = identifier["system"], identifier["value"]
             row.add("identifier", f"{system}|{value}", at)
+            row.heads.add(("identifier", system))
             if system in _RIZIV and len(value) > 8:
                 row.add("identifier", f"{system}|{value[:8]}", at)  # who it is, whatever the competence
 
@@ -338,8 +363,7 @@ class Indexer:
                     row.add(key, whole, at)
                     text.update(parts)
             terms, names = self._area(address.get("municipality", ""), address.get("postcode", ""))
-            for key, value in terms:
-                row.add(key, value, at)
+            row.facets[at].update(terms)
             text.update(names)
             if "position" in address:
                 position = address["position"]
@@ -381,13 +405,13 @@ class Indexer:
 
     def _code_list(self, row: IndexRow, codes: Iterable[Mapping[str, Any]], level: int) -> None:
         for code in codes:
-            values, labels = self._code(code["scheme"], code["code"])
-            for value in values:
-                row.add("code", value, level)
+            terms, labels = self._code(code["scheme"], code["code"])
+            row.facets[level].update(terms)
             row.words[level].update(labels)
+            row.heads.add(("code", code["scheme"]))
 
-    def _code(self, scheme: str, code: str) -> tuple[tuple[str, ...], frozenset[str]]:
-        """The values of a code and of those above it, and the words of its labels and synonyms."""
+    def _code(self, scheme: str, code: str) -> tuple[tuple[tuple[str, str], ...], frozenset[str]]:
+        """The terms of a code and of those above it, and the words of its labels and synonyms."""
         known = self._codes.get((scheme, code))
         if known is not None:
             return known
@@ -396,8 +420,9 @@ class Indexer:
         concept = self._concepts.get(scheme, code)
         texts = () if concept is None else (*concept.labels.values(), *concept.synonyms)
         labels = frozenset(word for text in texts for word in words(str(text)))
-        values = tuple(f"{scheme}|{one}" for one in (code, *self._concepts.ancestors(scheme, code)))
-        found = self._codes[scheme, code] = (values, labels)
+        above = self._concepts.ancestors(scheme, code)
+        terms = tuple(("code", f"{scheme}|{one}") for one in (code, *above))
+        found = self._codes[scheme, code] = (terms, labels)
         return found
 
 
