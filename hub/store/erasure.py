@@ -43,6 +43,7 @@ _CLEANED: Final = (
     "review",
     "rejected",
     "agreed",
+    "landing",
 )
 
 
@@ -168,6 +169,7 @@ def _remove(writer: Writer, ids: list[int], claims: list[Claim]) -> None:
         f"DELETE FROM rejected WHERE {bulk.listed('external_id', 'text')}",
         bulk.many({claim.external_id for claim in claims}),
     )
+    bulk.run("DELETE FROM landing")  # compressed bytes of whole pages: who is in them cannot be told apart
     # What a partner agreed on goes, but not that it had been told: the deletion must still be pushed.
     bulk.run(
         f"UPDATE agreed SET state = ? WHERE state IS NOT NULL AND {bulk.listed('entity_id')}",

@@ -387,6 +387,51 @@ agreed = Table(
     Column("at", Text, nullable=False),
 )
 
+fingerprint = Table(
+    "fingerprint",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("content", LargeBinary, nullable=False),  # hub.sync.drift.Fingerprint
+    Column("run_id", _big(), nullable=False),  # the complete run that it was pinned at
+    Column("at", Text, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("entity_id", _big(), primary_key=True),  # one delivery per entity: what goes out is the entity as it is then
+    Column("seq", _big(), nullable=False),  # of the change that asks for it
+    Column("change", LargeBinary, nullable=False),  # that change: ids and names of fields, no values
+    Column("state", Text, nullable=False),  # waiting, dead
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", Text, nullable=False),  # not before then
+    Column("reason", Text, nullable=False, server_default=""),  # why the last attempt failed
+    Column("at", Text, nullable=False),
+    Index("ix_outbox_connection_state_seq", "connection", "state", "seq"),
+)
+
+breaker = Table(
+    "breaker",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("failures", Integer, nullable=False),  # in a row
+    Column("open_until", Text),  # nothing is delivered before; then one probe
+)
+
+landing = Table(
+    "landing",
+    metadata,
+    Column("id", _big(), primary_key=True),
+    Column("connection", Text, nullable=False),
+    Column("run_id", _big(), nullable=False),
+    Column("at", Text, nullable=False),
+    Column("address", Text, nullable=False),  # without its query
+    Column("digest", Text, nullable=False),  # SHA-256 of the bytes as they came
+    Column("body", LargeBinary, nullable=False),  # zlib
+    Index("ix_landing_connection_at", "connection", "at"),
+)
+
 job_slot = Table(
     "job_slot",
     metadata,

@@ -21,7 +21,6 @@ from hub.sync import guard, records
 from hub.sync.records import Tally
 from hub.sync.seen import Seen
 from hub.sync.session import Session
-from hub.sync.withdrawal import withdraw
 
 WRITE_SECONDS = 0.1
 """A batch is as large as can be written in this time: an editor's save waits no longer than that."""
@@ -259,8 +258,8 @@ class _Pull:
         base = session.report.tally
 
         def work(writer: Writer) -> tuple[Tally, None]:
-            removed = withdraw(
-                writer, self._source, external_ids, partner=self._partner, origin=session.known.name
+            removed = writer.withdraw(
+                self._source, external_ids, partner=self._partner, origin=session.known.name
             )
             return base.plus(deleted=removed), None
 
