@@ -87,9 +87,13 @@ class Lens:
         """The visible entries with one of these numbers in a column; `condition` is more SQL, an order for instance."""
         if not ids:
             return []
-        # On SQLite the plus keeps the planner from starting with all entries of the type.
-        visible = self.visible if self.bulk.postgres else f"+{self.visible}"
-        sql = f"SELECT {COLUMNS} FROM entry e WHERE {self.bulk.listed(column)} AND {visible} {condition}"  # noqa: S608
+        if self.bulk.postgres:
+            # OFFSET 0 keeps the planner from walking along a whole index of the order asked for.
+            inner = f"SELECT * FROM entry e WHERE {self.bulk.listed(column)} AND {self.visible} OFFSET 0"  # noqa: S608
+            sql = f"SELECT {COLUMNS} FROM ({inner}) e WHERE 1 = 1 {condition}"  # noqa: S608
+        else:
+            # The plus keeps the planner from starting with all entries of the type.
+            sql = f"SELECT {COLUMNS} FROM entry e WHERE {self.bulk.listed(column)} AND +{self.visible} {condition}"  # noqa: S608
         return [Row(*row) for row in self.bulk.rows(sql, self.bulk.many(ids), *self.visible_with, *given)]
 
     def fetch(self, ids: Collection[int]) -> list[Row]:

@@ -159,8 +159,10 @@ class Walker:
             after = (rows[-1].name, rows[-1].id)
 
     def _first_step(self, plan: Plan) -> int:
-        """How many entries to look at first: a look at the full text costs much, a row more costs little."""
-        return self._bound // 2 if plan.match and not plan.lens.bulk.postgres else 4 * self._query.limit
+        """How many entries to look at first: with a match, each further look costs more than many more rows in one."""
+        if not plan.match:
+            return 4 * self._query.limit
+        return max(400, 4 * self._query.limit) if plan.lens.bulk.postgres else self._bound // 2
 
     def _by_update(self, plan: Plan) -> Iterator[Ranked]:
         few = plan.few(self._bound)

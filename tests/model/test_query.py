@@ -28,8 +28,16 @@ def test_json_gives_back_what_was_put_in(query: Query) -> None:
 
 
 def test_what_has_no_order_has_one_form() -> None:
-    one = Query(types=("aanbod", "organisatie"), text="Thuiszorg  LIER thuiszorg", where=(Criterion("postcode", ("9000", "1000", "9000")), Criterion("language", ("NL",))))
-    other = Query(types=("organisatie", "aanbod"), text="thuiszorg lier", where=(Criterion("language", ("nl",)), Criterion("postcode", ("1000", "9000"))))
+    one = Query(
+        types=("aanbod", "organisatie"),
+        text="Thuiszorg  LIER thuiszorg",
+        where=(Criterion("postcode", ("9000", "1000", "9000")), Criterion("language", ("NL",))),
+    )
+    other = Query(
+        types=("organisatie", "aanbod"),
+        text="thuiszorg lier",
+        where=(Criterion("language", ("nl",)), Criterion("postcode", ("1000", "9000"))),
+    )
     assert normalise(one) == normalise(other)
 
 
@@ -49,7 +57,9 @@ def test_identifiers_come_to_their_digits(asked: str, wanted: tuple[str, ...]) -
 
 
 def test_a_social_security_number_is_refused_and_not_repeated() -> None:
-    wrong = paths({"types": ["zorgverlener"], "where": [{"key": "identifier", "values": ["ssin|85073003328"]}]})
+    wrong = paths(
+        {"types": ["zorgverlener"], "where": [{"key": "identifier", "values": ["ssin|85073003328"]}]}
+    )
     assert "never stores" in wrong["where.0.values"]
     with pytest.raises(Invalid) as caught:
         normalise(Query(types=("zorgverlener",), where=(Criterion("identifier", ("ssin|85073003328",)),)))
@@ -109,7 +119,11 @@ def test_what_is_wrong_is_named(form: object, path: str, reason: str) -> None:
 
 
 def test_everything_wrong_is_told_at_once() -> None:
-    assert set(paths({"types": ["x"], "limit": 0, "where": [{"key": "y", "values": ["z"]}]})) == {"types", "limit", "where.0.key"}
+    assert set(paths({"types": ["x"], "limit": 0, "where": [{"key": "y", "values": ["z"]}]})) == {
+        "types",
+        "limit",
+        "where.0.key",
+    }
 
 
 def test_nesting_ends() -> None:
@@ -122,9 +136,14 @@ def test_nesting_ends() -> None:
 def test_order_and_page_mean_nothing_inside() -> None:
     inner = Query(types=("organisatie",), sort="name", limit=5)
     plain = Query(types=("organisatie",))
-    one, other = (normalise(Query(types=("aanbod",), linked=(Linked("organisatie", query),))) for query in (inner, plain))
+    one, other = (
+        normalise(Query(types=("aanbod",), linked=(Linked("organisatie", query),)))
+        for query in (inner, plain)
+    )
     assert one == other
 
 
 def test_a_near_of_whole_numbers_is_the_same_near() -> None:
-    assert normalise(Query(types=("aanbod",), near=Near(51, 4, 10))) == normalise(Query(types=("aanbod",), near=Near(51.0, 4.0, 10.0)))
+    assert normalise(Query(types=("aanbod",), near=Near(51, 4, 10))) == normalise(
+        Query(types=("aanbod",), near=Near(51.0, 4.0, 10.0))
+    )
