@@ -103,10 +103,24 @@ def _imports_of(root: Path, module: str, path: Path, modules: dict[str, Path]) -
             source = ".".join([*above, *filter(None, [node.module])])
         for alias in node.names:
             submodule = f"{source}.{alias.name}"
-            if submodule in modules:
+            if submodule in modules and not _binds(modules.get(source), alias.name):
                 yield Import(file, node.lineno, module, submodule, None, at_start)
             else:
                 yield Import(file, node.lineno, module, source, alias.name, at_start)
+
+
+@cache
+def _origins(path: Path) -> dict[str, str]:
+    """The names that a module takes from others -> from where."""
+    nodes = [node for node in ast.parse(path.read_bytes()).body if isinstance(node, ast.ImportFrom)]
+    return {alias.asname or alias.name: node.module or "" for node in nodes for alias in node.names}
+
+
+def _binds(package: Path | None, name: str) -> bool:
+    """Whether a package's own module makes this name something else than its submodule, as `hub` does with `directory`."""
+    if package is None or package.name != "__init__.py":
+        return False
+    return _origins(package).get(name, package.parent.name).split(".")[-1] != package.parent.name
 
 
 def _import_nodes(node: ast.AST, *, at_start: bool) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
@@ -276,7 +290,7 @@ PLANTED: list[tuple[Callable[[Path], list[str]], dict[str, str]]] = [
 ]
 
 ALLOWED = {
-    "hub/__init__.py": "from hub.model.fiche import Kind\n__version__ = '1'\n",
+    "hub/__init__.py": "from hub.model.fiche import Kind\nfrom hub.web.asking import directory\n__version__ = '1'\n",
     "hub/model/__init__.py": "",
     "hub/model/fiche.py": "import re\nfrom typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from hub.model.query import Query\n",
     "hub/model/query.py": "from hub.errors import Invalid\nfrom hub.model.fiche import Kind\n",
@@ -284,8 +298,10 @@ ALLOWED = {
     "hub/store/writer.py": "from hub import __version__, places\nfrom hub.store import tables\n",
     "hub/store/tables.py": "import sqlalchemy\n",
     "hub/places.py": "",
+    "hub/directory.py": "",
     "hub/web/app.py": "from hub.store import writer\n",
-    "plugins/fhir/__init__.py": "import hub\nfrom hub import Connector\nfrom plugins.fhir.shape import shape\n",
+    "hub/web/asking.py": "def directory():\n    pass\n",
+    "plugins/fhir/__init__.py": "import hub\nfrom hub import Connector, directory\nfrom plugins.fhir.shape import shape\n",
     "plugins/fhir/shape.py": "from fhir.resources.R4B import bundle\n",
     "docs/install.md": "Find it on PyPI under /api/v1/home/ or https://example.org/work/x\n",
 }

@@ -1,0 +1,72 @@
+"""What the documents name is there, and what is there is named: commands, environment variables, links."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from hub.cli import main
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = sorted([*ROOT.glob("docs/*.md"), ROOT / "README.md"])
+CONFIGURATION = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
+_VARIABLE = re.compile(r"\bFICHEHUB_[A-Z]+(?:_[A-Z]+)*\b")
+_LINK = re.compile(r"\]\((?!https?://|#|mailto:)([^)#\s]+)(#[^)\s]+)?\)")
+
+
+def _commands(group: click.Group, above: tuple[str, ...] = ("fichehub",)) -> Iterator[tuple[str, str]]:
+    """Every command with its arguments, and the first line of its help."""
+    for name, command in group.commands.items():
+        words = (*above, name)
+        if isinstance(command, click.Group):
+            yield from _commands(command, words)
+            continue
+        context = click.Context(command)
+        arguments = [param.make_metavar(context) for param in command.params if isinstance(param, click.Argument)]
+        yield " ".join((*words, *arguments)), (command.help or "").split("\n")[0]
+
+
+def test_every_command_is_listed_with_what_it_does() -> None:
+    listed = re.findall(r"^\| `(fichehub [^`]+)` \| (.*) \|$", CONFIGURATION, re.MULTILINE)
+    assert listed == sorted(_commands(main))
+
+
+def test_every_variable_that_is_read_is_listed_and_no_other() -> None:
+    code = [path for room in ("hub", "plugins", "tests", "benchmarks") for path in (ROOT / room).rglob("*.py")]
+    read = {name for path in [*code, ROOT / "Makefile"] for name in _VARIABLE.findall(path.read_text(encoding="utf-8"))}
+    listed = re.findall(r"^\| `(FICHEHUB_[A-Z_]+)` \|", CONFIGURATION, re.MULTILINE)
+    assert sorted(listed) == sorted(read)
+
+
+def test_every_file_in_the_home_is_one_that_the_code_names() -> None:
+    table = CONFIGURATION[CONFIGURATION.index("## Files in the home") : CONFIGURATION.index("## Commands")]
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "hub").rglob("*.py"))
+    names = [name.rstrip("/") for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`([^`]+)`", row)]
+    assert names
+    for name in names:
+        assert re.search(rf"{re.escape(name)}['\"]", code), f"nothing in hub/ names {name}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_to_files_and_commands_to_commands(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    dead = [target for target, _ in _LINK.findall(text) if not (document.parent / target).exists()]
+    assert dead == []
+    for words in re.findall(r"(?:^|`|/)fichehub ((?:[a-z]+ ?)+)", text, re.MULTILINE):
+        command: click.Command = main
+        for word in words.split():
+            if not isinstance(command, click.Group):
+                break
+            assert word in command.commands, f"there is no command: fichehub {words}"
+            command = command.commands[word]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_paths_that_a_document_names_exist(document: Path) -> None:
+    """A file of the repository in backticks, e.g. `hub/merge.py`; patterns and places to fill in are left alone."""
+    named = re.findall(r"`((?:hub|plugins|tests|docs|benchmarks)/[\w./-]+)`", document.read_text(encoding="utf-8"))
+    assert [name for name in named if not (ROOT / name).exists()] == []

@@ -1,0 +1,50 @@
+"""`hub.__all__` is a promise to plugins: sorted, complete, and changed only on purpose."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from types import ModuleType
+
+import hub
+
+PINNED = """
+LANGUAGES PARTS Aanbodfiche Activity Address Area AuthFailed Capacity Caregiver Change ChangePage Claim Code
+Concept ConceptBook ConceptScheme Connector Contact Context Criterion CursorExpired CursorGone Directory
+Document ElectronicAddress Endpoint Entity EntityType Export Fiche FichehubError FieldError Finished
+Forbidden Gone GovInfo Grant Hit Hours Http Identifier Incoming Invalid InvalidIdentifier Kind Language
+Linked Locked Mapping MatchCandidate Membership Misconfigured Moved Municipality Name Near NoConfig NotFound
+Organisatiefiche Page PartRef Period PersonName Places Position Query Recognition Ref Rejected RequestError
+ResolvedContact Response Simulator Sink Source StoreBusy Tag Text UnknownPlace Unreachable Vestiging
+Visibility Volatile WaitingList World Zorgverlenersfiche directory display_identifier fold hookimpl
+normalise_email normalise_identifier normalise_phone normalise_website phone_kind query_of resolve_contacts
+rubriek_from_label words
+"""
+
+
+def test_the_public_names_are_those_that_were_promised() -> None:
+    """A name that is new goes here and into docs/plugins.md; one that is gone breaks somebody's plugin."""
+    assert hub.__all__ == PINNED.split()
+
+
+def test_they_are_sorted_and_there() -> None:
+    in_order = sorted(set(hub.__all__), key=lambda name: (not name.isupper(), not name[0].isupper(), name))
+    assert hub.__all__ == in_order, "constants, classes, functions"
+    assert [name for name in hub.__all__ if not hasattr(hub, name)] == []
+
+
+def test_nothing_else_looks_public() -> None:
+    names = {name for name, value in vars(hub).items() if not name.startswith("_") and not isinstance(value, ModuleType)}
+    assert names - set(hub.__all__) == set()
+
+
+def test_importing_it_leaves_out_what_only_some_need() -> None:
+    """The command line waits for every import; these are for tests, servers, workers and PostgreSQL alone."""
+    heavy = {"fhir", "granian", "apscheduler", "psycopg", "xlsxwriter", "hypothesis", "pytest", "flask_smorest", "hub.testing.contracts"}
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys, hub; print(sorted({heavy!r} & set(sys.modules)))"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
