@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import marshmallow as ma
@@ -70,6 +70,7 @@ class Plugins:
     loaded: tuple[LoadedPlugin, ...]
     broken: tuple[BrokenPlugin, ...]
     manager: pluggy.PluginManager
+    _callers: dict[str, list[tuple[str, Callable[..., Any]]]] = field(default_factory=dict, repr=False, compare=False)
 
     def connector(self, name: str) -> type[Connector]:
         """The connector class called `name`; raises `Misconfigured` with the names that exist and the plugins that were left out."""
@@ -92,27 +93,37 @@ class Plugins:
 
     def match_fiche(self, incoming: Claim, candidates: Sequence[MatchCandidate]) -> Sequence[MatchCandidate]:
         """The candidates as the first plugin with an opinion scores them, else as they came."""
-        for name, plugin in self.manager.list_name_plugin():
-            for answer in self._ask(name, plugin, "match_fiche", incoming=incoming, candidates=candidates):
-                return cast(Sequence[MatchCandidate], answer)
+        for answer in self._ask("match_fiche", incoming=incoming, candidates=candidates):
+            return cast(Sequence[MatchCandidate], answer)
         return candidates
 
     def validate_fiche(self, fiche: dict[str, Any], origin: str) -> tuple[FieldError, ...]:
         """What any plugin finds wrong with a partial fiche from source `origin`, in the order of loading."""
         return tuple(
-            error
-            for name, plugin in self.manager.list_name_plugin()
-            for errors in self._ask(name, plugin, "validate_fiche", fiche=fiche, origin=origin)
-            for error in errors
+            error for errors in self._ask("validate_fiche", fiche=fiche, origin=origin) for error in errors
         )
 
-    def _ask(self, name: str, plugin: object, hook: str, **arguments: Any) -> list[Any]:
-        """One plugin's answer to one hook: a list of at most one. A plugin that raises is logged and has no opinion."""
-        try:
-            return _call(self.manager, plugin, hook, **arguments)
-        except Exception:  # noqa: BLE001  a plugin may raise anything, and must not starve the others
-            _log.exception("hook failed", plugin=name, hook=hook)
-            return []
+    def _ask(self, hook: str, **arguments: Any) -> Iterator[Any]:
+        """The answers of the plugins that have this hook. One that raises is logged and has no opinion; the others are asked all the same."""
+        for name, caller in self._callers_of(hook):
+            try:
+                answer = caller(**arguments)
+            except Exception:  # noqa: BLE001  a plugin may raise anything, and must not starve the others
+                _log.exception("hook failed", plugin=name, hook=hook)
+                continue
+            yield from _listed(self.manager, hook, answer)
+
+    def _callers_of(self, hook: str) -> list[tuple[str, Callable[..., Any]]]:
+        """One caller per plugin that has this hook; kept, because a load asks for every row."""
+        found = self._callers.get(hook)
+        if found is None:
+            plugins = self.manager.get_plugins()
+            found = self._callers[hook] = [
+                (name, self.manager.subset_hook_caller(hook, [other for other in plugins if other is not plugin]))
+                for name, plugin in self.manager.list_name_plugin()
+                if any(each.plugin is plugin for each in self.manager.hook.__dict__[hook].get_hookimpls())
+            ]
+        return found
 
 
 def load(extra: Iterable[tuple[str, object]] = (), *, installed: bool = True) -> Plugins:
@@ -251,7 +262,11 @@ def _answers(plugin: object, hook: str) -> list[object]:
 
 def _call(manager: pluggy.PluginManager, plugin: object, hook: str, **arguments: Any) -> list[Any]:
     others = [other for other in manager.get_plugins() if other is not plugin]
-    answer = manager.subset_hook_caller(hook, others)(**arguments)
+    return _listed(manager, hook, manager.subset_hook_caller(hook, others)(**arguments))
+
+
+def _listed(manager: pluggy.PluginManager, hook: str, answer: Any) -> list[Any]:
+    """What a hook of one plugin answered, as a list of at most one."""
     if isinstance(answer, list) and not manager.hook.__dict__[hook].spec.opts.get("firstresult"):
         return answer
     return [] if answer is None else [answer]

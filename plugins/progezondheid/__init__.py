@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hub import ConceptScheme, Connector, hookimpl
+from hub import ConceptScheme, Connector, Document, FieldError, hookimpl
 from plugins.progezondheid.connector import ProGezondheid
 from plugins.progezondheid.translate import COMPETENCES
+from plugins.progezondheid.validation import errors_in
 
 
 @hookimpl
@@ -20,3 +21,9 @@ def register_concepts() -> Sequence[ConceptScheme]:
     """The competence codes of RIZIV numbers as a scheme; their official list is not public, so it comes without labels."""
     title = {"nl": "Bekwaamheidscodes van het RIZIV", "fr": "Codes de compétence de l'INAMI"}
     return [ConceptScheme(COMPETENCES, {"nl": title["nl"], "fr": title["fr"]}, source="progezondheid")]
+
+
+@hookimpl
+def validate_fiche(fiche: Document, origin: str) -> Sequence[FieldError]:
+    """RIZIV numbers that cannot exist, from any source; practice addresses of the register that lead nowhere."""
+    return list(errors_in(fiche, origin))
