@@ -61,6 +61,14 @@ def other_names(kind: EntityType, rank: int, beginning: str) -> Match:
     return Match((tuple(Token(token, prefix=True) for token in found),))
 
 
+def initial(kind: EntityType, rank: int, letter: str) -> Match:
+    """The name that lists are sorted by begins with this letter (or, for "%", with one that is not ASCII); for "", there is no such name."""
+    found = tuple(
+        Token(tokens.facet(kind, level, "name", "") + letter, prefix=True) for level in range(rank + 1)
+    )
+    return Match((found,)) if letter else Match(none=found)
+
+
 def present(kind: EntityType, rank: int, key: str) -> Alternatives:
     """Any value of a key at all."""
     return facets(kind, rank, key, ("",), prefix=True)

@@ -11,14 +11,14 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from heapq import merge as merge_sorted
 from math import isqrt, sqrt
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from hub.model.query import Near, Query
 from hub.places import Places
 from hub.search import local, points
 from hub.search.conditions import IsNear, last_changes
 from hub.search.lens import COLUMNS, Lens, Row
-from hub.search.match import other_names
+from hub.search.match import initial, other_names
 from hub.search.plan import Candidates, Plan
 
 _FIRST_KM: Final = 1.0
@@ -26,6 +26,7 @@ _EVERYWHERE_KM: Final = 20_100.0
 _NOWHERE_KM: Final = 99_999.0
 """Where those come in the order who have no point: behind everybody on earth."""
 _LARGEST_STEP: Final = 4_000
+_INITIALS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 _LAST: Final = "\U0010ffff"
 """Sorts after every text: what begins with `x` lies from `x` to `x` + _LAST."""
 
@@ -99,59 +100,86 @@ class Walker:
 
     def _by_name(self, plan: Plan) -> Iterator[Ranked]:
         found = plan.candidates(self._bound)
-        if found is not None:
-            yield from self._sort_names(found)
-            return
-        for row in self._beginning_first(plan) if plan.beginning else self._along_names(plan):
-            yield Ranked((row.name, row.id), row, plan.lens)
+        rows = self._along_names(plan, self._after) if found is None else self._sort_names(found, self._after)
+        yield from (Ranked((row.name, row.id), row, plan.lens) for row in rows)
 
-    def _sort_names(self, found: Candidates) -> Iterator[Ranked]:
-        lens = found.rest.lens
+    def _sort_names(
+        self, found: Candidates, after: tuple[Any, ...] | None, umbrella: int | None = None
+    ) -> Iterator[Row]:
+        """The hits among candidates, behind a position in the order of names."""
+        down = self._query.descending
         if found.settled:  # nothing left to check: the database can sort, and give only what the page needs
-            down, step = self._query.descending, self._query.limit + 1
-            rows = _entries(lens, "e.name, e.id", self._after, down, step, among=found.ids)
-            yield from (Ranked((row.name, row.id), row, lens) for row in rows)
+            condition, given = _only(umbrella)
+            step = self._query.limit + 1
+            yield from _entries(
+                found.rest.lens, "e.name, e.id", after, down, step, condition, given, found.ids
+            )
             return
-        yield from self._sorted([Ranked((row.name, row.id), row, lens) for row in found.rows()])
+        rows = [row for row in found.rows() if umbrella is None or row.umbrella == umbrella]
+        if after is not None:
+            position = (after[0], after[1])
+            rows = [
+                row
+                for row in rows
+                if ((row.name, row.id) < position if down else (row.name, row.id) > position)
+            ]
+        rows.sort(key=_by_name_and_number, reverse=down)
+        yield from rows
 
-    def _beginning_first(self, plan: Plan) -> Iterator[Row]:
-        """Names that begin so stand together in the order; those where another word, or another name, begins so are far fewer: fetch these."""
+    def _along_names(
+        self, plan: Plan, after: tuple[Any, ...] | None, umbrella: int | None = None
+    ) -> Iterator[Row]:
+        """The hits behind a position in the order of names, when there are many.
+
+        Letter by letter, as names that match may all begin with the same one. In a letter where they are few, they are fetched; where they are many,
+        a walk meets them soon.
+        """
+        if not plan.match.every:
+            yield from self._walk_names(plan, after, umbrella, "", _LAST)
+            return
         lens, down = plan.lens, self._query.descending
-        others = plan.narrowed(lens.prepared(other_names(lens.type, lens.rank, plan.beginning)))
+        for letter, low, high in _letters(after, down):
+            here = plan.narrowed(initial(lens.type, lens.rank, letter))
+            found = here.candidates(self._bound)
+            if found is not None:
+                yield from self._sort_names(found, after, umbrella)
+            elif letter and plan.beginning.startswith(letter):
+                yield from self._beginning_first(plan, here, after, umbrella, low, high)
+            else:
+                yield from self._walk_names(plan, after, umbrella, low, high)
+
+    def _beginning_first(
+        self, plan: Plan, here: Plan, after: tuple[Any, ...] | None, umbrella: int | None, low: str, high: str
+    ) -> Iterator[Row]:
+        """Names that begin as asked for stand together in the order; those where another word does are far fewer: fetch these."""
+        lens = plan.lens
+        others = here.narrowed(lens.prepared(other_names(lens.type, lens.rank, plan.beginning)))
         found = others.candidates(4 * self._bound)
         if found is None:
-            yield from self._along_names(plan)
+            yield from self._walk_names(plan, after, umbrella, low, high)
             return
-        here = self._sort_names(found)
-        there = self._along_names(plan, beginning=plan.beginning)
+        there = self._walk_names(plan, after, umbrella, plan.beginning, plan.beginning + _LAST)
         before: int | None = None
         both = merge_sorted(
-            (hit.row for hit in here), there, key=lambda row: (row.name, row.id), reverse=down
+            self._sort_names(found, after, umbrella),
+            there,
+            key=_by_name_and_number,
+            reverse=self._query.descending,
         )
         for row in both:
             if row.id != before:  # an entity may have such a name and such another one
                 yield row
             before = row.id
 
-    def _along_names(
-        self,
-        plan: Plan,
-        after: tuple[Any, ...] | None = None,
-        *,
-        umbrella: int | None = None,
-        beginning: str = "",
+    def _walk_names(
+        self, plan: Plan, after: tuple[Any, ...] | None, umbrella: int | None, low: str, high: str
     ) -> Iterator[Row]:
-        """The hits behind a position (that of the query by default) in the order of names, walking along all names or those that begin so."""
+        """The hits behind a position among the names from `low` to `high`, looking at every entry on the way."""
+        condition, given = _only(umbrella)
+        condition, given = f"{condition} AND e.name >= ? AND e.name < ?", (*given, low, high)
         down = self._query.descending
-        if after is None and self._query.sort == "name":
-            after = self._after
-        condition, given = "", cast("tuple[Any, ...]", ())
-        if umbrella is not None:
-            condition, given = " AND e.umbrella = ?", (umbrella,)
-        if beginning:
-            condition, given = " AND e.name >= ? AND e.name < ?", (beginning, beginning + _LAST)
         eager = not plan.match and not plan.conditions
-        for step in _steps(self._query.limit, eager=eager, first=0 if beginning else self._first_step(plan)):
+        for step in _steps(self._query.limit, eager=eager, first=self._first_step(plan)):
             rows = _entries(plan.lens, "e.name, e.id", after, down, step, condition, given)
             yield from plan.keep(rows)
             if len(rows) < step:
@@ -227,10 +255,11 @@ class Walker:
     def _in_circles(self, plan: Plan, here: Near) -> Iterator[Ranked]:
         """Look at all points in a circle, nearest first; when they do not fill the page, in a larger one."""
         reached: tuple[Any, ...] = (-1.0, 0) if self._after is None else self._after
-        first, radius = self._first_step(plan), max(_FIRST_KM, 1.5 * reached[0])
+        first, radius, seen = self._first_step(plan), max(_FIRST_KM, 1.5 * reached[0]), 0
+        known: dict[str, float] = {}
         while reached[0] <= here.km:
             radius = min(radius, here.km)
-            found = points.within(plan.lens, replace(here, km=radius)) or {}
+            found = points.within(plan.lens, replace(here, km=radius), known=known) or {}
             order = sorted((km, number) for number, km in found.items() if (km, number) > reached)
             if len(order) >= first or radius == here.km:
                 start = 0
@@ -243,12 +272,12 @@ class Walker:
                     for km, number in part:
                         if number in rows:
                             yield Ranked((km, number), rows[number], plan.lens, km=km)
-                reached = order[-1] if order else reached
+                reached, seen = order[-1] if order else reached, len(found)
                 first = 2 * first
             if radius == here.km:
                 return
             # So much larger as to hold enough, if points lie as densely there.
-            radius *= max(1.3, min(4.0, 1.2 * sqrt(first / max(1, len(found)))))
+            radius *= max(1.15, min(4.0, 1.1 * sqrt((seen + first) / max(1, len(found)))))
 
     def _local_first(self) -> Iterator[Ranked]:
         found = [plan.candidates(self._bound) for plan in self._plans]
@@ -290,8 +319,24 @@ class Walker:
                 if few is not None:
                     yield from self._sorted([self._tiered(row, plan.lens, rank, tier) for row in few])
                     return
-            for row in self._along_names(narrowed, position, umbrella=umbrella):
+            for row in self._along_names(narrowed, position, umbrella):
                 yield self._tiered(row, plan.lens, rank, tier)
+
+
+def _by_name_and_number(row: Row) -> tuple[str, int]:
+    return row.name, row.id
+
+
+def _only(umbrella: int | None) -> tuple[str, tuple[Any, ...]]:
+    return ("", ()) if umbrella is None else (" AND e.umbrella = ?", (umbrella,))
+
+
+def _letters(after: tuple[Any, ...] | None, down: bool) -> Iterator[tuple[str, str, str]]:
+    """What names may begin with, from a position on: the letter as `initial` takes it, and from where to where such names go."""
+    every = [("", "", "0"), *((letter, letter, letter + _LAST) for letter in _INITIALS), ("%", "{", _LAST)]
+    for letter, low, high in reversed(every) if down else every:
+        if after is None or (after[0] >= low if down else after[0] < high):
+            yield letter, low, high
 
 
 def _entries(

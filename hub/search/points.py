@@ -17,8 +17,11 @@ _MOST_ROWS: Final = 120
 """From so many rows of the map on, one range over all longitudes is cheaper than a range for each."""
 
 
-def within(lens: Lens, near: Near, most: int | None = None) -> dict[int, float] | None:
+def within(
+    lens: Lens, near: Near, most: int | None = None, known: dict[str, float] | None = None
+) -> dict[int, float] | None:
     """The entries, visible or not, with a visible point in the circle, and how far the nearest one is; None when more than `most` points lie around it."""
+    # `known` remembers distances from one circle to the next around the same point.
     bulk = lens.bulk
     ranges = _ranges(near)
     limit = "" if most is None else f" LIMIT {most + 1:d}"
@@ -38,7 +41,7 @@ def within(lens: Lens, near: Near, most: int | None = None) -> dict[int, float] 
     found = bulk.rows(sql, *given, lens.type, POINT, lens.rank)
     if most is not None and len(found) > most:
         return None
-    nearest = _nearest(found, near.lat, near.lon)
+    nearest = _nearest(found, near.lat, near.lon, {} if known is None else known)
     return {number: km for number, km in nearest.items() if km <= near.km}
 
 
@@ -54,18 +57,19 @@ def distances(lens: Lens, lat: float, lon: float, rows: Sequence[Row]) -> dict[i
         bulk = lens.bulk
         key = "key" if bulk.postgres else "+key"
         sql = f"SELECT entry_id, value FROM term WHERE {bulk.listed('entry_id')} AND {key} = ? AND level <= ?"  # noqa: S608
-        far.update(_nearest(bulk.rows(sql, bulk.many(others), POINT, lens.rank), lat, lon))
+        far.update(_nearest(bulk.rows(sql, bulk.many(others), POINT, lens.rank), lat, lon, {}))
     return far
 
 
-def _nearest(found: Collection[tuple[int, str]], lat: float, lon: float) -> dict[int, float]:
+def _nearest(
+    found: Collection[tuple[int, str]], lat: float, lon: float, known: dict[str, float]
+) -> dict[int, float]:
     nearest: dict[int, float] = {}
-    places: dict[str, float] = {}
     for number, value in found:
-        km = places.get(value)
+        km = known.get(value)
         if km is None:
-            km = places[value] = distance_km(lat, lon, *point_of(value))
-        if km < nearest.get(number, km + 1):
+            km = known[value] = distance_km(lat, lon, *point_of(value))
+        if number not in nearest or km < nearest[number]:
             nearest[number] = km
     return nearest
 

@@ -23,7 +23,10 @@ from hub.store.index_terms import ConceptBook, IndexedEntity, Indexer, IndexRow,
 from hub.store.index_tokens import (
     FACET_MARKS,
     FACETS,
+    FIRST_WORD,
     OTHER_NAME,
+    OTHER_WORD,
+    SORT_NAME,
     TOKEN_CHARACTERS,
     TYPE_MARKS,
     WORD_MARKS,
@@ -211,7 +214,9 @@ def _write_terms(bulk: Bulk, fresh: list[IndexRow], again: list[IndexRow]) -> No
     new = [term for row in fresh for term in _terms(row)]
     if again:
         sql = f"SELECT type, key, value, entry_id, level FROM term WHERE {bulk.listed('entry_id')}"  # noqa: S608
-        old = {row[:4]: row[4] for row in map(tuple, bulk.rows(sql, bulk.many(row.entry_id for row in again)))}
+        old = {
+            row[:4]: row[4] for row in map(tuple, bulk.rows(sql, bulk.many(row.entry_id for row in again)))
+        }
         told = {term[:4]: term[4] for row in again for term in _terms(row)}
         where = "type = ? AND key = ? AND value = ? AND entry_id = ?"
         bulk.run_many(f"DELETE FROM term WHERE {where}", sorted(old.keys() - told.keys()))  # noqa: S608
@@ -226,7 +231,9 @@ def _write_terms(bulk: Bulk, fresh: list[IndexRow], again: list[IndexRow]) -> No
 
 
 _WORD_HEADS: Final = {kind: tuple(mark + level for level in WORD_MARKS) for kind, mark in TYPE_MARKS.items()}
-_FACET_HEADS: Final = {kind: tuple(mark + level for level in FACET_MARKS) for kind, mark in TYPE_MARKS.items()}
+_FACET_HEADS: Final = {
+    kind: tuple(mark + level for level in FACET_MARKS) for kind, mark in TYPE_MARKS.items()
+}
 _REPEATED: Final = frozenset(FACETS) - {"name", "family", "given", "identifier", "contact"}
 """Keys whose values come again and again."""
 _REMEMBERED: Final = 50_000
@@ -250,11 +257,17 @@ def _tokens(row: IndexRow) -> list[str]:
     for head, facets in zip(_FACET_HEADS[row.type], row.facets, strict=True):
         if facets:
             found += [head + (known(pair) or _tail(pair)) for pair in facets]
-    first = (row.name, row.name.partition(" ")[0])
+    first = row.name.partition(" ")[0]
     for head, names in zip(_FACET_HEADS[row.type], row.names, strict=True):
         for name in names:
-            letter = FACETS["name"] if name in first else OTHER_NAME
-            found.append(head + letter + (name if plain(name) else shortened(name)))
+            if " " in name:
+                found.append(head + (SORT_NAME if name == row.name else OTHER_NAME) + shortened(name))
+            else:
+                found.append(
+                    head
+                    + (FIRST_WORD if name == first else OTHER_WORD)
+                    + (name if plain(name) else shortened(name))
+                )
     for head, seen in zip(_WORD_HEADS[row.type], row.words, strict=True):
         if seen:
             found += [head + word for word in seen]

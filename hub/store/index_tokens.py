@@ -52,9 +52,9 @@ FACETS: Final[dict[str, str]] = {
     "contact": "k",
 }
 """Keys of a query that are tokens of the full-text index, and the letter that stands for them there."""
-OTHER_NAME: Final = "q"
-"""The letter for names, and words of names, with which the name that lists are sorted by does not begin. Those with which it does have the letter
-of `name`: in an alphabetical list they stand together."""
+FIRST_WORD, OTHER_WORD, SORT_NAME, OTHER_NAME = FACETS["name"], "q", "h", "j"
+"""The letters of names: the first word of the name that lists are sorted by; any other word of a name; names of several words as a whole, that one
+and others. Words and whole names stand apart, because many begin with the same word and few are wholly alike."""
 WORD_MARKS: Final = ("", "+", "=")
 FACET_MARKS: Final = ("@", "#", "$")
 TOKEN_CHARACTERS: Final = "@#$+=|.-_%:/~"  # noqa: S105, not a password
@@ -88,9 +88,12 @@ def facet(kind: EntityType, level: int, key: str, value: str) -> str:
 
 
 def facets(kind: EntityType, level: int, key: str, value: str) -> tuple[str, ...]:
-    """The tokens of which something that has this value of a key has at least one."""
+    """The tokens of which something that has this value of a key has at least one; for a name first those of the name that lists are sorted by."""
     token = facet(kind, level, key, value)
-    return (token, token[:2] + OTHER_NAME + token[3:]) if key == "name" else (token,)
+    if key != "name":
+        return (token,)
+    letters = (SORT_NAME, OTHER_NAME) if " " in value else (FIRST_WORD, OTHER_WORD)
+    return tuple(token[:2] + letter + token[3:] for letter in letters)
 
 
 def word(kind: EntityType, level: int, text: str) -> str:
