@@ -15,9 +15,12 @@ SHEET.replaceSync(`
   --line: var(--fichehub-line, #c9cec8); --soft: color-mix(in srgb, var(--ink) 75%, var(--paper)); color: var(--ink); background: var(--paper);
   font: 1rem/1.5 var(--fichehub-font, system-ui, sans-serif); }
 * { box-sizing: border-box; }
-form { display: flex; flex-wrap: wrap; gap: .75rem; align-items: end; }
+.frame { container-type: inline-size; }
+form { display: flex; flex-wrap: wrap; gap: .75rem; align-items: start; }
 .field { position: relative; flex: 1 1 14rem; }
-label { display: block; font-weight: 600; margin-bottom: .25rem; }
+label, .go::before { display: block; font-weight: 600; margin-bottom: .25rem; }
+.go::before { content: "\\a0"; }
+@container (max-width: 38rem) { .go { flex-basis: 100%; } .go::before { display: none; } }
 input { width: 100%; min-height: 2.75rem; padding: .4rem .7rem; font: inherit; color: inherit; background: var(--paper);
   border: 1px solid var(--soft); border-radius: 6px; }
 input::placeholder { color: var(--soft); opacity: 1; }
@@ -125,8 +128,8 @@ class FichehubZoek extends HTMLElement {
     const form = make("form", { role: "search", "aria-label": words.label, part: "form" },
       make("div", { class: "field" }, make("label", { for: "what", text: words.what }), p.what, make("small", { id: "what-hint", text: words.what_hint })),
       make("div", { class: "field" }, make("label", { for: "where", text: words.where }), p.where, p.choices, make("small", { id: "where-hint", text: words.where_hint })),
-      make("div", {}, make("button", { type: "submit", part: "button", text: words.search }), make("small", { text: "\u00a0", "aria-hidden": "true" })));
-    root.append(form, p.told, p.status, p.results, p.more);
+      make("div", { class: "go" }, make("button", { type: "submit", part: "button", text: words.search })));
+    root.append(make("div", { class: "frame" }, form), p.told, p.status, p.results, p.more);
     form.addEventListener("submit", (event) => { event.preventDefault(); this.#close(); this.#search(); });
     p.where.addEventListener("input", () => this.#type());
     p.where.addEventListener("keydown", (event) => this.#key(event));

@@ -127,3 +127,17 @@ def test_what_a_source_wrote_is_text_and_never_markup(new_page: Callable[..., Pa
     expect(page.get_by_role("heading", level=3)).to_have_text("<img src=x onerror=document.title='hacked'>")
     assert page.locator("fichehub-zoek a").count() == 0
     assert page.title() != "hacked"
+
+
+def test_fields_stand_in_line_whatever_is_written_below_them(new_page: Callable[..., Page], address: str) -> None:
+    for width, height in ((1200, 800), (420, 800)):
+        page = new_page(bypass_csp=True, viewport={"width": width, "height": height})
+        page.goto(f"{address}/widget/demo")
+        what, where = page.get_by_label("Wat zoekt u?"), page.get_by_role("combobox", name="Waar?")
+        page.locator("fichehub-zoek #where-hint").evaluate("hint => { hint.textContent = 'lang '.repeat(60); }")
+        boxes = [each.bounding_box() for each in (what, where, page.get_by_role("button", name="Zoeken"))]
+        tops = [box["y"] for box in boxes if box]
+        if width > 1000:
+            assert tops == [tops[0]] * 3
+        else:
+            assert tops == sorted(set(tops)), "one below the other"
