@@ -7,6 +7,7 @@ leaves it holds a value that the asker may not see, nor a link to something that
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -19,8 +20,9 @@ from hub.model.entity import Change, Entity, Hit, Page
 from hub.model.fiche import PARTS, Document, EntityType
 from hub.model.query import Criterion, Query
 from hub.places import Places
+from hub.schemas import decode
 from hub.search import find
-from hub.store import Store, reading
+from hub.store import Snapshot, Store, reading
 from hub.store.concepts import ConceptBook
 
 PARENTS: Final = 5
@@ -57,9 +59,22 @@ class _Row:
 class Directory:
     """What one asker may see. Cheap to make: one per request or run."""
 
-    def __init__(self, store: Store, grant: Grant) -> None:
+    def __init__(self, store: Store, grant: Grant, snapshot: Snapshot | None = None) -> None:
+        """With a `snapshot` everything is read from that one state until it is closed; without one each call sees the newest."""
         self._store = store
         self.grant = grant
+        self._snapshot = snapshot
+        self._seen: reading.State | None = None
+
+    def _read(self) -> AbstractContextManager[Connection]:
+        return self._store.read() if self._snapshot is None else self._snapshot.read()
+
+    def _state(self, connection: Connection) -> reading.State:
+        if self._snapshot is None or not self._snapshot.held:
+            return reading.state(connection)
+        if self._seen is None:
+            self._seen = reading.state(connection)
+        return self._seen
 
     @property
     def places(self) -> Places:
@@ -68,28 +83,21 @@ class Directory:
 
     def concepts(self) -> ConceptBook:
         """Every concept scheme and mapping, as last committed."""
-        return self._store.concepts()
+        with self._read() as connection:
+            return self._store.concepts_in(connection, self._state(connection).concepts)
 
     def head(self) -> int:
         """The newest seq of the change log that a reader may pass."""
-        with self._store.read() as connection:
-            return reading.head(connection)
+        with self._read() as connection:
+            return self._state(connection).head
 
     # --- entities ------------------------------------------------------------------------------------------------------------
 
     def search(self, query: Query) -> Page:
         """A page of the selection. Raises `Invalid` for a query or cursor that cannot be understood."""
-        book = self.concepts()
-        with self._store.read() as connection:
-            found = find(
-                connection,
-                query,
-                self.grant,
-                places=self.places,
-                concepts=book,
-                head=reading.head(connection),
-                today=self._store.today(),
-            )
+        with self._read() as connection:
+            head = self._state(connection).head
+            found = find(connection, query, self.grant, places=self.places, head=head)
             entities = self._of_entries(connection, [row.entry_id for row in found.rows])
             hits = [
                 Hit(entities[row.entry_id], row.why, row.distance_km)
@@ -111,7 +119,7 @@ class Directory:
 
     def get(self, id: str, type: EntityType | None = None) -> Entity:
         """The entity with this UUID. Raises `NotFound`, `Gone`, or `Moved` when it lives under another id now."""
-        with self._store.read() as connection:
+        with self._read() as connection:
             known = self._known(connection, id, type)
             entry_id = reading.entry_for(connection, known.id, self.grant.partner)
             entity = self._of_entries(connection, [entry_id]).get(entry_id)
@@ -128,7 +136,7 @@ class Directory:
         Raises `NotFound` when it was not there yet, `Gone` when it was removed by then.
         """
         partner = self.grant.partner
-        with self._store.read() as connection:
+        with self._read() as connection:
             known = self._known(connection, id, type)
             seq = reading.settled(connection, seq)
             seen = reading.last_seen(connection, [known.id], self.grant.rank, partner, upto=seq)
@@ -169,13 +177,13 @@ class Directory:
 
     def changes(self, since: int, limit: int = 100) -> ChangePage:
         """What changed after `since`, oldest first. Raises `CursorGone` when that is no longer kept, `Invalid` when it lies ahead."""
-        with self._store.read() as connection:
+        with self._read() as connection:
             found = reading.changes(connection, since, limit, self.grant.rank, self.grant.partner)
         return ChangePage(self._named(found.changes), found.next, found.head)
 
     def history(self, id: str, *, before: int | None = None, limit: int = 100) -> tuple[Change, ...]:
         """The changes of one entity that the asker can see, newest first. Raises `NotFound` and `Moved`."""
-        with self._store.read() as connection:
+        with self._read() as connection:
             known = self._known(connection, id, None)
             found = reading.history(
                 connection,
@@ -204,7 +212,7 @@ class Directory:
         A part is named by its keys, which may hold the address of a hidden one. Raises `NotFound`, `Gone` and `Moved`.
         """
         entity = self.get(id)
-        with self._store.read() as connection:
+        with self._read() as connection:
             known = self._known(connection, entity.fiche["id"], None)
             told = reading.provenance(connection, known.id)
         if self.grant.level == "internal":
@@ -221,7 +229,7 @@ class Directory:
         entity = self.get(id)
         if self.grant.level != "internal":
             return ()
-        with self._store.read() as connection:
+        with self._read() as connection:
             return reading.conflicts_of(connection, self._known(connection, entity.fiche["id"], None).id)
 
     # --- from rows to entities -----------------------------------------------------------------------------------------------
@@ -229,14 +237,19 @@ class Directory:
     def _of_entries(self, connection: Connection, entry_ids: list[int]) -> dict[int, Entity]:
         """The entities behind rows of the index, by those rows' numbers; what the asker may not see is left out."""
         partner = self.grant.partner
-        rows = [
-            _Row(entry.id, entry.entity_id, entry.type, entry.uuid, entry.fiche_id, entry.fiche)
-            for entry in reading.entries(connection, entry_ids).values()
-        ]
-        seen = reading.last_seen(connection, [row.number for row in rows], self.grant.rank, partner)
+        if not entry_ids:
+            return {}
+        found = reading.found(connection, entry_ids, self.grant.rank, partner)
+        rows = [_Row(row.id, row.entity_id, row.type, row.uuid, row.fiche_id, row.fiche) for row in found]
+        seen = {row.entity_id: reading.LastSeen(row.seq, row.at) for row in found}
+        at_hand = {row.fiche: row.document for row in found}
 
         def as_they_are(uuids: Iterable[str]) -> Mapping[str, Document]:
-            return reading.documents_by_uuid(connection, uuids, partner)
+            wanted = set(uuids)
+            documents = {uuid: decode(at_hand[uuid]) for uuid in wanted & at_hand.keys()}
+            if missing := wanted - at_hand.keys():
+                documents |= reading.documents_by_uuid(connection, missing, partner)
+            return documents
 
         return self._entities(connection, rows, as_they_are, seen)
 

@@ -13,6 +13,7 @@ from hub.directory import Directory
 from hub.errors import Gone, Invalid, Moved, NotFound
 from hub.model.audience import INTERNAL, PUBLIC, Grant
 from hub.model.claims import Claim
+from hub.model.concepts import Concept, ConceptScheme
 from hub.model.contacts import resolve_contacts
 from hub.model.query import Criterion, Query
 from hub.store import Store
@@ -161,3 +162,35 @@ def test_provenance_names_the_source_of_every_visible_field(store: Store) -> Non
     told = public(store).provenance(uuid_of(store, "sociale-kaart|a"))
     assert {item.field.split("[")[0] for item in told} >= {"names", "rubrieken", "organisatie"}
     assert {claim[0] for item in told for claim in item.claims} == {SK}
+
+
+def test_a_snapshot_sees_one_state_until_it_is_closed(store: Store) -> None:
+    fill(store)
+    snapshot = store.snapshot()
+    held = Directory(store, PUBLIC, snapshot)
+    head, offer = held.head(), uuid_of(store, "sociale-kaart|a")
+    put(store, replace(aanbod("a", "o", "Nachtopvang", sites=("1",)), revision=2))
+
+    names = [hit.entity.fiche["names"][0]["text"]["nl"] for hit in held.search(Query(types=("aanbod",))).hits]
+    assert (held.head(), names, held.get(offer).seq <= head) == (head, ["Dagopvang"], True)
+
+    snapshot.close()
+    snapshot.close()
+    assert held.head() > head
+    assert held.get(offer).fiche["names"][0]["text"]["nl"] == "Nachtopvang"
+
+
+def test_a_snapshot_knows_the_concepts_of_its_moment(store: Store) -> None:
+    def put_scheme(label: str) -> None:
+        scheme = ConceptScheme("dier", {"nl": "Dieren"}, (Concept("dier", "1", {"nl": label}),))
+        store.write(lambda writer: writer.put_concepts([scheme]))
+
+    put_scheme("Kat")
+    snapshot = store.snapshot()
+    held = Directory(store, PUBLIC, snapshot)
+    assert held.concepts().label("dier", "1") == "Kat"
+    put_scheme("Hond")
+    assert public(store).concepts().label("dier", "1") == "Hond"
+    assert held.concepts().label("dier", "1") == "Kat"
+    assert public(store).concepts().label("dier", "1") == "Hond"
+    snapshot.close()

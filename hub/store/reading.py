@@ -130,6 +130,43 @@ def entries(connection: Connection, entry_ids: Iterable[int]) -> dict[int, Entry
     return {row[0]: Entry(*row) for row in bulk.rows(sql, bulk.many(set(entry_ids)))}
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A row of the search index with all that an entity is made of: the merged document as bytes, and the last change that the asker can see."""
+
+    id: int
+    entity_id: int
+    type: EntityType
+    uuid: str
+    fiche_id: int
+    fiche: str
+    document: bytes
+    seq: int
+    at: str
+
+
+def found(connection: Connection, entry_ids: Iterable[int], rank: int, partner: str | None = None) -> list[Found]:
+    """These rows of the index, in one statement: it is what a page of a search costs.
+
+    With the partner's overlay in front of the shared document. What is no longer there, or what this rank never saw, is left out.
+    """
+    bulk = Bulk(connection)
+    document, overlay = "m.document", ""
+    parameters: list[Any] = []
+    if partner:
+        document = "coalesce(o.document, m.document)"
+        overlay = " LEFT JOIN overlay o ON o.fiche_id = n.fiche_id AND o.partner = ?"
+        parameters.append(partner)
+    sql = (
+        f"SELECT n.id, n.entity_id, n.type, e.uuid, n.fiche_id, f.uuid, {document}, c.seq, c.at"
+        " FROM entry n JOIN entity e ON e.id = n.entity_id JOIN entity f ON f.id = n.fiche_id JOIN fiche m ON m.id = n.fiche_id"
+        f"{overlay} JOIN change c ON c.seq = (SELECT c.seq FROM change c WHERE c.entity_id = n.entity_id AND {_VISIBLE}"
+        f" ORDER BY c.seq DESC LIMIT 1) WHERE {bulk.listed('n.id')} AND {document} IS NOT NULL"
+    )
+    rows = bulk.rows(sql, *parameters, rank, rank, rank, partner or "", bulk.many(set(entry_ids)))
+    return [Found(*row) for row in rows]
+
+
 def entry_for(connection: Connection, entity_id: int, partner: str | None) -> int:
     """The row of the index that stands for the entity in the eyes of the partner."""
     if partner:
@@ -237,6 +274,22 @@ def head(connection: Connection) -> int:
     ((last,),) = bulk.rows("SELECT n FROM counter WHERE name = 'change'")
     ((waiting,),) = bulk.rows("SELECT min(seq) FROM spread")
     return int(last) if waiting is None else int(waiting) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where the database stands: `head` as the function of that name says it, and the version of the book of concepts."""
+
+    head: int
+    concepts: int
+
+
+def state(connection: Connection) -> State:
+    """Both in one look."""
+    ((last, waiting, concepts),) = Bulk(connection).rows(
+        "SELECT (SELECT n FROM counter WHERE name = 'change'), (SELECT min(seq) FROM spread), (SELECT n FROM counter WHERE name = 'concepts')"
+    )
+    return State(int(last) if waiting is None else int(waiting) - 1, concepts or 0)
 
 
 def oldest(connection: Connection) -> int:

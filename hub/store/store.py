@@ -8,7 +8,7 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -135,6 +135,16 @@ class Store:
         with self.read() as connection:
             return self._current(connection)
 
+    def concepts_in(self, connection: Connection, version: int) -> ConceptBook:
+        """The book of a state of which `reading.state` told the version; from memory when it is the one at hand."""
+        book = self._book
+        if book is not None and book.version == version:
+            return book
+        loaded = ConceptBook.load(connection)
+        if book is None or loaded.version > book.version:
+            self._book = loaded
+        return loaded
+
     def _known_concepts(self) -> ConceptBook:
         """The book at hand; a writer has made sure that it is the current one."""
         assert self._book is not None
@@ -153,6 +163,10 @@ class Store:
         """A connection that sees one state of the database, whatever is written meanwhile."""
         with database.reading(self.engine) as connection:
             yield connection
+
+    def snapshot(self) -> Snapshot:
+        """One state of the database for several looks; whoever takes it closes it."""
+        return Snapshot(self)
 
     def write(self, work: Callable[[Writer], T], *, dry_run: bool = False) -> T:
         """Run `work` in one transaction and return its answer; context changes, index and change log are written at its end.
@@ -198,6 +212,40 @@ class Store:
         raise StoreBusy(
             "Other writers kept getting in the way; nothing was written. Try again in a moment."
         ) from refusal
+
+
+class Snapshot:
+    """One state of the database: that of the first look, and the same for all that follow until it is closed.
+
+    Costs nothing before the first look. What is asked of it after `close` is answered from a state of that moment.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._held: ExitStack | None = ExitStack()
+        self._connection: Connection | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether all looks see the same state: not any more once it is closed."""
+        return self._held is not None
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """As `Store.read`, but always the same state."""
+        if self._held is None:
+            with self._store.read() as connection:
+                yield connection
+            return
+        if self._connection is None:
+            self._connection = self._held.enter_context(self._store.read())
+        yield self._connection
+
+    def close(self) -> None:
+        """Let go of the state. Closing twice does no harm."""
+        held, self._held, self._connection = self._held, None, None
+        if held is not None:
+            held.close()
 
 
 def _worked(work: Callable[[Writer], T], space: Workspace) -> tuple[T, int]:

@@ -46,6 +46,8 @@ def build(store: Store, plugins: Plugins, settings: Settings) -> flask.Flask:
         if name is not None:
             mounted.require_enabled(name, asking.directory().grant.partner or "")
 
+    app.teardown_request(asking.let_go)
+
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]

@@ -27,7 +27,7 @@ from hub.store.tables import api_key
 
 if TYPE_CHECKING:
     from hub.plugins import Plugins
-    from hub.store import Store, Writer
+    from hub.store import Snapshot, Store, Writer
     from hub.web.settings import Settings
 
 _log = structlog.get_logger(__name__)
@@ -75,9 +75,24 @@ def directory() -> Directory:
     """
     found = flask.g.get("fichehub_directory")
     if found is None:
-        found = Directory(serving().store, _grant())
+        found = Directory(serving().store, _grant(), _snapshot())
         flask.g.fichehub_directory = found
     return cast(Directory, found)
+
+
+def _snapshot() -> Snapshot:
+    """What the current request reads from: one state of the database for the whole of it."""
+    found: Snapshot | None = flask.g.get("fichehub_snapshot")
+    if found is None:
+        found = flask.g.fichehub_snapshot = serving().store.snapshot()
+    return found
+
+
+def let_go(error: BaseException | None = None) -> None:
+    """Close what the current request read from; called at its end."""
+    found = flask.g.pop("fichehub_snapshot", None)
+    if found is not None:
+        found.close()
 
 
 def admit() -> None:
@@ -133,7 +148,7 @@ def _grant() -> Grant:
                 missing=True,
             )
         return PUBLIC
-    with hub.store.read() as connection:
+    with _snapshot().read() as connection:
         try:
             partner = authenticate(connection, key, _moment(hub.store.now()))
         except Forbidden as error:
