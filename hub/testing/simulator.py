@@ -122,8 +122,8 @@ class Simulator:
         self, port: int, host: str = "127.0.0.1", *, ready: Callable[[str], None] = print
     ) -> None:
         """Serve until interrupted; `ready` is told the base address. For `fichehub simulate`."""
-        ready(self.start(port, host))
         try:
+            ready(self.start(port, host))
             threading.Event().wait()
         except KeyboardInterrupt:
             pass  # the way to end it
