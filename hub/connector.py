@@ -21,6 +21,7 @@ from hub.errors import Rejected
 from hub.model.claims import Claim
 from hub.model.concepts import Concept
 from hub.model.entity import Change, Entity
+from hub.model.fiche import Document
 from hub.model.query import Query
 
 if TYPE_CHECKING:
@@ -135,10 +136,12 @@ class Finished:
 class Source(Connector):
     """Something that fiches come from.
 
-    `claim_source` is the name under which its claims stand in the authority table (default: the connector's name).
+    `claim_source` is the name under which its claims stand in the authority table (default: the connector's name). `required_fields`: per
+    kind the fields of a claim's content without which the feed has changed its shape; the hub then stops before it writes.
     """
 
     claim_source: ClassVar[str] = ""
+    required_fields: ClassVar[Mapping[str, Sequence[str]]] = {}
 
     def pull(self, cursor: str | None) -> Iterator[Incoming | Concept | Rejected | Finished]:
         """Yield what changed since `cursor` (`None`: everything), a `Rejected` for each row that cannot be used, and `Finished` at the end.
@@ -158,6 +161,13 @@ class Sink(Connector):
     def push(self, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None) -> dict[str, Any] | None:
         """Bring the partner from `agreed` to `desired` and return the partner's normalised answer: the new agreed state."""
         raise NotImplementedError  # abstract: each sink has its own
+
+    def read_back(self, state: dict[str, Any]) -> Document:
+        """For a connector that is a `Source` too: the claim content that its pull gives for an entity in this (agreed) state. Pure.
+
+        What comes back just so is an echo of ours and no edit of the partner's; anything else is. Default: nothing is known to be an echo.
+        """
+        return {}
 
 
 class Export(Connector):

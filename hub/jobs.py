@@ -26,7 +26,7 @@ from hub.plugins import Plugins
 from hub.store import Store
 from hub.store.tables import connection as connection_table
 from hub.store.tables import job_slot
-from hub.sync import lease, records, schedule
+from hub.sync import breaker, landing, lease, outbox, records, schedule, stops
 from hub.sync.run import run
 
 TICK_SECONDS = 10
@@ -74,6 +74,7 @@ HOUSEKEEPING: dict[str, tuple[str, Callable[[Store], object]]] = {
     "expire": ("cron 5 0 * * *", _expire),
     "spread": ("every 5 minutes", lambda store: store.spread()),
     "prune": ("cron 30 4 * * *", _prune),
+    "purge": ("cron 45 4 * * *", landing.purge),
 }
 """What the hub does for itself: name -> schedule and work."""
 
@@ -167,10 +168,16 @@ class Worker:
         return jobs
 
     def _connections_due(self, connection: Connection, now: datetime) -> list[Job]:
-        jobs = []
+        jobs: list[Job] = []
+        stopped = stops.stopped(connection)
+        if stops.ALL in stopped:
+            return jobs
         runs = records.last_runs(connection)
+        letters = outbox.next_attempt(connection, now)
         enabled = select(connection_table).where(
-            connection_table.c.state == "enabled", connection_table.c.schedule != ""
+            connection_table.c.state == "enabled",
+            connection_table.c.schedule != "",
+            connection_table.c.name.not_in(stopped),
         )
         for row in connection.execute(enabled.order_by(connection_table.c.name)):
             last_run = runs.get(row.name)
@@ -185,6 +192,8 @@ class Worker:
                 or (last_run.state == "running" and lease.is_free(connection, f"connection {row.name}", now))
             ):
                 jobs.append(Job(f"again {row.name}", f"{last_run.id:020}", row.name))
+            elif row.name in letters and not breaker.load(connection, row.name).is_open(now):
+                jobs.append(Job(f"deliver {row.name}", letters[row.name], row.name))
             planned = schedule.parse(row.schedule)
             for name, moments, full in (
                 (f"full {row.name}", planned.full, True),

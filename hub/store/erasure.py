@@ -43,6 +43,7 @@ _CLEANED: Final = (
     "review",
     "rejected",
     "agreed",
+    "outbox",
     "landing",
 )
 
@@ -169,6 +170,7 @@ def _remove(writer: Writer, ids: list[int], claims: list[Claim]) -> None:
         f"DELETE FROM rejected WHERE {bulk.listed('external_id', 'text')}",
         bulk.many({claim.external_id for claim in claims}),
     )
+    bulk.run(f"UPDATE outbox SET reason = '' WHERE {bulk.listed('entity_id')}", bulk.many(owners))
     bulk.run("DELETE FROM landing")  # compressed bytes of whole pages: who is in them cannot be told apart
     # What a partner agreed on goes, but not that it had been told: the deletion must still be pushed.
     bulk.run(

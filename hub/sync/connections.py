@@ -26,7 +26,7 @@ from hub.model.claims import Claim
 from hub.outbound import Outbound
 from hub.plugins import Plugins
 from hub.store import Store, reading
-from hub.store.tables import agreed, rejected, run, setting
+from hub.store.tables import agreed, breaker, fingerprint, landing, outbox, rejected, run, setting
 from hub.store.tables import connection as table
 from hub.store.tables import partner as partner_table
 from hub.sync import lease, schedule
@@ -187,10 +187,11 @@ def remove(store: Store, name: str) -> None:
     _known(store, name)
 
     def write(connection: DbConnection) -> None:
-        for rows in (rejected, run, agreed):
+        for rows in (rejected, run, agreed, outbox, breaker, fingerprint, landing):
             connection.execute(delete(rows).where(rows.c.connection == name))
         connection.execute(delete(table).where(table.c.name == name))
-        connection.execute(delete(setting).where(setting.c.name == f"push cursor {name}"))
+        own = [f"{what} {name}" for what in ("push cursor", "stop", "landing days")]
+        connection.execute(delete(setting).where(setting.c.name.in_(own)))
         lease.forget(connection, f"connection {name}")
 
     store.write(lambda writer: write(writer.connection))

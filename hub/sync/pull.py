@@ -17,8 +17,9 @@ from hub.store import Writer
 from hub.store.tables import claim as claim_table
 from hub.store.tables import connection as connection_table
 from hub.store.tables import source as source_table
-from hub.sync import guard, records
-from hub.sync.records import Tally
+from hub.sync import drift, guard, preview, records
+from hub.sync.echo import hears, without_echoes
+from hub.sync.records import Difference, Tally
 from hub.sync.seen import Seen
 from hub.sync.session import Session
 
@@ -36,11 +37,11 @@ def claim_source(connector: Source) -> str:
     return connector.claim_source or connector.name
 
 
-def pull(session: Session, *, full: bool, release_guard: bool) -> None:
+def pull(session: Session, *, full: bool, release_guard: bool, accept_feed: bool = False) -> None:
     """Pull to the source's own end. Raises what the source raises; what it gave before is kept then, and nothing is removed."""
     cursor = None if full else session.known.cursor
     try:
-        _Pull(session, cursor, release_guard).run()
+        _Pull(session, cursor, release_guard, accept_feed).run()
     except CursorExpired:
         if cursor is None:
             raise
@@ -49,7 +50,7 @@ def pull(session: Session, *, full: bool, release_guard: bool) -> None:
             resumed=False,
             warnings=("The source no longer knew our cursor, so this run began again from the start.",),
         )
-        _Pull(session, None, release_guard).run()
+        _Pull(session, None, release_guard, accept_feed).run()
 
 
 @dataclass(slots=True)
@@ -67,7 +68,7 @@ class _Batch:
 class _Pull:
     """One pull from one cursor."""
 
-    def __init__(self, session: Session, cursor: str | None, release_guard: bool) -> None:
+    def __init__(self, session: Session, cursor: str | None, release_guard: bool, accept_feed: bool) -> None:
         self._session = session
         self._connector = cast(Source, session.built.connector)
         self._cursor = cursor
@@ -81,6 +82,12 @@ class _Pull:
         # A row that is right again is taken off the list of rejected ones; only rows on that list need to be looked for.
         with session.store.read() as connection:
             self._listed = records.rejected_ids(connection, session.known.name)
+            pinned = None if accept_feed else drift.load(connection, session.known.name)
+        self._accept_feed = accept_feed
+        required = {} if accept_feed else self._connector.required_fields
+        self._gauge = drift.Gauge(session.known.name, pinned, required)
+        self._newly_rejected = 0
+        self._hears = hears(self._connector)
 
     def run(self) -> None:
         """Pull, then remove what a complete source no longer has."""
@@ -102,7 +109,10 @@ class _Pull:
                     self._flush(seen)
                     return item
                 self._take(item)
-                if len(self._batch) >= self._size or time.monotonic() - self._batch.since > WAIT_SECONDS:
+                if self._gauge.waits:
+                    if len(self._batch) >= drift.FIRST:
+                        self._flush(seen)
+                elif len(self._batch) >= self._size or time.monotonic() - self._batch.since > WAIT_SECONDS:
                     self._flush(seen)
         except Exception:
             if not self._writing:
@@ -161,19 +171,28 @@ class _Pull:
             return
         session = self._session
         base = session.report.tally
+        read = len(batch.claims) + len(batch.rejected)
+        self._writing = True
+        self._gauge.judge(batch.claims)
 
-        def work(writer: Writer) -> tuple[Tally, list[Rejected]]:
+        def work(writer: Writer) -> tuple[Tally, tuple[list[Rejected], list[Difference]]]:
             if batch.concepts:
                 writer.put_concepts(batch.concepts)
             rejected = list(batch.rejected)
             tally = base
+            differences: list[Difference] = []
             if batch.claims:
-                counts = writer.put(batch.claims, origin=session.known.name)
+                claims = without_echoes(session, writer, batch.claims) if self._hears else batch.claims
+                before = preview.documents(writer.connection, claims) if session.dry else {}
+                counts = writer.put(claims, origin=session.known.name)
                 rejected.extend(counts.rejected)
                 tally = base.plus(changed=counts.changed, unchanged=counts.unchanged)
+                if session.dry and counts.changed:
+                    after = preview.documents(writer.connection, claims)
+                    differences = preview.sample(before, after, session.report.preview)
+            self._check_rejected(base.read + read, rejected)
             self._keep(writer, batch, rejected)
-            read = len(batch.claims) + len(batch.rejected)
-            return tally.plus(read=read, rejected=len(rejected)), rejected
+            return tally.plus(read=read, rejected=len(rejected)), (rejected, differences)
 
         cursors: dict[str, object] = {}
         if batch.cursor is not None:
@@ -181,19 +200,32 @@ class _Pull:
             if self._cursor is None:
                 cursors["full_since_run"] = session.report.id
         started = time.monotonic()
-        self._writing = True
-        rejected = session.commit(work, **cursors)
+        rejected, differences = session.commit(work, **cursors)
         self._writing = False
+        self._newly_rejected += self._new(rejected)
+        self._gauge.note(batch.claims)
         taken = time.monotonic() - started
         if len(batch) >= self._size:
             fitting = len(batch) * WRITE_SECONDS / max(taken, 0.001)
             self._size = int(min(LARGEST, max(SMALLEST, fitting * 0.8, self._size / 2), self._size * 2))
-        session.note(rejections=tuple(rejected))
+        session.note(rejections=tuple(rejected), preview=(*session.report.preview, *differences))
         self._nameless += sum(not row.external_id for row in rejected)
         if seen is not None:
             seen.add(claim.external_id for claim in batch.claims)
             seen.add(row.external_id for row in batch.rejected if row.external_id)
         session.progress(session.report.read, None, self._connector.title)
+
+    def _new(self, rejected: list[Rejected]) -> int:
+        """How many of these had not been rejected before."""
+        return sum(not row.external_id or row.external_id not in self._listed for row in rejected)
+
+    def _check_rejected(self, read: int, rejected: list[Rejected]) -> None:
+        if self._accept_feed or not rejected:
+            return
+        count = self._newly_rejected + self._new(rejected)
+        refusal = drift.too_many_rejected(read, count, rejected, self._session.known.name)
+        if refusal is not None:
+            raise refusal
 
     def _keep(self, writer: Writer, batch: _Batch, rejected: list[Rejected]) -> None:
         if self._session.dry:
@@ -221,10 +253,19 @@ class _Pull:
             else session.report.cursor_after
         )
         whole = self._cursor is None and finished.complete
+        warnings, shape = self._gauge.news()
+        if self._gauge.pinned is None and whole:
+            shape = self._gauge.shape()
+        session.note(warnings=warnings)
 
         def work(writer: Writer) -> tuple[Tally, None]:
-            if whole and not session.dry:
-                records.forget_older_rejections(writer.connection, session.known.name, session.report.id)
+            if session.dry:
+                return tally, None
+            connection, name = writer.connection, session.known.name
+            if whole:
+                records.forget_older_rejections(connection, name, session.report.id)
+            if shape:
+                drift.pin(connection, name, shape, session.report.id, records.moment(session.store.now()))
             return tally, None
 
         session.commit(work, cursor=cursor, full_since_run=None)

@@ -1,34 +1,33 @@
-"""Pushing to a sink: from its own cursor over the change log, only where the partner's view differs from what both sides agreed on.
+"""Pushing to a sink: from its own cursor over the change log into the outbox, and from there to the partner.
 
-At least once: the partner is told, then the agreed state and the cursor are committed together. After a crash between the two the same desired
-state is pushed once more, which changes nothing there. A change is never pushed to where it came from.
+Only what differs from what both sides agreed on goes out, and never a change to where it came from. The cursor and the outbox move in one
+transaction; the delivery is in `hub.sync.delivery`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
-import orjson
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from hub.access import agreement, grant_for
 from hub.connector import Sink
 from hub.directory import Directory
-from hub.errors import Gone, Misconfigured, Moved, NotFound, Rejected
+from hub.errors import Gone, Misconfigured, Moved, NotFound
 from hub.model.audience import Grant
 from hub.model.entity import Change, Entity
 from hub.store import Store, Writer
-from hub.store.tables import agreed as agreed_table
 from hub.store.tables import entity as entity_table
 from hub.store.tables import setting
-from hub.sync import records
-from hub.sync.records import Tally
+from hub.sync import agreed, outbox
+from hub.sync.agreed import Agreed
+from hub.sync.delivery import deliver
+from hub.sync.preview import SAMPLE, compare
+from hub.sync.records import Difference, Tally
 from hub.sync.session import Session
 
 PAGE = 200
-_State = dict[str, Any] | None
-_EMPTY: tuple[_State, _State] = (None, None)
 
 
 def open_directory(store: Store, partner: str) -> Directory:
@@ -49,19 +48,28 @@ def push(session: Session, *, full: bool) -> None:
     since = 0 if full else cursor(session.store, session.known.name)
     if session.report.mode == "push":
         session.note(cursor_before=str(since))
+
+    def desired(change: Change) -> agreed.State:
+        entity = _entity(directory, change)
+        return None if entity is None else sink.shape(entity)
+
     while True:
         page = directory.changes(since, PAGE)
-        for change in _latest(page.changes, session.known.name):
-            _push_one(session, sink, directory, change)
         since = page.next
-        session.commit(_passing(session, since))
+        changes = _latest(page.changes, session.known.name)
+        if session.dry:
+            _foresee(session, changes, desired)
+        else:
+            _fill(session, changes, since, desired)
         session.progress(since, page.head, sink.title)
         if since >= page.head:
-            return
+            break
+    if not session.dry:
+        deliver(session, sink, desired)
 
 
 def cursor(store: Store, name: str) -> int:
-    """The seq up to which this connection's changes were pushed. Beside the source's cursor, as a connector can be both."""
+    """The seq up to which this connection's changes are in the outbox or agreed. Beside the source's cursor, as a connector can be both."""
     with store.read() as connection:
         value = connection.execute(
             select(setting.c.value).where(setting.c.name == cursor_name(name))
@@ -74,87 +82,51 @@ def cursor_name(name: str) -> str:
     return f"push cursor {name}"
 
 
-def _passing(session: Session, since: int) -> Callable[[Writer], tuple[Tally, None]]:
-    """Work that moves the cursor."""
+def _fill(session: Session, changes: list[Change], since: int, desired: Callable[[Change], agreed.State]) -> None:
+    """Into the outbox goes what differs from what was agreed; what came to rest by itself leaves it."""
+    store, name = session.store, session.known.name
+    with store.read() as connection:
+        numbers, known = _agreed(connection, name, changes)
+    wanted = {change.id: not known.get(numbers[change.id], Agreed()).covers(desired(change)) for change in changes}
     tally = session.report.tally
-    name = cursor_name(session.known.name)
 
     def work(writer: Writer) -> tuple[Tally, None]:
-        writer.connection.execute(delete(setting).where(setting.c.name == name))
-        writer.connection.execute(insert(setting).values(name=name, value=str(since)))
+        connection = writer.connection
+        outbox.forget(connection, name, [numbers[change.id] for change in changes if not wanted[change.id]])
+        entries = [(numbers[change.id], change) for change in changes if wanted[change.id]]
+        outbox.enqueue(connection, name, entries, store.now())
+        connection.execute(delete(setting).where(setting.c.name == cursor_name(name)))
+        connection.execute(insert(setting).values(name=cursor_name(name), value=str(since)))
         return tally, None
 
-    return work
+    session.commit(work)
 
 
-def _push_one(session: Session, sink: Sink, directory: Directory, change: Change) -> None:
-    entity = _entity(directory, change)
-    desired = None if entity is None else sink.shape(entity)
+def _foresee(session: Session, changes: list[Change], desired: Callable[[Change], agreed.State]) -> None:
+    """What would be pushed, counted and shown."""
     with session.store.read() as connection:
-        number = connection.execute(
-            select(entity_table.c.id).where(entity_table.c.uuid == change.id)
-        ).scalar_one()
-        row = connection.execute(
-            select(agreed_table.c.state).where(
-                agreed_table.c.connection == session.known.name, agreed_table.c.entity_id == number
-            )
-        ).one_or_none()
-    sent, answer = _EMPTY if row is None else orjson.loads(row.state)
-    # The partner may write the same thing in its own way: what we sent is agreed as well as what it made of it.
-    if _bytes(desired) in (_bytes(sent), _bytes(answer)):
-        return
-    tally = session.report.tally.plus(pushed=1)
-    if session.dry:
-        session.note(tally=tally)
-        return
-    try:
-        said = sink.push(change, desired, answer)
-    except Rejected as error:
-        _refused(session, change, error)
-        return
-
-    def work(writer: Writer) -> tuple[Tally, None]:
-        _agree(writer, session, number, desired, said)
-        return tally, None
-
-    session.commit(work)
+        numbers, known = _agreed(connection, session.known.name, changes)
+    count = 0
+    found: list[Difference] = []
+    for change in changes:
+        state = known.get(numbers[change.id], Agreed())
+        wanted = desired(change)
+        if not state.covers(wanted):
+            count += 1
+            if len({one.fiche for one in (*session.report.preview, *found)}) < SAMPLE:
+                found += compare(change.id, state.answer, wanted)
+    session.note(tally=session.report.tally.plus(pushed=count), preview=(*session.report.preview, *found))
 
 
-def _refused(session: Session, change: Change, error: Rejected) -> None:
-    """The partner refuses this one entity: noted for the administrator; the next change of it is tried again."""
-    row = Rejected(
-        session.built.redact(error.message),
-        external_id=error.external_id or change.id,
-        field=error.field,
-        raw=session.built.redact(error.raw),
+def _agreed(
+    connection: Connection, name: str, changes: Iterable[Change]
+) -> tuple[dict[str, int], dict[int, Agreed]]:
+    ids = [change.id for change in changes]
+    rows: Any = connection.execute(
+        select(entity_table.c.uuid, entity_table.c.id).where(entity_table.c.uuid.in_(ids))
     )
-    tally = session.report.tally.plus(rejected=1)
-
-    def work(writer: Writer) -> tuple[Tally, None]:
-        now = records.moment(session.store.now())
-        records.keep_rejections(writer.connection, session.known.name, session.report.id, [row], now)
-        return tally, None
-
-    session.commit(work)
-    session.note(rejections=(row,))
-
-
-def _agree(writer: Writer, session: Session, number: int, sent: _State, answer: _State) -> None:
-    where = (agreed_table.c.connection == session.known.name) & (agreed_table.c.entity_id == number)
-    writer.connection.execute(delete(agreed_table).where(where))
-    if sent is not None or answer is not None:
-        writer.connection.execute(
-            insert(agreed_table).values(
-                connection=session.known.name,
-                entity_id=number,
-                state=orjson.dumps([sent, answer]),
-                at=records.moment(session.store.now()),
-            )
-        )
-
-
-def _bytes(state: _State) -> bytes:
-    return orjson.dumps(state, option=orjson.OPT_SORT_KEYS)
+    numbers = {row.uuid: row.id for row in rows}
+    return numbers, agreed.load(connection, name, numbers.values())
 
 
 def _entity(directory: Directory, change: Change) -> Entity | None:

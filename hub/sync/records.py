@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 import orjson
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from hub.errors import Rejected
 from hub.store.tables import rejected, run
 
+Foreseen = Literal["nothing changes", "changes", "cannot preview"]
 Mode = Literal["full", "incremental", "push", "export"]
 State = Literal["running", "done", "failed", "stopped"]
 
@@ -39,12 +40,22 @@ class Tally:
         return replace(self, **{name: getattr(self, name) + count for name, count in more.items()})
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One field of one fiche (`fiche`: UUID, or the source's own id of one that would be new). `None`: not there."""
+
+    fiche: str
+    field: str
+    old: Any
+    new: Any
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
     """One run. `reason` is in plain words for an administrator; moments are RFC 3339 in UTC.
 
     `retry_at`: not before then, as the partner asked or the hub chose. `rejections`: the first of the rejected rows. `file`: what an export
-    wrote. `resumed`: the run went on with a full pull that had been cut off.
+    wrote. `preview`: of a dry run, the differences of a sample of fiches. `resumed`: the run went on with a full pull that had been cut off.
     """
 
     id: int
@@ -63,6 +74,18 @@ class RunReport:
     warnings: tuple[str, ...] = ()
     rejections: tuple[Rejected, ...] = ()
     file: str | None = None
+    preview: tuple[Difference, ...] = ()
+
+    @property
+    def foreseen(self) -> Foreseen | None:
+        """What a dry run can say; `None` of a real one. A dry run that failed, or whose source gave nothing whole, cannot preview."""
+        if not self.dry_run:
+            return None
+        if self.state != "done" or self.mode == "export":
+            return "cannot preview"
+        tally = self.tally
+        moved = tally.changed or tally.pushed or tally.deleted or tally.withheld
+        return "changes" if moved else "nothing changes"
 
     @property
     def read(self) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import traceback
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,13 +19,15 @@ from hub.connector import Connector, Export, Http, Sink, Source
 from hub.errors import AuthFailed, ConnectorError, FichehubError, Misconfigured, Unreachable
 from hub.plugins import Plugins
 from hub.store import Store, Writer
-from hub.sync import connections, lease, records
+from hub.sync import connections, landing, lease, records, stops
 from hub.sync.connections import Built, ConnectionInfo
+from hub.sync.drift import FeedChanged
 from hub.sync.export import export
 from hub.sync.pull import pull
 from hub.sync.push import push
 from hub.sync.records import Mode, RunReport
 from hub.sync.session import Session
+from hub.sync.wire import Wire
 
 RETRY_BASE = timedelta(minutes=1)
 RETRY_CAP = timedelta(minutes=30)
@@ -46,6 +48,7 @@ def run(
     dry_run: bool = False,
     full: bool = False,
     release_guard: bool = False,
+    accept_feed: bool = False,
     progress: Progress = _unwatched,
     http: Http | None = None,
     file: Path | None = None,
@@ -53,10 +56,13 @@ def run(
     """Run a connection once and report. A run that fails is reported with `state` failed and does not raise.
 
     `dry_run` does the same and rolls it back, batch by batch; only the report stays. `full` begins at the start. `release_guard` allows, in this run
-    alone, more removals than the guard does (and implies `full`). `file` is where an export goes. Raises `NotFound` for an unknown connection,
-    `Misconfigured` when it cannot start, `lease.Busy` when it is running already.
+    alone, more removals than the guard does (and implies `full`). `accept_feed` takes, in this run, a feed whose shape has changed or of which many rows are
+    rejected, and pins its shape anew. `file` is where an export goes. Raises `NotFound` for an unknown connection,
+    `Misconfigured` when it cannot start, `stops.Stopped` when an administrator stopped it, `lease.Busy` when it is running already.
     """
     known = connections.stored(store, name)
+    with store.read() as connection:
+        stops.check(connection, name)
     if known.state != "enabled" and not dry_run:
         why = f" ({known.reason})" if known.reason else ""
         raise Misconfigured(
@@ -69,34 +75,22 @@ def run(
     held = lease.acquire(store, f"connection {name}")
     try:
         known = connections.stored(store, name)  # the last run may have moved the cursor before it let go
+        options = _Options(dry_run, full or release_guard, release_guard, accept_feed, file)
         if http is not None:
-            return _run(
-                store,
-                plugins,
-                known,
-                held,
-                http,
-                dry_run,
-                full or release_guard,
-                release_guard,
-                progress,
-                file,
-            )
+            return _run(store, plugins, known, held, http, options, progress)
         with connections.open_outbound() as outbound:
-            return _run(
-                store,
-                plugins,
-                known,
-                held,
-                outbound,
-                dry_run,
-                full or release_guard,
-                release_guard,
-                progress,
-                file,
-            )
+            return _run(store, plugins, known, held, outbound, options, progress)
     finally:
         held.release(store)
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    dry_run: bool
+    full: bool
+    release_guard: bool
+    accept_feed: bool
+    file: Path | None
 
 
 def _run(
@@ -105,14 +99,13 @@ def _run(
     known: ConnectionInfo,
     held: lease.Lease,
     http: Http,
-    dry_run: bool,
-    full: bool,
-    release_guard: bool,
+    options: _Options,
     progress: Progress,
-    file: Path | None,
 ) -> RunReport:
+    wire = Wire(http)
+    dry_run, full = options.dry_run, options.full
     try:
-        built = connections.build(store, plugins, known, http, progress)
+        built = connections.build(store, plugins, known, wire, progress)
         if not isinstance(built.connector, Source | Sink | Export):
             raise Misconfigured(f"{built.connector.title} is called by its partner; there is nothing to run.")
     except Misconfigured as error:
@@ -125,14 +118,17 @@ def _run(
             connections.pause(store, known.name, error.message)
         raise
     report = _begin(store, known, built.connector, dry_run=dry_run, full=full)
-    session = Session(store, plugins, known, built, held, report, progress)
+    session = Session(store, plugins, known, built, held, report, progress, wire)
+    with store.read() as connection:
+        wire.landing = not dry_run and landing.days(connection, known.name) > 0
     try:
         if isinstance(built.connector, Source):
-            pull(session, full=full, release_guard=release_guard)
+            pull(session, full=full, release_guard=options.release_guard, accept_feed=options.accept_feed)
+            wire.landing = False
         if isinstance(built.connector, Sink):
             push(session, full=full)
         if isinstance(built.connector, Export):
-            export(session, file)
+            export(session, options.file)
     except FichehubError as error:
         _fail(session, built, error)
     except Exception as error:  # noqa: BLE001  a connector is a stranger's code, and a bug in it must not end the worker
@@ -186,13 +182,13 @@ def _fail(session: Session, built: Built, error: FichehubError) -> None:
     """Say what happened in the report, and do what its kind asks for."""
     reason = built.redact(error.message)
     session.note(state="failed", reason=reason)
-    if isinstance(error, lease.LeaseLost):
+    if isinstance(error, lease.LeaseLost | stops.Stopped | FeedChanged):
         session.note(state="stopped")
     elif isinstance(error, Unreachable):
         session.note(retry_at=_retry_at(session, error))
     elif isinstance(error, AuthFailed | Misconfigured) and not session.dry:
         connections.pause(session.store, session.known.name, reason)
-    if not isinstance(error, ConnectorError):
+    if not isinstance(error, ConnectorError | stops.Stopped | FeedChanged):
         _log.error(
             "run failed", connection=session.known.name, run=session.report.id, trace=_trace(built, error)
         )

@@ -12,10 +12,11 @@ from hub.errors import Rejected
 from hub.plugins import Plugins
 from hub.store import Store, Writer
 from hub.store.tables import connection as table
-from hub.sync import records
+from hub.sync import landing, records, stops
 from hub.sync.connections import Built, ConnectionInfo
 from hub.sync.lease import Lease
 from hub.sync.records import RunReport, Tally
+from hub.sync.wire import Wire
 
 T = TypeVar("T")
 SHOWN_REJECTIONS = 100
@@ -32,6 +33,7 @@ class Session:
     lease: Lease
     report: RunReport
     progress: Callable[[int, int | None, str], None]
+    wire: Wire
 
     @property
     def dry(self) -> bool:
@@ -41,9 +43,11 @@ class Session:
     def commit(self, work: Callable[[Writer], tuple[Tally, T]], **cursors: Any) -> T:
         """Run `work` in a transaction with the lease, the new counts, and `cursors` (columns of the connection). `work` may be retried."""
         after = self.report
+        landed = self.wire.take_landed()
 
         def whole(writer: Writer) -> T:
             nonlocal after
+            stops.check(writer.connection, self.known.name)
             if not self.dry:
                 self.lease.hold(writer.connection)
             tally, result = work(writer)
@@ -56,6 +60,9 @@ class Session:
                         update(table).where(table.c.name == self.known.name).values(**cursors)
                     )
                 records.save(writer.connection, after)
+                if landed:
+                    at = records.moment(self.store.now())
+                    landing.keep(writer.connection, self.known.name, self.report.id, landed, at)
             return result
 
         result = self.store.write(whole, dry_run=self.dry)

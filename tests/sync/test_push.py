@@ -17,6 +17,7 @@ from hub.store import Store
 from hub.store.tables import agreed
 from hub.sync import connections, run
 from hub.sync.push import cursor
+from tests.sync.conftest import Clock
 
 Offer = Callable[..., Plugins]
 
@@ -113,14 +114,16 @@ def test_a_change_is_not_pushed_to_where_it_came_from(
 
 
 def test_a_partner_that_goes_down_gets_the_rest_later(
-    any_store: Store, partner: type[Partner], plugins: Plugins
+    any_store: Store, partner: type[Partner], plugins: Plugins, clock: Clock
 ) -> None:
     for number in range(5):
         say(any_store, number, f"Huis {number}", 1)
     partner.failure, partner.fail_at = Unreachable("They are down."), 2
     cut = run(any_store, plugins, "own")
-    assert (cut.state, cut.pushed, cursor(any_store, "own")) == ("failed", 2, 0)
+    assert (cut.state, cut.pushed, cursor(any_store, "own")) == ("failed", 2, 5)
     partner.failure = None
+    assert run(any_store, plugins, "own").pushed == 0, "after three failures in a row they are left alone"
+    clock.forward(minutes=2)
     assert run(any_store, plugins, "own").pushed == 3
     assert len(partner.pushes) == 5
     assert len(names(partner)) == 5

@@ -1,0 +1,66 @@
+"""What both sides agreed on, per connection and entity: the base of the three-way comparison.
+
+`sent` is what we asked for, `answer` how the partner wrote it: either counts as agreed. When a pull shows that the partner has something else by
+now, `said` keeps that until the difference is settled. See facts on three-way merge in CouchDB and Azure AD Connect: docs/reliability.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, delete, insert, select
+
+from hub.store.tables import agreed as table
+
+State = dict[str, Any] | None
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """`said`: the claim content that the partner gave since, `{}` when it removed the row, `None` when it said nothing new."""
+
+    sent: State = None
+    answer: State = None
+    said: Mapping[str, Any] | None = None
+
+    def covers(self, desired: State) -> bool:
+        """Whether the partner has this already, as far as we know."""
+        return self.said is None and _bytes(desired) in (_bytes(self.sent), _bytes(self.answer))
+
+
+def load(connection: Connection, name: str, entities: Iterable[int]) -> dict[int, Agreed]:
+    """What was agreed with this connection about these entities; the others are not there."""
+    wanted = sorted(set(entities))
+    found: dict[int, Agreed] = {}
+    for start in range(0, len(wanted), _AT_ONCE):
+        query = select(table.c.entity_id, table.c.state).where(
+            table.c.connection == name, table.c.entity_id.in_(wanted[start : start + _AT_ONCE])
+        )
+        found |= {row.entity_id: _read(row.state) for row in connection.execute(query)}
+    return found
+
+
+def save(connection: Connection, name: str, entity: int, state: Agreed, at: str) -> None:
+    """Keep it in the place of what was agreed before; nothing on both sides needs no row."""
+    where = (table.c.connection == name) & (table.c.entity_id == entity)
+    connection.execute(delete(table).where(where))
+    if state != Agreed():
+        parts = [state.sent, state.answer] if state.said is None else [state.sent, state.answer, state.said]
+        connection.execute(
+            insert(table).values(connection=name, entity_id=entity, state=orjson.dumps(parts), at=at)
+        )
+
+
+def _read(raw: bytes) -> Agreed:
+    parts = orjson.loads(raw)
+    if isinstance(parts, dict):  # an erasure leaves only that the partner had been told something
+        return Agreed(parts, parts)
+    return Agreed(*parts)
+
+
+def _bytes(state: State) -> bytes:
+    return orjson.dumps(state, option=orjson.OPT_SORT_KEYS)

@@ -1,0 +1,182 @@
+"""Delivering the outbox: at least once, each attempt of the same content under the same idempotency key, bounded, behind a breaker.
+
+The partner is told, then what was agreed is recorded and the letter removed in one transaction. After a crash between the two the same content goes
+out once more under the same key, which changes nothing there. What is delivered is the entity as it is now: a value that was hidden since
+the change never leaves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import cast
+
+import orjson
+
+from hub.connector import Sink
+from hub.errors import AuthFailed, Misconfigured, Rejected, Unreachable
+from hub.model.entity import Change
+from hub.store import Writer
+from hub.sync import agreed, breaker, outbox, records
+from hub.sync.agreed import Agreed, State
+from hub.sync.breaker import Breaker
+from hub.sync.echo import has
+from hub.sync.outbox import Letter
+from hub.sync.records import Tally
+from hub.sync.session import Session
+
+_PAGE = 100
+
+
+def deliver(session: Session, sink: Sink, desired: Callable[[Change], State]) -> None:
+    """Deliver every letter whose time has come. Raises `Unreachable` when the breaker opens, and what the sink raises otherwise."""
+    store, name = session.store, session.known.name
+    with store.read() as connection:
+        gate = breaker.load(connection, name)
+    if gate.is_open(store.now()):
+        session.note(
+            warnings=(
+                f"Nothing was delivered: after {gate.failures} failures in a row the partner is left alone until {gate.open_until}.",
+            )
+        )
+        return
+    delivery = _Delivery(session, sink, desired, gate)
+    after = (-1, -1)
+    while True:
+        with store.read() as connection:
+            letters = outbox.due(connection, name, store.now(), after, _PAGE)
+        if not letters:
+            break
+        for letter in letters:
+            delivery.take(letter)
+        after = (letters[-1].change.seq, letters[-1].entity_id)
+    if delivery.postponed:
+        session.note(warnings=(f"{delivery.postponed} could not be delivered and will be tried again.",))
+
+
+def key(connection: str, letter: Letter, desired: State, state: Agreed) -> str:
+    """The idempotency key of a delivery: the same for each attempt of the same content, another for any other. 64 characters."""
+    said = orjson.dumps([connection, letter.change.id, letter.change.seq, desired, state.answer], option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(said).hexdigest()
+
+
+@dataclass(slots=True)
+class _Delivery:
+    session: Session
+    sink: Sink
+    desired: Callable[[Change], State]
+    gate: Breaker
+    postponed: int = 0
+
+    def take(self, letter: Letter) -> None:
+        """Deliver one letter and record what became of it."""
+        session, name = self.session, self.session.known.name
+        with session.store.read() as connection:
+            state = agreed.load(connection, name, [letter.entity_id]).get(letter.entity_id, Agreed())
+        wanted = self.desired(letter.change)
+        if state.covers(wanted):
+            self._settle(letter, None)
+            return
+        if state.said is not None and self._has(state, wanted):
+            self._settle(letter, Agreed(wanted, wanted))
+            return
+        operation = "delete" if wanted is None else "create" if state.answer is None else "update"
+        change = replace(letter.change, operation=cast("object", operation))  # type: ignore[arg-type]
+        try:
+            with session.wire.delivering(key(name, letter, wanted, state)):
+                answer = self.sink.push(change, wanted, state.answer)
+        except Rejected as error:
+            self._refused(letter, error)
+        except Unreachable as error:
+            self._failed(letter, error)
+        except (AuthFailed, Misconfigured):
+            raise
+        except Exception:
+            # A bug that this one entity wakes must not stand before the others for ever.
+            self._postpone(letter, "The connector failed in a way that it should not; the trace is in the log.", None)
+            raise
+        else:
+            self._settle(letter, Agreed(wanted, answer), pushed=1)
+
+    def _has(self, state: Agreed, wanted: State) -> bool:
+        """Whether what the partner said since is what we would tell it."""
+        assert state.said is not None
+        if wanted is None:
+            return not state.said
+        back = self.sink.read_back(wanted)
+        return bool(back) and has(state.said, back)
+
+    def _settle(self, letter: Letter, state: Agreed | None, *, pushed: int = 0) -> None:
+        session, name = self.session, self.session.known.name
+        tally = session.report.tally.plus(pushed=pushed)
+        at = records.moment(session.store.now())
+        mended = pushed and self.gate != Breaker()
+
+        def work(writer: Writer) -> tuple[Tally, None]:
+            connection = writer.connection
+            if state is not None:
+                agreed.save(connection, name, letter.entity_id, state, at)
+            outbox.forget(connection, name, [letter.entity_id])
+            if pushed:
+                records.forget_rejections(connection, name, [letter.change.id])
+            if mended:
+                breaker.save(connection, name, Breaker())
+            return tally, None
+
+        session.commit(work)
+        if mended:
+            self.gate = Breaker()
+
+    def _refused(self, letter: Letter, error: Rejected) -> None:
+        """The partner will not take this one: a dead letter, and a row for the administrator; its next change is tried again."""
+        session, name = self.session, self.session.known.name
+        redact = session.built.redact
+        row = Rejected(
+            redact(error.message),
+            external_id=error.external_id or letter.change.id,
+            field=error.field,
+            raw=redact(error.raw),
+        )
+        tally = session.report.tally.plus(rejected=1)
+        now = session.store.now()
+
+        def work(writer: Writer) -> tuple[Tally, None]:
+            outbox.failed(writer.connection, letter, row.message, now, final=True)
+            records.keep_rejections(writer.connection, name, session.report.id, [row], records.moment(now))
+            return tally, None
+
+        session.commit(work)
+        session.note(rejections=(row,))
+
+    def _failed(self, letter: Letter, error: Unreachable) -> None:
+        now = self.session.store.now()
+        gate = self.gate.failed(now, error.retry_after)
+        self._postpone(letter, self.session.built.redact(error.message), gate, error.retry_after)
+        self.gate = gate
+        if gate.open_until is not None:
+            until = datetime.fromisoformat(gate.open_until)
+            raise Unreachable(error.message, retry_after=max(0.0, (until - now).total_seconds())) from error
+
+    def _postpone(
+        self, letter: Letter, reason: str, gate: Breaker | None, retry_after: float | None = None
+    ) -> None:
+        session, name = self.session, self.session.known.name
+        tally = session.report.tally
+        now = session.store.now()
+
+        def work(writer: Writer) -> tuple[Tally, bool]:
+            dead = outbox.failed(writer.connection, letter, reason, now, retry_after=retry_after)
+            if gate is not None:
+                breaker.save(writer.connection, name, gate)
+            return tally, dead
+
+        if session.commit(work):
+            session.note(
+                warnings=(
+                    f"{letter.change.type} {letter.change.id} was given up after {letter.attempts + 1} attempts: fichehub deadletters list",
+                )
+            )
+        else:
+            self.postponed += 1

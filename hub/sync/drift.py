@@ -1,0 +1,184 @@
+"""Whether a feed still has the shape that it had: the fields that its claims fill, and how many of its rows can be used.
+
+At the first complete run the shape is pinned. A later run is compared with it before its first row is written: a field that nearly every row had
+and that no row has any more was renamed or lost, and writing on would empty it in every fiche. See docs/reliability.md.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, delete, insert, select
+
+from hub.errors import FichehubError, Rejected
+from hub.model.claims import Claim
+from hub.store.tables import fingerprint as table
+
+FIRST = 200
+"""Rows of a run that are looked at before the first is written."""
+ENOUGH = 20
+"""With fewer rows of a kind, only fields that the source itself calls required are missed."""
+NEARLY_ALL = 0.99
+REJECTED_PERCENT = 1
+ODD_ROWS = 2
+"""So many new rejections never stop a run: a small feed with one odd row must go on."""
+
+_TYPES: Mapping[type, str] = {str: "text", bool: "yes/no", int: "number", float: "number", list: "list", dict: "object", type(None): "null"}
+
+
+class FeedChanged(FichehubError):
+    """The feed is not what it was; nothing more of it was written."""
+
+
+@dataclass(slots=True)
+class Shape:
+    """What the claims of one kind look like: `fields` -> JSON types -> how often; `head`: fields of the first rows of the run."""
+
+    rows: int = 0
+    fields: dict[str, dict[str, int]] = field(default_factory=dict)
+    head: set[str] = field(default_factory=set)
+
+    def usual(self) -> list[str]:
+        """Fields that nearly every row has, from the first rows on."""
+        return sorted(
+            name
+            for name, types in self.fields.items()
+            if name in self.head and sum(types.values()) > NEARLY_ALL * self.rows
+        )
+
+
+Fingerprint = dict[str, Shape]
+"""Kind of fiche -> shape."""
+
+
+class Gauge:
+    """Measures a run against what was pinned. One per pull."""
+
+    def __init__(self, connection: str, pinned: Fingerprint | None, required: Mapping[str, Sequence[str]]) -> None:
+        self._connection = connection
+        self._required = required
+        self.pinned = pinned
+        self._seen: Counter[tuple[str, tuple[str, ...], tuple[type, ...]]] = Counter()
+        self._heads: dict[str, set[str]] = {}
+        self._judged = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether the first rows are still to be judged, so that nothing may be written yet."""
+        return not self._judged and (self.pinned is not None or bool(self._required))
+
+    def judge(self, claims: Iterable[Claim]) -> None:
+        """Look at the first rows of the run. Raises `FeedChanged` when fields are missing in all of them."""
+        if not self.waits:
+            self._judged = True
+            return
+        self._judged = True
+        seen: dict[str, set[str]] = {}
+        rows: Counter[str] = Counter()
+        for claim in claims:
+            if not claim.gone:
+                rows[claim.kind] += 1
+                seen.setdefault(claim.kind, set()).update(claim.content)
+        missing = []
+        for kind, count in sorted(rows.items()):
+            wanted = set(self._required.get(kind, ()))
+            if count >= ENOUGH and self.pinned and kind in self.pinned:
+                wanted.update(self.pinned[kind].usual())
+            lost = sorted(wanted - seen[kind])
+            if lost:
+                known = set(self.pinned[kind].fields) if self.pinned and kind in self.pinned else seen[kind]
+                new = sorted(seen[kind] - known)
+                instead = f" (new instead: {', '.join(new)})" if new else ""
+                missing.append(f"{', '.join(lost)} in all of the first {count:,} rows of {kind}{instead}")
+        if missing:
+            raise FeedChanged(
+                f"The feed has changed: missing are {'; '.join(missing)}. Nothing was written. Ask the partner, or take the feed "
+                f"as it is now: fichehub connections accept {self._connection}"
+            )
+
+    def note(self, claims: Iterable[Claim]) -> None:
+        """Count what was written."""
+        for claim in claims:
+            if not claim.gone:
+                content = claim.content
+                self._seen[claim.kind, tuple(content), tuple(map(type, content.values()))] += 1
+                if claim.kind not in self._heads or self._rows_below_first(claim.kind):
+                    self._heads.setdefault(claim.kind, set()).update(content)
+
+    def _rows_below_first(self, kind: str) -> bool:
+        # Kinds are few and this stops being asked once the head is full.
+        return sum(count for (seen, _, _), count in self._seen.items() if seen == kind) <= FIRST
+
+    def shape(self) -> Fingerprint:
+        """What this run's claims look like."""
+        found: Fingerprint = {}
+        for (kind, names, types), count in self._seen.items():
+            shape = found.setdefault(kind, Shape(head=self._heads[kind]))
+            shape.rows += count
+            for name, type_ in zip(names, types, strict=True):
+                counts = shape.fields.setdefault(name, {})
+                word = _TYPES.get(type_, "other")
+                counts[word] = counts.get(word, 0) + count
+        return found
+
+    def news(self) -> tuple[tuple[str, ...], Fingerprint | None]:
+        """Warnings about fields and types that were not pinned, and the pinned shape with them in it; None when there are none."""
+        if self.pinned is None:
+            return (), None
+        warnings = []
+        for kind, shape in sorted(self.shape().items()):
+            known = self.pinned.get(kind)
+            if known is None:
+                warnings.append(f"The feed gives a kind that it did not give before: {kind}.")
+                self.pinned[kind] = shape
+                continue
+            for name, types in sorted(shape.fields.items()):
+                before = known.fields.get(name)
+                new = [word for word in types if before is None or word not in before]
+                if before is None:
+                    warnings.append(f"The feed gives a new field for {kind}: {name}. It was kept.")
+                elif new:
+                    warnings.append(f"The feed gives {name} of {kind} as {', '.join(new)}; it was {', '.join(before)}.")
+                if new:
+                    known.fields.setdefault(name, {}).update(dict.fromkeys(new, 0))
+        return tuple(warnings), self.pinned if warnings else None
+
+
+def too_many_rejected(read: int, rejected: int, examples: Sequence[Rejected], connection: str) -> FeedChanged | None:
+    """The reason to stop a run in which so many rows were rejected that had not been before; None when it may go on."""
+    if read < ENOUGH or rejected <= ODD_ROWS or rejected * 100 <= read * REJECTED_PERCENT:
+        return None
+    shown = "; ".join(f"{row.external_id or 'a row'}, {row.field or 'row'}: {row.message}" for row in examples[:3])
+    return FeedChanged(
+        f"{rejected:,} of {read:,} rows could not be used, more than {REJECTED_PERCENT} %; the run was stopped before it wrote more. "
+        f"For example {shown} To go on without such rows: fichehub connections accept {connection}"
+    )
+
+
+def load(connection: Connection, name: str) -> Fingerprint | None:
+    """What was pinned for this connection."""
+    raw = connection.execute(select(table.c.content).where(table.c.connection == name)).scalar_one_or_none()
+    if raw is None:
+        return None
+    return {
+        kind: Shape(said["rows"], said["fields"], set(said["head"])) for kind, said in orjson.loads(raw).items()
+    }
+
+
+def pin(connection: Connection, name: str, found: Fingerprint, run_id: int, at: str) -> None:
+    """Keep this as the shape of the feed."""
+    content: dict[str, Any] = {
+        kind: {"rows": shape.rows, "fields": shape.fields, "head": sorted(shape.head)}
+        for kind, shape in found.items()
+    }
+    forget(connection, name)
+    connection.execute(insert(table).values(connection=name, content=orjson.dumps(content), run_id=run_id, at=at))
+
+
+def forget(connection: Connection, name: str) -> None:
+    """Let the next complete run pin anew."""
+    connection.execute(delete(table).where(table.c.connection == name))

@@ -1,0 +1,155 @@
+"""The three-way comparison on the way in: what a two-way partner says, against what both sides agreed on.
+
+A field that comes back just as it was agreed is our own word and becomes no claim of the partner's, else a later change of ours would lose
+against its own echo. A field that differs is the partner's edit; whether it stands is decided by the merge, and if it does not, the
+entity waits in the outbox so that the partner gets our value back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from hub import schemas
+from hub.connector import Sink
+from hub.errors import Rejected
+from hub.model.claims import Claim
+from hub.model.entity import Change
+from hub.model.fiche import Document
+from hub.store import Writer
+from hub.store.identity import keys_of, own_key
+from hub.store.tables import claim as claim_table
+from hub.store.tables import entity as entity_table
+from hub.store.tables import identity as identity_table
+from hub.store.tables import source as source_table
+from hub.sync import agreed, outbox, records
+from hub.sync.agreed import Agreed
+from hub.sync.session import Session
+
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    revision: int
+    gone: bool
+    claim: Claim
+
+
+def hears(connector: object) -> bool:
+    """Whether this connector can tell an echo: it pushes, and says how its states read in a pull."""
+    return isinstance(connector, Sink) and type(connector).read_back is not Sink.read_back
+
+
+def without_echoes(session: Session, writer: Writer, claims: Sequence[Claim]) -> list[Claim]:
+    """The claims as the partner's own word. Notes what it edited, in the same transaction."""
+    connection, name = writer.connection, session.known.name
+    sink = session.built.connector
+    assert isinstance(sink, Sink)
+    entities = _entities(connection, claims)
+    known = agreed.load(connection, name, entities.values())
+    if not known:
+        return list(claims)
+    standing = _standing(connection, claims)
+    own = []
+    for claim in claims:
+        number = entities.get(_key(claim))
+        state = known.get(number) if number is not None else None
+        before = standing.get(_key(claim))
+        if number is None or state is None or (before is not None and claim.revision < before.revision):
+            own.append(claim)
+            continue
+        if before is not None and claim.revision == before.revision and not (before.gone or claim.gone):
+            own.append(before.claim)  # judged already, against what was agreed then
+            continue
+        told: Document = {} if state.answer is None or "erased" in state.answer else sink.read_back(state.answer)
+        own.append(_own_word(claim, told, before))
+        _note(session, connection, number, claim, told, state)
+    return own
+
+
+def has(said: Mapping[str, Any], back: Mapping[str, Any]) -> bool:
+    """Whether what the partner says contains all that we would tell it."""
+    return all(said.get(name) == value for name, value in back.items())
+
+
+def _own_word(claim: Claim, told: Document, before: _Standing | None) -> Claim:
+    if claim.gone:
+        return claim
+    stood = {} if before is None or before.gone else before.claim.content
+    content = {
+        name: value
+        for name, value in claim.content.items()
+        if name == "kind" or name not in told or told[name] != value or stood.get(name) == value
+    }
+    return replace(claim, content=content)
+
+
+def _note(
+    session: Session, connection: Connection, number: int, claim: Claim, told: Document, state: Agreed
+) -> None:
+    said: Document = {} if claim.gone else claim.content
+    moved = claim.gone or not has(said, told)
+    if not moved and state.said is None:
+        return
+    now = session.store.now()
+    agreed.save(
+        connection,
+        session.known.name,
+        number,
+        replace(state, said=said if moved else None),
+        records.moment(now),
+    )
+    row = connection.execute(select(entity_table).where(entity_table.c.id == number)).one()
+    seq = int(connection.exec_driver_sql("SELECT n FROM counter WHERE name = 'change'").scalar_one())
+    change = Change(seq, records.moment(now), row.uuid, row.type, row.uuid, "update", session.known.name)
+    outbox.enqueue(connection, session.known.name, [(number, change)], now)
+
+
+def _key(claim: Claim) -> str:
+    return own_key(claim.source, claim.external_id)
+
+
+def _entities(connection: Connection, claims: Iterable[Claim]) -> dict[str, int]:
+    """Own key of a claim -> number of the fiche that it speaks of, as far as that is known."""
+    keys: dict[str, list[str]] = {}
+    for claim in claims:
+        try:
+            own, others = keys_of(claim)
+        except Rejected:
+            continue  # the writer says what is wrong with it
+        keys[own] = [own, *others]
+    wanted = sorted({key for named in keys.values() for key in named})
+    found: dict[str, int] = {}
+    for start in range(0, len(wanted), _AT_ONCE):
+        rows = connection.execute(
+            select(identity_table).where(identity_table.c.key.in_(wanted[start : start + _AT_ONCE]))
+        )
+        found |= {row.key: row.fiche_id for row in rows}
+    return {
+        own: next(found[key] for key in named if key in found)
+        for own, named in keys.items()
+        if any(key in found for key in named)
+    }
+
+
+def _standing(connection: Connection, claims: Sequence[Claim]) -> dict[str, _Standing]:
+    found: dict[str, _Standing] = {}
+    for start in range(0, len(claims), _AT_ONCE):
+        part = claims[start : start + _AT_ONCE]
+        rows = connection.execute(
+            select(claim_table, source_table.c.name)
+            .join(source_table, source_table.c.id == claim_table.c.source_id)
+            .where(
+                source_table.c.name.in_({claim.source for claim in part}),
+                claim_table.c.external_id.in_({claim.external_id for claim in part}),
+                claim_table.c.partner.in_({claim.partner or "" for claim in part}),
+            )
+        )
+        for row in rows:
+            stood = schemas.decode_claim(row.name, row.external_id, row.revision, row.partner or None, row.content)
+            found[own_key(row.name, row.external_id)] = _Standing(row.revision, row.gone, stood)
+    return found

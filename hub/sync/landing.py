@@ -1,0 +1,94 @@
+"""What came in as it came: the bytes of a source's answers, kept for some days so that a run can be looked into or replayed.
+
+Off unless an administrator asks for it, per connection: the bytes may hold personal data. A job purges them; an erasure removes them all.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import Connection, delete, insert, select
+
+from hub.errors import FieldError, Invalid
+from hub.store import Store
+from hub.store.tables import landing as table
+from hub.store.tables import setting
+from hub.sync.records import moment
+from hub.sync.wire import Landed
+
+LONGEST_DAYS = 90
+_SETTING = "landing days "
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """A body that came in: when (RFC 3339, UTC), from where, the SHA-256 of its bytes, and the bytes."""
+
+    id: int
+    connection: str
+    run_id: int
+    at: str
+    address: str
+    digest: str
+    body: bytes
+
+
+def keep_for(store: Store, name: str, days: int) -> None:
+    """Keep what this connection brings for so many days; 0 keeps nothing from now on. Raises `Invalid` past three months."""
+    if not 0 <= days <= LONGEST_DAYS:
+        raise Invalid(
+            "Personal data must not lie about for so long.", (FieldError("days", f"0 to {LONGEST_DAYS}", str(days)),)
+        )
+
+    def work(connection: Connection) -> None:
+        connection.execute(delete(setting).where(setting.c.name == _SETTING + name))
+        if days:
+            connection.execute(insert(setting).values(name=_SETTING + name, value=str(days)))
+
+    store.write(lambda writer: work(writer.connection))
+
+
+def days(connection: Connection, name: str) -> int:
+    """How many days this connection's bytes are kept."""
+    kept = connection.execute(select(setting.c.value).where(setting.c.name == _SETTING + name)).scalar_one_or_none()
+    return int(kept or 0)
+
+
+def keep(connection: Connection, name: str, run_id: int, bodies: Iterable[Landed], at: str) -> None:
+    """Keep these; in the transaction of the rows that were read from them."""
+    rows = [
+        {"connection": name, "run_id": run_id, "at": at, "address": one.address, "digest": one.digest, "body": one.body}
+        for one in bodies
+    ]
+    if rows:
+        connection.execute(insert(table), rows)
+
+
+def landed(connection: Connection, name: str, run_id: int) -> list[Landing]:
+    """What a run brought, in order."""
+    query = select(table).where(table.c.connection == name, table.c.run_id == run_id).order_by(table.c.id)
+    return [
+        Landing(row.id, row.connection, row.run_id, row.at, row.address, row.digest, zlib.decompress(row.body))
+        for row in connection.execute(query)
+    ]
+
+
+def purge(store: Store) -> int:
+    """Remove what was kept for its days, and all of connections that keep nothing; the answer is how many bodies."""
+
+    def work(connection: Connection) -> int:
+        names = connection.execute(select(table.c.connection).distinct()).scalars().all()
+        now = store.now()
+        return sum(
+            connection.execute(
+                delete(table).where(
+                    table.c.connection == name, table.c.at < moment(now - timedelta(days=days(connection, name)))
+                )
+            ).rowcount
+            for name in names
+        )
+
+    return store.write(lambda writer: work(writer.connection))

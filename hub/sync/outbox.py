@@ -1,0 +1,198 @@
+"""The outbox: which entities a partner still has to be told about, and the dead letters among them.
+
+A row is written in the transaction that moves the push cursor, and goes in the one that records what was agreed: nothing is lost between. There
+is one row per entity, since what goes out is the entity as it is at that moment; the row holds ids and names of fields, no values.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, or_, select, update
+
+from hub.model.entity import Change
+from hub.store import Store
+from hub.store.tables import outbox as table
+from hub.sync.records import moment
+
+ATTEMPTS = 12
+"""After so many a delivery becomes a dead letter: with the pauses between them some nine hours later."""
+BASE = timedelta(seconds=30)
+CAP = timedelta(hours=6)
+AT_ONCE = 1_000
+"""Dead letters replayed or dropped by one command, unless told otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A delivery that waits (`state` waiting) or was given up (dead), with the reason in plain words. Moments: RFC 3339, UTC."""
+
+    connection: str
+    entity_id: int
+    change: Change
+    state: str
+    attempts: int
+    next_at: str
+    reason: str
+    at: str
+
+
+def pause(attempts: int, retry_after: float | None = None) -> timedelta:
+    """How long to wait after so many attempts: as the partner asked, else a random time in a window that doubles (full jitter)."""
+    if retry_after is not None:
+        return timedelta(seconds=retry_after)
+    window: timedelta = min(CAP, BASE * 2 ** min(attempts, 20))
+    return window * random.random()
+
+
+def enqueue(connection: Connection, name: str, entries: Iterable[tuple[int, Change]], now: datetime) -> None:
+    """Ask for these deliveries, `(entity number, change)`. What waited or was dead for the same entity begins anew."""
+    rows: list[dict[str, Any]] = [
+        {
+            "connection": name,
+            "entity_id": number,
+            "seq": change.seq,
+            "change": orjson.dumps(asdict(change)),
+            "state": "waiting",
+            "attempts": 0,
+            "next_at": moment(now),
+            "reason": "",
+            "at": moment(now),
+        }
+        for number, change in entries
+    ]
+    if rows:
+        forget(connection, name, [row["entity_id"] for row in rows])
+        connection.execute(insert(table), rows)
+
+
+def forget(connection: Connection, name: str, entities: Iterable[int]) -> None:
+    """These need no delivery (any more)."""
+    connection.execute(
+        delete(table).where(table.c.connection == name, table.c.entity_id.in_(list(entities)))
+    )
+
+
+def due(connection: Connection, name: str, now: datetime, after: tuple[int, int], limit: int) -> list[Letter]:
+    """The next deliveries whose time has come, in order of `(seq, entity number)`, after that one."""
+    seq, number = after
+    query = (
+        select(table)
+        .where(
+            table.c.connection == name,
+            table.c.state == "waiting",
+            or_(table.c.seq > seq, and_(table.c.seq == seq, table.c.entity_id > number)),
+            table.c.next_at <= moment(now),
+        )
+        .order_by(table.c.seq, table.c.entity_id)
+        .limit(limit)
+    )
+    return [_letter(row) for row in connection.execute(query)]
+
+
+def next_attempt(connection: Connection, now: datetime) -> dict[str, str]:
+    """Connections with a delivery whose time has come -> that moment."""
+    query = (
+        select(table.c.connection, func.min(table.c.next_at))
+        .where(table.c.state == "waiting", table.c.next_at <= moment(now))
+        .group_by(table.c.connection)
+    )
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def waiting(connection: Connection) -> dict[str, tuple[int, int]]:
+    """Connection -> how many deliveries wait, and how many are dead."""
+    found: dict[str, tuple[int, int]] = {}
+    query = select(table.c.connection, table.c.state, func.count()).group_by(table.c.connection, table.c.state)
+    for name, state, count in connection.execute(query):
+        alive, dead = found.get(name, (0, 0))
+        found[name] = (count, dead) if state == "waiting" else (alive, count)
+    return found
+
+
+def failed(
+    connection: Connection, letter: Letter, reason: str, now: datetime, *, retry_after: float | None = None, final: bool = False
+) -> bool:
+    """Note a failed attempt; whether the letter is dead now. `final`: the partner will never take it as it is."""
+    attempts = letter.attempts + 1
+    dead = final or attempts >= ATTEMPTS
+    connection.execute(
+        update(table)
+        .where(table.c.connection == letter.connection, table.c.entity_id == letter.entity_id)
+        .values(
+            state="dead" if dead else "waiting",
+            attempts=attempts,
+            reason=reason[:2000].replace("\x00", "\N{REPLACEMENT CHARACTER}"),
+            next_at=moment(now + pause(attempts, retry_after)),
+        )
+    )
+    return dead
+
+
+# --- dead letters ------------------------------------------------------------------------------------------------------------
+
+
+def dead_letters(
+    connection: Connection, *, name: str | None = None, entity: str | None = None, reason: str = "", limit: int = AT_ONCE
+) -> list[Letter]:
+    """Dead letters, oldest first: of a connection, of one entity (UUID), or whose reason contains `reason` (case does not matter)."""
+    found = []
+    for row in connection.execute(_dead(name).order_by(table.c.connection, table.c.seq)):
+        letter = _letter(row)
+        if entity in (None, letter.change.id) and reason.lower() in letter.reason.lower():
+            found.append(letter)
+            if len(found) == limit:
+                break
+    return found
+
+
+def replay(store: Store, letters: Iterable[Letter]) -> int:
+    """Let these wait for delivery again, with all their attempts; the answer is how many there were."""
+    now = moment(store.now())
+
+    def work(connection: Connection) -> int:
+        return sum(
+            connection.execute(
+                update(table).where(*_is(letter)).values(state="waiting", attempts=0, next_at=now)
+            ).rowcount
+            for letter in letters
+        )
+
+    letters = list(letters)
+    return store.write(lambda writer: work(writer.connection))
+
+
+def drop(store: Store, letters: Iterable[Letter]) -> int:
+    """Give these up for good; the next change of the same entity is delivered again. The answer is how many there were."""
+    letters = list(letters)
+
+    def work(connection: Connection) -> int:
+        return sum(connection.execute(delete(table).where(*_is(letter))).rowcount for letter in letters)
+
+    return store.write(lambda writer: work(writer.connection))
+
+
+def _dead(name: str | None) -> Select[Any]:
+    query = select(table).where(table.c.state == "dead")
+    return query if name is None else query.where(table.c.connection == name)
+
+
+def _is(letter: Letter) -> tuple[Any, ...]:
+    """The very letter that was looked at: a newer delivery of the same entity is another one."""
+    return (
+        table.c.connection == letter.connection,
+        table.c.entity_id == letter.entity_id,
+        table.c.seq == letter.change.seq,
+        table.c.state == "dead",
+    )
+
+
+def _letter(row: Row[Any]) -> Letter:
+    said = orjson.loads(row.change)
+    change = Change(**{**said, "fields": tuple(said["fields"])})
+    return Letter(row.connection, row.entity_id, change, row.state, row.attempts, row.next_at, row.reason, row.at)

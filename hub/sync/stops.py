@@ -1,0 +1,54 @@
+"""The stop switch: one for each connection and one for all. A run that is under way ends at its next commit; its cursor stays."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, delete, insert, select
+
+from hub.errors import FichehubError
+from hub.store import Store
+from hub.store.tables import setting
+
+ALL = "*"
+"""The switch for all; no connection can be called so."""
+
+
+class Stopped(FichehubError):
+    """An administrator stopped this connection, or all of them."""
+
+
+def stop(store: Store, name: str, reason: str) -> None:
+    """Stop the connection `name`, or `ALL`; stays so through restarts. `reason` is shown to everybody who asks."""
+    row = _name(name)
+
+    def work(connection: Connection) -> None:
+        connection.execute(delete(setting).where(setting.c.name == row))
+        connection.execute(insert(setting).values(name=row, value=reason or "no reason was given"))
+
+    store.write(lambda writer: work(writer.connection))
+
+
+def go(store: Store, name: str) -> bool:
+    """Take the switch of `name`, or `ALL`, back; whether it had been set."""
+    gone = delete(setting).where(setting.c.name == _name(name))
+    return store.write(lambda writer: writer.connection.execute(gone).rowcount) == 1
+
+
+def stopped(connection: Connection) -> dict[str, str]:
+    """The switches that are set: name (or `ALL`) -> reason."""
+    rows = connection.execute(select(setting).where(setting.c.name.startswith(_name(""), autoescape=True)))
+    return {row.name[len(_name("")) :]: row.value for row in rows}
+
+
+def check(connection: Connection, name: str) -> None:
+    """Raises `Stopped` when this connection, or all, have been stopped."""
+    names = {_name(ALL), _name(name)}
+    row = connection.execute(select(setting).where(setting.c.name.in_(names)).order_by(setting.c.name)).first()
+    if row is None:
+        return
+    what = "All connections are" if row.name == _name(ALL) else f"The connection {name!r} is"
+    target = "--all" if row.name == _name(ALL) else name
+    raise Stopped(f"{what} stopped: {row.value}. To let it run again: fichehub connections go {target}")
+
+
+def _name(name: str) -> str:
+    return f"stop {name}"
