@@ -69,6 +69,25 @@ class Identities:
         self._fiche: dict[str, int | None] = {}  # None: looked for, not there
         self._given: dict[str, int] = {}
         self._erased: dict[str, bool] = {}
+        # What a claim names, by the claim's own id; each entry keeps its claim, so that no other can get that id.
+        self._named: dict[int, tuple[Claim, tuple[str, list[str]]]] = {}
+        self._linked: dict[int, tuple[Claim, list[tuple[str, Kind]]]] = {}
+
+    # --- what claims name ----------------------------------------------------------------------------------------------------
+
+    def keys_of(self, claim: Claim) -> tuple[str, list[str]]:
+        """As `keys_of`; worked out once for each claim."""
+        known = self._named.get(id(claim))
+        if known is None:
+            known = self._named[id(claim)] = (claim, keys_of(claim))
+        return known[1]
+
+    def link_keys(self, claim: Claim) -> list[tuple[str, Kind]]:
+        """As `link_keys`; worked out once for each claim."""
+        known = self._linked.get(id(claim))
+        if known is None:
+            known = self._linked[id(claim)] = (claim, link_keys(claim))
+        return known[1]
 
     # --- reading -------------------------------------------------------------------------------------------------------------
 
@@ -169,7 +188,7 @@ class Identities:
         fiche was made for them. Clashes of keys within one source are put in the review queue.
         """
         space = self._space
-        keys = [keys_of(claim) for claim in claims]
+        keys = [self.keys_of(claim) for claim in claims]
         self.load(key for own, others in keys for key in (own, *others))
         taken = self._sources_of(
             {fiche for own, others in keys for key in (own, *others) if (fiche := self.fiche(key))}

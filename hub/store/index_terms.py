@@ -24,7 +24,7 @@ INTERNAL: Final = 2
 _RIZIV: Final = ("riziv", "riziv-group")
 _AVAILABILITY: Final = ("patientenstop", "waiting_list", "on_call")
 _ENDPOINT_STATUS: Final = {"active": "active", "off": "inactive", "suspended": "inactive"}
-_CACHED: Final = 50_000
+_CACHED: Final = 20_000
 
 
 class ConceptBook(Protocol):
@@ -123,7 +123,7 @@ def rows_for(entity: IndexedEntity, concepts: ConceptBook, places: Places, today
 
 
 class Indexer:
-    """Makes index rows; remembers what it looked up, so keep one per batch, and no longer than the concepts stay as they are."""
+    """Makes index rows; remembers what it looked up, so keep one, but no longer than the concepts and the day stay as they are."""
 
     def __init__(self, concepts: ConceptBook, places: Places, today: str) -> None:
         self._concepts = concepts
@@ -376,6 +376,8 @@ class Indexer:
         known = self._areas.get((refnis, postcode))
         if known is not None:
             return known
+        if len(self._areas) > _CACHED:
+            self._areas.clear()
         terms: list[tuple[str, str]] = []
         names: set[str] = set()
         if postcode:

@@ -90,6 +90,7 @@ def write_index(space: Workspace, fiches: Iterable[int]) -> None:
     space.load(ids)
     documents = Documents(space)
     states = [space.fiches[number] for number in ids]
+    older = [number for number in ids if number not in space.made]
     voices = _voices(space, ids)
     _load_related([state.document for state in states if state.document], documents)
     rows: list[IndexedEntity] = []
@@ -105,20 +106,15 @@ def write_index(space: Workspace, fiches: Iterable[int]) -> None:
                 voices.get((state.id, ""), ()),
             )
     kept = {row.entry_id for row in rows}
-    bulk = space.bulk
-    many = bulk.many(number for number in ids)
-    standing = bulk.rows(f"SELECT id, entity_id, partner FROM entry WHERE {bulk.listed('fiche_id')}", many)
-    overlays = bulk.rows(
-        f"SELECT partner, fiche_id, id, document FROM overlay WHERE document IS NOT NULL AND {bulk.listed('fiche_id')} ORDER BY partner, fiche_id",
-        many,
-    )
+    standing = index_rows.standing(space.connection, older, "fiche_id") if older else {}
+    overlays = _overlays(space, ids, older)
     masks: set[tuple[str, int]] = set()
     if overlays:
         decoded = [
             (partner, fiche_id, number, schemas.decode(raw)) for partner, fiche_id, number, raw in overlays
         ]
         _load_related([document for *_, document in decoded], documents)
-        own = {(partner, entity_id): entry_id for entry_id, entity_id, partner in standing if partner}
+        own = {(entry[4], entry[1]): number for number, entry in standing.items() if entry[4]}
         for partner, fiche_id, number, document in decoded:
             own[partner, fiche_id] = number
             entries = _entry_numbers(space, partner, fiche_id, document, own)
@@ -136,10 +132,38 @@ def write_index(space: Workspace, fiches: Iterable[int]) -> None:
             master = space.fiches[fiche_id].document
             if master is not None:
                 masks.update((partner, entity_id) for entity_id in (fiche_id, *_parts_in(space, master)))
-    indexer = Indexer(space.around.concepts(), space.around.places, space.today)
-    index_rows.write(space.connection, [indexer.row(row) for row in rows])
-    index_rows.remove(space.connection, [entry_id for entry_id, _, _ in standing if entry_id not in kept])
-    _write_masks(space, ids, masks)
+    make = _indexer(space).row
+    moved = {row.entry_id for row in rows if row.fiche_id not in space.made} - standing.keys()
+    if moved:  # parts that came from another fiche stand under that one still
+        standing = {**standing, **index_rows.standing(space.connection, moved)}
+    index_rows.write(space.connection, [make(row) for row in rows], standing)
+    index_rows.remove(space.connection, [number for number in standing if number not in kept])
+    if older or masks:
+        _write_masks(space, ids, masks)
+
+
+def _indexer(space: Workspace) -> Indexer:
+    """The one that made rows before, which remembers much, while the concepts and the day are still the same."""
+    around = space.around
+    book = around.concepts()
+    made_for, indexer = around.kept.get("indexer", ((), None))
+    if indexer is None or made_for[0] is not book or made_for[1:] != (around.places, space.today):
+        indexer = Indexer(book, around.places, space.today)
+        around.kept["indexer"] = ((book, around.places, space.today), indexer)
+    return cast(Indexer, indexer)
+
+
+def _overlays(space: Workspace, ids: list[int], older: list[int]) -> Sequence[Any]:
+    """What partners see in place of these fiches: (partner, fiche, number of the overlay, document)."""
+    bulk = space.bulk
+    shared = all(not partner for number in space.made for partner, _ in space.voices.get(number, ()))
+    wanted = older if shared else ids
+    if not wanted:
+        return ()
+    return bulk.rows(
+        f"SELECT partner, fiche_id, id, document FROM overlay WHERE document IS NOT NULL AND {bulk.listed('fiche_id')} ORDER BY partner, fiche_id",
+        bulk.many(wanted),
+    )
 
 
 def _parts_in(space: Workspace, document: Document) -> list[int]:
@@ -197,22 +221,17 @@ def indexed(
 
 def _voices(space: Workspace, ids: list[int]) -> dict[tuple[int, str], list[str]]:
     """The sources that contribute to each fiche, and to each partner's view of it."""
-    shared: dict[int, set[str]] = {}
-    own: dict[tuple[int, str], set[str]] = {}
-    sql = f"SELECT DISTINCT fiche_id, partner, source_id FROM claim WHERE NOT gone AND {space.bulk.listed('fiche_id')}"
-    for fiche_id, partner, source_id in space.bulk.rows(sql, space.bulk.many(ids)):
-        name = space.source_name(source_id)
-        if partner:
-            own.setdefault((fiche_id, partner), set()).add(name)
-        else:
-            shared.setdefault(fiche_id, set()).add(name)
-    found = {(number, ""): sorted(names) for number, names in shared.items()}
-    found.update(
-        {
-            (number, partner): sorted(names | shared.get(number, set()))
-            for (number, partner), names in own.items()
-        }
-    )
+    voices = {number: space.voices[number] for number in ids if number in space.voices}
+    unheard = [number for number in ids if number not in voices]
+    if unheard:
+        voices.update((number, set()) for number in unheard)
+        sql = f"SELECT DISTINCT fiche_id, partner, source_id FROM claim WHERE NOT gone AND {space.bulk.listed('fiche_id')}"
+        for fiche_id, partner, source_id in space.bulk.rows(sql, space.bulk.many(unheard)):
+            voices[fiche_id].add((partner, space.source_name(source_id)))
+    found: dict[tuple[int, str], list[str]] = {}
+    for number, heard in voices.items():
+        for partner in {"", *(whose for whose, _ in heard)}:
+            found[number, partner] = sorted({source for whose, source in heard if whose in ("", partner)})
     return found
 
 

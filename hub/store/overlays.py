@@ -24,8 +24,9 @@ def settle_overlays(
     """Merge the overlays of these fiches again; a change of one is its partner's alone."""
     bulk = space.bulk
     standing: dict[tuple[int, str], tuple[int, int, int, bytes | None, bytes | None]] = {}
+    older = [fiche_id for fiche_id in claims if fiche_id not in space.made]
     sql = f"SELECT fiche_id, partner, id, level, version, digest, document FROM overlay WHERE {bulk.listed('fiche_id')}"
-    for fiche_id, partner, *rest in bulk.rows(sql, bulk.many(claims)):
+    for fiche_id, partner, *rest in bulk.rows(sql, bulk.many(older)) if older else ():
         standing[fiche_id, partner] = (rest[0], rest[1], rest[2], rest[3], rest[4])
     wanted = set(standing)
     for fiche_id, of_fiche in claims.items():

@@ -21,6 +21,7 @@ from hub.model.claims import Claim, Conflict, Provenance
 from hub.model.entity import Change, Operation
 from hub.model.fiche import Document, EntityType
 from hub.store.bulk import Bulk
+from hub.store.provenance import decode_conflicts, decode_provenance
 
 # --- entities and documents ------------------------------------------------------------------------------------------------------
 
@@ -397,15 +398,10 @@ def last_seen(
 
 def provenance(connection: Connection, fiche_id: int) -> tuple[Provenance, ...]:
     """Where each field's value comes from, in the order of the names of the fields."""
-    rows = Bulk(connection).rows("SELECT provenance FROM fiche WHERE id = ?", fiche_id)
-    if not rows or rows[0][0] is None:
+    rows = Bulk(connection).rows("SELECT provenance, document FROM fiche WHERE id = ?", fiche_id)
+    if not rows or rows[0][1] is None:
         return ()
-    data = orjson.loads(rows[0][0])
-    claims = [cast("tuple[str, str, int]", tuple(claim)) for claim in data["claims"]]
-    return tuple(
-        Provenance(name, tuple(claims[place] for place in places))
-        for name, places in sorted(data["fields"].items())
-    )
+    return decode_provenance(rows[0][0], schemas.decode(rows[0][1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -437,16 +433,6 @@ def conflicts_of(connection: Connection, fiche_id: int) -> tuple[Conflict, ...]:
     """The conflicts on one fiche."""
     rows = Bulk(connection).rows("SELECT conflicts FROM fiche WHERE id = ?", fiche_id)
     return decode_conflicts(rows[0][0]) if rows else ()
-
-
-def decode_conflicts(data: bytes | None) -> tuple[Conflict, ...]:
-    """As the table `fiche` holds them."""
-    if data is None:
-        return ()
-    return tuple(
-        Conflict(name, tuple((source, external_id, value) for source, external_id, value in values))
-        for name, values in orjson.loads(data)
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-import orjson
-
 from hub import schemas
 from hub.merge import merge
 from hub.model.audience import ABSENT, level_of, part_level_differs, stamp, visible_levels_differ
@@ -17,6 +15,7 @@ from hub.model.claims import Claim, Merged
 from hub.model.fiche import PARTS, VOLATILE_FIELDS, Document, Kind
 from hub.store.identity import Identities, link_keys
 from hub.store.linking import INWARD, Link, links_of, write_links
+from hub.store.provenance import encode_conflicts, encode_provenance
 from hub.store.references import HUB, link_key, resolved
 from hub.store.workspace import FicheState, PendingChange, Workspace, operation_of
 
@@ -70,7 +69,7 @@ class Settler:
             return dict(claims)
         keys: dict[str, Kind] = {}
         for claim in linking:
-            keys.update(link_keys(claim))
+            keys.update(identities.link_keys(claim))
             if claim.excluded:
                 keys.update(link_keys(replace(claim, content=claim.excluded)))
         identities.load(keys)
@@ -199,6 +198,8 @@ class Settler:
         space.load(ids)
         ids = [number for number in ids if space.fiches[number].state not in ("moved", "erased")]
         claims = self._resolve(self._claims(ids, fresh or {}))
+        for number, of_fiche in claims.items():
+            space.voices[number] = {(claim.partner or "", claim.source) for claim in of_fiche if not claim.gone}
         space.load_parts(ids)
         authority = space.around.authority
         merged = {
@@ -225,13 +226,13 @@ class Settler:
         written: list[FicheState] = []
         for state, outcome in outcomes:
             document = outcome.content
+            provenance, conflicts = encode_provenance(outcome), encode_conflicts(outcome)
             raw = digest = None
             if document is not None:
                 document["id"] = state.uuid
                 document = stamp(state.kind, document)
                 raw = schemas.encode(document)
                 digest = schemas.digest(document)
-            provenance, conflicts = encode_provenance(outcome), encode_conflicts(outcome)
             if digest == state.digest and not state.new:
                 noted.append((provenance, conflicts, state.id))
                 if document is not None:
@@ -406,24 +407,3 @@ def expiries(document: Document) -> Iterable[tuple[str, str]]:
             ]
             if dates:
                 yield field, min(dates)
-
-
-def encode_provenance(outcome: Merged) -> bytes | None:
-    """`{"claims": [[source, external id, revision]], "fields": {field: [place in claims]}}`: a fiche of one source says its name once."""
-    if not outcome.provenance:
-        return None
-    claims: dict[tuple[str, str, int], int] = {}
-    fields = {
-        item.field: [claims.setdefault(claim, len(claims)) for claim in item.claims]
-        for item in outcome.provenance
-    }
-    return orjson.dumps({"claims": list(claims), "fields": fields})
-
-
-def encode_conflicts(outcome: Merged) -> bytes | None:
-    """`[[field, [[source, external id, value], ...]], ...]`; None when all agree."""
-    if not outcome.conflicts:
-        return None
-    return orjson.dumps(
-        [[item.field, item.values] for item in outcome.conflicts], option=orjson.OPT_SORT_KEYS
-    )

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
-from typing import Final, cast
+from typing import Any, Final, cast
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine
@@ -54,6 +54,7 @@ class Surroundings:
     validate: Validate | None = None
     match: Match | None = None
     wide: int = WIDE
+    kept: dict[str, Any] = field(default_factory=dict)  # caches that outlive a transaction; what is in them is never stale
 
 
 class Numbers:
@@ -158,6 +159,8 @@ class Workspace:
     )  # (partner, fiche) that changed outwardly -> lowest audience
     reindex: set[int] = field(default_factory=set)  # fiches whose rows in the index must be written
     to_merge: set[int] = field(default_factory=set)
+    made: set[int] = field(default_factory=set)  # fiches made in this transaction: nobody else has rows about them
+    voices: dict[int, set[tuple[str, str]]] = field(default_factory=dict)  # merged fiche -> (partner, source) of its live claims
     source_ids: dict[str, int] = field(default_factory=dict)
     new_entities: list[tuple[int, str, str, int, int | None]] = field(default_factory=list)
     new_parts: list[tuple[int, str, str, int]] = field(default_factory=list)
@@ -241,6 +244,7 @@ class Workspace:
             state = FicheState(number, uuid, kind, new=True)
             self.fiches[number] = state
             self.parts_of[number] = {}
+            self.made.add(number)
             self.know(number, uuid)
             self.new_entities.append((number, uuid, kind, number, None))
             made.append(state)

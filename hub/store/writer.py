@@ -17,7 +17,7 @@ from hub.model.concepts import Concept, ConceptScheme, Mapping
 from hub.model.fiche import Kind
 from hub.store import concepts
 from hub.store.expiring import expire
-from hub.store.identity import Identities, keys_of, link_keys, own_key
+from hub.store.identity import Identities, own_key
 from hub.store.joining import join_fiches, split_fiche
 from hub.store.matching import note_candidates
 from hub.store.references import HUB, without
@@ -137,7 +137,7 @@ class Writer:
         """Those that can be used, in the order of their keys."""
         space, identities = self.space, self.identities
         good: list[tuple[bytes, Claim]] = []
-        keys: dict[str, None] = {}
+        keys: dict[str, object] = {}
         for _key, (digest, claim) in sorted(wanted.items(), key=lambda item: item[0]):
             try:
                 if space.forgets:
@@ -146,10 +146,10 @@ class Writer:
                         counts.erased += 1
                         continue
                 schemas.check_claim(claim)
-                own, others = keys_of(claim)
+                own, others = identities.keys_of(claim)
                 if not claim.gone:
                     self._validate(claim)
-                    keys.update(dict.fromkeys(key for key, _ in link_keys(claim)))
+                    keys.update(identities.link_keys(claim))
             except Invalid as error:
                 counts.rejected.append(_rejection(claim, error))
                 continue
@@ -159,6 +159,8 @@ class Writer:
             keys.update(dict.fromkeys((own, *others)))
             good.append((digest, claim))
         identities.load(keys)
+        homes = (identities.fiche(identities.keys_of(claim)[0]) for _, claim in good)
+        space.load(home for home in homes if home is not None)
         return [item for item in good if self._usable(item[1], stored, counts)]
 
     def _validate(self, claim: Claim) -> None:
@@ -170,7 +172,7 @@ class Writer:
     def _usable(self, claim: Claim, stored: dict[_Key, _Stored], counts: Counts) -> bool:
         """Not of somebody who was erased, and of the kind that it was before."""
         space, identities = self.space, self.identities
-        own, others = keys_of(claim)
+        own, others = identities.keys_of(claim)
         if space.forgets and any(identities.is_erased(key) for key in (own, *others)):
             counts.erased += 1
             return False
@@ -200,7 +202,7 @@ class Writer:
             number
             for _, claim in good
             if not claim.gone
-            for key, _ in link_keys(claim)
+            for key, _ in identities.link_keys(claim)
             if (number := identities.fiche(key))
         }
         both = {number for pair in joined for number in pair}
@@ -286,7 +288,7 @@ class Writer:
         identities = self.identities
         joined = []
         for _, claim, row in staying:
-            for key in keys_of(claim)[1]:
+            for key in identities.keys_of(claim)[1]:
                 fiche = identities.fiche(key)
                 if fiche is None:
                     identities.give(key, row.fiche_id)
