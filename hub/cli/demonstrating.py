@@ -26,7 +26,6 @@ def simulated_systems(installation: Installation, size: str, *, wanted: bool = T
     if not (wanted and stage.is_ours()):
         yield []
         return
-    # The simulators stand on this machine, where no partner otherwise may be called.
     os.environ.setdefault(ALLOW_PRIVATE, "1")
     running = stage.start(size)
     try:

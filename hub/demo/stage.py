@@ -47,6 +47,12 @@ AGREEMENTS: Final = (
 )
 
 
+def is_set(store: Store) -> bool:
+    """Whether this installation is a demonstration: its partners are simulators on this machine."""
+    with store.read() as connection:
+        return connection.execute(select(setting.c.value).where(setting.c.name == _SIZE)).first() is not None
+
+
 class Stage:
     """One installation as a demonstration."""
 
@@ -55,9 +61,8 @@ class Stage:
         self._plugins = plugins
 
     def is_ours(self) -> bool:
-        """Whether the installation is empty, or was set up by the demonstration: another's connections are never touched."""
-        known = connections.list_all(self._store, self._plugins)
-        return all(connection.name.startswith(f"{MARK}-") for connection in known)
+        """Whether the demonstration may set itself up here: it did before, or there is no connection yet."""
+        return is_set(self._store) or not connections.list_all(self._store, self._plugins)
 
     def start(self, size: str) -> list[Simulator]:
         """Start the simulators and point the connections at them, making these when they are not there yet."""

@@ -1,0 +1,60 @@
+"""The demonstration: set up once, found again, and never in the way of an administrator's own connections."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hub import plugins
+from hub.demo import stage
+from hub.store import Store
+from hub.sync import connections
+from hub.sync.connections import ALLOW_PRIVATE
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store.open(f"sqlite:///{tmp_path / 'hub.sqlite'}", tmp_path)
+    yield opened
+    opened.close()
+
+
+def test_it_is_set_up_once_and_pointed_at_its_simulators_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ALLOW_PRIVATE, "1")
+    installed = plugins.load()
+    assert not stage.is_set(store)
+    addresses = []
+    for _ in range(2):
+        demonstration = stage.Stage(store, installed)
+        assert demonstration.is_ours()
+        running = demonstration.start("S")
+        try:
+            known = {c.connector: c for c in connections.list_all(store, installed)}
+            assert set(stage.SOURCES) <= set(known)
+            assert {c.state for c in known.values()} == {"enabled"}
+            addresses.append(known["progezondheid"].config["base_url"])
+            assert addresses[-1] == next(s.url for s in running if s.name == "progezondheid")
+        finally:
+            for simulator in running:
+                simulator.stop()
+    assert stage.is_set(store)
+    assert len(set(addresses)) == 2
+
+
+def test_a_connection_that_was_paused_stays_paused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ALLOW_PRIVATE, "1")
+    installed = plugins.load()
+    for expected in ("enabled", "paused"):
+        running = stage.Stage(store, installed).start("S")
+        for simulator in running:
+            simulator.stop()
+        assert connections.get(store, installed, "demo-progezondheid").state == expected
+        connections.pause(store, "demo-progezondheid", "because I said so")
+
+
+def test_an_installation_with_connections_of_its_own_is_left_alone(store: Store) -> None:
+    installed = plugins.load()
+    connections.add(store, installed, "gids", "excel", {})
+    assert not stage.Stage(store, installed).is_ours()
