@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection
@@ -22,7 +23,7 @@ from hub.model.query import Criterion, Query
 from hub.places import Places
 from hub.schemas import decode
 from hub.search import find
-from hub.store import Snapshot, Store, reading
+from hub.store import Snapshot, Store, log_reading, reading
 from hub.store.concepts import ConceptBook
 
 PARENTS: Final = 5
@@ -196,6 +197,35 @@ class Directory:
         if not found and before is None:
             raise _not_found(id, None)
         return self._named(tuple(item.change for item in found))
+
+    def log(
+        self, type: EntityType | None = None, *, after: int = 0, before: int | None = None, limit: int = 100
+    ) -> tuple[Change, ...]:
+        """The changes after `after` and before `before` that the asker can see, newest first; of one type of entity, or of all.
+
+        Raises `CursorGone` when what came after `after` is no longer kept.
+        """
+        with self._read() as connection:
+            found = log_reading.newest(
+                connection,
+                type,
+                after=after,
+                before=before,
+                limit=limit,
+                rank=self.grant.rank,
+                partner=self.grant.partner,
+            )
+        return self._named(tuple(found))
+
+    def seq_at(self, moment: datetime) -> int:
+        """The last seq before `moment` (with a time zone): everything from then on has a higher one."""
+        with self._read() as connection:
+            return log_reading.seq_at(connection, moment)
+
+    def moment_of(self, seq: int) -> str | None:
+        """When the newest change not after `seq` was made (RFC 3339, UTC); None when there is none."""
+        with self._read() as connection:
+            return log_reading.moment_of(connection, seq)
 
     def _named(self, changes: tuple[Change, ...]) -> tuple[Change, ...]:
         """Without the names of fields that the agreement does not cover."""

@@ -180,6 +180,7 @@ change = Table(
     Column("tx_end", _big(), nullable=False),  # the last seq of the same transaction: what stands together is read together
     Index("ix_change_entity_seq", "entity_id", "seq"),
     Index("ix_change_fiche_seq", "fiche_id", "seq"),
+    Index("ix_change_type_seq", "type", "seq"),  # the history of a rare type is not a walk through that of all
 )
 
 spread = Table(

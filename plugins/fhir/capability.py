@@ -22,11 +22,15 @@ _PROFILES: Final = {
     "OrganizationAffiliation": (s.MCSD_ORGANIZATION_AFFILIATION,),
     "Endpoint": (s.MCSD_ENDPOINT,),
 }
+_OLDER_MCSD: Final = "http://ihe.net/fhir/StructureDefinition/IHE.mCSD."
+"""The address that the mCSD profiles had before; update clients look for it still."""
+_INTERACTIONS: Final = ("read", "vread", "history-instance", "history-type", "search-type")
 _ABOUT: Final = (
     f"Reading and searching by GET and POST. A page has {DEFAULT_COUNT} resources, at most {MAX_COUNT} by _count; the next link carries one parameter, "
     "_cursor. In the default order a resource that matches throughout comes exactly once, whatever is written meanwhile; _sort=name and "
     "_sort=_lastUpdated are live orders. A parameter that is not known is left out of the self link and named in a warning; with "
-    "Prefer: handling=strict it is an error. References may be chained (organization.name=...). _total: none unless asked, estimate stops at 1,001."
+    "Prefer: handling=strict it is an error. References may be chained (organization.name=...). _total: none unless asked, estimate stops at 1,001. "
+    "A history takes _since and _count and comes newest first; send meta.lastUpdated of its first page as the next _since."
 )
 
 
@@ -58,6 +62,7 @@ def statement(base: str) -> dict[str, Any]:
                 "resource": [
                     _resource(resource) for resource in sorted(RESOURCES.values(), key=lambda each: each.name)
                 ],
+                "interaction": [{"code": "history-system"}],
             }
         ],
     }
@@ -66,10 +71,10 @@ def statement(base: str) -> dict[str, Any]:
 def _resource(resource: Resource) -> dict[str, Any]:
     declared: dict[str, Any] = {
         "type": resource.name,
-        "supportedProfile": list(_PROFILES[resource.name]),
-        "interaction": [{"code": "read"}, {"code": "search-type"}],
+        "supportedProfile": [*_PROFILES[resource.name], _OLDER_MCSD + resource.name],
+        "interaction": [{"code": code} for code in _INTERACTIONS],
         "versioning": "versioned",
-        "readHistory": False,
+        "readHistory": True,
         "conditionalRead": "full-support",
         "referencePolicy": ["literal"],
     }

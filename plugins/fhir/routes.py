@@ -14,7 +14,7 @@ from werkzeug.exceptions import NotFound as NoSuchAddress
 
 import hub
 from hub import FichehubError, Hit, Moved, NotFound
-from plugins.fhir import outcome
+from plugins.fhir import history, outcome
 from plugins.fhir.capability import statement
 from plugins.fhir.datatypes import Labels
 from plugins.fhir.json_form import to_bytes
@@ -67,6 +67,8 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
             raise UnsupportedMediaType
         given = [*request.args.items(multi=True), *request.form.items(multi=True)]
         return _search(RESOURCES[type], given, memory)
+
+    history.add_routes(blueprint, memory, _answer)
 
     @blueprint.route("/", methods=_METHODS, defaults={"path": ""}, strict_slashes=False)
     @blueprint.route("/<path:path>", methods=_METHODS)
@@ -160,7 +162,9 @@ def _unmatched(path: str) -> HTTPException:
     """404 or 405, and what there is instead."""
     segments = [segment for segment in path.split("/") if segment]
     known = bool(segments) and segments[0] in RESOURCES
-    if segments == ["metadata"] or (known and len(segments) <= 2):
+    past = segments[-1:] == ["_history"] and (known or len(segments) == 1)
+    past = past or (known and len(segments) == 4 and segments[2] == "_history")
+    if segments == ["metadata"] or past or (known and len(segments) <= 2):
         takes = ["POST"] if segments[-1] == "_search" else ["GET", "HEAD"]
         return MethodNotAllowed(valid_methods=takes)
     if known:

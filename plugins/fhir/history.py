@@ -1,0 +1,310 @@
+"""What a resource was, and what became of it: vread, and the history of a resource, of a type, and of everything.
+
+The change log of the hub is the history: an entry for each change that the asker can see, newest first, each with the resource as it was right after
+that change. A page begins at a number of the log and goes down, so what is written meanwhile moves nothing. https://hl7.org/fhir/R4/http.html#history
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+import flask
+import orjson
+
+import hub
+from hub import (
+    Change,
+    Criterion,
+    Directory,
+    Entity,
+    FieldError,
+    Gone,
+    Grant,
+    Invalid,
+    Moved,
+    NotFound,
+    Query,
+)
+from plugins.fhir.datatypes import Labels
+from plugins.fhir.moments import moment
+from plugins.fhir.params import RESOURCES, Resource
+from plugins.fhir.rendering import Memory, resource_for, version_of
+from plugins.fhir.search import DEFAULT_COUNT, MAX_COUNT
+
+TAKES: Final = ("_since", "_count", "_cursor", "_sort", "_format", "_pretty")
+"""The parameters of a history. A Bundle of this type has no room for a warning, so any other is an error and never ignored."""
+_VERSION: Final = re.compile(r"(\d{1,18})(?:-\d{1,18})?")
+
+Answer = Callable[[dict[str, Any] | bytes], flask.Response]
+
+
+def add_routes(blueprint: flask.Blueprint, memory: Memory, answer: Answer) -> None:
+    """vread and the three histories."""
+    types = ",".join(RESOURCES)
+
+    @blueprint.get(f"/<any({types}):type>/<id>/_history/<version>")
+    def vread(type: str, id: str, version: str) -> flask.Response:
+        asked = hub.directory()
+        entity = version_at(asked, RESOURCES[type], id.lower(), version)
+        response = answer(memory.resource(entity, asked.grant, asked.concepts()))
+        response.headers["ETag"] = f'W/"{version_of(entity, asked.grant)}"'
+        response.last_modified = datetime.fromisoformat(entity.updated_at)
+        response.make_conditional(flask.request)
+        return response
+
+    @blueprint.get(f"/<any({types}):type>/<id>/_history")
+    def history_of_instance(type: str, id: str) -> flask.Response:
+        return _history(RESOURCES[type], id.lower())
+
+    @blueprint.get(f"/<any({types}):type>/_history")
+    def history_of_type(type: str) -> flask.Response:
+        return _history(RESOURCES[type], None)
+
+    @blueprint.get("/_history")
+    def history_of_everything() -> flask.Response:
+        return _history(None, None)
+
+    def _history(resource: Resource | None, id: str | None) -> flask.Response:
+        asked = hub.directory()
+        wanted = parse(resource, id, list(flask.request.args.items(multi=True)), asked)
+        return answer(bundle(wanted, flask.request.url_root + "fhir", asked, memory))
+
+
+# --- one version ------------------------------------------------------------------------------------------------------------
+
+
+def version_at(asked: Directory, resource: Resource, id: str, version: str) -> Entity:
+    """The resource as it was in this version. Raises `NotFound` when it has no such version, `Gone` when that is its removal, `Moved`."""
+    unknown = NotFound(
+        f"{resource.name}/{id} has no version {version[:40]}; {resource.name}/{id}/_history lists those that it has."
+    )
+    found = _VERSION.fullmatch(version)
+    if found is None:
+        raise unknown
+    seq = int(found[1])
+    try:
+        entity = asked.as_at(id, seq, resource.entity)
+    except Gone as gone:
+        if gone.seq == seq:
+            raise
+        raise unknown from None
+    # The version of a partner names the revision of its agreement too: what another one showed is not to be had.
+    if version_of(entity, asked.grant) != version or not is_complete(entity):
+        raise unknown
+    return entity
+
+
+def is_complete(entity: Entity) -> bool:
+    """Whether the asker may see all that the resource needs: of a membership both ends."""
+    if not any(link.link == "member_of" for link in resource_for(entity).always):
+        return True
+    return (entity.part or {}).get("organisatie", {}).get("id") in entity.related
+
+
+# --- what was asked -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A page of history. `resource` None: of all types. `after` and `before` are numbers of the log, both left out; `head` where paging began."""
+
+    resource: Resource | None
+    id: str | None
+    after: int
+    before: int
+    head: int
+    count: int
+    understood: tuple[tuple[str, str], ...]
+
+    @property
+    def path(self) -> str:
+        """`Organization/<id>/_history`, below the base."""
+        parts = (self.resource.name if self.resource else None, self.id, "_history")
+        return "/".join(part for part in parts if part)
+
+
+def parse(
+    resource: Resource | None, id: str | None, given: Sequence[tuple[str, str]], asked: Directory
+) -> Wanted:
+    """Understand the parameters. Raises `Invalid` for a bad value and for a parameter that a history does not have."""
+    after, count = 0, DEFAULT_COUNT
+    understood = []
+    for name, value in given:
+        if name not in TAKES:
+            raise _invalid(name, f"a history does not take this; it takes {', '.join(TAKES)}.", value)
+        if name == "_cursor":
+            return _resumed(resource, id, value)
+        if name == "_since":
+            after = asked.seq_at(moment(name, value))
+        elif name == "_count":
+            if not value.isascii() or not value.isdigit() or int(value[:9]) < 1:
+                raise _invalid(name, "a whole number from 1 is expected.", value)
+            count = min(int(value[:9]), MAX_COUNT)
+            value = str(count)
+        elif name == "_sort":
+            if value != "-_lastUpdated":
+                raise _invalid(name, "a history comes newest first: -_lastUpdated.", value)
+        else:
+            continue
+        understood.append((name, value))
+    head = asked.head()
+    return Wanted(resource, id, after, head + 1, head, count, tuple(understood))
+
+
+def _resumed(resource: Resource | None, id: str | None, cursor: str) -> Wanted:
+    try:
+        numbers = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        after, before, head, count = numbers
+    except (binascii.Error, TypeError, ValueError) as error:
+        raise _invalid("_cursor", _NO_CURSOR, cursor) from error
+    if not all(type(number) is int and 0 <= number < 1 << 62 for number in numbers) or not 0 < count <= MAX_COUNT:
+        raise _invalid("_cursor", _NO_CURSOR, cursor)
+    return Wanted(resource, id, after, before, head, count, (("_cursor", cursor),))
+
+
+_NO_CURSOR: Final = "this is not a cursor of a history; follow the next link as it stands."
+
+
+def _cursor(wanted: Wanted, before: int) -> str:
+    numbers = orjson.dumps([wanted.after, before, wanted.head, wanted.count])
+    return base64.urlsafe_b64encode(numbers).decode().rstrip("=")
+
+
+def _invalid(name: str, reason: str, value: str) -> Invalid:
+    return Invalid(f"{name}: {reason}", (FieldError(name, reason, value),))
+
+
+# --- the answer -------------------------------------------------------------------------------------------------------------
+
+
+def bundle(wanted: Wanted, base: str, asked: Directory, memory: Memory) -> bytes:
+    """The Bundle of type history. Raises `NotFound` for a resource that this asker has never seen.
+
+    `meta.lastUpdated` is the moment up to which the log was read when paging began: whoever sends it as the next `_since` misses nothing.
+    """
+    changes, more = _changes(wanted, asked)
+    labels = asked.concepts()
+    entries = [_entry(base, state, asked.grant, labels, memory) for state in states(changes, asked)]
+    if wanted.id is not None and not entries and not wanted.after and wanted.before > wanted.head and not more:
+        raise _never_seen(wanted)
+    query = f"?{urlencode(wanted.understood, quote_via=quote)}" if wanted.understood else ""
+    links = [{"relation": "self", "url": f"{base}/{wanted.path}{query}"}]
+    if more:
+        links.append({"relation": "next", "url": f"{base}/{wanted.path}?_cursor={_cursor(wanted, changes[-1].seq)}"})
+    head: dict[str, Any] = {"resourceType": "Bundle"}
+    if upto := asked.moment_of(wanted.head):
+        head["meta"] = {"lastUpdated": upto}
+    start = orjson.dumps(head | {"type": "history", "link": links})
+    return b"".join((start[:-1], b',"entry":[', b",".join(entries), b"]}")) if entries else start
+
+
+def _changes(wanted: Wanted, asked: Directory) -> tuple[Sequence[Change], bool]:
+    """The changes of the page, and whether there are more."""
+    type = wanted.resource.entity if wanted.resource else None
+    if wanted.id is None:
+        found = asked.log(type, after=wanted.after, before=wanted.before, limit=wanted.count + 1)
+    else:
+        found = asked.history(wanted.id, before=wanted.before, limit=wanted.count + 1)
+        if (not found and wanted.before > wanted.head) or any(change.type != type for change in found):
+            raise _never_seen(wanted)
+        found = tuple(change for change in found if change.seq > wanted.after)
+    return found[: wanted.count], len(found) > wanted.count
+
+
+def _never_seen(wanted: Wanted) -> NotFound:
+    return NotFound(f"There is no {wanted.path.removesuffix('/_history')}.")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a change made of a resource: the entity as it was then, or None where it was removed for this asker."""
+
+    change: Change
+    entity: Entity | None
+
+
+def states(changes: Iterable[Change], asked: Directory) -> list[State]:
+    """What these changes of the log (newest first) made. Left out is what cannot be told any more: an erased past, or one under another id now."""
+    changes = list(changes)
+    now = _as_they_are(changes, asked)
+    found = []
+    for change in changes:
+        entity = None
+        if change.operation != "delete":
+            current = now.get(change.id)
+            entity = current if current is not None and current.seq == change.seq else _then(change, asked)
+            if entity is not None and entity.seq != change.seq:
+                continue  # of the same transaction, which the newer entry tells whole
+        if entity is not None and is_complete(entity):
+            found.append(State(change, entity))
+        elif _was_removed(change, asked):
+            found.append(State(change, None))
+    return found
+
+
+def _as_they_are(changes: Sequence[Change], asked: Directory) -> dict[str, Entity]:
+    """The entities as they are now, in one look: the newest change of most of them is on the page."""
+    alive = [change for change in changes if change.operation != "delete"]
+    ids = tuple(dict.fromkeys(change.id for change in alive))
+    if not ids:
+        return {}
+    types = tuple(dict.fromkeys(change.type for change in alive))
+    page = asked.search(Query(types=types, where=(Criterion("id", ids),), limit=MAX_COUNT + 1))
+    return {hit.entity.id: hit.entity for hit in page.hits}
+
+
+def _then(change: Change, asked: Directory) -> Entity | None:
+    try:
+        return asked.as_at(change.id, change.seq, change.type)
+    except (Gone, Moved, NotFound):
+        return None
+
+
+def _was_removed(change: Change, asked: Directory) -> bool:
+    """Whether the asker had seen what it cannot see after this change. A copy that is told too often does no harm, one that is not told stays for ever.
+
+    Under an agreement with a selection of its own the past cannot be asked, so every such change is told, by its id alone.
+    """
+    if asked.grant.scope is not None:
+        return True
+    try:
+        before = asked.history(change.id, before=change.seq, limit=1)
+    except Moved:
+        return change.operation == "delete"
+    earlier = _then(before[0], asked) if before else None
+    if change.operation == "delete":
+        return earlier is None or is_complete(earlier)
+    return earlier is not None and is_complete(earlier)
+
+
+_BY_ENTITY: Final = {resource.entity: resource.name for resource in RESOURCES.values()}
+
+
+def _entry(base: str, state: State, grant: Grant, labels: Labels, memory: Memory) -> bytes:
+    change = state.change
+    address = f"{_BY_ENTITY[change.type]}/{change.id}"
+    if state.entity is None:
+        told: dict[str, Any] = {
+            "request": {"method": "DELETE", "url": address},
+            "response": {"status": "204", "lastModified": change.at},
+        }
+        return orjson.dumps(told)
+    created = change.operation == "create"
+    told = {
+        # By PUT in either case: clients read type and id from the address.
+        "request": {"method": "PUT", "url": address},
+        "response": {
+            "status": "201" if created else "200",
+            "etag": f'W/"{version_of(state.entity, grant)}"',
+            "lastModified": change.at,
+        },
+    }
+    body = memory.resource(state.entity, grant, labels)
+    return b'{"fullUrl":"%b/%b","resource":%b,%b' % (base.encode(), address.encode(), body, orjson.dumps(told)[1:])

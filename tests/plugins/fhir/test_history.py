@@ -1,0 +1,372 @@
+"""What was, and what became of it: vread and the histories, as a client meets them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import orjson
+import pytest
+from fhir.resources.R4B.bundle import Bundle
+from fhir.resources.R4B.capabilitystatement import CapabilityStatement
+from flask.testing import FlaskClient
+
+from hub.access import Agreement, issue_key, save_agreement
+from hub.directory import Directory
+from hub.model.audience import INTERNAL
+from hub.model.claims import Claim
+from hub.model.entity import Change
+from hub.model.query import Criterion, Query
+from hub.store import Store, Writer
+from plugins.fhir.params import RESOURCES
+from tests.plugins.fhir.conftest import CLAIMS, HIDDEN, Hub, hub_over, organisation
+from tests.plugins.fhir.judge import complaints
+
+
+@dataclass
+class Writing:
+    """A hub that is written to while clients read; its clock moves one second with every transaction."""
+
+    hub: Hub
+    clock: list[datetime]
+    revisions: dict[str, int] = field(default_factory=dict)
+
+    def put(self, *claims: Claim) -> None:
+        """One transaction; each claim with the next revision of its id."""
+        self.clock[0] += timedelta(seconds=1)
+        rising = []
+        for claim in claims:
+            self.revisions[claim.external_id] = self.revisions.get(claim.external_id, 0) + 1
+            rising.append(replace(claim, revision=self.revisions[claim.external_id]))
+        self.hub.store.write(lambda writer: writer.put(rising, origin="test"))
+
+    def withdraw(self, *ids: str) -> None:
+        """One transaction in which the source takes these back."""
+        self.clock[0] += timedelta(seconds=1)
+        self.hub.store.write(lambda writer: writer.withdraw("sociale-kaart", list(ids), origin="test"))
+
+    def uuid(self, external_id: str) -> str:
+        """Of a fiche, by the id that its source gives it."""
+        with self.hub.store.read() as connection:
+            sql = "SELECT e.uuid FROM claim c JOIN entity e ON e.id = c.fiche_id WHERE c.external_id = ?"
+            return str(connection.exec_driver_sql(sql, (external_id,)).scalar_one())
+
+
+@pytest.fixture
+def writing(tmp_path: Path) -> Iterator[Writing]:
+    clock = [datetime(2026, 11, 22, 9, tzinfo=UTC)]
+    store = Store.open(f"sqlite:///{tmp_path / 'fichehub.sqlite'}", tmp_path, now=lambda: clock[0])
+    app, key = hub_over(store)
+    yield Writing(Hub(app, store, {}, key), clock)
+    store.engine.dispose()
+
+
+def get(client: FlaskClient, path: str, status: int = 200, **headers: str) -> Any:
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    response = client.get(path if path.startswith("http") else f"/fhir/{path}", headers=given)
+    assert response.status_code == status, response.text
+    resource = orjson.loads(response.data)
+    assert complaints(resource) == []
+    if resource["resourceType"] == "Bundle":
+        Bundle.model_validate(resource)
+    return resource
+
+
+def link(bundle: dict[str, Any], relation: str) -> str | None:
+    return next((each["url"] for each in bundle["link"] if each["relation"] == relation), None)
+
+
+def told(bundle: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """(method, address, version or nothing) of each entry."""
+    return [
+        (each["request"]["method"], each["request"]["url"], each.get("resource", {}).get("meta", {}).get("versionId", ""))
+        for each in bundle.get("entry", ())
+    ]
+
+
+def named(number: int, name: str, **more: Any) -> Claim:
+    return organisation(number, names=[{"text": {"nl": name}}], **more)
+
+
+# --- vread ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_version_is_what_it_was_with_what_it_named_then(writing: Writing) -> None:
+    client = writing.hub.client()
+    koepel = {"parent": {"source": "sociale-kaart", "external_id": "org-1"}}
+    writing.put(named(1, "Koepel oud"), named(2, "Huis oud", **koepel))
+    id = writing.uuid("org-2")
+    first = get(client, f"Organization/{id}")
+    writing.put(named(1, "Koepel nieuw"))
+    writing.put(named(2, "Huis nieuw", **koepel))
+    assert get(client, f"Organization/{id}")["name"] == "Huis nieuw"
+    response = client.get(f"/fhir/Organization/{id}/_history/{first['meta']['versionId']}")
+    assert orjson.loads(response.data) == first
+    assert first["partOf"]["display"] == "Koepel oud"
+    assert response.headers["ETag"] == f'W/"{first["meta"]["versionId"]}"'
+    tag = {"If-None-Match": response.headers["ETag"]}
+    assert client.get(f"/fhir/Organization/{id}/_history/{first['meta']['versionId']}", headers=tag).status_code == 304
+
+
+def test_what_is_no_version_is_404_and_the_removal_is_410(writing: Writing) -> None:
+    client = writing.hub.client()
+    writing.put(named(1, "Huis"), named(2, "Ander huis"))
+    id, other = writing.uuid("org-1"), writing.uuid("org-2")
+    seq = int(get(client, f"Organization/{id}")["meta"]["versionId"])
+    of_other = get(client, f"Organization/{other}")["meta"]["versionId"]
+    for version in (of_other, "0", "99999", "12345678901234567890123", f"{seq}-0", "abc"):
+        assert get(client, f"Organization/{id}/_history/{version}", 404)["issue"][0]["code"] == "not-found"
+    get(client, f"Practitioner/{id}/_history/{seq}", 404)
+    writing.withdraw("org-1")
+    get(client, f"Organization/{id}", 410)
+    get(client, f"Organization/{id}/_history/{seq}")
+    removed = max(change.seq for change in _changes(writing))
+    assert get(client, f"Organization/{id}/_history/{removed}", 410)["issue"][0]["code"] == "deleted"
+    get(client, f"Organization/{id}/_history/{removed + 1}", 404)
+
+
+def _changes(writing: Writing) -> tuple[Change, ...]:
+    return Directory(writing.hub.store, INTERNAL).changes(0).changes
+
+
+def test_the_version_of_a_partner_ends_with_its_agreement(writing: Writing) -> None:
+    client = writing.hub.client()
+    writing.put(named(1, "Huis"))
+    id = writing.uuid("org-1")
+    key = writing.hub.key
+    version = get(client, f"Organization/{id}", X_API_Key=key)["meta"]["versionId"]
+    seq, _, revision = version.partition("-")
+    assert revision
+    get(client, f"Organization/{id}/_history/{version}", X_API_Key=key)
+    get(client, f"Organization/{id}/_history/{seq}", 404, X_API_Key=key)
+    get(client, f"Organization/{id}/_history/{seq}-{int(revision) + 1}", 404, X_API_Key=key)
+
+
+# --- history --------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_history_of_an_instance_newest_first_with_its_removal(writing: Writing) -> None:
+    client = writing.hub.client()
+    for name in ("Een", "Twee", "Drie"):
+        writing.put(named(1, name), named(2, f"Ander {name}"))
+    id = writing.uuid("org-1")
+    versions = [entry["resource"]["name"] for entry in get(client, f"Organization/{id}/_history")["entry"]]
+    assert versions == ["Drie", "Twee", "Een"]
+    writing.withdraw("org-1")
+    history = get(client, f"Organization/{id}/_history")
+    assert [method for method, _, _ in told(history)] == ["DELETE", "PUT", "PUT", "PUT"]
+    assert history["entry"][0] == {
+        "request": {"method": "DELETE", "url": f"Organization/{id}"},
+        "response": {"status": "204", "lastModified": "2026-11-22T09:00:04.000Z"},
+    }
+    assert history["entry"][-1]["response"]["status"] == "201"
+    get(client, f"Practitioner/{id}/_history", 404)
+    get(client, "Organization/00000000-0000-4000-8000-000000000000/_history", 404)
+
+
+def test_a_hidden_change_leaves_no_trace_and_hiding_is_a_removal(writing: Writing) -> None:
+    client = writing.hub.client()
+    writing.put(named(1, "Huis"), named(2, HIDDEN, visibility="internal"))
+    id = writing.uuid("org-1")
+    before = get(client, "Organization/_history")
+    assert len(before["entry"]) == 1
+    secret = {"kind": "phone", "value": "+3215999901", "visibility": "internal"}
+    writing.put(named(1, "Huis", contacts=[secret]))
+    assert get(client, "Organization/_history")["entry"] == before["entry"]
+    writing.put(named(1, "Huis", contacts=[secret], visibility="internal"))
+    assert told(get(client, "Organization/_history"))[0] == ("DELETE", f"Organization/{id}", "")
+    writing.put(named(1, "Terug"))
+    again = get(client, "Organization/_history")
+    assert again["entry"][0]["response"]["status"] == "201"
+    assert HIDDEN not in orjson.dumps(again).decode()
+    get(client, f"Organization/{writing.uuid('org-2')}/_history", 404)
+
+
+def test_a_membership_is_told_only_while_both_ends_are_seen(writing: Writing) -> None:
+    client = writing.hub.client()
+    member = {"memberships": [{"keys": ["sociale-kaart:m"], "organisatie": {"source": "sociale-kaart", "external_id": "org-1"}}]}
+    writing.put(named(1, "Netwerk", visibility="internal"), named(2, "Lid", **member))
+    assert told(get(client, "OrganizationAffiliation/_history")) == []
+    writing.put(named(1, "Netwerk"))
+    shown = told(get(client, "OrganizationAffiliation/_history"))
+    assert [method for method, _, _ in shown] == ["PUT"]
+    writing.put(named(1, "Netwerk", visibility="internal"))
+    hidden = told(get(client, "OrganizationAffiliation/_history"))
+    assert hidden == [("DELETE", shown[0][1], ""), *shown]
+
+
+def test_pages_stay_on_the_path_and_do_not_move_when_something_is_written(writing: Writing) -> None:
+    client = writing.hub.client()
+    for number in range(1, 8):
+        writing.put(named(number, f"Huis {number}"))
+    whole = told(get(client, "Organization/_history"))
+    assert len(whole) == 7
+    seen: list[tuple[str, str, str]] = []
+    page = get(client, "Organization/_history?_count=3")
+    first_moment = page["meta"]["lastUpdated"]
+    while True:
+        seen += told(page)
+        following = link(page, "next")
+        if following is None:
+            break
+        parts = urlsplit(following)
+        assert (parts.path, [name for name, _ in parse_qsl(parts.query)]) == ("/fhir/Organization/_history", ["_cursor"])
+        writing.put(named(50, f"Nieuw {len(seen)}"), named(1, f"Anders {len(seen)}"))
+        page = get(client, following)
+        assert page["meta"]["lastUpdated"] == first_moment, "who asks on from here must get what was written meanwhile"
+    assert seen == whole
+    assert len(told(page)) == 1, "no empty page at the end"
+
+
+@pytest.mark.parametrize("zone", ["Z", "+00:00", " 00:00", "%2B00:00"])
+def test_since_is_at_or_after_however_the_plus_arrives(writing: Writing, zone: str) -> None:
+    client = writing.hub.client()
+    for number in range(1, 4):
+        writing.put(named(number, f"Huis {number}"))
+    found = told(get(client, f"Organization/_history?_since=2026-11-22T09:00:02.000{zone}"))
+    assert {address for _, address, _ in found} == {f"Organization/{writing.uuid(f'org-{number}')}" for number in (2, 3)}
+    assert told(get(client, "Organization/_history?_since=2026-11-22T10:00:04%2B01:00")) == []
+    assert len(told(get(client, "_history?_since=2026-11-22"))) == 3
+    assert len(told(get(client, "_history?_since=0001-01-01T00:00:00Z"))) == 3
+    assert told(get(client, "_history?_since=9999-12-31T23:59:59Z")) == []
+
+
+@pytest.mark.parametrize(
+    "query", ["_since=gisteren", "_since=2026-13-01", "_count=0", "_count=x", "_cursor=abc", "_cursor=WzEsMiwzXQ", "name=x", "_sort=name", "_summary=true"]
+)
+def test_what_a_history_cannot_take_is_refused_by_name(client: FlaskClient, query: str) -> None:
+    for path in ("Organization/_history", "_history"):
+        [issue] = get(client, f"{path}?{query}", 400)["issue"]
+        assert issue["expression"] == [f"http.{query.partition('=')[0]}"]
+
+
+def test_everything_has_one_history(small: Hub) -> None:
+    client = small.client()
+    page = get(client, "_history?_count=500")
+    types = {address.partition("/")[0] for _, address, _ in told(page)}
+    assert types == set(RESOURCES)
+    by_type = [entry for name in sorted(RESOURCES) for entry in told(get(client, f"{name}/_history?_count=500"))]
+    assert sorted(told(page)) == sorted(by_type)
+    assert HIDDEN not in orjson.dumps(page).decode()
+
+
+def test_wrong_methods_are_405(client: FlaskClient, small: Hub) -> None:
+    for path in ("_history", "Organization/_history", f"Organization/{small.ids['org-1']}/_history", f"Organization/{small.ids['org-1']}/_history/1"):
+        response = client.delete(f"/fhir/{path}")
+        assert (response.status_code, response.headers["Allow"]) == (405, "GET, HEAD")
+        assert orjson.loads(response.data)["resourceType"] == "OperationOutcome"
+
+
+# --- a client kept in sync --------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class UpdateClient:
+    """An mCSD update client (ITI-91): it keeps a copy by type, takes of a next link only the parameters, and of each id the newest entry."""
+
+    client: FlaskClient
+    copy: dict[str, dict[str, Any]] = field(default_factory=dict)
+    since: str | None = None
+
+    def sync(self, between: Callable[[], None] = lambda: None) -> None:
+        moments = []
+        for type in RESOURCES:
+            params: dict[str, str] | None = {"_count": "4"} | ({"_since": self.since} if self.since else {})
+            seen: set[str] = set()
+            while params is not None:
+                response = self.client.get(f"/fhir/{type}/_history", query_string=params)
+                assert response.status_code == 200, response.text
+                page = orjson.loads(response.data)
+                moments.append(page["meta"]["lastUpdated"])
+                for entry in page.get("entry", ()):
+                    address = entry["request"]["url"]
+                    if address in seen:
+                        continue
+                    seen.add(address)
+                    if entry["request"]["method"] == "DELETE":
+                        self.copy.pop(address, None)
+                    else:
+                        self.copy[address] = entry["resource"]
+                following = link(page, "next")
+                params = dict(parse_qsl(urlsplit(following).query)) if following else None
+                between()
+        self.since = min(moments)
+
+
+def what_there_is(client: FlaskClient) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for type in RESOURCES:
+        following: str | None = f"{type}?_count=500"
+        while following:
+            page = get(client, following)
+            found |= {f"{type}/{each['resource']['id']}": each["resource"] for each in page.get("entry", ())}
+            following = link(page, "next")
+    return found
+
+
+def test_an_update_client_stays_in_sync_while_the_hub_is_written_to(writing: Writing) -> None:
+    client = writing.hub.client()
+    writing.put(*CLAIMS)
+    copy = UpdateClient(client)
+    turn = iter(range(1000))
+
+    def write() -> None:
+        number = next(turn)
+        match number % 5:
+            case 0:
+                writing.put(named(100 + number, f"Nieuw {number}"))
+            case 1:
+                writing.put(replace(CLAIMS[1], content=CLAIMS[1].content | {"names": [{"text": {"nl": f"Praktijk {number}"}}]}))
+            case 2:
+                writing.withdraw(f"org-{10 + number % 30}")
+            case 3:
+                writing.put(named(12 + number % 20, f"Verborgen {HIDDEN}", visibility="internal"))
+            case _:
+                writing.put(replace(CLAIMS[0], content=CLAIMS[0].content | {"contacts": [{"kind": "phone", "value": f"+32159999{number % 100:02d}"}]}))
+
+    copy.sync(write)
+    copy.sync(write)
+    copy.sync()
+    assert copy.copy == what_there_is(client)
+    assert len(copy.copy) > 50
+    assert HIDDEN not in orjson.dumps(copy.copy).decode()
+    before = copy.since
+    copy.sync()
+    assert copy.since == before, "nothing was written, so nothing moves"
+
+
+def test_an_agreement_with_a_selection_is_told_by_id_what_left_it(writing: Writing) -> None:
+    client = writing.hub.client()
+
+    def agree(writer: Writer) -> str:
+        gent = Query(types=("organisatie",), where=(Criterion("name", ("gent",)),))
+        agreement = Agreement(
+            name="gent", title="Gent", purpose="test", legal_basis="test", contact="a@example.org", our_contact="b@example.org", level="public", scope=gent,
+        )  # fmt: skip
+        save_agreement(writer.connection, agreement, "2026-11-22T09:00:00Z")
+        return issue_key(writer.connection, "gent", "2026-11-22T09:00:00Z")
+
+    key = writing.hub.store.write(agree)
+    writing.put(named(1, "Huis Gent"))
+    [entry] = get(client, "Organization/_history", X_API_Key=key)["entry"]
+    assert entry["resource"]["name"] == "Huis Gent"
+    writing.put(named(1, "Huis Aalst"))
+    told_now = get(client, "Organization/_history", X_API_Key=key)
+    assert told(told_now)[0] == ("DELETE", f"Organization/{writing.uuid('org-1')}", "")
+    assert "Aalst" not in orjson.dumps(told_now).decode()
+
+
+@pytest.mark.parametrize("name", sorted(RESOURCES))
+def test_every_type_declares_what_an_update_client_asks_for(client: FlaskClient, name: str) -> None:
+    statement: Any = CapabilityStatement.model_validate(get(client, "metadata"))
+    [rest] = statement.rest
+    assert [each.code for each in rest.interaction] == ["history-system"]
+    [resource] = [each for each in rest.resource if each.type == name]
+    codes = {each.code for each in resource.interaction}
+    assert {"read", "vread", "search-type", "history-type", "history-instance"} <= codes
+    assert f"http://ihe.net/fhir/StructureDefinition/IHE.mCSD.{name}" in resource.supportedProfile
+    assert resource.readHistory is True
