@@ -19,7 +19,6 @@ from hub.search.orders import Ranked, Walker
 from hub.search.plan import Plan, plans_for
 from hub.search.reasons import reasons_for
 from hub.store.bulk import Bulk
-from hub.store.index_terms import ConceptBook
 
 ESTIMATE_STOPS: Final = 1_001
 
@@ -49,20 +48,11 @@ class Found:
     seq: int
 
 
-def find(
-    conn: Connection,
-    query: Query,
-    grant: Grant,
-    *,
-    places: Places,
-    concepts: ConceptBook | None = None,
-    head: int = 0,
-    today: str = "",
-) -> Found:
+def find(conn: Connection, query: Query, grant: Grant, *, places: Places, head: int = 0) -> Found:
     """The entities that `query` selects and `grant` lets see, one page of them. Raises `Invalid` for a query or cursor that cannot be used.
 
-    `head`: the change log's head now, which the cursors of this paging will carry. (`concepts` and `today` are of no use yet: broader codes
-    and expired values are settled when the index is written.)
+    `head`: the change log's head now, which the cursors of this paging will carry. Broader codes, places and values that run out are settled
+    when the index is written, so neither concepts nor the day are needed here.
     """
     wanted, cursor = resume(query)
     bulk = Bulk(conn)

@@ -225,7 +225,7 @@ class Walker:
         lens, near = plan.lens, self._query.near
         here = near if near is not None else Near(*self.place, _EVERYWHERE_KM)
         plan = plan.without(IsNear(lens, here))  # the circles end where it does
-        found = plan.candidates(self._bound)
+        found = plan.candidates(2 * self._bound)
         if found is None:
             yield from self._in_circles(plan, here)
             if near is None:
