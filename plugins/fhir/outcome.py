@@ -33,12 +33,12 @@ class Failure:
 
 
 def issue(severity: str, code: str, message: str, parameter: str = "", diagnostics: str = "") -> Json:
-    """One issue; `parameter` is the search parameter that it is about. https://hl7.org/fhir/R4/valueset-issue-type.html"""
+    """One issue; `parameter` is the search parameter that it is about, or the element (`Bundle.type`). https://hl7.org/fhir/R4/valueset-issue-type.html"""
     found: Json = {"severity": severity, "code": code, "details": {"text": message}}
     if diagnostics:
         found["diagnostics"] = diagnostics
     if parameter:
-        found["expression"] = [f"http.{parameter}"]
+        found["expression"] = [parameter if parameter[0].isupper() else f"http.{parameter}"]
     return found
 
 
@@ -127,6 +127,7 @@ def _of_http(error: HTTPException) -> Failure:
         for name, value in error.get_headers()
         if name.lower() not in ("content-type", "content-length")
     }
-    message = _HTTP_MESSAGES.get(type(error)) or error.description or error.name
+    own = error.description if error.description != type(error).description else None
+    message = own or _HTTP_MESSAGES.get(type(error)) or error.description or error.name
     code = _HTTP_CODES.get(status, "exception" if status >= 500 else "processing")
     return Failure(status, [issue("error", code, message)], headers)

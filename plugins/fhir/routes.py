@@ -14,7 +14,7 @@ from werkzeug.exceptions import NotFound as NoSuchAddress
 
 import hub
 from hub import FichehubError, Hit, Moved, NotFound
-from plugins.fhir import history, outcome
+from plugins.fhir import batch, history, outcome
 from plugins.fhir.capability import statement
 from plugins.fhir.datatypes import Labels
 from plugins.fhir.json_form import to_bytes
@@ -69,6 +69,7 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
         return _search(RESOURCES[type], given, memory)
 
     history.add_routes(blueprint, memory, _answer)
+    batch.add_routes(blueprint, _answer)
 
     @blueprint.route("/", methods=_METHODS, defaults={"path": ""}, strict_slashes=False)
     @blueprint.route("/<path:path>", methods=_METHODS)

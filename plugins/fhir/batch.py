@@ -1,0 +1,141 @@
+"""Many reads and searches in one request: a Bundle of type batch, of GETs. https://hl7.org/fhir/R4/http.html#transaction
+
+Each entry is answered as if it had been sent alone, with the same credentials and counted like one: so one that fails tells why, and the others are
+answered all the same. Transactions are refused, because nothing can be written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import flask
+import orjson
+from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.test import EnvironBuilder
+
+from hub import FieldError, Invalid
+from plugins.fhir import outcome
+from plugins.fhir.json_form import to_bytes
+
+MAX_ENTRIES: Final = 200
+"""The longest batch; a longer one is refused whole."""
+_JSON: Final = ("application/fhir+json", "application/json", "text/json")
+_PASSED_ON: Final = ("Authorization", "X-API-Key", "Prefer")
+_CONDITIONS: Final = {"ifNoneMatch": "If-None-Match", "ifModifiedSince": "If-Modified-Since"}
+
+Answer = Callable[[dict[str, Any] | bytes], flask.Response]
+
+
+def add_routes(blueprint: flask.Blueprint, answer: Answer) -> None:
+    """POST on the base."""
+
+    @blueprint.post("/", strict_slashes=False)
+    def batch() -> flask.Response:
+        return answer(responses(_entries(flask.request), flask.request.url_root + "fhir"))
+
+
+def _entries(request: flask.Request) -> list[Any]:
+    if request.mimetype not in _JSON:
+        raise UnsupportedMediaType("A batch is sent as application/fhir+json.")
+    try:
+        bundle = orjson.loads(request.get_data())
+    except orjson.JSONDecodeError as error:
+        raise _invalid("Bundle", f"this is not JSON: {error}") from None
+    if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
+        raise _invalid("Bundle", "a Bundle of type batch is expected.")
+    if bundle.get("type") == "transaction":
+        raise _invalid(
+            "Bundle.type", "transactions are refused, nothing can be written here; send GETs as type batch.", "transaction"
+        )
+    if bundle.get("type") != "batch":
+        raise _invalid("Bundle.type", "batch is expected.", str(bundle.get("type"))[:100])
+    entries = bundle.get("entry", [])
+    if not isinstance(entries, list):
+        raise _invalid("Bundle.entry", "a list is expected.")
+    if len(entries) > MAX_ENTRIES:
+        raise _invalid("Bundle.entry", f"a batch has at most {MAX_ENTRIES} entries; send several.", str(len(entries)))
+    return entries
+
+
+def _invalid(path: str, reason: str, value: str | None = None) -> Invalid:
+    return Invalid(f"{path}: {reason}", (FieldError(path, reason, value),))
+
+
+def responses(entries: list[Any], base: str) -> bytes:
+    """The Bundle of type batch-response: an entry for each that was asked, in the same order."""
+    start = b'{"resourceType":"Bundle","type":"batch-response"'
+    answered = [_answered(entry, place, base) for place, entry in enumerate(entries)]
+    return b"".join((start, b',"entry":[', b",".join(answered), b"]}")) if answered else start + b"}"
+
+
+def _answered(entry: Any, place: int, base: str) -> bytes:
+    request = entry.get("request") if isinstance(entry, dict) else None
+    path = f"Bundle.entry[{place}].request"
+    if not isinstance(request, dict):
+        return _refused(400, "required", f"{path}: an entry of a batch has a request, with method and url.", path)
+    if request.get("method") != "GET":
+        return _refused(405, "not-supported", f"{path}.method: only GET is taken in a batch here.", f"{path}.method")
+    url = request.get("url")
+    if not isinstance(url, str) or (inner := _inside(url, base)) is None:
+        message = f"{path}.url: an address below {base} is expected, such as Organization?name=zorg."
+        return _refused(400, "invalid", message, f"{path}.url")
+    address, query = inner
+    if "$" in address:
+        return _refused(400, "not-supported", f"{path}.url: operations are not taken in a batch.", f"{path}.url")
+    given = {header: request[name] for name, header in _CONDITIONS.items() if isinstance(request.get(name), str)}
+    return _as_entry(_sent(address, query, given))
+
+
+def _inside(url: str, base: str) -> tuple[str, str] | None:
+    """The path below the base and the query; None for an address elsewhere."""
+    try:
+        parts = urlsplit(url.removeprefix(base + "/") if url.startswith(base + "/") else url)
+    except ValueError:
+        return None
+    if parts.scheme or parts.netloc:
+        return None
+    return parts.path.removeprefix("/"), parts.query
+
+
+def _sent(path: str, query: str, conditions: dict[str, str]) -> flask.Response:
+    """The answer to this request as if it had come alone."""
+    outer = flask.request
+    headers = {name: outer.headers[name] for name in _PASSED_ON if name in outer.headers}
+    headers |= {name: " ".join(value.split()) for name, value in conditions.items()}
+    builder = EnvironBuilder(
+        path=f"/fhir/{path}",
+        query_string=query,
+        base_url=outer.url_root,
+        headers=list(headers.items()),
+        environ_base={"REMOTE_ADDR": outer.remote_addr or ""},
+    )
+    app: flask.Flask = flask.current_app._get_current_object()  # type: ignore[attr-defined]
+    # A context of its own: it reads its own state of the database, and ends before the next begins.
+    with app.app_context(), app.request_context(builder.get_environ()):
+        return app.full_dispatch_request()
+
+
+def _as_entry(response: flask.Response) -> bytes:
+    status = HTTPStatus(response.status_code)
+    told: dict[str, Any] = {"status": f"{status.value} {status.phrase}"}
+    if "Location" in response.headers:
+        told["location"] = response.headers["Location"]
+    if "ETag" in response.headers:
+        told["etag"] = response.headers["ETag"]
+    if response.last_modified is not None:
+        told["lastModified"] = response.last_modified.isoformat().replace("+00:00", "Z")
+    body = response.get_data()
+    if not body:
+        return orjson.dumps({"response": told})
+    if status < HTTPStatus.MULTIPLE_CHOICES:
+        return b'{"resource":%b,"response":%b}' % (body, orjson.dumps(told))
+    return b'{"response":%b,"outcome":%b}}' % (orjson.dumps(told)[:-1], body)
+
+
+def _refused(status: int, code: str, message: str, path: str) -> bytes:
+    phrase = HTTPStatus(status).phrase
+    issue = outcome.issue("error", code, message) | {"expression": [path]}
+    return to_bytes({"response": {"status": f"{status} {phrase}", "outcome": outcome.document([issue])}})

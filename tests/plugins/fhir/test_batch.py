@@ -1,0 +1,109 @@
+"""Many requests in one: each entry has its own answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+from fhir.resources.R4B.bundle import Bundle
+from flask.testing import FlaskClient
+
+from plugins.fhir.batch import MAX_ENTRIES
+from tests.plugins.fhir.conftest import HIDDEN, Hub
+from tests.plugins.fhir.judge import complaints
+
+JSON = "application/fhir+json"
+
+
+def batch(client: FlaskClient, *requests: Any, path: str = "/fhir", **headers: str) -> list[Any]:
+    """The entries of the answer."""
+    bundle = {"resourceType": "Bundle", "type": "batch", "entry": [{"request": request} for request in requests]}
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    response = client.post(path, data=orjson.dumps(bundle), content_type=JSON, headers=named)
+    assert response.status_code == 200, response.text
+    answer = orjson.loads(response.data)
+    assert (answer["type"], complaints(answer)) == ("batch-response", [])
+    Bundle.model_validate(answer)
+    return list(answer.get("entry", ()))
+
+
+def asking(url: str, **more: str) -> dict[str, str]:
+    return {"method": "GET", "url": url, **more}
+
+
+@pytest.mark.parametrize("path", ["/fhir", "/fhir/"])
+def test_each_entry_is_answered_as_if_it_had_come_alone(client: FlaskClient, small: Hub, path: str) -> None:
+    org = f"Organization/{small.ids['org-1']}"
+    urls = [org, "Organization?name=linde", f"{org}/_history", f"http://localhost/fhir/{org}", "/Organization?_count=1", "metadata"]
+    entries = batch(client, *(asking(url) for url in urls), path=path)
+    alone = [orjson.loads(client.get("/fhir/" + url.removeprefix("http://localhost/fhir/").lstrip("/")).data) for url in urls]
+    assert [entry["resource"] for entry in entries] == alone
+    assert {entry["response"]["status"] for entry in entries} == {"200 OK"}
+    assert entries[0]["response"]["etag"] == f'W/"{alone[0]["meta"]["versionId"]}"'
+    assert entries[0]["response"]["lastModified"].endswith("Z")
+
+
+def test_an_entry_that_fails_tells_why_and_the_others_are_answered(client: FlaskClient, small: Hub) -> None:
+    org = f"Organization/{small.ids['org-1']}"
+    etag = client.get(f"/fhir/{org}").headers["ETag"]
+    asked = [
+        asking("Organization/00000000-0000-4000-8000-000000000000"),
+        asking("Organization?_count=many"),
+        {"method": "DELETE", "url": org},
+        asking("https://elsewhere.example.org/fhir/Organization/1"),
+        asking("http://[/"),
+        asking("$export"),
+        {"method": "GET"},
+        "nothing",
+        asking("Patient/1"),
+        asking(org, ifNoneMatch=etag),
+        asking(org, ifNoneMatch='W/"1"\r\nX-Evil: 1'),
+    ]
+    entries = batch(client, *asked)
+    statuses = [entry["response"]["status"][:3] for entry in entries]
+    assert statuses == ["404", "400", "405", "400", "400", "400", "400", "400", "404", "304", "200"]
+    for entry in entries[:9]:
+        assert entry["response"]["outcome"]["issue"][0]["severity"] == "error"
+        assert "resource" not in entry
+    assert entries[1]["response"]["outcome"]["issue"][0]["expression"] == ["http._count"]
+    assert entries[2]["response"]["outcome"]["issue"][0]["expression"] == ["Bundle.entry[2].request.method"]
+
+
+def test_who_asks_is_who_sent_the_batch(client: FlaskClient, small: Hub) -> None:
+    hidden = asking(f"Organization/{small.ids['org-1']}")
+    [public] = batch(client, hidden)
+    [partner] = batch(client, hidden, X_API_Key=small.key)
+    assert HIDDEN not in orjson.dumps(public).decode()
+    assert HIDDEN in orjson.dumps(partner).decode()
+    refused = client.post("/fhir", data=b"{}", content_type=JSON, headers={"X-API-Key": "fh_wrong"})
+    assert (refused.status_code, orjson.loads(refused.data)["resourceType"]) == (401, "OperationOutcome")
+    assert batch(client) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        (b"{", "Bundle"),
+        (b"[]", "Bundle"),
+        (b'{"resourceType":"Organization"}', "Bundle"),
+        (b'{"resourceType":"Bundle","type":"transaction"}', "Bundle.type"),
+        (b'{"resourceType":"Bundle","type":"searchset"}', "Bundle.type"),
+        (b'{"resourceType":"Bundle","type":"batch","entry":{}}', "Bundle.entry"),
+        (b'{"resourceType":"Bundle","type":"batch","entry":[%b]}' % b",".join([b"{}"] * (MAX_ENTRIES + 1)), "Bundle.entry"),
+    ],
+)
+def test_what_is_no_batch_of_gets_is_refused_with_the_element(client: FlaskClient, body: bytes, path: str) -> None:
+    response = client.post("/fhir", data=body, content_type=JSON)
+    assert response.status_code == 400
+    [issue] = orjson.loads(response.data)["issue"]
+    assert issue["details"]["text"].startswith(f"{path}: ")
+    assert issue["expression"] == [path]
+
+
+def test_a_batch_is_json(client: FlaskClient) -> None:
+    response = client.post("/fhir", data=b"<Bundle/>", content_type="application/fhir+xml")
+    assert response.status_code == 415
+    assert "application/fhir+json" in orjson.loads(response.data)["issue"][0]["details"]["text"]
+    assert client.get("/fhir").status_code == 404
+    assert client.put("/fhir").status_code in (404, 405)
