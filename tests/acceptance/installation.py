@@ -29,6 +29,8 @@ from plugins.sociale_kaart.simulator import SocialeKaartSimulator
 
 FICHEHUB: Final = (sys.executable, "-m", "hub.cli")
 """The command, in a process of its own."""
+ROOT: Final = Path(__file__).resolve().parents[2]
+"""Where that command is run, so that it is the code beside these tests."""
 SYSTEMS: Final = ("sociale-kaart", "progezondheid", "sociaal-brussels")
 ORGANISATIONS: Final = 130
 REGISTERED: Final = 60
@@ -201,13 +203,20 @@ def content(store: Store) -> dict[str, Any]:
             stubs.setdefault(uuid, []).append(key)
     names.update({uuid: f"stub {' '.join(keys)}" for uuid, keys in stubs.items()})
     documents = [
-        orjson.loads(bytes(raw))
-        for raw in scalars(store, "SELECT document FROM fiche WHERE document IS NOT NULL")
+        (partner, orjson.loads(bytes(raw)))
+        for partner, raw in rows(
+            store,
+            "SELECT '', document FROM fiche WHERE document IS NOT NULL"
+            " UNION ALL SELECT partner, document FROM overlay WHERE document IS NOT NULL",
+        )
     ]
-    for document in documents:
+    for _, document in documents:
         for part in _parts(document):
             names[part["id"]] = f"{names[document['id']]} # {_named(sorted(part['keys']), names)}"
-    return {names[document["id"]]: _ordered(orjson.loads(_named(document, names))) for document in documents}
+    return {
+        f"{names[document['id']]} {partner}".strip(): _ordered(orjson.loads(_named(document, names)))
+        for partner, document in documents
+    }
 
 
 def _parts(document: dict[str, Any]) -> Iterator[dict[str, Any]]:

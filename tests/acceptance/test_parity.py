@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from hub.directory import Directory
 from hub.model.audience import PUBLIC
 from tests.acceptance.conftest import Loaded
-from tests.acceptance.installation import FICHEHUB, ORGANISATIONS, fiche_of
+from tests.acceptance.installation import FICHEHUB, ORGANISATIONS, ROOT, fiche_of
 
 
 def followed(client: FlaskClient, address: str) -> list[str]:
@@ -67,6 +67,7 @@ def queried(loaded: Loaded, *arguments: str) -> list[str]:
     home = loaded.hub.store.home
     answer = subprocess.run(
         [*FICHEHUB, "query", "--json", "--kind", "aanbod", "--limit", "1000", *arguments],
+        cwd=ROOT,
         env={**os.environ, "FICHEHUB_HOME": str(home)},
         capture_output=True,
         text=True,
