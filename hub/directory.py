@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from sqlalchemy import Connection
@@ -18,7 +19,7 @@ from hub.errors import Gone, Moved, NotFound
 from hub.model.audience import Grant, project
 from hub.model.claims import Conflict, Provenance
 from hub.model.entity import Change, Entity, Hit, Page
-from hub.model.fiche import PARTS, Document, EntityType
+from hub.model.fiche import PARTS, Document, EntityType, Visibility
 from hub.model.query import Criterion, Query
 from hub.places import Places
 from hub.schemas import decode
@@ -33,7 +34,16 @@ _SINGLE_LINKS: Final = ("organisatie", "provided_by", "parent")
 _LISTED_LINKS: Final = {"caregivers": "zorgverlener", "memberships": "organisatie"}
 
 _Loader = Callable[[Iterable[str]], Mapping[str, Document]]
-"""Merged documents by the UUIDs of their fiches, as they are or were at some seq."""
+"""Merged documents by the UUIDs of their fiches, as they are or were at some seq; projected, without those that the asker may not see."""
+
+
+@lru_cache(512)
+def _shared(document: bytes, level: Visibility, fields: frozenset[str] | None, today: str) -> Document | None:
+    """The projection of a fiche that others point to: a hundred fiches may point to one, and page after page shows it again.
+
+    Kept under everything that it is made from, so it is never out of date. It is shared: change it nowhere.
+    """
+    return project(decode(document), Grant(level=level, fields=fields), today)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +159,11 @@ class Directory:
                     uuid: reading.as_at(connection, fiche.fiche_id, seq, partner)
                     for uuid, fiche in reading.resolve(connection, uuids).items()
                 }
-                return {uuid: document for uuid, document in documents.items() if document is not None}
+                today = self._store.today()
+                return _present(
+                    (uuid, document and project(document, self.grant, today))
+                    for uuid, document in documents.items()
+                )
 
             row = _Row(known.id, known.id, known.type, known.uuid, known.fiche_id, known.fiche)
             entity = self._entities(connection, [row], at_that_time, seen).get(known.id)
@@ -274,12 +288,19 @@ class Directory:
         seen = {row.entity_id: reading.LastSeen(row.seq, row.at) for row in found}
         at_hand = {row.fiche: row.document for row in found}
 
+        grant, today = self.grant, self._store.today()
+
         def as_they_are(uuids: Iterable[str]) -> Mapping[str, Document]:
             wanted = set(uuids)
-            documents = {uuid: decode(at_hand[uuid]) for uuid in wanted & at_hand.keys()}
+            shown = [
+                (uuid, project(decode(at_hand[uuid]), grant, today)) for uuid in wanted & at_hand.keys()
+            ]
             if missing := wanted - at_hand.keys():
-                documents |= reading.documents_by_uuid(connection, missing, partner)
-            return documents
+                shown += [
+                    (uuid, _shared(document, grant.level, grant.fields, today))
+                    for uuid, document in reading.bytes_by_uuid(connection, missing, partner).items()
+                ]
+            return _present(shown)
 
         return self._entities(connection, rows, as_they_are, seen)
 
@@ -289,8 +310,9 @@ class Directory:
         sources = reading.sources(connection, [row.fiche_id for row in rows], self.grant.partner)
         persons = [row.number for row in rows if row.type == "zorgverlener"]
         offers = reading.worked_in(connection, persons, self.grant.rank) if persons else {}
-        shown = self._shown(load, {row.fiche for row in rows} | {uuid for some in offers.values() for uuid in some})
-        self._follow(load, shown)
+        offered = {uuid for some in offers.values() for uuid in some}
+        shown = dict(load({row.fiche for row in rows} | offered))
+        _follow(load, shown)
         entities = {}
         for row in rows:
             fiche = shown.get(row.fiche)
@@ -322,22 +344,22 @@ class Directory:
             )
         return entities
 
-    def _shown(self, load: _Loader, uuids: Iterable[str]) -> dict[str, Document]:
-        today = self._store.today()
-        projected = {uuid: project(document, self.grant, today) for uuid, document in load(uuids).items()}
-        return {uuid: document for uuid, document in projected.items() if document is not None}
 
-    def _follow(self, load: _Loader, shown: dict[str, Document]) -> None:
-        """Add what the shown fiches point to, and then the parents of that, a generation at a time."""
-        asked = set(shown)
-        wanted = {link for fiche in shown.values() for link in _links(fiche)} - asked
-        for _ in range(PARENTS + 1):
-            if not wanted:
-                return
-            asked |= wanted
-            found = self._shown(load, wanted)
-            shown.update(found)
-            wanted = {fiche["parent"]["id"] for fiche in found.values() if "parent" in fiche} - asked
+def _present(found: Iterable[tuple[str, Document | None]]) -> dict[str, Document]:
+    return {uuid: document for uuid, document in found if document is not None}
+
+
+def _follow(load: _Loader, shown: dict[str, Document]) -> None:
+    """Add what the shown fiches point to, and then the parents of that, a generation at a time."""
+    asked = set(shown)
+    wanted = {link for fiche in shown.values() for link in _links(fiche)} - asked
+    for _ in range(PARENTS + 1):
+        if not wanted:
+            return
+        asked |= wanted
+        found = load(wanted)
+        shown.update(found)
+        wanted = {fiche["parent"]["id"] for fiche in found.values() if "parent" in fiche} - asked
 
 
 def _links(fiche: Document) -> Iterator[str]:

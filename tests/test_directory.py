@@ -194,3 +194,15 @@ def test_a_snapshot_knows_the_concepts_of_its_moment(store: Store) -> None:
     assert held.concepts().label("dier", "1") == "Kat"
     assert public(store).concepts().label("dier", "1") == "Hond"
     snapshot.close()
+
+
+def test_what_is_pointed_to_is_shown_to_each_as_he_may_see_it_and_as_it_is_now(store: Store) -> None:
+    fill(store)
+    here, above = uuid_of(store, "sociale-kaart|o"), uuid_of(store, "sociale-kaart|koepel")
+    narrow = Directory(store, Grant(fields=frozenset({"names", "parent"})))
+    for _ in range(2):
+        assert public(store).get(here).related[above]["contacts"][0]["value"] == PHONE
+        assert "contacts" not in narrow.get(here).related[above]
+        assert "visibility" in Directory(store, INTERNAL).get(here).related[above]["contacts"][0]
+    put(store, replace(organisatie("koepel", "Koepel De Linde", phone="+3290000002"), revision=2))
+    assert public(store).get(here).related[above]["contacts"][0]["value"] == "+3290000002"

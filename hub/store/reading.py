@@ -90,6 +90,13 @@ def documents_by_uuid(
     connection: Connection, uuids: Iterable[str], partner: str | None = None
 ) -> dict[str, Document]:
     """As `documents`, by the UUIDs of the fiches: what links in a document name."""
+    return {uuid: schemas.decode(data) for uuid, data in bytes_by_uuid(connection, uuids, partner).items()}
+
+
+def bytes_by_uuid(
+    connection: Connection, uuids: Iterable[str], partner: str | None = None
+) -> dict[str, bytes]:
+    """As `documents_by_uuid`, not decoded: for who may have decoded the very same bytes before."""
     bulk = Bulk(connection)
     wanted = bulk.many(set(uuids))
     sql = f"SELECT e.uuid, f.document FROM entity e JOIN fiche f ON f.id = e.id WHERE f.document IS NOT NULL AND {bulk.listed('e.uuid', 'text')}"
@@ -100,7 +107,7 @@ def documents_by_uuid(
             f" WHERE o.document IS NOT NULL AND o.partner = ? AND {bulk.listed('e.uuid', 'text')}"
         )
         raw.update(bulk.rows(sql, partner, wanted))
-    return {uuid: schemas.decode(data) for uuid, data in raw.items()}
+    return cast("dict[str, bytes]", raw)
 
 
 def by_uuid(connection: Connection, uuid: str, partner: str | None = None) -> Document | None:
@@ -185,13 +192,13 @@ def sources(
     """The names of the sources that contribute to each fiche, sorted."""
     bulk = Bulk(connection)
     sql = (
-        "SELECT DISTINCT c.fiche_id, s.name FROM claim c JOIN source s ON s.id = c.source_id"
-        f" WHERE NOT c.gone AND (c.partner = '' OR c.partner = ?) AND {bulk.listed('c.fiche_id')} ORDER BY c.fiche_id, s.name"
+        "SELECT c.fiche_id, s.name FROM claim c JOIN source s ON s.id = c.source_id"
+        f" WHERE NOT c.gone AND (c.partner = '' OR c.partner = ?) AND {bulk.listed('c.fiche_id')}"
     )
-    found: dict[int, tuple[str, ...]] = {}
+    names: dict[int, set[str]] = {}
     for fiche_id, name in bulk.rows(sql, partner or "", bulk.many(set(fiches))):
-        found[fiche_id] = (*found.get(fiche_id, ()), name)
-    return found
+        names.setdefault(fiche_id, set()).add(name)
+    return {fiche_id: tuple(sorted(some)) for fiche_id, some in names.items()}
 
 
 def as_at(connection: Connection, fiche_id: int, seq: int, partner: str | None = None) -> Document | None:
