@@ -5,6 +5,7 @@ The order is the promise that the XML form rests on: it writes elements as they 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from html import escape
@@ -281,6 +282,7 @@ def available_time(hours: Iterable[Document], start: str, end: str) -> list[Json
 
 # --- narrative ------------------------------------------------------------------------------------------------------------
 
+_SPECIAL: Final = re.compile(r"[&<>\x00-\x08\x0b\x0c\x0e-\x1f]")
 _NO_CONTROLS: Final = {code: " " for code in range(32) if code not in (9, 10, 13)}
 
 
@@ -295,6 +297,8 @@ def narrative(title: str, lines: Iterable[str]) -> Json:
 
 
 def _xhtml(text: str) -> str:
+    if _SPECIAL.search(text) is None:  # nearly every text
+        return text
     return escape(text.translate(_NO_CONTROLS), quote=False)
 
 
