@@ -12,10 +12,13 @@ from collections.abc import Iterable
 import orjson
 
 from hub.model.audience import ABSENT
+from hub.store.database import commits_a_load
 from hub.store.indexing import write_index
 from hub.store.linking import dependents
 from hub.store.workspace import PendingChange, Workspace
 
+LOAD = 20
+"""A transaction about more fiches than this is no editor's."""
 SPREAD = "spread"
 """The operation of a marker: what depends on this fiche is told a little later, before any reader passes the marker."""
 
@@ -57,6 +60,8 @@ def finish(space: Workspace) -> int:
         space.load(in_index - space.reindex, lock=True)
     space.flush()
     write_index(space, in_index)
+    if len(in_index) > LOAD:
+        commits_a_load(space.connection)
     write_log(space, markers)
     return len(markers)
 

@@ -63,6 +63,7 @@ LONGEST: Final = 120
 
 _ESCAPED: Final = re.compile(r"[^a-z0-9|.\-_:/+@]")
 _escapes = _ESCAPED.search
+_only_blanks = re.compile(r"[a-z0-9|.\-_:/+@ ]*\Z").match
 plain = re.compile(r"[a-z0-9|.\-_:/+@]{0,120}\Z").match
 """Truthy for a value that `shortened` would leave as it is, which nearly all are."""
 
@@ -71,6 +72,8 @@ def escape(value: str) -> str:
     """The value with nothing in it that an engine would fold or split at; different values stay different."""
     if not _escapes(value):
         return value
+    if _only_blanks(value):  # most names and streets
+        return value.replace(" ", "%20")
     return _ESCAPED.sub(lambda match: "".join(f"%{byte:02x}" for byte in match[0].encode()), value)
 
 
