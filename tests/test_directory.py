@@ -202,6 +202,7 @@ def test_what_is_pointed_to_is_shown_to_each_as_he_may_see_it_and_as_it_is_now(s
     narrow = Directory(store, Grant(fields=frozenset({"names", "parent"})))
     for _ in range(2):
         assert public(store).get(here).related[above]["contacts"][0]["value"] == PHONE
+        assert "visibility" not in public(store).get(here).related[above]["contacts"][0]
         assert "contacts" not in narrow.get(here).related[above]
         assert "visibility" in Directory(store, INTERNAL).get(here).related[above]["contacts"][0]
     put(store, replace(organisatie("koepel", "Koepel De Linde", phone="+3290000002"), revision=2))
