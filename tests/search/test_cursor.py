@@ -4,7 +4,7 @@ from base64 import urlsafe_b64encode
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.errors import Invalid
@@ -16,6 +16,7 @@ from tests.search.queries import queries
 QUERY = Query(types=("aanbod",), text="thuiszorg", sort="name", limit=5)
 
 
+@settings(max_examples=40)
 @given(
     query=queries(),
     position=st.tuples(

@@ -9,7 +9,8 @@ from sqlalchemy import Connection
 
 from hub.errors import Invalid
 from hub.model.audience import INTERNAL, PUBLIC, Grant
-from hub.model.query import Criterion, Query, Sort
+from hub.model.fiche import EntityType
+from hub.model.query import Criterion, Linked, Near, Query, Sort
 from hub.places import Places
 from hub.search import FoundRow, find
 from tests.search.oracle import Oracle
@@ -41,7 +42,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.usefixtures("way")
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(query=queries(), grant=grants)
 def test_every_page_is_what_the_oracle_says(
     reading: Reading, oracle: Oracle, places: Places, query: Query, grant: Grant
@@ -68,7 +69,7 @@ def test_pages_of_every_size_are_the_same_list(reading: Reading, places: Places,
         query = Query(types=("aanbod", "organisatie", "vestiging"), sort=sort, limit=1000)
         whole = oracle.find(query, INTERNAL)
         assert len(whole) > 100
-        for limit in (1, 17, len(whole) - 1, len(whole)):
+        for limit in (9, len(whole) - 1, len(whole)):
             found = everything(reading(), replace(query, limit=limit), INTERNAL, places)
             assert [row.entry_id for row in found] == whole
 
@@ -128,3 +129,63 @@ def test_no_text_is_a_command(reading: Reading, places: Places, text: str) -> No
         value = f"x|{text}" if key in ("identifier", "code", "contact") else f"x{text}"
         for op in ("eq", "prefix"):
             ask(reading(), places, Query(types=("aanbod",), where=(Criterion(key, (value,), op),)))
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize(
+    "beginning", ["thuis", "Thuis bij", "w", "h", "Д", "1"]
+)
+def test_names_from_a_beginning_on(reading: Reading, places: Places, oracle: Oracle, beginning: str) -> None:
+    named = Query(
+        types=("aanbod", "organisatie"),
+        where=(Criterion("name", (beginning,), "prefix"),),
+        sort="name",
+        limit=3,
+    )
+    owned = Linked("organisatie", Query(types=("organisatie",), where=(Criterion("form", ("praktijk",)),)))
+    letters = Criterion("name", ("is",), "contains")
+    for query in (
+        named,
+        replace(named, descending=True),
+        replace(named, linked=(owned,)),
+        replace(named, where=(*named.where, letters)),
+    ):
+        for grant in (INTERNAL, Grant(partner="vrgt")):
+            found = everything(reading(), query, grant, places)
+            assert [row.entry_id for row in found] == oracle.find(query, grant)
+
+
+@pytest.mark.usefixtures("way")
+def test_every_order_goes_on_where_the_page_ended(reading: Reading, places: Places, oracle: Oracle) -> None:
+    letters = Criterion("name", ("i",), "contains")
+    near = Near(50.88, 4.7, 400.0)
+    for query in (
+        Query(types=("aanbod",), text="rubriek", sort="name", limit=8),
+        Query(types=("aanbod",), where=(letters,), sort="name", limit=8),
+        Query(types=("aanbod",), where=(letters,), sort="local", local="24062", limit=8),
+        Query(types=("aanbod",), where=(letters,), sort="distance", near=near, limit=8),
+        Query(types=("aanbod", "vestiging"), sort="distance", local="24062", limit=30),
+        Query(types=("aanbod",), where=(letters,), sort="updated", descending=True, limit=8),
+        Query(types=("aanbod",), text="rubriek", sort="local", local="24062", limit=8),
+        Query(types=("zorgverlener", "aanbod"), sort="local", local="24062", limit=30),
+    ):
+        found = everything(reading(), query, INTERNAL, places)
+        assert [row.entry_id for row in found] == oracle.find(query, INTERNAL)
+        assert len(found) > 2 * query.limit
+
+
+def test_a_hidden_link_leads_nowhere(reading: Reading, places: Places, oracle: Oracle) -> None:
+    for reverse in (False, True):
+        types: tuple[EntityType, EntityType] = (
+            ("organisatie", "aanbod") if reverse else ("aanbod", "organisatie")
+        )
+        for negate in (False, True):
+            linked = Linked("organisatie", Query(types=types[1:]), reverse, negate)
+            query = Query(types=types[:1], linked=(linked,), limit=1000)
+            seen = [
+                ask(reading(), places, query, grant)
+                for grant in (PUBLIC, Grant(level="professional"), INTERNAL)
+            ]
+            assert seen == [
+                oracle.find(query, grant) for grant in (PUBLIC, Grant(level="professional"), INTERNAL)
+            ]

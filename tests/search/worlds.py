@@ -25,6 +25,9 @@ NAMES = (
     "Thuiszorg",
     "De Huisarts",
     "L'Espoir",
+    "Thuis bij Thuiszorg",
+    "Дом Лир",
+    "1 Huis",
 )
 FAMILIES, GIVEN = ("Peeters", "Janssens", "De Smet"), ("An", "Jan", "José")
 WORDS = ("ouderen", "opvang", "thuis", "kinderen", "bed", "Süd", "ABC/d")
