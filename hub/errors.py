@@ -113,11 +113,15 @@ class Moved(RequestError):
 
 
 class CursorGone(RequestError):
-    """The cursor lies before what is kept; `oldest` is the first seq that can still be asked for."""
+    """The cursor lies before what is kept; `oldest` is the first seq that can still be asked for.
 
-    def __init__(self, message: str, *, oldest: int) -> None:
+    `start_again` is the address where everything can be read again, when that is not the one that was asked for.
+    """
+
+    def __init__(self, message: str, *, oldest: int, start_again: str = "") -> None:
         super().__init__(message)
         self.oldest = oldest
+        self.start_again = start_again
 
 
 class Locked(RequestError):

@@ -131,8 +131,9 @@ def _request_problem(error: RequestError) -> Problem:
         case Moved():
             return Problem(308, OURS + "moved", message, more={"id": error.id}, headers=_location(error))
         case CursorGone():
+            again = error.start_again or _start_again()
             return Problem(
-                410, OURS + "cursorGone", message, more={"oldest": error.oldest, "startAgain": _start_again()}
+                410, OURS + "cursorGone", message, more={"oldest": error.oldest, "startAgain": again}
             )
         case Locked():
             more = {"field": error.field, "owner": error.owner, "route": error.route}

@@ -209,8 +209,7 @@ def test_no_canary_in_any_answer(planted: Planted, capfd: pytest.CaptureFixture[
 
 def _hrefs(answer: dict[str, Any]) -> list[str]:
     items = answer.get("items")
-    found = [str(item["href"]) for item in items if "href" in item] if isinstance(items, list) else []
-    return found
+    return [str(item["href"]) for item in items if "href" in item] if isinstance(items, list) else []
 
 
 ASKED = {

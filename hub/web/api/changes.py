@@ -8,6 +8,7 @@ import flask
 import marshmallow as ma
 from marshmallow import fields, validate
 
+from hub.errors import CursorGone
 from hub.web.api.fiches import change_item
 from hub.web.api.operations import json, make_blueprint, operation, page_address
 from hub.web.api.shapes import ChangeCollection
@@ -35,9 +36,14 @@ def changes(given: dict[str, Any]) -> flask.Response:
     """What changed since a seq
 
     Follow `next` until it is not there any more, keep `since`, and ask again from there. A `since` that is older than what is kept is
-    answered with 410: fetch everything again, and start from the head.
+    answered with 410: fetch everything again from its `startAgain`, and then go on here from the `seq` of the first page.
     """
-    page = directory().changes(given["since"], given["pageSize"])
+    try:
+        page = directory().changes(given["since"], given["pageSize"])
+    except CursorGone as error:
+        # The log itself no longer begins at the beginning: to start again is to read the fiches.
+        whole = flask.url_for("fiches.fiches")
+        raise CursorGone(error.message, oldest=error.oldest, start_again=whole) from error
     answer: dict[str, Any] = {
         "items": [change_item(change) for change in page.changes],
         "self": page_address("changes.changes"),

@@ -12,7 +12,9 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from hub.errors import FieldError, Invalid
+from hub.model import identifiers
 from hub.model.fiche import KINDS, EntityType
+from hub.model.identifiers import InvalidIdentifier
 from hub.model.query import KEYS, SORTS, Criterion, Linked, Near, Query, Sort, normalise
 from hub.places import Places, UnknownPlace
 from hub.search import query_of as query_of_cursor
@@ -137,7 +139,7 @@ def query_of(given: Mapping[str, Any], places: Places) -> Query:
         if name in given:
             values = given[name]
             if name == "identifier":
-                values = [value if "|" in value else f"|{value}" for value in values]
+                values = [_identifier(value) for value in values]
             where.append((name, Criterion(key, tuple(values))))
     if "rubriek" in given:
         where.append(("rubriek", Criterion("code", tuple(f"rubriek|{code}" for code in given["rubriek"]))))
@@ -201,6 +203,19 @@ def _parameter(path: str, names: Mapping[str, Sequence[str]]) -> str:
     if first in names and number.isdigit():
         return names[first][int(number)]
     return _RENAMED.get(first, first)
+
+
+def _identifier(given: str) -> str:
+    """As a query writes it. A number that its own check digits contradict finds nothing for sure: whoever asks has mistyped it, and is told so."""
+    system, bar, number = given.rpartition("|")
+    if system:
+        try:
+            identifiers.normalise(system, number)
+        except InvalidIdentifier as error:
+            # Of some systems not even the value may be repeated.
+            wrong = FieldError("identifier", error.reason, given if error.value else None)
+            raise Invalid(f"identifier: {error.reason}", (wrong,)) from error
+    return given if bar else f"|{given}"
 
 
 def _municipalities(parameter: str, value: str, places: Places) -> tuple[str, ...]:
