@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from hub import __version__
 from plugins.fhir import systems as s
+from plugins.fhir.conformance.declared import VALIDATE, definition_types
 from plugins.fhir.params import INCLUDES, RESOURCES, Param, Resource
 from plugins.fhir.search import DEFAULT_COUNT, MAX_COUNT
 
@@ -60,9 +61,11 @@ def statement(base: str) -> dict[str, Any]:
                     "description": "Public values need no key. A partner sends its API key as Authorization: Bearer, or as X-API-Key.",
                 },
                 "resource": [
-                    _resource(resource) for resource in sorted(RESOURCES.values(), key=lambda each: each.name)
+                    *(_resource(each) for each in sorted(RESOURCES.values(), key=lambda each: each.name)),
+                    *definition_types(),
                 ],
                 "interaction": [{"code": "history-system"}],
+                "operation": list(VALIDATE),
             }
         ],
     }
@@ -83,6 +86,7 @@ def _resource(resource: Resource) -> dict[str, Any]:
     if revinclude := [each.spelled for each in INCLUDES.values() if each.target == resource.name]:
         declared["searchRevInclude"] = revinclude
     declared["searchParam"] = [_param(resource, param) for param in resource.params]
+    declared["operation"] = list(VALIDATE)
     return declared
 
 

@@ -14,8 +14,10 @@ from werkzeug.exceptions import NotFound as NoSuchAddress
 
 import hub
 from hub import FichehubError, Hit, Moved, NotFound
-from plugins.fhir import batch, history, outcome
+from plugins.fhir import batch, history, outcome, validation
 from plugins.fhir.capability import statement
+from plugins.fhir.conformance import routes as definitions
+from plugins.fhir.conformance.catalogue import TYPES
 from plugins.fhir.datatypes import Labels
 from plugins.fhir.json_form import to_bytes
 from plugins.fhir.negotiation import MEDIA_TYPES, form_for
@@ -70,6 +72,8 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
 
     history.add_routes(blueprint, memory, _answer)
     batch.add_routes(blueprint, _answer)
+    definitions.add_routes(blueprint, _answer, _base)
+    validation.add_routes(blueprint, _answer)
 
     @blueprint.route("/", methods=_METHODS, defaults={"path": ""}, strict_slashes=False)
     @blueprint.route("/<path:path>", methods=_METHODS)
@@ -162,7 +166,9 @@ def _failure(error: Exception) -> flask.Response:
 def _unmatched(path: str) -> HTTPException:
     """404 or 405, and what there is instead."""
     segments = [segment for segment in path.split("/") if segment]
-    known = bool(segments) and segments[0] in RESOURCES
+    known = bool(segments) and (segments[0] in RESOURCES or segments[0] in TYPES)
+    if segments[-1:] == ["$validate"]:
+        return MethodNotAllowed(valid_methods=["POST"])
     past = segments[-1:] == ["_history"] and (known or len(segments) == 1)
     past = past or (known and len(segments) == 4 and segments[2] == "_history")
     if segments == ["metadata"] or past or (known and len(segments) <= 2):

@@ -36,7 +36,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """One extension: where it may stand (the models' names for element types), how often, and what it holds: a value or parts."""
+    """One extension: where it may stand (a type, or an element with parts of its own), how often, and what it holds: a value or parts."""
 
     url: str
     title: str
@@ -73,9 +73,9 @@ _YES_NO: Final = _part("value", "code", "Yes, no, or unknown.", least=1, codes="
 _NOTE: Final = _words("note", "What else there is to say, once per language.")
 _SERVICE: Final = ("HealthcareService",)
 _HOURS: Final = (
-    "HealthcareServiceAvailableTime",
-    "PractitionerRoleAvailableTime",
-    "LocationHoursOfOperation",
+    "HealthcareService.availableTime",
+    "PractitionerRole.availableTime",
+    "Location.hoursOfOperation",
 )
 
 DEFINITIONS: Final[Mapping[str, Definition]] = {

@@ -106,6 +106,18 @@ def choices(type_name: str) -> Mapping[str, tuple[str, ...]]:
     return {name: tuple(names) for name, names in found.items()}
 
 
+@cache
+def spoken(type_name: str) -> str:
+    """`LocationPosition` as the specification writes it: `Location.position`."""
+    if is_resource(type_name) or "modifierExtension" not in elements(type_name):
+        return type_name
+    for end in range(len(type_name) - 1, 0, -1):
+        if type_name[end].isupper() and is_resource(type_name[:end]):
+            rest = type_name[end:]
+            return f"{type_name[:end]}.{rest[0].lower()}{rest[1:]}"
+    return type_name
+
+
 def _element(name: str, field: Any) -> Element:
     about = field.json_schema_extra or {}
     type_name, many = _type_of(field.annotation)

@@ -7,6 +7,7 @@ from typing import Any
 
 from plugins.fhir.conformance.code_lists import CODE_LISTS
 from plugins.fhir.conformance.extension_table import DEFINITIONS, TEXT_PARTS, Part, Value, value_name
+from plugins.fhir.judge.elements import spoken
 from plugins.fhir.judge.issues import Findings, Json, shown
 from plugins.fhir.judge.structure import target_of
 from plugins.fhir.systems import BASE
@@ -34,8 +35,8 @@ def check_extensions(type_name: str, value: Json, path: str, found: Findings) ->
             )
             continue
         see = _SEE.format(url)
-        if type_name not in definition.contexts:
-            found.error("extension", here, f"{definition.name} does not belong on {type_name}.", see)
+        if spoken(type_name) not in definition.contexts:
+            found.error("extension", here, f"{definition.name} does not belong on {spoken(type_name)}.", see)
         if often[url] > 1 and not definition.repeats:
             found.error("extension", here, f"{definition.name} comes once.", see)
         if definition.value is not None:

@@ -10,7 +10,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from plugins.fhir.judge import narrative
-from plugins.fhir.judge.elements import ANY_RESOURCE, Element, choices, elements, is_resource, required
+from plugins.fhir.judge.elements import (
+    ANY_RESOURCE,
+    Element,
+    choices,
+    elements,
+    is_resource,
+    required,
+    spoken,
+)
 from plugins.fhir.judge.issues import Findings, Json, shown
 from plugins.fhir.judge.primitives import fault
 
@@ -68,7 +76,7 @@ def walk(value: Json, type_name: str, path: str, found: Findings, visit: Visit, 
             found.error(
                 "structure",
                 f"{path}.{key[:64]}",
-                f"{_spoken(type_name)} has no element {shown(key)}.",
+                f"{spoken(type_name)} has no element {shown(key)}.",
                 f"Is {near} meant? Names are written in their own capitals."
                 if near
                 else "Leave it out; what R4 has no element for goes in an extension.",
@@ -79,7 +87,7 @@ def walk(value: Json, type_name: str, path: str, found: Findings, visit: Visit, 
             _element(inner, element, value.get("_" + key), f"{path}.{key}", found, visit, depth)
     for element in required(type_name):
         if element.name not in value and "_" + element.name not in value:
-            what = f"{_spoken(type_name)} needs {element.name}."
+            what = f"{spoken(type_name)} needs {element.name}."
             found.error("required", f"{path}.{element.name}", what, "Give it.")
     for choice, names in choices(type_name).items():
         made = [name for name in names if name in value or "_" + name in value]
@@ -91,7 +99,7 @@ def walk(value: Json, type_name: str, path: str, found: Findings, visit: Visit, 
             found.error(
                 "required",
                 f"{path}.{plain}",
-                f"{_spoken(type_name)} needs a {plain}[x].",
+                f"{spoken(type_name)} needs a {plain}[x].",
                 f"Give one of {', '.join(names[:6])}.",
             )
     visit(type_name, value, path)
@@ -133,7 +141,7 @@ def _one(given: Any, element: Element, path: str, found: Findings, visit: Visit,
             what = (
                 "null stands here."
                 if given is None
-                else f"here belongs an object of type {_spoken(element.type)}."
+                else f"here belongs an object of type {spoken(element.type)}."
             )
             found.error("structure", path, what, "See https://hl7.org/fhir/R4/datatypes.html.")
             return
@@ -249,17 +257,6 @@ def _reference(given: Json, targets: frozenset[str], path: str, found: Findings)
             f"a reference to {wanted} does not belong here.",
             f"Here belongs: {allowed}.",
         )
-
-
-def _spoken(type_name: str) -> str:
-    """`LocationPosition` as the specification writes it: `Location.position`."""
-    if is_resource(type_name) or "modifierExtension" not in elements(type_name):
-        return type_name
-    for end in range(len(type_name) - 1, 0, -1):
-        if type_name[end].isupper() and is_resource(type_name[:end]):
-            rest = type_name[end:]
-            return f"{type_name[:end]}.{rest[0].lower()}{rest[1:]}"
-    return type_name
 
 
 def _nearest(key: str, known: Mapping[str, Element]) -> str:

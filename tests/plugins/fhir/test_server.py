@@ -16,6 +16,7 @@ from lxml import etree
 
 from hub.store import Writer
 from plugins.fhir import systems as s
+from plugins.fhir.conformance.catalogue import TYPES
 from plugins.fhir.params import INCLUDES, RESOURCES
 from tests.plugins.fhir.conftest import CLAIMS, HIDDEN, Hub, organisation
 from tests.plugins.fhir.judge import complaints
@@ -485,10 +486,10 @@ def test_capability_statement_is_valid_and_says_what_the_search_does(client: Fla
     CapabilityStatement(**statement)
     assert (statement["kind"], statement["fhirVersion"]) == ("instance", "4.0.1")
     declared = {each["type"]: each for each in statement["rest"][0]["resource"]}
-    assert set(declared) == set(RESOURCES)
+    assert set(declared) == {*RESOURCES, *TYPES}
     for name, resource in declared.items():
         for param in resource["searchParam"]:
-            example = {"string": "a1", "token": "true", "reference": "x", "special": "51|4|1|km"}[
+            example = {"string": "a1", "token": "true", "reference": "x", "special": "51|4|1|km", "uri": "x"}[
                 param["type"]
             ]
             if param["name"] == "status":

@@ -1,0 +1,132 @@
+"""`$validate`: a dry run of what comes in. https://hl7.org/fhir/R4/resource-operation-validate.html
+
+The resource is the body itself, or the parameter `resource` of a Parameters. The answer is an OperationOutcome with status 200, whatever the verdict;
+an error status means that there was nothing to judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import flask
+from werkzeug.exceptions import UnsupportedMediaType
+
+import hub
+from hub import FieldError, Invalid
+from plugins.fhir import outcome
+from plugins.fhir.params import RESOURCES
+
+Json = dict[str, Any]
+Answer = Callable[[Json], flask.Response]
+MAX_BODY: Final = 4 << 20
+"""The most bytes that are judged at once."""
+_MODES: Final = ("create", "update", "delete", "profile")
+_FORMS: Final = {
+    "application/fhir+json": "json",
+    "application/json": "json",
+    "text/json": "json",
+    "application/fhir+xml": "xml",
+    "application/xml": "xml",
+    "text/xml": "xml",
+}
+
+
+def add_routes(blueprint: flask.Blueprint, answer: Answer) -> None:
+    """`/$validate` for any resource, `/<Type>/$validate` and `/<Type>/<id>/$validate` for one of that type."""
+
+    @blueprint.post("/$validate")
+    def validate_any() -> flask.Response:
+        return answer(_validate("", ""))
+
+    @blueprint.post("/<any({}):type>/$validate".format(",".join(RESOURCES)))
+    def validate_type(type: str) -> flask.Response:
+        return answer(_validate(type, ""))
+
+    @blueprint.post("/<any({}):type>/<id>/$validate".format(",".join(RESOURCES)))
+    def validate_instance(type: str, id: str) -> flask.Response:
+        return answer(_validate(type, id))
+
+
+def _validate(type_name: str, id: str) -> Json:
+    # Here and not above: the models of FHIR take a while to load, and reading needs none of them.
+    from plugins.fhir.judge import PROFILES, is_refused, judge
+
+    sent = read_body()
+    resource, profiles, mode = _asked(sent)
+    for profile in profiles:
+        if profile.partition("|")[0] not in PROFILES:
+            known = ", ".join(sorted(PROFILES))
+            raise _invalid("profile", f"this profile is not known here; there are {known}.", profile)
+    if mode not in ("", *_MODES):
+        raise _invalid("mode", f"there are {', '.join(_MODES)}.", mode)
+    if mode == "delete":
+        raise _invalid("mode", "nothing is deleted through this server, so there is nothing to try.", mode)
+    if mode == "profile" and not profiles:
+        raise _invalid("profile", "the mode profile needs a profile.", "")
+    named = resource.get("resourceType") if isinstance(resource, dict) else None
+    if type_name and named is not None and named != type_name:
+        raise _invalid(
+            "resource",
+            f"this address judges a resource of type {type_name}; send it to /$validate or to its own type.",
+            str(named),
+        )
+    if id and isinstance(resource, dict) and resource.get("id") != id:
+        raise _invalid(
+            "resource", f"the resource must have the id {id} of the address.", str(resource.get("id", ""))
+        )
+    issues = judge(resource, profiles, hub.directory().concepts())
+    told = [issue.document() for issue in issues]
+    if not is_refused(issues):
+        text = "Nothing is wrong with it." if not issues else "It is acceptable; there are remarks."
+        told.append(outcome.issue("information", "informational", text))
+    return outcome.document(told)
+
+
+def read_body() -> Any:
+    """The resource in the body of the request, as JSON was or would have been read. Raises `Invalid`, or what becomes 413 or 415."""
+    from plugins.fhir.judge.reading import from_json, from_xml
+
+    request = flask.request
+    request.max_content_length = min(MAX_BODY, flask.current_app.config["MAX_CONTENT_LENGTH"] or MAX_BODY)
+    body = request.get_data()
+    if not body.strip():
+        raise _invalid("body", "the body is empty; send a resource.", "")
+    form = _FORMS.get(request.mimetype)
+    if form is None:
+        raise UnsupportedMediaType(
+            f"A resource is sent as application/fhir+json or application/fhir+xml, not as {request.mimetype[:80] or 'nothing'}."
+        )
+    return from_json(body) if form == "json" else from_xml(body)
+
+
+def _asked(sent: Any) -> tuple[Any, list[str], str]:
+    """The resource to judge, the profiles and the mode, from the body and from the address."""
+    args = flask.request.args
+    profiles, mode = args.getlist("profile"), args.get("mode", "")
+    if not isinstance(sent, dict) or sent.get("resourceType") != "Parameters":
+        return sent, profiles, mode
+    given = sent.get("parameter")
+    parameters = [each for each in given if isinstance(each, dict)] if isinstance(given, list) else []
+    resources = [
+        each["resource"] for each in parameters if each.get("name") == "resource" and "resource" in each
+    ]
+    if len(resources) != 1:
+        # A Parameters that is itself to be judged has no parameter of that name.
+        if not resources and not any(each.get("name") in ("mode", "profile") for each in parameters):
+            return sent, profiles, mode
+        raise _invalid("resource", "give exactly one parameter resource, with the resource to judge.", "")
+    for each in parameters:
+        name = each.get("name")
+        value = next((each[key] for key in each if key.startswith("value")), None)
+        if name == "profile" and isinstance(value, str):
+            profiles.append(value)
+        elif name == "mode" and isinstance(value, str):
+            mode = value
+        elif name in ("profile", "mode"):
+            raise _invalid(str(name), "its value must be a text: valueUri or valueCode.", "")
+    return resources[0], profiles, mode
+
+
+def _invalid(parameter: str, reason: str, value: str) -> Invalid:
+    return Invalid(f"{parameter}: {reason}", (FieldError(parameter, reason, value),))
