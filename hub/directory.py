@@ -20,10 +20,11 @@ from hub.model.audience import Grant, project
 from hub.model.claims import Conflict, Provenance
 from hub.model.entity import Change, Entity, Hit, Page
 from hub.model.fiche import PARTS, Document, EntityType, Visibility
-from hub.model.query import Criterion, Query
+from hub.model.query import Criterion, Query, normalise
 from hub.places import Places
 from hub.schemas import decode
 from hub.search import find
+from hub.search.cursor import Cursor, encode
 from hub.store import Snapshot, Store, log_reading, reading
 from hub.store.concepts import ConceptBook
 
@@ -118,8 +119,7 @@ class Directory:
         return Page(hits=tuple(hits), next=found.next, total=found.total, seq=found.seq)
 
     def walk(self, query: Query) -> Iterator[Entity]:
-        """The whole selection, page by page, in constant memory."""
-        query = replace(query, cursor=None)
+        """The whole selection, page by page, in constant memory; of a query with a cursor, what comes behind it."""
         while True:
             page = self.search(query)
             for hit in page.hits:
@@ -127,6 +127,14 @@ class Directory:
             if page.next is None:
                 return
             query = replace(query, cursor=page.next)
+
+    def resumed_after(self, query: Query, id: str) -> Query:
+        """The query, in its default order, from behind this entity on: how a walk that broke off is taken up. Raises `NotFound` and `Moved`."""
+        with self._read() as connection:
+            known = self._known(connection, id, None)
+            entry_id = reading.entry_for(connection, known.id, self.grant.partner)
+            place = Cursor(normalise(replace(query, cursor=None)), (entry_id,), self._state(connection).head)
+        return replace(query, cursor=encode(place))
 
     def get(self, id: str, type: EntityType | None = None) -> Entity:
         """The entity with this UUID. Raises `NotFound`, `Gone`, or `Moved` when it lives under another id now."""

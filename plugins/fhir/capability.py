@@ -25,6 +25,7 @@ _PROFILES: Final = {
 }
 _OLDER_MCSD: Final = "http://ihe.net/fhir/StructureDefinition/IHE.mCSD."
 """The address that the mCSD profiles had before; update clients look for it still."""
+_EXPORT: Final = {"name": "export", "definition": "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export"}
 _INTERACTIONS: Final = ("read", "vread", "history-instance", "history-type", "search-type")
 _ABOUT: Final = (
     f"Reading and searching by GET and POST. A page has {DEFAULT_COUNT} resources, at most {MAX_COUNT} by _count; the next link carries one parameter, "
@@ -64,8 +65,8 @@ def statement(base: str) -> dict[str, Any]:
                     *(_resource(each) for each in sorted(RESOURCES.values(), key=lambda each: each.name)),
                     *definition_types(),
                 ],
-                "interaction": [{"code": "history-system"}],
-                "operation": list(VALIDATE),
+                "interaction": [{"code": "history-system"}, {"code": "batch"}],
+                "operation": [_EXPORT, *VALIDATE],
             }
         ],
     }

@@ -14,7 +14,7 @@ from werkzeug.exceptions import NotFound as NoSuchAddress
 
 import hub
 from hub import FichehubError, Hit, Moved, NotFound
-from plugins.fhir import batch, history, outcome, validation
+from plugins.fhir import batch, bulk, history, outcome, validation
 from plugins.fhir.capability import statement
 from plugins.fhir.conformance import routes as definitions
 from plugins.fhir.conformance.catalogue import TYPES
@@ -72,6 +72,7 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
 
     history.add_routes(blueprint, memory, _answer)
     batch.add_routes(blueprint, _answer)
+    bulk.add_routes(blueprint, _answer)
     definitions.add_routes(blueprint, _answer, _base)
     validation.add_routes(blueprint, _answer)
 
@@ -167,6 +168,8 @@ def _unmatched(path: str) -> HTTPException:
     """404 or 405, and what there is instead."""
     segments = [segment for segment in path.split("/") if segment]
     known = bool(segments) and (segments[0] in RESOURCES or segments[0] in TYPES)
+    if segments[-1:] in (["$export"], ["$export-status"], ["$export-file"]):
+        return MethodNotAllowed(valid_methods=["GET", "HEAD"])
     if segments[-1:] == ["$validate"]:
         return MethodNotAllowed(valid_methods=["POST"])
     past = segments[-1:] == ["_history"] and (known or len(segments) == 1)

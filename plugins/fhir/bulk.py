@@ -1,0 +1,279 @@
+"""`$export`: everything, or everything since a moment, as files of one resource a line. https://hl7.org/fhir/uv/bulkdata/export.html
+
+The choice that was made: an export is no job and leaves no file. What is asked is carried by the addresses that are given out (the types, where in
+the log to begin, and the number of the log at which the export was asked for); a file is computed while it is read, in constant memory. So an export is
+ready at once, there is nothing to clean up, any worker can serve any part of it, and a download that broke off goes on behind the last whole line. An
+address grants nothing: whoever reads it is narrowed by his own agreement.
+
+A file is what stood at that number: what changed later is shown as it was then, and what was removed later is left out; the next export, which begins
+there, tells it as removed.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import flask
+import orjson
+
+import hub
+from hub import Change, Directory, Entity, FieldError, Gone, Invalid, Moved, NotFound, Query
+from plugins.fhir.datatypes import Labels
+from plugins.fhir.history import is_complete, states
+from plugins.fhir.json_form import to_bytes
+from plugins.fhir.moments import moment
+from plugins.fhir.params import RESOURCES, Resource
+from plugins.fhir.rendering import render
+
+NDJSON: Final = "application/fhir+ndjson"
+TAKES: Final = ("_since", "_type", "_outputFormat")
+_FORMATS: Final = (NDJSON, "application/ndjson", "ndjson")
+_PAGE: Final = 500
+_DELETED: Final = "deleted"
+
+Answer = Callable[[dict[str, Any] | bytes], flask.Response]
+
+
+def add_routes(blueprint: flask.Blueprint, answer: Answer) -> None:
+    """Kick-off for everything and for a type, status, and the files."""
+    types = ",".join(RESOURCES)
+
+    @blueprint.get("/$export")
+    def export_everything() -> flask.Response:
+        return _begun(tuple(RESOURCES))
+
+    @blueprint.get(f"/<any({types}):type>/$export")
+    def export_type(type: str) -> flask.Response:
+        return _begun((type,))
+
+    @blueprint.get("/$export-status")
+    def status() -> flask.Response:
+        job = _job_of(flask.request.args.get("_job", ""))
+        response = answer(manifest(job, _base(), hub.directory()))
+        response.content_type = "application/json"
+        return response
+
+    @blueprint.delete("/$export-status")
+    def cancel() -> flask.Response:
+        hub.directory()
+        _job_of(flask.request.args.get("_job", ""))
+        return flask.Response(status=202)
+
+    @blueprint.get("/$export-file")
+    def file() -> flask.Response:
+        given = flask.request.args
+        asked = hub.directory()
+        part = _part_of(given.get("_part", ""))
+        if part.upto > asked.head():
+            raise _invalid("_part", _NO_ADDRESS.format("part"), given["_part"])
+        lines = lines_of(part, asked, given.get("_after"))
+        return flask.Response(lines, content_type=NDJSON, headers={"Vary": "Authorization, X-API-Key"})
+
+    def _begun(all_types: tuple[str, ...]) -> flask.Response:
+        request = flask.request
+        wanted = request.headers.get("Prefer", "")
+        if "respond-async" not in wanted:
+            reason = "an export is asked for with the header Prefer: respond-async; the answer says where its files are."
+            raise Invalid(f"Prefer: {reason}", (FieldError("Prefer", reason, wanted or None),))
+        given = list(request.args.items(multi=True))
+        job = parse(request.url, all_types, given, hub.directory(), lenient="handling=lenient" in wanted)
+        response = flask.Response(status=202)
+        response.headers["Content-Location"] = f"{_base()}/$export-status?_job={_sealed(job.form())}"
+        return response
+
+
+def _base() -> str:
+    return flask.request.url_root + "fhir"
+
+
+# --- what was asked -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An export: what changed after `after` in these types (None: everything), as it stood at `upto`. `request` is the address that was asked."""
+
+    request: str
+    types: tuple[str, ...]
+    after: int | None
+    upto: int
+
+    def form(self) -> list[Any]:
+        """As JSON."""
+        return [self.request, list(self.types), self.after, self.upto]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file of an export: a type, or `deleted`, which tells what was removed of `types`."""
+
+    name: str
+    types: tuple[str, ...]
+    after: int
+    upto: int
+
+    def form(self) -> list[Any]:
+        """As JSON."""
+        return [self.name, list(self.types), self.after, self.upto]
+
+
+def parse(
+    request: str, types: tuple[str, ...], given: Sequence[tuple[str, str]], asked: Directory, *, lenient: bool = False
+) -> Job:
+    """Understand the parameters of a kick-off. Raises `Invalid` for a bad value; for an unknown parameter or type unless `lenient`."""
+    after: int | None = None
+    chosen: list[str] = []
+    for name, value in given:
+        if name == "_since":
+            after = asked.seq_at(moment(name, value))
+        elif name == "_type":
+            for each in filter(None, (part.strip() for part in value.split(","))):
+                if each in types:
+                    chosen.append(each)
+                elif not lenient:
+                    raise _invalid(name, f"{each[:60]} is not exported here; choose from {', '.join(sorted(types))}.", value)
+        elif name == "_outputFormat":
+            if value.replace(" ", "+") not in _FORMATS:
+                raise _invalid(name, f"files are written as {NDJSON}.", value)
+        elif not lenient:
+            raise _invalid(name, f"an export does not take this; it takes {', '.join(TAKES)}.", value)
+    if any(name == "_type" for name, _ in given) and not chosen:
+        raise _invalid("_type", f"no type is left; choose from {', '.join(sorted(types))}.", "")
+    asked.log(after=after or 0, limit=1)  # an export since a moment that is no longer kept is refused now, not in its files
+    return Job(request, tuple(dict.fromkeys(chosen)) or types, after, asked.head())
+
+
+def manifest(job: Job, base: str, asked: Directory) -> dict[str, Any]:
+    """What a finished export consists of. `transactionTime` is the `_since` of the next."""
+
+    def part(name: str) -> dict[str, str]:
+        kind = "Bundle" if name == _DELETED else name
+        sealed = _sealed(Part(name, job.types, job.after or 0, job.upto).form())
+        return {"type": kind, "url": f"{base}/$export-file?_part={sealed}"}
+
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return {
+        "transactionTime": asked.moment_of(job.upto) or now,
+        "request": job.request,
+        "requiresAccessToken": asked.grant.partner is not None,
+        "output": [part(name) for name in job.types],
+        "deleted": [] if job.after is None else [part(_DELETED)],
+        "error": [],
+    }
+
+
+# --- addresses --------------------------------------------------------------------------------------------------------------
+
+
+def _sealed(form: list[Any]) -> str:
+    """As a word of letters, digits, `-` and `_`; its checksum tells one that was cut or retyped."""
+    body = orjson.dumps(form)
+    return base64.urlsafe_b64encode(_check(body) + body).decode().rstrip("=")
+
+
+def _unsealed(name: str, word: str) -> tuple[str, tuple[str, ...], int | None, int]:
+    wrong = _invalid(name, _NO_ADDRESS.format(name.strip("_")), word)
+    try:
+        raw = base64.b64decode(word + "=" * (-len(word) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise wrong from None
+    check, body = raw[:6], raw[6:]
+    if check != _check(body):
+        raise wrong
+    try:
+        text, types, after, upto = orjson.loads(body)
+        whole = all(each in RESOURCES for each in types) and isinstance(text, str)
+    except (TypeError, ValueError):
+        raise wrong from None
+    if not whole or not all(type(each) is int and 0 <= each < 1 << 62 for each in (after or 0, upto)):
+        raise wrong
+    return text, tuple(types), after, upto
+
+
+_NO_ADDRESS: Final = "this is not a {} of an export; use the addresses of Content-Location and of the manifest as they stand."
+
+
+def _check(body: bytes) -> bytes:
+    return hashlib.blake2b(body, digest_size=6, person=b"fhir-export").digest()
+
+
+def _job_of(word: str) -> Job:
+    return Job(*_unsealed("_job", word))
+
+
+def _part_of(word: str) -> Part:
+    name, types, after, upto = _unsealed("_part", word)
+    if name not in RESOURCES and name != _DELETED:
+        raise _invalid("_part", _NO_ADDRESS.format("part"), word)
+    return Part(name, types, after or 0, upto)
+
+
+def _invalid(name: str, reason: str, value: str) -> Invalid:
+    return Invalid(f"{name}: {reason}", (FieldError(name, reason, value[:100] or None),))
+
+
+# --- the files --------------------------------------------------------------------------------------------------------------
+
+
+def lines_of(part: Part, asked: Directory, resume_after: str | None = None) -> Iterator[bytes]:
+    """The lines of a file, made as they are asked for; `resume_after` is the id of the last resource that came whole.
+
+    Raises `NotFound` when there is nothing with that id, before the first line.
+    """
+    if part.name == _DELETED:
+        return _removed(part, asked)
+    resource = RESOURCES[part.name]
+    query = Query(types=(resource.entity,), linked=resource.always, changed_since=part.after or None, limit=_PAGE)
+    if resume_after is not None:
+        query = asked.resumed_after(query, resume_after.lower())
+    return _resources(part, resource, query, asked, asked.concepts())
+
+
+def _resources(part: Part, resource: Resource, query: Query, asked: Directory, labels: Labels) -> Iterator[bytes]:
+    for entity in asked.walk(query):
+        shown = entity if entity.seq <= part.upto else _as_at(entity, part.upto, asked)
+        if shown is not None and shown.seq > part.after:
+            yield to_bytes(render(shown, asked.grant, labels)) + b"\n"
+
+
+def _as_at(entity: Entity, seq: int, asked: Directory) -> Entity | None:
+    """As it stood then; None when it was not there, or not whole."""
+    try:
+        then = asked.as_at(entity.id, seq, entity.type)
+    except (Gone, Moved, NotFound):
+        return None
+    return then if is_complete(then) else None
+
+
+_BY_ENTITY: Final = {resource.entity: resource.name for resource in RESOURCES.values()}
+
+
+def _removed(part: Part, asked: Directory) -> Iterator[bytes]:
+    """Bundles of type transaction with a DELETE for each resource that was there after `after` and is not there at `upto`."""
+    before = part.upto + 1
+    while changes := asked.log(after=part.after, before=before, limit=_PAGE):
+        before = changes[-1].seq
+        wanted = [change for change in changes if _BY_ENTITY[change.type] in part.types]
+        gone = [state.change for state in states(wanted, asked) if state.entity is None]
+        entries = [
+            {"request": {"method": "DELETE", "url": f"{_BY_ENTITY[change.type]}/{change.id}"}}
+            for change in gone
+            if _is_last(change, part.upto, asked)
+        ]
+        if entries:
+            yield orjson.dumps({"resourceType": "Bundle", "type": "transaction", "entry": entries}) + b"\n"
+
+
+def _is_last(change: Change, upto: int, asked: Directory) -> bool:
+    """Whether it did not come back before the export began."""
+    try:
+        newest = asked.history(change.id, before=upto + 1, limit=1)
+    except Moved:
+        return change.operation == "delete"
+    return bool(newest) and newest[0].seq == change.seq

@@ -1,0 +1,188 @@
+"""`$export`: from the kick-off to the last line of its files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+import pytest
+from flask.testing import FlaskClient
+
+from plugins.fhir import bulk, rendering
+from plugins.fhir.params import RESOURCES
+from tests.plugins.fhir.conftest import CLAIMS, HIDDEN, Hub
+from tests.plugins.fhir.judge import complaints
+from tests.plugins.fhir.test_history import Writing, named, what_there_is, writing
+
+__all__ = ["writing"]
+ASYNC = {"Prefer": "respond-async"}
+
+
+def kick_off(client: FlaskClient, path: str = "$export", **headers: str) -> str:
+    """The address of the status."""
+    response = client.get(f"/fhir/{path}", headers=ASYNC | {name.replace("_", "-"): value for name, value in headers.items()})
+    assert (response.status_code, response.data) == (202, b""), response.text
+    return response.headers["Content-Location"]
+
+
+def manifest(client: FlaskClient, status: str, **headers: str) -> Any:
+    response = client.get(status, headers={name.replace("_", "-"): value for name, value in headers.items()})
+    assert (response.status_code, response.content_type) == (200, "application/json")
+    return orjson.loads(response.data)
+
+
+def lines(client: FlaskClient, url: str, **headers: str) -> list[Any]:
+    response = client.get(url, headers={name.replace("_", "-"): value for name, value in headers.items()})
+    assert (response.status_code, response.mimetype) == (200, "application/fhir+ndjson")
+    found = [orjson.loads(line) for line in response.data.splitlines()]
+    assert [complaint for each in found if each["resourceType"] != "Bundle" for complaint in complaints(each)] == []
+    return found
+
+
+def copied(client: FlaskClient, told: Any, copy: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The copy that a client has after these files."""
+    copy = dict(copy or {})
+    for part in told["output"]:
+        for resource in lines(client, part["url"]):
+            assert resource["resourceType"] == part["type"]
+            address = f"{part['type']}/{resource['id']}"
+            copy[address] = resource
+    for part in told["deleted"]:
+        for bundle in lines(client, part["url"]):
+            for entry in bundle["entry"]:
+                assert entry["request"]["method"] == "DELETE"
+                copy.pop(entry["request"]["url"], None)
+    return copy
+
+
+def test_everything_is_exported_once_and_as_a_search_shows_it(small: Hub) -> None:
+    client = small.client()
+    told = manifest(client, kick_off(client))
+    assert [part["type"] for part in told["output"]] == list(RESOURCES)
+    assert (told["deleted"], told["error"], told["requiresAccessToken"]) == ([], [], False)
+    assert told["request"] == "http://localhost/fhir/$export"
+    every = [resource for part in told["output"] for resource in lines(client, part["url"])]
+    shown = what_there_is(client)
+    assert len(every) == len(shown)
+    assert {f"{each['resourceType']}/{each['id']}": each for each in every} == shown
+    assert HIDDEN not in orjson.dumps(every).decode()
+
+
+def test_a_file_is_what_stood_when_the_export_was_asked_and_the_next_tells_the_rest(writing: Writing) -> None:
+    client = writing.hub.client()
+    writing.put(*CLAIMS)
+    shown = what_there_is(client)
+    first = manifest(client, kick_off(client))
+    gone = f"Organization/{writing.uuid('org-10')}"
+    writing.put(named(11, "Anders"), named(90, "Nieuw"), named(12, f"Verborgen {HIDDEN}", visibility="internal"))
+    writing.withdraw("org-10")
+    copy = copied(client, first)
+    removed = shown.keys() - copy.keys()
+    assert gone in removed
+    assert {address: shown[address] for address in copy} == copy, "what changed later is shown as it was"
+    second = manifest(client, kick_off(client, f"$export?_since={first['transactionTime']}"))
+    copy = copied(client, second, copied(client, first))
+    assert copy == what_there_is(client)
+    assert HIDDEN not in orjson.dumps(copy).decode()
+    [deleted] = second["deleted"]
+    told = {entry["request"]["url"] for bundle in lines(client, deleted["url"]) for entry in bundle["entry"]}
+    assert gone in told
+    assert not told & copy.keys()
+
+
+def test_what_was_removed_and_came_back_is_not_deleted(writing: Writing) -> None:
+    client = writing.hub.client()
+    writing.put(named(1, "Een"), named(2, "Twee"))
+    since = manifest(client, kick_off(client))["transactionTime"]
+    writing.put(named(1, "Een", visibility="internal"), named(2, "Twee", visibility="internal"))
+    writing.put(named(1, "Een terug"))
+    told = manifest(client, kick_off(client, f"$export?_since={since}"))
+    [bundle] = lines(client, told["deleted"][0]["url"])
+    assert [entry["request"]["url"] for entry in bundle["entry"]] == [f"Organization/{writing.uuid('org-2')}"]
+    [organisation] = lines(client, told["output"][0]["url"])
+    assert organisation["name"] == "Een terug"
+
+
+def test_types_are_chosen_by_the_path_or_by_type(small: Hub) -> None:
+    client = small.client()
+    for path, types in (("Organization/$export", ["Organization"]), ("$export?_type=Location,Endpoint&_type=Practitioner", ["Location", "Endpoint", "Practitioner"])):
+        assert [part["type"] for part in manifest(client, kick_off(client, path))["output"]] == types
+
+
+def test_a_broken_download_goes_on_behind_the_last_whole_line(small: Hub) -> None:
+    client = small.client()
+    [part] = manifest(client, kick_off(client, "Organization/$export"))["output"]
+    whole = lines(client, part["url"])
+    for place in (0, 7, len(whole) - 1):
+        assert lines(client, f"{part['url']}&_after={whole[place]['id']}") == whole[place + 1 :]
+    wrong = client.get(f"{part['url']}&_after=00000000-0000-4000-8000-000000000000")
+    assert (wrong.status_code, orjson.loads(wrong.data)["issue"][0]["code"]) == (404, "not-found")
+
+
+def test_an_address_grants_nothing(small: Hub) -> None:
+    client = small.client()
+    told = manifest(client, kick_off(client, "Organization/$export", X_API_Key=small.key), X_API_Key=small.key)
+    assert told["requiresAccessToken"] is True
+    [part] = told["output"]
+    assert HIDDEN in orjson.dumps(lines(client, part["url"], X_API_Key=small.key)).decode()
+    assert HIDDEN not in orjson.dumps(lines(client, part["url"])).decode()
+
+
+def test_a_file_is_made_while_it_is_read(world_s: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is rendered that nobody reads: the memory that a file takes does not grow with it."""
+    client = world_s.client()
+    rendered = []
+    real = rendering.render
+    monkeypatch.setattr("plugins.fhir.bulk.render", lambda *given: rendered.append(1) or real(*given))  # type: ignore[func-returns-value]
+    [part] = manifest(client, kick_off(client, "Practitioner/$export"))["output"]
+    parts = urlsplit(part["url"])
+    response = client.get(f"{parts.path}?{parts.query}", buffered=False)
+    body: Iterator[bytes] = iter(response.response)  # type: ignore[arg-type]
+    for _ in range(3):
+        next(body)
+    assert len(rendered) == 3
+    response.close()
+
+
+def test_cancelling_is_accepted(small: Hub) -> None:
+    client = small.client()
+    response = client.delete(kick_off(client))
+    assert (response.status_code, response.data) == (202, b"")
+
+
+@pytest.mark.parametrize(
+    ("path", "expression", "headers"),
+    [
+        ("$export", "Prefer", {}),
+        ("$export?_since=gisteren", "http._since", ASYNC),
+        ("$export?_type=Patient", "http._type", ASYNC),
+        ("Organization/$export?_type=Location", "http._type", ASYNC),
+        ("$export?_outputFormat=text/csv", "http._outputFormat", ASYNC),
+        ("$export?_typeFilter=Organization%3Fname%3Dx", "http._typeFilter", ASYNC),
+        ("$export?_type=Patient", "http._type", {"Prefer": "respond-async, handling=lenient"}),
+        ("$export-status", "http._job", {}),
+        ("$export-status?_job=YWJj", "http._job", {}),
+        ("$export-file?_part=%C3%A9", "http._part", {}),
+        ("$export-file", "http._part", {}),
+    ],
+)
+def test_what_cannot_be_exported_is_refused_by_name(client: FlaskClient, path: str, expression: str, headers: dict[str, str]) -> None:
+    response = client.get(f"/fhir/{path}", headers=headers)
+    assert response.status_code == 400
+    assert orjson.loads(response.data)["issue"][0]["expression"] == [expression]
+
+
+@pytest.mark.parametrize("form", [[], {}, 1, ["Patient", [], 0, 0], ["Organization", 1, 0, 0], ["Organization", ["x"], 0, 0], ["Organization", [], "0", 0], ["Organization", [], 0, None], ["Organization", [], 0, 10**15], ["Organization", [[]], 0, 0]])
+def test_an_address_that_somebody_made_up_is_refused(client: FlaskClient, form: Any) -> None:
+    response = client.get(f"/fhir/$export-file?_part={bulk._sealed(form)}")
+    assert (response.status_code, orjson.loads(response.data)["issue"][0]["expression"]) == (400, ["http._part"])
+
+
+def test_lenient_leaves_out_what_is_not_known(client: FlaskClient) -> None:
+    headers = {"Prefer": "respond-async, handling=lenient"}
+    response = client.get("/fhir/$export?_type=Patient,Endpoint&_typeFilter=x&_outputFormat=application/fhir+ndjson", headers=headers)
+    assert response.status_code == 202
+    assert [part["type"] for part in manifest(client, response.headers["Content-Location"])["output"]] == ["Endpoint"]
+    assert client.post("/fhir/$export").status_code == 405
