@@ -125,6 +125,8 @@ def _run(
         if isinstance(built.connector, Source):
             pull(session, full=full, release_guard=options.release_guard, accept_feed=options.accept_feed)
             wire.landing = False
+            if wire.overflowed:
+                session.note(warnings=("More came in at once than can be kept as it came; a part of it was not kept.",))
         if isinstance(built.connector, Sink):
             push(session, full=full)
         if isinstance(built.connector, Export):

@@ -19,6 +19,8 @@ from hub.errors import FieldError, Misconfigured
 ZONE = ZoneInfo("Europe/Brussels")
 _EVERY = re.compile(r"every\s+(\d+)\s+(minute|hour|day)s?")
 _SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
+_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+_WEEKDAY = re.compile(r"(?<![/\w])[0-7](?!\w)")
 _LOOK_BACK = (timedelta(hours=2), timedelta(days=2), timedelta(days=35), timedelta(days=400))
 
 
@@ -50,10 +52,19 @@ class Every:
 
 
 class Cron:
-    """A crontab expression in Belgian time."""
+    """A crontab expression in Belgian time, once per moment that the clock on the wall shows.
+
+    In the night that the clock goes back, 02:30 comes twice and counts once, the first time, unless the hour is `*`: every 15 minutes stays every
+    15 minutes. In the night that it goes forward, 02:30 does not come; it counts at 03:30. Numbers of weekdays are those of crontab(5): 0
+    and 7 are Sunday.
+    """
 
     def __init__(self, expression: str) -> None:
-        self._trigger = CronTrigger.from_crontab(expression, timezone=ZONE)
+        fields = expression.split()
+        if len(fields) == 5:
+            fields[4] = _WEEKDAY.sub(lambda found: _WEEKDAYS[int(found[0]) % 7], fields[4])
+        self._trigger = CronTrigger.from_crontab(" ".join(fields), timezone=ZONE)
+        self._every_hour = len(fields) == 5 and fields[1].startswith("*")
 
     def last(self, now: datetime) -> datetime | None:
         """See `Moments`; looks back a little over a year."""
@@ -73,8 +84,14 @@ class Cron:
         return self._from(now + timedelta(microseconds=1))
 
     def _from(self, moment: datetime) -> datetime | None:
-        found: datetime | None = self._trigger.get_next_fire_time(None, moment.astimezone(ZONE))
-        return None if found is None else found.astimezone(UTC)
+        while True:
+            found: datetime | None = self._trigger.get_next_fire_time(None, moment.astimezone(ZONE))
+            if found is None:
+                return None
+            moment = found.astimezone(UTC)
+            if not moment.astimezone(ZONE).fold or self._every_hour:
+                return moment
+            moment += timedelta(minutes=1)  # the same time on the wall for the second time
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ def check(connection: Connection, name: str) -> None:
         return
     what = "All connections are" if row.name == _name(ALL) else f"The connection {name!r} is"
     target = "--all" if row.name == _name(ALL) else name
-    raise Stopped(f"{what} stopped: {row.value}. To let it run again: fichehub connections go {target}")
+    raise Stopped(f"{what} stopped: {row.value.rstrip('.')}. To let it run again: fichehub connections go {target}")
 
 
 def _name(name: str) -> str:

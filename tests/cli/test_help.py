@@ -16,6 +16,7 @@ WANTED = {
     *("plugins", "connections", "run", "runs"),
     *("query", "export", "changes", "conflicts", "erase", "db"),
     *("partners", "keys"),
+    *("preview", "decide", "deadletters", "rejected"),
 }
 
 

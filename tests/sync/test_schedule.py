@@ -53,6 +53,53 @@ def test_belgian_time_through_the_change_of_the_clock() -> None:
     ]
 
 
+def moments(text: str, start: datetime, count: int) -> list[str]:
+    found = []
+    for _ in range(count):
+        following = normal(text).next(start)
+        assert following is not None
+        assert normal(text).last(following) == following
+        start = following
+        found.append(f"{start:%d %H:%M}")
+    return found
+
+
+SPRING, AUTUMN = datetime(2026, 3, 28, 12, tzinfo=UTC), datetime(2026, 10, 24, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "spring", "autumn"),
+    [
+        ("cron 30 2 * * *", ["29 01:30", "30 00:30"], ["25 00:30", "26 01:30"]),
+        ("cron 0 3 * * *", ["29 01:00", "30 01:00"], ["25 02:00", "26 02:00"]),
+        ("cron 0 1-4 * * *", ["29 00:00", "29 01:00", "29 02:00", "29 23:00"], ["24 23:00", "25 00:00", "25 02:00", "25 03:00"]),
+    ],
+)
+def test_once_for_each_time_on_the_wall(text: str, spring: list[str], autumn: list[str]) -> None:
+    """In the night without 02:30 it counts once, in the night with two of them too."""
+    assert moments(text, SPRING, len(spring)) == spring
+    assert moments(text, AUTUMN, len(autumn)) == autumn
+
+
+@pytest.mark.parametrize("start", [SPRING, AUTUMN])
+def test_a_quarter_of_an_hour_stays_one_when_the_clock_changes(start: datetime) -> None:
+    for text in ("cron */15 * * * *", "every 15 minutes"):
+        found, moment = [], start
+        for _ in range(96):
+            following = normal(text).next(moment)
+            assert following is not None
+            found.append((following - moment).total_seconds())
+            moment = following
+        assert set(found) == {900.0}
+
+
+def test_weekdays_are_numbered_as_in_crontab() -> None:
+    for text in ("cron 0 3 * * 0", "cron 0 3 * * 7", "cron 0 3 * * sun"):
+        assert normal(text).next(NOON) == datetime(2026, 11, 29, 2, tzinfo=UTC), text
+    assert normal("cron 0 3 * * 1-5").next(NOON) == datetime(2026, 11, 23, 2, tzinfo=UTC)
+    assert normal("cron 0 3 * * */2").next(NOON) is not None
+
+
 def test_a_second_schedule_for_the_full_reconcile() -> None:
     both = parse("every 15 minutes; full cron 0 3 * * sun")
     assert both.normal is not None

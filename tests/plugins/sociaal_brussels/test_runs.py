@@ -186,9 +186,10 @@ def test_what_is_malformed_or_absent_altogether_deletes_nothing(
     go()
     running.switch(fault)
     report = go()
-    assert (report.state, report.deleted, report.withheld) == ("done", 0, 0)
+    # So many malformed rows stop the run; see docs/reliability.md.
+    state = "stopped" if fault == "malformed-rows" else "done"
+    assert (report.state, report.deleted, report.withheld) == (state, 0, 0)
     assert len(live(store, "organisatie")) == len(live(store, "aanbod")) == COUNT
-    assert report.rejected == (4 if fault == "malformed-rows" else 0)
 
 
 def test_a_row_without_an_id_means_that_the_pull_is_not_complete(

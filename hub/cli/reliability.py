@@ -1,0 +1,293 @@
+"""`connections status`, `stop`, `go`, `accept`, `keep-raw`, `preview`, `decide`, `deadletters` and `rejected`: what an administrator does when something is off."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import click
+import orjson
+from sqlalchemy import select
+
+from hub.cli.connecting import connections_group, report_json
+from hub.cli.installation import Installation
+from hub.cli.output import as_json, progress, say_json, say_table
+from hub.errors import FieldError, Invalid, NotFound
+from hub.store import editing, reading
+from hub.store.tables import rejected as rejected_table
+from hub.sync import connections, landing, outbox, status, stops
+from hub.sync import run as run_once
+from hub.sync.outbox import Letter
+from hub.sync.records import RunReport
+
+# --- connections -------------------------------------------------------------------------------------------------------------
+
+
+@connections_group.command(name="status")
+@click.argument("name", required=False)
+@as_json
+@click.pass_obj
+def status_(installation: Installation, name: str | None, as_json: bool) -> None:
+    """How each connection fares: last run, next run, how many changes it is behind, and why, in plain words."""
+    found = status.of_all(installation.store, installation.plugins)
+    if name is not None:
+        connections.get(installation.store, installation.plugins, name)
+        found = [one for one in found if one.name == name]
+    if as_json:
+        say_json([asdict(one) for one in found])
+        return
+    say_table(
+        ("connection", "state", "last run", "next run", "behind", "waiting", "dead", "reason"),
+        [
+            (one.name, one.state, one.last_at, one.next_at, one.behind, one.waiting, one.dead, one.reason)
+            for one in found
+        ],
+        "There are no connections yet.",
+    )
+
+
+@connections_group.command()
+@click.argument("name", required=False)
+@click.option("--all", "everything", is_flag=True, help="Every connection, also those set up later.")
+@click.option("--reason", default="stopped by an administrator", show_default=True, help="Why; everybody sees it.")
+@click.pass_obj
+def stop(installation: Installation, name: str | None, everything: bool, reason: str) -> None:
+    """Stop the connection NAME, or all, at the next commit of a run; until `go`."""
+    target = _target(installation, name, everything)
+    stops.stop(installation.store, target, reason)
+    click.echo("All connections are stopped." if everything else f"{name} is stopped.")
+
+
+@connections_group.command()
+@click.argument("name", required=False)
+@click.option("--all", "everything", is_flag=True, help="Take the switch for all back; those stopped one by one stay so.")
+@click.pass_obj
+def go(installation: Installation, name: str | None, everything: bool) -> None:
+    """Let a stopped connection, or all, run again."""
+    target = _target(installation, name, everything)
+    was = stops.go(installation.store, target)
+    what = "The connections" if everything else name
+    click.echo(f"{what} may run again." if was else f"{what} had not been stopped.")
+
+
+def _target(installation: Installation, name: str | None, everything: bool) -> str:
+    if (name is None) != everything:
+        raise Invalid("Name one connection, or write --all.", (FieldError("name", "one connection or --all", name),))
+    if name is None:
+        return stops.ALL
+    return connections.get(installation.store, installation.plugins, name).name
+
+
+@connections_group.command()
+@click.argument("name")
+@as_json
+@click.pass_obj
+def accept(installation: Installation, name: str, as_json: bool) -> None:
+    """Run NAME once from the start, taking its feed as it is now: a changed shape is pinned anew, rejected rows are listed."""
+    with progress() as draw:
+        report = run_once(
+            installation.store, installation.plugins, name, full=True, accept_feed=True, progress=draw
+        )
+    if as_json:
+        say_json(report_json(report))
+    else:
+        click.echo(f"{name}: {report.state}. {report.read} read, {report.changed} changed, {report.rejected} rejected.")
+        for line in filter(None, (report.reason, *report.warnings)):
+            click.echo(line)
+    if report.state != "done":
+        raise SystemExit(1)
+
+
+@connections_group.command(name="keep-raw")
+@click.argument("name")
+@click.argument("days", type=int)
+@click.pass_obj
+def keep_raw(installation: Installation, name: str, days: int) -> None:
+    """Keep what NAME brings, as it came, for so many DAYS; 0 keeps nothing."""
+    connections.get(installation.store, installation.plugins, name)
+    landing.keep_for(installation.store, name, days)
+    click.echo(f"What {name} brings is kept for {days} days." if days else f"What {name} brings is not kept.")
+
+
+# --- looking ahead -------------------------------------------------------------------------------------------------------------
+
+
+@click.command()
+@click.argument("connection")
+@click.option("--full", is_flag=True, help="As a run from the start would do.")
+@as_json
+@click.pass_obj
+def preview(installation: Installation, connection: str, full: bool, as_json: bool) -> None:
+    """What a run of CONNECTION would change, field by field for a sample of fiches; nothing is kept."""
+    with progress() as draw:
+        report = run_once(installation.store, installation.plugins, connection, dry_run=True, full=full, progress=draw)
+    if as_json:
+        say_json({**report_json(report), "foreseen": report.foreseen})
+    else:
+        _say_preview(report)
+    if report.foreseen == "cannot preview":
+        raise SystemExit(1)
+
+
+def _say_preview(report: RunReport) -> None:
+    if report.foreseen == "cannot preview":
+        click.echo(f"Cannot preview: {report.reason or 'a file is not compared with an earlier one.'}")
+        return
+    for line in filter(None, (report.reason, *report.warnings)):
+        click.echo(line)
+    if report.foreseen == "nothing changes":
+        click.echo(f"Nothing changes: {report.read} rows were read, all as they were.")
+        return
+    say_table(
+        ("fiche", "field", "from", "to"),
+        [(one.fiche, one.field, _short(one.old), _short(one.new)) for one in report.preview],
+        "No fiche changes by itself.",
+    )
+    click.echo(
+        f"In all: {report.changed} rows new or different, {report.deleted} removed, {report.withheld} withheld by the guard, {report.pushed} to push."
+    )
+
+
+def _short(value: Any) -> str:
+    text = "-" if value is None else orjson.dumps(value).decode()
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+# --- conflicts -----------------------------------------------------------------------------------------------------------------
+
+
+@click.command()
+@click.argument("fiche")
+@click.argument("field")
+@click.option("--value", help="The value that is right, as JSON; text may be bare. It must be one of those in conflict.")
+@click.option("--source", help="The source that is right.")
+@click.option("--by", default="editor", show_default=True, help="Who decides; kept in the change log.")
+@click.pass_obj
+def decide(installation: Installation, fiche: str, field: str, value: str | None, source: str | None, by: str) -> None:
+    """Settle the conflict about FIELD of FICHE for good; no other field is touched. `fichehub conflicts` lists them."""
+    if (value is None) == (source is None):
+        raise Invalid("Say which value is right: --value or --source.", (FieldError("value", "one of the two"),))
+    store = installation.store
+    chosen = _json(value) if value is not None else _of_source(installation, fiche, field, str(source))
+    editing.decide_conflict(store, fiche, field, chosen, by)
+    click.echo(f"Decided: {field} of {fiche} is {_short(chosen)}.")
+
+
+def _json(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
+
+
+def _of_source(installation: Installation, fiche: str, field: str, source: str) -> Any:
+    with installation.store.read() as connection:
+        known = reading.resolve(connection, [fiche]).get(fiche)
+        if known is None:
+            raise NotFound(f"There is no fiche with id {fiche}.")
+        found = next((one for one in reading.conflicts_of(connection, known.id) if one.field == field), None)
+    if found is None:
+        raise Invalid(f"There is no conflict about {field}.", (FieldError("field", "no conflict", field),))
+    values = [value for name, _, value in found.values if name == source]
+    if not values:
+        names = ", ".join(sorted({name for name, _, _ in found.values}))
+        raise Invalid(f"{source} has no part in this conflict.", (FieldError("source", f"one of {names}", source),))
+    return values[0]
+
+
+# --- dead letters --------------------------------------------------------------------------------------------------------------
+
+
+@click.group()
+def deadletters() -> None:
+    """Deliveries to partners that were given up: refused, or failed too often."""
+
+
+_filters = (
+    click.option("--connection", help="Only those of this connection."),
+    click.option("--entity", help="Only the one about the entity with this id."),
+    click.option("--reason", default="", help="Only those whose reason contains this."),
+    click.option("--limit", type=click.IntRange(1, outbox.AT_ONCE), default=outbox.AT_ONCE, show_default=True, help="At most so many."),
+)
+
+
+def _filtered(command: Any) -> Any:
+    for option in reversed(_filters):
+        command = option(command)
+    return command
+
+
+def _letters(installation: Installation, connection: str | None, entity: str | None, reason: str, limit: int) -> list[Letter]:
+    with installation.store.read() as opened:
+        return outbox.dead_letters(opened, name=connection, entity=entity, reason=reason, limit=limit)
+
+
+@deadletters.command(name="list")
+@_filtered
+@as_json
+@click.pass_obj
+def list_(
+    installation: Installation, connection: str | None, entity: str | None, reason: str, limit: int, as_json: bool
+) -> None:
+    """Which there are, oldest first, and why."""
+    found = _letters(installation, connection, entity, reason, limit)
+    if as_json:
+        say_json([asdict(letter) for letter in found])
+        return
+    say_table(
+        ("connection", "entity", "type", "attempts", "since", "reason"),
+        [(one.connection, one.change.id, one.change.type, one.attempts, one.at, one.reason[:90]) for one in found],
+        "There are no dead letters.",
+    )
+
+
+@deadletters.command()
+@_filtered
+@click.pass_obj
+def replay(installation: Installation, connection: str | None, entity: str | None, reason: str, limit: int) -> None:
+    """Deliver them again, with all their attempts; at the next run of their connection."""
+    count = outbox.replay(installation.store, _letters(installation, connection, entity, reason, limit))
+    click.echo(f"{count} will be delivered again.")
+
+
+@deadletters.command()
+@_filtered
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def drop(
+    installation: Installation, connection: str | None, entity: str | None, reason: str, limit: int, yes: bool
+) -> None:
+    """Give them up for good. The next change of the same entity is delivered again."""
+    found = _letters(installation, connection, entity, reason, limit)
+    if found and not yes:
+        click.confirm(f"Drop {len(found)} dead letters?", abort=True)
+    click.echo(f"{outbox.drop(installation.store, found)} dropped.")
+
+
+@click.command()
+@click.argument("connection")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@as_json
+@click.pass_obj
+def rejected(installation: Installation, connection: str, limit: int, as_json: bool) -> None:
+    """Rows of CONNECTION that could not be used: which, which field, why."""
+    known = connections.get(installation.store, installation.plugins, connection)
+    query = (
+        select(rejected_table)
+        .where(rejected_table.c.connection == known.name)
+        .order_by(rejected_table.c.id.desc())
+        .limit(limit)
+    )
+    with installation.store.read() as opened:
+        rows = [dict(row) for row in opened.execute(query).mappings()]
+    if as_json:
+        say_json(rows)
+        return
+    say_table(
+        ("row", "field", "reason", "at"),
+        [(row["external_id"], row["field"], row["reason"][:90], row["at"]) for row in rows],
+        "No row was rejected.",
+    )
+
+
+COMMANDS = (preview, decide, deadletters, rejected)

@@ -1,0 +1,71 @@
+"""Status, switches, previews, conflicts and dead letters from the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hub.model.claims import Claim
+from hub.store import Store
+from tests.cli.conftest import CommandLine
+
+
+def connect(filled: CommandLine) -> None:
+    filled.ok("connections", "add", "book", "excel", "--set", "text=wonen", "--schedule", "every 2 hours")
+    filled.ok("connections", "enable", "book")
+
+
+def test_status_and_the_switches(filled: CommandLine, tmp_path: Path) -> None:
+    connect(filled)
+    (one,) = filled.json("connections", "status")
+    assert (one["state"], one["reason"], one["behind"]) == ("enabled", "It has not run yet.", None)
+    filled.ok("connections", "stop", "--all", "--reason", "Holidays.")
+    refused = filled.refused("run", "book", "--output", str(tmp_path / "book.xlsx"))
+    assert "All connections are stopped: Holidays. To let it run again: fichehub connections go --all" in refused
+    (one,) = filled.json("connections", "status", "book")
+    assert (one["state"], one["next_at"]) == ("stopped", None)
+    assert "may run again" in filled.ok("connections", "go", "--all")
+    filled.ok("run", "book", "--output", str(tmp_path / "book.xlsx"))
+    assert "Everything is as it should be." in filled.ok("connections", "status")
+    assert "--all" in filled.refused("connections", "stop")
+    assert "book" in filled.refused("connections", "stop", "nothing")
+
+
+def test_what_cannot_be_previewed_is_said_so(filled: CommandLine) -> None:
+    connect(filled)
+    result = filled("preview", "book")
+    assert result.exit_code == 1
+    assert result.output.startswith("Cannot preview: ")
+
+
+def test_a_conflict_is_decided_by_its_source(fichehub: CommandLine) -> None:
+    fichehub.ok("db", "upgrade")
+    store = Store.open(f"sqlite:///{fichehub.home / 'fichehub.sqlite'}", fichehub.home)
+    for source, name in (("one", "Huis"), ("other", "Thuis")):
+        said = Claim(
+            source,
+            "1",
+            1,
+            "organisatie",
+            {"kind": "organisatie", "names": [{"text": {"nl": name}}], "form": "praktijk" if source == "one" else "organisatie"},
+            same_as=(("one", "1"),) if source == "other" else (),
+        )
+        store.write(lambda writer, said=said: writer.put([said], origin=said.source))  # type: ignore[misc]
+    store.close()
+    found = fichehub.json("conflicts")
+    assert found, "the two disagree"
+    fiche, field = found[0]["fiche"], found[0]["field"]
+    assert "one of one, other" in fichehub.refused("decide", fiche, field, "--source", "third")
+    assert "--value or --source" in fichehub.refused("decide", fiche, field)
+    assert "no conflict" in fichehub.refused("decide", fiche, "languages", "--source", "one")
+    assert "Decided" in fichehub.ok("decide", fiche, field, "--source", "other")
+    assert field not in {one["field"] for one in fichehub.json("conflicts")}
+
+
+def test_dead_letters_and_rejected_rows_of_a_quiet_hub(filled: CommandLine) -> None:
+    connect(filled)
+    assert filled.ok("deadletters", "list") == "There are no dead letters.\n"
+    assert filled.ok("deadletters", "replay", "--connection", "book") == "0 will be delivered again.\n"
+    assert filled.ok("deadletters", "drop") == "0 dropped.\n"
+    assert filled.json("rejected", "book") == []
+    assert filled.ok("connections", "keep-raw", "book", "7") == "What book brings is kept for 7 days.\n"
+    assert "0 to 90" in filled.refused("connections", "keep-raw", "book", "365")

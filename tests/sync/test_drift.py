@@ -1,0 +1,148 @@
+"""A feed that changes its shape is stopped before it empties a field everywhere; a new field, and an odd row, stop nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from hub.errors import Rejected
+from hub.model.claims import Claim
+from hub.plugins import Plugins
+from hub.store import Store
+from hub.store.tables import change, fingerprint, rejected
+from hub.sync import connections, drift, run
+from hub.sync.records import RunReport
+from tests.sync.rows import Rows, fresh_rows, row
+
+Offer = Callable[..., Plugins]
+
+
+def rich(number: int, revision: int = 1, **content: Any) -> Claim:
+    """A row with a website, unless told otherwise."""
+    said = row(number, revision=revision)
+    contacts = {"contacts": [{"kind": "email", "value": f"huis{number}@example.org"}]}
+    fields = {name: value for name, value in {**said.content, **contacts, **content}.items() if value is not None}
+    return Claim("rows", said.external_id, revision, "organisatie", fields)
+
+
+@pytest.fixture
+def source() -> type[Rows]:
+    made = fresh_rows()
+    made.rows = [rich(number) for number in range(300)]
+    return made
+
+
+def go(store: Store, source: type[Rows], offer: Offer, **options: Any) -> RunReport:
+    plugins = offer(source)
+    if not connections.list_all(store, plugins):
+        connections.add(store, plugins, "own", "rows")
+        connections.enable(store, plugins, "own")
+    return run(store, plugins, "own", **options)
+
+
+def changes(store: Store) -> int:
+    with store.read() as db:
+        return int(db.execute(select(func.count()).select_from(change)).scalar_one())
+
+
+def test_a_lost_field_stops_the_run_before_anything_is_written(
+    any_store: Store, source: type[Rows], offer: Offer
+) -> None:
+    assert go(any_store, source, offer).state == "done"
+    before = changes(any_store)
+    source.rows = [rich(number, 2, contacts=None) for number in range(300)]
+    stopped = go(any_store, source, offer, full=True)
+    assert (stopped.state, stopped.changed, stopped.deleted) == ("stopped", 0, 0)
+    assert "contacts in all of the first 200 rows of organisatie" in stopped.reason
+    assert "fichehub connections accept own" in stopped.reason
+    assert changes(any_store) == before
+    again = go(any_store, source, offer, full=True)
+    assert again.state == "stopped", "it stays stopped until somebody looks"
+    taken = go(any_store, source, offer, full=True, accept_feed=True)
+    assert (taken.state, taken.changed) == ("done", 300)
+    assert go(any_store, source, offer, full=True).state == "done", "the new shape is pinned"
+
+
+def test_a_lost_field_stops_an_increment_too(store: Store, source: type[Rows], offer: Offer) -> None:
+    go(store, source, offer)
+    source.changed = [rich(number, 2, contacts=None) for number in range(drift.ENOUGH)]
+    assert go(store, source, offer).state == "stopped"
+    source.changed = source.changed[: drift.ENOUGH - 1]
+    assert go(store, source, offer).state == "done", "a few rows may well all be without"
+
+
+def test_a_field_that_one_row_in_fifty_lacks_is_not_missed(store: Store, source: type[Rows], offer: Offer) -> None:
+    source.rows = [rich(number, contacts=None if number % 50 == 0 else [{"kind": "email", "value": "a@example.org"}]) for number in range(300)]
+    go(store, source, offer)
+    source.rows = [rich(number, 2, contacts=None) for number in range(300)]
+    assert go(store, source, offer, full=True).state == "done"
+
+
+def test_what_the_source_requires_is_missed_at_once(store: Store, source: type[Rows], offer: Offer) -> None:
+    source.required_fields = {"organisatie": ("contacts",)}
+    source.rows = [rich(number, contacts=None) for number in range(3)]
+    stopped = go(store, source, offer)
+    assert (stopped.state, stopped.changed) == ("stopped", 0)
+    source.rows = [rich(number) for number in range(3)]
+    assert go(store, source, offer).state == "done"
+
+
+def test_a_new_field_and_type_are_told_once_and_kept(store: Store, source: type[Rows], offer: Offer) -> None:
+    go(store, source, offer)
+    source.changed = [rich(1, 2, languages=["fr"])]
+    first = go(store, source, offer)
+    assert (first.state, first.changed, first.warnings) == (
+        "done",
+        1,
+        ("The feed gives a new field for organisatie: languages. It was kept.",),
+    )
+    assert go(store, source, offer).warnings == ()
+
+
+def test_the_shape_is_pinned_at_a_complete_run_only(store: Store, source: type[Rows], offer: Offer) -> None:
+    source.finished = {"complete": False}
+    go(store, source, offer)
+    go(store, source, offer, dry_run=True, full=True)
+    with store.read() as db:
+        assert db.execute(select(func.count()).select_from(fingerprint)).scalar_one() == 0
+    source.finished = {}
+    go(store, source, offer, full=True)
+    with store.read() as db:
+        found = drift.load(db, "own")
+    assert found is not None
+    assert found["organisatie"].usual() == ["contacts", "kind", "names"]
+
+
+def bad(number: int) -> Rejected:
+    return Rejected("The name is empty.", external_id=f"x{number}", field="names")
+
+
+def test_many_rejected_rows_stop_the_run(any_store: Store, offer: Offer) -> None:
+    source = fresh_rows(300)
+    source.rows[150:153] = [bad(1), bad(2), bad(3)]
+    source.page = 10
+    done = go(any_store, source, offer)
+    assert (done.state, done.rejected) == ("done", 3), "one in a hundred may be bad"
+    source.changed = [row(number, revision=2, name="Anders") for number in range(100)]
+    source.changed += [bad(number) for number in range(10, 14)]
+    stopped = go(any_store, source, offer)
+    assert stopped.state == "stopped"
+    assert "4 of 104 rows could not be used" in stopped.reason
+    assert "x10, names: The name is empty." in stopped.reason
+    with any_store.read() as db:
+        assert set(db.execute(select(rejected.c.external_id)).scalars()) == {"x1", "x2", "x3"}
+    assert go(any_store, source, offer).state == "stopped"
+    assert go(any_store, source, offer, accept_feed=True).rejected == 4
+
+
+def test_a_row_that_was_rejected_before_does_not_stop_the_next_run(store: Store, offer: Offer) -> None:
+    source = fresh_rows(30)
+    source.rows[:2] = [bad(1), bad(2)]
+    assert go(store, source, offer).state == "done"
+    source.rows[2] = bad(3)
+    assert go(store, source, offer, full=True).state == "done"
+    source.rows[3:6] = [bad(4), bad(5), bad(6)]
+    assert go(store, source, offer, full=True).state == "stopped"

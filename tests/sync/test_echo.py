@@ -1,0 +1,162 @@
+"""Two ways: what comes back as it was agreed is an echo and no edit; what the partner changed is settled once, and then there is silence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+import pytest
+from sqlalchemy import select
+
+from hub.connector import Finished, Incoming, Sink, Source
+from hub.model.claims import Claim
+from hub.model.entity import Change, Entity
+from hub.plugins import Plugins
+from hub.store import Store, editing, reading
+from hub.store.tables import claim, entity
+from hub.sync import connections, run
+from hub.sync.records import RunReport
+
+Offer = Callable[..., Plugins]
+
+
+class Register(Source, Sink):
+    """A partner that writes names its own way (without spaces around), and gives back whatever it holds, with a revision of its own."""
+
+    name = "register"
+    title = "A register"
+    rows: ClassVar[dict[str, tuple[int, str, str]]] = {}
+    pushes: ClassVar[list[dict[str, Any] | None]] = []
+
+    def pull(self, cursor: str | None) -> Iterator[Incoming | Finished]:
+        since = int(cursor or 0)
+        for external_id, (revision, name, fiche) in sorted(self.rows.items()):
+            if revision > since:
+                content = {"kind": "organisatie", "names": [{"text": {"nl": name}}]}
+                known = (("fichehub", fiche),) if fiche else ()
+                yield Incoming(Claim("register", external_id, revision, "organisatie", content, same_as=known))
+        newest = max((revision for revision, _, _ in self.rows.values()), default=0)
+        yield Finished(complete=cursor is None, cursor=str(newest))
+
+    def shape(self, entity: Entity) -> dict[str, Any] | None:
+        return {"name": entity.fiche["names"][0]["text"]["nl"]} if entity.type == "organisatie" else None
+
+    def push(
+        self, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None
+    ) -> dict[str, Any] | None:
+        type(self).pushes.append(desired)
+        if desired is None:
+            self.rows.pop(self._row(change.id), None)
+            return None
+        answer = {"name": desired["name"].upper()}
+        self.edit(self._row(change.id), answer["name"], change.id)
+        return answer
+
+    def read_back(self, state: dict[str, Any]) -> dict[str, Any]:
+        return {"kind": "organisatie", "names": [{"text": {"nl": state["name"]}}]}
+
+    @classmethod
+    def edit(cls, external_id: str, name: str, fiche: str = "") -> None:
+        known = cls.rows.get(external_id, (0, "", fiche))
+        newest = max((revision for revision, _, _ in cls.rows.values()), default=0)
+        cls.rows[external_id] = (newest + 1, name, known[2])
+
+    def _row(self, fiche: str) -> str:
+        return next((number for number, row in self.rows.items() if row[2] == fiche), f"r{len(self.rows) + 1}")
+
+
+@pytest.fixture
+def register() -> type[Register]:
+    return type("FreshRegister", (Register,), {"rows": {}, "pushes": []})
+
+
+@pytest.fixture
+def go(any_store: Store, register: type[Register], offer: Offer) -> Callable[..., RunReport]:
+    loaded = offer(register)
+    connections.add(any_store, loaded, "own", "register")
+    connections.enable(any_store, loaded, "own")
+    return lambda **options: run(any_store, loaded, "own", **options)
+
+
+def say(store: Store, source: str, name: str, revision: int) -> str:
+    """Another source says so; the answer is the fiche's id."""
+    content = {"kind": "organisatie", "names": [{"text": {"nl": name}}]}
+    said = Claim(source, "1", revision, "organisatie", content)
+    store.write(lambda writer: writer.put([said], origin=source))
+    with store.read() as db:
+        query = select(entity.c.uuid).join(claim, claim.c.fiche_id == entity.c.id).where(claim.c.external_id == "1")
+        return str(db.execute(query).scalars().first())
+
+
+def name_of(store: Store, fiche: str) -> str:
+    with store.read() as db:
+        document = reading.by_uuid(db, fiche)
+    assert document is not None
+    return str(document["names"][0]["text"]["nl"])
+
+
+def at_rest(go: Callable[..., RunReport], register: type[Register]) -> bool:
+    """Whether after one more round nothing goes out any more."""
+    go()
+    before = len(register.pushes)
+    go()
+    go(full=True)
+    return len(register.pushes) == before
+
+
+def test_our_own_word_does_not_become_theirs(
+    any_store: Store, register: type[Register], go: Callable[..., RunReport]
+) -> None:
+    fiche = say(any_store, "sociale-kaart", "Huis", 1)
+    go()
+    assert register.pushes == [{"name": "Huis"}]
+    go()
+    say(any_store, "sociale-kaart", "Thuis", 2)
+    go()
+    assert register.pushes == [{"name": "Huis"}, {"name": "Thuis"}]
+    assert name_of(any_store, fiche) == "Thuis", "the echo of the first name does not stand against the second"
+    assert at_rest(go, register)
+
+
+def test_their_edit_is_taken_and_not_sent_back(
+    any_store: Store, register: type[Register], go: Callable[..., RunReport]
+) -> None:
+    register.edit("r1", "Van hen")
+    go()
+    with any_store.read() as db:
+        fiche = str(db.execute(select(entity.c.uuid)).scalar_one())
+    register.edit("r1", "Weer van hen")
+    go()
+    assert (name_of(any_store, fiche), register.pushes) == ("Weer van hen", [])
+    assert at_rest(go, register)
+
+
+def test_an_edit_that_does_not_stand_is_put_right_at_the_partner(
+    any_store: Store, register: type[Register], go: Callable[..., RunReport]
+) -> None:
+    fiche = say(any_store, "sociale-kaart", "Huis", 1)
+    go()
+    editing.edit(any_store, fiche, "names", [{"text": {"nl": "Besloten"}}], "an editor")
+    go()
+    register.edit("r1", "Eigenzinnig")
+    go()
+    assert name_of(any_store, fiche) == "Besloten"
+    assert register.rows["r1"][1] == "BESLOTEN", "what the partner has is what was decided"
+    assert at_rest(go, register)
+
+
+def test_a_late_echo_does_not_bring_an_old_value_back(
+    any_store: Store, register: type[Register], go: Callable[..., RunReport]
+) -> None:
+    fiche = say(any_store, "sociale-kaart", "Huis", 1)
+    go()
+    go()
+    old = register.rows["r1"]
+    say(any_store, "sociale-kaart", "Thuis", 2)
+    go()
+    new, register.rows["r1"] = register.rows["r1"], old
+    go(full=True)
+    register.rows["r1"] = new
+    go(full=True)
+    assert name_of(any_store, fiche) == "Thuis"
+    assert at_rest(go, register)

@@ -1,0 +1,326 @@
+"""Deliveries: the same key for every attempt, a breaker, bounded attempts, dead letters that can be replayed, and a stop switch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from hub.connector import Response, Sink
+from hub.errors import Rejected, Unreachable
+from hub.jobs import Worker
+from hub.model.entity import Change, Entity
+from hub.plugins import Plugins
+from hub.store import Store, erasure
+from hub.store.tables import agreed
+from hub.store.tables import outbox as table
+from hub.sync import breaker, connections, outbox, run, status, stops
+from hub.sync.breaker import Breaker
+from hub.sync.stops import Stopped
+from tests.sync.conftest import Clock
+from tests.sync.test_push import say
+
+Offer = Callable[..., Plugins]
+
+
+class Answer:
+    def __init__(self) -> None:
+        self.status = 200
+        self.headers: Mapping[str, str] = {}
+        self.content = b"{}"
+
+    def json(self) -> Any:
+        return {}
+
+
+class Line:
+    """An HTTP client that keeps what it was asked, and fails when told to. `failing`: names whose delivery fails -> how."""
+
+    def __init__(self) -> None:
+        self.posts: list[tuple[str | None, Any]] = []
+        self.failing: dict[str | None, BaseException] = {}
+        self.theirs: dict[str, Any] = {}
+
+    def get(self, url: str, *, params: Any = None, headers: Any = None) -> Response:
+        return Answer()
+
+    def post(self, url: str, *, json: Any = None, data: bytes | None = None, headers: Any = None) -> Response:
+        name = None if json is None else json["name"]
+        self.posts.append(((headers or {}).get("Idempotency-Key"), json))
+        error = self.failing.get(name, self.failing.get("*"))
+        if error is not None:
+            raise error
+        self.theirs[url] = json
+        return Answer()
+
+
+class Post(Sink):
+    """Posts the name to an address per entity."""
+
+    name = "post"
+    title = "Post"
+
+    def shape(self, entity: Entity) -> dict[str, Any] | None:
+        return {"name": entity.fiche["names"][0]["text"]["nl"]} if entity.type == "organisatie" else None
+
+    def push(
+        self, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None
+    ) -> dict[str, Any] | None:
+        self.context.http.post(f"https://partner.example.org/{change.id}", json=desired)
+        return desired
+
+
+@pytest.fixture
+def line() -> Line:
+    return Line()
+
+
+@pytest.fixture
+def go(any_store: Store, offer: Offer, line: Line) -> Callable[..., Any]:
+    loaded = offer(Post)
+    connections.add(any_store, loaded, "own", "post", schedule="every 1 day")
+    connections.enable(any_store, loaded, "own", http=line)
+    return lambda **options: run(any_store, loaded, "own", http=line, **options)
+
+
+def letters(store: Store) -> list[tuple[str, int]]:
+    with store.read() as db:
+        return [(row.state, row.attempts) for row in db.execute(select(table).order_by(table.c.seq))]
+
+
+def test_every_attempt_of_the_same_content_has_the_same_key(
+    any_store: Store, go: Callable[..., Any], line: Line, clock: Clock
+) -> None:
+    say(any_store, 1, "Huis", 1)
+    line.failing["Huis"] = Unreachable("Down.")
+    first = go()
+    assert (first.state, first.pushed, letters(any_store)) == ("done", 0, [("waiting", 1)])
+    assert "will be tried again" in first.warnings[0]
+    clock.forward(minutes=5)
+    go()
+    line.failing.clear()
+    clock.forward(minutes=5)
+    assert go().pushed == 1
+    keys = {key for key, _ in line.posts}
+    assert len(line.posts) == 3
+    assert len(keys) == 1
+    say(any_store, 1, "Thuis", 2)
+    assert go().pushed == 1
+    assert line.posts[-1][0] not in keys
+    assert letters(any_store) == []
+
+
+def test_a_crash_after_the_partner_took_it_repeats_the_key(
+    any_store: Store, go: Callable[..., Any], line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say(any_store, 1, "Huis", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr("hub.sync.agreed.save", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            go()
+    assert go().pushed == 1
+    assert len(line.posts) == 2
+    assert len({key for key, _ in line.posts}) == 1
+
+
+def test_one_entity_that_fails_does_not_hold_up_the_others(
+    any_store: Store, go: Callable[..., Any], line: Line
+) -> None:
+    for number in range(5):
+        say(any_store, number, f"Huis {number}", 1)
+    line.failing["Huis 2"] = Unreachable("Broken record.")
+    report = go()
+    assert (report.state, report.pushed, letters(any_store)) == ("done", 4, [("waiting", 1)])
+    with any_store.read() as db:
+        assert breaker.load(db, "own") == Breaker(), "a success closes it again"
+
+
+def test_the_breaker_opens_and_lets_one_probe_through(
+    any_store: Store, go: Callable[..., Any], line: Line, clock: Clock
+) -> None:
+    for number in range(6):
+        say(any_store, number, f"Huis {number}", 1)
+    line.failing["*"] = Unreachable("Down.")
+    cut = go()
+    assert (cut.state, cut.reason, len(line.posts)) == ("failed", "Down.", breaker.FAILURES)
+    assert cut.retry_at is not None
+    assert go().warnings[0].startswith("Nothing was delivered: after 3 failures in a row")
+    assert len(line.posts) == breaker.FAILURES
+    clock.forward(minutes=2)
+    assert go().state == "failed"
+    assert len(line.posts) == breaker.FAILURES + 1, "one probe"
+    line.failing.clear()
+    clock.forward(hours=1)
+    assert go().pushed == 6
+    assert letters(any_store) == []
+
+
+def test_retry_after_is_obeyed_at_once(
+    any_store: Store, go: Callable[..., Any], line: Line, clock: Clock
+) -> None:
+    say(any_store, 1, "Huis", 1)
+    say(any_store, 2, "Thuis", 1)
+    line.failing["*"] = Unreachable("Slow down.", retry_after=600)
+    cut = go()
+    assert (cut.retry_at, len(line.posts)) == ("2026-11-22T09:10:00Z", 1)
+    line.failing.clear()
+    clock.forward(minutes=9)
+    assert go().pushed == 0
+    clock.forward(minutes=1)
+    assert go().pushed == 2
+
+
+def test_after_bounded_attempts_it_is_a_dead_letter_that_can_be_replayed(
+    any_store: Store, go: Callable[..., Any], line: Line, clock: Clock
+) -> None:
+    say(any_store, 1, "Huis", 1)
+    line.failing["Huis"] = Unreachable("Broken record.")
+    for _ in range(outbox.ATTEMPTS):
+        go()
+        clock.forward(hours=7)
+    assert letters(any_store) == [("dead", outbox.ATTEMPTS)]
+    asked = len(line.posts)
+    go()
+    assert len(line.posts) == asked, "a dead letter is not tried by itself"
+    line.failing.clear()
+    with any_store.read() as db:
+        assert outbox.dead_letters(db, reason="another") == []
+        dead = outbox.dead_letters(db, name="own", reason="BROKEN", limit=1)
+    assert outbox.replay(any_store, dead) == 1
+    assert outbox.replay(any_store, dead) == 0, "it lives again"
+    assert go().pushed == 1
+    assert len({key for key, _ in line.posts}) == 1
+
+
+def test_what_is_refused_is_dead_at_once_and_its_next_change_is_not(
+    any_store: Store, go: Callable[..., Any], line: Line
+) -> None:
+    say(any_store, 1, "H", 1)
+    line.failing["H"] = Rejected("Too short.", field="name")
+    assert go().rejected == 1
+    assert letters(any_store) == [("dead", 1)]
+    say(any_store, 1, "Huis", 2)
+    assert go().pushed == 1
+    assert letters(any_store) == []
+
+
+def test_a_dropped_letter_is_gone_until_the_next_change(
+    any_store: Store, go: Callable[..., Any], line: Line
+) -> None:
+    say(any_store, 1, "H", 1)
+    line.failing["H"] = Rejected("Too short.")
+    go()
+    with any_store.read() as db:
+        dead = outbox.dead_letters(db)
+    assert (outbox.drop(any_store, dead), letters(any_store)) == (1, [])
+    say(any_store, 1, "Huis", 2)
+    assert go().pushed == 1
+
+
+def test_a_bug_at_one_entity_does_not_stand_before_the_others_for_ever(
+    any_store: Store, go: Callable[..., Any], line: Line, clock: Clock
+) -> None:
+    say(any_store, 1, "Huis", 1)
+    say(any_store, 2, "Thuis", 1)
+    line.failing["Huis"] = KeyError("a bug")
+    assert go().state == "failed"
+    clock.forward(seconds=1)
+    reports = [go() for _ in range(3)]
+    assert sum(report.pushed for report in reports) == 1
+    assert list(line.theirs.values()) == [{"name": "Thuis"}]
+
+
+def test_pauses_are_random_bounded_and_as_asked() -> None:
+    for attempts in range(1, 40):
+        window = min(outbox.CAP, outbox.BASE * 2 ** min(attempts, 20))
+        assert all(timedelta() <= outbox.pause(attempts) <= window for _ in range(20))
+    assert len({outbox.pause(5) for _ in range(20)}) > 1
+    assert outbox.pause(3, 17) == timedelta(seconds=17)
+
+
+def test_the_switch_stops_one_or_all_and_a_run_under_way(
+    any_store: Store, go: Callable[..., Any], line: Line, offer: Offer
+) -> None:
+    say(any_store, 1, "Huis", 1)
+    for name in ("own", stops.ALL):
+        stops.stop(any_store, name, "They are moving house.")
+        with pytest.raises(Stopped, match=r"They are moving house\. To let it run again: fichehub connections go"):
+            go()
+        assert Worker(any_store, offer(Post)).due() == [
+            job for job in Worker(any_store, offer(Post)).due() if not job.connection
+        ]
+        assert stops.go(any_store, name)
+    assert not stops.go(any_store, "own")
+    for number in range(2, 6):
+        say(any_store, number, f"Huis {number}", 1)
+
+    def stop_now(*args: object) -> None:
+        stops.stop(any_store, "own", "Enough.")
+
+    cut = go(progress=stop_now)
+    assert (cut.state, cut.pushed) == ("stopped", 0)
+    assert "Enough." in cut.reason
+    stops.go(any_store, "own")
+    assert go().pushed + cut.pushed >= 4
+    assert len(line.theirs) == 5
+
+
+def test_a_failed_delivery_is_a_job_when_its_time_comes(
+    any_store: Store, go: Callable[..., Any], line: Line, clock: Clock, offer: Offer
+) -> None:
+    say(any_store, 1, "Huis", 1)
+    line.failing["Huis"] = Unreachable("Down.")
+    go()
+    worker = Worker(any_store, offer(Post))
+    clock.forward(hours=1)
+    assert [job.name for job in worker.due() if job.connection] == ["deliver own"]
+
+
+def test_erasing_reaches_the_partner_and_leaves_nothing_in_the_outbox(
+    any_store: Store, go: Callable[..., Any], line: Line, clock: Clock
+) -> None:
+    say(any_store, 1, "Huis Jansens", 1)
+    go()
+    (url,) = line.theirs
+    say(any_store, 1, "Huis Peeters", 2)
+    line.failing["*"] = Rejected("Huis Peeters is refused.")
+    go()
+    erasure.erase(any_store, url.rpartition("/")[2], "art. 17")
+    with any_store.read() as db:
+        kept = repr([*db.execute(select(table)), *db.execute(select(agreed.c.state))])
+    assert "Jansens" not in kept
+    assert "Peeters" not in kept
+    line.failing.clear()
+    report = go()
+    assert (report.state, report.pushed, line.theirs[url]) == ("done", 1, None)
+
+
+def test_status_says_how_far_behind_and_why(
+    any_store: Store, go: Callable[..., Any], line: Line, offer: Offer
+) -> None:
+    say(any_store, 1, "Huis", 1)
+    say(any_store, 2, "H", 1)
+    (one,) = status.of_all(any_store, offer(Post))
+    assert (one.behind, one.dead, one.reason) == (2, 0, "It has not run yet.")
+    line.failing["H"] = Rejected("Too short.")
+    go()
+    (one,) = status.of_all(any_store, offer(Post))
+    assert (one.behind, one.dead) == (0, 1)
+    assert "1 deliveries were given up" in one.reason
+    stops.stop(any_store, stops.ALL, "Holidays.")
+    (one,) = status.of_all(any_store, offer(Post))
+    assert (one.state, one.reason, one.next_at) == ("stopped", "Stopped: Holidays.", None)
+
+
+def test_removing_a_connection_forgets_its_letters(
+    any_store: Store, go: Callable[..., Any], line: Line
+) -> None:
+    say(any_store, 1, "H", 1)
+    line.failing["H"] = Rejected("Too short.")
+    go()
+    connections.remove(any_store, "own")
+    with any_store.read() as db:
+        assert db.execute(select(func.count()).select_from(table)).scalar_one() == 0
