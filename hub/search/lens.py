@@ -100,6 +100,11 @@ class Lens:
         """Those of these entries that are visible."""
         return self.those("e.id", ids)
 
+    def any_named(self, low: str, high: str) -> bool:
+        """Whether there is an entry, visible or not, with a name in this range."""
+        sql = "SELECT 1 FROM entry WHERE type = ? AND name >= ? AND name < ? LIMIT 1"
+        return bool(self.bulk.rows(sql, self.type, low, high))
+
     def of_entities(self, ids: Collection[int]) -> list[Row]:
         """The visible entries of these entities; of each one only."""
         return self.those("e.entity_id", ids)

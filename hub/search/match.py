@@ -61,12 +61,12 @@ def other_names(kind: EntityType, rank: int, beginning: str) -> Match:
     return Match((tuple(Token(token, prefix=True) for token in found),))
 
 
-def initial(kind: EntityType, rank: int, letter: str) -> Match:
-    """The name that lists are sorted by begins with this letter (or, for "%", with one that is not ASCII); for "", there is no such name."""
-    found = tuple(
-        Token(tokens.facet(kind, level, "name", "") + letter, prefix=True) for level in range(rank + 1)
-    )
-    return Match((found,)) if letter else Match(none=found)
+def initial(kind: EntityType, rank: int, letters: str) -> Match:
+    """The name that lists are sorted by begins with one of these letters ("%" for any that is not ASCII); for "", there is no such name."""
+    heads = [tokens.facet(kind, level, "name", "") for level in range(rank + 1)]
+    if not letters:
+        return Match(none=tuple(Token(head, prefix=True) for head in heads))
+    return Match((tuple(Token(head + letter, prefix=True) for head in heads for letter in letters),))
 
 
 def present(kind: EntityType, rank: int, key: str) -> Alternatives:

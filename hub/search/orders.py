@@ -26,7 +26,8 @@ _EVERYWHERE_KM: Final = 20_100.0
 _NOWHERE_KM: Final = 99_999.0
 """Where those come in the order who have no point: behind everybody on earth."""
 _LARGEST_STEP: Final = 4_000
-_INITIALS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+_DIGITS: Final = "0123456789"
+_LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
 _LAST: Final = "\U0010ffff"
 """Sorts after every text: what begins with `x` lies from `x` to `x` + _LAST."""
 
@@ -138,12 +139,14 @@ class Walker:
             yield from self._walk_names(plan, after, umbrella, "", _LAST)
             return
         lens, down = plan.lens, self._query.descending
-        for letter, low, high in _letters(after, down):
-            here = plan.narrowed(initial(lens.type, lens.rank, letter))
+        for letters, low, high in _letters(after, down):
+            if not lens.any_named(low, high):
+                continue
+            here = plan.narrowed(initial(lens.type, lens.rank, letters))
             found = here.candidates(self._bound)
             if found is not None:
                 yield from self._sort_names(found, after, umbrella)
-            elif letter and plan.beginning.startswith(letter):
+            elif letters and plan.beginning.startswith(tuple(letters)):
                 yield from self._beginning_first(plan, here, after, umbrella, low, high)
             else:
                 yield from self._walk_names(plan, after, umbrella, low, high)
@@ -332,11 +335,16 @@ def _only(umbrella: int | None) -> tuple[str, tuple[Any, ...]]:
 
 
 def _letters(after: tuple[Any, ...] | None, down: bool) -> Iterator[tuple[str, str, str]]:
-    """What names may begin with, from a position on: the letter as `initial` takes it, and from where to where such names go."""
-    every = [("", "", "0"), *((letter, letter, letter + _LAST) for letter in _INITIALS), ("%", "{", _LAST)]
-    for letter, low, high in reversed(every) if down else every:
+    """What names may begin with, from a position on: the letters as `initial` takes them, and from where to where such names go."""
+    every = [
+        ("", "", "0"),
+        (_DIGITS, "0", "a"),
+        *((each, each, each + _LAST) for each in _LETTERS),
+        ("%", "{", _LAST),
+    ]
+    for letters, low, high in reversed(every) if down else every:
         if after is None or (after[0] >= low if down else after[0] < high):
-            yield letter, low, high
+            yield letters, low, high
 
 
 def _entries(

@@ -162,6 +162,7 @@ def test_every_order_goes_on_where_the_page_ended(reading: Reading, places: Plac
     for query in (
         Query(types=("aanbod",), text="rubriek", sort="name", limit=8),
         Query(types=("aanbod",), where=(letters,), sort="name", limit=8),
+        Query(types=("aanbod",), where=(letters,), sort="name", descending=True, limit=8),
         Query(types=("aanbod",), where=(letters,), sort="local", local="24062", limit=8),
         Query(types=("aanbod",), where=(letters,), sort="distance", near=near, limit=8),
         Query(types=("aanbod", "vestiging"), sort="distance", local="24062", limit=30),
