@@ -44,7 +44,7 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
     @blueprint.get("/<any({}):type>/<id>".format(",".join(RESOURCES)))
     def read(type: str, id: str) -> flask.Response:
         resource = RESOURCES[type]
-        if id == "_search":  # a search by GET has no such part in its address
+        if id == "_search" or id[0] == "$":  # neither is the id of anything
             raise _unmatched(f"{type}/{id}")
         asked = hub.directory()
         entity = asked.get(id.lower(), resource.entity)

@@ -1,0 +1,172 @@
+"""`$validate` as a client meets it, and how bytes become what is judged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hub import Invalid
+from plugins.fhir import systems as s
+from plugins.fhir.judge import judge
+from plugins.fhir.judge.reading import from_json, from_xml
+from plugins.fhir.validation import MAX_BODY
+from plugins.fhir.xml_form import to_xml
+from tests.plugins.fhir.faults import BASE, LOCATION, ORGANIZATION, VALID
+
+JSON = "application/fhir+json"
+XML = "application/fhir+xml"
+
+
+def send(client: FlaskClient, path: str, body: Any, status: int = 200, kind: str = JSON) -> list[Any]:
+    data = body if isinstance(body, bytes) else orjson.dumps(body)
+    response = client.post("/fhir" + path, data=data, content_type=kind)
+    assert response.status_code == status, response.text
+    document = orjson.loads(response.data)
+    assert document["resourceType"] == "OperationOutcome"
+    assert judge(document) == []
+    issues: list[Any] = document["issue"]
+    return issues
+
+
+def errors(issues: list[Any]) -> list[str]:
+    return [each["expression"][0] for each in issues if each["severity"] == "error"]
+
+
+# --- the operation ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/$validate", "/Organization/$validate", "/Organization/org-1/$validate"])
+def test_a_good_resource_is_told_to_be_good(client: FlaskClient, path: str) -> None:
+    [issue] = send(client, path, ORGANIZATION)
+    assert issue["severity"] == "information"
+
+
+def test_a_wrong_resource_is_answered_with_200_and_its_faults(client: FlaskClient) -> None:
+    issues = send(client, "/Organization/$validate", ORGANIZATION | {"active": "true", "naam": "Zon"})
+    assert errors(issues) == ["Organization.active", "Organization.naam"]
+    assert "quotation marks" in issues[0]["diagnostics"]
+
+
+def test_nothing_is_stored(client: FlaskClient) -> None:
+    before = client.get("/fhir/Organization?_total=accurate&_count=0").json
+    send(client, "/Organization/$validate?mode=create", ORGANIZATION)
+    assert client.get("/fhir/Organization?_total=accurate&_count=0").json == before
+
+
+def test_parameters_carry_resource_profile_and_mode(client: FlaskClient) -> None:
+    plain = {"resourceType": "Location", "name": "Zon"}
+
+    def ask(profile: str) -> Any:
+        named = [{"name": "profile", "valueUri": profile}] if profile else []
+        parameters = [
+            {"name": "resource", "resource": plain},
+            {"name": "mode", "valueCode": "create"},
+            *named,
+        ]
+        return {"resourceType": "Parameters", "parameter": parameters}
+
+    assert errors(send(client, "/Location/$validate", ask(""))) == []
+    assert errors(send(client, "/Location/$validate", ask(s.MCSD_LOCATION))) == [
+        "Location.type",
+        "Location.status",
+    ]
+    assert errors(send(client, f"/Location/$validate?profile={s.MCSD_LOCATION}", plain)) == [
+        "Location.type",
+        "Location.status",
+    ]
+
+
+def test_xml_is_judged_as_json_is(client: FlaskClient) -> None:
+    assert send(client, "/$validate", to_xml(LOCATION), kind=XML)[0]["severity"] == "information"
+    wrong = to_xml(LOCATION | {"status": "open"})
+    assert errors(send(client, "/$validate", wrong, kind=XML)) == ["Location.status"]
+
+
+def test_a_bundle_is_judged_whole(client: FlaskClient) -> None:
+    wrong = next(fault for fault in BASE if fault.kind == "bdl-1")
+    assert errors(send(client, "/$validate", wrong.resource)) == ["Bundle.total"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "kind", "status", "expression"),
+    [
+        ("/Location/$validate", ORGANIZATION, JSON, 400, "http.resource"),
+        ("/Organization/another/$validate", ORGANIZATION, JSON, 400, "http.resource"),
+        ("/Organization/$validate?mode=dream", ORGANIZATION, JSON, 400, "http.mode"),
+        ("/Organization/$validate?mode=delete", ORGANIZATION, JSON, 400, "http.mode"),
+        ("/Organization/$validate?mode=profile", ORGANIZATION, JSON, 400, "http.profile"),
+        ("/Organization/$validate?profile=https://example.org/p", ORGANIZATION, JSON, 400, "http.profile"),
+        ("/$validate", b"", JSON, 400, "http.body"),
+        ("/$validate", b"{", JSON, 400, "http.body"),
+        ("/$validate", b'{"resourceType": "Location", "name": "a", "name": "b"}', JSON, 400, "http.body"),
+        ("/$validate", b'{"x": NaN}', JSON, 400, "http.body"),
+        ("/$validate", b"\xff", JSON, 400, "http.body"),
+        ("/$validate", b"[" * 100_000, JSON, 400, "http.body"),
+        ("/$validate", b"9" * 10_000, JSON, 400, "http.body"),
+        ("/$validate", b"<Location", XML, 400, "http.body"),
+        ("/$validate", b"<Location/>", XML, 400, "http.body"),
+        ("/$validate", b'<!DOCTYPE a [<!ENTITY b "c">]><Location xmlns="http://hl7.org/fhir"/>', XML, 400, "http.body"),
+        ("/$validate", {"resourceType": "Parameters", "parameter": [{"name": "mode", "valueCode": "create"}]}, JSON, 400, "http.resource"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_judged_is_400(
+    client: FlaskClient, path: str, body: Any, kind: str, status: int, expression: str
+) -> None:
+    [issue] = send(client, path, body, status, kind)
+    assert issue["expression"] == [expression]
+
+
+def test_too_long_is_413_and_another_form_is_415(client: FlaskClient) -> None:
+    assert send(client, "/$validate", b" " * (MAX_BODY + 1), 413)[0]["code"] == "too-long"
+    assert "text/csv" in send(client, "/$validate", b"a;b", 415, "text/csv")[0]["details"]["text"]
+    assert send(client, "/$validate", b"{}", 415, "")[0]["code"] == "not-supported"
+
+
+def test_another_method_is_405(client: FlaskClient) -> None:
+    response = client.get("/fhir/Organization/$validate")
+    assert (response.status_code, response.headers["Allow"]) == (405, "POST")
+    assert client.get("/fhir/Patient/$validate").status_code in (404, 405)
+
+
+# --- bytes ------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(VALID))
+def test_xml_becomes_the_same_as_json(name: str) -> None:
+    assert from_xml(to_xml(VALID[name])) == VALID[name]
+
+
+@pytest.mark.parametrize(
+    ("xml", "expression"),
+    [
+        ('<active value="yes"/>', "Organization.active"),
+        ('<naam value="Zon"/>', "Organization.naam"),
+        ('<name value="a"/><name value="b"/>', "Organization.name"),
+        ("Zon", "Organization.#text"),
+        ("<name/>", "Organization.name"),
+        ('<telecom><system value="phone"/><value value="1"/><rank value="one"/></telecom>', "Organization.telecom[0].rank"),
+    ],
+)  # fmt: skip
+def test_faults_of_xml_are_told(xml: str, expression: str) -> None:
+    document = f'<Organization xmlns="http://hl7.org/fhir"><identifier><value value="1"/></identifier>{xml}</Organization>'
+    assert expression in [issue.expression for issue in judge(from_xml(document.encode()))]
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(st.binary(max_size=60), st.sampled_from(sorted(VALID)), st.integers(0, 10_000), st.booleans())
+def test_no_bytes_make_it_stumble(junk: bytes, name: str, place: int, in_xml: bool) -> None:
+    good = to_xml(VALID[name]) if in_xml else orjson.dumps(VALID[name])
+    place %= len(good)
+    body = good[:place] + junk + good[place + len(junk) :]
+    try:
+        judge(from_xml(body) if in_xml else from_json(body))
+    except Invalid as error:
+        told = error.errors
+    else:
+        return
+    assert told
