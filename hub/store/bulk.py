@@ -7,12 +7,16 @@ The hot path is written in driver SQL: through Core the same statements cost up 
 # ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import orjson
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from hub.store.tables import metadata
 
 if TYPE_CHECKING:  # an installation on SQLite does not pay for loading it
     import psycopg
@@ -25,6 +29,21 @@ _TYPES = {
     "fiche_id": "bigint", "entity_id": "bigint", "other_id": "bigint", "source_id": "integer", "id": "bigint",
     "score": "float8", "detail": "bytea",
 }  # fmt: skip
+
+
+_BINARY = {
+    "BigInteger": "int8", "Integer": "int4", "SmallInteger": "int2", "Float": "float8", "Boolean": "bool", "LargeBinary": "bytea",
+    "Text": "text",
+}  # fmt: skip
+
+
+@cache
+def _binary_types(table: str, columns: tuple[str, ...]) -> list[str]:
+    """PostgreSQL's names of the types of these columns. The full text takes its vectors as bytes (`index_rows.packed`)."""
+    if table not in metadata.tables:
+        return ["int8", "bytea"]
+    known = metadata.tables[table].columns
+    return [_BINARY[type(known[name].type).__name__] for name in columns]
 
 
 @cache
@@ -69,15 +88,45 @@ class Bulk:
         """Insert rows; on PostgreSQL many at once by COPY."""
         if not rows:
             return
-        names = ", ".join(columns)
-        if self.postgres and len(rows) >= COPY_FROM:
-            raw = cast("psycopg.Connection[Any]", self.connection.connection.driver_connection)
-            with raw.cursor() as cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
+        if self.copies(len(rows)):
+            with self.inserting(table, columns, len(rows)) as insert:
                 for row in rows:
-                    copy.write_row(row)
+                    insert(row)
             return
-        marks = ", ".join("?" * len(columns))
+        self._insert_each(table, columns, rows)
+
+    def _insert_each(self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
+        names, marks = ", ".join(columns), ", ".join("?" * len(columns))
         self.run_many(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
+
+    def copies(self, rows: int) -> bool:
+        """Whether so many rows are inserted by COPY, in PostgreSQL's binary form."""
+        return self.postgres and rows >= COPY_FROM
+
+    @contextmanager
+    def inserting(
+        self, table: str, columns: tuple[str, ...], expected: int
+    ) -> Iterator[Callable[[tuple[Any, ...]], None]]:
+        """Hands out a function that inserts a row, some `expected` times. Until the block ends nothing else may be asked of the connection.
+
+        PostgreSQL takes many rows in by COPY while the caller is still making the next ones.
+        """
+        if not self.copies(expected):
+            rows: list[tuple[Any, ...]] = []
+            yield rows.append
+            self._insert_each(table, columns, rows)
+            return
+        raw = cast("psycopg.Connection[Any]", self.connection.connection.driver_connection)
+        statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT binary)"
+        try:
+            with raw.cursor() as cursor, cursor.copy(statement) as copy:
+                copy.set_types(_binary_types(table, columns))
+                yield copy.write_row
+        except Exception as error:
+            if getattr(error, "sqlstate", None) is None:
+                raise
+            # As SQLAlchemy would say it, so that a lost race is run again.
+            raise DBAPIError(statement, None, error) from error
 
     def insert_new(self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> int:
         """Insert the rows whose key is not there yet, in the order given; the answer is how many were inserted.

@@ -12,7 +12,8 @@ what it was told before, which is why `fulltext_tokens` keeps that. On PostgreSQ
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, Literal
 
 from sqlalchemy import Connection
@@ -128,25 +129,41 @@ def standing(conn: Connection, numbers: Iterable[int], by: Literal["id", "fiche_
     return {row[0]: tuple(row) for row in bulk.rows(sql, bulk.many(numbers))}
 
 
-def write(conn: Connection, rows: Sequence[IndexRow], stood: Standing | None = None) -> None:
+def write(
+    conn: Connection, rows: Iterable[IndexRow], stood: Standing | None = None, expected: int = 0
+) -> None:
     """Make the index say exactly this about these entries. Later rows win over earlier ones of the same entry.
 
-    `stood`: the entries among them that are there already, for a caller who knows.
+    `stood`: the entries among them that are there already, for a caller who knows, and who gives each entry once. Then `rows` may be an
+    iterator that makes them as it goes, some `expected` of them new; what it needs from the database it must have read before.
     """
-    wanted = {row.entry_id: row for row in rows}
-    if not wanted:
-        return
-    bulk = Bulk(conn)
-    ids = sorted(wanted)
     if stood is None:
-        stood = standing(conn, ids)
-    entries = [_entry(wanted[number]) for number in ids]
-    _write_entries(bulk, entries, stood)
-    fresh = [wanted[number] for number in ids if number not in stood]
-    again = [wanted[number] for number in ids if number in stood]
-    _write_terms(bulk, fresh, again)
-    _write_tokens(bulk, fresh, again)
-    _note_heads(bulk, wanted.values())
+        wanted = {row.entry_id: row for row in rows}
+        rows = [wanted[number] for number in sorted(wanted)]
+        stood = standing(conn, wanted)
+        expected = len(wanted) - len(stood)
+    bulk = Bulk(conn)
+    fresh: list[tuple[Any, ...]] = []
+    terms: list[_Term] = []
+    heads: set[tuple[str, str]] = set()
+    again: list[IndexRow] = []
+    with _inserting_tokens(bulk, expected) as insert_tokens:
+        for row in rows:
+            heads |= row.heads
+            if row.entry_id in stood:
+                again.append(row)
+                continue
+            fresh.append(_entry(row))
+            terms += _terms(row)
+            insert_tokens(row.entry_id, _tokens(row))
+    bulk.insert("entry", _ENTRY, fresh)
+    if again:
+        _change_entries(bulk, again, stood)
+        _change_tokens(bulk, again)
+        terms += _change_terms(bulk, again)
+    terms.sort()  # in the order of the key: neighbours share a page
+    bulk.insert("term", _TERM, terms)
+    _note_heads(bulk, heads)
 
 
 def remove(conn: Connection, entry_ids: Iterable[int]) -> None:
@@ -177,9 +194,8 @@ def _entry(row: IndexRow) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _write_entries(bulk: Bulk, entries: list[tuple[Any, ...]], stood: Standing) -> None:
-    bulk.insert("entry", _ENTRY, [entry for entry in entries if entry[0] not in stood])
-    changed = [entry for entry in entries if entry[0] in stood and stood[entry[0]] != entry]
+def _change_entries(bulk: Bulk, again: list[IndexRow], stood: Standing) -> None:
+    changed = [entry for entry in map(_entry, again) if stood[entry[0]] != entry]
     assignments = ", ".join(f"{name} = ?" for name in _ENTRY[1:])
     update = f"UPDATE entry SET {assignments} WHERE id = ?"  # noqa: S608
     bulk.run_many(update, [(*entry[1:], entry[0]) for entry in changed])
@@ -210,21 +226,16 @@ def _terms(row: IndexRow) -> list[_Term]:
     return found
 
 
-def _write_terms(bulk: Bulk, fresh: list[IndexRow], again: list[IndexRow]) -> None:
-    new = [term for row in fresh for term in _terms(row)]
-    if again:
-        sql = f"SELECT type, key, value, entry_id, level FROM term WHERE {bulk.listed('entry_id')}"  # noqa: S608
-        old = {
-            row[:4]: row[4] for row in map(tuple, bulk.rows(sql, bulk.many(row.entry_id for row in again)))
-        }
-        told = {term[:4]: term[4] for row in again for term in _terms(row)}
-        where = "type = ? AND key = ? AND value = ? AND entry_id = ?"
-        bulk.run_many(f"DELETE FROM term WHERE {where}", sorted(old.keys() - told.keys()))  # noqa: S608
-        moved = sorted((level, *term) for term, level in told.items() if old.get(term, level) != level)
-        bulk.run_many(f"UPDATE term SET level = ? WHERE {where}", moved)  # noqa: S608
-        new += [(*term, level) for term, level in told.items() if term not in old]
-    new.sort()  # in the order of the key: neighbours share a page
-    bulk.insert("term", _TERM, new)
+def _change_terms(bulk: Bulk, again: list[IndexRow]) -> list[_Term]:
+    """Removes what is no longer so and moves what changed its level; the answer: the terms that are new."""
+    sql = f"SELECT type, key, value, entry_id, level FROM term WHERE {bulk.listed('entry_id')}"  # noqa: S608
+    old = {row[:4]: row[4] for row in map(tuple, bulk.rows(sql, bulk.many(row.entry_id for row in again)))}
+    told = {term[:4]: term[4] for row in again for term in _terms(row)}
+    where = "type = ? AND key = ? AND value = ? AND entry_id = ?"
+    bulk.run_many(f"DELETE FROM term WHERE {where}", sorted(old.keys() - told.keys()))  # noqa: S608
+    moved = sorted((level, *term) for term, level in told.items() if old.get(term, level) != level)
+    bulk.run_many(f"UPDATE term SET level = ? WHERE {where}", moved)  # noqa: S608
+    return [(*term, level) for term, level in told.items() if term not in old]
 
 
 # --- full text ---------------------------------------------------------------------------------------------------------------------
@@ -282,32 +293,48 @@ def _stored_tokens(bulk: Bulk, ids: Sequence[int]) -> dict[int, str]:
     return {row[0]: row[1] for row in bulk.rows(sql, bulk.many(ids))}
 
 
-def _write_tokens(bulk: Bulk, fresh: list[IndexRow], again: list[IndexRow]) -> None:
-    new = [(row.entry_id, " ".join(_tokens(row))) for row in fresh]
-    old = _stored_tokens(bulk, [row.entry_id for row in again]) if again else {}
+def _change_tokens(bulk: Bulk, again: list[IndexRow]) -> None:
+    old = _stored_tokens(bulk, [row.entry_id for row in again])
     changed = []
     for row in again:
         tokens = _tokens(row)
-        if row.entry_id not in old:
-            new.append((row.entry_id, " ".join(tokens)))
-        elif set(old[row.entry_id].split()) != set(tokens):
+        if row.entry_id not in old or set(old[row.entry_id].split()) != set(tokens):
             changed.append((row.entry_id, " ".join(tokens)))
     if bulk.postgres:
-        bulk.insert("fulltext", ("entry_id", "tokens"), [(number, vector(tokens)) for number, tokens in new])
         bulk.run_many(
             "UPDATE fulltext SET tokens = CAST(? AS tsvector) WHERE entry_id = ?",
             [(vector(tokens), number) for number, tokens in changed],
         )
         return
-    _forget(bulk, {number: old[number] for number, _ in changed})
-    new = sorted(new + changed)
+    _forget(bulk, {number: old[number] for number, _ in changed if number in old})
+    _remember(bulk, changed)
+
+
+@contextmanager
+def _inserting_tokens(bulk: Bulk, expected: int) -> Iterator[Callable[[int, list[str]], None]]:
+    """Hands out a function that inserts the tokens of an entry which has none yet."""
+    if bulk.copies(expected):
+        with bulk.inserting("fulltext", ("entry_id", "tokens"), expected) as insert:
+            yield lambda number, tokens: insert((number, packed(tokens)))
+        return
+    new: list[tuple[int, str]] = []
+    yield lambda number, tokens: new.append((number, " ".join(tokens)))
+    if bulk.postgres:
+        sql = "INSERT INTO fulltext (entry_id, tokens) VALUES (?, CAST(? AS tsvector))"
+        bulk.run_many(sql, [(number, vector(tokens)) for number, tokens in new])
+    else:
+        _remember(bulk, new)
+
+
+def _remember(bulk: Bulk, new: list[tuple[int, str]]) -> None:
+    """SQLite's full text of entries that are not in it."""
+    new.sort()
     bulk.run_many("INSERT INTO fulltext(rowid, tokens) VALUES (?, ?)", new)
     bulk.run_many("INSERT INTO fulltext_tokens(entry_id, tokens) VALUES (?, ?)", new)
 
 
-def _note_heads(bulk: Bulk, rows: Iterable[IndexRow]) -> None:
+def _note_heads(bulk: Bulk, met: set[tuple[str, str]]) -> None:
     """Keep the list of schemes and systems, by which a code or a number is found that somebody gives without one."""
-    met = set().union(*(row.heads for row in rows))
     known = {(row[0], row[1]) for row in bulk.rows("SELECT key, head FROM fulltext_head")}
     bulk.insert_new("fulltext_head", ("key", "head"), sorted(met - known))
 
@@ -317,6 +344,12 @@ def _forget(bulk: Bulk, old: dict[int, str]) -> None:
         "INSERT INTO fulltext(fulltext, rowid, tokens) VALUES ('delete', ?, ?)", sorted(old.items())
     )
     bulk.run_many("DELETE FROM fulltext_tokens WHERE entry_id = ?", [(number,) for number in sorted(old)])
+
+
+def packed(tokens: Iterable[str]) -> bytes:
+    """The binary form of a tsvector with these tokens, no positions; the server need not read it letter by letter."""
+    lexemes = sorted({*tokens})
+    return len(lexemes).to_bytes(4, "big") + "".join([lexeme + "\0\0\0" for lexeme in lexemes]).encode()
 
 
 def vector(tokens: str) -> str:

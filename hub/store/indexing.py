@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, cast
 
 from hub import schemas
@@ -136,7 +137,8 @@ def write_index(space: Workspace, fiches: Iterable[int]) -> None:
     moved = {row.entry_id for row in rows if row.fiche_id not in space.made} - standing.keys()
     if moved:  # parts that came from another fiche stand under that one still
         standing = {**standing, **index_rows.standing(space.connection, moved)}
-    index_rows.write(space.connection, [make(row) for row in rows], standing)
+    rows.sort(key=attrgetter("entry_id"))
+    index_rows.write(space.connection, map(make, rows), standing, len(rows) - len(standing))
     index_rows.remove(space.connection, [number for number in standing if number not in kept])
     if older or masks:
         _write_masks(space, ids, masks)

@@ -26,6 +26,19 @@ PART_FIELDS: dict[str, tuple[tuple[str, str], ...]] = {
 """Kind -> its fields that hold parts, each with the type of the parts."""
 
 
+_FICHE = ("id", "kind", "state", "level", "version", "digest", "document", "provenance", "conflicts")
+
+
+class _Rows:
+    """What has to be written about fiches that stood before, and which ones have another document now."""
+
+    def __init__(self) -> None:
+        self.updated: list[tuple[Any, ...]] = []
+        self.noted: list[tuple[Any, ...]] = []
+        self.versions: list[tuple[Any, ...]] = []
+        self.written: list[FicheState] = []
+
+
 class Settler:
     """Merges fiches again and writes what became different."""
 
@@ -199,7 +212,9 @@ class Settler:
         ids = [number for number in ids if space.fiches[number].state not in ("moved", "erased")]
         claims = self._resolve(self._claims(ids, fresh or {}))
         for number, of_fiche in claims.items():
-            space.voices[number] = {(claim.partner or "", claim.source) for claim in of_fiche if not claim.gone}
+            space.voices[number] = {
+                (claim.partner or "", claim.source) for claim in of_fiche if not claim.gone
+            }
         space.load_parts(ids)
         authority = space.around.authority
         merged = {
@@ -218,75 +233,69 @@ class Settler:
         self._links, self._standing = [], []
 
     def _write(self, outcomes: Sequence[tuple[FicheState, Merged]]) -> None:
-        space = self._space
-        inserted: list[tuple[Any, ...]] = []
-        updated: list[tuple[Any, ...]] = []
-        noted: list[tuple[Any, ...]] = []
-        versions: list[tuple[Any, ...]] = []
-        written: list[FicheState] = []
-        for state, outcome in outcomes:
-            document = outcome.content
-            provenance, conflicts = encode_provenance(outcome), encode_conflicts(outcome)
-            raw = digest = None
-            if document is not None:
-                document["id"] = state.uuid
-                document = stamp(state.kind, document)
-                raw = schemas.encode(document)
-                digest = schemas.digest(document)
-            if digest == state.digest and not state.new:
-                noted.append((provenance, conflicts, state.id))
-                if document is not None:
-                    space.reindex.add(state.id)  # its sources may be others now
-                continue
-            written.append(state)
-            before, before_level = state.document, state.level
-            if state.raw is not None:
-                versions.append((state.id, "", state.version, zlib.compress(state.scrubbed or state.raw, 1)))
-            if document is not None or before is not None:
-                state.version += 1
-                state.state = "live" if document is not None else "gone"
-            state.replace(document, raw, digest)
-            state.level = level_of(document)
-            if document is not None or before is not None:
-                self._note(state, before, before_level)
-            row = (state.kind, state.state, state.level, state.version, digest, raw, provenance, conflicts)
-            if state.new:
-                inserted.append((state.id, *row))
-                if document is not None:
-                    self._links += links_of(state.id, document, space.number_of)
-            else:
-                updated.append((*row[1:], state.id))
-                owners = [
-                    state.id,
-                    *space.parts_of[state.id].values(),
-                    *_part_numbers(space, before, state.kind),
-                ]
-                self._standing.append(
-                    (owners, [] if document is None else links_of(state.id, document, space.number_of))
-                )
-        self._insert_stubs(inserted)
-        bulk = space.bulk
+        """Write the fiches that became different, and new ones, also those that only a link speaks of."""
+        space, bulk = self._space, self._space.bulk
+        rows = _Rows()
+        made = [state for state in space.fiches.values() if state.new]
+        with bulk.inserting("fiche", _FICHE, len(made)) as insert:
+            for state, outcome in outcomes:
+                row = self._become(state, outcome, rows)
+                if row is not None:
+                    insert(row)
+            for state in made:
+                if state.new:
+                    insert((state.id, state.kind, "stub", ABSENT, 0, None, None, None, None))
+                    state.new = False
         bulk.run_many(
             "UPDATE fiche SET state = ?, level = ?, version = ?, digest = ?, document = ?, provenance = ?, conflicts = ? WHERE id = ?",
-            updated,
+            rows.updated,
         )
-        bulk.run_many("UPDATE fiche SET provenance = ?, conflicts = ? WHERE id = ?", noted)
-        bulk.insert("version", ("fiche_id", "partner", "version", "document"), versions)
-        self._write_expiry(written)
+        bulk.run_many("UPDATE fiche SET provenance = ?, conflicts = ? WHERE id = ?", rows.noted)
+        bulk.insert("version", ("fiche_id", "partner", "version", "document"), rows.versions)
+        self._write_expiry(rows.written)
 
-    def _insert_stubs(self, inserted: list[tuple[Any, ...]]) -> None:
-        """Write new fiches: those merged just now, and those that only a link speaks of."""
+    def _become(self, state: FicheState, outcome: Merged, rows: _Rows) -> tuple[Any, ...] | None:
+        """Let the fiche be what was merged. The answer is the row of a new one; asks nothing of the database."""
         space = self._space
-        written = {row[0] for row in inserted}
-        inserted += [
-            (state.id, state.kind, "stub", ABSENT, 0, None, None, None, None)
-            for state in space.fiches.values()
-            if state.new and state.id not in written
+        document = outcome.content
+        provenance, conflicts = encode_provenance(outcome), encode_conflicts(outcome)
+        raw = digest = None
+        if document is not None:
+            document["id"] = state.uuid
+            document = stamp(state.kind, document)
+            raw = schemas.encode(document)
+            digest = schemas.digest(document)
+        if digest == state.digest and not state.new:
+            rows.noted.append((provenance, conflicts, state.id))
+            if document is not None:
+                space.reindex.add(state.id)  # its sources may be others now
+            return None
+        rows.written.append(state)
+        before, before_level = state.document, state.level
+        if state.raw is not None:
+            old = zlib.compress(state.scrubbed or state.raw, 1)
+            rows.versions.append((state.id, "", state.version, old))
+        if document is not None or before is not None:
+            state.version += 1
+            state.state = "live" if document is not None else "gone"
+        state.replace(document, raw, digest)
+        state.level = level_of(document)
+        if document is not None or before is not None:
+            self._note(state, before, before_level)
+        links = [] if document is None else links_of(state.id, document, space.number_of)
+        row = (state.kind, state.state, state.level, state.version, digest, raw, provenance, conflicts)
+        if state.new:
+            state.new = False
+            self._links += links
+            return (state.id, *row)
+        rows.updated.append((*row[1:], state.id))
+        owners = [
+            state.id,
+            *space.parts_of[state.id].values(),
+            *_part_numbers(space, before, state.kind),
         ]
-        for row in inserted:
-            space.fiches[row[0]].new = False
-        columns = ("id", "kind", "state", "level", "version", "digest", "document", "provenance", "conflicts")
-        space.bulk.insert("fiche", columns, sorted(inserted, key=lambda row: row[0]))
+        self._standing.append((owners, links))
+        return None
 
     def _write_expiry(self, states: Sequence[FicheState]) -> None:
         space = self._space
