@@ -101,7 +101,7 @@ class IsLinked:
             return None
         there: set[int] = set()
         for plan in self.plans:
-            rows = plan.few(most // 2)
+            rows = plan.few(most)
             if rows is None:
                 return None
             there.update(row.entity_id for row in rows)

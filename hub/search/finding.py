@@ -20,6 +20,12 @@ from hub.search.plan import Plan, plans_for
 from hub.search.reasons import reasons_for
 from hub.store.bulk import Bulk
 
+_POSTGRESQL_PLANNER: Final = "SELECT " + ", ".join(
+    f"set_config('{setting}', 'off', true)"
+    for setting in ("jit", "enable_seqscan", "enable_hashjoin", "enable_mergejoin")
+)
+"""For this transaction. Each statement goes from a few rows to a few others by an index; compiling it, or reading a table to join it at once, takes
+longer than the statement itself."""
 ESTIMATE_STOPS: Final = 1_001
 
 
@@ -57,10 +63,7 @@ def find(conn: Connection, query: Query, grant: Grant, *, places: Places, head: 
     wanted, cursor = resume(query)
     bulk = Bulk(conn)
     if bulk.postgres:
-        # Compiling a plan to machine code takes longer than any of these statements.
-        conn.exec_driver_sql(
-            "SELECT set_config('jit', 'off', true), set_config('enable_seqscan', 'off', true)"
-        )
+        conn.exec_driver_sql(_POSTGRESQL_PLANNER)
     scope = None if grant.scope is None else normalise(grant.scope)
     plans = plans_for(wanted, lambda kind: Lens.of(bulk, kind, grant, places), scope)
     walker = Walker(wanted, plans, places, None if cursor is None else cursor.position)

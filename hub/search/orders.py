@@ -20,16 +20,12 @@ from hub.search.conditions import IsNear, last_changes
 from hub.search.lens import COLUMNS, Lens, Row
 from hub.search.match import initial, other_names
 from hub.search.plan import Candidates, Plan
+from hub.search.steps import LAST, by_name_and_number, entries, letters_from, only, steps
 
 _FIRST_KM: Final = 1.0
 _EVERYWHERE_KM: Final = 20_100.0
 _NOWHERE_KM: Final = 99_999.0
 """Where those come in the order who have no point: behind everybody on earth."""
-_LARGEST_STEP: Final = 4_000
-_DIGITS: Final = "0123456789"
-_LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
-_LAST: Final = "\U0010ffff"
-"""Sorts after every text: what begins with `x` lies from `x` to `x` + _LAST."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +85,34 @@ class Walker:
 
     def _along_numbers(self, plan: Plan, after: int | None, down: bool) -> Iterator[list[Row]]:
         leads = bool(plan.match.every)
-        for step in _steps(self._query.limit, eager=not plan.conditions and (leads or not plan.match)):
+        if leads and plan.conditions and plan.lens.bulk.postgres:
+            # PostgreSQL reads a match as a whole each time: better to read it once and take it apart.
+            numbers = plan.lens.numbers(plan.match, 8 * self._bound + 1)
+            if len(numbers) <= 8 * self._bound:
+                yield from self._in_parts(plan, numbers, after, down)
+                return
+        for step in steps(self._query.limit, eager=not plan.conditions and (leads or not plan.match)):
             if leads:
                 rows = plan.lens.matching(plan.match, after, down, step)
             else:
-                rows = _entries(plan.lens, "e.id", None if after is None else (after,), down, step)
+                rows = entries(plan.lens, "e.id", None if after is None else (after,), down, step)
             yield plan.keep(rows, matched=leads)
             if len(rows) < step:
                 return
             after = rows[-1].id
+
+    def _in_parts(self, plan: Plan, numbers: list[int], after: int | None, down: bool) -> Iterator[list[Row]]:
+        if after is not None:
+            numbers = [number for number in numbers if (number < after if down else number > after)]
+        numbers.sort(reverse=down)
+        start = 0
+        for step in steps(self._query.limit, eager=False, first=400):
+            part = plan.lens.fetch(numbers[start : start + step])
+            part.sort(key=lambda row: row.id, reverse=down)
+            yield plan.keep(part, matched=True)
+            start += step
+            if start >= len(numbers):
+                return
 
     def _by_name(self, plan: Plan) -> Iterator[Ranked]:
         found = plan.candidates(self._bound)
@@ -110,9 +125,9 @@ class Walker:
         """The hits among candidates, behind a position in the order of names."""
         down = self._query.descending
         if found.settled:  # nothing left to check: the database can sort, and give only what the page needs
-            condition, given = _only(umbrella)
+            condition, given = only(umbrella)
             step = self._query.limit + 1
-            yield from _entries(
+            yield from entries(
                 found.rest.lens, "e.name, e.id", after, down, step, condition, given, found.ids
             )
             return
@@ -124,7 +139,7 @@ class Walker:
                 for row in rows
                 if ((row.name, row.id) < position if down else (row.name, row.id) > position)
             ]
-        rows.sort(key=_by_name_and_number, reverse=down)
+        rows.sort(key=by_name_and_number, reverse=down)
         yield from rows
 
     def _along_names(
@@ -136,10 +151,10 @@ class Walker:
         a walk meets them soon.
         """
         if not plan.match.every:
-            yield from self._walk_names(plan, after, umbrella, "", _LAST)
+            yield from self._walk_names(plan, after, umbrella, "", LAST)
             return
         lens, down = plan.lens, self._query.descending
-        for letters, low, high in _letters(after, down):
+        for letters, low, high in letters_from(after, down):
             if not lens.any_named(low, high):
                 continue
             here = plan.narrowed(initial(lens.type, lens.rank, letters))
@@ -161,12 +176,12 @@ class Walker:
         if found is None:
             yield from self._walk_names(plan, after, umbrella, low, high)
             return
-        there = self._walk_names(plan, after, umbrella, plan.beginning, plan.beginning + _LAST)
+        there = self._walk_names(plan, after, umbrella, plan.beginning, plan.beginning + LAST)
         before: int | None = None
         both = merge_sorted(
             self._sort_names(found, after, umbrella),
             there,
-            key=_by_name_and_number,
+            key=by_name_and_number,
             reverse=self._query.descending,
         )
         for row in both:
@@ -178,12 +193,12 @@ class Walker:
         self, plan: Plan, after: tuple[Any, ...] | None, umbrella: int | None, low: str, high: str
     ) -> Iterator[Row]:
         """The hits behind a position among the names from `low` to `high`, looking at every entry on the way."""
-        condition, given = _only(umbrella)
+        condition, given = only(umbrella)
         condition, given = f"{condition} AND e.name >= ? AND e.name < ?", (*given, low, high)
         down = self._query.descending
         eager = not plan.match and not plan.conditions
-        for step in _steps(self._query.limit, eager=eager, first=self._first_step(plan)):
-            rows = _entries(plan.lens, "e.name, e.id", after, down, step, condition, given)
+        for step in steps(self._query.limit, eager=eager, first=self._first_step(plan)):
+            rows = entries(plan.lens, "e.name, e.id", after, down, step, condition, given)
             yield from plan.keep(rows)
             if len(rows) < step:
                 return
@@ -208,7 +223,7 @@ class Walker:
         known, given = lens.changes
         later = f"SELECT 1 FROM change n WHERE n.entity_id = c.entity_id AND n.seq > c.seq AND {known.replace('c.', 'n.')}"  # noqa: S608
         seq = None if self._after is None else self._after[0]
-        for step in _steps(self._query.limit, eager=not plan.match and not plan.conditions):
+        for step in steps(self._query.limit, eager=not plan.match and not plan.conditions):
             beyond = "" if seq is None else f" AND c.seq {'<' if down else '>'} ?"
             sql = (
                 f"SELECT c.seq, {COLUMNS} FROM change c JOIN entry e ON e.entity_id = c.entity_id WHERE c.type = ? AND {known}{beyond}"  # noqa: S608
@@ -266,7 +281,7 @@ class Walker:
             order = sorted((km, number) for number, km in found.items() if (km, number) > reached)
             if len(order) >= first or radius == here.km:
                 start = 0
-                for step in _steps(self._query.limit, eager=False, first=first):
+                for step in steps(self._query.limit, eager=False, first=first):
                     part = order[start : start + step]
                     if not part:
                         break
@@ -324,57 +339,6 @@ class Walker:
                     return
             for row in self._along_names(narrowed, position, umbrella):
                 yield self._tiered(row, plan.lens, rank, tier)
-
-
-def _by_name_and_number(row: Row) -> tuple[str, int]:
-    return row.name, row.id
-
-
-def _only(umbrella: int | None) -> tuple[str, tuple[Any, ...]]:
-    return ("", ()) if umbrella is None else (" AND e.umbrella = ?", (umbrella,))
-
-
-def _letters(after: tuple[Any, ...] | None, down: bool) -> Iterator[tuple[str, str, str]]:
-    """What names may begin with, from a position on: the letters as `initial` takes them, and from where to where such names go."""
-    every = [
-        ("", "", "0"),
-        (_DIGITS, "0", "a"),
-        *((each, each, each + _LAST) for each in _LETTERS),
-        ("%", "{", _LAST),
-    ]
-    for letters, low, high in reversed(every) if down else every:
-        if after is None or (after[0] >= low if down else after[0] < high):
-            yield letters, low, high
-
-
-def _entries(
-    lens: Lens,
-    order: str,
-    after: tuple[Any, ...] | None,
-    down: bool,
-    most: int,
-    condition: str = "",
-    given: tuple[Any, ...] = (),
-    among: Collection[int] | None = None,
-) -> list[Row]:
-    """The next visible entries (of `among`, if given) in an order; without `among` it must be that of an index."""
-    if after is not None:
-        marks = ", ".join("?" * len(after))
-        condition += f" AND ({order}) {'<' if down else '>'} ({marks})"
-        given = (*given, *after)
-    direction = "DESC" if down else "ASC"
-    tail = " ORDER BY " + ", ".join(f"{column} {direction}" for column in order.split(", ")) + " LIMIT ?"
-    if among is not None:
-        return lens.those("e.id", among, condition + tail, (*given, most))
-    return lens.rows(f"1 = 1{condition}", given, tail, (most,))
-
-
-def _steps(limit: int, *, eager: bool, first: int = 0) -> Iterator[int]:
-    """How many rows to look at, time after time. `eager`: every row is a hit, so no more than the page needs."""
-    step = limit + 1 if eager else max(first, 4 * limit, 100)
-    while True:
-        yield min(step, _LARGEST_STEP) if not eager else step
-        step *= 2
 
 
 def _place(query: Query, places: Places) -> tuple[float, float] | None:
