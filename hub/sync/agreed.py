@@ -44,6 +44,17 @@ def load(connection: Connection, name: str, entities: Iterable[int]) -> dict[int
     return found
 
 
+def held(connection: Connection, name: str) -> dict[int, Agreed]:
+    """Every entity that this partner has, as far as we agreed, and of which it said nothing new since."""
+    rows = connection.execute(select(table.c.entity_id, table.c.state).where(table.c.connection == name))
+    found = {row.entity_id: _read(row.state) for row in rows}
+    return {
+        number: state
+        for number, state in found.items()
+        if state.answer is not None and "erased" not in state.answer and state.said is None
+    }
+
+
 def save(connection: Connection, name: str, entity: int, state: Agreed, at: str) -> None:
     """Keep it in the place of what was agreed before; nothing on both sides needs no row."""
     where = (table.c.connection == name) & (table.c.entity_id == entity)

@@ -1,7 +1,7 @@
 """The three-way comparison on the way in: what a two-way partner says, against what both sides agreed on.
 
 A field that comes back just as it was agreed is our own word and becomes no claim of the partner's, else a later change of ours would lose
-against its own echo. A field that differs is the partner's edit; whether it stands is decided by the merge, and if it does not, the
+against its own echo; a row that says nothing else keeps no fiche alive. A field that differs is the partner's edit; whether it stands is decided by the merge, and if it does not, the
 entity waits in the outbox so that the partner gets our value back.
 """
 
@@ -25,7 +25,7 @@ from hub.store.tables import claim as claim_table
 from hub.store.tables import entity as entity_table
 from hub.store.tables import identity as identity_table
 from hub.store.tables import source as source_table
-from hub.sync import agreed, outbox, records
+from hub.sync import agreed, guard, outbox, records
 from hub.sync.agreed import Agreed
 from hub.sync.session import Session
 
@@ -35,7 +35,7 @@ _AT_ONCE = 500
 @dataclass(frozen=True, slots=True)
 class _Standing:
     revision: int
-    gone: bool
+    withdrawn: bool
     claim: Claim
 
 
@@ -44,15 +44,17 @@ def hears(connector: object) -> bool:
     return isinstance(connector, Sink) and type(connector).read_back is not Sink.read_back
 
 
-def without_echoes(session: Session, writer: Writer, claims: Sequence[Claim]) -> list[Claim]:
-    """The claims as the partner's own word. Notes what it edited, in the same transaction."""
+def without_echoes(
+    session: Session, writer: Writer, claims: Sequence[Claim]
+) -> tuple[list[Claim], set[int]]:
+    """The claims as the partner's own word, and the numbers of agreed entities that they speak of. Notes what it edited, in the same transaction."""
     connection, name = writer.connection, session.known.name
     sink = session.built.connector
     assert isinstance(sink, Sink)
     entities = _entities(connection, claims)
     known = agreed.load(connection, name, entities.values())
     if not known:
-        return list(claims)
+        return list(claims), set()
     standing = _standing(connection, claims)
     own = []
     for claim in claims:
@@ -62,13 +64,30 @@ def without_echoes(session: Session, writer: Writer, claims: Sequence[Claim]) ->
         if number is None or state is None or (before is not None and claim.revision < before.revision):
             own.append(claim)
             continue
-        if before is not None and claim.revision == before.revision and not (before.gone or claim.gone):
+        if before is not None and claim.revision == before.revision and not (before.withdrawn or claim.gone):
             own.append(before.claim)  # judged already, against what was agreed then
             continue
         told: Document = {} if state.answer is None or "erased" in state.answer else sink.read_back(state.answer)
         own.append(_own_word(claim, told, before))
-        _note(session, connection, number, claim, told, state)
-    return own
+        said: Document = {} if claim.gone else claim.content
+        moved = claim.gone or not has(said, told)
+        if moved or state.said is not None:
+            _note(session, connection, number, replace(state, said=said if moved else None))
+    return own, set(known)
+
+
+def note_absent(session: Session, connection: Connection, seen: set[int]) -> int:
+    """Note what the partner has, as far as we agreed, but did not give in a complete pull: it removed that row. The answer is how many.
+
+    Beyond what the guard allows nothing is noted: a list that came back empty must not become a storm of deliveries.
+    """
+    held = agreed.held(connection, session.known.name)
+    absent = sorted(set(held) - seen)
+    if not absent or not guard.allows(len(absent), len(held)):
+        return 0
+    for number in absent:
+        _note(session, connection, number, replace(held[number], said={}))
+    return len(absent)
 
 
 def has(said: Mapping[str, Any], back: Mapping[str, Any]) -> bool:
@@ -79,34 +98,24 @@ def has(said: Mapping[str, Any], back: Mapping[str, Any]) -> bool:
 def _own_word(claim: Claim, told: Document, before: _Standing | None) -> Claim:
     if claim.gone:
         return claim
-    stood = {} if before is None or before.gone else before.claim.content
+    stood = {} if before is None else before.claim.content
     content = {
         name: value
         for name, value in claim.content.items()
         if name == "kind" or name not in told or told[name] != value or stood.get(name) == value
     }
+    if content.keys() <= {"kind"} < claim.content.keys():
+        return replace(claim, content={}, excluded={}, gone=True)
     return replace(claim, content=content)
 
 
-def _note(
-    session: Session, connection: Connection, number: int, claim: Claim, told: Document, state: Agreed
-) -> None:
-    said: Document = {} if claim.gone else claim.content
-    moved = claim.gone or not has(said, told)
-    if not moved and state.said is None:
-        return
-    now = session.store.now()
-    agreed.save(
-        connection,
-        session.known.name,
-        number,
-        replace(state, said=said if moved else None),
-        records.moment(now),
-    )
+def _note(session: Session, connection: Connection, number: int, state: Agreed) -> None:
+    name, now = session.known.name, session.store.now()
+    agreed.save(connection, name, number, state, records.moment(now))
     row = connection.execute(select(entity_table).where(entity_table.c.id == number)).one()
     seq = int(connection.exec_driver_sql("SELECT n FROM counter WHERE name = 'change'").scalar_one())
-    change = Change(seq, records.moment(now), row.uuid, row.type, row.uuid, "update", session.known.name)
-    outbox.enqueue(connection, session.known.name, [(number, change)], now)
+    change = Change(seq, records.moment(now), row.uuid, row.type, row.uuid, "update", name)
+    outbox.enqueue(connection, name, [(number, change)], now)
 
 
 def _key(claim: Claim) -> str:
@@ -151,5 +160,5 @@ def _standing(connection: Connection, claims: Sequence[Claim]) -> dict[str, _Sta
         )
         for row in rows:
             stood = schemas.decode_claim(row.name, row.external_id, row.revision, row.partner or None, row.content)
-            found[own_key(row.name, row.external_id)] = _Standing(row.revision, row.gone, stood)
+            found[own_key(row.name, row.external_id)] = _Standing(row.revision, row.digest == b"", stood)
     return found

@@ -18,7 +18,7 @@ from hub.store.tables import claim as claim_table
 from hub.store.tables import connection as connection_table
 from hub.store.tables import source as source_table
 from hub.sync import drift, guard, preview, records
-from hub.sync.echo import hears, without_echoes
+from hub.sync.echo import hears, note_absent, without_echoes
 from hub.sync.records import Difference, Tally
 from hub.sync.seen import Seen
 from hub.sync.session import Session
@@ -88,6 +88,7 @@ class _Pull:
         self._gauge = drift.Gauge(session.known.name, pinned, required)
         self._newly_rejected = 0
         self._hears = hears(self._connector)
+        self._agreed_seen: set[int] = set()
 
     def run(self) -> None:
         """Pull, then remove what a complete source no longer has."""
@@ -182,7 +183,10 @@ class _Pull:
             tally = base
             differences: list[Difference] = []
             if batch.claims:
-                claims = without_echoes(session, writer, batch.claims) if self._hears else batch.claims
+                claims = batch.claims
+                if self._hears:
+                    claims, known = without_echoes(session, writer, claims)
+                    self._agreed_seen |= known
                 before = preview.documents(writer.connection, claims) if session.dry else {}
                 counts = writer.put(claims, origin=session.known.name)
                 rejected.extend(counts.rejected)
@@ -262,6 +266,8 @@ class _Pull:
             if session.dry:
                 return tally, None
             connection, name = writer.connection, session.known.name
+            if self._hears and whole and finished.missing == 0:
+                note_absent(session, connection, self._agreed_seen)
             if whole:
                 records.forget_older_rejections(connection, name, session.report.id)
             if shape:

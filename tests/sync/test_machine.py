@@ -1,0 +1,340 @@
+"""Both sides edited, crashed, repeated, reordered, cut off, throttled, deleted and erased in any order: a state machine against a partner in memory.
+
+FICHEHUB_HYPOTHESIS=long runs 500 times 50 steps. After every step: the log is gapless, no hidden value left, the editor's word stands, the erased stay
+erased. At the end, with the faults gone: both sides say the same, nothing is doubled, and one more run pushes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import ModuleType
+from typing import Any, ClassVar
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from sqlalchemy import func, select
+
+from hub import plugins
+from hub.connector import Finished, Incoming, Sink, Source
+from hub.errors import Gone, NotFound, Unreachable
+from hub.hookspecs import hookimpl
+from hub.model.claims import Claim
+from hub.model.entity import Change, Entity
+from hub.store import Store, editing, erasure, reading
+from hub.store.tables import change, claim, identity
+from hub.sync import connections, run
+from hub.sync.push import open_directory
+
+LONG = os.environ.get("FICHEHUB_HYPOTHESIS") == "long"
+HIDDEN = "+3290009999"
+FAULTS = ("truncate", "429", "500", "crash", "crash before", "crash after", "reorder")
+HOUSES = st.integers(0, 3)
+NAMES = st.sampled_from(["Huis", "Thuis", "Onthuis", "Zorghuis"])
+
+
+class Broken(Unreachable):
+    """What the partner's server does now and then."""
+
+
+class Partner(Source, Sink):
+    """Rows by e-mail address; a feed of events by position; names in capitals when we write them."""
+
+    name = "partner"
+    title = "A partner in memory"
+    rows: ClassVar[dict[str, tuple[int, str]]] = {}
+    events: ClassVar[list[tuple[int, str, str | None]]] = []
+    written: ClassVar[list[str]] = []
+    fault: ClassVar[str] = ""
+    at: ClassVar[int] = 0
+    chance: ClassVar[random.Random] = random.Random(0)
+
+    @classmethod
+    def write(cls, ref: str, name: str | None) -> None:
+        """What an editor over there, or a push, does."""
+        revision = len(cls.events) + 1
+        if name is None:
+            cls.rows.pop(ref, None)
+        else:
+            cls.rows[ref] = (revision, name)
+        cls.events.append((revision, ref, name))
+
+    def pull(self, cursor: str | None) -> Iterator[Incoming | Finished]:
+        cls = type(self)
+        end = len(cls.events)
+        if cursor is None:
+            wanted: list[tuple[int, str, str | None]] = [(r, ref, name) for ref, (r, name) in sorted(cls.rows.items())]
+        else:
+            wanted = cls.events[int(cursor) : end]
+            if cls.fault == "reorder":
+                wanted = wanted + cls.chance.choices(cls.events, k=min(4, end)) if end else wanted
+                cls.chance.shuffle(wanted)
+        for count, (revision, ref, name) in enumerate(wanted):
+            self._fail("pull", count)
+            yield Incoming(self._claim(revision, ref, name))
+        self._fail("pull", len(wanted))
+        if cls.fault == "truncate":
+            return
+        yield Finished(complete=cursor is None, cursor=str(end))
+
+    def shape(self, entity: Entity) -> dict[str, Any] | None:
+        contacts = entity.fiche.get("contacts", ())
+        ref = next((one["value"] for one in contacts if one["kind"] == "email"), None)
+        if entity.type != "organisatie" or ref is None or "names" not in entity.fiche:
+            return None
+        phones = [one["value"] for one in contacts if one["kind"] == "phone"]
+        return {"ref": ref, "name": entity.fiche["names"][0]["text"]["nl"], "phones": phones}
+
+    def push(
+        self, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None
+    ) -> dict[str, Any] | None:
+        cls = type(self)
+        self._fail("push", 0)
+        cls.written.append(repr(desired))
+        ref = (desired or {}).get("ref") or cls.known.get(change.id, "")
+        cls.known[change.id] = ref
+        answer = None if desired is None else {**desired, "name": desired["name"].upper()}
+        if desired is None or cls.rows.get(ref, (0, ""))[1] != desired["name"].upper():
+            self.write(ref, None if answer is None else answer["name"])
+        if cls.fault == "crash after":
+            raise KeyboardInterrupt
+        return answer
+
+    known: ClassVar[dict[str, str]] = {}
+
+    def read_back(self, state: dict[str, Any]) -> dict[str, Any]:
+        return {"kind": "organisatie", "names": [{"text": {"nl": state["name"]}}]}
+
+    def _fail(self, where: str, count: int) -> None:
+        fault = type(self).fault
+        if where == "push" and fault == "crash before":
+            raise KeyboardInterrupt
+        if fault in ("429", "500") and (where == "push" or count >= self.at):
+            raise Broken(fault, retry_after=30 if fault == "429" else None)
+
+    @staticmethod
+    def _claim(revision: int, ref: str, name: str | None) -> Claim:
+        same = (("sociale-kaart", ref.partition("@")[0]),)
+        if name is None:
+            return Claim("partner", ref, revision, "organisatie", {}, gone=True, same_as=same)
+        content = {"kind": "organisatie", "names": [{"text": {"nl": name}}]}
+        return Claim("partner", ref, revision, "organisatie", content, same_as=same)
+
+
+def _loaded() -> tuple[type[Partner], plugins.Plugins]:
+    fresh = type("Fresh", (Partner,), {"rows": {}, "events": [], "written": [], "known": {}, "chance": random.Random(7)})
+    module = ModuleType("machine_plugin")
+    vars(module)["register_connectors"] = hookimpl(lambda: [fresh], specname="register_connectors")
+    return fresh, plugins.load([("machine", module)], installed=False)
+
+
+_template: list[Path] = []
+
+
+def _new_home() -> Path:
+    """A home with a migrated database: a copy, since migrating takes longer than a whole example."""
+    if not _template:
+        made = Path(tempfile.mkdtemp(prefix="fichehub-machine-"))
+        Store.open(f"sqlite:///{made / 'hub.sqlite'}", made).close()
+        _template.append(made)
+    home = Path(tempfile.mkdtemp(prefix="fichehub-machine-"))
+    shutil.copytree(_template[0], home, dirs_exist_ok=True)
+    return home
+
+
+class TwoWays(RuleBasedStateMachine):
+    """One hub, one partner, four houses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.home = _new_home()
+        self.moment = datetime(2026, 3, 28, 9, 0, tzinfo=UTC)
+        self.store = Store.open(f"sqlite:///{self.home / 'hub.sqlite'}", self.home, now=lambda: self.moment)
+        self.partner, self.plugins = _loaded()
+        connections.add(self.store, self.plugins, "own", "partner")
+        connections.enable(self.store, self.plugins, "own")
+        self.revision = 0
+        self.decided: dict[int, str] = {}
+        self.erased: dict[int, str] = {}
+
+    # --- what happens here -----------------------------------------------------------------------------------------------------
+
+    @rule(house=HOUSES, name=NAMES)
+    def edit_hub(self, house: int, name: str) -> None:
+        contacts = [
+            {"kind": "email", "value": _ref(house)},
+            {"kind": "phone", "value": HIDDEN, "visibility": "internal"},
+        ]
+        content = {"kind": "organisatie", "names": [{"text": {"nl": f"{name} {house}"}}], "contacts": contacts}
+        self._say(Claim("sociale-kaart", f"h{house}", self._next(), "organisatie", content))
+
+    @rule(house=HOUSES, name=NAMES)
+    def decide_hub(self, house: int, name: str) -> None:
+        fiche = self._fiche(house)
+        if fiche is None:
+            return
+        text = f"{name} van de redactie {house}"
+        try:
+            editing.edit(self.store, fiche, "names", [{"text": {"nl": text}}], "an editor")
+        except (Gone, NotFound):
+            return
+        self.decided[house] = text
+
+    @rule(house=HOUSES)
+    def delete_hub(self, house: int) -> None:
+        self._say(Claim("sociale-kaart", f"h{house}", self._next(), "organisatie", {}, gone=True))
+
+    @precondition(lambda self: len(self.erased) < 2)
+    @rule(house=HOUSES)
+    def erase(self, house: int) -> None:
+        fiche = self._fiche(house)
+        if fiche is not None and house not in self.erased:
+            erasure.erase(self.store, fiche, "article 17")
+            self.erased[house] = fiche
+            self.decided.pop(house, None)
+
+    # --- what happens there ----------------------------------------------------------------------------------------------------
+
+    @rule(house=HOUSES, name=NAMES)
+    def edit_partner(self, house: int, name: str) -> None:
+        self.partner.write(_ref(house), f"{name} van hen {house}")
+
+    @rule(house=HOUSES)
+    def delete_partner(self, house: int) -> None:
+        if _ref(house) in self.partner.rows:
+            self.partner.write(_ref(house), None)
+
+    # --- runs ------------------------------------------------------------------------------------------------------------------
+
+    @rule(full=st.booleans())
+    def run_clean(self, full: bool) -> None:
+        assert self._run(full=full) in ("done", "failed")
+
+    @rule(fault=st.sampled_from(FAULTS), at=st.integers(0, 3), full=st.booleans())
+    def run_with_a_fault(self, fault: str, at: int, full: bool) -> None:
+        self.partner.fault, self.partner.at = fault, at
+        crashes = [at]
+
+        def crash(*args: object) -> None:
+            crashes[0] -= 1
+            if crashes[0] < 0:
+                raise KeyboardInterrupt
+
+        try:
+            self._run(full=full, **({"progress": crash} if fault == "crash" else {}))
+        except KeyboardInterrupt:
+            pass  # the process ended; the next run goes on
+        finally:
+            self.partner.fault = ""
+
+    @rule(hours=st.sampled_from([-30, 1, 7, 24 * 40]))
+    def the_clock_jumps(self, hours: int) -> None:
+        self.moment += timedelta(hours=hours)
+
+    # --- what always holds -----------------------------------------------------------------------------------------------------
+
+    @invariant()
+    def the_log_is_gapless(self) -> None:
+        with self.store.read() as db:
+            last, count = db.execute(select(func.max(change.c.seq), func.count()).select_from(change)).one()
+        assert (last or 0) == count
+
+    @invariant()
+    def nothing_hidden_left(self) -> None:
+        assert not any(HIDDEN in text for text in self.partner.written)
+
+    @invariant()
+    def the_editor_is_obeyed(self) -> None:
+        for house, text in self.decided.items():
+            found = self._name(house)
+            assert found in (None, text), f"{found!r} stands in place of what an editor decided"
+
+    @invariant()
+    def the_erased_stay_erased(self) -> None:
+        with self.store.read() as db:
+            for house, fiche in self.erased.items():
+                assert reading.by_uuid(db, fiche) is None
+                said = select(func.count()).where(claim.c.external_id.in_([f"h{house}", _ref(house)]))
+                assert db.execute(said.select_from(claim)).scalar_one() == 0, "a reload brought somebody back"
+
+    def teardown(self) -> None:
+        """Both sides come to rest, and say the same."""
+        try:
+            self._come_to_rest()
+        finally:
+            self.store.close()
+            shutil.rmtree(self.home, ignore_errors=True)
+
+    def _come_to_rest(self) -> None:
+        for full in (False, True, False):
+            self.moment += timedelta(days=60)
+            assert self._run(full=full) == "done"
+        before = len(self.partner.written)
+        self.moment += timedelta(days=1)
+        assert self._run() == "done"
+        assert self._run(full=True) == "done"
+        assert self.partner.written[before:] == [], "with no edits the next run pushes nothing"
+        directory = open_directory(self.store, "")
+        for house in range(4):
+            fiche = None if house in self.erased else self._fiche(house)
+            row = self.partner.rows.get(_ref(house))
+            name = self._name(house)
+            if fiche is None or name is None:
+                if house not in self.erased:
+                    assert row is None, f"{row} is over there, but not here"
+                continue
+            wanted = self.partner({}, None).shape(directory.get(fiche))  # type: ignore[arg-type]
+            if wanted is None:  # no house of ours any more, only theirs
+                continue
+            assert row is not None, f"{name!r} is here, but not over there"
+            assert row[1] in (wanted["name"], wanted["name"].upper())
+
+    # --- by hand -----------------------------------------------------------------------------------------------------------------
+
+    def _run(self, **options: Any) -> str:
+        return run(self.store, self.plugins, "own", **options).state
+
+    def _say(self, said: Claim) -> None:
+        counts = self.store.write(lambda writer: writer.put([said], origin="sociale-kaart"))
+        assert counts.rejected == []
+        if said.gone:
+            self.decided.pop(int(said.external_id[1:]), None)
+
+    def _next(self) -> int:
+        self.revision += 1
+        return self.revision
+
+    def _fiche(self, house: int) -> str | None:
+        with self.store.read() as db:
+            number = db.execute(
+                select(identity.c.fiche_id).where(identity.c.key == f"sociale-kaart|h{house}")
+            ).scalar_one_or_none()
+            return None if number is None else reading.known(db, [number])[number].uuid
+
+    def _name(self, house: int) -> str | None:
+        fiche = self._fiche(house)
+        if fiche is None:
+            return None
+        with self.store.read() as db:
+            document = reading.by_uuid(db, fiche)
+        return None if document is None or "names" not in document else str(document["names"][0]["text"]["nl"])
+
+
+def _ref(house: int) -> str:
+    return f"h{house}@example.org"
+
+
+TestTwoWays: Callable[..., Any] = TwoWays.TestCase
+TwoWays.TestCase.settings = settings(
+    max_examples=500 if LONG else 15,
+    stateful_step_count=50 if LONG else 25,
+    deadline=None,
+    derandomize=not LONG,
+    suppress_health_check=list(HealthCheck),
+)
