@@ -25,6 +25,12 @@ _PROFILES: Final = {
 }
 _OLDER_MCSD: Final = "http://ihe.net/fhir/StructureDefinition/IHE.mCSD."
 """The address that the mCSD profiles had before; update clients look for it still."""
+_LAST_UPDATED: Final = {
+    "name": "_lastUpdated",
+    "definition": "http://hl7.org/fhir/SearchParameter/Resource-lastUpdated",
+    "type": "date",
+    "documentation": "When it last changed for you: ge, gt and sa.",
+}
 _EXPORT: Final = {"name": "export", "definition": "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export"}
 _INTERACTIONS: Final = ("read", "vread", "history-instance", "history-type", "search-type")
 _ABOUT: Final = (
@@ -32,6 +38,7 @@ _ABOUT: Final = (
     "_cursor. In the default order a resource that matches throughout comes exactly once, whatever is written meanwhile; _sort=name and "
     "_sort=_lastUpdated are live orders. A parameter that is not known is left out of the self link and named in a warning; with "
     "Prefer: handling=strict it is an error. References may be chained (organization.name=...). _total: none unless asked, estimate stops at 1,001. "
+    "References may be followed backwards (_has) and asked for :missing; _summary and _elements give parts. "
     "A history takes _since and _count and comes newest first; send meta.lastUpdated of its first page as the next _since."
 )
 
@@ -66,6 +73,7 @@ def statement(base: str) -> dict[str, Any]:
                     *definition_types(),
                 ],
                 "interaction": [{"code": "history-system"}, {"code": "batch"}],
+                "searchParam": [_LAST_UPDATED],
                 "operation": [_EXPORT, *VALIDATE],
             }
         ],

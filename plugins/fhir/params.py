@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from hub import Entity, EntityType, FieldError, Invalid, Linked, Query
+from hub import Criterion, Entity, EntityType, FieldError, Invalid, Linked, Query
 from plugins.fhir import criteria
 from plugins.fhir.criteria import Condition, Given, linked, split
 from plugins.fhir.datatypes import Labels
@@ -287,12 +287,41 @@ INCLUDES: Final[dict[str, Include]] = {
 """Every `_include`, by its spelling; read backwards each is a `_revinclude`."""
 
 
+_MISSING: Final = {
+    "identifier": "identifier",
+    "name": "name",
+    "family": "family",
+    "given": "given",
+    "address-postalcode": "postcode",
+    "address-city": "city",
+}
+"""What `:missing` asks of parameters that are no references, by the hub's name."""
+
+
+def _pointed_to(resource: Resource, name: str, raw: str) -> list[Condition] | None:
+    """`_has:PractitionerRole:practitioner:role=...`: something that points here meets a condition of its own."""
+    _, _, rest = name.partition(":")
+    source, _, rest = rest.partition(":")
+    back, _, rest = rest.partition(":")
+    other = RESOURCES.get(source)
+    param = other.by_name.get(back) if other else None
+    if other is None or param is None or not rest or param.target != resource.name:
+        return None
+    inner = conditions(other, rest, raw)
+    if inner is None:
+        return None
+    meets = linked(param.link, other.entity, [*other.always, *inner])
+    return [Linked(meets.link, meets.query, reverse=True)]
+
+
 def conditions(resource: Resource, name: str, raw: str) -> list[Condition] | None:
     """What `name=raw` of a request means, or None when this resource has no such parameter. Raises `Invalid` for a bad value.
 
     `name` may have a modifier (`name:contains`) or lead on to another resource (`organization.name`, `organization:Organization.name`);
     a chain may be as long as the table allows.
     """
+    if name.startswith("_has:"):
+        return _pointed_to(resource, name, raw)
     head, _, chained = name.partition(".")
     bare, _, modifier = head.partition(":")
     param = resource.by_name.get(bare)
@@ -303,6 +332,13 @@ def conditions(resource: Resource, name: str, raw: str) -> list[Condition] | Non
             return None
         inner = conditions(RESOURCES[param.target], chained, raw)
         return None if inner is None else [linked(param.link, RESOURCES[param.target].entity, inner)]
+    if modifier == "missing" and (key := _MISSING.get(bare) or param.link):
+        if raw not in ("true", "false"):
+            raise Invalid(f"{name}: true or false is expected.", (FieldError(name, "true or false is expected.", raw),))
+        absent = raw == "true"
+        if param.link:
+            return [Linked(key, Query(types=(RESOURCES[param.target].entity,)), negate=absent)]
+        return [Criterion(key, (), "missing", negate=not absent)]
     if modifier and modifier not in param.modifiers:
         if modifier != param.target:
             known = ", ".join(f":{each}" for each in param.modifiers) or "none"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from plugins.fhir.negotiation import MEDIA_TYPES, form_for
 from plugins.fhir.params import RESOURCES, Resource
 from plugins.fhir.rendering import Memory, resource_for, version_of
 from plugins.fhir.search import Entry, Search, bundle, included, parse
+from plugins.fhir.subsetting import subset_of
 from plugins.fhir.xml_form import to_xml
 
 _log = logging.getLogger(__name__)
@@ -52,7 +54,9 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
             entity.part, entity.related
         ):
             raise NotFound(f"There is no {type} with id {id}.")
-        response = _answer(memory.resource(entity, asked.grant, asked.concepts()))
+        body = memory.resource(entity, asked.grant, asked.concepts())
+        subset = subset_of(type, flask.request.args.items(multi=True))
+        response = _answer(body if subset is None else subset.of(body))
         response.headers["ETag"] = f'W/"{version_of(entity, asked.grant)}"'
         response.last_modified = datetime.fromisoformat(entity.updated_at)
         response.make_conditional(flask.request)
@@ -102,7 +106,10 @@ def _search(resource: Resource, given: Sequence[tuple[str, str]], memory: Memory
 
 
 def _page(search: Search, base: str, asked: hub.Directory, labels: Labels, memory: Memory) -> bytes:
-    page = asked.search(search.query)
+    query = search.query
+    if search.since is not None:
+        query = replace(query, changed_since=asked.seq_at(search.since))
+    page = asked.search(query)
     hits: Sequence[Hit] = () if search.count_only else page.hits
     entries = []
     for hit in hits:
@@ -115,6 +122,8 @@ def _page(search: Search, base: str, asked: hub.Directory, labels: Labels, memor
             if address not in shown:
                 shown.add(address)
                 entries.append(Entry(address, memory.resource(entity, asked.grant, labels), "include"))
+    if search.subset is not None:
+        entries = [replace(entry, body=search.subset.of(entry.body)) for entry in entries]
     following = None if search.count_only else page.next
     return bundle(search, base, entries, total=page.total, next_cursor=following)
 

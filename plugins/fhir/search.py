@@ -6,6 +6,7 @@ import base64
 import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final, Literal
 from urllib.parse import quote, urlencode
 
@@ -15,7 +16,9 @@ from hub import Criterion, FieldError, Hit, Invalid, Linked, Near, Query, query_
 from plugins.fhir import outcome
 from plugins.fhir.extensions import DISTANCE
 from plugins.fhir.json_form import to_bytes
+from plugins.fhir.moments import span
 from plugins.fhir.params import INCLUDES, RESOURCES, Include, Resource, conditions
+from plugins.fhir.subsetting import Subset, subset_of, subset_of_form
 
 DEFAULT_COUNT: Final = 20
 MAX_COUNT: Final = 500
@@ -29,13 +32,18 @@ _FORM_ONLY: Final = ("_format", "_pretty")
 
 @dataclass(slots=True)
 class Search:
-    """A search as it was understood. `understood` are the parameters of the self link, `warnings` what was not understood and left out."""
+    """A search as it was understood. `understood` are the parameters of the self link, `warnings` what was not understood and left out.
+
+    `since`: only what changed at or after that moment; the directory knows which seq that is.
+    """
 
     resource: Resource
     query: Query
     include: list[Include] = field(default_factory=list)
     revinclude: list[Include] = field(default_factory=list)
     count_only: bool = False
+    subset: Subset | None = None
+    since: datetime | None = None
     understood: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[dict[str, Any]] = field(default_factory=list)
 
@@ -55,7 +63,7 @@ def parse(resource: Resource, given: Sequence[tuple[str, str]], *, strict: bool 
     for name, value in given:
         if name in _FORM_ONLY:
             continue
-        if name.startswith("_") and name != "_id":
+        if name.startswith("_") and name != "_id" and not name.startswith("_has:"):
             if not _control(search, settings, name, value):
                 _unknown(search, name, value, strict)
                 continue
@@ -74,6 +82,7 @@ def parse(resource: Resource, given: Sequence[tuple[str, str]], *, strict: bool 
                 else:
                     settings["near"] = condition
         search.understood.append((name, value))
+    search.subset = subset_of(resource.name, search.understood)
     near: Near | None = settings.get("near")
     limit: int = settings.get("limit", DEFAULT_COUNT)
     search.query = Query(
@@ -115,10 +124,11 @@ def _control(search: Search, settings: dict[str, Any], name: str, value: str) ->
         if key not in _SORTS or (key == "name" and "name" not in search.resource.by_name):
             return False
         settings["sort"], settings["descending"] = _SORTS[key], descending
-    elif name == "_summary":
-        if value != "count":
-            return False
-        search.count_only = True
+    elif name in ("_summary", "_elements"):
+        search.count_only = search.count_only or (name, value) == ("_summary", "count")
+    elif name == "_lastUpdated":
+        since = _since(name, value)
+        search.since = since if search.since is None else max(search.since, since)
     elif name in ("_include", "_revinclude", "_revInclude"):
         wanted = _include(search.resource, value, reverse=name != "_include")
         if wanted is None:
@@ -127,6 +137,17 @@ def _control(search: Search, settings: dict[str, Any], name: str, value: str) ->
     else:
         return False
     return True
+
+
+def _since(name: str, value: str) -> datetime:
+    """The moment from which on a resource must have changed. The log tells when something changed last; what did not change since is not asked."""
+    prefix = value[:2] if value[:2].isalpha() else "eq"
+    start, end = span(name, value.removeprefix(prefix))
+    if prefix == "ge":
+        return start
+    if prefix in ("gt", "sa"):
+        return end
+    raise _invalid(name, "only ge, gt and sa are supported, as in _lastUpdated=ge2026-11-22; a history tells the rest.", value)
 
 
 def _include(resource: Resource, value: str, *, reverse: bool) -> Include | None:
@@ -166,9 +187,9 @@ def _cursor(search: Search, next_page: str) -> str:
     """The hub's cursor, and what FHIR adds to a page."""
     includes = [include.spelled for include in search.include]
     revincludes = [include.spelled for include in search.revinclude]
-    if not includes and not revincludes:
+    if not includes and not revincludes and search.subset is None:
         return next_page
-    added = orjson.dumps([includes, revincludes])
+    added = orjson.dumps([includes, revincludes, search.subset.form() if search.subset else None])
     return f"{next_page}~{base64.urlsafe_b64encode(added).decode().rstrip('=')}"
 
 
@@ -184,7 +205,10 @@ def _resumed(resource: Resource, given: Sequence[tuple[str, str]], cursor: str, 
     search = Search(resource, query, understood=[("_cursor", cursor)])
     if added:
         try:
-            includes, revincludes = orjson.loads(base64.urlsafe_b64decode(added + "=" * (-len(added) % 4)))
+            includes, revincludes, *more = orjson.loads(
+                base64.urlsafe_b64decode(added + "=" * (-len(added) % 4))
+            )
+            search.subset = subset_of_form(more[0]) if more and more[0] else None
             search.include = [INCLUDES[each] for each in includes]
             search.revinclude = [INCLUDES[each] for each in revincludes]
         except (binascii.Error, KeyError, TypeError, ValueError) as error:

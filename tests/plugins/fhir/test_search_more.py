@@ -1,0 +1,157 @@
+"""Parts of resources, the moment of the last change, what is missing, and what points here."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import orjson
+import pytest
+from flask.testing import FlaskClient
+
+from plugins.fhir import subsetting
+from plugins.fhir.params import RESOURCES
+from tests.plugins.fhir.conftest import Hub
+from tests.plugins.fhir.judge import complaints
+from tests.plugins.fhir.test_history import Writing, get, link, named, writing
+
+__all__ = ["writing"]
+
+
+def found(client: FlaskClient, path: str) -> list[dict[str, Any]]:
+    """The matches of all pages; nothing may be left out with a warning."""
+    resources = []
+    following: str | None = path
+    while following:
+        page = get(client, following)
+        assert not [entry for entry in page.get("entry", ()) if entry["search"]["mode"] == "outcome"], page["entry"][-1]
+        resources += [entry["resource"] for entry in page.get("entry", ()) if entry["search"]["mode"] == "match"]
+        following = link(page, "next")
+    return resources
+
+
+def names(client: FlaskClient, path: str) -> set[str]:
+    return {each["name"] for each in found(client, path)}
+
+
+# --- _summary and _elements ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(RESOURCES))
+def test_the_tables_are_those_of_the_specification(name: str) -> None:
+    model = getattr(importlib.import_module(f"fhir.resources.R4B.{name.lower()}"), name)
+    apart = {"id", "meta", "resourceType"}
+    assert set(model.summary_elements_sequence()) - apart == subsetting.SUMMARY[name]
+    assert set(model.elements_sequence()) - apart == subsetting.ELEMENTS[name]
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        ("_summary=true", {"identifier", "active", "type", "name", "_name"}),
+        ("_summary=text", {"text", "name", "_name"}),
+        ("_elements=name,telecom", {"name", "_name", "telecom"}),
+        ("_elements=Organization.active", {"active", "name", "_name"}),
+    ],
+)
+def test_a_part_of_a_resource_says_that_it_is_one(client: FlaskClient, small: Hub, asked: str, kept: set[str]) -> None:
+    [part] = found(client, f"Organization?name=elise&{asked}")
+    assert part.keys() == kept | {"resourceType", "id", "meta"}
+    assert part["meta"]["tag"][0]["code"] == "SUBSETTED"
+    assert "profile" not in part["meta"]
+    read = get(client, f"Organization/{small.ids['org-1']}?{asked}")
+    assert read == part
+
+
+def test_data_is_all_but_the_text_and_false_is_all(client: FlaskClient) -> None:
+    [whole] = found(client, "Organization?name=elise&_summary=false")
+    assert "tag" not in whole["meta"]
+    [data] = found(client, "Organization?name=elise&_summary=data")
+    assert whole.keys() - data.keys() == {"text"}
+
+
+def test_a_summary_stays_one_on_the_next_page_and_in_what_is_included(client: FlaskClient) -> None:
+    pages = found(client, "Organization?address-city=gent&_summary=true&_count=10")
+    assert len(pages) > 20
+    assert all("SUBSETTED" in orjson.dumps(each).decode() and "text" not in each for each in pages)
+    page = get(client, "HealthcareService?_include=HealthcareService:organization&_summary=true")
+    modes = {entry["search"]["mode"]: entry["resource"] for entry in page["entry"]}
+    assert modes["include"]["meta"]["tag"][0]["code"] == "SUBSETTED"
+
+
+def test_an_endpoint_keeps_what_makes_it_valid(client: FlaskClient) -> None:
+    for asked in ("_elements=name", "_summary=text", "_summary=true"):
+        [endpoint] = found(client, f"Endpoint?{asked}")
+        assert {"status", "connectionType", "payloadType", "address"} <= endpoint.keys()
+        assert complaints(endpoint) == []
+
+
+# --- _lastUpdated --------------------------------------------------------------------------------------------------------------------
+
+
+def test_what_changed_since_a_moment(writing: Writing) -> None:
+    client = writing.hub.client()
+    for number in range(1, 26):
+        writing.put(named(number, f"Huis {number}"))
+    writing.put(named(3, "Huis drie"))
+    assert names(client, "Organization?_lastUpdated=ge2026-11-22T09:00:25Z") == {"Huis 25", "Huis drie"}
+    assert names(client, "Organization?_lastUpdated=gt2026-11-22T09:00:25Z") == {"Huis drie"}
+    assert names(client, "Organization?_lastUpdated=ge2026-11-22T10:00:26 01:00") == {"Huis drie"}
+    assert names(client, "Organization?_lastUpdated=ge2026&_lastUpdated=sa2026-11-22T09:00:24.999Z&_count=1") == {"Huis 25", "Huis drie"}
+    assert len(found(client, "Organization?_lastUpdated=ge2026-11&_count=4")) == 25
+    assert found(client, "Organization?_lastUpdated=gt2026-11-22") == []
+
+
+# --- :missing and _has ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("Organization?identifier:missing=false", {"Ziekenhuis Sint-Élise"}),
+        ("Organization?partof:missing=false", {"Praktijk De Linde"}),
+        ("Organization?_has:Organization:partof:name=linde", {"Ziekenhuis Sint-Élise"}),
+        ("Organization?_has:HealthcareService:organization:name=huisartsen", {"Praktijk De Linde"}),
+        ("Organization?_has:OrganizationAffiliation:primary-organization:role=lid", {"Ziekenhuis Sint-Élise"}),
+        ("Organization?_has:Location:organization:address-postalcode=1000", {"Ziekenhuis Sint-Élise"}),
+        ("Organization?_has:PractitionerRole:organization:practitioner.family=peeters", {"Praktijk De Linde"}),
+        ("Organization?_has:PractitionerRole:organization:practitioner.family=janssens-kanarie", set()),
+        ("Organization?_has:HealthcareService:organization:_has:PractitionerRole:service:role=persphysician", {"Praktijk De Linde"}),
+        ("HealthcareService?_has:PractitionerRole:service:role=persphysician", {"Huisartsen De Linde"}),
+    ],
+)
+def test_finds(client: FlaskClient, path: str, expected: set[str]) -> None:
+    assert names(client, path) == expected
+
+
+def test_missing_parts_the_world_in_two(client: FlaskClient) -> None:
+    for param in ("identifier", "partof", "name", "address-city", "address-postalcode"):
+        both = [{each["id"] for each in found(client, f"Organization?{param}:missing={value}&_count=500")} for value in ("true", "false")]
+        assert both[0].isdisjoint(both[1])
+        assert both[0] | both[1] == {each["id"] for each in found(client, "Organization?_count=500")}
+
+
+@pytest.mark.parametrize(
+    ("query", "expression"),
+    [
+        ("_summary=short", "_summary"),
+        ("_elements=naam", "_elements"),
+        ("_summary=true&_elements=name", "_elements"),
+        ("_lastUpdated=gisteren", "_lastUpdated"),
+        ("_lastUpdated=lt2026-11-22", "_lastUpdated"),
+        ("_lastUpdated=2026-11-22", "_lastUpdated"),
+        ("name:missing=maybe", "name:missing"),
+        ("type:missing=true", "type:missing"),
+        ("_has:Location:organization:status=maybe", "status"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_by_name(client: FlaskClient, query: str, expression: str) -> None:
+    [issue] = get(client, f"Organization?{query}", 400)["issue"]
+    assert issue["expression"][0].startswith(f"http.{expression.partition(':')[0]}")
+
+
+@pytest.mark.parametrize("name", ["_has:Location:organisation:name", "_has:Patient:organization:name", "_has:Location", "_has:Location:organization", "_has:Endpoint:organization:name"])
+def test_what_points_nowhere_is_a_warning(client: FlaskClient, name: str) -> None:
+    page = get(client, f"Organization?{name}=x&_count=1")
+    assert page["entry"][-1]["search"]["mode"] == "outcome"
+    get(client, f"Organization?{name}=x", 400, Prefer="handling=strict")
