@@ -57,6 +57,17 @@ def test_batches_answer(world_s: Hub, body: str) -> None:
     assert any(entry["resource"].get("entry") for entry in answer["entry"])
 
 
+@pytest.mark.parametrize("body", re.findall(r"```json validate\n(.*?)```", TEXT, re.DOTALL))
+def test_what_is_judged_is_told_as_described(world_s: Hub, body: str) -> None:
+    response = world_s.client().post("/fhir/$validate", data=body, content_type="application/fhir+json")
+    answer = orjson.loads(response.data)
+    assert complaints(answer) == []
+    told = [issue["expression"][0] for issue in answer["issue"] if issue["severity"] == "error"]
+    assert sorted(told) == sorted(
+        re.findall(r"`(Organization\.[^`]+)` \(", TEXT.split("It tells of")[1].split("\n")[0])
+    )
+
+
 @pytest.mark.parametrize("line", re.findall(r"^curl .*$", TEXT, re.MULTILINE))
 def test_curl_lines_answer(world_s: Hub, line: str) -> None:
     words = shlex.split(line)[1:]
