@@ -152,6 +152,7 @@ class Directory:
     def as_at(self, id: str, seq: int, type: EntityType | None = None) -> Entity:
         """The entity as it stood right after the transaction of change `seq`, with what it depends on as that stood then.
 
+        What has been hidden since stays hidden (`hub.model.hindsight`).
         Raises `NotFound` when it was not there yet, `Gone` when it was removed by then.
         """
         partner = self.grant.partner
@@ -167,10 +168,15 @@ class Directory:
                     uuid: reading.as_at(connection, fiche.fiche_id, seq, partner)
                     for uuid, fiche in reading.resolve(connection, uuids).items()
                 }
+                current = reading.documents_by_uuid(connection, documents, partner)
                 today = self._store.today()
-                return _present(
-                    (uuid, document and project(document, self.grant, today))
+                shown = {
+                    uuid: withheld(document, current.get(uuid), self.grant.rank)
                     for uuid, document in documents.items()
+                    if document is not None
+                }
+                return _present(
+                    (uuid, document and project(document, self.grant, today)) for uuid, document in shown.items()
                 )
 
             row = _Row(known.id, known.id, known.type, known.uuid, known.fiche_id, known.fiche)
@@ -320,19 +326,21 @@ class Directory:
         offers = reading.worked_in(connection, persons, self.grant.rank) if persons else {}
         offered = {uuid for some in offers.values() for uuid in some}
         shown = dict(load({row.fiche for row in rows} | offered))
-        _follow(load, shown)
+        links = _follow(load, shown)
+        live = {
+            uuid: fiche if links[uuid] <= shown.keys() else _without_dead_links(fiche, shown)
+            for uuid, fiche in shown.items()
+        }
         entities = {}
         for row in rows:
-            fiche = shown.get(row.fiche)
+            fiche = live.get(row.fiche)
             last = seen.get(row.number)
             if fiche is None or last is None:
                 continue
-            related = _related(fiche, shown)
+            related = _related(links[row.fiche], live)
             for uuid in offers.get(row.number, ()):
-                if uuid in shown:
-                    offer = _without_dead_links(shown[uuid], shown)
-                    related |= {uuid: offer, **_related(offer, shown)}
-            fiche = _without_dead_links(fiche, shown)
+                if uuid in live:
+                    related |= {uuid: live[uuid], **_related(links[uuid], live)}
             part = None
             if row.type in _PART_FIELDS:
                 parts = fiche.get(_PART_FIELDS[row.type], ())
@@ -357,38 +365,39 @@ def _present(found: Iterable[tuple[str, Document | None]]) -> dict[str, Document
     return {uuid: document for uuid, document in found if document is not None}
 
 
-def _follow(load: _Loader, shown: dict[str, Document]) -> None:
-    """Add what the shown fiches point to, and then the parents of that, a generation at a time."""
+def _follow(load: _Loader, shown: dict[str, Document]) -> dict[str, set[str]]:
+    """Add what the shown fiches point to, and then the parents of that, a generation at a time; the answer is what each points to."""
+    links = {uuid: _links(fiche) for uuid, fiche in shown.items()}
     asked = set(shown)
-    wanted = {link for fiche in shown.values() for link in _links(fiche)} - asked
+    wanted = set().union(*links.values()) - asked
     for _ in range(PARENTS + 1):
         if not wanted:
-            return
+            break
         asked |= wanted
         found = load(wanted)
         shown.update(found)
+        links |= {uuid: _links(fiche) for uuid, fiche in found.items()}
         wanted = {fiche["parent"]["id"] for fiche in found.values() if "parent" in fiche} - asked
+    return links
 
 
-def _links(fiche: Document) -> Iterator[str]:
-    for field in _SINGLE_LINKS:
-        if field in fiche:
-            yield fiche[field]["id"]
+def _links(fiche: Document) -> set[str]:
+    links = {fiche[field]["id"] for field in _SINGLE_LINKS if field in fiche}
     for field, link in _LISTED_LINKS.items():
-        for part in fiche.get(field, ()):
-            if link in part:
-                yield part[link]["id"]
+        if field in fiche:
+            links.update(part[link]["id"] for part in fiche[field] if link in part)
+    return links
 
 
-def _related(fiche: Document, shown: Mapping[str, Document]) -> dict[str, Document]:
-    """What this fiche points to and the parents of that, as far as the asker sees them; each itself without dead links."""
+def _related(links: Iterable[str], live: Mapping[str, Document]) -> dict[str, Document]:
+    """What a fiche with these links points to and the parents of that, as far as the asker sees them."""
     related: dict[str, Document] = {}
-    waiting = list(_links(fiche))
+    waiting = list(links)
     while waiting:
         uuid = waiting.pop()
-        target = shown.get(uuid)
+        target = live.get(uuid)
         if target is not None and uuid not in related:
-            related[uuid] = _without_dead_links(target, shown)
+            related[uuid] = target
             if "parent" in target:
                 waiting.append(target["parent"]["id"])
     return related
@@ -396,13 +405,14 @@ def _related(fiche: Document, shown: Mapping[str, Document]) -> dict[str, Docume
 
 def _without_dead_links(fiche: Document, shown: Mapping[str, Document]) -> Document:
     """The fiche without links to what the asker does not see; a caregiver or membership that loses its other end goes with it."""
-    dead = {link for link in _links(fiche) if link not in shown}
-    if not dead:
-        return fiche
-    kept = {field: value for field, value in fiche.items() if field not in _SINGLE_LINKS or value["id"] not in dead}
+    kept = {
+        field: value
+        for field, value in fiche.items()
+        if field not in _SINGLE_LINKS or value["id"] in shown
+    }
     for field, link in _LISTED_LINKS.items():
         if field in kept:
-            kept[field] = [part for part in kept[field] if part.get(link, {}).get("id") not in dead]
+            kept[field] = [part for part in kept[field] if link not in part or part[link]["id"] in shown]
             if not kept[field]:
                 del kept[field]
     return kept
