@@ -11,12 +11,13 @@ CODE := $(wildcard hub plugins tests benchmarks)
 PIP := $(BIN)/python -m pip --quiet --no-input --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test lint format constraints clean
+.PHONY: help run setup test mutants lint format constraints clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make run          serve Fichehub; PORT (now $(PORT)), FICHEHUB_HOME (default ./var), FICHEHUB_DATABASE_URL"
 	@echo "make test         the test suite; ARGS='tests/model -k riziv' chooses"
+	@echo "make mutants      take out one guard at a time and see its test fail; ARGS='no-origin' chooses"
 	@echo "make lint         ruff and mypy --strict"
 	@echo "make format       let ruff mend what it can and lay out the code"
 	@echo "make setup        only make the virtual environment in .venv; PYTHON (now $(PYTHON)) chooses the interpreter"
@@ -31,6 +32,9 @@ setup: .venv/.ready-dev
 
 test: .venv/.ready-dev
 	$(BIN)/python -m pytest -q $(ARGS)
+
+mutants: .venv/.ready-dev
+	$(BIN)/python scripts/mutants.py $(ARGS)
 
 lint: .venv/.ready-dev
 	$(BIN)/ruff check $(CODE)

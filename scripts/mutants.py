@@ -1,0 +1,235 @@
+"""Take out one guard at a time and see the test that is meant for it fail: proof that the promises of docs/reliability.md are tested.
+
+    python scripts/mutants.py [NAME ...]
+
+Each mutant is a small change to a copy of the tree; the named test must pass without it and fail with it. Ends with exit code 1 when one survives.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+COPIED = ("hub", "plugins", "tests", "benchmarks", "scripts", "pyproject.toml", "Makefile", "README.md", "docs")
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """In `file`, `old` (which stands there once) becomes `new`; `test` must notice."""
+
+    name: str
+    promise: str
+    file: str
+    old: str
+    new: str
+    test: str
+
+
+MUTANTS = (
+    Mutant(
+        "naive-cursor",
+        "the log is numbered in commit order, under a lock held to the end",
+        "hub/store/changes.py",
+        "    ((last,),) = bulk.rows(\"UPDATE counter SET n = n + ? WHERE name = 'change' RETURNING n\", len(owed))\n",
+        "    from hub.store.bulk import Bulk\n    from hub.store.database import throwaway, writing\n"
+        "    with writing(throwaway(space.connection.engine)) as own:\n"
+        "        ((last,),) = Bulk(own).rows(\"UPDATE counter SET n = n + ? WHERE name = 'change' RETURNING n\", len(owed))\n",
+        "tests/sync/test_follower.py",
+    ),
+    Mutant(
+        "cursor-before-write",
+        "the cursor commits with the rows, never before them",
+        "hub/sync/pull.py",
+        "        rejected, differences = session.commit(work, **cursors)\n",
+        "        if cursors:\n            session.commit(lambda writer: (base, None), **cursors)\n"
+        "        rejected, differences = session.commit(work)\n",
+        "tests/sync/test_kill.py",
+    ),
+    Mutant(
+        "no-origin",
+        "a change is not pushed to where it came from",
+        "hub/sync/push.py",
+        "if change.origin != own}",
+        "}",
+        "tests/sync/test_push.py::test_a_change_is_not_pushed_to_where_it_came_from[sqlite]",
+    ),
+    Mutant(
+        "deletion-after-resume",
+        "a pull that was resumed never removes what it did not see",
+        "hub/sync/pull.py",
+        "        if self._cursor is not None:\n            finished = self._take_all(None)\n",
+        "        if self._cursor is not None and not self._session.report.resumed:\n            finished = self._take_all(None)\n",
+        "tests/sync/test_pull.py::test_a_resumed_run_never_removes",
+    ),
+    Mutant(
+        "no-guard",
+        "mass deletion needs an administrator",
+        "hub/sync/guard.py",
+        "    return missing <= limit(known)\n",
+        "    return True\n",
+        "tests/sync/test_pull.py::test_the_guard_withholds_and_is_released_once",
+    ),
+    Mutant(
+        "no-agreed-state",
+        "what both sides agreed on is not pushed again",
+        "hub/sync/agreed.py",
+        "        return self.said is None and _bytes(desired) in (_bytes(self.sent), _bytes(self.answer))\n",
+        "        return False\n",
+        "tests/sync/test_push.py::test_changes_are_pushed_once[sqlite]",
+    ),
+    Mutant(
+        "echo-is-an-edit",
+        "our own word does not come back as the partner's",
+        "hub/sync/echo.py",
+        "    return isinstance(connector, Sink) and type(connector).read_back is not Sink.read_back\n",
+        "    return False\n",
+        "tests/sync/test_echo.py",
+    ),
+    Mutant(
+        "echo-loses-the-edit",
+        "a partner that has something else than was agreed is put right",
+        "hub/sync/echo.py",
+        "        moved = claim.gone or not has(said, told)\n",
+        "        moved = False\n",
+        "tests/sync/test_machine.py",
+    ),
+    Mutant(
+        "cursor-without-outbox",
+        "the push cursor moves in the transaction that fills the outbox",
+        "hub/sync/push.py",
+        "        outbox.enqueue(connection, name, entries, store.now())\n",
+        "        outbox.enqueue(connection, name, entries[:0], store.now())\n",
+        "tests/sync/test_push.py::test_changes_are_pushed_once[sqlite]",
+    ),
+    Mutant(
+        "new-key-each-time",
+        "each attempt of the same delivery has the same idempotency key",
+        "hub/sync/delivery.py",
+        "orjson.dumps([connection, letter.change.id,",
+        "orjson.dumps([connection, letter.attempts, letter.change.id,",
+        "tests/sync/test_outbox.py::test_every_attempt_of_the_same_content_has_the_same_key[sqlite]",
+    ),
+    Mutant(
+        "no-breaker",
+        "a partner that is down is left alone",
+        "hub/sync/breaker.py",
+        "        if failures < FAILURES:\n",
+        "        if failures < FAILURES * 1000:\n",
+        "tests/sync/test_outbox.py::test_the_breaker_opens_and_lets_one_probe_through[sqlite]",
+    ),
+    Mutant(
+        "drift-unseen",
+        "a lost field stops the run before it empties every fiche",
+        "hub/sync/drift.py",
+        "            lost = sorted(wanted - seen[kind])\n",
+        "            lost: list[str] = []\n",
+        "tests/sync/test_drift.py::test_a_lost_field_stops_the_run_before_anything_is_written[sqlite]",
+    ),
+    Mutant(
+        "no-fencing",
+        "who lost the lease commits nothing",
+        "hub/sync/lease.py",
+        "        if held.rowcount != 1:\n",
+        "        if held.rowcount > 1:\n",
+        "tests/sync/test_pull.py::test_who_lost_the_lease_commits_nothing[sqlite]",
+    ),
+    Mutant(
+        "shared-scheduler",
+        "each slot is done once, however many processes tick",
+        "hub/jobs.py",
+        "        return [job for job in self.due() if self._take(job)]\n",
+        "        return self.due()\n",
+        "tests/test_jobs.py::test_many_workers_do_every_slot_once",
+    ),
+    Mutant(
+        "clock-change-twice",
+        "02:30 counts once in the night that has two of them",
+        "hub/sync/schedule.py",
+        "            if not moment.astimezone(ZONE).fold or self._every_hour:\n",
+        "            if True:\n",
+        "tests/sync/test_schedule.py::test_once_for_each_time_on_the_wall",
+    ),
+    Mutant(
+        "unhidden",
+        "what a partner may not see never leaves",
+        "hub/directory.py",
+        "                (uuid, project(decode(at_hand[uuid]), grant, today)) for uuid in wanted & at_hand.keys()\n",
+        "                (uuid, decode(at_hand[uuid])) for uuid in wanted & at_hand.keys()\n",
+        "tests/sync/test_machine.py",
+    ),
+)
+
+
+def main(names: Iterable[str]) -> int:
+    """Try the mutants with these names, or all; the answer is the exit code."""
+    wanted = set(names)
+    unknown = wanted - {mutant.name for mutant in MUTANTS}
+    if unknown:
+        print(f"There is no mutant {', '.join(sorted(unknown))}; there are: {', '.join(m.name for m in MUTANTS)}")
+        return 2
+    survivors = []
+    with tempfile.TemporaryDirectory(prefix="fichehub-mutants-") as folder:
+        copy = Path(folder)
+        _copy(copy)
+        for mutant in MUTANTS:
+            if wanted and mutant.name not in wanted:
+                continue
+            started = time.monotonic()
+            verdict = _try(copy, mutant)
+            print(f"{verdict:9} {mutant.name:24} {time.monotonic() - started:5.1f} s  {mutant.promise}", flush=True)
+            if verdict != "caught":
+                survivors.append(mutant.name)
+    if survivors:
+        print(f"Not caught: {', '.join(survivors)}")
+    return 1 if survivors else 0
+
+
+def _try(copy: Path, mutant: Mutant) -> str:
+    file = copy / mutant.file
+    before = file.read_text(encoding="utf-8")
+    if before.count(mutant.old) != 1:
+        return "outdated"
+    if not _passes(copy, mutant.test):
+        return "red"
+    file.write_text(before.replace(mutant.old, mutant.new), encoding="utf-8")
+    try:
+        return "survived" if _passes(copy, mutant.test) else "caught"
+    finally:
+        file.write_text(before, encoding="utf-8")
+
+
+def _passes(copy: Path, test: str) -> bool:
+    done = subprocess.run(  # noqa: S603 - our own tests
+        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", test],
+        cwd=copy,
+        env={**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        timeout=300,
+        check=False,
+    )
+    return done.returncode == 0
+
+
+def _copy(target: Path) -> None:
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, target / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+        elif source.exists():
+            shutil.copy2(source, target / name)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="mutants to try; default: all")
+    sys.exit(main(parser.parse_args().names))
