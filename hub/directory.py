@@ -20,6 +20,7 @@ from hub.model.audience import Grant, project
 from hub.model.claims import Conflict, Provenance
 from hub.model.entity import Change, Entity, Hit, Page
 from hub.model.fiche import PARTS, Document, EntityType, Visibility
+from hub.model.hindsight import withheld
 from hub.model.query import Criterion, Query, normalise
 from hub.places import Places
 from hub.schemas import decode
