@@ -25,7 +25,7 @@ import orjson
 import hub
 from hub import Change, Directory, Entity, FieldError, Gone, Invalid, Moved, NotFound, Query
 from plugins.fhir.datatypes import Labels
-from plugins.fhir.history import is_complete, states
+from plugins.fhir.history import states
 from plugins.fhir.json_form import to_bytes
 from plugins.fhir.moments import moment
 from plugins.fhir.params import RESOURCES, Resource
@@ -243,12 +243,11 @@ def _resources(part: Part, resource: Resource, query: Query, asked: Directory, l
 
 
 def _as_at(entity: Entity, seq: int, asked: Directory) -> Entity | None:
-    """As it stood then; None when it was not there, or not whole."""
+    """As it stood then; None when it was not there."""
     try:
-        then = asked.as_at(entity.id, seq, entity.type)
+        return asked.as_at(entity.id, seq, entity.type)
     except (Gone, Moved, NotFound):
         return None
-    return then if is_complete(then) else None
 
 
 _BY_ENTITY: Final = {resource.entity: resource.name for resource in RESOURCES.values()}

@@ -35,7 +35,7 @@ from hub import (
 from plugins.fhir.datatypes import Labels
 from plugins.fhir.moments import moment
 from plugins.fhir.params import RESOURCES, Resource
-from plugins.fhir.rendering import Memory, resource_for, version_of
+from plugins.fhir.rendering import Memory, version_of
 from plugins.fhir.search import DEFAULT_COUNT, MAX_COUNT
 
 TAKES: Final = ("_since", "_count", "_cursor", "_sort", "_format", "_pretty")
@@ -96,16 +96,9 @@ def version_at(asked: Directory, resource: Resource, id: str, version: str) -> E
             raise
         raise unknown from None
     # The version of a partner names the revision of its agreement too: what another one showed is not to be had.
-    if version_of(entity, asked.grant) != version or not is_complete(entity):
+    if version_of(entity, asked.grant) != version:
         raise unknown
     return entity
-
-
-def is_complete(entity: Entity) -> bool:
-    """Whether the asker may see all that the resource needs: of a membership both ends."""
-    if not any(link.link == "member_of" for link in resource_for(entity).always):
-        return True
-    return (entity.part or {}).get("organisatie", {}).get("id") in entity.related
 
 
 # --- what was asked -----------------------------------------------------------------------------------------------------------
@@ -242,7 +235,7 @@ def states(changes: Iterable[Change], asked: Directory) -> list[State]:
             entity = current if current is not None and current.seq == change.seq else _then(change, asked)
             if entity is not None and entity.seq != change.seq:
                 continue  # of the same transaction, which the newer entry tells whole
-        if entity is not None and is_complete(entity):
+        if entity is not None:
             found.append(State(change, entity))
         elif _was_removed(change, asked):
             found.append(State(change, None))
@@ -272,16 +265,13 @@ def _was_removed(change: Change, asked: Directory) -> bool:
 
     Under an agreement with a selection of its own the past cannot be asked, so every such change is told, by its id alone.
     """
-    if asked.grant.scope is not None:
+    if change.operation == "delete" or asked.grant.scope is not None:
         return True
     try:
         before = asked.history(change.id, before=change.seq, limit=1)
     except Moved:
-        return change.operation == "delete"
-    earlier = _then(before[0], asked) if before else None
-    if change.operation == "delete":
-        return earlier is None or is_complete(earlier)
-    return earlier is not None and is_complete(earlier)
+        return False
+    return bool(before) and _then(before[0], asked) is not None
 
 
 _BY_ENTITY: Final = {resource.entity: resource.name for resource in RESOURCES.values()}
