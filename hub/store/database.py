@@ -49,6 +49,10 @@ _PRAGMAS: Final = (
     "PRAGMA journal_size_limit = 67108864",
     f"PRAGMA wal_autocheckpoint = {_SAVING_PAGES}",
 )
+# A writer only ever follows keys. Before PostgreSQL knows how a table has grown it would rather read all of it, or compile what runs for a moment.
+_BY_KEY: Final = (
+    "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off"
+)
 # serialization failure, deadlock, lock not available, unique violation (another writer made the same row first)
 _RETRIED_STATES: Final = frozenset({"40001", "40P01", "55P03", "23505"})
 
@@ -155,6 +159,8 @@ def commits_a_load(connection: Connection) -> None:
 def writing(engine: Engine) -> Iterator[Connection]:
     """A transaction that writes; commits at the end. Raises `StoreBusy` when SQLite stays locked."""
     with engine.connect().execution_options(**{_WRITING: True}) as connection, connection.begin():
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql(_BY_KEY)
         yield connection
 
 

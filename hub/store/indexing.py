@@ -94,6 +94,7 @@ def write_index(space: Workspace, fiches: Iterable[int]) -> None:
     older = [number for number in ids if number not in space.made]
     voices = _voices(space, ids)
     _load_related([state.document for state in states if state.document], documents)
+    space.numbers_for(part["id"] for state in states for _, part in _parts(state.document))
     rows: list[IndexedEntity] = []
     for state in states:
         if state.document is not None:
@@ -168,8 +169,16 @@ def _overlays(space: Workspace, ids: list[int], older: list[int]) -> Sequence[An
     )
 
 
+def _parts(document: Document | None) -> list[tuple[EntityType, Document]]:
+    """The parts of a fiche, each with its type."""
+    if document is None:
+        return []
+    fields = PART_FIELDS[document["kind"]]
+    return [(cast(EntityType, type_), part) for field, type_ in fields for part in document.get(field, ())]
+
+
 def _parts_in(space: Workspace, document: Document) -> list[int]:
-    uuids = [part["id"] for field, _ in PART_FIELDS[document["kind"]] for part in document.get(field, ())]
+    uuids = [part["id"] for _, part in _parts(document)]
     space.numbers_for(uuids)
     return [space.number_of[uuid] for uuid in uuids]
 
@@ -212,12 +221,11 @@ def indexed(
             sources=sources,
         )
 
-    kind = document["kind"]
-    made = [entity(fiche_id, kind, None)]
-    fields = [(type_, part) for field, type_ in PART_FIELDS[kind] for part in document.get(field, ())]
-    if fields:
-        space.numbers_for(part["id"] for _, part in fields)
-        made += [entity(space.number_of[part["id"]], cast(EntityType, type_), part) for type_, part in fields]
+    made = [entity(fiche_id, document["kind"], None)]
+    parts = _parts(document)
+    if parts:
+        space.numbers_for(part["id"] for _, part in parts)
+        made += [entity(space.number_of[part["id"]], type_, part) for type_, part in parts]
     return made
 
 
