@@ -23,7 +23,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from hub.errors import FichehubError
 from hub.plugins import Plugins
-from hub.store import Store
+from hub.store import Store, index_rows
 from hub.store.tables import connection as connection_table
 from hub.store.tables import job_slot
 from hub.sync import breaker, landing, lease, outbox, records, schedule, stops
@@ -70,10 +70,16 @@ def _prune(store: Store) -> None:
     store.write(lambda writer: work(writer.connection))
 
 
+def _tidy(store: Store) -> None:
+    """The full text in one piece again: a load leaves many, and searches by the beginning of a word read all of them."""
+    store.write(lambda writer: index_rows.optimize(writer.connection))
+
+
 HOUSEKEEPING: dict[str, tuple[str, Callable[[Store], object]]] = {
     "expire": ("cron 5 0 * * *", _expire),
     "spread": ("every 5 minutes", lambda store: store.spread()),
     "prune": ("cron 30 4 * * *", _prune),
+    "tidy": ("cron 15 4 * * *", _tidy),
     "purge": ("cron 45 4 * * *", landing.purge),
 }
 """What the hub does for itself: name -> schedule and work."""

@@ -101,12 +101,12 @@ def _review(
     candidates = {number: sorted(why) for number, why in reasons.items() if number not in apart}
     if not candidates:
         return
-    scored = {number: _score(why) for number, why in candidates.items()}
+    scored = {number: (_score(why), why) for number, why in candidates.items()}
     match = space.around.match
     if match is not None:
-        scored = _asked(space, claim, candidates, scored)
-    for number, score in sorted(scored.items()):
-        identities.review(fiche, number, "candidate", round(score, 3), {"reasons": candidates[number]})
+        scored = _asked(space, claim, scored)
+    for number, (score, why) in sorted(scored.items()):
+        identities.review(fiche, number, "candidate", round(score, 3), {"reasons": why})
 
 
 def _score(reasons: list[str]) -> float:
@@ -117,18 +117,23 @@ def _score(reasons: list[str]) -> float:
 
 
 def _asked(
-    space: Workspace, claim: Claim, candidates: Mapping[int, list[str]], scored: dict[int, float]
-) -> dict[int, float]:
-    """The scores of a plugin that knows better; without one, ours."""
+    space: Workspace, claim: Claim, scored: dict[int, tuple[float, list[str]]]
+) -> dict[int, tuple[float, list[str]]]:
+    """The scores and reasons of a plugin that knows better; without one, ours."""
     bulk = space.bulk
     offered: dict[str, int] = {}
     shown: list[MatchCandidate] = []
     sql = f"SELECT id, document FROM fiche WHERE document IS NOT NULL AND {bulk.listed('id')} ORDER BY id"
-    for number, raw in bulk.rows(sql, bulk.many(candidates)):
+    for number, raw in bulk.rows(sql, bulk.many(scored)):
         document: dict[str, Any] = schemas.decode(raw)
         offered[document["id"]] = number
-        shown.append(MatchCandidate(document, scored[number], tuple(candidates[number])))
+        score, reasons = scored[number]
+        shown.append(MatchCandidate(document, score, tuple(reasons)))
     answer = space.around.match(claim, shown) if space.around.match and shown else None
     if answer is None:
         return scored
-    return {offered[item.fiche["id"]]: item.score for item in answer if item.fiche.get("id") in offered}
+    return {
+        offered[item.fiche["id"]]: (item.score, list(item.reasons))
+        for item in answer
+        if item.fiche.get("id") in offered
+    }

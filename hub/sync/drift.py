@@ -24,8 +24,8 @@ ENOUGH = 20
 """With fewer rows of a kind, only fields that the source itself calls required are missed."""
 NEARLY_ALL = 0.99
 REJECTED_PERCENT = 1
-ODD_ROWS = 2
-"""So many new rejections never stop a run: a small feed with one odd row must go on."""
+ODD_ROWS = 20
+"""So many new rejections never stop a run: a small feed with some odd rows must go on."""
 
 _TYPES: Mapping[type, str] = {str: "text", bool: "yes/no", int: "number", float: "number", list: "list", dict: "object", type(None): "null"}
 

@@ -106,9 +106,22 @@ def _identifier_values(given: Given) -> Iterator[str]:
             raise _wrong(
                 given, "a system without a number is not supported; send system|value or value alone.", value
             )
-        for name in identifier_names(system) or (system,):
+        names = identifier_names(system) or (system,)
+        reasons = [reason for name in names if (reason := _refusal(name, number)) is not None]
+        if len(reasons) == len(names):
+            raise _wrong(given, f"no such number can be given: it {reasons[0]}", value)
+        for name in names:
             for spelling in _spellings(number, name):
                 yield f"{name}|{spelling}"
+
+
+def _refusal(name: str, number: str) -> str | None:
+    """Why this system can never have given this number; None when it can."""
+    try:
+        normalise_identifier(name, number)
+    except InvalidIdentifier as error:
+        return error.reason
+    return None
 
 
 def _spellings(number: str, system: str | None = None) -> list[str]:

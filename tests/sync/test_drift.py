@@ -127,22 +127,22 @@ def test_many_rejected_rows_stop_the_run(any_store: Store, offer: Offer) -> None
     done = go(any_store, source, offer)
     assert (done.state, done.rejected) == ("done", 3), "one in a hundred may be bad"
     source.changed = [row(number, revision=2, name="Anders") for number in range(100)]
-    source.changed += [bad(number) for number in range(10, 14)]
+    source.changed += [bad(number) for number in range(10, 34)]
     stopped = go(any_store, source, offer)
     assert stopped.state == "stopped"
-    assert "4 of 104 rows could not be used" in stopped.reason
+    assert "24 of 124 rows could not be used" in stopped.reason
     assert "x10, names: The name is empty." in stopped.reason
     with any_store.read() as db:
         assert set(db.execute(select(rejected.c.external_id)).scalars()) == {"x1", "x2", "x3"}
     assert go(any_store, source, offer).state == "stopped"
-    assert go(any_store, source, offer, accept_feed=True).rejected == 4
+    assert go(any_store, source, offer, accept_feed=True).rejected == 24
 
 
 def test_a_row_that_was_rejected_before_does_not_stop_the_next_run(store: Store, offer: Offer) -> None:
-    source = fresh_rows(30)
-    source.rows[:2] = [bad(1), bad(2)]
+    source = fresh_rows(60)
+    source.rows[:20] = [bad(number) for number in range(20)]
     assert go(store, source, offer).state == "done"
-    source.rows[2] = bad(3)
+    source.rows[20] = bad(20)
     assert go(store, source, offer, full=True).state == "done"
-    source.rows[3:6] = [bad(4), bad(5), bad(6)]
+    source.rows[21:42] = [bad(number) for number in range(21, 42)]
     assert go(store, source, offer, full=True).state == "stopped"
