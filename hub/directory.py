@@ -156,6 +156,23 @@ class Directory:
         What has been hidden since stays hidden (`hub.model.hindsight`).
         Raises `NotFound` when it was not there yet, `Gone` when it was removed by then.
         """
+        entity = self._as_it_stood(id, seq, type, withholding=True)
+        if not self._in_scope(entity):
+            raise _not_found(id, type)
+        return entity
+
+    def was_shown(self, id: str, seq: int, type: EntityType | None = None) -> bool:
+        """Whether the asker saw the entity right after change `seq`, also when it has been hidden from him since; a selection apart.
+
+        It is how a copy of his is told to let go of what he may not see any more. What it looked like is not told. Raises `Moved`.
+        """
+        try:
+            self._as_it_stood(id, seq, type, withholding=False)
+        except (Gone, NotFound):
+            return False
+        return True
+
+    def _as_it_stood(self, id: str, seq: int, type: EntityType | None, *, withholding: bool) -> Entity:
         partner = self.grant.partner
         with self._read() as connection:
             known = self._known(connection, id, type)
@@ -169,7 +186,7 @@ class Directory:
                     uuid: reading.as_at(connection, fiche.fiche_id, seq, partner)
                     for uuid, fiche in reading.resolve(connection, uuids).items()
                 }
-                current = reading.documents_by_uuid(connection, documents, partner)
+                current = reading.documents_by_uuid(connection, documents, partner) if withholding else {}
                 today = self._store.today()
                 shown = {
                     uuid: withheld(document, current.get(uuid), self.grant.rank)
@@ -184,8 +201,6 @@ class Directory:
             entity = self._entities(connection, [row], at_that_time, seen).get(known.id)
             if entity is None:
                 raise Gone(f"{id} had been removed at {seq}.", seq=seen[known.id].seq)
-            if not self._in_scope(entity):
-                raise _not_found(id, type)
             return entity
 
     def _known(self, connection: Connection, id: str, type: EntityType | None) -> reading.Known:

@@ -33,9 +33,10 @@ from hub import (
     Query,
 )
 from plugins.fhir.datatypes import Labels
+from plugins.fhir.json_form import to_bytes
 from plugins.fhir.moments import moment
 from plugins.fhir.params import RESOURCES, Resource
-from plugins.fhir.rendering import Memory, version_of
+from plugins.fhir.rendering import Memory, render, version_of
 from plugins.fhir.search import DEFAULT_COUNT, MAX_COUNT
 
 TAKES: Final = ("_since", "_count", "_cursor", "_sort", "_format", "_pretty")
@@ -53,7 +54,7 @@ def add_routes(blueprint: flask.Blueprint, memory: Memory, answer: Answer) -> No
     def vread(type: str, id: str, version: str) -> flask.Response:
         asked = hub.directory()
         entity = version_at(asked, RESOURCES[type], id.lower(), version)
-        response = answer(memory.resource(entity, asked.grant, asked.concepts()))
+        response = answer(to_bytes(render(entity, asked.grant, asked.concepts())))
         response.headers["ETag"] = f'W/"{version_of(entity, asked.grant)}"'
         response.last_modified = datetime.fromisoformat(entity.updated_at)
         response.make_conditional(flask.request)
@@ -217,10 +218,14 @@ def _never_seen(wanted: Wanted) -> NotFound:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a change made of a resource: the entity as it was then, or None where it was removed for this asker."""
+    """What a change made of a resource: the entity as it was then, or None where it was removed for this asker.
+
+    `is_current`: it is so still. Only then may its bytes be remembered: of the past is withheld what was hidden since.
+    """
 
     change: Change
     entity: Entity | None
+    is_current: bool = False
 
 
 def states(changes: Iterable[Change], asked: Directory) -> list[State]:
@@ -229,14 +234,15 @@ def states(changes: Iterable[Change], asked: Directory) -> list[State]:
     now = _as_they_are(changes, asked)
     found = []
     for change in changes:
-        entity = None
+        entity, is_current = None, False
         if change.operation != "delete":
             current = now.get(change.id)
-            entity = current if current is not None and current.seq == change.seq else _then(change, asked)
+            is_current = current is not None and current.seq == change.seq
+            entity = current if is_current else _then(change, asked)
             if entity is not None and entity.seq != change.seq:
                 continue  # of the same transaction, which the newer entry tells whole
         if entity is not None:
-            found.append(State(change, entity))
+            found.append(State(change, entity, is_current))
         elif _was_removed(change, asked):
             found.append(State(change, None))
     return found
@@ -268,10 +274,12 @@ def _was_removed(change: Change, asked: Directory) -> bool:
     if change.operation == "delete" or asked.grant.scope is not None:
         return True
     try:
+        if asked.was_shown(change.id, change.seq, change.type):
+            return False  # it was there after this change, and has been hidden since: a newer one tells that
         before = asked.history(change.id, before=change.seq, limit=1)
+        return bool(before) and asked.was_shown(change.id, before[0].seq, change.type)
     except Moved:
         return False
-    return bool(before) and _then(before[0], asked) is not None
 
 
 _BY_ENTITY: Final = {resource.entity: resource.name for resource in RESOURCES.values()}
@@ -296,5 +304,9 @@ def _entry(base: str, state: State, grant: Grant, labels: Labels, memory: Memory
             "lastModified": change.at,
         },
     }
-    body = memory.resource(state.entity, grant, labels)
+    body = (
+        memory.resource(state.entity, grant, labels)
+        if state.is_current
+        else to_bytes(render(state.entity, grant, labels))
+    )
     return b'{"fullUrl":"%b/%b","resource":%b,%b' % (base.encode(), address.encode(), body, orjson.dumps(told)[1:])

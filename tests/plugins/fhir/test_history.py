@@ -196,7 +196,20 @@ def test_a_membership_is_told_only_while_both_ends_are_seen(writing: Writing) ->
     assert [method for method, _, _ in shown] == ["PUT"]
     writing.put(named(1, "Netwerk", visibility="internal"))
     hidden = told(get(client, "OrganizationAffiliation/_history"))
-    assert hidden == [("DELETE", shown[0][1], ""), *shown]
+    assert hidden == [("DELETE", shown[0][1], "")], "what has been hidden since is not told of the past"
+
+
+def test_what_has_been_hidden_since_is_not_told_of_the_past(writing: Writing) -> None:
+    client = writing.hub.client()
+    phone = {"kind": "phone", "value": "+3215999901"}
+    writing.put(named(1, "Huis", contacts=[phone]))
+    id = writing.uuid("org-1")
+    version = get(client, f"Organization/{id}")["meta"]["versionId"]
+    paths = (f"Organization/{id}/_history/{version}", f"Organization/{id}/_history", "Organization/_history", "_history")
+    assert all("15999901" in client.get(f"/fhir/{path}").text for path in paths)
+    writing.put(named(1, "Huis", contacts=[phone | {"visibility": "internal"}]))
+    assert all("15999901" not in client.get(f"/fhir/{path}").text for path in paths), "remembered bytes must not come back either"
+    get(client, paths[0])
 
 
 def test_pages_stay_on_the_path_and_do_not_move_when_something_is_written(writing: Writing) -> None:
