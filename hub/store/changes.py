@@ -13,6 +13,7 @@ import orjson
 
 from hub.model.audience import ABSENT
 from hub.store.database import commits_a_load
+from hub.store.index_terms import INDEXED_ELSEWHERE
 from hub.store.indexing import write_index
 from hub.store.linking import dependents
 from hub.store.workspace import PendingChange, Workspace
@@ -55,7 +56,7 @@ def finish(space: Workspace) -> int:
             ]
             continue
         note_context(space, found, level, partner)
-        in_index |= depending
+        in_index |= _read_by_others(space, partner, fiches, depending)
     if space.bulk.postgres:
         space.load(in_index - space.reindex, lock=True)
     space.flush()
@@ -64,6 +65,19 @@ def finish(space: Workspace) -> int:
         commits_a_load(space.connection)
     write_log(space, markers)
     return len(markers)
+
+
+def _read_by_others(space: Workspace, partner: str, fiches: list[int], depending: set[int]) -> set[int]:
+    """Of the fiches that depend on these, those whose rows in the index may be different now."""
+    telling = []
+    for number in fiches:
+        change = space.changes.get((partner, number))
+        same = change is not None and change.was == change.now and change.fields is not None
+        if partner or change is None or not same or INDEXED_ELSEWHERE.intersection(change.fields or ()):
+            telling.append(number)
+    if len(telling) == len(fiches) or not depending:
+        return depending
+    return dependents(space.bulk, telling)[1]
 
 
 def _leads_anywhere(space: Workspace, number: int) -> bool:

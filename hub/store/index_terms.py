@@ -21,6 +21,11 @@ from hub.places import Places
 INTERNAL: Final = 2
 """The level of whatever does not say its visibility: deny by default."""
 
+INDEXED_ELSEWHERE: Final = frozenset(
+    {"visibility", "field_visibility", "names", "umbrella", "vestigingen", "name", "identifiers", "languages", "professions"}
+)
+"""The fields of a fiche that stand in the rows of others that lead to it: an aanbod reads its organisatie, a caregiver both and the person."""
+
 _RIZIV: Final = ("riziv", "riziv-group")
 _AVAILABILITY: Final = ("patientenstop", "waiting_list", "on_call")
 _ENDPOINT_STATUS: Final = {"active": "active", "off": "inactive", "suspended": "inactive"}
