@@ -56,7 +56,7 @@ def test_links_lead_to_files_and_commands_to_commands(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
     dead = [target for target, _ in _LINK.findall(text) if not (document.parent / target).exists()]
     assert dead == []
-    for words in re.findall(r"(?:^|`|/)fichehub ((?:[a-z]+ ?)+)", text, re.MULTILINE):
+    for words in re.findall(r"(?:^|`|/)fichehub ((?:[a-z][a-z-]* ?)+)", text, re.MULTILINE):
         command: click.Command = main
         for word in words.split():
             if not isinstance(command, click.Group):

@@ -186,7 +186,6 @@ def test_a_membership_shows_only_when_both_ends_do(client: FlaskClient) -> None:
         ("/Organization?identifier=0403.019.261", {"Ziekenhuis Sint-Élise"}),
         (f"/Organization?identifier={s.CBE}|BE0403.019.261", {"Ziekenhuis Sint-Élise"}),
         ("/Organization?identifier=https://www.ehealth.fgov.be/standards/fhir/NamingSystem/cbe|0403019261", {"Ziekenhuis Sint-Élise"}),
-        (f"/Organization?identifier={s.NIHDI}|0403019261", set()),
         ("/Organization?identifier=http://example.org/unknown|0403019261", set()),
         ("/Location?identifier=2.147.812.701", {"Ziekenhuis Sint-Élise"}),
         ("/Organization?address-postalcode=1000", {"Ziekenhuis Sint-Élise"}),
