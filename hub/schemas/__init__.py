@@ -5,8 +5,9 @@ microseconds a fiche); only when that refuses a document do the marshmallow sche
 """
 
 from hub.schemas.checking import check, check_claim
-from hub.schemas.codec import claim_digest, decode, decode_claim, digest, encode, encode_claim
+from hub.schemas.codec import claim_digest, decode, decode_claim, digest, digest_of, encode, encode_claim
 from hub.schemas.described import claim_schema, entity_schema, fiche_schema, part_schema
+from hub.schemas.packing import pack, unpack
 
 __all__ = [
     "check",
@@ -16,9 +17,12 @@ __all__ = [
     "decode",
     "decode_claim",
     "digest",
+    "digest_of",
     "encode",
     "encode_claim",
     "entity_schema",
     "fiche_schema",
+    "pack",
     "part_schema",
+    "unpack",
 ]

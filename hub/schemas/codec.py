@@ -14,6 +14,7 @@ from hub.errors import FieldError, Invalid
 from hub.model.claims import Claim
 from hub.model.fiche import Document
 from hub.schemas.checking import check_claim
+from hub.schemas.packing import unpack
 
 _SORTED = orjson.OPT_SORT_KEYS
 
@@ -30,7 +31,12 @@ def decode(data: bytes) -> Document:
 
 def digest(document: Document) -> bytes:
     """16 bytes (BLAKE2b) that are equal for equal content."""
-    return blake2b(orjson.dumps(document, option=_SORTED), digest_size=16).digest()
+    return digest_of(encode(document))
+
+
+def digest_of(data: bytes) -> bytes:
+    """The digest of a document or claim of which the bytes are at hand, as `encode` or `encode_claim` gave them."""
+    return blake2b(data, digest_size=16).digest()
 
 
 def encode_claim(claim: Claim) -> bytes:
@@ -48,8 +54,8 @@ def encode_claim(claim: Claim) -> bytes:
 
 
 def decode_claim(source: str, external_id: str, revision: int, partner: str | None, data: bytes) -> Claim:
-    """The claim that `encode_claim` wrote, with the columns that stand beside it."""
-    kind, content, gone, excluded, same_as = orjson.loads(data)
+    """The claim that `encode_claim` wrote, packed or not, with the columns that stand beside it."""
+    kind, content, gone, excluded, same_as = orjson.loads(unpack(data))
     return Claim(
         source,
         external_id,
@@ -65,4 +71,4 @@ def decode_claim(source: str, external_id: str, revision: int, partner: str | No
 
 def claim_digest(claim: Claim) -> bytes:
     """16 bytes that are equal when two claims say the same; needs no `check` before it. Raises `Invalid` for what is not JSON."""
-    return blake2b(encode_claim(claim), digest_size=16).digest()
+    return digest_of(encode_claim(claim))

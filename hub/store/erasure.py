@@ -9,7 +9,6 @@ itself is cleaned too, since a deleted row stays in free pages otherwise.
 from __future__ import annotations
 
 import time
-import zlib
 from typing import Any, Final
 
 from sqlalchemy import Engine
@@ -216,13 +215,13 @@ def _scrub(writer: Writer, fiche_id: int, uuids: set[str]) -> None:
                 claim.partner,
             )
             # The digest stays that of what the source said, so that the same row again is still nothing new.
-            bulk.run("UPDATE claim SET content = ? WHERE id = ?", schemas.encode_claim(scrubbed), number)
+            bulk.run("UPDATE claim SET content = ? WHERE id = ?", schemas.pack(schemas.encode_claim(scrubbed)), number)
     for number, data in bulk.rows("SELECT id, document FROM version WHERE fiche_id = ?", fiche_id):
-        document = schemas.decode(zlib.decompress(data))
+        document = schemas.decode(schemas.unpack(data))
         if _leave_out(document, uuids):
             bulk.run(
                 "UPDATE version SET document = ? WHERE id = ?",
-                zlib.compress(schemas.encode(document), 1),
+                schemas.pack(schemas.encode(document)),
                 number,
             )
     # The document that stands becomes a version in a moment: it must not take the person along.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 
 from hub import schemas
@@ -78,7 +77,7 @@ def _close(space: Workspace, state: FicheState, how: str) -> None:
         bulk.insert(
             "version",
             ("fiche_id", "partner", "version", "document"),
-            [(state.id, "", state.version, zlib.compress(state.raw, 1))],
+            [(state.id, "", state.version, schemas.pack(state.raw))],
         )
         state.version += 1
     state.replace(None, None, None)
@@ -162,7 +161,7 @@ def _move_overlays(space: Workspace, goes: int) -> None:
         bulk.insert(
             "version",
             ("fiche_id", "partner", "version", "document"),
-            [(goes, partner, version, zlib.compress(raw, 1))],
+            [(goes, partner, version, schemas.pack(raw))],
         )
         bulk.run(
             "UPDATE overlay SET document = NULL, digest = NULL, level = ?, version = ? WHERE id = ?",
@@ -256,7 +255,7 @@ def _part_ways(space: Workspace, fiche: int, own: int, chosen: Sequence[tuple[ob
     if not last:
         space.load_parts([own])
         return
-    document = schemas.decode(zlib.decompress(last[0][0]))
+    document = schemas.decode(schemas.unpack(last[0][0]))
     uuids = [
         part["id"]
         for value in document.values()

@@ -3,7 +3,6 @@
 # ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -56,7 +55,7 @@ def _write(
     had_own = row is not None and row[4] is not None
     before = schemas.decode(row[4]) if row is not None and row[4] is not None else None
     raw = None if document is None else schemas.encode(document)
-    digest = None if document is None else schemas.digest(document)
+    digest = None if raw is None else schemas.digest_of(raw)
     same = row is not None and row[3] == digest
     version = 1 if row is None else row[2] + (0 if same else 1)
     if row is None:
@@ -72,7 +71,7 @@ def _write(
             bulk.insert(
                 "version",
                 ("fiche_id", "partner", "version", "document"),
-                [(state.id, partner, row[2], zlib.compress(row[4], 1))],
+                [(state.id, partner, row[2], schemas.pack(row[4]))],
             )
         bulk.run(
             "UPDATE overlay SET level = ?, version = ?, digest = ?, document = ? WHERE id = ?",

@@ -7,7 +7,6 @@ unless a name says UUID.
 # ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -245,7 +244,7 @@ def _version(bulk: Bulk, fiche_id: int, version: int, partner: str) -> Document 
         partner,
         version,
     )
-    return schemas.decode(zlib.decompress(then[0][0])) if then else None
+    return schemas.decode(schemas.unpack(then[0][0])) if then else None
 
 
 # --- the change log ----------------------------------------------------------------------------------------------------------------

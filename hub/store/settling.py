@@ -3,7 +3,6 @@
 # ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -264,7 +263,7 @@ class Settler:
             document["id"] = state.uuid
             document = stamp(state.kind, document)
             raw = schemas.encode(document)
-            digest = schemas.digest(document)
+            digest = schemas.digest_of(raw)
         if digest == state.digest and not state.new:
             rows.noted.append((provenance, conflicts, state.id))
             if document is not None:
@@ -273,7 +272,7 @@ class Settler:
         rows.written.append(state)
         before, before_level = state.document, state.level
         if state.raw is not None:
-            old = zlib.compress(state.scrubbed or state.raw, 1)
+            old = schemas.pack(state.scrubbed or state.raw)
             rows.versions.append((state.id, "", state.version, old))
         if document is not None or before is not None:
             state.version += 1

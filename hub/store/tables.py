@@ -109,7 +109,7 @@ claim = Table(
     Column("revision", _big(), nullable=False),
     Column("digest", LargeBinary, nullable=False),  # 16 bytes over what the source said
     Column("gone", Boolean, nullable=False),
-    Column("content", LargeBinary, nullable=False),  # the whole Claim but for its key
+    Column("content", LargeBinary, nullable=False),  # the whole Claim but for its key (hub.schemas.packing)
     Column("home_id", _big(), nullable=False),  # the fiche it was first given: a split finds its old id back
     UniqueConstraint("source_id", "external_id", "partner"),
 )
@@ -144,7 +144,7 @@ version = Table(
     Column("fiche_id", _big(), nullable=False),
     Column("partner", Text, nullable=False, server_default=""),  # an overlay's history is its partner's only
     Column("version", Integer, nullable=False),
-    Column("document", LargeBinary, nullable=False),  # zlib; superseded documents only
+    Column("document", LargeBinary, nullable=False),  # hub.schemas.packing; superseded documents only
     UniqueConstraint("fiche_id", "partner", "version"),
 )
 

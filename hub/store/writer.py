@@ -225,7 +225,7 @@ class Writer:
                     claim.revision,
                     digest,
                     claim.gone,
-                    schemas.encode_claim(kept),
+                    schemas.pack(schemas.encode_claim(kept)),
                     fiche_id,
                 )
             )
@@ -251,7 +251,7 @@ class Writer:
                     claim.revision,
                     digest,
                     claim.gone,
-                    schemas.encode_claim(self._without_erased(claim)),
+                    schemas.pack(schemas.encode_claim(self._without_erased(claim))),
                     row.id,
                 )
                 for digest, claim, row in staying
@@ -345,7 +345,7 @@ class Writer:
                 (
                     b"",
                     True,
-                    schemas.encode_claim(Claim(source, external_id, revision, kind, {}, gone=True)),
+                    schemas.pack(schemas.encode_claim(Claim(source, external_id, revision, kind, {}, gone=True))),
                     number,
                 )
             )
