@@ -208,7 +208,15 @@ def _try(copy: Path, mutant: Mutant) -> str:
 
 
 def _passes(copy: Path, test: str) -> bool:
-    done = subprocess.run(  # noqa: S603 - our own tests
+    try:
+        done = _run(copy, test)
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
+
+
+def _run(copy: Path, test: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(  # noqa: S603 - our own tests
         [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", test],
         cwd=copy,
         env={**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"},
@@ -217,7 +225,6 @@ def _passes(copy: Path, test: str) -> bool:
         timeout=300,
         check=False,
     )
-    return done.returncode == 0
 
 
 def _copy(target: Path) -> None:
