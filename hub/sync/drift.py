@@ -27,6 +27,8 @@ REJECTED_PERCENT = 1
 ODD_ROWS = 20
 """So many new rejections never stop a run: a small feed with some odd rows must go on."""
 
+_SHAPES = 5_000  # so many combinations of fields are counted apart before they are added up: memory must not grow with the rows
+
 _TYPES: Mapping[type, str] = {str: "text", bool: "yes/no", int: "number", float: "number", list: "list", dict: "object", type(None): "null"}
 
 
@@ -63,7 +65,9 @@ class Gauge:
         self._required = required
         self.pinned = pinned
         self._seen: Counter[tuple[str, tuple[str, ...], tuple[type, ...]]] = Counter()
+        self._counted: Fingerprint = {}
         self._heads: dict[str, set[str]] = {}
+        self._rows: Counter[str] = Counter()  # up to FIRST
         self._judged = False
 
     @property
@@ -104,26 +108,25 @@ class Gauge:
         """Count what was written."""
         for claim in claims:
             if not claim.gone:
-                content = claim.content
-                self._seen[claim.kind, tuple(content), tuple(map(type, content.values()))] += 1
-                if claim.kind not in self._heads or self._rows_below_first(claim.kind):
-                    self._heads.setdefault(claim.kind, set()).update(content)
-
-    def _rows_below_first(self, kind: str) -> bool:
-        # Kinds are few and this stops being asked once the head is full.
-        return sum(count for (seen, _, _), count in self._seen.items() if seen == kind) <= FIRST
+                content, kind = claim.content, claim.kind
+                self._seen[kind, tuple(content), tuple(map(type, content.values()))] += 1
+                if self._rows[kind] < FIRST:
+                    self._rows[kind] += 1
+                    self._heads.setdefault(kind, set()).update(content)
+        if len(self._seen) > _SHAPES:
+            self.shape()
 
     def shape(self) -> Fingerprint:
         """What this run's claims look like."""
-        found: Fingerprint = {}
         for (kind, names, types), count in self._seen.items():
-            shape = found.setdefault(kind, Shape(head=self._heads[kind]))
+            shape = self._counted.setdefault(kind, Shape(head=self._heads[kind]))
             shape.rows += count
             for name, type_ in zip(names, types, strict=True):
                 counts = shape.fields.setdefault(name, {})
                 word = _TYPES.get(type_, "other")
                 counts[word] = counts.get(word, 0) + count
-        return found
+        self._seen.clear()
+        return self._counted
 
     def news(self) -> tuple[tuple[str, ...], Fingerprint | None]:
         """Warnings about fields and types that were not pinned, and the pinned shape with them in it; None when there are none."""

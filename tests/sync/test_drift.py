@@ -146,3 +146,14 @@ def test_a_row_that_was_rejected_before_does_not_stop_the_next_run(store: Store,
     assert go(store, source, offer, full=True).state == "done"
     source.rows[21:42] = [bad(number) for number in range(21, 42)]
     assert go(store, source, offer, full=True).state == "stopped"
+
+
+def test_counting_does_not_grow_with_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drift, "_SHAPES", 3)
+    gauge = drift.Gauge("own", None, {})
+    for number in range(10):
+        gauge.note([Claim("rows", "1", 1, "organisatie", {"kind": "organisatie", f"field{number}": []})])
+        assert len(gauge._seen) <= 3
+    shape = gauge.shape()["organisatie"]
+    assert (shape.rows, shape.fields["kind"], len(shape.fields)) == (10, {"text": 10}, 11)
+    assert gauge.shape()["organisatie"].rows == 10
