@@ -33,6 +33,9 @@ ATTEMPTS: Final = 12
 _FIRST_PAUSE: Final = 0.01
 _LONGEST_PAUSE: Final = 0.5
 _SPREAD_BATCH: Final = 300
+_FIRST_LOOK: Final = 1_000
+_LOOK_EVERY: Final = 5
+_LOOK_AFTER: Final = 100_000
 _KEY_FILE: Final = "store.key"
 
 
@@ -64,6 +67,7 @@ class Store:
         self.home = home or Path()
         self._numbers = Numbers(engine)
         self._book: ConceptBook | None = None
+        self._written, self._look_at = 0, _FIRST_LOOK  # fiches made by this process, and when to analyse
         self._around = Surroundings(
             authority or Authority.load(),
             places or _all_places(),
@@ -174,10 +178,19 @@ class Store:
         `work` is run again when another writer was in the way, so it must not keep anything of an attempt that failed. With
         `dry_run` everything is done and then rolled back. Raises `StoreBusy` when it does not get through.
         """
-        answer, waiting = self._transact(lambda space: _worked(work, space), dry_run=dry_run)
+        answer, (waiting, written) = self._transact(lambda space: _worked(work, space), dry_run=dry_run)
         if waiting:
             self.spread()
+        if not dry_run:
+            self._grown(written)
         return answer
+
+    def _grown(self, written: int) -> None:
+        """Let PostgreSQL look at the tables anew while a load makes them many times as large; its own look comes a minute later."""
+        self._written += written
+        if self._written >= self._look_at:
+            self._look_at = min(self._look_at * _LOOK_EVERY, self._written + _LOOK_AFTER)
+            database.analyze(self.engine)
 
     def spread(self) -> int:
         """Tell what depends on very widely shared fiches that these changed, in batches; the answer is the number of batches.
@@ -185,13 +198,13 @@ class Store:
         Called after every commit that left a marker, and by a job in case a process died in between: no reader passes a marker before.
         """
         batches = 0
-        while self._transact(lambda space: (changes.spread_one(space, _SPREAD_BATCH), 0))[0]:
+        while self._transact(lambda space: (changes.spread_one(space, _SPREAD_BATCH), (0, 0)))[0]:
             batches += 1
         return batches
 
     def _transact(
-        self, work: Callable[[Workspace], tuple[T, int]], *, dry_run: bool = False
-    ) -> tuple[T, int]:
+        self, work: Callable[[Workspace], tuple[T, tuple[int, int]]], *, dry_run: bool = False
+    ) -> tuple[T, tuple[int, int]]:
         refusal: BaseException | None = None
         for attempt in range(ATTEMPTS):
             try:
@@ -248,9 +261,10 @@ class Snapshot:
             held.close()
 
 
-def _worked(work: Callable[[Writer], T], space: Workspace) -> tuple[T, int]:
+def _worked(work: Callable[[Writer], T], space: Workspace) -> tuple[T, tuple[int, int]]:
+    """The answer; how many markers wait to be spread, and how many fiches were made."""
     answer = work(Writer(space))
-    return answer, changes.finish(space)
+    return answer, (changes.finish(space), len(space.made))
 
 
 _collecting = Lock()

@@ -47,6 +47,9 @@ class _Stored:
     gone: bool
 
 
+_CLAIM = (
+    "id", "source_id", "external_id", "partner", "fiche_id", "revision", "digest", "gone", "content", "home_id",
+)  # fmt: skip
 _Key = tuple[str, str, str]
 """Source, external id, partner."""
 
@@ -209,41 +212,17 @@ class Writer:
         space.load(touched | linked | both, lock=True)
         self._check_standing(touched | both)
         note_candidates(space, identities, claims, placed, made)
-        new_rows = []
         fresh: dict[int, list[Claim]] = {}
         numbers = space.numbers.take(space.bulk, "claim", len(arriving))
-        for place, ((digest, claim), number) in enumerate(zip(arriving, numbers, strict=True)):
-            kept = self._without_erased(claim)
-            fiche_id = placed[place]
-            new_rows.append(
-                (
-                    number,
-                    space.source_id(claim.source),
-                    claim.external_id,
-                    claim.partner or "",
-                    fiche_id,
-                    claim.revision,
-                    digest,
-                    claim.gone,
-                    schemas.pack(schemas.encode_claim(kept)),
-                    fiche_id,
-                )
-            )
-            if space.fiches[fiche_id].new:
-                fresh.setdefault(fiche_id, []).append(kept)
-        columns = (
-            "id",
-            "source_id",
-            "external_id",
-            "partner",
-            "fiche_id",
-            "revision",
-            "digest",
-            "gone",
-            "content",
-            "home_id",
-        )
-        space.bulk.insert("claim", columns, new_rows)
+        sources = {name: space.source_id(name) for name in {claim.source for claim in claims}}
+        with space.bulk.inserting("claim", _CLAIM, len(arriving)) as insert:
+            for place, ((digest, claim), number) in enumerate(zip(arriving, numbers, strict=True)):
+                kept, fiche_id = self._without_erased(claim), placed[place]
+                told = schemas.pack(schemas.encode_claim(kept))
+                whose = (sources[claim.source], claim.external_id, claim.partner or "", fiche_id)
+                insert((number, *whose, claim.revision, digest, claim.gone, told, fiche_id))
+                if space.fiches[fiche_id].new:
+                    fresh.setdefault(fiche_id, []).append(kept)
         space.bulk.run_many(
             "UPDATE claim SET revision = ?, digest = ?, gone = ?, content = ? WHERE id = ?",
             [
