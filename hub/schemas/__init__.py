@@ -5,7 +5,16 @@ microseconds a fiche); only when that refuses a document do the marshmallow sche
 """
 
 from hub.schemas.checking import check, check_claim
-from hub.schemas.codec import claim_digest, decode, decode_claim, digest, digest_of, encode, encode_claim
+from hub.schemas.codec import (
+    claim_digest,
+    decode,
+    decode_claim,
+    digest,
+    digest_of,
+    encode,
+    encode_checked,
+    encode_claim,
+)
 from hub.schemas.described import claim_schema, entity_schema, fiche_schema, part_schema
 from hub.schemas.packing import pack, unpack
 
@@ -19,6 +28,7 @@ __all__ = [
     "digest",
     "digest_of",
     "encode",
+    "encode_checked",
     "encode_claim",
     "entity_schema",
     "fiche_schema",

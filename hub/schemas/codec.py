@@ -5,6 +5,7 @@ Keys are sorted, so equal content has equal bytes whatever order a source wrote 
 
 from __future__ import annotations
 
+import re
 from hashlib import blake2b
 from typing import Any, cast
 
@@ -17,6 +18,7 @@ from hub.schemas.checking import check_claim
 from hub.schemas.packing import unpack
 
 _SORTED = orjson.OPT_SORT_KEYS
+_whole_degrees = re.compile(rb'"l(?:at|on)":-?[0-9]+[,}]').search
 
 
 def encode(document: Document) -> bytes:
@@ -51,6 +53,14 @@ def encode_claim(claim: Claim) -> bytes:
         # A claim that passes and still has no bytes: an exclusion with a value that is not JSON.
         message = f"The claim {claim.external_id!r} of {claim.source} holds a value that JSON does not know: {error}"
         raise Invalid(message, (FieldError("", "This is not JSON.", str(error)),)) from error
+
+
+def encode_checked(claim: Claim, before: bytes) -> bytes:
+    """What `encode_claim` gives for a claim now that it is checked; `before` is what it gave earlier.
+
+    The check changes nothing but whole numbers where a fraction may stand, and only a position has any.
+    """
+    return encode_claim(claim) if _whole_degrees(before) else before
 
 
 def decode_claim(source: str, external_id: str, revision: int, partner: str | None, data: bytes) -> Claim:

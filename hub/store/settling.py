@@ -142,6 +142,8 @@ class Settler:
     def _with_ids(self, claim: Claim, beside: Sequence[Claim]) -> Claim:
         if claim.kind == "zorgverlener" or claim.gone:
             return claim
+        if claim.kind == "organisatie" and not claim.excluded and not self._identities.link_keys(claim):
+            return claim  # nothing in it leads anywhere
         space, identities = self._space, self._identities
 
         def resolve(link: dict[str, Any], kind: Kind) -> str | None:

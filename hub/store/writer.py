@@ -61,6 +61,7 @@ class Writer:
         self.space = space
         self.identities = Identities(space)
         self._settler = Settler(space, self.identities)
+        self._told: dict[_Key, bytes] = {}  # claims as bytes, not yet checked
 
     @property
     def connection(self) -> Connection:
@@ -82,16 +83,18 @@ class Writer:
         for claim in claims:
             counts.read += 1
             try:
-                digest = schemas.claim_digest(claim)
+                told = schemas.encode_claim(claim)
             except Invalid as error:
                 counts.rejected.append(_rejection(claim, error))
                 continue
+            digest = schemas.digest_of(told)
             key = (claim.source, claim.external_id, claim.partner or "")
             known = newest.get(key)
             if known is not None:
                 counts.unchanged += 1
             if known is None or (known[1].revision, known[0]) < (claim.revision, digest):
                 newest[key] = (digest, claim)
+                self._told[key] = told
         stored = self._stored(newest)
         wanted: dict[_Key, tuple[bytes, Claim]] = {}
         for key, (digest, claim) in newest.items():
@@ -218,7 +221,7 @@ class Writer:
         with space.bulk.inserting("claim", _CLAIM, len(arriving)) as insert:
             for place, ((digest, claim), number) in enumerate(zip(arriving, numbers, strict=True)):
                 kept, fiche_id = self._without_erased(claim), placed[place]
-                told = schemas.pack(schemas.encode_claim(kept))
+                told = self._packed(claim, kept)
                 whose = (sources[claim.source], claim.external_id, claim.partner or "", fiche_id)
                 insert((number, *whose, claim.revision, digest, claim.gone, told, fiche_id))
                 if space.fiches[fiche_id].new:
@@ -230,13 +233,19 @@ class Writer:
                     claim.revision,
                     digest,
                     claim.gone,
-                    schemas.pack(schemas.encode_claim(self._without_erased(claim))),
+                    self._packed(claim, self._without_erased(claim)),
                     row.id,
                 )
                 for digest, claim, row in staying
             ],
         )
         self.settle(touched, fresh, joined)
+
+    def _packed(self, claim: Claim, kept: Claim) -> bytes:
+        """The bytes to keep of a checked claim: of `kept`, which is the claim itself unless something of it must be forgotten."""
+        if kept is not claim:
+            return schemas.pack(schemas.encode_claim(kept))
+        return schemas.pack(schemas.encode_checked(claim, self._told[_key(claim)]))
 
     def _check_standing(self, numbers: Iterable[int]) -> None:
         """A fiche that another writer moved or erased between our look and our lock: start again."""

@@ -1,9 +1,11 @@
 """Claims in, fiches out: order, repetition, rejection, links to what has not arrived."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
+from hub import schemas
 from hub.model.claims import Claim
 from hub.store import Store, reading
 from tests.store.conftest import put
@@ -151,3 +153,15 @@ def test_every_entity_is_in_the_index(store: Store) -> None:
     assert count(store, "entry") == 3
     assert ("delete", "vestiging") in told(store)
     assert riziv(1)
+
+
+def test_whole_degrees_are_kept_as_the_fractions_that_they_mean(store: Store) -> None:
+    said = organisatie("o")
+    said.content["vestigingen"][0]["addresses"][0]["position"] = {"lat": 51, "lon": 4}
+    put(store, said)
+    with store.read() as connection:
+        kept = connection.exec_driver_sql("SELECT content FROM claim").scalar_one()
+    assert b'"position":{"lat":51.0,"lon":4.0}' in schemas.unpack(bytes(kept))
+    before = head(store)
+    put(store, replace(said, revision=2))  # as it stands after the check: nothing is different
+    assert head(store) == before
