@@ -248,6 +248,7 @@ def run(engine: str, home: Path, directory: Directory, server: PostgresServer | 
     servers = None if server is None else Servers(name)
     store.write(lambda writer: writer.put_concepts(directory.world.concepts()))
     gc.collect()
+    gc.freeze()  # as the server does after its start
     memory: dict[int, float] = {}
     quarters = [directory.rows * quarter // 4 for quarter in (1, 2, 3, 4)]
 
