@@ -6,7 +6,7 @@ leaves it holds a value that the asker may not see, nor a link to something that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from hub.errors import Gone, Moved, NotFound
 from hub.model.audience import Grant, project
-from hub.model.claims import Conflict, Provenance
+from hub.model.claims import Provenance
 from hub.model.entity import Change, Entity, Hit, Page
 from hub.model.fiche import PARTS, Document, EntityType, Visibility
 from hub.model.hindsight import withheld
@@ -29,6 +29,7 @@ from hub.search.cursor import Cursor, encode
 from hub.store import Snapshot, Store, log_reading, reading
 from hub.store.concepts import ConceptBook
 
+_AT_ONCE: Final = 1000
 PARENTS: Final = 5
 """How far up the line of parents an entity's `related` reaches."""
 _PART_FIELDS: Final[dict[str, str]] = {part_type: field for field, (_, part_type, _) in PARTS.items()}
@@ -143,7 +144,7 @@ class Directory:
             known = self._known(connection, id, type)
             entry_id = reading.entry_for(connection, known.id, self.grant.partner)
             entity = self._of_entries(connection, [entry_id]).get(entry_id)
-            if entity is not None and self._in_scope(entity):
+            if entity is not None and self._selected([(entity.id, entity.type)]):
                 return entity
             seen = reading.last_seen(connection, [known.id], self.grant.rank, self.grant.partner).get(known.id)
         if seen is None or self.grant.scope is not None:
@@ -157,7 +158,7 @@ class Directory:
         Raises `NotFound` when it was not there yet, `Gone` when it was removed by then.
         """
         entity = self._as_it_stood(id, seq, type, withholding=True)
-        if not self._in_scope(entity):
+        if not self._selected([(entity.id, entity.type)]):
             raise _not_found(id, type)
         return entity
 
@@ -211,23 +212,16 @@ class Directory:
             raise Moved(f"{id} goes by {known.moved_to} now.", id=known.moved_to)
         return known
 
-    def _in_scope(self, entity: Entity) -> bool:
-        """Whether the agreement's selection holds this entity; the same SQL decides that decides a search."""
-        if self.grant.scope is None:
-            return True
-        only = Query(types=(entity.type,), where=(Criterion("id", (entity.id,)),), limit=1)
-        return bool(self.search(only).hits)
-
     # --- the change log ------------------------------------------------------------------------------------------------------
 
     def changes(self, since: int, limit: int = 100) -> ChangePage:
         """What changed after `since`, oldest first. Raises `CursorGone` when that is no longer kept, `Invalid` when it lies ahead."""
         with self._read() as connection:
             found = reading.changes(connection, since, limit, self.grant.rank, self.grant.partner)
-        return ChangePage(self._named(found.changes), found.next, found.head)
+        return ChangePage(self._told(found.changes), found.next, found.head)
 
     def history(self, id: str, *, before: int | None = None, limit: int = 100) -> tuple[Change, ...]:
-        """The changes of one entity that the asker can see, newest first. Raises `NotFound` and `Moved`."""
+        """The changes of one entity that the asker can see, newest first. Raises `NotFound` (also outside the agreement's selection) and `Moved`."""
         with self._read() as connection:
             known = self._known(connection, id, None)
             found = reading.history(
@@ -238,7 +232,7 @@ class Directory:
                 before=before,
                 limit=limit,
             )
-        if not found and before is None:
+        if (not found and before is None) or not self._selected([(id, known.type)]):
             raise _not_found(id, None)
         return self._named(tuple(item.change for item in found))
 
@@ -259,7 +253,7 @@ class Directory:
                 rank=self.grant.rank,
                 partner=self.grant.partner,
             )
-        return self._named(tuple(found))
+        return self._told(tuple(found))
 
     def seq_at(self, moment: datetime) -> int:
         """The last seq before `moment` (with a time zone): everything from then on has a higher one."""
@@ -270,6 +264,36 @@ class Directory:
         """When the newest change not after `seq` was made (RFC 3339, UTC); None when there is none."""
         with self._read() as connection:
             return log_reading.moment_of(connection, seq)
+
+    def _told(self, changes: tuple[Change, ...]) -> tuple[Change, ...]:
+        """Changes as the agreement lets them be told: what is outside its selection now is a removal, by its id alone.
+
+        Whether it was inside before cannot be asked any more; a copy that is told too often lets go of nothing it needs.
+        """
+        if self.grant.scope is not None:
+            inside = self._selected([(change.id, change.type) for change in changes])
+            changes = tuple(
+                change
+                if change.id in inside
+                else replace(change, fiche=change.id, operation="delete", origin="", fields=())
+                for change in changes
+            )
+        return self._named(changes)
+
+    def _selected(self, entities: Sequence[tuple[str, EntityType]]) -> set[str]:
+        """The ids of those that the agreement's selection holds now; the same SQL decides that decides a search."""
+        if self.grant.scope is None:
+            return {id for id, _ in entities}
+        types: dict[str, EntityType] = dict(entities)
+        ids = list(types)
+        held: set[str] = set()
+        for start in range(0, len(ids), _AT_ONCE):
+            some = tuple(ids[start : start + _AT_ONCE])
+            asked = Query(
+                types=tuple(sorted({types[id] for id in some})), where=(Criterion("id", some),), limit=_AT_ONCE
+            )
+            held.update(hit.entity.id for hit in self.search(asked).hits)
+        return held
 
     def _named(self, changes: tuple[Change, ...]) -> tuple[Change, ...]:
         """Without the names of fields that the agreement does not cover."""
@@ -297,14 +321,6 @@ class Directory:
             if field in entity.fiche:
                 by_field.setdefault(field, {}).update(dict.fromkeys(item.claims))
         return tuple(Provenance(field, tuple(claims)) for field, claims in by_field.items())
-
-    def conflicts(self, id: str) -> tuple[Conflict, ...]:
-        """Where equal sources disagree about this fiche; only for askers who see everything, since a losing value may be hidden."""
-        entity = self.get(id)
-        if self.grant.level != "internal":
-            return ()
-        with self._read() as connection:
-            return reading.conflicts_of(connection, self._known(connection, entity.fiche["id"], None).id)
 
     # --- from rows to entities -----------------------------------------------------------------------------------------------
 

@@ -207,3 +207,30 @@ def test_what_is_pointed_to_is_shown_to_each_as_he_may_see_it_and_as_it_is_now(s
         assert "visibility" in Directory(store, INTERNAL).get(here).related[above]["contacts"][0]
     put(store, replace(organisatie("koepel", "Koepel De Linde", phone="+3290000002"), revision=2))
     assert public(store).get(here).related[above]["contacts"][0]["value"] == "+3290000002"
+
+
+def test_an_agreement_with_a_selection_learns_nothing_of_what_lies_outside(store: Store) -> None:
+    fill(store)
+    offer, organisation = uuid_of(store, "sociale-kaart|a"), uuid_of(store, "sociale-kaart|o")
+    scope = Query(types=("aanbod",), where=(Criterion("code", ("rubriek|14.04.01",)),))
+    narrow = Directory(store, Grant(scope=scope))
+    put(store, organisatie("o", "Huis De Nieuwe Wilg", parent={"source": SK, "external_id": "koepel"}, revision=2))
+    for told in (narrow.changes(0, 1000).changes, narrow.log(limit=1000)):
+        inside = [change for change in told if change.id == offer]
+        assert {change.operation for change in inside} >= {"create", "context"}
+        assert {change.origin for change in inside} == {"test"}
+        for change in told:
+            if change.id != offer:
+                assert (change.operation, change.origin, change.fields, change.fiche) == ("delete", "", (), change.id)
+    assert narrow.history(offer)
+    with pytest.raises(NotFound):
+        narrow.history(organisation)
+
+
+def test_what_leaves_the_selection_of_an_agreement_is_told_as_removed(store: Store) -> None:
+    fill(store)
+    offer = uuid_of(store, "sociale-kaart|a")
+    narrow = Directory(store, Grant(scope=Query(types=("aanbod",), where=(Criterion("code", ("rubriek|14.04.01",)),))))
+    head = narrow.head()
+    put(store, aanbod("a", "o", "Dagopvang", sites=("1",), people=(1, 2), revision=2, rubrieken=[{"scheme": "rubriek", "code": "19.01"}]))
+    assert ("delete", offer) in {(change.operation, change.id) for change in narrow.changes(head).changes}
