@@ -78,16 +78,16 @@ class Directory:
         self._store = store
         self.grant = grant
         self._snapshot = snapshot
-        self._seen: reading.State | None = None
+        self._seen: log_reading.State | None = None
 
     def _read(self) -> AbstractContextManager[Connection]:
         return self._store.read() if self._snapshot is None else self._snapshot.read()
 
-    def _state(self, connection: Connection) -> reading.State:
+    def _state(self, connection: Connection) -> log_reading.State:
         if self._snapshot is None or not self._snapshot.held:
-            return reading.state(connection)
+            return log_reading.state(connection)
         if self._seen is None:
-            self._seen = reading.state(connection)
+            self._seen = log_reading.state(connection)
         return self._seen
 
     @property
@@ -146,7 +146,7 @@ class Directory:
             entity = self._of_entries(connection, [entry_id]).get(entry_id)
             if entity is not None and self._selected([(entity.id, entity.type)]):
                 return entity
-            seen = reading.last_seen(connection, [known.id], self.grant.rank, self.grant.partner).get(known.id)
+            seen = log_reading.last_seen(connection, [known.id], self.grant.rank, self.grant.partner).get(known.id)
         if seen is None or self.grant.scope is not None:
             raise _not_found(id, type)
         raise Gone(f"{id} has been removed.", seq=seen.seq)
@@ -177,8 +177,8 @@ class Directory:
         partner = self.grant.partner
         with self._read() as connection:
             known = self._known(connection, id, type)
-            seq = reading.settled(connection, seq)
-            seen = reading.last_seen(connection, [known.id], self.grant.rank, partner, upto=seq)
+            seq = log_reading.settled(connection, seq)
+            seen = log_reading.last_seen(connection, [known.id], self.grant.rank, partner, upto=seq)
             if known.id not in seen:
                 raise _not_found(id, type)
 
@@ -217,14 +217,14 @@ class Directory:
     def changes(self, since: int, limit: int = 100) -> ChangePage:
         """What changed after `since`, oldest first. Raises `CursorGone` when that is no longer kept, `Invalid` when it lies ahead."""
         with self._read() as connection:
-            found = reading.changes(connection, since, limit, self.grant.rank, self.grant.partner)
+            found = log_reading.changes(connection, since, limit, self.grant.rank, self.grant.partner)
         return ChangePage(self._told(found.changes), found.next, found.head)
 
     def history(self, id: str, *, before: int | None = None, limit: int = 100) -> tuple[Change, ...]:
         """The changes of one entity that the asker can see, newest first. Raises `NotFound` (also outside the agreement's selection) and `Moved`."""
         with self._read() as connection:
             known = self._known(connection, id, None)
-            found = reading.history(
+            found = log_reading.history(
                 connection,
                 known.id,
                 rank=self.grant.rank,
@@ -331,7 +331,7 @@ class Directory:
             return {}
         found = reading.found(connection, entry_ids, self.grant.rank, partner)
         rows = [_Row(row.id, row.entity_id, row.type, row.uuid, row.fiche_id, row.fiche) for row in found]
-        seen = {row.entity_id: reading.LastSeen(row.seq, row.at) for row in found}
+        seen = {row.entity_id: log_reading.LastSeen(row.seq, row.at) for row in found}
         at_hand = {row.fiche: row.document for row in found}
 
         grant, today = self.grant, self._store.today()
@@ -351,7 +351,7 @@ class Directory:
         return self._entities(connection, rows, as_they_are, seen)
 
     def _entities(
-        self, connection: Connection, rows: list[_Row], load: _Loader, seen: Mapping[int, reading.LastSeen]
+        self, connection: Connection, rows: list[_Row], load: _Loader, seen: Mapping[int, log_reading.LastSeen]
     ) -> dict[int, Entity]:
         sources = reading.sources(connection, [row.fiche_id for row in rows], self.grant.partner)
         persons = [row.number for row in rows if row.type == "zorgverlener"]

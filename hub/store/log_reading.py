@@ -1,24 +1,181 @@
-"""The change log as those read it who think in time and not in numbers: newest first, by type, from a moment on.
+"""The change log, read: what came after a number, the history of an entity, and the same for those who think in time. Unprojected.
 
 As in `hub.store.reading` all functions take a connection of `Store.read()`.
 """
 
-
+# ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final, cast
 
+import orjson
 from sqlalchemy import Connection
 
-from hub.errors import CursorGone
-from hub.model.entity import Change
+from hub.errors import CursorGone, FieldError, Invalid
+from hub.model.entity import Change, Operation
 from hub.model.fiche import EntityType
 from hub.store.bulk import Bulk
-from hub.store.reading import _CHANGE, _VISIBLE, _change, head, oldest
 
 _DISORDER: Final = timedelta(seconds=10)
 """A transaction notes its moment when it begins and its numbers when it ends, so beside a longer one moments run backwards a little."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSlice:
+    """Changes in order. Ask on from `next`; `next == head` means that these were all."""
+
+    changes: tuple[Change, ...]
+    next: int
+    head: int
+
+
+@dataclass(frozen=True, slots=True)
+class LastSeen:
+    """The last change of an entity that somebody can see, and its moment."""
+
+    seq: int
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryItem:
+    """A change of an entity, and the version of its fiche after it."""
+
+    change: Change
+    version: int
+
+
+def head(connection: Connection) -> int:
+    """The newest seq that a reader may pass: a wide change that is not yet spread out holds everybody back."""
+    bulk = Bulk(connection)
+    ((last,),) = bulk.rows("SELECT n FROM counter WHERE name = 'change'")
+    ((waiting,),) = bulk.rows("SELECT min(seq) FROM spread")
+    return int(last) if waiting is None else int(waiting) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where the database stands: `head` as the function of that name says it, and the version of the book of concepts."""
+
+    head: int
+    concepts: int
+
+
+def state(connection: Connection) -> State:
+    """Both in one look."""
+    ((last, waiting, concepts),) = Bulk(connection).rows(
+        "SELECT (SELECT n FROM counter WHERE name = 'change'), (SELECT min(seq) FROM spread), (SELECT n FROM counter WHERE name = 'concepts')"
+    )
+    return State(int(last) if waiting is None else int(waiting) - 1, concepts or 0)
+
+
+def oldest(connection: Connection) -> int:
+    """The lowest `since` that can be asked for: what came before is no longer kept."""
+    bulk = Bulk(connection)
+    ((first,),) = bulk.rows("SELECT min(seq) FROM change")
+    if first is not None:
+        return int(first) - 1
+    ((last,),) = bulk.rows("SELECT n FROM counter WHERE name = 'change'")
+    return int(last)
+
+
+_CHANGE = (
+    "c.seq, c.at, e.uuid, c.type, f.uuid, c.operation, c.origin, c.fields, c.was, c.now, c.version"
+    " FROM change c JOIN entity e ON e.id = c.entity_id JOIN entity f ON f.id = c.fiche_id"
+)
+VISIBLE = "c.audience <= ? AND c.operation <> 'spread' AND (c.was <= ? OR c.now <= ?) AND (c.partner = '' OR c.partner = ?)"
+
+
+def changes(
+    connection: Connection, since: int, limit: int, rank: int, partner: str | None = None
+) -> ChangeSlice:
+    """The next changes after `since` that somebody of this rank (and partner) can see, each as the operation that it is to them.
+
+    Raises `CursorGone` when what came after `since` is no longer kept, `Invalid` when `since` lies in the future.
+    """
+    bulk = Bulk(connection)
+    last, first = head(connection), oldest(connection)
+    if since < first:
+        raise CursorGone(
+            f"Changes before {first} are no longer kept. Read everything again and go on from {last}.",
+            oldest=first,
+        )
+    ((newest,),) = bulk.rows("SELECT n FROM counter WHERE name = 'change'")
+    if since > newest:
+        raise Invalid(
+            f"The newest change is {newest}; {since} has not happened yet.",
+            (FieldError("since", "lies in the future", str(since)),),
+        )
+    sql = f"SELECT {_CHANGE} WHERE c.seq > ? AND c.seq <= ? AND {VISIBLE} ORDER BY c.seq LIMIT ?"
+    rows = bulk.rows(sql, since, last, rank, rank, rank, partner or "", limit)
+    found = tuple(_change(row, rank) for row in rows)
+    reached = found[-1].seq if len(rows) == limit and found else max(last, since)
+    return ChangeSlice(found, reached, last)
+
+
+def _change(row: Any, rank: int) -> Change:
+    seq, at, uuid, type_, fiche, operation, origin, fields, was, now, _ = row
+    if was > rank:
+        operation = "create"
+    elif now > rank:
+        operation = "delete"
+    elif operation in ("create", "delete"):
+        operation = "update"
+    named = (
+        ()
+        if fields is None or operation in ("create", "delete")
+        else tuple(name for name, level in orjson.loads(fields) if level <= rank)
+    )
+    return Change(seq, at, uuid, type_, fiche, cast(Operation, operation), origin, named)
+
+
+def history(
+    connection: Connection,
+    entity_id: int,
+    *,
+    rank: int,
+    partner: str | None = None,
+    before: int | None = None,
+    limit: int = 100,
+) -> list[HistoryItem]:
+    """The changes of one entity that this rank can see, newest first; `before` pages on."""
+    bulk = Bulk(connection)
+    last = head(connection)
+    upto = last if before is None else min(last, before - 1)
+    sql = f"SELECT {_CHANGE} WHERE c.entity_id = ? AND c.seq <= ? AND {VISIBLE} ORDER BY c.seq DESC LIMIT ?"
+    rows = bulk.rows(sql, entity_id, upto, rank, rank, rank, partner or "", limit)
+    return [HistoryItem(_change(row, rank), row[10]) for row in rows]
+
+
+def last_seen(
+    connection: Connection,
+    entity_ids: Iterable[int],
+    rank: int,
+    partner: str | None = None,
+    upto: int | None = None,
+) -> dict[int, LastSeen]:
+    """The last change of each entity that this rank can see (not after `upto`); entities without one are left out."""
+    bulk = Bulk(connection)
+    ids = "SELECT unnest(?::bigint[]) AS value" if bulk.postgres else "SELECT value FROM json_each(?)"
+    bound = "" if upto is None else " AND c.seq <= ?"
+    sql = (
+        f"SELECT w.id, c.seq, c.at FROM (SELECT i.value AS id, (SELECT c.seq FROM change c WHERE c.entity_id = i.value AND {VISIBLE}{bound}"
+        f" ORDER BY c.seq DESC LIMIT 1) AS seq FROM ({ids}) i) w JOIN change c ON c.seq = w.seq"
+    )
+    parameters: list[Any] = [rank, rank, rank, partner or ""]
+    if upto is not None:
+        parameters.append(upto)
+    rows = bulk.rows(sql, *parameters, bulk.many(set(entity_ids)))
+    return {number: LastSeen(seq, at) for number, seq, at in rows}
+
+
+def settled(connection: Connection, seq: int) -> int:
+    """The last seq of the transaction that `seq` belongs to: what was written together is only ever read together."""
+    rows = Bulk(connection).rows("SELECT tx_end FROM change WHERE seq = ?", seq)
+    return int(rows[0][0]) if rows else seq
 
 
 def newest(
@@ -45,7 +202,7 @@ def newest(
     upto = last if before is None else min(last, before - 1)
     of_type = "" if type is None else "c.type = ? AND "
     sql = (
-        f"SELECT {_CHANGE} WHERE {of_type}c.seq > ? AND c.seq <= ? AND {_VISIBLE} ORDER BY c.seq DESC LIMIT ?"
+        f"SELECT {_CHANGE} WHERE {of_type}c.seq > ? AND c.seq <= ? AND {VISIBLE} ORDER BY c.seq DESC LIMIT ?"
     )
     kind = () if type is None else (type,)
     rows = Bulk(connection).rows(sql, *kind, after, upto, rank, rank, rank, partner or "", limit)

@@ -1,4 +1,4 @@
-"""Everything that is read from the store by key: entities, documents, the change log, history. Unprojected; `hub.directory` narrows it.
+"""Everything that is read from the store by key: entities, documents, where values come from. Unprojected; `hub.directory` narrows it.
 
 All functions take a connection of `Store.read()`, so that several of them together see one state. What is asked for is given as numbers (`entity.id`)
 unless a name says UUID.
@@ -15,11 +15,10 @@ import orjson
 from sqlalchemy import Connection
 
 from hub import schemas
-from hub.errors import CursorGone, FieldError, Invalid
 from hub.model.claims import Claim, Conflict, Provenance
-from hub.model.entity import Change, Operation
 from hub.model.fiche import Document, EntityType
 from hub.store.bulk import Bulk
+from hub.store.log_reading import VISIBLE
 from hub.store.provenance import decode_conflicts, decode_provenance
 
 # --- entities and documents ------------------------------------------------------------------------------------------------------
@@ -58,14 +57,6 @@ def _last(bulk: Bulk, number: int) -> str:
         if moved_to is None:
             return str(uuid)
         number = moved_to
-
-
-def known(connection: Connection, numbers: Iterable[int]) -> dict[int, Known]:
-    """As `resolve`, for numbers."""
-    bulk = Bulk(connection)
-    sql = f"SELECT uuid FROM entity WHERE {bulk.listed('id')}"
-    uuids = [uuid for (uuid,) in bulk.rows(sql, bulk.many(set(numbers)))]
-    return {entity.id: entity for entity in resolve(connection, uuids).values()}
 
 
 def documents(
@@ -109,34 +100,6 @@ def bytes_by_uuid(
     return cast("dict[str, bytes]", raw)
 
 
-def by_uuid(connection: Connection, uuid: str, partner: str | None = None) -> Document | None:
-    """One merged document."""
-    return documents_by_uuid(connection, [uuid], partner).get(uuid)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A row of the search index: which entity it stands for, and for which partner alone."""
-
-    id: int
-    entity_id: int
-    fiche_id: int
-    type: EntityType
-    partner: str
-    uuid: str
-    fiche: str
-
-
-def entries(connection: Connection, entry_ids: Iterable[int]) -> dict[int, Entry]:
-    """These rows of the index; what is no longer there is left out."""
-    bulk = Bulk(connection)
-    sql = (
-        "SELECT n.id, n.entity_id, n.fiche_id, n.type, n.partner, e.uuid, f.uuid FROM entry n JOIN entity e ON e.id = n.entity_id"
-        f" JOIN entity f ON f.id = n.fiche_id WHERE {bulk.listed('n.id')}"
-    )
-    return {row[0]: Entry(*row) for row in bulk.rows(sql, bulk.many(set(entry_ids)))}
-
-
 @dataclass(frozen=True, slots=True)
 class Found:
     """A row of the search index with all that an entity is made of: the merged document as bytes, and the last change that the asker can see."""
@@ -167,7 +130,7 @@ def found(connection: Connection, entry_ids: Iterable[int], rank: int, partner: 
     sql = (
         f"SELECT n.id, n.entity_id, n.type, e.uuid, n.fiche_id, f.uuid, {document}, c.seq, c.at"
         " FROM entry n JOIN entity e ON e.id = n.entity_id JOIN entity f ON f.id = n.fiche_id JOIN fiche m ON m.id = n.fiche_id"
-        f"{overlay} JOIN change c ON c.seq = (SELECT c.seq FROM change c WHERE c.entity_id = n.entity_id AND {_VISIBLE}"
+        f"{overlay} JOIN change c ON c.seq = (SELECT c.seq FROM change c WHERE c.entity_id = n.entity_id AND {VISIBLE}"
         f" ORDER BY c.seq DESC LIMIT 1) WHERE {bulk.listed('n.id')} AND {document} IS NOT NULL"
     )
     rows = bulk.rows(sql, *parameters, rank, rank, rank, partner or "", bulk.many(set(entry_ids)))
@@ -213,12 +176,6 @@ def as_at(connection: Connection, fiche_id: int, seq: int, partner: str | None =
     return None if version is None else _version(bulk, fiche_id, version, "")
 
 
-def settled(connection: Connection, seq: int) -> int:
-    """The last seq of the transaction that `seq` belongs to: what was written together is only ever read together."""
-    rows = Bulk(connection).rows("SELECT tx_end FROM change WHERE seq = ?", seq)
-    return int(rows[0][0]) if rows else seq
-
-
 def _version_at(bulk: Bulk, fiche_id: int, seq: int, partner: str) -> int | None:
     rows = bulk.rows(
         "SELECT version FROM change WHERE fiche_id = ? AND seq <= ? AND partner = ? ORDER BY seq DESC LIMIT 1",
@@ -245,158 +202,6 @@ def _version(bulk: Bulk, fiche_id: int, version: int, partner: str) -> Document 
         version,
     )
     return schemas.decode(schemas.unpack(then[0][0])) if then else None
-
-
-# --- the change log ----------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeSlice:
-    """Changes in order. Ask on from `next`; `next == head` means that these were all."""
-
-    changes: tuple[Change, ...]
-    next: int
-    head: int
-
-
-@dataclass(frozen=True, slots=True)
-class LastSeen:
-    """The last change of an entity that somebody can see, and its moment."""
-
-    seq: int
-    at: str
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryItem:
-    """A change of an entity, and the version of its fiche after it."""
-
-    change: Change
-    version: int
-
-
-def head(connection: Connection) -> int:
-    """The newest seq that a reader may pass: a wide change that is not yet spread out holds everybody back."""
-    bulk = Bulk(connection)
-    ((last,),) = bulk.rows("SELECT n FROM counter WHERE name = 'change'")
-    ((waiting,),) = bulk.rows("SELECT min(seq) FROM spread")
-    return int(last) if waiting is None else int(waiting) - 1
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """Where the database stands: `head` as the function of that name says it, and the version of the book of concepts."""
-
-    head: int
-    concepts: int
-
-
-def state(connection: Connection) -> State:
-    """Both in one look."""
-    ((last, waiting, concepts),) = Bulk(connection).rows(
-        "SELECT (SELECT n FROM counter WHERE name = 'change'), (SELECT min(seq) FROM spread), (SELECT n FROM counter WHERE name = 'concepts')"
-    )
-    return State(int(last) if waiting is None else int(waiting) - 1, concepts or 0)
-
-
-def oldest(connection: Connection) -> int:
-    """The lowest `since` that can be asked for: what came before is no longer kept."""
-    bulk = Bulk(connection)
-    ((first,),) = bulk.rows("SELECT min(seq) FROM change")
-    if first is not None:
-        return int(first) - 1
-    ((last,),) = bulk.rows("SELECT n FROM counter WHERE name = 'change'")
-    return int(last)
-
-
-_CHANGE = (
-    "c.seq, c.at, e.uuid, c.type, f.uuid, c.operation, c.origin, c.fields, c.was, c.now, c.version"
-    " FROM change c JOIN entity e ON e.id = c.entity_id JOIN entity f ON f.id = c.fiche_id"
-)
-_VISIBLE = "c.audience <= ? AND c.operation <> 'spread' AND (c.was <= ? OR c.now <= ?) AND (c.partner = '' OR c.partner = ?)"
-
-
-def changes(
-    connection: Connection, since: int, limit: int, rank: int, partner: str | None = None
-) -> ChangeSlice:
-    """The next changes after `since` that somebody of this rank (and partner) can see, each as the operation that it is to them.
-
-    Raises `CursorGone` when what came after `since` is no longer kept, `Invalid` when `since` lies in the future.
-    """
-    bulk = Bulk(connection)
-    last, first = head(connection), oldest(connection)
-    if since < first:
-        raise CursorGone(
-            f"Changes before {first} are no longer kept. Read everything again and go on from {last}.",
-            oldest=first,
-        )
-    ((newest,),) = bulk.rows("SELECT n FROM counter WHERE name = 'change'")
-    if since > newest:
-        raise Invalid(
-            f"The newest change is {newest}; {since} has not happened yet.",
-            (FieldError("since", "lies in the future", str(since)),),
-        )
-    sql = f"SELECT {_CHANGE} WHERE c.seq > ? AND c.seq <= ? AND {_VISIBLE} ORDER BY c.seq LIMIT ?"
-    rows = bulk.rows(sql, since, last, rank, rank, rank, partner or "", limit)
-    found = tuple(_change(row, rank) for row in rows)
-    reached = found[-1].seq if len(rows) == limit and found else max(last, since)
-    return ChangeSlice(found, reached, last)
-
-
-def _change(row: Any, rank: int) -> Change:
-    seq, at, uuid, type_, fiche, operation, origin, fields, was, now, _ = row
-    if was > rank:
-        operation = "create"
-    elif now > rank:
-        operation = "delete"
-    elif operation in ("create", "delete"):
-        operation = "update"
-    named = (
-        ()
-        if fields is None or operation in ("create", "delete")
-        else tuple(name for name, level in orjson.loads(fields) if level <= rank)
-    )
-    return Change(seq, at, uuid, type_, fiche, cast(Operation, operation), origin, named)
-
-
-def history(
-    connection: Connection,
-    entity_id: int,
-    *,
-    rank: int,
-    partner: str | None = None,
-    before: int | None = None,
-    limit: int = 100,
-) -> list[HistoryItem]:
-    """The changes of one entity that this rank can see, newest first; `before` pages on."""
-    bulk = Bulk(connection)
-    last = head(connection)
-    upto = last if before is None else min(last, before - 1)
-    sql = f"SELECT {_CHANGE} WHERE c.entity_id = ? AND c.seq <= ? AND {_VISIBLE} ORDER BY c.seq DESC LIMIT ?"
-    rows = bulk.rows(sql, entity_id, upto, rank, rank, rank, partner or "", limit)
-    return [HistoryItem(_change(row, rank), row[10]) for row in rows]
-
-
-def last_seen(
-    connection: Connection,
-    entity_ids: Iterable[int],
-    rank: int,
-    partner: str | None = None,
-    upto: int | None = None,
-) -> dict[int, LastSeen]:
-    """The last change of each entity that this rank can see (not after `upto`); entities without one are left out."""
-    bulk = Bulk(connection)
-    ids = "SELECT unnest(?::bigint[]) AS value" if bulk.postgres else "SELECT value FROM json_each(?)"
-    bound = "" if upto is None else " AND c.seq <= ?"
-    sql = (
-        f"SELECT w.id, c.seq, c.at FROM (SELECT i.value AS id, (SELECT c.seq FROM change c WHERE c.entity_id = i.value AND {_VISIBLE}{bound}"
-        f" ORDER BY c.seq DESC LIMIT 1) AS seq FROM ({ids}) i) w JOIN change c ON c.seq = w.seq"
-    )
-    parameters: list[Any] = [rank, rank, rank, partner or ""]
-    if upto is not None:
-        parameters.append(upto)
-    rows = bulk.rows(sql, *parameters, bulk.many(set(entity_ids)))
-    return {number: LastSeen(seq, at) for number, seq, at in rows}
 
 
 # --- where values come from --------------------------------------------------------------------------------------------------------

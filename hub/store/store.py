@@ -140,7 +140,7 @@ class Store:
             return self._current(connection)
 
     def concepts_in(self, connection: Connection, version: int) -> ConceptBook:
-        """The book of a state of which `reading.state` told the version; from memory when it is the one at hand."""
+        """The book of a state of which `log_reading.state` told the version; from memory when it is the one at hand."""
         book = self._book
         if book is not None and book.version == version:
             return book

@@ -6,7 +6,7 @@ from sqlalchemy import text
 
 from hub.model.claims import Claim
 from hub.model.identifiers import riziv_check_digits
-from hub.store import Store, reading
+from hub.store import Store, log_reading, reading
 
 SK, PG, SB = "sociale-kaart", "progezondheid", "sociaal-brussels"
 
@@ -81,18 +81,19 @@ def uuid_of(store: Store, key: str) -> str:
 def fiche(store: Store, key: str, partner: str | None = None) -> dict[str, Any] | None:
     """The merged document behind an identity key."""
     with store.read() as connection:
-        return reading.by_uuid(connection, uuid_of(store, key), partner)
+        uuid = uuid_of(store, key)
+        return reading.documents_by_uuid(connection, [uuid], partner).get(uuid)
 
 
 def head(store: Store) -> int:
     with store.read() as connection:
-        return reading.head(connection)
+        return log_reading.head(connection)
 
 
 def log(store: Store, since: int = 0, rank: int = 2, partner: str | None = None) -> list[Any]:
     """The changes after `since` as somebody of this rank gets them."""
     with store.read() as connection:
-        return list(reading.changes(connection, since, 100_000, rank, partner).changes)
+        return list(log_reading.changes(connection, since, 100_000, rank, partner).changes)
 
 
 def told(store: Store, since: int = 0, rank: int = 2, partner: str | None = None) -> set[tuple[str, str]]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from hub.errors import CursorGone, Invalid
-from hub.store import Store, database, reading
+from hub.store import Store, database, log_reading, reading
 from tests.store.conftest import Clock, put
 from tests.store.saying import (
     PG,
@@ -136,11 +136,11 @@ def test_the_log_has_no_gaps_and_a_failed_transaction_takes_no_number(house: Sto
 
 def test_a_page_of_changes_says_where_to_go_on(house: Store) -> None:
     with house.read() as connection:
-        whole = reading.changes(connection, 0, 1000, 0)
+        whole = log_reading.changes(connection, 0, 1000, 0)
         found: list[object] = []
         since = 0
         while True:
-            page = reading.changes(connection, since, 2, 0)
+            page = log_reading.changes(connection, since, 2, 0)
             found += page.changes
             since = page.next
             if since == page.head:
@@ -150,11 +150,11 @@ def test_a_page_of_changes_says_where_to_go_on(house: Store) -> None:
 
 def test_cursors_that_cannot_be_served(house: Store) -> None:
     with house.read() as connection, pytest.raises(Invalid):
-        reading.changes(connection, 10_000, 10, 0)
+        log_reading.changes(connection, 10_000, 10, 0)
     with database.writing(house.engine) as connection:
         connection.exec_driver_sql("DELETE FROM change WHERE seq <= 5")
     with house.read() as connection, pytest.raises(CursorGone) as failure:
-        reading.changes(connection, 4, 10, 0)
+        log_reading.changes(connection, 4, 10, 0)
     assert failure.value.oldest == 5
 
 
@@ -177,7 +177,7 @@ def test_a_very_wide_change_is_spread_before_a_reader_passes_it(open_store: Call
     assert len(reached) == 20
     with store.read() as connection:
         numbers = [row[0] for row in connection.exec_driver_sql("SELECT seq FROM change ORDER BY seq")]
-        newest = reading.head(connection)
+        newest = log_reading.head(connection)
     assert numbers == list(range(1, newest + 1))
 
 
@@ -197,9 +197,9 @@ def test_any_moment_of_the_past_can_be_read(store: Store) -> None:
             assert document and document["names"][0]["text"]["nl"] == name
         assert reading.as_at(connection, number, removed) is None
         assert reading.as_at(connection, number, 0) is None
-        items = reading.history(connection, number, rank=0)
+        items = log_reading.history(connection, number, rank=0)
         assert [item.change.operation for item in items] == ["create", "delete", "update", "update", "create"]
-        seen = reading.last_seen(connection, [number], 0)[number]
+        seen = log_reading.last_seen(connection, [number], 0)[number]
     assert seen.seq == items[0].change.seq
 
 

@@ -14,7 +14,7 @@ from hub.model.audience import Grant, project
 from hub.model.claims import Claim
 from hub.model.fiche import Visibility
 from hub.places import places
-from hub.store import Store, database, reading
+from hub.store import Store, database, log_reading, reading
 from tests.store.conftest import AUTHORITY, SECRET, Clock
 from tests.store.saying import SB, SK, aanbod, gone, organisatie, person
 
@@ -139,7 +139,7 @@ def test_the_log_replayed_is_what_each_audience_sees(stores: _Stores, claims: li
         assert numbers == list(range(1, len(numbers) + 1))
         for rank, level in enumerate(VISIBILITIES):
             for partner in (None, PARTNER):
-                assert _replayed(reading.changes(connection, 0, 10_000, rank, partner).changes) == _seen(connection, level, partner)
+                assert _replayed(log_reading.changes(connection, 0, 10_000, rank, partner).changes) == _seen(connection, level, partner)
     store.close()
 
 

@@ -90,7 +90,7 @@ def say(store: Store, source: str, name: str, revision: int) -> str:
 
 def name_of(store: Store, fiche: str) -> str:
     with store.read() as db:
-        document = reading.by_uuid(db, fiche)
+        document = reading.documents_by_uuid(db, [fiche]).get(fiche)
     assert document is not None
     return str(document["names"][0]["text"]["nl"])
 

@@ -267,7 +267,7 @@ class TwoWays(RuleBasedStateMachine):
     def the_erased_stay_erased(self) -> None:
         with self.store.read() as db:
             for house, fiche in self.erased.items():
-                assert reading.by_uuid(db, fiche) is None
+                assert reading.documents_by_uuid(db, [fiche]).get(fiche) is None
                 said = select(func.count()).where(claim.c.external_id.in_([f"h{house}", _ref(house)]))
                 assert db.execute(said.select_from(claim)).scalar_one() == 0, "a reload brought somebody back"
 
@@ -323,14 +323,14 @@ class TwoWays(RuleBasedStateMachine):
             number = db.execute(
                 select(identity.c.fiche_id).where(identity.c.key == f"sociale-kaart|h{house}")
             ).scalar_one_or_none()
-            return None if number is None else reading.known(db, [number])[number].uuid
+            return None if number is None else str(db.exec_driver_sql(f"SELECT uuid FROM entity WHERE id = {number}").scalar_one())
 
     def _name(self, house: int) -> str | None:
         fiche = self._fiche(house)
         if fiche is None:
             return None
         with self.store.read() as db:
-            document = reading.by_uuid(db, fiche)
+            document = reading.documents_by_uuid(db, [fiche]).get(fiche)
         return None if document is None or "names" not in document else str(document["names"][0]["text"]["nl"])
 
 
