@@ -18,22 +18,10 @@ from typing import Any, Final, Literal
 
 from sqlalchemy import Connection
 
-from hub.model.query import TEXT_KEYS
 from hub.store.bulk import Bulk
+from hub.store.index_forms import POINT, Term, point_of, point_value, terms_of, tokens_of
 from hub.store.index_terms import ConceptBook, IndexedEntity, Indexer, IndexRow, rows_for
-from hub.store.index_tokens import (
-    FACET_MARKS,
-    FACETS,
-    FIRST_WORD,
-    OTHER_NAME,
-    OTHER_WORD,
-    SORT_NAME,
-    TOKEN_CHARACTERS,
-    TYPE_MARKS,
-    WORD_MARKS,
-    plain,
-    shortened,
-)
+from hub.store.index_tokens import TOKEN_CHARACTERS
 
 __all__ = [
     "POINT",
@@ -51,9 +39,6 @@ __all__ = [
     "standing",
     "write",
 ]
-
-POINT: Final = "point"
-"""The key of `term` under which positions stand."""
 
 _ENTRY: Final = (
     "id", "entity_id", "fiche_id", "type", "partner", "level", "name", "umbrella", "lat", "lon",
@@ -103,21 +88,6 @@ def optimize(conn: Connection) -> None:
         conn.exec_driver_sql("INSERT INTO fulltext(fulltext) VALUES ('optimize')")
 
 
-def point_value(lat: float, lon: float) -> str:
-    """A position as the value of a term, exact to 1e-5 degree (a metre): 5 digits of the latitude, 8 of the longitude, 3 more of the latitude.
-
-    Latitudes count from the south pole in steps of 1e-5, longitudes from the date line. So all points in one row of 0.01 degree of latitude
-    stand together, by longitude: a box on the map is a few ranges.
-    """
-    south = f"{round((lat + 90) * 100_000):08d}"
-    return f"{south[:5]}{round((lon + 180) * 100_000):08d}{south[5:]}"
-
-
-def point_of(value: str) -> tuple[float, float]:
-    """The latitude and longitude in a term that `point_value` made."""
-    return int(value[:5] + value[13:]) / 100_000 - 90, int(value[5:13]) / 100_000 - 180
-
-
 Standing = Mapping[int, tuple[Any, ...]]
 """Entries that are in the index, by number: all their columns."""
 
@@ -144,7 +114,7 @@ def write(
         expected = len(wanted) - len(stood)
     bulk = Bulk(conn)
     fresh: list[tuple[Any, ...]] = []
-    terms: list[_Term] = []
+    terms: list[Term] = []
     heads: set[tuple[str, str]] = set()
     again: list[IndexRow] = []
     with _inserting_tokens(bulk, expected) as insert_tokens:
@@ -154,8 +124,8 @@ def write(
                 again.append(row)
                 continue
             fresh.append(_entry(row))
-            terms += _terms(row)
-            insert_tokens(row.entry_id, _tokens(row))
+            terms += terms_of(row)
+            insert_tokens(row.entry_id, tokens_of(row))
     bulk.insert("entry", _ENTRY, fresh)
     if again:
         _change_entries(bulk, again, stood)
@@ -201,36 +171,11 @@ def _change_entries(bulk: Bulk, again: list[IndexRow], stood: Standing) -> None:
     bulk.run_many(update, [(*entry[1:], entry[0]) for entry in changed])
 
 
-_Term = tuple[str, str, str, int, int]
-"""A row of `term`; all but the level are its key."""
-
-
-def _terms(row: IndexRow) -> list[_Term]:
-    kind, number = row.type, row.entry_id
-    found: list[_Term] = []
-    for level, facets in enumerate(row.facets):
-        if facets:
-            found += [(kind, key, value, number, level) for key, value in facets if key in TEXT_KEYS]
-    for level, names in enumerate(row.names):
-        if names:  # a word of a name adds no letters to the whole of it
-            found += [(kind, "name", name, number, level) for name in names & row.wholes]
-    if len(row.points) == 1:
-        lat, lon, level = row.points[0]
-        found.append((kind, POINT, point_value(lat, lon), number, level))
-    elif row.points:
-        points: dict[str, int] = {}
-        for lat, lon, level in row.points:
-            value = point_value(lat, lon)
-            points[value] = min(level, points.get(value, level))
-        found += [(kind, POINT, value, number, level) for value, level in points.items()]
-    return found
-
-
-def _change_terms(bulk: Bulk, again: list[IndexRow]) -> list[_Term]:
+def _change_terms(bulk: Bulk, again: list[IndexRow]) -> list[Term]:
     """Removes what is no longer so and moves what changed its level; the answer: the terms that are new."""
     sql = f"SELECT type, key, value, entry_id, level FROM term WHERE {bulk.listed('entry_id')}"  # noqa: S608
     old = {row[:4]: row[4] for row in map(tuple, bulk.rows(sql, bulk.many(row.entry_id for row in again)))}
-    told = {term[:4]: term[4] for row in again for term in _terms(row)}
+    told = {term[:4]: term[4] for row in again for term in terms_of(row)}
     where = "type = ? AND key = ? AND value = ? AND entry_id = ?"
     bulk.run_many(f"DELETE FROM term WHERE {where}", sorted(old.keys() - told.keys()))  # noqa: S608
     moved = sorted((level, *term) for term, level in told.items() if old.get(term, level) != level)
@@ -239,50 +184,6 @@ def _change_terms(bulk: Bulk, again: list[IndexRow]) -> list[_Term]:
 
 
 # --- full text ---------------------------------------------------------------------------------------------------------------------
-
-
-_WORD_HEADS: Final = {kind: tuple(mark + level for level in WORD_MARKS) for kind, mark in TYPE_MARKS.items()}
-_FACET_HEADS: Final = {
-    kind: tuple(mark + level for level in FACET_MARKS) for kind, mark in TYPE_MARKS.items()
-}
-_REPEATED: Final = frozenset(FACETS) - {"name", "family", "given", "identifier", "contact"}
-"""Keys whose values come again and again."""
-_REMEMBERED: Final = 50_000
-_known_tails: dict[tuple[str, str], str] = {}
-
-
-def _tail(pair: tuple[str, str]) -> str:
-    """The token of a term, without what says whose it is and who may see it."""
-    key, value = pair
-    tail = FACETS[key] + (value if plain(value) else shortened(value))
-    if key in _REPEATED:
-        if len(_known_tails) > _REMEMBERED:
-            _known_tails.clear()
-        _known_tails[pair] = tail
-    return tail
-
-
-def _tokens(row: IndexRow) -> list[str]:
-    found: list[str] = []
-    known = _known_tails.get
-    for head, facets in zip(_FACET_HEADS[row.type], row.facets, strict=True):
-        if facets:
-            found += [head + (known(pair) or _tail(pair)) for pair in facets]
-    first = row.name.partition(" ")[0]
-    for head, names in zip(_FACET_HEADS[row.type], row.names, strict=True):
-        for name in names:
-            if " " in name:
-                found.append(head + (SORT_NAME if name == row.name else OTHER_NAME) + shortened(name))
-            else:
-                found.append(
-                    head
-                    + (FIRST_WORD if name == first else OTHER_WORD)
-                    + (name if plain(name) else shortened(name))
-                )
-    for head, seen in zip(_WORD_HEADS[row.type], row.words, strict=True):
-        if seen:
-            found += [head + word for word in seen]
-    return found
 
 
 def _stored_tokens(bulk: Bulk, ids: Sequence[int]) -> dict[int, str]:
@@ -297,7 +198,7 @@ def _change_tokens(bulk: Bulk, again: list[IndexRow]) -> None:
     old = _stored_tokens(bulk, [row.entry_id for row in again])
     changed = []
     for row in again:
-        tokens = _tokens(row)
+        tokens = tokens_of(row)
         if row.entry_id not in old or set(old[row.entry_id].split()) != set(tokens):
             changed.append((row.entry_id, " ".join(tokens)))
     if bulk.postgres:

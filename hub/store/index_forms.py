@@ -1,0 +1,110 @@
+"""An index row in the forms that the tables keep: rows of `term`, and the tokens of the full text."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hub.model.query import TEXT_KEYS
+from hub.store.index_terms import IndexRow
+from hub.store.index_tokens import (
+    FACET_MARKS,
+    FACETS,
+    FIRST_WORD,
+    OTHER_NAME,
+    OTHER_WORD,
+    SORT_NAME,
+    TYPE_MARKS,
+    WORD_MARKS,
+    plain,
+    shortened,
+)
+
+POINT: Final = "point"
+"""The key of `term` under which positions stand."""
+
+Term = tuple[str, str, str, int, int]
+"""A row of `term`; all but the level are its key."""
+
+
+def terms_of(row: IndexRow) -> list[Term]:
+    """The rows of `term`, each once, in no order: what is looked for by its beginning or between two values."""
+    kind, number = row.type, row.entry_id
+    found: list[Term] = []
+    for level, facets in enumerate(row.facets):
+        if facets:
+            found += [(kind, key, value, number, level) for key, value in facets if key in TEXT_KEYS]
+    for level, names in enumerate(row.names):
+        if names:  # a word of a name adds no letters to the whole of it
+            found += [(kind, "name", name, number, level) for name in names & row.wholes]
+    if len(row.points) == 1:
+        lat, lon, level = row.points[0]
+        found.append((kind, POINT, point_value(lat, lon), number, level))
+    elif row.points:
+        points: dict[str, int] = {}
+        for lat, lon, level in row.points:
+            value = point_value(lat, lon)
+            points[value] = min(level, points.get(value, level))
+        found += [(kind, POINT, value, number, level) for value, level in points.items()]
+    return found
+
+
+def point_value(lat: float, lon: float) -> str:
+    """A position as the value of a term, exact to 1e-5 degree (a metre): 5 digits of the latitude, 8 of the longitude, 3 more of the latitude.
+
+    Latitudes count from the south pole in steps of 1e-5, longitudes from the date line. So all points in one row of 0.01 degree of latitude
+    stand together, by longitude: a box on the map is a few ranges.
+    """
+    south = f"{round((lat + 90) * 100_000):08d}"
+    return f"{south[:5]}{round((lon + 180) * 100_000):08d}{south[5:]}"
+
+
+def point_of(value: str) -> tuple[float, float]:
+    """The latitude and longitude in a term that `point_value` made."""
+    return int(value[:5] + value[13:]) / 100_000 - 90, int(value[5:13]) / 100_000 - 180
+
+
+_WORD_HEADS: Final = {kind: tuple(mark + level for level in WORD_MARKS) for kind, mark in TYPE_MARKS.items()}
+_FACET_HEADS: Final = {
+    kind: tuple(mark + level for level in FACET_MARKS) for kind, mark in TYPE_MARKS.items()
+}
+_REPEATED: Final = frozenset(FACETS) - {"name", "family", "given", "identifier", "contact"}
+"""Keys whose values come again and again."""
+_REMEMBERED: Final = 50_000
+_known_tails: dict[tuple[str, str], str] = {}
+
+
+def _tail(pair: tuple[str, str]) -> str:
+    """The token of a term, without what says whose it is and who may see it."""
+    key, value = pair
+    tail = FACETS[key] + (value if plain(value) else shortened(value))
+    if key in _REPEATED:
+        if len(_known_tails) > _REMEMBERED:
+            _known_tails.clear()
+        _known_tails[pair] = tail
+    return tail
+
+
+def tokens_of(row: IndexRow) -> list[str]:
+    """The tokens of the full text, each once, in no order."""
+    found: list[str] = []
+    known = _known_tails.get
+    for head, facets in zip(_FACET_HEADS[row.type], row.facets, strict=True):
+        if facets:
+            found += [head + (known(pair) or _tail(pair)) for pair in facets]
+    first = row.name.partition(" ")[0]
+    for head, names in zip(_FACET_HEADS[row.type], row.names, strict=True):
+        for name in names:
+            if " " in name:
+                found.append(head + (SORT_NAME if name == row.name else OTHER_NAME) + shortened(name))
+            else:
+                found.append(
+                    head
+                    + (FIRST_WORD if name == first else OTHER_WORD)
+                    + (name if plain(name) else shortened(name))
+                )
+    for head, seen in zip(_WORD_HEADS[row.type], row.words, strict=True):
+        if seen:
+            found += [head + word for word in seen]
+    return found
+
+
