@@ -1,10 +1,11 @@
 """Who is asking, and what their agreement lets them see: agreements, credentials, rate limits."""
 
-from hub.access.agreements import Agreement, agreement, agreements, grant_for, save_agreement
+from hub.access.agreements import RIGHTS, Agreement, agreement, agreements, grant_for, save_agreement
 from hub.access.keys import IssuedKey, authenticate, issue_key, keys_of, revoke_key
 from hub.access.limits import RateLimiter
 
 __all__ = [
+    "RIGHTS",
     "Agreement",
     "IssuedKey",
     "RateLimiter",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import orjson
 from sqlalchemy import Connection, insert, select, update
@@ -14,6 +16,13 @@ from hub.model.fiche import Visibility
 from hub.model.query import Query, from_json, to_json
 from hub.store.tables import partner
 
+RIGHTS: Final[Mapping[str, str]] = {
+    "audit": "read who asked for what",
+    "feed": "send fiches of its own in",
+    "operate": "see how the connections fare, and act on them",
+}
+"""What an agreement can allow besides reading, each in plain words; without it nothing of the kind is allowed."""
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,39}")
 
 
@@ -21,8 +30,8 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,39}")
 class Agreement:
     """What was agreed with a partner: for which purpose, on which legal basis, which values, until when, and whom to call on both sides.
 
-    `level` is the highest visibility granted; `fields` (None: all) the top-level fields; `scope` (None: everything) a selection.
-    `revision` counts the changes of the agreement.
+    `level` is the highest visibility granted; `fields` (None: all) the top-level fields; `scope` (None: everything) a selection; `rights`
+    what it may do besides reading (`RIGHTS`). `revision` counts the changes of the agreement.
     """
 
     name: str
@@ -34,6 +43,7 @@ class Agreement:
     level: Visibility = "public"
     fields: frozenset[str] | None = None
     scope: Query | None = None
+    rights: frozenset[str] = frozenset()
     expires_on: str | None = None
     revision: int = 1
 
@@ -44,6 +54,10 @@ def _check(given: Agreement) -> None:
         errors.append(FieldError("name", "use 2 to 40 lower-case letters, digits and hyphens", given.name))
     if given.level not in LEVELS:
         errors.append(FieldError("level", f"must be one of {', '.join(LEVELS)}", given.level))
+    errors.extend(
+        FieldError("rights", f"must be among {', '.join(RIGHTS)}", right)
+        for right in sorted(given.rights - RIGHTS.keys())
+    )
     errors.extend(
         FieldError(field, "is required: an agreement without it cannot be accounted for")
         for field in ("title", "purpose", "legal_basis", "contact", "our_contact")
@@ -65,6 +79,7 @@ def save_agreement(connection: Connection, given: Agreement, now: str) -> Agreem
         "level": given.level,
         "fields": None if given.fields is None else orjson.dumps(sorted(given.fields)),
         "scope": None if given.scope is None else orjson.dumps(to_json(given.scope)),
+        "rights": " ".join(sorted(given.rights)),
         "contact": given.contact,
         "our_contact": given.our_contact,
         "expires_on": given.expires_on,
@@ -93,6 +108,7 @@ def agreements(connection: Connection) -> tuple[Agreement, ...]:
             level=row["level"],
             fields=None if row["fields"] is None else frozenset(orjson.loads(row["fields"])),
             scope=None if row["scope"] is None else from_json(orjson.loads(row["scope"])),
+            rights=frozenset(row["rights"].split()),
             expires_on=row["expires_on"],
             revision=row["revision"],
         )
@@ -116,6 +132,7 @@ def grant_for(given: Agreement, today: str) -> Grant:
         partner=given.name,
         fields=given.fields,
         scope=given.scope,
+        rights=given.rights,
         revision=given.revision,
         name=given.name,
     )

@@ -6,7 +6,16 @@ from datetime import UTC, datetime
 
 import click
 
-from hub.access import Agreement, agreements, grant_for, issue_key, keys_of, revoke_key, save_agreement
+from hub.access import (
+    RIGHTS,
+    Agreement,
+    agreements,
+    grant_for,
+    issue_key,
+    keys_of,
+    revoke_key,
+    save_agreement,
+)
 from hub.cli.installation import Installation
 from hub.cli.output import as_json, say_json, say_table
 from hub.model.audience import LEVELS
@@ -29,11 +38,11 @@ def list_(installation: Installation, as_json: bool) -> None:
     with installation.store.read() as connection:
         found = agreements(connection)
     if as_json:
-        say_json([{"name": a.name, "title": a.title, "level": a.level, "purpose": a.purpose, "expires_on": a.expires_on} for a in found])
+        say_json([{"name": a.name, "title": a.title, "level": a.level, "purpose": a.purpose, "rights": sorted(a.rights), "expires_on": a.expires_on} for a in found])
         return
     say_table(
-        ("partner", "title", "sees", "purpose", "until"),
-        [(a.name, a.title, a.level, a.purpose, a.expires_on or "no end date") for a in found],
+        ("partner", "title", "sees", "may", "purpose", "until"),
+        [(a.name, a.title, a.level, " ".join(("read", *sorted(a.rights))), a.purpose, a.expires_on or "no end date") for a in found],
         "There is no agreement yet. Make one: fichehub partners add NAME ...",
     )
 
@@ -47,6 +56,7 @@ def list_(installation: Installation, as_json: bool) -> None:
 @click.option("--our-contact", required=True, help="Whom they call here.")
 @click.option("--level", type=click.Choice(LEVELS), default="public", show_default=True, help="The highest visibility granted.")
 @click.option("--field", "fields", multiple=True, help="A field that the agreement covers; repeat for more; default: all.")
+@click.option("--right", "rights", type=click.Choice(sorted(RIGHTS)), multiple=True, help="What it may do besides reading; repeat for more. " + "; ".join(f"{name}: {what}" for name, what in RIGHTS.items()) + ".")
 @click.option("--expires-on", help="Last day, YYYY-MM-DD.")
 @click.pass_obj
 def add(
@@ -59,6 +69,7 @@ def add(
     our_contact: str,
     level: str,
     fields: tuple[str, ...],
+    rights: tuple[str, ...],
     expires_on: str | None,
 ) -> None:
     """Make or change the agreement with NAME."""
@@ -71,6 +82,7 @@ def add(
         our_contact=our_contact,
         level=level,  # type: ignore[arg-type]
         fields=frozenset(fields) or None,
+        rights=frozenset(rights),
         expires_on=expires_on,
     )
     grant_for(given, installation.store.today())

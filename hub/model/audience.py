@@ -39,14 +39,15 @@ class Grant:
     """What an asker may see, as his agreement says. The anonymous public has `Grant()`.
 
     `level` is the highest visibility granted. `partner` opens this partner's overlay. `fields` (None: all) are the top-level fields that the
-    agreement names; others are removed, not blanked. `scope` narrows every selection. `revision` moves whenever the
-    agreement does, so that caches and ETags know.
+    agreement names; others are removed, not blanked. `scope` narrows every selection. `rights` are what it may do besides
+    reading (`hub.access.RIGHTS`). `revision` moves whenever the agreement does, so that caches and ETags know.
     """
 
     level: Visibility = "public"
     partner: str | None = None
     fields: frozenset[str] | None = None
     scope: Query | None = None
+    rights: frozenset[str] = frozenset()
     revision: int = 0
     name: str = "anonymous"
 

@@ -312,6 +312,7 @@ partner = Table(
     Column("level", Text, nullable=False),  # the highest visibility granted
     Column("fields", LargeBinary),  # JSON list, NULL: all
     Column("scope", LargeBinary),  # a Query's JSON, NULL: everything
+    Column("rights", Text, nullable=False, server_default=""),  # what it may do besides reading, separated by blanks
     Column("contact", Text, nullable=False),
     Column("our_contact", Text, nullable=False),
     Column("expires_on", Text),

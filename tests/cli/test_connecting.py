@@ -103,3 +103,14 @@ def test_an_agreement_and_its_keys(filled: CommandLine) -> None:
 def test_an_agreement_that_has_ended_is_refused(fichehub: CommandLine) -> None:
     assert "2001-01-01" in fichehub.refused(*agreement(), "--expires-on", "2001-01-01")
     assert "1 January" in fichehub.refused(*agreement(), "--expires-on", "1 January")
+
+
+def test_a_right_is_given_by_name_and_taken_back_by_leaving_it_out(filled: CommandLine) -> None:
+    def rights() -> list[list[str]]:
+        return [one["rights"] for one in filled.json("partners", "list")]
+
+    filled.ok(*agreement(), "--right", "operate", "--right", "feed")
+    assert rights() == [["feed", "operate"]]
+    filled.ok(*agreement())
+    assert rights() == [[]]
+    assert filled(*agreement(), "--right", "everything").exit_code == 2
