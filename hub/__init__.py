@@ -87,11 +87,18 @@ from hub.model.identifiers import InvalidIdentifier
 from hub.model.identifiers import display as display_identifier
 from hub.model.identifiers import normalise as normalise_identifier
 from hub.model.query import Criterion, Linked, Near, Query
+from hub.model.subscription import (
+    Notification,
+    Subscription,
+    SubscriptionEvent,
+    Subscriptions,
+    SubscriptionWish,
+)
 from hub.places import Municipality, Places, UnknownPlace
 from hub.search import query_of
 from hub.store.concepts import ConceptBook
 from hub.testing.simulator import Simulator
-from hub.web.asking import directory
+from hub.web.asking import directory, subscriptions
 
 __version__ = "0.1.0"
 
@@ -154,6 +161,7 @@ __all__ = [
     "Near",
     "NoConfig",
     "NotFound",
+    "Notification",
     "Organisatiefiche",
     "Page",
     "PartRef",
@@ -172,6 +180,10 @@ __all__ = [
     "Sink",
     "Source",
     "StoreBusy",
+    "Subscription",
+    "SubscriptionEvent",
+    "SubscriptionWish",
+    "Subscriptions",
     "Tag",
     "Text",
     "UnknownPlace",
@@ -194,5 +206,6 @@ __all__ = [
     "query_of",
     "resolve_contacts",
     "rubriek_from_label",
+    "subscriptions",
     "words",
 ]

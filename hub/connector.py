@@ -23,6 +23,7 @@ from hub.model.concepts import Concept
 from hub.model.entity import Change, Entity
 from hub.model.fiche import Document
 from hub.model.query import Query
+from hub.model.subscription import Notification
 
 if TYPE_CHECKING:
     import flask
@@ -192,6 +193,14 @@ class Endpoint(Connector):
     def blueprint(cls) -> flask.Blueprint:
         """The routes. Inside a request `hub.directory()` is the only door to the data."""
         raise NotImplementedError  # abstract: each endpoint has its own
+
+    @classmethod
+    def notification(cls, notification: Notification, directory: Any) -> tuple[bytes, str]:
+        """What is sent to a subscriber, and its media type; for an endpoint that lets partners subscribe (`hub.subscriptions`).
+
+        `directory`, a `hub.Directory`, is what the subscriber may see now: what an event is about may have been hidden or removed since.
+        """
+        raise NotImplementedError  # only an endpoint through which somebody can subscribe is asked
 
 
 @dataclass(frozen=True, slots=True)

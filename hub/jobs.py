@@ -26,11 +26,15 @@ from hub.plugins import Plugins
 from hub.store import Store, index_rows
 from hub.store.tables import connection as connection_table
 from hub.store.tables import job_slot
+from hub.subscribing import Notifier
+from hub.subscribing import purge as forget_events
 from hub.sync import breaker, landing, lease, outbox, records, schedule, stops
 from hub.sync.run import run
 
 TICK_SECONDS = 10
 RUNS_AT_ONCE = 4
+SUBSCRIBERS_AT_ONCE = 8
+"""Subscribers that are told at once: one that is slow has a place of its own, and takes none from a run."""
 KEPT_SLOTS = timedelta(days=7)
 _log = structlog.get_logger(__name__)
 
@@ -81,6 +85,7 @@ HOUSEKEEPING: dict[str, tuple[str, Callable[[Store], object]]] = {
     "prune": ("cron 30 4 * * *", _prune),
     "tidy": ("cron 15 4 * * *", _tidy),
     "purge": ("cron 45 4 * * *", landing.purge),
+    "forget events": ("cron 50 4 * * *", forget_events),
 }
 """What the hub does for itself: name -> schedule and work."""
 
@@ -91,6 +96,7 @@ class Worker:
     def __init__(self, store: Store, plugins: Plugins) -> None:
         self._store = store
         self._plugins = plugins
+        self._notifier = Notifier(store, plugins)
         self._owner = f"{socket.gethostname()}/{os.getpid()}/{threading.get_ident()}"
 
     def run_forever(self, stop: threading.Event, *, tick_seconds: float = TICK_SECONDS) -> None:
@@ -99,7 +105,10 @@ class Worker:
             jobstores={"default": MemoryJobStore()}, executors={"default": Ticks(1)}, timezone=UTC
         )
         # Runs have a pool of their own: the scheduler is locked while it shuts down, and a tick that gave it a job then would wait for ever.
-        with ThreadPoolExecutor(RUNS_AT_ONCE, "job") as runs:
+        with (
+            ThreadPoolExecutor(RUNS_AT_ONCE, "job") as runs,
+            ThreadPoolExecutor(SUBSCRIBERS_AT_ONCE, "subscriber") as subscribers,
+        ):
 
             def do(job: Job) -> None:
                 if stop.is_set():
@@ -107,9 +116,16 @@ class Worker:
                 else:
                     self.do(job)
 
+            def tell(id: str) -> None:
+                if not stop.is_set():  # what waits at the end is told by the next process
+                    self._notifier.advance(id)
+
             def tick() -> None:
                 for job in self.take_due():
                     runs.submit(do, job)
+                for id in self._notifier.due():
+                    if self._notifier.take(id):
+                        subscribers.submit(tell, id)
 
             scheduler.add_job(
                 tick, "interval", seconds=tick_seconds, coalesce=True, max_instances=1, misfire_grace_time=None,
@@ -122,10 +138,11 @@ class Worker:
                 scheduler.shutdown(wait=True)
 
     def run_due(self) -> list[Job]:
-        """Take what is due now and do it, one after the other; the answer is what was done here."""
+        """Take what is due now and do it, one after the other, then tell subscribers; the answer is the jobs that were done here."""
         jobs = self.take_due()
         for job in jobs:
             self.do(job)
+        self._notifier.advance_due()
         return jobs
 
     def take_due(self) -> list[Job]:

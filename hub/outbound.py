@@ -133,7 +133,7 @@ class Outbound:
         self.close()
 
     def _call(self, method: str, url: str, *, retry_all: bool, **request: Any) -> Answer:
-        address = self._address(url)
+        address = check_address(url, allow_private=self._allow_private)
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(
                 lambda error: isinstance(error, _Again) and (retry_all or error.harmless)
@@ -233,25 +233,24 @@ class Outbound:
             return _Again(f"{address} broke off in the middle of its answer.")
         return _Again(f"{address} closed the connection without a full answer.")
 
-    def _address(self, url: str) -> str:
-        """What messages may say of an address. Raises `Misconfigured` for one that we do not call."""
-        try:
-            parts = urlsplit(url)
-            host, port = parts.hostname, parts.port
-        except ValueError as error:
-            raise Misconfigured("The address of the partner is not a URL.") from error
-        if parts.scheme not in ("http", "https") or not host:
-            raise Misconfigured("The address of the partner must begin with https:// and name a host.")
-        address = (
-            f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{f':{port}' if port else ''}{parts.path}"
-        )
-        if parts.username is not None or parts.password is not None:
-            raise Misconfigured(
-                f"{address}: put user and password in the fields for them, not in the address."
-            )
-        if parts.scheme != "https" and not self._allow_private:
-            raise Misconfigured(f"{address}: partners are only called over https.")
-        return address
+def check_address(url: str, *, allow_private: bool = False) -> str:
+    """What messages may say of an address: scheme, host and path. Raises `Misconfigured` for one that is never called.
+
+    That a name leads to an address where we may connect is seen only when it is called.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise Misconfigured("The address of the partner is not a URL.") from error
+    if parts.scheme not in ("http", "https") or not host:
+        raise Misconfigured("The address of the partner must begin with https:// and name a host.")
+    address = f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{f':{port}' if port else ''}{parts.path}"
+    if parts.username is not None or parts.password is not None:
+        raise Misconfigured(f"{address}: put user and password in the fields for them, not in the address.")
+    if parts.scheme != "https" and not allow_private:
+        raise Misconfigured(f"{address}: partners are only called over https.")
+    return address
 
 
 class _Again(Unreachable):

@@ -35,6 +35,7 @@ FLOORS = (
     "access",
     "directory",
     "sync",
+    "subscribing",
     "jobs",
     "web",
     "testing",

@@ -13,12 +13,13 @@ LANGUAGES PARTS Aanbodfiche Activity Address Area AuthFailed Capacity Caregiver 
 Concept ConceptBook ConceptScheme Connector Contact Context Criterion CursorExpired CursorGone Directory
 Document ElectronicAddress Endpoint Entity EntityType Export Fiche FichehubError FieldError Finished
 Forbidden Gone GovInfo Grant Hit Hours Http Identifier Incoming Invalid InvalidIdentifier Kind Language
-Linked Locked Mapping MatchCandidate Membership Misconfigured Moved Municipality Name Near NoConfig NotFound
+Linked Locked Mapping MatchCandidate Membership Misconfigured Moved Municipality Name Near NoConfig NotFound Notification
 Organisatiefiche Page PartRef Period PersonName Places Position Query Recognition Ref Rejected RequestError
-ResolvedContact Response Simulator Sink Source StoreBusy Tag Text UnknownPlace Unreachable Vestiging
+ResolvedContact Response Simulator Sink Source StoreBusy
+Subscription SubscriptionEvent SubscriptionWish Subscriptions Tag Text UnknownPlace Unreachable Vestiging
 Visibility Volatile WaitingList World Zorgverlenersfiche directory display_identifier fold hookimpl
 normalise_email normalise_identifier normalise_phone normalise_website phone_kind query_of resolve_contacts
-rubriek_from_label words
+rubriek_from_label subscriptions words
 """
 
 

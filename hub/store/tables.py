@@ -434,6 +434,52 @@ landing = Table(
     Index("ix_landing_connection_at", "connection", "at"),
 )
 
+subscription = Table(
+    "subscription",
+    metadata,
+    Column("id", _big(), primary_key=True),
+    Column("uuid", Text, nullable=False, unique=True),
+    Column("partner", Text, ForeignKey("partner.name"), nullable=False, index=True),
+    Column("endpoint", Text, nullable=False),  # the connector through which it was made
+    Column("state", Text, nullable=False),  # requested, active, error, off
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("queries", LargeBinary, nullable=False),  # JSON list of Query
+    Column("address", Text, nullable=False),
+    Column("headers", LargeBinary, nullable=False),  # JSON, the lines encrypted
+    Column("content", LargeBinary, nullable=False),  # the endpoint's own
+    Column("max_count", Integer, nullable=False),
+    Column("heartbeat", Integer),  # seconds
+    Column("timeout", Integer, nullable=False),  # seconds
+    Column("ends_at", Text),
+    Column("cursor", _big(), nullable=False),  # the change log is read up to here
+    Column("known_as", Text, nullable=False, server_default=""),  # the agreement and queries that its members were taken under
+    Column("events", _big(), nullable=False),  # how many there were; the last one's number
+    Column("delivered", _big(), nullable=False),  # the number of the last that was taken
+    Column("attempts", Integer, nullable=False),  # failed in a row
+    Column("next_at", Text, nullable=False),  # nothing is sent before
+    Column("sent_at", Text),  # the last that was taken
+    Column("revision", Integer, nullable=False),
+    Column("created_at", Text, nullable=False),
+    Column("updated_at", Text, nullable=False),
+)
+
+subscription_event = Table(
+    "subscription_event",
+    metadata,
+    Column("subscription_id", _big(), primary_key=True),
+    Column("number", _big(), primary_key=True),
+    Column("at", Text, nullable=False, index=True),
+    Column("change", LargeBinary, nullable=False),  # ids and names of fields, no values
+)
+
+subscription_member = Table(
+    "subscription_member",
+    metadata,
+    Column("subscription_id", _big(), primary_key=True),
+    Column("entity_id", _big(), primary_key=True),  # in the selection when it was last looked at
+    sqlite_with_rowid=False,
+)
+
 job_slot = Table(
     "job_slot",
     metadata,

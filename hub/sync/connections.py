@@ -252,7 +252,12 @@ def stored(store: Store, name: str) -> ConnectionInfo:
 
 def open_outbound() -> Outbound:
     """The HTTP client that connectors get, as strict as the installation says."""
-    return Outbound(allow_private=os.environ.get(ALLOW_PRIVATE) == "1")
+    return Outbound(allow_private=allows_private())
+
+
+def allows_private() -> bool:
+    """Whether this installation calls addresses of its own network."""
+    return os.environ.get(ALLOW_PRIVATE) == "1"
 
 
 def _check(built: Built, known: ConnectionInfo) -> None:

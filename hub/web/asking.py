@@ -23,6 +23,7 @@ from hub.access import RateLimiter, agreement, authenticate, grant_for
 from hub.directory import Directory
 from hub.errors import Forbidden, StoreBusy
 from hub.model.audience import PUBLIC, Grant
+from hub.model.subscription import Subscriptions
 from hub.store.tables import api_key
 
 if TYPE_CHECKING:
@@ -78,6 +79,18 @@ def directory() -> Directory:
         found = Directory(serving().store, _grant(), _snapshot())
         flask.g.fichehub_directory = found
     return cast(Directory, found)
+
+
+def subscriptions(endpoint: str) -> Subscriptions:
+    """The subscriptions that whoever sends the current request has through `endpoint` (the connector's name). Works inside a request only.
+
+    Raises as `directory`, and `Forbidden` for the anonymous.
+    """
+    from hub.subscribing import (
+        Door,  # it brings the scheduler along, which the command line need not wait for
+    )
+
+    return Door(serving().store, directory(), endpoint)
 
 
 def _snapshot() -> Snapshot:

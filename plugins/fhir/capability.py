@@ -10,8 +10,9 @@ from plugins.fhir import systems as s
 from plugins.fhir.conformance.declared import VALIDATE, definition_types
 from plugins.fhir.params import INCLUDES, RESOURCES, Param, Resource
 from plugins.fhir.search import DEFAULT_COUNT, MAX_COUNT
+from plugins.fhir.subscriptions.routes import declared as subscription_types
 
-PUBLISHED: Final = "2026-11-22"
+PUBLISHED: Final = "2026-11-25"
 """When what is declared here last changed; a change of the table moves it."""
 
 _PROFILES: Final = {
@@ -71,6 +72,7 @@ def statement(base: str) -> dict[str, Any]:
                 "resource": [
                     *(_resource(each) for each in sorted(RESOURCES.values(), key=lambda each: each.name)),
                     *definition_types(),
+                    *subscription_types(),
                 ],
                 "interaction": [{"code": "history-system"}, {"code": "batch"}],
                 "searchParam": [_LAST_UPDATED],

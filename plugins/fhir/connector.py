@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import flask
 
-from hub import Endpoint
+from hub import Directory, Endpoint, Notification
 
 
 class Fhir(Endpoint):
-    """FHIR R4 4.0.1 for reading and searching; needs no configuration."""
+    """FHIR R4 4.0.1: reading, searching and subscribing; needs no configuration."""
 
     name = "fhir"
     title = "FHIR R4 (Belgische profielen, IHE mCSD)"
@@ -20,3 +20,10 @@ class Fhir(Endpoint):
         from plugins.fhir.routes import make_blueprint
 
         return make_blueprint()
+
+    @classmethod
+    def notification(cls, notification: Notification, directory: Directory) -> tuple[bytes, str]:
+        """A Bundle of the R5 backport in R4 form."""
+        from plugins.fhir.subscriptions.notification import message
+
+        return message(notification, directory)

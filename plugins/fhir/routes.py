@@ -25,6 +25,7 @@ from plugins.fhir.negotiation import MEDIA_TYPES, form_for
 from plugins.fhir.params import RESOURCES, Resource
 from plugins.fhir.rendering import Memory, resource_for, version_of
 from plugins.fhir.search import Entry, Search, bundle, included, parse
+from plugins.fhir.subscriptions import routes as subscribing
 from plugins.fhir.subsetting import subset_of
 from plugins.fhir.xml_form import to_xml
 
@@ -79,6 +80,7 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
     bulk.add_routes(blueprint, _answer)
     definitions.add_routes(blueprint, _answer, _base)
     validation.add_routes(blueprint, _answer)
+    subscribing.add_routes(blueprint, _answer, _base)
 
     @blueprint.route("/", methods=_METHODS, defaults={"path": ""}, strict_slashes=False)
     @blueprint.route("/<path:path>", methods=_METHODS)
@@ -176,7 +178,9 @@ def _failure(error: Exception) -> flask.Response:
 def _unmatched(path: str) -> HTTPException:
     """404 or 405, and what there is instead."""
     segments = [segment for segment in path.split("/") if segment]
-    known = bool(segments) and (segments[0] in RESOURCES or segments[0] in TYPES)
+    if segments[:1] == ["Subscription"] and len(segments) <= 2:
+        return MethodNotAllowed(valid_methods=["GET", "HEAD", "POST"] if len(segments) == 1 else ["GET", "HEAD", "PUT", "DELETE"])
+    known = bool(segments) and (segments[0] in RESOURCES or segments[0] in TYPES or segments[0] == "Basic")
     if segments[-1:] in (["$export"], ["$export-status"], ["$export-file"]):
         return MethodNotAllowed(valid_methods=["GET", "HEAD"])
     if segments[-1:] == ["$validate"]:

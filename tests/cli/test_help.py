@@ -17,6 +17,7 @@ WANTED = {
     *("query", "export", "changes", "conflicts", "erase", "db"),
     *("partners", "keys"),
     *("preview", "decide", "deadletters", "rejected"),
+    "subscriptions",
 }
 
 

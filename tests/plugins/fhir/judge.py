@@ -160,7 +160,7 @@ INVARIANTS: dict[str, tuple[Rule, ...]] = {
         )),
         _rule("bdl-2: search only in a searchset", lambda raw: raw["type"] == "searchset" or not any("search" in e for e in raw.get("entry", ()))),
         _rule("bdl-7: every fullUrl once, but in a history", lambda raw: raw["type"] == "history" or _once([e["fullUrl"] for e in raw.get("entry", ()) if "fullUrl" in e])),
-        _rule("bdl-8: a fullUrl is absolute", lambda raw: all("://" in e.get("fullUrl", "://") for e in raw.get("entry", ()))),
+        _rule("bdl-8: a fullUrl is absolute", lambda raw: all(e.get("fullUrl", "urn:").startswith(("http://", "https://", "urn:")) for e in raw.get("entry", ()))),
     ),
 }  # fmt: skip
 
@@ -172,6 +172,9 @@ def _once(values: list[str]) -> bool:
 # --- profiles: what an instance says that it meets ------------------------------------------------------------------------------
 
 _MINIMUMS: dict[str, tuple[str, ...]] = {
+    "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-subscription-notification-r4": ("entry",),
+    "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-subscription-status-r4": ("parameter",),
+    "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-subscription": ("criteria", "channel"),
     s.BE_ORGANIZATION: (),
     s.BE_LOCATION: (),
     s.BE_PRACTITIONER: ("name",),

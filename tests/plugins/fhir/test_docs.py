@@ -37,6 +37,7 @@ def test_requests_answer_as_described(world_s: Hub, status: int, path: str, head
         return
     resource = orjson.loads(response.data)
     assert complaints(resource) == []
+    assert ("issue" in resource) == (status >= 400)
     modes = {entry["search"]["mode"] for entry in resource.get("entry", ()) if "search" in entry}
     assert "outcome" not in modes, "the documented search was not understood"
 
@@ -66,6 +67,15 @@ def test_what_is_judged_is_told_as_described(world_s: Hub, body: str) -> None:
     assert sorted(told) == sorted(
         re.findall(r"`(Organization\.[^`]+)` \(", TEXT.split("It tells of")[1].split("\n")[0])
     )
+
+
+@pytest.mark.parametrize("body", re.findall(r"```json subscription\n(.*?)```", TEXT, re.DOTALL))
+def test_subscriptions_are_taken(world_s: Hub, body: str) -> None:
+    asked = {"data": body, "content_type": "application/fhir+json", "headers": {"X-API-Key": world_s.key}}
+    made = world_s.client().post("/fhir/Subscription", **asked)
+    assert (made.status_code, complaints(orjson.loads(made.data))) == (201, [])
+    address = made.headers["Location"].split("/fhir/")[1]
+    assert world_s.client().delete(f"/fhir/{address}", headers=asked["headers"]).status_code == 204
 
 
 @pytest.mark.parametrize("line", re.findall(r"^curl .*$", TEXT, re.MULTILINE))

@@ -1,0 +1,506 @@
+"""Subscriptions: handshake, events without a gap, filters, deletes, retries and their end, for what the subscriber may see and no more."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from hub.jobs import Worker
+from hub.model.query import Criterion, Query
+from hub.store.tables import subscription_event, subscription_member
+from hub.subscribing import Notifier, request_again
+from plugins.fhir.judge import judge
+from tests.plugins.fhir.conftest import HIDDEN, organisation
+from tests.plugins.fhir.judge import complaints
+from tests.plugins.fhir.subscribing import (
+    BRUSSEL,
+    GENT,
+    IG,
+    TOPIC,
+    Hub,
+    Receiver,
+    in_gent,
+    open_hub,
+    subscription,
+)
+
+
+@pytest.fixture(autouse=True)
+def _within_the_walls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FICHEHUB_ALLOW_PRIVATE", "1")
+
+
+@pytest.fixture
+def hub(tmp_path: Path, sqlite_database_url: str) -> Iterator[Hub]:
+    opened = open_hub(sqlite_database_url, tmp_path / "home")
+    yield opened
+    opened.store.close()
+
+
+@pytest.fixture
+def any_hub(tmp_path: Path, database_url: str) -> Iterator[Hub]:
+    opened = open_hub(database_url, tmp_path / "home")
+    yield opened
+    opened.store.close()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as started:
+        yield started
+
+
+def test_from_the_handshake_to_events_without_a_gap(any_hub: Hub, receiver: Receiver) -> None:
+    hub = any_hub
+    hub.put(in_gent(1))
+    id = hub.subscribe(receiver.url, content="full-resource", header=["Authorization: Bearer s3cret-s3cret"])
+    assert hub.state(id)["status"] == "requested"
+    hub.put(in_gent(2))
+    hub.work()
+    [handshake] = receiver.told()
+    assert (handshake.kind, handshake.since_start, handshake.entries) == ("handshake", 0, [])
+    assert receiver.sent[0]["HTTP_AUTHORIZATION"] == "Bearer s3cret-s3cret"
+    shown = hub.state(id)
+    assert shown["status"] == "active"
+    assert shown["channel"]["header"] == ["Authorization: ********"]
+
+    hub.put(in_gent(1, name="Anders"), in_gent(3))
+    hub.work()
+    hub.remove(in_gent(3))
+    hub.work()
+    notifications = receiver.told()[1:]
+    numbers = [number for told in notifications for number, _ in told.events]
+    assert numbers == list(range(1, len(numbers) + 1)), "gapless, each once"
+    first, last = notifications[0], notifications[-1]
+    assert {about.split("/")[0] for _, about in first.events} == {"Organization", "Location"}
+    assert last.since_start == numbers[-1]
+    [renamed] = [entry["resource"] for entry in first.entries if entry["resource"].get("name") == "Anders" and "Organization" in entry["fullUrl"]]
+    assert renamed["resourceType"] == "Organization"
+    assert {entry["request"]["method"] for entry in last.entries} == {"DELETE"}
+    assert all("resource" not in entry for entry in last.entries)
+    for told in receiver.told():
+        assert complaints(told.bundle) == []
+        assert [issue for issue in judge(told.bundle) if issue.severity == "error"] == []
+
+
+def test_what_is_sent_follows_the_payload(hub: Hub, receiver: Receiver) -> None:
+    empty = hub.subscribe(receiver.url + "/empty", content="empty")
+    with Receiver() as other:
+        hub.subscribe(other.url, content="id-only", payload="application/fhir+xml")
+        hub.work()
+        hub.put(in_gent(1))
+        hub.work()
+        body = other.bodies[-1].decode()
+        assert other.sent[-1]["CONTENT_TYPE"] == "application/fhir+xml"
+    assert body.startswith("<?xml") and "<Organization" not in body and "focus" in body
+    told = receiver.told()[-1]
+    assert (told.entries, [about for _, about in told.events]) == ([], ["", ""])
+    assert "Organization" not in receiver.bodies[-1].decode() and TOPIC not in receiver.bodies[-1].decode()
+    assert f"Subscription/{empty}" in receiver.bodies[-1].decode()
+
+
+@pytest.mark.parametrize(
+    ("filters", "told"),
+    [
+        ([f"?municipality={GENT}"], {"Organization", "Location"}),
+        ([f"Location?municipality={GENT}"], {"Location"}),
+        (["Organization?name=huis"], {"Organization"}),
+        (["Organization?region=vlaanderen", "Organization?name=huis"], {"Organization"}),
+        (["?region=brussel"], set()),
+        (["Organization?address-city=brussel"], set()),
+        (["HealthcareService"], set()),
+        (["?rubriek=14"], set()),
+    ],
+)
+def test_filters_leave_what_they_name(hub: Hub, receiver: Receiver, filters: list[str], told: set[str]) -> None:
+    hub.subscribe(receiver.url, filters=filters)
+    hub.work()
+    hub.put(in_gent(1))
+    hub.work()
+    assert {about.split("/")[0] for _, about in receiver.events()} == told
+
+
+def test_a_rubriek_finds_those_below_it(hub: Hub, receiver: Receiver) -> None:
+    hub.subscribe(receiver.url, filters=["?rubriek=14"])
+    hub.work()
+    offer = organisation(1)
+    for number, code in ((7, "14.04"), (8, "02")):
+        content = {"kind": "aanbod", "names": [{"text": {"nl": "Aanbod"}}], "rubrieken": [{"scheme": "rubriek", "code": code}]}
+        hub.put(type(offer)("sociale-kaart", f"aanbod-{number}", 1, "aanbod", content))
+    hub.work()
+    [(_, about)] = receiver.events()
+    assert about.startswith("HealthcareService/")
+
+
+def test_what_leaves_a_selection_is_told_as_removed_and_what_was_never_in_it_is_not_told(any_hub: Hub, receiver: Receiver) -> None:
+    hub = any_hub
+    hub.put(in_gent(1), in_gent(2, refnis=BRUSSEL))
+    hub.subscribe(receiver.url, filters=[f"Organization?municipality={GENT}"])
+    hub.work()
+    hub.put(in_gent(2, refnis=BRUSSEL, name="Nog steeds in Brussel"))
+    hub.work()
+    assert receiver.events() == []
+    hub.put(in_gent(1, refnis=BRUSSEL))
+    hub.work()
+    [entry] = receiver.told()[-1].entries
+    assert entry["request"]["method"] == "DELETE"
+    hub.put(in_gent(1, refnis=BRUSSEL, name="Verhuisd"))
+    hub.remove(in_gent(2, refnis=BRUSSEL))
+    hub.work()
+    assert len(receiver.events()) == 1
+    hub.put(in_gent(1))
+    hub.work()
+    [entry] = receiver.told()[-1].entries
+    assert (entry["request"]["method"], entry["response"]["status"]) == ("PUT", "201")
+
+
+def test_what_the_subscriber_may_not_see_leaves_no_trace(any_hub: Hub, receiver: Receiver) -> None:
+    hub = any_hub
+    hub.agree("epd", level="public")
+    hub.subscribe(receiver.url, content="full-resource")
+    hub.work()
+    hidden = in_gent(1, name=f"Huis {HIDDEN}", visibility="internal")
+    hub.put(hidden)
+    hub.put(in_gent(1, name=f"Nog {HIDDEN}", visibility="internal"))
+    hub.put(in_gent(2, contacts=[{"kind": "email", "value": f"{HIDDEN}@example.org", "visibility": "professional"}]))
+    hub.work()
+    hub.put(in_gent(2, contacts=[{"kind": "email", "value": f"x{HIDDEN}@example.org", "visibility": "professional"}]))
+    hub.remove(hidden)
+    hub.work()
+    assert [number for number, _ in receiver.events()] == [1, 2], "organisation 2 and its site, once"
+    assert HIDDEN not in b"".join(receiver.bodies).decode()
+
+
+def test_an_event_does_not_carry_what_was_hidden_since(hub: Hub, receiver: Receiver) -> None:
+    hub.agree("epd", level="public")
+    id = hub.subscribe(receiver.url, content="full-resource")
+    hub.work()
+    receiver.statuses = ["503 Later"]
+    hub.put(in_gent(1, name=f"Huis {HIDDEN}"))
+    hub.work()
+    hub.put(in_gent(1, name=f"Huis {HIDDEN}", visibility="internal"))
+    hub.forward(hours=1)
+    hub.work()
+    events = hub.ask("GET", f"Subscription/{id}/$events?content=full-resource")
+    assert HIDDEN not in b"".join(receiver.bodies).decode() + events.text
+    assert len(receiver.events()) == 4, "both came and both went"
+
+
+def test_a_narrower_agreement_is_told_what_it_no_longer_shows_and_nothing_new_of_it(hub: Hub, receiver: Receiver) -> None:
+    hub.put(in_gent(1), in_gent(2, refnis=BRUSSEL))
+    hub.subscribe(receiver.url, filters=["Organization?name=huis"], content="full-resource")
+    hub.work()
+    hub.agree("epd", scope=Query(types=("organisatie", "vestiging"), where=(Criterion("municipality", (GENT,)),)))
+    hub.put(in_gent(2, refnis=BRUSSEL, name=f"Huis {HIDDEN}"))
+    hub.work()
+    assert [entry["request"]["method"] for told in receiver.told() for entry in told.entries] == ["DELETE"]
+    hub.put(in_gent(2, refnis=BRUSSEL, name=f"Huis {HIDDEN} twee"), in_gent(1, name="Huis een"))
+    hub.work()
+    assert len(receiver.events()) == 2
+    assert HIDDEN not in b"".join(receiver.bodies).decode()
+
+
+def test_the_end_of_the_agreement_ends_the_subscription(hub: Hub, receiver: Receiver) -> None:
+    id = hub.subscribe(receiver.url)
+    hub.work()
+    hub.agree("epd", expires_on="2026-11-22")
+    hub.forward(days=1)
+    hub.put(in_gent(1))
+    hub.work()
+    assert receiver.events() == []
+    hub.agree("epd", expires_on=None)
+    assert hub.state(id)["status"] == "off"
+    assert "ended on 2026-11-22" in hub.state(id)["error"]
+    hub.forward(days=2)
+    hub.work()
+    assert [told.kind for told in receiver.told()] == ["handshake"]
+
+
+def test_a_handshake_that_is_refused_activates_nothing(hub: Hub, receiver: Receiver) -> None:
+    receiver.statuses = ["404 Not Found"]
+    id = hub.subscribe(receiver.url)
+    hub.put(in_gent(1))
+    hub.work()
+    assert hub.state(id)["status"] == "error"
+    assert "answered 404" in hub.state(id)["error"]
+    hub.forward(days=1)
+    hub.work()
+    assert receiver.bodies == []
+
+
+def test_a_receiver_that_fails_is_tried_again_given_up_and_caught_up_when_it_is_requested_again(any_hub: Hub, receiver: Receiver) -> None:
+    hub = any_hub
+    id = hub.subscribe(receiver.url)
+    hub.work()
+    receiver.statuses = ["503 Later"] * 12
+    hub.put(in_gent(1))
+    hub.work()
+    assert len(receiver.requests) == 2
+    hub.work()
+    assert len(receiver.requests) <= 3, "not again before its time, but for a pause that chance made nothing"
+    for _ in range(12):
+        hub.forward(hours=6)
+        hub.work()
+    shown = hub.state(id)
+    assert (shown["status"], len(receiver.requests)) == ("error", 13)
+    assert "Given up after 12 attempts. 2 events wait." in shown["error"]
+    hub.put(in_gent(2))
+    hub.work()
+    assert receiver.events() == []
+    status = hub.ask("GET", f"Subscription/{id}/$status").get_json(force=True)["entry"][0]["resource"]
+    assert {"name": "events-since-subscription-start", "valueString": "4"} in status["parameter"]
+
+    again = hub.ask("PUT", f"Subscription/{id}", subscription(receiver.url) | {"id": id})
+    assert again.get_json(force=True)["status"] == "requested"
+    hub.work()
+    assert [told.kind for told in receiver.told()] == ["handshake", "handshake", "event-notification"]
+    assert [number for number, _ in receiver.events()] == [1, 2, 3, 4]
+
+
+def test_retry_after_is_obeyed(hub: Hub, receiver: Receiver) -> None:
+    hub.subscribe(receiver.url)
+    hub.work()
+    receiver.statuses, receiver.headers = ["429 Too Many"], [("Retry-After", "1800")]
+    hub.put(in_gent(1))
+    hub.work()
+    hub.forward(minutes=29)
+    hub.work()
+    assert receiver.events() == []
+    hub.forward(minutes=2)
+    hub.work()
+    assert len(receiver.events()) == 2
+
+
+def test_an_administrator_can_have_it_told_again(hub: Hub, receiver: Receiver) -> None:
+    id = hub.subscribe(receiver.url)
+    hub.work()
+    receiver.statuses = ["401 No"]
+    hub.put(in_gent(1))
+    hub.work()
+    assert hub.state(id)["status"] == "error"
+    request_again(hub.store, id)
+    hub.work()
+    assert len(receiver.events()) == 2
+
+
+def test_a_crash_between_telling_and_noting_it_tells_it_once_more_under_the_same_key(
+    any_hub: Hub, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = any_hub
+    hub.subscribe(receiver.url)
+    hub.work()
+    hub.put(in_gent(1))
+
+    class Killed(BaseException):
+        pass
+
+    def die(*_: object, **__: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Notifier, "_note", die)
+        with pytest.raises(Killed):
+            hub.work()
+    hub.put(in_gent(2))
+    hub.work()
+    keys = [sent.get("HTTP_IDEMPOTENCY_KEY", "") for sent in receiver.sent[1:]]
+    assert [key.split("/")[1] for key in keys] == ["1-2", "1-4"]
+    assert [number for number, _ in receiver.events()] == [1, 2, 1, 2, 3, 4], "none lost; the numbers tell which came twice"
+
+
+def test_a_crash_between_reading_the_log_and_keeping_it_loses_and_doubles_nothing(
+    hub: Hub, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.subscribe(receiver.url, filters=["Organization?name=huis"])
+    hub.work()
+    hub.put(in_gent(1))
+    from hub.subscribing import generating
+
+    class Killed(BaseException):
+        pass
+
+    def die(*_: object, **__: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(generating, "_join", die)
+        with pytest.raises(Killed):
+            hub.work()
+    with hub.store.read() as reading:
+        assert reading.execute(select(func.count()).select_from(subscription_event)).scalar_one() == 0
+    hub.work()
+    assert [number for number, _ in receiver.events()] == [1]
+
+
+def test_a_slow_receiver_holds_up_nobody(hub: Hub, receiver: Receiver) -> None:
+    with Receiver() as slow:
+        hub.subscribe(slow.url)
+        hub.subscribe(receiver.url)
+        hub.work()
+        slow.hold = threading.Event()
+        slow.arrived.clear()
+        receiver.arrived.clear()
+        hub.put(in_gent(1))
+        stop = threading.Event()
+        worker = threading.Thread(target=Worker(hub.store, hub.plugins).run_forever, args=(stop,), kwargs={"tick_seconds": 0.05})
+        worker.start()
+        try:
+            assert slow.arrived.wait(20)
+            assert receiver.arrived.wait(20), "while the slow one is still being waited for"
+        finally:
+            slow.hold.set()
+            stop.set()
+            worker.join(30)
+    assert len(receiver.events()) == 2
+    assert len(slow.events()) == 2
+
+
+def test_two_workers_tell_each_event_once(any_hub: Hub, receiver: Receiver) -> None:
+    hub = any_hub
+    hub.subscribe(receiver.url)
+    hub.work()
+    for number in range(1, 11):
+        hub.put(in_gent(number))
+    notifiers = [Notifier(hub.store, hub.plugins) for _ in range(4)]
+    threads = [threading.Thread(target=each.advance_due) for each in notifiers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    hub.work()
+    assert [number for number, _ in receiver.events()] == list(range(1, 21))
+
+
+def test_a_heartbeat_comes_when_nothing_else_does(hub: Hub, receiver: Receiver) -> None:
+    hub.subscribe(receiver.url, extension=[{"url": IG + "backport-heartbeat-period", "valueUnsignedInt": 60}])
+    hub.work()
+    hub.forward(seconds=40)
+    hub.put(in_gent(1))
+    hub.work()
+    hub.forward(seconds=40)
+    hub.work()
+    assert [told.kind for told in receiver.told()] == ["handshake", "event-notification"]
+    hub.forward(seconds=30)
+    hub.work()
+    assert [told.kind for told in receiver.told()][2:] == ["heartbeat"]
+    assert receiver.told()[-1].since_start == 2
+
+
+def test_max_count_bounds_a_notification(hub: Hub, receiver: Receiver) -> None:
+    hub.subscribe(receiver.url, extension=[{"url": IG + "backport-max-count", "valuePositiveInt": 3}])
+    hub.work()
+    hub.put(*(in_gent(number) for number in range(1, 5)))
+    hub.work()
+    assert [len(told.events) for told in receiver.told()[1:]] == [3, 3, 2]
+
+
+def test_past_events_can_be_asked_for_by_number(hub: Hub, receiver: Receiver) -> None:
+    id = hub.subscribe(receiver.url)
+    hub.work()
+    hub.put(in_gent(1), in_gent(2))
+    hub.work()
+    answer = hub.ask("GET", f"Subscription/{id}/$events?eventsSinceNumber=2&eventsUntilNumber=3&content=full-resource").get_json(force=True)
+    assert complaints(answer) == []
+    assert [each["part"][0]["valueString"] for each in answer["entry"][0]["resource"]["parameter"] if each["name"] == "notification-event"] == ["2", "3"]
+    assert all(entry["resource"]["resourceType"] in ("Organization", "Location") for entry in answer["entry"][1:])
+    assert hub.ask("GET", f"Subscription/{id}/$events?eventsSinceNumber=nul").status_code == 400
+    assert hub.ask("GET", f"Subscription/{id}/$events?eventSinceNumber=1").status_code == 400
+    hub.forward(days=40)
+    hub.work()  # forgets, at night, what is older than a month
+    gone = hub.ask("GET", f"Subscription/{id}/$events")
+    assert (gone.status_code, "from event 5" in gone.text) == (410, True)
+
+
+def test_a_partner_sees_its_own_subscriptions_and_no_others(hub: Hub, receiver: Receiver) -> None:
+    id = hub.subscribe(receiver.url)
+    for method, path in (("GET", ""), ("GET", "/$status"), ("GET", "/$events"), ("DELETE", "")):
+        assert hub.ask(method, f"Subscription/{id}{path}", partner="other").status_code == 404
+    assert hub.ask("PUT", f"Subscription/{id}", subscription(receiver.url) | {"id": id}, partner="other").status_code == 404
+    assert hub.ask("GET", "Subscription", partner="other").get_json(force=True)["total"] == 0
+    assert hub.ask("GET", "Subscription?status=requested,active").get_json(force=True)["total"] == 1
+    assert hub.ask("GET", "Subscription?colour=blue").status_code == 400
+    assert hub.ask("POST", "Subscription", subscription(receiver.url), partner="").status_code == 403
+    assert hub.ask("PUT", f"Subscription/{id}", subscription(receiver.url) | {"id": id}, **{"If-Match": 'W/"7"'}).status_code == 412
+    assert hub.ask("DELETE", f"Subscription/{id}").status_code == 204
+    assert hub.ask("GET", f"Subscription/{id}").status_code == 404
+    hub.work()
+    assert receiver.bodies == []
+    with hub.store.read() as reading:
+        assert reading.execute(select(func.count()).select_from(subscription_member)).scalar_one() == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "place", "status"),
+    [
+        ({"criteria": "Patient?name=x"}, "Subscription.criteria", 400),
+        ({"reason": None}, "Subscription.reason", 400),
+        ({"status": "on"}, "Subscription.status", 400),
+        ({"channel": {"type": "websocket"}}, "Subscription.channel.type", 400),
+        ({"channel": {"endpoint": "ftp://example.org"}}, "Subscription.channel.endpoint", 400),
+        ({"channel": {"payload": "text/plain"}}, "Subscription.channel.payload", 400),
+        ({"channel": {"_payload": {"extension": [{"url": IG + "x", "valueCode": "y"}]}}}, "Subscription.channel.payload.extension", 400),
+        ({"channel": {"header": ["Host: x"]}}, "Subscription.channel.header[0]", 400),
+        ({"channel": {"header": ["Evil: x\r\nHost: y"]}}, "Subscription.channel.header[0]", 400),
+        ({"channel": {"extension": [{"url": IG + "backport-heartbeat-period", "valueUnsignedInt": 1}]}}, "Subscription.channel.extension", 400),
+        ({"_criteria": {"extension": [{"url": IG + "backport-filter-criteria", "valueString": "Organization?colour=blue"}]}}, "Subscription.criteria.extension", 400),
+        ({"_criteria": {"extension": [{"url": IG + "backport-filter-criteria", "valueString": "?region=mars"}]}}, "", 400),
+        ({"_criteria": {"extension": [{"url": IG + "backport-filter-criteria", "valueString": "Patient?name=x"}]}}, "Subscription.criteria.extension", 400),
+    ],
+)
+def test_what_cannot_be_used_is_told_with_its_place(hub: Hub, change: dict[str, object], place: str, status: int) -> None:
+    asked = subscription("https://receiver.example.org/hook")
+    for name, value in change.items():
+        asked[name] = {**asked["channel"], **value} if name == "channel" else value  # type: ignore[dict-item]
+    answer = hub.ask("POST", "Subscription", asked)
+    assert answer.status_code == status, answer.text
+    told = [issue.get("expression", [""])[0] for issue in answer.get_json(force=True)["issue"]]
+    assert any(each.startswith(place) for each in told), told
+
+
+def test_only_https_outside_the_own_network(hub: Hub, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FICHEHUB_ALLOW_PRIVATE")
+    refused = hub.ask("POST", "Subscription", subscription(receiver.url))
+    assert (refused.status_code, "https" in refused.text) == (400, True)
+    id = hub.subscribe(receiver.url.replace("http://", "https://"))
+    hub.work()
+    assert hub.state(id)["status"] == "error"
+    assert "may not be called" in hub.state(id)["error"]
+    assert receiver.bodies == [] and len(receiver.requests) == 0
+
+
+def test_a_subscription_ends_when_it_was_asked_to(hub: Hub, receiver: Receiver) -> None:
+    answer = hub.ask("POST", "Subscription", subscription(receiver.url) | {"end": "2026-11-22T10:00:00Z"})
+    id = answer.get_json(force=True)["id"]
+    hub.work()
+    hub.forward(hours=2)
+    hub.put(in_gent(1))
+    hub.work()
+    assert (hub.state(id)["status"], receiver.events()) == ("off", [])
+
+
+def test_the_topic_is_published(hub: Hub) -> None:
+    statement = hub.ask("GET", "metadata").get_json(force=True)
+    declared = {each["type"]: each for each in statement["rest"][0]["resource"]}
+    assert declared["Subscription"]["extension"] == [{"url": IG + "capabilitystatement-subscriptiontopic-canonical", "valueCanonical": TOPIC}]
+    found = hub.ask("GET", "Basic?code=http://hl7.org/fhir/fhir-types|SubscriptionTopic").get_json(force=True)
+    topic = found["entry"][0]["resource"]
+    assert complaints(topic) == [] and complaints(found) == []
+    assert topic == hub.ask("GET", "Basic/directory-change").get_json(force=True)
+    urls = {each["url"].rsplit(".", 1)[1] for each in topic["extension"]}
+    assert {"url", "resourceTrigger", "canFilterBy", "notificationShape"} <= urls
+    assert hub.ask("GET", "Basic/x").status_code == 404
+
+
+def test_secrets_are_not_kept_in_the_clear(hub: Hub, receiver: Receiver, tmp_path: Path) -> None:
+    id = hub.subscribe(receiver.url, header=["Authorization: Bearer s3cret-s3cret"])
+    rows = b"".join(path.read_bytes() for path in tmp_path.rglob("fichehub.sqlite*"))
+    assert b"s3cret" not in rows
+    shown = hub.state(id)
+    hub.ask("PUT", f"Subscription/{id}", {name: value for name, value in shown.items() if name not in ("meta", "error")})
+    hub.work()
+    assert receiver.sent[0]["HTTP_AUTHORIZATION"] == "Bearer s3cret-s3cret"
+
