@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import IO, TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import marshmallow as ma
 
@@ -21,7 +21,7 @@ from hub.errors import Rejected
 from hub.model.claims import Claim
 from hub.model.concepts import Concept
 from hub.model.entity import Change, Entity
-from hub.model.fiche import Document
+from hub.model.fiche import ENTITY_TYPES, Document, EntityType, Visibility
 from hub.model.query import Query
 from hub.model.subscription import Notification
 
@@ -77,7 +77,8 @@ class Context:
     `http`: its HTTP client; `now`: the clock (UTC, aware); `progress(done, total, what)`: tells whoever watches; `label(scheme, code,
     language)`: what a concept is called, the code itself when nobody named it; `held(external_ids)`: the claims of this very source (and
     partner) that the hub holds and that are not gone, as they were given, by external id; ask for some hundreds at a time. A source without
-    revisions of its own learns from them what changed: it yields the held claim again for a row that says the same.
+    revisions of its own learns from them what changed: it yields the held claim again for a row that says the same. `level`: the highest visibility
+    that this connection's partner may see; above `public`, what a sink is handed may hold values that are for colleagues only.
     """
 
     http: Http
@@ -85,6 +86,7 @@ class Context:
     progress: Callable[[int, int | None, str], None] = _silent
     label: Callable[[str, str, str], str] = _code
     held: Callable[[Sequence[str]], Mapping[str, Claim]] = _holds_nothing
+    level: Visibility = "public"
 
 
 class NoConfig(ma.Schema):
@@ -152,8 +154,47 @@ class Source(Connector):
         raise NotImplementedError  # abstract: each source has its own
 
 
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """One value that a partner was asked to take over, and about which somebody there decides.
+
+    `id` is the partner's number of it, `old` and `new` are in the partner's language, `at` is when it was last heard of (RFC 3339, UTC), `reason` why
+    it was rejected. `withdrawn`: a later one took its place, or the value went.
+    """
+
+    field: str
+    old: Any
+    new: Any
+    state: Literal["pending", "accepted", "rejected", "withdrawn"]
+    id: str = ""
+    at: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a partner decided later about something that was pushed to it: `said` in its own language, about the entity with id `entity`.
+
+    `cursor`, when given, says: once this one is committed, the next asking may resume from here.
+    """
+
+    entity: str
+    said: Mapping[str, Any]
+    cursor: str | None = None
+
+
 class Sink(Connector):
-    """Something that we push fiches to, and that answers what it made of them."""
+    """Something that we push fiches to, and that answers what it made of them.
+
+    Of changes of other types than `entity_types` it is never asked anything.
+    """
+
+    entity_types: ClassVar[tuple[EntityType, ...]] = ENTITY_TYPES
+
+    @classmethod
+    def may_push(cls, config: Mapping[str, Any]) -> bool:
+        """Whether a connection with this configuration pushes at all; for one that can also be used to read only."""
+        return True
 
     def shape(self, entity: Entity) -> dict[str, Any] | None:
         """The partner's view of `entity`, or `None` when it is none of this partner's business. Pure."""
@@ -169,6 +210,34 @@ class Sink(Connector):
         What comes back just so is an echo of ours and no edit of the partner's; anything else is. Default: nothing is known to be an echo.
         """
         return {}
+
+    def own_word(self, said: Document, stood: Document, state: dict[str, Any]) -> Document:
+        """Of the claim content that a pull gives (`said`), what is the partner's own word and no echo of the agreed `state`. Pure.
+
+        `stood`: the content of the claim that stood until now; what the partner said then by itself stays its word. Default: every field that
+        reads as `read_back` says is an echo. A partner that takes items into its own lists overrides this.
+        """
+        told = self.read_back(state)
+        return {
+            name: value
+            for name, value in said.items()
+            if name == "kind" or name not in told or told[name] != value or stood.get(name) == value
+        }
+
+    def decisions(self, cursor: str | None) -> Iterator[Decision]:
+        """What the partner decided since `cursor` (`None`: ever) about what was pushed before; for one that decides later than it answers.
+
+        Asked at the start of each run. Raise `CursorExpired` when the partner no longer knows the cursor.
+        """
+        return iter(())
+
+    def decided(self, state: dict[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+        """The agreed state once the partner has decided so. Pure; a decision that comes late or twice changes nothing."""
+        return state
+
+    def proposals(self, state: dict[str, Any]) -> Iterable[Proposal]:
+        """What of an agreed state waits for the partner's decision, or was decided, for the administrator to see. Pure."""
+        return ()
 
 
 class Export(Connector):

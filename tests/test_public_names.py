@@ -10,11 +10,11 @@ import hub
 
 PINNED = """
 LANGUAGES PARTS Aanbodfiche Activity Address Area AuthFailed Capacity Caregiver Change ChangePage Claim Code
-Concept ConceptBook ConceptScheme Connector Contact Context Criterion CursorExpired CursorGone Directory
+Concept ConceptBook ConceptScheme Connector Contact Context Criterion CursorExpired CursorGone Decision Directory
 Document ElectronicAddress Endpoint Entity EntityType Export Fiche FichehubError FieldError Finished
 Forbidden Gone GovInfo Grant Hit Hours Http Identifier Incoming Invalid InvalidIdentifier Kind Language
 Linked Locked Mapping MatchCandidate Membership Misconfigured Moved Municipality Name Near NoConfig NotFound Notification
-Organisatiefiche Page PartRef Period PersonName Places Position Query Recognition Ref Rejected RequestError
+Organisatiefiche Page PartRef Period PersonName Places Position Proposal Query Recognition Ref Rejected RequestError
 ResolvedContact Response Simulator Sink Source StoreBusy
 Subscription SubscriptionEvent SubscriptionWish Subscriptions Tag Text UnknownPlace Unreachable Vestiging
 Visibility Volatile WaitingList World Zorgverlenersfiche directory display_identifier fold hookimpl

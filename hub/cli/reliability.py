@@ -1,8 +1,9 @@
-"""`connections status`, `stop`, `go`, `accept`, `keep-raw`, `preview`, `decide`, `deadletters` and `rejected`: what an administrator does when something is off."""
+"""`connections status`, `stop`, `go`, `accept`, `keep-raw`, `preview`, `decide`, `deadletters`, `rejected` and `proposals`: what an administrator does when something is off."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from itertools import islice
 from typing import Any
 
 import click
@@ -15,7 +16,7 @@ from hub.cli.output import as_json, progress, say_json, say_table
 from hub.errors import FieldError, Invalid, NotFound
 from hub.store import editing, reading
 from hub.store.tables import rejected as rejected_table
-from hub.sync import connections, landing, outbox, status, stops
+from hub.sync import connections, decisions, landing, outbox, status, stops
 from hub.sync import run as run_once
 from hub.sync.outbox import Letter
 from hub.sync.records import RunReport
@@ -290,4 +291,28 @@ def rejected(installation: Installation, connection: str, limit: int, as_json: b
     )
 
 
-COMMANDS = (preview, decide, deadletters, rejected)
+@click.command()
+@click.argument("connection")
+@click.option("--state", type=click.Choice(["pending", "accepted", "rejected", "withdrawn"]), help="Only those in this state.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
+@as_json
+@click.pass_obj
+def proposals(installation: Installation, connection: str, state: str | None, limit: int, as_json: bool) -> None:
+    """What CONNECTION proposed to its partner, value by value, and what became of it there: pending, accepted, or rejected with the reason."""
+    known = connections.get(installation.store, installation.plugins, connection)
+    every = decisions.proposals(installation.store, installation.plugins, known.name)
+    found = list(islice((one for one in every if state in (None, one.proposal.state)), limit))
+    if as_json:
+        say_json([{"entity": one.entity, "type": one.type, **asdict(one.proposal)} for one in found])
+        return
+    say_table(
+        ("entity", "field", "state", "from", "to", "reason"),
+        [
+            (one.entity, one.proposal.field, one.proposal.state, _short(one.proposal.old), _short(one.proposal.new), one.proposal.reason[:90])
+            for one in found
+        ],
+        "Nothing was proposed.",
+    )
+
+
+COMMANDS = (preview, decide, deadletters, rejected, proposals)

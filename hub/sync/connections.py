@@ -20,9 +20,11 @@ import structlog
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import RowMapping, delete, insert, select, update
 
+from hub.access import agreement
 from hub.connector import Connector, Context, Http, Source
 from hub.errors import ConnectorError, FieldError, Misconfigured, NotFound
 from hub.model.claims import Claim
+from hub.model.fiche import Visibility
 from hub.outbound import Outbound
 from hub.plugins import Plugins
 from hub.store import Store, reading
@@ -190,7 +192,7 @@ def remove(store: Store, name: str) -> None:
         for rows in (rejected, run, agreed, outbox, breaker, fingerprint, landing):
             connection.execute(delete(rows).where(rows.c.connection == name))
         connection.execute(delete(table).where(table.c.name == name))
-        own = [f"{what} {name}" for what in ("push cursor", "stop", "landing days")]
+        own = [f"{what} {name}" for what in ("push cursor", "decision cursor", "stop", "landing days")]
         connection.execute(delete(setting).where(setting.c.name.in_(own)))
         lease.forget(connection, f"connection {name}")
 
@@ -230,7 +232,7 @@ def build(store: Store, plugins: Plugins, known: ConnectionInfo, http: Http, pro
         with store.read() as opened:
             return reading.held(opened, source, external_ids, known.partner)
 
-    context = Context(http, store.now, label=label, held=held)
+    context = Context(http, store.now, label=label, held=held, level=_level(store, known.partner))
     if progress is not None:
         context = replace(context, progress=progress)
     redact = redactor(kind.config_schema, config)
@@ -243,6 +245,15 @@ def build(store: Store, plugins: Plugins, known: ConnectionInfo, http: Http, pro
         raise Misconfigured(
             f"The connector {known.connector!r} failed to start; its trace is in the log."
         ) from error
+
+
+def _level(store: Store, partner: str) -> Visibility:
+    """The highest visibility that the agreement with this partner opens; without one the public's."""
+    if not partner:
+        return "public"
+    with store.read() as connection:
+        known = agreement(connection, partner)
+    return "public" if known is None else known.level
 
 
 def stored(store: Store, name: str) -> ConnectionInfo:

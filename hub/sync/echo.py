@@ -41,7 +41,8 @@ class _Standing:
 
 def hears(connector: object) -> bool:
     """Whether this connector can tell an echo: it pushes, and says how its states read in a pull."""
-    return isinstance(connector, Sink) and type(connector).read_back is not Sink.read_back
+    kind = type(connector)
+    return issubclass(kind, Sink) and (kind.read_back is not Sink.read_back or kind.own_word is not Sink.own_word)
 
 
 def without_echoes(
@@ -67,8 +68,9 @@ def without_echoes(
         if before is not None and claim.revision == before.revision and not (before.withdrawn or claim.gone):
             own.append(before.claim)  # judged already, against what was agreed then
             continue
-        told: Document = {} if state.answer is None or "erased" in state.answer else sink.read_back(state.answer)
-        own.append(_own_word(claim, told, before))
+        answer = None if state.answer is None or "erased" in state.answer else state.answer
+        told: Document = {} if answer is None else sink.read_back(answer)
+        own.append(claim if answer is None else _own_word(sink, claim, answer, before))
         said: Document = {} if claim.gone else claim.content
         moved = claim.gone or not has(said, told)
         if moved or state.said is not None:
@@ -95,15 +97,10 @@ def has(said: Mapping[str, Any], back: Mapping[str, Any]) -> bool:
     return all(said.get(name) == value for name, value in back.items())
 
 
-def _own_word(claim: Claim, told: Document, before: _Standing | None) -> Claim:
+def _own_word(sink: Sink, claim: Claim, answer: dict[str, Any], before: _Standing | None) -> Claim:
     if claim.gone:
         return claim
-    stood = {} if before is None else before.claim.content
-    content = {
-        name: value
-        for name, value in claim.content.items()
-        if name == "kind" or name not in told or told[name] != value or stood.get(name) == value
-    }
+    content = sink.own_word(claim.content, {} if before is None else before.claim.content, answer)
     if content.keys() <= {"kind"} < claim.content.keys():
         return replace(claim, content={}, excluded={}, gone=True)
     return replace(claim, content=content)

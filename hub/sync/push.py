@@ -17,6 +17,7 @@ from hub.directory import Directory
 from hub.errors import Gone, Misconfigured, Moved, NotFound
 from hub.model.audience import Grant
 from hub.model.entity import Change, Entity
+from hub.model.fiche import EntityType
 from hub.store import Store, Writer
 from hub.store.tables import entity as entity_table
 from hub.store.tables import setting
@@ -56,7 +57,7 @@ def push(session: Session, *, full: bool) -> None:
     while True:
         page = directory.changes(since, PAGE)
         since = page.next
-        changes = _latest(page.changes, session.known.name)
+        changes = _latest(page.changes, session.known.name, sink.entity_types)
         if session.dry:
             _foresee(session, changes, desired)
         else:
@@ -137,7 +138,7 @@ def _entity(directory: Directory, change: Change) -> Entity | None:
         return None
 
 
-def _latest(changes: tuple[Change, ...], own: str) -> list[Change]:
+def _latest(changes: tuple[Change, ...], own: str, types: tuple[EntityType, ...]) -> list[Change]:
     """Of several changes of one entity the last that did not come from this connection: what is pushed is the entity as it is now."""
-    others = {change.id: change for change in changes if change.origin != own}
+    others = {change.id: change for change in changes if change.origin != own and change.type in types}
     return sorted(others.values(), key=lambda change: change.seq)

@@ -19,7 +19,7 @@ from hub.connector import Connector, Export, Http, Sink, Source
 from hub.errors import AuthFailed, ConnectorError, FichehubError, Misconfigured, Unreachable
 from hub.plugins import Plugins
 from hub.store import Store, Writer
-from hub.sync import connections, landing, lease, records, stops
+from hub.sync import connections, decisions, landing, lease, records, stops
 from hub.sync.connections import Built, ConnectionInfo
 from hub.sync.drift import FeedChanged
 from hub.sync.export import export
@@ -122,12 +122,14 @@ def _run(
     with store.read() as connection:
         wire.landing = not dry_run and landing.days(connection, known.name) > 0
     try:
+        if isinstance(built.connector, Sink) and not dry_run:
+            decisions.follow(session)  # first, so that the pull can tell an accepted value from the partner's own word
         if isinstance(built.connector, Source):
             pull(session, full=full, release_guard=options.release_guard, accept_feed=options.accept_feed)
             wire.landing = False
             if wire.overflowed:
                 session.note(warnings=("More came in at once than can be kept as it came; a part of it was not kept.",))
-        if isinstance(built.connector, Sink):
+        if isinstance(built.connector, Sink) and built.connector.may_push(built.connector.config):
             push(session, full=full)
         if isinstance(built.connector, Export):
             export(session, options.file)

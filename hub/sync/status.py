@@ -57,7 +57,7 @@ def _status(
     waiting, dead = counts.get(info.name, (0, 0))
     kind = plugins.connectors.get(info.connector)
     behind = None
-    if kind is not None and issubclass(kind, Sink):
+    if kind is not None and issubclass(kind, Sink) and kind.may_push(info.config):
         query = select(setting.c.value).where(setting.c.name == cursor_name(info.name))
         behind = head - int(connection.execute(query).scalar_one_or_none() or 0) + waiting
     switch = stopped.get(info.name, stopped.get(stops.ALL))

@@ -1,4 +1,4 @@
-"""The interface of ProGezondheid over HTTP: pages of providers, by a cursor that is theirs to understand."""
+"""The interface of ProGezondheid over HTTP: pages of providers by a cursor that is theirs to understand, one provider, and proposals."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from hub import CursorExpired, Http, Misconfigured, Response, Unreachable
+from hub import CursorExpired, FichehubError, Http, Misconfigured, Rejected, Response, Unreachable
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,47 +20,100 @@ class ProviderPage:
     server_time: datetime
 
 
+class Overtaken(FichehubError):
+    """The caregiver changed in the register since it was read (412): read again, then propose."""
+
+
 class Client:
-    """Asks `GET /providers` below `base_url` with a bearer token. Safe to use from several threads, as its `http` is."""
+    """Asks below `base_url` with a bearer token. Safe to use from several threads, as its `http` is."""
 
     def __init__(self, http: Http, base_url: str, token: str) -> None:
         self._http = http
-        self._url = f"{base_url.rstrip('/')}/providers"
+        self._base = base_url.rstrip("/")
+        self._url = f"{self._base}/providers"
         self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
 
     def page(self, cursor: str | None, limit: int) -> ProviderPage:
         """The page after `cursor`, or the first one. Raises `CursorExpired` when they no longer know the cursor, and what `Http` raises."""
+        body = self._listed(self._url, cursor, limit)
+        return ProviderPage(
+            body["items"], body["next_cursor"], body["complete"], _moment(body.get("server_time"), self._url)
+        )
+
+    def provider(self, nihdi8: str) -> tuple[dict[str, Any], str] | None:
+        """A caregiver and the ETag that a proposal must name; None for one who is not there (any more)."""
+        url = f"{self._url}/{nihdi8}"
+        answer = self._http.get(url, headers=self._headers)
+        if answer.status in (404, 410):
+            return None
+        if answer.status != 200:
+            raise Unreachable(f"{url} answered {answer.status}, which the contract does not foresee.")
+        body, tag = answer.json(), answer.headers.get("ETag")
+        if not isinstance(body, dict) or not tag:
+            raise Unreachable(f"{url} answered without a caregiver or without an ETag.")
+        return None if body.get("state") == "deleted" else (body, tag)
+
+    def propose(self, proposal: Mapping[str, Any], *, tag: str, key: str) -> dict[str, Any]:
+        """Propose a change; the answer is the proposal as it stands there. Under the same `key` the same proposal is made once.
+
+        Raises `Overtaken` when the caregiver changed since `tag`, `Rejected` when they will not take it as it is.
+        """
+        url = f"{self._base}/proposals"
+        headers = {**self._headers, "If-Match": tag, "Idempotency-Key": key}
+        answer = self._http.post(url, json=proposal, headers=headers)
+        if answer.status == 412:
+            raise Overtaken("The caregiver changed in the register meanwhile.")
+        if answer.status in (400, 404, 409, 422):
+            raise Rejected(_reason(answer), external_id=str(proposal["nihdi8"]), field=str(proposal["field"]))
+        body = answer.json() if answer.status in (200, 202) else None
+        if not isinstance(body, dict) or not isinstance(body.get("id"), str) or not isinstance(body.get("state"), str):
+            raise Unreachable(f"{url} answered {answer.status}, which is no proposal with an `id` and a `state`.")
+        return body
+
+    def withdraw(self, reference: str, field: str | None = None) -> None:
+        """Take back what is still pending under our reference: of one field, or all."""
+        url = f"{self._base}/withdrawals"
+        said = {"reference": reference} if field is None else {"reference": reference, "field": field}
+        answer = self._http.post(url, json=said, headers=self._headers)
+        if answer.status != 200:
+            raise Unreachable(f"{url} answered {answer.status}, which the contract does not foresee.")
+
+    def proposals(self, cursor: str | None, limit: int) -> tuple[list[Any], str, bool]:
+        """Our proposals whose state changed since `cursor`, the cursor behind them, and whether that is all for now."""
+        body = self._listed(f"{self._base}/proposals", cursor, limit)
+        return body["items"], body["next_cursor"], body["complete"]
+
+    def _listed(self, url: str, cursor: str | None, limit: int) -> Mapping[str, Any]:
         params = {"limit": str(limit)}
         if cursor is not None:
             params["cursor"] = cursor
-        answer = self._http.get(self._url, params=params, headers=self._headers)
+        answer = self._http.get(url, params=params, headers=self._headers)
         if answer.status == 410 and cursor is not None:
             raise CursorExpired(
                 "ProGezondheid no longer knows our cursor (410); everything has to be read again."
             )
         if answer.status == 404:
             raise Misconfigured(
-                f"{self._url} does not exist (404). Correct base_url: it is the address above /providers."
+                f"{url} does not exist (404). Correct base_url: it is the address above /{url.rpartition('/')[2]}."
             )
         if answer.status == 400:
             raise Misconfigured(f"ProGezondheid refuses the question (400): {_reason(answer)}")
         if answer.status != 200:
-            raise Unreachable(f"{self._url} answered {answer.status}, which the contract does not foresee.")
-        return self._page(answer.json(), cursor)
+            raise Unreachable(f"{url} answered {answer.status}, which the contract does not foresee.")
+        return _page(answer.json(), cursor, url)
 
-    def _page(self, body: Any, cursor: str | None) -> ProviderPage:
-        if not isinstance(body, Mapping):
-            raise Unreachable(f"{self._url} answered JSON that is not a page (an object was expected).")
-        items, following, complete = body.get("items"), body.get("next_cursor"), body.get("complete")
-        if not isinstance(items, list) or not isinstance(following, str) or not isinstance(complete, bool):
-            raise Unreachable(
-                f"{self._url} answered a page without a list `items`, a text `next_cursor` or a yes or no `complete`."
-            )
-        if not complete and following == cursor:
-            raise Unreachable(
-                f"{self._url} hands out the cursor that it was asked with, so paging would never end."
-            )
-        return ProviderPage(items, following, complete, _moment(body.get("server_time"), self._url))
+
+def _page(body: Any, cursor: str | None, url: str) -> Mapping[str, Any]:
+    if not isinstance(body, Mapping):
+        raise Unreachable(f"{url} answered JSON that is not a page (an object was expected).")
+    items, following, complete = body.get("items"), body.get("next_cursor"), body.get("complete")
+    if not isinstance(items, list) or not isinstance(following, str) or not isinstance(complete, bool):
+        raise Unreachable(
+            f"{url} answered a page without a list `items`, a text `next_cursor` or a yes or no `complete`."
+        )
+    if not complete and following == cursor:
+        raise Unreachable(f"{url} hands out the cursor that it was asked with, so paging would never end.")
+    return body
 
 
 def _moment(value: Any, url: str) -> datetime:

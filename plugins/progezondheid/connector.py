@@ -1,22 +1,41 @@
-"""The connection to ProGezondheid: pages by cursor, the next one fetched while the last one is stored."""
+"""The connection to ProGezondheid, both ways: pages by cursor, the next one fetched while the last one is stored; and proposals to the owner."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any, ClassVar, Final
 
 import marshmallow as ma
 
-from hub import Claim, Finished, Incoming, Misconfigured, Rejected, Simulator, Source
-from plugins.progezondheid.client import Client, ProviderPage
+from hub import (
+    Change,
+    Claim,
+    Decision,
+    Document,
+    Entity,
+    EntityType,
+    Finished,
+    Incoming,
+    Misconfigured,
+    Proposal,
+    Rejected,
+    Simulator,
+    Sink,
+    Source,
+    Unreachable,
+)
+from plugins.progezondheid import proposing
+from plugins.progezondheid.client import Client, Overtaken, ProviderPage
 from plugins.progezondheid.drift import drift_in
 from plugins.progezondheid.simulator import ProGezondheidSimulator
 from plugins.progezondheid.translate import claim_of
 
 SKEW: Final = timedelta(minutes=5)
 """A clock that differs by more than this is worth a warning; nothing hangs on it."""
+_READ_AGAIN: Final = 3
+"""So many times a caregiver is read again who changes while we propose."""
 
 
 class ProGezondheidConfig(ma.Schema):
@@ -38,19 +57,40 @@ class ProGezondheidConfig(ma.Schema):
         validate=ma.validate.Range(1, 1000),
         metadata={"description": "Caregivers per page."},
     )
+    proposals = ma.fields.List(
+        ma.fields.String(validate=ma.validate.OneOf(proposing.FIELDS)),
+        load_default=list,
+        metadata={"description": f"What may be proposed to the register: {', '.join(proposing.FIELDS)}. Empty: only read."},
+    )
 
 
-class ProGezondheid(Source):
-    """Pulls caregivers. The cursor is the register's own: after a page is stored, a later pull goes on from there, also after a kill."""
+class ProGezondheid(Source, Sink):
+    """Pulls caregivers. The cursor is the register's own: after a page is stored, a later pull goes on from there, also after a kill.
+
+    With `proposals` configured, what other sources know better is proposed to the register, and its decisions are followed up.
+    """
 
     name: ClassVar[str] = "progezondheid"
     title: ClassVar[str] = "ProGezondheid: federaal register van zorgverleners"
     config_schema: ClassVar[type[ma.Schema]] = ProGezondheidConfig
     simulator: ClassVar[type[Simulator] | None] = ProGezondheidSimulator
+    entity_types: ClassVar[tuple[EntityType, ...]] = ("zorgverlener", "caregiver")
+
+    @classmethod
+    def may_push(cls, config: Mapping[str, Any]) -> bool:
+        """See `Sink.may_push`."""
+        return bool(config.get("proposals"))
 
     def check(self) -> None:
-        """One caregiver must come, in the shape of the contract."""
+        """One caregiver must come, in the shape of the contract; and our proposals, if we make any."""
         self._demand_the_contract(self._client().page(None, 1).items, set())
+        if self.may_push(self.config):
+            if self.context.level == "internal":
+                raise Misconfigured(
+                    "This connection's agreement opens internal values, which nobody may propose to others. "
+                    "Give the register an agreement at level public or professional, or leave `proposals` empty."
+                )
+            self._client().proposals(None, 1)
 
     def pull(self, cursor: str | None) -> Iterator[Incoming | Rejected | Finished]:
         """All caregivers, or those changed since `cursor`. Deleted ones come as `gone`; absence says nothing."""
@@ -70,6 +110,101 @@ class ProGezondheid(Source):
         # Never complete: only caregivers with a visum are in this register, so that somebody is not in it (any more) must not
         # delete a fiche here (need 18). Whoever really goes comes with the state `deleted`, which is a claim like any other.
         yield Finished(complete=False, cursor=page.next_cursor, warnings=tuple(sorted(warnings)))
+
+    # --- out ---------------------------------------------------------------------------------------------------------------------
+
+    def shape(self, entity: Entity) -> proposing.State | None:
+        """See `Sink.shape`. What a partner above `public` sees may be for colleagues only, so the register is told not to publish it."""
+        audience = "public" if self.context.level == "public" else "professionals"
+        return proposing.shape(entity, self.config["proposals"], audience)
+
+    def push(
+        self, change: Change, desired: proposing.State | None, agreed: proposing.State | None
+    ) -> proposing.State | None:
+        """Propose what changed; nothing is written over there but by its owner. A caregiver who is not there is left alone."""
+        client = self._client()
+        state = agreed or {}
+        if "erased" in state or (desired is not None and state and state["nihdi8"] != desired["nihdi8"]):
+            client.withdraw(change.id)  # we no longer know whom it was about, or it is about somebody else now
+            state = {}
+        number = state["nihdi8"] if desired is None and state else (desired or {}).get("nihdi8")
+        if number is None:
+            return None
+        if desired is None and proposing.pending(state):
+            client.withdraw(change.id)
+        for _ in range(_READ_AGAIN):
+            found = client.provider(number)
+            if found is None:
+                return {"nihdi8": number, "absent": True} if desired is not None else None
+            provider, tag = found
+            state = {"practice": (desired or {}).get("practice"), **state, "nihdi8": number}
+            state.pop("absent", None)
+            try:
+                for ask in proposing.asks(state, desired, provider, change.id):
+                    state = proposing.noted(state, ask, self._propose(client, change, desired, state, ask, tag))
+            except Overtaken:
+                continue
+            return state if desired is not None or state.get("fields") else None
+        raise Unreachable(f"Provider {number} changes in the register faster than it can be read.")
+
+    def _propose(
+        self,
+        client: Client,
+        change: Change,
+        desired: proposing.State | None,
+        state: proposing.State,
+        ask: proposing.Ask,
+        tag: str,
+    ) -> Mapping[str, Any]:
+        """The register's answer; `{}` when what stands there is what we want."""
+        if ask.old == ask.new:
+            if state.get("fields", {}).get(ask.field, {}).get("state") == "pending":
+                client.withdraw(change.id, ask.field)
+            return {}
+        wanted = desired or {}
+        proposal = {
+            "reference": change.id,
+            "nihdi8": state["nihdi8"],
+            "field": ask.field,
+            "practice": wanted.get("practice") or state["practice"],
+            "old": ask.old,
+            "new": ask.new,
+            "evidence": {"fiche": change.fiche, "changed_at": change.at, "sources": wanted.get("sources", [])},
+        }
+        try:
+            return client.propose(proposal, tag=tag, key=proposing.idempotency_key(change.id, change.seq, ask))
+        except Rejected as refused:
+            return {"id": "", "state": "rejected", "reason": refused.message}
+
+    def own_word(self, said: Document, stood: Document, state: proposing.State) -> Document:
+        """See `Sink.own_word`."""
+        return proposing.own_word(said, stood, state)
+
+    def read_back(self, state: proposing.State) -> Document:
+        """Of somebody who was not there we expect nothing; whoever turns up there has moved, and is proposed to anew."""
+        return {"in_scope_of": []} if "absent" in state else {}
+
+    def decisions(self, cursor: str | None) -> Iterator[Decision]:
+        """See `Sink.decisions`."""
+        if not self.may_push(self.config):
+            return
+        client, complete = self._client(), False
+        while not complete:
+            items, following, complete = client.proposals(cursor, self.config["page_size"])
+            known = [item for item in items if isinstance(item, dict) and isinstance(item.get("reference"), str)]
+            for item in known[:-1]:
+                yield Decision(item["reference"], item)
+            if known:
+                yield Decision(known[-1]["reference"], known[-1], following)
+            cursor = following
+
+    def decided(self, state: proposing.State, said: Mapping[str, Any]) -> proposing.State:
+        """See `Sink.decided`."""
+        return proposing.decided(state, said)
+
+    def proposals(self, state: proposing.State) -> Iterable[Proposal]:
+        """See `Sink.proposals`."""
+        return proposing.proposals(state)
 
     def _client(self) -> Client:
         return Client(self.context.http, self.config["base_url"], self.config["token"])

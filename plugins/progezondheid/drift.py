@@ -22,6 +22,7 @@ FIELDS: Final = (
     "addresses",
     "contacts",
     "activity_evidence",
+    "practices",
 )
 """What the contract gives every provider who was not deleted, if need be with null or an empty list."""
 ENOUGH: Final = 20

@@ -83,6 +83,7 @@ def claim_of(provider: object) -> Claim:
         # A caregiver without a visum does not belong in the register, however well known elsewhere (need 18).
         "in_scope_of": [] if state == "withdrawn" else [SOURCE],
     }
+    row.items("practices")  # what we proposed, in our own words: there it must be, but nothing of it is read
     if row.value("gender") is not None:
         content["gender"] = row.choice("gender", GENDERS)
     if row.value("convention") is not None:
@@ -266,9 +267,14 @@ def _address(row: _Row) -> Document:
     return address
 
 
+def normal_contact(kind: str, raw: str) -> str:
+    """A contact value in its one form; as it came when it has none."""
+    return _NORMALISERS[kind](raw) or raw
+
+
 def _contact(row: _Row) -> Document:
     kind, raw = row.choice("kind", CONTACT_KINDS), row.text("value")
-    value = _NORMALISERS[kind](raw) or raw
+    value = normal_contact(kind, raw)
     contact: Document = {"kind": kind, "value": value}
     if value != raw:
         contact["raw"] = raw

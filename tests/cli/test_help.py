@@ -16,7 +16,7 @@ WANTED = {
     *("plugins", "connections", "run", "runs"),
     *("query", "export", "changes", "conflicts", "erase", "db"),
     *("partners", "keys"),
-    *("preview", "decide", "deadletters", "rejected"),
+    *("preview", "decide", "deadletters", "rejected", "proposals"),
     "subscriptions",
 }
 

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from hub import World
 from hub.model.claims import Claim
 from hub.store import Store
+from hub.sync.connections import ALLOW_PRIVATE
+from plugins.progezondheid.simulator import ProGezondheidSimulator
 from tests.cli.conftest import CommandLine
 
 
@@ -69,3 +74,28 @@ def test_dead_letters_and_rejected_rows_of_a_quiet_hub(filled: CommandLine) -> N
     assert filled.json("rejected", "book") == []
     assert filled.ok("connections", "keep-raw", "book", "7") == "What book brings is kept for 7 days.\n"
     assert "0 to 90" in filled.refused("connections", "keep-raw", "book", "365")
+
+
+def test_what_was_proposed_is_shown_with_the_reason_of_its_rejection(
+    fichehub: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ALLOW_PRIVATE, "1")
+    with ProGezondheidSimulator(World(), count=3, faults=("reject-proposals",)) as register:
+        number = register.register.after(register.register.start(0), 1).items[0]["nihdi8"]
+        told = [f"--set={name}={value}" for name, value in register.config().items()]
+        fichehub.ok("connections", "add", "register", "progezondheid", *told, '--set=proposals=["languages"]')
+        fichehub.ok("connections", "enable", "register")
+        fichehub.ok("run", "register")
+        assert fichehub.ok("proposals", "register") == "Nothing was proposed.\n"
+        store = Store.open(f"sqlite:///{fichehub.home / 'fichehub.sqlite'}", fichehub.home)
+        content = {"kind": "zorgverlener", "identifiers": [{"system": "riziv", "value": number}], "languages": ["sv"]}
+        said = Claim("sociale-kaart", "z", 1, "zorgverlener", content)
+        store.write(lambda writer: writer.put([said], origin="sociale-kaart"))
+        store.close()
+        fichehub.ok("run", "register")
+    (found,) = fichehub.json("proposals", "register", "--state", "rejected")
+    assert (found["field"], found["state"], found["reason"]) == ("languages", "rejected", "The caregiver does not confirm this (fictional).")
+    assert found["new"] == [*found["old"], "sv"]
+    assert fichehub.json("proposals", "register", "--state", "pending") == []
+    assert "sv" in fichehub.ok("proposals", "register")
+    assert "nothing" in fichehub.refused("proposals", "nothing")

@@ -15,14 +15,20 @@ from hub.store import Store
 from hub.sync import RunReport, connections, run
 from hub.testing.simulator import Simulator
 from plugins import progezondheid
+from tests.sync.conftest import Clock
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 Run = Callable[..., RunReport]
 
 
 @pytest.fixture
-def store(tmp_path: Path, sqlite_database_url: str) -> Iterator[Store]:
-    opened = Store.open(sqlite_database_url, tmp_path / "home", now=lambda: NOW)
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: Clock, sqlite_database_url: str) -> Iterator[Store]:
+    opened = Store.open(sqlite_database_url, tmp_path / "home", now=clock)
     yield opened
     opened.engine.dispose()
 

@@ -15,7 +15,9 @@ import yaml  # type: ignore[import-untyped]
 from hub import Simulator, World
 from hub.testing.contracts import SourceContract
 from plugins.progezondheid.connector import ProGezondheid
+from plugins.progezondheid.contract import json_schema, schema_of
 from plugins.progezondheid.drift import FIELDS
+from plugins.progezondheid.entries import provider_of, written
 from plugins.progezondheid.simulator import TOKEN, ProGezondheidSimulator
 
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
@@ -36,6 +38,11 @@ def contract() -> dict[str, Any]:
     text = (files("plugins.progezondheid.contract") / "openapi.yaml").read_text(encoding="utf-8")
     loaded: dict[str, Any] = yaml.safe_load(text)
     return loaded
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World()
 
 
 @pytest.fixture
@@ -70,6 +77,58 @@ def test_the_contract_refuses_a_national_number(
     assert not judge(contract, "Provider").is_valid({**provider, "ssin": "00000000097"})
 
 
+def test_the_json_schema_says_what_the_openapi_document_says(contract: dict[str, Any]) -> None:
+    assert json_schema() == schema_of(contract)
+    jsonschema_rs.meta.validate(json_schema())
+
+
+def test_a_page_in_one_go_is_the_page(world: World) -> None:
+    for person in world.register_persons(0, 400):
+        assert json.loads(written(person)) == provider_of(person)
+
+
+def test_proposals_keep_the_published_contract(contract: dict[str, Any], running: ProGezondheidSimulator) -> None:
+    provider = running.register.after(running.register.start(0), 1).items[0]
+    url = f"{running.url}/providers/{provider['nihdi8']}"
+    tag = requests.get(url, headers=HEADERS, timeout=5).headers["ETag"]
+    said = {
+        "reference": "r1", "nihdi8": provider["nihdi8"], "field": "languages", "old": provider["languages"], "new": ["nl", "sv"],
+        "evidence": {"fiche": "f", "changed_at": "2026-11-22T09:00:00Z", "sources": ["sociale-kaart"]},
+    }  # fmt: skip
+    judge(contract, "NewProposal").validate(said)
+
+    def post(body: Any = said, **headers: str) -> requests.Response:
+        return requests.post(f"{running.url}/proposals", json=body, headers={**HEADERS, **headers}, timeout=5)
+
+    keyed = {"Idempotency-Key": "k1", "If-Match": tag}
+    first = post(**keyed)
+    assert first.status_code == 202
+    judge(contract, "Proposal").validate(first.json())
+    assert post(**keyed).json() == first.json()
+    refused = [
+        (post({**said, "new": []}, **keyed), 409),
+        (post(**{"Idempotency-Key": "k2"}), 428),
+        (post(**{"If-Match": tag}), 400),
+        (post(**{**keyed, "Idempotency-Key": "k2", "If-Match": '"other"'}), 412),
+        (post({**said, "nihdi8": "00000000"}, **{**keyed, "Idempotency-Key": "k2"}), 404),
+        (post({**said, "field": "name"}, **{**keyed, "Idempotency-Key": "k2"}), 422),
+        (post({**said, "extra": 1}, **{**keyed, "Idempotency-Key": "k2"}), 400),
+        (post(["x"], **{**keyed, "Idempotency-Key": "k2"}), 404),
+    ]
+    for answer, status in refused:
+        assert answer.status_code == status, answer.text
+        judge(contract, "Problem").validate(answer.json())
+    running.decide(first.json()["id"], accept=True)
+    judge(contract, "Provider").validate(requests.get(url, headers=HEADERS, timeout=5).json())
+    page = requests.get(f"{running.url}/proposals", headers=HEADERS, timeout=5).json()
+    judge(contract, "ProposalPage").validate(page)
+    assert [one["state"] for one in page["items"]] == ["pending", "accepted"]
+    one = requests.get(f"{running.url}/proposals/{first.json()['id']}", headers=HEADERS, timeout=5).json()
+    assert one == page["items"][1]
+    back = {"reference": "r1"}
+    assert requests.post(f"{running.url}/withdrawals", json=back, headers=HEADERS, timeout=5).json() == {"withdrawn": 0}
+
+
 def test_drift_is_judged_by_the_fields_of_the_contract(contract: dict[str, Any]) -> None:
     assert set(FIELDS) == set(contract["components"]["schemas"]["Registered"]["required"])
 
@@ -87,6 +146,11 @@ def test_drift_is_judged_by_the_fields_of_the_contract(contract: dict[str, Any])
         ("/providers?page=2", HEADERS, 400),
         ("/providers/00000000", HEADERS, 404),
         ("/elsewhere", HEADERS, 404),
+        ("/proposals?cursor=nonsense", HEADERS, 400),
+        ("/proposals?cursor=p0-7", HEADERS, 410),
+        ("/proposals?since=2026", HEADERS, 400),
+        ("/proposals/p0", HEADERS, 404),
+        ("/withdrawals", HEADERS, 405),
         ("/providers", {}, 401),
         ("/providers", {"Authorization": "Bearer another"}, 401),
     ],

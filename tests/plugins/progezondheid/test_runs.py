@@ -225,8 +225,8 @@ def test_a_partner_that_repeats_its_cursor_is_not_asked_for_ever(
 ) -> None:
     go = connect(running, page_size=5)
     place = running.register.start(0)
-    whole = Register.after
-    monkeypatch.setattr(Register, "after", lambda register, asked, limit: whole(register, place, limit))
+    whole = Register.written_after
+    monkeypatch.setattr(Register, "written_after", lambda register, asked, limit: whole(register, place, limit))
     report = go()
     assert report.state == "failed"
     assert "cursor" in report.reason

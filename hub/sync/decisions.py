@@ -1,0 +1,132 @@
+"""What partners decide later: a proposal that was accepted or rejected changes what both sides agreed on, and is shown to the administrator.
+
+Decisions and the cursor behind them commit together. A decision about something that is not agreed (any more) is passed over, and one that comes late or
+twice changes nothing: that is the connector's `decided` to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import cast
+
+from sqlalchemy import Connection, delete, insert, select
+
+from hub.connector import Decision, Proposal, Sink
+from hub.errors import CursorExpired, NotFound
+from hub.model.fiche import EntityType
+from hub.plugins import Plugins
+from hub.store import Store, Writer
+from hub.store.tables import agreed as agreed_table
+from hub.store.tables import entity as entity_table
+from hub.store.tables import setting
+from hub.sync import agreed, connections, records
+from hub.sync.records import Tally
+from hub.sync.session import Session
+
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """A proposal with the entity (UUID and type) that it is about."""
+
+    entity: str
+    type: EntityType
+    proposal: Proposal
+
+
+def follow(session: Session) -> None:
+    """Take in what the partner decided since the last time. Raises what the sink raises; what was taken in stays."""
+    sink = cast(Sink, session.built.connector)
+    name = session.known.name
+    with session.store.read() as connection:
+        known = connection.execute(
+            select(setting.c.value).where(setting.c.name == cursor_name(name))
+        ).scalar_one_or_none()
+    try:
+        _take(session, sink, known)
+    except CursorExpired:
+        if known is None:
+            raise
+        _take(session, sink, None)
+
+
+def cursor_name(name: str) -> str:
+    """The setting that holds a connection's cursor in the decisions of its partner."""
+    return f"decision cursor {name}"
+
+
+def proposals(store: Store, plugins: Plugins, name: str) -> Iterator[Proposed]:
+    """Everything that this connection proposed and that is still known, in order of entity. Raises `NotFound`, also for one that proposes nothing."""
+    with connections.open_outbound() as http:  # nothing is called: the connector only reads its own states
+        connector = connections.build(store, plugins, connections.stored(store, name), http).connector
+    if not isinstance(connector, Sink):
+        raise NotFound(f"{connector.title} pushes nothing, so it proposes nothing.")
+    after = 0
+    while True:
+        query = (
+            select(agreed_table.c.entity_id, entity_table.c.uuid, entity_table.c.type)
+            .join(entity_table, entity_table.c.id == agreed_table.c.entity_id)
+            .where(agreed_table.c.connection == name, agreed_table.c.entity_id > after)
+            .order_by(agreed_table.c.entity_id)
+            .limit(_AT_ONCE)
+        )
+        with store.read() as connection:
+            rows = connection.execute(query).all()
+            states = agreed.load(connection, name, [row.entity_id for row in rows])
+        if not rows:
+            return
+        for row in rows:
+            answer = states[row.entity_id].answer
+            if answer is not None and "erased" not in answer:
+                for proposal in connector.proposals(answer):
+                    yield Proposed(row.uuid, row.type, proposal)
+        after = rows[-1].entity_id
+
+
+def _take(session: Session, sink: Sink, cursor: str | None) -> None:
+    batch: list[Decision] = []
+    for decision in sink.decisions(cursor):
+        batch.append(decision)
+        if decision.cursor is not None:
+            _apply(session, sink, batch)
+            batch = []
+    if batch:
+        _apply(session, sink, batch)
+
+
+def _apply(session: Session, sink: Sink, batch: list[Decision]) -> None:
+    name, at = session.known.name, records.moment(session.store.now())
+    tally = session.report.tally
+
+    def work(writer: Writer) -> tuple[Tally, None]:
+        connection = writer.connection
+        numbers = _numbers(connection, batch)
+        known = agreed.load(connection, name, numbers.values())
+        for decision in batch:
+            number = numbers.get(decision.entity)
+            state = known.get(number) if number is not None else None
+            if number is None or state is None or state.answer is None or "erased" in state.answer:
+                continue
+            answer = sink.decided(state.answer, decision.said)
+            if answer != state.answer:
+                known[number] = replace(state, answer=answer)
+                agreed.save(connection, name, number, known[number], at)
+        if batch[-1].cursor is not None:
+            connection.execute(delete(setting).where(setting.c.name == cursor_name(name)))
+            connection.execute(insert(setting).values(name=cursor_name(name), value=batch[-1].cursor))
+        return tally, None
+
+    session.commit(work)
+
+
+def _numbers(connection: Connection, batch: list[Decision]) -> dict[str, int]:
+    wanted = sorted({decision.entity for decision in batch})
+    found: dict[str, int] = {}
+    for start in range(0, len(wanted), _AT_ONCE):
+        query = select(entity_table.c.uuid, entity_table.c.id).where(
+            entity_table.c.uuid.in_(wanted[start : start + _AT_ONCE])
+        )
+        found |= {row.uuid: row.id for row in connection.execute(query)}
+    return found

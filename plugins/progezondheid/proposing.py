@@ -1,0 +1,296 @@
+"""What we propose to the register, and what becomes of it: a three-way comparison per field. Pure: no IO, no clock.
+
+The register owns what it holds. We ask it to take over what other sources say of a caregiver, value by value: `base` is what of ours it
+took over before, the fiche is what we stand for now, and what stands there is theirs. Items that are theirs are never taken away, and what was
+rejected is not asked again until our value changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, cast
+
+import orjson
+
+from hub import Document, Entity, Proposal, Rejected, fold
+from plugins.progezondheid.translate import SOURCE, normal_contact
+
+FIELDS: Final = ("practice_addresses", "contacts", "languages", "consultation_hours", "patient_stop")
+"""What can be proposed. Names, numbers, professions, visa and administrative addresses are the register's own, and are not among them."""
+OF_CAREGIVER: Final = FIELDS[:3]
+OF_PRACTICE: Final = FIELDS[3:]
+
+State = dict[str, Any]
+_RECEIVING: Final = ("practice", "visit")
+_ADDRESS: Final = ("street", "house_number", "box", "postcode", "municipality", "city", "country", "position")
+_HOURS: Final = ("days", "opens", "closes", "by_appointment", "valid_from", "valid_until")
+_DECIDED: Final = ("accepted", "rejected", "withdrawn")
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One proposal to be made: this field, from what stands there to what should. `wanted` is our own value behind it."""
+
+    field: str
+    old: Any
+    new: Any
+    wanted: Any
+
+
+# --- what we stand for -----------------------------------------------------------------------------------------------------------
+
+
+def shape(entity: Entity, fields: Sequence[str], audience: str) -> State | None:
+    """What we stand for, in the register's language: of a zorgverlener, or of a caregiver in an aanbod; None without a RIZIV number or anything to say.
+
+    `fields`: those that may be proposed. `audience`: of contacts, `public` or `professionals`.
+    """
+    if entity.type == "zorgverlener":
+        person, said = entity.fiche, _of_caregiver(entity.fiche, audience)
+    elif entity.type == "caregiver" and entity.part is not None and "zorgverlener" in entity.part:
+        person = entity.related.get(entity.part["zorgverlener"]["id"], {})
+        said = _of_practice(entity.fiche, entity.part)
+    else:
+        return None
+    number = _number(person)
+    values = {field: value for field, value in said.items() if value and field in fields}
+    if number is None or not values:
+        return None
+    desired: State = {"nihdi8": number, "sources": sorted({*entity.sources} - {SOURCE}), **values}
+    if entity.type == "caregiver":
+        desired["practice"] = _practice(entity)
+    return desired
+
+
+def _number(person: Document) -> str | None:
+    for identifier in person.get("identifiers", ()):
+        if identifier["system"] == "riziv":
+            return str(identifier["value"])[:8]
+    return None
+
+
+def _of_caregiver(fiche: Document, audience: str) -> State:
+    addresses = [
+        {"type": "practice", **_only(address, _ADDRESS)}
+        for address in fiche.get("addresses", ())
+        if address.get("type") in _RECEIVING and "postcode" in address
+    ]
+    contacts = [
+        {"kind": contact["kind"], "value": contact["value"], "audience": audience}
+        for contact in fiche.get("contacts", ())
+    ]
+    return {
+        "practice_addresses": _unique("practice_addresses", addresses),
+        "contacts": _unique("contacts", contacts),
+        "languages": sorted(fiche.get("languages", ())),
+    }
+
+
+def _of_practice(aanbod: Document, caregiver: Document) -> State:
+    hours = caregiver.get("hours") or aanbod.get("hours") or []
+    stop = aanbod.get("patientenstop", {})
+    said: State = {"consultation_hours": [_only(line, _HOURS) for line in hours]}
+    if stop.get("value") in ("yes", "no"):  # what ran out reads unknown, and is no news
+        said["patient_stop"] = _only(stop, ("value", "asserted_at", "valid_until"))
+    return said
+
+
+def _practice(entity: Entity) -> State:
+    """Which practice it is, as far as the partner may see."""
+    owner = entity.related.get(entity.fiche.get("organisatie", {}).get("id", ""), {})
+    sites = {place["id"] for place in entity.fiche.get("vestigingen", ())}
+    places = [site for site in owner.get("vestigingen", ()) if site["id"] in sites and site.get("addresses")]
+    named = [name["text"] for name in owner.get("names", ())] or [name["text"] for name in entity.fiche.get("names", ())]
+    address = {"type": "practice", **_only(places[0]["addresses"][0], _ADDRESS)} if places else None
+    return {"key": entity.id, "name": named[0] if named else None, "address": address}
+
+
+def _only(value: Mapping[str, Any], names: Sequence[str]) -> State:
+    return {name: value[name] for name in names if name in value}
+
+
+# --- what to ask -----------------------------------------------------------------------------------------------------------------
+
+
+def asks(state: State, desired: State | None, provider: Mapping[str, Any], reference: str) -> Iterator[Ask]:
+    """What is to be proposed: the fields of which our value changed since they were last asked, against what stands there now.
+
+    Also yields, with `old == new`, a field that the register has as we want it: nothing to propose, but to be noted (`noted`). Raises `Rejected` for a
+    caregiver that breaks the contract.
+    """
+    wanted = desired or {}
+    for field in FIELDS:
+        entry = state.get("fields", {}).get(field)
+        value = wanted.get(field)
+        if (value is None and entry is None) or (entry is not None and entry["wanted"] == value):
+            continue
+        try:
+            theirs = standing(provider, field, reference)
+            new = _merged(field, theirs, entry, value)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise Rejected(
+                f"What stands in the register about {provider.get('nihdi8')} breaks the contract, so nothing can be proposed.",
+                external_id=str(provider.get("nihdi8")),
+                field=field,
+            ) from error
+        yield Ask(field, theirs, new, value)
+
+
+def standing(provider: Mapping[str, Any], field: str, reference: str) -> Any:
+    """What stands in the register under a field that can be proposed."""
+    if field == "practice_addresses":
+        return [address for address in provider["addresses"] if address["type"] == "practice"]
+    if field in OF_PRACTICE:
+        found = [practice for practice in provider["practices"] if practice["key"] == reference]
+        return found[0].get(field) if found else None
+    return list(provider[field])
+
+
+def _merged(field: str, theirs: Any, entry: Mapping[str, Any] | None, value: Any) -> Any:
+    """Theirs, without what of ours we no longer stand for, and with what is new of ours."""
+    if field == "patient_stop" and value is None:
+        return theirs  # both sides know until when it holds
+    if field in OF_PRACTICE:
+        return value  # under our own key stands nothing but ours
+    key = _KEYS[field]
+    ours = {key(item) for item in value or ()}
+    dropped = _ours(field, entry) - ours
+    kept = [item for item in theirs if key(item) not in dropped]
+    there = {key(item) for item in kept}
+    return [*kept, *(item for item in value or () if key(item) not in there)]
+
+
+def idempotency_key(reference: str, seq: int, ask: Ask) -> str:
+    """The same for each attempt of the same proposal about the same change, another for any other. 64 characters."""
+    return hashlib.sha256(orjson.dumps([reference, seq, ask.field, ask.old, ask.new], option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+# --- what became of it -------------------------------------------------------------------------------------------------------------
+
+
+def noted(state: State, ask: Ask, answer: Mapping[str, Any]) -> State:
+    """The state once this was asked. `answer`: the register's proposal, or `{}` for what stands there already."""
+    ours = _ours(ask.field, state.get("fields", {}).get(ask.field))
+    base = ask.old if ask.field in OF_PRACTICE else [item for item in ask.old if _KEYS[ask.field](item) in ours]
+    now = {
+        "wanted": ask.wanted,
+        "base": base,
+        "old": ask.old,
+        "new": ask.new,
+        "id": "",
+        "state": "pending" if answer else "same",
+        "reason": "",
+        "at": "",
+    }
+    fields = {**state.get("fields", {}), ask.field: now}
+    if ask.wanted is None and not base and not answer:
+        del fields[ask.field]
+    after = {**state, "fields": fields}
+    if not answer:
+        return after
+    now["id"], now["at"] = str(answer["id"]), str(answer.get("created_at", ""))
+    return decided(after, {**answer, "field": ask.field})
+
+
+def decided(state: State, said: Mapping[str, Any]) -> State:
+    """The state once the register has decided; only what is pending can be decided, so late and repeated decisions change nothing."""
+    field = said.get("field")
+    entry = state.get("fields", {}).get(field)
+    if entry is None or entry["id"] != said.get("id") or entry["state"] != "pending" or said.get("state") not in _DECIDED:
+        return state
+    after = {**entry, "state": said["state"], "at": str(said.get("decided_at") or entry["at"]), "reason": str(said.get("reason") or "")[:500]}
+    if said["state"] == "accepted":
+        value = said.get("value", entry["new"])
+        after["base"] = value if field in OF_PRACTICE else _taken_over(str(field), entry, value)
+    return {**state, "fields": {**state["fields"], field: after}}
+
+
+def _taken_over(field: str, entry: Mapping[str, Any], value: Any) -> list[Any]:
+    """What of ours stands in the register's list now: what was not there before, and what was ours already."""
+    if not isinstance(value, list):
+        value = entry["new"]
+    key = _KEYS[field]
+    before = {key(item) for item in entry["old"] or ()} - {key(item) for item in entry["base"] or ()}
+    return [item for item in value if key(item) not in before]
+
+
+def proposals(state: State) -> Iterator[Proposal]:
+    """What was asked, for the administrator."""
+    for field, entry in state.get("fields", {}).items():
+        if entry["state"] != "same":
+            told = cast(Literal["pending", "accepted", "rejected", "withdrawn"], entry["state"])
+            yield Proposal(field, entry["old"], entry["new"], told, entry["id"], entry["at"], entry["reason"])
+
+
+def pending(state: State) -> bool:
+    """Whether anything waits for the register's decision."""
+    return any(entry["state"] == "pending" for entry in state.get("fields", {}).values())
+
+
+# --- what comes back ---------------------------------------------------------------------------------------------------------------
+
+
+def own_word(said: Document, stood: Document, state: State) -> Document:
+    """A claim's content without the items that the register holds only because we proposed them; what it said before by itself stays."""
+    content = dict(said)
+    for field, name in (("practice_addresses", "addresses"), ("contacts", "contacts"), ("languages", "languages")):
+        ours = _ours(field, state.get("fields", {}).get(field))
+        if not ours or name not in said:
+            continue
+        key = _KEYS[field]
+        before = {key(item) for item in stood.get(name, ()) if _is_practice(name, item)}
+        kept = [item for item in said[name] if not _is_practice(name, item) or key(item) in before or key(item) not in ours]
+        if kept:
+            content[name] = kept
+        else:
+            del content[name]
+    return content
+
+
+def _ours(field: str, entry: Mapping[str, Any] | None) -> set[Any]:
+    """The keys of what the register has, or may have by now, from us."""
+    if entry is None or field in OF_PRACTICE:
+        return set()
+    key = _KEYS[field]
+    before = {key(item) for item in entry["old"] or ()}
+    asked = [item for item in entry["new"] or () if key(item) not in before] if entry["state"] in ("pending", "accepted") else []
+    return {key(item) for item in (*(entry["base"] or ()), *asked)}
+
+
+def _is_practice(name: str, item: Any) -> bool:
+    return name != "addresses" or item.get("type") == "practice"
+
+
+# --- sameness ------------------------------------------------------------------------------------------------------------------------
+
+
+def _contact_key(item: Mapping[str, Any]) -> tuple[str, str]:
+    """Of a contact in the register's words or in the hub's."""
+    kind = item["kind"]
+    return kind, normal_contact(kind, item["value"]).lower()
+
+
+def _address_key(item: Mapping[str, Any]) -> tuple[str, ...]:
+    """Of an address in the register's words or in the hub's."""
+    street = item.get("street") or {}
+    return (
+        item.get("postcode") or "",
+        fold(street.get("nl") or next(iter(street.values()), "")),
+        (item.get("house_number") or "").lower(),
+        (item.get("box") or "").lower(),
+    )
+
+
+_KEYS: Final[dict[str, Callable[[Any], Any]]] = {
+    "practice_addresses": _address_key,
+    "contacts": _contact_key,
+    "languages": str,
+}
+
+
+def _unique(field: str, items: list[State]) -> list[State]:
+    """One per key, in order of key, so that the same values make the same state."""
+    by_key = {_KEYS[field](item): item for item in reversed(items)}
+    return [by_key[key] for key in sorted(by_key)]

@@ -1,0 +1,439 @@
+"""What other sources know better is proposed to the register, once; its owner decides, and nothing bounces, doubles or gets lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from hub import Claim, World, plugins
+from hub.access import Agreement, save_agreement
+from hub.outbound import Outbound
+from hub.store import Store, editing, erasure, reading
+from hub.sync import connections, decisions, outbox, run
+from plugins import progezondheid
+from plugins.progezondheid import proposing
+from plugins.progezondheid.client import Client
+from plugins.progezondheid.simulator import ProGezondheidSimulator
+from tests.plugins.progezondheid.conftest import NOW, Run
+from tests.sync.conftest import Clock
+
+COUNT = 12
+PHONE, OTHER = "+3216000001", "+3216000002"
+EVERYTHING = list(proposing.FIELDS)
+Connect = Callable[..., Run]
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def register(world: World) -> Iterator[ProGezondheidSimulator]:
+    with ProGezondheidSimulator(world, count=COUNT, now=lambda: NOW) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def go(register: ProGezondheidSimulator, connect: Connect) -> Run:
+    """Runs a connection that may propose everything; everybody has been read."""
+    running = connect(register, proposals=EVERYTHING)
+    assert running().state == "done"
+    return running
+
+
+class Soka:
+    """De Sociale Kaart, as far as it speaks of the caregivers of this register."""
+
+    def __init__(self, store: Store, register: ProGezondheidSimulator) -> None:
+        self._store = store
+        self._register = register
+        self._revision = 0
+
+    def number(self, index: int = 0) -> str:
+        return str(self._register.register.after(self._register.register.start(0), COUNT).items[index]["nihdi8"])
+
+    def says(self, index: int = 0, *, gone: bool = False, **content: Any) -> str:
+        """A claim about a caregiver; the answer is the id of the fiche."""
+        self._revision += 1
+        number = self.number(index)
+        identified = {"identifiers": [{"system": "riziv", "value": number}]}
+        whole = {} if gone else {"kind": "zorgverlener", **identified, **content}
+        self._put(Claim("sociale-kaart", f"z{index}", self._revision, "zorgverlener", whole, gone=gone))
+        return self.fiche(f"sociale-kaart|z{index}")
+
+    def works(self, index: int, **aanbod: Any) -> str:
+        """An aanbod in which this caregiver works; the answer is the id of the caregiver in it."""
+        self._revision += 1
+        site = {"keys": ["site:1"], "addresses": [{"type": "visit", "postcode": "9000", "street": {"nl": "Praktijkstraat"}, "house_number": "7"}]}
+        practice = {
+            "kind": "organisatie", "form": "praktijk", "names": [{"text": {"nl": "Praktijk Astrid"}}],
+            "vestigingen": [site],
+        }  # fmt: skip
+        whole = {
+            "kind": "aanbod", "names": [{"text": {"nl": "Kine"}}],
+            "organisatie": {"source": "sociale-kaart", "external_id": "p"},
+            "vestigingen": [{"key": "site:1"}],
+            "caregivers": [{"keys": ["c:1"], "zorgverlener": {"system": "riziv", "value": self.number(index)}}],
+            **aanbod,
+        }  # fmt: skip
+        self._put(
+            Claim("sociale-kaart", "p", 1, "organisatie", practice),
+            Claim("sociale-kaart", "a", self._revision, "aanbod", whole),
+        )
+        with self._store.read() as connection:
+            document = reading.documents_by_uuid(connection, [self.fiche("sociale-kaart|a")])
+        (found,) = document.values()
+        return str(found["caregivers"][0]["id"])
+
+    def fiche(self, key: str) -> str:
+        with self._store.read() as connection:
+            row = connection.exec_driver_sql(
+                f"SELECT e.uuid FROM identity i JOIN entity e ON e.id = i.fiche_id WHERE i.key = '{key}'"
+            ).one()
+        return str(row[0])
+
+    def _put(self, *claims: Claim) -> None:
+        counts = self._store.write(lambda writer: writer.put(list(claims), origin="sociale-kaart"))
+        assert counts.rejected == []
+
+
+@pytest.fixture
+def soka(store: Store, register: ProGezondheidSimulator) -> Soka:
+    return Soka(store, register)
+
+
+def phone(value: str, **more: Any) -> dict[str, Any]:
+    return {"kind": "phone", "value": value, **more}
+
+
+def asked(register: ProGezondheidSimulator) -> list[dict[str, Any]]:
+    return list(register.desk.proposals.values())
+
+
+def standing(register: ProGezondheidSimulator, number: str) -> dict[str, Any]:
+    found = register.register.find(number)
+    assert found is not None
+    return found
+
+
+def known(store: Store) -> list[decisions.Proposed]:
+    loaded = plugins.load([("progezondheid", progezondheid)], installed=False)
+    return list(decisions.proposals(store, loaded, "register"))
+
+
+def test_what_another_source_knows_is_proposed_once(go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store) -> None:
+    fiche = soka.says(contacts=[phone(PHONE)])
+    before = standing(register, soka.number())["contacts"]
+    report = go()
+    assert (report.state, report.pushed) == ("done", 1)
+    (proposal,) = asked(register)
+    assert proposal["field"] == "contacts"
+    assert proposal["old"] == before
+    assert proposal["new"] == [*before, {"kind": "phone", "value": PHONE, "audience": "public"}]
+    assert proposal["evidence"] == {"fiche": fiche, "changed_at": "2026-11-22T09:00:00.000Z", "sources": ["sociale-kaart"]}
+    assert go().pushed == go(full=True).pushed == 0
+    assert len(asked(register)) == 1
+    assert [(one.entity, one.proposal.state) for one in known(store)] == [(fiche, "pending")]
+
+
+def test_what_the_register_has_already_is_not_proposed(go: Run, soka: Soka, register: ProGezondheidSimulator) -> None:
+    provider = standing(register, soka.number())
+    address = next(one for one in provider["addresses"] if one["type"] == "practice")
+    said = {name: address[name] for name in ("postcode", "house_number") if address[name]}
+    soka.says(languages=provider["languages"], addresses=[{"type": "practice", "street": address["street"], **said}])
+    assert go().state == "done"
+    assert asked(register) == []
+
+
+def test_accepted_becomes_agreed_and_is_no_word_of_the_register(
+    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store
+) -> None:
+    fiche = soka.says(contacts=[phone(PHONE)])
+    go()
+    register.decide(asked(register)[0]["id"], accept=True)
+    there = standing(register, soka.number())["contacts"]
+    assert there[-1] == {"kind": "phone", "value": "016000001", "audience": "public"}
+    report = go()
+    assert (report.state, report.read, report.changed, report.pushed) == ("done", 1, 1, 0)
+    assert go(full=True).pushed == 0
+    assert [one.proposal.state for one in known(store)] == ["accepted"]
+    # Were it the register's word by now, our next change could never take it away.
+    soka.says(contacts=[phone(OTHER)])
+    with store.read() as connection:
+        document = reading.documents_by_uuid(connection, [fiche])[fiche]
+    phones = {one["value"] for one in document["contacts"] if one["kind"] == "phone"}
+    assert OTHER in phones and PHONE not in phones
+    go()
+    assert len(asked(register)) == 2
+    assert asked(register)[1]["old"] == there
+    assert asked(register)[1]["new"] == [*there[:-1], {"kind": "phone", "value": OTHER, "audience": "public"}]
+
+
+def test_rejected_is_shown_and_asked_again_only_for_another_value(
+    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store
+) -> None:
+    soka.says(contacts=[phone(PHONE)], languages=["nl", "sv"])
+    go()
+    assert [one["field"] for one in asked(register)] == ["contacts", "languages"]
+    register.decide(asked(register)[0]["id"], accept=False, reason="That is my mother's number.")
+    go()
+    told = {one.proposal.field: one.proposal for one in known(store)}
+    assert (told["contacts"].state, told["contacts"].reason) == ("rejected", "That is my mother's number.")
+    assert told["languages"].state == "pending"
+    soka.says(contacts=[phone(PHONE)], languages=["nl", "sv", "tr"])
+    go()
+    assert [one["field"] for one in asked(register)] == ["contacts", "languages", "languages"]
+    assert [one["state"] for one in asked(register)] == ["rejected", "withdrawn", "pending"]
+    soka.says(contacts=[phone(OTHER)], languages=["nl", "sv", "tr"])
+    go()
+    assert [one["field"] for one in asked(register)][3:] == ["contacts"]
+
+
+def test_a_caregiver_who_changes_meanwhile_is_read_again(go: Run, soka: Soka, register: ProGezondheidSimulator) -> None:
+    register.switch("conflicting-edits")
+    soka.says(contacts=[phone(PHONE)])
+    assert go().pushed == 1
+    (proposal,) = asked(register)
+    own = {"kind": "email", "value": "zelf@example.org", "audience": "public"}
+    assert own in proposal["old"] and own in proposal["new"]
+    register.switch("accept-proposals")
+    assert own in standing(register, soka.number())["contacts"]
+
+
+def test_one_who_changes_all_the_time_is_left_for_later(
+    go: Run, soka: Soka, register: ProGezondheidSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soka.says(contacts=[phone(PHONE)])
+    whole = Client.provider
+
+    def moving(client: Client, number: str) -> Any:
+        found = whole(client, number)
+        register.edit(number, convention="none")
+        return found
+
+    monkeypatch.setattr(Client, "provider", moving)
+    report = go()
+    assert (report.state, report.pushed) == ("done", 0)
+    assert any("tried again" in warning for warning in report.warnings)
+    assert asked(register) == []
+
+
+def test_a_value_that_changed_there_is_not_overwritten(go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store) -> None:
+    soka.says(contacts=[phone(PHONE)])
+    go()
+    mine = [{"kind": "email", "value": "mijn@example.org", "audience": "public"}]
+    register.edit(soka.number(), contacts=mine)
+    register.decide(asked(register)[0]["id"], accept=True)
+    assert standing(register, soka.number())["contacts"] == mine
+    go()
+    (told,) = known(store)
+    assert (told.proposal.state, told.proposal.reason) == ("rejected", "The value changed in the register since this was proposed.")
+
+
+def test_late_and_repeated_decisions_change_nothing(go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store) -> None:
+    for fault in ("late-events", "duplicate-events", "clock-skew"):
+        register.switch(fault)
+    soka.says(contacts=[phone(PHONE)])
+    go()
+    register.decide(asked(register)[0]["id"], accept=True)
+    for _ in range(3):
+        go()
+    register.switch("expired-cursor")
+    assert go().state == "done"
+    assert [one.proposal.state for one in known(store)] == ["accepted"]
+    assert len(asked(register)) == 1
+
+
+def test_an_answer_that_got_lost_doubles_nothing(go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store) -> None:
+    register.switch("lost-answers")
+    soka.says(contacts=[phone(PHONE)])
+    assert go().pushed == 1
+    assert len(asked(register)) == 1
+
+
+@pytest.mark.parametrize("decided", [None, True, False])
+def test_killed_between_proposal_and_record(
+    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store, monkeypatch: pytest.MonkeyPatch, decided: bool | None
+) -> None:
+    soka.says(contacts=[phone(PHONE)])
+    whole = Client.propose
+
+    def dying(client: Client, *args: Any, **kwargs: Any) -> Any:
+        whole(client, *args, **kwargs)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Client, "propose", dying)
+        with pytest.raises(KeyboardInterrupt):
+            go()
+    if decided is not None:
+        register.decide(asked(register)[0]["id"], accept=decided)
+    assert go().state == "done"
+    assert len(asked(register)) == 1
+    states = [one.proposal.state for one in known(store)]
+    assert states == {None: ["pending"], True: [], False: ["rejected"]}[decided]
+    assert go(full=True).pushed == 0
+
+
+@pytest.mark.parametrize("fault", ["rate-limit", "server-error", "cut-off"])
+def test_a_fault_only_postpones(
+    go: Run, soka: Soka, register: ProGezondheidSimulator, clock: Clock, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    soka.says(contacts=[phone(PHONE)])
+    whole = Client.propose
+
+    def failing(client: Client, *args: Any, **kwargs: Any) -> Any:
+        register.switch(fault, every=1)
+        return whole(client, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Client, "propose", failing)
+        assert go().pushed == 0
+    register.switch(fault, on=False)
+    clock.forward(hours=1)
+    assert go().pushed == 1
+    assert len(asked(register)) == 1
+
+
+def test_what_the_register_refuses_is_a_rejection(
+    store: Store, register: ProGezondheidSimulator, connect: Connect, soka: Soka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go = connect(register, proposals=["languages"])
+    go()
+    soka.says(contacts=[phone(PHONE)], languages=["nl", "sv"])
+    monkeypatch.setattr("plugins.progezondheid.desk.LISTS", ())
+    assert go().pushed == 1
+    (told,) = known(store)
+    assert told.proposal.field == "languages"
+    assert (told.proposal.state, "register's own" in told.proposal.reason) == ("rejected", True)
+    with store.read() as connection:
+        assert outbox.waiting(connection) == {}
+
+
+def test_nothing_hidden_is_proposed(go: Run, soka: Soka, register: ProGezondheidSimulator) -> None:
+    hidden = ["+3216009991", "+3216009992", "+3216009993"]
+    soka.says(
+        contacts=[
+            phone(hidden[0], visibility="professional"),
+            phone(hidden[1], visibility="internal"),
+            phone(hidden[2], purpose="emergency"),
+            phone(PHONE),
+        ],
+        addresses=[
+            {"type": "emergency", "postcode": "9999", "street": {"nl": "Noodstraat"}},
+            {"type": "administrative", "postcode": "9998", "street": {"nl": "Kantoorstraat"}},
+            {"type": "practice", "postcode": "9000", "street": {"nl": "Praktijkstraat"}, "house_number": "1"},
+        ],
+    )
+    go()
+    told = repr(asked(register))
+    assert PHONE in told and "Praktijkstraat" in told
+    assert not any(word in told for word in (*hidden, "Noodstraat", "Kantoorstraat"))
+
+
+def test_what_colleagues_may_see_is_not_for_the_public_there(
+    store: Store, register: ProGezondheidSimulator, soka: Soka
+) -> None:
+    agreement = Agreement(
+        name="fod", title="Register", purpose="Onderling juist houden", legal_basis="Fictief", contact="a@example.org",
+        our_contact="b@example.org", level="professional",
+    )  # fmt: skip
+    store.write(lambda writer: save_agreement(writer.connection, agreement, "2026-11-22T09:00:00Z"))
+    loaded = plugins.load([("progezondheid", progezondheid)], installed=False)
+    config = {**register.config(), "proposals": ["contacts"]}
+    connections.add(store, loaded, "register", "progezondheid", config, partner="fod")
+    with Outbound(allow_private=True) as http:
+        connections.enable(store, loaded, "register", http=http)
+        run(store, loaded, "register", http=http)
+        soka.says(contacts=[phone(PHONE, visibility="professional"), phone(OTHER)])
+        run(store, loaded, "register", http=http)
+    (proposal,) = asked(register)
+    audiences = {one["value"]: one["audience"] for one in proposal["new"] if one["value"] in (PHONE, OTHER)}
+    assert audiences == {PHONE: "professionals", OTHER: "professionals"}
+
+
+def test_who_is_not_in_the_register_is_left_alone_until_he_is(
+    go: Run, soka: Soka, register: ProGezondheidSimulator
+) -> None:
+    number = soka.number(3)
+    register.delete(number)
+    go()
+    soka.says(3, contacts=[phone(PHONE)])
+    report = go()
+    assert (report.state, report.rejected) == ("done", 0)
+    assert asked(register) == []
+    register.edit(number, state="registered")
+    go()
+    assert [one["nihdi8"] for one in asked(register)] == [number]
+
+
+def test_hours_and_patientenstop_go_with_their_practice(
+    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store
+) -> None:
+    hours = [{"days": ["mon"], "opens": "09:00", "closes": "12:00"}]
+    stop = {"value": "yes", "asserted_at": "2026-11-01T08:00:00Z", "valid_until": "2026-12-31"}
+    soka.says(0)
+    caregiver = soka.works(0, hours=hours, patientenstop=stop)
+    go()
+    told = {one["field"]: one for one in asked(register)}
+    assert set(told) == {"consultation_hours", "patient_stop"}
+    assert told["consultation_hours"]["new"] == hours
+    assert told["patient_stop"]["new"] == stop
+    practice = told["patient_stop"]["practice"]
+    assert (practice["key"], practice["name"]) == (caregiver, {"nl": "Praktijk Astrid"})
+    assert practice["address"]["street"] == {"nl": "Praktijkstraat"}
+    register.switch("accept-proposals")
+    assert standing(register, soka.number())["practices"][0]["patient_stop"] == stop
+    assert go().pushed == 0
+    soka.works(0, hours=hours, patientenstop={**stop, "value": "no"})
+    go()
+    assert standing(register, soka.number())["practices"][0]["patient_stop"]["value"] == "no"
+    assert go(full=True).pushed == 0
+
+
+def test_what_is_hidden_since_is_taken_back(go: Run, soka: Soka, register: ProGezondheidSimulator) -> None:
+    soka.says(contacts=[phone(PHONE)], languages=["nl", "sv"])
+    go()
+    contacts, languages = asked(register)
+    register.decide(contacts["id"], accept=True)
+    go()
+    soka.says(contacts=[phone(PHONE, visibility="internal")], languages=["nl", "sv"])
+    go()
+    last = asked(register)[-1]
+    assert last["field"] == "contacts"
+    assert not any(one["value"] == "016000001" for one in last["new"])
+    assert len(last["new"]) == len(last["old"]) - 1
+    assert register.desk.proposals[languages["id"]]["state"] == "pending"
+
+
+def test_of_the_erased_nothing_stays_proposed(go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store) -> None:
+    fiche = soka.says(contacts=[phone(PHONE)])
+    go()
+    erasure.erase(store, fiche, "article 17")
+    go()
+    assert [one["state"] for one in asked(register)] == ["withdrawn"]
+    assert known(store) == []
+
+
+def test_an_editor_who_agrees_with_the_register_after_all_withdraws(
+    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store
+) -> None:
+    fiche = soka.says(languages=["sv"])
+    go()
+    assert [one["state"] for one in asked(register)] == ["pending"]
+    editing.edit(store, fiche, "languages", standing(register, soka.number())["languages"], "an editor")
+    go()
+    assert [one["state"] for one in asked(register)] == ["withdrawn"]
+
+
+def test_who_only_reads_never_speaks_of_proposals(
+    store: Store, register: ProGezondheidSimulator, connect: Connect, soka: Soka
+) -> None:
+    go = connect(register)
+    go()
+    soka.says(contacts=[phone(PHONE)])
+    assert go(full=True).pushed == 0
+    assert not any("proposals" in request for request in register.requests)
