@@ -10,7 +10,19 @@ from hub.errors import FieldError, Invalid
 from hub.model import identifiers
 from hub.model.fiche import ENTITY_TYPES
 from hub.model.folding import fold, words
-from hub.model.selection import ENTITY_KEYS, KEYS, LINKS, SORTS, TEXT_KEYS, Criterion, Linked, Near, Op, Query
+from hub.model.selection import (
+    ENTITY_KEYS,
+    KEYS,
+    LINKS,
+    RANGE_KEYS,
+    SORTS,
+    TEXT_KEYS,
+    Criterion,
+    Linked,
+    Near,
+    Op,
+    Query,
+)
 
 MAX_DEPTH: Final = 4
 MAX_CRITERIA: Final = 50
@@ -18,12 +30,15 @@ MAX_VALUES: Final = 500
 MAX_WORDS: Final = 20
 MAX_KM: Final = 500.0
 
-_LOWER: Final = frozenset({"language", "delivery", "status", "availability", "umbrella", "form", "region"})
+_LOWER: Final = frozenset(
+    {"language", "delivery", "status", "availability", "umbrella", "form", "region", "gender", "country"}
+)
 _CLOSED: Final[dict[str, frozenset[str]]] = {
     "form": frozenset({"organisatie", "praktijk"}),
     "region": frozenset({"vlaanderen", "brussel", "wallonie"}),
     "delivery": frozenset({"onsite", "home", "online", "blended", "phone"}),
-    "status": frozenset({"active", "inactive", "unknown"}),
+    "status": frozenset({"active", "inactive", "unknown", "off", "suspended"}),
+    "gender": frozenset({"male", "female", "other", "unknown"}),
     "umbrella": frozenset({"yes", "no"}),
 }
 _SHAPES: Final[dict[str, tuple[re.Pattern[str], str]]] = {
@@ -31,6 +46,13 @@ _SHAPES: Final[dict[str, tuple[re.Pattern[str], str]]] = {
     "municipality": (re.compile(r"\d{5}"), "A municipality is named by its REFNIS code of five digits."),
     "identifier": (re.compile(r"[^|]*\|.+"), "Write it as system|value, or |value for any system."),
     "code": (re.compile(r"[^|]*\|.+"), "Write it as scheme|code, or |code for any scheme."),
+    "type": (re.compile(r"[^|]*\|.+"), "Write it as scheme|code, or |code for any scheme."),
+    "country": (re.compile(r"[a-z]{2}"), "A country is named by two letters."),
+    "updated": (re.compile(r"\d{0,18}\.\.\d{0,18}"), "Write it as a..b, the seqs after which and up to which it changed last."),
+    "period": (
+        re.compile(r"(?:\d{4}-\d\d-\d\d)?\.\.(?:\d{4}-\d\d-\d\d)?\|(?:\d{4}-\d\d-\d\d)?\.\.(?:\d{4}-\d\d-\d\d)?"),
+        "Write it as a..b|c..d, days between which the first and the last one lie.",
+    ),
     "contact": (re.compile(r"[^|]+\|.+"), "Write it as kind|value, e.g. phone|+3216332211."),
     "serves": (
         re.compile(r"(?:municipality|postcode|zone|province|region)\|.+"),
@@ -146,8 +168,12 @@ def _criterion(criterion: Criterion, path: str, problems: Problems) -> Criterion
     if key not in KEYS:
         problems.add(f"{path}key", f"There is no such key; choose from {', '.join(KEYS)}.", key)
         return criterion
-    if op not in ("eq", "prefix", "contains", "missing"):
-        problems.add(f"{path}op", "Choose from eq, prefix, contains, missing.", op)
+    if op not in ("eq", "prefix", "contains", "whole", "missing"):
+        problems.add(f"{path}op", "Choose from eq, prefix, contains, whole, missing.", op)
+    elif op == "whole" and key != "name":
+        problems.add(f"{path}op", f"Only a name can be told from a word of it (whole); for {key} use eq.", op)
+    elif key in RANGE_KEYS and op not in ("eq", "missing"):
+        problems.add(f"{path}op", f"{key} is a range, which can only be compared by eq.", op)
     elif op == "contains" and key not in TEXT_KEYS:
         problems.add(
             f"{path}op", f"Only {', '.join(sorted(TEXT_KEYS))} can be searched by contains; {key} cannot.", op

@@ -10,7 +10,7 @@ from typing import Literal
 
 from hub.model.fiche import EntityType
 
-Op = Literal["eq", "prefix", "contains", "missing"]
+Op = Literal["eq", "prefix", "contains", "whole", "missing"]
 Sort = Literal["number", "name", "distance", "local", "updated"]
 SORTS: tuple[Sort, ...] = ("number", "name", "distance", "local", "updated")
 
@@ -21,19 +21,25 @@ KEYS: dict[str, str] = {
     "name": "a folded name, or a word in one (a prefix of it with op prefix)",
     "family": "a caregiver's folded family name",
     "given": "a caregiver's folded given name",
+    "gender": "male, female, other or unknown",
     "street": "folded street name",
     "city": "folded city name",
     "postcode": "four digits",
+    "address": "a folded street or city, or a postcode",
+    "country": "ISO 3166 code of two letters, of an organisatie, vestiging or zorgverlener",
     "municipality": "REFNIS code of the address",
     "zone": "primary-care zone of the address",
     "province": "province of the address, folded Dutch name",
     "region": "vlaanderen, brussel or wallonie",
     "serves": "`municipality|code`, `zone|code` ...: the service area",
-    "code": "`scheme|code`, broader codes find the narrower ones; also `|code`",
+    "type": "`scheme|code` of what it is: types, rubrieken, professions, role; broader codes find the narrower ones; also `|code`",
+    "code": "the same, of that and of whatever else is coded: target groups, tags, legal form, recognitions, competences",
     "form": "organisatie or praktijk",
     "language": "language of service, ISO 639",
     "delivery": "onsite, home, online, blended, phone",
-    "status": "active, inactive, unknown",
+    "status": "active, inactive, unknown; of an electronic address that is inactive also off, suspended",
+    "period": "from when until when a membership or caregiver is there: `a..b|c..d`, the first day between a and b, the last between c and d",
+    "updated": "`a..b`: the seq of its last change, more than a and at most b",
     "availability": "`patientenstop|no`, `waiting_list|no`, `on_call|yes` ...; an expired value is `unknown`",
     "umbrella": "yes or no",
     "source": "name of a source that contributes to the fiche",
@@ -41,8 +47,14 @@ KEYS: dict[str, str] = {
 }
 """Every key that a `Criterion` may name, and what its values look like."""
 
-TEXT_KEYS: frozenset[str] = frozenset({"name", "family", "given", "street", "city"})
+TEXT_KEYS: frozenset[str] = frozenset({"name", "family", "given", "street", "city", "address"})
 """Keys whose values are folded before they are compared, and the only ones in which `contains` can look."""
+
+RANGE_KEYS: frozenset[str] = frozenset({"period", "updated"})
+"""Keys whose values are ranges (`a..b`, each end may be left out), and which are compared by eq only."""
+
+PARTS_OF: dict[str, tuple[str, ...]] = {"code": ("type", "code"), "address": ("street", "city", "postcode")}
+"""Keys that ask several things of the index at once -> the keys that stand in it."""
 
 ENTITY_KEYS: frozenset[str] = frozenset({"id", "fiche"})
 """Keys whose values are the hub's own UUIDs."""
@@ -62,7 +74,10 @@ LINKS: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """`key` has (or with `negate`, has not) one of `values`. Several values are alternatives; several criteria must all hold."""
+    """`key` has (or with `negate`, has not) one of `values`. Several values are alternatives; several criteria must all hold.
+
+    `eq` compares a whole value, but for a name also a word of it; `whole` takes no word for a name.
+    """
 
     key: str
     values: tuple[str, ...] = ()

@@ -6,13 +6,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from hub.model.query import Criterion, Linked, Near
+from hub.model.query import PARTS_OF, TEXT_KEYS, Criterion, Linked, Near
 from hub.search import points
 from hub.search.lens import Lens, Row
 
 if TYPE_CHECKING:
     from hub.search.plan import Plan
 
+_NO_SEQ: Final = (1 << 63) - 1
 _WIDE_KM: Final = 30.0
 """A circle wider than this holds too many to start from."""
 
@@ -29,31 +30,51 @@ class Condition(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HasTerm:
-    """A name, street or city holds these letters somewhere: what no index answers, so a look at every one of the type."""
+    """What tokens cannot answer: a name, street or city that holds these letters somewhere (a look at every one of the type), that is
+    wholly this, or a period that begins and ends between these days."""
 
     lens: Lens
     criterion: Criterion
 
+    @property
+    def _keys(self) -> str:
+        names = PARTS_OF.get(self.criterion.key, (self.criterion.key,))
+        return ", ".join(f"'{name}'" for name in names if name in TEXT_KEYS or name == "period")
+
     def _holding(self) -> tuple[str, tuple[Any, ...]]:
         values = self.criterion.values  # folded, so that they hold no wildcard
-        likes = " OR ".join(["value LIKE ?"] * len(values))
-        return f"level <= ? AND ({likes})", (self.lens.rank, *(f"%{value}%" for value in values))
+        given: tuple[Any, ...] = values
+        if self.criterion.op == "whole":
+            holding = f"value IN ({', '.join('?' * len(values))})"
+        elif self.criterion.key == "period":
+            holding = " OR ".join(["value BETWEEN ? AND ? AND substr(value, 12) BETWEEN ? AND ?"] * len(values))
+            given = tuple(day for value in values for day in _days(value))
+        else:
+            holding = " OR ".join(["value LIKE ?"] * len(values))
+            given = tuple(f"%{value}%" for value in values)
+        return f"level <= ? AND ({holding})", (self.lens.rank, *given)
 
     def few(self, most: int) -> set[int] | None:
         if self.criterion.negate:
             return None
         holding, given = self._holding()
-        sql = f"SELECT DISTINCT entry_id FROM term WHERE type = ? AND key = ? AND {holding} LIMIT ?"  # noqa: S608
-        found = self.lens.bulk.rows(sql, self.lens.type, self.criterion.key, *given, most + 1)
+        sql = f"SELECT DISTINCT entry_id FROM term WHERE type = ? AND key IN ({self._keys}) AND {holding} LIMIT ?"  # noqa: S608
+        found = self.lens.bulk.rows(sql, self.lens.type, *given, most + 1)
         return {row[0] for row in found} if len(found) <= most else None
 
     def keep(self, rows: Sequence[Row]) -> set[int]:
         bulk, ids = self.lens.bulk, [row.id for row in rows]
         holding, given = self._holding()
         key = "key" if bulk.postgres else "+key"  # the plus keeps SQLite on the index by entry
-        sql = f"SELECT entry_id FROM term WHERE {bulk.listed('entry_id')} AND {key} = ? AND {holding}"  # noqa: S608
-        found = {row[0] for row in bulk.rows(sql, bulk.many(ids), self.criterion.key, *given)}
+        sql = f"SELECT entry_id FROM term WHERE {bulk.listed('entry_id')} AND {key} IN ({self._keys}) AND {holding}"  # noqa: S608
+        found = {row[0] for row in bulk.rows(sql, bulk.many(ids), *given)}
         return set(ids) - found if self.criterion.negate else found
+
+
+def _days(value: str) -> tuple[str, str, str, str]:
+    """`a..b|c..d` as bounds of what stands in the index: the first day and, behind a slash, the last."""
+    (first, last), (low, high) = (part.split("..") for part in value.split("|"))
+    return first, (last or "9999-99-99") + "~", low, high or "9999-99-99"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +194,41 @@ class HasChanged:
     def keep(self, rows: Sequence[Row]) -> set[int]:
         changed = last_changes(self.lens, {row.entity_id for row in rows}, self.since)
         return {row.id for row in rows if row.entity_id in changed}
+
+
+@dataclass(frozen=True, slots=True)
+class LastChanged:
+    """Its last change that the asker may know of lies in one of these ranges of seqs, `a..b`: more than a, at most b."""
+
+    lens: Lens
+    criterion: Criterion
+
+    def _ranges(self) -> list[tuple[int, int]]:
+        pairs = [value.split("..") for value in self.criterion.values]
+        return [(int(low or 0), int(high or _NO_SEQ)) for low, high in pairs]
+
+    def few(self, most: int) -> set[int] | None:
+        if self.criterion.negate:
+            return None
+        known, given = self.lens.changes
+        entities: set[int] = set()
+        for low, high in self._ranges():
+            sql = f"SELECT c.entity_id FROM change c WHERE c.seq > ? AND c.seq <= ? AND {known} LIMIT ?"  # noqa: S608
+            found = self.lens.bulk.rows(sql, low, high, *given, 4 * most + 1)
+            if len(found) > 4 * most:
+                return None
+            entities.update(row[0] for row in found)
+        kept = self.keep(self.lens.of_entities(entities))
+        return kept if len(kept) <= most else None
+
+    def keep(self, rows: Sequence[Row]) -> set[int]:
+        ranges, last = self._ranges(), last_changes(self.lens, {row.entity_id for row in rows})
+        found = {
+            row.id
+            for row in rows
+            if any(low < last.get(row.entity_id, 0) <= high for low, high in ranges)
+        }
+        return {row.id for row in rows} - found if self.criterion.negate else found
 
 
 def last_changes(lens: Lens, entities: Collection[int], since: int = 0) -> dict[int, int]:

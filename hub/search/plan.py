@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from hub.model.query import Criterion, Query
-from hub.search.conditions import Condition, HasChanged, HasTerm, IsEntity, IsLinked, IsNear
+from hub.search.conditions import Condition, HasChanged, HasTerm, IsEntity, IsLinked, IsNear, LastChanged
 from hub.search.lens import Lens, Row
 from hub.search.match import Alternatives, Match, facets, present, word
 
@@ -126,7 +126,9 @@ def _demands(query: Query, lens: Lens) -> tuple[Match, list[Condition], bool]:
     for criterion in query.where:
         if criterion.key in ("id", "fiche"):
             conditions.append(IsEntity(lens, criterion))
-        elif criterion.op == "contains":
+        elif criterion.key == "updated":
+            conditions.append(LastChanged(lens, criterion))
+        elif criterion.op in ("contains", "whole") or (criterion.key == "period" and criterion.op == "eq"):
             conditions.append(HasTerm(lens, criterion))
         else:
             asked = _facets(criterion, lens)
@@ -150,8 +152,9 @@ def _facets(criterion: Criterion, lens: Lens) -> Alternatives:
         return present(lens.type, lens.rank, criterion.key)
     values: list[str] = []
     for value in criterion.values:
-        if criterion.key in ("code", "identifier") and value.startswith("|"):
-            values += [head + value for head in lens.heads(criterion.key)]
+        if criterion.key in ("code", "type", "identifier") and value.startswith("|"):
+            heads = lens.heads("code" if criterion.key == "type" else criterion.key)
+            values += [head + value for head in heads]
         elif criterion.key == "municipality" and criterion.op == "eq":
             values.append(lens.today(value))
         elif value.startswith("municipality|"):

@@ -21,6 +21,7 @@ from hub.store.index_tokens import (
 
 POINT: Final = "point"
 """The key of `term` under which positions stand."""
+_TERM_KEYS: Final = TEXT_KEYS | {"period"}
 
 Term = tuple[str, str, str, int, int]
 """A row of `term`; all but the level are its key."""
@@ -32,7 +33,7 @@ def terms_of(row: IndexRow) -> list[Term]:
     found: list[Term] = []
     for level, facets in enumerate(row.facets):
         if facets:
-            found += [(kind, key, value, number, level) for key, value in facets if key in TEXT_KEYS]
+            found += [(kind, key, value, number, level) for key, value in facets if key in _TERM_KEYS]
     for level, names in enumerate(row.names):
         if names:  # a word of a name adds no letters to the whole of it
             found += [(kind, "name", name, number, level) for name in names & row.wholes]
@@ -67,7 +68,7 @@ _WORD_HEADS: Final = {kind: tuple(mark + level for level in WORD_MARKS) for kind
 _FACET_HEADS: Final = {
     kind: tuple(mark + level for level in FACET_MARKS) for kind, mark in TYPE_MARKS.items()
 }
-_REPEATED: Final = frozenset(FACETS) - {"name", "family", "given", "identifier", "contact"}
+_REPEATED: Final = frozenset(FACETS) - {"name", "family", "given", "identifier", "contact", "period"}
 """Keys whose values come again and again."""
 _REMEMBERED: Final = 50_000
 _known_tails: dict[tuple[str, str], str] = {}

@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any, Final, Protocol
 
 from hub.errors import Invalid
-from hub.model.audience import RANK
+from hub.model.audience import RANK, VISIBILITY
 from hub.model.concepts import Concept
 from hub.model.fiche import Document, EntityType
 from hub.model.folding import MAX_WORD, fold, words
@@ -29,6 +29,8 @@ INDEXED_ELSEWHERE: Final = frozenset(
 _RIZIV: Final = ("riziv", "riziv-group")
 _AVAILABILITY: Final = ("patientenstop", "waiting_list", "on_call")
 _ENDPOINT_STATUS: Final = {"active": "active", "off": "inactive", "suspended": "inactive"}
+_GENDER: Final = RANK[VISIBILITY["Zorgverlenersfiche"]["gender"]]
+_WITH_COUNTRY: Final = ("organisatie", "vestiging", "zorgverlener")
 _CACHED: Final = 20_000
 
 
@@ -136,7 +138,7 @@ class Indexer:
         self._today = today
         self._day = date.fromisoformat(today)
         self._texts: dict[str, tuple[str, tuple[str, ...]]] = {}
-        self._codes: dict[tuple[str, str], tuple[tuple[tuple[str, str], ...], frozenset[str]]] = {}
+        self._codes: dict[tuple[str, str, str], tuple[tuple[tuple[str, str], ...], frozenset[str]]] = {}
         self._areas: dict[tuple[str, str], tuple[tuple[tuple[str, str], ...], frozenset[str]]] = {}
 
     def row(self, entity: IndexedEntity) -> IndexRow:
@@ -171,7 +173,7 @@ class Indexer:
         row.umbrella = bool(document.get("umbrella")) and hidden.get("umbrella", 0) <= level
         if "form" in document:
             row.add("form", document["form"], max(level, hidden.get("form", 0)))
-        self._code_list(row, document.get("types", ()), max(level, hidden.get("types", 0)))
+        self._code_list(row, document.get("types", ()), max(level, hidden.get("types", 0)), "type")
         if "legal_form" in document:
             self._code_list(row, (document["legal_form"],), max(level, hidden.get("legal_form", 0)))
         sites = max(level, hidden.get("vestigingen", 0))
@@ -186,8 +188,9 @@ class Indexer:
     def _offer(self, row: IndexRow, document: Document, level: int, related: Mapping[str, Document]) -> None:
         """What an aanbod gives to its own row and to those of its caregivers."""
         hidden = _hidden(document)
-        for name in ("rubrieken", "target_groups"):
-            self._code_list(row, document.get(name, ()), max(level, hidden.get(name, 0)))
+        what = "type" if row.type == "aanbod" else "code"
+        self._code_list(row, document.get("rubrieken", ()), max(level, hidden.get("rubrieken", 0)), what)
+        self._code_list(row, document.get("target_groups", ()), max(level, hidden.get("target_groups", 0)))
         for recognition in document.get("recognitions", ()):
             if "type" in recognition:
                 at = max(level, hidden.get("recognitions", 0), _level(recognition))
@@ -225,8 +228,10 @@ class Indexer:
         document, hidden = entity.document, _hidden(entity.document)
         self._person(row, document, row.level)
         self._common(row, document, row.level, hidden)
-        for name in ("professions", "competences"):
-            self._code_list(row, document.get(name, ()), max(row.level, hidden.get(name, 0)))
+        self._code_list(row, document.get("professions", ()), max(row.level, hidden.get("professions", 0)), "type")
+        self._code_list(row, document.get("competences", ()), max(row.level, hidden.get("competences", 0)))
+        if "gender" in document:
+            row.add("gender", document["gender"], max(row.level, hidden.get("gender", _GENDER)))
         self._addresses(row, document, row.level, hidden)
 
     def _vestiging(self, row: IndexRow, entity: IndexedEntity) -> None:
@@ -237,6 +242,11 @@ class Indexer:
             row.add_name(whole, parts, row.level)
         if own:
             row.name = own[0][0]
+        types = entity.document.get("types", ())
+        if types:  # a site is of the type of its organisatie
+            at = max(row.level, _hidden(entity.document).get("types", 0))
+            for code in types:
+                row.facets[at].update(self._code(code["scheme"], code["code"], "type")[0])
         self._site(row, entity.part, row.level)
         self._identifiers(row, entity.part, row.level, {})
         if "status" in entity.part:
@@ -245,15 +255,18 @@ class Indexer:
     def _membership(self, row: IndexRow, entity: IndexedEntity) -> None:
         assert entity.part is not None
         self._owner_names(row, entity.document)
+        self._activity(row, entity.document, row.level, _hidden(entity.document))
+        self._period(row, entity.part)
         if "role" in entity.part:
-            self._code_list(row, (entity.part["role"],), row.level)
+            self._code_list(row, (entity.part["role"],), row.level, "type")
 
     def _electronic_address(self, row: IndexRow, entity: IndexedEntity) -> None:
         assert entity.part is not None
         self._owner_names(row, entity.document)
         if "type" in entity.part:
-            self._code_list(row, (entity.part["type"],), row.level)
+            self._code_list(row, (entity.part["type"],), row.level, "type")
         if "status" in entity.part:
+            row.add("status", entity.part["status"], row.level)
             row.add("status", _ENDPOINT_STATUS[entity.part["status"]], row.level)
 
     def _caregiver(self, row: IndexRow, entity: IndexedEntity) -> None:
@@ -267,8 +280,9 @@ class Indexer:
         self._languages(row, document, level, hidden)
         self._activity(row, document, level, hidden)
         self._offer(row, document, level, entity.related)
-        self._code_list(row, part.get("professions", ()), level)
+        self._code_list(row, part.get("professions", ()), level, "type")
         self._contacts(row, part, level, {})
+        self._period(row, part)
         person = entity.related.get(part.get("zorgverlener", {}).get("id", ""))
         if person is not None:
             theirs, hidden_there = max(level, _level(person)), _hidden(person)
@@ -277,7 +291,7 @@ class Indexer:
             self._languages(row, person, theirs, hidden_there)
             if "professions" not in part:
                 at = max(theirs, hidden_there.get("professions", 0))
-                self._code_list(row, person.get("professions", ()), at)
+                self._code_list(row, person.get("professions", ()), at, "type")
 
     # --- what they are made of ------------------------------------------------------------------------------------------------
 
@@ -352,6 +366,13 @@ class Indexer:
         if "status" in document:
             row.add("status", document["status"]["status"], max(level, hidden.get("status", 0)))
 
+    def _period(self, row: IndexRow, part: Document) -> None:
+        """From when until when the part is there; without an end, or with one before the start, it goes on."""
+        period = part.get("period")
+        if period:
+            start, end = period.get("start", "0001-01-01"), period.get("end", "9999-12-31")
+            row.add("period", f"{start}/{end if end >= start else '9999-12-31'}", row.level)
+
     def _site(self, row: IndexRow, site: Document, level: int) -> None:
         at = max(level, _level(site))
         self._addresses(row, site, at, {})
@@ -362,6 +383,8 @@ class Indexer:
         for address in holder.get("addresses", ()):
             at = max(level, field_level, _level(address))
             text = row.words[at]
+            if row.type in _WITH_COUNTRY:
+                row.add("country", address.get("country", "BE").lower(), at)
             for key in ("street", "city"):
                 for name in address.get(key, {}).values():
                     whole, parts = self._split(name)
@@ -410,16 +433,16 @@ class Indexer:
                 return area["code"]
         return fold(area["code"]) if area["type"] in ("province", "region") else area["code"]
 
-    def _code_list(self, row: IndexRow, codes: Iterable[Mapping[str, Any]], level: int) -> None:
+    def _code_list(self, row: IndexRow, codes: Iterable[Mapping[str, Any]], level: int, key: str = "code") -> None:
         for code in codes:
-            terms, labels = self._code(code["scheme"], code["code"])
+            terms, labels = self._code(code["scheme"], code["code"], key)
             row.facets[level].update(terms)
             row.words[level].update(labels)
             row.heads.add(("code", code["scheme"]))
 
-    def _code(self, scheme: str, code: str) -> tuple[tuple[tuple[str, str], ...], frozenset[str]]:
-        """The terms of a code and of those above it, and the words of its labels and synonyms."""
-        known = self._codes.get((scheme, code))
+    def _code(self, scheme: str, code: str, key: str) -> tuple[tuple[tuple[str, str], ...], frozenset[str]]:
+        """The terms of a code and of those above it under this key, and the words of its labels and synonyms."""
+        known = self._codes.get((scheme, code, key))
         if known is not None:
             return known
         if len(self._codes) > _CACHED:
@@ -428,8 +451,8 @@ class Indexer:
         texts = () if concept is None else (*concept.labels.values(), *concept.synonyms)
         labels = frozenset(word for text in texts for word in words(str(text)))
         above = self._concepts.ancestors(scheme, code)
-        terms = tuple(("code", f"{scheme}|{one}") for one in (code, *above))
-        found = self._codes[scheme, code] = (terms, labels)
+        terms = tuple((key, f"{scheme}|{one}") for one in (code, *above))
+        found = self._codes[scheme, code, key] = (terms, labels)
         return found
 
 

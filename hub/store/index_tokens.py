@@ -18,6 +18,7 @@ import re
 from typing import Final
 
 from hub.model.fiche import EntityType
+from hub.model.selection import PARTS_OF
 
 TYPE_MARKS: Final[dict[EntityType, str]] = {
     "organisatie": "o",
@@ -32,6 +33,7 @@ FACETS: Final[dict[str, str]] = {
     "name": "n",
     "family": "y",
     "given": "g",
+    "gender": "e",
     "street": "w",
     "city": "x",
     "identifier": "i",
@@ -41,8 +43,11 @@ FACETS: Final[dict[str, str]] = {
     "province": "b",
     "region": "r",
     "serves": "s",
+    "type": "v",
     "code": "c",
     "form": "f",
+    "country": "2",
+    "period": "3",
     "language": "l",
     "delivery": "d",
     "status": "t",
@@ -92,6 +97,8 @@ def facet(kind: EntityType, level: int, key: str, value: str) -> str:
 
 def facets(kind: EntityType, level: int, key: str, value: str) -> tuple[str, ...]:
     """The tokens of which something that has this value of a key has at least one; for a name first those of the name that lists are sorted by."""
+    if key in PARTS_OF:
+        return tuple(facet(kind, level, part, value) for part in PARTS_OF[key])
     token = facet(kind, level, key, value)
     if key != "name":
         return (token,)

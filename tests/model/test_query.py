@@ -147,3 +147,19 @@ def test_a_near_of_whole_numbers_is_the_same_near() -> None:
     assert normalise(Query(types=("aanbod",), near=Near(51, 4, 10))) == normalise(
         Query(types=("aanbod",), near=Near(51.0, 4.0, 10.0))
     )
+
+
+@pytest.mark.parametrize(
+    ("key", "op", "value", "path"),
+    [
+        ("city", "whole", "gent", "where.0.op"),
+        ("period", "prefix", "2020", "where.0.op"),
+        ("updated", "contains", "1", "where.0.op"),
+        ("period", "eq", "2020..2021", "where.0.values"),
+        ("updated", "eq", "12", "where.0.values"),
+        ("gender", "eq", "vrouw", "where.0.values"),
+        ("country", "eq", "België", "where.0.values"),
+    ],
+)
+def test_ranges_and_closed_lists_are_checked(key: str, op: str, value: str, path: str) -> None:
+    assert path in paths({"types": ["zorgverlener"], "where": [{"key": key, "op": op, "values": [value]}]})

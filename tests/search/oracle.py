@@ -9,7 +9,7 @@ from typing import Any
 from hub.errors import Invalid
 from hub.model.audience import Grant
 from hub.model.folding import fold
-from hub.model.query import Criterion, Linked, Query, normalise
+from hub.model.query import PARTS_OF, Criterion, Linked, Query, normalise
 from hub.places import Places, distance_km
 from hub.search.local import NEAR_KM
 from hub.store.index_rows import IndexRow, point_of, point_value
@@ -96,7 +96,8 @@ class Oracle:
         return min((distance_km(*here, *point) for point in points), default=None)
 
     def _values(self, row: IndexRow, key: str, grant: Grant) -> set[str]:
-        return {value for (name, value), level in row.terms.items() if name == key and level <= grant.rank}
+        keys = PARTS_OF.get(key, (key,))
+        return {value for (name, value), level in row.terms.items() if name in keys and level <= grant.rank}
 
     def _changes(self, row: IndexRow, grant: Grant) -> list[int]:
         return [
@@ -130,8 +131,14 @@ class Oracle:
             has = {self.world.uuids[row.entity_id]}
         elif key == "fiche":
             has = {self.world.uuids[row.fiche_id]}
+        elif key == "updated":
+            has = {str(max(self._changes(row, grant), default=0))}
         else:
             has = self._values(row, key, grant)
+        if op == "whole":
+            has &= row.wholes
+        elif op == "contains" and key == "address":
+            has -= self._values(row, "postcode", grant)
         if op == "missing":
             return bool(has) == criterion.negate
         return (
@@ -140,7 +147,13 @@ class Oracle:
         )
 
     def _same(self, key: str, op: str, asked: str, has: str) -> bool:
-        if asked.startswith("|") and key in ("code", "identifier"):
+        if key == "updated":
+            low, high = asked.split("..")
+            return int(low or 0) < int(has) <= int(high or "9" * 18)
+        if key == "period" and op == "eq":
+            days = zip(has.split("/"), asked.split("|"), strict=True)
+            return all(low <= day <= (high or "9999-12-31") for day, (low, high) in ((day, bounds.split("..")) for day, bounds in days))
+        if asked.startswith("|") and key in ("code", "type", "identifier"):
             asked, has = asked[1:], has.partition("|")[2]
         elif key == "municipality" and op == "eq":
             asked = self._current(asked)

@@ -33,6 +33,14 @@ _VALUES: dict[str, list[str]] = {
     "region": ["vlaanderen", "brussel"],
     "serves": [f"municipality|{town}" for town in TOWNS[:3]],
     "code": [f"rubriek|{code}" for code in CODES] + ["|14", "|A b", "tag|14.04", "profession|19.01"],
+    "type": [f"rubriek|{code}" for code in CODES] + ["|14", "|A b", "tag|14.04", "profession|19.01"],
+    "gender": ["female", "male", "unknown"],
+    "address": ["3300", *STREETS, "Gent", "kerk", "Tienen"],
+    "country": ["BE", "nl"],
+    "period": [
+        "2020-01-01..|..", "..|..2025-06-30", "..2020-01-01|2025-06-30..", "2020-01-02..2020-01-02|..", "..|9999-12-31..",
+    ],
+    "updated": ["..300", "300..", "200..400", "650..", "0..1"],
     "form": ["organisatie", "praktijk"],
     "language": list(LANGUAGES),
     "delivery": ["onsite", "home"],
@@ -42,13 +50,18 @@ _VALUES: dict[str, list[str]] = {
     "source": ["sociale-kaart"],
     "contact": [f"phone|+3216{n:06d}" for n in range(6)],
 }
-_CONTAINS = ("name", "family", "given", "street", "city")
+_CONTAINS = ("name", "family", "given", "street", "city", "address")
+_RANGES = ("period", "updated")
 
 
 @st.composite
 def criteria(draw: st.DrawFn) -> Criterion:
     key = draw(st.sampled_from(sorted(_VALUES)))
     ops = ["eq", "eq", "eq", "prefix", "missing"] + (["contains", "prefix"] if key in _CONTAINS else [])
+    if key == "name":
+        ops = [*ops, "whole", "whole"]
+    elif key in _RANGES:
+        ops = ["eq", "eq", "missing"] if key == "period" else ["eq"]
     op = draw(st.sampled_from(ops))
     if op == "missing":
         return Criterion(key, op="missing", negate=draw(st.booleans()))

@@ -33,6 +33,12 @@ FAMILIES, GIVEN = ("Peeters", "Janssens", "De Smet"), ("An", "Jan", "José")
 WORDS = ("ouderen", "opvang", "thuis", "kinderen", "bed", "Süd", "ABC/d")
 CODES = ("14", "14.04", "14.04.01", "19.01", "A b")
 STREETS = ("Kerkstraat", "Grote Markt", "Rue de l'Église")
+PERIODS: tuple[Document, ...] = (
+    {"start": "2020-01-01"},
+    {"start": "2020-01-02", "end": "2025-06-30"},
+    {"end": "2025-06-30"},
+    {"start": "2025-06-30", "end": "2020-01-01"},
+)
 LANGUAGES, LEVELS = ("nl", "fr", "tr"), ("public", "public", "public", "professional", "internal")
 
 
@@ -170,6 +176,7 @@ class Maker:
             document |= {
                 "form": self.dice.choice(("organisatie", "praktijk")),
                 "umbrella": self.dice.random() < 0.2,
+                "types": [{"scheme": "rubriek", "code": code} for code in self.some(CODES)],
             }
             self.add("organisatie", document, number, number)
             if organisaties and self.dice.random() < 0.4:
@@ -188,6 +195,9 @@ class Maker:
                 "addresses": [self.address()],
                 **self.common(),
             }
+            caregiver["gender"] = self.dice.choice(("female", "male"))
+            if self.dice.random() < 0.3:
+                caregiver["field_visibility"] = {"gender": "public"}
             caregiver["professions"] = [{"scheme": "profession", "code": code} for code in self.some(CODES)]
             self.add("zorgverlener", caregiver, person, person)
             people.append((person, caregiver))
@@ -196,6 +206,8 @@ class Maker:
             owner, organisatie = self.dice.choice(organisaties)
             who, person_document = self.dice.choice(people)
             part = {"id": "c", "visibility": self.level(), "zorgverlener": {"id": person_document["id"]}}
+            if self.dice.random() < 0.6:
+                part["period"] = self.dice.choice(PERIODS)
             document = {
                 "kind": "aanbod", "id": self.uuids[number], "organisatie": {"id": organisatie["id"]}, "names": self.names(),
                 "rubrieken": [{"scheme": "rubriek", "code": code} for code in self.some(CODES)],

@@ -201,7 +201,7 @@ def test_a_hidden_field_hides_what_is_in_it(places: Places) -> None:
     }  # fmt: skip
     row = row_of(places, "aanbod", document)
     assert "geheim" in row.words[1]
-    assert (row.terms["code", "rubriek|14.04"], row.terms["code", "rubriek|14"]) == (2, 2)
+    assert (row.terms["type", "rubriek|14.04"], row.terms["type", "rubriek|14"]) == (2, 2)
 
 
 def test_an_aanbod_takes_its_places_from_its_vestigingen(places: Places) -> None:
@@ -244,7 +244,7 @@ def test_a_caregiver_has_what_the_aanbod_and_the_person_have(places: Places) -> 
     assert row.name == "de smet jose an"
     for term in (
         ("family", "de smet"), ("given", "jose"), ("name", "jose an de smet"), ("name", "smet"), ("identifier", "riziv|18749704"),
-        ("code", "profession|10"), ("code", "rubriek|14"), ("language", "tr"), ("language", "nl"),
+        ("type", "profession|10"), ("code", "rubriek|14"), ("language", "tr"), ("language", "nl"),
     ):  # fmt: skip
         assert row.terms[term] == 1
     assert "consultatie" in row.words[1]
@@ -308,3 +308,34 @@ def test_tokens_tell_every_value_apart() -> None:
     assert all(token == token.lower() and not set(token) & set(" \"'\\*\t") for token in map(escape, values))
     assert max(map(len, map(shortened, values))) <= LONGEST + 17
     assert facet("aanbod", 1, "code", "nace|86.10") == "a#cnace|86.10"
+
+
+def test_a_gender_is_found_by_whoever_may_see_it(places: Places) -> None:
+    person = {"kind": "zorgverlener", "visibility": "public", "name": {"family": "Peeters"}, "gender": "female"}
+    assert row_of(places, "zorgverlener", person).terms["gender", "female"] == 1
+    told = person | {"field_visibility": {"gender": "public"}}
+    assert row_of(places, "zorgverlener", told).terms["gender", "female"] == 0
+
+
+def test_what_an_entity_is_stands_apart_from_what_else_is_coded(places: Places) -> None:
+    document = {
+        "kind": "aanbod", "visibility": "public", "rubrieken": [{"scheme": "rubriek", "code": "14.04"}],
+        "target_groups": [{"scheme": "doelgroep", "code": "ouderen"}],
+    }  # fmt: skip
+    terms = row_of(places, "aanbod", document).terms
+    assert {term for term in terms if term[0] == "type"} == {("type", "rubriek|14.04"), ("type", "rubriek|14")}
+    assert ("code", "doelgroep|ouderen") in terms
+
+
+@pytest.mark.parametrize(
+    ("period", "indexed"),
+    [
+        ({"start": "2020-01-01"}, "2020-01-01/9999-12-31"),
+        ({"end": "2020-01-01"}, "0001-01-01/2020-01-01"),
+        ({"start": "2020-01-02", "end": "2020-01-01"}, "2020-01-02/9999-12-31"),
+    ],
+)
+def test_a_period_without_an_end_goes_on(places: Places, period: dict[str, str], indexed: str) -> None:
+    owner = {"kind": "organisatie", "visibility": "public"}
+    row = row_of(places, "membership", owner, part={"id": "m", "visibility": "public", "period": period})
+    assert [value for key, value in row.terms if key == "period"] == [indexed]
