@@ -34,7 +34,7 @@ PARENTS: Final = 5
 """How far up the line of parents an entity's `related` reaches."""
 _PART_FIELDS: Final[dict[str, str]] = {part_type: field for field, (_, part_type, _) in PARTS.items()}
 _SINGLE_LINKS: Final = ("organisatie", "provided_by", "parent")
-_LISTED_LINKS: Final = {"caregivers": "zorgverlener", "memberships": "organisatie"}
+_LISTED_LINKS: Final = (("caregivers", "zorgverlener"), ("memberships", "organisatie"))
 
 _Loader = Callable[[Iterable[str]], Mapping[str, Document]]
 """Merged documents by the UUIDs of their fiches, as they are or were at some seq; projected, without those that the asker may not see."""
@@ -56,18 +56,6 @@ class ChangePage:
     changes: tuple[Change, ...]
     next: int
     head: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """What is to become an entity: the numbers and UUIDs of it and its fiche."""
-
-    key: int
-    number: int
-    type: EntityType
-    uuid: str
-    fiche_id: int
-    fiche: str
 
 
 class Directory:
@@ -198,10 +186,13 @@ class Directory:
                     (uuid, document and project(document, self.grant, today)) for uuid, document in shown.items()
                 )
 
-            row = _Row(known.id, known.id, known.type, known.uuid, known.fiche_id, known.fiche)
-            entity = self._entities(connection, [row], at_that_time, seen).get(known.id)
+            last = seen[known.id]
+            row = reading.Found(
+                known.id, known.id, known.type, known.uuid, known.fiche_id, known.fiche, b"", last.seq, last.at
+            )
+            entity = self._entities(connection, [row], at_that_time).get(known.id)
             if entity is None:
-                raise Gone(f"{id} had been removed at {seq}.", seq=seen[known.id].seq)
+                raise Gone(f"{id} had been removed at {seq}.", seq=last.seq)
             return entity
 
     def _known(self, connection: Connection, id: str, type: EntityType | None) -> reading.Known:
@@ -329,32 +320,34 @@ class Directory:
         partner = self.grant.partner
         if not entry_ids:
             return {}
-        found = reading.found(connection, entry_ids, self.grant.rank, partner)
-        rows = [_Row(row.id, row.entity_id, row.type, row.uuid, row.fiche_id, row.fiche) for row in found]
-        seen = {row.entity_id: log_reading.LastSeen(row.seq, row.at) for row in found}
-        at_hand = {row.fiche: row.document for row in found}
+        rows = reading.found(connection, entry_ids, self.grant.rank, partner)
+        at_hand = {row.fiche: row.document for row in rows}
 
         grant, today = self.grant, self._store.today()
 
         def as_they_are(uuids: Iterable[str]) -> Mapping[str, Document]:
-            wanted = set(uuids)
-            shown = [
-                (uuid, project(decode(at_hand[uuid]), grant, today)) for uuid in wanted & at_hand.keys()
-            ]
-            if missing := wanted - at_hand.keys():
-                shown += [
-                    (uuid, _shared(document, grant.level, grant.fields, today))
-                    for uuid, document in reading.bytes_by_uuid(connection, missing, partner).items()
-                ]
-            return _present(shown)
+            shown: dict[str, Document] = {}
+            missing = []
+            for uuid in uuids:
+                document = at_hand.get(uuid)
+                if document is None:
+                    missing.append(uuid)
+                elif (projected := project(decode(document), grant, today)) is not None:
+                    shown[uuid] = projected
+            if missing:
+                for uuid, document in reading.bytes_by_uuid(connection, missing, partner).items():
+                    projected = _shared(document, grant.level, grant.fields, today)
+                    if projected is not None:
+                        shown[uuid] = projected
+            return shown
 
-        return self._entities(connection, rows, as_they_are, seen)
+        return self._entities(connection, rows, as_they_are)
 
     def _entities(
-        self, connection: Connection, rows: list[_Row], load: _Loader, seen: Mapping[int, log_reading.LastSeen]
+        self, connection: Connection, rows: Sequence[reading.Found], load: _Loader
     ) -> dict[int, Entity]:
         sources = reading.sources(connection, [row.fiche_id for row in rows], self.grant.partner)
-        persons = [row.number for row in rows if row.type == "zorgverlener"]
+        persons = [row.entity_id for row in rows if row.type == "zorgverlener"]
         offers = reading.worked_in(connection, persons, self.grant.rank) if persons else {}
         offered = {uuid for some in offers.values() for uuid in some}
         shown = dict(load({row.fiche for row in rows} | offered))
@@ -366,11 +359,10 @@ class Directory:
         entities = {}
         for row in rows:
             fiche = live.get(row.fiche)
-            last = seen.get(row.number)
-            if fiche is None or last is None:
+            if fiche is None:
                 continue
             related = _related(links[row.fiche], live)
-            for uuid in offers.get(row.number, ()):
+            for uuid in offers.get(row.entity_id, ()):
                 if uuid in live:
                     related |= {uuid: live[uuid], **_related(links[uuid], live)}
             part = None
@@ -379,12 +371,12 @@ class Directory:
                 part = next((part for part in parts if part["id"] == row.uuid), None)
                 if part is None:
                     continue
-            entities[row.key] = Entity(
+            entities[row.id] = Entity(
                 id=row.uuid,
                 type=row.type,
-                number=row.number,
-                seq=last.seq,
-                updated_at=last.at,
+                number=row.entity_id,
+                seq=row.seq,
+                updated_at=row.at,
                 fiche=fiche,
                 part=part,
                 related=related,
@@ -415,7 +407,7 @@ def _follow(load: _Loader, shown: dict[str, Document]) -> dict[str, set[str]]:
 
 def _links(fiche: Document) -> set[str]:
     links = {fiche[field]["id"] for field in _SINGLE_LINKS if field in fiche}
-    for field, link in _LISTED_LINKS.items():
+    for field, link in _LISTED_LINKS:
         if field in fiche:
             links.update(part[link]["id"] for part in fiche[field] if link in part)
     return links
@@ -442,7 +434,7 @@ def _without_dead_links(fiche: Document, shown: Mapping[str, Document]) -> Docum
         for field, value in fiche.items()
         if field not in _SINGLE_LINKS or value["id"] in shown
     }
-    for field, link in _LISTED_LINKS.items():
+    for field, link in _LISTED_LINKS:
         if field in kept:
             kept[field] = [part for part in kept[field] if link not in part or part[link]["id"] in shown]
             if not kept[field]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import groupby
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from hub.model.entity import Entity
 from hub.model.fiche import Document
@@ -18,8 +16,7 @@ _APART: Final = frozenset({"emergency", "colleagues", "complaints"})
 """Purposes that do not serve to reach somebody in general: each falls back on its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedContact:
+class ResolvedContact(NamedTuple):
     """A contact with where it came from: `origin_id` is the id of that fiche or part."""
 
     contact: Document
@@ -33,10 +30,10 @@ def resolve_contacts(entity: Entity) -> list[ResolvedContact]:
     The order is the entity itself, its zorgverlener or its places as caregiver, the aanbod, its vestigingen, the organisatie, its parent, the
     parent of that, and so on. Nothing appears that the asker may not see, because the entity is projected already.
     """
-    return resolve(list(_chain(entity)))
+    return resolve(_chain(entity))
 
 
-def resolve(chain: Sequence[Link]) -> list[ResolvedContact]:
+def resolve(chain: Iterable[Link]) -> list[ResolvedContact]:
     """The contacts of a chain of links, nearest first: per kind (phone, e-mail ...) all those of the first link that has one.
 
     Neighbours of the same origin (two vestigingen) are equally near and count as one link; parents do not, each lies further away. A contact for
@@ -44,29 +41,20 @@ def resolve(chain: Sequence[Link]) -> list[ResolvedContact]:
     """
     found: list[ResolvedContact] = []
     settled: set[tuple[str, str]] = set()
-    for _, links in groupby(enumerate(chain), key=_nearness):
-        here: set[tuple[str, str]] = set()
-        values: set[tuple[str, str, str]] = set()
-        for _, (origin, origin_id, holder) in links:
-            for contact in holder.get("contacts", ()):
-                kind = _kind(contact)
-                value = (*kind, contact["value"])
-                if kind not in settled and value not in values:
-                    found.append(ResolvedContact(contact, origin, origin_id))
-                    here.add(kind)
-                    values.add(value)
-        settled |= here
+    here: set[tuple[tuple[str, str], str]] = set()  # kinds and values of the links that are as near as the one at hand
+    nearness = ""
+    for origin, origin_id, holder in chain:
+        if origin != nearness or origin == "parent":
+            settled.update(kind for kind, _ in here)
+            here.clear()
+            nearness = origin
+        for contact in holder.get("contacts", ()):
+            purpose = contact.get("purpose")
+            kind = (contact["kind"], purpose if purpose in _APART else "")
+            if kind not in settled and (kind, contact["value"]) not in here:
+                found.append(ResolvedContact(contact, origin, origin_id))
+                here.add((kind, contact["value"]))
     return found
-
-
-def _nearness(numbered: tuple[int, Link]) -> tuple[str, int]:
-    number, (origin, _, _) = numbered
-    return origin, number if origin == "parent" else 0
-
-
-def _kind(contact: Document) -> tuple[str, str]:
-    purpose = contact.get("purpose", "")
-    return contact["kind"], purpose if purpose in _APART else ""
 
 
 def _chain(entity: Entity) -> Iterator[Link]:

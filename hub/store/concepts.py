@@ -111,7 +111,7 @@ class ConceptBook:
         if known is None:
             return code
         labels = cast("Mapping[str, str]", known.labels)
-        return next((labels[one] for one in (language, *_FALLBACK) if labels.get(one)), code)
+        return labels.get(language) or next((labels[one] for one in _FALLBACK if labels.get(one)), code)
 
     def ancestors(self, scheme: str, code: str) -> tuple[str, ...]:
         """The codes above, nearest first. A circle in the data ends where it would begin again."""

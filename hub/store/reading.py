@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import orjson
 from sqlalchemy import Connection
@@ -100,8 +100,7 @@ def bytes_by_uuid(
     return cast("dict[str, bytes]", raw)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A row of the search index with all that an entity is made of: the merged document as bytes, and the last change that the asker can see."""
 
     id: int
@@ -134,7 +133,7 @@ def found(connection: Connection, entry_ids: Iterable[int], rank: int, partner: 
         f" ORDER BY c.seq DESC LIMIT 1) WHERE {bulk.listed('n.id')} AND {document} IS NOT NULL"
     )
     rows = bulk.rows(sql, *parameters, rank, rank, rank, partner or "", bulk.many(set(entry_ids)))
-    return [Found(*row) for row in rows]
+    return list(map(Found._make, rows))
 
 
 def entry_for(connection: Connection, entity_id: int, partner: str | None) -> int:

@@ -172,14 +172,13 @@ def telecom(entity: Entity) -> list[Json]:
     A mobile telephone is a phone with use `mobile` (guidance of hl7.fhir.be.core).
     """
     points = []
-    for resolved in resolve_contacts(entity):
-        contact = resolved.contact
+    for contact, origin, _ in resolve_contacts(entity):
         kind, purpose = contact["kind"], contact.get("purpose", "general")
         point: Json = {}
-        if resolved.origin != "self" or purpose != "general":
+        if origin != "self" or purpose != "general":
             about = []
-            if resolved.origin != "self":
-                about.append({"url": ext.CONTACT_ORIGIN, "valueCode": resolved.origin})
+            if origin != "self":
+                about.append({"url": ext.CONTACT_ORIGIN, "valueCode": origin})
             if purpose != "general":
                 about.append({"url": ext.CONTACT_PURPOSE, "valueCode": purpose})
             point["extension"] = about
@@ -208,7 +207,7 @@ def addresses(values: Iterable[Document]) -> list[Json]:
 def address_languages(value: Document) -> tuple[str, ...]:
     """The languages in which an address is written, Dutch first; one that is only numbers has one, without a name ("")."""
     street, city = value.get("street", ()), value.get("city", ())
-    return tuple(each for each in LANGUAGES if each in street or each in city) or ("",)
+    return tuple([each for each in LANGUAGES if each in street or each in city]) or ("",)
 
 
 def address(value: Document, language: str) -> Json:
@@ -222,16 +221,21 @@ def address(value: Document, language: str) -> Json:
         written["extension"] = [_language(language)]
     written["use"] = "work"
     written["type"] = _ADDRESS_TYPE.get(value.get("type", "visit"), "physical")
-    line = " ".join(filter(None, (road, number, box and f"bus {box}")))
-    text = ", ".join(filter(None, (line, " ".join(filter(None, (postcode, town))))))
-    if text:
-        written["text"] = text
+    place = f"{postcode} {town}" if postcode and town else postcode or town
+    parts = []
+    line = ""
+    if road:
+        line = road
+        parts.append({"url": ext.STREET_NAME, "valueString": road})
+    if number:
+        line = f"{line} {number}" if line else number
+        parts.append({"url": ext.HOUSE_NUMBER, "valueString": number})
+    if box:
+        line = f"{line} bus {box}" if line else f"bus {box}"
+        parts.append({"url": ext.POST_BOX, "valueString": box})
+    if line or place:
+        written["text"] = f"{line}, {place}" if line and place else line or place
     if line:
-        parts = [
-            {"url": url, "valueString": part}
-            for url, part in ((ext.STREET_NAME, road), (ext.HOUSE_NUMBER, number), (ext.POST_BOX, box))
-            if part
-        ]
         written["line"] = [line]
         written["_line"] = [{"extension": parts}]
     if town:
@@ -288,11 +292,11 @@ _NO_CONTROLS: Final = {code: " " for code in range(32) if code not in (9, 10, 13
 
 def narrative(title: str, lines: Iterable[str]) -> Json:
     """A short text for people: a title and a paragraph for each line. https://hl7.org/fhir/R4/narrative.html"""
-    paragraphs = "".join(f"<p>{_xhtml(line)}</p>" for line in lines if line.strip())
-    shown = f"<p><b>{_xhtml(title)}</b></p>" if title.strip() else ""
+    shown = [f"<b>{_xhtml(title)}</b>"] if title.strip() else []
+    shown += [_xhtml(line) for line in lines if line.strip()]
     return {
         "status": "generated",
-        "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{shown + paragraphs or "<p>-</p>"}</div>',
+        "div": f'<div xmlns="http://www.w3.org/1999/xhtml"><p>{"</p><p>".join(shown) or "-"}</p></div>',
     }
 
 

@@ -22,7 +22,8 @@ def _is_odd(body: bytes) -> bool:
     return (
         _ESCAPED.search(body) is not None
         or body.rfind(b'" ') >= 0  # backwards, because that takes a third of the time of `in`
-        or not (body.isascii() or (b"\xe2\x80\xa8" not in body and b"\xe2\x80\xa9" not in body))
+        # One byte is looked for in a twentieth of the time of three.
+        or (b"\xe2" in body and (b"\xe2\x80\xa8" in body or b"\xe2\x80\xa9" in body))
     )
 
 

@@ -51,27 +51,28 @@ class Memory:
     def resource(self, entity: Entity, grant: Grant, labels: Labels) -> bytes:
         """The resource as JSON, from memory if it is there."""
         key = (entity.type, entity.id, entity.seq, *_agreement(grant))
-        return self._remembered(key, labels, lambda: to_bytes(render(entity, grant, labels)))
+        return self._found(key, labels) or self._keep(key, to_bytes(render(entity, grant, labels)))
 
     def page(
         self, asked: Hashable, grant: Grant, head: int, labels: Labels, make: Callable[[], bytes]
     ) -> bytes:
         """A page as JSON, from memory if it is there, else as `make` makes it."""
         today = datetime.now(_BELGIUM).date().toordinal()
-        return self._remembered((asked, *_agreement(grant), head, today), labels, make)
+        key = (asked, *_agreement(grant), head, today)
+        return self._found(key, labels) or self._keep(key, make())
 
-    def _remembered(self, key: Hashable, labels: Labels, make: Callable[[], bytes]) -> bytes:
+    def _found(self, key: Hashable, labels: Labels) -> bytes | None:
         if labels is not self._labels:
             self._kept, self._size, self._labels = {}, 0, labels
-        found = self._kept.get(key)
-        if found is None:
-            found = make()
-            if key not in self._kept:
-                self._size += len(found)
-            self._kept[key] = found
+        return self._kept.get(key)
+
+    def _keep(self, key: Hashable, body: bytes) -> bytes:
+        if key not in self._kept and len(body) <= self._limit:
+            self._kept[key] = body
+            self._size += len(body)
             while self._size > self._limit:
                 self._size -= len(self._kept.pop(next(iter(self._kept))))
-        return found
+        return body
 
 
 _BELGIUM: Final = ZoneInfo("Europe/Brussels")

@@ -1,0 +1,70 @@
+"""Driver SQL keeps SQLAlchemy's promises: one transaction, its errors, who listens hears, and a database that hung up is called again."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError
+
+from hub.store import Store, database
+from hub.store.bulk import Bulk
+from tests.store.conftest import put
+from tests.store.saying import organisatie
+
+_CLAIMS = "SELECT count(*) FROM claim WHERE revision > ?"
+
+
+def test_all_looks_are_in_one_transaction(store: Store) -> None:
+    with store.engine.connect() as connection:
+        bulk = Bulk(connection)
+        assert connection.in_transaction()
+        if bulk.postgres:
+            bulk.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        before = bulk.rows(_CLAIMS, 0)
+        put(store, organisatie("o1"))
+        assert bulk.rows(_CLAIMS, 0) == before
+    with store.read() as connection:
+        assert Bulk(connection).rows(_CLAIMS, 0) != before
+
+
+def test_a_refusal_is_told_as_sqlalchemy_tells_it(store: Store) -> None:
+    with store.read() as connection, pytest.raises(DBAPIError) as refusal:
+        Bulk(connection).rows("SELECT nothing FROM nowhere WHERE a = ?", 1)
+    assert isinstance(refusal.value.orig, store.engine.dialect.dbapi.Error)  # type: ignore[union-attr]
+    assert not refusal.value.connection_invalidated
+
+
+def test_who_listens_hears_every_statement(store: Store) -> None:
+    heard: list[str] = []
+
+    def note(conn: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        heard.append(statement)
+
+    event.listen(store.engine, "before_cursor_execute", note)
+    with store.read() as connection:
+        Bulk(connection).rows(_CLAIMS, 0)
+    event.remove(store.engine, "before_cursor_execute", note)
+    assert any(statement.startswith("SELECT count(*) FROM claim") for statement in heard)
+
+
+def test_after_the_database_hung_up_all_connections_are_new(postgres_database_url: str) -> None:
+    engine = database.connect(postgres_database_url)
+    connections = [engine.connect() for _ in range(3)]
+    hung_up = [Bulk(each).rows("SELECT pg_backend_pid()")[0][0] for each in connections]
+    for each in connections:
+        each.close()
+    with engine.connect() as other:
+        here = Bulk(other).rows("SELECT pg_backend_pid()")[0][0]
+        for number in hung_up:
+            if number != here:
+                Bulk(other).rows("SELECT pg_terminate_backend(?)", number)
+    failed = 0
+    for _ in range(len(connections)):
+        try:
+            with database.reading(engine) as connection:
+                Bulk(connection).rows("SELECT 1")
+        except DBAPIError as error:
+            assert error.connection_invalidated
+            failed += 1
+    engine.dispose()
+    assert failed == 1
