@@ -6,11 +6,13 @@ tests hold it against fhir.resources.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
 _QUOTES: Final = {'"': "&quot;", "\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}
 _NO_CONTROLS: Final = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 65534, 65535))
+_SPECIAL: Final = re.compile("[\x00-\x1f\"&<>\ufffe\uffff]")
 
 
 def to_xml(resource: dict[str, Any]) -> bytes:
@@ -23,41 +25,48 @@ def to_xml(resource: dict[str, Any]) -> bytes:
 def _resource(resource: dict[str, Any], out: list[str], namespace: str = "") -> None:
     name = resource["resourceType"]
     out.append(f"<{name}{namespace}>")
-    _children(resource, out)
+    _children(resource, out, "resourceType")
     out.append(f"</{name}>")
 
 
-def _children(element: dict[str, Any], out: list[str], skip: tuple[str, ...] = ("resourceType",)) -> None:
+def _children(element: dict[str, Any], out: list[str], skip: str = "") -> None:
     for name, value in element.items():
-        if name in skip:
-            continue
         if name[0] == "_":
             if name[1:] not in element:
                 _primitive(name[1:], None, value, out)
-        else:
-            _element(name, value, element.get("_" + name), out)
+        elif name != skip:
+            extra = element.get("_" + name)
+            if type(value) is str and extra is None and name != "div":  # most of what there is
+                out.append(f'<{name} value="{_attribute(value)}"/>')
+            elif type(value) is list:
+                if extra is None:
+                    for item in value:
+                        _element(name, item, None, out)
+                else:
+                    for item, about in zip(value, extra, strict=True):
+                        _element(name, item, about, out)
+            else:
+                _element(name, value, extra, out)
 
 
 def _element(name: str, value: Any, extra: Any, out: list[str]) -> None:
-    if isinstance(value, list):
-        extras = extra or [None] * len(value)
-        for item, about in zip(value, extras, strict=True):
-            _element(name, item, about, out)
-    elif not isinstance(value, dict):
+    if type(value) is not dict:
         if name == "div":
             out.append(value)
         else:
             _primitive(name, value, extra, out)
+    elif name == "extension":
+        # The id of an element and the address of an extension are attributes, all else is elements.
+        out.append(f'<extension url="{_attribute(value["url"])}">')
+        _children(value, out, "url")
+        out.append("</extension>")
     elif "resourceType" in value:
         out.append(f"<{name}>")
         _resource(value, out)
         out.append(f"</{name}>")
     else:
-        # The id of an element and the address of an extension are attributes, all else is elements.
-        is_extension = name == "extension"
-        url = f' url="{_attribute(value["url"])}"' if is_extension else ""
-        out.append(f"<{name}{url}>")
-        _children(value, out, ("url",) if is_extension else ())
+        out.append(f"<{name}>")
+        _children(value, out)
         out.append(f"</{name}>")
 
 
@@ -80,4 +89,6 @@ def _text(value: Any) -> str:
 
 
 def _attribute(text: str) -> str:
+    if _SPECIAL.search(text) is None:  # nearly every text
+        return text
     return escape(text.translate(_NO_CONTROLS), _QUOTES)
