@@ -182,11 +182,15 @@ def close_abandoned(connection: Connection, name: str, now: str) -> None:
     )
 
 
-def reports(connection: Connection, name: str | None = None, *, limit: int = 20) -> list[RunReport]:
-    """The newest runs first, of one connection or of all."""
+def reports(
+    connection: Connection, name: str | None = None, *, limit: int = 20, before: int | None = None
+) -> list[RunReport]:
+    """The newest runs first, of one connection or of all; `before`: only those with a lower number."""
     query = select(run).order_by(run.c.id.desc()).limit(limit)
     if name is not None:
         query = query.where(run.c.connection == name)
+    if before is not None:
+        query = query.where(run.c.id < before)
     return [_report(row) for row in connection.execute(query)]
 
 

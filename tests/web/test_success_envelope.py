@@ -308,5 +308,6 @@ def test_the_use_of_a_key_is_noted_once_a_day(client: FlaskClient, ids: Ids, hub
 def test_the_documentation_is_a_page_of_our_own(client: FlaskClient) -> None:
     text = client.get(f"{API}/docs").get_data(as_text=True)
     assert "<script" not in text and "style=" not in text and "http://" not in text and "https://" not in text
-    for path in client.get(f"{API}/openapi.json").get_json()["paths"]:
-        assert f"GET {path}" in text
+    for path, methods in client.get(f"{API}/openapi.json").get_json()["paths"].items():
+        (method,) = methods.keys() & {"get", "post"}
+        assert f"{method.upper()} {path}" in text

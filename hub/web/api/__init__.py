@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import flask
 
-from hub.web.api import changes, concepts, description, fiches, operations, places
+from hub.web.api import changes, concepts, description, fiches, operating, operations, places
 
 
 def install(app: flask.Flask) -> None:
     """Serve the API and its description."""
     api = description.make(app)
-    for module in (fiches, changes, concepts, places):
+    for module in (fiches, changes, concepts, places, operating):
         api.register_blueprint(module.blueprint)
     description.install(app, api)
 
@@ -37,4 +37,4 @@ def install(app: flask.Flask) -> None:
 
 
 def _is_operation(request: flask.Request) -> bool:
-    return request.blueprint in ("fiches", "changes", "concepts", "places")
+    return request.blueprint in ("fiches", "changes", "concepts", "places", "operating")

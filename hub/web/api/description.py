@@ -23,6 +23,7 @@ Without a key you are the public. A partner sends its key as `Authorization: Bea
 unless it is the last page, `next`. An error is a problem document (RFC 9457) whose `issues` name each parameter that is wrong.
 """
 _EXTENSION: Final = "fichehub-openapi"
+_METHODS: Final = {"get", "post"}
 _TICKED: Final = re.compile(r"`([^`]+)`")
 
 
@@ -88,20 +89,28 @@ def _docs() -> str:
     described = document()
     groups: dict[str, list[dict[str, Any]]] = {tag["name"]: [] for tag in described["tags"]}
     for path, methods in described["paths"].items():
-        operation = methods["get"]
-        parameters = [*methods.get("parameters", ()), *operation.get("parameters", ())]
         anchor = path.removeprefix(PREFIX).strip("/").translate(str.maketrans("/", "-", "{}"))
-        groups[operation["tags"][0]].append(
-            {
+        for method in _METHODS & methods.keys():
+            operation = methods[method]
+            shown = {
                 **operation,
                 "path": path,
-                "parameters": parameters,
-                "anchor": f"get-{anchor}",
-                "example": None if "{" in path else path,
+                "method": method.upper(),
+                "parameters": [*methods.get("parameters", ()), *operation.get("parameters", ())],
+                "body": _body_of(operation),
+                "anchor": f"{method}-{anchor}",
+                "example": path if method == "get" and "{" not in path else None,
             }
-        )
+            groups[operation["tags"][0]].append(shown)
     with force_locale("en"):
         return flask.render_template("docs.html", described=described, groups=groups)
+
+
+def _body_of(operation: dict[str, Any]) -> dict[str, Any]:
+    """The fields of what is sent, each with its description."""
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
+    return dict(document()["components"]["schemas"].get(name, {}).get("properties", {}))
 
 
 def _ticks(text: str) -> Markup:

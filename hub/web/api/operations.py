@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlencode
 
 import flask
@@ -34,6 +34,7 @@ _DESCRIPTIONS = {
     403: "The agreement does not allow this",
     404: "Nothing here that you may see",
     406: "The API speaks JSON",
+    409: "An authentic source owns the field",
     410: "It was removed, or the cursor is older than what is kept",
     429: "Too many requests; Retry-After says how long to wait",
     500: "Something went wrong on our side",
@@ -84,17 +85,19 @@ def operation(
     parameters: type[ma.Schema] = NoParameters,
     path: Mapping[str, str] | None = None,
     also: tuple[int, ...] = (),
+    method: Literal["GET", "POST"] = "GET",
+    body: type[ma.Schema] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Callable[[View], View]:
-    """Serve the decorated view at `rule`; it gets its loaded parameters first and the path's by name.
+    """Serve the decorated view at `rule`; it gets its loaded parameters first, then the loaded body if it has one, and the path's by name.
 
     `schema` describes the answer, `path` each variable of the rule, `also` the statuses besides those that every operation can have.
     """
 
     def decorate(view: View) -> View:
-        def checked(given: dict[str, Any], **variables: Any) -> flask.Response:
+        def checked(*given: dict[str, Any], **variables: Any) -> flask.Response:
             _refuse_doubles(parameters)
-            return view(given, **variables)
+            return view(*given, **variables)
 
         checked.__name__ = view.__name__
         checked.__doc__ = view.__doc__
@@ -111,6 +114,10 @@ def operation(
             if status != 304:
                 what |= {"schema": Problem, "content_type": problems.MEDIA_TYPE}
             described = blueprint.alt_response(status, **what)(described)
+        if body is not None:
+            described = blueprint.arguments(body, location="json", unknown=ma.RAISE, error_status_code=400)(
+                described
+            )
         described = blueprint.arguments(
             parameters, location="query", unknown=ma.RAISE, error_status_code=400
         )(described)
@@ -118,7 +125,7 @@ def operation(
             {"name": name, "in": "path", "required": True, "description": text, "schema": {"type": "string"}}
             for name, text in (path or {}).items()
         ]
-        blueprint.route(rule, parameters=variables)(described)
+        blueprint.route(rule, methods=[method], parameters=variables)(described)
         return view
 
     return decorate

@@ -243,6 +243,122 @@ class OnePlace(PlaceItem):
     )
 
 
+class ConnectionItem(_Shape):
+    """How a connection fares."""
+
+    href = _address("The connection.")
+    name = _text("Its name.")
+    state = _text("", enum=["disabled", "enabled", "paused", "stopped"])
+    lastState = _text("How its last run ended.", required=False)
+    lastAt = _text("When that began.", required=False, format="date-time")
+    nextAt = _text("When it runs again.", required=False, format="date-time")
+    behind = _number(
+        "Changes that its partner does not have yet; not there when it only pulls.", required=False
+    )
+    waiting = _number("Deliveries that wait.")
+    dead = _number("Deliveries that were given up.")
+    reason = _text("How it is, in plain words.")
+    runs = _address("Its runs.")
+
+
+class ConnectionCollection(_Collection):
+    """Every connection."""
+
+    items = fields.List(fields.Nested(ConnectionItem), required=True)
+
+
+class OneConnection(ConnectionItem):
+    """One connection."""
+
+    self = _address("This address.")
+
+
+class RunItem(_Shape):
+    """What a run did."""
+
+    number = _number("Its number.")
+    connection = _text("Whose run it was.")
+    mode = _text("", enum=["full", "incremental", "push", "export"])
+    state = _text("", enum=["running", "done", "failed", "stopped"])
+    dryRun = fields.Boolean(required=True, metadata={"description": "Everything was undone."})
+    resumed = fields.Boolean(
+        required=True, metadata={"description": "It went on with a load that was cut off."}
+    )
+    startedAt = _text("When it began.", format="date-time")
+    endedAt = _text("When it ended.", required=False, format="date-time")
+    counts = fields.Dict(
+        keys=fields.String(),
+        values=fields.Integer(),
+        required=True,
+        metadata={"description": "Rows, by what became of them."},
+    )
+    reason = _text("Why it ended so, in plain words.")
+    warnings = fields.List(fields.String(), required=True)
+
+
+class RunCollection(_Collection):
+    """Runs, newest first."""
+
+    items = fields.List(fields.Nested(RunItem), required=True)
+
+
+class StatedValue(_Shape):
+    """What one source says."""
+
+    source = _text("The source.")
+    externalId = _text("What the source calls the fiche.")
+    value = fields.Raw(required=True, allow_none=True)
+
+
+class ConflictItem(_Shape):
+    """A field on which equal sources disagree."""
+
+    href = _address("Where it is decided, by POST.")
+    fiche = _text("The fiche.", format="uuid")
+    kind = _text("The kind of fiche.", enum=list(KINDS))
+    field = _text("The field.")
+    values = fields.List(
+        fields.Nested(StatedValue), required=True, metadata={"description": "The first one stands."}
+    )
+
+
+class ConflictCollection(_Collection):
+    """Conflicts, by fiche; `pageSize` counts fiches."""
+
+    items = fields.List(fields.Nested(ConflictItem), required=True)
+
+
+class Decided(_Shape):
+    """A conflict that was settled."""
+
+    fiche = _address("The fiche.")
+    field = _text("The field.")
+    value = fields.Raw(required=True, allow_none=True)
+
+
+class DeadLetterItem(_Shape):
+    """A delivery that was given up."""
+
+    connection = _text("Whose delivery.")
+    entity = _text("What it was about.", format="uuid")
+    type = _text("What that is.", enum=list(ENTITY_TYPES))
+    attempts = _number("How often it was tried.")
+    since = _text("Since when.", format="date-time")
+    reason = _text("Why, in plain words.")
+
+
+class DeadLetterCollection(_Collection):
+    """Dead letters, oldest first."""
+
+    items = fields.List(fields.Nested(DeadLetterItem), required=True)
+
+
+class Replayed(_Shape):
+    """How many will be delivered again."""
+
+    replayed = _number("So many.")
+
+
 class Health(_Shape):
     """How the hub is."""
 

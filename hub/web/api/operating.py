@@ -1,0 +1,286 @@
+"""`/connections`, `/runs`, `/conflicts` and `/deadLetters`: how the house fares, for programs of administrators.
+
+The same as `fichehub connections status`, `runs`, `conflicts` and `deadletters` say. Needs an agreement with the right `operate`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, Final
+
+import flask
+import marshmallow as ma
+from marshmallow import fields, validate
+
+from hub.errors import FieldError, Forbidden, Invalid
+from hub.store import editing, reading
+from hub.sync import connections, outbox, records, status
+from hub.sync.outbox import Letter
+from hub.sync.records import RunReport
+from hub.sync.status import Status
+from hub.web.api.operations import PREFIX, json, make_blueprint, operation, page_address
+from hub.web.api.shapes import (
+    ConflictCollection,
+    ConnectionCollection,
+    DeadLetterCollection,
+    Decided,
+    OneConnection,
+    Replayed,
+    RunCollection,
+)
+from hub.web.asking import directory, serving
+
+MOST: Final = 1000
+RIGHT: Final = "operate"
+blueprint: Final = make_blueprint(
+    "operating", "How connections fare, and what needs somebody. Needs the right `operate`."
+)
+
+_NAME: Final = {"name": "The name of a connection."}
+
+
+class Page(ma.Schema):
+    """How much at once."""
+
+    pageSize = fields.Integer(
+        load_default=50, validate=validate.Range(1, MOST), metadata={"description": "Items on a page."}
+    )
+
+
+class RunsPage(Page):
+    """Parameters of the runs."""
+
+    connection = fields.String(metadata={"description": "Only those of this connection."})
+    before = fields.Integer(
+        validate=validate.Range(1, 2**63 - 1), metadata={"description": "Only runs with a lower number."}
+    )
+
+
+class ConflictsPage(Page):
+    """Parameters of the conflicts."""
+
+    after = fields.Integer(
+        load_default=0,
+        validate=validate.Range(0, 2**63 - 1),
+        metadata={"description": "From `next`: go on behind this fiche."},
+    )
+
+
+class Which(Page):
+    """Parameters of the dead letters: which ones."""
+
+    connection = fields.String(metadata={"description": "Only those of this connection."})
+    entity = fields.String(metadata={"description": "Only the one about this entity."})
+    reason = fields.String(
+        load_default="", metadata={"description": "Only those whose reason contains this."}
+    )
+
+
+class Decision(ma.Schema):
+    """Which value is right."""
+
+    value = fields.Raw(required=True, allow_none=True, metadata={"description": "One of those in conflict."})
+    by = fields.String(
+        required=True,
+        validate=validate.Length(1, 200),
+        metadata={"description": "Who decides; kept in the change log."},
+    )
+
+
+def _must_operate() -> None:
+    grant = directory().grant
+    if RIGHT not in grant.rights:
+        raise Forbidden(
+            f"This needs an agreement with the right {RIGHT!r}: fichehub partners add NAME ... --right {RIGHT}, and its API key."
+        )
+
+
+# --- connections and runs -------------------------------------------------------------------------------------------------------
+
+
+@operation(blueprint, "/connections", ConnectionCollection)
+def connections_(given: dict[str, Any]) -> flask.Response:
+    """How every connection fares
+
+    Its last and next run, how many changes it is behind, and the reason in plain words.
+    """
+    _must_operate()
+    hub = serving()
+    found = status.of_all(hub.store, hub.plugins)
+    return json(
+        {"items": [_connection(one) for one in found], "self": page_address("operating.connections_")}
+    )
+
+
+@operation(blueprint, "/connections/<name>", OneConnection, path=_NAME)
+def connection_(given: dict[str, Any], name: str) -> flask.Response:
+    """How one connection fares"""
+    _must_operate()
+    hub = serving()
+    connections.get(hub.store, hub.plugins, name)  # says which there are when there is none of this name
+    (found,) = (one for one in status.of_all(hub.store, hub.plugins) if one.name == name)
+    return json({**_connection(found), "self": page_address("operating.connection_", path={"name": name})})
+
+
+@operation(blueprint, "/runs", RunCollection, parameters=RunsPage)
+def runs(given: dict[str, Any]) -> flask.Response:
+    """The last runs, newest first"""
+    _must_operate()
+    hub = serving()
+    name = given.get("connection")
+    if name is not None:
+        connections.get(hub.store, hub.plugins, name)
+    size = given["pageSize"]
+    with hub.store.read() as connection:
+        found = records.reports(connection, name, limit=size + 1, before=given.get("before"))
+    answer: dict[str, Any] = {
+        "items": [_run(report) for report in found[:size]],
+        "self": page_address("operating.runs"),
+        "pageSize": size,
+    }
+    if len(found) > size:
+        answer["next"] = page_address("operating.runs", before=str(found[size - 1].id))
+    return json(answer)
+
+
+def _connection(one: Status) -> dict[str, Any]:
+    told = {
+        "href": f"{PREFIX}/connections/{one.name}",
+        "name": one.name,
+        "state": one.state,
+        "lastState": one.last_state,
+        "lastAt": one.last_at,
+        "nextAt": one.next_at,
+        "behind": one.behind,
+        "waiting": one.waiting,
+        "dead": one.dead,
+        "reason": one.reason,
+        "runs": f"{PREFIX}/runs?connection={one.name}",
+    }
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _run(report: RunReport) -> dict[str, Any]:
+    told = {
+        "number": report.id,
+        "connection": report.connection,
+        "mode": report.mode,
+        "state": report.state,
+        "dryRun": report.dry_run,
+        "resumed": report.resumed,
+        "startedAt": report.started_at,
+        "endedAt": report.ended_at,
+        "counts": asdict(report.tally),
+        "reason": report.reason,
+        "warnings": list(report.warnings),
+    }
+    return {name: value for name, value in told.items() if value is not None}
+
+
+# --- what needs somebody ----------------------------------------------------------------------------------------------------------
+
+
+@operation(blueprint, "/conflicts", ConflictCollection, parameters=ConflictsPage)
+def conflicts(given: dict[str, Any]) -> flask.Response:
+    """Fields on which equal sources disagree
+
+    The first value stands until somebody decides.
+    """
+    _must_operate()
+    size = given["pageSize"]
+    with serving().store.read() as connection:
+        found = reading.conflicts(connection, size + 1, given["after"])
+    answer: dict[str, Any] = {
+        "items": [
+            {
+                "href": f"{PREFIX}/conflicts/{one.fiche}/{conflict.field}",
+                "fiche": one.fiche,
+                "kind": one.type,
+                "field": conflict.field,
+                "values": [
+                    {"source": source, "externalId": external_id, "value": value}
+                    for source, external_id, value in conflict.values
+                ],
+            }
+            for one in found[:size]
+            for conflict in one.conflicts
+        ],
+        "self": page_address("operating.conflicts"),
+        "pageSize": size,
+    }
+    if len(found) > size:
+        answer["next"] = page_address("operating.conflicts", after=str(found[size - 1].number))
+    return json(answer)
+
+
+@operation(
+    blueprint,
+    "/conflicts/<fiche>/<field>",
+    Decided,
+    method="POST",
+    body=Decision,
+    path={"fiche": "The fiche.", "field": "The field in conflict."},
+    also=(409, 410),
+)
+def decide(given: dict[str, Any], body: dict[str, Any], fiche: str, field: str) -> flask.Response:
+    """Settle a conflict for good
+
+    The value becomes an editor's claim; no other field is touched.
+    """
+    _must_operate()
+    editing.decide_conflict(serving().store, fiche, field, body["value"], body["by"])
+    return json({"fiche": f"{PREFIX}/fiches/{fiche}", "field": field, "value": body["value"]})
+
+
+@operation(blueprint, "/deadLetters", DeadLetterCollection, parameters=Which)
+def dead_letters(given: dict[str, Any]) -> flask.Response:
+    """Deliveries that were given up, oldest first"""
+    _must_operate()
+    found = _letters(given)
+    return json(
+        {
+            "items": [_letter(one) for one in found],
+            "self": page_address("operating.dead_letters"),
+            "pageSize": given["pageSize"],
+        }
+    )
+
+
+@operation(blueprint, "/deadLetters/replay", Replayed, method="POST", parameters=Which)
+def replay(given: dict[str, Any]) -> flask.Response:
+    """Deliver these again
+
+    With all their attempts, at the next run of their connection; at most `pageSize` of them. Name at least one of `connection`, `entity` and `reason`.
+    """
+    _must_operate()
+    if not (given.get("connection") or given.get("entity") or given["reason"]):
+        raise Invalid(
+            "Say which are to be delivered again.",
+            tuple(
+                FieldError(name, "name at least one of the three")
+                for name in ("connection", "entity", "reason")
+            ),
+        )
+    return json({"replayed": outbox.replay(serving().store, _letters(given))})
+
+
+def _letters(given: dict[str, Any]) -> list[Letter]:
+    with serving().store.read() as connection:
+        return outbox.dead_letters(
+            connection,
+            name=given.get("connection"),
+            entity=given.get("entity"),
+            reason=given["reason"],
+            limit=given["pageSize"],
+        )
+
+
+def _letter(one: Letter) -> dict[str, Any]:
+    return {
+        "connection": one.connection,
+        "entity": one.change.id,
+        "type": one.change.type,
+        "attempts": one.attempts,
+        "since": one.at,
+        "reason": one.reason,
+    }

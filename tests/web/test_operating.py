@@ -1,0 +1,193 @@
+"""What programs of administrators see and do: only with the right to, and the same as the command line says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import flask
+import orjson
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import insert
+
+from hub import plugins
+from hub.access import Agreement, issue_key, save_agreement
+from hub.model.claims import Claim
+from hub.model.entity import Change
+from hub.store import Store, Writer, reading
+from hub.store.tables import connection, outbox
+from hub.sync import records
+from hub.sync.outbox import dead_letters
+from hub.sync.records import RunReport, Tally
+from hub.web import Settings, create_app
+from tests.web.conftest import NOW, Brought
+
+API = "/api/v1"
+ROUTES = ("/connections", "/connections/parrot", "/runs", "/conflicts", "/deadLetters")
+
+
+def _organisatie(source: str, form: str) -> Claim:
+    content: dict[str, Any] = {"kind": "organisatie", "names": [{"text": {"nl": "De Linde"}}], "form": form}
+    same_as = () if source == "one" else (("one", "1"),)
+    return Claim(source, "1", 1, "organisatie", content, same_as=same_as)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    home: Path = tmp_path_factory.mktemp("operating")
+    store = Store.open(f"sqlite:///{home / 'fichehub.sqlite'}", home)
+    store.write(
+        lambda writer: writer.put(
+            [_organisatie("one", "praktijk"), _organisatie("other", "organisatie")],
+            origin="test",
+        )
+    )
+
+    def fill(writer: Writer) -> None:
+        writer.connection.execute(
+            insert(connection).values(
+                name="parrot", connector="parrot", config=b"{}", state="enabled", created_at=NOW, partner=""
+            )
+        )
+        for number in range(3):
+            report = RunReport(
+                id=0,
+                connection="parrot",
+                mode="full",
+                state="done",
+                tally=Tally(read=number),
+                started_at=NOW,
+                ended_at=NOW,
+            )
+            records.begin(writer.connection, report)
+
+    store.write(fill)
+    yield store
+    store.engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def keys(store: Store) -> dict[str, str]:
+    made: dict[str, str] = {}
+
+    def give(writer: Writer) -> None:
+        for name, rights in (("wacht", frozenset({"operate"})), ("intern", frozenset({"audit", "feed"}))):
+            agreement = Agreement(
+                name=name,
+                title=name,
+                purpose="test",
+                legal_basis="test",
+                contact="a@example.org",
+                our_contact="b@example.org",
+                level="internal",
+                rights=rights,
+            )
+            save_agreement(writer.connection, agreement, NOW)
+            made[name] = issue_key(writer.connection, name, NOW)
+
+    store.write(give)
+    return made
+
+
+@pytest.fixture(scope="module")
+def app(store: Store) -> flask.Flask:
+    return create_app(store, plugins.load([("brought", Brought())], installed=False), Settings())
+
+
+@pytest.fixture
+def operator(app: flask.Flask, keys: dict[str, str]) -> FlaskClient:
+    """Somebody whose agreement says that he may."""
+    client = app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {keys['wacht']}"
+    return client
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_without_the_right_nothing_is_told(app: flask.Flask, keys: dict[str, str], route: str) -> None:
+    everybody, insider = (
+        app.test_client().get(API + route),
+        app.test_client().get(API + route, headers={"X-API-Key": keys["intern"]}),
+    )
+    for answer in (everybody, insider):
+        assert answer.status_code == 403
+        assert "operate" in answer.get_json()["detail"]
+
+
+def test_without_the_right_nothing_is_done(app: flask.Flask, keys: dict[str, str], store: Store) -> None:
+    client = app.test_client()
+    headers = {"X-API-Key": keys["intern"]}
+    decision = {"value": "praktijk", "by": "somebody"}
+    fiche = _conflict(store).fiche
+    assert client.post(f"{API}/conflicts/{fiche}/names", json=decision, headers=headers).status_code == 403
+    assert client.post(f"{API}/deadLetters/replay?reason=x", headers=headers).status_code == 403
+    assert _conflict(store).fiche == fiche
+
+
+def test_how_the_connections_fare(operator: FlaskClient) -> None:
+    (one,) = operator.get(f"{API}/connections").get_json()["items"]
+    assert (one["name"], one["state"], one["lastState"]) == ("parrot", "enabled", "done")
+    alone = operator.get(one["href"]).get_json()
+    assert {**one, "self": one["href"]} == alone
+    wrong = operator.get(f"{API}/connections/papegaai")
+    assert wrong.status_code == 404
+    assert operator.get(f"{API}/runs?connection=papegaai").status_code == 404
+
+
+def test_runs_come_newest_first_and_each_once(operator: FlaskClient) -> None:
+    read, address = [], f"{API}/runs?pageSize=2&connection=parrot"
+    while address:
+        page = operator.get(address).get_json()
+        read += [item["counts"]["read"] for item in page["items"]]
+        address = page.get("next", "")
+    assert read == [2, 1, 0]
+
+
+def test_a_conflict_is_listed_and_decided(operator: FlaskClient, store: Store) -> None:
+    (one,) = operator.get(f"{API}/conflicts").get_json()["items"]
+    assert [value["source"] for value in one["values"]] == ["one", "other"]
+    chosen = one["values"][1]["value"]
+    refused = operator.post(one["href"], json={"value": "something else", "by": "An"})
+    assert refused.status_code == 400
+    assert operator.post(one["href"], json={"by": "An"}).status_code == 400
+    assert operator.post(one["href"], json={"value": chosen, "by": "An"}).get_json()["value"] == chosen
+    assert operator.get(f"{API}/conflicts").get_json()["items"] == []
+    assert operator.get(f"{API}/fiches/{one['fiche']}").get_json()["fiche"]["form"] == chosen
+
+
+def test_what_was_given_up_is_listed_and_delivered_again(operator: FlaskClient, store: Store) -> None:
+    fiche = "0190b0a0-0000-7000-8000-000000000001"
+    change = Change(
+        seq=1,
+        at=NOW,
+        id=fiche,
+        type="organisatie",
+        fiche=fiche,
+        operation="update",
+        origin="test",
+        fields=("names",),
+    )
+    _give_up(store, change)
+    (letter,) = operator.get(f"{API}/deadLetters?connection=parrot").get_json()["items"]
+    assert (letter["entity"], letter["reason"]) == (fiche, "refused: no such street")
+    assert operator.get(f"{API}/deadLetters?reason=thunder").get_json()["items"] == []
+    assert operator.post(f"{API}/deadLetters/replay").status_code == 400  # never all of them by mistake
+    assert operator.post(f"{API}/deadLetters/replay?reason=thunder").get_json() == {"replayed": 0}
+    assert operator.post(f"{API}/deadLetters/replay?reason=STREET").get_json() == {"replayed": 1}
+    with store.read() as opened:
+        assert dead_letters(opened) == []
+
+
+def _conflict(store: Store) -> reading.ConflictingFiche:
+    with store.read() as opened:
+        (found,) = reading.conflicts(opened)
+    return found
+
+
+def _give_up(store: Store, change: Change) -> None:
+    row = {
+        "connection": "parrot", "entity_id": 1, "seq": 1, "change": orjson.dumps(change), "state": "dead", "attempts": 12, "next_at": NOW,
+        "reason": "refused: no such street", "at": NOW,
+    }  # fmt: skip
+    store.write(lambda writer: writer.connection.execute(insert(outbox).values(row)))
