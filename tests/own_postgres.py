@@ -1,4 +1,4 @@
-"""A PostgreSQL server of our own for tests and benchmarks: made in a temporary folder, gone afterwards.
+"""A PostgreSQL server of our own for tests and benchmarks: made in a temporary folder, gone afterwards; or in a folder that a benchmark keeps.
 
 It never touches a server that runs on the machine already: it listens on a Unix socket in its own folder and on no port.
 """
@@ -11,14 +11,16 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
 import psycopg
 
-HOW_TO_INSTALL = "apt-get install postgresql (version 15 or newer; only the programs are used, no server needs to run)"
+HOW_TO_INSTALL = (
+    "apt-get install postgresql (version 15 or newer; only the programs are used, no server needs to run)"
+)
 
 _START_SECONDS = 60.0
 # Durability is worth nothing here. The time zone is deliberately not UTC: a server in Belgium usually is not.
@@ -32,19 +34,19 @@ _SETTINGS = {
     "timezone": "Europe/Brussels",
 }
 # The server lives exactly as long as somebody holds the other end of this shell's standard input, so that it also goes
-# away when the test process is killed.
+# away when the test process is killed. A folder to be kept is its fourth word.
 _KEEPER = """
 "$1" -D "$2/data" -k "$2" $3 >"$2/server.log" 2>&1 &
 server=$!
 cat >/dev/null
 kill -INT "$server" 2>/dev/null
 wait "$server"
-cd / && rm -rf "$2"
+cd / && [ -n "$4" ] || rm -rf "$2"
 """
 
 
 class PostgresServer:
-    """A running server; every database in it is thrown away with it."""
+    """A running server; every database in it is thrown away with its folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -60,6 +62,14 @@ class PostgresServer:
         name = f"test_{os.getpid()}_{self._made}"
         self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         return name
+
+    def ensure(self, name: str) -> bool:
+        """Make an empty database of this name unless there is one; whether it was made."""
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone():
+                return False
+        self._execute(f'CREATE DATABASE "{name}"')
+        return True
 
     def drop(self, name: str) -> None:
         """Remove a database, also when connections to it are still open."""
@@ -87,25 +97,33 @@ def find_programs() -> Path | None:
 
 
 @contextmanager
-def running_postgres(programs: Path) -> Iterator[PostgresServer]:
-    """Start a server from the programs in this folder and stop it at the end; RuntimeError with its log when it does not start."""
-    folder = Path(tempfile.mkdtemp(prefix="fichehub-pg-"))
+def running_postgres(
+    programs: Path, kept: Path | None = None, more: Mapping[str, str] | None = None
+) -> Iterator[PostgresServer]:
+    """Start a server from the programs in this folder and stop it at the end; RuntimeError with its log when it does not start.
+
+    `kept`: the folder that the server lives in, made if need be; it stays, and its databases are there the next time. `more`: settings over our own.
+    """
+    if kept is not None:
+        kept.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="fichehub-pg-")) if kept is None else kept.resolve()
     user = _unprivileged_user()
     if user is not None:
         os.chown(folder, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
     group = None if user is None else pwd.getpwnam(user).pw_gid
     extra_groups: list[int] | None = None if user is None else []
-    made = subprocess.run(
-        [str(programs / "initdb"), "-D", str(folder / "data"), "-U", "fichehub", "--auth=trust", "--no-sync",
-         "--encoding=UTF8", "--locale=C.UTF-8"],
-        capture_output=True, text=True, check=False, cwd="/", user=user, group=group, extra_groups=extra_groups,
-    )  # fmt: skip
-    if made.returncode != 0:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise RuntimeError(f"initdb failed: {made.stderr.strip()}")
-    settings = " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())
+    if not (folder / "data").exists():
+        made = subprocess.run(
+            [str(programs / "initdb"), "-D", str(folder / "data"), "-U", "fichehub", "--auth=trust", "--no-sync",
+             "--encoding=UTF8", "--locale=C.UTF-8"],
+            capture_output=True, text=True, check=False, cwd="/", user=user, group=group, extra_groups=extra_groups,
+        )  # fmt: skip
+        if made.returncode != 0:
+            shutil.rmtree(folder / "data" if kept else folder, ignore_errors=True)
+            raise RuntimeError(f"initdb failed: {made.stderr.strip()}")
+    settings = " ".join(f"-c {name}={value}" for name, value in {**_SETTINGS, **(more or {})}.items())
     keeper = subprocess.Popen(
-        ["/bin/sh", "-c", _KEEPER, "keeper", str(programs / "postgres"), str(folder), settings],
+        ["/bin/sh", "-c", _KEEPER, "keeper", str(programs / "postgres"), str(folder), settings, "kept" if kept else ""],
         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         cwd="/", user=user, group=group, extra_groups=extra_groups,
     )  # fmt: skip
@@ -143,7 +161,9 @@ def _unprivileged_user() -> str | None:
         except KeyError:
             continue
         return name
-    raise RuntimeError("PostgreSQL does not run as root, and the machine has neither a user 'postgres' nor 'nobody'")
+    raise RuntimeError(
+        "PostgreSQL does not run as root, and the machine has neither a user 'postgres' nor 'nobody'"
+    )
 
 
 def _version(folder: str) -> tuple[int, ...]:

@@ -53,6 +53,17 @@ def facets(
     )
 
 
+def is_whole(value: str) -> bool:
+    """Whether a facet holds all of this value; of a very long one it holds a beginning and a hash."""
+    return tokens.shortened(value) == tokens.escape(value)
+
+
+def sort_names(kind: EntityType, rank: int, beginning: str) -> Match:
+    """The name that lists are sorted by begins so."""
+    found = (tokens.facets(kind, level, "name", beginning)[0] for level in range(rank + 1))
+    return Match((tuple(Token(token, prefix=True) for token in found),))
+
+
 def other_names(kind: EntityType, rank: int, beginning: str) -> Match:
     """A name or a word of one begins so, but not the name that lists are sorted by (or not only that)."""
     found = (

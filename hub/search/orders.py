@@ -18,10 +18,12 @@ from hub.places import Places
 from hub.search import local, points
 from hub.search.conditions import IsNear, last_changes
 from hub.search.lens import COLUMNS, Lens, Row
-from hub.search.match import initial, other_names
+from hub.search.match import initial, other_names, sort_names
 from hub.search.plan import Candidates, Plan
 from hub.search.steps import LAST, by_name_and_number, entries, letters_from, only, steps
 
+_NAMES_AT_ONCE: Final = 600
+"""So many entries are fetched and sorted by name sooner than the first page of them is met along the names of a letter, however many there are."""
 _FIRST_KM: Final = 1.0
 _EVERYWHERE_KM: Final = 20_100.0
 _NOWHERE_KM: Final = 99_999.0
@@ -115,7 +117,9 @@ class Walker:
                 return
 
     def _by_name(self, plan: Plan) -> Iterator[Ranked]:
-        found = plan.candidates(self._bound)
+        alone = plan.beginning and len(plan.match.every) == 1 and not plan.conditions
+        # Many or few, a beginning alone is met on the way.
+        found = None if alone else plan.candidates(self._most(plan))
         rows = self._along_names(plan, self._after) if found is None else self._sort_names(found, self._after)
         yield from (Ranked((row.name, row.id), row, plan.lens) for row in rows)
 
@@ -147,40 +151,20 @@ class Walker:
     ) -> Iterator[Row]:
         """The hits behind a position in the order of names, when there are many.
 
-        Letter by letter, as names that match may all begin with the same one. In a letter where they are few, they are fetched; where they are many,
-        a walk meets them soon.
+        Names that begin as asked for stand together in the order: a walk meets one after the other. Those where another word does are
+        far fewer, and looked for apart.
         """
         if not plan.match.every:
             yield from self._walk_names(plan, after, umbrella, "", LAST)
             return
-        lens, down = plan.lens, self._query.descending
-        for letters, low, high in letters_from(after, down):
-            if not lens.any_named(low, high):
-                continue
-            here = plan.narrowed(initial(lens.type, lens.rank, letters))
-            found = here.candidates(self._bound)
-            if found is not None:
-                yield from self._sort_names(found, after, umbrella)
-            elif letters and plan.beginning.startswith(tuple(letters)):
-                yield from self._beginning_first(plan, here, after, umbrella, low, high)
-            else:
-                yield from self._walk_names(plan, after, umbrella, low, high)
-
-    def _beginning_first(
-        self, plan: Plan, here: Plan, after: tuple[Any, ...] | None, umbrella: int | None, low: str, high: str
-    ) -> Iterator[Row]:
-        """Names that begin as asked for stand together in the order; those where another word does are far fewer: fetch these."""
-        lens = plan.lens
-        others = here.narrowed(lens.prepared(other_names(lens.type, lens.rank, plan.beginning)))
-        found = others.candidates(4 * self._bound)
-        if found is None:
-            yield from self._walk_names(plan, after, umbrella, low, high)
+        if not plan.beginning:
+            yield from self._by_letters(plan, after, umbrella)
             return
-        there = self._walk_names(plan, after, umbrella, plan.beginning, plan.beginning + LAST)
-        before: int | None = None
+        lens, before = plan.lens, -1
+        others = plan.narrowed(lens.prepared(other_names(lens.type, lens.rank, plan.beginning)))
         both = merge_sorted(
-            self._sort_names(found, after, umbrella),
-            there,
+            self._from_beginning(plan, after, umbrella),
+            self._by_letters(others, after, umbrella),
             key=by_name_and_number,
             reverse=self._query.descending,
         )
@@ -188,6 +172,44 @@ class Walker:
             if row.id != before:  # an entity may have such a name and such another one
                 yield row
             before = row.id
+
+    def _from_beginning(
+        self, plan: Plan, after: tuple[Any, ...] | None, umbrella: int | None
+    ) -> Iterator[Row]:
+        """Those hits behind a position whose name begins as asked."""
+        lens, left = plan.lens, plan.beginning_met()
+        if left.match or left.conditions:
+            named = lens.prepared(sort_names(lens.type, lens.rank, plan.beginning))
+            found = left.narrowed(named).candidates(self._most(plan))
+            if found is not None:
+                yield from self._sort_names(found, after, umbrella)
+                return
+        yield from self._walk_names(left, after, umbrella, plan.beginning, plan.beginning + LAST)
+
+    def _most(self, plan: Plan) -> int:
+        """How many candidates to fetch at once in the order of names."""
+        return self._bound if plan.conditions else min(self._bound, _NAMES_AT_ONCE)
+
+    def _by_letters(self, plan: Plan, after: tuple[Any, ...] | None, umbrella: int | None) -> Iterator[Row]:
+        """The hits behind a position, letter by letter, as names that match may all begin with the same one.
+
+        In a letter where they are few, they are fetched; where they are many, a walk meets them soon.
+        """
+        most = self._most(plan)
+        found = plan.candidates(most)
+        if found is not None:
+            yield from self._sort_names(found, after, umbrella)
+            return
+        lens = plan.lens
+        for letters, low, high in letters_from(after, self._query.descending):
+            if not lens.any_named(low, high):
+                continue
+            here = plan.narrowed(initial(lens.type, lens.rank, letters))
+            found = here.candidates(most)
+            if found is not None:
+                yield from self._sort_names(found, after, umbrella)
+            else:
+                yield from self._walk_names(plan, after, umbrella, low, high)
 
     def _walk_names(
         self, plan: Plan, after: tuple[Any, ...] | None, umbrella: int | None, low: str, high: str

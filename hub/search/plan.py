@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from hub.model.query import Criterion, Query
 from hub.search.conditions import Condition, HasChanged, HasTerm, IsEntity, IsLinked, IsNear, LastChanged
 from hub.search.lens import Lens, Row
-from hub.search.match import Alternatives, Match, facets, present, word
+from hub.search.match import Alternatives, Match, facets, is_whole, present, word
 
 _CHEAP = 50
 """So few candidates are checked at once, without looking for fewer."""
@@ -24,10 +24,18 @@ class Plan:
     nothing: bool = False
     beginning: str = ""
     """What the names asked for begin with, if just one beginning was asked for."""
+    beginning_at: int = -1
+    """Where in `match.every` that stands."""
 
     def narrowed(self, match: Match) -> Plan:
         """This plan with more demands on the full text."""
         return replace(self, match=self.match & match)
+
+    def beginning_met(self) -> Plan:
+        """What is left of this plan for entities whose name, the one that lists are sorted by, begins as asked."""
+        every = self.match.every
+        left = every[: self.beginning_at] + every[self.beginning_at + 1 :]
+        return replace(self, match=replace(self.match, every=left), beginning="", beginning_at=-1)
 
     def keep(self, rows: Sequence[Row], *, matched: bool = False) -> list[Row]:
         """Those of the visible rows that satisfy the plan, in their order. `matched`: they came from the match."""
@@ -115,7 +123,10 @@ def _plan(query: Query, lens: Lens, scope: Query | None) -> Plan:
         more, others, nothing_at_all = _demands(scope, lens)
         match, nothing = match & more, nothing or nothing_at_all
         conditions = [*conditions, *others]
-    return Plan(lens, lens.prepared(match), tuple(conditions), nothing, _beginning(query))
+    beginning, at = _beginning(query), -1
+    if beginning:
+        at = match.every.index(facets(lens.type, lens.rank, "name", (beginning,), prefix=True))
+    return Plan(lens, lens.prepared(match), tuple(conditions), nothing, beginning, at)
 
 
 def _demands(query: Query, lens: Lens) -> tuple[Match, list[Condition], bool]:
@@ -168,8 +179,7 @@ def _beginning(query: Query) -> str:
     names = [
         each for each in query.where if each.key == "name" and not each.negate and each.op in ("prefix", "eq")
     ]
-    return (
-        names[0].values[0]
-        if len(names) == 1 and names[0].op == "prefix" and len(names[0].values) == 1
-        else ""
-    )
+    if len(names) != 1 or names[0].op != "prefix" or len(names[0].values) != 1:
+        return ""
+    beginning = names[0].values[0]
+    return beginning if is_whole(beginning) else ""
