@@ -28,6 +28,8 @@ from benchmarks.copying import kept_postgres, opened
 from benchmarks.fhir_page import Cold, hub_app
 from benchmarks.fhir_world import DAY, TYPES, build, uuid_of
 from benchmarks.search_world import KINDS, Town
+from hub.model.query import Query
+from hub.search.cursor import Cursor, encode
 from hub.store import database
 
 LIMITS_MS = {"sqlite": 50.0, "postgresql": 100.0}
@@ -109,9 +111,6 @@ class Search:
 
 def _page_behind(asked: Asked) -> str:
     """A page far in the default order, as a reader of everything meets it."""
-    from hub.model.query import Query
-    from hub.search.cursor import Cursor, encode
-
     place = Cursor(Query(types=("organisatie",)), (asked.town.dice.randint(1, asked.size),), asked.size)
     return f"Organization?_cursor={encode(place)}"
 
@@ -204,7 +203,7 @@ def measure(
 
 def _called(app: flask.Flask, environ: dict[str, Any]) -> tuple[str, bytes]:
     said: list[str] = []
-    body = app(environ, lambda status, headers, error=None: said.append(status))  # type: ignore[arg-type, func-returns-value, return-value]
+    body = app(environ, lambda status, headers, error=None: said.append(status))  # type: ignore[arg-type]
     try:
         return said[0], b"".join(body)
     finally:

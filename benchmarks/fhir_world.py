@@ -215,10 +215,10 @@ def _load(bulk: Bulk, country: Country, batch: list[Made], *, late: bool) -> Non
         ("id", "kind", "state", "level", "version", "document"),
         [(made.number, made.type, "live", 0, 1, encode(made.document)) for made in batch],
     )
-    columns = ("id", "source_id", "external_id", "fiche_id", "revision", "digest", "gone", "content", "home_id")
+    claimed = ("id", "source_id", "external_id", "fiche_id", "revision", "digest", "gone", "content", "home_id")
     bulk.insert(
         "claim",
-        columns,
+        claimed,
         [(m.number, 1, str(m.number), m.number, 1, b"", False, b"", m.number) for m in batch],
     )
     links = [link for made in batch for link in links_of(made.number, made.document, country.numbers)]

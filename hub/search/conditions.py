@@ -78,6 +78,21 @@ def _days(value: str) -> tuple[str, str, str, str]:
 
 
 @dataclass(frozen=True, slots=True)
+class IsNameless:
+    """Lists have no name to sort it by. So have all that have no name at all, and these stand together in the order of names."""
+
+    lens: Lens
+
+    def few(self, most: int) -> set[int] | None:
+        sql = "SELECT id FROM entry WHERE type = ? AND name = '' LIMIT ?"
+        found = self.lens.bulk.rows(sql, self.lens.type, most + 1)
+        return {row[0] for row in found} if len(found) <= most else None
+
+    def keep(self, rows: Sequence[Row]) -> set[int]:
+        return {row.id for row in rows if not row.name}
+
+
+@dataclass(frozen=True, slots=True)
 class IsEntity:
     """A criterion about the hub's own UUIDs: of the entity (`id`) or of its fiche (`fiche`)."""
 

@@ -86,12 +86,22 @@ def _found(hit: Ranked, why: tuple[tuple[Reason, ...], float | None]) -> FoundRo
 def _total(query: Query, plans: Sequence[Plan]) -> int | None:
     if query.total == "none":
         return None
+    most = ESTIMATE_STOPS if query.total == "estimate" else None
     counted = 0
     for plan in plans:
-        everything = Query(types=query.types, limit=1000)
-        walker = Walker(everything, (plan,), plan.lens.places, None)
-        for _ in walker.hits():
-            counted += 1
-            if query.total == "estimate" and counted == ESTIMATE_STOPS:
-                return counted
+        counted += _count(query, plan, None if most is None else most - counted)
+        if counted == most:
+            break
     return counted
+
+
+def _count(query: Query, plan: Plan, most: int | None) -> int:
+    if plan.nothing:
+        return 0
+    if not plan.conditions:
+        found = plan.lens.counted(plan.match, most)
+        if found is not None:
+            return found
+    everything = Query(types=query.types, limit=1000)
+    hits = Walker(everything, (plan,), plan.lens.places, None).hits()
+    return sum(1 for _ in islice(hits, most))

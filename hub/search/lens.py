@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from hub.errors import Invalid
 from hub.model.audience import Grant
@@ -28,6 +28,7 @@ class Row(NamedTuple):
     lon: float | None
 
 
+_MOST_OUTSIDE: Final = 2_000
 COLUMNS = "e.id, e.entity_id, e.fiche_id, e.name, e.umbrella, e.lat, e.lon"
 
 
@@ -96,6 +97,38 @@ class Lens:
             sql = f"SELECT {COLUMNS} FROM entry e WHERE {self.bulk.listed(column)} AND +{self.visible} {condition}"  # noqa: S608
         return [Row(*row) for row in self.bulk.rows(sql, self.bulk.many(ids), *self.visible_with, *given)]
 
+    def counted(self, match: Match, most: int | None) -> int | None:
+        """How many visible entries match, counted in the indexes alone and not past `most`; None where that cannot be told so.
+
+        Who sees a token sees its entry, so that only what partners have of their own, and what that hides from them, is looked at.
+        """
+        if match and not match.every:
+            return None
+        sql = "SELECT e.id FROM entry e WHERE e.type = ? AND e.level <= ? AND e.partner <> '' AND e.partner <> ? LIMIT ?"
+        outside = [row[0] for row in self.bulk.rows(sql, self.type, self.rank, self.partner, _MOST_OUTSIDE + 1)]
+        if self.partner:
+            sql = (
+                "SELECT e.id FROM entry_mask k JOIN entry e ON e.id = k.entry_id"
+                " WHERE k.partner = ? AND e.type = ? AND e.level <= ? LIMIT ?"
+            )
+            outside += [
+                row[0] for row in self.bulk.rows(sql, self.partner, self.type, self.rank, _MOST_OUTSIDE + 1)
+            ]
+        if len(outside) > _MOST_OUTSIDE:
+            return None
+        if match:
+            unseen = len(self.among(match, outside))
+            sql, given = self.text.COUNTED, [self.text.expression(match)]
+        else:
+            unseen = len(outside)
+            sql, given = "SELECT e.id FROM entry e WHERE e.type = ? AND e.level <= ?", [self.type, self.rank]
+        if most is not None:
+            sql = f"SELECT count(*) FROM ({sql} LIMIT ?) n"  # noqa: S608
+            ((found,),) = self.bulk.rows(sql, *given, most + unseen)
+        else:
+            ((found,),) = self.bulk.rows(f"SELECT count(*) FROM ({sql}) n", *given)  # noqa: S608
+        return int(found) - unseen if most is None or found < most + unseen else most
+
     def fetch(self, ids: Collection[int]) -> list[Row]:
         """Those of these entries that are visible."""
         return self.those("e.id", ids)
@@ -104,6 +137,19 @@ class Lens:
         """Whether there is an entry, visible or not, with a name in this range."""
         sql = "SELECT 1 FROM entry WHERE type = ? AND name >= ? AND name < ? LIMIT 1"
         return bool(self.bulk.rows(sql, self.type, low, high))
+
+    def along_names(
+        self, after: tuple[Any, ...] | None, low: str, high: str, descending: bool, most: int
+    ) -> list[tuple[str, int]]:
+        """Names from `low` to `high` with their entries, visible or not, in the order of names; the index alone knows them."""
+        beyond, order = ("<", "DESC") if descending else (">", "ASC")
+        position = "" if after is None else f" AND (name, id) {beyond} (?, ?)"
+        sql = (
+            f"SELECT name, id FROM entry WHERE type = ? AND name >= ? AND name < ?{position}"  # noqa: S608
+            f" ORDER BY name {order}, id {order} LIMIT ?"
+        )
+        given = () if after is None else after
+        return [(row[0], row[1]) for row in self.bulk.rows(sql, self.type, low, high, *given, most)]
 
     def of_entities(self, ids: Collection[int]) -> list[Row]:
         """The visible entries of these entities; of each one only."""

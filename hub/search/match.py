@@ -58,18 +58,14 @@ def is_whole(value: str) -> bool:
     return tokens.shortened(value) == tokens.escape(value)
 
 
-def sort_names(kind: EntityType, rank: int, beginning: str) -> Match:
-    """The name that lists are sorted by begins so."""
-    found = (tokens.facets(kind, level, "name", beginning)[0] for level in range(rank + 1))
-    return Match((tuple(Token(token, prefix=True) for token in found),))
+def named_so(names: Alternatives) -> Match:
+    """Of these names, those that lists are sorted by."""
+    return Match((tuple(token for token in names if token.text[2] in (tokens.FIRST_WORD, tokens.SORT_NAME)),))
 
 
-def other_names(kind: EntityType, rank: int, beginning: str) -> Match:
-    """A name or a word of one begins so, but not the name that lists are sorted by (or not only that)."""
-    found = (
-        token for level in range(rank + 1) for token in tokens.facets(kind, level, "name", beginning)[1:]
-    )
-    return Match((tuple(Token(token, prefix=True) for token in found),))
+def named_otherwise(names: Alternatives) -> Match:
+    """Of these names, the others."""
+    return Match((tuple(token for token in names if token.text[2] not in (tokens.FIRST_WORD, tokens.SORT_NAME)),))
 
 
 def initial(kind: EntityType, rank: int, letters: str) -> Match:

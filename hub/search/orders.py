@@ -18,12 +18,10 @@ from hub.places import Places
 from hub.search import local, points
 from hub.search.conditions import IsNear, last_changes
 from hub.search.lens import COLUMNS, Lens, Row
-from hub.search.match import initial, other_names, sort_names
+from hub.search.names import Names, first_step
 from hub.search.plan import Candidates, Plan
-from hub.search.steps import LAST, by_name_and_number, entries, letters_from, only, steps
+from hub.search.steps import entries, steps
 
-_NAMES_AT_ONCE: Final = 600
-"""So many entries are fetched and sorted by name sooner than the first page of them is met along the names of a letter, however many there are."""
 _FIRST_KM: Final = 1.0
 _EVERYWHERE_KM: Final = 20_100.0
 _NOWHERE_KM: Final = 99_999.0
@@ -53,6 +51,7 @@ class Walker:
         self.place = _place(query, places)
         self._local = local.tiers(query.local, places) if query.sort == "local" and query.local else ()
         self._bound = _bound(plans)
+        self._names = Names(query, self._bound)
 
     def hits(self) -> Iterator[Ranked]:
         """All hits behind the position, in order."""
@@ -117,120 +116,8 @@ class Walker:
                 return
 
     def _by_name(self, plan: Plan) -> Iterator[Ranked]:
-        alone = plan.beginning and len(plan.match.every) == 1 and not plan.conditions
-        # Many or few, a beginning alone is met on the way.
-        found = None if alone else plan.candidates(self._most(plan))
-        rows = self._along_names(plan, self._after) if found is None else self._sort_names(found, self._after)
-        yield from (Ranked((row.name, row.id), row, plan.lens) for row in rows)
-
-    def _sort_names(
-        self, found: Candidates, after: tuple[Any, ...] | None, umbrella: int | None = None
-    ) -> Iterator[Row]:
-        """The hits among candidates, behind a position in the order of names."""
-        down = self._query.descending
-        if found.settled:  # nothing left to check: the database can sort, and give only what the page needs
-            condition, given = only(umbrella)
-            step = self._query.limit + 1
-            yield from entries(
-                found.rest.lens, "e.name, e.id", after, down, step, condition, given, found.ids
-            )
-            return
-        rows = [row for row in found.rows() if umbrella is None or row.umbrella == umbrella]
-        if after is not None:
-            position = (after[0], after[1])
-            rows = [
-                row
-                for row in rows
-                if ((row.name, row.id) < position if down else (row.name, row.id) > position)
-            ]
-        rows.sort(key=by_name_and_number, reverse=down)
-        yield from rows
-
-    def _along_names(
-        self, plan: Plan, after: tuple[Any, ...] | None, umbrella: int | None = None
-    ) -> Iterator[Row]:
-        """The hits behind a position in the order of names, when there are many.
-
-        Names that begin as asked for stand together in the order: a walk meets one after the other. Those where another word does are
-        far fewer, and looked for apart.
-        """
-        if not plan.match.every:
-            yield from self._walk_names(plan, after, umbrella, "", LAST)
-            return
-        if not plan.beginning:
-            yield from self._by_letters(plan, after, umbrella)
-            return
-        lens, before = plan.lens, -1
-        others = plan.narrowed(lens.prepared(other_names(lens.type, lens.rank, plan.beginning)))
-        both = merge_sorted(
-            self._from_beginning(plan, after, umbrella),
-            self._by_letters(others, after, umbrella),
-            key=by_name_and_number,
-            reverse=self._query.descending,
-        )
-        for row in both:
-            if row.id != before:  # an entity may have such a name and such another one
-                yield row
-            before = row.id
-
-    def _from_beginning(
-        self, plan: Plan, after: tuple[Any, ...] | None, umbrella: int | None
-    ) -> Iterator[Row]:
-        """Those hits behind a position whose name begins as asked."""
-        lens, left = plan.lens, plan.beginning_met()
-        if left.match or left.conditions:
-            named = lens.prepared(sort_names(lens.type, lens.rank, plan.beginning))
-            found = left.narrowed(named).candidates(self._most(plan))
-            if found is not None:
-                yield from self._sort_names(found, after, umbrella)
-                return
-        yield from self._walk_names(left, after, umbrella, plan.beginning, plan.beginning + LAST)
-
-    def _most(self, plan: Plan) -> int:
-        """How many candidates to fetch at once in the order of names."""
-        return self._bound if plan.conditions else min(self._bound, _NAMES_AT_ONCE)
-
-    def _by_letters(self, plan: Plan, after: tuple[Any, ...] | None, umbrella: int | None) -> Iterator[Row]:
-        """The hits behind a position, letter by letter, as names that match may all begin with the same one.
-
-        In a letter where they are few, they are fetched; where they are many, a walk meets them soon.
-        """
-        most = self._most(plan)
-        found = plan.candidates(most)
-        if found is not None:
-            yield from self._sort_names(found, after, umbrella)
-            return
-        lens = plan.lens
-        for letters, low, high in letters_from(after, self._query.descending):
-            if not lens.any_named(low, high):
-                continue
-            here = plan.narrowed(initial(lens.type, lens.rank, letters))
-            found = here.candidates(most)
-            if found is not None:
-                yield from self._sort_names(found, after, umbrella)
-            else:
-                yield from self._walk_names(plan, after, umbrella, low, high)
-
-    def _walk_names(
-        self, plan: Plan, after: tuple[Any, ...] | None, umbrella: int | None, low: str, high: str
-    ) -> Iterator[Row]:
-        """The hits behind a position among the names from `low` to `high`, looking at every entry on the way."""
-        condition, given = only(umbrella)
-        condition, given = f"{condition} AND e.name >= ? AND e.name < ?", (*given, low, high)
-        down = self._query.descending
-        eager = not plan.match and not plan.conditions
-        for step in steps(self._query.limit, eager=eager, first=self._first_step(plan)):
-            rows = entries(plan.lens, "e.name, e.id", after, down, step, condition, given)
-            yield from plan.keep(rows)
-            if len(rows) < step:
-                return
-            after = (rows[-1].name, rows[-1].id)
-
-    def _first_step(self, plan: Plan) -> int:
-        """How many entries to look at first: with a match, each further look costs more than many more rows in one."""
-        if not plan.match:
-            return 4 * self._query.limit
-        return max(400, 4 * self._query.limit) if plan.lens.bulk.postgres else self._bound // 2
+        for row in self._names.hits(plan, self._after):
+            yield Ranked((row.name, row.id), row, plan.lens)
 
     def _by_update(self, plan: Plan) -> Iterator[Ranked]:
         few = plan.few(self._bound)
@@ -295,7 +182,7 @@ class Walker:
     def _in_circles(self, plan: Plan, here: Near) -> Iterator[Ranked]:
         """Look at all points in a circle, nearest first; when they do not fill the page, in a larger one."""
         reached: tuple[Any, ...] = (-1.0, 0) if self._after is None else self._after
-        first, radius, seen = self._first_step(plan), max(_FIRST_KM, 1.5 * reached[0]), 0
+        first, radius, seen = first_step(self._query, plan, self._bound), max(_FIRST_KM, 1.5 * reached[0]), 0
         known: dict[str, float] = {}
         while reached[0] <= here.km:
             radius = min(radius, here.km)
@@ -359,7 +246,7 @@ class Walker:
                 if few is not None:
                     yield from self._sorted([self._tiered(row, plan.lens, rank, tier) for row in few])
                     return
-            for row in self._along_names(narrowed, position, umbrella):
+            for row in self._names.along(narrowed, position, umbrella):
                 yield self._tiered(row, plan.lens, rank, tier)
 
 

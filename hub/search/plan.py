@@ -6,7 +6,16 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from hub.model.query import Criterion, Query
-from hub.search.conditions import Condition, HasChanged, HasTerm, IsEntity, IsLinked, IsNear, LastChanged
+from hub.search.conditions import (
+    Condition,
+    HasChanged,
+    HasTerm,
+    IsEntity,
+    IsLinked,
+    IsNameless,
+    IsNear,
+    LastChanged,
+)
 from hub.search.lens import Lens, Row
 from hub.search.match import Alternatives, Match, facets, is_whole, present, word
 
@@ -145,6 +154,8 @@ def _demands(query: Query, lens: Lens) -> tuple[Match, list[Condition], bool]:
             asked = _facets(criterion, lens)
             if criterion.negate != (criterion.op == "missing"):
                 none.append(asked)
+                if criterion.key == "name" and criterion.op == "missing":
+                    conditions.append(IsNameless(lens))
             elif asked:
                 every.append(asked)
             else:

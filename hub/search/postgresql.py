@@ -13,6 +13,7 @@ from hub.store.bulk import Bulk
 LEAD = "fulltext f JOIN entry e ON e.id = f.entry_id"
 MATCHES = "f.tokens @@ CAST(? AS tsquery)"
 NUMBER = "f.entry_id"
+COUNTED = "SELECT entry_id FROM fulltext WHERE tokens @@ CAST(? AS tsquery)"
 
 
 def expression(match: Match) -> str:

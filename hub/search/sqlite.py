@@ -16,6 +16,7 @@ LEAD = "fulltext f CROSS JOIN entry e ON e.id = f.rowid"
 """The full text leads, the entries follow: CROSS keeps the planner from turning it round."""
 MATCHES = "f.fulltext MATCH ?"
 NUMBER = "f.rowid"
+COUNTED = "SELECT rowid FROM fulltext WHERE fulltext MATCH ?"
 _INDEXED_LENGTHS = (3, 4)
 """Lengths of the beginnings of tokens that have an index (the prefix option in `hub.store.index_rows`)."""
 _MOST_SPELLED = 8

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from hub.search.lens import Lens, Row
 
+FIRST: Final = "\x01"
+"""Sorts before every letter that a name may hold: what goes on behind `x` lies from `x` + FIRST."""
 LAST: Final = "\U0010ffff"
 """Sorts after every text: what begins with `x` lies from `x` to `x` + LAST."""
 

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
@@ -233,6 +234,8 @@ link = Table(
 
 # --- the search index: written by hub.store.index_rows, read by hub.search ----------------------------------------------------------
 
+_OWN = text("partner <> ''")
+
 entry = Table(
     "entry",
     metadata,
@@ -246,8 +249,9 @@ entry = Table(
     Column("umbrella", SmallInteger, nullable=False),
     Column("lat", Float),
     Column("lon", Float),
-    Index("ix_entry_type_id", "type", "id"),
+    Index("ix_entry_type_id_level_partner", "type", "id", "level", "partner"),  # with all that says who sees it: counted without the rows
     Index("ix_entry_type_name_id", "type", "name", "id"),
+    Index("ix_entry_own", "type", "partner", "id", sqlite_where=_OWN, postgresql_where=_OWN),  # the few that not everybody shares
 )
 
 term = Table(
