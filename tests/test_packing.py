@@ -6,13 +6,21 @@ from hypothesis import strategies as st
 
 from hub import schemas
 from hub.model.claims import Claim
+from hub.schemas import packing
 
 ONE = Claim("bron", "1", 1, "zorgverlener", {"kind": "zorgverlener", "name": {"family": "Voorbeeld", "given": ["An"]}})
 
 
-@given(st.binary())
-def test_bytes_come_back(data: bytes) -> None:
-    assert schemas.unpack(schemas.pack(data)) == data
+@given(st.binary(), st.sampled_from(("json", "tokens")))
+def test_bytes_come_back(data: bytes, sort: packing.Sort) -> None:
+    assert schemas.unpack(schemas.pack(data, sort)) == data
+
+
+def test_where_python_has_no_zstandard_bytes_come_back_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "zstd", None)
+    assert schemas.unpack(schemas.pack(TOKENS, "tokens")) == TOKENS
+    with pytest.raises(ValueError, match=r"packed as Zstandard.*pip install"):
+        schemas.unpack(bytes.fromhex(KEPT[2]))
 
 
 def test_a_claim_is_read_packed_or_not() -> None:
@@ -21,16 +29,33 @@ def test_a_claim_is_read_packed_or_not() -> None:
     assert schemas.decode_claim("bron", "1", 1, None, schemas.pack(plain)) == ONE
 
 
-def test_what_was_packed_with_the_first_dictionary_can_still_be_read() -> None:
-    kept = bytes.fromhex(KEPT)
+@pytest.mark.parametrize("number", [1, 2])
+def test_what_was_packed_with_any_dictionary_can_still_be_read(number: int) -> None:
+    kept = bytes.fromhex(KEPT[number])
+    assert kept[0] == number
     assert schemas.decode_claim("bron", "1", 1, None, kept) == ONE
 
 
-@pytest.mark.parametrize("data", [b"\x01broken", b"\xffother", b"x\x9c"])
+def test_tokens_that_were_packed_can_still_be_read() -> None:
+    assert schemas.unpack(bytes.fromhex(KEPT[3])) == TOKENS
+
+
+def test_small_things_stay_small() -> None:
+    plain = schemas.encode_claim(ONE)
+    assert len(schemas.pack(plain)) < len(plain) / 2
+    assert len(schemas.pack(TOKENS, "tokens")) < len(TOKENS)
+
+
+@pytest.mark.parametrize("data", [b"\x01broken", b"\x02broken", b"\xffother", b"x\x9c", schemas.pack(b"[1, 2, 3]")[:-1]])
 def test_anything_else_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match="packed"):
         schemas.unpack(data)
 
 
-KEPT = "01787daa8c060ec36c4440d3276adb02b3860ccbcf2f4a4a4dcd01e53d7855e99807ac2c512d00008cd021a9"
-"""`ONE` as it was packed on the day that the first dictionary came into use. Do not make it anew: it stands for rows in databases."""
+TOKENS = b"z@gan z@hvoorbeeld%20an z@nvoorbeeld z@qan z@uno z@yvoorbeeld zan zvoorbeeld"
+KEPT = {
+    1: "01787daa8c060ec36c4440d3276adb02b3860ccbcf2f4a4a4dcd01e53d7855e99807ac2c512d00008cd021a9",
+    2: "0228b52ffd00000d010068566f6f726265656c64416e225d05fcb193f291be6b66f76500c25ecd7d5abd0b",
+    3: "0328b52ffd000045010023820597f59737a7289775e24898cbacbc5d0ba25cd63f942b05fc12ddd98cbf4f73566de169c417",
+}
+"""`ONE` and `TOKENS` as they were packed on the day that each dictionary came into use. Do not make them anew: they stand for rows in databases."""

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from hub.search.match import Alternatives, Match, Token
 from hub.store.bulk import Bulk
+from hub.store.index_forms import read_tokens
 
 LEAD = "fulltext f CROSS JOIN entry e ON e.id = f.rowid"
 """The full text leads, the entries follow: CROSS keeps the planner from turning it round."""
@@ -72,4 +73,4 @@ def among(bulk: Bulk, match: Match, ids: Sequence[int]) -> set[int]:
 def tokens_of(bulk: Bulk, ids: Sequence[int]) -> dict[int, set[str]]:
     """Every token of these entries."""
     sql = f"SELECT entry_id, tokens FROM fulltext_tokens WHERE {bulk.listed('entry_id')}"  # noqa: S608
-    return {row[0]: set(row[1].split()) for row in bulk.rows(sql, bulk.many(ids))}
+    return {row[0]: set(read_tokens(row[1]).split()) for row in bulk.rows(sql, bulk.many(ids))}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from hub import schemas
 from hub.model.query import TEXT_KEYS
 from hub.store.index_terms import IndexRow
 from hub.store.index_tokens import (
@@ -47,6 +48,16 @@ def terms_of(row: IndexRow) -> list[Term]:
             points[value] = min(level, points.get(value, level))
         found += [(kind, POINT, value, number, level) for value, level in points.items()]
     return found
+
+
+def packed_tokens(tokens: str) -> bytes:
+    """Tokens, parted by blanks, as SQLite's index keeps what it told the full text."""
+    return schemas.pack(tokens.encode(), "tokens")
+
+
+def read_tokens(stored: str | bytes) -> str:
+    """What `packed_tokens` was given. Rows of before tokens were packed hold them as they are."""
+    return stored if isinstance(stored, str) else schemas.unpack(stored).decode()
 
 
 def point_value(lat: float, lon: float) -> str:

@@ -7,7 +7,7 @@
 
 `write` compares with what stands there and touches only what differs, so that an unchanged entity costs two reads and no write.
 `fulltext_head` lists the schemes and systems that occur. On SQLite `fulltext` is an FTS5 table without content and without positions; such a table forgets a row only when it is told exactly
-what it was told before, which is why `fulltext_tokens` keeps that. On PostgreSQL it is a tsvector under a GIN index.
+what it was told before, which is why `fulltext_tokens` keeps that (packed). On PostgreSQL it is a tsvector under a GIN index.
 """
 
 from __future__ import annotations
@@ -19,7 +19,16 @@ from typing import Any, Final, Literal
 from sqlalchemy import Connection
 
 from hub.store.bulk import Bulk
-from hub.store.index_forms import POINT, Term, point_of, point_value, terms_of, tokens_of
+from hub.store.index_forms import (
+    POINT,
+    Term,
+    packed_tokens,
+    point_of,
+    point_value,
+    read_tokens,
+    terms_of,
+    tokens_of,
+)
 from hub.store.index_terms import ConceptBook, IndexedEntity, Indexer, IndexRow, rows_for
 from hub.store.index_tokens import TOKEN_CHARACTERS
 
@@ -191,7 +200,7 @@ def _stored_tokens(bulk: Bulk, ids: Sequence[int]) -> dict[int, str]:
         sql = f"SELECT entry_id, array_to_string(tsvector_to_array(tokens), ' ') FROM fulltext WHERE {bulk.listed('entry_id')}"  # noqa: S608
     else:
         sql = f"SELECT entry_id, tokens FROM fulltext_tokens WHERE {bulk.listed('entry_id')}"  # noqa: S608
-    return {row[0]: row[1] for row in bulk.rows(sql, bulk.many(ids))}
+    return {row[0]: read_tokens(row[1]) for row in bulk.rows(sql, bulk.many(ids))}
 
 
 def _change_tokens(bulk: Bulk, again: list[IndexRow]) -> None:
@@ -231,7 +240,8 @@ def _remember(bulk: Bulk, new: list[tuple[int, str]]) -> None:
     """SQLite's full text of entries that are not in it."""
     new.sort()
     bulk.run_many("INSERT INTO fulltext(rowid, tokens) VALUES (?, ?)", new)
-    bulk.run_many("INSERT INTO fulltext_tokens(entry_id, tokens) VALUES (?, ?)", new)
+    packed = [(number, packed_tokens(tokens)) for number, tokens in new]
+    bulk.run_many("INSERT INTO fulltext_tokens(entry_id, tokens) VALUES (?, ?)", packed)
 
 
 def _note_heads(bulk: Bulk, met: set[tuple[str, str]]) -> None:

@@ -6,12 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, event, inspect
 
 from hub.places import DEMO_ZONES, Places
 from hub.store import tables
 from hub.store.bulk import Bulk
 from hub.store.database import connect, writing
+from hub.store.index_forms import read_tokens
 from hub.store.index_rows import (
     IndexedEntity,
     Indexer,
@@ -60,7 +61,7 @@ def contents(conn: Connection) -> dict[str, list[Any]]:
         found["tokens"] = sorted(map(tuple, tokens))
         return found
     kept = bulk.rows("SELECT entry_id, tokens FROM fulltext_tokens")
-    found["tokens"] = sorted((number, token) for number, text in kept for token in text.split())
+    found["tokens"] = sorted((number, token) for number, text in kept for token in read_tokens(text).split())
     for token in {token for _, token in found["tokens"]}:
         matches = bulk.rows("SELECT rowid FROM fulltext WHERE fulltext MATCH ?", f'"{token}"')
         assert sorted(row[0] for row in matches) == [
@@ -283,6 +284,23 @@ def test_a_position_survives_to_the_metre(lat: float, lon: float) -> None:
     back = point_of(point_value(lat, lon))
     assert back == pytest.approx((lat, lon), abs=0.51e-5)
     assert point_value(*back) == point_value(lat, lon)
+
+
+def test_tokens_of_before_they_were_packed_are_read_as_they_are(conn: Connection, rows: list[IndexRow]) -> None:
+    bulk = Bulk(conn)
+    write(conn, rows)
+    if bulk.postgres:
+        assert not inspect(conn).has_table("fulltext_tokens")  # the tsvector alone keeps them
+        return
+    wanted = contents(conn)
+    packed = bulk.rows("SELECT entry_id, tokens FROM fulltext_tokens")
+    plain = [(read_tokens(stored), number) for number, stored in packed]
+    assert all(tokens != stored for (tokens, _), (_, stored) in zip(plain, packed, strict=True))
+    bulk.run_many("UPDATE fulltext_tokens SET tokens = ? WHERE entry_id = ?", plain)
+    assert contents(conn) == wanted
+    write(conn, [replace(row, name="", words=({"anders"}, set(), set())) for row in rows])
+    write(conn, rows)
+    assert contents(conn) == wanted
 
 
 def test_tokens_tell_every_value_apart() -> None:
