@@ -71,7 +71,7 @@ def main() -> None:
         document = as_merged(one, chance)
         told.append(schemas.encode(document))
         entity = IndexedEntity(entry_id=1, entity_id=1, fiche_id=1, type=claim.kind, document=document, sources=[claim.source])
-        tokens.append(" ".join(tokens_of(indexer.row(entity))).encode())
+        tokens.append(tokens_of(indexer.row(entity)).encode())
     for number, name, samples in zip(sys.argv[1:], ("json", "tokens"), (told, tokens), strict=True):
         (TARGET / f"{number}.zdict").write_bytes(zstd.train_dict(samples, SIZE[name]).dict_content)
 

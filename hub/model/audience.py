@@ -64,7 +64,8 @@ INTERNAL = Grant(level="internal", name="internal")
 def stamp(kind: Kind, content: Document) -> Document:
     """A copy in which the fiche, its parts and every value that can be hidden say their visibility. Stamping twice changes nothing.
 
-    What already says it keeps it; the rest gets the default of `VISIBILITY` and `BY_KIND`. `content` stays as it is.
+    What already says it keeps it; the rest gets the default of `VISIBILITY` and `BY_KIND`. `content` stays as it is, and shares with the copy
+    what did not change: write neither.
     """
     return STAMPS[FICHE_TYPES[kind].__name__](content, "public")
 

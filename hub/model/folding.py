@@ -46,6 +46,25 @@ def _fold_character(character: str) -> str:
 
 
 _TABLE: Final = _FoldTable()
+_OTHERWISE: Final = 0xFF
+
+
+def _as_byte(code: int) -> int:
+    folded = _fold_character(chr(code))
+    return ord(folded) if len(folded) == 1 and folded.isascii() else _OTHERWISE
+
+
+_LATIN: Final = bytes([_as_byte(code) for code in range(256)])
+"""The same for the letters of western Europe, most of which become one byte; `_OTHERWISE` for the few that do not."""
+
+
+def _folded(text: str) -> str:
+    try:
+        folded = text.encode("latin-1").translate(_LATIN)
+    except UnicodeEncodeError:
+        return text.translate(_TABLE)
+    # A byte for a byte is four times as fast as what is always right.
+    return text.translate(_TABLE) if _OTHERWISE in folded else folded.decode("ascii")
 
 
 def fold(text: str) -> str:
@@ -53,7 +72,7 @@ def fold(text: str) -> str:
 
     Two texts that a searcher takes for the same fold alike. Folding what is folded changes nothing.
     """
-    return " ".join(text.translate(_TABLE).split())
+    return " ".join(_folded(text).split())
 
 
 def words(text: str) -> list[str]:
@@ -61,4 +80,4 @@ def words(text: str) -> list[str]:
 
     A word of Latin letters and digits is [a-z0-9]+; letters of other scripts stay as they fold.
     """
-    return [word[:MAX_WORD] for word in text.translate(_TABLE).split()]
+    return [word[:MAX_WORD] for word in _folded(text).split()]

@@ -189,7 +189,10 @@ def _gov_info(shown: frozenset[str], rank: Rank) -> Projector:
 
 
 def _stamper(record: Record) -> Callable[[Document, Visibility], Document]:
-    """A function that copies a record and makes the visibility explicit in it; `default` is that of the field it stands in."""
+    """A function that gives a record with the visibility explicit in it; `default` is that of the field it stands in.
+
+    It never changes the record, but hands it back as it is where nothing is to be added.
+    """
     discriminator, stricter = BY_KIND.get(record.name, ("", {}))
     levels = VISIBILITY[record.name]
     inner = []
@@ -204,6 +207,14 @@ def _stamper(record: Record) -> Callable[[Document, Visibility], Document]:
                     levels.get(field.name, "internal"),
                 )
             )
+
+    def stamp_value(value: Document, default: Visibility) -> Document:
+        if "visibility" in value:
+            return value
+        return {**value, "visibility": stricter.get(value.get(discriminator, ""), default)}
+
+    if not inner:
+        return stamp_value
 
     def stamp_record(value: Document, default: Visibility) -> Document:
         stamped = value.copy()

@@ -42,7 +42,7 @@ _DEFLATED: Final = 1
 _CURRENT: Final = {"json": 2, "tokens": 3}
 _DATA: Final = Path(__file__).with_name("data")
 _DEFLATE_LEVEL: Final = 2
-_LEVEL: Final = 3
+_LEVEL: Final = 1
 _PLAIN: Final = b"[{oazvmec"
 """How JSON and tokens (with the mark of a type) begin that were never packed."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from hub import schemas
@@ -9,7 +10,6 @@ from hub.model.query import TEXT_KEYS
 from hub.store.index_terms import IndexRow
 from hub.store.index_tokens import (
     FACET_MARKS,
-    FACETS,
     FIRST_WORD,
     OTHER_NAME,
     OTHER_WORD,
@@ -34,7 +34,7 @@ def terms_of(row: IndexRow) -> list[Term]:
     found: list[Term] = []
     for level, facets in enumerate(row.facets):
         if facets:
-            found += [(kind, key, value, number, level) for key, value in facets if key in _TERM_KEYS]
+            found += [(kind, facet.key, facet.value, number, level) for facet in facets if facet.key in _TERM_KEYS]
     for level, names in enumerate(row.names):
         if names:  # a word of a name adds no letters to the whole of it
             found += [(kind, "name", name, number, level) for name in names & row.wholes]
@@ -79,44 +79,30 @@ _WORD_HEADS: Final = {kind: tuple(mark + level for level in WORD_MARKS) for kind
 _FACET_HEADS: Final = {
     kind: tuple(mark + level for level in FACET_MARKS) for kind, mark in TYPE_MARKS.items()
 }
-_REPEATED: Final = frozenset(FACETS) - {"name", "family", "given", "identifier", "contact", "period"}
-"""Keys whose values come again and again."""
-_REMEMBERED: Final = 50_000
-_known_tails: dict[tuple[str, str], str] = {}
 
 
-def _tail(pair: tuple[str, str]) -> str:
-    """The token of a term, without what says whose it is and who may see it."""
-    key, value = pair
-    tail = FACETS[key] + (value if plain(value) else shortened(value))
-    if key in _REPEATED:
-        if len(_known_tails) > _REMEMBERED:
-            _known_tails.clear()
-        _known_tails[pair] = tail
-    return tail
-
-
-def tokens_of(row: IndexRow) -> list[str]:
-    """The tokens of the full text, each once, in no order."""
+def tokens_of(row: IndexRow) -> str:
+    """The tokens of the full text, each once, in no order, with blanks between them."""
     found: list[str] = []
-    known = _known_tails.get
-    for head, facets in zip(_FACET_HEADS[row.type], row.facets, strict=True):
+    heads = zip(_FACET_HEADS[row.type], _WORD_HEADS[row.type], strict=True)
+    for (facet, word), facets, names, words in zip(heads, row.facets, row.names, row.words, strict=True):
         if facets:
-            found += [head + (known(pair) or _tail(pair)) for pair in facets]
-    first = row.name.partition(" ")[0]
-    for head, names in zip(_FACET_HEADS[row.type], row.names, strict=True):
-        for name in names:
-            if " " in name:
-                found.append(head + (SORT_NAME if name == row.name else OTHER_NAME) + shortened(name))
-            else:
-                found.append(
-                    head
-                    + (FIRST_WORD if name == first else OTHER_WORD)
-                    + (name if plain(name) else shortened(name))
-                )
-    for head, seen in zip(_WORD_HEADS[row.type], row.words, strict=True):
-        if seen:
-            found += [head + word for word in seen]
+            found.append(facet + f" {facet}".join(facets))
+        if names:
+            found += _names(facet, names, row.name)
+        if words:
+            found.append(word + f" {word}".join(words))
+    return " ".join(found)
+
+
+def _names(head: str, names: Iterable[str], sort_name: str) -> list[str]:
+    """The tokens of whole names and their words; those of the name that lists are sorted by have letters of their own."""
+    found = []
+    first = sort_name.partition(" ")[0]
+    for name in names:
+        if " " in name:
+            found.append(head + (SORT_NAME if name == sort_name else OTHER_NAME) + shortened(name))
+        else:
+            letter = FIRST_WORD if name == first else OTHER_WORD
+            found.append(head + letter + (name if plain(name) else shortened(name)))
     return found
-
-

@@ -208,8 +208,8 @@ def _change_tokens(bulk: Bulk, again: list[IndexRow]) -> None:
     changed = []
     for row in again:
         tokens = tokens_of(row)
-        if row.entry_id not in old or set(old[row.entry_id].split()) != set(tokens):
-            changed.append((row.entry_id, " ".join(tokens)))
+        if row.entry_id not in old or set(old[row.entry_id].split()) != set(tokens.split()):
+            changed.append((row.entry_id, tokens))
     if bulk.postgres:
         bulk.run_many(
             "UPDATE fulltext SET tokens = CAST(? AS tsvector) WHERE entry_id = ?",
@@ -221,14 +221,14 @@ def _change_tokens(bulk: Bulk, again: list[IndexRow]) -> None:
 
 
 @contextmanager
-def _inserting_tokens(bulk: Bulk, expected: int) -> Iterator[Callable[[int, list[str]], None]]:
+def _inserting_tokens(bulk: Bulk, expected: int) -> Iterator[Callable[[int, str], None]]:
     """Hands out a function that inserts the tokens of an entry which has none yet."""
     if bulk.copies(expected):
         with bulk.inserting("fulltext", ("entry_id", "tokens"), expected) as insert:
-            yield lambda number, tokens: insert((number, packed(tokens)))
+            yield lambda number, tokens: insert((number, packed(tokens.split())))
         return
     new: list[tuple[int, str]] = []
-    yield lambda number, tokens: new.append((number, " ".join(tokens)))
+    yield lambda number, tokens: new.append((number, tokens))
     if bulk.postgres:
         sql = "INSERT INTO fulltext (entry_id, tokens) VALUES (?, CAST(? AS tsvector))"
         bulk.run_many(sql, [(number, vector(tokens)) for number, tokens in new])

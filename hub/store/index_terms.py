@@ -12,11 +12,12 @@ from datetime import date
 from typing import Any, Final, Protocol
 
 from hub.errors import Invalid
-from hub.model.audience import RANK, VISIBILITY
+from hub.model.audience import LEVELS, RANK, VISIBILITY
 from hub.model.concepts import Concept
 from hub.model.fiche import Document, EntityType
 from hub.model.folding import MAX_WORD, fold, words
 from hub.places import Places
+from hub.store.index_tokens import Facet
 
 INTERNAL: Final = 2
 """The level of whatever does not say its visibility: deny by default."""
@@ -31,7 +32,8 @@ _AVAILABILITY: Final = ("patientenstop", "waiting_list", "on_call")
 _ENDPOINT_STATUS: Final = {"active": "active", "off": "inactive", "suspended": "inactive"}
 _GENDER: Final = RANK[VISIBILITY["Zorgverlenersfiche"]["gender"]]
 _WITH_COUNTRY: Final = ("organisatie", "vestiging", "zorgverlener")
-_CACHED: Final = 20_000
+_CACHED: Final = 10_000
+"""Things of one sort that are remembered. What comes again does so soon: a street in its town, a name in the parts of its fiche."""
 
 
 class ConceptBook(Protocol):
@@ -76,7 +78,7 @@ class IndexRow:
     """Everything that the index knows about one entity. `points` are `(latitude, longitude, level)` in degrees.
 
     `name` is what lists are sorted by; like the points it is only there when whoever sees the entity sees it. Of what is kept by
-    level a thing stands at the lowest that sees it: `facets` are terms `(key, value)` but for names; `names` whole folded names and their words,
+    level a thing stands at the lowest that sees it: `facets` are the terms but for names; `names` whole folded names and their words,
     `wholes` the whole names among them; `words` those of the full text. `heads` are the schemes and systems of codes and identifiers, with their key.
     """
 
@@ -98,13 +100,13 @@ class IndexRow:
     @property
     def terms(self) -> dict[tuple[str, str], int]:
         """Every term with the lowest level that sees it."""
-        found = {pair: level for level, pairs in enumerate(self.facets) for pair in pairs}
+        found = {(one.key, one.value): level for level, facets in enumerate(self.facets) for one in facets}
         found.update((("name", name), level) for level, names in enumerate(self.names) for name in names)
         return found
 
     def add(self, key: str, value: str, level: int) -> None:
-        """Note a term; of two levels the lower one stands."""
-        self.facets[level].add((key, value))
+        """Note a term that will hardly come again."""
+        self.facets[level].add(Facet(key, value))
 
     def add_name(self, whole: str, parts: Sequence[str], level: int) -> None:
         """A folded name as a whole and by its words, and in the full text."""
@@ -138,20 +140,21 @@ class Indexer:
         self._today = today
         self._day = date.fromisoformat(today)
         self._texts: dict[str, tuple[str, tuple[str, ...]]] = {}
-        self._codes: dict[tuple[str, str, str], tuple[tuple[tuple[str, str], ...], frozenset[str]]] = {}
-        self._areas: dict[tuple[str, str], tuple[tuple[tuple[str, str], ...], frozenset[str]]] = {}
+        self._facets: dict[tuple[str, str], Facet] = {}
+        self._codes: dict[tuple[str, str, str], tuple[tuple[Facet, ...], tuple[str, ...]]] = {}
+        self._areas: dict[tuple[str, str], tuple[tuple[Facet, ...], tuple[str, ...]]] = {}
 
     def row(self, entity: IndexedEntity) -> IndexRow:
         """Everything that the index holds about `entity`. Pure: the same entity gives the same row."""
         document, part = entity.document, entity.part
         level = _level(document)
         if part is not None:
-            level = max(level, _level(part), _hidden(document).get(_PART_FIELDS[entity.type], 0))
+            level = max(_level(part), _hidden(document, level).get(_PART_FIELDS[entity.type], level))
         row = IndexRow(entity.entry_id, entity.entity_id, entity.fiche_id, entity.type, entity.partner, level)
         for source in entity.sources:
-            row.add("source", source, level)
+            self._add(row, "source", source, level)
         _WRITERS[entity.type](self, row, entity)
-        row.add("umbrella", "yes" if row.umbrella else "no", level)
+        self._add(row, "umbrella", "yes" if row.umbrella else "no", level)
         row.settle()
         return row
 
@@ -164,74 +167,83 @@ class Indexer:
             known = self._texts[text] = (fold(text), tuple(words(text)))
         return known
 
+    def _add(self, row: IndexRow, key: str, value: str, level: int) -> None:
+        """Note a term that comes again and again; of two levels the lower one stands."""
+        known = self._facets.get((key, value))
+        if known is None:
+            if len(self._facets) > _CACHED:
+                self._facets.clear()
+            known = self._facets[key, value] = Facet(key, value)
+        row.facets[level].add(known)
+
     # --- one method per type -------------------------------------------------------------------------------------------------
 
     def _organisatie(self, row: IndexRow, entity: IndexedEntity) -> None:
-        document, level, hidden = entity.document, row.level, _hidden(entity.document)
+        document, level, hidden = entity.document, row.level, _hidden(entity.document, row.level)
         self._names(row, document, level)
         self._common(row, document, level, hidden)
-        row.umbrella = bool(document.get("umbrella")) and hidden.get("umbrella", 0) <= level
+        row.umbrella = bool(document.get("umbrella")) and hidden.get("umbrella", level) <= level
         if "form" in document:
-            row.add("form", document["form"], max(level, hidden.get("form", 0)))
-        self._code_list(row, document.get("types", ()), max(level, hidden.get("types", 0)), "type")
+            self._add(row, "form", document["form"], hidden.get("form", level))
+        self._code_list(row, document.get("types", ()), hidden.get("types", level), "type")
         if "legal_form" in document:
-            self._code_list(row, (document["legal_form"],), max(level, hidden.get("legal_form", 0)))
-        sites = max(level, hidden.get("vestigingen", 0))
+            self._code_list(row, (document["legal_form"],), hidden.get("legal_form", level))
+        sites = hidden.get("vestigingen", level)
         for site in document.get("vestigingen", ()):
             self._site(row, site, sites)
 
     def _aanbod(self, row: IndexRow, entity: IndexedEntity) -> None:
         self._names(row, entity.document, row.level)
-        self._common(row, entity.document, row.level, _hidden(entity.document))
+        self._common(row, entity.document, row.level, _hidden(entity.document, row.level))
         self._offer(row, entity.document, row.level, entity.related)
 
     def _offer(self, row: IndexRow, document: Document, level: int, related: Mapping[str, Document]) -> None:
         """What an aanbod gives to its own row and to those of its caregivers."""
-        hidden = _hidden(document)
+        hidden = _hidden(document, level)
         what = "type" if row.type == "aanbod" else "code"
-        self._code_list(row, document.get("rubrieken", ()), max(level, hidden.get("rubrieken", 0)), what)
-        self._code_list(row, document.get("target_groups", ()), max(level, hidden.get("target_groups", 0)))
+        self._code_list(row, document.get("rubrieken", ()), hidden.get("rubrieken", level), what)
+        self._code_list(row, document.get("target_groups", ()), hidden.get("target_groups", level))
         for recognition in document.get("recognitions", ()):
             if "type" in recognition:
-                at = max(level, hidden.get("recognitions", 0), _level(recognition))
+                at = max(hidden.get("recognitions", level), _level(recognition))
                 self._code_list(row, (recognition["type"],), at)
         for mode in document.get("delivery", ()):
-            row.add("delivery", mode, max(level, hidden.get("delivery", 0)))
+            self._add(row, "delivery", mode, hidden.get("delivery", level))
         for area in document.get("service_area", ()):
-            row.add(
-                "serves", f"{area['type']}|{self._area_code(area)}", max(level, hidden.get("service_area", 0))
-            )
+            served = f"{area['type']}|{self._area_code(area)}"
+            self._add(row, "serves", served, hidden.get("service_area", level))
         for name in _AVAILABILITY:
             if name in document:
                 value = document[name]
                 expired = value.get("valid_until", "9999") < self._today
                 said = "unknown" if expired else value["value"]
-                row.add("availability", f"{name}|{said}", max(level, hidden.get(name, 0), _level(value)))
+                self._add(row, "availability", f"{name}|{said}", max(hidden.get(name, level), _level(value)))
         organisatie = related.get(document.get("organisatie", {}).get("id", ""))
         if organisatie is None:
             return
-        theirs = max(level, hidden.get("organisatie", 0), _level(organisatie))
-        hidden_there = _hidden(organisatie)
-        if theirs <= row.level and hidden_there.get("umbrella", 0) <= row.level:
+        theirs = max(hidden.get("organisatie", level), _level(organisatie))
+        hidden_there = _hidden(organisatie, theirs)
+        if theirs <= row.level and hidden_there.get("umbrella", theirs) <= row.level:
             row.umbrella = bool(organisatie.get("umbrella"))
         for name in organisatie.get("names", ()):
-            at = max(theirs, hidden_there.get("names", 0), _level(name))
+            at = max(hidden_there.get("names", theirs), _level(name))
             for text in name["text"].values():
                 row.words[at].update(self._split(text)[1])
         named = {site["id"] for site in document.get("vestigingen", ()) if "id" in site}
-        sites = max(theirs, hidden_there.get("vestigingen", 0), hidden.get("vestigingen", 0))
+        sites = max(hidden_there.get("vestigingen", theirs), hidden.get("vestigingen", level))
         for site in organisatie.get("vestigingen", ()):
             if not named or site.get("id") in named:
-                self._addresses(row, site, max(sites, _level(site)), _hidden(site))
+                at = max(sites, _level(site))
+                self._addresses(row, site, at, _hidden(site, at))
 
     def _zorgverlener(self, row: IndexRow, entity: IndexedEntity) -> None:
-        document, hidden = entity.document, _hidden(entity.document)
+        document, hidden = entity.document, _hidden(entity.document, row.level)
         self._person(row, document, row.level)
         self._common(row, document, row.level, hidden)
-        self._code_list(row, document.get("professions", ()), max(row.level, hidden.get("professions", 0)), "type")
-        self._code_list(row, document.get("competences", ()), max(row.level, hidden.get("competences", 0)))
+        self._code_list(row, document.get("professions", ()), hidden.get("professions", row.level), "type")
+        self._code_list(row, document.get("competences", ()), hidden.get("competences", row.level))
         if "gender" in document:
-            row.add("gender", document["gender"], max(row.level, hidden.get("gender", _GENDER)))
+            self._add(row, "gender", document["gender"], hidden.get("gender", max(row.level, _GENDER)))
         self._addresses(row, document, row.level, hidden)
 
     def _vestiging(self, row: IndexRow, entity: IndexedEntity) -> None:
@@ -244,18 +256,18 @@ class Indexer:
             row.name = own[0][0]
         types = entity.document.get("types", ())
         if types:  # a site is of the type of its organisatie
-            at = max(row.level, _hidden(entity.document).get("types", 0))
+            at = _hidden(entity.document, row.level).get("types", row.level)
             for code in types:
                 row.facets[at].update(self._code(code["scheme"], code["code"], "type")[0])
         self._site(row, entity.part, row.level)
         self._identifiers(row, entity.part, row.level, {})
         if "status" in entity.part:
-            row.add("status", entity.part["status"]["status"], row.level)
+            self._add(row, "status", entity.part["status"]["status"], row.level)
 
     def _membership(self, row: IndexRow, entity: IndexedEntity) -> None:
         assert entity.part is not None
         self._owner_names(row, entity.document)
-        self._activity(row, entity.document, row.level, _hidden(entity.document))
+        self._activity(row, entity.document, row.level, _hidden(entity.document, row.level))
         self._period(row, entity.part)
         if "role" in entity.part:
             self._code_list(row, (entity.part["role"],), row.level, "type")
@@ -266,15 +278,15 @@ class Indexer:
         if "type" in entity.part:
             self._code_list(row, (entity.part["type"],), row.level, "type")
         if "status" in entity.part:
-            row.add("status", entity.part["status"], row.level)
-            row.add("status", _ENDPOINT_STATUS[entity.part["status"]], row.level)
+            self._add(row, "status", entity.part["status"], row.level)
+            self._add(row, "status", _ENDPOINT_STATUS[entity.part["status"]], row.level)
 
     def _caregiver(self, row: IndexRow, entity: IndexedEntity) -> None:
-        document, part, hidden = entity.document, entity.part, _hidden(entity.document)
+        document, part, hidden = entity.document, entity.part, _hidden(entity.document, row.level)
         assert part is not None
         level = row.level
         for name in document.get("names", ()):
-            at = max(level, hidden.get("names", 0), _level(name))
+            at = max(hidden.get("names", level), _level(name))
             for text in name["text"].values():
                 row.words[at].update(self._split(text)[1])
         self._languages(row, document, level, hidden)
@@ -285,21 +297,22 @@ class Indexer:
         self._period(row, part)
         person = entity.related.get(part.get("zorgverlener", {}).get("id", ""))
         if person is not None:
-            theirs, hidden_there = max(level, _level(person)), _hidden(person)
+            theirs = max(level, _level(person))
+            hidden_there = _hidden(person, theirs)
             self._person(row, person, theirs)
             self._identifiers(row, person, theirs, hidden_there)
             self._languages(row, person, theirs, hidden_there)
             if "professions" not in part:
-                at = max(theirs, hidden_there.get("professions", 0))
+                at = hidden_there.get("professions", theirs)
                 self._code_list(row, person.get("professions", ()), at, "type")
 
     # --- what they are made of ------------------------------------------------------------------------------------------------
 
     def _names(self, row: IndexRow, document: Document, level: int) -> None:
-        hidden = _hidden(document).get("names", 0)
+        named = _hidden(document, level).get("names", level)
         shown: list[tuple[bool, str]] = []
         for name in document.get("names", ()):
-            at = max(level, hidden, _level(name))
+            at = max(named, _level(name))
             for text in name["text"].values():
                 row.add_name(*self._split(text), at)
             if at <= row.level:
@@ -315,7 +328,7 @@ class Indexer:
         name = document.get("name")
         if name is None:
             return
-        at = max(level, _hidden(document).get("name", 0))
+        at = _hidden(document, level).get("name", level)
         family = self._split(name["family"])[0]
         given = " ".join(self._split(one)[0] for one in name.get("given", ()))
         row.add("family", family, at)
@@ -335,16 +348,16 @@ class Indexer:
         self._contacts(row, document, level, hidden)
         self._languages(row, document, level, hidden)
         self._activity(row, document, level, hidden)
-        self._code_list(row, document.get("tags", ()), max(level, hidden.get("tags", 0)))
+        self._code_list(row, document.get("tags", ()), hidden.get("tags", level))
         if "description" in document:
-            at = max(level, hidden.get("description", 0))
+            at = hidden.get("description", level)
             for text in document["description"].values():
                 row.words[at].update(words(text))
 
     def _identifiers(self, row: IndexRow, holder: Document, level: int, hidden: Mapping[str, int]) -> None:
-        field_level = hidden.get("identifiers", 0)
+        field_level = hidden.get("identifiers", level)
         for identifier in holder.get("identifiers", ()):
-            at = max(level, field_level, _level(identifier))
+            at = max(field_level, _level(identifier))
             system, value = identifier["system"], identifier["value"]
             row.add("identifier", f"{system}|{value}", at)
             row.heads.add(("identifier", system))
@@ -352,19 +365,18 @@ class Indexer:
                 row.add("identifier", f"{system}|{value[:8]}", at)  # who it is, whatever the competence
 
     def _contacts(self, row: IndexRow, holder: Document, level: int, hidden: Mapping[str, int]) -> None:
-        field_level = hidden.get("contacts", 0)
+        field_level = hidden.get("contacts", level)
         for contact in holder.get("contacts", ()):
-            row.add(
-                "contact", f"{contact['kind']}|{contact['value']}", max(level, field_level, _level(contact))
-            )
+            at = max(field_level, _level(contact))
+            row.add("contact", f"{contact['kind']}|{contact['value']}", at)
 
     def _languages(self, row: IndexRow, document: Document, level: int, hidden: Mapping[str, int]) -> None:
         for language in document.get("languages", ()):
-            row.add("language", language.lower(), max(level, hidden.get("languages", 0)))
+            self._add(row, "language", language.lower(), hidden.get("languages", level))
 
     def _activity(self, row: IndexRow, document: Document, level: int, hidden: Mapping[str, int]) -> None:
         if "status" in document:
-            row.add("status", document["status"]["status"], max(level, hidden.get("status", 0)))
+            self._add(row, "status", document["status"]["status"], hidden.get("status", level))
 
     def _period(self, row: IndexRow, part: Document) -> None:
         """From when until when the part is there; without an end, or with one before the start, it goes on."""
@@ -379,16 +391,16 @@ class Indexer:
         self._contacts(row, site, at, {})
 
     def _addresses(self, row: IndexRow, holder: Document, level: int, hidden: Mapping[str, int]) -> None:
-        field_level = hidden.get("addresses", 0)
+        field_level = hidden.get("addresses", level)
         for address in holder.get("addresses", ()):
-            at = max(level, field_level, _level(address))
+            at = max(field_level, _level(address))
             text = row.words[at]
             if row.type in _WITH_COUNTRY:
-                row.add("country", address.get("country", "BE").lower(), at)
+                self._add(row, "country", address.get("country", "BE").lower(), at)
             for key in ("street", "city"):
                 for name in address.get(key, {}).values():
                     whole, parts = self._split(name)
-                    row.add(key, whole, at)
+                    self._add(row, key, whole, at)
                     text.update(parts)
             terms, names = self._area(address.get("municipality", ""), address.get("postcode", ""))
             row.facets[at].update(terms)
@@ -399,7 +411,7 @@ class Indexer:
                 if point not in row.points:
                     row.points.append(point)
 
-    def _area(self, refnis: str, postcode: str) -> tuple[tuple[tuple[str, str], ...], frozenset[str]]:
+    def _area(self, refnis: str, postcode: str) -> tuple[tuple[Facet, ...], tuple[str, ...]]:
         """The terms and the words of a municipality (as it is called now) and a postcode."""
         known = self._areas.get((refnis, postcode))
         if known is not None:
@@ -422,7 +434,7 @@ class Indexer:
                 zones = self._places.zones.zones_of(place.refnis, postcode or None, self._day)
                 terms += [("zone", zone.code) for zone in zones]
                 names.update(words(place.name_nl), words(place.name_fr))
-        found = self._areas[refnis, postcode] = (tuple(terms), frozenset(names))
+        found = self._areas[refnis, postcode] = (tuple([Facet(*term) for term in terms]), tuple(names))
         return found
 
     def _area_code(self, area: Mapping[str, str]) -> str:
@@ -440,7 +452,7 @@ class Indexer:
             row.words[level].update(labels)
             row.heads.add(("code", code["scheme"]))
 
-    def _code(self, scheme: str, code: str, key: str) -> tuple[tuple[tuple[str, str], ...], frozenset[str]]:
+    def _code(self, scheme: str, code: str, key: str) -> tuple[tuple[Facet, ...], tuple[str, ...]]:
         """The terms of a code and of those above it under this key, and the words of its labels and synonyms."""
         known = self._codes.get((scheme, code, key))
         if known is not None:
@@ -449,9 +461,9 @@ class Indexer:
             self._codes.clear()
         concept = self._concepts.get(scheme, code)
         texts = () if concept is None else (*concept.labels.values(), *concept.synonyms)
-        labels = frozenset(word for text in texts for word in words(str(text)))
+        labels = tuple({word for text in texts for word in words(str(text))})
         above = self._concepts.ancestors(scheme, code)
-        terms = tuple((key, f"{scheme}|{one}") for one in (code, *above))
+        terms = tuple(Facet(key, f"{scheme}|{one}") for one in (code, *above))
         found = self._codes[scheme, code, key] = (terms, labels)
         return found
 
@@ -473,11 +485,15 @@ _WRITERS: Final = {
 }
 
 
+_LEVELS: Final[Mapping[str | None, int]] = {level: rank for rank, level in enumerate(LEVELS)}
+_NOTHING: Final[Mapping[str, int]] = {}
+
+
 def _level(holder: Mapping[str, Any]) -> int:
-    return RANK.get(holder.get("visibility", "internal"), INTERNAL)
+    return _LEVELS.get(holder.get("visibility"), INTERNAL)
 
 
-def _hidden(document: Mapping[str, Any]) -> Mapping[str, int]:
-    """Field -> the level that its `field_visibility` demands."""
+def _hidden(document: Mapping[str, Any], level: int) -> Mapping[str, int]:
+    """Field -> the level that its `field_visibility` demands, at least `level`, which is that of all other fields."""
     said = document.get("field_visibility")
-    return {name: RANK.get(visibility, INTERNAL) for name, visibility in said.items()} if said else {}
+    return {name: max(level, RANK.get(visibility, INTERNAL)) for name, visibility in said.items()} if said else _NOTHING

@@ -90,6 +90,23 @@ def shortened(value: str) -> str:
     return escaped
 
 
+class Facet(str):
+    """A term as it stands in tokens, without what says whose it is and who may see it: `crubriek|14.04`.
+
+    What comes again is made once, and then costs a row no more than a look at the hash that every string keeps.
+    """
+
+    __slots__ = ("key", "value")
+    key: str
+    value: str
+
+    def __new__(cls, key: str, value: str) -> Facet:
+        made = str.__new__(cls, FACETS[key] + (value if plain(value) else shortened(value)))
+        made.key = key
+        made.value = value
+        return made
+
+
 def facet(kind: EntityType, level: int, key: str, value: str) -> str:
     """The token of a facet."""
     return f"{TYPE_MARKS[kind]}{FACET_MARKS[level]}{FACETS[key]}{shortened(value)}"

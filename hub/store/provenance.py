@@ -27,10 +27,11 @@ def encode_provenance(outcome: Merged) -> bytes | None:
     if outcome.content is None or not outcome.provenance:
         return None
     first = outcome.provenance[0].claims
-    if len(first) == 1 and all(item.claims == first for item in outcome.provenance):
+    if len(first) == 1 and all(item.claims is first or item.claims == first for item in outcome.provenance):
         told: dict[str, object] = {"claims": first}
         stated = [item.field for item in outcome.provenance if item.field.endswith("visibility")]
-        stated = [name for name in stated if name.rpartition(".")[2] == "visibility"]
+        if stated:
+            stated = [name for name in stated if name.rpartition(".")[2] == "visibility"]
         if stated:
             told["visibility"] = stated
         return orjson.dumps(told)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.model.folding import MAX_WORD, fold, words
+from hub.model.folding import MAX_WORD, _fold_character, fold, words
 
 LATIN = st.characters(max_codepoint=0x24F)
 
@@ -39,6 +39,11 @@ LATIN = st.characters(max_codepoint=0x24F)
 def test_fold(text: str, folded: str) -> None:
     assert fold(text) == folded
     assert words(text) == folded.split()
+
+
+@given(st.text(alphabet=LATIN) | st.text())
+def test_many_letters_fold_as_each_of_them(text: str) -> None:
+    assert fold(text) == " ".join("".join(map(_fold_character, text)).split())
 
 
 @given(st.text())

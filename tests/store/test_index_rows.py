@@ -12,7 +12,7 @@ from hub.places import DEMO_ZONES, Places
 from hub.store import tables
 from hub.store.bulk import Bulk
 from hub.store.database import connect, writing
-from hub.store.index_forms import read_tokens
+from hub.store.index_forms import read_tokens, tokens_of
 from hub.store.index_rows import (
     IndexedEntity,
     Indexer,
@@ -26,7 +26,7 @@ from hub.store.index_rows import (
     rows_for,
     write,
 )
-from hub.store.index_tokens import LONGEST, escape, facet, shortened
+from hub.store.index_tokens import LONGEST, escape, facet, facets, shortened, word
 from tests.search.worlds import TODAY, Concepts, Maker
 
 
@@ -284,6 +284,24 @@ def test_a_position_survives_to_the_metre(lat: float, lon: float) -> None:
     back = point_of(point_value(lat, lon))
     assert back == pytest.approx((lat, lon), abs=0.51e-5)
     assert point_value(*back) == point_value(lat, lon)
+
+
+def test_every_term_and_word_has_its_token_and_nothing_else_has(rows: list[IndexRow]) -> None:
+    for row in rows:
+        tokens = tokens_of(row).split()
+        assert len(tokens) == len(set(tokens))
+        wanted = {
+            token
+            for (key, value), level in row.terms.items()
+            for token in facets(row.type, level, key, value)
+        }
+        said = {word(row.type, level, one) for level, words in enumerate(row.words) for one in words}
+        assert said <= set(tokens) <= said | wanted
+        kept = {facet(row.type, level, key, value) for (key, value), level in row.terms.items() if key != "name"}
+        assert kept <= set(tokens)
+        for (key, value), level in row.terms.items():
+            if key == "name":
+                assert sum(token in tokens for token in facets(row.type, level, key, value)) == 1
 
 
 def test_tokens_of_before_they_were_packed_are_read_as_they_are(conn: Connection, rows: list[IndexRow]) -> None:
