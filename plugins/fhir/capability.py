@@ -8,38 +8,28 @@ from typing import Any, Final
 from hub import __version__
 from plugins.fhir import systems as s
 from plugins.fhir.conformance.declared import VALIDATE, definition_types
-from plugins.fhir.params import INCLUDES, RESOURCES, Param, Resource
+from plugins.fhir.params import INCLUDES, OLDER_MCSD, RESOURCES, Param, Resource, of_all
+from plugins.fhir.periods import PREFIXES
 from plugins.fhir.search import DEFAULT_COUNT, MAX_COUNT
 from plugins.fhir.subscriptions.routes import declared as subscription_types
 
 PUBLISHED: Final = "2026-11-25"
 """When what is declared here last changed; a change of the table moves it."""
 
-_PROFILES: Final = {
-    "Organization": (s.BE_ORGANIZATION, s.MCSD_ORGANIZATION),
-    "Location": (s.BE_LOCATION, s.MCSD_LOCATION),
-    "HealthcareService": (s.MCSD_HEALTHCARE_SERVICE,),
-    "Practitioner": (s.BE_PRACTITIONER, s.MCSD_PRACTITIONER),
-    "PractitionerRole": (s.BE_PRACTITIONER_ROLE, s.MCSD_PRACTITIONER_ROLE),
-    "OrganizationAffiliation": (s.MCSD_ORGANIZATION_AFFILIATION,),
-    "Endpoint": (s.MCSD_ENDPOINT,),
-}
-_OLDER_MCSD: Final = "http://ihe.net/fhir/StructureDefinition/IHE.mCSD."
-"""The address that the mCSD profiles had before; update clients look for it still."""
 _LAST_UPDATED: Final = {
     "name": "_lastUpdated",
     "definition": "http://hl7.org/fhir/SearchParameter/Resource-lastUpdated",
     "type": "date",
-    "documentation": "When it last changed for you: ge, gt and sa.",
+    "documentation": f"When it last changed for you: {', '.join(PREFIXES)}; ap is within a day.",
 }
 _EXPORT: Final = {"name": "export", "definition": "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export"}
 _INTERACTIONS: Final = ("read", "vread", "history-instance", "history-type", "search-type")
 _ABOUT: Final = (
     f"Reading and searching by GET and POST. A page has {DEFAULT_COUNT} resources, at most {MAX_COUNT} by _count; the next link carries one parameter, "
     "_cursor. In the default order a resource that matches throughout comes exactly once, whatever is written meanwhile; _sort=name and "
-    "_sort=_lastUpdated are live orders. A parameter that is not known is left out of the self link and named in a warning; with "
-    "Prefer: handling=strict it is an error. References may be chained (organization.name=...). _total: none unless asked, estimate stops at 1,001. "
-    "References may be followed backwards (_has) and asked for :missing; _summary and _elements give parts. "
+    "_sort=_lastUpdated are live orders, _sort=near goes by distance. A parameter that is not known is left out of the self link and named in a warning; with "
+    "Prefer: handling=strict it is an error. References may be chained, three at most (organization.name=...). _total: none unless asked, estimate stops at 1,001. "
+    "References may be followed backwards (_has); _include and _revinclude take :iterate and *; _summary and _elements give parts. "
     "A history takes _since and _count and comes newest first; send meta.lastUpdated of its first page as the next _since."
 )
 
@@ -75,7 +65,7 @@ def statement(base: str) -> dict[str, Any]:
                     *subscription_types(),
                 ],
                 "interaction": [{"code": "history-system"}, {"code": "batch"}],
-                "searchParam": [_LAST_UPDATED],
+                "searchParam": [_LAST_UPDATED, *(_param(each) for each in of_all())],
                 "operation": [_EXPORT, *VALIDATE],
             }
         ],
@@ -85,7 +75,7 @@ def statement(base: str) -> dict[str, Any]:
 def _resource(resource: Resource) -> dict[str, Any]:
     declared: dict[str, Any] = {
         "type": resource.name,
-        "supportedProfile": [*_PROFILES[resource.name], _OLDER_MCSD + resource.name],
+        "supportedProfile": [*(url for url, _ in resource.profiles), OLDER_MCSD + resource.name],
         "interaction": [{"code": code} for code in _INTERACTIONS],
         "versioning": "versioned",
         "readHistory": True,
@@ -96,18 +86,18 @@ def _resource(resource: Resource) -> dict[str, Any]:
         declared["searchInclude"] = include
     if revinclude := [each.spelled for each in INCLUDES.values() if each.target == resource.name]:
         declared["searchRevInclude"] = revinclude
-    declared["searchParam"] = [_param(resource, param) for param in resource.params]
+    declared["searchParam"] = [_param(param, resource.name) for param in resource.params]
     declared["operation"] = list(VALIDATE)
     return declared
 
 
-def _param(resource: Resource, param: Param) -> dict[str, Any]:
+def _param(param: Param, resource: str = "Resource") -> dict[str, Any]:
     about = param.about
     if param.modifiers:
         about += f" Modifiers: {', '.join(':' + modifier for modifier in param.modifiers)}."
     return {
         "name": param.name,
-        "definition": param.definition or f"http://hl7.org/fhir/SearchParameter/{resource.name}-{param.name}",
+        "definition": param.definition or f"http://hl7.org/fhir/SearchParameter/{resource}-{param.name}",
         "type": param.type,
         "documentation": about,
     }

@@ -1,6 +1,6 @@
 """How a value of a request becomes criteria of the hub's `Query`, one function for each kind of parameter.
 
-https://hl7.org/fhir/R4/search.html
+Codes, names and places are here; dates in `periods`, contacts and what has few values in `closed`. https://hl7.org/fhir/R4/search.html
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
+from math import prod
 from typing import Final
 
 from hub import (
@@ -25,17 +27,34 @@ from hub import (
 )
 from plugins.fhir.systems import identifier_names, scheme_of
 
-Condition = Criterion | Linked | Near
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Words that must all occur somewhere in what is shown as text."""
+
+    text: str
+
+
+Condition = Criterion | Linked | Near | Words
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """One occurrence of a parameter in a request: `address-city:contains=gent,brugge`. `values` are the alternatives, unescaped."""
+    """One occurrence of a parameter in a request: `address-city:contains=gent,brugge`. `values` are the alternatives, still escaped."""
 
     name: str
     modifier: str
     values: tuple[str, ...]
 
+    @property
+    def negated(self) -> bool:
+        """Whether none of the values may be there."""
+        return self.modifier == "not"
+
+
+Build = Callable[[Given], list[Condition]]
+Absent = Callable[[bool], list[Condition]]
+"""What `:missing` means: True when there may be no value, False when there must be one."""
 
 # --- values -----------------------------------------------------------------------------------------------------------------
 
@@ -44,7 +63,9 @@ _OUTER_COMMA: Final = re.compile(r"(?:\\.|[^\\,])+")
 _SEPARATORS: Final = str.maketrans("", "", " ./-")
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NOBODY: Final = "00000000-0000-0000-0000-000000000000"
-_FULL_POSTCODE: Final = re.compile(r"\d{4}")
+_POSTCODES: Final = tuple(str(number) for number in range(1000, 10_000))
+_MOST_CLAUSES: Final = 32
+_MOST_VALUES: Final = 500
 
 
 def split(value: str) -> tuple[str, ...]:
@@ -57,62 +78,103 @@ def unescape(value: str) -> str:
     return _ESCAPED.sub(r"\1", value)
 
 
-def _wrong(given: Given, reason: str, value: str = "") -> Invalid:
+def wrong(given: Given, reason: str, value: str = "") -> Invalid:
+    """The error about a value of this parameter."""
     name = f"{given.name}:{given.modifier}" if given.modifier else given.name
     return Invalid(f"{name}: {reason}", (FieldError(name, reason, value or None),))
 
 
-def _token(value: str) -> tuple[str | None, str]:
-    """(system or None when none was named, code)."""
+def token(value: str) -> tuple[str | None, str]:
+    """(system or None when none was named, code): `code`, `system|code`, `|code`, `system|`."""
     found = re.search(r"(?<!\\)\|", value)
     if found is None:
         return None, unescape(value)
     return unescape(value[: found.start()]), unescape(value[found.end() :])
 
 
-# --- how values become criteria ----------------------------------------------------------------------------------------------
+# --- what is always so, or never --------------------------------------------------------------------------------------------
+
+NOTHING: Final[list[Condition]] = [Criterion("id", (_NOBODY,))]
+"""What nothing meets. What everything meets is no condition at all."""
+
+
+def everything(given: Given) -> list[Condition]:
+    """Every resource has one of the values."""
+    return list(NOTHING) if given.negated else []
+
+
+def nothing(given: Given) -> list[Condition]:
+    """No resource has one of the values: an element that we have nothing to say in."""
+    return [] if given.negated else list(NOTHING)
+
+
+def has(key: str) -> Absent:
+    """An element that is there when the index has anything under this key."""
+    return lambda absent: [Criterion(key, (), "missing", negate=not absent)]
+
+
+def never(absent: bool) -> list[Condition]:
+    """An element that is never there."""
+    return [] if absent else list(NOTHING)
+
+
+def always(absent: bool) -> list[Condition]:
+    """An element that is always there."""
+    return list(NOTHING) if absent else []
+
+
+# --- numbers and codes ------------------------------------------------------------------------------------------------------
 
 
 def ids(given: Given) -> list[Condition]:
     """The ids of the resource. Raises `Invalid`."""
-    return [_with_ids(given.values)]
+    return [_with_ids(map(unescape, given.values), given.negated)]
 
 
-def _with_ids(values: Iterable[str]) -> Criterion:
+def _with_ids(values: Iterable[str], negate: bool = False) -> Criterion:
     """What is no UUID is nobody's id here: no error, and no hit."""
     ids = tuple(value.lower() for value in values if _UUID.fullmatch(value.lower()))
-    return Criterion("id", ids or (_NOBODY,))
+    return Criterion("id", ids or (_NOBODY,), negate=negate)
 
 
 def identifiers(given: Given) -> list[Condition]:
-    """Numbers as `value` or `system|value`. Raises `Invalid`."""
-    return [Criterion("identifier", tuple(dict.fromkeys(_identifier_values(given))))]
-
-
-def _identifier_values(given: Given) -> Iterator[str]:
+    """Numbers as `value`, `system|value` or `system|`; every number here has a system, so `|value` finds nothing. Raises `Invalid`."""
+    whole: dict[str, None] = {}
+    systems: dict[str, None] = {}
     for value in given.values:
-        system, number = _token(value)
-        if system is None:
-            for spelling in _spellings(number):
-                yield f"|{spelling}"
-            continue
-        if not system:
-            raise _wrong(
-                given,
-                "every identifier here has a system, so |value finds nothing; send system|value or value alone.",
-                value,
-            )
-        if not number:
-            raise _wrong(
-                given, "a system without a number is not supported; send system|value or value alone.", value
-            )
-        names = identifier_names(system) or (system,)
-        reasons = [reason for name in names if (reason := _refusal(name, number)) is not None]
-        if len(reasons) == len(names):
-            raise _wrong(given, f"no such number can be given: it {reasons[0]}", value)
-        for name in names:
-            for spelling in _spellings(number, name):
-                yield f"{name}|{spelling}"
+        system, number = token(value)
+        if system and not number:
+            systems.update((f"{name}|", None) for name in identifier_names(system) or (system,))
+        elif system != "":
+            whole.update((each, None) for each in _numbers(given, system, number, value))
+    return _tokens(given, "identifier", whole, systems)
+
+
+def _tokens(given: Given, key: str, whole: Iterable[str], systems: Iterable[str]) -> list[Condition]:
+    """The criterion for values as they are, or for anything of a system."""
+    alternatives, beginnings = tuple(whole), tuple(systems)
+    if alternatives and beginnings:
+        raise wrong(
+            given, "a system alone (system|) cannot be one of several alternatives; give it in a request of its own.", beginnings[0]
+        )
+    if not alternatives and not beginnings:
+        return nothing(given)
+    op: Final = "prefix" if beginnings else "eq"
+    return [Criterion(key, alternatives or beginnings, op, given.negated)]
+
+
+def _numbers(given: Given, system: str | None, number: str, value: str) -> Iterator[str]:
+    if system is None:
+        for spelling in _spellings(number):
+            yield f"|{spelling}"
+        return
+    names = identifier_names(system) or (system,)
+    reasons = [reason for name in names if (reason := _refusal(name, number)) is not None]
+    if len(reasons) == len(names):
+        raise wrong(given, f"no such number can be given: it {reasons[0]}", value)
+    for name in names:
+        for spelling in _spellings(number, name):
+            yield f"{name}|{spelling}"
 
 
 def _refusal(name: str, number: str) -> str | None:
@@ -135,68 +197,117 @@ def _spellings(number: str, system: str | None = None) -> list[str]:
     return [each for each in found if each]
 
 
-def text(key: str) -> Callable[[Given], list[Condition]]:
-    """A string parameter: the beginning of any word; several words must all be there. `:contains` anywhere, `:exact` the whole."""
+def codes(key: str, *constant: tuple[str, str]) -> Build:
+    """Codes as `code`, `system|code` or `system|`. Each has a system, so `|code` finds nothing. `constant` (system, code) is on every resource."""
 
     def build(given: Given) -> list[Condition]:
-        texts = [unescape(value) for value in given.values]
-        if not all(fold(text) for text in texts):
-            raise _wrong(given, "there is no letter or digit to look for.", given.values[0])
-        if given.modifier == "exact":
-            return [Criterion(key, tuple(fold(text) for text in texts))]
-        if given.modifier == "contains":
-            return [Criterion(key, tuple(fold(text) for text in texts), "contains")]
-        if len(texts) == 1:
-            return [Criterion(key, (word,), "prefix") for word in dict.fromkeys(words(texts[0]))]
-        return [Criterion(key, tuple(fold(text) for text in texts), "prefix")]
+        whole, systems = [], []
+        for value in given.values:
+            system, code = token(value)
+            if any(system in (None, its_system) and code in (its_code, "") for its_system, its_code in constant):
+                return everything(given)
+            scheme = "" if system is None else scheme_of(system)
+            name = system if scheme is None else scheme
+            if system == "":
+                continue
+            if code:
+                whole.append(f"{name}|{code}")
+            elif name:
+                systems.append(f"{name}|")
+        return _tokens(given, key, whole, systems)
 
     return build
 
 
+# --- texts ------------------------------------------------------------------------------------------------------------------
+
+
+def _texts(given: Given) -> list[str]:
+    texts = [unescape(value) for value in given.values]
+    if not all(fold(text) for text in texts):
+        raise wrong(given, "there is no letter or digit to look for.", given.values[0])
+    return [fold(text) for text in texts]
+
+
+def name(given: Given) -> list[Condition]:
+    """The beginning of any word; several words must all be there. `:contains` anywhere, `:exact` the whole name."""
+    texts = _texts(given)
+    if given.modifier == "exact":
+        return [Criterion("name", tuple(texts), "whole")]
+    if given.modifier == "contains":
+        return [Criterion("name", tuple(texts), "contains")]
+    return _any_of(given, "name", [words(text) for text in texts])
+
+
+def _any_of(given: Given, key: str, alternatives: Sequence[Sequence[str]]) -> list[Condition]:
+    """One of the alternatives, of each all words: (a and b) or c is put as (a or c) and (b or c)."""
+    if prod(map(len, alternatives)) > _MOST_CLAUSES:
+        raise wrong(given, "these are too many words for one request; give fewer alternatives, or fewer words in each.", ",".join(given.values))
+    clauses = {tuple(dict.fromkeys(clause)): None for clause in product(*alternatives)}
+    return [Criterion(key, clause, "prefix") for clause in clauses]
+
+
+def text(key: str) -> Build:
+    """A value of its own: the beginning of it. `:contains` anywhere, `:exact` the whole."""
+
+    def build(given: Given) -> list[Condition]:
+        op: Final = {"exact": "eq", "contains": "contains"}.get(given.modifier, "prefix")
+        return [Criterion(key, tuple(_texts(given)), op)]  # type: ignore[arg-type]
+
+    return build
+
+
+def address(given: Given) -> list[Condition]:
+    """The beginning of a street, a city or a postcode; of several words all of them, or the whole. `:exact` one of the three."""
+    texts = _texts(given)
+    if given.modifier:
+        return [Criterion("address", tuple(texts), "eq" if given.modifier == "exact" else "contains")]
+    alternatives: list[Sequence[str]] = []
+    for each in texts:
+        alternatives.append((each,))
+        if " " in each:
+            alternatives.append(each.split())
+    return _any_of(given, "address", alternatives)
+
+
 def postcode(given: Given) -> list[Condition]:
-    """Postcodes, or how they begin. Raises `Invalid`."""
-    values = tuple(unescape(value) for value in given.values)
-    whole = all(_FULL_POSTCODE.fullmatch(value) for value in values)
-    if given.modifier == "exact" and not whole:
-        raise _wrong(given, "a Belgian postcode has four digits.", given.values[0])
-    return [Criterion("postcode", values, "eq" if whole else "prefix")]
+    """Postcodes, or how they begin; `:contains` digits somewhere in them. Raises `Invalid`."""
+    values = [unescape(value) for value in given.values]
+    whole = all(value in _POSTCODES for value in values)
+    if given.modifier == "exact":
+        known = tuple(value for value in values if value in _POSTCODES)
+        return [Criterion("postcode", known)] if known else list(NOTHING)
+    if given.modifier == "contains":
+        holding = tuple(each for each in _POSTCODES if any(value in each for value in values))
+        if len(holding) > _MOST_VALUES:
+            raise wrong(given, "too many postcodes hold this; give two digits or more.", given.values[0])
+        return [Criterion("postcode", holding)] if holding else list(NOTHING)
+    return [Criterion("postcode", tuple(values), "eq" if whole else "prefix")]
 
 
-def codes(given: Given) -> list[Condition]:
-    """Codes as `code` or `system|code`. Raises `Invalid`."""
-    values = []
-    for value in given.values:
-        system, code = _token(value)
-        if not code:
-            raise _wrong(
-                given, "a system without a code is not supported; send system|code or code alone.", value
-            )
-        scheme = scheme_of(system) if system else ""
-        values.append(f"{system if scheme is None else scheme}|{code}")
-    return [Criterion("code", tuple(values), negate=given.modifier == "not")]
+def country(given: Given) -> list[Condition]:
+    """Countries by their two letters, or how they begin. `:exact` in capitals, as they stand in an address."""
+    values = [unescape(value) for value in given.values]
+    if given.modifier == "exact":
+        known = tuple(value.lower() for value in values if re.fullmatch(r"[A-Z]{2}", value))
+        return [Criterion("country", known)] if known else list(NOTHING)
+    values = [value.strip().lower() for value in values]
+    if given.modifier == "contains":
+        letters = "abcdefghijklmnopqrstuvwxyz"
+        pairs = (one + other for one, other in product(letters, letters))
+        holding = tuple(pair for pair in pairs if any(value in pair for value in values))
+        return [Criterion("country", holding)] if holding else list(NOTHING)
+    return [Criterion("country", tuple(values), "prefix")]
 
 
-def active(given: Given) -> list[Condition]:
-    """`true` or `false`. Raises `Invalid`."""
-    values = []
-    for value in given.values:
-        _, code = _token(value)
-        if code not in ("true", "false"):
-            raise _wrong(given, "true or false is expected.", value)
-        values.append("active" if code == "true" else "inactive")
-    return [Criterion("status", tuple(values), negate=given.modifier == "not")]
+def full_text(given: Given) -> list[Condition]:
+    """Words that must all occur. Raises `Invalid` for alternatives."""
+    if len(given.values) > 1:
+        raise wrong(given, r"words must all occur, alternatives are not taken; write a comma as \,.", ",".join(given.values))
+    return [Words(_texts(given)[0])]
 
 
-def status(given: Given) -> list[Condition]:
-    """The status of a Location. Raises `Invalid`."""
-    values = tuple(_token(value)[1] for value in given.values)
-    for value in values:
-        if value not in ("active", "inactive", "suspended"):
-            raise _wrong(given, "active, suspended or inactive is expected.", value)
-    known = tuple(value for value in values if value != "suspended")
-    if not known:  # a status of FHIR that no vestiging has
-        return [] if given.modifier == "not" else [Criterion("id", (_NOBODY,))]
-    return [Criterion("status", known, negate=given.modifier == "not")]
+# --- places and references --------------------------------------------------------------------------------------------------
 
 
 def near(given: Given) -> list[Condition]:
@@ -206,20 +317,20 @@ def near(given: Given) -> list[Condition]:
         lat, lon = float(parts[0]), float(parts[1])
         distance = float(parts[2]) if len(parts) > 2 and parts[2] else 10.0
     except (IndexError, ValueError):
-        raise _wrong(
+        raise wrong(
             given, "latitude|longitude|distance|unit is expected, e.g. 51.05|3.72|5|km.", given.values[0]
         ) from None
     unit = parts[3] if len(parts) > 3 and parts[3] else "km"
     if unit not in ("km", "m"):
-        raise _wrong(given, "the unit must be km or m.", unit)
+        raise wrong(given, "the unit must be km or m.", unit)
     if len(given.values) > 1 or not (-90 <= lat <= 90 and -180 <= lon <= 180 and distance > 0):
-        raise _wrong(given, "one place on earth and a distance above 0 are expected.", given.values[0])
+        raise wrong(given, "one place on earth and a distance above 0 are expected.", given.values[0])
     return [Near(lat, lon, distance / 1000 if unit == "m" else distance)]
 
 
-def reference(link: str, target: EntityType, resource: str) -> Callable[[Given], list[Condition]]:
-    """References to `resource`, as `Type/id`, id or address; with `:identifier` by a number of theirs."""
-    address = re.compile(
+def reference(link: str, target: EntityType, resource: str) -> Build:
+    """References to `resource`, as `Type/id`, id or address; with `:identifier` by a number of theirs. Without a `link` nothing points there."""
+    pattern = re.compile(
         rf"(?:https?://[^|]+/)?{resource}/([A-Za-z0-9.-]{{1,64}})(?:/_history/[^/]+)?|([A-Za-z0-9.-]{{1,64}})"
     )
 
@@ -229,12 +340,12 @@ def reference(link: str, target: EntityType, resource: str) -> Callable[[Given],
         else:
             ids = []
             for value in given.values:
-                found = address.fullmatch(unescape(value))
+                found = pattern.fullmatch(unescape(value))
                 if found is None:
-                    raise _wrong(given, f"{resource}/<id>, or an id, is expected.", value)
+                    raise wrong(given, f"{resource}/<id>, or an id, is expected.", value)
                 ids.append(found[1] or found[2])
             where = [_with_ids(ids)]
-        return [linked(link, target, where)]
+        return [linked(link, target, where)] if link else list(NOTHING)
 
     return build
 
@@ -245,6 +356,7 @@ def linked(link: str, target: EntityType, conditions: Sequence[Condition]) -> Li
         link,
         Query(
             types=(target,),
+            text=" ".join(each.text for each in conditions if isinstance(each, Words)),
             where=tuple(each for each in conditions if isinstance(each, Criterion)),
             linked=tuple(each for each in conditions if isinstance(each, Linked)),
             near=next((each for each in conditions if isinstance(each, Near)), None),

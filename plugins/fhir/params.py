@@ -1,6 +1,7 @@
 """The one table of what can be searched: the search code runs on it, and the CapabilityStatement is written from it.
 
-A `Param` turns one value of a request (`name=sint,heilig`) into criteria of the hub's `Query`. To add a parameter is to add a line here.
+To add a parameter is to add a line here; what a line means for a value is decided in `asking`. A line either means something, or finds nothing because
+none of our resources has that element (`_nothing_there`); what cannot be supported stands in `UNSUPPORTED` with the reason.
 https://hl7.org/fhir/R4/search.html
 """
 
@@ -10,9 +11,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from hub import Criterion, Entity, EntityType, FieldError, Invalid, Linked, Query
-from plugins.fhir import criteria
-from plugins.fhir.criteria import Condition, Given, linked, split
+from hub import Criterion, Entity, EntityType, Linked, Query
+from plugins.fhir import closed, criteria, periods
+from plugins.fhir import extensions as ext
+from plugins.fhir import systems as s
+from plugins.fhir.criteria import Absent, Build, Condition, Given, always, has, never
 from plugins.fhir.datatypes import Labels
 from plugins.fhir.resources import (
     endpoint,
@@ -24,29 +27,44 @@ from plugins.fhir.resources import (
     practitioner_role,
 )
 
-ParamType = Literal["string", "token", "reference", "special"]
+ParamType = Literal["string", "token", "reference", "date", "uri", "special"]
+_MODIFIERS: Final[dict[str, tuple[str, ...]]] = {
+    "string": ("contains", "exact", "missing"),
+    "token": ("not", "missing"),
+    "reference": ("identifier", "missing"),
+    "date": ("missing",),
+    "uri": ("missing",),
+    "special": (),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Param:
     """A search parameter: its FHIR name and type, what it looks at in plain words, and how it becomes criteria.
 
-    `target` is the resource that a reference points to, `link` the hub's name for it: then it can be chained.
+    `absent` is what `:missing` means. `target` is the resource that a reference points to, `link` the hub's name for it: then it can be chained.
+    `definition` is where it is defined, if not by R4 for this very resource; ours say by FHIRPath what they look at (`expression`).
     """
 
     name: str
     type: ParamType
     about: str
-    build: Callable[[Given], list[Condition]]
-    modifiers: tuple[str, ...] = ()
+    build: Build
+    absent: Absent | None
     definition: str = ""
     target: str = ""
     link: str = ""
+    expression: str = ""
+
+    @property
+    def modifiers(self) -> tuple[str, ...]:
+        """The modifiers that it takes."""
+        return _MODIFIERS[self.type] if self.absent is not None else ()
 
 
 @dataclass(frozen=True, slots=True)
 class Include:
-    """`_include=<source>:<param>`: `targets` names the ids that an entity points to; `link` leads back for `_revinclude`."""
+    """`_include=<source>:<param>`: `targets` names the ids that an entity points to; `link` leads back for `_revinclude`, "" where nothing ever points."""
 
     source: str
     param: str
@@ -64,90 +82,187 @@ class Include:
 class Resource:
     """A FHIR resource type: which entity of the hub it is, how it is rendered, what it can be searched by.
 
-    `always` holds for every search: what a resource needs to be shown at all.
+    `profiles` are those that an instance may claim, each with what it must meet to do so. `always` holds for every search: what a resource needs to
+    be shown at all.
     """
 
     name: str
     entity: EntityType
     render: Callable[[Entity, Labels], dict[str, Any]]
     params: tuple[Param, ...]
+    profiles: tuple[tuple[str, tuple[Condition, ...]], ...]
     always: tuple[Linked, ...] = ()
     by_name: dict[str, Param] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "by_name", {param.name: param for param in self.params})
+        of_all = (*COMMON, _profile(self.profiles))
+        object.__setattr__(self, "by_name", {param.name: param for param in (*self.params, *of_all)})
 
+
+# --- what all resources have ---------------------------------------------------------------------------------------------------
+
+_RESOURCE: Final = "http://hl7.org/fhir/SearchParameter/Resource-"
+ID: Final = Param("_id", "token", "The id of the resource.", criteria.ids, always, _RESOURCE + "id")
+COMMON: Final = (
+    Param(
+        "_source",
+        "uri",
+        "The name of a source that contributes. There may be several, so meta.source is not shown; Provenance tells which said what.",
+        closed.sources,
+        has("source"),
+        _RESOURCE + "source",
+    ),
+    Param("_tag", "token", "No resource here has a tag of its own, so this finds nothing.", criteria.nothing, never, _RESOURCE + "tag"),
+    Param(
+        "_text",
+        "special",
+        "Words that must all occur, each as the beginning of a word, in names, labels of codes, places or the description.",
+        criteria.full_text,
+        None,
+        "http://hl7.org/fhir/SearchParameter/DomainResource-text",
+    ),
+    Param("_content", "special", "The same as _text.", criteria.full_text, None, _RESOURCE + "content"),
+)
+"""The parameters of every resource, beside `_id`, `_lastUpdated` and `_profile`."""
+
+
+def _profile(profiles: tuple[tuple[str, tuple[Condition, ...]], ...]) -> Param:
+    """`_profile`, for the profiles that instances claim when they meet them."""
+
+    def build(given: Given) -> list[Condition]:
+        wanted = [criteria.unescape(value).partition("|")[0].replace(OLDER_MCSD, s.MCSD) for value in given.values]
+        asked = [frozenset(meets) for url, meets in profiles if url in wanted]
+        weakest = [each for each in asked if not any(other < each for other in asked)]
+        if len(set(weakest)) > 1:
+            raise criteria.wrong(given, "these profiles are met for different reasons; ask for one at a time.", ",".join(wanted))
+        return list(weakest[0]) if weakest else list(criteria.NOTHING)
+
+    everywhere = always if any(not meets for _, meets in profiles) else None
+    return Param("_profile", "uri", "A profile that the resource claims, as meta.profile shows it.", build, everywhere, _RESOURCE + "profile")
+
+
+OLDER_MCSD: Final = "http://ihe.net/fhir/StructureDefinition/IHE.mCSD."
+"""The address that the mCSD profiles had before; update clients look for it still, and it is understood in a search."""
+
+UNSUPPORTED: Final[dict[tuple[str, str], str]] = {
+    ("Location", "contains"): "A site is a point and has no boundary that could hold another point. Use near, or ask who serves a municipality: "
+    f"HealthcareService?coverage-area:identifier={s.REFNIS}|<code>.",
+    ("Organization", "phonetic"): "Names are not kept by sound. name finds the beginning of any word, without regard to case and accents.",
+    ("Practitioner", "phonetic"): "Names are not kept by sound. name finds the beginning of any word, without regard to case and accents.",
+}
+"""Parameters that others have and we cannot: (resource, name) -> why, and what to do instead."""
 
 # --- the table --------------------------------------------------------------------------------------------------------------
 
 
 def _string(name: str, key: str, about: str, definition: str = "") -> Param:
-    return Param(name, "string", about, criteria.text(key), ("contains",), definition)
+    return Param(name, "string", about, criteria.text(key), has(key), definition)
 
 
-def _coded(name: str, about: str) -> Param:
-    return Param(name, "token", about, criteria.codes, ("not",))
+def _coded(name: str, about: str, *constant: tuple[str, str]) -> Param:
+    return Param(name, "token", about, criteria.codes("type", *constant), always if constant else has("type"))
 
 
 def _to(name: str, link: str, entity: EntityType, resource: str, about: str) -> Param:
-    return Param(
-        name,
-        "reference",
-        about,
-        criteria.reference(link, entity, resource),
-        ("identifier",),
-        "",
-        resource,
-        link,
-    )
+    def absent(absent: bool) -> list[Condition]:
+        return [Linked(link, Query(types=(entity,)), negate=absent)]
+
+    return Param(name, "reference", about, criteria.reference(link, entity, resource), absent, "", resource, link)
 
 
-ID: Final = Param(
-    "_id",
-    "token",
-    "The id of the resource.",
-    criteria.ids,
-    (),
-    "http://hl7.org/fhir/SearchParameter/Resource-id",
-)
+_NEVER_THERE: Final = "None of these resources has this element, so it finds nothing."
+
+
+def _nothing_there(name: str, type: ParamType, definition: str = "") -> Param:
+    return Param(name, type, _NEVER_THERE, criteria.nothing, never, definition)
+
+
 _IDENTIFIER: Final = Param(
     "identifier",
     "token",
-    "A number, as value or system|value; dots, blanks and the older spellings of the Belgian systems are understood.",
+    "A number, as value, system|value, or system| for any; dots, blanks and the older spellings of the Belgian systems are understood.",
     criteria.identifiers,
+    has("identifier"),
 )
-_ACTIVE: Final = Param(
-    "active", "token", "Whether it works; what is not known is neither.", criteria.active, ("not",)
+_ACTIVE: Final = Param("active", "token", "Whether it works; what is not known is neither.", closed.ACTIVE, closed.known)
+_NAME: Final = Param(
+    "name",
+    "string",
+    "The beginning of any word of any name, in any language, accents apart; :exact is the whole of a name.",
+    criteria.name,
+    has("name"),
 )
-_NAME: Final = _string(
-    "name", "name", "The beginning of any word of any name, in any language, accents apart."
-)
+
+
+def _individual(name: str) -> str:
+    return "http://hl7.org/fhir/SearchParameter/individual-" + name
 
 
 def _places(individual: bool = False) -> tuple[Param, ...]:
-    prefix = "http://hl7.org/fhir/SearchParameter/individual-" if individual else ""
+    def defined(name: str) -> str:
+        return _individual(name) if individual else ""
+
     return (
+        Param(
+            "address",
+            "string",
+            "The beginning of the street, the city or the postcode; of several words all of them.",
+            criteria.address,
+            has("country"),
+            defined("address"),
+        ),
         Param(
             "address-postalcode",
             "string",
             "The postcode, or how it begins.",
             criteria.postcode,
-            ("exact",),
-            prefix and prefix + "address-postalcode",
+            has("postcode"),
+            defined("address-postalcode"),
         ),
-        _string(
-            "address-city",
-            "city",
-            "The beginning of any word of the city, in Dutch or French.",
-            prefix and prefix + "address-city",
+        _string("address-city", "city", "How the city begins, in Dutch or French.", defined("address-city")),
+        _nothing_there("address-state", "string", defined("address-state")),
+        Param(
+            "address-country",
+            "string",
+            "The country, in two letters.",
+            criteria.country,
+            has("country"),
+            defined("address-country"),
+        ),
+        Param(
+            "address-use",
+            "token",
+            "Every address has the use work.",
+            closed.of_every_address,
+            has("country"),
+            defined("address-use"),
         ),
     )
+
+
+def _contacts(about: str) -> tuple[Param, ...]:
+    return (
+        Param("telecom", "token", about, closed.contacts(*closed.TELECOM), closed.reached(*closed.TELECOM), _individual("telecom")),
+        Param("phone", "token", about, closed.contacts(*closed.PHONE), closed.reached(*closed.PHONE), _individual("phone")),
+        Param("email", "token", about, closed.contacts(*closed.EMAIL), closed.reached(*closed.EMAIL), _individual("email")),
+    )
+
+
+def _period(about: str) -> Param:
+    return Param("date", "date", about + " (both days included).", periods.period, has("period"))
 
 
 _TO_ORGANIZATION: Final = _to(
     "organization", "organisatie", "organisatie", "Organization", "The organisation that it belongs to."
 )
 _TO_SITE: Final = _to("location", "vestiging", "vestiging", "Location", "The site where it takes place.")
+_WITH_NAME: Final = Criterion("name", (), "missing", negate=True)
+_WITH_TYPE: Final = Criterion("type", (), "missing", negate=True)
+_KNOWN: Final = Criterion("status", ("active", "inactive"))
+_WITH_GIVEN: Final = Criterion("given", (), "missing", negate=True)
+_NOT_WITHOUT_GIVEN: Final = Linked(
+    "zorgverlener", Query(types=("zorgverlener",), where=(Criterion("given", (), "missing"),)), negate=True
+)
 
 RESOURCES: Final[dict[str, Resource]] = {
     resource.name: resource
@@ -164,7 +279,9 @@ RESOURCES: Final[dict[str, Resource]] = {
                 _coded("type", "The type of organisation; a broader code finds the narrower ones."),
                 _to("partof", "parent", "organisatie", "Organization", "The organisation above it."),
                 *_places(),
+                _to("endpoint", "endpoint", "electronic_address", "Endpoint", "An electronic address of it."),
             ),
+            ((s.BE_ORGANIZATION, ()), (s.MCSD_ORGANIZATION, (_WITH_NAME, _WITH_TYPE))),
         ),
         Resource(
             "Location",
@@ -174,16 +291,26 @@ RESOURCES: Final[dict[str, Resource]] = {
                 ID,
                 _IDENTIFIER,
                 _NAME,
-                Param("status", "token", "Whether the site is open.", criteria.status, ("not",)),
+                Param("status", "token", "Whether the site is open.", closed.LOCATION_STATUS, closed.known),
+                _coded(
+                    "type",
+                    "The type of the organisation, or facility, which every site is; a broader code finds the narrower ones.",
+                    (s.FACILITY, "facility"),
+                ),
                 _TO_ORGANIZATION,
                 Param(
                     "near",
                     "special",
                     "latitude|longitude|distance|km, ten kilometres if no distance is given.",
                     criteria.near,
+                    None,
                 ),
                 *_places(),
+                _nothing_there("partof", "reference"),
+                _nothing_there("operational-status", "token"),
+                _nothing_there("endpoint", "reference"),
             ),
+            ((s.BE_LOCATION, ()), (s.MCSD_LOCATION, (_WITH_NAME, _KNOWN))),
         ),
         Resource(
             "HealthcareService",
@@ -197,7 +324,51 @@ RESOURCES: Final[dict[str, Resource]] = {
                 _TO_ORGANIZATION,
                 _TO_SITE,
                 _coded("service-type", "The rubriek; a broader one finds the narrower ones."),
+                Param(
+                    "characteristic",
+                    "token",
+                    "How it is delivered: onsite, home, online, blended or phone.",
+                    closed.open_list("delivery", s.code_system("delivery"), closed.DELIVERY),
+                    has("delivery"),
+                ),
+                Param(
+                    "coverage-area",
+                    "reference",
+                    "Where it is delivered, by number only (coverage-area:identifier), because no area is a resource here.",
+                    closed.coverage_area,
+                    has("serves"),
+                ),
+                _nothing_there("service-category", "token"),
+                _nothing_there("specialty", "token"),
+                _nothing_there("program", "token"),
+                _nothing_there("endpoint", "reference"),
+                *(
+                    Param(
+                        name,
+                        "token",
+                        f"{about}: yes, no or unknown; a value that ran out is unknown.",
+                        closed.answered(key),
+                        closed.told(key),
+                        f"{s.BASE}/SearchParameter/{name}",
+                        expression=f"HealthcareService.extension.where(url='{url}').extension.where(url='value').value",
+                    )
+                    for name, key, url, about in (
+                        ("patientenstop", "patientenstop", ext.PATIENTENSTOP, "Whether new patients are refused"),
+                        ("waiting-list", "waiting_list", ext.WAITING_LIST, "Whether there is a waiting list"),
+                        ("on-call", "on_call", ext.ON_CALL, "Whether it is on call"),
+                    )
+                ),
+                Param(
+                    "communication",
+                    "token",
+                    "A language in which help is given.",
+                    closed.open_list("language", s.LANGUAGE_TAGS),
+                    has("language"),
+                    f"{s.BASE}/SearchParameter/HealthcareService-communication",
+                    expression="HealthcareService.communication",
+                ),
             ),
+            ((s.MCSD_HEALTHCARE_SERVICE, (_WITH_NAME, _WITH_TYPE)),),
         ),
         Resource(
             "Practitioner",
@@ -208,20 +379,20 @@ RESOURCES: Final[dict[str, Resource]] = {
                 _IDENTIFIER,
                 _ACTIVE,
                 _NAME,
-                _string(
-                    "family",
-                    "family",
-                    "The beginning of a word of the family name.",
-                    "http://hl7.org/fhir/SearchParameter/individual-family",
-                ),
-                _string(
-                    "given",
-                    "given",
-                    "The beginning of a given name.",
-                    "http://hl7.org/fhir/SearchParameter/individual-given",
-                ),
+                _string("family", "family", "How the family name begins.", _individual("family")),
+                _string("given", "given", "How a given name begins.", _individual("given")),
                 *_places(individual=True),
+                Param("gender", "token", "For those who may see it.", closed.GENDER, has("gender"), _individual("gender")),
+                Param(
+                    "communication",
+                    "token",
+                    "A language that is spoken.",
+                    closed.open_list("language", s.LANGUAGE_TAGS),
+                    has("language"),
+                ),
+                *_contacts("A number or address of the caregiver, as people write it."),
             ),
+            ((s.MCSD_PRACTITIONER, (_WITH_NAME,)), (s.BE_PRACTITIONER, (_WITH_NAME, _WITH_GIVEN))),
         ),
         Resource(
             "PractitionerRole",
@@ -229,6 +400,13 @@ RESOURCES: Final[dict[str, Resource]] = {
             practitioner_role.render,
             (
                 ID,
+                Param(
+                    "identifier",
+                    "token",
+                    "A number of the caregiver: a role has none of its own.",
+                    criteria.identifiers,
+                    has("identifier"),
+                ),
                 _ACTIVE,
                 _to("practitioner", "zorgverlener", "zorgverlener", "Practitioner", "The caregiver."),
                 _TO_ORGANIZATION,
@@ -241,7 +419,12 @@ RESOURCES: Final[dict[str, Resource]] = {
                     "The offer in which the caregiver works.",
                 ),
                 _coded("role", "The profession; a broader one finds the narrower ones."),
+                _nothing_there("specialty", "token"),
+                _period("When the caregiver works there"),
+                *_contacts("A number or address for this role alone; those that it shares with the offer or the organisation are found there."),
+                _nothing_there("endpoint", "reference"),
             ),
+            ((s.BE_PRACTITIONER_ROLE, (_NOT_WITHOUT_GIVEN,)), (s.MCSD_PRACTITIONER_ROLE, (_WITH_TYPE,))),
         ),
         Resource(
             "OrganizationAffiliation",
@@ -249,15 +432,47 @@ RESOURCES: Final[dict[str, Resource]] = {
             organization_affiliation.render,
             (
                 ID,
+                _nothing_there("identifier", "token"),
+                _ACTIVE,
+                _period("When the membership holds"),
                 _to(
                     "participating-organization", "organisatie", "organisatie", "Organization", "The member."
                 ),
                 _to("primary-organization", "member_of", "organisatie", "Organization", "The network."),
                 _coded("role", "What the member does in the network."),
+                _nothing_there("specialty", "token"),
+                _nothing_there("service", "reference"),
+                _nothing_there("network", "reference"),
+                _nothing_there("location", "reference"),
+                _nothing_there("endpoint", "reference"),
+                _nothing_there("telecom", "token"),
+                _nothing_there("phone", "token"),
+                _nothing_there("email", "token"),
             ),
+            ((s.MCSD_ORGANIZATION_AFFILIATION, (_KNOWN, _WITH_TYPE)),),
             always=(Linked("member_of", Query(types=("organisatie",))),),
         ),
-        Resource("Endpoint", "electronic_address", endpoint.render, (ID, _TO_ORGANIZATION)),
+        Resource(
+            "Endpoint",
+            "electronic_address",
+            endpoint.render,
+            (
+                ID,
+                _nothing_there("identifier", "token"),
+                _nothing_there("name", "string"),
+                _TO_ORGANIZATION,
+                Param("status", "token", "Whether it works.", closed.ENDPOINT_STATUS, has("status")),
+                _coded("connection-type", "The kind of address."),
+                Param(
+                    "payload-type",
+                    "token",
+                    "Every address takes any.",
+                    closed.fixed(("http://terminology.hl7.org/CodeSystem/endpoint-payload-type", "any")),
+                    always,
+                ),
+            ),
+            ((s.MCSD_ENDPOINT, ()),),
+        ),
     )
 }
 
@@ -267,90 +482,35 @@ def _link_id(document: Any, name: str) -> list[str]:
     return [id] if id else []
 
 
+def _nowhere(entity: Entity) -> list[str]:
+    return []
+
+
 INCLUDES: Final[dict[str, Include]] = {
     include.spelled: include
     for include in (
         Include("Organization", "partof", "Organization", "parent", lambda e: _link_id(e.fiche, "parent")),
         Include("Organization", "endpoint", "Endpoint", "endpoint", lambda e: [part["id"] for part in e.fiche.get("electronic_addresses", ())]),
         Include("Location", "organization", "Organization", "organisatie", lambda e: [e.fiche["id"]]),
+        Include("Location", "partof", "Location", "", _nowhere),
+        Include("Location", "endpoint", "Endpoint", "", _nowhere),
         Include("HealthcareService", "organization", "Organization", "organisatie", lambda e: _link_id(e.fiche, "organisatie")),
         Include("HealthcareService", "location", "Location", "vestiging", lambda e: [link["id"] for link in e.fiche.get("vestigingen", ()) if "id" in link]),
+        Include("HealthcareService", "endpoint", "Endpoint", "", _nowhere),
         Include("PractitionerRole", "practitioner", "Practitioner", "zorgverlener", lambda e: _link_id(e.part or {}, "zorgverlener")),
         Include("PractitionerRole", "organization", "Organization", "organisatie", lambda e: _link_id(e.fiche, "organisatie")),
         Include("PractitionerRole", "location", "Location", "vestiging", lambda e: [link["id"] for link in e.fiche.get("vestigingen", ()) if "id" in link]),
         Include("PractitionerRole", "service", "HealthcareService", "aanbod", lambda e: [e.fiche["id"]]),
+        Include("PractitionerRole", "endpoint", "Endpoint", "", _nowhere),
         Include("OrganizationAffiliation", "primary-organization", "Organization", "member_of", lambda e: _link_id(e.part or {}, "organisatie")),
         Include("OrganizationAffiliation", "participating-organization", "Organization", "organisatie", lambda e: [e.fiche["id"]]),
+        Include("OrganizationAffiliation", "endpoint", "Endpoint", "", _nowhere),
         Include("Endpoint", "organization", "Organization", "organisatie", lambda e: [e.fiche["id"]]),
     )
 }  # fmt: skip
 """Every `_include`, by its spelling; read backwards each is a `_revinclude`."""
 
 
-_MISSING: Final = {
-    "identifier": "identifier",
-    "name": "name",
-    "family": "family",
-    "given": "given",
-    "address-postalcode": "postcode",
-    "address-city": "city",
-}
-"""What `:missing` asks of parameters that are no references, by the hub's name."""
-
-
-def _pointed_to(resource: Resource, name: str, raw: str) -> list[Condition] | None:
-    """`_has:PractitionerRole:practitioner:role=...`: something that points here meets a condition of its own."""
-    _, _, rest = name.partition(":")
-    source, _, rest = rest.partition(":")
-    back, _, rest = rest.partition(":")
-    other = RESOURCES.get(source)
-    param = other.by_name.get(back) if other else None
-    if other is None or param is None or not rest or param.target != resource.name:
-        return None
-    inner = conditions(other, rest, raw)
-    if inner is None:
-        return None
-    meets = linked(param.link, other.entity, [*other.always, *inner])
-    return [Linked(meets.link, meets.query, reverse=True)]
-
-
-def conditions(resource: Resource, name: str, raw: str) -> list[Condition] | None:
-    """What `name=raw` of a request means, or None when this resource has no such parameter. Raises `Invalid` for a bad value.
-
-    `name` may have a modifier (`name:contains`) or lead on to another resource (`organization.name`, `organization:Organization.name`);
-    a chain may be as long as the table allows.
-    """
-    if name.startswith("_has:"):
-        return _pointed_to(resource, name, raw)
-    head, _, chained = name.partition(".")
-    bare, _, modifier = head.partition(":")
-    param = resource.by_name.get(bare)
-    if param is None:
-        return None
-    if chained:
-        if not param.target or modifier not in ("", param.target):
-            return None
-        inner = conditions(RESOURCES[param.target], chained, raw)
-        return None if inner is None else [linked(param.link, RESOURCES[param.target].entity, inner)]
-    if modifier == "missing" and (key := _MISSING.get(bare) or param.link):
-        if raw not in ("true", "false"):
-            raise Invalid(f"{name}: true or false is expected.", (FieldError(name, "true or false is expected.", raw),))
-        absent = raw == "true"
-        if param.link:
-            return [Linked(key, Query(types=(RESOURCES[param.target].entity,)), negate=absent)]
-        return [Criterion(key, (), "missing", negate=not absent)]
-    if modifier and modifier not in param.modifiers:
-        if modifier != param.target:
-            known = ", ".join(f":{each}" for each in param.modifiers) or "none"
-            raise Invalid(
-                f"{bare}:{modifier} is not supported; modifiers of {bare}: {known}.",
-                (FieldError(head, f"this modifier is not supported; {bare} takes {known}.", raw),),
-            )
-        modifier = ""
-    values = split(raw)
-    if not values:
-        raise Invalid(
-            f"{name}: the value is empty.",
-            (FieldError(name, "the value is empty; leave the parameter out.", raw),),
-        )
-    return param.build(Given(bare, modifier, values))
+def of_all() -> tuple[Param, ...]:
+    """The parameters that every resource has, in words for all."""
+    return (*COMMON, _profile(()))

@@ -20,11 +20,13 @@ from plugins.fhir.capability import statement
 from plugins.fhir.conformance import routes as definitions
 from plugins.fhir.conformance.catalogue import TYPES
 from plugins.fhir.datatypes import Labels
+from plugins.fhir.including import MOST, coming_along
 from plugins.fhir.json_form import to_bytes
 from plugins.fhir.negotiation import MEDIA_TYPES, form_for
 from plugins.fhir.params import RESOURCES, Resource
+from plugins.fhir.periods import last_change
 from plugins.fhir.rendering import Memory, resource_for, version_of
-from plugins.fhir.search import Entry, Search, bundle, included, parse
+from plugins.fhir.search import TOO_MANY, Entry, Search, bundle, parse
 from plugins.fhir.subscriptions import routes as subscribing
 from plugins.fhir.subsetting import subset_of
 from plugins.fhir.xml_form import to_xml
@@ -47,7 +49,7 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
     @blueprint.get("/<any({}):type>/<id>".format(",".join(RESOURCES)))
     def read(type: str, id: str) -> flask.Response:
         resource = RESOURCES[type]
-        if id == "_search" or id[0] == "$":  # neither is the id of anything
+        if id[0] == "$":  # not the id of anything
             raise _unmatched(f"{type}/{id}")
         asked = hub.directory()
         entity = asked.get(id.lower(), resource.entity)
@@ -65,6 +67,10 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
 
     @blueprint.get("/<any({}):type>".format(",".join(RESOURCES)))
     def search_by_get(type: str) -> flask.Response:
+        return _search(RESOURCES[type], list(flask.request.args.items(multi=True)), memory)
+
+    @blueprint.get("/<any({}):type>/_search".format(",".join(RESOURCES)))
+    def search_by_get_too(type: str) -> flask.Response:
         return _search(RESOURCES[type], list(flask.request.args.items(multi=True)), memory)
 
     @blueprint.post("/<any({}):type>/_search".format(",".join(RESOURCES)))
@@ -109,21 +115,22 @@ def _search(resource: Resource, given: Sequence[tuple[str, str]], memory: Memory
 
 def _page(search: Search, base: str, asked: hub.Directory, labels: Labels, memory: Memory) -> bytes:
     query = search.query
-    if search.since is not None:
-        query = replace(query, changed_since=asked.seq_at(search.since))
+    if search.changed:
+        moments = tuple(last_change(each, asked.seq_at) for each in search.changed)
+        query = replace(query, where=(*query.where, *moments))
     page = asked.search(query)
     hits: Sequence[Hit] = () if search.count_only else page.hits
     entries = []
     for hit in hits:
         body = memory.resource(hit.entity, asked.grant, labels)
         entries.append(Entry(f"{search.resource.name}/{hit.entity.id}", body, "match", hit.distance_km))
-    shown = {entry.address for entry in entries}
-    for _, query in included(search, hits):
-        for entity in asked.walk(query):
+    if search.followed:
+        for entity in coming_along(search.followed, [hit.entity for hit in hits], asked.walk):
             address = f"{resource_for(entity).name}/{entity.id}"
-            if address not in shown:
-                shown.add(address)
-                entries.append(Entry(address, memory.resource(entity, asked.grant, labels), "include"))
+            entries.append(Entry(address, memory.resource(entity, asked.grant, labels), "include"))
+        if len(entries) > len(hits) + MOST:
+            entries.pop()
+            search.warnings.append(outcome.issue("warning", "too-costly", TOO_MANY, "_include"))
     if search.subset is not None:
         entries = [replace(entry, body=search.subset.of(entry.body)) for entry in entries]
     following = None if search.count_only else page.next
@@ -188,7 +195,7 @@ def _unmatched(path: str) -> HTTPException:
     past = segments[-1:] == ["_history"] and (known or len(segments) == 1)
     past = past or (known and len(segments) == 4 and segments[2] == "_history")
     if segments == ["metadata"] or past or (known and len(segments) <= 2):
-        takes = ["POST"] if segments[-1] == "_search" else ["GET", "HEAD"]
+        takes = ["GET", "HEAD", "POST"] if segments[-1] == "_search" else ["GET", "HEAD"]
         return MethodNotAllowed(valid_methods=takes)
     if known:
         return NoSuchAddress(

@@ -6,44 +6,51 @@ import base64
 import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Final, Literal
 from urllib.parse import quote, urlencode
 
 import orjson
 
-from hub import Criterion, FieldError, Hit, Invalid, Linked, Near, Query, query_of
+from hub import Criterion, FieldError, Invalid, Linked, Near, Query, query_of
 from plugins.fhir import outcome
+from plugins.fhir.asking import conditions, unsupported
+from plugins.fhir.criteria import Words, split
 from plugins.fhir.extensions import DISTANCE
+from plugins.fhir.including import MOST, Followed
 from plugins.fhir.json_form import to_bytes
-from plugins.fhir.moments import span
-from plugins.fhir.params import INCLUDES, RESOURCES, Include, Resource, conditions
+from plugins.fhir.params import INCLUDES, Resource
+from plugins.fhir.periods import Asked
 from plugins.fhir.subsetting import Subset, subset_of, subset_of_form
 
 DEFAULT_COUNT: Final = 20
 MAX_COUNT: Final = 500
 """The longest page. Who asks for more gets this, and is told so in the answer."""
-_AT_ONCE: Final = 500
-"""So many ids go into one query for what is included."""
 _TOTALS: Final = ("none", "estimate", "accurate")
-_SORTS: Final[dict[str, Literal["name", "updated"]]] = {"name": "name", "_lastUpdated": "updated"}
+_SORTS: Final[dict[str, Literal["name", "updated", "distance"]]] = {
+    "name": "name",
+    "family": "name",
+    "_lastUpdated": "updated",
+    "near": "distance",
+}
+_IN_RESOURCE: Final = ("_id", "_profile", "_source", "_tag", "_text", "_content")
+_INCLUDING: Final = ("_include", "_revinclude", "_revInclude")
 _FORM_ONLY: Final = ("_format", "_pretty")
+TOO_MANY: Final = f"More than {MOST:,} resources come with this page, and the rest was left out. Ask for a smaller page with _count."
 
 
 @dataclass(slots=True)
 class Search:
     """A search as it was understood. `understood` are the parameters of the self link, `warnings` what was not understood and left out.
 
-    `since`: only what changed at or after that moment; the directory knows which seq that is.
+    `changed`: when it changed last, alternatives in each; the directory knows which seqs these moments are.
     """
 
     resource: Resource
     query: Query
-    include: list[Include] = field(default_factory=list)
-    revinclude: list[Include] = field(default_factory=list)
+    followed: list[Followed] = field(default_factory=list)
     count_only: bool = False
     subset: Subset | None = None
-    since: datetime | None = None
+    changed: list[tuple[Asked, ...]] = field(default_factory=list)
     understood: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[dict[str, Any]] = field(default_factory=list)
 
@@ -59,14 +66,17 @@ def parse(resource: Resource, given: Sequence[tuple[str, str]], *, strict: bool 
     search = Search(resource, Query(types=(resource.entity,)))
     where: list[Criterion] = []
     linked: list[Linked] = list(resource.always)
+    texts: list[str] = []
     settings: dict[str, Any] = {}
     for name, value in given:
         if name in _FORM_ONLY:
             continue
-        if name.startswith("_") and name != "_id" and not name.startswith("_has:"):
-            if not _control(search, settings, name, value):
+        if name.startswith("_") and name.partition(":")[0] not in (*_IN_RESOURCE, "_has"):
+            understood = _control(search, settings, name, value)
+            if understood is None:
                 _unknown(search, name, value, strict)
                 continue
+            value = understood
         else:
             found = conditions(resource, name, value)
             if found is None:
@@ -77,6 +87,8 @@ def parse(resource: Resource, given: Sequence[tuple[str, str]], *, strict: bool 
                     where.append(condition)
                 elif isinstance(condition, Linked):
                     linked.append(condition)
+                elif isinstance(condition, Words):
+                    texts.append(condition.text)
                 elif "near" in settings:
                     raise _invalid(name, "near can be given once only.", value)
                 else:
@@ -85,8 +97,11 @@ def parse(resource: Resource, given: Sequence[tuple[str, str]], *, strict: bool 
     search.subset = subset_of(resource.name, search.understood)
     near: Near | None = settings.get("near")
     limit: int = settings.get("limit", DEFAULT_COUNT)
+    if settings.get("sort") == "distance" and near is None:
+        raise _invalid("_sort", "the order near needs a place: give near too.", "near")
     search.query = Query(
         types=(resource.entity,),
+        text=" ".join(texts),
         where=tuple(where),
         linked=tuple(linked),
         near=near,
@@ -99,8 +114,8 @@ def parse(resource: Resource, given: Sequence[tuple[str, str]], *, strict: bool 
     return search
 
 
-def _control(search: Search, settings: dict[str, Any], name: str, value: str) -> bool:
-    """Parameters that say how the answer looks. False for one that is not understood."""
+def _control(search: Search, settings: dict[str, Any], name: str, value: str) -> str | None:
+    """Parameters that say how the answer looks, and when it changed. The value as it was understood, None for what was not."""
     if name == "_count":
         if not value.isascii() or not value.isdigit():
             raise _invalid(name, "a whole number from 0 is expected.", value)
@@ -120,54 +135,65 @@ def _control(search: Search, settings: dict[str, Any], name: str, value: str) ->
             raise _invalid(name, "none, estimate or accurate is expected.", value)
         settings["total"] = value
     elif name == "_sort":
-        descending, key = value.startswith("-"), value.removeprefix("-")
-        if key not in _SORTS or (key == "name" and "name" not in search.resource.by_name):
-            return False
-        settings["sort"], settings["descending"] = _SORTS[key], descending
+        return _sorted_by(search, settings, value)
     elif name in ("_summary", "_elements"):
         search.count_only = search.count_only or (name, value) == ("_summary", "count")
     elif name == "_lastUpdated":
-        since = _since(name, value)
-        search.since = since if search.since is None else max(search.since, since)
-    elif name in ("_include", "_revinclude", "_revInclude"):
-        wanted = _include(search.resource, value, reverse=name != "_include")
+        search.changed.append(tuple(Asked.of(name, each) for each in split(value) or (value,)))
+    elif name.partition(":")[0] in _INCLUDING:
+        wanted = _includes(search.resource, name, value)
         if wanted is None:
-            return False
-        (search.include if name == "_include" else search.revinclude).append(wanted)
+            return None
+        search.followed += [each for each in wanted if each not in search.followed]
     else:
-        return False
-    return True
+        return None
+    return value
 
 
-def _since(name: str, value: str) -> datetime:
-    """The moment from which on a resource must have changed. The log tells when something changed last; what did not change since is not asked."""
-    prefix = value[:2] if value[:2].isalpha() else "eq"
-    start, end = span(name, value.removeprefix(prefix))
-    if prefix == "ge":
-        return start
-    if prefix in ("gt", "sa"):
-        return end
-    raise _invalid(name, "only ge, gt and sa are supported, as in _lastUpdated=ge2026-11-22; a history tells the rest.", value)
+def _sorted_by(search: Search, settings: dict[str, Any], value: str) -> str | None:
+    """Note the order; the part of the value that was understood, or None. Ties are in the default order, so a further key adds nothing but a promise."""
+    first, *rest = (part.strip() for part in value.split(","))
+    descending, key = first.startswith("-"), first.removeprefix("-")
+    if key not in _SORTS or (key in ("name", "family") and key not in search.resource.by_name):
+        return None
+    if key == "near" and ("near" not in search.resource.by_name or descending):
+        return None
+    settings["sort"], settings["descending"] = _SORTS[key], descending
+    if rest:
+        search.warnings.append(
+            outcome.issue("warning", "not-supported", f"_sort takes one key here; {', '.join(rest)[:60]} was left out. What is alike comes in the default order.", "_sort")
+        )
+    return first
 
 
-def _include(resource: Resource, value: str, *, reverse: bool) -> Include | None:
+def _includes(resource: Resource, name: str, value: str) -> list[Followed] | None:
+    """What `_include` or `_revinclude` asks for: `Type:param`, `Type:param:Target`, `Type:*` or `*`; None for what is not understood."""
+    spelled, _, modifier = name.partition(":")
+    reverse = spelled != "_include"
+    if modifier not in ("", "iterate", "recurse"):
+        return None
     source, _, rest = value.partition(":")
     param, _, target = rest.partition(":")
-    include = INCLUDES.get(f"{source}:{param}")
-    if include is None or target not in ("", include.target):
-        return None
-    return include if resource.name == (include.target if reverse else include.source) else None
+    wanted = [
+        each
+        for each in INCLUDES.values()
+        if value == "*" or (each.source == source and param in ("*", each.param) and target in ("", each.target))
+    ]
+    if not modifier:
+        wanted = [each for each in wanted if (each.target if reverse else each.source) == resource.name]
+    return [Followed(each, reverse, bool(modifier)) for each in wanted] or None
 
 
 def _unknown(search: Search, name: str, value: str, strict: bool) -> None:
     understood = f"{name}={value}" if name.startswith("_") else name
+    reason = unsupported(search.resource, name) or _NOT_UNDERSTOOD.format(understood[:200], search.resource.name)
     if strict:
-        raise _invalid(name, _NOT_UNDERSTOOD.format(understood, search.resource.name), value)
+        raise _invalid(name, reason, value)
     search.warnings.append(
         outcome.issue(
             "warning",
             "not-supported",
-            f"{_NOT_UNDERSTOOD.format(understood, search.resource.name)} It was left out; the self link says what was searched.",
+            f"{reason} It was left out; the self link says what was searched.",
             name,
         )
     )
@@ -185,11 +211,10 @@ def _invalid(name: str, reason: str, value: str) -> Invalid:
 
 def _cursor(search: Search, next_page: str) -> str:
     """The hub's cursor, and what FHIR adds to a page."""
-    includes = [include.spelled for include in search.include]
-    revincludes = [include.spelled for include in search.revinclude]
-    if not includes and not revincludes and search.subset is None:
+    if not search.followed and search.subset is None:
         return next_page
-    added = orjson.dumps([includes, revincludes, search.subset.form() if search.subset else None])
+    followed = [each.form() for each in search.followed]
+    added = orjson.dumps([followed, search.subset.form() if search.subset else None])
     return f"{next_page}~{base64.urlsafe_b64encode(added).decode().rstrip('=')}"
 
 
@@ -205,12 +230,9 @@ def _resumed(resource: Resource, given: Sequence[tuple[str, str]], cursor: str, 
     search = Search(resource, query, understood=[("_cursor", cursor)])
     if added:
         try:
-            includes, revincludes, *more = orjson.loads(
-                base64.urlsafe_b64decode(added + "=" * (-len(added) % 4))
-            )
-            search.subset = subset_of_form(more[0]) if more and more[0] else None
-            search.include = [INCLUDES[each] for each in includes]
-            search.revinclude = [INCLUDES[each] for each in revincludes]
+            followed, subset = orjson.loads(base64.urlsafe_b64decode(added + "=" * (-len(added) % 4)))
+            search.subset = subset_of_form(subset) if subset else None
+            search.followed = [Followed.of_form(each) for each in followed]
         except (binascii.Error, KeyError, TypeError, ValueError) as error:
             raise _invalid(
                 "_cursor", "this is not a cursor of ours; follow the next link as it stands.", cursor
@@ -222,40 +244,6 @@ def _resumed(resource: Resource, given: Sequence[tuple[str, str]], cursor: str, 
 
 
 # --- the answer -------------------------------------------------------------------------------------------------------------
-
-
-def included(search: Search, hits: Sequence[Hit]) -> list[tuple[Resource, Query]]:
-    """The queries that find what `_include` and `_revinclude` ask for beside these hits."""
-    found: list[tuple[Resource, Query]] = []
-    if not hits:
-        return found
-    wanted: dict[str, dict[str, None]] = {}  # by resource, the ids in the order in which they are met
-    for include in search.include:
-        ids = wanted.setdefault(include.target, {})
-        for hit in hits:
-            ids.update(dict.fromkeys(include.targets(hit.entity)))
-    for target, ids in wanted.items():
-        resource = RESOURCES[target]
-        for some in _batches(list(ids)):
-            where = (Criterion("id", some),)
-            found.append(
-                (
-                    resource,
-                    Query(types=(resource.entity,), where=where, linked=resource.always, limit=_AT_ONCE),
-                )
-            )
-    matches = tuple(hit.entity.id for hit in hits)
-    for include in search.revinclude:
-        resource = RESOURCES[include.source]
-        back = Linked(include.link, Query(types=(search.resource.entity,), where=(Criterion("id", matches),)))
-        found.append(
-            (resource, Query(types=(resource.entity,), linked=(*resource.always, back), limit=_AT_ONCE))
-        )
-    return found
-
-
-def _batches(ids: list[str]) -> list[tuple[str, ...]]:
-    return [tuple(ids[start : start + _AT_ONCE]) for start in range(0, len(ids), _AT_ONCE)]
 
 
 def self_link(search: Search, base: str) -> str:

@@ -30,5 +30,6 @@ def search_parameters() -> Iterator[dict[str, Any]]:
                 "code": param.name,
                 "base": [resource.name],
                 "type": param.type,
+                "expression": param.expression,
             }
     yield from found.values()

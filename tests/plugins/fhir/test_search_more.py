@@ -138,11 +138,9 @@ def test_missing_parts_the_world_in_two(client: FlaskClient) -> None:
         ("_elements=naam", "_elements"),
         ("_summary=true&_elements=name", "_elements"),
         ("_lastUpdated=gisteren", "_lastUpdated"),
-        ("_lastUpdated=lt2026-11-22", "_lastUpdated"),
-        ("_lastUpdated=2026-11-22", "_lastUpdated"),
+        ("_lastUpdated=xx2026-11-22", "_lastUpdated"),
         ("name:missing=maybe", "name:missing"),
-        ("type:missing=true", "type:missing"),
-        ("_has:Location:organization:status=maybe", "status"),
+        ("_has:Location:organization:status=maybe", "_has:Location:organization:status"),
     ],
 )
 def test_what_cannot_be_used_is_refused_by_name(client: FlaskClient, query: str, expression: str) -> None:
@@ -150,7 +148,7 @@ def test_what_cannot_be_used_is_refused_by_name(client: FlaskClient, query: str,
     assert issue["expression"][0].startswith(f"http.{expression.partition(':')[0]}")
 
 
-@pytest.mark.parametrize("name", ["_has:Location:organisation:name", "_has:Patient:organization:name", "_has:Location", "_has:Location:organization", "_has:Endpoint:organization:name"])
+@pytest.mark.parametrize("name", ["_has:Location:organisation:name", "_has:Patient:organization:name", "_has:Location", "_has:Location:organization", "_has:Endpoint:organization:address-city"])
 def test_what_points_nowhere_is_a_warning(client: FlaskClient, name: str) -> None:
     page = get(client, f"Organization?{name}=x&_count=1")
     assert page["entry"][-1]["search"]["mode"] == "outcome"

@@ -205,6 +205,7 @@ def test_a_membership_shows_only_when_both_ends_do(client: FlaskClient) -> None:
         ("/HealthcareService?location.address-city=gent", {"Huisartsen De Linde"}),
         ("/HealthcareService?organization:identifier=0403019261", set()),
         ("/Organization?_id=no-uuid", set()),
+        ("/Organization?identifier=|0403019261", set()),
     ],
 )  # fmt: skip
 def test_search_finds(client: FlaskClient, path: str, found: set[str]) -> None:
@@ -269,10 +270,10 @@ def test_every_include_works_in_both_directions(client: FlaskClient, include: st
     forward = get(client, f"/{wanted.source}?_count=500&_include={include}")
     pointed_to = {each["id"] for each in matches(forward, "include")}
     assert (
-        pointed_to or wanted.source == wanted.target
+        pointed_to or wanted.source == wanted.target or not wanted.link
     )  # an organisatie that is a match already is not included again
     backward = get(client, f"/{wanted.target}?_count=500&_revinclude={include}")
-    assert matches(backward, "include") or wanted.source == wanted.target
+    assert matches(backward, "include") or wanted.source == wanted.target or not wanted.link
 
 
 def test_no_reference_dangles(client: FlaskClient) -> None:
@@ -352,7 +353,6 @@ def test_a_page_longer_than_allowed_is_said_and_not_silently_cut(client: FlaskCl
         ("/Organization?name=", "name"),
         ("/Organization?name=%21%21", "name"),
         ("/Organization?name:phonetic=linde", "name:phonetic"),
-        ("/Organization?identifier=|0403019261", "identifier"),
         ("/Organization?partof=Location/1", "partof"),
         ("/Location?near=here", "near"),
         ("/Location?near=51|4&near=52|4", "near"),
@@ -390,7 +390,7 @@ def test_a_cursor_works_for_its_own_type_only(client: FlaskClient) -> None:
         ("PUT", "/fhir/Organization/x", 405, "not-supported"),
         ("DELETE", "/fhir/Organization/x", 405, "not-supported"),
         ("POST", "/fhir/Organization", 405, "not-supported"),
-        ("GET", "/fhir/Organization/_search", 405, "not-supported"),
+        ("PUT", "/fhir/Organization/_search", 405, "not-supported"),
         ("POST", "/fhir/metadata", 405, "not-supported"),
     ],
 )
@@ -490,19 +490,24 @@ def test_capability_statement_is_valid_and_says_what_the_search_does(client: Fla
         if name == "Subscription":  # for partners only; test_subscriptions looks
             continue
         for param in resource["searchParam"]:
-            example = {"string": "a1", "token": "true", "reference": "x", "special": "51|4|1|km", "uri": "x"}[
-                param["type"]
-            ]
-            if param["name"] == "status":
-                example = "active"
-            bundle = get(client, f"/{name}?{param['name']}={example}")
+            example = {
+                "string": "a1", "token": "true", "reference": "x", "special": "51|4|1|km", "uri": "x", "date": "2026",
+                "status": "active", "gender": "female", "address-use": "work", "coverage-area": "1",
+                "patientenstop": "no", "waiting-list": "no", "on-call": "no",
+            }  # fmt: skip
+            value = example.get(param["name"], example[param["type"]])
+            asked = param["name"] + (":identifier" if param["name"] == "coverage-area" else "")
+            bundle = get(client, f"/{name}?{asked}={value}")
             assert matches(bundle, "outcome") == [], param["name"]
         for include in resource.get("searchInclude", ()):
             assert matches(get(client, f"/{name}?_count=1&_include={include}"), "outcome") == []
         for include in resource.get("searchRevInclude", ()):
             assert matches(get(client, f"/{name}?_count=1&_revinclude={include}"), "outcome") == []
     # and nothing that is not declared is understood
-    assert matches(get(client, "/Endpoint?name=x"), "outcome")
+    assert matches(get(client, "/Endpoint?address-city=x"), "outcome")
+    for param in statement["rest"][0]["searchParam"]:
+        value = {"date": "ge2026", "uri": "x", "token": "x", "special": "zorg"}[param["type"]]
+        assert matches(get(client, f"/Endpoint?{param['name']}={value}"), "outcome") == []
 
 
 # --- the fictional world ----------------------------------------------------------------------------------------------------------------
