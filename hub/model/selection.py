@@ -76,7 +76,7 @@ LINKS: dict[str, str] = {
 class Criterion:
     """`key` has (or with `negate`, has not) one of `values`. Several values are alternatives; several criteria must all hold.
 
-    `eq` compares a whole value, but for a name also a word of it; `whole` takes no word for a name.
+    `eq` compares a whole value, but for a name also a word of it; `whole` takes no word for a name, though a family or given name is one.
     """
 
     key: str

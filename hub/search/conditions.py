@@ -39,6 +39,8 @@ class HasTerm:
     @property
     def _keys(self) -> str:
         names = PARTS_OF.get(self.criterion.key, (self.criterion.key,))
+        if self.criterion.op == "whole":
+            names = ("name", "family", "given")
         return ", ".join(f"'{name}'" for name in names if name in TEXT_KEYS or name == "period")
 
     def _holding(self) -> tuple[str, tuple[Any, ...]]:

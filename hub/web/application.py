@@ -25,6 +25,7 @@ def build(store: Store, plugins: Plugins, settings: Settings) -> flask.Flask:
         SEND_FILE_MAX_AGE_DEFAULT=3600,
     )
     app.url_map.strict_slashes = True
+    app.url_map.merge_slashes = False  # a slash too many is told as what it is; Flask's redirect is a page of HTML
     asking.Serving.install(app, store, plugins, settings)
     metrics = Metrics()
     outgoing.install(app, metrics)

@@ -56,7 +56,7 @@ def statement(base: str) -> dict[str, Any]:
                 "mode": "server",
                 "documentation": _ABOUT,
                 "security": {
-                    "cors": False,
+                    "cors": True,
                     "description": "Public values need no key. A partner sends its API key as Authorization: Bearer, or as X-API-Key.",
                 },
                 "resource": [

@@ -65,6 +65,7 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NOBODY: Final = "00000000-0000-0000-0000-000000000000"
 _POSTCODES: Final = tuple(str(number) for number in range(1000, 10_000))
 _MOST_CLAUSES: Final = 32
+_CUT: Final = 3
 _MOST_VALUES: Final = 500
 
 
@@ -264,10 +265,18 @@ def address(given: Given) -> list[Condition]:
         return [Criterion("address", tuple(texts), "eq" if given.modifier == "exact" else "contains")]
     alternatives: list[Sequence[str]] = []
     for each in texts:
-        alternatives.append((each,))
-        if " " in each:
-            alternatives.append(each.split())
+        alternatives += _pieces(each.split())
     return _any_of(given, "address", alternatives)
+
+
+def _pieces(parts: Sequence[str]) -> list[Sequence[str]]:
+    """The ways to cut words into pieces of which each may begin a street, a city or a postcode; of many words only the two that are likely."""
+    if len(parts) > _CUT:
+        return [(" ".join(parts),), parts]
+    if len(parts) == 1:
+        return [parts]
+    rest = [(parts[0], *pieces) for pieces in _pieces(parts[1:])]
+    return [*rest, *((f"{parts[0]} {pieces[0]}", *pieces[1:]) for pieces in _pieces(parts[1:]))]
 
 
 def postcode(given: Given) -> list[Condition]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import flask
 import orjson
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotAcceptable, UnsupportedMediaType
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, UnsupportedMediaType
 from werkzeug.exceptions import NotFound as NoSuchAddress
 
 import hub
@@ -34,6 +34,8 @@ from plugins.fhir.xml_form import to_xml
 _log = logging.getLogger(__name__)
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _FORM: Final = "application/x-www-form-urlencoded"
+_EXPOSED: Final = "ETag, Last-Modified, Location, Content-Location, Retry-After"
+_ALLOWED: Final = "Accept, Authorization, Content-Type, If-Modified-Since, If-None-Match, Prefer, X-API-Key"
 VARY: Final = "Authorization, X-API-Key, Accept"
 
 
@@ -92,6 +94,10 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
     @blueprint.route("/<path:path>", methods=_METHODS)
     def nothing_here(path: str) -> flask.Response:
         raise _unmatched(path)
+
+    @blueprint.after_request
+    def readable_in_a_browser(response: flask.Response) -> flask.Response:
+        return _for_other_pages(response)
 
     @blueprint.errorhandler(Exception)
     def failed(error: Exception) -> flask.Response:
@@ -165,13 +171,25 @@ def _answer(resource: dict[str, Any] | bytes, status: int = 200) -> flask.Respon
     return response
 
 
+def _for_other_pages(response: flask.Response) -> flask.Response:
+    """Any page may read: a key comes in a header that the page must know, never in a cookie that a browser would send by itself."""
+    headers = response.headers
+    headers["Access-Control-Allow-Origin"] = "*"
+    headers["Access-Control-Expose-Headers"] = _EXPOSED
+    if flask.request.method == "OPTIONS":
+        headers["Access-Control-Allow-Methods"] = headers.get("Allow", "GET, HEAD, POST")
+        headers["Access-Control-Allow-Headers"] = _ALLOWED
+        headers["Access-Control-Max-Age"] = "86400"
+    return response
+
+
 def _failure(error: Exception) -> flask.Response:
     failure = outcome.failure_of(error)
     if failure.status >= 500 and not isinstance(error, HTTPException | FichehubError):
         _log.error("a FHIR request failed", exc_info=error)
     try:
         response = _answer(to_bytes(failure.document()), failure.status)
-    except NotAcceptable:
+    except HTTPException:  # no form that we have is taken, or the body that may name one is what was too long
         response = flask.Response(
             to_bytes(failure.document()), failure.status, content_type=MEDIA_TYPES["json"]
         )

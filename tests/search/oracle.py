@@ -136,7 +136,7 @@ class Oracle:
         else:
             has = self._values(row, key, grant)
         if op == "whole":
-            has &= row.wholes
+            has = (has & row.wholes) | self._values(row, "family", grant) | self._values(row, "given", grant)
         elif op == "contains" and key == "address":
             has -= self._values(row, "postcode", grant)
         if op == "missing":

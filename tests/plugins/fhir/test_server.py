@@ -14,7 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from hub.access.limits import RateLimiter
 from hub.store import Writer
+from hub.web.asking import serving_of
 from plugins.fhir import systems as s
 from plugins.fhir.conformance.catalogue import TYPES
 from plugins.fhir.params import INCLUDES, RESOURCES
@@ -524,3 +526,39 @@ def test_world_s_is_valid(world_s: Hub, name: str) -> None:
             assert complaints(resource) == []
         following, pages = link(bundle, "next"), pages + 1
     assert pages
+
+
+def test_too_much_at_once_is_told_as_operation_outcome(small: Hub, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setitem(small.app.config, "MAX_CONTENT_LENGTH", 100)
+        patch.setitem(small.app.config, "MAX_FORM_MEMORY_SIZE", 100)
+        long = client.post("/fhir/Organization/_search", data={"name": "x" * 200})
+        assert (long.status_code, long.content_type) == (413, JSON)
+        assert orjson.loads(long.data)["issue"][0]["code"] == "too-long"
+    with monkeypatch.context() as patch:
+        patch.setattr(serving_of(small.app), "limiter", RateLimiter(per_second=0.01, burst=1, clock=lambda: 0.0))
+        assert client.get("/fhir/metadata").status_code == 200
+        for path in ("/fhir/metadata", "/fhir/nowhere/at/all"):
+            many = client.get(path)
+            assert (many.status_code, many.content_type) == (429, JSON)
+            assert many.headers["Retry-After"] == "100"
+            assert orjson.loads(many.data)["issue"][0]["code"] == "throttled"
+
+
+@pytest.mark.parametrize("path", ["/fhir//Organization", "/fhir/Organization//x", "/fhir/Organization/"])
+def test_a_slash_too_many_is_no_page_of_html(client: FlaskClient, path: str) -> None:
+    response = client.get(path)
+    assert (response.status_code, response.content_type) in ((404, JSON), (405, JSON))
+    assert orjson.loads(response.data)["resourceType"] == "OperationOutcome"
+
+
+def test_a_page_in_a_browser_may_read(client: FlaskClient) -> None:
+    asked = client.options("/fhir/Organization", headers={"Origin": "https://epd.example.org", "Access-Control-Request-Method": "GET"})
+    assert asked.status_code == 200
+    assert "GET" in asked.headers["Access-Control-Allow-Methods"]
+    assert "If-None-Match" in asked.headers["Access-Control-Allow-Headers"]
+    for path in ("/fhir/Organization?_count=1", "/fhir/Patient", "/fhir/metadata"):
+        answer = client.get(path, headers={"Origin": "https://epd.example.org"})
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        assert "ETag" in answer.headers["Access-Control-Expose-Headers"]
+        assert "Access-Control-Allow-Credentials" not in answer.headers
