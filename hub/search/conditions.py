@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from hub.search.plan import Plan
 
 _NO_SEQ: Final = (1 << 63) - 1
+NUMBERS: Final = 4
+"""So many numbers are compared sooner than one row is fetched."""
 _WIDE_KM: Final = 30.0
 """A circle wider than this holds too many to start from."""
 
@@ -22,7 +24,7 @@ class Condition(Protocol):
     """One demand. `few` may name rows that the asker cannot see, or of another type; whoever asks fetches them through the lens."""
 
     def few(self, most: int) -> set[int] | None:
-        """The numbers of all entries that meet it; None when they are more than `most`, or cannot be told apart cheaply."""
+        """The numbers of all entries that meet it; None when they are many more than `most`, or cannot be told apart cheaply."""
 
     def keep(self, rows: Sequence[Row]) -> set[int]:
         """The numbers of those of the rows that meet it."""
@@ -35,6 +37,8 @@ class HasTerm:
 
     lens: Lens
     criterion: Criterion
+    led: bool = False
+    """The full text leads to what may meet it."""
 
     @property
     def _keys(self) -> str:
@@ -49,27 +53,35 @@ class HasTerm:
         if self.criterion.op == "whole":
             holding = f"value IN ({', '.join('?' * len(values))})"
         elif self.criterion.key == "period":
-            holding = " OR ".join(["value BETWEEN ? AND ? AND substr(value, 12) BETWEEN ? AND ?"] * len(values))
+            holding = " OR ".join(
+                ["value BETWEEN ? AND ? AND substr(value, 12) BETWEEN ? AND ?"] * len(values)
+            )
             given = tuple(day for value in values for day in _days(value))
         else:
             holding = " OR ".join(["value LIKE ?"] * len(values))
             given = tuple(f"%{value}%" for value in values)
-        return f"level <= ? AND ({holding})", (self.lens.rank, *given)
+        return f"({holding})", given
 
     def few(self, most: int) -> set[int] | None:
-        if self.criterion.negate:
+        if self.criterion.negate or self.led:
             return None
         holding, given = self._holding()
-        sql = f"SELECT DISTINCT entry_id FROM term WHERE type = ? AND key IN ({self._keys}) AND {holding} LIMIT ?"  # noqa: S608
-        found = self.lens.bulk.rows(sql, self.lens.type, *given, most + 1)
+        sql = f"SELECT DISTINCT entry_id FROM term WHERE type = ? AND key IN ({self._keys}) AND level <= ? AND {holding} LIMIT ?"  # noqa: S608
+        found = self.lens.bulk.rows(sql, self.lens.type, self.lens.rank, *given, most + 1)
         return {row[0] for row in found} if len(found) <= most else None
 
     def keep(self, rows: Sequence[Row]) -> set[int]:
         bulk, ids = self.lens.bulk, [row.id for row in rows]
         holding, given = self._holding()
-        key = "key" if bulk.postgres else "+key"  # the plus keeps SQLite on the index by entry
-        sql = f"SELECT entry_id FROM term WHERE {bulk.listed('entry_id')} AND {key} IN ({self._keys}) AND {holding}"  # noqa: S608
-        found = {row[0] for row in bulk.rows(sql, bulk.many(ids), *given)}
+        mine = f"t WHERE {bulk.listed('t.entry_id')} AND"
+        if bulk.postgres:
+            sql = f"SELECT entry_id FROM term {mine} key IN ({self._keys}) AND {holding} AND level <= ?"  # noqa: S608
+        else:
+            # The index by entry knows all but the level, so that is asked of those alone that hold it; the plus keeps SQLite on that index.
+            same = "u.type = t.type AND u.key = t.key AND u.value = t.value AND u.entry_id = t.entry_id"
+            seen = f"EXISTS (SELECT 1 FROM term u WHERE {same} AND u.level <= ?)"  # noqa: S608
+            sql = f"SELECT entry_id FROM term {mine} +key IN ({self._keys}) AND {holding} AND {seen}"  # noqa: S608
+        found = {row[0] for row in bulk.rows(sql, bulk.many(ids), *given, self.lens.rank)}
         return set(ids) - found if self.criterion.negate else found
 
 
@@ -139,13 +151,17 @@ class IsLinked:
             return None
         there: set[int] = set()
         for plan in self.plans:
-            rows = plan.few(most)
-            if rows is None:
+            some = plan.entities(most)
+            if some is None:
                 return None
-            there.update(row.entity_id for row in rows)
+            there |= some
         if not there:
             return set()
         bulk, (mine, theirs) = self.lens.bulk, self._ends
+        if not self.lens.partner:  # then every entry has the number of its entity
+            sql = f"SELECT DISTINCT {mine} FROM link WHERE {bulk.listed(theirs)} AND role = ? AND level <= ? LIMIT ?"  # noqa: S608
+            found = bulk.rows(sql, bulk.many(there), self.linked.link, self.lens.rank, NUMBERS * most + 1)
+            return {row[0] for row in found} if len(found) <= NUMBERS * most else None
         # CROSS: on SQLite the order of the tables, from the few to the many, is not the planner's to choose.
         join = "JOIN" if bulk.postgres else "CROSS JOIN"
         sql = (
@@ -158,20 +174,22 @@ class IsLinked:
         return {row[0] for row in found} if len(found) <= most else None
 
     def keep(self, rows: Sequence[Row]) -> set[int]:
-        bulk, (mine, theirs) = self.lens.bulk, self._ends
         numbers: dict[int, list[int]] = {}
         for row in rows:
             numbers.setdefault(row.entity_id, []).append(row.id)
+        found = {number for entity in self.held_by(numbers) for number in numbers[entity]}
+        return {row.id for row in rows} - found if self.linked.negate else found
+
+    def held_by(self, entities: Collection[int]) -> set[int]:
+        """Those of these entities that have such a link."""
+        bulk, (mine, theirs) = self.lens.bulk, self._ends
         sql = f"SELECT {mine}, {theirs} FROM link WHERE {bulk.listed(mine)} AND role = ? AND level <= ?"  # noqa: S608
-        links = bulk.rows(sql, bulk.many(numbers), self.linked.link, self.lens.rank)
+        links = bulk.rows(sql, bulk.many(entities), self.linked.link, self.lens.rank)
         there = {link[1] for link in links}
         good: set[int] = set()
         for plan in self.plans:
-            # Without a partner every entry has the number of its entity, so that the match can be asked first.
-            kept = plan.keep(plan.lens.of_entities(there)) if self.lens.partner else plan.keep_of(there)
-            good.update(row.entity_id for row in kept)
-        found = {number for link in links if link[1] in good for number in numbers[link[0]]}
-        return {row.id for row in rows} - found if self.linked.negate else found
+            good |= plan.entities_of(there)
+        return {link[0] for link in links if link[1] in good}
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,9 +259,7 @@ class LastChanged:
     def keep(self, rows: Sequence[Row]) -> set[int]:
         ranges, last = self._ranges(), last_changes(self.lens, {row.entity_id for row in rows})
         found = {
-            row.id
-            for row in rows
-            if any(low < last.get(row.entity_id, 0) <= high for low, high in ranges)
+            row.id for row in rows if any(low < last.get(row.entity_id, 0) <= high for low, high in ranges)
         }
         return {row.id for row in rows} - found if self.criterion.negate else found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any, Final, NamedTuple
@@ -104,8 +104,14 @@ class Lens:
         """
         if match and not match.every:
             return None
-        sql = "SELECT e.id FROM entry e WHERE e.type = ? AND e.level <= ? AND e.partner <> '' AND e.partner <> ? LIMIT ?"
-        outside = [row[0] for row in self.bulk.rows(sql, self.type, self.rank, self.partner, _MOST_OUTSIDE + 1)]
+        own = "" if self.bulk.postgres else "INDEXED BY ix_entry_own"
+        sql = (
+            f"SELECT e.id FROM entry e {own} WHERE e.type = ? AND e.level <= ?"  # noqa: S608
+            " AND e.partner <> '' AND e.partner <> ? LIMIT ?"
+        )
+        outside = [
+            row[0] for row in self.bulk.rows(sql, self.type, self.rank, self.partner, _MOST_OUTSIDE + 1)
+        ]
         if self.partner:
             sql = (
                 "SELECT e.id FROM entry_mask k JOIN entry e ON e.id = k.entry_id"
@@ -170,6 +176,11 @@ class Lens:
     def prepared(self, match: Match) -> Match:
         """The same match in the form that the engine answers fastest. For one search only: it may list what is in the index now."""
         found: Match = self.text.prepared(self.bulk, match)
+        return found
+
+    def words_holding(self, starts: Sequence[str], letters: Sequence[str]) -> list[str] | None:
+        """Every token that begins as one of `starts` and holds one of these letters behind it; None where that cannot be told."""
+        found: list[str] | None = self.text.words_holding(self.bulk, starts, letters)
         return found
 
     def numbers(self, match: Match, most: int) -> list[int]:

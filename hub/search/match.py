@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from hub.model.fiche import EntityType
+from hub.model.folding import MAX_WORD
 from hub.store import index_tokens as tokens
 
 
@@ -16,6 +18,10 @@ class Token:
     text: str
     prefix: bool = False
 
+
+escape = tokens.escape
+CUT: Final = len("o@n") + MAX_WORD
+"""The length of a token from which on its word may have been longer."""
 
 Alternatives = tuple[Token, ...]
 
@@ -58,6 +64,16 @@ def is_whole(value: str) -> bool:
     return tokens.shortened(value) == tokens.escape(value)
 
 
+def names_start(kind: EntityType, rank: int) -> list[str]:
+    """How the tokens of the words of names begin, as anybody of this rank sees them."""
+    return [start for level in range(rank + 1) for start in tokens.facets(kind, level, "name", "")]
+
+
+def is_cut(token: str) -> bool:
+    """Whether the word may have been another than the token says: longer, or with letters that are spelled out there."""
+    return len(token) >= CUT or "%" in token
+
+
 def named_so(names: Alternatives) -> Match:
     """Of these names, those that lists are sorted by."""
     return Match((tuple(token for token in names if token.text[2] in (tokens.FIRST_WORD, tokens.SORT_NAME)),))
@@ -65,7 +81,9 @@ def named_so(names: Alternatives) -> Match:
 
 def named_otherwise(names: Alternatives) -> Match:
     """Of these names, the others."""
-    return Match((tuple(token for token in names if token.text[2] not in (tokens.FIRST_WORD, tokens.SORT_NAME)),))
+    return Match(
+        (tuple(token for token in names if token.text[2] not in (tokens.FIRST_WORD, tokens.SORT_NAME)),)
+    )
 
 
 def initial(kind: EntityType, rank: int, letters: str) -> Match:

@@ -46,7 +46,7 @@ class Walker:
         self, query: Query, plans: Sequence[Plan], places: Places, after: tuple[Any, ...] | None
     ) -> None:
         self._query = query
-        self._plans = plans
+        self._plans = [plan for plan in plans if not plan.nothing]
         self._after = after
         self.place = _place(query, places)
         self._local = local.tiers(query.local, places) if query.sort == "local" and query.local else ()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from hub.model.query import Criterion, Query
 from hub.search.conditions import (
+    NUMBERS,
     Condition,
     HasChanged,
     HasTerm,
@@ -17,8 +19,21 @@ from hub.search.conditions import (
     LastChanged,
 )
 from hub.search.lens import Lens, Row
-from hub.search.match import Alternatives, Match, facets, is_whole, present, word
+from hub.search.match import (
+    Alternatives,
+    Match,
+    Token,
+    escape,
+    facets,
+    is_cut,
+    is_whole,
+    names_start,
+    present,
+    word,
+)
 
+_MOST_ALTERNATIVES = 300
+"""More words than these are not asked for beside others that are rarer."""
 _CHEAP = 50
 """So few candidates are checked at once, without looking for fewer."""
 
@@ -82,14 +97,54 @@ class Plan:
         """The same, but from the conditions alone."""
         if self.nothing:
             return Candidates(self, set())
-        best: Candidates | None = None
+        met: dict[Condition, set[int]] = {}
         for condition in sorted(self.conditions, key=lambda each: not isinstance(each, IsEntity)):
             found = condition.few(most)
-            if found is not None and (best is None or len(found) < len(best.ids)):
-                best = Candidates(self.without(condition), found)
+            if found is not None:
+                met[condition] = found
                 if len(found) <= _CHEAP:
                     break
-        return best
+        if not met:
+            return None
+        ids = set.intersection(*met.values())
+        rest = replace(self, conditions=tuple(each for each in self.conditions if each not in met))
+        return rest.thinned(ids, most)
+
+    def thinned(self, ids: set[int], most: int) -> Candidates | None:
+        """These candidates, or so many fewer as can be told from the indexes alone; None when they are still more than `most`."""
+        rest = self
+        if len(ids) > most and rest.match:
+            ids, rest = rest.lens.among(rest.match, ids), replace(rest, match=Match())
+        for condition in rest.conditions:
+            if len(ids) <= _CHEAP:
+                break
+            if isinstance(condition, IsLinked) and not condition.linked.negate and not rest.lens.partner:
+                ids, rest = condition.held_by(ids), rest.without(condition)
+        return Candidates(rest, ids) if len(ids) <= most else None
+
+    def entities(self, most: int) -> set[int] | None:
+        """The entities that satisfy the plan; None when there are no candidates to check but many more than `most`."""
+        if not self.nothing and not self.lens.partner:  # who sees a token, a term or a point sees its entry
+            if self.match.every and not self.conditions:
+                numbers = self.lens.numbers(self.match, NUMBERS * most + 1)
+                return set(numbers) if len(numbers) <= NUMBERS * most else None
+            if (
+                not self.match
+                and len(self.conditions) == 1
+                and isinstance(self.conditions[0], HasTerm | IsNear)
+            ):
+                return self.conditions[0].few(NUMBERS * most)
+        rows = self.few(most)
+        return None if rows is None else {row.entity_id for row in rows}
+
+    def entities_of(self, ids: Collection[int]) -> set[int]:
+        """Those of these entities that satisfy the plan."""
+        if self.lens.partner:
+            return {row.entity_id for row in self.keep(self.lens.of_entities(ids))}
+        # Without a partner every entry has the number of its entity, so that the match can be asked first.
+        if self.match.every and not self.conditions and not self.nothing:
+            return self.lens.among(self.match, ids)
+        return {row.entity_id for row in self.keep_of(ids)}
 
     def keep_of(self, ids: Collection[int]) -> list[Row]:
         """The visible ones of these entries that satisfy the plan, in no order."""
@@ -143,13 +198,16 @@ def _demands(query: Query, lens: Lens) -> tuple[Match, list[Condition], bool]:
     none: list[Alternatives] = []
     conditions: list[Condition] = []
     nothing = False
+    holding = _holding(query, lens)
     for criterion in query.where:
         if criterion.key in ("id", "fiche"):
             conditions.append(IsEntity(lens, criterion))
         elif criterion.key == "updated":
             conditions.append(LastChanged(lens, criterion))
         elif criterion.op in ("contains", "whole") or (criterion.key == "period" and criterion.op == "eq"):
-            conditions.append(HasTerm(lens, criterion))
+            tokens = holding.get(criterion)
+            if tokens is None or any(is_cut(token.text) for token in tokens):
+                conditions.append(HasTerm(lens, criterion, led=bool(holding)))
         else:
             asked = _facets(criterion, lens)
             if criterion.negate != (criterion.op == "missing"):
@@ -160,6 +218,8 @@ def _demands(query: Query, lens: Lens) -> tuple[Match, list[Condition], bool]:
                 every.append(asked)
             else:
                 nothing = True
+    every += [words for words in holding.values() if words]
+    nothing = nothing or not all(holding.values())
     conditions += [IsLinked(lens, linked, plans_for(linked.query, lens.on)) for linked in query.linked]
     if query.near is not None:
         conditions.append(IsNear(lens, query.near))
@@ -184,6 +244,30 @@ def _facets(criterion: Criterion, lens: Lens) -> Alternatives:
         else:
             values.append(value)
     return facets(lens.type, lens.rank, criterion.key, values, prefix=criterion.op == "prefix")
+
+
+def _holding(query: Query, lens: Lens) -> dict[Criterion, Alternatives]:
+    """What the full text can say of names that hold letters somewhere: that they have one of these words."""
+    asked = [
+        each
+        for each in query.where
+        if each.key == "name" and each.op == "contains" and not each.negate
+        if not any(" " in value for value in each.values)
+    ]
+    if not asked:
+        return {}
+    letters = [[escape(value) for value in each.values] for each in asked]
+    words = lens.words_holding(names_start(lens.type, lens.rank), [*dict.fromkeys(chain(*letters))])
+    if words is None:
+        return {}
+    found = {
+        each: tuple(Token(word) for word in words if is_cut(word) or any(some in word[3:] for some in these))
+        for each, these in zip(asked, letters, strict=True)
+    }
+    rarest = min(found, key=lambda each: len(found[each]))
+    return {
+        each: tokens for each, tokens in found.items() if each is rarest or len(tokens) <= _MOST_ALTERNATIVES
+    }
 
 
 def _beginning(query: Query) -> str:

@@ -132,9 +132,7 @@ def test_no_text_is_a_command(reading: Reading, places: Places, text: str) -> No
 
 
 @pytest.mark.usefixtures("way")
-@pytest.mark.parametrize(
-    "beginning", ["thuis", "Thuis bij", "w", "h", "Д", "1"]
-)
+@pytest.mark.parametrize("beginning", ["thuis", "Thuis bij", "w", "h", "Д", "1"])
 def test_names_from_a_beginning_on(reading: Reading, places: Places, oracle: Oracle, beginning: str) -> None:
     named = Query(
         types=("aanbod", "organisatie"),
@@ -190,3 +188,45 @@ def test_a_hidden_link_leads_nowhere(reading: Reading, places: Places, oracle: O
             assert seen == [
                 oracle.find(query, grant) for grant in (PUBLIC, Grant(level="professional"), INTERNAL)
             ]
+
+
+@pytest.mark.usefixtures("way")
+def test_letters_inside_names(reading: Reading, places: Places, oracle: Oracle) -> None:
+    def holds(*letters: str, key: str = "name") -> Criterion:
+        return Criterion(key, letters, "contains")
+
+    for where in (
+        (holds("orgc"),),
+        (holds("uis"), holds("zorg")),
+        (holds("in"), holds("woon"), holds("eli")),
+        (holds("uis"), Criterion("name", ("zorg",), "contains", negate=True)),
+        (holds("xyzzy"), holds("uis")),
+        (holds("xyzzy", "linde"),),
+        (holds("is b"), holds("uisz")),
+        (holds("ир"),),
+        (holds("d0"),),
+        (holds("esp"), holds("eet", key="family")),
+    ):
+        query = Query(
+            types=("organisatie", "zorgverlener", "aanbod"), where=where, limit=1000, total="accurate"
+        )
+        wanted = oracle.find(query, INTERNAL)
+        assert ask(reading(), places, query, INTERNAL) == wanted
+        assert find(reading(), query, INTERNAL, places=places).total == len(wanted)
+
+
+@pytest.mark.usefixtures("way")
+def test_two_links_at_once(reading: Reading, places: Places, oracle: Oracle) -> None:
+    person = Linked(
+        "zorgverlener", Query(types=("zorgverlener",), where=(Criterion("family", ("p",), "prefix"),))
+    )
+    town = Linked("organisatie", Query(types=("organisatie",), where=(Criterion("city", ("leuven",)),)))
+    for linked in (
+        (person, town),
+        (person, replace(town, negate=True)),
+        (town, replace(person, negate=True)),
+    ):
+        for more in ((), (Criterion("delivery", ("onsite",)),)):
+            query = Query(types=("caregiver", "aanbod"), where=more, linked=linked, limit=1000)
+            for grant in (PUBLIC, INTERNAL, Grant(level="professional", partner="vrgt")):
+                assert ask(reading(), places, query, grant) == oracle.find(query, grant)
