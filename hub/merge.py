@@ -21,7 +21,7 @@ from hub.model.parts import grouped, members_of, part_keys
 from hub.model.visibility import BY_KIND, RANK, VISIBILITY
 from hub.schemas import claim_digest
 
-__all__ = ["merge"]
+__all__ = ["merge", "sole"]
 
 _OVERLAY_RANK = EDITOR_RANK - 1
 _NOTHING = Merged(None, (), ())
@@ -76,6 +76,58 @@ def merge(claims: Sequence[Claim], authority: Authority) -> Merged:
     if not live:
         return _NOTHING
     return _Merge(authority, live).result()
+
+
+def sole(claim: Claim) -> tuple[Document, list[str]] | None:
+    """What `merge` gives for this claim alone, in half the time: the content, and the fields of which the claim states the visibility.
+
+    All else that `merge` would say follows: the claim gave every field, and nobody disagrees. Most fiches have one source, and nobody asks for
+    the provenance of each field while they are loaded. None where only `merge` can tell: the claim is gone, excludes
+    something, or states parts that cannot be told apart.
+    """
+    if claim.gone or claim.excluded:
+        return None
+    stated: list[str] = []
+    said = _said(_plan(claim.kind), claim.content, "", stated)
+    return None if said is None else ({"kind": claim.kind, **said}, stated)
+
+
+def _said(plan: tuple[_Field, ...], content: Document, path: str, stated: list[str]) -> Document | None:
+    """What one voice says about a fiche or a part; the paths of its visibilities are added to `stated`. None when `merge` must tell."""
+    said: Document = {}
+    for field in plan:
+        name = field.name
+        if name not in content:
+            continue
+        value, how = content[name], field.how
+        if how != _WHOLE and value is not None:
+            if how == _ITEMS:
+                value = _one_list(field, value)
+            elif how == _VALUES:
+                value = list(dict.fromkeys(value))
+            elif how == _VISIBILITY:
+                stated.append(path + name)
+            elif how == _PARTS:
+                keys = _told_apart(field, value)
+                if keys is None:
+                    return None
+                parts = []
+                for part, own in zip(value, keys, strict=True):
+                    inner = _said(field.inner, part, f"{path}{name}[{own[0]}].", stated)
+                    parts.append({"keys": list(own), **(inner or {})})
+                value = parts
+        if value is not None and value != []:
+            said[name] = value
+    return said
+
+
+def _told_apart(field: _Field, parts: Sequence[Document]) -> list[tuple[str, ...]] | None:
+    """The keys of each of these parts of one claim, when every part has one and no two share any."""
+    assert field.part_type is not None
+    keys = [part_keys(field.part_type, part) for part in parts]
+    if () in keys or (len(keys) > 1 and len({key for some in keys for key in some}) < sum(map(len, keys))):
+        return None
+    return keys
 
 
 def _standing(claims: Iterable[Claim]) -> list[Claim]:
@@ -265,9 +317,8 @@ class _Merge:
 
     def _parts_alone(self, field: _Field, voice: _Voice, path: str) -> list[Document]:
         claim, content = voice
-        assert field.part_type is not None
-        keys = [part_keys(field.part_type, part) for part in content[field.name]]
-        if () in keys or (len(keys) > 1 and len({key for some in keys for key in some}) < sum(map(len, keys))):
+        keys = _told_apart(field, content[field.name])
+        if keys is None:
             return self._parts(field, [voice], _ALONE, _ALONE, path)[0]
         merged = []
         for part, own in zip(content[field.name], keys, strict=True):

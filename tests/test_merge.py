@@ -13,12 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.authority import Authority
-from hub.merge import merge
+from hub.merge import merge, sole
 from hub.model.audience import RANK, stamp
 from hub.model.claims import EDITOR, Claim, Merged
-from hub.model.fiche import Kind
+from hub.model.fiche import KINDS, Kind
 from hub.model.parts import part_keys
 from hub.schemas import claim_digest
+from hub.store.provenance import encode_provenance, encode_sole
 from tests.fiches import fiches
 
 AUTHORITY = Authority.load()
@@ -187,6 +188,32 @@ def test_one_claim_says_what_its_fiche_says(kind: Kind, data: st.DataObject) -> 
     for field, value in content.items():
         if field != "id" and not isinstance(value, list):
             assert alone.content[field] == value
+
+
+def of_any_form(kind: Kind) -> st.SearchStrategy[Claim]:
+    return fiches(kind, claim=True).map(lambda content: says("kbo", content, kind=kind))
+
+
+@given(claim(("organisatie", "organisatie", "aanbod")) | st.sampled_from(KINDS).flatmap(of_any_form))
+def test_one_claim_alone_is_merged_faster_to_the_same(one: Claim) -> None:
+    merged, alone = merge([one], AUTHORITY), sole(one)
+    if alone is None:
+        return
+    content, stated = alone
+    assert merged.content is not None
+    assert content == merged.content
+    assert list(content) == list(merged.content)
+    assert merged.conflicts == ()
+    assert (encode_sole(one, stated) if len(content) > 1 else None) == encode_provenance(merged)
+
+
+def test_what_one_claim_cannot_tell_is_left_to_merge() -> None:
+    twice = [{"keys": ["a:1"]}, {"keys": ["a:1"], "name": {"nl": "Zorg"}}]
+    assert sole(says("kbo", {"vestigingen": twice})) is None
+    assert sole(says("kbo", {"vestigingen": [{"contacts": [{"kind": "phone", "value": "1"}]}]})) is None
+    assert sole(says("kbo", {"languages": ["nl"]}, excluded={"languages": ["fr"]})) is None
+    assert sole(says("kbo", {}, gone=True)) is None
+    assert sole(says("kbo", {"vestigingen": twice[1:], "languages": ["nl", "nl"]})) is not None
 
 
 @given(CLAIMS)

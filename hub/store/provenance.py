@@ -10,12 +10,20 @@ from typing import Final, cast
 
 import orjson
 
-from hub.model.claims import Conflict, Merged, Provenance
+from hub.model.claims import Claim, Conflict, Merged, Provenance
 from hub.model.fiche import PARTS, Document
 
 _OWN: Final = frozenset({"id", "kind", "keys"})
 """What the hub itself writes into a fiche or a part."""
 _Said = tuple[str, str, int]
+
+
+def encode_sole(claim: Claim, stated: list[str]) -> bytes:
+    """What `encode_provenance` gives for a fiche with this claim alone, which states the visibility of the fields in `stated`."""
+    told: dict[str, object] = {"claims": [(claim.source, claim.external_id, claim.revision)]}
+    if stated:
+        told["visibility"] = stated
+    return orjson.dumps(told)
 
 
 def encode_provenance(outcome: Merged) -> bytes | None:

@@ -8,13 +8,14 @@ from dataclasses import replace
 from typing import Any, cast
 
 from hub import schemas
-from hub.merge import merge
+from hub.authority import Authority
+from hub.merge import merge, sole
 from hub.model.audience import ABSENT, level_of, part_level_differs, stamp, visible_levels_differ
-from hub.model.claims import Claim, Merged
+from hub.model.claims import Claim
 from hub.model.fiche import PARTS, VOLATILE_FIELDS, Document, Kind
 from hub.store.identity import Identities, link_keys
 from hub.store.linking import INWARD, Link, links_of, write_links
-from hub.store.provenance import encode_conflicts, encode_provenance
+from hub.store.provenance import encode_conflicts, encode_provenance, encode_sole
 from hub.store.references import HUB, link_key, resolved
 from hub.store.workspace import FicheState, PendingChange, Workspace, operation_of
 
@@ -26,6 +27,20 @@ PART_FIELDS: dict[str, tuple[tuple[str, str], ...]] = {
 
 
 _FICHE = ("id", "kind", "state", "level", "version", "digest", "document", "provenance", "conflicts")
+
+
+_Outcome = tuple[Document | None, bytes | None, bytes | None]
+"""What claims come to: the content, and where it comes from and who disagrees as the table keeps these."""
+
+
+def _outcome(claims: Sequence[Claim], authority: Authority) -> _Outcome:
+    if len(claims) == 1:
+        alone = sole(claims[0])
+        if alone is not None:
+            content, stated = alone
+            return content, encode_sole(claims[0], stated) if len(content) > 1 else None, None
+    merged = merge(claims, authority)
+    return merged.content, encode_provenance(merged), encode_conflicts(merged)
 
 
 class _Rows:
@@ -219,13 +234,11 @@ class Settler:
         space.load_parts(ids)
         authority = space.around.authority
         merged = {
-            number: merge([claim for claim in of_fiche if claim.partner is None], authority)
+            number: _outcome([claim for claim in of_fiche if claim.partner is None], authority)
             for number, of_fiche in claims.items()
         }
         self._identify_parts(
-            (space.fiches[number], outcome.content)
-            for number, outcome in merged.items()
-            if outcome.content is not None
+            (space.fiches[number], content) for number, (content, _, _) in merged.items() if content is not None
         )
         space.flush()
         self._write([(space.fiches[number], merged[number]) for number in ids])
@@ -233,7 +246,7 @@ class Settler:
         write_links(space, self._links, self._standing)
         self._links, self._standing = [], []
 
-    def _write(self, outcomes: Sequence[tuple[FicheState, Merged]]) -> None:
+    def _write(self, outcomes: Sequence[tuple[FicheState, _Outcome]]) -> None:
         """Write the fiches that became different, and new ones, also those that only a link speaks of."""
         space, bulk = self._space, self._space.bulk
         rows = _Rows()
@@ -255,11 +268,10 @@ class Settler:
         bulk.insert("version", ("fiche_id", "partner", "version", "document"), rows.versions)
         self._write_expiry(rows.written)
 
-    def _become(self, state: FicheState, outcome: Merged, rows: _Rows) -> tuple[Any, ...] | None:
+    def _become(self, state: FicheState, outcome: _Outcome, rows: _Rows) -> tuple[Any, ...] | None:
         """Let the fiche be what was merged. The answer is the row of a new one; asks nothing of the database."""
         space = self._space
-        document = outcome.content
-        provenance, conflicts = encode_provenance(outcome), encode_conflicts(outcome)
+        document, provenance, conflicts = outcome
         raw = digest = None
         if document is not None:
             document["id"] = state.uuid
