@@ -4,6 +4,7 @@
 how the names are used; `hub.connector` is the reference of the contract.
 """
 
+from hub.access.audit import Access
 from hub.connector import (
     Connector,
     Context,
@@ -100,7 +101,7 @@ from hub.places import Municipality, Places, UnknownPlace
 from hub.search import query_of
 from hub.store.concepts import ConceptBook
 from hub.testing.simulator import Simulator
-from hub.web.asking import directory, subscriptions
+from hub.web.asking import authorization_metadata, directory, open_to_all, record_access, subscriptions
 
 __version__ = "0.1.0"
 
@@ -108,6 +109,7 @@ __all__ = [
     "LANGUAGES",
     "PARTS",
     "Aanbodfiche",
+    "Access",
     "Activity",
     "Address",
     "Area",
@@ -198,6 +200,7 @@ __all__ = [
     "WaitingList",
     "World",
     "Zorgverlenersfiche",
+    "authorization_metadata",
     "directory",
     "display_identifier",
     "fold",
@@ -206,8 +209,10 @@ __all__ = [
     "normalise_identifier",
     "normalise_phone",
     "normalise_website",
+    "open_to_all",
     "phone_kind",
     "query_of",
+    "record_access",
     "resolve_contacts",
     "rubriek_from_label",
     "subscriptions",

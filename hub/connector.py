@@ -256,7 +256,13 @@ class Export(Connector):
 
 
 class Endpoint(Connector):
-    """Something that partners call. Its blueprint is mounted at `/<name>` at start; whether a partner may call it is a connection, checked per request."""
+    """Something that partners call. Its blueprint is mounted at `/<name>` at start; whether a partner may call it is a connection, checked per request.
+
+    `takes_tokens`: access tokens are let in, whose scopes (`hub.directory().grant.scopes`) the endpoint applies itself. A view that is to answer askers
+    without credentials also where the public has no access is marked with `hub.open_to_all`.
+    """
+
+    takes_tokens: ClassVar[bool] = False
 
     @classmethod
     def blueprint(cls) -> flask.Blueprint:

@@ -11,11 +11,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from hub.errors import Gone, Moved, NotFound
+from hub.access import audit
+from hub.access.audit import Access
+from hub.errors import Forbidden, Gone, Moved, NotFound
+from hub.model import origins
 from hub.model.audience import Grant, project
 from hub.model.claims import Provenance
 from hub.model.entity import Change, Entity, Hit, Page
@@ -304,14 +307,41 @@ class Directory:
         with self._read() as connection:
             known = self._known(connection, entity.fiche["id"], None)
             told = reading.provenance(connection, known.id)
+            stored = reading.documents_by_uuid(connection, [entity.fiche["id"]], self.grant.partner)
         if self.grant.level == "internal":
             return tuple(item for item in told if item.field.split("[")[0] in entity.fiche)
         by_field: dict[str, dict[tuple[str, str, int], None]] = {}
-        for item in told:
-            field = item.field.split("[")[0]
-            if field in entity.fiche:
-                by_field.setdefault(field, {}).update(dict.fromkeys(item.claims))
+        for each in origins.told(told, stored[entity.fiche["id"]], entity.fiche):
+            by_field.setdefault(each.top, {}).update(dict.fromkeys(each.item.claims))
         return tuple(Provenance(field, tuple(claims)) for field, claims in by_field.items())
+
+    def sources_of(self, entity: Entity) -> dict[str, tuple[str, ...]]:
+        """Which source said which fields of an entity that this directory gave, as far as the asker may know it; of a part its own fields."""
+        with self._read() as connection:
+            known = self._known(connection, entity.fiche["id"], None)
+            kept = reading.provenance(connection, known.id)
+            stored = reading.documents_by_uuid(connection, [known.uuid], self.grant.partner).get(known.uuid)
+        part = "" if entity.part is None else entity.id
+        found: dict[str, dict[str, None]] = {}
+        for each in origins.told(kept, stored or {}, entity.fiche):
+            if each.part == part:
+                for source, _, _ in each.item.claims:
+                    found.setdefault(source, {})[each.field] = None
+        return {source: tuple(fields) for source, fields in sorted(found.items())}
+
+    def accesses(self, *, limit: int, **wanted: Any) -> list[Access]:
+        """Rows of the audit trail (`hub.access.audit.find` says by what), newest first: of the asker's own partner, or of all for who sees all.
+
+        Raises `Forbidden` for an agreement without the right `audit`.
+        """
+        if "audit" not in self.grant.rights:
+            raise Forbidden("Reading who asked for what needs an agreement with the right audit. Ask your contact for it.")
+        if self.grant.level != "internal":
+            if wanted.get("partner", self.grant.partner) != self.grant.partner:
+                return []
+            wanted["partner"] = self.grant.partner
+        with self._read() as connection:
+            return audit.find(connection, limit=limit, **wanted)
 
     # --- from rows to entities -----------------------------------------------------------------------------------------------
 

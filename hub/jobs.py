@@ -21,6 +21,8 @@ from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Connection, delete, func, insert, select
 
+from hub.access import audit
+from hub.access.tokens import forget_assertions, forget_tokens
 from hub.errors import FichehubError
 from hub.plugins import Plugins
 from hub.store import Store, index_rows
@@ -79,10 +81,35 @@ def _tidy(store: Store) -> None:
     store.write(lambda writer: index_rows.optimize(writer.connection))
 
 
+def _forget(store: Store) -> None:
+    """Assertions that could not be used again anyway, and access tokens that have expired."""
+    now = int(store.now().timestamp())
+
+    def work(connection: Connection) -> None:
+        forget_assertions(connection, now)
+        forget_tokens(connection, now)
+
+    store.write(lambda writer: work(writer.connection))
+
+
+def _keep_trail(store: Store) -> None:
+    """The end of the audit trail into the log, where who can write the database cannot change it; then what is older than the trail is kept."""
+    with store.read() as connection:
+        _log.info("audit trail", head=audit.head(connection))
+
+    def work(connection: Connection) -> int:
+        before = store.now() - timedelta(days=audit.kept_days(connection))
+        return audit.cut(connection, audit.chain_key(store.secret), before.isoformat(timespec="milliseconds").replace("+00:00", "Z"))
+
+    store.write(lambda writer: work(writer.connection))
+
+
 HOUSEKEEPING: dict[str, tuple[str, Callable[[Store], object]]] = {
     "expire": ("cron 5 0 * * *", _expire),
     "spread": ("every 5 minutes", lambda store: store.spread()),
+    "forget": ("every 15 minutes", _forget),
     "prune": ("cron 30 4 * * *", _prune),
+    "audit": ("cron 40 4 * * *", _keep_trail),
     "tidy": ("cron 15 4 * * *", _tidy),
     "purge": ("cron 45 4 * * *", landing.purge),
     "forget events": ("cron 50 4 * * *", forget_events),

@@ -1,6 +1,15 @@
 """Who is asking, and what their agreement lets them see: agreements, credentials, rate limits."""
 
-from hub.access.agreements import RIGHTS, Agreement, agreement, agreements, grant_for, save_agreement
+from hub.access.agreements import (
+    RIGHTS,
+    Agreement,
+    agreement,
+    agreements,
+    grant_for,
+    pause_agreement,
+    resume_agreement,
+    save_agreement,
+)
 from hub.access.keys import IssuedKey, authenticate, issue_key, keys_of, revoke_key
 from hub.access.limits import RateLimiter
 
@@ -15,6 +24,8 @@ __all__ = [
     "grant_for",
     "issue_key",
     "keys_of",
+    "pause_agreement",
+    "resume_agreement",
     "revoke_key",
     "save_agreement",
 ]

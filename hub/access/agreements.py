@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import orjson
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
-from hub.errors import FieldError, Forbidden, Invalid
+from hub.errors import FieldError, Forbidden, Invalid, NotFound
 from hub.model.audience import LEVELS, Grant
 from hub.model.fiche import Visibility
 from hub.model.query import Query, from_json, to_json
-from hub.store.tables import partner
+from hub.store.tables import access_token, oauth_client, partner
 
 RIGHTS: Final[Mapping[str, str]] = {
     "audit": "read who asked for what",
@@ -46,6 +46,7 @@ class Agreement:
     rights: frozenset[str] = frozenset()
     expires_on: str | None = None
     revision: int = 1
+    paused: str = ""
 
 
 def _check(given: Agreement) -> None:
@@ -111,6 +112,7 @@ def agreements(connection: Connection) -> tuple[Agreement, ...]:
             rights=frozenset(row["rights"].split()),
             expires_on=row["expires_on"],
             revision=row["revision"],
+            paused=row["paused"],
         )
         for row in rows
     )
@@ -121,8 +123,30 @@ def agreement(connection: Connection, name: str) -> Agreement | None:
     return next((known for known in agreements(connection) if known.name == name), None)
 
 
+def pause_agreement(connection: Connection, name: str, reason: str) -> int:
+    """Let nobody of this partner in until `resume_agreement`, and end its access tokens; the answer is how many there were.
+
+    Raises `NotFound`, and `Invalid` without a reason: the partner is told it.
+    """
+    if agreement(connection, name) is None:
+        raise NotFound(f"There is no agreement with a partner named {name}.")
+    if not reason.strip():
+        raise Invalid("A pause needs a reason.", (FieldError("reason", "is required: the partner is told it"),))
+    connection.execute(update(partner).where(partner.c.name == name).values(paused=reason.strip()))
+    of_partner = select(oauth_client.c.id).where(oauth_client.c.partner == name)
+    return connection.execute(delete(access_token).where(access_token.c.client.in_(of_partner))).rowcount
+
+
+def resume_agreement(connection: Connection, name: str) -> None:
+    """Let the partner in again. Raises `NotFound`."""
+    if connection.execute(update(partner).where(partner.c.name == name).values(paused="")).rowcount == 0:
+        raise NotFound(f"There is no agreement with a partner named {name}.")
+
+
 def grant_for(given: Agreement, today: str) -> Grant:
-    """What this partner may see today. Raises `Forbidden` once the agreement has run out."""
+    """What this partner may see today. Raises `Forbidden` once the agreement has run out, or while it is paused."""
+    if given.paused:
+        raise Forbidden(f"The agreement with {given.title} is paused: {given.paused}. Ask {given.our_contact}.")
     if given.expires_on is not None and given.expires_on < today:
         raise Forbidden(
             f"The agreement with {given.title} ended on {given.expires_on}. Ask {given.our_contact} to renew it."

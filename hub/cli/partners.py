@@ -16,6 +16,7 @@ from hub.access import (
     revoke_key,
     save_agreement,
 )
+from hub.cli import clients
 from hub.cli.installation import Installation
 from hub.cli.output import as_json, say_json, say_table
 from hub.model.audience import LEVELS
@@ -129,5 +130,8 @@ def list_keys(installation: Installation, partner: str) -> None:
         f"{partner} has no key.",
     )
 
+
+for _command in clients.COMMANDS:
+    partners.add_command(_command)
 
 COMMANDS = (partners, keys)

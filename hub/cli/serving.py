@@ -16,6 +16,12 @@ from hub.cli.output import progress
 from hub.web.settings import WORKERS, Settings
 
 _host = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+_anonymous = click.option(
+    "--anonymous/--no-anonymous", envvar="FICHEHUB_ANONYMOUS", default=True, show_default=True, help="Answer askers without a key (public values only) [FICHEHUB_ANONYMOUS]."
+)
+_public_url = click.option(
+    "--public-url", envvar="FICHEHUB_PUBLIC_URL", default="", help="How the hub is called from outside, e.g. https://hub.example.org [FICHEHUB_PUBLIC_URL]."
+)
 _port = click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="Port to listen on.")
 
 
@@ -23,15 +29,18 @@ _port = click.option("--port", type=click.IntRange(1, 65535), default=8080, show
 @_host
 @_port
 @click.option("--workers", type=click.IntRange(1, 64), default=WORKERS, show_default=True, help="Processes that answer.")
-@click.option("--anonymous/--no-anonymous", default=True, show_default=True, help="Answer askers without a key (public values only).")
+@_anonymous
+@_public_url
 @click.option("--trusted-proxies", type=click.IntRange(0, 5), default=0, show_default=True, help="Proxies in front that set X-Forwarded-For.")
 @click.pass_obj
-def serve(installation: Installation, host: str, port: int, workers: int, anonymous: bool, trusted_proxies: int) -> None:
+def serve(
+    installation: Installation, host: str, port: int, workers: int, anonymous: bool, public_url: str, trusted_proxies: int
+) -> None:
     """Serve console, API and endpoints until interrupted."""
     from hub.web.server import serve as serve_forever  # granian: only who serves pays for loading it
 
     installation.settle()
-    settings = Settings(anonymous=anonymous, trusted_proxies=trusted_proxies)
+    settings = Settings(anonymous=anonymous, trusted_proxies=trusted_proxies, public_url=public_url)
     serve_forever(
         installation.database_url, installation.home, settings, host=host, port=port, workers=workers, on_ready=_ready
     )
@@ -56,8 +65,10 @@ def work(installation: Installation) -> None:
 @_port
 @click.option("--size", type=click.Choice(["S", "M"]), default="S", show_default=True, help="Size of the demonstration world.")
 @click.option("--demo/--no-demo", default=True, show_default=True, help="Fill an empty installation with the demonstration world.")
+@_anonymous
+@_public_url
 @click.pass_obj
-def up(installation: Installation, host: str, port: int, size: str, demo: bool) -> None:
+def up(installation: Installation, host: str, port: int, size: str, demo: bool, anonymous: bool, public_url: str) -> None:
     """Everything on one machine: database, demonstration world, server and worker. What `make run` calls."""
     from hub.web.server import serve as serve_forever
 
@@ -80,7 +91,7 @@ def up(installation: Installation, host: str, port: int, size: str, demo: bool) 
             serve_forever(
                 installation.database_url,
                 installation.home,
-                Settings(demo=bool(shown)),
+                Settings(demo=bool(shown), anonymous=anonymous, public_url=public_url),
                 host=host,
                 port=port,
                 on_ready=_ready,

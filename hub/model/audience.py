@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from hub.model.fiche import FICHE_TYPES, PARTS, Document, Kind, Visibility
 from hub.model.projection_plans import KEEP, PLANS, RANKS, STAMPS, overridden
+from hub.model.scopes import allows
 from hub.model.visibility import ABSENT, BY_KIND, LEVELS, RANK, VISIBILITY
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ class Grant:
 
     `level` is the highest visibility granted. `partner` opens this partner's overlay. `fields` (None: all) are the top-level fields that the
     agreement names; others are removed, not blanked. `scope` narrows every selection. `rights` are what it may do besides
-    reading (`hub.access.RIGHTS`). `revision` moves whenever the agreement does, so that caches and ETags know.
+    reading (`hub.access.RIGHTS`). `scopes` (None: no access token narrows it) say which types of resource may be read or searched now, in the words of
+    SMART; an endpoint that lets access tokens in applies them itself. `revision` moves whenever the agreement does, so that caches and ETags know.
     """
 
     level: Visibility = "public"
@@ -48,6 +50,7 @@ class Grant:
     fields: frozenset[str] | None = None
     scope: Query | None = None
     rights: frozenset[str] = frozenset()
+    scopes: frozenset[str] | None = None
     revision: int = 0
     name: str = "anonymous"
 
@@ -55,6 +58,10 @@ class Grant:
     def rank(self) -> int:
         """0 for public, 1 for professional, 2 for internal."""
         return RANK[self.level]
+
+    def allows(self, resource: str, letters: str) -> bool:
+        """Whether the access token, if one narrows the grant, allows all that the letters of SMART stand for on a type of resource (`*`: on all)."""
+        return self.scopes is None or allows(self.scopes, resource, letters)
 
 
 PUBLIC = Grant()

@@ -322,6 +322,7 @@ partner = Table(
     Column("expires_on", Text),
     Column("revision", Integer, nullable=False),
     Column("created_at", Text, nullable=False),
+    Column("paused", Text, nullable=False, server_default=""),  # why nobody of this partner is let in for now; "": they are
 )
 
 api_key = Table(
@@ -335,6 +336,60 @@ api_key = Table(
     Column("expires_at", Text),
     Column("revoked_at", Text),
     Column("last_used_on", Text),
+)
+
+oauth_client = Table(
+    "oauth_client",
+    metadata,
+    Column("id", Text, primary_key=True),  # what the partner's software calls itself: a UUID of ours
+    Column("partner", Text, ForeignKey("partner.name"), nullable=False, index=True),
+    Column("title", Text, nullable=False),
+    Column("jwks", LargeBinary),  # public keys as JSON (RFC 7517), or NULL and
+    Column("jwks_url", Text),  # where they are
+    Column("scopes", Text, nullable=False),  # the most that it may ask, separated by blanks
+    Column("created_at", Text, nullable=False),
+    Column("revoked_at", Text),
+    Column("last_token_at", Text),
+)
+
+assertion = Table(
+    "assertion",
+    metadata,
+    Column("client", Text, primary_key=True),
+    Column("jti", Text, primary_key=True),  # SHA-256 of an assertion's jti: each is taken once
+    Column("expires_at", _big(), nullable=False, index=True),  # seconds since the epoch; forgotten after it
+    sqlite_with_rowid=False,
+)
+
+access_token = Table(
+    "access_token",
+    metadata,
+    Column("hash", Text, primary_key=True),  # SHA-256: the token has 256 random bits
+    Column("client", Text, nullable=False, index=True),
+    Column("scopes", Text, nullable=False),
+    Column("expires_at", _big(), nullable=False, index=True),  # seconds since the epoch
+    sqlite_with_rowid=False,
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("n", _big(), primary_key=True, autoincrement=False),  # gapless, in the order of the chain
+    *(Column(name, Text, nullable=False) for name in ("at", "partner", "via", "address", "interaction", "type", "target", "query")),
+    Column("status", Integer, nullable=False),
+    Column("hash", LargeBinary, nullable=False),  # HMAC-SHA256 over this row and the hash before it
+    Index("ix_audit_at", "at"),
+    Index("ix_audit_partner_n", "partner", "n"),
+    Index("ix_audit_target_n", "target", "n"),
+)
+
+audit_end = Table(
+    "audit_end",
+    metadata,
+    Column("name", Text, primary_key=True),  # "head": the last row; "cut": the last one that retention removed
+    Column("n", _big(), nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("mac", LargeBinary, nullable=False),  # over the three
 )
 
 connection = Table(

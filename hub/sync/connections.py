@@ -261,9 +261,9 @@ def stored(store: Store, name: str) -> ConnectionInfo:
     return _known(store, name)
 
 
-def open_outbound() -> Outbound:
-    """The HTTP client that connectors get, as strict as the installation says."""
-    return Outbound(allow_private=allows_private())
+def open_outbound(**limits: Any) -> Outbound:
+    """The HTTP client that connectors get, as strict as the installation says; `limits` are those of `Outbound`."""
+    return Outbound(allow_private=allows_private(), **limits)
 
 
 def allows_private() -> bool:

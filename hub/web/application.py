@@ -7,7 +7,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from hub.plugins import Plugins
 from hub.store import Store
-from hub.web import api, asking, endpoints, health, outgoing, problems, start
+from hub.web import api, asking, endpoints, health, oauth, outgoing, problems, start
 from hub.web.metrics import Metrics
 from hub.web.settings import Settings
 
@@ -33,6 +33,7 @@ def build(store: Store, plugins: Plugins, settings: Settings) -> flask.Flask:
     metrics.install(app)
     health.install(app)
     start.install(app)
+    oauth.install(app)
     api.install(app)
     mounted = endpoints.install(app, store, plugins)
     problems.register(app, mounted.handler_for)
@@ -44,8 +45,11 @@ def build(store: Store, plugins: Plugins, settings: Settings) -> flask.Flask:
             return
         asking.admit()
         name = mounted.named_by(request.path)
+        grant = None if asking.asks_nobody() else asking.directory().grant
+        if grant is not None and grant.scopes is not None:
+            mounted.require_scopes_applied(name)
         if name is not None:
-            mounted.require_enabled(name, asking.directory().grant.partner or "")
+            mounted.require_enabled(name, None if grant is None else grant.partner or "")
 
     app.teardown_request(asking.let_go)
 

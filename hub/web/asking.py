@@ -1,7 +1,7 @@
 """Who is asking: from the credentials of a request to a `Grant`, and from the grant to the one door to the data.
 
-A key comes as `Authorization: Bearer fh_...` or `X-API-Key: fh_...`; without one the asker is the public. A key that is not known is refused
-and never falls back to the public, so that a partner notices. Refusals are werkzeug's `Unauthorized` and `TooManyRequests`
+A key comes as `Authorization: Bearer fh_...` or `X-API-Key: fh_...`, an access token (`hub.web.oauth`) as `Authorization: Bearer fhat_...`; without either the
+asker is the public. A key that is not known is refused and never falls back to the public, so that a partner notices. Refusals are werkzeug's `Unauthorized` and `TooManyRequests`
 and `hub.errors.Forbidden`, which an endpoint's own error handlers may word in their own language.
 """
 
@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import flask
 import structlog
@@ -19,7 +20,8 @@ from sqlalchemy import or_, update
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import TooManyRequests, Unauthorized
 
-from hub.access import RateLimiter, agreement, authenticate, grant_for
+from hub.access import RateLimiter, agreement, authenticate, grant_for, tokens
+from hub.access.audit import Access, Trail, truncated
 from hub.directory import Directory
 from hub.errors import Forbidden, StoreBusy
 from hub.model.audience import PUBLIC, Grant
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 _EXTENSION = "fichehub"
 _PREFIX_LENGTH = 8
+OAUTH_PATH = "/oauth/token"
+_OPEN = "fichehub_open_to_all"
+View = TypeVar("View", bound=Callable[..., Any])
 
 
 @dataclass(slots=True)
@@ -44,6 +49,7 @@ class Serving:
     plugins: Plugins
     settings: Settings
     limiter: RateLimiter
+    trail: Trail
     noted_on: dict[tuple[str, str], str] = field(
         default_factory=dict
     )  # (partner, prefix) -> day of its last use
@@ -54,7 +60,7 @@ class Serving:
         limiter = RateLimiter(
             per_second=settings.requests_per_second, burst=settings.burst, clock=time.monotonic
         )
-        serving = cls(store, plugins, settings, limiter)
+        serving = cls(store, plugins, settings, limiter, Trail(store))
         app.extensions[_EXTENSION] = serving
         return serving
 
@@ -93,6 +99,48 @@ def subscriptions(endpoint: str) -> Subscriptions:
     return Door(serving().store, directory(), endpoint)
 
 
+def open_to_all(view: View) -> View:
+    """Mark a view of an endpoint that tells nothing of any fiche, such as what the server can do: it is answered without credentials, also where the
+    public has no access. Credentials that are sent all the same must be good ones. Usable as a decorator, below that of the route.
+    """
+    setattr(view, _OPEN, True)
+    return view
+
+
+def asks_nobody() -> bool:
+    """Whether the current request goes to a view that is open to all, without credentials; those of the token endpoint are its own matter."""
+    if flask.request.path == OAUTH_PATH:
+        return True
+    view = flask.current_app.view_functions.get(flask.request.endpoint or "")
+    return getattr(view, _OPEN, False) and _key() is None
+
+
+def via() -> str:
+    """How the current request proved who asks, for the audit trail: `key fh_1a2b3`, `client <id>`, or "" for the public."""
+    return str(flask.g.get("fichehub_via", ""))
+
+
+def record_access(*, interaction: str, type: str = "", target: str = "", query: str = "", status: int) -> None:
+    """Leave a row in the audit trail about the current request, when a partner sent it; costs no transaction. The words are those of `hub.Access`."""
+    asked = flask.g.get("fichehub_directory")
+    if asked is None or asked.grant.partner is None:
+        return
+    hub = serving()
+    hub.trail.note(
+        Access(
+            at=hub.store.now().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            partner=asked.grant.partner,
+            via=via(),
+            address=truncated(flask.request.remote_addr or ""),
+            interaction=interaction,
+            type=type,
+            target=target,
+            query=query,
+            status=status,
+        )
+    )
+
+
 def _snapshot() -> Snapshot:
     """What the current request reads from: one state of the database for the whole of it."""
     found: Snapshot | None = flask.g.get("fichehub_snapshot")
@@ -110,13 +158,36 @@ def let_go(error: BaseException | None = None) -> None:
 
 def admit() -> None:
     """Let the current request in, or raise: its credentials are checked and counted against the rate limit."""
+    if asks_nobody():
+        count_address()
+        return
     try:
         grant = directory().grant
     except (Unauthorized, Forbidden):
-        _count(f"address {flask.request.remote_addr}")  # guessing keys costs tokens as well
+        count_address()  # guessing keys costs tokens as well
         raise
     # An address counts for the anonymous only: the partners behind one proxy or practice do not use up each other's share.
     _count(f"partner {grant.partner}" if grant.partner else f"address {flask.request.remote_addr}")
+
+
+def count_address() -> None:
+    """Count the current request against the rate limit of the address that it comes from. Raises `TooManyRequests`."""
+    _count(f"address {flask.request.remote_addr}")
+
+
+def token_address() -> str:
+    """The address of the token endpoint, which is what an assertion must name as its `aud`."""
+    return (serving().settings.public_url or flask.request.url_root).rstrip("/") + OAUTH_PATH
+
+
+def authorization_metadata() -> dict[str, Any]:
+    """Where and how access tokens are fetched, in the words of RFC 8414; for the current request. https://www.rfc-editor.org/rfc/rfc8414"""
+    return {
+        "token_endpoint": token_address(),
+        "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+        "token_endpoint_auth_signing_alg_values_supported": list(tokens.ALGORITHMS),
+        "grant_types_supported": ["client_credentials"],
+    }
 
 
 def asker() -> str:
@@ -161,15 +232,23 @@ def _grant() -> Grant:
                 missing=True,
             )
         return PUBLIC
+    scopes: frozenset[str] | None = None
     with _snapshot().read() as connection:
         try:
-            partner = authenticate(connection, key, _moment(hub.store.now()))
+            if key.startswith(tokens.PREFIX):
+                held = tokens.read_token(connection, key, int(hub.store.now().timestamp()))
+                partner, scopes, flask.g.fichehub_via = held.partner, held.scopes, f"client {held.client}"
+            else:
+                partner = authenticate(connection, key, _moment(hub.store.now()))
+                flask.g.fichehub_via = f"key {key[:_PREFIX_LENGTH]}"
         except Forbidden as error:
             raise _refused(error.message) from error
         agreed = agreement(connection, partner)
     if agreed is None:
-        raise _refused("This API key belongs to no agreement any more. Ask your contact for a new one.")
+        raise _refused("These credentials belong to no agreement any more. Ask your contact for new ones.")
     grant = grant_for(agreed, hub.store.today())
+    if scopes is not None:
+        return replace(grant, scopes=scopes)
     _note_use(hub, partner, key[:_PREFIX_LENGTH])
     return grant
 

@@ -43,8 +43,9 @@ class Endpoints:
 
     store: Store
     mounted: dict[str, str] = field(default_factory=dict)
+    takes_tokens: set[str] = field(default_factory=set)
     broken: list[BrokenEndpoint] = field(default_factory=list)
-    _states: dict[tuple[str, str], tuple[float, str]] = field(default_factory=dict)
+    _states: dict[tuple[str, str | None], tuple[float, str]] = field(default_factory=dict)
 
     def mount(self, app: flask.Flask, plugins: Plugins) -> None:
         """Mount every endpoint at `/<name>`. One that cannot be mounted is left out whole and named."""
@@ -69,14 +70,16 @@ class Endpoints:
                 self.broken.append(BrokenEndpoint(name, reason))
                 continue
             self.mounted[name] = blueprint.name
+            if connector.takes_tokens:
+                self.takes_tokens.add(name)
 
     def named_by(self, path: str) -> str | None:
         """The endpoint below whose address this path lies."""
         first = path.split("/", 2)[1] if path.startswith("/") else ""
         return first if first in self.mounted else None
 
-    def require_enabled(self, name: str, partner: str) -> None:
-        """Return when a connection opens the endpoint to this partner (`""`: to everybody), else raise `Forbidden` with what to do."""
+    def require_enabled(self, name: str, partner: str | None) -> None:
+        """Return when a connection opens the endpoint to this partner (`""`: to everybody; None: to anybody), else raise `Forbidden` with what to do."""
         state = self.state(name, partner)
         if state == "enabled":
             return
@@ -89,15 +92,21 @@ class Endpoints:
             f"then: fichehub connections enable {name}"
         )
 
-    def state(self, name: str, partner: str) -> str:
-        """`enabled`, `paused`, `disabled`, or `""` when there is no connection; at most `REMEMBERED` seconds old."""
+    def require_scopes_applied(self, name: str | None) -> None:
+        """Return when what lies below this endpoint applies the scopes of an access token itself, else raise `Forbidden`."""
+        if name not in self.takes_tokens:
+            places = ", ".join(f"/{each}" for each in sorted(self.takes_tokens)) or "nothing here"
+            raise Forbidden(f"An access token holds for {places}. Send an API key to this address.")
+
+    def state(self, name: str, partner: str | None) -> str:
+        """`enabled`, `paused`, `disabled`, or `""` when there is no connection; at most `REMEMBERED` seconds old. Partner None: for anybody."""
         known = self._states.get((name, partner))
         now = time.monotonic()
         if known is not None and known[0] > now:
             return known[1]
-        wanted = select(connection.c.state).where(
-            connection.c.connector == name, connection.c.partner.in_(sorted({"", partner}))
-        )
+        wanted = select(connection.c.state).where(connection.c.connector == name)
+        if partner is not None:
+            wanted = wanted.where(connection.c.partner.in_(sorted({"", partner})))
         with self.store.read() as reading:
             states = set(reading.execute(wanted).scalars())
         state = next((state for state in ("enabled", "paused", "disabled") if state in states), "")

@@ -15,7 +15,8 @@ class Settings:
 
     `anonymous`: whether those without a key may ask for public values. `requests_per_second` and `burst`: the rate limit per asker and
     process. `max_body`: the longest request body, in bytes. `trusted_proxies`: how many proxies in front of us set X-Forwarded-For.
-    `demo`: say on the start page that the data is fictional.
+    `public_url`: how the hub is called from outside (`https://hub.example.org`), which is what the assertions of partners must name; empty: as the request
+    says, which anybody who can send a request under another name can choose. `demo`: say on the start page that the data is fictional.
     """
 
     anonymous: bool = True
@@ -23,4 +24,5 @@ class Settings:
     burst: int = 1000
     max_body: int = 1 << 20
     trusted_proxies: int = 0
+    public_url: str = ""
     demo: bool = False

@@ -24,6 +24,7 @@ import orjson
 
 import hub
 from hub import Change, Directory, Entity, FieldError, Gone, Invalid, Moved, NotFound, Query
+from plugins.fhir import smart
 from plugins.fhir.datatypes import Labels
 from plugins.fhir.history import states
 from plugins.fhir.json_form import to_bytes
@@ -70,6 +71,7 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer) -> None:
         given = flask.request.args
         asked = hub.directory()
         part = _part_of(given.get("_part", ""))
+        smart.require_all((part.name,) if part.name != _DELETED else part.types, "rs")
         if part.upto > asked.head():
             raise _invalid("_part", _NO_ADDRESS.format("part"), given["_part"])
         lines = lines_of(part, asked, given.get("_after"))
@@ -83,6 +85,7 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer) -> None:
             raise Invalid(f"Prefer: {reason}", (FieldError("Prefer", reason, wanted or None),))
         given = list(request.args.items(multi=True))
         job = parse(request.url, all_types, given, hub.directory(), lenient="handling=lenient" in wanted)
+        smart.require_all(job.types, "rs")
         response = flask.Response(status=202)
         response.headers["Content-Location"] = f"{_base()}/$export-status?_job={_sealed(job.form())}"
         return response

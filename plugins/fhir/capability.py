@@ -6,11 +6,12 @@ from functools import lru_cache
 from typing import Any, Final
 
 from hub import __version__
+from plugins.fhir import accesses, provenance
 from plugins.fhir import systems as s
 from plugins.fhir.conformance.declared import VALIDATE, definition_types
 from plugins.fhir.params import INCLUDES, OLDER_MCSD, RESOURCES, Param, Resource, of_all
 from plugins.fhir.periods import PREFIXES
-from plugins.fhir.search import DEFAULT_COUNT, MAX_COUNT
+from plugins.fhir.search import DEFAULT_COUNT, MAX_COUNT, PROVENANCE
 from plugins.fhir.subscriptions.routes import declared as subscription_types
 
 PUBLISHED: Final = "2026-11-25"
@@ -22,6 +23,14 @@ _LAST_UPDATED: Final = {
     "type": "date",
     "documentation": f"When it last changed for you: {', '.join(PREFIXES)}; ap is within a day.",
 }
+_SMART: Final = {
+    "coding": [{"system": "http://terminology.hl7.org/CodeSystem/restful-security-service", "code": "SMART-on-FHIR"}],
+    "text": "SMART Backend Services",
+}
+_SECURITY: Final = (
+    "Public values need no key, where the hub answers the public. A partner sends its API key as Authorization: Bearer, or as X-API-Key; or an access token, fetched as "
+    ".well-known/smart-configuration says (client credentials with private_key_jwt), whose scopes narrow what its agreement allows."
+)
 _EXPORT: Final = {"name": "export", "definition": "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export"}
 _INTERACTIONS: Final = ("read", "vread", "history-instance", "history-type", "search-type")
 _ABOUT: Final = (
@@ -57,11 +66,14 @@ def statement(base: str) -> dict[str, Any]:
                 "documentation": _ABOUT,
                 "security": {
                     "cors": True,
-                    "description": "Public values need no key. A partner sends its API key as Authorization: Bearer, or as X-API-Key.",
+                    "service": [_SMART],
+                    "description": _SECURITY,
                 },
                 "resource": [
                     *(_resource(each) for each in sorted(RESOURCES.values(), key=lambda each: each.name)),
                     *definition_types(),
+                    accesses.declared(),
+                    provenance.declared(),
                     *subscription_types(),
                 ],
                 "interaction": [{"code": "history-system"}, {"code": "batch"}],
@@ -84,8 +96,8 @@ def _resource(resource: Resource) -> dict[str, Any]:
     }
     if include := [each.spelled for each in INCLUDES.values() if each.source == resource.name]:
         declared["searchInclude"] = include
-    if revinclude := [each.spelled for each in INCLUDES.values() if each.target == resource.name]:
-        declared["searchRevInclude"] = revinclude
+    revinclude = [each.spelled for each in INCLUDES.values() if each.target == resource.name]
+    declared["searchRevInclude"] = [*revinclude, PROVENANCE]
     declared["searchParam"] = [_param(param, resource.name) for param in resource.params]
     declared["operation"] = list(VALIDATE)
     return declared

@@ -12,6 +12,7 @@ class Fhir(Endpoint):
 
     name = "fhir"
     title = "FHIR R4 (Belgische profielen, IHE mCSD)"
+    takes_tokens = True
 
     @classmethod
     def blueprint(cls) -> flask.Blueprint:

@@ -15,7 +15,7 @@ from werkzeug.exceptions import NotFound as NoSuchAddress
 
 import hub
 from hub import FichehubError, Hit, Moved, NotFound
-from plugins.fhir import batch, bulk, history, outcome, validation
+from plugins.fhir import accesses, batch, bulk, history, outcome, provenance, smart, validation
 from plugins.fhir.capability import statement
 from plugins.fhir.conformance import routes as definitions
 from plugins.fhir.conformance.catalogue import TYPES
@@ -44,7 +44,13 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
     blueprint = flask.Blueprint("fhir", __name__)
     memory = Memory(remembered)
 
+    smart.add_routes(blueprint)
+    accesses.add_notes(blueprint)
+    accesses.add_routes(blueprint, _answer, _base)
+    provenance.add_routes(blueprint, _answer, _base)
+
     @blueprint.get("/metadata")
+    @hub.open_to_all
     def metadata() -> flask.Response:
         return _answer(statement(_base()))
 
@@ -108,8 +114,11 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
 
 def _search(resource: Resource, given: Sequence[tuple[str, str]], memory: Memory) -> flask.Response:
     search = parse(resource, given, strict="handling=strict" in flask.request.headers.get("Prefer", ""))
+    smart.require_search(search)
     asked = hub.directory()
     base, labels = _base(), asked.concepts()
+    if search.provenance:  # a source may begin to say what was known already: that is no change, so such a page is not remembered
+        return _answer(_page(search, base, asked, labels, memory))
     key = (resource.name, base, tuple(given))
     # The head is read first: what is written after it may be in a page that is kept under it, but never missing from a later one.
     return _answer(
@@ -139,6 +148,12 @@ def _page(search: Search, base: str, asked: hub.Directory, labels: Labels, memor
             search.warnings.append(outcome.issue("warning", "too-costly", TOO_MANY, "_include"))
     if search.subset is not None:
         entries = [replace(entry, body=search.subset.of(entry.body)) for entry in entries]
+    if search.provenance:
+        entries += [
+            Entry(f"{provenance.TYPE}/{each['id']}", to_bytes(each), "include")
+            for hit in hits
+            for each in provenance.of(hit.entity, asked)
+        ]
     following = None if search.count_only else page.next
     return bundle(search, base, entries, total=page.total, next_cursor=following)
 

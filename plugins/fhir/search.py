@@ -34,6 +34,8 @@ _SORTS: Final[dict[str, Literal["name", "updated", "distance"]]] = {
 }
 _IN_RESOURCE: Final = ("_id", "_profile", "_source", "_tag", "_text", "_content")
 _INCLUDING: Final = ("_include", "_revinclude", "_revInclude")
+PROVENANCE: Final = "Provenance:target"
+"""The `_revinclude` of where resources come from: no entities, so no `Include`."""
 _FORM_ONLY: Final = ("_format", "_pretty")
 TOO_MANY: Final = f"More than {MOST:,} resources come with this page, and the rest was left out. Ask for a smaller page with _count."
 
@@ -48,6 +50,7 @@ class Search:
     resource: Resource
     query: Query
     followed: list[Followed] = field(default_factory=list)
+    provenance: bool = False
     count_only: bool = False
     subset: Subset | None = None
     changed: list[tuple[Asked, ...]] = field(default_factory=list)
@@ -140,6 +143,8 @@ def _control(search: Search, settings: dict[str, Any], name: str, value: str) ->
         search.count_only = search.count_only or (name, value) == ("_summary", "count")
     elif name == "_lastUpdated":
         search.changed.append(tuple(Asked.of(name, each) for each in split(value) or (value,)))
+    elif name in ("_revinclude", "_revInclude") and value == PROVENANCE:
+        search.provenance = True
     elif name.partition(":")[0] in _INCLUDING:
         wanted = _includes(search.resource, name, value)
         if wanted is None:
@@ -211,10 +216,10 @@ def _invalid(name: str, reason: str, value: str) -> Invalid:
 
 def _cursor(search: Search, next_page: str) -> str:
     """The hub's cursor, and what FHIR adds to a page."""
-    if not search.followed and search.subset is None:
+    if not search.followed and search.subset is None and not search.provenance:
         return next_page
     followed = [each.form() for each in search.followed]
-    added = orjson.dumps([followed, search.subset.form() if search.subset else None])
+    added = orjson.dumps([followed, search.subset.form() if search.subset else None, search.provenance])
     return f"{next_page}~{base64.urlsafe_b64encode(added).decode().rstrip('=')}"
 
 
@@ -230,8 +235,9 @@ def _resumed(resource: Resource, given: Sequence[tuple[str, str]], cursor: str, 
     search = Search(resource, query, understood=[("_cursor", cursor)])
     if added:
         try:
-            followed, subset = orjson.loads(base64.urlsafe_b64decode(added + "=" * (-len(added) % 4)))
+            followed, subset, provenance = orjson.loads(base64.urlsafe_b64decode(added + "=" * (-len(added) % 4)))
             search.subset = subset_of_form(subset) if subset else None
+            search.provenance = provenance is True
             search.followed = [Followed.of_form(each) for each in followed]
         except (binascii.Error, KeyError, TypeError, ValueError) as error:
             raise _invalid(

@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 from fhir.resources.R4B import get_fhir_model_class
 
+from plugins.fhir import accesses
 from plugins.fhir import systems as s
 
 Json = dict[str, Any]
@@ -99,6 +100,9 @@ def _primitive(value: Any, field: Any, path: str) -> Iterator[str]:
             yield f"{path}: {value!r} is no {name}"
     elif name == "Xhtml":
         yield from _narrative(value, path)
+    elif "Base64Binary" in kind:
+        if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9+/]+={0,2}", value):
+            yield f"{path}: {value!r} is no base64Binary"
     elif "bool" in kind:
         if not isinstance(value, bool):
             yield f"{path}: {value!r} is no boolean"
@@ -186,6 +190,9 @@ _MINIMUMS: dict[str, tuple[str, ...]] = {
     s.MCSD_PRACTITIONER_ROLE: ("code",),
     s.MCSD_ORGANIZATION_AFFILIATION: ("active", "code", "organization", "participatingOrganization"),
     s.MCSD_ENDPOINT: ("managingOrganization",),
+    accesses.READ: ("subtype", "agent", "entity"),
+    accesses.QUERY: ("subtype", "agent", "entity"),
+    accesses.UPDATES: ("subtype", "agent", "entity"),
 }
 
 

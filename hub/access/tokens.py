@@ -1,0 +1,68 @@
+"""Access tokens: opaque, short-lived, kept as a hash. Whether the agreement still holds is asked with every use, so a token never outlives it."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from hub.access.clients import Client
+from hub.errors import Forbidden
+from hub.model.scopes import spelled
+from hub.store.tables import access_token, assertion, oauth_client
+
+ALGORITHMS: Final = ("RS384", "ES384")
+"""What the assertion that asks for a token may be signed with, as SMART demands; nothing else is taken."""
+SECONDS: Final = 600
+"""How long a token holds."""
+PREFIX: Final = "fhat_"
+"""How every token begins, so that it is never taken for an API key and a leaked one is found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a good token says: whose it is and what it may be used for."""
+
+    partner: str
+    client: str
+    scopes: frozenset[str]
+
+
+def _hash(token: str) -> str:
+    # 256 random bits: there is nothing to guess, so a fast hash is enough.
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def issue_token(connection: Connection, client: Client, scopes: frozenset[str], now: int, moment: str) -> str:
+    """Make a token that holds for `SECONDS` from `now` (seconds since the epoch; `moment` is the same as RFC 3339), and return it, this once."""
+    token = PREFIX + secrets.token_urlsafe(32)
+    values = {"hash": _hash(token), "client": client.id, "scopes": spelled(scopes), "expires_at": now + SECONDS}
+    connection.execute(insert(access_token).values(**values))
+    connection.execute(update(oauth_client).where(oauth_client.c.id == client.id).values(last_token_at=moment))
+    return token
+
+
+def read_token(connection: Connection, token: str, now: int) -> Held:
+    """Whose token this is. Raises `Forbidden` for one that is unknown, has expired or was ended."""
+    both = access_token.join(oauth_client, oauth_client.c.id == access_token.c.client)
+    row = connection.execute(
+        select(oauth_client.c.partner, oauth_client.c.id, access_token.c.scopes, access_token.c.expires_at, oauth_client.c.revoked_at)
+        .select_from(both)
+        .where(access_token.c.hash == _hash(token))
+    ).first()
+    if row is None or row.revoked_at is not None or row.expires_at <= now:
+        raise Forbidden("This access token is unknown, has expired or was ended. Fetch a new one.")
+    return Held(row.partner, row.id, frozenset(row.scopes.split()))
+
+
+def forget_tokens(connection: Connection, now: int) -> None:
+    """Remove the tokens that have expired."""
+    connection.execute(delete(access_token).where(access_token.c.expires_at <= now))
+
+
+def forget_assertions(connection: Connection, now: int) -> None:
+    """Remove what is known of assertions that have expired: they are refused without it."""
+    connection.execute(delete(assertion).where(assertion.c.expires_at < now))

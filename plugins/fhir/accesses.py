@@ -1,0 +1,340 @@
+"""The audit trail as AuditEvents: what a request is called there, and reading and searching it.
+
+By the audit profiles of IHE mCSD (IHE.mCSD.Audit.CareServices.Read, .Query and .Updates), which an event claims when it meets one. Only partners are in the trail: nobody
+knows who the public is. https://profiles.ihe.net/ITI/mCSD/ITI-90.html#security-considerations
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+import flask
+
+import hub
+from hub import Access, FieldError, Invalid, NotFound
+from plugins.fhir import datatypes as dt
+from plugins.fhir import outcome
+from plugins.fhir import systems as s
+from plugins.fhir.moments import span
+from plugins.fhir.params import RESOURCES
+from plugins.fhir.search import DEFAULT_COUNT, MAX_COUNT
+
+Json = dict[str, Any]
+Answer = Callable[[Json], flask.Response]
+TYPE: Final = "AuditEvent"
+PARTNER: Final = s.BASE + "/NamingSystem/partner"
+PARAMS: Final = {
+    "_id": ("token", "Its number in the trail."),
+    "date": ("date", "When it happened: eq, ge, gt, le, lt; may be given twice."),
+    "agent": ("reference", "The partner that asked, as agent:identifier=system|name."),
+    "agent-name": ("string", "The name of the partner that asked, in full."),
+    "type": ("token", "The kind of event; every one here is rest."),
+    "subtype": ("token", "What was done: read, vread, search-type, history-type and so on."),
+    "entity": ("reference", "The resource that was asked for, as Type/id."),
+    "outcome": ("token", "0: answered; 4: refused or not there; 8: a fault of ours."),
+}
+_PROFILE: Final = "https://profiles.ihe.net/ITI/mCSD/StructureDefinition/IHE.mCSD.Audit.CareServices."
+READ: Final = _PROFILE + "Read"
+QUERY: Final = _PROFILE + "Query"
+UPDATES: Final = _PROFILE + "Updates"
+_PROFILES: Final = {"read": READ, "vread": READ, "search-type": QUERY, "history-type": UPDATES}
+_ITI: Final = {
+    "read": ("ITI-90", "Find Matching Care Services"),
+    "vread": ("ITI-90", "Find Matching Care Services"),
+    "search-type": ("ITI-90", "Find Matching Care Services"),
+    "history-type": ("ITI-91", "Request Care Services Updates"),
+    "history-instance": ("ITI-91", "Request Care Services Updates"),
+    "history-system": ("ITI-91", "Request Care Services Updates"),
+    "create": ("ITI-130", "Care Services Feed"),
+    "update": ("ITI-130", "Care Services Feed"),
+    "delete": ("ITI-130", "Care Services Feed"),
+}
+_ACTIONS: Final = {"read": "R", "vread": "R", "create": "C", "update": "U", "patch": "U", "delete": "D"}
+_WRITTEN: Final = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_DCM: Final = "http://dicom.nema.org/resources/ontology/DCM"
+_SOURCE: Final = {"system": _DCM, "code": "110153", "display": "Source Role ID"}
+_DESTINATION: Final = {"system": _DCM, "code": "110152", "display": "Destination Role ID"}
+_OBJECT: Final = {"system": "http://terminology.hl7.org/CodeSystem/audit-entity-type", "code": "2", "display": "System Object"}
+_ROLES: Final = "http://terminology.hl7.org/CodeSystem/object-role"
+_REST: Final = {"system": "http://terminology.hl7.org/CodeSystem/audit-event-type", "code": "rest", "display": "Restful Operation"}
+_INTERACTIONS: Final = "http://hl7.org/fhir/restful-interaction"
+_SERVER: Final = {"system": "http://terminology.hl7.org/CodeSystem/security-source-type", "code": "4", "display": "Application Server"}
+_NOBODY_IN_IT: Final = frozenset(
+    ["_count", "_sort", "_total", "_summary", "_elements", "_include", "_revinclude", "_revInclude", "_since", "_lastUpdated", "_type", "_format", "_pretty", "_outputFormat", "_part", "_job", "_after", "_cursor", "_id", "active", "status", "type", "role", "specialty", "service-type", "service-category", "characteristic", "program", "coverage-area", "date", "outcome", "subtype", "address-city", "address-postalcode", "address-state", "address-country", "organization", "location", "partof", "endpoint", "service", "practitioner", "missing"]
+)
+"""Parameters whose values name nobody; an id is a pseudonym, and whoever audits must know of whom something was asked. Of all others the value is left out."""
+
+
+# --- what a request is called ---------------------------------------------------------------------------------------------------
+
+
+def add_notes(blueprint: flask.Blueprint) -> None:
+    """Let every request of a partner leave a row."""
+
+    @blueprint.after_request
+    def note(response: flask.Response) -> flask.Response:
+        request = flask.request
+        path = request.path.strip("/").partition("/")[2]
+        called = classified(request.method, path)
+        if called is not None:
+            interaction, type, target = called
+            given = list(request.args.items(multi=True))
+            if request.mimetype == "application/x-www-form-urlencoded":
+                given += list(request.form.items(multi=True))
+            hub.record_access(
+                interaction=interaction, type=type, target=target, query=query_of(path, given), status=response.status_code
+            )
+        return response
+
+
+def classified(method: str, path: str) -> tuple[str, str, str] | None:
+    """(interaction, type, id) of a request for this path below the base; None for one that tells nothing of anybody, and for a batch, whose entries count."""
+    segments = [segment for segment in path.split("/") if segment]
+    if not segments:
+        return None
+    type, rest = segments[0], segments[1:]
+    if type == "_history":
+        return "history-system", "", ""
+    if segments[-1].startswith("$export"):
+        return "operation", type if type in RESOURCES else "", ""
+    if type not in RESOURCES and type not in _ALSO:
+        return None
+    if method in ("GET", "HEAD"):
+        match rest:
+            case []:
+                return "search-type", type, ""
+            case ["_history"]:
+                return "history-type", type, ""
+            case [id]:
+                return "read", type, id[:_LONGEST]
+            case [id, "_history"]:
+                return "history-instance", type, id[:_LONGEST]
+            case [id, "_history", _]:
+                return "vread", type, id[:_LONGEST]
+            case [id, *_]:
+                return "operation", type, id[:_LONGEST]
+    if rest == ["_search"]:
+        return "search-type", type, ""
+    return _WRITTEN.get(method, "operation"), type, rest[0][:_LONGEST] if rest else ""
+
+
+_ALSO: Final = frozenset({TYPE, "Provenance", "Subscription"})
+_LONGEST: Final = 64
+_LONGEST_QUERY: Final = 2_000
+_READABLE: Final = "*,:|/"
+
+
+def query_of(path: str, given: Sequence[tuple[str, str]]) -> str:
+    """The request as the trail keeps it: path and parameters, with `*` for values that may name somebody."""
+    told = []
+    for name, value in given:
+        last = name.rpartition(".")[2] if "." in name else name.rpartition(":")[2] if name.startswith("_has:") else name
+        bare, _, modifier = last.partition(":")
+        names_nobody = (modifier == "missing" or bare in _NOBODY_IN_IT) and modifier != "identifier"
+        told.append((name[:100], value[:300] if names_nobody else "*"))
+    shown = path[:200] + (f"?{urlencode(told, quote_via=quote, safe=_READABLE)}" if told else "")
+    return shown[:_LONGEST_QUERY]
+
+
+# --- as a resource --------------------------------------------------------------------------------------------------------------
+
+
+def render(access: Access, base: str) -> Json:
+    """The AuditEvent, elements in the order of the specification."""
+    answered = access.status < 400
+    reads = access.interaction in ("read", "vread")
+    profile = _PROFILES.get(access.interaction) if answered and access.type in RESOURCES else None
+    resource: Json = {"resourceType": TYPE, "id": str(access.n)}
+    if profile:
+        resource["meta"] = {"profile": [profile]}
+    resource["text"] = dt.narrative(access.partner or "-", [f"{access.at}: {access.interaction} {access.query}"])
+    resource["type"] = _REST
+    subtypes = [{"system": _INTERACTIONS, "code": access.interaction, "display": access.interaction}]
+    if access.interaction in _ITI and access.type not in _ALSO:
+        code, display = _ITI[access.interaction]
+        subtypes.append({"system": "urn:ihe:event-type-code", "code": code, "display": display})
+    resource["subtype"] = subtypes
+    resource["action"] = _ACTIONS.get(access.interaction, "E")
+    resource["recorded"] = access.at
+    resource["outcome"] = "0" if answered else "4" if access.status < 500 else "8"
+    if not answered:
+        resource["outcomeDesc"] = f"HTTP {access.status}"
+    # In a query the parameters flow from the client to the server, in a read the resource flows back: so IHE has it.
+    client, server = (_DESTINATION, _SOURCE) if reads else (_SOURCE, _DESTINATION)
+    who: Json = {"type": "Organization", "identifier": {"system": PARTNER, "value": access.partner or "-"}}
+    agent: Json = {"type": {"coding": [client]}, "who": who}
+    if access.via:
+        agent["altId"] = access.via
+    agent |= {"name": access.partner or "-", "requestor": True}
+    agent["network"] = {"address": access.address or "unknown", "type": "2"}
+    here = {"type": "Device", "identifier": {"system": "urn:ietf:rfc:3986", "value": base}}
+    resource["agent"] = [
+        agent,
+        {"type": {"coding": [server]}, "who": here, "requestor": False, "network": {"address": base, "type": "5"}},
+    ]
+    resource["source"] = {"observer": here, "type": [_SERVER]}
+    resource["entity"] = _entities(access, answered, reads)
+    return resource
+
+
+def _entities(access: Access, answered: bool, reads: bool) -> list[Json]:
+    entities: list[Json] = []
+    if access.target:
+        named = f"{access.type}/{access.target}"
+        what = {"reference": named} if answered else {"display": named}
+        role = {"system": _ROLES, "code": "4", "display": "Domain Resource"}
+        entities.append({"what": what, "type": _OBJECT, "role": role})
+    if not reads:
+        role = {"system": _ROLES, "code": "24", "display": "Query"}
+        asked = base64.b64encode(access.query.encode()).decode()
+        entities.append({"type": _OBJECT, "role": role, "description": access.query, "query": asked})
+    return entities
+
+
+# --- reading and searching --------------------------------------------------------------------------------------------------------
+
+
+def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], str]) -> None:
+    """`/AuditEvent`, by GET and POST, and `/AuditEvent/<id>`."""
+
+    @blueprint.get(f"/{TYPE}/<id>")
+    def read_audit_event(id: str) -> flask.Response:
+        known = id.isascii() and id.isdigit() and len(id) < 19
+        found = hub.directory().accesses(n=int(id), limit=1) if known else []
+        if not found:
+            raise NotFound(f"There is no {TYPE} with id {id[:80]} that you may see.")
+        return answer(render(found[0], base()))
+
+    @blueprint.get(f"/{TYPE}")
+    def search_audit_events() -> flask.Response:
+        return answer(_search(list(flask.request.args.items(multi=True)), base()))
+
+    @blueprint.post(f"/{TYPE}/_search")
+    def search_audit_events_by_post() -> flask.Response:
+        given = [*flask.request.args.items(multi=True), *flask.request.form.items(multi=True)]
+        return answer(_search(given, base()))
+
+
+def _search(given: Sequence[tuple[str, str]], base: str) -> Json:
+    strict = "handling=strict" in flask.request.headers.get("Prefer", "")
+    wanted: Json = {}
+    count = DEFAULT_COUNT
+    nothing = False
+    understood: list[tuple[str, str]] = []
+    warnings: list[Json] = []
+    for name, value in given:
+        if name in ("_format", "_pretty"):
+            continue
+        if name == "_count":
+            if not value.isascii() or not value.isdigit():
+                raise _invalid(name, "a whole number from 0 is expected.", value)
+            count = min(int(value[:9]), MAX_COUNT)
+        elif name == "_cursor":
+            if not value.isascii() or not value.isdigit() or len(value) > 18:
+                raise _invalid(name, "this is not a cursor of this search; follow the next link as it stands.", value)
+            wanted["before"] = int(value)
+        elif name == "_sort" and value == "-date":
+            pass
+        elif (criteria := _criteria(name, value)) is not None:
+            for key, meant in criteria.items():
+                if key == "since":
+                    meant = max(meant, wanted.get(key, ""))
+                elif key == "until":
+                    meant = min(meant, wanted.get(key, "9999"))
+                elif key == "nothing" or wanted.get(key, meant) != meant:
+                    nothing = True
+                wanted[key] = meant
+        else:
+            told = f"{name[:80]}: {TYPE} has no such parameter; there are {', '.join((*PARAMS, '_count', '_sort'))}."
+            if strict:
+                raise _invalid(name, told, value)
+            warnings.append(outcome.issue("warning", "not-supported", told + " It was left out.", name[:80]))
+            continue
+        understood.append((name, value))
+    wanted.pop("nothing", None)
+    found = hub.directory().accesses(**wanted, limit=count + 1)
+    if nothing or not count:
+        found = []
+    return _bundle(found, count, understood, warnings, base)
+
+
+def _criteria(name: str, value: str) -> Json | None:
+    """What a parameter means to the trail; None for one that is not known, `nothing` for a value that no row has."""
+    code = value.rpartition("|")[2]
+    match name:
+        case "_id":
+            return {"n": int(value)} if value.isascii() and value.isdigit() and len(value) < 19 else {"nothing": True}
+        case "date":
+            prefix = value[:2] if value[:2].isalpha() else "eq"
+            start, end = (_moment(each) for each in span(name, value.removeprefix(prefix)))
+            bounds = {"eq": {"since": start, "until": end}, "ge": {"since": start}, "gt": {"since": end}, "sa": {"since": end}}
+            bounds |= {"le": {"until": end}, "lt": {"until": start}, "eb": {"until": start}}
+            if prefix not in bounds:
+                raise _invalid(name, f"the prefixes are {', '.join(bounds)}.", value)
+            return bounds[prefix]
+        case "agent:identifier":
+            system = value.rpartition("|")[0]
+            return {"partner": code} if system in ("", PARTNER) else {"nothing": True}
+        case "agent-name":
+            return {"partner": value}
+        case "type":
+            return {} if code == "rest" else {"nothing": True}
+        case "subtype":
+            by_iti = tuple(name for name, (iti, _) in _ITI.items() if iti == code)
+            return {"interactions": by_iti or tuple(each.rpartition("|")[2] for each in value.split(","))}
+        case "entity":
+            type, _, id = value.rpartition("/")
+            return {"target": id.lower(), **({"type": type.rpartition("/")[2]} if type else {})}
+        case "outcome":
+            return {"failed": code != "0"}
+    return None
+
+
+def _moment(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _bundle(found: Sequence[Access], count: int, understood: list[tuple[str, str]], warnings: list[Json], base: str) -> Json:
+    page = found[:count]
+    links = [{"relation": "self", "url": _address(base, understood)}]
+    if len(found) > count > 0:
+        rest = [each for each in understood if each[0] != "_cursor"]
+        links.append({"relation": "next", "url": _address(base, [*rest, ("_cursor", str(page[-1].n))])})
+    entries: list[Json] = [
+        {"fullUrl": f"{base}/{TYPE}/{each.n}", "resource": render(each, base), "search": {"mode": "match"}} for each in page
+    ]
+    if warnings:
+        entries.append({"resource": outcome.document(warnings), "search": {"mode": "outcome"}})
+    bundle: Json = {"resourceType": "Bundle", "type": "searchset", "link": links}
+    return bundle | {"entry": entries} if entries else bundle
+
+
+def _address(base: str, given: Sequence[tuple[str, str]]) -> str:
+    return f"{base}/{TYPE}" + (f"?{urlencode(given, quote_via=quote)}" if given else "")
+
+
+def _invalid(parameter: str, reason: str, value: str) -> Invalid:
+    return Invalid(f"{parameter[:80]}: {reason}", (FieldError(parameter[:80], reason, value[:100]),))
+
+
+def declared() -> Json:
+    """`rest.resource` of the CapabilityStatement."""
+    return {
+        "type": TYPE,
+        "supportedProfile": [READ, QUERY, UPDATES],
+        "documentation": "What partners asked, newest first; for partners whose agreement has the right audit, of themselves alone unless they see all. The scope is named: system/AuditEvent.rs.",
+        "interaction": [{"code": "read"}, {"code": "search-type"}],
+        "versioning": "no-version",
+        "searchParam": [
+            {"name": name, "definition": _definition(name), "type": kind, "documentation": about}
+            for name, (kind, about) in PARAMS.items()
+        ],
+    }
+
+
+def _definition(name: str) -> str:
+    return f"http://hl7.org/fhir/SearchParameter/{'Resource-id' if name == '_id' else f'AuditEvent-{name}'}"

@@ -1,0 +1,176 @@
+"""Which source gave which elements of a resource: a Provenance for each source. https://hl7.org/fhir/R4/provenance.html
+
+It is read from what the hub keeps for each field and narrowed as the fiche itself: of what the asker does not see nothing is told. It follows no change of the resource (a source may begin to
+say what was known already), so it has no version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+import flask
+
+import hub
+from hub import Criterion, Directory, Entity, FieldError, Invalid, NotFound, Query
+from plugins.fhir import datatypes as dt
+from plugins.fhir import outcome, smart
+from plugins.fhir import systems as s
+from plugins.fhir.params import RESOURCES
+from plugins.fhir.search import MAX_COUNT
+
+Json = dict[str, Any]
+Answer = Callable[[Json], flask.Response]
+TYPE: Final = "Provenance"
+SOURCE: Final = s.BASE + "/NamingSystem/source"
+TARGET_PATH: Final = "http://hl7.org/fhir/StructureDefinition/targetPath"
+_AUTHOR: Final = {"system": "http://terminology.hl7.org/CodeSystem/provenance-participant-type", "code": "author", "display": "Author"}
+_BY_ENTITY: Final = {resource.entity: resource for resource in RESOURCES.values()}
+_COMMON: Final = {"identifiers": "identifier", "status": "active", "contacts": "telecom", "languages": "communication", "tags": "extension", "gov_info": "extension"}
+_VOLATILE: Final = dict.fromkeys(("patientenstop", "on_call", "waiting_list", "capacity", "recognitions", "provided_by", "price", "hours_text"), "extension")
+ELEMENTS: Final[Mapping[str, Mapping[str, str]]] = {
+    "Organization": {
+        **_COMMON, "names": "name", "types": "type", "legal_form": "extension", "vestigingen": "address", "parent": "partOf", "electronic_addresses": "endpoint",
+    },
+    "Location": {
+        **_COMMON, "status": "status", "name": "name", "addresses": "address", "hours": "hoursOfOperation", "hours_text": "extension",
+    },
+    "HealthcareService": {
+        **_COMMON, **_VOLATILE, "names": "name", "organisatie": "providedBy", "rubrieken": "type", "vestigingen": "location", "description": "comment",
+        "service_area": "coverageArea", "target_groups": "eligibility", "delivery": "characteristic", "hours": "availableTime",
+    },
+    "Practitioner": {
+        **_COMMON, "name": "name", "addresses": "address", "gender": "gender", "professions": "qualification", "competences": "qualification",
+        "visum": "extension", "convention": "extension",
+    },
+    "PractitionerRole": {"zorgverlener": "practitioner", "professions": "code", "contacts": "telecom", "hours": "availableTime", "period": "period"},
+    "OrganizationAffiliation": {"organisatie": "organization", "role": "code", "period": "period"},
+    "Endpoint": {"address": "address", "status": "status", "type": "connectionType"},
+}  # fmt: skip
+"""Where a field of the fiche shows in the resource; one that shows nowhere is not told."""
+
+
+def of(entity: Entity, asked: Directory) -> list[Json]:
+    """The Provenances of a resource, by the name of the source."""
+    made = (_render(entity, source, fields) for source, fields in asked.sources_of(entity).items())
+    return [each for each in made if each is not None]
+
+
+def _render(entity: Entity, source: str, fields: Iterable[str]) -> Json | None:
+    name = _BY_ENTITY[entity.type].name
+    paths = sorted({f"{name}.{ELEMENTS[name][field]}" for field in fields if field in ELEMENTS[name]})
+    if not paths:
+        return None
+    target: Json = {"extension": [{"url": TARGET_PATH, "valueString": path} for path in paths]}
+    target["reference"] = f"{name}/{entity.id}"
+    who = {"type": "Organization", "identifier": {"system": SOURCE, "value": source}, "display": source}
+    return {
+        "resourceType": TYPE,
+        "id": _id(entity.id, source),
+        "meta": {"lastUpdated": entity.updated_at},
+        "text": dt.narrative(source, [", ".join(paths)]),
+        "target": [target],
+        "recorded": entity.updated_at,
+        "agent": [{"type": {"coding": [_AUTHOR]}, "who": who}],
+    }
+
+
+def _id(entity: str, source: str) -> str:
+    return f"{entity}.{hashlib.blake2b(source.encode(), digest_size=6).hexdigest()}"
+
+
+def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], str]) -> None:
+    """`/Provenance`, by GET and POST, and `/Provenance/<id>`."""
+
+    @blueprint.get(f"/{TYPE}/<id>")
+    def read_provenance(id: str) -> flask.Response:
+        asked = hub.directory()
+        entity_id = id.rpartition(".")[0].lower()
+        found = [each for each in of(asked.get(entity_id), asked) if each["id"] == id.lower()] if entity_id else []
+        if not found:
+            raise NotFound(f"There is no {TYPE} with id {id[:80]}.")
+        return answer(found[0])
+
+    @blueprint.get(f"/{TYPE}")
+    def search_provenance() -> flask.Response:
+        return answer(_search(list(flask.request.args.items(multi=True)), base()))
+
+    @blueprint.post(f"/{TYPE}/_search")
+    def search_provenance_by_post() -> flask.Response:
+        return answer(_search([*flask.request.args.items(multi=True), *flask.request.form.items(multi=True)], base()))
+
+
+def _search(given: Sequence[tuple[str, str]], base: str) -> Json:
+    strict = "handling=strict" in flask.request.headers.get("Prefer", "")
+    warnings: list[Json] = []
+    understood: list[tuple[str, str]] = []
+    targets: list[tuple[str, str]] = []
+    for name, value in given:
+        if name in ("_format", "_pretty"):
+            continue
+        bare, _, modifier = name.partition(":")
+        if bare == "target" and (not modifier or modifier in RESOURCES):
+            if targets:
+                raise _invalid(name, "can be given once; write several targets with commas between them.", value)
+            targets = [_target(name, each, modifier) for each in value.split(",") if each]
+            understood.append((name, value))
+            continue
+        told = f"{name[:80]}: {TYPE} has no such parameter; there is target."
+        if strict:
+            raise _invalid(name, told, value)
+        warnings.append(outcome.issue("warning", "not-supported", told + " It was left out.", name[:80]))
+    if not targets or len(targets) > MAX_COUNT:
+        raise _invalid("target", f"is required: Type/id of 1 to {MAX_COUNT} resources, with commas between them.", "")
+    found = [each for entity in _entities(targets) for each in of(entity, hub.directory())]
+    entries: list[Json] = [{"fullUrl": f"{base}/{TYPE}/{each['id']}", "resource": each, "search": {"mode": "match"}} for each in found]
+    if warnings:
+        entries.append({"resource": outcome.document(warnings), "search": {"mode": "outcome"}})
+    address = f"{base}/{TYPE}?{urlencode(understood, quote_via=quote)}"
+    bundle: Json = {"resourceType": "Bundle", "type": "searchset", "total": len(found), "link": [{"relation": "self", "url": address}]}
+    return bundle | {"entry": entries} if entries else bundle
+
+
+def _target(name: str, value: str, modifier: str) -> tuple[str, str]:
+    """(type or "", id) of a reference: `Type/id`, an id, or an address."""
+    type, _, id = value.rpartition("/")
+    type = type.rpartition("/")[2] or modifier
+    if (type and type not in RESOURCES) or not id:
+        raise _invalid(name, f"a resource of one of these types is expected, as Type/id: {', '.join(sorted(RESOURCES))}.", value)
+    return type, id.lower()
+
+
+def _entities(targets: Sequence[tuple[str, str]]) -> list[Entity]:
+    for type in {type for type, _ in targets if type}:
+        smart.require(type, "s")
+    by_id = {id: RESOURCES[type].entity if type else None for type, id in targets}
+    types = tuple(dict.fromkeys(each for each in by_id.values() if each is not None))
+    if None in by_id.values():
+        smart.require("*", "s")
+        types = tuple(resource.entity for resource in RESOURCES.values())
+    page = hub.directory().search(Query(types=types, where=(Criterion("id", tuple(by_id)),), limit=MAX_COUNT))
+    found = {hit.entity.id: hit.entity for hit in page.hits if by_id[hit.entity.id] in (None, hit.entity.type)}
+    return [found[id] for id in by_id if id in found]
+
+
+def _invalid(parameter: str, reason: str, value: str) -> Invalid:
+    return Invalid(f"{parameter[:80]}: {reason}", (FieldError(parameter[:80], reason, value[:100]),))
+
+
+def declared() -> Json:
+    """`rest.resource` of the CapabilityStatement."""
+    return {
+        "type": TYPE,
+        "documentation": "Which source gave which elements of a resource, as far as you see them; also by _revinclude=Provenance:target.",
+        "interaction": [{"code": "read"}, {"code": "search-type"}],
+        "versioning": "no-version",
+        "searchParam": [
+            {
+                "name": "target",
+                "definition": "http://hl7.org/fhir/SearchParameter/Provenance-target",
+                "type": "reference",
+                "documentation": "The resource that it is about; required.",
+            }
+        ],
+    }

@@ -1,0 +1,196 @@
+"""Public keys of partners: which are taken, and how those are looked up that stand at an address."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import flask
+import pytest
+from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
+
+from hub.access import save_agreement
+from hub.access.assertions import Proved, Refused, spend
+from hub.access.clients import client, register_client
+from hub.access.keysets import AGAIN_AFTER, FRESH, STALE, FetchedKeys, checked_address, public_keys
+from hub.errors import Invalid, NotFound
+from hub.outbound import Outbound
+from hub.store import Store
+from tests.access.signing import EC_KEY, RSA_KEY, agreed, jwks, on_a_socket
+
+NOW = "2026-11-22T09:00:00Z"
+
+
+def _without(key: dict[str, Any], *names: str, **more: Any) -> dict[str, Any]:
+    return {name: value for name, value in {**key, **more}.items() if name not in names}
+
+
+PUBLIC = EC_KEY.as_dict(private=False)
+WRONG: dict[str, tuple[Any, str]] = {
+    "private": (EC_KEY.as_dict(private=True), "private key"),
+    "shared secret": (OctKey.generate_key(256, {"kid": "o"}).as_dict(), "private key"),
+    "another curve": (ECKey.generate_key("P-256", {"kid": "p"}).as_dict(private=False), "another kind"),
+    "Edwards": (OKPKey.generate_key("Ed25519", {"kid": "e"}).as_dict(private=False), "another kind"),
+    "no kid": (_without(PUBLIC, "kid"), "kid"),
+    "for encryption": ({**PUBLIC, "use": "enc"}, "signatures"),
+    "for RS256": ({**RSA_KEY.as_dict(private=False), "alg": "RS256", "kid": "r"}, "RS256"),
+    "no point": ({**PUBLIC, "x": "AAAA"}, "damaged"),
+    "no numbers": (_without(PUBLIC, "x"), "damaged"),
+    "no object": ("key", "not an object"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_key_that_cannot_be_used_is_named_with_the_reason(name: str) -> None:
+    key, told = WRONG[name]
+    with pytest.raises(Invalid) as refused:
+        public_keys({"keys": [RSA_KEY.as_dict(private=False), key]})
+    assert [error.path for error in refused.value.errors] == ["keys[1]"]
+    assert told in refused.value.errors[0].reason
+
+
+def test_a_short_rsa_key_is_too_weak() -> None:
+    with pytest.warns(match="2048"):  # joserfc thinks so as well
+        short = RSAKey.generate_key(1024, {"kid": "short"}).as_dict(private=False)
+    with pytest.raises(Invalid) as refused, pytest.warns(match="2048"):
+        public_keys({"keys": [short]})
+    assert "2048" in refused.value.errors[0].reason
+
+
+@pytest.mark.parametrize("content", [None, [], {}, {"keys": []}, {"keys": "x"}, {"keys": [PUBLIC] * 11}])
+def test_what_is_no_set_of_keys_is_told_so(content: Any) -> None:
+    with pytest.raises(Invalid, match="no keys"):
+        public_keys(content)
+
+
+def test_two_keys_of_one_name_are_refused() -> None:
+    with pytest.raises(Invalid):
+        public_keys({"keys": [PUBLIC, PUBLIC]})
+    assert public_keys(jwks(EC_KEY, RSA_KEY))["keys"][0]["kid"] == "ec-1"
+
+
+@pytest.mark.parametrize("url", ["", "ftp://x.example.org/", "https://user@x.example.org/", "https://[", "https://x.example.org/" + "x" * 500])
+def test_an_address_that_cannot_be_called_is_refused(url: str) -> None:
+    with pytest.raises(Invalid):
+        checked_address(url)
+
+
+# --- keys at an address ------------------------------------------------------------------------------------------------------
+
+
+class Publisher:
+    """A partner that publishes its keys, and counts who looks."""
+
+    def __init__(self) -> None:
+        self.keys: Any = jwks(EC_KEY)
+        self.status = 200
+        self.looked = 0
+        self.app = flask.Flask("partner")
+        self.app.add_url_rule("/jwks", "jwks", self._jwks)
+
+    def _jwks(self) -> tuple[Any, int]:
+        self.looked += 1
+        return flask.jsonify(self.keys), self.status
+
+
+@pytest.fixture
+def publisher() -> Iterator[tuple[Publisher, str]]:
+    made = Publisher()
+    with on_a_socket(made.app) as url:
+        yield made, f"{url}/jwks"
+
+
+def _kids(keys: dict[str, Any]) -> list[str]:
+    return [key["kid"] for key in keys["keys"]]
+
+
+def test_keys_are_remembered_and_a_rotated_one_is_known_at_once(publisher: tuple[Publisher, str]) -> None:
+    partner, url = publisher
+    now = [0.0]
+    with Outbound(allow_private=True, attempts=1) as http:
+        fetched = FetchedKeys(lambda: http, lambda: now[0])
+        for _ in range(3):
+            assert _kids(fetched.at(url, "ec-1")) == ["ec-1"]
+        assert partner.looked == 1
+        partner.keys = jwks(RSA_KEY)
+        for _ in range(3):
+            assert _kids(fetched.at(url, "rsa-1")) == ["ec-1"]
+        assert partner.looked == 1, "who guesses names makes no traffic"
+        now[0] += AGAIN_AFTER
+        assert _kids(fetched.at(url, "rsa-1")) == ["rsa-1"]
+        assert _kids(fetched.at(url, "ec-1")) == ["rsa-1"], "what the partner took away holds no more"
+
+
+def test_a_removed_key_holds_no_longer_than_said(publisher: tuple[Publisher, str]) -> None:
+    partner, url = publisher
+    now = [0.0]
+    with Outbound(allow_private=True, attempts=1) as http:
+        fetched = FetchedKeys(lambda: http, lambda: now[0])
+        fetched.at(url, "ec-1")
+        partner.keys = jwks(RSA_KEY)
+        now[0] += FRESH
+        assert _kids(fetched.at(url, "ec-1")) == ["rsa-1"]
+
+
+@pytest.mark.parametrize(("status", "keys"), [(404, None), (500, None), (200, {"keys": [EC_KEY.as_dict(private=True)]})])
+def test_a_partner_that_is_away_keeps_its_keys_for_an_hour(publisher: tuple[Publisher, str], status: int, keys: Any) -> None:
+    partner, url = publisher
+    now = [0.0]
+    with Outbound(allow_private=True, attempts=1) as http:
+        fetched = FetchedKeys(lambda: http, lambda: now[0])
+        fetched.at(url, "ec-1")
+        partner.status, partner.keys = status, keys
+        now[0] = STALE - 1
+        assert _kids(fetched.at(url, "ec-1")) == ["ec-1"]
+        now[0] = STALE + AGAIN_AFTER
+        assert _kids(fetched.at(url, "ec-1")) == []
+
+
+def test_an_address_in_the_own_network_is_not_called(publisher: tuple[Publisher, str]) -> None:
+    partner, url = publisher
+    with Outbound(attempts=1) as http:
+        assert FetchedKeys(lambda: http).at(url, "ec-1") == {"keys": []}
+    assert partner.looked == 0
+
+
+# --- in the database, on both engines -------------------------------------------------------------------------------------------
+
+
+def test_of_two_who_send_the_same_assertion_at_once_one_gets_in(database_url: str, tmp_path: Path) -> None:
+    store = Store.open(database_url, tmp_path)
+    store.write(lambda writer: save_agreement(writer.connection, agreed("epd"), NOW))
+    made = store.write(
+        lambda writer: register_client(writer.connection, "epd", NOW, title="EPD", scopes="system/*.read", jwks_url="https://x.example.org/jwks")
+    )
+    with store.read() as connection:
+        assert client(connection, made.id) == made
+    outcomes: list[bool] = []
+    together = threading.Barrier(4)
+
+    def send() -> None:
+        together.wait()
+        try:
+            store.write(lambda writer: spend(writer.connection, Proved(made, "once", 1_800_000_000)))
+            outcomes.append(True)
+        except Refused:
+            outcomes.append(False)
+
+    threads = [threading.Thread(target=send) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    store.close()
+    assert sorted(outcomes) == [False, False, False, True]
+
+
+def test_software_of_nobody_is_not_registered(tmp_path: Path) -> None:
+    store = Store.open(f"sqlite:///{tmp_path / 'x.sqlite'}", tmp_path)
+    with pytest.raises(NotFound):
+        store.write(lambda writer: register_client(writer.connection, "epd", NOW, title="", scopes="system/*.rs", jwks=jwks(EC_KEY)))
+    store.write(lambda writer: save_agreement(writer.connection, agreed("epd"), NOW))
+    with pytest.raises(Invalid):
+        store.write(lambda writer: register_client(writer.connection, "epd", NOW, title="", scopes="system/*.rs"))
+    store.close()

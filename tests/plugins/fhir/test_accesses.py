@@ -1,0 +1,229 @@
+"""What partners ask leaves AuditEvents, by the mCSD profiles, without names of people, for those alone who may read them."""
+
+from __future__ import annotations
+
+import base64
+import time
+from typing import Any
+
+import flask
+import orjson
+import pytest
+from fhir.resources.R4B.auditevent import AuditEvent
+from flask.testing import FlaskClient
+
+from hub.access import audit, issue_key, save_agreement
+from hub.access.clients import register_client
+from hub.access.tokens import issue_token
+from hub.store import Writer
+from hub.web.asking import serving_of
+from plugins.fhir import accesses
+from tests.access.signing import EC_KEY, agreed, jwks
+from tests.plugins.fhir.conftest import HIDDEN, NOW, Hub
+from tests.plugins.fhir.judge import complaints
+
+FHIR = "/fhir/"
+
+
+class Watched:
+    """A partner, what it asks, and who reads of it."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self.app: flask.Flask = hub.app
+        self.client: FlaskClient = hub.client()
+
+        def agree(writer: Writer) -> dict[str, str]:
+            connection = writer.connection
+            save_agreement(connection, agreed("asker"), NOW)
+            save_agreement(connection, agreed("reader", rights=frozenset({"audit"})), NOW)
+            save_agreement(connection, agreed("auditor", rights=frozenset({"audit"}), level="internal"), NOW)
+            for name in ("asker", "reader", "auditor"):
+                connection.exec_driver_sql(f"DELETE FROM api_key WHERE partner = '{name}'")
+            return {name: issue_key(connection, name, NOW) for name in ("asker", "reader", "auditor")}
+
+        self.keys = hub.store.write(agree)
+        self.flush()
+        with hub.store.read() as connection:
+            found = audit.find(connection, limit=1)
+        self.before = found[0].n if found else 0
+
+    def flush(self) -> None:
+        serving_of(self.app).trail.flush()
+
+    def ask(self, path: str, who: str = "asker", **more: Any) -> Any:
+        method = more.pop("method", "GET")
+        headers = {"X-API-Key": self.keys[who], **more.pop("headers", {})}
+        return self.client.open(FHIR + path, method=method, headers=headers, environ_base={"REMOTE_ADDR": "192.0.2.77"}, **more)
+
+    def events(self, query: str = "", who: str = "auditor") -> list[dict[str, Any]]:
+        """The AuditEvents since this began, oldest first."""
+        self.flush()
+        response = self.ask(f"AuditEvent?_count=100{query}", who)
+        assert response.status_code == 200, response.text
+        bundle = orjson.loads(response.data)
+        assert complaints(bundle) == []
+        found = [entry["resource"] for entry in bundle.get("entry", ()) if entry["search"]["mode"] == "match"]
+        return [each for each in reversed(found) if int(each["id"]) > self.before]
+
+
+@pytest.fixture
+def watched(small: Hub) -> Watched:
+    return Watched(small)
+
+
+def test_each_kind_of_request_leaves_an_event_of_its_profile(watched: Watched, small: Hub) -> None:
+    org = small.ids["org-1"]
+    version = watched.ask(f"Organization/{org}").headers["ETag"].split('"')[1]
+    paths = [f"Organization/{org}/_history/{version}", "Organization?name=linde", f"Organization/{org}/_history", "Organization/_history", "_history", "Location?_count=1"]
+    for path in paths:
+        assert watched.ask(path).status_code == 200
+    watched.ask("$export?_type=Location", headers={"Prefer": "respond-async"})
+    told = [
+        (e["subtype"][0]["code"], [s["code"] for s in e["subtype"][1:]], e["action"], [p.rpartition(".")[2] for p in e.get("meta", {}).get("profile", [])])
+        for e in watched.events()
+    ]
+    assert told == [
+        ("read", ["ITI-90"], "R", ["Read"]),
+        ("vread", ["ITI-90"], "R", ["Read"]),
+        ("search-type", ["ITI-90"], "E", ["Query"]),
+        ("history-instance", ["ITI-91"], "E", []),
+        ("history-type", ["ITI-91"], "E", ["Updates"]),
+        ("history-system", ["ITI-91"], "E", []),
+        ("search-type", ["ITI-90"], "E", ["Query"]),
+        ("operation", [], "E", []),
+    ]
+
+
+def test_an_event_says_who_from_where_and_of_what(watched: Watched, small: Hub) -> None:
+    org = small.ids["org-1"]
+    watched.ask(f"Organization/{org}")
+    [event] = watched.events()
+    AuditEvent.model_validate(event)
+    client, server = event["agent"]
+    assert client["who"]["identifier"]["value"] == "asker"
+    assert client["network"] == {"address": "192.0.2.0", "type": "2"}
+    assert client["altId"] == f"key {watched.keys['asker'][:8]}"
+    assert (client["type"]["coding"][0]["code"], server["type"]["coding"][0]["code"]) == ("110152", "110153")
+    assert event["entity"][0]["what"]["reference"] == f"Organization/{org}"
+    assert event["outcome"] == "0"
+    again = orjson.loads(watched.ask(f"AuditEvent/{event['id']}", "auditor").data)
+    assert again == event
+
+
+def test_in_a_query_the_parameters_flow_the_other_way(watched: Watched) -> None:
+    watched.ask("Organization?address-city=gent")
+    [event] = watched.events()
+    assert [agent["type"]["coding"][0]["code"] for agent in event["agent"]] == ["110153", "110152"]
+    [entity] = event["entity"]
+    assert base64.b64decode(entity["query"]).decode() == entity["description"] == "Organization?address-city=gent"
+
+
+def test_no_value_that_names_somebody_is_kept(watched: Watched) -> None:
+    name = "peetersmans"
+    asked = [
+        f"Practitioner?name={name}", f"Practitioner?family:exact={name}&_count=5", f"Practitioner?identifier={name}", f"PractitionerRole?practitioner.name={name}",
+        f"PractitionerRole?practitioner:identifier={name}", f"Organization?_has:PractitionerRole:organization:practitioner.family={name}", f"Practitioner?colour={name}",
+    ]
+    for path in asked:
+        watched.ask(path)
+    form = "application/x-www-form-urlencoded"
+    watched.ask("Practitioner/_search", method="POST", data=f"family={name}&active=true", content_type=form)
+    events = watched.events()
+    assert len(events) == len(asked) + 1
+    assert name not in orjson.dumps(events).decode()
+    assert not any(name in base64.b64decode(entity["query"]).decode() for event in events for entity in event["entity"])
+    assert events[1]["entity"][0]["description"] == "Practitioner?family:exact=*&_count=5"
+    assert "active=true" in events[-1]["entity"][0]["description"]
+
+
+def test_a_refusal_is_told_too_and_the_public_is_nobody(watched: Watched) -> None:
+    watched.ask("Organization/00000000-0000-4000-8000-000000000000")
+    watched.ask("Organization?_count=many")
+    watched.client.get(FHIR + "Organization")
+    watched.client.get(FHIR + "Organization", headers={"X-API-Key": "fh_guessed"})
+    watched.ask("metadata")
+    watched.ask("CodeSystem")
+    events = watched.events()
+    assert [(event["outcome"], event["outcomeDesc"]) for event in events] == [("4", "HTTP 404"), ("4", "HTTP 400")]
+    assert all("meta" not in event for event in events)
+    assert "reference" not in events[0]["entity"][0]["what"], "what is not there is not pointed to"
+
+
+def test_each_entry_of_a_batch_counts(watched: Watched) -> None:
+    entries = [{"request": {"method": "GET", "url": url}} for url in ("Organization?_count=1", "Location?_count=1")]
+    body = orjson.dumps({"resourceType": "Bundle", "type": "batch", "entry": entries})
+    watched.ask("", method="POST", data=body, content_type="application/fhir+json")
+    assert [event["entity"][0]["description"] for event in watched.events()] == ["Organization?_count=1", "Location?_count=1"]
+
+
+def test_who_may_read_of_whom(watched: Watched) -> None:
+    watched.ask("Organization?_count=1")
+    watched.ask("Location?_count=1", "reader")
+    assert watched.ask("AuditEvent", "asker").status_code == 403
+    assert watched.client.get(FHIR + "AuditEvent").status_code == 403
+    watched.flush()
+    own = watched.events(who="reader")
+    assert {event["agent"][0]["name"] for event in own} == {"reader"}
+    assert watched.events("&agent-name=asker", "reader") == []
+    of_another = watched.events("&agent-name=asker")[0]["id"]
+    assert watched.ask(f"AuditEvent/{of_another}", "auditor").status_code == 200
+    assert watched.ask(f"AuditEvent/{of_another}", "reader").status_code == 404
+
+
+def test_a_token_needs_the_scope_by_name(watched: Watched) -> None:
+    def issue(scopes: str) -> str:
+        def work(writer: Writer) -> str:
+            made = register_client(writer.connection, "auditor", NOW, title="", scopes=scopes, jwks=jwks(EC_KEY))
+            return issue_token(writer.connection, made, made.scopes, int(time.time()), NOW)
+
+        return watched.hub.store.write(work)
+
+    for scopes, status in (("system/*.cruds", 403), ("system/AuditEvent.rs", 200)):
+        answer = watched.client.get(FHIR + "AuditEvent?_count=1", headers={"Authorization": f"Bearer {issue(scopes)}"})
+        assert answer.status_code == status
+
+
+def test_searching(watched: Watched, small: Hub) -> None:
+    org = small.ids["org-1"]
+    watched.ask(f"Organization/{org}")
+    watched.ask("Location?_count=1")
+    watched.ask("Location?_count=many")
+    today = time.strftime("%Y-%m-%d", time.gmtime())
+
+    def count(query: str) -> int:
+        return len([event for event in watched.events(query) if event["agent"][0]["name"] == "asker"])
+
+    assert count("") == 3
+    assert count(f"&entity=Organization/{org}") == count(f"&entity={org}") == count("&subtype=read") == 1
+    assert count("&subtype=ITI-90") == 3
+    assert count("&subtype=vread,history-type") == 0
+    assert count("&outcome=4") == 1 and count("&outcome=0") == 2
+    assert count("&type=rest") == 3 and count("&type=login") == 0
+    assert count(f"&agent:identifier={accesses.PARTNER}|asker") == 3
+    assert count("&agent:identifier=https://elsewhere.example.org|asker") == 0
+    assert count("&date=ge2020-01-01&date=lt2090-01-01") == 3
+    assert count("&date=lt2020-01-01") == count("&date=gt2090-01-01") == 0
+    assert count(f"&date=ge{today}") == 3
+    assert watched.ask("AuditEvent?date=soon", "auditor").status_code == 400
+    assert watched.ask("AuditEvent?colour=blue", "auditor", headers={"Prefer": "handling=strict"}).status_code == 400
+    assert '"outcome"' in watched.ask("AuditEvent?colour=blue", "auditor").text
+
+
+def test_pages_follow_on_and_end(watched: Watched) -> None:
+    for _ in range(5):
+        watched.ask("Organization?_count=1")
+    watched.flush()
+    path, met = "AuditEvent?agent-name=asker&_count=2", []
+    while path:
+        bundle = orjson.loads(watched.ask(path, "auditor").data)
+        met += [int(entry["resource"]["id"]) for entry in bundle["entry"]]
+        following = [link["url"] for link in bundle["link"] if link["relation"] == "next"]
+        path = following[0].partition("/fhir/")[2] if following and met[-1] > watched.before else ""
+    fresh = [n for n in met if n > watched.before]
+    assert len(fresh) == 5 and met == sorted(set(met), reverse=True)
+
+
+def test_what_is_hidden_is_not_in_the_trail(watched: Watched) -> None:
+    watched.ask(f"Organization?name={HIDDEN}")
+    assert HIDDEN not in orjson.dumps(watched.events()).decode()

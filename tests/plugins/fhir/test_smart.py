@@ -1,0 +1,134 @@
+"""What the scopes of an access token allow, resource by resource and letter by letter."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import orjson
+import pytest
+from werkzeug.test import TestResponse
+
+from hub.access.clients import register_client
+from hub.access.tokens import issue_token
+from hub.store import Writer
+from plugins.fhir import smart
+from plugins.fhir.params import RESOURCES
+from tests.access.signing import EC_KEY, jwks
+from tests.plugins.fhir.conftest import NOW, Hub
+
+
+def ask(hub: Hub, scopes: str, path: str, **more: Any) -> TestResponse:
+    """A request with an access token of these scopes."""
+
+    def issue(writer: Writer) -> str:
+        made = register_client(writer.connection, "epd", NOW, title="", scopes=scopes, jwks=jwks(EC_KEY))
+        return issue_token(writer.connection, made, made.scopes, int(time.time()), NOW)
+
+    token = hub.store.write(issue)
+    method = more.pop("method", "GET")
+    headers = {"Authorization": f"Bearer {token}", **more.pop("headers", {})}
+    return hub.client().open(f"/fhir/{path}", method=method, headers=headers, **more)
+
+
+ORG = "Organization/{org}"
+CASES = [
+    # scopes, path, the scope that is missing
+    ("system/Organization.rs", ORG, ""),
+    ("system/Organization.read", "Organization?name=linde", ""),
+    ("system/Organization.r", ORG, ""),
+    ("system/Organization.r", ORG + "/_history", ""),
+    ("system/Organization.r", ORG + "/_history/1", ""),
+    ("system/Organization.r", "Organization?name=linde", "system/Organization.s"),
+    ("system/Organization.r", "Organization/_history", "system/Organization.s"),
+    ("system/Organization.s", ORG, "system/Organization.r"),
+    ("system/Organization.s", ORG + "/_history", "system/Organization.r"),
+    ("system/Organization.rs", "Location", "system/Location.s"),
+    ("system/Organization.rs", "Practitioner/1", "system/Practitioner.r"),
+    ("system/Organization.rs", "_history", "system/*.s"),
+    ("system/*.rs", "_history", ""),
+    ("system/Organization.rs", "Organization?_revinclude=Location:organization", "system/Location.s"),
+    ("system/Organization.rs", "Organization?_include=Organization:endpoint", "system/Endpoint.s"),
+    ("system/Organization.rs system/Endpoint.s", "Organization?_include=Organization:endpoint", ""),
+    ("system/PractitionerRole.rs", "PractitionerRole?organization.name=linde", "system/Organization.s"),
+    ("system/PractitionerRole.rs", "PractitionerRole?organization=" + ORG, ""),
+    ("system/PractitionerRole.rs", "PractitionerRole?organization:missing=false", ""),
+    ("system/PractitionerRole.rs", "PractitionerRole?service.organization=" + ORG, "system/HealthcareService.s"),
+    ("system/Organization.rs", "Organization?_has:HealthcareService:organization:name=x", "system/HealthcareService.s"),
+    ("system/Organization.rs", "Organization?_revinclude=Provenance:target", "system/Provenance.s"),
+    ("system/Provenance.rs", "Provenance?target=" + ORG, "system/Organization.s"),
+    ("system/Provenance.rs system/Organization.s", "Provenance?target=" + ORG, ""),
+    ("system/OrganizationAffiliation.rs", "OrganizationAffiliation", ""),
+    ("system/Organization.rs", "metadata", ""),
+    ("system/Organization.rs", "CodeSystem", ""),
+    ("system/Organization.rs", "Subscription", "system/Subscription.s"),
+    ("system/Subscription.cruds", "Subscription", "system/*.rs"),
+    ("system/*.rs", "Subscription", ""),
+    ("system/*.rs", "AuditEvent", "system/AuditEvent.s"),
+]
+
+
+@pytest.mark.parametrize(("scopes", "path", "missing"), CASES)
+def test_a_scope_allows_what_it_says(small: Hub, scopes: str, path: str, missing: str) -> None:
+    response = ask(small, scopes, path.format(org=small.ids["org-1"]))
+    if not missing:
+        assert response.status_code in (200, 404), response.text
+        assert response.status_code == 200 or "_history/1" in path
+        return
+    assert response.status_code == 403
+    answer = orjson.loads(response.data)
+    assert answer["resourceType"] == "OperationOutcome"
+    assert missing in answer["issue"][0]["details"]["text"]
+    assert f'scope="{missing}"' in response.headers["WWW-Authenticate"]
+
+
+def test_a_search_by_post_is_a_search(small: Hub) -> None:
+    form = {"method": "POST", "data": "name=linde", "content_type": "application/x-www-form-urlencoded"}
+    assert ask(small, "system/Organization.s", "Organization/_search", **form).status_code == 200
+    assert ask(small, "system/Organization.r", "Organization/_search", **form).status_code == 403
+
+
+@pytest.mark.parametrize(("method", "path", "letter"), [("POST", "Organization", "c"), ("PUT", "Organization/1", "u"), ("PATCH", "Organization/1", "u"), ("DELETE", "Organization/1", "d")])
+def test_writing_needs_letters_of_its_own(method: str, path: str, letter: str) -> None:
+    assert smart.needed_for(method, path) == ("Organization", letter)
+
+
+def test_a_cursor_of_a_wider_token_opens_nothing(small: Hub) -> None:
+    wide = orjson.loads(ask(small, "system/*.rs", "Organization?_revinclude=Location:organization&_count=1").data)
+    [following] = [link["url"] for link in wide["link"] if link["relation"] == "next"]
+    assert ask(small, "system/Organization.rs", following.partition("/fhir/")[2]).status_code == 403
+    chained = orjson.loads(ask(small, "system/*.rs", "Location?organization.name=wijkteam&_count=1").data)
+    [following] = [link["url"] for link in chained["link"] if link["relation"] == "next"]
+    assert ask(small, "system/Location.rs", following.partition("/fhir/")[2]).status_code == 403
+    assert ask(small, "system/*.rs", following.partition("/fhir/")[2]).status_code == 200
+
+
+def test_an_export_is_of_types_within_scope(small: Hub) -> None:
+    prefer = {"headers": {"Prefer": "respond-async"}}
+    assert ask(small, "system/Organization.rs", "$export", **prefer).status_code == 403
+    assert ask(small, "system/Organization.r", "$export?_type=Organization", **prefer).status_code == 403
+    begun = ask(small, "system/*.rs", "$export?_type=Organization,Location", **prefer)
+    listed = orjson.loads(ask(small, "system/*.rs", begun.headers["Content-Location"].partition("/fhir/")[2]).data)
+    addresses = {each["type"]: each["url"].partition("/fhir/")[2] for each in listed["output"]}
+    assert ask(small, "system/Organization.rs", addresses["Organization"]).status_code == 200
+    assert ask(small, "system/Organization.rs", addresses["Location"]).status_code == 403
+
+
+def test_each_entry_of_a_batch_is_judged_by_itself(small: Hub) -> None:
+    entries = [{"request": {"method": "GET", "url": url}} for url in ("Organization?_count=1", "Location?_count=1")]
+    body = orjson.dumps({"resourceType": "Bundle", "type": "batch", "entry": entries})
+    answer = orjson.loads(ask(small, "system/Organization.rs", "", method="POST", data=body, content_type="application/fhir+json").data)
+    assert [entry["response"]["status"][:3] for entry in answer["entry"]] == ["200", "403"]
+
+
+def test_scopes_never_widen_what_the_agreement_allows(small: Hub) -> None:
+    """The agreement is a professional's: what is internal stays so, whatever the scopes."""
+    for path in ("Organization?_count=100", "Practitioner"):
+        key = small.client().get(f"/fhir/{path}", headers={"X-API-Key": small.key})
+        assert orjson.loads(ask(small, "system/*.cruds", path).data)["entry"] == orjson.loads(key.data)["entry"]
+
+
+def test_every_type_can_be_asked_for() -> None:
+    for name in RESOURCES:
+        assert smart.needed_for("GET", name) == (name, "s")
+        assert smart.needed_for("GET", f"{name}/1") == (name, "r")
