@@ -44,6 +44,11 @@ def load(connection: Connection, name: str, entities: Iterable[int]) -> dict[int
     return found
 
 
+def any_with(connection: Connection, name: str) -> bool:
+    """Whether anything at all was agreed with this connection."""
+    return connection.execute(select(table.c.entity_id).where(table.c.connection == name).limit(1)).first() is not None
+
+
 def held(connection: Connection, name: str) -> dict[int, Agreed]:
     """Every entity that this partner has, as far as we agreed, and of which it said nothing new since."""
     rows = connection.execute(select(table.c.entity_id, table.c.state).where(table.c.connection == name))

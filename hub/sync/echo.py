@@ -52,6 +52,8 @@ def without_echoes(
     connection, name = writer.connection, session.known.name
     sink = session.built.connector
     assert isinstance(sink, Sink)
+    if not agreed.any_with(connection, name):
+        return list(claims), set()  # a first load is not slowed down by what has not been agreed yet
     entities = _entities(connection, claims)
     known = agreed.load(connection, name, entities.values())
     if not known:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from hub import ConceptScheme, Connector, Document, FieldError, hookimpl
 from plugins.progezondheid.connector import ProGezondheid
-from plugins.progezondheid.translate import COMPETENCES
 from plugins.progezondheid.validation import errors_in
+from plugins.progezondheid.words import COMPETENCES
 
 
 @hookimpl

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, cast
 import orjson
 
 from hub import Document, Entity, Proposal, Rejected, fold
-from plugins.progezondheid.translate import SOURCE, normal_contact
+from plugins.progezondheid.words import SOURCE, normal_contact
 
 FIELDS: Final = ("practice_addresses", "contacts", "languages", "consultation_hours", "patient_stop")
 """What can be proposed. Names, numbers, professions, visa and administrative addresses are the register's own, and are not among them."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from hub import FieldError, InvalidIdentifier, normalise_identifier
-from plugins.progezondheid.translate import SOURCE
+from plugins.progezondheid.words import SOURCE
 
 _RECEIVING: Final = ("visit", "practice")
 
