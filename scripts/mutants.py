@@ -199,6 +199,22 @@ MUTANTS = (
         "tests/plugins/progezondheid/test_proposals.py::test_killed_between_proposal_and_record",
     ),
     Mutant(
+        "cobrha-is-a-practice",
+        "an administrative address never takes the place of a practice address",
+        "plugins/progezondheid/cobrha/reading.py",
+        "\"practice\" if kind and kind in practice_types else \"administrative\"",
+        "\"practice\"",
+        "tests/plugins/progezondheid/test_cobrha.py::test_an_administrative_address_never_replaces_a_practice_address",
+    ),
+    Mutant(
+        "entities-opened",
+        "a message with a document type is refused",
+        "plugins/progezondheid/cobrha/reading.py",
+        "    if root.getroottree().docinfo.internalDTD is not None:\n",
+        "    if root is None:\n",
+        "tests/plugins/progezondheid/test_cobrha.py::test_entities_are_never_opened",
+    ),
+    Mutant(
         "unhidden",
         "what a partner may not see never leaves",
         "hub/directory.py",

@@ -70,7 +70,7 @@ def demo(installation: Installation, size: str, as_json: bool) -> None:
 def simulate(
     installation: Installation, system: str, port: int, host: str, size: str, seed: int, faults: tuple[str, ...], list_faults: bool
 ) -> None:
-    """Serve a simulated outside SYSTEM (sociale-kaart, progezondheid, sociaal-brussels) over HTTP until interrupted.
+    """Serve a simulated outside SYSTEM (sociale-kaart, progezondheid, cobrha, sociaal-brussels) over HTTP until interrupted.
 
     Faults can also be switched while it runs: POST /_faults with {"name": "...", "on": true}.
     """

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import insert, select
 
 from hub.access import Agreement, agreements, save_agreement
+from hub.connector import Source
 from hub.demo.world import World
 from hub.plugins import Plugins
 from hub.store import Store, Writer
@@ -108,7 +109,8 @@ class Stage:
         elif known[name].state != "enabled":
             return  # an administrator stopped it
         else:
-            connections.configure(self._store, self._plugins, name, config=config)
+            # What an administrator set besides stays, such as what may be proposed to the register.
+            connections.configure(self._store, self._plugins, name, config={**known[name].config, **config})
         connections.enable(self._store, self._plugins, name)
 
     def _let_in(self, world: World) -> None:
@@ -123,8 +125,9 @@ class Stage:
 
         self._store.write(agree)
         known = {connection.connector for connection in connections.list_all(self._store, self._plugins)}
-        for connector in self._plugins.connectors:
-            if connector not in known and connector not in SOURCES:
+        for connector, kind in self._plugins.connectors.items():
+            # A source that is not simulated here has nowhere to come from.
+            if connector not in known and not issubclass(kind, Source):
                 name = f"{MARK}-{connector}"
                 connections.add(self._store, self._plugins, name, connector, {})
                 connections.enable(self._store, self._plugins, name)

@@ -1,10 +1,11 @@
-"""ProGezondheid (CoBRHA+), the federal register of caregivers. Its interface is not public: we speak our own contract, see docs/progezondheid.md."""
+"""ProGezondheid (CoBRHA+), the federal register of caregivers, and CoBRHA before it. Its interface is not public: we speak our own contract, see docs/progezondheid.md."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from hub import ConceptScheme, Connector, Document, FieldError, hookimpl
+from plugins.progezondheid.cobrha.connector import Cobrha
 from plugins.progezondheid.connector import ProGezondheid
 from plugins.progezondheid.validation import errors_in
 from plugins.progezondheid.words import COMPETENCES
@@ -12,8 +13,8 @@ from plugins.progezondheid.words import COMPETENCES
 
 @hookimpl
 def register_connectors() -> Sequence[type[Connector]]:
-    """The source."""
-    return [ProGezondheid]
+    """The register both ways, and the older source of the same caregivers."""
+    return [ProGezondheid, Cobrha]
 
 
 @hookimpl

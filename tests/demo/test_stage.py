@@ -26,7 +26,7 @@ def test_it_is_set_up_once_and_pointed_at_its_simulators_again(store: Store, mon
     installed = plugins.load()
     assert not stage.is_set(store)
     addresses = []
-    for _ in range(2):
+    for again in range(2):
         demonstration = stage.Stage(store, installed)
         assert demonstration.is_ours()
         running = demonstration.start("S")
@@ -36,6 +36,11 @@ def test_it_is_set_up_once_and_pointed_at_its_simulators_again(store: Store, mon
             assert {c.state for c in known.values()} == {"enabled"}
             addresses.append(known["progezondheid"].config["base_url"])
             assert addresses[-1] == next(s.url for s in running if s.name == "progezondheid")
+            assert "cobrha" not in known, "what is not simulated is not connected to"
+            assert known["progezondheid"].config.get("proposals", []) == (["languages"] if again else [])
+            told = {**known["progezondheid"].config, "proposals": ["languages"]}
+            connections.configure(store, installed, "demo-progezondheid", config=told)
+            connections.enable(store, installed, "demo-progezondheid")
         finally:
             for simulator in running:
                 simulator.stop()

@@ -1,0 +1,127 @@
+"""The connection to CoBRHA: XML messages from an address, page by page, or from the files of a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+import marshmallow as ma
+
+from hub import Claim, Finished, Incoming, Misconfigured, Rejected, Simulator, Source, Unreachable
+from plugins.progezondheid.cobrha.reading import SOURCE, claim_of, persons_in
+from plugins.progezondheid.cobrha.simulator import CobrhaSimulator
+
+LARGEST: Final = 16 * 1024 * 1024
+"""Bytes of one message."""
+_AT_ONCE: Final = 500
+
+
+class CobrhaConfig(ma.Schema):
+    """Where the messages come from: an address or a folder."""
+
+    base_url = ma.fields.Url(
+        load_default="",
+        schemes={"http", "https"},
+        require_tld=False,
+        metadata={"description": "Address that answers ?offset=&max= with a message in XML."},
+    )
+    token = ma.fields.String(
+        load_default="", validate=ma.validate.Length(0, 4000), metadata={"secret": True, "description": "Bearer token for it."}
+    )
+    folder = ma.fields.String(load_default="", metadata={"description": "Or a folder on this machine with messages: *.xml."})
+    page_size = ma.fields.Integer(
+        load_default=100, validate=ma.validate.Range(1, 1000), metadata={"description": "Persons per message (of an address)."}
+    )
+    practice_types = ma.fields.List(
+        ma.fields.String(validate=ma.validate.Length(1, 100)),
+        load_default=list,
+        metadata={"description": "Types of address that are practices; every other one is administrative."},
+    )
+
+    @ma.validates_schema
+    def one_of_both(self, data: dict[str, Any], **given: Any) -> None:
+        """An address or a folder."""
+        if bool(data.get("base_url")) == bool(data.get("folder")):
+            raise ma.ValidationError("give either an address or a folder", "base_url")
+
+
+class Cobrha(Source):
+    """Everything in each pull, since the message knows neither versions nor changes. Absence says nothing, so nobody is ever removed."""
+
+    name: ClassVar[str] = SOURCE
+    title: ClassVar[str] = "CoBRHA: zorgverleners volgens het AddressBook van eHealth"
+    config_schema: ClassVar[type[ma.Schema]] = CobrhaConfig
+    simulator: ClassVar[type[Simulator] | None] = CobrhaSimulator
+
+    def check(self) -> None:
+        """There must be a first message, and it must be one."""
+        next(self._messages(), None)
+
+    def pull(self, cursor: str | None) -> Iterator[Incoming | Rejected | Finished]:
+        """Everybody, whatever the cursor; who is as before comes as before."""
+        total = 0
+        for persons in self._messages():
+            total += len(persons)
+            claims: dict[str, Claim] = {}
+            for person in persons:
+                try:
+                    claim = claim_of(person, self.config["practice_types"])
+                except Rejected as rejected:
+                    yield rejected
+                    continue
+                claims[claim.external_id] = claim
+            yield from map(Incoming, self._numbered(claims))
+        # Only caregivers whom some authority knows are in it: that somebody is not must not delete a fiche here (need 18).
+        yield Finished(complete=False, warnings=() if total else ("CoBRHA gave nobody at all.",))
+
+    def _numbered(self, claims: dict[str, Claim]) -> Iterator[Claim]:
+        """The messages have no versions: whoever says something else than before has the next one."""
+        names = list(claims)
+        for start in range(0, len(names), _AT_ONCE):
+            part = names[start : start + _AT_ONCE]
+            held = self.context.held(part)
+            for name in part:
+                before, now = held.get(name), claims[name]
+                if before is None:
+                    yield now
+                else:
+                    yield before if before.content == now.content else replace(now, revision=before.revision + 1)
+
+    def _messages(self) -> Iterator[list[Any]]:
+        return self._files() if self.config["folder"] else self._pages()
+
+    def _pages(self) -> Iterator[list[Any]]:
+        url, most = self.config["base_url"], self.config["page_size"]
+        headers = {"Accept": "application/xml"}
+        if self.config["token"]:
+            headers["Authorization"] = f"Bearer {self.config['token']}"
+        offset, last = 0, b""
+        while True:
+            answer = self.context.http.get(url, params={"offset": str(offset), "max": str(most)}, headers=headers)
+            if answer.status in (400, 404):
+                raise Misconfigured(f"{url} answered {answer.status}: there are no messages at this address. Correct base_url.")
+            if answer.status != 200:
+                raise Unreachable(f"{url} answered {answer.status} in the place of a message.")
+            if len(answer.content) > LARGEST:
+                raise Unreachable(f"{url} sent a message of more than {LARGEST:,} bytes. Make page_size smaller.")
+            persons = persons_in(answer.content, url)
+            if persons and answer.content == last:
+                raise Unreachable(f"{url} gives the same message for another offset, so reading would never end.")
+            yield persons
+            if len(persons) < most:
+                return
+            offset, last = offset + len(persons), answer.content
+
+    def _files(self) -> Iterator[list[Any]]:
+        folder = Path(self.config["folder"])
+        if not folder.is_dir():
+            raise Misconfigured(f"{folder} is no folder on this machine. Correct folder.")
+        files = sorted(one for one in folder.glob("*.xml") if one.is_file())
+        if not files:
+            raise Unreachable(f"There is no *.xml in {folder}.")
+        for file in files:
+            if file.stat().st_size > LARGEST:
+                raise Unreachable(f"{file} holds more than {LARGEST:,} bytes. Cut it into smaller messages.")
+            yield persons_in(file.read_bytes(), str(file))

@@ -1,0 +1,189 @@
+"""CoBRHA by the XML of the AddressBook: what is read of it, what is not, and what a hostile message gets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hub import Rejected, Simulator, Unreachable, World, plugins
+from hub.errors import Misconfigured
+from hub.outbound import Outbound
+from hub.store import Store
+from hub.sync import RunReport, connections, run
+from hub.testing.contracts import SourceContract
+from plugins import progezondheid
+from plugins.progezondheid.cobrha import connector
+from plugins.progezondheid.cobrha.connector import Cobrha
+from plugins.progezondheid.cobrha.reading import claim_of, persons_in
+from plugins.progezondheid.cobrha.simulator import TOKEN, CobrhaSimulator
+from plugins.progezondheid.simulator import ProGezondheidSimulator
+from tests.plugins.progezondheid.test_runs import fiches
+
+COUNT = 30
+Go = Callable[..., RunReport]
+
+
+class TestSource(SourceContract):
+    connector = Cobrha
+
+    def simulator(self) -> Simulator:
+        return CobrhaSimulator(World(), count=COUNT)
+
+    def config(self, url: str) -> dict[str, Any]:
+        return {"base_url": f"{url}/addressbook", "token": TOKEN, "page_size": 7}
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def book(world: World) -> Iterator[CobrhaSimulator]:
+    with CobrhaSimulator(world, count=COUNT) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def go(store: Store) -> Iterator[Go]:
+    """Runs a connection, made the first time that its name is given."""
+    loaded = plugins.load([("progezondheid", progezondheid)], installed=False)
+    with Outbound(allow_private=True, deadline=5, attempts=2, sleep=lambda seconds: None) as http:
+
+        def of(name: str, config: dict[str, Any] | None = None, **how: Any) -> RunReport:
+            if config is not None:
+                connections.add(store, loaded, f"own-{name}", name, config)
+                connections.enable(store, loaded, f"own-{name}", http=http)
+            return run(store, loaded, f"own-{name}", http=http, **how)
+
+        yield of
+
+
+def message(inner: str, before: str = "") -> bytes:
+    return f'{before}<R xmlns="urn:x"><IndividualContactInformation>{inner}</IndividualContactInformation></R>'.encode()
+
+
+def person(number: str, inner: str = "", addresses: str = "") -> bytes:
+    return message(
+        f"<LastName>Peeters</LastName>{inner}<ProfessionalInformation><Profession><NIHII>{number}</NIHII></Profession>"
+        f"{addresses}</ProfessionalInformation>"
+    )
+
+
+def riziv(world: World, index: int = 0) -> str:
+    return str(next(world.register_persons(index, 1)).riziv)
+
+
+def test_everybody_comes_and_the_next_run_brings_nothing(store: Store, go: Go, book: CobrhaSimulator) -> None:
+    report = go("cobrha", {**book.config(), "page_size": 7})
+    assert (report.state, report.read, report.changed, report.rejected) == ("done", COUNT, COUNT, 0)
+    again = go("cobrha")
+    assert (again.state, again.changed, again.deleted) == ("done", 0, 0)
+    book.switch("moved")
+    moved = go("cobrha")
+    assert (moved.changed, moved.rejected) == (1, 0)
+    book.count = 3
+    fewer = go("cobrha", full=True)
+    assert (fewer.state, fewer.deleted, fewer.withheld) == ("done", 0, 0)
+    assert len(fiches(store)) == COUNT
+
+
+def test_an_administrative_address_never_replaces_a_practice_address(
+    store: Store, go: Go, world: World, book: CobrhaSimulator
+) -> None:
+    with ProGezondheidSimulator(world, count=COUNT) as register:
+        go("progezondheid", register.config())
+        before = fiches(store)
+        go("cobrha", book.config())
+    for number, fiche in fiches(store).items():
+        practices = [one for one in fiche["addresses"] if one["type"] == "practice"]
+        assert practices == [one for one in before[number]["addresses"] if one["type"] == "practice"]
+        assert fiche.get("status") == before[number].get("status")
+        assert all(one["visibility"] != "public" for one in fiche["addresses"] if one["type"] == "administrative")
+    assert len(fiches(store)) == COUNT, "the same person by RIZIV number"
+
+
+def test_files_of_a_folder_are_read_too(store: Store, go: Go, book: CobrhaSimulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "messages"
+    folder.mkdir()
+    for start in (0, 10, 20):
+        (folder / f"{start}.xml").write_text(book.message(start, 10), encoding="utf-8")
+    (folder / "notes.txt").write_text("no message", encoding="utf-8")
+    report = go("cobrha", {"folder": str(folder)})
+    assert (report.state, report.changed) == ("done", COUNT)
+    (folder / "10.xml").write_text("<half", encoding="utf-8")
+    broken = go("cobrha")
+    assert (broken.state, "10.xml" in broken.reason) == ("failed", True)
+    monkeypatch.setattr(connector, "LARGEST", 100)
+    assert "100 bytes" in go("cobrha").reason
+    for file in folder.glob("*.xml"):
+        file.unlink()
+    assert "no *.xml" in go("cobrha").reason
+    folder.joinpath("notes.txt").unlink()
+    folder.rmdir()
+    assert go("cobrha").state == "failed"
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [("doctype", "document type"), ("no-xml", "no XML"), ("soap-fault", "Fictional fault"), ("same-page", "never end")],
+)
+def test_a_message_that_is_none_ends_the_run_with_the_reason(store: Store, go: Go, book: CobrhaSimulator, fault: str, said: str) -> None:
+    go("cobrha", {**book.config(), "page_size": 7})
+    before = fiches(store)
+    book.switch(fault)
+    report = go("cobrha")
+    assert (report.state, said in report.reason) == ("failed", True), report.reason
+    assert fiches(store) == before
+
+
+def test_an_address_or_a_folder_but_not_both(go: Go) -> None:
+    for config in ({}, {"base_url": "http://127.0.0.1:9", "folder": "/tmp"}):
+        with pytest.raises(Misconfigured, match="either an address or a folder"):
+            go("cobrha", config)
+
+
+def test_entities_are_never_opened(world: World) -> None:
+    bomb = '<!DOCTYPE a [<!ENTITY a "ha"><!ENTITY f SYSTEM "file:///etc/hostname">]>'
+    for inner in ("<LastName>&a;</LastName>", "<LastName>&f;</LastName>", "<LastName>x</LastName>"):
+        with pytest.raises(Unreachable, match="document type"):
+            persons_in(message(inner, bomb), "here")
+
+
+def test_what_nobody_needs_is_not_read(world: World) -> None:
+    inner = "<SSIN>85073003328</SSIN><BirthDate>1985-07-30</BirthDate><Language>fr</Language><FirstName>An</FirstName><MiddleNames>Bea Cé</MiddleNames>"
+    (found,) = persons_in(person(riziv(world), inner), "here")
+    claim = claim_of(found)
+    assert claim.content == {
+        "kind": "zorgverlener",
+        "name": {"family": "Peeters", "given": ["An", "Bea", "Cé"]},
+        "identifiers": [{"system": "riziv", "value": riziv(world)}],
+        "in_scope_of": ["cobrha"],
+    }
+
+
+def test_only_a_type_that_was_named_is_a_practice(world: World) -> None:
+    addresses = "".join(
+        f'<Address Type="{kind}"><Street><Description lang="nl">Straat {kind}</Description></Street>'
+        "<Municipality><ZipCode>9000</ZipCode></Municipality></Address>"
+        for kind in ("WORK", "HOME", "")
+    )
+    (found,) = persons_in(person(riziv(world), addresses=addresses), "here")
+    assert [one["type"] for one in claim_of(found).content["addresses"]] == ["administrative"] * 3
+    assert [one["type"] for one in claim_of(found, ["WORK"]).content["addresses"]] == ["practice", "administrative", "administrative"]
+
+
+def test_who_cannot_be_recognised_is_rejected_by_field(world: World) -> None:
+    cases = {
+        message("<LastName>Peeters</LastName>"): "Profession.NIHII",
+        person("12345678901"): "Profession.NIHII",
+        message(f"<Profession><NIHII>{riziv(world)}</NIHII></Profession>"): "LastName",
+    }
+    for body, field in cases.items():
+        (found,) = persons_in(body, "here")
+        with pytest.raises(Rejected) as caught:
+            claim_of(found)
+        assert (caught.value.field, bool(caught.value.message)) == (field, True)

@@ -1,0 +1,167 @@
+"""The three-way comparison in any order of edits here, edits there, proposals, decisions and repetitions: nobody's word is lost, ours is not taken for theirs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from hub import Rejected, Sink
+from hub.authority import Authority
+from plugins.progezondheid import proposing
+from plugins.progezondheid.connector import ProGezondheid
+from plugins.progezondheid.proposing import Ask, State, asks, decided, noted, own_word
+
+ITEMS = ("aa", "bb", "cc")
+SOME = st.lists(st.sampled_from(ITEMS), max_size=2, unique=True).map(sorted)
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("we"), SOME),
+        st.tuples(st.just("they"), st.sampled_from(ITEMS)),
+        st.tuples(st.sampled_from(("propose", "accept", "reject", "hear", "hear again")), st.none()),
+    ),
+    max_size=20,
+)
+
+
+class Sides:
+    """We and the register about one field of one caregiver."""
+
+    def __init__(self) -> None:
+        self.ours: list[str] = []
+        self.theirs: list[str] = []
+        self.own: set[str] = set()
+        """What stands there by the register's own word."""
+        self.either: set[str] = set()
+        """What its owner wrote while we were asking for it: his word, or ours."""
+        self.state: State = {"nihdi8": "10000013"}
+        self.waiting: dict[str, Any] | None = None
+        self.events: list[dict[str, Any]] = []
+        self.heard = 0
+        self.made = 0
+        self.asked: set[str] = set()
+        """What waits, or was taken over from us, or was until we hear that it was not."""
+
+    def we(self, value: list[str]) -> None:
+        self.ours = value
+
+    def they(self, item: str) -> None:
+        """The owner adds this, or removes it. Who writes by himself what we asked him to write has taken it over."""
+        if item in self.theirs:
+            self.theirs.remove(item)
+            self.own.discard(item)
+            self.either.discard(item)
+        else:
+            self.theirs.append(item)
+            (self.either if item in self.asked else self.own).add(item)
+
+    def propose(self, _: None = None) -> list[Ask]:
+        desired = {"nihdi8": "10000013", "languages": self.ours} if self.ours else None
+        provider = {"languages": list(self.theirs), "addresses": [], "contacts": [], "practices": []}
+        found = list(asks(self.state, desired, provider, "r"))
+        for ask in found:
+            assert self.own <= set(ask.new), "what the register says by itself is never taken away"
+            assert set(self.ours) <= set(ask.new) <= {*self.ours, *self.own, *self.either}
+            if self.waiting is not None:
+                self.tell("withdrawn")
+            answer: dict[str, Any] = {}
+            if ask.old != ask.new:
+                self.made += 1
+                answer = {"id": f"p{self.made}", "field": "languages", "state": "pending"}
+                self.waiting = {**answer, "old": ask.old, "new": ask.new}
+            self.state = noted(self.state, ask, answer)
+        self.know()
+        return found
+
+    def accept(self, _: None = None) -> None:
+        if self.waiting is None:
+            return
+        if self.theirs != self.waiting["old"]:
+            self.tell("rejected")
+            return
+        self.theirs = list(self.waiting["new"])
+        self.tell("accepted")
+
+    def reject(self, _: None = None) -> None:
+        if self.waiting is not None:
+            self.tell("rejected")
+
+    def tell(self, verdict: str) -> None:
+        assert self.waiting is not None
+        self.events.append({**self.waiting, "state": verdict, "reason": "x"})
+        self.waiting = None
+
+    def hear(self, _: None = None, again: bool = False) -> None:
+        for event in self.events[0 if again else self.heard :]:
+            self.state = decided(self.state, event)
+        self.heard = len(self.events)
+        self.know()
+
+    def know(self) -> None:
+        entry = self.state.get("fields", {}).get("languages", {})
+        asked = set(entry.get("new", ())) - set(entry.get("old", ())) if entry.get("state") in ("pending", "accepted") else set()
+        self.asked = asked | set(entry.get("base") or ())
+
+    def step(self, what: str, value: Any) -> None:
+        if what == "hear again":
+            self.hear(again=True)
+        else:
+            getattr(self, what)(value)
+        said = {"kind": "zorgverlener", "languages": list(self.theirs)}
+        word = set(own_word(said, {}, self.state).get("languages", ()))
+        assert word <= self.own | self.either, "what it has from us is not its own word"
+
+
+@settings(max_examples=300)
+@example([("we", ["aa"]), ("propose", None), ("accept", None), ("we", ["bb"]), ("propose", None)], [])
+@example([("we", ["aa", "bb"]), ("propose", None), ("reject", None), ("they", "aa"), ("hear", None), ("we", ["cc"])], ["aa"])
+@given(STEPS, SOME)
+def test_both_sides_come_to_rest_and_nothing_of_theirs_is_lost(steps: list[tuple[str, Any]], last: list[str]) -> None:
+    sides = Sides()
+    for what, value in steps:
+        sides.step(what, value)
+    sides.hear()
+    sides.propose()
+    assert sides.propose() == [], "with no edits the second run proposes nothing"
+    for value in (sorted({*last, "zz"}), last):
+        sides.we(value)
+        sides.hear()
+        sides.propose()
+        sides.accept()
+        sides.hear(again=True)
+    assert set(sides.ours) <= set(sides.theirs)
+    assert set(sides.theirs) <= {*sides.ours, *sides.own, *sides.either}
+    assert sides.propose() == []
+
+
+def test_what_was_decided_stays_decided() -> None:
+    state = noted({"nihdi8": "1"}, Ask("languages", ["nl"], ["nl", "sv"], ["sv"]), {"id": "p1", "state": "pending"})
+    accepted = decided(state, {"id": "p1", "field": "languages", "state": "accepted", "value": ["nl", "sv"]})
+    assert accepted["fields"]["languages"]["base"] == ["sv"]
+    for verdict in ("pending", "rejected", "withdrawn", "nonsense"):
+        assert decided(accepted, {"id": "p1", "field": "languages", "state": verdict}) == accepted
+    assert decided(state, {"id": "p0", "field": "languages", "state": "rejected"}) == state
+    assert decided(state, {"id": "p1", "field": "name", "state": "rejected"}) == state
+
+
+def test_a_caregiver_that_breaks_the_contract_is_rejected_by_field() -> None:
+    for field, wrong in (("languages", 3), ("contacts", [{"kind": "phone"}]), ("practice_addresses", [{"street": {}}])):
+        provider: dict[str, Any] = {"nihdi8": "10000013", "languages": [], "contacts": [], "addresses": [], "practices": [], field: wrong}
+        if field == "practice_addresses":
+            provider["addresses"] = wrong
+        desired = {"nihdi8": "10000013", "languages": ["nl"], "contacts": [{"kind": "phone", "value": "+3216000001", "audience": "public"}]}
+        desired["practice_addresses"] = [{"type": "practice", "postcode": "9000"}]
+        with pytest.raises(Rejected) as caught:
+            list(asks({}, {name: desired[name] for name in ("nihdi8", field)}, provider, "r"))
+        assert caught.value.field == field
+
+
+def test_nothing_that_the_register_owns_can_be_proposed() -> None:
+    groups = {"practice_addresses": "addresses", "contacts": "contacts", "languages": "operation", "consultation_hours": "operation", "patient_stop": "availability"}
+    assert set(groups) == set(proposing.FIELDS)
+    authority = Authority.load()
+    for group in groups.values():
+        assert "progezondheid" not in authority.authentic(group, "zorgverlener")  # type: ignore[arg-type]
+    assert issubclass(ProGezondheid, Sink) and not ProGezondheid.may_push({})
