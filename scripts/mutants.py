@@ -199,6 +199,22 @@ MUTANTS = (
         "tests/plugins/progezondheid/test_proposals.py::test_killed_between_proposal_and_record",
     ),
     Mutant(
+        "decisions-without-cursor",
+        "what a partner decided is taken in once: decisions and their cursor commit together",
+        "hub/sync/decisions.py",
+        "        if batch[-1].cursor is not None:\n",
+        "        if False:\n",
+        "tests/sync/test_decisions.py::test_decisions_are_taken_in_once_from_their_cursor[sqlite]",
+    ),
+    Mutant(
+        "for-colleagues-made-public",
+        "what only colleagues may see is not proposed for the public",
+        "plugins/progezondheid/connector.py",
+        "        audience = \"public\" if self.context.level == \"public\" else \"professionals\"\n",
+        "        audience = \"public\"\n",
+        "tests/plugins/progezondheid/test_proposals.py::test_what_colleagues_may_see_is_not_for_the_public_there",
+    ),
+    Mutant(
         "cobrha-is-a-practice",
         "an administrative address never takes the place of a practice address",
         "plugins/progezondheid/cobrha/reading.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -57,6 +58,7 @@ def work(installation: Installation) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     click.echo("Working. Connections run when they are due.")
+    gc.freeze()  # as in `run`
     Worker(installation.store, installation.plugins).run_forever(stop)
 
 

@@ -137,7 +137,8 @@ class ProGezondheid(Source, Sink):
             if found is None:
                 return {"nihdi8": number, "absent": True} if desired is not None else None
             provider, tag = found
-            state = {"practice": (desired or {}).get("practice"), **state, "nihdi8": number}
+            practice = (desired or {}).get("practice") or state.get("practice")
+            state = {**state, "nihdi8": number, "practice": practice}
             state.pop("absent", None)
             try:
                 for ask in proposing.asks(state, desired, provider, change.id):

@@ -209,11 +209,12 @@ def decided(state: State, said: Mapping[str, Any]) -> State:
 
 def _taken_over(field: str, entry: Mapping[str, Any], value: Any) -> list[Any]:
     """What of ours stands in the register's list now: what was not there before, and what was ours already."""
-    if not isinstance(value, list):
-        value = entry["new"]
     key = _KEYS[field]
     before = {key(item) for item in entry["old"] or ()} - {key(item) for item in entry["base"] or ()}
-    return [item for item in value if key(item) not in before]
+    try:
+        return [item for item in value if key(item) not in before]
+    except (KeyError, TypeError, AttributeError):  # what they say stands there cannot be read, so it is what we asked for
+        return [item for item in entry["new"] if key(item) not in before]
 
 
 def proposals(state: State) -> Iterator[Proposal]:

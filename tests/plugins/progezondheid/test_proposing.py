@@ -142,6 +142,11 @@ def test_what_was_decided_stays_decided() -> None:
     assert accepted["fields"]["languages"]["base"] == ["sv"]
     for verdict in ("pending", "rejected", "withdrawn", "nonsense"):
         assert decided(accepted, {"id": "p1", "field": "languages", "state": verdict}) == accepted
+    for odd in (None, 3, [3, {}], {"a": 1}):
+        told = {"id": "p2", "field": "contacts", "state": "accepted", "value": odd}
+        phone = {"kind": "phone", "value": "+3216000001", "audience": "public"}
+        waiting = noted({"nihdi8": "1"}, Ask("contacts", [], [phone], [phone]), {"id": "p2", "state": "pending"})
+        assert decided(waiting, told)["fields"]["contacts"]["base"] == [phone]
     assert decided(state, {"id": "p0", "field": "languages", "state": "rejected"}) == state
     assert decided(state, {"id": "p1", "field": "name", "state": "rejected"}) == state
 

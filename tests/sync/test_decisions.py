@@ -1,0 +1,156 @@
+"""A partner that decides later: decisions and their cursor commit together, late and repeated ones change nothing, and what was pushed is not pushed again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, ClassVar
+
+import pytest
+
+from hub.connector import Decision, Proposal, Sink
+from hub.errors import CursorExpired, NotFound, Unreachable
+from hub.model.claims import Claim
+from hub.model.entity import Change, Entity
+from hub.plugins import Plugins
+from hub.store import Store, erasure, reading
+from hub.sync import RunReport, connections, decisions, run, status
+
+Offer = Callable[..., Plugins]
+
+
+class Committee(Sink):
+    """Takes names in, and decides on them later: `log` holds what it decided, `expired` makes it forget cursors, `breaks_at` breaks its list off."""
+
+    name = "committee"
+    title = "A committee"
+    entity_types = ("organisatie",)
+    log: ClassVar[list[tuple[str, str]]]
+    asked: ClassVar[list[str | None]]
+    pushed: ClassVar[list[str]]
+    expired: ClassVar[bool] = False
+    breaks_at: ClassVar[int] = -1
+
+    def shape(self, entity: Entity) -> dict[str, Any] | None:
+        return {"name": entity.fiche["names"][0]["text"]["nl"]}
+
+    def push(
+        self, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None
+    ) -> dict[str, Any] | None:
+        if desired is None:
+            return None
+        type(self).pushed.append(change.id)
+        return {**desired, "verdict": "pending"}
+
+    def decisions(self, cursor: str | None) -> Iterator[Decision]:
+        cls = type(self)
+        cls.asked.append(cursor)
+        if cls.expired and cursor is not None:
+            raise CursorExpired("The committee forgot.")
+        for place, (entity, verdict) in enumerate(cls.log[int(cursor or 0) :], int(cursor or 0) + 1):
+            if place == cls.breaks_at:
+                raise Unreachable("The committee fell asleep.")
+            yield Decision(entity, {"verdict": verdict}, str(place) if place % 2 == 0 else None)
+
+    def decided(self, state: dict[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+        return {**state, **said} if state["verdict"] == "pending" else state
+
+    def proposals(self, state: dict[str, Any]) -> Iterable[Proposal]:
+        return [Proposal("name", None, state["name"], state["verdict"])]
+
+
+class Both:
+    """The hub and the committee, which heard of some houses."""
+
+    def __init__(self, store: Store, offer: Offer) -> None:
+        self.store = store
+        self.committee: Any = type("Fresh", (Committee,), {"log": [], "asked": [], "pushed": []})
+        self.loaded = offer(self.committee)
+        connections.add(store, self.loaded, "own", "committee")
+        connections.enable(store, self.loaded, "own")
+        self.houses = [self.says(number) for number in range(4)]
+        assert self.run().pushed == 4
+
+    def says(self, number: int, name: str = "Huis") -> str:
+        self.revision = getattr(self, "revision", 0) + 1
+        content = {"kind": "organisatie", "names": [{"text": {"nl": f"{name} {number}"}}]}
+        said = Claim("sociale-kaart", f"h{number}", self.revision, "organisatie", content)
+        self.store.write(lambda writer: writer.put([said], origin="sociale-kaart"))
+        with self.store.read() as connection:
+            found = connection.exec_driver_sql(
+                f"SELECT e.uuid FROM identity i JOIN entity e ON e.id = i.fiche_id WHERE i.key = 'sociale-kaart|h{number}'"
+            )
+            return str(found.scalar_one())
+
+    def run(self, **how: Any) -> RunReport:
+        return run(self.store, self.loaded, "own", **how)
+
+    def verdicts(self) -> dict[str, str]:
+        return {one.entity: one.proposal.state for one in decisions.proposals(self.store, self.loaded, "own")}
+
+
+@pytest.fixture
+def both(any_store: Store, offer: Offer) -> Both:
+    return Both(any_store, offer)
+
+
+def test_decisions_are_taken_in_once_from_their_cursor(both: Both) -> None:
+    both.committee.log += [(both.houses[0], "accepted"), (both.houses[1], "rejected"), (both.houses[0], "rejected")]
+    both.committee.asked.clear()
+    assert [both.run().pushed for _ in range(3)] == [0, 0, 0]
+    assert both.committee.asked == [None, "2", "2"]
+    assert both.verdicts() == dict(zip(both.houses, ["accepted", "rejected", "pending", "pending"], strict=True))
+    assert both.run(full=True).pushed == 0, "what was rejected is not pushed again"
+    both.says(1, "Thuis")
+    assert both.run().pushed == 1
+
+
+def test_a_list_that_breaks_off_keeps_what_it_gave(both: Both) -> None:
+    both.committee.log += [(house, "accepted") for house in both.houses]
+    both.committee.breaks_at = 4
+    assert both.run().state == "failed"
+    assert both.verdicts() == dict(zip(both.houses, ["accepted", "accepted", "pending", "pending"], strict=True))
+    both.committee.breaks_at = -1
+    both.committee.asked.clear()
+    assert both.run().state == "done"
+    assert both.committee.asked == ["2"]
+    assert set(both.verdicts().values()) == {"accepted"}
+
+
+def test_a_forgotten_cursor_begins_again(both: Both) -> None:
+    both.committee.log += [(both.houses[0], "accepted"), (both.houses[1], "accepted")]
+    both.run()
+    both.committee.expired = True
+    both.committee.asked.clear()
+    assert both.run().state == "done"
+    assert both.committee.asked == ["2", None]
+
+
+def test_decisions_about_nobody_and_about_the_erased_are_passed_over(both: Both) -> None:
+    erasure.erase(both.store, both.houses[0], "article 17")
+    both.committee.log += [("no such entity", "accepted"), (both.houses[0], "accepted")]
+    assert both.run().state == "done"
+    assert set(both.verdicts()) == set(both.houses[1:])
+    with both.store.read() as connection:
+        assert reading.documents_by_uuid(connection, both.houses[:1]).get(both.houses[0]) is None
+
+
+def test_a_dry_run_decides_nothing(both: Both) -> None:
+    both.committee.log.append((both.houses[0], "accepted"))
+    both.committee.asked.clear()
+    both.run(dry_run=True)
+    assert both.committee.asked == []
+    assert set(both.verdicts().values()) == {"pending"}
+
+
+def test_who_may_only_read_pushes_nothing_and_is_behind_nothing(store: Store, offer: Offer) -> None:
+    fields = {"log": [], "asked": [], "pushed": [], "may_push": classmethod(lambda cls, config: False)}
+    loaded = offer(type("Quiet", (Committee,), fields))
+    connections.add(store, loaded, "own", "committee")
+    connections.enable(store, loaded, "own")
+    said = Claim("sociale-kaart", "h", 1, "organisatie", {"kind": "organisatie", "names": [{"text": {"nl": "Huis"}}]})
+    store.write(lambda writer: writer.put([said], origin="sociale-kaart"))
+    assert run(store, loaded, "own").pushed == 0
+    (told,) = status.of_all(store, loaded)
+    assert told.behind is None
+    with pytest.raises(NotFound):
+        list(decisions.proposals(store, loaded, "nobody"))
