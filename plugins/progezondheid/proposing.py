@@ -23,6 +23,8 @@ OF_CAREGIVER: Final = FIELDS[:3]
 OF_PRACTICE: Final = FIELDS[3:]
 
 State = dict[str, Any]
+_REGISTERS: Final = frozenset({SOURCE, "cobrha"})
+"""What only these say, the register knows: there is nothing to propose, and nobody to ask for."""
 _RECEIVING: Final = ("practice", "visit")
 _ADDRESS: Final = ("street", "house_number", "box", "postcode", "municipality", "city", "country", "position")
 _HOURS: Final = ("days", "opens", "closes", "by_appointment", "valid_from", "valid_until")
@@ -43,7 +45,7 @@ class Ask:
 
 
 def shape(entity: Entity, fields: Sequence[str], audience: str) -> State | None:
-    """What we stand for, in the register's language: of a zorgverlener, or of a caregiver in an aanbod; None without a RIZIV number or anything to say.
+    """What we stand for, in the register's language: of a zorgverlener, or of a caregiver in an aanbod; None without a RIZIV number, or when nobody but registers says anything.
 
     `fields`: those that may be proposed. `audience`: of contacts, `public` or `professionals`.
     """
@@ -54,11 +56,11 @@ def shape(entity: Entity, fields: Sequence[str], audience: str) -> State | None:
         said = _of_practice(entity.fiche, entity.part)
     else:
         return None
-    number = _number(person)
+    number, others = _number(person), {*entity.sources} - _REGISTERS
     values = {field: value for field, value in said.items() if value and field in fields}
-    if number is None or not values:
+    if number is None or not values or not others:
         return None
-    desired: State = {"nihdi8": number, "sources": sorted({*entity.sources} - {SOURCE}), **values}
+    desired: State = {"nihdi8": number, "sources": sorted(others), **values}
     if entity.type == "caregiver":
         desired["practice"] = _practice(entity)
     return desired

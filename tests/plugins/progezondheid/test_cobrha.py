@@ -15,6 +15,7 @@ from hub.store import Store
 from hub.sync import RunReport, connections, run
 from hub.testing.contracts import SourceContract
 from plugins import progezondheid
+from plugins.progezondheid import proposing
 from plugins.progezondheid.cobrha import connector
 from plugins.progezondheid.cobrha.connector import Cobrha
 from plugins.progezondheid.cobrha.reading import claim_of, persons_in
@@ -95,9 +96,12 @@ def test_an_administrative_address_never_replaces_a_practice_address(
     store: Store, go: Go, world: World, book: CobrhaSimulator
 ) -> None:
     with ProGezondheidSimulator(world, count=COUNT) as register:
-        go("progezondheid", register.config())
+        go("progezondheid", {**register.config(), "proposals": list(proposing.FIELDS)})
         before = fiches(store)
         go("cobrha", book.config())
+        register.requests.clear()
+        assert go("progezondheid").pushed == 0
+        assert not any("/providers/" in request for request in register.requests), "what only registers say is nothing to ask about"
     for number, fiche in fiches(store).items():
         practices = [one for one in fiche["addresses"] if one["type"] == "practice"]
         assert practices == [one for one in before[number]["addresses"] if one["type"] == "practice"]

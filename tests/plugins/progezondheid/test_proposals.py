@@ -432,6 +432,14 @@ def test_an_editor_who_agrees_with_the_register_after_all_withdraws(
     assert [one["state"] for one in asked(register)] == ["withdrawn"]
 
 
+def test_what_only_an_editor_says_is_proposed(go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store) -> None:
+    number = soka.number(2)
+    editing.edit(store, soka.fiche(f"progezondheid|{number}"), "languages", ["nl", "sv"], "an editor")
+    assert go().pushed == 1
+    (proposal,) = asked(register)
+    assert (proposal["nihdi8"], proposal["evidence"]["sources"]) == (number, ["editor"])
+
+
 def test_who_only_reads_never_speaks_of_proposals(
     store: Store, register: ProGezondheidSimulator, connect: Connect, soka: Soka
 ) -> None:
