@@ -10,26 +10,27 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, cast
+from functools import cache, partial
+from itertools import chain
+from typing import Any, Final, Literal, cast
 
 import orjson
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from hub.store.behind import behind_of
 from hub.store.tables import metadata
 
-if TYPE_CHECKING:  # an installation on SQLite does not pay for loading it
-    import psycopg
-
-COPY_FROM = 24
+COPY_FROM: Final = 24
 """So many rows pay for the round trips of a COPY."""
+BEHIND_FROM: Final = 24
+"""So many rows pay for a thread that writes them."""
+_CHUNK: Final = 256
+"""So many rows are handed to it at once."""
 
-_TYPES = {
-    "key": "text", "type": "text", "name": "text", "key_hash": "text", "at": "text", "reason": "text", "state": "text",
-    "fiche_id": "bigint", "entity_id": "bigint", "other_id": "bigint", "source_id": "integer", "id": "bigint",
-    "score": "float8", "detail": "bytea",
-}  # fmt: skip
+
+class Clash(Exception):
+    """Another writer made the same row first."""
 
 
 _BINARY = {
@@ -42,13 +43,21 @@ _BINARY = {
 def _binary_types(table: str, columns: tuple[str, ...]) -> list[str]:
     """PostgreSQL's names of the types of these columns. The full text takes its vectors as bytes (`index_rows.packed`)."""
     if table not in metadata.tables:
-        return ["int8", "bytea"]
+        return ["int8", "bytea"] if table == "fulltext" else ["text"] * len(columns)
     known = metadata.tables[table].columns
     return [_BINARY[type(known[name].type).__name__] for name in columns]
 
 
 _unquotable = re.compile(r'["\\\0]').search
 """What would have to be escaped in an array."""
+
+
+@cache
+def _values(table: str, columns: tuple[str, ...], rows: int) -> str:
+    """An insert of so many rows for SQLite. OR FAIL: a row that is refused undoes the whole transaction, so that SQLite need not be able to
+    undo the statement alone, which would double its cost."""
+    row = f"({', '.join('?' * len(columns))})"
+    return f"INSERT OR FAIL INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * rows)}"
 
 
 @cache
@@ -80,10 +89,13 @@ class Bulk:
         self.connection = connection
         self.postgres = connection.dialect.name == "postgresql"
         self._driver = None if connection.dispatch.before_cursor_execute else _driver(connection)
+        self._behind = behind_of(connection)
 
     def rows(self, sql: str, *parameters: Any) -> Sequence[Any]:
         """Every row of a query, as a tuple."""
         statement = _postgres(sql) if self.postgres else sql
+        if self._behind is not None:
+            self._behind.settle()
         if self._driver is None:  # somebody listens to the statements
             return self.connection.exec_driver_sql(statement, parameters).fetchall()
         # By way of SQLAlchemy a look by key costs ten times what it costs SQLite.
@@ -129,63 +141,109 @@ class Bulk:
         return _array(list(values)) if self.postgres else orjson.dumps(list(values)).decode()
 
     def insert(self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
-        """Insert rows; on PostgreSQL many at once by COPY."""
-        if not rows:
-            return
-        if self.copies(len(rows)):
-            with self.inserting(table, columns, len(rows)) as insert:
-                for row in rows:
-                    insert(row)
-            return
-        self._insert_each(table, columns, rows)
+        """Insert rows. Many of them are written behind the caller's back, so `rows` is the caller's no more; see `hub.store.behind`."""
+        if rows:
+            self._later(len(rows), partial(self._insert, table, columns, rows))
 
-    def _insert_each(self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
-        names, marks = ", ".join(columns), ", ".join("?" * len(columns))
-        self.run_many(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
+    def insert_new(
+        self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]], *, all_new: bool = False
+    ) -> None:
+        """Insert the rows whose key is not there yet, in the order given. `Clash`, sooner or later, when all should have been new and one was not.
 
-    def copies(self, rows: int) -> bool:
-        """Whether so many rows are inserted by COPY, in PostgreSQL's binary form."""
-        return self.postgres and rows >= COPY_FROM
+        On PostgreSQL this waits for a writer that is inserting the same key.
+        """
+        if rows:
+            self._later(len(rows), partial(self._insert_new, table, columns, rows, all_new))
 
     @contextmanager
     def inserting(
         self, table: str, columns: tuple[str, ...], expected: int
     ) -> Iterator[Callable[[tuple[Any, ...]], None]]:
-        """Hands out a function that inserts a row, some `expected` times. Until the block ends nothing else may be asked of the connection.
-
-        PostgreSQL takes many rows in by COPY while the caller is still making the next ones.
-        """
-        if not self.copies(expected):
-            rows: list[tuple[Any, ...]] = []
+        """Hands out a function that inserts a row, some `expected` times: the first are being written while the caller makes the next."""
+        rows: list[tuple[Any, ...]] = []
+        if expected < _CHUNK:
             yield rows.append
-            self._insert_each(table, columns, rows)
-            return
-        raw = cast("psycopg.Connection[Any]", self.connection.connection.driver_connection)
+        else:
+
+            def insert(row: tuple[Any, ...]) -> None:
+                nonlocal rows
+                rows.append(row)
+                if len(rows) == _CHUNK:
+                    self.insert(table, columns, rows)
+                    rows = []
+
+            yield insert
+        self.insert(table, columns, rows)
+
+    def later(self, rows: int, sql: str, *parameters: Any) -> None:
+        """Execute what is about so many rows, and do not ask what became of it."""
+        self._later(rows, partial(self._execute, sql, parameters))
+
+    # --- what the thread does, or the caller himself when it is little -----------------------------------------------------------
+
+    def _later(self, rows: int, task: Callable[[], object]) -> None:
+        behind = self._behind
+        if behind is not None and (rows >= BEHIND_FROM or behind.busy):
+            behind.later(task)
+        else:
+            task()
+
+    @property
+    def _raw(self) -> Any:
+        return self.connection.connection.driver_connection
+
+    def _execute(self, sql: str, parameters: Sequence[Any]) -> Any:
+        statement = _postgres(sql) if self.postgres else sql
+        try:
+            return self._raw.execute(statement, parameters)
+        except self.connection.dialect.loaded_dbapi.Error as error:
+            raise self._refusal(statement, parameters, error) from error
+
+    def _insert(self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
+        if not self.postgres:
+            self._insert_values(table, columns, rows, "")
+        elif len(rows) >= COPY_FROM or table not in metadata.tables:  # an array cannot hold vectors as bytes
+            self._copy(table, columns, rows)
+        else:
+            self._insert_arrays(table, columns, rows, "")
+
+    def _insert_new(
+        self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]], all_new: bool
+    ) -> None:
+        insert = self._insert_arrays if self.postgres else self._insert_values
+        if insert(table, columns, rows, " ON CONFLICT DO NOTHING") != len(rows) and all_new:
+            raise Clash
+
+    def _insert_values(
+        self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]], how: str
+    ) -> int:
+        """For SQLite: so many rows in a statement that the thread seldom has to wait for the interpreter."""
+        done, place = 0, 0
+        while place < len(rows):
+            size = min(_CHUNK, 1 << (len(rows) - place).bit_length() - 1)
+            part = rows[place : place + size]
+            done += self._execute(_values(table, columns, size) + how, [*chain.from_iterable(part)]).rowcount
+            place += size
+        return done
+
+    def _insert_arrays(
+        self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]], how: str
+    ) -> int:
+        """For PostgreSQL: a column is an array."""
+        types = _binary_types(table, columns)
+        arrays = ", ".join(f"?::{type_}[]" for type_ in types)
+        sql = f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM unnest({arrays}){how}"
+        return cast(
+            int, self._execute(sql, [_array(list(column)) for column in zip(*rows, strict=True)]).rowcount
+        )
+
+    def _copy(self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
         statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT binary)"
         try:
-            with raw.cursor() as cursor, cursor.copy(statement) as copy:
+            with self._raw.cursor() as cursor, cursor.copy(statement) as copy:
                 copy.set_types(_binary_types(table, columns))
-                yield copy.write_row
-        except Exception as error:
-            if getattr(error, "sqlstate", None) is None:
-                raise
-            # As SQLAlchemy would say it, so that a lost race is run again.
-            raise DBAPIError(statement, None, error) from error
-
-    def insert_new(self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> int:
-        """Insert the rows whose key is not there yet, in the order given; the answer is how many were inserted.
-
-        On PostgreSQL this waits for a writer that is inserting the same key.
-        """
-        if not rows:
-            return 0
-        names, marks = ", ".join(columns), ", ".join("?" * len(columns))
-        if self.postgres and all(column in _TYPES for column in columns):
-            arrays = ", ".join(f"?::{_TYPES[column]}[]" for column in columns)
-            return self.run(
-                f"INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING",
-                *(_array(list(values)) for values in zip(*rows, strict=True)),
-            )
-        sql = f"INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING"
-        result = self.connection.exec_driver_sql(_postgres(sql) if self.postgres else sql, list(rows))
-        return result.rowcount
+                write = copy.write_row
+                for row in rows:
+                    write(row)
+        except self.connection.dialect.loaded_dbapi.Error as error:
+            raise self._refusal(statement, (), error) from error

@@ -60,10 +60,14 @@ def finish(space: Workspace) -> int:
     if space.bulk.postgres:
         space.load(in_index - space.reindex, lock=True)
     space.flush()
-    write_index(space, in_index)
     if len(in_index) > LOAD:
         commits_a_load(space.connection)
-    write_log(space, markers)
+    if space.bulk.postgres:
+        write_index(space, in_index)
+        write_log(space, markers)
+    else:  # one writer at a time: the counter is nobody else's, and what follows need not wait for it
+        write_log(space, markers)
+        write_index(space, in_index)
     return len(markers)
 
 
@@ -154,15 +158,11 @@ def write_log(space: Workspace, markers: Iterable[PendingChange] = ()) -> None:
     owed += markers
     if not owed:
         return
-    bulk = space.bulk
-    ((last,),) = bulk.rows("UPDATE counter SET n = n + ? WHERE name = 'change' RETURNING n", len(owed))
-    first = last - len(owed) + 1
-    rows = []
-    for seq, change in enumerate(owed, first):
+    bulk, told = space.bulk, []
+    for change in owed:
         fields = None if change.fields is None else orjson.dumps(sorted(change.fields.items()))
-        rows.append(
+        told.append(
             (
-                seq,
                 space.at,
                 change.entity_id,
                 change.fiche_id,
@@ -175,11 +175,12 @@ def write_log(space: Workspace, markers: Iterable[PendingChange] = ()) -> None:
                 change.now,
                 change.version,
                 change.partner,
-                last,
             )
         )
-    bulk.insert("change", _COLUMNS, rows)
-    waiting = [(row[0], 0) for row in rows if row[5] == SPREAD]
+    ((last,),) = bulk.rows("UPDATE counter SET n = n + ? WHERE name = 'change' RETURNING n", len(owed))
+    first = last - len(owed) + 1
+    bulk.insert("change", _COLUMNS, [(seq, *row, last) for seq, row in enumerate(told, first)])
+    waiting = [(seq, 0) for seq, change in enumerate(owed, first) if change.operation == SPREAD]
     bulk.insert("spread", ("seq", "after_entity"), waiting)
 
 

@@ -28,6 +28,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from hub.errors import FichehubError, StoreBusy
+from hub.store.behind import writing_behind
 
 if sys.platform != "win32":
     import fcntl
@@ -50,9 +51,7 @@ _PRAGMAS: Final = (
     f"PRAGMA wal_autocheckpoint = {_SAVING_PAGES}",
 )
 # A writer only ever follows keys. Before PostgreSQL knows how a table has grown it would rather read all of it, or compile what runs for a moment.
-_BY_KEY: Final = (
-    "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off"
-)
+_BY_KEY: Final = "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off"
 # serialization failure, deadlock, lock not available, unique violation (another writer made the same row first)
 _RETRIED_STATES: Final = frozenset({"40001", "40P01", "55P03", "23505"})
 
@@ -75,7 +74,9 @@ def connect(url: str) -> Engine:
             "A database in memory is not shared between processes; name a file: sqlite:///FILE."
         )
     Path(parsed.database or "").parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(parsed, connect_args={"timeout": 0, "check_same_thread": False})
+    engine = create_engine(
+        parsed, connect_args={"timeout": 0, "check_same_thread": False, "cached_statements": 512}
+    )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -161,7 +162,8 @@ def writing(engine: Engine) -> Iterator[Connection]:
     with engine.connect().execution_options(**{_WRITING: True}) as connection, connection.begin():
         if engine.dialect.name == "postgresql":
             connection.exec_driver_sql(_BY_KEY)
-        yield connection
+        with writing_behind(connection):
+            yield connection
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from hub.model.fiche import Kind
 from hub.model.identifiers import InvalidIdentifier
 from hub.store.forgetting import key_hash
 from hub.store.references import HUB, identity_key, link_key, links_in
-from hub.store.workspace import Clash, Workspace
+from hub.store.workspace import Workspace
 
 
 def own_key(source: str, external_id: str) -> str:
@@ -151,7 +151,7 @@ class Identities:
             self._given[key] = fiche_id
 
     def flush(self) -> None:
-        """Write what was given. Raises `Clash` when another writer gave one of the keys first."""
+        """Write what was given. Another writer who gave one of the keys first is a `Clash`, sooner or later."""
         space = self._space
         if not self._given:
             return
@@ -161,8 +161,7 @@ class Identities:
             for key, fiche_id in self._given.items()
             if self._fiche.get(key) not in (None, fiche_id)
         )
-        if space.bulk.insert_new("identity", ("key", "fiche_id"), new) != len(new):
-            raise Clash
+        space.bulk.insert_new("identity", ("key", "fiche_id"), new, all_new=True)
         space.bulk.run_many("UPDATE identity SET fiche_id = ? WHERE key = ?", moved)
         self._fiche.update(self._given)
         self._given = {}
@@ -260,6 +259,7 @@ class Identities:
         """Whether two fiches can be one: no source holds them apart, and no administrator has said that they differ."""
         space = self._space
         low, high = sorted((first, second))
+        space.flush_reviews()
         if space.bulk.rows(
             "SELECT 1 FROM review WHERE fiche_id = ? AND other_id = ? AND state = 'different'", high, low
         ):
@@ -273,11 +273,8 @@ class Identities:
     ) -> None:
         """Put a pair of fiches before the administrator, once; the newer one comes first."""
         high, low = max(fiche, other), min(fiche, other)
-        self._space.bulk.insert_new(
-            "review",
-            ("fiche_id", "other_id", "reason", "score", "detail", "state", "at"),
-            [(high, low, reason, score, orjson.dumps(detail), state, self._space.at)],
-        )
+        row = (high, low, reason, score, orjson.dumps(detail), state, self._space.at)
+        self._space.new_reviews.append(row)
 
     def stubs(self, wanted: dict[str, Kind]) -> None:
         """Make fiches for links to something that has not arrived yet."""

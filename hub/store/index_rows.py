@@ -12,10 +12,10 @@ what it was told before, which is why `fulltext_tokens` keeps that (packed). On 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
+import orjson
 from sqlalchemy import Connection
 
 from hub.store.bulk import Bulk
@@ -52,6 +52,7 @@ __all__ = [
 _ENTRY: Final = (
     "id", "entity_id", "fiche_id", "type", "partner", "level", "name", "umbrella", "lat", "lon",
 )  # fmt: skip
+_TOKENS: Final = ("entry_id", "tokens")
 _TERM: Final = ("type", "key", "value", "entry_id", "level")
 
 _FTS5_OPTIONS: Final = (
@@ -122,27 +123,38 @@ def write(
         stood = standing(conn, wanted)
         expected = len(wanted) - len(stood)
     bulk = Bulk(conn)
-    fresh: list[tuple[Any, ...]] = []
+    fresh: list[tuple[int, str]] = []  # for SQLite's full text
     terms: list[Term] = []
+    known_heads = {(row[0], row[1]) for row in bulk.rows("SELECT key, head FROM fulltext_head")}
     heads: set[tuple[str, str]] = set()
     again: list[IndexRow] = []
-    with _inserting_tokens(bulk, expected) as insert_tokens:
+    with (
+        bulk.inserting("fulltext" if bulk.postgres else "fulltext_tokens", _TOKENS, expected) as insert_tokens,
+        bulk.inserting("entry", _ENTRY, expected) as insert_entry,
+    ):
         for row in rows:
             heads |= row.heads
             if row.entry_id in stood:
                 again.append(row)
                 continue
-            fresh.append(_entry(row))
+            insert_entry(_entry(row))
+            tokens = tokens_of(row)
+            if bulk.postgres:
+                insert_tokens((row.entry_id, packed(tokens.split())))
+            else:
+                insert_tokens((row.entry_id, packed_tokens(tokens)))
+                fresh.append((row.entry_id, tokens))
             terms += terms_of(row)
-            insert_tokens(row.entry_id, tokens_of(row))
-    bulk.insert("entry", _ENTRY, fresh)
     if again:
         _change_entries(bulk, again, stood)
-        _change_tokens(bulk, again)
+        fresh += _change_tokens(bulk, again)
         terms += _change_terms(bulk, again)
+    if not bulk.postgres:
+        _take_in(bulk, fresh)
     terms.sort()  # in the order of the key: neighbours share a page
     bulk.insert("term", _TERM, terms)
-    _note_heads(bulk, heads)
+    # The list of schemes and systems, by which a code or a number is found that somebody gives without one.
+    bulk.insert_new("fulltext_head", ("key", "head"), sorted(heads - known_heads))
 
 
 def remove(conn: Connection, entry_ids: Iterable[int]) -> None:
@@ -203,51 +215,37 @@ def _stored_tokens(bulk: Bulk, ids: Sequence[int]) -> dict[int, str]:
     return {row[0]: read_tokens(row[1]) for row in bulk.rows(sql, bulk.many(ids))}
 
 
-def _change_tokens(bulk: Bulk, again: list[IndexRow]) -> None:
+def _change_tokens(bulk: Bulk, again: list[IndexRow]) -> list[tuple[int, str]]:
+    """Writes the tokens that are others than before; the answer: those, which SQLite's full text must take in again."""
     old = _stored_tokens(bulk, [row.entry_id for row in again])
     changed = []
     for row in again:
         tokens = tokens_of(row)
         if row.entry_id not in old or set(old[row.entry_id].split()) != set(tokens.split()):
             changed.append((row.entry_id, tokens))
-    if bulk.postgres:
-        bulk.run_many(
-            "UPDATE fulltext SET tokens = CAST(? AS tsvector) WHERE entry_id = ?",
-            [(vector(tokens), number) for number, tokens in changed],
+    if not bulk.postgres:
+        _forget(bulk, {number: old[number] for number, _ in changed if number in old})
+        bulk.insert("fulltext_tokens", _TOKENS, [(number, packed_tokens(tokens)) for number, tokens in sorted(changed)])
+        return changed
+    if changed:
+        bulk.later(
+            len(changed),
+            "UPDATE fulltext f SET tokens = d.tokens::tsvector FROM unnest(?::bigint[], ?::text[]) AS d (entry_id, tokens)"
+            " WHERE f.entry_id = d.entry_id",
+            bulk.many(number for number, _ in changed),
+            bulk.many(vector(tokens) for _, tokens in changed),
         )
-        return
-    _forget(bulk, {number: old[number] for number, _ in changed if number in old})
-    _remember(bulk, changed)
+    return changed
 
 
-@contextmanager
-def _inserting_tokens(bulk: Bulk, expected: int) -> Iterator[Callable[[int, str], None]]:
-    """Hands out a function that inserts the tokens of an entry which has none yet."""
-    if bulk.copies(expected):
-        with bulk.inserting("fulltext", ("entry_id", "tokens"), expected) as insert:
-            yield lambda number, tokens: insert((number, packed(tokens.split())))
-        return
-    new: list[tuple[int, str]] = []
-    yield lambda number, tokens: new.append((number, tokens))
-    if bulk.postgres:
-        sql = "INSERT INTO fulltext (entry_id, tokens) VALUES (?, CAST(? AS tsvector))"
-        bulk.run_many(sql, [(number, vector(tokens)) for number, tokens in new])
-    else:
-        _remember(bulk, new)
-
-
-def _remember(bulk: Bulk, new: list[tuple[int, str]]) -> None:
-    """SQLite's full text of entries that are not in it."""
-    new.sort()
-    bulk.run_many("INSERT INTO fulltext(rowid, tokens) VALUES (?, ?)", new)
-    packed = [(number, packed_tokens(tokens)) for number, tokens in new]
-    bulk.run_many("INSERT INTO fulltext_tokens(entry_id, tokens) VALUES (?, ?)", packed)
-
-
-def _note_heads(bulk: Bulk, met: set[tuple[str, str]]) -> None:
-    """Keep the list of schemes and systems, by which a code or a number is found that somebody gives without one."""
-    known = {(row[0], row[1]) for row in bulk.rows("SELECT key, head FROM fulltext_head")}
-    bulk.insert_new("fulltext_head", ("key", "head"), sorted(met - known))
+def _take_in(bulk: Bulk, new: list[tuple[int, str]]) -> None:
+    """Let SQLite's full text have the tokens of entries that are not in it: all in one statement, as each leaves a piece of its own behind."""
+    if new:
+        bulk.later(
+            len(new),
+            "INSERT INTO fulltext(rowid, tokens) SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)",
+            orjson.dumps(sorted(new)).decode(),
+        )
 
 
 def _forget(bulk: Bulk, old: dict[int, str]) -> None:

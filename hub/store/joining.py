@@ -47,6 +47,7 @@ def join_fiches(
         high,
     )
     bulk.run("DELETE FROM candidate_key WHERE fiche_id = ?", high)
+    space.flush_reviews()
     bulk.run(
         "UPDATE review SET state = 'same' WHERE fiche_id = ? AND other_id = ? AND state = 'open'", high, low
     )

@@ -22,8 +22,9 @@ from hub.authority import Authority
 from hub.errors import FichehubError, StoreBusy
 from hub.places import Places, places
 from hub.store import changes, database
+from hub.store.bulk import Clash
 from hub.store.concepts import ConceptBook
-from hub.store.workspace import Clash, Match, Numbers, Surroundings, Validate, Workspace, local_day
+from hub.store.workspace import Match, Numbers, Surroundings, Validate, Workspace, local_day
 from hub.store.writer import Writer
 
 T = TypeVar("T")

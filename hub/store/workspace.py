@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 from threading import Lock
 from typing import Any, Final, cast
 from zoneinfo import ZoneInfo
@@ -29,6 +30,7 @@ from hub.store.bulk import Bulk
 from hub.store.concepts import ConceptBook
 from hub.store.database import throwaway, writing
 
+_REVIEW: Final = ("fiche_id", "other_id", "reason", "score", "detail", "state", "at")
 WIDE: Final = 500
 """More dependents than this are told of a change by a marker, which is spread out right after the transaction."""
 
@@ -36,10 +38,6 @@ _BELGIUM: Final = ZoneInfo("Europe/Brussels")
 
 Validate = Callable[[Document, str], Sequence[FieldError]]
 Match = Callable[[Claim, Sequence[MatchCandidate]], Sequence[MatchCandidate] | None]
-
-
-class Clash(Exception):
-    """Another writer made the same identity first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,9 @@ class Surroundings:
     validate: Validate | None = None
     match: Match | None = None
     wide: int = WIDE
-    kept: dict[str, Any] = field(default_factory=dict)  # caches that outlive a transaction; what is in them is never stale
+    kept: dict[str, Any] = field(
+        default_factory=dict
+    )  # caches that outlive a transaction; what is in them is never stale
 
 
 class Numbers:
@@ -159,11 +159,16 @@ class Workspace:
     )  # (partner, fiche) that changed outwardly -> lowest audience
     reindex: set[int] = field(default_factory=set)  # fiches whose rows in the index must be written
     to_merge: set[int] = field(default_factory=set)
-    made: set[int] = field(default_factory=set)  # fiches made in this transaction: nobody else has rows about them
-    voices: dict[int, set[tuple[str, str]]] = field(default_factory=dict)  # merged fiche -> (partner, source) of its live claims
+    made: set[int] = field(
+        default_factory=set
+    )  # fiches made in this transaction: nobody else has rows about them
+    voices: dict[int, set[tuple[str, str]]] = field(
+        default_factory=dict
+    )  # merged fiche -> (partner, source) of its live claims
     source_ids: dict[str, int] = field(default_factory=dict)
     new_entities: list[tuple[int, str, str, int, int | None]] = field(default_factory=list)
     new_parts: list[tuple[int, str, str, int]] = field(default_factory=list)
+    new_reviews: list[tuple[Any, ...]] = field(default_factory=list)
     _forgets: bool | None = None
     _reserved: range = range(0)
 
@@ -184,8 +189,7 @@ class Workspace:
         if found is None:
             ((highest,),) = self.bulk.rows("SELECT coalesce(max(id), 0) FROM source")
             found = highest + 1
-            if not self.bulk.insert_new("source", ("id", "name"), [(found, name)]):
-                raise Clash
+            self.bulk.insert_new("source", ("id", "name"), [(found, name)], all_new=True)
             self.source_ids[name] = found
         return found
 
@@ -317,16 +321,20 @@ class Workspace:
             keys[type_, key] = part
             self.new_parts.append((fiche_id, type_, key, part))
 
+    def flush_reviews(self) -> None:
+        """Write the pairs that an administrator shall look at."""
+        reviews, self.new_reviews = self.new_reviews, []
+        self.bulk.insert_new("review", _REVIEW, sorted(reviews, key=itemgetter(0, 1)))
+
     def flush(self) -> None:
-        """Write new entities and part keys."""
+        """Write new entities, part keys and pairs for review."""
+        self.flush_reviews()
         if self.new_entities:
             self.bulk.insert("entity", ("id", "uuid", "type", "fiche_id", "moved_to"), self.new_entities)
             self.new_entities = []
         if self.new_parts:
-            if self.bulk.insert_new(
-                "part_key", ("fiche_id", "type", "key", "entity_id"), sorted(self.new_parts)
-            ) != len(self.new_parts):
-                raise Clash
+            columns = ("fiche_id", "type", "key", "entity_id")
+            self.bulk.insert_new("part_key", columns, sorted(self.new_parts), all_new=True)
             self.new_parts = []
 
     # --- the change log ------------------------------------------------------------------------------------------------------

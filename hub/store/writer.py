@@ -16,13 +16,14 @@ from hub.model.claims import Claim
 from hub.model.concepts import Concept, ConceptScheme, Mapping
 from hub.model.fiche import Kind
 from hub.store import concepts
+from hub.store.bulk import Clash
 from hub.store.expiring import expire
 from hub.store.identity import Identities, own_key
 from hub.store.joining import join_fiches, split_fiche
 from hub.store.matching import note_candidates
 from hub.store.references import HUB, without
 from hub.store.settling import Settler
-from hub.store.workspace import Clash, Workspace
+from hub.store.workspace import Workspace
 
 
 @dataclass(slots=True)
@@ -333,7 +334,9 @@ class Writer:
                 (
                     b"",
                     True,
-                    schemas.pack(schemas.encode_claim(Claim(source, external_id, revision, kind, {}, gone=True))),
+                    schemas.pack(
+                        schemas.encode_claim(Claim(source, external_id, revision, kind, {}, gone=True))
+                    ),
                     number,
                 )
             )
@@ -377,6 +380,7 @@ class Writer:
         return space.uuid_of[own]
 
     def _decide(self, low: int, high: int, state: str) -> None:
+        self.space.flush_reviews()
         if not self.space.bulk.run(
             "UPDATE review SET state = ? WHERE fiche_id = ? AND other_id = ?", state, high, low
         ):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from hub.store import Store, database, reading
-from hub.store.workspace import Clash
+from hub.store.bulk import Clash
 from tests.store.conftest import put
 from tests.store.saying import PG, SB, SK, aanbod, count, organisatie, person
 
