@@ -1,6 +1,6 @@
 """How long an editor's save takes while another process loads: p50, p99 and the longest, in milliseconds; and alone, as the peer.
 
-    python -m benchmarks.editor_beside_load [--rows 20000] [--saves 300] [--engine sqlite|postgresql|both]
+    python -m benchmarks.editor_beside_load [--rows 40000] [--saves 300] [--engine sqlite|postgresql|both]
 
 The loader is a real second process that stores the demo world of size M in batches as a pull makes them. Answers 1 when p99 is over 150 ms.
 """
@@ -98,7 +98,7 @@ def _percentile(took: list[float], percent: int) -> float:
 def main() -> int:
     """Run, print, and answer 1 when the limit is missed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rows", type=int, default=20_000)
+    parser.add_argument("--rows", type=int, default=40_000)
     parser.add_argument("--saves", type=int, default=300)
     parser.add_argument("--engine", choices=("sqlite", "postgresql", "both"), default="both")
     chosen = parser.parse_args()

@@ -3,7 +3,7 @@
     python -m benchmarks.ingest [--rows 20000] [--engine sqlite|postgresql|both] [--repeat 1]
 
 The claims are those of the demo world of size M: each organisatie followed by its aanbod, then caregivers, in the proportions of a real directory
-(36 % organisaties, 51 % aanbod, 13 % caregivers). They come in batches as a pull makes them: as many as about 0.1 s of writing takes. Beside each first
+(36 % organisaties, 51 % aanbod, 13 % caregivers). They come in batches as a pull makes them: as many as may be written at a time, each made ready while the one before is being committed. Beside each first
 load the same documents go into a bare table, in batches of the same size and nothing else. Time is that of storing; making the claims does not
 count. Prints each figure beside its limit and answers 1 when one is missed.
 """
@@ -30,8 +30,7 @@ from hub import schemas
 from hub.demo import World
 from hub.demo.claims import directory_claims
 from hub.model.claims import Claim
-from hub.store import Store, tables
-from hub.sync.pull import FIRST, LARGEST, SMALLEST, WRITE_SECONDS
+from hub.store import Pace, Store, prepare, tables
 from tests.own_postgres import PostgresServer, find_programs, running_postgres
 
 LIMITS = {
@@ -41,6 +40,10 @@ LIMITS = {
 MEGABYTES_PER_100_000 = 650
 GROWTH = 25.0
 """Megabytes by which the resident memory may grow from a quarter of the rows to all of them; caches are bounded, not empty."""
+
+
+STRETCH = 2_000
+"""So many claims are made at a time, while the clock stands."""
 
 
 class Directory:
@@ -71,24 +74,6 @@ class Directory:
             yield replace(claim, revision=claim.revision + 1, content=content)
 
 
-class Batches:
-    """Claims in batches as `hub.sync.pull` makes them; tell it how long each took."""
-
-    def __init__(self, claims: Iterable[Claim]) -> None:
-        self._claims = iter(claims)
-        self._size = FIRST
-
-    def __iter__(self) -> Iterator[list[Claim]]:
-        while batch := list(islice(self._claims, self._size)):
-            yield batch
-
-    def took(self, batch: list[Claim], seconds: float) -> None:
-        """Make the next one so large that it takes what a pull may write at a time."""
-        if len(batch) >= self._size:
-            fitting = len(batch) * WRITE_SECONDS / max(seconds, 0.001)
-            self._size = int(min(LARGEST, max(SMALLEST, fitting * 0.8, self._size / 2), self._size * 2))
-
-
 @dataclass
 class Load:
     """What a load cost. `processor` is that of this process and of the database's own together."""
@@ -114,27 +99,40 @@ def load(
     each: Callable[[Load], None] = lambda load: None,
     keep_going: Callable[[], bool] = lambda: True,
 ) -> Load:
-    """Store all claims."""
+    """Store all claims in batches as `hub.sync.pull` makes them."""
     total = Load()
-    batches = Batches(claims)
-    for batch in batches:
-        if not keep_going():
-            break
+    pace = store.pace()
+    source = iter(claims)
+    while keep_going() and (stretch := list(islice(source, STRETCH))):
         spent, processor = time.perf_counter(), time.process_time()
-        counts = store.write(lambda writer, batch=batch: writer.put(batch, origin="benchmark"))  # type: ignore[misc]
-        took = time.perf_counter() - spent
+        _load_stretch(store, stretch, pace, total, keep_going)
+        total.seconds += time.perf_counter() - spent
         total.processor += time.process_time() - processor
-        assert not counts.rejected, counts.rejected[:1]
-        batches.took(batch, took)
-        total.claims += len(batch)
-        total.changed += counts.changed
-        total.seconds += took
-        total.longest = max(total.longest, took)
-        total.batches += 1
         each(total)
     if servers is not None:
         total.processor += servers.spent()
     return total
+
+
+def _load_stretch(
+    store: Store, stretch: list[Claim], pace: Pace, total: Load, keep_going: Callable[[], bool]
+) -> None:
+    waiting = iter(stretch)
+    batch = prepare(islice(waiting, pace.size), news=pace.news)
+
+    def meanwhile() -> None:
+        nonlocal batch
+        batch = prepare(islice(waiting, pace.size), news=pace.news)
+
+    while batch.read and keep_going():
+        writing, pace.meanwhile = batch, meanwhile
+        counts = store.write(lambda writer, ready=writing: writer.put(ready, origin="benchmark"), pace=pace)  # type: ignore[misc]
+        assert not counts.rejected, counts.rejected[:1]
+        pace.took(writing.read, counts.changed)
+        total.claims += writing.read
+        total.changed += counts.changed
+        total.longest = max(total.longest, pace.held)
+        total.batches += 1
 
 
 class Servers:

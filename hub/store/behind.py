@@ -91,6 +91,21 @@ def _hand_over_sooner(begins: bool) -> None:
             sys.setswitchinterval(_usual)
 
 
+def commit_beside(
+    connection: Connection, committed: Callable[[], None], meanwhile: Callable[[], None]
+) -> None:
+    """Commit, call `committed` at once from another thread, and do something else until then; raises what the commit raises."""
+    behind = behind_of(connection)
+    assert behind is not None
+    behind.settle()
+    behind.later(connection.commit)
+    behind.later(committed)
+    try:
+        meanwhile()
+    finally:
+        behind.settle()
+
+
 @contextmanager
 def writing_behind(connection: Connection) -> Iterator[None]:
     """For the length of the block, which is that of a transaction, this connection may write behind its caller's back."""

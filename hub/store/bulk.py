@@ -179,6 +179,11 @@ class Bulk:
         """Execute what is about so many rows, and do not ask what became of it."""
         self._later(rows, partial(self._execute, sql, parameters))
 
+    def settle(self) -> None:
+        """Wait until everything is written; raises what one of the writes raised."""
+        if self._behind is not None:
+            self._behind.settle()
+
     # --- what the thread does, or the caller himself when it is little -----------------------------------------------------------
 
     def _later(self, rows: int, task: Callable[[], object]) -> None:

@@ -39,6 +39,8 @@ BUSY_SECONDS: Final = 20.0
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _WRITING: Final = "fichehub_writing"
 _LOADING_PAGES: Final = 2000
+_LOADING_ROWS: Final = 8000
+_MOVED: Final = "fichehub_moved"
 _SAVING_PAGES: Final = 4000
 _PRAGMAS: Final = (
     "PRAGMA synchronous = NORMAL",
@@ -154,6 +156,21 @@ def commits_a_load(connection: Connection) -> None:
     """
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint = {_LOADING_PAGES}")
+
+
+def before_a_load(connection: Connection) -> None:
+    """A load is about to commit, and will call `after_a_load`: the commit itself, which others wait for, leaves the log of SQLite alone."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA wal_autocheckpoint = 0")
+
+
+def after_a_load(connection: Connection) -> None:
+    """Now and then move the log of SQLite into the database file; nobody has to wait for that."""
+    if connection.dialect.name == "sqlite":
+        raw: Any = connection.connection.driver_connection
+        if raw.total_changes - connection.info.get(_MOVED, 0) >= _LOADING_ROWS:
+            connection.info[_MOVED] = raw.total_changes
+            raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
 @contextmanager

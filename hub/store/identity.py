@@ -82,6 +82,11 @@ class Identities:
             known = self._named[id(claim)] = (claim, keys_of(claim))
         return known[1]
 
+    def know(self, claim: Claim, names: tuple[str, list[str]], links: list[tuple[str, Kind]]) -> None:
+        """What a claim names was worked out before."""
+        self._named[id(claim)] = (claim, names)
+        self._linked[id(claim)] = (claim, links)
+
     def link_keys(self, claim: Claim) -> list[tuple[str, Kind]]:
         """As `link_keys`; worked out once for each claim."""
         known = self._linked.get(id(claim))

@@ -7,7 +7,7 @@ candidates is one indexed look-up per batch.
 # ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from hub import schemas
@@ -54,17 +54,20 @@ def candidate_keys(claim: Claim) -> set[str]:
 
 
 def note_candidates(
-    space: Workspace, identities: Identities, claims: list[Claim], placed: Mapping[int, int], made: set[int]
+    space: Workspace,
+    identities: Identities,
+    claims: Sequence[tuple[Claim, set[str]]],
+    placed: Mapping[int, int],
+    made: set[int],
 ) -> None:
     """Remember the keys of these claims; for those that got a fiche of their own, put similar fiches of other sources up for review."""
     bulk = space.bulk
-    keys = [candidate_keys(claim) if claim.partner is None and not claim.gone else set() for claim in claims]
     rows = {
-        (key, space.source_id(claims[place].source), placed[place])
-        for place, of_claim in enumerate(keys)
-        for key in of_claim
+        (key, space.source_id(claim.source), placed[place])
+        for place, (claim, keys) in enumerate(claims)
+        for key in keys
     }
-    wanted = {key for place in made for key in keys[place]}
+    wanted = {key for place in made for key in claims[place][1]}
     known: dict[str, list[tuple[int, int]]] = {}
     if wanted:
         sql = f"SELECT key, source_id, fiche_id FROM candidate_key WHERE {bulk.listed('key', 'text')}"
@@ -73,7 +76,7 @@ def note_candidates(
     for key, source_id, fiche_id in rows:
         known.setdefault(key, []).append((source_id, fiche_id))
     for place in sorted(made):
-        _review(space, identities, claims[place], placed[place], keys[place], known)
+        _review(space, identities, *claims[place], placed[place], known)
     if rows:
         bulk.insert_new("candidate_key", ("key", "source_id", "fiche_id"), sorted(rows))
 
@@ -82,8 +85,8 @@ def _review(
     space: Workspace,
     identities: Identities,
     claim: Claim,
-    fiche: int,
     keys: set[str],
+    fiche: int,
     known: Mapping[str, list[tuple[int, int]]],
 ) -> None:
     mine = space.source_id(claim.source)

@@ -22,8 +22,10 @@ from hub.authority import Authority
 from hub.errors import FichehubError, StoreBusy
 from hub.places import Places, places
 from hub.store import changes, database
+from hub.store.behind import commit_beside
 from hub.store.bulk import Clash
 from hub.store.concepts import ConceptBook
+from hub.store.pace import HELD_POSTGRESQL, HELD_SQLITE, Pace
 from hub.store.workspace import Match, Numbers, Surroundings, Validate, Workspace, local_day
 from hub.store.writer import Writer
 
@@ -173,13 +175,21 @@ class Store:
         """One state of the database for several looks; whoever takes it closes it."""
         return Snapshot(self)
 
-    def write(self, work: Callable[[Writer], T], *, dry_run: bool = False) -> T:
+    def pace(self) -> Pace:
+        """For a load into this store."""
+        sqlite = self.engine.dialect.name == "sqlite"
+        return Pace(HELD_SQLITE if sqlite else HELD_POSTGRESQL)
+
+    def write(self, work: Callable[[Writer], T], *, dry_run: bool = False, pace: Pace | None = None) -> T:
         """Run `work` in one transaction and return its answer; context changes, index and change log are written at its end.
 
         `work` is run again when another writer was in the way, so it must not keep anything of an attempt that failed. With
-        `dry_run` everything is done and then rolled back. Raises `StoreBusy` when it does not get through.
+        `dry_run` everything is done and then rolled back. `pace`: that of the load whose batch this is. Raises `StoreBusy` when it does
+        not get through.
         """
-        answer, (waiting, written) = self._transact(lambda space: _worked(work, space), dry_run=dry_run)
+        answer, (waiting, written) = self._transact(
+            lambda space: _worked(work, space), dry_run=dry_run, pace=pace
+        )
         if waiting:
             self.spread()
         if not dry_run:
@@ -204,17 +214,27 @@ class Store:
         return batches
 
     def _transact(
-        self, work: Callable[[Workspace], tuple[T, tuple[int, int]]], *, dry_run: bool = False
+        self,
+        work: Callable[[Workspace], tuple[T, tuple[int, int]]],
+        *,
+        dry_run: bool = False,
+        pace: Pace | None = None,
     ) -> tuple[T, tuple[int, int]]:
         refusal: BaseException | None = None
         for attempt in range(ATTEMPTS):
             try:
                 with database.writing(self.engine) as connection:
+                    began = time.monotonic()
                     self._current(connection)
                     with _no_collection():
                         outcome = work(Workspace(connection, self._around, self._numbers))
-                    if dry_run:
-                        connection.rollback()
+                        if dry_run:
+                            connection.rollback()
+                        elif pace is not None and pace.meanwhile is not None and not outcome[1][0]:
+                            _commit(connection, pace, began)
+                            return outcome
+                if pace is not None:
+                    pace.held = time.monotonic() - began
                 return outcome
             except Clash as clash:
                 refusal = clash
@@ -262,10 +282,25 @@ class Snapshot:
             held.close()
 
 
+def _commit(connection: Connection, pace: Pace, began: float) -> None:
+    """Commit while the caller makes his next batch."""
+
+    def committed() -> None:
+        pace.held = time.monotonic() - began
+        database.after_a_load(connection)
+
+    meanwhile, pace.meanwhile = pace.meanwhile, None
+    assert meanwhile is not None
+    database.before_a_load(connection)
+    commit_beside(connection, committed, meanwhile)
+
+
 def _worked(work: Callable[[Writer], T], space: Workspace) -> tuple[T, tuple[int, int]]:
     """The answer; how many markers wait to be spread, and how many fiches were made."""
     answer = work(Writer(space))
-    return answer, (changes.finish(space), len(space.made))
+    answer_and_more = answer, (changes.finish(space), len(space.made))
+    space.bulk.settle()
+    return answer_and_more
 
 
 _collecting = Lock()

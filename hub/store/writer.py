@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -21,6 +22,7 @@ from hub.store.expiring import expire
 from hub.store.identity import Identities, own_key
 from hub.store.joining import join_fiches, split_fiche
 from hub.store.matching import note_candidates
+from hub.store.ready import Key, Ready, ReadyClaims, prepare
 from hub.store.references import HUB, without
 from hub.store.settling import Settler
 from hub.store.workspace import Workspace
@@ -51,8 +53,6 @@ class _Stored:
 _CLAIM = (
     "id", "source_id", "external_id", "partner", "fiche_id", "revision", "digest", "gone", "content", "home_id",
 )  # fmt: skip
-_Key = tuple[str, str, str]
-"""Source, external id, partner."""
 
 
 class Writer:
@@ -62,7 +62,6 @@ class Writer:
         self.space = space
         self.identities = Identities(space)
         self._settler = Settler(space, self.identities)
-        self._told: dict[_Key, bytes] = {}  # claims as bytes, not yet checked
 
     @property
     def connection(self) -> Connection:
@@ -71,45 +70,33 @@ class Writer:
 
     # --- claims --------------------------------------------------------------------------------------------------------------
 
-    def put(self, claims: Iterable[Claim], *, origin: str) -> Counts:
+    def put(self, claims: Iterable[Claim] | ReadyClaims, *, origin: str) -> Counts:
         """Store what sources say and bring the fiches up to date; a few hundred claims at a time.
 
         Late and repeated claims do no harm: of each source and external id the highest `(revision, digest)` stands. A claim that cannot be
-        used is in `Counts.rejected` and stops nothing else. `origin` names the connection in the change log.
+        used is in `Counts.rejected` and stops nothing else. `origin` names the connection in the change log. A load may hand in claims that
+        it has made ready before the transaction began (`hub.store.prepare`).
         """
         space = self.space
         space.origin = origin
-        counts = Counts()
-        newest: dict[_Key, tuple[bytes, Claim]] = {}
-        for claim in claims:
-            counts.read += 1
-            try:
-                told = schemas.encode_claim(claim)
-            except Invalid as error:
-                counts.rejected.append(_rejection(claim, error))
-                continue
-            digest = schemas.digest_of(told)
-            key = (claim.source, claim.external_id, claim.partner or "")
-            known = newest.get(key)
-            if known is not None:
-                counts.unchanged += 1
-            if known is None or (known[1].revision, known[0]) < (claim.revision, digest):
-                newest[key] = (digest, claim)
-                self._told[key] = told
+        batch = claims if isinstance(claims, ReadyClaims) else prepare(claims)
+        newest = batch.newest
+        counts = Counts(batch.read, unchanged=batch.repeated)
+        counts.rejected += [_rejection(claim, error) for claim, error in batch.refused]
         stored = self._stored(newest)
-        wanted: dict[_Key, tuple[bytes, Claim]] = {}
-        for key, (digest, claim) in newest.items():
+        wanted: dict[Key, Ready] = {}
+        for key, ready in newest.items():
             row = stored.get(key)
-            if row is None or (row.revision, row.digest) < (claim.revision, digest):
-                wanted[key] = (digest, claim)
+            if row is None or (row.revision, row.digest) < (ready.claim.revision, ready.digest):
+                wanted[key] = ready
         if wanted and space.bulk.postgres and stored:
             # Another writer may have been faster: look again, now that nobody else can touch these rows.
             stored.update(self._stored([key for key in wanted if key in stored], lock=True))
             wanted = {
-                key: item
-                for key, item in wanted.items()
+                key: ready
+                for key, ready in wanted.items()
                 if (row := stored.get(key)) is None
-                or (row.revision, row.digest) < (item[1].revision, item[0])
+                or (row.revision, row.digest) < (ready.claim.revision, ready.digest)
             }
         counts.unchanged += len(newest) - len(wanted)
         good = self._checked(wanted, stored, counts)
@@ -118,13 +105,13 @@ class Writer:
             self._take(good, stored)
         return counts
 
-    def _stored(self, keys: Iterable[_Key], *, lock: bool = False) -> dict[_Key, _Stored]:
+    def _stored(self, keys: Iterable[Key], *, lock: bool = False) -> dict[Key, _Stored]:
         """The rows of these claims, in the order of their keys when they are to be locked."""
         bulk = self.space.bulk
         by_source: dict[str, list[str]] = {}
         for source, external_id, _ in sorted(keys):
             by_source.setdefault(source, []).append(external_id)
-        found: dict[_Key, _Stored] = {}
+        found: dict[Key, _Stored] = {}
         for source, external_ids in by_source.items():
             sql = (
                 "SELECT external_id, partner, id, fiche_id, revision, digest, gone FROM claim"
@@ -139,36 +126,39 @@ class Writer:
         return found
 
     def _checked(
-        self, wanted: dict[_Key, tuple[bytes, Claim]], stored: dict[_Key, _Stored], counts: Counts
-    ) -> list[tuple[bytes, Claim]]:
+        self, wanted: dict[Key, Ready], stored: dict[Key, _Stored], counts: Counts
+    ) -> list[Ready]:
         """Those that can be used, in the order of their keys."""
         space, identities = self.space, self.identities
-        good: list[tuple[bytes, Claim]] = []
+        good: list[Ready] = []
         keys: dict[str, object] = {}
-        for _key, (digest, claim) in sorted(wanted.items(), key=lambda item: item[0]):
+        for _, ready in sorted(wanted.items(), key=itemgetter(0)):
+            claim = ready.claim
             try:
                 if space.forgets:
                     identities.load([own_key(claim.source, claim.external_id)])
                     if identities.is_erased(own_key(claim.source, claim.external_id)):
                         counts.erased += 1
                         continue
-                schemas.check_claim(claim)
-                own, others = identities.keys_of(claim)
+                ready.check()
                 if not claim.gone:
                     self._validate(claim)
-                    keys.update(identities.link_keys(claim))
             except Invalid as error:
                 counts.rejected.append(_rejection(claim, error))
                 continue
             except Rejected as error:
                 counts.rejected.append(error)
                 continue
-            keys.update(dict.fromkeys((own, *others)))
-            good.append((digest, claim))
+            identities.know(claim, ready.names, ready.links)
+            own, others = ready.names
+            keys[own] = None
+            keys.update(dict.fromkeys(others))
+            keys.update(ready.links)
+            good.append(ready)
         identities.load(keys)
-        homes = (identities.fiche(identities.keys_of(claim)[0]) for _, claim in good)
+        homes = (identities.fiche(ready.names[0]) for ready in good)
         space.load(home for home in homes if home is not None)
-        return [item for item in good if self._usable(item[1], stored, counts)]
+        return [ready for ready in good if self._usable(ready, counts)]
 
     def _validate(self, claim: Claim) -> None:
         validate = self.space.around.validate
@@ -176,10 +166,10 @@ class Writer:
         if errors:
             raise Invalid(" ".join(error.reason for error in errors), tuple(errors))
 
-    def _usable(self, claim: Claim, stored: dict[_Key, _Stored], counts: Counts) -> bool:
+    def _usable(self, ready: Ready, counts: Counts) -> bool:
         """Not of somebody who was erased, and of the kind that it was before."""
-        space, identities = self.space, self.identities
-        own, others = identities.keys_of(claim)
+        space, identities, claim = self.space, self.identities, ready.claim
+        own, others = ready.names
         if space.forgets and any(identities.is_erased(key) for key in (own, *others)):
             counts.erased += 1
             return False
@@ -195,58 +185,49 @@ class Writer:
                 return False
         return True
 
-    def _take(self, good: list[tuple[bytes, Claim]], stored: dict[_Key, _Stored]) -> None:
+    def _take(self, good: list[Ready], stored: dict[Key, _Stored]) -> None:
         """Place the claims, store them, and merge the fiches that they speak of."""
         space, identities = self.space, self.identities
-        arriving = [(digest, claim) for digest, claim in good if _key(claim) not in stored]
-        staying = [(digest, claim, stored[_key(claim)]) for digest, claim in good if _key(claim) in stored]
-        claims = [claim for _, claim in arriving]
+        arriving = [ready for ready in good if ready.key not in stored]
+        staying = [(ready, stored[ready.key]) for ready in good if ready.key in stored]
+        claims = [ready.claim for ready in arriving]
         placed, joined, made = identities.place(claims)
         joined += self._named_later(staying)
         identities.flush()
-        touched = {*placed.values(), *(row.fiche_id for _, _, row in staying)}
-        linked = {
-            number
-            for _, claim in good
-            if not claim.gone
-            for key, _ in identities.link_keys(claim)
-            if (number := identities.fiche(key))
-        }
+        touched = {*placed.values(), *(row.fiche_id for _, row in staying)}
+        linked = {number for ready in good for key, _ in ready.links if (number := identities.fiche(key))}
         both = {number for pair in joined for number in pair}
         space.load(touched | linked | both, lock=True)
         self._check_standing(touched | both)
-        note_candidates(space, identities, claims, placed, made)
+        note_candidates(
+            space, identities, [(ready.claim, ready.candidates) for ready in arriving], placed, made
+        )
         fresh: dict[int, list[Claim]] = {}
         numbers = space.numbers.take(space.bulk, "claim", len(arriving))
         sources = {name: space.source_id(name) for name in {claim.source for claim in claims}}
         with space.bulk.inserting("claim", _CLAIM, len(arriving)) as insert:
-            for place, ((digest, claim), number) in enumerate(zip(arriving, numbers, strict=True)):
-                kept, fiche_id = self._without_erased(claim), placed[place]
-                told = self._packed(claim, kept)
+            for place, (ready, number) in enumerate(zip(arriving, numbers, strict=True)):
+                claim, fiche_id = ready.claim, placed[place]
+                kept = self._without_erased(claim)
                 whose = (sources[claim.source], claim.external_id, claim.partner or "", fiche_id)
-                insert((number, *whose, claim.revision, digest, claim.gone, told, fiche_id))
+                told = self._packed(ready, kept)
+                insert((number, *whose, claim.revision, ready.digest, claim.gone, told, fiche_id))
                 if space.fiches[fiche_id].new:
                     fresh.setdefault(fiche_id, []).append(kept)
+        updates = []
+        for ready, row in staying:
+            claim = ready.claim
+            told = self._packed(ready, self._without_erased(claim))
+            updates.append((claim.revision, ready.digest, claim.gone, told, row.id))
         space.bulk.run_many(
-            "UPDATE claim SET revision = ?, digest = ?, gone = ?, content = ? WHERE id = ?",
-            [
-                (
-                    claim.revision,
-                    digest,
-                    claim.gone,
-                    self._packed(claim, self._without_erased(claim)),
-                    row.id,
-                )
-                for digest, claim, row in staying
-            ],
+            "UPDATE claim SET revision = ?, digest = ?, gone = ?, content = ? WHERE id = ?", updates
         )
         self.settle(touched, fresh, joined)
 
-    def _packed(self, claim: Claim, kept: Claim) -> bytes:
-        """The bytes to keep of a checked claim: of `kept`, which is the claim itself unless something of it must be forgotten."""
-        if kept is not claim:
-            return schemas.pack(schemas.encode_claim(kept))
-        return schemas.pack(schemas.encode_checked(claim, self._told[_key(claim)]))
+    @staticmethod
+    def _packed(ready: Ready, kept: Claim) -> bytes:
+        """The bytes to keep: of `kept`, which is the claim itself unless something of it must be forgotten."""
+        return ready.packed() if kept is ready.claim else schemas.pack(schemas.encode_claim(kept))
 
     def _check_standing(self, numbers: Iterable[int]) -> None:
         """A fiche that another writer moved or erased between our look and our lock: start again."""
@@ -272,12 +253,13 @@ class Writer:
             claim.partner,
         )
 
-    def _named_later(self, staying: Sequence[tuple[bytes, Claim, _Stored]]) -> list[tuple[int, int]]:
+    def _named_later(self, staying: Sequence[tuple[Ready, _Stored]]) -> list[tuple[int, int]]:
         """Strong keys that a known claim names for the first time."""
         identities = self.identities
         joined = []
-        for _, claim, row in staying:
-            for key in identities.keys_of(claim)[1]:
+        for ready, row in staying:
+            claim = ready.claim
+            for key in ready.names[1]:
                 fiche = identities.fiche(key)
                 if fiche is None:
                     identities.give(key, row.fiche_id)
@@ -399,10 +381,6 @@ class Writer:
         """Tell the log of every value whose `valid_until` lies before `today` (`YYYY-MM-DD`), once; the answer is how many."""
         self.space.origin = "expiry"
         return expire(self.space, today)
-
-
-def _key(claim: Claim) -> _Key:
-    return (claim.source, claim.external_id, claim.partner or "")
 
 
 def _rejection(claim: Claim, error: Invalid) -> Rejected:

@@ -13,7 +13,8 @@ from hub.connector import Finished, Incoming, Source
 from hub.errors import CursorExpired, Rejected, Unreachable
 from hub.model.claims import Claim
 from hub.model.concepts import Concept
-from hub.store import Writer
+from hub.store import ReadyClaims, Writer, prepare
+from hub.store.pace import SMALLEST
 from hub.store.tables import claim as claim_table
 from hub.store.tables import connection as connection_table
 from hub.store.tables import source as source_table
@@ -23,9 +24,6 @@ from hub.sync.records import Difference, Tally
 from hub.sync.seen import Seen
 from hub.sync.session import Session
 
-WRITE_SECONDS = 0.1
-"""A batch is as large as can be written in this time: an editor's save waits no longer than that."""
-SMALLEST, FIRST, LARGEST = 10, 100, 5_000
 WAIT_SECONDS = 5.0
 """What a slow source has given is written after this time, however little it is."""
 LONGEST_ID = 500
@@ -60,6 +58,11 @@ class _Batch:
     rejected: list[Rejected] = field(default_factory=list)
     cursor: str | None = None
     since: float = field(default_factory=time.monotonic)
+    ready: ReadyClaims | None = None
+
+    def make_ready(self, news: bool) -> None:
+        """Do beforehand what asks nothing of the database."""
+        self.ready = prepare(self.claims, news=news)
 
     def __len__(self) -> int:
         return len(self.claims) + len(self.concepts) + len(self.rejected)
@@ -76,8 +79,9 @@ class _Pull:
         self._source = claim_source(self._connector)
         self._partner = session.known.partner
         self._batch = _Batch()
-        self._size = FIRST
-        self._writing = False
+        self._pace = session.store.pace()
+        self._items: Iterator[object] = iter(())
+        self._ended: Finished | Exception | None = None
         self._nameless = 0
         # A row that is right again is taken off the list of rejected ones; only rows on that list need to be looked for.
         with session.store.read() as connection:
@@ -103,30 +107,50 @@ class _Pull:
             self._finish(finished)
 
     def _take_all(self, seen: Seen | None) -> Finished:
-        items = self._connector.pull(self._cursor)
+        self._items = iter(self._connector.pull(self._cursor))
         try:
-            for item in items:
-                if isinstance(item, Finished):
-                    self._flush(seen)
-                    return item
-                self._take(item)
-                if self._gauge.waits:
-                    if len(self._batch) >= drift.FIRST:
-                        self._flush(seen)
-                elif len(self._batch) >= self._size or time.monotonic() - self._batch.since > WAIT_SECONDS:
-                    self._flush(seen)
-        except Exception:
-            if not self._writing:
-                self._flush(seen)  # the source failed, not the store: what it gave is good
-            raise
+            while True:
+                if self._batch.ready is None:
+                    self._gather()
+                if not len(self._batch):
+                    break
+                self._write(seen)
         finally:
-            close = getattr(items, "close", None)  # a generator has one, any other iterator need not
+            close = getattr(self._items, "close", None)  # a generator has one, any other iterator need not
             if close is not None:
                 close()
-        self._flush(seen)
-        raise Unreachable(
-            f"{self._connector.title} stopped without saying that it had finished. What it gave is kept; the next run goes on from there."
-        )
+        assert self._ended is not None
+        if isinstance(self._ended, Finished):
+            return self._ended
+        raise self._ended  # the source failed, not the store: what it gave before is good, and kept
+
+    def _gather(self) -> None:
+        """Take from the source until there is enough for a batch, or the source is at its end or failed, which `_ended` then tells."""
+        try:
+            while self._ended is None and not self._enough():
+                item = next(self._items)
+                if isinstance(item, Finished):
+                    self._ended = item
+                else:
+                    self._take(item)
+        except StopIteration:
+            self._ended = Unreachable(
+                f"{self._connector.title} stopped without saying that it had finished. What it gave is kept; the next run goes on from there."
+            )
+        except Exception as error:  # noqa: BLE001 - raised when what came before is written
+            self._ended = error
+
+    def _enough(self) -> bool:
+        batch = self._batch
+        if self._gauge.waits:
+            return len(batch) >= drift.FIRST
+        size = self._pace.size
+        return len(batch) >= size or (len(batch) > 0 and time.monotonic() - batch.since > WAIT_SECONDS)
+
+    def _get_ready(self) -> None:
+        """What to do while a batch is being committed: take the next one from the source, and make it ready."""
+        self._gather()
+        self._batch.make_ready(self._pace.news)
 
     def _take(self, item: object) -> None:
         batch = self._batch
@@ -166,15 +190,13 @@ class _Pull:
             )
         return None
 
-    def _flush(self, seen: Seen | None) -> None:
+    def _write(self, seen: Seen | None) -> None:
         batch, self._batch = self._batch, _Batch()
-        if not len(batch):
-            return
-        session = self._session
+        session, pace = self._session, self._pace
         base = session.report.tally
         read = len(batch.claims) + len(batch.rejected)
-        self._writing = True
         self._gauge.judge(batch.claims)
+        pace.meanwhile = None if session.dry else self._get_ready
 
         def work(writer: Writer) -> tuple[Tally, tuple[list[Rejected], list[Difference]]]:
             if batch.concepts:
@@ -188,7 +210,8 @@ class _Pull:
                     claims, known = without_echoes(session, writer, claims)
                     self._agreed_seen |= known
                 before = preview.documents(writer.connection, claims) if session.dry else {}
-                counts = writer.put(claims, origin=session.known.name)
+                ready = batch.ready if batch.ready is not None and claims is batch.claims else claims
+                counts = writer.put(ready, origin=session.known.name)
                 rejected.extend(counts.rejected)
                 tally = base.plus(changed=counts.changed, unchanged=counts.unchanged)
                 if session.dry and counts.changed:
@@ -203,15 +226,10 @@ class _Pull:
             cursors["cursor"] = batch.cursor
             if self._cursor is None:
                 cursors["full_since_run"] = session.report.id
-        started = time.monotonic()
-        rejected, differences = session.commit(work, **cursors)
-        self._writing = False
+        rejected, differences = session.commit(work, pace=pace, **cursors)
         self._newly_rejected += self._new(rejected)
         self._gauge.note(batch.claims)
-        taken = time.monotonic() - started
-        if len(batch) >= self._size:
-            fitting = len(batch) * WRITE_SECONDS / max(taken, 0.001)
-            self._size = int(min(LARGEST, max(SMALLEST, fitting * 0.8, self._size / 2), self._size * 2))
+        pace.took(len(batch), session.report.tally.changed - base.changed)
         session.note(rejections=tuple(rejected), preview=(*session.report.preview, *differences))
         self._nameless += sum(not row.external_id for row in rejected)
         if seen is not None:
@@ -297,7 +315,7 @@ class _Pull:
             tally = session.report.tally.plus(withheld=missing)
             session.note(tally=tally, reason=guard.refusal(missing, known, session.known.name))
             return
-        for page in seen.unseen(max(SMALLEST, self._size // 2)):
+        for page in seen.unseen(max(SMALLEST, self._pace.size // 2)):
             self._remove(page)
 
     def _remove(self, external_ids: list[str]) -> None:

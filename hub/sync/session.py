@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from hub.errors import Rejected
 from hub.plugins import Plugins
-from hub.store import Store, Writer
+from hub.store import Pace, Store, Writer
 from hub.store.tables import connection as table
 from hub.sync import landing, records, stops
 from hub.sync.connections import Built, ConnectionInfo
@@ -40,7 +40,9 @@ class Session:
         """Whether everything is rolled back."""
         return self.report.dry_run
 
-    def commit(self, work: Callable[[Writer], tuple[Tally, T]], **cursors: Any) -> T:
+    def commit(
+        self, work: Callable[[Writer], tuple[Tally, T]], *, pace: Pace | None = None, **cursors: Any
+    ) -> T:
         """Run `work` in a transaction with the lease, the new counts, and `cursors` (columns of the connection). `work` may be retried."""
         after = self.report
         landed = self.wire.take_landed()
@@ -65,7 +67,7 @@ class Session:
                     landing.keep(writer.connection, self.known.name, self.report.id, landed, at)
             return result
 
-        result = self.store.write(whole, dry_run=self.dry)
+        result = self.store.write(whole, dry_run=self.dry, pace=pace)
         self.report = after
         if self.dry:
             # The work was rolled back; the lease of a long dry run must not be.

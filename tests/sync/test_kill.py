@@ -17,7 +17,7 @@ from sqlalchemy import Engine, event, func, select
 from hub import plugins
 from hub.connector import Connector
 from hub.hookspecs import hookimpl
-from hub.store import Store
+from hub.store import Store, pace
 from hub.store.tables import change, claim, fiche
 from hub.sync import connections, run
 from tests.sync.rows import Rows, row
@@ -56,10 +56,10 @@ def die_at_commit(engine: Engine, number: int) -> None:
 PROGRAM = """
 import os, sys
 from pathlib import Path
-from hub.store import Store
-from hub.sync import pull, run
+from hub.store import Store, pace
+from hub.sync import run
 from tests.sync import test_kill
-pull.FIRST = pull.LARGEST = 5
+pace.FIRST = pace.LARGEST = 5
 for line in sys.stdin:
     url, home, commit = line.rstrip().split("\\t")
     child = os.fork()

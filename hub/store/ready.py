@@ -1,0 +1,108 @@
+"""Claims made ready for the store before a transaction begins: as bytes, checked, with the keys that they name. Asks nothing of the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from hub import schemas
+from hub.errors import Invalid, Rejected
+from hub.model.claims import Claim
+from hub.model.fiche import Kind
+from hub.store.identity import keys_of, link_keys
+from hub.store.matching import candidate_keys
+
+Key = tuple[str, str, str]
+"""Source, external id, partner."""
+
+
+class Ready:
+    """One claim: what it says as bytes, and the digest of that."""
+
+    __slots__ = (
+        "_checked",
+        "_packed",
+        "_refusal",
+        "_told",
+        "candidates",
+        "claim",
+        "digest",
+        "links",
+        "names",
+    )
+
+    def __init__(self, claim: Claim) -> None:
+        self.claim = claim
+        self._told = schemas.encode_claim(claim)
+        self.digest = schemas.digest_of(self._told)
+        self._checked = False
+        self._refusal: Exception | None = None
+        self._packed: bytes | None = None
+        self.names: tuple[str, list[str]] = ("", [])
+        self.links: list[tuple[str, Kind]] = []
+        self.candidates: set[str] = set()
+
+    @property
+    def key(self) -> Key:
+        """What it is known by."""
+        return (self.claim.source, self.claim.external_id, self.claim.partner or "")
+
+    def check(self) -> None:
+        """Fill in what it names; worked out once. Raises `Invalid` or `Rejected` for a claim that cannot be used."""
+        if not self._checked:
+            self._checked = True
+            claim = self.claim
+            try:
+                schemas.check_claim(claim)
+                self.names = keys_of(claim)
+                if not claim.gone:
+                    self.links = link_keys(claim)
+                    if claim.partner is None:
+                        self.candidates = candidate_keys(claim)
+            except (Invalid, Rejected) as error:
+                self._refusal = error
+        if self._refusal is not None:
+            raise self._refusal
+
+    def packed(self) -> bytes:
+        """The bytes to keep of a checked claim."""
+        if self._packed is None:
+            self._packed = schemas.pack(schemas.encode_checked(self.claim, self._told))
+        return self._packed
+
+
+@dataclass(slots=True)
+class ReadyClaims:
+    """A batch. `newest`: of each source and external id the claim with the highest `(revision, digest)`."""
+
+    read: int = 0
+    repeated: int = 0
+    refused: list[tuple[Claim, Invalid]] = field(default_factory=list)
+    newest: dict[Key, Ready] = field(default_factory=dict)
+
+
+def prepare(claims: Iterable[Claim], *, news: bool = False) -> ReadyClaims:
+    """Make a batch ready for `Writer.put`. With `news`, for claims that are probably new, all that can be done beforehand is."""
+    batch = ReadyClaims()
+    newest = batch.newest
+    for claim in claims:
+        batch.read += 1
+        try:
+            ready = Ready(claim)
+        except Invalid as error:
+            batch.refused.append((claim, error))
+            continue
+        key = ready.key
+        known = newest.get(key)
+        if known is not None:
+            batch.repeated += 1
+        if known is None or (known.claim.revision, known.digest) < (claim.revision, ready.digest):
+            newest[key] = ready
+    if news:
+        for ready in newest.values():
+            try:
+                ready.check()
+            except (Invalid, Rejected):
+                continue  # the writer will say so
+            ready.packed()
+    return batch
