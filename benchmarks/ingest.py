@@ -129,6 +129,8 @@ def _load_stretch(
         counts = store.write(lambda writer, ready=writing: writer.put(ready, origin="benchmark"), pace=pace)  # type: ignore[misc]
         assert not counts.rejected, counts.rejected[:1]
         pace.took(writing.read, counts.changed)
+        if batch is writing:
+            meanwhile()
         total.claims += writing.read
         total.changed += counts.changed
         total.longest = max(total.longest, pace.held)

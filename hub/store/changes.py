@@ -20,6 +20,8 @@ from hub.store.workspace import PendingChange, Workspace
 
 LOAD = 20
 """A transaction about more fiches than this is no editor's."""
+EACH = 4
+"""So many dependents more are no wide change when there is one fiche more in the transaction."""
 SPREAD = "spread"
 """The operation of a marker: what depends on this fiche is told a little later, before any reader passes the marker."""
 
@@ -48,7 +50,7 @@ def finish(space: Workspace) -> int:
     for (partner, level), fiches in _by_audience(space).items():
         found, depending = dependents(space.bulk, fiches)
         untold = sum(1 for number in found if (partner, number) not in space.changes)
-        if untold > space.around.wide:
+        if untold > space.around.wide + EACH * (len(fiches) - 1):
             markers += [
                 _marker(space, number, level, partner)
                 for number in sorted(fiches)

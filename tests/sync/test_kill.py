@@ -17,7 +17,7 @@ from sqlalchemy import Engine, event, func, select
 from hub import plugins
 from hub.connector import Connector
 from hub.hookspecs import hookimpl
-from hub.store import Store, pace
+from hub.store import Store
 from hub.store.tables import change, claim, fiche
 from hub.sync import connections, run
 from tests.sync.rows import Rows, row
