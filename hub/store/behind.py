@@ -121,4 +121,5 @@ def writing_behind(connection: Connection) -> Iterator[None]:
 
 def behind_of(connection: Connection) -> Behind | None:
     """What this connection still has to write; None outside `writing_behind`."""
-    return connection.info.get(_KEY)
+    found: Behind | None = connection.info.get(_KEY)
+    return found

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from hub.store import Store, database, prepare
+from hub.store import ReadyClaims, Store, database, prepare
 from hub.store.behind import behind_of
 from hub.store.bulk import BEHIND_FROM, Bulk, Clash
 from tests.store.conftest import put
@@ -68,7 +68,7 @@ def test_the_next_batch_is_made_ready_while_the_last_is_committed(store: Store) 
     claims = [organisatie(f"o{number}", source=SK) for number in range(60)]
     pace = store.pace()
     ready = prepare(claims[:30], news=True)
-    made = []
+    made: list[ReadyClaims] = []
 
     def meanwhile() -> None:
         made.append(prepare(claims[30:], news=True))
@@ -87,7 +87,8 @@ def test_the_next_batch_is_made_ready_while_the_last_is_committed(store: Store) 
 def test_a_batch_that_lost_a_race_is_run_again_and_the_next_one_made_once(store: Store) -> None:
     ready = prepare([organisatie(f"o{number}", source=SK) for number in range(30)], news=True)
     pace = store.pace()
-    tries, made = [], []
+    tries: list[int] = []
+    made: list[int] = []
     pace.meanwhile = lambda: made.append(1)
 
     def work(writer: object) -> int:
