@@ -57,8 +57,12 @@ class Behind:
         if self._failure is not None:
             raise self._failure
 
+    def give_up(self, error: BaseException) -> None:
+        """What has not begun will not be written."""
+        self._failure = self._failure or error
+
     def close(self) -> None:
-        """Let the thread end; what it has not begun is written before, unless something failed."""
+        """Let the thread end; what is left is written before, unless something failed."""
         if self._thread is not None:
             self._tasks.put(None)
             self._thread.join()
@@ -114,6 +118,9 @@ def writing_behind(connection: Connection) -> Iterator[None]:
     try:
         yield
         behind.settle()
+    except BaseException as error:
+        behind.give_up(error)
+        raise
     finally:
         behind.close()
         connection.info.pop(_KEY, None)

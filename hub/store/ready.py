@@ -17,7 +17,8 @@ Key = tuple[str, str, str]
 
 
 class Ready:
-    """One claim: what it says as bytes, and the digest of that."""
+    """One claim, and the digest of what it says. Once it is checked also `names`, its own key and the others that it names, the keys and kinds that
+    it `links` to, and the `candidates` keys by which something similar is found."""
 
     __slots__ = (
         "_checked",
@@ -36,11 +37,7 @@ class Ready:
         self._told = schemas.encode_claim(claim)
         self.digest = schemas.digest_of(self._told)
         self._checked = False
-        self._refusal: Exception | None = None
         self._packed: bytes | None = None
-        self.names: tuple[str, list[str]] = ("", [])
-        self.links: list[tuple[str, Kind]] = []
-        self.candidates: set[str] = set()
 
     @property
     def key(self) -> Key:
@@ -48,10 +45,13 @@ class Ready:
         return (self.claim.source, self.claim.external_id, self.claim.partner or "")
 
     def check(self) -> None:
-        """Fill in what it names; worked out once. Raises `Invalid` or `Rejected` for a claim that cannot be used."""
+        """Fill in the rest, once. Raises `Invalid` or `Rejected` for a claim that cannot be used."""
         if not self._checked:
             self._checked = True
             claim = self.claim
+            self._refusal: Exception | None = None
+            self.links: list[tuple[str, Kind]] = []
+            self.candidates: set[str] = set()
             try:
                 schemas.check_claim(claim)
                 self.names = keys_of(claim)
