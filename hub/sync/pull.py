@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -150,7 +151,8 @@ class _Pull:
     def _get_ready(self) -> None:
         """What to do while a batch is being committed: take the next one from the source, and make it ready."""
         self._gather()
-        self._batch.make_ready(self._pace.news)
+        with suppress(Exception):  # the writer will stumble over it as well, in a transaction of its own
+            self._batch.make_ready(self._pace.news)
 
     def _take(self, item: object) -> None:
         batch = self._batch
