@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -26,9 +27,11 @@ def test_what_is_on_its_way_is_there_for_whoever_asks(store: Store) -> None:
         on_its_way = [behind.busy]
         assert bulk.rows("SELECT count(*) FROM identity") == [(len(MANY),)]
         on_its_way.append(behind.busy)
-        assert on_its_way == [True, False]
-        bulk.insert_new("identity", COLUMNS, [*MANY[:5], ("last", 1)])
+        bulk.insert_new("identity", COLUMNS, [*MANY, ("last", 1)])
+        on_its_way.append(behind.busy)
         assert connection.exec_driver_sql("SELECT count(*) FROM identity").scalar() == len(MANY) + 1
+        on_its_way.append(behind.busy)
+        assert on_its_way == [True, False, True, False]
     assert count(store, "identity") == len(MANY) + 1
 
 
@@ -74,6 +77,9 @@ def test_the_next_batch_is_made_ready_while_the_last_is_committed(store: Store) 
 
     def meanwhile() -> None:
         made.append(prepare(claims[30:], news=True))
+        patience = time.monotonic() + 10
+        while count(store, "fiche", "state = 'live'") < 30:  # somebody else commits
+            assert time.monotonic() < patience
 
     pace.meanwhile = meanwhile
     assert store.write(lambda writer: writer.put(ready, origin="test"), pace=pace).changed == 30
