@@ -233,3 +233,14 @@ def test_two_links_at_once(
             query = Query(types=("caregiver", "aanbod"), where=more, linked=linked, limit=1000)
             for grant in (PUBLIC, INTERNAL, Grant(level="professional", partner="vrgt")):
                 assert ask(reading(), places, query, grant) == oracle.find(query, grant)
+
+
+def test_the_last_change_is_after_the_one_bound_and_not_after_the_other(reading: Reading, places: Places, oracle: Oracle) -> None:
+    changes = oracle.world.changes
+    rows = {row.entity_id: row for row in oracle.world.rows if row.level == 0 and not row.partner}
+    seq, entity = max((seq, entity) for seq, entity, audience, partner in changes if audience == 0 and not partner and entity in rows)
+    row = rows[entity]
+    for bounds, inside in ((f"{seq}..", False), (f"{seq - 1}..", True), (f"..{seq - 1}", False), (f"..{seq}", True), (f"{seq - 1}..{seq}", True)):
+        for negate in (False, True):  # looked for among the changes, and checked one by one
+            found = ask(reading(), places, Query(types=(row.type,), where=(Criterion("updated", (bounds,), negate=negate),), limit=1000))
+            assert (row.entry_id in found) == (inside != negate), (bounds, negate)
