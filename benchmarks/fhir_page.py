@@ -119,8 +119,8 @@ def searches() -> list[str]:
     ]
 
 
-def build(url: str, home: Path, size: int) -> None:
-    """Fill the hub, and the table with the very pages that it answers."""
+def fill(url: str, home: Path, size: int) -> None:
+    """A hub of so many organisations, with the FHIR endpoint open to everybody."""
     store = Store.open(url, home)
     store.write(lambda writer: writer.put_concepts(schemes()))
     batch: list[Claim] = []
@@ -139,8 +139,15 @@ def build(url: str, home: Path, size: int) -> None:
         "created_at": "2026-11-22T09:00:00Z",
     }
     store.write(lambda writer: writer.connection.execute(insert(connection).values(row)))
+    store.close()
+
+
+def build(url: str, home: Path, size: int) -> None:
+    """Fill the hub, and the table with the very pages that it answers."""
+    fill(url, home, size)
     client = hub_app(url, home, Fhir).test_client()
-    with store.engine.begin() as writing:
+    engine = create_engine(url)
+    with engine.begin() as writing:
         writing.execute(text("CREATE TABLE stored_page (path TEXT PRIMARY KEY, body BLOB NOT NULL)"))
         for path in searches():
             body = client.get(path).data
@@ -150,7 +157,7 @@ def build(url: str, home: Path, size: int) -> None:
             writing.execute(keep, {"path": path, "body": body})
             one = f"/fhir/Organization/{orjson.loads(body)['entry'][0]['resource']['id']}"
             writing.execute(keep, {"path": one, "body": client.get(one).data})
-    store.engine.dispose()
+    engine.dispose()
 
 
 def reads(url: str) -> list[str]:

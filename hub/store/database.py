@@ -96,13 +96,13 @@ def _prepare_sqlite(raw: Any, record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
+    raw = connection.connection.driver_connection
+    assert raw is not None
     if not connection.get_execution_options().get(_WRITING):
-        connection.exec_driver_sql("BEGIN")
+        raw.execute("BEGIN")  # every request does, and by way of SQLAlchemy it costs more than a look
         return
     # SQLite's own busy handler sleeps up to 100 ms at a time and knows no turns, so that an editor starves beside a loader: poll
     # finely, one writer at a time. Who waits for his turn queues behind the one who polls, also when it is the loader again.
-    raw = connection.connection.driver_connection
-    assert raw is not None
     raw.execute("PRAGMA busy_timeout = 0")
     raw.execute(f"PRAGMA wal_autocheckpoint = {_SAVING_PAGES}")
     deadline = time.monotonic() + BUSY_SECONDS

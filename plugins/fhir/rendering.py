@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from hub import Entity, Grant
@@ -34,50 +34,59 @@ def render(entity: Entity, grant: Grant, labels: Labels) -> dict[str, Any]:
     return resource
 
 
-class Memory:
-    """Remembers bytes of resources and of whole pages, the newest within `limit` bytes.
+class Rendered(NamedTuple):
+    """A body; of a single resource also its ETag and Last-Modified."""
 
-    A resource is kept under type, id, seq and the asker's agreement, which is always right, because seq moves whenever the bytes would. A page
-    is kept under what was asked, the agreement, the head of the change log and the day (on which values run out): as long as nothing at
-    all was written the answer is the same. A reloaded book of concepts empties it, because labels are in the bytes.
+    body: bytes
+    version: str = ""
+    changed: str = ""
+
+
+class Memory:
+    """Remembers resources and whole answers, the newest within `limit` bytes.
+
+    A resource is kept under type, id, seq and the asker's agreement, which is always right, because seq moves whenever the bytes would. An answer
+    (a page, a read) is kept under what was asked, the agreement, the head of the change log and the day (on which values run out): as long as
+    nothing at all was written the answer is the same. A reloaded book of concepts empties it, because labels are in the bytes.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._size = 0
-        self._kept: dict[Hashable, bytes] = {}
+        self._kept: dict[Hashable, Rendered] = {}
         self._labels: Labels | None = None
 
     def resource(self, entity: Entity, grant: Grant, labels: Labels) -> bytes:
         """The resource as JSON, from memory if it is there."""
         key = (entity.type, entity.id, entity.seq, *_agreement(grant))
-        return self._found(key, labels) or self._keep(key, to_bytes(render(entity, grant, labels)))
+        found = self._found(key, labels) or self._keep(key, Rendered(to_bytes(render(entity, grant, labels))))
+        return found.body
 
-    def page(
-        self, asked: Hashable, grant: Grant, head: int, labels: Labels, make: Callable[[], bytes]
-    ) -> bytes:
-        """A page as JSON, from memory if it is there, else as `make` makes it."""
+    def answer(
+        self, asked: Hashable, grant: Grant, head: int, labels: Labels, make: Callable[[], Rendered]
+    ) -> Rendered:
+        """The answer to what was asked, from memory if it is there, else as `make` makes it; what that raises is not remembered."""
         today = datetime.now(_BELGIUM).date().toordinal()
         key = (asked, *_agreement(grant), head, today)
         return self._found(key, labels) or self._keep(key, make())
 
-    def _found(self, key: Hashable, labels: Labels) -> bytes | None:
+    def _found(self, key: Hashable, labels: Labels) -> Rendered | None:
         if labels is not self._labels:
             self._kept, self._size, self._labels = {}, 0, labels
         return self._kept.get(key)
 
-    def _keep(self, key: Hashable, body: bytes) -> bytes:
-        if key not in self._kept and len(body) <= self._limit:
-            self._kept[key] = body
-            self._size += len(body)
+    def _keep(self, key: Hashable, made: Rendered) -> Rendered:
+        if key not in self._kept and len(made.body) <= self._limit:
+            self._kept[key] = made
+            self._size += len(made.body)
             while self._size > self._limit:
-                self._size -= len(self._kept.pop(next(iter(self._kept))))
-        return body
+                self._size -= len(self._kept.pop(next(iter(self._kept))).body)
+        return made
 
 
 _BELGIUM: Final = ZoneInfo("Europe/Brussels")
 
 
-def _agreement(grant: Grant) -> tuple[str | None, str, int]:
-    """What tells askers apart who may see different things; the revision moves with fields and scope."""
-    return grant.partner, grant.level, grant.revision
+def _agreement(grant: Grant) -> tuple[Hashable, ...]:
+    """What tells askers apart who may see different things. The revision moves with fields and scope, but one who asks may have less of them."""
+    return grant.partner, grant.level, grant.revision, grant.fields, grant.scope

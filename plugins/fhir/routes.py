@@ -12,6 +12,7 @@ import flask
 import orjson
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, UnsupportedMediaType
 from werkzeug.exceptions import NotFound as NoSuchAddress
+from werkzeug.http import http_date
 
 import hub
 from hub import FichehubError, Hit, Moved, NotFound
@@ -25,7 +26,7 @@ from plugins.fhir.json_form import to_bytes
 from plugins.fhir.negotiation import MEDIA_TYPES, form_for
 from plugins.fhir.params import RESOURCES, Resource
 from plugins.fhir.periods import last_change
-from plugins.fhir.rendering import Memory, resource_for, version_of
+from plugins.fhir.rendering import Memory, Rendered, resource_for, version_of
 from plugins.fhir.search import TOO_MANY, Entry, Search, bundle, parse
 from plugins.fhir.subscriptions import routes as subscribing
 from plugins.fhir.subsetting import subset_of
@@ -37,6 +38,7 @@ _FORM: Final = "application/x-www-form-urlencoded"
 _EXPOSED: Final = "ETag, Last-Modified, Location, Content-Location, Retry-After"
 _ALLOWED: Final = "Accept, Authorization, Content-Type, If-Modified-Since, If-None-Match, Prefer, X-API-Key"
 VARY: Final = "Authorization, X-API-Key, Accept"
+_CONDITIONS: Final = ("If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since", "Range")
 
 
 def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
@@ -59,18 +61,26 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
         resource = RESOURCES[type]
         if id[0] == "$":  # not the id of anything
             raise _unmatched(f"{type}/{id}")
-        asked = hub.directory()
-        entity = asked.get(id.lower(), resource.entity)
-        if any(link.link == "member_of" for link in resource.always) and not _both_ends(
-            entity.part, entity.related
-        ):
-            raise NotFound(f"There is no {type} with id {id}.")
-        body = memory.resource(entity, asked.grant, asked.concepts())
-        subset = subset_of(type, flask.request.args.items(multi=True))
-        response = _answer(body if subset is None else subset.of(body))
-        response.headers["ETag"] = f'W/"{version_of(entity, asked.grant)}"'
-        response.last_modified = datetime.fromisoformat(entity.updated_at)
-        response.make_conditional(flask.request)
+        asked, request = hub.directory(), flask.request
+        labels = asked.concepts()
+
+        def made() -> Rendered:
+            entity = asked.get(id.lower(), resource.entity)
+            if any(link.link == "member_of" for link in resource.always) and not _both_ends(
+                entity.part, entity.related
+            ):
+                raise NotFound(f"There is no {type} with id {id}.")
+            body = memory.resource(entity, asked.grant, labels)
+            changed = http_date(datetime.fromisoformat(entity.updated_at))
+            return Rendered(body, f'W/"{version_of(entity, asked.grant)}"', changed)
+
+        found = memory.answer((type, id), asked.grant, asked.head(), labels, made)
+        subset = subset_of(type, request.args.items(multi=True))
+        response = _answer(found.body if subset is None else subset.of(found.body))
+        response.headers["ETag"] = found.version
+        response.headers["Last-Modified"] = found.changed
+        if any(name in request.headers for name in _CONDITIONS):
+            response.make_conditional(request)
         return response
 
     @blueprint.get("/<any({}):type>".format(",".join(RESOURCES)))
@@ -119,13 +129,13 @@ def _search(resource: Resource, given: Sequence[tuple[str, str]], memory: Memory
     base, labels = _base(), asked.concepts()
     if search.provenance:  # a source may begin to say what was known already: that is no change, so such a page is not remembered
         return _answer(_page(search, base, asked, labels, memory))
-    key = (resource.name, base, tuple(given))
+
+    def made() -> Rendered:
+        return Rendered(_page(search, base, asked, labels, memory))
+
     # The head is read first: what is written after it may be in a page that is kept under it, but never missing from a later one.
-    return _answer(
-        memory.page(
-            key, asked.grant, asked.head(), labels, lambda: _page(search, base, asked, labels, memory)
-        )
-    )
+    found = memory.answer((resource.name, base, tuple(given)), asked.grant, asked.head(), labels, made)
+    return _answer(found.body)
 
 
 def _page(search: Search, base: str, asked: hub.Directory, labels: Labels, memory: Memory) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -16,7 +17,7 @@ from hub.model.entity import Entity
 from plugins.fhir import extensions as ext
 from plugins.fhir import systems as s
 from plugins.fhir.json_form import to_bytes
-from plugins.fhir.rendering import Memory, render
+from plugins.fhir.rendering import Memory, Rendered, render
 from plugins.fhir.xml_form import to_xml
 from tests.plugins.fhir import entities as e
 from tests.plugins.fhir.judge import complaints
@@ -293,6 +294,11 @@ def test_memory_never_mixes_askers_versions_or_labels() -> None:
     )
     later = Entity(stop.id, stop.type, 1, 43, e.WHEN, e.organisatie(names=[{"text": {"nl": "Nieuw"}}]))
     assert b"Nieuw" in memory.resource(later, PUBLIC, LABELS)
+    narrowed = Grant(partner="epd", revision=2, fields=frozenset({"names"}))
+    assert memory.answer("x", narrowed, 1, LABELS, lambda: Rendered(b"names")).body == b"names"
+    assert memory.answer("x", replace(narrowed, fields=None), 1, LABELS, lambda: Rendered(b"all")).body == b"all"
+    assert memory.answer("x", narrowed, 2, LABELS, lambda: Rendered(b"later")).body == b"later"
+    assert memory.answer("x", narrowed, 1, LABELS, lambda: Rendered(b"never asked")).body == b"names"
     assert memory.resource(stop, PUBLIC, e.Labels()) is not public
 
 
@@ -301,7 +307,7 @@ def test_memory_stays_within_its_limit() -> None:
     for seq in range(50):
         memory.resource(Entity(e.ORGANISATIE, "organisatie", 1, seq, e.WHEN, e.organisatie()), PUBLIC, LABELS)
     assert memory._size <= 10_000
-    assert memory._size == sum(map(len, memory._kept.values()))
+    assert memory._size == sum(len(kept.body) for kept in memory._kept.values())
 
 
 def test_texts_that_fhir_forbids_are_mended() -> None:
