@@ -285,8 +285,10 @@ def names(size: int) -> list[str]:
     return [*KINDS, *(kind[:6] for kind in KINDS), *few]
 
 
-def measure(server: tuple[int, psutil.Process], base: str, searched: Sequence[str], ids: Sequence[str], seconds: float) -> dict[str, Cost]:
-    """What a search for a name and a read cost."""
+def measured(
+    name: str, server: tuple[int, psutil.Process], base: str, searched: Sequence[str], ids: Sequence[str], seconds: float
+) -> dict[str, Cost]:
+    """What a search for a name and a read cost; printed too."""
     port, process = server
     searches = [f"{base}/Organization?name={quote(name)}&_count=20" for name in searched]
     reads = [f"{base}/Organization/{id}" for id in ids]
@@ -300,7 +302,8 @@ def measure(server: tuple[int, psutil.Process], base: str, searched: Sequence[st
         before = _processor(process)
         answered, elapsed = load(port, paths, seconds)
         spent = _processor(process) - before
-        found[what] = Cost(answered / elapsed, 1000 * spent / max(answered, 1))
+        found[what] = Cost(answered / elapsed, 1000 * spent / answered)
+        print(f"  {name:<26} {what:<7} {found[what].rate:9.1f}/s  {found[what].cpu:8.3f} ms processor", flush=True)
     return found
 
 
@@ -325,36 +328,45 @@ def taken(port: int, size: int, into: Path) -> list[str]:
     return ids[:: max(1, size // 200)]
 
 
+def filled(home: Path, size: int) -> Path:
+    """The folder of a hub of so many organisations, filled unless it is there already; one that was left half full is filled anew."""
+    where = home / f"fhir-peers-{size}"
+    if not where.exists():
+        half = home / f"fhir-peers-{size}-half"
+        shutil.rmtree(half, ignore_errors=True)
+        half.mkdir(parents=True)
+        fill(_url(half), half, size)
+        half.rename(where)
+    return where
+
+
+def _url(where: Path) -> str:
+    return f"sqlite:///{where / 'fichehub.sqlite'}"
+
+
 def compare(home: Path, size: int, commands: dict[str, list[str]], peers: Path, seconds: float) -> dict[str, dict[str, Cost]]:
     """The costs at this size, by server."""
-    where = home / f"fhir-peers-{size}"
-    url = f"sqlite:///{where / 'fichehub.sqlite'}"
-    if not where.exists():
-        where.mkdir(parents=True)
-        fill(url, where, size)
+    where = filled(home, size)
+    url = _url(where)
     organisations = where / "organisations.ndjson"
+    print(f"{size:,} organisations", flush=True)
     found = {}
     with running_ours(ours, url, where) as server:
         ids = taken(server[0], size, organisations)
-        found[OURS] = measure(server, "/fhir", names(size), ids, seconds)
+        found[OURS] = measured(OURS, server, "/fhir", names(size), ids, seconds)
     with running_ours(forgetful, url, where) as server:
-        found[FORGETFUL] = measure(server, "/fhir", names(size), ids, seconds)
+        found[FORGETFUL] = measured(FORGETFUL, server, "/fhir", names(size), ids, seconds)
     for name, command in commands.items():
         port = _free_port()
         known = {"PEER_ORGANISATIONS": str(organisations), "PEER_PORT": str(port), "FHIR_SEQUENCE": "R4B"}
         full = [*command, "--port", str(port)] if name == FHIRSTARTER else command
         with running(full, peers, port, **known) as peer:
-            found[name] = measure(peer, "", names(size), ids, seconds)
+            found[name] = measured(name, peer, "", names(size), ids, seconds)
     return found
 
 
 def told(costs: dict[int, dict[str, dict[str, Cost]]]) -> bool:
-    """Print every figure and ratio; whether all limits that could be measured are kept."""
-    for size, by_server in costs.items():
-        print(f"{size:,} organisations")
-        for server, kinds in by_server.items():
-            for what, cost in kinds.items():
-                print(f"  {server:<26} {what:<7} {cost.rate:9.1f}/s  {cost.cpu:8.3f} ms processor")
+    """Print every ratio; whether all limits that could be measured are kept."""
     wins = []
     for size, by_server in costs.items():
         for mine in (OURS, FORGETFUL):
@@ -401,10 +413,7 @@ def main() -> int:
         costs = {}
         for size in arguments.sizes:
             if arguments.prepare:
-                where = home / f"fhir-peers-{size}"
-                if not where.exists():
-                    where.mkdir(parents=True)
-                    fill(f"sqlite:///{where / 'fichehub.sqlite'}", where, size)
+                filled(home, size)
                 continue
             costs[size] = compare(home, size, commands if size in WITH_PEERS else {}, peers, arguments.seconds)
         return 0 if arguments.prepare or told(costs) else 1

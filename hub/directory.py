@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
+from itertools import count
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -29,10 +30,11 @@ from hub.places import Places
 from hub.schemas import decode
 from hub.search import find
 from hub.search.cursor import Cursor, encode
-from hub.store import Snapshot, Store, log_reading, reading
+from hub.store import Snapshot, Store, database, log_reading, reading
 from hub.store.concepts import ConceptBook
 
 _AT_ONCE: Final = 1000
+_GIVE_BACK_EVERY: Final = 10
 PARENTS: Final = 5
 """How far up the line of parents an entity's `related` reaches."""
 _PART_FIELDS: Final[dict[str, str]] = {part_type: field for field, (_, part_type, _) in PARTS.items()}
@@ -113,13 +115,16 @@ class Directory:
 
     def walk(self, query: Query) -> Iterator[Entity]:
         """The whole selection, page by page, in constant memory; of a query with a cursor, what comes behind it."""
-        while True:
+        for number in count(1):
             page = self.search(query)
             for hit in page.hits:
                 yield hit.entity
             if page.next is None:
                 return
             query = replace(query, cursor=page.next)
+            if number % _GIVE_BACK_EVERY == 0:
+                with self._read() as connection:
+                    database.give_back(connection)
 
     def resumed_after(self, query: Query, id: str) -> Query:
         """The query, in its default order, from behind this entity on: how a walk that broke off is taken up. Raises `NotFound` and `Moved`."""

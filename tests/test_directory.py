@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from hub.directory import Directory
 from hub.errors import Gone, Invalid, Moved, NotFound
@@ -98,6 +100,24 @@ def test_every_page_of_a_walk_comes_once(store: Store) -> None:
     put(store, *[organisatie(f"o{number}", f"Huis {number}") for number in range(25)])
     names = [entity.fiche["names"][0]["text"]["nl"] for entity in public(store).walk(Query(types=("organisatie",), limit=10))]
     assert sorted(names) == sorted(f"Huis {number}" for number in range(25))
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_a_long_walk_gives_memory_back_as_it_goes(store: Store, held: bool) -> None:
+    put(store, *(organisatie(str(number), f"Huis {number:02}") for number in range(45)))
+    heard: list[str] = []
+
+    def note(conn: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        heard.append(statement)
+
+    snapshot = store.snapshot() if held else None
+    event.listen(store.engine, "before_cursor_execute", note)
+    walked = list(Directory(store, PUBLIC, snapshot).walk(Query(types=("organisatie",), limit=2)))
+    event.remove(store.engine, "before_cursor_execute", note)
+    if snapshot is not None:
+        snapshot.close()
+    assert len(walked) == 45
+    assert heard.count("PRAGMA shrink_memory") == (2 if store.engine.dialect.name == "sqlite" else 0)
 
 
 def test_what_never_was_what_went_and_what_is_not_for_you(store: Store) -> None:

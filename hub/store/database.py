@@ -193,6 +193,12 @@ def reading(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def give_back(connection: Connection) -> None:
+    """Let SQLite give back the memory of the pages that it keeps: who walks through everything reads each of them once."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA shrink_memory")
+
+
 def _config(connection: Connection | None = None) -> Config:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))

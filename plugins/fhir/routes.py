@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -74,9 +74,9 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
             changed = http_date(datetime.fromisoformat(entity.updated_at))
             return Rendered(body, f'W/"{version_of(entity, asked.grant)}"', changed)
 
-        found = memory.answer((type, id), asked.grant, asked.head(), labels, made)
+        found, in_xml = _remembered((type, id), asked, labels, memory, made)
         subset = subset_of(type, request.args.items(multi=True))
-        response = _answer(found.body if subset is None else subset.of(found.body))
+        response = _answer(found.body, in_xml=in_xml) if subset is None else _answer(subset.of(found.body))
         response.headers["ETag"] = found.version
         response.headers["Last-Modified"] = found.changed
         if any(name in request.headers for name in _CONDITIONS):
@@ -133,9 +133,22 @@ def _search(resource: Resource, given: Sequence[tuple[str, str]], memory: Memory
     def made() -> Rendered:
         return Rendered(_page(search, base, asked, labels, memory))
 
-    # The head is read first: what is written after it may be in a page that is kept under it, but never missing from a later one.
-    found = memory.answer((resource.name, base, tuple(given)), asked.grant, asked.head(), labels, made)
-    return _answer(found.body)
+    found, in_xml = _remembered((resource.name, base, tuple(given)), asked, labels, memory, made)
+    return _answer(found.body, in_xml=in_xml)
+
+
+def _remembered(
+    key: tuple[Hashable, ...], asked: hub.Directory, labels: Labels, memory: Memory, made: Callable[[], Rendered]
+) -> tuple[Rendered, Callable[[], bytes]]:
+    """What was asked, made now or before, and how to get its XML form, which is remembered as well."""
+    # The head is read first: what is written after it may be in an answer that is kept under it, but never missing from a later one.
+    grant, head = asked.grant, asked.head()
+    found = memory.answer(key, grant, head, labels, made)
+
+    def written() -> Rendered:
+        return Rendered(to_xml(orjson.loads(found.body)))
+
+    return found, lambda: memory.answer((*key, "xml"), grant, head, labels, written).body
 
 
 def _page(search: Search, base: str, asked: hub.Directory, labels: Labels, memory: Memory) -> bytes:
@@ -176,8 +189,10 @@ def _base() -> str:
     return flask.request.url_root + "fhir"
 
 
-def _answer(resource: dict[str, Any] | bytes, status: int = 200) -> flask.Response:
-    """A resource in the form that was asked for."""
+def _answer(
+    resource: dict[str, Any] | bytes, status: int = 200, *, in_xml: Callable[[], bytes] | None = None
+) -> flask.Response:
+    """A resource in the form that was asked for; `in_xml` gives its XML form where that is not to be written anew."""
     request = flask.request
     wanted = request.args.get("_format") or (
         request.form.get("_format") if request.mimetype == _FORM else None
@@ -185,7 +200,10 @@ def _answer(resource: dict[str, Any] | bytes, status: int = 200) -> flask.Respon
     form = form_for(request.headers.get("Accept", ""), wanted or "")
     pretty = request.args.get("_pretty") == "true"
     if form == "xml":
-        body = to_xml(resource if isinstance(resource, dict) else orjson.loads(resource))
+        if in_xml is not None:
+            body = in_xml()
+        else:
+            body = to_xml(resource if isinstance(resource, dict) else orjson.loads(resource))
     elif isinstance(resource, bytes) and not pretty:
         body = resource
     else:

@@ -318,3 +318,5 @@ def test_texts_that_fhir_forbids_are_mended() -> None:
     assert resource["name"] == "A B"
     assert resource["type"][0]["coding"][0]["code"] == "a b"
     assert complaints(resource) == []
+    parted = e.organisatie(names=[{"text": {"nl": "Een\u2028twee"}}], types=[])
+    assert orjson.loads(to_bytes(rendered(e.entity(parted))))["name"] == "Een twee"
