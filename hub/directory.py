@@ -98,6 +98,11 @@ class Directory:
         with self._read() as connection:
             return self._state(connection).head
 
+    def newest(self) -> int:
+        """The newest seq of all, also where a wide change holds readers of the log back: while it stands, every answer stays the same that day."""
+        with self._read() as connection:
+            return self._state(connection).newest
+
     # --- entities ------------------------------------------------------------------------------------------------------------
 
     def search(self, query: Query) -> Page:

@@ -58,18 +58,19 @@ def head(connection: Connection) -> int:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where the database stands: `head` as the function of that name says it, and the version of the book of concepts."""
+    """Where the database stands: `head` as the function of that name says it, the newest seq of all, and the version of the book of concepts."""
 
     head: int
+    newest: int
     concepts: int
 
 
 def state(connection: Connection) -> State:
-    """Both in one look."""
+    """All in one look."""
     ((last, waiting, concepts),) = Bulk(connection).rows(
         "SELECT (SELECT n FROM counter WHERE name = 'change'), (SELECT min(seq) FROM spread), (SELECT n FROM counter WHERE name = 'concepts')"
     )
-    return State(int(last) if waiting is None else int(waiting) - 1, concepts or 0)
+    return State(int(last) if waiting is None else int(waiting) - 1, int(last), concepts or 0)
 
 
 def oldest(connection: Connection) -> int:

@@ -46,7 +46,7 @@ class Memory:
     """Remembers resources and whole answers, the newest within `limit` bytes.
 
     A resource is kept under type, id, seq and the asker's agreement, which is always right, because seq moves whenever the bytes would. An answer
-    (a page, a read) is kept under what was asked, the agreement, the head of the change log and the day (on which values run out): as long as
+    (a page, a read) is kept under what was asked, the agreement, the newest seq of all and the day (on which values run out): as long as
     nothing at all was written the answer is the same. A reloaded book of concepts empties it, because labels are in the bytes.
     """
 
@@ -63,11 +63,11 @@ class Memory:
         return found.body
 
     def answer(
-        self, asked: Hashable, grant: Grant, head: int, labels: Labels, make: Callable[[], Rendered]
+        self, asked: Hashable, grant: Grant, newest: int, labels: Labels, make: Callable[[], Rendered]
     ) -> Rendered:
         """The answer to what was asked, from memory if it is there, else as `make` makes it; what that raises is not remembered."""
         today = datetime.now(_BELGIUM).date().toordinal()
-        key = (asked, *_agreement(grant), head, today)
+        key = (asked, *_agreement(grant), newest, today)
         return self._found(key, labels) or self._keep(key, make())
 
     def _found(self, key: Hashable, labels: Labels) -> Rendered | None:

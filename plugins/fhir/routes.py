@@ -141,14 +141,14 @@ def _remembered(
     key: tuple[Hashable, ...], asked: hub.Directory, labels: Labels, memory: Memory, made: Callable[[], Rendered]
 ) -> tuple[Rendered, Callable[[], bytes]]:
     """What was asked, made now or before, and how to get its XML form, which is remembered as well."""
-    # The head is read first: what is written after it may be in an answer that is kept under it, but never missing from a later one.
-    grant, head = asked.grant, asked.head()
-    found = memory.answer(key, grant, head, labels, made)
+    # The newest seq is read first: what is written after it may be in an answer that is kept under it, but never missing from a later one.
+    grant, newest = asked.grant, asked.newest()
+    found = memory.answer(key, grant, newest, labels, made)
 
     def written() -> Rendered:
         return Rendered(to_xml(orjson.loads(found.body)))
 
-    return found, lambda: memory.answer((*key, "xml"), grant, head, labels, written).body
+    return found, lambda: memory.answer((*key, "xml"), grant, newest, labels, written).body
 
 
 def _page(search: Search, base: str, asked: hub.Directory, labels: Labels, memory: Memory) -> bytes:

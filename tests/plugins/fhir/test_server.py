@@ -121,6 +121,29 @@ def test_inherited_phone_moves_the_version_of_what_inherits_it(small: Hub) -> No
     assert found["telecom"][0]["value"] == "+3215999951"
 
 
+def test_a_save_is_seen_at_once_also_while_readers_of_the_log_wait(small: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A very wide change holds the head of the log back until it is spread; what is remembered must not go by the head."""
+    monkeypatch.setattr(small.store, "spread", lambda: 0)
+    client = small.client()
+    first = organisation(51, names=[{"text": {"nl": "Voorlopig"}}])
+    small.store.write(lambda writer: writer.put([first], origin="test"))
+    [before] = matches(get(client, "/Organization?name=voorlopig"))
+
+    def hold_back(writer: Writer) -> None:
+        writer.connection.exec_driver_sql("INSERT INTO spread SELECT n, 0 FROM counter WHERE name = 'change'")
+
+    small.store.write(hold_back)
+    try:
+        for name in ("Voorlopig twee", "Voorlopig derde"):
+            content = first.content | {"names": [{"text": {"nl": name}}]}
+            later = type(first)("sociale-kaart", first.external_id, len(name), "organisatie", content)
+            small.store.write(lambda writer, claim=later: writer.put([claim], origin="test"))  # type: ignore[misc]
+            assert get(client, f"/Organization/{before['id']}")["name"] == name
+            assert names(client, "/Organization?name=voorlopig") == {name}
+    finally:
+        small.store.write(lambda writer: writer.connection.exec_driver_sql("DELETE FROM spread").rowcount)
+
+
 def test_removed_resource_is_410_and_a_joined_one_leads_on(small: Hub) -> None:
     client = small.client()
     claims = [
