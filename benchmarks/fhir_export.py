@@ -34,6 +34,8 @@ from hub.store.tables import connection
 RESIDENT_MB = 150.0
 ORIGINALS = 2_000
 AT_ONCE = 500
+PATIENCE = 600
+"""Seconds that a download waits for more: whoever shares the machine may hold everything up."""
 TOWNS = (("9000", "Gent"), ("2000", "Antwerpen"), ("3000", "Leuven"), ("8000", "Brugge"), ("3500", "Hasselt"))
 FAMILIES = ("Peeters", "Janssens", "Maes", "Jacobs", "Mertens", "Willems", "Claes", "Goossens", "Wouters", "De Smet")
 GIVEN = ("An", "Bart", "Els", "Dirk", "Griet", "Jan", "Katrien", "Luc", "Mieke", "Piet", "Sofie", "Tom")
@@ -147,7 +149,7 @@ class Download:
 
     def take(self, path: str, stop_at: int | None = None) -> None:
         """Read the file to its end, or break off after so many lines and the half of another."""
-        line = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+        line = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
         line.request("GET", path)
         answer = line.getresponse()
         if answer.status != 200:
@@ -168,7 +170,7 @@ class Download:
         line.close()
 
     def _get(self, path: str, **headers: str) -> tuple[Any, bytes]:
-        line = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+        line = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
         line.request("GET", path, headers=headers)
         answer = line.getresponse()
         found = answer.headers, answer.read()
