@@ -41,6 +41,7 @@ from hub.errors import (
     StoreBusy,
     Unreachable,
 )
+from hub.feeding import Desk, Feed, Known, Outranked, Sent
 from hub.hookspecs import hookimpl
 from hub.model.audience import Grant
 from hub.model.claims import Claim
@@ -101,7 +102,7 @@ from hub.places import Municipality, Places, UnknownPlace
 from hub.search import query_of
 from hub.store.concepts import ConceptBook
 from hub.testing.simulator import Simulator
-from hub.web.asking import authorization_metadata, directory, open_to_all, record_access, subscriptions
+from hub.web.asking import authorization_metadata, directory, feed, open_to_all, record_access, subscriptions
 
 __version__ = "0.1.0"
 
@@ -130,6 +131,7 @@ __all__ = [
     "CursorExpired",
     "CursorGone",
     "Decision",
+    "Desk",
     "Directory",
     "Document",
     "ElectronicAddress",
@@ -137,6 +139,7 @@ __all__ = [
     "Entity",
     "EntityType",
     "Export",
+    "Feed",
     "Fiche",
     "FichehubError",
     "FieldError",
@@ -153,6 +156,7 @@ __all__ = [
     "Invalid",
     "InvalidIdentifier",
     "Kind",
+    "Known",
     "Language",
     "Linked",
     "Locked",
@@ -168,6 +172,7 @@ __all__ = [
     "NotFound",
     "Notification",
     "Organisatiefiche",
+    "Outranked",
     "Page",
     "PartRef",
     "Period",
@@ -182,6 +187,7 @@ __all__ = [
     "RequestError",
     "ResolvedContact",
     "Response",
+    "Sent",
     "Simulator",
     "Sink",
     "Source",
@@ -203,6 +209,7 @@ __all__ = [
     "authorization_metadata",
     "directory",
     "display_identifier",
+    "feed",
     "fold",
     "hookimpl",
     "normalise_email",

@@ -34,6 +34,7 @@ FLOORS = (
     "outbound",
     "access",
     "directory",
+    "feeding",
     "sync",
     "subscribing",
     "jobs",

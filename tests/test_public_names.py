@@ -10,14 +10,14 @@ import hub
 
 PINNED = """
 LANGUAGES PARTS Aanbodfiche Access Activity Address Area AuthFailed Capacity Caregiver Change ChangePage Claim Code
-Concept ConceptBook ConceptScheme Connector Contact Context Criterion CursorExpired CursorGone Decision Directory
-Document ElectronicAddress Endpoint Entity EntityType Export Fiche FichehubError FieldError Finished
-Forbidden Gone GovInfo Grant Hit Hours Http Identifier Incoming Invalid InvalidIdentifier Kind Language
+Concept ConceptBook ConceptScheme Connector Contact Context Criterion CursorExpired CursorGone Decision Desk Directory
+Document ElectronicAddress Endpoint Entity EntityType Export Feed Fiche FichehubError FieldError Finished
+Forbidden Gone GovInfo Grant Hit Hours Http Identifier Incoming Invalid InvalidIdentifier Kind Known Language
 Linked Locked Mapping MatchCandidate Membership Misconfigured Moved Municipality Name Near NoConfig NotFound Notification
-Organisatiefiche Page PartRef Period PersonName Places Position Proposal Query Recognition Ref Rejected RequestError
-ResolvedContact Response Simulator Sink Source StoreBusy
+Organisatiefiche Outranked Page PartRef Period PersonName Places Position Proposal Query Recognition Ref Rejected RequestError
+ResolvedContact Response Sent Simulator Sink Source StoreBusy
 Subscription SubscriptionEvent SubscriptionWish Subscriptions Tag Text UnknownPlace Unreachable Vestiging
-Visibility Volatile WaitingList World Zorgverlenersfiche authorization_metadata directory display_identifier fold hookimpl
+Visibility Volatile WaitingList World Zorgverlenersfiche authorization_metadata directory display_identifier feed fold hookimpl
 normalise_email normalise_identifier normalise_phone normalise_website open_to_all phone_kind query_of record_access resolve_contacts
 rubriek_from_label subscriptions words
 """

@@ -539,6 +539,16 @@ subscription_member = Table(
     sqlite_with_rowid=False,
 )
 
+fed = Table(
+    "fed",
+    metadata,
+    Column("partner", Text, ForeignKey("partner.name"), primary_key=True),
+    Column("name", Text, primary_key=True),  # the partner's own: Location/7
+    Column("owner", Text, nullable=False),  # external id of the claim that holds it
+    Column("key", Text, nullable=False),  # the key of the part that it is; "" for a fiche
+    Column("version", Text, nullable=False),  # the partner's own number of it; "" when it gave none
+)
+
 job_slot = Table(
     "job_slot",
     metadata,

@@ -24,6 +24,7 @@ from hub.access import RateLimiter, agreement, authenticate, grant_for, tokens
 from hub.access.audit import Access, Trail, truncated
 from hub.directory import Directory
 from hub.errors import Forbidden, StoreBusy
+from hub.feeding import Feed
 from hub.model.audience import PUBLIC, Grant
 from hub.model.subscription import Subscriptions
 from hub.store.tables import api_key
@@ -85,6 +86,20 @@ def directory() -> Directory:
         found = Directory(serving().store, _grant(), _snapshot())
         flask.g.fichehub_directory = found
     return cast(Directory, found)
+
+
+def feed(endpoint: str) -> Feed:
+    """The way in, through `endpoint` (the connector's name), for whoever sends the current request. Works inside a request only.
+
+    Raises as `directory`, and `Forbidden` when the agreement does not have the right `feed`.
+    """
+    asked, hub = directory(), serving()
+    plugins = hub.plugins
+    hub.store.use_hooks(
+        validate=plugins.validate_fiche if plugins.implements("validate_fiche") else None,
+        match=plugins.match_fiche if plugins.implements("match_fiche") else None,
+    )
+    return Feed(hub.store, asked, endpoint)
 
 
 def subscriptions(endpoint: str) -> Subscriptions:

@@ -1,7 +1,7 @@
 """Many reads and searches in one request: a Bundle of type batch, of GETs. https://hl7.org/fhir/R4/http.html#transaction
 
 Each entry is answered as if it had been sent alone, with the same credentials and counted like one: so one that fails tells why, and the others are
-answered all the same. Transactions are refused, because nothing can be written here.
+answered all the same. A Bundle of type transaction goes to `plugins.fhir.feed`.
 """
 
 from __future__ import annotations
@@ -19,39 +19,48 @@ from werkzeug.test import EnvironBuilder
 from hub import FieldError, Invalid
 from plugins.fhir import outcome
 from plugins.fhir.json_form import to_bytes
+from plugins.fhir.validation import read_body
 
 MAX_ENTRIES: Final = 200
 """The longest batch; a longer one is refused whole."""
 _JSON: Final = ("application/fhir+json", "application/json", "text/json")
+_XML: Final = ("application/fhir+xml", "application/xml", "text/xml")
 _PASSED_ON: Final = ("Authorization", "X-API-Key", "Prefer")
 _CONDITIONS: Final = {"ifNoneMatch": "If-None-Match", "ifModifiedSince": "If-Modified-Since"}
 
 Answer = Callable[[dict[str, Any] | bytes], flask.Response]
 
 
-def add_routes(blueprint: flask.Blueprint, answer: Answer) -> None:
-    """POST on the base."""
+def add_routes(blueprint: flask.Blueprint, answer: Answer, transaction: Callable[[dict[str, Any]], flask.Response]) -> None:
+    """POST on the base; `transaction` answers a Bundle of that type."""
 
     @blueprint.post("/", strict_slashes=False)
     def batch() -> flask.Response:
-        return answer(responses(_entries(flask.request), flask.request.url_root + "fhir"))
+        bundle = _bundle(flask.request)
+        if bundle.get("type") == "transaction":
+            return transaction(bundle)
+        return answer(responses(_entries(bundle), flask.request.url_root + "fhir"))
 
 
-def _entries(request: flask.Request) -> list[Any]:
+def _bundle(request: flask.Request) -> dict[str, Any]:
+    if request.mimetype in _XML:
+        sent = read_body()
+        if isinstance(sent, dict) and sent.get("type") == "transaction":
+            return sent
     if request.mimetype not in _JSON:
-        raise UnsupportedMediaType("A batch is sent as application/fhir+json.")
+        raise UnsupportedMediaType("A batch is sent as application/fhir+json; a transaction may be XML too.")
     try:
         bundle = orjson.loads(request.get_data())
     except orjson.JSONDecodeError as error:
         raise _invalid("Bundle", f"this is not JSON: {error}") from None
     if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
-        raise _invalid("Bundle", "a Bundle of type batch is expected.")
-    if bundle.get("type") == "transaction":
-        raise _invalid(
-            "Bundle.type", "transactions are refused, nothing can be written here; send GETs as type batch.", "transaction"
-        )
+        raise _invalid("Bundle", "a Bundle of type batch or transaction is expected.")
+    return bundle
+
+
+def _entries(bundle: dict[str, Any]) -> list[Any]:
     if bundle.get("type") != "batch":
-        raise _invalid("Bundle.type", "batch is expected.", str(bundle.get("type"))[:100])
+        raise _invalid("Bundle.type", "batch or transaction is expected.", str(bundle.get("type"))[:100])
     entries = bundle.get("entry", [])
     if not isinstance(entries, list):
         raise _invalid("Bundle.entry", "a list is expected.")

@@ -9,6 +9,7 @@ from hub import __version__
 from plugins.fhir import accesses, provenance
 from plugins.fhir import systems as s
 from plugins.fhir.conformance.declared import VALIDATE, definition_types
+from plugins.fhir.feed.routes import INTERACTIONS as WRITTEN
 from plugins.fhir.params import INCLUDES, OLDER_MCSD, RESOURCES, Param, Resource, of_all
 from plugins.fhir.periods import PREFIXES
 from plugins.fhir.search import DEFAULT_COUNT, MAX_COUNT, PROVENANCE
@@ -39,6 +40,8 @@ _ABOUT: Final = (
     "_sort=_lastUpdated are live orders, _sort=near goes by distance. A parameter that is not known is left out of the self link and named in a warning; with "
     "Prefer: handling=strict it is an error. References may be chained, three at most (organization.name=...). _total: none unless asked, estimate stops at 1,001. "
     "References may be followed backwards (_has); _include and _revinclude take :iterate and *; _summary and _elements give parts. "
+    "Create, update, delete (which only notes that something is not active any more) and transactions are for partners whose agreement allows it (IHE mCSD, "
+    "ITI-130); what they send becomes what their source says, and others may be right about it. "
     "A history takes _since and _count and comes newest first; send meta.lastUpdated of its first page as the next _since."
 )
 
@@ -76,7 +79,7 @@ def statement(base: str) -> dict[str, Any]:
                     provenance.declared(),
                     *subscription_types(),
                 ],
-                "interaction": [{"code": "history-system"}, {"code": "batch"}],
+                "interaction": [{"code": "history-system"}, {"code": "batch"}, {"code": "transaction"}],
                 "searchParam": [_LAST_UPDATED, *(_param(each) for each in of_all())],
                 "operation": [_EXPORT, *VALIDATE],
             }
@@ -88,10 +91,12 @@ def _resource(resource: Resource) -> dict[str, Any]:
     declared: dict[str, Any] = {
         "type": resource.name,
         "supportedProfile": [*(url for url, _ in resource.profiles), OLDER_MCSD + resource.name],
-        "interaction": [{"code": code} for code in _INTERACTIONS],
+        "interaction": [{"code": code} for code in (*_INTERACTIONS, *WRITTEN)],
         "versioning": "versioned",
         "readHistory": True,
+        "updateCreate": True,
         "conditionalRead": "full-support",
+        "conditionalUpdate": True,
         "referencePolicy": ["literal"],
     }
     if include := [each.spelled for each in INCLUDES.values() if each.source == resource.name]:

@@ -21,6 +21,7 @@ from plugins.fhir.capability import statement
 from plugins.fhir.conformance import routes as definitions
 from plugins.fhir.conformance.catalogue import TYPES
 from plugins.fhir.datatypes import Labels
+from plugins.fhir.feed import routes as feeding
 from plugins.fhir.including import MOST, coming_along
 from plugins.fhir.json_form import to_bytes
 from plugins.fhir.negotiation import MEDIA_TYPES, form_for
@@ -100,11 +101,12 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
         return _search(RESOURCES[type], given, memory)
 
     history.add_routes(blueprint, memory, _answer)
-    batch.add_routes(blueprint, _answer)
+    batch.add_routes(blueprint, _answer, lambda bundle: feeding.transaction(bundle, _answer))
     bulk.add_routes(blueprint, _answer)
     definitions.add_routes(blueprint, _answer, _base)
     validation.add_routes(blueprint, _answer)
     subscribing.add_routes(blueprint, _answer, _base)
+    feeding.add_routes(blueprint, _answer, _base)
 
     @blueprint.route("/", methods=_METHODS, defaults={"path": ""}, strict_slashes=False)
     @blueprint.route("/<path:path>", methods=_METHODS)
@@ -257,6 +259,8 @@ def _unmatched(path: str) -> HTTPException:
     past = past or (known and len(segments) == 4 and segments[2] == "_history")
     if segments == ["metadata"] or past or (known and len(segments) <= 2):
         takes = ["GET", "HEAD", "POST"] if segments[-1] == "_search" else ["GET", "HEAD"]
+        if segments[0] in RESOURCES and segments[-1] != "_search" and not past:
+            takes += ["POST", "PUT"] if len(segments) == 1 else ["PUT", "DELETE"]
         return MethodNotAllowed(valid_methods=takes)
     if known:
         return NoSuchAddress(

@@ -97,6 +97,8 @@ def identifier_system(name: str, value: str) -> str:
 
 @cache
 def _our_naming(name: str) -> str:
+    if "://" in name or name.startswith("urn:"):  # what a partner sent under an address of its own
+        return name
     return _OUR_NAMING + quote(name, safe="-._~")
 
 

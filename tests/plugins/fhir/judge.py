@@ -160,7 +160,7 @@ INVARIANTS: dict[str, tuple[Rule, ...]] = {
     "Bundle": (
         _rule("bdl-1: a total only in a searchset or history", lambda raw: "total" not in raw or raw["type"] in ("searchset", "history")),
         _rule("bdl-3, bdl-4: an entry of a history, and no other, has a request and a response", lambda raw: all(
-            ("request" in e, "response" in e) == (raw["type"] == "history", raw["type"] in ("history", "batch-response")) for e in raw.get("entry", ())
+            ("request" in e, "response" in e) == (raw["type"] == "history", raw["type"] in ("history", "batch-response", "transaction-response")) for e in raw.get("entry", ())
         )),
         _rule("bdl-2: search only in a searchset", lambda raw: raw["type"] == "searchset" or not any("search" in e for e in raw.get("entry", ()))),
         _rule("bdl-7: every fullUrl once, but in a history", lambda raw: raw["type"] == "history" or _once([e["fullUrl"] for e in raw.get("entry", ()) if "fullUrl" in e])),

@@ -214,6 +214,7 @@ def open_hub(url: str, home: Path) -> Hub:
         ConceptScheme("rubriek", {"nl": "Rubrieken"}, source="test"),
         Concept("rubriek", "14", {"nl": "Ouderen"}),
         Concept("rubriek", "14.04", {"nl": "Woonzorgcentra"}, broader="14"),
+        Concept("rubriek", "14.04.01", {"nl": "Woonzorgcentra"}, broader="14.04"),
         Concept("rubriek", "02", {"nl": "Jongeren"}),
     ]
     store.write(lambda writer: writer.put_concepts([*rubriek, *schemes()]))

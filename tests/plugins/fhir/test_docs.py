@@ -14,6 +14,7 @@ from plugins.fhir import extensions as ext
 from plugins.fhir.params import RESOURCES
 from tests.plugins.fhir.conftest import Hub
 from tests.plugins.fhir.judge import complaints
+from tests.plugins.fhir.subscribing import open_hub
 
 TEXT = (Path(__file__).parents[3] / "docs" / "fhir.md").read_text(encoding="utf-8")
 
@@ -67,6 +68,16 @@ def test_what_is_judged_is_told_as_described(world_s: Hub, body: str) -> None:
     assert sorted(told) == sorted(
         re.findall(r"`(Organization\.[^`]+)` \(", TEXT.split("It tells of")[1].split("\n")[0])
     )
+
+
+@pytest.mark.parametrize("body", re.findall(r"```json feed\n(.*?)```", TEXT, re.DOTALL))
+def test_what_is_sent_in_is_taken(tmp_path: Path, body: str) -> None:
+    hub = open_hub(f"sqlite:///{tmp_path / 'fichehub.sqlite'}", tmp_path)
+    hub.agree("epd", rights=frozenset({"feed"}))
+    answer = hub.ask("POST", "", orjson.loads(body)).get_json(force=True)
+    hub.store.close()
+    assert complaints(answer) == []
+    assert [entry["response"]["status"] for entry in answer["entry"]] == ["201 Created"] * body.count('"PUT"')
 
 
 @pytest.mark.parametrize("body", re.findall(r"```json subscription\n(.*?)```", TEXT, re.DOTALL))

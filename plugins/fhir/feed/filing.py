@@ -1,0 +1,356 @@
+"""Filing what was sent: each resource goes into the claim that it belongs to, all in one transaction.
+
+A fiche is a claim of its own; a Location, an OrganizationAffiliation or an Endpoint is a part in the claim about its organisation, a PractitionerRole
+one in the claim about its offer. External ids are the sender's own names (`Organization/7`); who writes to an id of the hub's speaks of that very fiche.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from hub import (
+    Claim,
+    Criterion,
+    Desk,
+    Directory,
+    Document,
+    FieldError,
+    Gone,
+    Invalid,
+    Known,
+    Locked,
+    Moved,
+    NotFound,
+    Outranked,
+    Places,
+    Query,
+    Sent,
+    UnknownPlace,
+    fold,
+)
+from plugins.fhir.feed.translate import ADDRESS_OF, TRANSLATED, Said, said
+from plugins.fhir.params import RESOURCES
+from plugins.fhir.systems import identifier_names
+
+Json = dict[str, Any]
+_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_LITERAL: Final = re.compile(r"(?:https?://[^?#]*/)?([A-Z][A-Za-z]+)/([A-Za-z0-9.-]{1,64})(?:/_history/[^/]+)?")
+_FIELDS: Final = {
+    "vestiging": "vestigingen",
+    "membership": "memberships",
+    "electronic_address": "electronic_addresses",
+    "caregiver": "caregivers",
+}
+_PARTS_OF: Final = {"organisatie": ("vestigingen", "memberships", "electronic_addresses"), "aanbod": ("caregivers",), "zorgverlener": ()}
+"""What a fiche holds that is sent in resources of its own."""
+_ORDER: Final = {name: place for place, name in enumerate(TRANSLATED)}
+_OWNER: Final = {"vestiging": "Organization", "membership": "Organization", "electronic_address": "Organization", "caregiver": "HealthcareService"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One thing to do: PUT, POST or DELETE of a resource of `type`. `id` is that of the address, or of the one that a condition found.
+
+    `path` is where the resource stands (`Organization`, `Bundle.entry[2].resource`). `full_url` is its name inside a Bundle.
+    """
+
+    method: str
+    type: str
+    path: str
+    id: str | None = None
+    resource: Json | None = None
+    full_url: str | None = None
+
+
+@dataclass(slots=True)
+class Filed:
+    """What became of an entry. `id` is the hub's, None for a part that was taken out; `notes` are (path, what is not kept and why).
+
+    `locks` are fields that another source owns: they are not kept. `outranked` are kept, but do not stand.
+    """
+
+    entry: Entry
+    created: bool = False
+    id: str | None = None
+    late: bool = False
+    notes: list[tuple[str, str]] = field(default_factory=list)
+    locks: list[Locked] = field(default_factory=list)
+    outranked: list[Outranked] = field(default_factory=list)
+
+
+def file(desk: Desk, entries: Sequence[Entry], source: str, asked: Directory, *, strict: bool) -> list[Filed]:
+    """File them all, in the order in which they need each other; the answer is in theirs.
+
+    Raises `Invalid` with every element that cannot be used, `NotFound` for a removal of what was never sent, `Gone` for the
+    erased, and when `strict` `Locked` for a value that another source owns.
+    """
+    return _Filing(desk, source, asked).all(entries, strict=strict)
+
+
+@dataclass(slots=True)
+class _Plan:
+    """An entry with its name, what was sent under it before, and the entity of the hub's whose id it is."""
+
+    filed: Filed
+    name: str
+    sent: Sent | None
+    known: Known | None
+    part: str = ""
+    target: Sent | None = None
+    off: bool = False
+
+
+class _Filing:
+    def __init__(self, desk: Desk, source: str, asked: Directory) -> None:
+        self._desk = desk
+        self._source = source
+        self._asked = asked
+        self._places = asked.places
+        self._names: dict[str, str] = {}  # fullUrl -> name
+        self._sent: dict[str, Sent] = {}  # in this transaction
+        self._claims: dict[str, Claim] = {}
+        self._errors: list[FieldError] = []
+
+    def all(self, entries: Sequence[Entry], *, strict: bool) -> list[Filed]:
+        plans = [self._plan(entry) for entry in entries]
+        self._finish()
+        for plan in sorted(plans, key=lambda plan: (plan.filed.entry.method == "DELETE", _ORDER[plan.filed.entry.type])):
+            self._take(plan)
+        self._finish()
+        locked = self._desk.put(self._claims.values())
+        for plan in plans:
+            self._settle(plan, locked, strict=strict)
+        return [plan.filed for plan in plans]
+
+    def _finish(self) -> None:
+        if self._errors:
+            raise Invalid("What was sent cannot be used.", tuple(self._errors))
+
+    # --- names -----------------------------------------------------------------------------------------------------------------
+
+    def _plan(self, entry: Entry) -> _Plan:
+        id = entry.id or (entry.resource or {}).get("id")
+        if id is not None:
+            name = f"{entry.type}/{id}"
+        else:
+            number = next(
+                (f"{each['system']}|{each['value']}" for each in (entry.resource or {}).get("identifier", ()) if each.get("system") and each.get("value")), None
+            )
+            if number is None:
+                self._wrong(entry.path, "it has neither an id nor an identifier, so that nobody could tell when it is sent again; give one.")
+            name = f"{entry.type}?{number}"
+        if entry.full_url:
+            self._names[entry.full_url] = name
+        return _Plan(Filed(entry), name, self._desk.sent(name), self._hubs(id, entry.type))
+
+    def _hubs(self, id: str | None, type_name: str) -> Known | None:
+        """The entity of the hub's with this id, when the sender sees it."""
+        if id is None or _UUID.fullmatch(id) is None:
+            return None
+        try:
+            self._asked.get(id, RESOURCES[type_name].entity)
+        except (Gone, Moved, NotFound):
+            return None
+        return self._desk.known(id)
+
+    def _wrong(self, path: str, reason: str) -> None:
+        self._errors.append(FieldError(path, reason))
+
+    def _link(self, reference: Json, target: str, path: str) -> Document | None:
+        """The link to what a Reference names; None, and an error, when it cannot be told."""
+        literal = reference.get("reference")
+        if not isinstance(literal, str):
+            return self._numbered(reference, target, path)
+        name = self._names.get(literal)
+        if name is None:
+            found = _LITERAL.fullmatch(literal)
+            if found is None or found[1] != target:
+                self._wrong(f"{path}.reference", f"{target}/<id>, an address of that form, or a fullUrl of the Bundle is expected.")
+                return None
+            name = f"{found[1]}/{found[2]}"
+        if name.partition("/")[0].partition("?")[0] != target:
+            self._wrong(f"{path}.reference", f"this leads to {name[:80]}, and a {target} is expected.")
+            return None
+        sent = self._sent.get(name) or self._desk.sent(name)
+        id = name.partition("/")[2]
+        if target == "Location":
+            if sent is None and self._hubs(id, target) is not None:
+                return {"id": id}
+            return {"key": sent.key if sent else f"{self._source}:{name}"}
+        if sent is None and self._hubs(id, target) is not None:
+            return {"id": id}
+        return {"source": self._source, "external_id": sent.owner if sent else name}
+
+    def _numbered(self, reference: Json, target: str, path: str) -> Document | None:
+        identifier = reference.get("identifier", {})
+        system, value = identifier.get("system"), identifier.get("value")
+        if not isinstance(system, str) or not isinstance(value, str):
+            self._wrong(path, "a reference names Type/id, or an identifier with system and value.")
+            return None
+        values = tuple(f"{name}|{value}" for name in identifier_names(system) or (system,))
+        page = self._asked.search(Query(types=(RESOURCES[target].entity,), where=(Criterion("identifier", values),), limit=2))
+        if len(page.hits) != 1:
+            self._wrong(path, f"{len(page.hits) or 'no'} {target} here has this number; refer to it by Type/id.")
+            return None
+        return {"id": page.hits[0].entity.id}
+
+    def _municipality(self, postcode: str, town: str) -> str | None:
+        return municipality(self._places, postcode, town)
+
+    # --- claims ----------------------------------------------------------------------------------------------------------------
+
+    def _claim(self, external_id: str) -> Claim | None:
+        if external_id not in self._claims:
+            found = self._desk.claims([external_id]).get(external_id)
+            if found is None:
+                return None
+            if found.gone:  # taken back once, and said again from the beginning
+                found = replace(found, content={"kind": found.kind}, gone=False)
+            self._claims[external_id] = found
+        return self._claims[external_id]
+
+    def _begin(self, external_id: str, kind: Any, uuid: str | None) -> Claim:
+        claim = self._claim(external_id)
+        if claim is None:
+            claim = self._claims[external_id] = self._desk.first(external_id, kind, uuid)
+        return claim
+
+    def _owner(self, link: Document, kind: Any, type_name: str, path: str) -> str | None:
+        """The external id of the claim that a part goes into."""
+        if "id" in link:
+            external_id = self._desk.about(link["id"]) or f"{type_name}/{link['id']}"
+            self._begin(external_id, kind, link["id"])
+            return external_id
+        name = str(link["external_id"])
+        if self._claim(name) is None:
+            self._wrong(path, f"this server does not know {name[:80]} yet; send the {type_name} first, or in the same transaction.")
+            return None
+        return name
+
+    def _take(self, plan: _Plan) -> None:
+        entry = plan.filed.entry
+        if entry.method == "DELETE":
+            self._inactivate(plan)
+            return
+        assert entry.resource is not None
+        version = str(entry.resource.get("meta", {}).get("versionId", ""))
+        before = plan.sent.version if plan.sent else ""
+        if version.isdigit() and before.isdigit() and int(version) < int(before):
+            plan.filed.late = True
+            plan.target = plan.sent
+            plan.part = _part_of(entry.type)
+            return
+        told = said(entry.resource, entry.path, self._link, self._municipality)
+        self._errors.extend(told.read.errors)
+        plan.filed.notes = told.read.unread
+        plan.filed.created = plan.sent is None and plan.known is None
+        if told.read.errors or (told.part is not None and told.owner is None):
+            return
+        plan.target = self._part(plan, told, version) if told.part is not None else self._fiche(plan, told, version)
+        if plan.target is not None:
+            self._sent[plan.name] = plan.target
+            self._desk.note(plan.name, plan.target)
+
+    def _fiche(self, plan: _Plan, told: Said, version: str) -> Sent:
+        uuid = plan.known.fiche if plan.known else None
+        external_id = plan.sent.owner if plan.sent else (uuid and self._desk.about(uuid)) or plan.name
+        claim = self._begin(external_id, told.kind, uuid)
+        content = dict(told.content)
+        for name in _PARTS_OF[told.kind]:
+            kept = [part for part in claim.content.get(name, ()) if not _stands_for_an_address(part)]
+            if kept:
+                content[name] = kept
+        for part in content.get("vestigingen", ()) if told.kind == "organisatie" else ():
+            part["keys"] = [f"{self._source}:{plan.name}#{key}" if key.startswith(ADDRESS_OF) else key for key in part["keys"]]
+        self._claims[external_id] = replace(claim, content=content)
+        return Sent(external_id, "", version)
+
+    def _part(self, plan: _Plan, told: Said, version: str) -> Sent | None:
+        assert told.part is not None
+        assert told.owner is not None
+        plan.part = told.part
+        owner = self._owner(told.owner, told.kind, _OWNER[told.part], plan.filed.entry.path)
+        if owner is None:
+            return None
+        key = plan.sent.key if plan.sent else f"{self._source}:{plan.name}"
+        others = [one for one in plan.known.keys if "|" not in one] if plan.known else []
+        part = {"keys": list(dict.fromkeys((key, *others))), **told.content}
+        if plan.sent is not None and plan.sent.owner != owner:
+            self._change(plan.sent.owner, told.part, key, None)
+        # Of an organisation that is not active itself its ties are shown as not active too; that does not end them.
+        asleep = self._claims[owner].content.get("status", {}).get("status") == "inactive"
+        plan.off = told.off and not asleep
+        self._change(owner, told.part, key, None if plan.off else part)
+        return Sent(owner, key, version)
+
+    def _change(self, owner: str, part_type: str, key: str, part: Document | None) -> None:
+        """Put a part in the place that it had in its owner's claim, or at the end; None takes it out."""
+        claim = self._claim(owner)
+        if claim is None:
+            return
+        name = _FIELDS[part_type]
+        before: list[Document] = claim.content.get(name, [])
+        after = [part if key in one["keys"] else one for one in before if key not in one["keys"] or part is not None]
+        if part is not None and all(key not in one["keys"] for one in before):
+            after = [*(one for one in before if not _stands_for_an_address(one)), part]
+        content = {field: value for field, value in claim.content.items() if field != name}
+        self._claims[owner] = replace(claim, content=content | ({name: after} if after else {}))
+
+    def _inactivate(self, plan: _Plan) -> None:
+        """Nothing is ever removed for a partner: a fiche, a site or an address is noted as not active any more; a tie between two is taken out."""
+        entry = plan.filed.entry
+        if plan.sent is None:
+            raise NotFound(f"{entry.type}/{entry.id} was never sent in by you, so you cannot take it back.")
+        plan.part, plan.target = _part_of(entry.type), plan.sent
+        claim = self._claim(plan.sent.owner)
+        if claim is None:
+            return
+        if not plan.part:
+            self._claims[plan.sent.owner] = replace(claim, content={**claim.content, "status": {"status": "inactive"}})
+            return
+        part = next((one for one in claim.content.get(_FIELDS[plan.part], ()) if plan.sent.key in one["keys"]), None)
+        if part is None:
+            plan.off = True
+        elif plan.part == "vestiging":
+            self._change(plan.sent.owner, plan.part, plan.sent.key, {**part, "status": {"status": "inactive"}})
+        elif plan.part == "electronic_address":
+            self._change(plan.sent.owner, plan.part, plan.sent.key, {**part, "status": "off"})
+        else:
+            plan.off = True
+            self._change(plan.sent.owner, plan.part, plan.sent.key, None)
+
+    # --- what became of it -------------------------------------------------------------------------------------------------------
+
+    def _settle(self, plan: _Plan, locked: Mapping[str, list[Locked]], *, strict: bool) -> None:
+        if plan.target is None or plan.off:
+            return
+        plan.filed.id = self._desk.uuid_of(plan.target, plan.part)
+        if plan.filed.id is None and not plan.filed.late:
+            raise Gone(f"{plan.name} concerns somebody who was erased (GDPR, article 17), and nothing of it may be kept. Nothing was stored.")
+        plan.filed.locks = [] if plan.part else locked.get(plan.target.owner, [])
+        if strict and plan.filed.locks:
+            raise plan.filed.locks[0]
+        plan.filed.outranked = self._desk.outranked(plan.target.owner, plan.part, plan.target.key)
+
+
+def _part_of(type_name: str) -> str:
+    entity = RESOURCES[type_name].entity
+    return entity if entity in _FIELDS else ""
+
+
+def _stands_for_an_address(part: Document) -> bool:
+    return any(f"#{ADDRESS_OF}" in key for key in part.get("keys", ()))
+
+
+def municipality(places: Places, postcode: str, town: str) -> str | None:
+    """The REFNIS code of the municipality with this postcode; among several the one of that name, else none."""
+    try:
+        here = places.by_postcode(postcode)
+    except UnknownPlace:
+        return None
+    named = [place for place in here if fold(town) in (fold(place.name_nl), fold(place.name_fr))]
+    found = named or list(here)
+    return found[0].refnis if len(found) == 1 else None

@@ -1,0 +1,304 @@
+"""The addresses by which partners send in: create, update and delete of the seven types, and transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
+
+import flask
+import orjson
+from werkzeug.exceptions import MethodNotAllowed, PreconditionFailed
+from werkzeug.http import parse_etags
+
+import hub
+from hub import Directory, Entity, Feed, FieldError, Gone, Invalid, Locked, Moved, NotFound, Outranked
+from plugins.fhir import outcome
+from plugins.fhir.feed.filing import Entry, Filed, file
+from plugins.fhir.feed.translate import TRANSLATED
+from plugins.fhir.json_form import to_bytes
+from plugins.fhir.params import RESOURCES
+from plugins.fhir.rendering import render, version_of
+from plugins.fhir.search import parse
+from plugins.fhir.validation import read_body
+
+Json = dict[str, Any]
+Answer = Callable[[Json], flask.Response]
+ENDPOINT: Final = "fhir"
+MAX_ENTRIES: Final = 500
+INTERACTIONS: Final = ("create", "update", "delete")
+
+
+def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], str]) -> None:
+    """POST, PUT and DELETE of the types that are translated."""
+    types = ",".join(TRANSLATED)
+
+    @blueprint.post(f"/<any({types}):type>")
+    def create(type: str) -> flask.Response:
+        return _one("POST", type, None)
+
+    @blueprint.put(f"/<any({types}):type>")
+    def update_by_identifier(type: str) -> flask.Response:
+        return _one("PUT", type, None, condition=flask.request.query_string.decode("utf-8", "replace"))
+
+    @blueprint.put(f"/<any({types}):type>/<id>")
+    def update(type: str, id: str) -> flask.Response:
+        return _one("PUT", type, id)
+
+    @blueprint.delete(f"/<any({types}):type>/<id>")
+    def inactivate(type: str, id: str) -> flask.Response:
+        return _one("DELETE", type, id)
+
+    def _one(method: str, type: str, id: str | None, condition: str = "") -> flask.Response:
+        if id is not None and (id == "_search" or id[0] == "$"):  # neither is the id of anything
+            raise MethodNotAllowed(valid_methods=["POST"])
+        feed = hub.feed(ENDPOINT)
+        request = flask.request
+        if "If-None-Exist" in request.headers:
+            raise _wrong("If-None-Exist", "a create that is sent again changes nothing here, so there is no need for it; leave it out.")
+        resource = None if method == "DELETE" else read_body()
+        if refused := _refused(resource):
+            return _outcome(answer, refused, 400)
+        wish = _Wish(method, type, type, id, condition, resource, None, request.headers.get("If-Match", ""))
+        done = _written(feed, [wish])
+        if isinstance(done, Problem):
+            return _outcome(answer, done.issues, done.status)
+        told = _told(done[0], feed.directory())
+        body = told.outcome() if told.issues or told.resource is None or "return=OperationOutcome" in _prefer() else told.resource
+        response = answer(body)
+        if "return=minimal" in _prefer() and not told.issues:
+            response.set_data(b"")
+        response.status_code = told.status
+        if told.address:
+            response.headers["Location"] = f"{base()}/{told.address}/_history/{told.version}"
+            response.headers["ETag"] = f'W/"{told.version}"'
+            response.last_modified = datetime.fromisoformat(told.changed_at)
+        return response
+
+
+def transaction(bundle: Json, answer: Answer) -> flask.Response:
+    """The Bundle of type transaction-response, or why nothing of the transaction was kept."""
+    feed = hub.feed(ENDPOINT)
+    if refused := _refused(bundle):
+        return _outcome(answer, refused, 400)
+    entries = bundle.get("entry", [])
+    if len(entries) > MAX_ENTRIES:
+        raise _wrong("Bundle.entry", f"a transaction has at most {MAX_ENTRIES} entries; send several.", str(len(entries)))
+    done = _written(feed, [_wish(entry, place) for place, entry in enumerate(entries)])
+    if isinstance(done, Problem):
+        return _outcome(answer, done.issues, done.status)
+    asked = feed.directory()
+    told: Json = {"resourceType": "Bundle", "type": "transaction-response"}
+    return answer(told | {"entry": [_told(filed, asked).entry() for filed in done]} if done else told)
+
+
+# --- what was asked ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why nothing was kept."""
+
+    status: int
+    issues: Sequence[Json]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    method: str
+    type: str
+    path: str
+    id: str | None
+    condition: str
+    resource: Json | None
+    full_url: str | None
+    if_match: str
+
+
+def _wish(entry: Json, place: int) -> _Wish:
+    """An entry of a transaction that the judge has passed."""
+    path = f"Bundle.entry[{place}]"
+    request: Json = entry.get("request", {})
+    method, url = request.get("method", ""), urlsplit(request.get("url", ""))
+    if method not in ("POST", "PUT", "DELETE"):
+        raise _wrong(f"{path}.request.method", "POST, PUT and DELETE are taken in a transaction; send GETs as type batch.", method)
+    if "ifNoneExist" in request:
+        raise _wrong(f"{path}.request.ifNoneExist", "a create that is sent again changes nothing here; leave it out.")
+    segments = [each for each in url.path.split("/") if each]
+    if url.scheme in ("http", "https"):
+        segments = segments[1:] if segments[:1] == ["fhir"] else segments
+    name, id = (segments[0] if segments else ""), segments[1] if len(segments) == 2 else None
+    if name not in TRANSLATED or len(segments) > 2 or (method == "DELETE" and id is None) or (method == "POST" and id is not None):
+        raise _wrong(f"{path}.request.url", f"Type, Type/<id> or Type?identifier=... is expected, with one of {', '.join(TRANSLATED)}.", request.get("url", ""))
+    resource = entry.get("resource")
+    if (resource is None) != (method == "DELETE"):
+        raise _wrong(f"{path}.resource", "a POST or PUT has a resource, a DELETE has none.")
+    where = path if resource is None else f"{path}.resource"
+    return _Wish(method, name, where, id, url.query, resource, entry.get("fullUrl"), request.get("ifMatch", ""))
+
+
+def _refused(resource: Json | None) -> list[Json]:
+    """What the judge says against it; empty when it is acceptable."""
+    from plugins.fhir.judge import is_refused, judge
+
+    if resource is None:
+        return []
+    issues = judge(resource, (), hub.directory().concepts())
+    return [issue.document() for issue in issues] if is_refused(issues) else []
+
+
+def _entry(wish: _Wish, asked: Directory) -> Entry:
+    """Raises `Invalid` and `PreconditionFailed`."""
+    resource, id = wish.resource, wish.id
+    if resource is not None:
+        if resource.get("resourceType") != wish.type:
+            raise _wrong(f"{wish.path}.resourceType", f"a {wish.type} is expected here.", str(resource.get("resourceType")))
+        if wish.method == "PUT" and id is not None and resource.get("id") != id:
+            raise _wrong(f"{wish.path}.id", f"the resource must have the id {id} of the address.", str(resource.get("id", "")))
+    if wish.method == "PUT" and id is None:
+        id = _found(wish, asked)
+    return Entry(method=wish.method, type=wish.type, path=wish.path, id=id, resource=resource, full_url=wish.full_url)
+
+
+def _found(wish: _Wish, asked: Directory) -> str | None:
+    """The id of the one resource that a conditional update means; None when there is none yet."""
+    given = parse_qsl(wish.condition, keep_blank_values=True)
+    if not given or any(name not in ("identifier", "organization", "managingOrganization") for name, _ in given) or given[0][0] != "identifier":
+        raise _wrong("PUT", f"send {wish.type}/<id>, or {wish.type}?identifier=system|value.", wish.condition)
+    page = asked.search(parse(RESOURCES[wish.type], given, strict=True).query)
+    if len(page.hits) > 1:
+        raise PreconditionFailed(f"{len(page.hits)} resources have this identifier; say which one is meant: {wish.type}/<id>.")
+    return page.hits[0].entity.id if page.hits else None
+
+
+def _written(feed: Feed, wishes: Sequence[_Wish]) -> list[Filed] | Problem:
+    """What became of them, in the order in which they were sent; or why nothing was kept."""
+    asked = feed.directory()
+    strict = "handling=strict" in _prefer()
+    try:
+        entries = [_entry(wish, asked) for wish in wishes]
+        _check_unique(entries)
+    except Invalid as error:
+        return Problem(400, [_issue("error", "invalid", each.path, each.reason) for each in error.errors])
+
+    def work(desk: hub.Desk) -> list[Filed]:
+        for wish, entry in zip(wishes, entries, strict=True):
+            _check_version(wish, entry, desk, asked)
+        return file(desk, entries, feed.source, asked, strict=strict)
+
+    try:
+        return feed.write(work)
+    except Invalid as error:
+        wrong = error.errors or (FieldError("", error.message),)
+        return Problem(422, [_issue("error", "business-rule", each.path, each.reason) for each in wrong])
+    except Locked as locked:
+        return Problem(409, [_issue("error", "business-rule", "", _locked(locked))])
+    except Gone as gone:
+        return Problem(410, [_issue("error", "deleted", "", gone.message)])
+
+
+def _check_unique(entries: Sequence[Entry]) -> None:
+    seen: set[tuple[str, str]] = set()
+    for entry in entries:
+        id = entry.id or (entry.resource or {}).get("id")
+        if id is not None and (entry.type, id) in seen:
+            raise _wrong(entry.path, f"{entry.type}/{id} stands in this transaction twice; send it once.")
+        if id is not None:
+            seen.add((entry.type, id))
+
+
+def _check_version(wish: _Wish, entry: Entry, desk: hub.Desk, asked: Directory) -> None:
+    """If-Match: the sender must have seen the resource as it stands."""
+    if not wish.if_match or entry.id is None:
+        return
+    sent = desk.sent(f"{entry.type}/{entry.id}")
+    part = RESOURCES[entry.type].entity
+    id = entry.id if sent is None else desk.uuid_of(sent, part if sent.key else "")
+    entity = None if id is None else _seen(id, entry.type, asked)
+    if entity is None or not parse_etags(wish.if_match).contains_weak(version_of(entity, asked.grant)):
+        now = "it is not here" if entity is None else f"it is version {version_of(entity, asked.grant)} now"
+        raise PreconditionFailed(f"{entry.type}/{entry.id} is not as you saw it: {now}. Read it, and send it again with that version in If-Match.")
+
+
+def _seen(id: str, type_name: str, asked: Directory) -> Entity | None:
+    try:
+        return asked.get(id, RESOURCES[type_name].entity)
+    except (Gone, Moved, NotFound):
+        return None
+
+
+# --- what is told -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What is answered about one resource: as it stands here now, and what is to be said about it."""
+
+    status: int
+    issues: list[Json]
+    resource: Json | None = None
+    address: str = ""
+    version: str = ""
+    changed_at: str = ""
+
+    def outcome(self) -> Json:
+        """What is to be said, or that all is well."""
+        return outcome.document(self.issues or [_issue("information", "informational", "", "It was taken in.")])
+
+    def entry(self) -> Json:
+        """As `Bundle.entry` of a transaction-response."""
+        answered: Json = {"status": f"{self.status} {HTTPStatus(self.status).phrase}"}
+        if self.address:
+            answered |= {"location": f"{self.address}/_history/{self.version}", "etag": f'W/"{self.version}"', "lastModified": self.changed_at}
+        if self.issues:
+            answered["outcome"] = self.outcome()
+        return {"response": answered} if self.resource is None else {"resource": self.resource, "response": answered}
+
+
+def _told(filed: Filed, asked: Directory) -> _Told:
+    issues = [_issue("warning", "not-supported", path, f"This is not kept: {why}.") for path, why in filed.notes]
+    issues += [_issue("warning", "business-rule", filed.entry.path, _locked(each)) for each in filed.locks]
+    issues += [_issue("information", "business-rule", filed.entry.path, _outranked(each)) for each in filed.outranked]
+    if filed.late:
+        issues.append(_issue("information", "informational", filed.entry.path, "A later version of this resource came before; nothing was changed."))
+    status = 201 if filed.created else 200
+    entity = None if filed.id is None else _seen(filed.id, filed.entry.type, asked)
+    if entity is None:
+        if filed.entry.method != "DELETE" and filed.id is not None:
+            issues.append(_issue("information", "informational", filed.entry.path, "It was taken in; your agreement does not show it."))
+        return _Told(status, issues)
+    shown = orjson.loads(to_bytes(render(entity, asked.grant, asked.concepts())))
+    version = version_of(entity, asked.grant)
+    return _Told(status, issues, shown, f"{filed.entry.type}/{entity.id}", version, entity.updated_at)
+
+
+def _locked(locked: Locked) -> str:
+    return f"This is not taken over: {locked.message}"
+
+
+def _outranked(each: Outranked) -> str:
+    return f"What you say of {each.field} is kept, but does not stand here: {each.source} is right about it. {each.route}".rstrip()
+
+
+def _issue(severity: str, code: str, path: str, message: str) -> Json:
+    """Paths of the hub's own fields are no FHIRPath; they are in the message."""
+    if path and path[0].isupper():
+        return outcome.issue(severity, code, message, path)
+    return outcome.issue(severity, code, f"{path}: {message}" if path else message)
+
+
+def _outcome(answer: Answer, issues: Sequence[Json], status: int) -> flask.Response:
+    response = answer(outcome.document(issues))
+    response.status_code = status
+    return response
+
+
+def _prefer() -> str:
+    return flask.request.headers.get("Prefer", "")
+
+
+def _wrong(place: str, reason: str, value: str = "") -> Invalid:
+    return Invalid(f"{place}: {reason}", (FieldError(place, reason, value[:100] or None),))

@@ -1,0 +1,335 @@
+"""From a resource that the judge has passed to what its sender says about a fiche or a part of one. Pure: one function for each type.
+
+The way back of `plugins.fhir.resources`: what this server shows can be sent to another one. What has no place in a fiche is noted, and an id, `meta` and the
+narrative say nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from hub import Document, EntityType, Kind
+from plugins.fhir import extensions as ext
+from plugins.fhir import systems as s
+from plugins.fhir.conformance.code_lists import CODE_LISTS
+from plugins.fhir.feed import reading as r
+from plugins.fhir.feed.reading import Json, Link, Municipality, Reading
+from plugins.fhir.feed.told_extensions import read as own_extensions
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a resource says: the content of a claim of that `kind`, or when `part` names its type, a part of the fiche that `owner` links to.
+
+    `off`: it is not, or no longer, so; a part that has no other word for that is taken out. `read` tells what was wrong or is not kept.
+    """
+
+    kind: Kind
+    content: Document
+    read: Reading
+    part: EntityType | None = None
+    owner: Document | None = None
+    off: bool = False
+
+
+def said(resource: Json, path: str, link: Link, municipality: Municipality) -> Said:
+    """What the resource at `path` says. `resource` is of one of the types of `TRANSLATED`."""
+    name: str = resource["resourceType"]
+    translate, known = TRANSLATED[name]
+    read = Reading(path, r.language_of(resource.get("language")))
+    for forbidden in ("implicitRules", "modifierExtension"):
+        if forbidden in resource:
+            read.wrong(forbidden, "it may change what all the rest means, and is not understood here; leave it out.")
+    if "contained" in resource:
+        read.leave("contained", "send it as a resource of its own")
+    for element in resource:
+        if element.removeprefix("_") not in known and element not in _SAYS_NOTHING and element not in ("implicitRules", "modifierExtension"):
+            read.leave(element)
+    return translate(_Given(resource, read, link, municipality))
+
+
+_SAYS_NOTHING: Final = frozenset({"resourceType", "id", "meta", "text", "language", "contained"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    resource: Json
+    read: Reading
+    link: Link
+    municipality: Municipality
+
+    def get(self, name: str) -> Any:
+        return self.resource.get(name)
+
+    def items(self, name: str) -> list[Any]:
+        found: list[Any] = self.resource.get(name, [])
+        return found
+
+    def to(self, name: str, target: str) -> Document | None:
+        """The link of the reference in this element; None when there is none."""
+        reference = self.resource.get(name)
+        return None if reference is None else self.link(reference, target, f"{self.read.path}.{name}")
+
+
+def _filled(kind: str, **fields: Any) -> Document:
+    """A claim's content, without what is not known."""
+    return {"kind": kind} | _known(**fields)
+
+
+def _known(**fields: Any) -> Document:
+    return {name: value for name, value in fields.items() if value not in (None, "", [], {})}
+
+
+def _activity(active: Any) -> Document | None:
+    return None if active is None else {"status": "active" if active is True else "inactive"}
+
+
+# --- fiches ------------------------------------------------------------------------------------------------------------------
+
+
+def _organization(given: _Given) -> Said:
+    read, resource = given.read, given.resource
+    content = _filled(
+        "organisatie",
+        identifiers=r.identifiers(given.items("identifier"), ("kbo", "riziv-group", "ehp"), read),
+        status=_activity(given.get("active")),
+        names=r.names(resource, read),
+        types=r.codes(given.items("type"), "type", read, (s.FACILITY,)),
+        contacts=r.contacts(given.items("telecom"), read),
+        parent=given.to("partOf", "Organization"),
+        **own_extensions(resource, (ext.TAG, ext.LEGAL_FORM, ext.GOV_INFO), read),
+    )
+    if places := r.addresses(given.items("address"), "address", read, given.municipality):
+        # Where nobody sends its Locations the addresses of an organisation are its sites; what sends them replaces these.
+        content["vestigingen"] = [{"keys": [f"{ADDRESS_OF}{number}"], "addresses": [each]} for number, each in enumerate(places)]
+    return Said("organisatie", content, read, off=given.get("active") is False)
+
+
+ADDRESS_OF: Final = "address-"
+"""How the key of a site begins that stands for an address of an Organization, until Locations are sent."""
+
+
+def _practitioner(given: _Given) -> Said:
+    read, resource = given.read, given.resource
+    codes = r.codes([each.get("code", {}) for each in given.items("qualification")], "qualification", read)
+    content = _filled(
+        "zorgverlener",
+        identifiers=r.identifiers(given.items("identifier"), ("riziv",), read),
+        status=_activity(given.get("active")),
+        name=_person_name(given),
+        contacts=r.contacts(given.items("telecom"), read),
+        addresses=r.addresses(given.items("address"), "address", read, given.municipality, "practice"),
+        gender=given.get("gender"),
+        professions=[code for code in codes if code["scheme"] not in _COMPETENCES],
+        competences=[code for code in codes if code["scheme"] in _COMPETENCES],
+        languages=_languages(given),
+        **own_extensions(resource, (ext.VISUM, ext.CONVENTION, ext.TAG), read),
+    )
+    return Said("zorgverlener", content, read, off=given.get("active") is False)
+
+
+_COMPETENCES: Final = frozenset({"riziv-competence"})
+
+
+def _person_name(given: _Given) -> Document | None:
+    names = [each for each in given.items("name") if each.get("use") not in ("old", "maiden", "nickname", "anonymous", "temp")]
+    best = next((each for each in names if each.get("use") == "official"), names[0] if names else None)
+    if best is None:
+        return None
+    if not best.get("family"):
+        given.read.wrong("name", "a caregiver needs a family name.")
+        return None
+    return _known(family=best["family"], given=list(best.get("given", ())), prefix=" ".join(best.get("prefix", ())))
+
+
+def _healthcare_service(given: _Given) -> Said:
+    read, resource = given.read, given.resource
+    about = own_extensions(
+        resource,
+        (
+            ext.PATIENTENSTOP, ext.ON_CALL, ext.WAITING_LIST, ext.CAPACITY, ext.RECOGNITION, ext.GOV_INFO, ext.TAG, ext.PRICE, ext.HOURS_TEXT,
+            ext.CARRIED_OUT_BY,
+        ),
+        read,
+    )  # fmt: skip
+    doer = next((each.get("valueReference") for each in resource.get("extension", ()) if each.get("url") == ext.CARRIED_OUT_BY), None)
+    locations = [given.link(each, "Location", f"{read.path}.location[{n}]") for n, each in enumerate(given.items("location"))]
+    content = _filled(
+        "aanbod",
+        identifiers=r.identifiers(given.items("identifier"), (), read),
+        status=_activity(given.get("active")),
+        organisatie=given.to("providedBy", "Organization"),
+        provided_by=None if doer is None else given.link(doer, "Organization", f"{read.path}.extension"),
+        names=r.names(resource, read),
+        rubrieken=r.codes(given.items("type"), "type", read),
+        vestigingen=[each for each in locations if each is not None],
+        description=r.text(given.get("comment"), resource.get("_comment"), read),
+        contacts=r.contacts(given.items("telecom"), read),
+        service_area=_areas(given),
+        target_groups=r.codes([each.get("code", {}) for each in given.items("eligibility")], "eligibility", read),
+        delivery=_delivery(given),
+        languages=_languages(given),
+        hours=r.hours(given.items("availableTime"), "availableStartTime", "availableEndTime"),
+        **about,
+    )
+    return Said("aanbod", content, read, off=given.get("active") is False)
+
+
+_DELIVERY: Final = s.code_system("delivery")
+
+
+def _delivery(given: _Given) -> list[str]:
+    ways = []
+    for number, concept in enumerate(given.items("characteristic")):
+        for coding in concept.get("coding", ()):
+            if coding.get("system") == _DELIVERY and coding.get("code") in CODE_LISTS["delivery"].codes:
+                ways.append(coding["code"])
+            else:
+                given.read.leave(f"characteristic[{number}]", f"the ways of delivery are {', '.join(CODE_LISTS['delivery'].codes)}")
+    return list(dict.fromkeys(ways))
+
+
+_AREAS: Final = {s.REFNIS: "municipality"} | {s.code_system(name): name for name in ("postcode", "zone", "province", "region")}
+
+
+def _areas(given: _Given) -> list[Document]:
+    areas = []
+    for number, each in enumerate(given.items("coverageArea")):
+        identifier = each.get("identifier", {})
+        kind = _AREAS.get(identifier.get("system", ""))
+        if kind is None or not identifier.get("value"):
+            given.read.leave(f"coverageArea[{number}]", "a served place is named by an identifier: a municipality, postcode, zone, province or region")
+        else:
+            areas.append({"type": kind, "code": identifier["value"]})
+    return areas
+
+
+def _languages(given: _Given) -> list[str]:
+    found = []
+    for number, concept in enumerate(given.items("communication")):
+        code = next((each.get("code") for each in concept.get("coding", ()) if each.get("system") == s.LANGUAGE_TAGS), None)
+        if code is None:
+            given.read.leave(f"communication[{number}]", f"a language is a code of {s.LANGUAGE_TAGS}")
+        else:
+            found.append(str(code).partition("-")[0].lower())
+    return list(dict.fromkeys(found))
+
+
+# --- parts -------------------------------------------------------------------------------------------------------------------
+
+
+def _location(given: _Given) -> Said:
+    read, resource = given.read, given.resource
+    about = own_extensions(resource, (ext.HOURS_TEXT, ext.LOCATION_ADDRESS_TRANSLATION), read)
+    further = [each["valueAddress"] for each in resource.get("extension", ()) if each.get("url") == ext.LOCATION_ADDRESS_TRANSLATION and "valueAddress" in each]
+    main = [given.get("address")] if given.get("address") else []
+    places = r.addresses([*main, *further], "address", read, given.municipality)
+    if position := given.get("position"):
+        point = {"lat": float(position["latitude"]), "lon": float(position["longitude"])}
+        if places:
+            places[0]["position"] = point
+        else:
+            places = [{"type": "visit", "position": point}]
+    status = given.get("status")
+    if status == "suspended":
+        read.leave("status", "a site is active or inactive here; suspended is kept as inactive")
+    for number, concept in enumerate(given.items("type")):
+        if not all(each.get("system") == s.FACILITY for each in concept.get("coding", ())) and concept.get("coding"):
+            read.leave(f"type[{number}]", "what a site is follows from its organisation")
+    owner = given.to("managingOrganization", "Organization")
+    if owner is None:
+        read.wrong("managingOrganization", "a site belongs to an organisation: name it.")
+    part = _known(
+        name=r.text(given.get("name"), resource.get("_name"), read),
+        identifiers=r.identifiers(given.items("identifier"), ("vestigingsnummer",), read),
+        addresses=places,
+        contacts=r.contacts(given.items("telecom"), read),
+        hours=r.hours(given.items("hoursOfOperation"), "openingTime", "closingTime"),
+        status=None if status is None else {"status": "active" if status == "active" else "inactive"},
+        hours_text=about.get("hours_text"),
+    )
+    return Said("organisatie", part, read, "vestiging", owner)
+
+
+def _practitioner_role(given: _Given) -> Said:
+    read = given.read
+    services = given.items("healthcareService")
+    owner = given.link(services[0], "HealthcareService", f"{read.path}.healthcareService[0]") if services else None
+    if owner is None:
+        read.wrong("healthcareService", "a caregiver works in an offer: name the HealthcareService, and send that first.")
+    for number in range(1, len(services)):
+        read.leave(f"healthcareService[{number}]", "a role is in one offer; send one for each")
+    person = given.to("practitioner", "Practitioner")
+    if person is None:
+        read.wrong("practitioner", "name the caregiver.")
+    part = _known(
+        zorgverlener=person,
+        professions=r.codes(given.items("code"), "code", read),
+        contacts=r.contacts(given.items("telecom"), read),
+        hours=r.hours(given.items("availableTime"), "availableStartTime", "availableEndTime"),
+        period=r.period(given.get("period")),
+    )
+    return Said("aanbod", part, read, "caregiver", owner, off=given.get("active") is False)
+
+
+def _organization_affiliation(given: _Given) -> Said:
+    read = given.read
+    owner, network = given.to("participatingOrganization", "Organization"), given.to("organization", "Organization")
+    for name, link in (("participatingOrganization", owner), ("organization", network)):
+        if link is None:
+            read.wrong(name, "name both the network and its member.")
+    roles = r.codes(given.items("code"), "code", read)
+    for number in range(1, len(roles)):
+        read.leave(f"code[{number}]", "a membership has one role; send one for each")
+    part = _known(organisatie=network, role=roles[0] if roles else None, period=r.period(given.get("period")))
+    return Said("organisatie", part, read, "membership", owner, off=given.get("active") is False)
+
+
+def _endpoint(given: _Given) -> Said:
+    read = given.read
+    owner = given.to("managingOrganization", "Organization")
+    if owner is None:
+        read.wrong("managingOrganization", "an electronic address belongs to an organisation: name it.")
+    status = given.get("status")
+    if status not in (None, "active", "off", "suspended"):
+        read.leave("status", f"an address is active, off or suspended here; {status} is kept as off")
+        status = "off"
+    kinds = r.codes([{"coding": [given.get("connectionType")]}], "connectionType", read, (_ABSENT,)) if given.get("connectionType") else []
+    part = _known(type=kinds[0] if kinds else None, address=given.get("address"), status=status)
+    if not given.get("address"):
+        read.wrong("address", "an electronic address without an address cannot be reached.")
+    return Said("organisatie", part, read, "electronic_address", owner)
+
+
+_ABSENT: Final = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
+_COMMON: Final = ("extension", "identifier", "active", "telecom")
+TRANSLATED: Final[dict[str, tuple[Callable[[_Given], Said], frozenset[str]]]] = {
+    # in the order in which they need each other; type -> its function, and the elements that it reads
+    "Organization": (_organization, frozenset((*_COMMON, "type", "name", "alias", "address", "partOf", "endpoint"))),
+    "Location": (
+        _location,
+        frozenset((
+            "extension", "identifier", "status", "name", "alias", "mode", "type", "telecom", "address", "physicalType", "position",
+            "managingOrganization", "hoursOfOperation",
+        )),
+    ),
+    "Endpoint": (_endpoint, frozenset(("status", "connectionType", "managingOrganization", "payloadType", "address"))),
+    "Practitioner": (_practitioner, frozenset((*_COMMON, "name", "address", "gender", "qualification", "communication"))),
+    "HealthcareService": (
+        _healthcare_service,
+        frozenset((
+            *_COMMON, "providedBy", "type", "location", "name", "comment", "coverageArea", "eligibility", "characteristic", "communication",
+            "appointmentRequired", "availableTime",
+        )),
+    ),
+    "PractitionerRole": (
+        _practitioner_role,
+        frozenset(("active", "telecom", "period", "practitioner", "organization", "code", "location", "healthcareService", "availableTime")),
+    ),
+    "OrganizationAffiliation": (
+        _organization_affiliation,
+        frozenset(("active", "period", "organization", "participatingOrganization", "code")),
+    ),
+}  # fmt: skip
