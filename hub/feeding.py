@@ -13,12 +13,13 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import Connection, delete, insert, select
 
 from hub import schemas
-from hub.authority import declared_rules
+from hub.authority import GROUPS, Authority, declared_rules
 from hub.directory import Directory
 from hub.errors import FieldError, Forbidden, Gone, Invalid, Locked, Rejected
-from hub.model.claims import Claim
-from hub.model.fiche import FICHE_TYPES, PARTS, EntityType, Kind
+from hub.model.claims import Claim, Provenance
+from hub.model.fiche import FICHE_TYPES, PARTS, Document, EntityType, Kind
 from hub.model.identifiers import RIZIV, RIZIV_GROUP, VESTIGING
+from hub.model.parts import part_keys
 from hub.schemas import decode_claim
 from hub.store import Store, Writer, reading
 from hub.store.references import HUB
@@ -159,15 +160,14 @@ class Desk:
         same_as = () if fiche is None else ((HUB, fiche),)
         return Claim(self._source, external_id, 0, kind, {"kind": kind}, same_as=same_as)
 
-    def put(self, told: Iterable[Claim]) -> Mapping[str, list[Locked]]:
+    def put(self, told: Iterable[Claim]) -> Mapping[tuple[str, str], list[Locked]]:
         """Store what differs from what was said before, each as the next revision of that.
 
-        A field that an authentic source owns, which speaks of the same fiche, is left out: the answer names those that were said otherwise, by
-        external id. Raises `Invalid` for a claim that cannot be used, and `Gone` for one about somebody who was erased.
+        A field that an authentic source owns, which speaks of the same fiche or part, is left out. The answer names those that were said otherwise, by
+        external id and, of a part, its first key. Raises `Invalid` for a claim that cannot be used, and `Gone` for one about somebody who was erased.
         """
-        wanted, locked = {}, {}
-        for claim in told:
-            wanted[claim.external_id], locked[claim.external_id] = self._unlocked(claim)
+        locked: dict[tuple[str, str], list[Locked]] = {}
+        wanted = {claim.external_id: self._unlocked(claim, locked) for claim in told}
         before = self.claims(wanted)
         news = [
             replace(claim, revision=before[name].revision + 1 if name in before else 1)
@@ -184,31 +184,36 @@ class Desk:
             raise Gone("This concerns somebody who was erased (GDPR, article 17), and nothing of it may be kept. Nothing was stored.")
         return locked
 
-    def _unlocked(self, claim: Claim) -> tuple[Claim, list[Locked]]:
-        """The claim without the fields that others own; those of them that it says otherwise."""
+    def _unlocked(self, claim: Claim, locked: dict[tuple[str, str], list[Locked]]) -> Claim:
+        """The claim without the fields that others own; those of them that it says otherwise go into `locked`."""
         identities, space = self._writer.identities, self._writer.space
         try:
             own, others = identities.keys_of(claim)
         except Rejected:
-            return claim, []  # the writer says why
+            return claim  # the writer says why
         identities.load((own, *others))
-        numbers = {number for key in (own, *others) if (number := identities.fiche(key)) is not None}
-        speaking = {name for some in reading.sources(self._connection, numbers).values() for name in some} - {self._source}
+        numbers = sorted({number for key in (own, *others) if (number := identities.fiche(key)) is not None})
         space.load(numbers)
-        standing = [space.fiches[number].document or {} for number in sorted(numbers) if space.fiches[number].kind == claim.kind]
-        content, same_as, locked = dict(claim.content), list(claim.same_as), []
-        for name, value in claim.content.items():
-            if name == "kind" or name in PARTS:
-                continue
-            try:
-                space.around.authority.check_edit(claim.kind, name, speaking)
-            except Locked as error:
-                del content[name]
-                if not any(_holds(document.get(name), value) for document in standing):
-                    locked.append(error)
-                if name == "identifiers":  # by its numbers it is still the same
-                    same_as += [(each["system"], each["value"]) for each in value if each["system"] in STRONG]
-        return replace(claim, content=content, same_as=tuple(dict.fromkeys(same_as))), locked
+        numbers = [number for number in numbers if space.fiches[number].kind == claim.kind]
+        speaking = {name for some in reading.sources(self._connection, numbers).values() for name in some} - {self._source}
+        if not any(space.around.authority.locked(group, speaking, claim.kind) for group in GROUPS):
+            return claim  # by far the commonest case
+        standing = [space.fiches[number].document or {} for number in numbers]
+        told_by = [item for number in numbers for item in reading.provenance(self._connection, number)]
+        owned = _Owned(space.around.authority, claim.kind, locked)
+        content, same_as = dict(claim.content), list(claim.same_as)
+        for field in PARTS.keys() & claim.content.keys():
+            parts = []
+            for part in claim.content[field]:
+                twin, sources = _twin(field, part, standing, told_by)
+                parts.append(owned.part(claim.external_id, field, part, twin, sources - {self._source}))
+            content[field] = parts
+        free = owned.fiche(claim.external_id, claim.content, standing, speaking)
+        for field in claim.content.keys() - free - PARTS.keys():
+            del content[field]
+            if field == "identifiers":  # by its numbers it is still the same
+                same_as += [(each["system"], each["value"]) for each in claim.content[field] if each["system"] in STRONG]
+        return replace(claim, content=content, same_as=tuple(dict.fromkeys(same_as)))
 
     def note(self, name: str, sent: Sent) -> None:
         """Keep what is known about a resource of the partner's."""
@@ -262,6 +267,62 @@ class Desk:
         key = f"{self._source}|{external_id}"
         self._writer.identities.load([key])
         return self._writer.identities.fiche(key)
+
+
+@dataclass(frozen=True, slots=True)
+class _Owned:
+    """Tells what belongs to authentic sources."""
+
+    authority: Authority
+    kind: Kind
+    locked: dict[tuple[str, str], list[Locked]]
+
+    def fiche(self, external_id: str, content: Document, standing: list[Document], speaking: Iterable[str]) -> set[str]:
+        """The fields of the fiche that may be said."""
+        free = set()
+        for name, value in content.items():
+            error = self._owner(name, speaking, None)
+            if error is None:
+                free.add(name)
+            elif not any(_holds(document.get(name), value) for document in standing):
+                self.locked.setdefault((external_id, ""), []).append(error)
+        return free
+
+    def part(self, external_id: str, field: str, part: Document, twin: Document, speaking: Iterable[str]) -> Document:
+        """The part without what others own of its twin."""
+        kept = dict(part)
+        for name, value in part.items():
+            error = self._owner(field, speaking, name)
+            if error is None:
+                continue
+            del kept[name]
+            if name == "identifiers":  # by its numbers it is still the same
+                numbers = [f"nr|{each['value']}" for each in value if each["system"] == VESTIGING]
+                kept["keys"] = list(dict.fromkeys((*part["keys"], *numbers)))
+            if not _holds(twin.get(name), value):
+                self.locked.setdefault((external_id, part["keys"][0]), []).append(error)
+        return kept
+
+    def _owner(self, field: str, speaking: Iterable[str], part_field: str | None) -> Locked | None:
+        if field == "kind" or part_field == "keys" or (part_field is None and field in PARTS):
+            return None
+        try:
+            self.authority.check_edit(self.kind, field, speaking, part_field)
+        except Locked as error:
+            return error
+        return None
+
+
+def _twin(
+    field: str, part: Document, standing: list[Document], told_by: list[Provenance]
+) -> tuple[Document, set[str]]:
+    """The part that stands for the same thing, and the sources that speak of it; nothing of one that is new."""
+    keys = set(part_keys(PARTS[field][1], part))
+    twin = next((other for document in standing for other in document.get(field, ()) if keys & set(other["keys"])), None)
+    if twin is None:
+        return {}, set()
+    begins = tuple(f"{field}[{key}]" for key in twin["keys"])
+    return twin, {source for item in told_by if item.field.startswith(begins) for source, _, _ in item.claims}
 
 
 def _holds(merged: Any, stated: Any) -> bool:

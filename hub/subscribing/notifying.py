@@ -161,7 +161,8 @@ class Notifier:
             try:
                 known, more = generate(self._store, known, directory, held)
             except CursorGone as error:
-                return self._turn(known, held, "off", f"{error.message} Then request the subscription again.")
+                # Requested again it begins anew, with what is in the selection then.
+                return self._turn(known, held, "off", f"{error.message} Then request the subscription again.", known_as="")
             if not more:
                 break
         return known

@@ -324,13 +324,13 @@ class _Filing:
 
     # --- what became of it -------------------------------------------------------------------------------------------------------
 
-    def _settle(self, plan: _Plan, locked: Mapping[str, list[Locked]], *, strict: bool) -> None:
+    def _settle(self, plan: _Plan, locked: Mapping[tuple[str, str], list[Locked]], *, strict: bool) -> None:
         if plan.target is None or plan.off:
             return
         plan.filed.id = self._desk.uuid_of(plan.target, plan.part)
         if plan.filed.id is None and not plan.filed.late:
             raise Gone(f"{plan.name} concerns somebody who was erased (GDPR, article 17), and nothing of it may be kept. Nothing was stored.")
-        plan.filed.locks = [] if plan.part else locked.get(plan.target.owner, [])
+        plan.filed.locks = locked.get((plan.target.owner, plan.target.key), [])
         if strict and plan.filed.locks:
             raise plan.filed.locks[0]
         plan.filed.outranked = self._desk.outranked(plan.target.owner, plan.part, plan.target.key)

@@ -241,6 +241,61 @@ def test_a_field_that_another_source_owns_is_told_with_owner_and_route_or_refuse
     assert body(hub.ask("GET", "Practitioner?identifier=18749704001"))["entry"][0]["resource"]["id"] == shown["id"], "the same person"
 
 
+def test_a_site_that_another_source_owns_is_not_moved(hub: Hub) -> None:
+    address = {"type": "visit", "street": {"nl": "Marktplein"}, "house_number": "1", "postcode": "9000", "city": {"nl": "Gent"}}
+    site = {"keys": ["kbo:1"], "identifiers": [{"system": "vestigingsnummer", "value": "2147812701"}], "addresses": [address]}
+    hub.put(Claim("kbo", "0403019261", 1, "organisatie", {"kind": "organisatie", "names": [{"text": {"nl": "Huis"}}], "vestigingen": [site]}))
+    known = body(hub.ask("GET", "Organization?name=huis"))["entry"][0]["resource"]
+    number = {"system": "https://fichehub.example.org/fhir/NamingSystem/vestigingsnummer", "value": "2147812701"}
+    moved = SITE | {"identifier": [number], "managingOrganization": {"reference": f"Organization/{known['id']}"}}
+    refused = put(hub, moved, Prefer="handling=strict")
+    assert (refused.status_code, "Kruispuntbank" in texts(refused)) == (409, True)
+    told = put(hub, moved)
+    assert "vestigingen.addresses comes from Kruispuntbank" in texts(told)
+    assert "My Enterprise" in texts(told), "the route"
+    shown = body(hub.ask("GET", f"Location?organization={known['id']}&_total=accurate"))
+    assert shown["total"] == 1, "it is the same site"
+    assert (shown["entry"][0]["resource"]["name"], shown["entry"][0]["resource"]["address"]["line"]) == ("Campus Zuid", ["Marktplein 1"])
+    before = head(hub)
+    put(hub, moved)
+    assert head(hub) == before
+
+
+def test_what_the_writer_refuses_undoes_the_whole_transaction(any_hub: Hub) -> None:
+    hub = any_hub
+    before = head(hub)
+    report = {"url": "https://fichehub.example.org/fhir/StructureDefinition/gov-info"}
+    parts = [{"url": "type", "valueCode": "inspection_report"}, {"url": "url", "valueString": "no address"}]
+    refused = hub.ask("POST", "", transaction(NETWORK, ORGANISATION | {"extension": [report | {"extension": parts}]}))
+    assert (refused.status_code, head(hub)) == (422, before), refused.text
+    assert "not a full URL" in texts(refused)
+    assert body(hub.ask("GET", "Organization?_total=accurate"))["total"] == 0
+
+
+def parts_of(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where something stands inside."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, inner in inside:
+        yield (*path, name)
+        yield from parts_of(inner, (*path, name))
+
+
+def test_whatever_is_missing_is_no_fault_of_the_server(hub: Hub) -> None:
+    assert hub.ask("POST", "", transaction(*EVERYTHING)).status_code == 200
+    tried = 0
+    for resource in EVERYTHING:
+        for path in parts_of(resource):
+            broken = orjson.loads(orjson.dumps(resource))
+            place = broken
+            for name in path[:-1]:
+                place = place[name]
+            del place[path[-1]]
+            answered = hub.ask("PUT", f"{resource['resourceType']}/{resource['id']}", broken)
+            assert answered.status_code < 500, (resource["resourceType"], path)
+            tried += 1
+    assert tried > 100
+
+
 def test_an_editor_s_decision_stands_above_a_feed(hub: Hub) -> None:
     id = body(put(hub, ORGANISATION))["id"]
     editing.edit(hub.store, id, "names", [{"text": {"nl": "Zoals de redactie zegt"}}], "an editor")
