@@ -229,6 +229,8 @@ MUTANTS = (
         "    if root.getroottree().docinfo.internalDTD is not None:\n",
         "    if root is None:\n",
         "tests/plugins/progezondheid/test_cobrha.py::test_entities_are_never_opened",
+    ),
+    Mutant(
         "event-cursor-first",
         "a subscription's cursor commits with its events, never before them",
         "hub/subscribing/generating.py",

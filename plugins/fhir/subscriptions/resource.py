@@ -150,7 +150,7 @@ def render(subscription: Subscription) -> Json:
     wish = subscription.wish
     known = dict(wish.content["resource"])
     known["status"] = subscription.state
-    if subscription.reason:
+    if subscription.reason and subscription.state in ("error", "off"):  # why an attempt failed is in $status: it makes no new version
         known["error"] = subscription.reason
     channel = dict(known["channel"])
     if wish.headers:

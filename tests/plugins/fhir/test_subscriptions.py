@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -310,6 +313,32 @@ def test_a_crash_between_telling_and_noting_it_tells_it_once_more_under_the_same
     keys = [sent.get("HTTP_IDEMPOTENCY_KEY", "") for sent in receiver.sent[1:]]
     assert [key.split("/")[1] for key in keys] == ["1-2", "1-4"]
     assert [number for number, _ in receiver.events()] == [1, 2, 1, 2, 3, 4], "none lost; the numbers tell which came twice"
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import plugins.fhir
+from hub import plugins as loading
+from hub.store import Store
+from hub.subscribing import Notifier
+Notifier._note = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+store = Store.open(sys.argv[1], Path(sys.argv[2]))
+Notifier(store, loading.load([("fhir", plugins.fhir)], installed=False)).advance_due()
+"""
+
+
+def test_a_worker_killed_between_telling_and_noting_it_is_followed_by_the_next(hub: Hub, receiver: Receiver, tmp_path: Path) -> None:
+    hub.subscribe(receiver.url)
+    hub.work()
+    hub.put(in_gent(1))
+    url = str(hub.store.engine.url)
+    died = subprocess.run([sys.executable, "-c", KILLED, url, str(tmp_path / "home")], cwd=Path(__file__).parents[3], check=False)
+    assert died.returncode == -signal.SIGKILL
+    assert [number for number, _ in receiver.events()] == [1, 2], "told, and not noted"
+    hub.work()
+    assert [number for number, _ in receiver.events()] == [1, 2, 1, 2], "the lease of the dead holds up nobody"
+    assert receiver.sent[1]["HTTP_IDEMPOTENCY_KEY"] == receiver.sent[2]["HTTP_IDEMPOTENCY_KEY"]
 
 
 def test_a_crash_between_reading_the_log_and_keeping_it_loses_and_doubles_nothing(
