@@ -301,9 +301,9 @@ MUTANTS = (
     Mutant(
         "feed-revives",
         "no feed brings back somebody who was erased",
-        "hub/feeding.py",
-        "        if counts.erased:\n",
-        "        if counts.erased and not news:\n",
+        "plugins/fhir/feed/filing.py",
+        "        if plan.filed.id is None and not plan.filed.late:\n",
+        "        if plan.filed.id is None and not plan.filed.late and not plan.part:\n",
         "tests/plugins/fhir/test_feed.py::test_the_erased_stay_erased",
     ),
     Mutant(
