@@ -23,12 +23,14 @@ from plugins.fhir.json_form import to_bytes
 from plugins.fhir.params import RESOURCES
 from plugins.fhir.rendering import render, version_of
 from plugins.fhir.search import parse
+from plugins.fhir.smart import require
 from plugins.fhir.validation import read_body
 
 Json = dict[str, Any]
 Answer = Callable[[Json], flask.Response]
 ENDPOINT: Final = "fhir"
 MAX_ENTRIES: Final = 500
+_LETTERS: Final = {"POST": "c", "PUT": "u", "DELETE": "d"}
 INTERACTIONS: Final = ("create", "update", "delete")
 
 
@@ -87,7 +89,10 @@ def transaction(bundle: Json, answer: Answer) -> flask.Response:
     entries = bundle.get("entry", [])
     if len(entries) > MAX_ENTRIES:
         raise _wrong("Bundle.entry", f"a transaction has at most {MAX_ENTRIES} entries; send several.", str(len(entries)))
-    done = _written(feed, [_wish(entry, place) for place, entry in enumerate(entries)])
+    wishes = [_wish(entry, place) for place, entry in enumerate(entries)]
+    for wish in wishes:  # the address of a transaction does not tell what is in it
+        require(wish.type, _LETTERS[wish.method])
+    done = _written(feed, wishes)
     if isinstance(done, Problem):
         return _outcome(answer, done.issues, done.status)
     asked = feed.directory()
