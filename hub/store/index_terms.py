@@ -150,6 +150,9 @@ class Indexer:
         level = _level(document)
         if part is not None:
             level = max(_level(part), _hidden(document, level).get(_PART_FIELDS[entity.type], level))
+            # A caregiver is shown to nobody who may not see the person, so is neither found nor counted for them.
+            person = entity.related.get(part.get("zorgverlener", {}).get("id", ""))
+            level = max(level, _level(person)) if person is not None else level
         row = IndexRow(entity.entry_id, entity.entity_id, entity.fiche_id, entity.type, entity.partner, level)
         for source in entity.sources:
             self._add(row, "source", source, level)

@@ -330,6 +330,11 @@ def test_next_link_is_one_parameter_on_the_same_path_and_keeps_includes(client: 
     assert [each["resourceType"] for each in second] == ["Organization"] * 4
 
 
+@pytest.mark.parametrize("query", ["", "active=true&", "service.name=linde&"])
+def test_a_role_of_somebody_hidden_is_not_even_counted(client: FlaskClient, query: str) -> None:
+    assert get(client, f"/PractitionerRole?{query}_total=accurate")["total"] == 1
+
+
 def test_total_is_told_when_asked(client: FlaskClient) -> None:
     assert "total" not in get(client, "/Organization?address-postalcode=9050")
     assert get(client, "/Organization?address-postalcode=9050&_total=accurate")["total"] == 30
