@@ -12,7 +12,7 @@ import pytest
 from hub.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCUMENTS = sorted([*ROOT.glob("docs/*.md"), ROOT / "README.md"])
+DOCUMENTS = sorted([*ROOT.glob("docs/**/*.md"), ROOT / "README.md"])
 CONFIGURATION = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
 _VARIABLE = re.compile(r"\bFICHEHUB_[A-Z]+(?:_[A-Z]+)*\b")
 _LINK = re.compile(r"\]\((?!https?://|#|mailto:)([^)#\s]+)(#[^)\s]+)?\)")
