@@ -6,6 +6,7 @@ which takes the slowest percent of answers from 9 ms to 1.3 ms.
 
 from __future__ import annotations
 
+import encodings.idna  # noqa: F401  see _call_when_ready
 import gc
 import logging
 import os
@@ -116,7 +117,11 @@ def _require_free(host: str, port: int) -> None:
 
 
 def _call_when_ready(host: str, port: int, on_ready: Callable[[str], None]) -> None:
-    """Watch from a thread of the parent until the port answers a request: a socket alone is there before the workers are."""
+    """Watch from a thread of the parent until the port answers a request: a socket alone is there before the workers are.
+
+    The workers are forked meanwhile. So this thread must not be the first to import anything (a name is looked up by way of `encodings.idna`): a worker
+    forked at that moment would wait for ever for a lock whose owner it has not got.
+    """
     where = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  compared, not bound
 
     def watch() -> None:

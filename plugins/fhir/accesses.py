@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -83,7 +84,8 @@ def add_notes(blueprint: flask.Blueprint) -> None:
         if called is not None:
             interaction, type, target = called
             given = list(request.args.items(multi=True))
-            if request.mimetype == "application/x-www-form-urlencoded":
+            too_long = response.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE  # to look into it would raise that again
+            if request.mimetype == "application/x-www-form-urlencoded" and not too_long:
                 given += list(request.form.items(multi=True))
             hub.record_access(
                 interaction=interaction, type=type, target=target, query=query_of(path, given), status=response.status_code
