@@ -219,7 +219,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
             store,
             worker,
             key,
-            {"client-id": client, "private-key": str(private), "wait": "20", "write": "yes"},
+            {"client-id": client, "private-key": str(private), "wait": "20", "write": "yes", "count": "5"},
         )
     store.close()
 
@@ -307,6 +307,23 @@ def test_the_command_tells_each_requirement_and_fails_when_one_does(
     assert live.key not in said
     assert main(PROFILES["kind_online"], ["--base-url", f"{live.url}/fhir", "--only", "K2"]) == 2
     assert "give --key" in capsys.readouterr().out
+
+
+def test_a_client_waits_when_it_is_told_to_and_wants_to_be_told_how_long(live: Live) -> None:
+    asked = itertools.count()
+
+    def busy(environ: WSGIEnvironment, ask: Callable[[], Said]) -> Said:
+        return Said("429 Too Many Requests", {"Retry-After": "0"}, b"") if next(asked) % 2 == 0 else ask()
+
+    try:
+        live.front.spoil = busy
+        assert [each.outcome for each in PROFILES["alsot"].run(live.server(), ["A1"])] == ["ok"]
+        live.front.spoil = lambda environ, ask: Said("429 Too Many Requests", {"Retry-After": "0"}, b"")
+        assert [each.outcome for each in PROFILES["alsot"].run(live.server(), ["A1"])] == ["skipped"]
+        live.front.spoil = lambda environ, ask: Said("429 Too Many Requests", {}, b"")
+        assert [each.outcome for each in PROFILES["alsot"].run(live.server(), ["A1"])] == ["failed"]
+    finally:
+        live.front.spoil = None
 
 
 def test_a_server_that_does_not_answer_is_told_of(capsys: pytest.CaptureFixture[str]) -> None:

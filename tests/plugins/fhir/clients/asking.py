@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -28,6 +29,8 @@ BELGIAN = "https://www.ehealth.fgov.be/standards/fhir/core/NamingSystem/"
 OURS = "https://fichehub.example.org/fhir/"
 _TIMEOUT = 30
 _MOST_PAGES = 100_000
+_PATIENCE = 20
+_LONGEST_WAIT = 30
 
 
 class Broken(Exception):
@@ -89,14 +92,21 @@ class Server:
         headers: dict[str, str] | None = None,
         **how: Any,
     ) -> requests.Response:
-        """One request; redirects are not followed. `key`: another than ours, or none when it is empty."""
+        """One request; redirects are not followed, and 429 waits as long as it is told. `key`: another than ours, or none when it is empty."""
         given = {"Accept": accept, **(headers or {})}
         credentials = self.key if key is None else key
         if credentials:
             given["Authorization"] = f"Bearer {credentials}"
-        return self._session.request(
-            method, self.url(path), headers=given, timeout=_TIMEOUT, allow_redirects=False, **how
-        )
+        for _ in range(_PATIENCE):
+            answer = self._session.request(
+                method, self.url(path), headers=given, timeout=_TIMEOUT, allow_redirects=False, **how
+            )
+            if answer.status_code != 429:
+                return answer
+            wait = answer.headers.get("Retry-After", "")
+            must(wait.isdigit(), "Too many requests (429), and nothing says how long to wait (Retry-After).")
+            time.sleep(min(_LONGEST_WAIT, int(wait)))
+        raise Unseen("The server answers 429 again and again: try later, or agree on more requests.")
 
     def get(self, path: str, params: dict[str, str] | None = None, **how: Any) -> requests.Response:
         """A GET."""

@@ -19,7 +19,7 @@ from tests.plugins.fhir.clients.asking import (
     need,
 )
 
-PROFILE = Profile("kasper", "KASPER", {"count": "resources on a page (5)"})
+PROFILE = Profile("kasper", "KASPER", {"count": "resources on a page (100)"})
 _TRIES = 5
 
 
@@ -30,7 +30,7 @@ def walk(server: Server, type: str, since: str) -> list[Json]:
 
 def count(server: Server) -> str:
     """How many on a page."""
-    return server.options.get("count") or "5"
+    return server.options.get("count") or "100"
 
 
 def newest(server: Server, type: str) -> str:
