@@ -228,6 +228,7 @@ BREAKS: list[tuple[str, str, Break]] = [
     ("cerner", "C2", status("oauth/token", "401", "200 OK")),
     ("cerner", "C3", query(r"^GET Practitioner\?identifier=\d-", ".*", "identifier=99999")),
     ("cerner", "C4", query(r"^GET Organization\?identifier=\d+\.", ".*", "identifier=99999")),
+    ("cerner", "C4", query(r"^GET Organization\?identifier=https.*\d$", ".*", "_count=50")),
     ("cerner", "C5", header("^GET Organization", "HTTP_AUTHORIZATION")),
     ("mirage", "M1", told("service-type=", entries(lambda found: found[:1]))),
     ("mirage", "M2", told("location.address-city", no_mode("include"))),

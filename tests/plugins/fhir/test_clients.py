@@ -97,6 +97,9 @@ def _world() -> Iterator[Claim]:
     )
     yield organisation(
         51,
+        identifiers=[
+            {"system": "kbo", "value": "0407622902"}
+        ],  # one enterprise may have several organisations
         status=status,
         vestigingen=[site(51, "9000", {"nl": "Gent"}, address={"position": {"lat": 51.06, "lon": 3.73}})],
     )
@@ -285,10 +288,8 @@ def test_the_client_fails_where_a_server_breaks_what_it_requires(
     assert verdict.outcome == "failed", verdict
 
 
-def test_each_requirement_is_broken_once() -> None:
-    assert sorted(id for _, id, _ in BREAKS) == sorted(
-        id for profile in PROFILES.values() for id in profile.requirements
-    )
+def test_each_requirement_is_broken() -> None:
+    assert {id for _, id, _ in BREAKS} == {id for profile in PROFILES.values() for id in profile.requirements}
 
 
 def test_the_command_tells_each_requirement_and_fails_when_one_does(
