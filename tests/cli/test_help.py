@@ -17,7 +17,7 @@ WANTED = {
     *("query", "export", "changes", "conflicts", "erase", "db"),
     *("partners", "keys"),
     *("preview", "decide", "deadletters", "rejected", "proposals"),
-    "subscriptions",
+    *("subscriptions", "audit"),
 }
 
 
