@@ -31,6 +31,8 @@ from hub.store import Store
 from hub.store.tables import audit, audit_end, setting
 
 EVERY: Final = 1.0
+LONGEST_PAUSE: Final = 60.0
+"""Seconds between two attempts while the database is away; the first ones come sooner."""
 AT_ONCE: Final = 500
 """So many rows are written in one transaction, and so many that wait are written without delay."""
 MOST_WAITING: Final = 10_000
@@ -85,7 +87,7 @@ class Trail:
         self._writing = threading.Lock()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
-        self._stopped = False
+        self._ending = threading.Event()
 
     def note(self, access: Access) -> None:
         """Add a row. Returns at once, whatever the database does."""
@@ -96,7 +98,7 @@ class Trail:
             self._waiting.append(access)
             if len(self._waiting) >= AT_ONCE:
                 self._wake.set()
-            if self._thread is None and not self._stopped:
+            if self._thread is None and not self._ending.is_set():
                 self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
                 self._thread.start()
                 # A process of multiprocessing ends without atexit, any other without Finalize.
@@ -120,13 +122,13 @@ class Trail:
                     with self._lock:
                         self._waiting.extendleft(reversed(batch))
                         self._lost += lost
-                    _log.error("the audit trail could not be written", waiting=len(self._waiting), exc_info=error)
+                    _log.error("the audit trail could not be written", waiting=len(self._waiting), reason=str(error)[:500])
                     return written
                 written += len(rows)
 
     def close(self) -> None:
         """Write what waits and end the thread. Closing twice does no harm; rows that come later are written by `flush` alone."""
-        self._stopped = True
+        self._ending.set()
         self._wake.set()
         atexit.unregister(self.close)
         thread, self._thread = self._thread, None
@@ -135,11 +137,16 @@ class Trail:
         self.flush()
 
     def _run(self) -> None:
-        while not self._stopped:
+        pause = EVERY
+        while not self._ending.is_set():
             self._wake.wait(EVERY)
             self._wake.clear()
             try:
-                self.flush()
+                if self.flush() or not self._waiting:
+                    pause = EVERY
+                else:  # a database that is away is not asked every second, however many rows come meanwhile
+                    pause = min(pause * 2, LONGEST_PAUSE)
+                    self._ending.wait(pause)
             except Exception:  # noqa: BLE001  a bug here must not end the trail
                 _log.exception("the audit trail failed")
 
