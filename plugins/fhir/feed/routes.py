@@ -57,6 +57,8 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
     def _one(method: str, type: str, id: str | None, condition: str = "") -> flask.Response:
         if id is not None and (id == "_search" or id[0] == "$"):  # neither is the id of anything
             raise MethodNotAllowed(valid_methods=["POST"])
+        if id == "_history":
+            raise MethodNotAllowed(valid_methods=["GET", "HEAD"])
         feed = hub.feed(ENDPOINT)
         request = flask.request
         if "If-None-Exist" in request.headers:
