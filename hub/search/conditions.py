@@ -6,9 +6,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from hub.model.query import PARTS_OF, TEXT_KEYS, Criterion, Linked, Near
+from hub.model.query import PARTS_OF, Criterion, Linked, Near
 from hub.search import points
 from hub.search.lens import Lens, Row
+from hub.store.index_rows import TERM_KEYS
+from hub.store.index_tokens import TYPE_MARKS
 
 if TYPE_CHECKING:
     from hub.search.plan import Plan
@@ -45,7 +47,7 @@ class HasTerm:
         names = PARTS_OF.get(self.criterion.key, (self.criterion.key,))
         if self.criterion.op == "whole":
             names = ("name", "family", "given")
-        return ", ".join(f"'{name}'" for name in names if name in TEXT_KEYS or name == "period")
+        return ", ".join(f"'{TERM_KEYS[name]}'" for name in names if name in TERM_KEYS)
 
     def _holding(self) -> tuple[str, tuple[Any, ...]]:
         values = self.criterion.values  # folded, so that they hold no wildcard
@@ -70,7 +72,7 @@ class HasTerm:
         fence = " OFFSET 0" if self.lens.bulk.postgres else ""
         inner = f"SELECT entry_id FROM term WHERE type = ? AND key IN ({self._keys}) AND level <= ? AND {holding}{fence}"  # noqa: S608
         sql = f"SELECT DISTINCT entry_id FROM ({inner}) t LIMIT ?"  # noqa: S608
-        found = self.lens.bulk.rows(sql, self.lens.type, self.lens.rank, *given, most + 1)
+        found = self.lens.bulk.rows(sql, TYPE_MARKS[self.lens.type], self.lens.rank, *given, most + 1)
         return {row[0] for row in found} if len(found) <= most else None
 
     def keep(self, rows: Sequence[Row]) -> set[int]:

@@ -10,6 +10,7 @@ from hub.model.query import Near
 from hub.places import distance_km
 from hub.search.lens import Lens, Row
 from hub.store.index_rows import POINT, point_of
+from hub.store.index_tokens import TYPE_MARKS
 
 _KM_PER_DEGREE: Final = 110.5
 """A little less than a degree of latitude anywhere, so that a box is never too small."""
@@ -38,7 +39,7 @@ def within(
             f" AND t.value BETWEEN json_extract(r.value, '$[0]') AND json_extract(r.value, '$[1]') AND t.level <= ?{limit}"
         )
         given = (bulk.many(ranges),)
-    found = bulk.rows(sql, *given, lens.type, POINT, lens.rank)
+    found = bulk.rows(sql, *given, TYPE_MARKS[lens.type], POINT, lens.rank)
     if most is not None and len(found) > most:
         return None
     nearest = _nearest(found, near.lat, near.lon, {} if known is None else known)

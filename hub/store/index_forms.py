@@ -10,6 +10,7 @@ from hub.model.query import TEXT_KEYS
 from hub.store.index_terms import IndexRow
 from hub.store.index_tokens import (
     FACET_MARKS,
+    FACETS,
     FIRST_WORD,
     OTHER_NAME,
     OTHER_WORD,
@@ -20,9 +21,10 @@ from hub.store.index_tokens import (
     shortened,
 )
 
-POINT: Final = "point"
+POINT: Final = "1"
 """The key of `term` under which positions stand."""
-_TERM_KEYS: Final = TEXT_KEYS | {"period"}
+TERM_KEYS: Final = {key: FACETS[key] for key in sorted((TEXT_KEYS | {"period"}) & FACETS.keys())}
+"""Keys of a query that are terms, and the letter that stands for them there, as in tokens: both stand in the key and again in an index."""
 
 Term = tuple[str, str, str, int, int]
 """A row of `term`; all but the level are its key."""
@@ -30,14 +32,18 @@ Term = tuple[str, str, str, int, int]
 
 def terms_of(row: IndexRow) -> list[Term]:
     """The rows of `term`, each once, in no order: what is looked for by its beginning or between two values."""
-    kind, number = row.type, row.entry_id
+    kind, number = TYPE_MARKS[row.type], row.entry_id
     found: list[Term] = []
     for level, facets in enumerate(row.facets):
         if facets:
-            found += [(kind, facet.key, facet.value, number, level) for facet in facets if facet.key in _TERM_KEYS]
+            found += [
+                (kind, TERM_KEYS[facet.key], facet.value, number, level)
+                for facet in facets
+                if facet.key in TERM_KEYS
+            ]
     for level, names in enumerate(row.names):
         if names:  # a word of a name adds no letters to the whole of it
-            found += [(kind, "name", name, number, level) for name in names & row.wholes]
+            found += [(kind, TERM_KEYS["name"], name, number, level) for name in names & row.wholes]
     if len(row.points) == 1:
         lat, lon, level = row.points[0]
         found.append((kind, POINT, point_value(lat, lon), number, level))

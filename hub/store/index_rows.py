@@ -21,6 +21,7 @@ from sqlalchemy import Connection
 from hub.store.bulk import Bulk
 from hub.store.index_forms import (
     POINT,
+    TERM_KEYS,
     Term,
     packed_tokens,
     point_of,
@@ -34,6 +35,7 @@ from hub.store.index_tokens import TOKEN_CHARACTERS
 
 __all__ = [
     "POINT",
+    "TERM_KEYS",
     "ConceptBook",
     "IndexRow",
     "IndexedEntity",

@@ -257,8 +257,8 @@ entry = Table(
 term = Table(
     "term",
     metadata,
-    Column("type", Text, primary_key=True),  # entity type: first in the key, so that each type has an index of its own
-    Column("key", Text, primary_key=True),  # hub.model.query.KEYS
+    Column("type", Text, primary_key=True),  # index_tokens.TYPE_MARKS: first in the key, so that each type has an index of its own
+    Column("key", Text, primary_key=True),  # index_forms.TERM_KEYS, or POINT
     Column("value", _sorted_text(), primary_key=True),
     Column("entry_id", _big(), primary_key=True),
     Column("level", SmallInteger, nullable=False),

@@ -1,13 +1,18 @@
 """Opening and migrating: the schema of the migrations is the schema of the tables."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from hub.errors import FichehubError, StoreBusy
 from hub.store import Store, database, tables
+from hub.store.bulk import Bulk
+from hub.store.index_rows import POINT, TERM_KEYS
+from hub.store.index_tokens import TYPE_MARKS
 from tests.store.conftest import put
 from tests.store.saying import organisatie
 
@@ -27,6 +32,25 @@ def test_migrations_lead_to_the_tables(database_url: str) -> None:
 
 def _is_ours(name: str | None, type_: str, parents: object) -> bool:
     return not (type_ == "table" and name is not None and (name.startswith("fulltext") or name == "alembic_version"))
+
+
+def test_terms_of_before_get_their_letters(store: Store) -> None:
+    keys = {**TERM_KEYS, "point": POINT}
+    with database.writing(store.engine) as connection:
+        command.downgrade(database._config(connection), "0009")
+        names = [(kind, key, "x", 1, 0) for kind in TYPE_MARKS for key in keys]
+        Bulk(connection).insert("term", ("type", "key", "value", "entry_id", "level"), names)
+    database.migrate(store.engine)
+    letters = [(TYPE_MARKS[kind], keys[key], "x", 1, 0) for kind in TYPE_MARKS for key in keys]
+    assert _terms(store) == sorted(letters)
+    with database.writing(store.engine) as connection:
+        command.downgrade(database._config(connection), "0009")
+    assert _terms(store) == sorted(names)
+
+
+def _terms(store: Store) -> list[tuple[Any, ...]]:
+    with store.engine.connect() as connection:
+        return sorted(map(tuple, connection.exec_driver_sql("SELECT type, key, value, entry_id, level FROM term")))
 
 
 def test_a_newer_database_is_refused_in_plain_words(store_url: str) -> None:
