@@ -12,6 +12,7 @@ import multiprocessing
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from itertools import islice
 from multiprocessing.synchronize import Event
@@ -38,12 +39,12 @@ def load_beside(url: str, home: str, rows: int, started: Event, stop: Event) -> 
 
 
 def save(
-    store: Store, uuids: list[str], saves: int, beside: multiprocessing.process.BaseProcess | None
+    store: Store, uuids: list[str], saves: int, keep_going: Callable[[], bool] = lambda: True
 ) -> list[float]:
-    """The milliseconds of each save, sorted; ends early when the loader does."""
+    """The milliseconds of each save, sorted; ends early when it shall not go on."""
     took: list[float] = []
     for number in range(saves):
-        if beside is not None and not beside.is_alive():
+        if not keep_going():
             break
         start = time.perf_counter()
         edit(
@@ -66,24 +67,24 @@ def run(engine: str, url: str, home: Path, rows: int, saves: int) -> bool:
         entity, fiche = tables.entity, tables.fiche
         standing = select(entity.c.uuid).join(fiche, fiche.c.id == entity.c.id).where(fiche.c.state == "live")
         uuids = [uuid for (uuid,) in connection.execute(standing)]
-    alone = save(store, uuids, saves // 3, None)
+    alone = save(store, uuids, saves // 3)
     context = multiprocessing.get_context("spawn")
     started, stop = context.Event(), context.Event()
     loader = context.Process(target=load_beside, args=(url, str(home), rows, started, stop))
     loader.start()
     started.wait(120)
-    beside = save(store, uuids, saves, loader)
+    beside = save(store, uuids, saves, loader.is_alive)
     stop.set()
     loader.join()
     store.close()
-    fine = _percentile(beside, 99) <= LIMIT_MS and len(beside) >= saves // 2
+    fine = percentile(beside, 99) <= LIMIT_MS and len(beside) >= saves // 2
     for what, took in (("alone", alone), ("beside a load", beside)):
-        p50, p99 = _percentile(took, 50), _percentile(took, 99)
+        p50, p99 = percentile(took, 50), percentile(took, 99)
         print(
             f"{engine:10}  {len(took)} saves {what}: p50 {p50:.0f} ms, p99 {p99:.0f} ms, longest {took[-1]:.0f} ms",
             flush=True,
         )
-    ratio = _percentile(beside, 99) / LIMIT_MS
+    ratio = percentile(beside, 99) / LIMIT_MS
     print(
         f"{engine:10}  limit p99 {LIMIT_MS:.0f} ms, ratio {ratio:.2f}  {'ok' if fine else 'MISSED'}",
         flush=True,
@@ -91,7 +92,8 @@ def run(engine: str, url: str, home: Path, rows: int, saves: int) -> bool:
     return fine
 
 
-def _percentile(took: list[float], percent: int) -> float:
+def percentile(took: list[float], percent: int) -> float:
+    """Of values that are sorted."""
     return took[min(len(took) * percent // 100, len(took) - 1)]
 
 
