@@ -28,10 +28,12 @@ from hub.model.hindsight import withheld
 from hub.model.query import Criterion, Query, normalise
 from hub.places import Places
 from hub.schemas import decode
-from hub.search import find
+from hub.search import Shown, find
+from hub.search.coverage import shows
 from hub.search.cursor import Cursor, encode
 from hub.store import Snapshot, Store, database, log_reading, reading
 from hub.store.concepts import ConceptBook
+from hub.store.index_rows import Indexer
 
 _AT_ONCE: Final = 1000
 _GIVE_BACK_EVERY: Final = 10
@@ -109,7 +111,8 @@ class Directory:
         """A page of the selection. Raises `Invalid` for a query or cursor that cannot be understood."""
         with self._read() as connection:
             head = self._state(connection).head
-            found = find(connection, query, self.grant, places=self.places, head=head)
+            shown = self._shown(connection)
+            found = find(connection, query, self.grant, places=self.places, head=head, shown=shown)
             entities = self._of_entries(connection, [row.entry_id for row in found.rows])
             hits = [
                 Hit(entities[row.entry_id], row.why, row.distance_km)
@@ -117,6 +120,17 @@ class Directory:
                 if row.entry_id in entities
             ]
         return Page(hits=tuple(hits), next=found.next, total=found.total, seq=found.seq)
+
+    def _shown(self, connection: Connection) -> Shown | None:
+        """What the index would hold of the fields of the agreement, if it names any."""
+        if self.grant.fields is None:
+            return None
+        store, version = self._store, self._state(connection).concepts
+        return Shown(
+            connection,
+            self.grant.fields,
+            lambda: Indexer(store.concepts_in(connection, version), store.places, store.today()),
+        )
 
     def walk(self, query: Query) -> Iterator[Entity]:
         """The whole selection, page by page, in constant memory; of a query with a cursor, what comes behind it."""
@@ -210,7 +224,7 @@ class Directory:
 
     def _known(self, connection: Connection, id: str, type: EntityType | None) -> reading.Known:
         known = reading.resolve(connection, [id]).get(id)
-        if known is None or (type is not None and known.type != type):
+        if known is None or (type is not None and known.type != type) or not shows(self.grant.fields, known.type):
             raise _not_found(id, type)
         if known.moved_to is not None:
             raise Moved(f"{id} goes by {known.moved_to} now.", id=known.moved_to)
@@ -300,12 +314,14 @@ class Directory:
         return held
 
     def _named(self, changes: tuple[Change, ...]) -> tuple[Change, ...]:
-        """Without the names of fields that the agreement does not cover."""
+        """Without the names of fields that the agreement does not cover, and without parts that it does not show."""
         fields = self.grant.fields
         if fields is None:
             return changes
         return tuple(
-            replace(change, fields=tuple(field for field in change.fields if field in fields)) for change in changes
+            replace(change, fields=tuple(field for field in change.fields if field in fields))
+            for change in changes
+            if shows(fields, change.type)
         )
 
     def provenance(self, id: str) -> tuple[Provenance, ...]:
@@ -392,6 +408,8 @@ class Directory:
         offered = {uuid for some in offers.values() for uuid in some}
         shown = dict(load({row.fiche for row in rows} | offered))
         links = _follow(load, shown)
+        for uuid in self._people_outside(connection, shown):
+            del shown[uuid]
         live = {
             uuid: fiche if links[uuid] <= shown.keys() else _without_dead_links(fiche, shown)
             for uuid, fiche in shown.items()
@@ -403,7 +421,7 @@ class Directory:
                 continue
             related = _related(links[row.fiche], live)
             for uuid in offers.get(row.entity_id, ()):
-                if uuid in live:
+                if "caregivers" in live.get(uuid, ()):
                     related |= {uuid: live[uuid], **_related(links[uuid], live)}
             part = None
             if row.type in _PART_FIELDS:
@@ -423,6 +441,21 @@ class Directory:
                 sources=sources.get(row.fiche_id, ()),
             )
         return entities
+
+
+    def _people_outside(self, connection: Connection, shown: Mapping[str, Document]) -> set[str]:
+        """Caregivers that the agreement's selection leaves out: whoever may not see a person is not told where he works either."""
+        if self.grant.scope is None:
+            return set()
+        people = [uuid for uuid, document in shown.items() if document["kind"] == "zorgverlener"]
+        held: set[str] = set()
+        for start in range(0, len(people), _AT_ONCE):
+            some = tuple(people[start : start + _AT_ONCE])
+            query = Query(types=("zorgverlener",), where=(Criterion("id", some),), limit=_AT_ONCE)
+            found = find(connection, query, self.grant, places=self.places, shown=self._shown(connection))
+            numbers = {row.entity_id for row in found.rows}
+            held |= {uuid for uuid, known in reading.resolve(connection, some).items() if known.id in numbers}
+        return set(people) - held
 
 
 def _present(found: Iterable[tuple[str, Document | None]]) -> dict[str, Document]:

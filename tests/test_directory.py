@@ -247,6 +247,39 @@ def test_an_agreement_with_a_selection_learns_nothing_of_what_lies_outside(store
         narrow.history(organisation)
 
 
+def test_a_person_outside_the_selection_of_an_agreement_is_neither_shown_nor_counted_in_a_role(store: Store) -> None:
+    fill(store)
+    put(store, person("p3", "Claes", number=3), aanbod("b", "o", "Nachtopvang", sites=("1",), people=(1, 3)))
+    scope = Query(types=("aanbod", "caregiver", "zorgverlener"), where=(Criterion("name", ("claes", "dagopvang", "nachtopvang")),))
+    narrow = Directory(store, Grant(scope=scope))
+    page = narrow.search(Query(types=("caregiver",), total="accurate"))
+    claes = uuid_of(store, "progezondheid|p3")
+    assert [hit.entity.part and hit.entity.part["zorgverlener"]["id"] for hit in page.hits] == [claes]
+    assert page.total == 1
+    assert public(store).search(Query(types=("caregiver",), total="accurate")).total == 3
+    offer = narrow.get(uuid_of(store, "sociale-kaart|b"))
+    assert [part["zorgverlener"]["id"] for part in offer.fiche["caregivers"]] == [claes]
+    assert "caregivers" not in narrow.get(uuid_of(store, "sociale-kaart|a")).fiche
+
+
+def test_what_an_agreement_leaves_out_is_not_found_counted_or_followed(store: Store) -> None:
+    fill(store)
+    narrow = Directory(store, Grant(fields=frozenset({"names", "name"})))
+    for type in ("vestiging", "caregiver"):
+        page = narrow.search(Query(types=(type,), total="accurate"))
+        assert (page.hits, page.total) == ((), 0)
+    site = public(store).search(Query(types=("vestiging",))).hits[0].entity.id
+    with pytest.raises(NotFound):
+        narrow.get(site)
+    assert site not in {change.id for change in narrow.changes(0, 1000).changes}
+    assert {change.type for change in narrow.changes(0, 1000).changes} == {"organisatie", "aanbod", "zorgverlener"}
+    peeters = narrow.get(uuid_of(store, "progezondheid|p1"))
+    assert peeters.related == {}, "where a person works stands in a field that was left out"
+    by_phone = Query(types=("organisatie",), where=(Criterion("contact", (f"phone|{PHONE}",)),))
+    assert public(store).search(by_phone).hits
+    assert not narrow.search(by_phone).hits
+
+
 def test_what_leaves_the_selection_of_an_agreement_is_told_as_removed(store: Store) -> None:
     fill(store)
     offer = uuid_of(store, "sociale-kaart|a")

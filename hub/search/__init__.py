@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from hub.search.cursor import query_of
 from hub.search.finding import Found, FoundRow, find
+from hub.search.shown import Shown
 
-__all__ = ["Found", "FoundRow", "find", "query_of"]
+__all__ = ["Found", "FoundRow", "Shown", "find", "query_of"]

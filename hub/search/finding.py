@@ -14,7 +14,7 @@ from hub.model.fiche import EntityType
 from hub.model.query import Query, Reason, normalise
 from hub.places import Places
 from hub.search.cursor import Cursor, encode, resume
-from hub.search.lens import Lens
+from hub.search.lens import Lens, Rows
 from hub.search.orders import Ranked, Walker
 from hub.search.plan import Plan, plans_for
 from hub.search.reasons import reasons_for
@@ -54,18 +54,20 @@ class Found:
     seq: int
 
 
-def find(conn: Connection, query: Query, grant: Grant, *, places: Places, head: int = 0) -> Found:
+def find(
+    conn: Connection, query: Query, grant: Grant, *, places: Places, head: int = 0, shown: Rows | None = None
+) -> Found:
     """The entities that `query` selects and `grant` lets see, one page of them. Raises `Invalid` for a query or cursor that cannot be used.
 
     `head`: the change log's head now, which the cursors of this paging will carry. Broader codes, places and values that run out are settled
-    when the index is written, so neither concepts nor the day are needed here.
+    when the index is written, so neither concepts nor the day are needed here. `shown` (`Shown`) is needed for a grant that names its fields.
     """
     wanted, cursor = resume(query)
     bulk = Bulk(conn)
     if bulk.postgres:
         conn.exec_driver_sql(_POSTGRESQL_PLANNER)
     scope = None if grant.scope is None else normalise(grant.scope)
-    plans = plans_for(wanted, lambda kind: Lens.of(bulk, kind, grant, places), scope)
+    plans = plans_for(wanted, lambda kind: Lens.of(bulk, kind, grant, places, shown), scope)
     walker = Walker(wanted, plans, places, None if cursor is None else cursor.position)
     page = list(islice(walker.hits(), wanted.limit + 1))
     seq = head if cursor is None else cursor.seq

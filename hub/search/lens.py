@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any, Final, NamedTuple
@@ -12,8 +12,11 @@ from hub.model.audience import Grant
 from hub.model.fiche import EntityType
 from hub.places import Places
 from hub.search import postgresql, sqlite
+from hub.search.coverage import Coverage, covers, shows
 from hub.search.match import Alternatives, Match
 from hub.store.bulk import Bulk
+from hub.store.index_forms import tokens_of
+from hub.store.index_rows import IndexRow
 
 
 class Row(NamedTuple):
@@ -29,7 +32,8 @@ class Row(NamedTuple):
 
 
 _MOST_OUTSIDE: Final = 2_000
-COLUMNS = "e.id, e.entity_id, e.fiche_id, e.name, e.umbrella, e.lat, e.lon"
+Rows = Callable[[Collection[int]], Mapping[int, IndexRow]]
+"""Of entries by number, what the index would hold of them if fiches had only the fields of the agreement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +48,70 @@ class Lens:
     visible: str
     visible_with: tuple[Any, ...]
     places: Places
+    fields: frozenset[str] | None = None
+    shown: Rows | None = None
 
     @classmethod
-    def of(cls, bulk: Bulk, kind: EntityType, grant: Grant, places: Places) -> Lens:
-        """The lens of this grant on this type."""
+    def of(
+        cls, bulk: Bulk, kind: EntityType, grant: Grant, places: Places, shown: Rows | None = None
+    ) -> Lens:
+        """The lens of this grant on this type. `shown` is needed where the agreement names its fields."""
         engine = postgresql if bulk.postgres else sqlite
         visible, given = "e.type = ? AND e.level <= ?", (kind, grant.rank)
         if not grant.partner:
-            return cls(bulk, engine, kind, grant.rank, "", f"{visible} AND e.partner = ''", given, places)
+            visible = f"{visible} AND e.partner = ''"
+            return cls(bulk, engine, kind, grant.rank, "", visible, given, places, grant.fields, shown)
         masked = "EXISTS (SELECT 1 FROM entry_mask k WHERE k.partner = ? AND k.entry_id = e.id)"
         theirs = f"{visible} AND (e.partner = ? OR (e.partner = '' AND NOT {masked}))"
         given_theirs = (*given, grant.partner, grant.partner)
-        return cls(bulk, engine, kind, grant.rank, grant.partner, theirs, given_theirs, places)
+        return cls(
+            bulk, engine, kind, grant.rank, grant.partner, theirs, given_theirs, places, grant.fields, shown
+        )
 
     def on(self, kind: EntityType) -> Lens:
         """The same eyes on another type."""
         return replace(self, type=kind, visible_with=(kind, *self.visible_with[1:]))
+
+    @property
+    def whole(self) -> Lens:
+        """The same eyes without regard to the fields of the agreement: for its own selection, which may read them all."""
+        return replace(self, fields=None)
+
+    def covers(self, key: str) -> Coverage:
+        """How much of what a key reads here the asker has."""
+        return covers(self.fields, self.type, key)
+
+    @property
+    def shows_type(self) -> bool:
+        """Whether the asker sees anything of this type at all."""
+        return shows(self.fields, self.type)
+
+    @property
+    def named(self) -> bool:
+        """Whether the asker sees the names that lists are sorted by; otherwise it is as if there were none."""
+        return self.covers("name") == "whole"
+
+    @property
+    def placed(self) -> bool:
+        """Whether the asker sees where something is."""
+        return self.covers("near") == "whole"
+
+    @property
+    def ranked(self) -> bool:
+        """Whether the asker sees what is an umbrella organisation."""
+        return self.covers("umbrella") == "whole"
+
+    @property
+    def columns(self) -> str:
+        """What makes a `Row` of an entry `e`."""
+        name, umbrella = "e.name" if self.named else "''", "e.umbrella" if self.ranked else "0"
+        return f"e.id, e.entity_id, e.fiche_id, {name}, {umbrella}, {'e.lat, e.lon' if self.placed else 'NULL, NULL'}"
+
+    def shown_rows(self, ids: Collection[int]) -> Mapping[int, IndexRow]:
+        """What the index would hold of these entries if fiches had only the fields of the agreement."""
+        if self.shown is None:
+            raise TypeError("An agreement that names its fields needs `shown`.")
+        return self.shown(ids)
 
     def heads(self, key: str) -> list[str]:
         """What stands before the bar in the values of a key: every scheme of codes, every system of identifiers."""
@@ -79,7 +131,7 @@ class Lens:
         self, condition: str, given: Iterable[Any], tail: str = "", tail_with: Iterable[Any] = ()
     ) -> list[Row]:
         """The visible entries `e` that meet a condition; it leads to them, or the order in `tail` does."""
-        sql = f"SELECT {COLUMNS} FROM entry e WHERE {self.visible} AND {condition} {tail}"  # noqa: S608
+        sql = f"SELECT {self.columns} FROM entry e WHERE {self.visible} AND {condition} {tail}"  # noqa: S608
         return [Row(*row) for row in self.bulk.rows(sql, *self.visible_with, *given, *tail_with)]
 
     def those(
@@ -91,10 +143,10 @@ class Lens:
         if self.bulk.postgres:
             # OFFSET 0 keeps the planner from walking along a whole index of the order asked for.
             inner = f"SELECT * FROM entry e WHERE {self.bulk.listed(column)} AND {self.visible} OFFSET 0"  # noqa: S608
-            sql = f"SELECT {COLUMNS} FROM ({inner}) e WHERE 1 = 1 {condition}"  # noqa: S608
+            sql = f"SELECT {self.columns} FROM ({inner}) e WHERE 1 = 1 {condition}"  # noqa: S608
         else:
             # The plus keeps the planner from starting with all entries of the type.
-            sql = f"SELECT {COLUMNS} FROM entry e WHERE {self.bulk.listed(column)} AND +{self.visible} {condition}"  # noqa: S608
+            sql = f"SELECT {self.columns} FROM entry e WHERE {self.bulk.listed(column)} AND +{self.visible} {condition}"  # noqa: S608
         return [Row(*row) for row in self.bulk.rows(sql, self.bulk.many(ids), *self.visible_with, *given)]
 
     def counted(self, match: Match, most: int | None) -> int | None:
@@ -166,7 +218,7 @@ class Lens:
         beyond, order = ("<", "DESC") if descending else (">", "ASC")
         position = "" if after is None else f" AND {self.text.NUMBER} {beyond} ?"
         sql = (
-            f"SELECT {COLUMNS} FROM {self.text.LEAD} WHERE {self.text.MATCHES}{position} AND {self.visible}"  # noqa: S608
+            f"SELECT {self.columns} FROM {self.text.LEAD} WHERE {self.text.MATCHES}{position} AND {self.visible}"  # noqa: S608
             f" ORDER BY {self.text.NUMBER} {order} LIMIT ?"
         )
         given = () if after is None else (after,)
@@ -198,7 +250,9 @@ class Lens:
         return self.among(Match((tokens,)), ids)
 
     def tokens_of(self, ids: Collection[int]) -> dict[int, set[str]]:
-        """Every token of these entries."""
+        """Every token of these entries that the asker's fields give."""
+        if self.fields is not None:
+            return {number: set(tokens_of(row).split()) for number, row in self.shown_rows(ids).items()}
         found: dict[int, set[str]] = self.text.tokens_of(self.bulk, list(ids)) if ids else {}
         return found
 

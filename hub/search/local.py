@@ -28,8 +28,12 @@ class Tier:
         return Match((wanted,) if wanted else (), self.before(lens))
 
     def these(self, lens: Lens) -> Alternatives:
-        """Tokens of which an entity in this tier has one; none for the last tier."""
+        """Tokens of which an entity in this tier has one; none for the last tier, and for one that the asker cannot tell (`told`)."""
         return _any(lens, self.wanted)
+
+    def told(self, lens: Lens) -> bool:
+        """Whether the asker sees any of what puts something into this tier."""
+        return not self.wanted or bool(self.these(lens))
 
     def before(self, lens: Lens) -> Alternatives:
         """Tokens that put an entity into an earlier tier."""
@@ -59,10 +63,16 @@ def tiers(refnis: str, places: Places) -> tuple[Tier, ...]:
     )
 
 
-def umbrellas(lens: Lens) -> Match:
-    """Umbrella organisations and what they offer."""
-    return Match((facets(lens.type, lens.rank, "umbrella", ("yes",)),))
+def umbrellas(lens: Lens, are: bool = True) -> Match:
+    """Umbrella organisations and what they offer; or all others."""
+    tokens = facets(lens.type, lens.rank, "umbrella", ("yes",))
+    return Match((tokens,)) if are else Match(none=tokens)
 
 
 def _any(lens: Lens, demands: tuple[tuple[str, tuple[str, ...]], ...]) -> Alternatives:
-    return tuple(token for key, values in demands for token in facets(lens.type, lens.rank, key, values))
+    return tuple(
+        token
+        for key, values in demands
+        if lens.covers(key) == "whole"
+        for token in facets(lens.type, lens.rank, key, values)
+    )

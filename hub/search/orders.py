@@ -17,7 +17,7 @@ from hub.model.query import Near, Query
 from hub.places import Places
 from hub.search import local, points
 from hub.search.conditions import IsNear, last_changes
-from hub.search.lens import COLUMNS, Lens, Row
+from hub.search.lens import Lens, Row
 from hub.search.names import Names, first_step
 from hub.search.plan import Candidates, Plan
 from hub.search.steps import entries, steps
@@ -116,8 +116,20 @@ class Walker:
                 return
 
     def _by_name(self, plan: Plan) -> Iterator[Ranked]:
+        if not plan.lens.named:
+            yield from self._nameless(plan)
+            return
         for row in self._names.hits(plan, self._after):
             yield Ranked((row.name, row.id), row, plan.lens)
+
+    def _nameless(self, plan: Plan) -> Iterator[Ranked]:
+        """The order by name for who may not see names: as if there were none, so before all others."""
+        after, down = self._after, self._query.descending
+        if after is not None and after[0] and not down:
+            return
+        number = None if after is None or after[0] else after[1]
+        for rows in self._along_numbers(plan, number, down):
+            yield from (Ranked(("", row.id), row, plan.lens) for row in rows)
 
     def _by_update(self, plan: Plan) -> Iterator[Ranked]:
         few = plan.few(self._bound)
@@ -135,7 +147,7 @@ class Walker:
         for step in steps(self._query.limit, eager=not plan.match and not plan.conditions):
             beyond = "" if seq is None else f" AND c.seq {'<' if down else '>'} ?"
             sql = (
-                f"SELECT c.seq, {COLUMNS} FROM change c JOIN entry e ON e.entity_id = c.entity_id WHERE c.type = ? AND {known}{beyond}"  # noqa: S608
+                f"SELECT c.seq, {lens.columns} FROM change c JOIN entry e ON e.entity_id = c.entity_id WHERE c.type = ? AND {known}{beyond}"  # noqa: S608
                 f" AND NOT EXISTS ({later}) AND {lens.visible} ORDER BY c.seq {'DESC' if down else 'ASC'} LIMIT ?"
             )
             position = () if seq is None else (seq,)
@@ -211,6 +223,8 @@ class Walker:
         for rank, tier in enumerate(self._local):
             each: list[Iterator[Ranked]] = []
             for number, (plan, few) in enumerate(zip(self._plans, found, strict=True)):
+                if not tier.told(plan.lens):
+                    continue
                 if few is None:
                     each.append(self._walk_tier(plan, rank, tier))
                     continue
@@ -237,17 +251,32 @@ class Walker:
             yield from self._sorted([self._tiered(row, plan.lens, rank, tier) for row in few])
             return
         after = self._after if self._after is not None and self._after[0] == rank else None
-        for umbrella in (0, 1):
+        ranked = plan.lens.ranked
+        for umbrella in (0, 1) if ranked else (0,):
             if after is not None and umbrella < after[1]:
                 continue
             position = after[2:] if after is not None and umbrella == after[1] else None
+            if not plan.lens.named:
+                yield from self._tier_by_number(narrowed, position, umbrella, rank, tier)
+                continue
             if umbrella:
                 few = narrowed.narrowed(local.umbrellas(plan.lens)).few(self._bound)
                 if few is not None:
                     yield from self._sorted([self._tiered(row, plan.lens, rank, tier) for row in few])
                     return
-            for row in self._names.along(narrowed, position, umbrella):
+            for row in self._names.along(narrowed, position, umbrella if ranked else None):
                 yield self._tiered(row, plan.lens, rank, tier)
+
+    def _tier_by_number(
+        self, plan: Plan, position: tuple[Any, ...] | None, umbrella: int, rank: int, tier: local.Tier
+    ) -> Iterator[Ranked]:
+        """The hits of a tier for who may not see names."""
+        if plan.lens.ranked:
+            plan = plan.narrowed(local.umbrellas(plan.lens, bool(umbrella)))
+        if position is not None and position[0]:
+            return
+        for rows in self._along_numbers(plan, None if position is None else position[1], down=False):
+            yield from (self._tiered(row, plan.lens, rank, tier) for row in rows)
 
 
 def _place(query: Query, places: Places) -> tuple[float, float] | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from hub.model.query import Criterion, Query
+from hub.model.query import Criterion, Linked, Query
 from hub.search.conditions import (
     NUMBERS,
     Condition,
@@ -18,6 +18,7 @@ from hub.search.conditions import (
     IsNear,
     LastChanged,
 )
+from hub.search.coverage import follows, of_nothing
 from hub.search.lens import Lens, Row
 from hub.search.match import (
     Alternatives,
@@ -31,6 +32,7 @@ from hub.search.match import (
     present,
     word,
 )
+from hub.search.shown import HasWords, IsShown
 
 _MOST_ALTERNATIVES = 300
 """More words than these are not asked for beside others that are rarer."""
@@ -183,11 +185,16 @@ def plans_for(query: Query, lens_on: Callable[..., Lens], scope: Query | None = 
 
 def _plan(query: Query, lens: Lens, scope: Query | None) -> Plan:
     match, conditions, nothing = _demands(query, lens)
+    nothing = nothing or not lens.shows_type
     if scope is not None:
-        more, others, nothing_at_all = _demands(scope, lens)
+        more, others, nothing_at_all = _demands(scope, lens.whole)
         match, nothing = match & more, nothing or nothing_at_all
         conditions = [*conditions, *others]
-    beginning, at = _beginning(query), -1
+        if lens.type == "caregiver":  # who may not see a person is not told where he works either
+            person = Linked("zorgverlener", replace(scope, types=("zorgverlener",)))
+            there = plans_for(person.query, lens.whole.on) if "zorgverlener" in scope.types else ()
+            conditions.append(IsLinked(lens.whole, person, there))
+    beginning, at = _beginning(query) if lens.named else "", -1
     if beginning:
         at = match.every.index(facets(lens.type, lens.rank, "name", (beginning,), prefix=True))
     return Plan(lens, lens.prepared(match), tuple(conditions), nothing, beginning, at)
@@ -198,14 +205,25 @@ def _demands(query: Query, lens: Lens) -> tuple[Match, list[Condition], bool]:
     none: list[Alternatives] = []
     conditions: list[Condition] = []
     nothing = False
+    if every and lens.fields is not None:
+        conditions.append(HasWords(lens, tuple(every)))
     holding = _holding(query, lens)
     for criterion in query.where:
+        covered = lens.covers(criterion.key)
+        if covered == "none":
+            nothing = nothing or not of_nothing(criterion)
+            continue
+        if covered == "part":
+            asked = () if criterion.op in ("contains", "whole") else _facets(criterion, lens)
+            conditions.append(IsShown(lens, criterion, asked))
+            if criterion.negate != (criterion.op == "missing"):
+                continue  # what has a hidden value only must be met as well, so the index cannot lead
         if criterion.key in ("id", "fiche"):
             conditions.append(IsEntity(lens, criterion))
         elif criterion.key == "updated":
             conditions.append(LastChanged(lens, criterion))
         elif criterion.op in ("contains", "whole") or (criterion.key == "period" and criterion.op == "eq"):
-            tokens = holding.get(criterion)
+            tokens: Alternatives | None = holding.get(criterion)
             if tokens is None or any(is_cut(token.text) for token in tokens):
                 conditions.append(HasTerm(lens, criterion, led=bool(holding)))
         else:
@@ -220,13 +238,23 @@ def _demands(query: Query, lens: Lens) -> tuple[Match, list[Condition], bool]:
                 nothing = True
     every += [words for words in holding.values() if words]
     nothing = nothing or not all(holding.values())
-    conditions += [IsLinked(lens, linked, plans_for(linked.query, lens.on)) for linked in query.linked]
-    if query.near is not None:
+    conditions += [IsLinked(lens, linked, _plans_behind(linked, lens)) for linked in query.linked]
+    if query.near is not None and not lens.placed:
+        nothing = True
+    elif query.near is not None:
         conditions.append(IsNear(lens, query.near))
     if query.changed_since is not None:
         conditions.append(HasChanged(lens, query.changed_since))
     unwanted = tuple(token for alternatives in none for token in alternatives)
     return Match(tuple(dict.fromkeys(every)), unwanted), conditions, nothing
+
+
+def _plans_behind(linked: Linked, lens: Lens) -> tuple[Plan, ...]:
+    """The plans for the other end of a link; none where the asker may not follow it."""
+    plans = plans_for(linked.query, lens.on)
+    if linked.reverse:
+        return tuple(plan for plan in plans if follows(lens.fields, plan.lens.type, linked.link))
+    return plans if follows(lens.fields, lens.type, linked.link) else ()
 
 
 def _facets(criterion: Criterion, lens: Lens) -> Alternatives:
@@ -251,7 +279,7 @@ def _holding(query: Query, lens: Lens) -> dict[Criterion, Alternatives]:
     asked = [
         each
         for each in query.where
-        if each.key == "name" and each.op == "contains" and not each.negate
+        if each.key == "name" and each.op == "contains" and not each.negate and lens.named
         if not any(" " in value for value in each.values)
     ]
     if not asked:

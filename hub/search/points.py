@@ -23,6 +23,8 @@ def within(
 ) -> dict[int, float] | None:
     """The entries, visible or not, with a visible point in the circle, and how far the nearest one is; None when more than `most` points lie around it."""
     # `known` remembers distances from one circle to the next around the same point.
+    if not lens.placed:
+        return {}
     bulk = lens.bulk
     ranges = _ranges(near)
     limit = "" if most is None else f" LIMIT {most + 1:d}"
@@ -48,6 +50,8 @@ def within(
 
 def distances(lens: Lens, lat: float, lon: float, rows: Sequence[Row]) -> dict[int, float]:
     """How far the nearest visible point of each of these entries is, in kilometres; entries without a point are left out."""
+    if not lens.placed:
+        return {}
     far = {
         row.id: distance_km(lat, lon, row.lat, row.lon)
         for row in rows

@@ -21,9 +21,14 @@ def places() -> Places:
 
 
 @pytest.fixture(scope="session")
-def oracle(places: Places) -> Oracle:
-    maker = Maker(7, places)
-    maker.fill(60)
+def maker(places: Places) -> Maker:
+    made = Maker(7, places)
+    made.fill(60)
+    return made
+
+
+@pytest.fixture(scope="session")
+def oracle(maker: Maker, places: Places) -> Oracle:
     return Oracle(maker.world(), places)
 
 

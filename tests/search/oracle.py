@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hub.errors import Invalid
@@ -42,10 +42,17 @@ class Oracle:
             for row in self.world.rows
             if self._visible(row, grant)
             and self._holds(row, query, grant)
-            and (scope is None or self._holds(row, scope, grant))
+            and (scope is None or self._inside(row, scope, grant))
         ]
         keyed = [(key, row.entry_id) for row in hits if (key := self._key(row, query, grant)) is not None]
         return [number for _, number in sorted(keyed, reverse=query.descending)]
+
+    def _inside(self, row: IndexRow, scope: Query, grant: Grant) -> bool:
+        """In the selection of an agreement; a caregiver only with the person."""
+        if not self._holds(row, scope, grant):
+            return False
+        person = Linked("zorgverlener", replace(scope, types=("zorgverlener",)))
+        return row.type != "caregiver" or ("zorgverlener" in scope.types and self._linked(row, person, grant))
 
     def _visible(self, row: IndexRow, grant: Grant) -> bool:
         if row.level > grant.rank:

@@ -162,10 +162,15 @@ class Maker:
         people: list[tuple[int, Document]] = []
         for _ in range(organisations):
             number = self.number()
-            sites = [
+            sites: list[Document] = [
                 {"id": f"s{number}-{n}", "visibility": self.level(), "addresses": [self.address()]}
                 for n in range(self.dice.randint(0, 2))
             ]
+            for site in sites[:1]:
+                if number % 3:
+                    site["contacts"] = [{"kind": "phone", "value": f"+3216{number % 6:06d}", "visibility": "public"}]
+                if number % 4 == 0:
+                    site["name"] = {"nl": NAMES[number % len(NAMES)]}
             document = {
                 "kind": "organisatie",
                 "id": self.uuids[number],

@@ -1,0 +1,164 @@
+"""What entries would be in the index if fiches held only the fields that an agreement names: the judge of criteria that the index cannot answer for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
+
+from sqlalchemy import Connection
+
+from hub.model.fiche import Document
+from hub.model.query import PARTS_OF, Criterion
+from hub.schemas import decode
+from hub.search.coverage import CONTAINERS
+from hub.search.lens import Lens, Row
+from hub.search.match import Alternatives
+from hub.store import reading
+from hub.store.bulk import Bulk
+from hub.store.index_forms import tokens_of
+from hub.store.index_rows import IndexedEntity, Indexer, IndexRow
+
+_FRAME: Final = frozenset({"id", "kind", "visibility", "field_visibility"})
+_LINKS: Final = ("organisatie", "provided_by")
+
+
+def narrowed(entity: IndexedEntity, fields: frozenset[str]) -> IndexedEntity:
+    """The same entity in a world where fiches have no other fields."""
+    kept = fields | _FRAME
+    return replace(
+        entity,
+        document=_only(entity.document, kept),
+        related={uuid: _only(document, kept) for uuid, document in entity.related.items()},
+    )
+
+
+def _only(document: Document, kept: frozenset[str]) -> Document:
+    return {field: value for field, value in document.items() if field in kept}
+
+
+class Shown:
+    """Index rows of entries, made when asked for and kept while one search lasts."""
+
+    def __init__(self, conn: Connection, fields: frozenset[str], indexer: Callable[[], Indexer]) -> None:
+        self._conn = conn
+        self._fields = fields
+        self._indexer = indexer
+        self._made: dict[int, IndexRow] = {}
+        self._maker: Indexer | None = None
+
+    def __call__(self, ids: Collection[int]) -> Mapping[int, IndexRow]:
+        """The rows of these entries, by number, without what is no longer there."""
+        missing = [number for number in ids if number not in self._made]
+        if missing:
+            if self._maker is None:
+                self._maker = self._indexer()
+            for entity in self._entities(missing):
+                self._made[entity.entry_id] = self._maker.row(narrowed(entity, self._fields))
+        return {number: self._made[number] for number in ids if number in self._made}
+
+    def _entities(self, ids: Sequence[int]) -> list[IndexedEntity]:
+        bulk = Bulk(self._conn)
+        sql = (
+            "SELECT n.id, n.entity_id, n.fiche_id, n.type, n.partner, e.uuid, coalesce(o.document, m.document)"  # noqa: S608
+            " FROM entry n JOIN entity e ON e.id = n.entity_id JOIN fiche m ON m.id = n.fiche_id"
+            " LEFT JOIN overlay o ON o.fiche_id = n.fiche_id AND o.partner = n.partner"
+            f" WHERE {bulk.listed('n.id')}"
+        )
+        rows = bulk.rows(sql, bulk.many(set(ids)))
+        documents: dict[tuple[int, str], Document] = {}
+        for _, _, fiche, _, partner, _, raw in rows:
+            if raw is not None and (fiche, partner) not in documents:
+                documents[fiche, partner] = decode(raw)
+        pointed_to = {uuid for document in documents.values() for uuid in _pointed_to(document)}
+        related = {
+            uuid: decode(raw) for uuid, raw in reading.bytes_by_uuid(self._conn, pointed_to, None).items()
+        }
+        found = []
+        for number, entity, fiche, kind, partner, uuid, _ in rows:
+            document = documents.get((fiche, partner))
+            if document is None:
+                continue
+            part = None
+            if kind in CONTAINERS:
+                parts = document.get(CONTAINERS[kind], ())
+                part = next((one for one in parts if one["id"] == uuid), None)
+                if part is None:
+                    continue
+            around = {one: related[one] for one in _pointed_to(document) if one in related}
+            found.append(IndexedEntity(
+                entry_id=number, entity_id=entity, fiche_id=fiche, type=kind, document=document, partner=partner,
+                part=part, related=around,
+            ))  # fmt: skip
+        return found
+
+
+def _pointed_to(document: Document) -> list[str]:
+    links = [document[name]["id"] for name in _LINKS if name in document]
+    return links + [
+        part["zorgverlener"]["id"] for part in document.get("caregivers", ()) if "zorgverlener" in part
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class IsShown:
+    """A criterion that reads fields of which the asker has some: asked of what he may see."""
+
+    lens: Lens
+    criterion: Criterion
+    tokens: Alternatives
+    """What the full text would be asked for, where it answers such a criterion."""
+
+    def few(self, most: int) -> set[int] | None:
+        return None
+
+    def keep(self, rows: Sequence[Row]) -> set[int]:
+        numbers = [row.id for row in rows]
+        shown = self.lens.shown_rows(numbers)
+        met = {number for number, row in shown.items() if self._met(row)}
+        if self.criterion.op == "missing":
+            met = set(numbers) - met
+        return set(numbers) - met if self.criterion.negate else met
+
+    def _met(self, row: IndexRow) -> bool:
+        op, key = self.criterion.op, self.criterion.key
+        if op not in ("contains", "whole"):
+            return _has(self.tokens, _tokens(row))
+        keys = ("name", "family", "given") if op == "whole" else PARTS_OF.get(key, (key,))
+        values = {
+            value
+            for (name, value), level in row.terms.items()
+            if name in keys and level <= self.lens.rank and (name != "name" or value in row.wholes) and name != "postcode"
+        }
+        asked = self.criterion.values
+        if op == "whole":
+            return not values.isdisjoint(asked)
+        return any(some in value for some in asked for value in values)
+
+
+@dataclass(frozen=True, slots=True)
+class HasWords:
+    """Words that stand in fields which the asker may see."""
+
+    lens: Lens
+    words: tuple[Alternatives, ...]
+
+    def few(self, most: int) -> set[int] | None:
+        return None
+
+    def keep(self, rows: Sequence[Row]) -> set[int]:
+        shown = self.lens.shown_rows([row.id for row in rows])
+        return {
+            number for number, row in shown.items() if all(map(partial(_has, has=_tokens(row)), self.words))
+        }
+
+
+def _tokens(row: IndexRow) -> set[str]:
+    return set(tokens_of(row).split())
+
+
+def _has(asked: Alternatives, has: Collection[str]) -> bool:
+    return any(
+        any(one.startswith(token.text) for one in has) if token.prefix else token.text in has for token in asked
+    )
