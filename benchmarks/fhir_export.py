@@ -99,7 +99,7 @@ def _copied(writing: Connection, copy: int, most: int) -> None:
         f" CAST(replace(CAST(document AS TEXT), e.uuid, (SELECT {other} FROM entity o WHERE o.id = e.id)) AS BLOB), provenance, conflicts"
         " FROM fiche f JOIN entity e ON e.id = f.id WHERE f.id <= :last"),
         ("INSERT INTO claim SELECT id + :away, source_id, 'c' || :away || '-' || external_id, partner, fiche_id + :away, revision, digest, gone, content,"
-        " home_id FROM claim WHERE id <= :last"),
+        " home_id, at FROM claim WHERE id <= :last"),
         ("INSERT INTO entry SELECT id + :away, entity_id + :away, fiche_id + :away, type, partner, level, name, umbrella, lat, lon FROM entry"
         " WHERE id <= :last"),
         ("INSERT INTO change SELECT seq + :away, at, entity_id + :away, fiche_id + :away, type, operation, origin, fields, audience, was, now, version,"

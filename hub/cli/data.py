@@ -216,7 +216,7 @@ def changes(installation: Installation, since: int, limit: int, partner: str, le
 @as_json
 @click.pass_obj
 def conflicts(installation: Installation, limit: int, as_json: bool) -> None:
-    """Fields on which equal sources disagree, with both values; the first one stands until an editor decides."""
+    """Fields on which equal sources disagree: each value, its source, and when that came in; the first one stands until somebody decides."""
     with installation.store.read() as connection:
         found = reading.conflicts(connection, limit)
     if as_json:
@@ -226,7 +226,10 @@ def conflicts(installation: Installation, limit: int, as_json: bool) -> None:
                     "fiche": one.fiche,
                     "kind": one.type,
                     "field": conflict.field,
-                    "values": [{"source": s, "external_id": e, "value": v} for s, e, v in conflict.values],
+                    "values": [
+                        {"source": s, "external_id": e, "value": v, "received_at": one.since.get((s, e))}
+                        for s, e, v in conflict.values
+                    ],
                 }
                 for one in found
                 for conflict in one.conflicts
@@ -234,12 +237,12 @@ def conflicts(installation: Installation, limit: int, as_json: bool) -> None:
         )
         return
     say_table(
-        ("fiche", "field", "source", "says"),
+        ("fiche", "field", "source", "since", "says"),
         [
-            (one.fiche, conflict.field, source, str(value)[:70])
+            (one.fiche, conflict.field, source, one.since.get((source, external_id), ""), str(value)[:70])
             for one in found
             for conflict in one.conflicts
-            for source, _, value in conflict.values
+            for source, external_id, value in conflict.values
         ],
         "No conflicts.",
     )

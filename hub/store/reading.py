@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, cast
 
 import orjson
@@ -216,27 +217,42 @@ def provenance(connection: Connection, fiche_id: int) -> tuple[Provenance, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ConflictingFiche:
-    """A fiche on which equal sources disagree."""
+    """A fiche on which equal sources disagree. `since`: `(source, external id)` -> when what it says now came in, where that is known."""
 
     number: int
     fiche: str
     type: EntityType
     document: Document
     conflicts: tuple[Conflict, ...]
+    since: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 def conflicts(connection: Connection, limit: int = 50, after: int = 0) -> list[ConflictingFiche]:
     """Fiches with conflicts by their number; page on with the last `number` as `after`."""
-    rows = Bulk(connection).rows(
+    bulk = Bulk(connection)
+    rows = bulk.rows(
         "SELECT f.id, e.uuid, f.kind, f.document, f.conflicts FROM fiche f JOIN entity e ON e.id = f.id"
         " WHERE f.conflicts IS NOT NULL AND f.document IS NOT NULL AND f.id > ? ORDER BY f.id LIMIT ?",
         after,
         limit,
     )
+    since = _since(bulk, [row[0] for row in rows])
     return [
-        ConflictingFiche(number, uuid, kind, schemas.decode(raw), decode_conflicts(data))
+        ConflictingFiche(number, uuid, kind, schemas.decode(raw), decode_conflicts(data), since.get(number, {}))
         for number, uuid, kind, raw, data in rows
     ]
+
+
+def _since(bulk: Bulk, fiches: list[int]) -> dict[int, dict[tuple[str, str], str]]:
+    """Fiche -> source and external id -> when the hub took in what that source says now, to the second."""
+    sql = (
+        "SELECT c.fiche_id, s.name, c.external_id, c.at FROM claim c JOIN source s ON s.id = c.source_id"
+        f" WHERE c.partner = '' AND c.at IS NOT NULL AND {bulk.listed('c.fiche_id')}"
+    )
+    found: dict[int, dict[tuple[str, str], str]] = {}
+    for fiche, source, external_id, at in bulk.rows(sql, bulk.many(fiches)) if fiches else ():
+        found.setdefault(fiche, {})[source, external_id] = datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z")
+    return found
 
 
 def conflicts_of(connection: Connection, fiche_id: int) -> tuple[Conflict, ...]:

@@ -112,6 +112,7 @@ claim = Table(
     Column("gone", Boolean, nullable=False),
     Column("content", LargeBinary, nullable=False),  # the whole Claim but for its key (hub.schemas.packing)
     Column("home_id", _big(), nullable=False),  # the fiche it was first given: a split finds its old id back
+    Column("at", _big()),  # when this came in, in seconds since the epoch; NULL: before anybody noted that
     UniqueConstraint("source_id", "external_id", "partner"),
 )
 

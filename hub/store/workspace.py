@@ -144,6 +144,7 @@ class Workspace:
     numbers: Numbers
     bulk: Bulk = field(init=False)
     at: str = field(init=False)
+    second: int = field(init=False)  # the same, since the epoch
     today: str = field(init=False)
     origin: str = ""
     fiches: dict[int, FicheState] = field(default_factory=dict)
@@ -176,6 +177,7 @@ class Workspace:
         self.bulk = Bulk(self.connection)
         now = self.around.now()
         self.at = moment(now)
+        self.second = int(now.timestamp())
         self.today = local_day(now)
 
     # --- sources -------------------------------------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ class _Stored:
 
 
 _CLAIM = (
-    "id", "source_id", "external_id", "partner", "fiche_id", "revision", "digest", "gone", "content", "home_id",
+    "id", "source_id", "external_id", "partner", "fiche_id", "revision", "digest", "gone", "content", "home_id", "at",
 )  # fmt: skip
 
 
@@ -211,16 +211,16 @@ class Writer:
                 kept = self._without_erased(claim)
                 whose = (sources[claim.source], claim.external_id, claim.partner or "", fiche_id)
                 told = self._packed(ready, kept)
-                insert((number, *whose, claim.revision, ready.digest, claim.gone, told, fiche_id))
+                insert((number, *whose, claim.revision, ready.digest, claim.gone, told, fiche_id, space.second))
                 if space.fiches[fiche_id].new:
                     fresh.setdefault(fiche_id, []).append(kept)
         updates = []
         for ready, row in staying:
             claim = ready.claim
             told = self._packed(ready, self._without_erased(claim))
-            updates.append((claim.revision, ready.digest, claim.gone, told, row.id))
+            updates.append((claim.revision, ready.digest, claim.gone, told, space.second, row.id))
         space.bulk.run_many(
-            "UPDATE claim SET revision = ?, digest = ?, gone = ?, content = ? WHERE id = ?", updates
+            "UPDATE claim SET revision = ?, digest = ?, gone = ?, content = ?, at = ? WHERE id = ?", updates
         )
         self.settle(touched, fresh, joined)
 

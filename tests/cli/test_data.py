@@ -69,6 +69,7 @@ def test_conflicts_show_both_values(filled: CommandLine) -> None:
     store.close()
     told = filled.json("conflicts")
     assert {value["value"]["nl"] for one in told if one["field"] == "description" for value in one["values"]} == {"Van de ene.", "Van de andere."}
+    assert all(value["received_at"].endswith("Z") for one in told for value in one["values"])
     assert "sociaal-brussels" in filled.ok("conflicts")
 
 

@@ -1,5 +1,9 @@
 """An editor's decisions: above the sources, except where one of them owns the field."""
 
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from hub.errors import Invalid, Locked, NotFound
@@ -54,6 +58,27 @@ def test_an_edit_that_makes_no_sense_is_refused(store: Store) -> None:
         edit(store, uuid, "umbrella", "yes", "redactie")
     with pytest.raises(NotFound):
         edit(store, "00000000-0000-7000-8000-000000000000", "umbrella", True, "redactie")
+
+
+def test_a_conflict_says_since_when_each_source_says_so(open_store: Callable[..., Store]) -> None:
+    clock = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
+    store = open_store(now=lambda: clock)
+    put(store, organisatie("o1", status={"status": "active"}))
+    clock += timedelta(days=1)
+    said = organisatie("b1", source=SB, status={"status": "inactive"})
+    put(store, replace(said, same_as=((SK, "o1"),)))
+    assert _since(store) == {(SK, "o1"): "2026-03-29T01:30:00Z", (SB, "b1"): "2026-03-30T01:30:00Z"}
+    clock += timedelta(days=1)
+    put(store, organisatie("o1", status={"status": "active"}))  # nothing new
+    assert _since(store)[SK, "o1"] == "2026-03-29T01:30:00Z"
+    put(store, organisatie("o1", revision=2, status={"status": "unknown"}))
+    assert _since(store) == {(SK, "o1"): "2026-03-31T01:30:00Z", (SB, "b1"): "2026-03-30T01:30:00Z"}
+
+
+def _since(store: Store) -> dict[tuple[str, str], str]:
+    with store.read() as connection:
+        (found,) = reading.conflicts(connection)
+    return dict(found.since)
 
 
 def test_deciding_one_conflict_touches_no_other_field(store: Store) -> None:

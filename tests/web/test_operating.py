@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,8 @@ def test_runs_come_newest_first_and_each_once(operator: FlaskClient) -> None:
 def test_a_conflict_is_listed_and_decided(operator: FlaskClient, store: Store) -> None:
     (one,) = operator.get(f"{API}/conflicts").get_json()["items"]
     assert [value["source"] for value in one["values"]] == ["one", "other"]
+    moments = [datetime.fromisoformat(value["receivedAt"]) for value in one["values"]]
+    assert all(timedelta() <= datetime.now(UTC) - moment < timedelta(hours=1) for moment in moments)
     chosen = one["values"][1]["value"]
     refused = operator.post(one["href"], json={"value": "something else", "by": "An"})
     assert refused.status_code == 400

@@ -198,7 +198,7 @@ def conflicts(given: dict[str, Any]) -> flask.Response:
                 "kind": one.type,
                 "field": conflict.field,
                 "values": [
-                    {"source": source, "externalId": external_id, "value": value}
+                    _stated(source, external_id, value, one.since.get((source, external_id)))
                     for source, external_id, value in conflict.values
                 ],
             }
@@ -211,6 +211,11 @@ def conflicts(given: dict[str, Any]) -> flask.Response:
     if len(found) > size:
         answer["next"] = page_address("operating.conflicts", after=str(found[size - 1].number))
     return json(answer)
+
+
+def _stated(source: str, external_id: str, value: Any, since: str | None) -> dict[str, Any]:
+    told = {"source": source, "externalId": external_id, "value": value}
+    return told if since is None else {**told, "receivedAt": since}
 
 
 @operation(

@@ -308,6 +308,11 @@ class StatedValue(_Shape):
     source = _text("The source.")
     externalId = _text("What the source calls the fiche.")
     value = fields.Raw(required=True, allow_none=True)
+    receivedAt = _text(
+        "When the hub took in what this source says now of the fiche; not there when that was before it kept such moments.",
+        required=False,
+        format="date-time",
+    )
 
 
 class ConflictItem(_Shape):
