@@ -17,11 +17,11 @@ from hub.authority import EDITOR_RANK, GROUPS, Authority, declared_rules
 from hub.model.claims import EDITOR, Claim, Conflict, Merged, Provenance
 from hub.model.fiche import FICHE_TYPES, LANGUAGES, PARTS, Document, Group, Kind, PartType, Rule, Visibility
 from hub.model.folding import fold
-from hub.model.parts import grouped, members_of, part_keys
+from hub.model.parts import Member, grouped, members_of, part_keys
 from hub.model.visibility import BY_KIND, RANK, VISIBILITY
 from hub.schemas import claim_digest
 
-__all__ = ["merge", "sole"]
+__all__ = ["item_label", "merge", "sole"]
 
 _OVERLAY_RANK = EDITOR_RANK - 1
 _NOTHING = Merged(None, (), ())
@@ -293,10 +293,14 @@ class _Merge:
             rank, first, value = stated[0]
             merged[attribute] = value
             if any(peer == rank and claim is not first and other != value for peer, claim, other in stated[1:]):
-                label = "|".join(_label(best.get(part)) for part in field.attributes)
+                label = item_label(best, field.attributes)
                 per_claim = {id(claim): (peer, claim, other) for peer, claim, other in reversed(stated) if peer == rank}
                 self.conflicts.append(_conflict(f"{path}{field.name}[{label}].{attribute}", reversed(per_claim.values())))
-        seen_by = [(rank, claim, _visibility_of(field, item)) for rank, claim, item in statements]
+        seen_by = [
+            (rank, claim, _visibility_of(field, item))
+            for rank, claim, item in statements
+            if claim.source != EDITOR or "visibility" in item  # who decides about something else does not hide it
+        ] or [(rank, claim, _visibility_of(field, item)) for rank, claim, item in statements]
         shared = [item for _, claim, item in statements if claim.partner is None]
         visible = self._visibility(field.group, seen_by, explicit=bool(shared) and "visibility" in shared[0])
         merged.pop("visibility", None)
@@ -333,6 +337,8 @@ class _Merge:
         assert field.part_type is not None
         name, part_type = field.name, field.part_type
         members = members_of(part_type, [(rank, voices[i][0], voices[i][1].get(name, ())) for rank, i in order])
+        if any(claim.source == EDITOR for claim, _ in voices):
+            members.sort(key=lambda member: _only_remarks(part_type, member))  # they give no part its place in the list
         barred = _barred_parts(part_type, name, unlocked, voices)
         merged = []
         contributed: set[int] = set()
@@ -342,7 +348,7 @@ class _Merge:
                 group = [member for member in group if bar is None or member.rank < bar]
                 stated = {key for member in group for key in member.keys}
                 keys = [key for key in keys if key in stated] or keys
-            if not group:
+            if not group or all(_only_remarks(part_type, member) for member in group):
                 continue
             spoken: list[_Voice] = sorted([(member.claim, dict(member.part)) for member in group], key=_identity)
             part: Document = {"keys": keys}
@@ -454,6 +460,11 @@ def _barred_parts(part_type: PartType, name: str, order: _Order, voices: list[_V
     return barred
 
 
+def _only_remarks(part_type: PartType, member: Member) -> bool:
+    """Whether this is an editor's word about a part of others: it says nothing that makes a part, and goes with theirs."""
+    return member.claim.source == EDITOR and not part_keys(part_type, {**member.part, "keys": ()})
+
+
 def _identity(voice: _Voice) -> tuple[str, str, str]:
     claim = voice[0]
     return claim.source, claim.external_id, claim.partner or ""
@@ -461,6 +472,11 @@ def _identity(voice: _Voice) -> tuple[str, str, str]:
 
 def _conflict(path: str, stated: Iterable[_Stated]) -> Conflict:
     return Conflict(path, tuple((claim.source, claim.external_id, value) for _, claim, value in stated))
+
+
+def item_label(item: Document, attributes: tuple[str, ...]) -> str:
+    """How an item of a list is called in the field of a conflict: `contacts[<this>].purpose`. `attributes`: those that are its key."""
+    return "|".join(_label(item.get(name)) for name in attributes)
 
 
 def _label(value: Any) -> str:

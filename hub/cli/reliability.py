@@ -1,4 +1,4 @@
-"""`connections status`, `stop`, `go`, `accept`, `keep-raw`, `preview`, `decide`, `deadletters`, `rejected` and `proposals`: what an administrator does when something is off."""
+"""`connections status`, `stop`, `go`, `accept`, `keep-raw`, `preview`, `decide`, `settle`, `deadletters`, `rejected` and `proposals`: what an administrator does when something is off."""
 
 from __future__ import annotations
 
@@ -174,6 +174,14 @@ def decide(installation: Installation, fiche: str, field: str, value: str | None
     click.echo(f"Decided: {field} of {fiche} is {_short(chosen)}.")
 
 
+@click.command()
+@click.pass_obj
+def settle(installation: Installation) -> None:
+    """Settle conflicts by the rules of `authority.toml` as they are now; new rules apply by themselves to what comes in afterwards."""
+    count = editing.apply_rules(installation.store)
+    click.echo(f"{count} conflicts are settled by rule. What is left needs somebody: fichehub conflicts")
+
+
 def _json(text: str) -> Any:
     try:
         return orjson.loads(text)
@@ -315,4 +323,4 @@ def proposals(installation: Installation, connection: str, state: str | None, li
     )
 
 
-COMMANDS = (preview, decide, deadletters, rejected, proposals)
+COMMANDS = (preview, decide, settle, deadletters, rejected, proposals)

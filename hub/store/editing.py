@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from hub import schemas
 from hub.authority import declared_rules
 from hub.errors import FieldError, Gone, Invalid, NotFound
+from hub.merge import item_label
 from hub.model.claims import EDITOR, Claim
-from hub.model.fiche import FICHE_TYPES, Document, Kind
+from hub.model.fiche import FICHE_TYPES, PARTS, Document, Kind, Rule
 from hub.store import reading
 from hub.store.references import HUB
 from hub.store.store import Store
+from hub.store.workspace import FicheState
 from hub.store.writer import Writer
+
+_AT_ONCE = 200
+_PATH = "FIELD, a part's PARTS[KEY].FIELD, or an attribute of an item of a list: FIELD[ITEM].ATTRIBUTE"
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What a field of a conflict names: `field` of the fiche, or `inner` of one of its parts; or `attribute` of an item of that list."""
+
+    field: str
+    rule: Rule
+    part: Document | None = None
+    inner: str | None = None
+    item: Document | None = None
+    attribute: str | None = None
+
+    @property
+    def of(self) -> str:
+        """The field's own name."""
+        return self.inner or self.field
 
 
 def edit(store: Store, uuid: str, field: str, value: Any, who: str) -> None:
-    """Decide what a top-level field of a fiche says; `None` takes an earlier decision back. `who` is kept in the change log.
+    """Decide what a field of a fiche says; `None` takes an earlier decision back. `who` is kept in the change log.
 
-    A list that sources fill together becomes exactly `value`: what they give besides is excluded. Raises `Locked` (owner, route) when an
-    authentic source of this fiche owns the field, `Invalid`, `NotFound`, `Gone`.
+    `field` is named as conflicts name it: `form`, `vestigingen[<key>].hours` for a field of one part, `contacts[phone|+3216000001].purpose`
+    for an attribute of one item of a list. Nothing but that is touched. A list that sources fill together becomes exactly `value`: what they
+    give besides is excluded (a list of a part cannot be edited as a whole). Raises `Locked` (owner, route) when an
+    authentic source of this fiche or part owns the field, `Invalid`, `NotFound`, `Gone`.
     """
     store.write(lambda writer: _edit(writer, uuid, field, value, who))
 
@@ -50,6 +74,30 @@ def decide_conflict(store: Store, uuid: str, field: str, chosen: Any, who: str =
     store.write(decide)
 
 
+def apply_rules(store: Store) -> int:
+    """Merge every fiche with a conflict again, by the authority of its sources as it is now; the answer is how many conflicts that settled.
+
+    A changed rule applies by itself only to what comes in afterwards.
+    """
+    after = settled = 0
+    while True:
+        with store.read() as connection:
+            found = reading.conflicts(connection, _AT_ONCE, after)
+        if not found:
+            return settled
+        numbers = [one.number for one in found]
+        after = numbers[-1]
+
+        def work(writer: Writer, numbers: list[int] = numbers) -> int:
+            writer.space.origin = "authority"
+            writer.space.load(numbers, lock=True)
+            told = sum(len(reading.conflicts_of(writer.connection, number)) for number in numbers)
+            writer.settle(set(numbers))
+            return told - sum(len(reading.conflicts_of(writer.connection, number)) for number in numbers)
+
+        settled += store.write(work)
+
+
 def _fiche(writer: Writer, uuid: str) -> int:
     writer.identities.load([f"{HUB}|{uuid}"])
     number = writer.identities.fiche(f"{HUB}|{uuid}")
@@ -65,37 +113,136 @@ def _edit(writer: Writer, uuid: str, field: str, value: Any, who: str) -> None:
     state = space.fiches[number]
     if state.document is None:
         raise Gone(f"The fiche {uuid} has been removed; there is nothing to edit.")
-    rules = declared_rules(FICHE_TYPES[state.kind])
-    if field not in rules:
+    place = _find(state.kind, state.document, field)
+    if place is None:
         raise Invalid(
-            f"An {state.kind} has no field {field} that can be edited.",
-            (FieldError("field", f"one of {', '.join(sorted(rules))}", field),),
+            f"This {state.kind} has no field {field} that can be edited. Write {_PATH}.",
+            (FieldError("field", f"one of {', '.join(sorted(declared_rules(FICHE_TYPES[state.kind])))}, or inside these", field),),
         )
-    sources = reading.sources(space.connection, [number]).get(number, ())
-    space.around.authority.check_edit(state.kind, field, sources)
+    _check_lock(writer, state, place)
     known = _standing(writer, number, state.uuid, state.kind)
-    content = {name: stated for name, stated in known.content.items() if name != field}
-    excluded = {name: items for name, items in known.excluded.items() if name != field}
-    if value is not None:
-        content[field] = value
-        rule = rules[field]
-        if rule.merge == "union":
-            others = [
-                _key(item, rule.key)
-                for item in state.document.get(field, ())
-                if not _among(item, value, rule.key)
-            ]
-            if others:
-                excluded[field] = others
-    claim = replace(
-        known, revision=known.revision + 1, content=content, excluded=excluded, gone=len(content) < 2
-    )
+    claim = _edited(known, state.document, place, value)
+    claim = replace(claim, revision=known.revision + 1, gone=len(claim.content) < 2)
     if claim.gone:
         claim = replace(claim, content={}, excluded={})
+    parts = _part_ids(state)
     counts = writer.put([claim], origin=who)
     if counts.rejected:
         first = counts.rejected[0]
         raise Invalid(first.message, (FieldError(first.field or field, first.message),))
+    if place.part is not None and value is not None:
+        _check_outcome(space.fiches[number], place, field, value, parts)
+
+
+def _edited(known: Claim, document: Document, place: _Place, value: Any) -> Claim:
+    """The editor's claim with this decision in it, or without it for `None`."""
+    if place.part is None and place.item is None:
+        content = {name: stated for name, stated in known.content.items() if name != place.field}
+        excluded = {name: items for name, items in known.excluded.items() if name != place.field}
+        if value is not None:
+            content[place.field] = value
+            rule = place.rule
+            if rule.merge == "union":
+                others = [
+                    _key(item, rule.key) for item in document.get(place.field, ()) if not _among(item, value, rule.key)
+                ]
+                if others:
+                    excluded[place.field] = others
+        return replace(known, content=content, excluded=excluded)
+    if place.part is None:
+        return replace(known, content=_with_item(known.content, place, value))
+    keys = place.part["keys"]
+    own = next((part for part in known.content.get(place.field, ()) if not set(keys).isdisjoint(part.get("keys", ()))), None)
+    others = [part for part in known.content.get(place.field, ()) if part is not own]
+    part = {**(own or {}), "keys": list(dict.fromkeys([*keys, *(own or {}).get("keys", ())]))}
+    inner = cast(str, place.inner)
+    if place.item is not None:
+        part = _with_item(part, place, value)
+    elif value is None:
+        part.pop(inner, None)
+    else:
+        part[inner] = value
+    parts = [*others, part] if len(part) > 1 else others
+    content = {name: stated for name, stated in known.content.items() if name != place.field}
+    return replace(known, content={**content, place.field: parts} if parts else content)
+
+
+def _with_item(said: Document, place: _Place, value: Any) -> Document:
+    """What an editor says of a fiche or part, with his word about one item of one of its lists."""
+    name, attributes = place.of, place.rule.key
+    identity = _key(cast(Document, place.item), attributes)
+    own = next((item for item in said.get(name, ()) if _key(item, attributes) == identity), identity)
+    item = {attribute: stated for attribute, stated in own.items() if attribute != place.attribute}
+    if value is not None:
+        item[cast(str, place.attribute)] = value
+    items = [other for other in said.get(name, ()) if other is not own]
+    if item.keys() - identity.keys():
+        items.append(item)
+    rest = {field: stated for field, stated in said.items() if field != name}
+    return {**rest, name: items} if items else rest
+
+
+def _find(kind: Kind, document: Document, path: str) -> _Place | None:
+    """What this path names in the fiche; None for nothing, or for several items that are called alike."""
+    rules = declared_rules(FICHE_TYPES[kind])
+    if path in rules:
+        return _Place(path, rules[path])
+    if found := _find_item(document, rules, path):
+        name, item, attribute = found
+        return _Place(name, rules[name], item=item, attribute=attribute)
+    for field, (of, _, declaration) in PARTS.items():
+        for part in document.get(field, ()) if of == kind else ():
+            prefix = f"{field}[{part['keys'][0]}]."
+            if not path.startswith(prefix):
+                continue
+            inner, rest = declared_rules(declaration), path.removeprefix(prefix)
+            if rest in inner and inner[rest].merge != "union":
+                return _Place(field, inner[rest], part, rest)
+            if found := _find_item(part, inner, rest):
+                name, item, attribute = found
+                return _Place(field, inner[name], part, name, item, attribute)
+    return None
+
+
+def _find_item(document: Document, rules: Any, path: str) -> tuple[str, Document, str] | None:
+    found = [
+        (name, item, attribute)
+        for name, rule in rules.items()
+        if rule.merge == "union" and rule.key and path.startswith(f"{name}[")
+        for item in document.get(name, ())
+        for attribute in item
+        if attribute not in rule.key and path == f"{name}[{item_label(item, rule.key)}].{attribute}"
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def _check_lock(writer: Writer, state: FicheState, place: _Place) -> None:
+    """Raise `Locked` when a source of the fiche, or of the part when it is about one, owns the field."""
+    space = writer.space
+    if place.part is None:
+        sources: Any = reading.sources(space.connection, [state.id]).get(state.id, ())
+    else:
+        prefix = f"{place.field}[{place.part['keys'][0]}]."
+        told = reading.provenance(space.connection, state.id)
+        sources = {source for one in told if one.field.startswith(prefix) for source, _, _ in one.claims}
+    space.around.authority.check_edit(state.kind, place.field, sources, place.inner)
+
+
+def _part_ids(state: FicheState) -> list[str]:
+    return sorted(part["id"] for field in PARTS for part in (state.document or {}).get(field, ()))
+
+
+def _check_outcome(state: FicheState, place: _Place, field: str, value: Any, parts: list[str]) -> None:
+    """A part that nothing tells apart from others cannot be spoken of alone: rather nothing than another part, or a new one."""
+    whose = cast(Document, place.part)["id"]
+    part: Document = next((one for one in (state.document or {}).get(place.field, ()) if one["id"] == whose), {})
+    said = part.get(place.of)
+    if place.item is not None:
+        identity = _key(place.item, place.rule.key)
+        said = next((item.get(cast(str, place.attribute)) for item in said or () if _key(item, place.rule.key) == identity), None)
+    if said != value or _part_ids(state) != parts:
+        reason = f"{field} cannot be decided here: nothing tells this part apart from the others. Correct it at its sources."
+        raise Invalid(reason, (FieldError("field", reason, field),))
 
 
 def _standing(writer: Writer, number: int, uuid: str, kind: Kind) -> Claim:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -180,6 +181,21 @@ def test_what_was_given_up_is_listed_and_delivered_again(operator: FlaskClient, 
     assert operator.post(f"{API}/deadLetters/replay?reason=STREET").get_json() == {"replayed": 1}
     with store.read() as opened:
         assert dead_letters(opened) == []
+
+
+def test_a_conflict_inside_a_part_is_decided_too(operator: FlaskClient, store: Store) -> None:
+    claims = []
+    for source, opens in (("one", "08:00"), ("other", "09:00")):
+        hours = [{"days": ["mon"], "opens": opens, "closes": "12:00"}]
+        said = replace(_organisatie(source, "praktijk"), revision=7)
+        site = {"keys": ["site:a/b [1] #2"], "hours": hours, "name": {"nl": "Noord"}}
+        claims.append(replace(said, content={**said.content, "vestigingen": [site]}))
+    store.write(lambda writer: writer.put(claims, origin="test"))
+    (one,) = [one for one in operator.get(f"{API}/conflicts").get_json()["items"] if one["field"].endswith(".hours")]
+    chosen = one["values"][1]["value"]
+    answer = operator.post(one["href"], json={"value": chosen, "by": "An"})
+    assert (answer.status_code, answer.get_json()["field"]) == (200, one["field"])
+    assert all(not item["field"].endswith(".hours") for item in operator.get(f"{API}/conflicts").get_json()["items"])
 
 
 def _conflict(store: Store) -> reading.ConflictingFiche:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Any, Final
+from urllib.parse import quote
 
 import flask
 import marshmallow as ma
@@ -193,7 +194,7 @@ def conflicts(given: dict[str, Any]) -> flask.Response:
     answer: dict[str, Any] = {
         "items": [
             {
-                "href": f"{PREFIX}/conflicts/{one.fiche}/{conflict.field}",
+                "href": f"{PREFIX}/conflicts/{one.fiche}/{quote(conflict.field, safe='')}",
                 "fiche": one.fiche,
                 "kind": one.type,
                 "field": conflict.field,
@@ -220,11 +221,11 @@ def _stated(source: str, external_id: str, value: Any, since: str | None) -> dic
 
 @operation(
     blueprint,
-    "/conflicts/<fiche>/<field>",
+    "/conflicts/<fiche>/<path:field>",
     Decided,
     method="POST",
     body=Decision,
-    path={"fiche": "The fiche.", "field": "The field in conflict."},
+    path={"fiche": "The fiche.", "field": "The field in conflict, as `field` gives it."},
     also=(409, 410),
 )
 def decide(given: dict[str, Any], body: dict[str, Any], fiche: str, field: str) -> flask.Response:
