@@ -21,9 +21,11 @@ from hub.model.entity import Change
 from hub.model.fiche import Document
 from hub.store import Writer
 from hub.store.identity import keys_of, own_key
+from hub.store.tables import agreed as agreed_table
 from hub.store.tables import claim as claim_table
 from hub.store.tables import entity as entity_table
 from hub.store.tables import identity as identity_table
+from hub.store.tables import link as link_table
 from hub.store.tables import source as source_table
 from hub.sync import agreed, guard, outbox, records
 from hub.sync.agreed import Agreed
@@ -56,6 +58,7 @@ def without_echoes(
         return list(claims), set()  # a first load is not slowed down by what has not been agreed yet
     entities = _entities(connection, claims)
     known = agreed.load(connection, name, entities.values())
+    _note_around(session, sink, connection, claims, entities)
     if not known:
         return list(claims), set()
     standing = _standing(connection, claims)
@@ -78,6 +81,33 @@ def without_echoes(
         if moved or state.said is not None:
             _note(session, connection, number, replace(state, said=said if moved else None))
     return own, set(known)
+
+
+def _note_around(
+    session: Session, sink: Sink, connection: Connection, claims: Sequence[Claim], entities: Mapping[str, int]
+) -> None:
+    """What the partner says of a fiche can answer what we expect of another entity: who was not there, nothing of his practices could be told.
+
+    Only where `read_back` expects something of the fiche that what came contradicts; the entity then waits in the outbox.
+    """
+    name = session.known.name
+    arrived = {number: claim for claim in claims if not claim.gone and (number := entities.get(_key(claim))) is not None}
+    numbers = sorted(arrived)
+    for start in range(0, len(numbers), _AT_ONCE):
+        rows = connection.execute(
+            select(link_table.c.from_id, link_table.c.to_id)
+            .join(agreed_table, agreed_table.c.entity_id == link_table.c.from_id)
+            .where(agreed_table.c.connection == name, link_table.c.to_id.in_(numbers[start : start + _AT_ONCE]))
+            .order_by(link_table.c.from_id)
+        ).all()
+        known = agreed.load(connection, name, (row.from_id for row in rows))
+        for row in rows:
+            state = known[row.from_id]
+            if state.answer is None or "erased" in state.answer or state.said is not None:
+                continue
+            told, said = sink.read_back(state.answer), arrived[row.to_id].content
+            if told and not has(said, told):
+                _note(session, connection, row.from_id, replace(state, said=said))
 
 
 def note_absent(session: Session, connection: Connection, seen: set[int]) -> int:
@@ -112,8 +142,9 @@ def _note(session: Session, connection: Connection, number: int, state: Agreed) 
     name, now = session.known.name, session.store.now()
     agreed.save(connection, name, number, state, records.moment(now))
     row = connection.execute(select(entity_table).where(entity_table.c.id == number)).one()
+    fiche = connection.execute(select(entity_table.c.uuid).where(entity_table.c.id == row.fiche_id)).scalar_one()
     seq = int(connection.exec_driver_sql("SELECT n FROM counter WHERE name = 'change'").scalar_one())
-    change = Change(seq, records.moment(now), row.uuid, row.type, row.uuid, "update", name)
+    change = Change(seq, records.moment(now), row.uuid, row.type, fiche, "update", name)
     outbox.enqueue(connection, name, [(number, change)], now)
 
 

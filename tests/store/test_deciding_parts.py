@@ -84,16 +84,17 @@ def test_an_address_in_a_list_of_a_site_and_a_contact_of_the_fiche(store: Store,
         assert _conflicts(store).keys() == told.keys() - {field}
 
 
-def test_who_decides_about_an_item_does_not_hide_or_show_it(store: Store, uuid: str) -> None:
-    field = next(name for name in _conflicts(store) if name.endswith(".purpose"))
-    decide_conflict(store, uuid, field, "appointments")
-    for number, visibility in enumerate(("internal", "public"), 2):
-        said = [_house(SK, "o1", MORNING, revision=number), _house(SB, "b1", EVENING, box="21004", revision=number)]
+def test_who_decides_about_an_item_does_not_hide_or_show_it(store: Store) -> None:
+    for number, visibility in enumerate(("public", "internal", "public"), 1):
+        said = [_house(SK, "o1", MORNING, revision=number), _house(SB, "b1", EVENING, purpose="colleagues", revision=number)]
         for claim in said:
             claim.content["contacts"][0]["visibility"] = visibility
         put(store, *said)
+        if number == 1:
+            field = next(name for name in _conflicts(store) if name.endswith(".purpose"))
+            decide_conflict(store, uuid_of(store, f"{SK}|o1"), field, "colleagues")  # for colleagues only, unless somebody says otherwise
         (contact,) = _document(store)["contacts"]
-        assert (contact["visibility"], contact["purpose"]) == (visibility, "appointments")
+        assert (contact.get("visibility", "public"), contact["purpose"]) == (visibility, "colleagues")
 
 
 def test_a_part_goes_with_its_sources_though_an_editor_spoke_of_it(store: Store, uuid: str) -> None:

@@ -373,6 +373,31 @@ def test_who_is_not_in_the_register_is_left_alone_until_he_is(
     assert [one["nihdi8"] for one in asked(register)] == [number]
 
 
+def test_who_joins_the_register_later_is_proposed_to_with_all_that_the_hub_knew(
+    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store
+) -> None:
+    number, hours = soka.number(3), [{"days": ["mon"], "opens": "09:00", "closes": "12:00"}]
+    register.delete(number)
+    go()
+    address = {"type": "practice", "postcode": "9000", "street": {"nl": "Praktijkstraat"}, "house_number": "1"}
+    fiche = soka.says(3, contacts=[phone(PHONE)], languages=["sv"], addresses=[address])
+    caregiver = soka.works(3, hours=hours, patientenstop={"value": "yes", "valid_until": "2026-12-31"})
+    for _ in range(2):
+        assert go().state == "done"
+    assert asked(register) == []
+    register.edit(number, state="registered")
+    go()
+    told = {one["field"]: one for one in asked(register)}
+    assert set(told) == set(proposing.FIELDS)
+    assert {told[name]["reference"] for name in proposing.OF_CAREGIVER} == {fiche}
+    assert {told[name]["reference"] for name in proposing.OF_PRACTICE} == {caregiver}
+    assert told["consultation_hours"]["evidence"]["fiche"] == soka.fiche("sociale-kaart|a")
+    assert len(asked(register)) == len(proposing.FIELDS)
+    register.edit(number, convention="none")
+    assert go().pushed == go(full=True).pushed == 0
+    assert len(asked(register)) == len(proposing.FIELDS)
+
+
 def test_hours_and_patientenstop_go_with_their_practice(
     go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store
 ) -> None:
