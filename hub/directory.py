@@ -105,6 +105,13 @@ class Directory:
         with self._read() as connection:
             return self._state(connection).newest
 
+    def standing(self) -> tuple[int, ConceptBook] | None:
+        """`newest` and `concepts` as they are at this moment, for who remembers answers; None when they must be read (as those two do).
+
+        No later look of this directory is bound to that state.
+        """
+        return self._store.standing()
+
     # --- entities ------------------------------------------------------------------------------------------------------------
 
     def search(self, query: Query) -> Page:

@@ -21,11 +21,12 @@ from sqlalchemy.exc import DBAPIError
 from hub.authority import Authority
 from hub.errors import FichehubError, StoreBusy
 from hub.places import Places, places
-from hub.store import changes, database
+from hub.store import changes, database, log_reading
 from hub.store.behind import commit_beside
 from hub.store.bulk import Clash
 from hub.store.concepts import ConceptBook
 from hub.store.pace import HELD_POSTGRESQL, HELD_SQLITE, Pace
+from hub.store.watch import Watch
 from hub.store.workspace import Match, Numbers, Surroundings, Validate, Workspace, local_day
 from hub.store.writer import Writer
 
@@ -70,6 +71,7 @@ class Store:
         self.home = home or Path()
         self._numbers = Numbers(engine)
         self._book: ConceptBook | None = None
+        self._watch = Watch(engine)
         self._written, self._look_at = 0, _FIRST_LOOK  # fiches made by this process, and when to analyse
         self._around = Surroundings(
             authority or Authority.load(),
@@ -106,6 +108,7 @@ class Store:
 
     def close(self) -> None:
         """Let go of every connection."""
+        self._watch.close()
         self.engine.dispose()
 
     # --- surroundings ----------------------------------------------------------------------------------------------------------
@@ -141,6 +144,16 @@ class Store:
         """Every concept scheme and mapping, as last committed."""
         with self.read() as connection:
             return self._current(connection)
+
+    def standing(self) -> tuple[int, ConceptBook] | None:
+        """The newest seq of all, and the concepts as they are; None when these would have to be read first. Costs next to nothing while nobody writes."""
+        state = self._watch.state(self._look)
+        book = self._book
+        return (state.newest, book) if book is not None and book.version == state.concepts else None
+
+    def _look(self) -> log_reading.State:
+        with self.read() as connection:
+            return log_reading.state(connection)
 
     def concepts_in(self, connection: Connection, version: int) -> ConceptBook:
         """The book of a state of which `log_reading.state` told the version; from memory when it is the one at hand."""

@@ -135,8 +135,13 @@ def via() -> str:
     return str(flask.g.get("fichehub_via", ""))
 
 
-def record_access(*, interaction: str, type: str = "", target: str = "", query: str = "", status: int) -> None:
-    """Leave a row in the audit trail about the current request, when a partner sent it; costs no transaction. The words are those of `hub.Access`."""
+def record_access(
+    *, interaction: str, type: str = "", target: str = "", query: str | Callable[[], str] = "", status: int
+) -> None:
+    """Leave a row in the audit trail about the current request, when a partner sent it; costs no transaction. The words are those of `hub.Access`.
+
+    `query` may be a function, which is called only when there is a partner.
+    """
     asked = flask.g.get("fichehub_directory")
     if asked is None or asked.grant.partner is None:
         return
@@ -150,7 +155,7 @@ def record_access(*, interaction: str, type: str = "", target: str = "", query: 
             interaction=interaction,
             type=type,
             target=target,
-            query=query,
+            query=query if isinstance(query, str) else query(),
             status=status,
         )
     )

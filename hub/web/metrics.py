@@ -22,6 +22,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._requests = Counter(
             "fichehub_requests", "Requests answered.", ("route", "method", "status"), registry=self._registry
         )
@@ -35,9 +36,13 @@ class Metrics:
 
     def note(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one answered request; `route` is the template, never the path."""
-        known = method if method in _METHODS else "other"
-        self._requests.labels(route, known, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
+        key = (route, method if method in _METHODS else "other", status)
+        found = self._known.get(key)
+        if found is None:  # finding them costs more than counting
+            found = self._requests.labels(route, key[1], str(status)), self._seconds.labels(route)
+            self._known[key] = found
+        found[0].inc()
+        found[1].observe(seconds)
 
     def text(self) -> bytes:
         """All counts, of all workers, in the text format of Prometheus."""

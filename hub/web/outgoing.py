@@ -90,7 +90,10 @@ def install(app: flask.Flask, metrics: Metrics) -> None:
             compress(response)
         if varies:
             before = headers.get("Vary")
-            headers["Vary"] = ", ".join([before, *varies] if before else varies)
+            if before:
+                said = {each.strip().lower() for each in before.split(",")}
+                varies = [before, *(each for each in varies if each.lower() not in said)]
+            headers["Vary"] = ", ".join(varies)
         _note(response, metrics)
         return response
 

@@ -83,13 +83,16 @@ def add_notes(blueprint: flask.Blueprint) -> None:
         called = classified(request.method, path)
         if called is not None:
             interaction, type, target = called
-            given = list(request.args.items(multi=True))
-            too_long = response.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE  # to look into it would raise that again
-            if request.mimetype == "application/x-www-form-urlencoded" and not too_long:
-                given += list(request.form.items(multi=True))
-            hub.record_access(
-                interaction=interaction, type=type, target=target, query=query_of(path, given), status=response.status_code
-            )
+            status = response.status_code
+
+            def asked() -> str:
+                given = list(request.args.items(multi=True))
+                too_long = status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE  # to look into it would raise that again
+                if request.mimetype == "application/x-www-form-urlencoded" and not too_long:
+                    given += list(request.form.items(multi=True))
+                return query_of(path, given)
+
+            hub.record_access(interaction=interaction, type=type, target=target, query=asked, status=status)
         return response
 
 

@@ -66,9 +66,12 @@ class Memory:
         self, asked: Hashable, grant: Grant, newest: int, labels: Labels, make: Callable[[], Rendered]
     ) -> Rendered:
         """The answer to what was asked, from memory if it is there, else as `make` makes it; what that raises is not remembered."""
-        today = datetime.now(_BELGIUM).date().toordinal()
-        key = (asked, *_agreement(grant), newest, today)
+        key = (asked, *_agreement(grant), newest, _today())
         return self._found(key, labels) or self._keep(key, make())
+
+    def known(self, asked: Hashable, grant: Grant, newest: int, labels: Labels) -> Rendered | None:
+        """The answer to what was asked, if it is in memory."""
+        return self._found((asked, *_agreement(grant), newest, _today()), labels)
 
     def _found(self, key: Hashable, labels: Labels) -> Rendered | None:
         if labels is not self._labels:
@@ -85,6 +88,10 @@ class Memory:
 
 
 _BELGIUM: Final = ZoneInfo("Europe/Brussels")
+
+
+def _today() -> int:
+    return datetime.now(_BELGIUM).date().toordinal()
 
 
 def _agreement(grant: Grant) -> tuple[Hashable, ...]:

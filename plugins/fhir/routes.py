@@ -63,7 +63,6 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
         if id[0] == "$":  # not the id of anything
             raise _unmatched(f"{type}/{id}")
         asked, request = hub.directory(), flask.request
-        labels = asked.concepts()
 
         def made() -> Rendered:
             entity = asked.get(id.lower(), resource.entity)
@@ -75,7 +74,13 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
             changed = http_date(datetime.fromisoformat(entity.updated_at))
             return Rendered(body, f'W/"{version_of(entity, asked.grant)}"', changed)
 
-        found, in_xml = _remembered((type, id), asked, labels, memory, made)
+        standing, key = asked.standing(), (type, id)
+        known = None if standing is None else memory.known(key, asked.grant, *standing)
+        if standing is not None and known is not None:
+            found, in_xml = known, _xml_of(key, known, asked.grant, *standing, memory)
+        else:
+            labels = asked.concepts()
+            found, in_xml = _remembered(key, asked, labels, memory, made)
         subset = subset_of(type, request.args.items(multi=True))
         response = _answer(found.body, in_xml=in_xml) if subset is None else _answer(subset.of(found.body))
         response.headers["ETag"] = found.version
@@ -125,17 +130,24 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
 
 
 def _search(resource: Resource, given: Sequence[tuple[str, str]], memory: Memory) -> flask.Response:
-    search = parse(resource, given, strict="handling=strict" in flask.request.headers.get("Prefer", ""))
+    asked, base = hub.directory(), _base()
+    strict = "handling=strict" in flask.request.headers.get("Prefer", "")
+    key: tuple[Hashable, ...] = (resource.name, base, strict, tuple(given))
+    standing = asked.standing() if asked.grant.scopes is None else None  # what a token may see depends on what is asked
+    if standing is not None:
+        known = memory.known(key, asked.grant, *standing)
+        if known is not None:
+            return _answer(known.body, in_xml=_xml_of(key, known, asked.grant, *standing, memory))
+    search = parse(resource, given, strict=strict)
     smart.require_search(search)
-    asked = hub.directory()
-    base, labels = _base(), asked.concepts()
+    labels = asked.concepts()
     if search.provenance:  # a source may begin to say what was known already: that is no change, so such a page is not remembered
         return _answer(_page(search, base, asked, labels, memory))
 
     def made() -> Rendered:
         return Rendered(_page(search, base, asked, labels, memory))
 
-    found, in_xml = _remembered((resource.name, base, tuple(given)), asked, labels, memory, made)
+    found, in_xml = _remembered(key, asked, labels, memory, made)
     return _answer(found.body, in_xml=in_xml)
 
 
@@ -146,11 +158,16 @@ def _remembered(
     # The newest seq is read first: what is written after it may be in an answer that is kept under it, but never missing from a later one.
     grant, newest = asked.grant, asked.newest()
     found = memory.answer(key, grant, newest, labels, made)
+    return found, _xml_of(key, found, grant, newest, labels, memory)
 
+
+def _xml_of(
+    key: tuple[Hashable, ...], found: Rendered, grant: hub.Grant, newest: int, labels: Labels, memory: Memory
+) -> Callable[[], bytes]:
     def written() -> Rendered:
         return Rendered(to_xml(orjson.loads(found.body)))
 
-    return found, lambda: memory.answer((*key, "xml"), grant, newest, labels, written).body
+    return lambda: memory.answer((*key, "xml"), grant, newest, labels, written).body
 
 
 def _page(search: Search, base: str, asked: hub.Directory, labels: Labels, memory: Memory) -> bytes:
