@@ -5,6 +5,7 @@
 
 PYTHON ?= python3
 PORT ?= 8080
+JOBS ?= logical
 
 BIN := .venv/bin
 CODE := $(wildcard hub plugins tests benchmarks)
@@ -16,7 +17,7 @@ PIP := $(BIN)/python -m pip --quiet --no-input --disable-pip-version-check
 
 help:
 	@echo "make run          serve Fichehub; PORT (now $(PORT)), FICHEHUB_HOME (default ./var), FICHEHUB_DATABASE_URL"
-	@echo "make test         the test suite; ARGS='tests/model -k riziv' chooses"
+	@echo "make test         the test suite, on JOBS (now $(JOBS)) processors; ARGS='tests/model -k riziv' chooses"
 	@echo "make mutants      take out one guard at a time and see its test fail; ARGS='no-origin' chooses"
 	@echo "make lint         ruff and mypy --strict"
 	@echo "make format       let ruff mend what it can and lay out the code"
@@ -31,7 +32,7 @@ run: .venv/.ready
 setup: .venv/.ready-dev
 
 test: .venv/.ready-dev
-	$(BIN)/python -m pytest -q $(ARGS)
+	$(BIN)/python -m pytest -q $(if $(ARGS),$(ARGS),-n $(JOBS) --maxprocesses 4 --dist loadfile)
 
 mutants: .venv/.ready-dev
 	$(BIN)/python scripts/mutants.py $(ARGS)

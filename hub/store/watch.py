@@ -26,7 +26,11 @@ class Watch:
         """The state now, or a newer one; `look` reads it."""
         if self._file is None:
             return look()
-        version = self._version()
+        try:
+            version = self._version()
+        except sqlite3.Error:  # whatever is the matter with the file, a reader finds it and says so
+            self._let_go()
+            return look()
         known: tuple[int, State] | None = getattr(self._each, "known", None)
         if known is not None and known[0] == version:
             return known[1]
@@ -39,6 +43,14 @@ class Watch:
         """Let go of every connection; asked again, it opens new ones."""
         opened, self._opened, self._each = self._opened, [], threading.local()
         for connection in opened:
+            connection.close()
+
+    def _let_go(self) -> None:
+        connection: sqlite3.Connection | None = getattr(self._each, "connection", None)
+        if connection is not None:
+            self._each.connection = self._each.known = None
+            if connection in self._opened:
+                self._opened.remove(connection)
             connection.close()
 
     def _version(self) -> int:

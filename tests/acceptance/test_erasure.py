@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import openpyxl
@@ -90,9 +91,17 @@ def test_an_erased_person_is_nowhere_and_stays_away(loaded: Loaded) -> None:
 
 
 def _in_files(home: Path, text: str) -> list[str]:
-    """The files of the installation in which these bytes occur."""
-    return [
-        path.name
-        for path in sorted(home.rglob("*"))
-        if path.is_file() and text.encode() in path.read_bytes()
-    ]
+    """The files of the installation in which these bytes occur. Read by another process: to close a file of SQLite lets go of the locks that this one
+    has on it (https://www.sqlite.org/howtocorrupt.html, 2.2)."""
+    answer = subprocess.run([sys.executable, "-c", _READER, str(home), text], capture_output=True, text=True, check=True)
+    return answer.stdout.splitlines()
+
+
+_READER = """
+import sys
+from pathlib import Path
+
+for path in sorted(Path(sys.argv[1]).rglob("*")):
+    if path.is_file() and sys.argv[2].encode() in path.read_bytes():
+        print(path.name)
+"""

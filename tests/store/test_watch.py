@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import create_engine, event
 
 from hub.directory import Directory
 from hub.model.audience import PUBLIC
 from hub.model.concepts import Concept, ConceptScheme
 from hub.store import Store
+from hub.store.log_reading import State
+from hub.store.watch import Watch
 from tests.store.saying import organisatie
 
 
@@ -48,3 +52,20 @@ def test_what_stands_is_what_newest_and_concepts_say(store: Store, open_store: C
     found = directory.standing()
     assert found is not None
     assert found[1].label("dier", "1") == "Kat"
+
+
+def test_a_file_that_cannot_be_watched_is_looked_into_each_time(tmp_path: Path) -> None:
+    file = tmp_path / "other.sqlite"
+    file.write_bytes(b"not a database, whatever its name says" * 100)
+    looks: list[State] = []
+
+    def look() -> State:
+        looks.append(State(len(looks), 0, 0))
+        return looks[-1]
+
+    watch = Watch(create_engine(f"sqlite:///{file}"))
+    assert [watch.state(look), watch.state(look)] == looks
+    file.unlink()
+    sqlite3.connect(file).close()
+    assert watch.state(look) == watch.state(look), "now that it can be"
+    watch.close()
