@@ -102,7 +102,7 @@ from hub.places import Municipality, Places, UnknownPlace
 from hub.search import query_of
 from hub.store.concepts import ConceptBook
 from hub.testing.simulator import Simulator
-from hub.web.asking import authorization_metadata, directory, feed, open_to_all, record_access, subscriptions
+from hub.web.doors import authorization_metadata, directory, feed, open_to_all, record_access, subscriptions
 
 __version__ = "0.1.0"
 

@@ -173,6 +173,16 @@ class Directory:
             raise _not_found(id, type)
         raise Gone(f"{id} has been removed.", seq=seen.seq)
 
+    def get_many(self, ids: Iterable[str]) -> dict[str, Entity]:
+        """As `get`, of many at once, by UUID; what is gone, moved, unknown or not for the asker is left out."""
+        with self._read() as connection:
+            known = reading.resolve(connection, ids)
+            shown = [one for one in known.values() if one.moved_to is None and shows(self.grant.fields, one.type)]
+            entries = reading.entries_for(connection, [one.id for one in shown], self.grant.partner)
+            found = {entity.id: entity for entity in self._of_entries(connection, list(entries.values())).values()}
+            held = self._selected([(entity.id, entity.type) for entity in found.values()])
+        return {id: entity for id, entity in found.items() if id in held}
+
     def as_at(self, id: str, seq: int, type: EntityType | None = None) -> Entity:
         """The entity as it stood right after the transaction of change `seq`, with what it depends on as that stood then.
 
@@ -239,11 +249,20 @@ class Directory:
 
     # --- the change log ------------------------------------------------------------------------------------------------------
 
-    def changes(self, since: int, limit: int = 100) -> ChangePage:
-        """What changed after `since`, oldest first. Raises `CursorGone` when that is no longer kept, `Invalid` when it lies ahead."""
+    def changes(
+        self, since: int, limit: int = 100, *, types: Sequence[EntityType] | None = None, not_from: str | None = None
+    ) -> ChangePage:
+        """What changed after `since`, oldest first; with `types` only of such entities, with `not_from` nothing of that origin.
+
+        What leaves the agreement's selection is told whoever made it leave.
+        Raises `CursorGone` when what came after `since` is no longer kept, `Invalid` when it lies ahead.
+        """
+        rank, partner = self.grant.rank, self.grant.partner
+        unselected = not_from if self.grant.scope is None else None
         with self._read() as connection:
-            found = log_reading.changes(connection, since, limit, self.grant.rank, self.grant.partner)
-        return ChangePage(self._told(found.changes), found.next, found.head)
+            found = log_reading.changes(connection, since, limit, rank, partner, types=types, not_from=unselected)
+        told = tuple(change for change in self._told(found.changes) if not_from is None or change.origin != not_from)
+        return ChangePage(told, found.next, found.head)
 
     def history(self, id: str, *, before: int | None = None, limit: int = 100) -> tuple[Change, ...]:
         """The changes of one entity that the asker can see, newest first. Raises `NotFound` (also outside the agreement's selection) and `Moved`."""

@@ -58,8 +58,8 @@ MUTANTS = (
         "no-origin",
         "a change is not pushed to where it came from",
         "hub/sync/push.py",
-        "if change.origin != own and change.type in types}",
-        "if change.type in types}",
+        "not_from=session.known.name)",
+        "not_from=None)",
         "tests/sync/test_push.py::test_a_change_is_not_pushed_to_where_it_came_from[sqlite]",
     ),
     Mutant(

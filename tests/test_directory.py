@@ -17,6 +17,7 @@ from hub.model.audience import INTERNAL, PUBLIC, Grant
 from hub.model.claims import Claim
 from hub.model.concepts import Concept, ConceptScheme
 from hub.model.contacts import resolve_contacts
+from hub.model.fiche import EntityType
 from hub.model.query import Criterion, Query
 from hub.store import Store
 from tests.store.saying import PG, SK, aanbod, gone, organisatie, person, uuid_of
@@ -94,6 +95,51 @@ def test_an_entity_as_it_was_with_what_it_depended_on_then(store: Store) -> None
     then = public(store).as_at(offer, before.seq)
     assert then == before
     assert [found.contact["value"] for found in resolve_contacts(after)] == ["+3290000002"]
+
+
+def test_many_at_once_are_as_each_by_itself(store: Store) -> None:
+    fill(store)
+    put(store, gone(organisatie("koepel", "Koepel De Linde"), 2), replace(organisatie("o", "Ons Huis"), partner="kaart"))
+    put(store, replace(organisatie("eigen", "Alleen van ons"), partner="kaart"))
+    with store.read() as connection:
+        ids = list(connection.exec_driver_sql("SELECT uuid FROM entity ORDER BY uuid").scalars())
+    grants = [
+        PUBLIC,
+        INTERNAL,
+        Grant(partner="kaart"),
+        Grant(fields=frozenset({"names", "name"})),
+        Grant(scope=Query(types=("aanbod",), where=(Criterion("code", ("rubriek|14.04.01",)),))),
+    ]
+    seen = []
+    for directory in (Directory(store, grant) for grant in grants):
+        one_by_one = {}
+        for id in ids:
+            try:
+                one_by_one[id] = directory.get(id)
+            except (Gone, Moved, NotFound):
+                continue
+        assert directory.get_many([*ids, "unknown"]) == one_by_one
+        seen.append(len(one_by_one))
+    assert seen[1] > seen[0] > seen[4] > 0
+    assert seen[2] > seen[0], "it has one of its own"
+    house = uuid_of(store, "sociale-kaart|o")
+    names = [Directory(store, grant).get_many([house])[house].fiche["names"][0]["text"]["nl"] for grant in grants[:3]]
+    assert names == ["Huis De Wilg", "Huis De Wilg", "Ons Huis"]
+
+
+def test_changes_of_some_types_and_not_of_one_origin(store: Store) -> None:
+    fill(store)
+    store.write(lambda writer: writer.put([organisatie("ander", "Van een ander")], origin="other"))
+    whole = Directory(store, INTERNAL).changes(0, 1000)
+    types: tuple[EntityType, ...] = ("organisatie", "caregiver")
+    wanted = [change for change in whole.changes if change.type in types and change.origin != "test"]
+    assert 0 < len(wanted) < len(whole.changes)
+    page = Directory(store, INTERNAL).changes(0, 1000, types=types, not_from="test")
+    assert (list(page.changes), page.next, page.head) == (wanted, whole.next, whole.head)
+    narrow = Directory(store, Grant(scope=Query(types=("aanbod",), where=(Criterion("code", ("rubriek|14.04.01",)),))))
+    told = narrow.changes(0, 1000, not_from="test").changes
+    assert told == tuple(change for change in narrow.changes(0, 1000).changes if change.origin != "test")
+    assert any(change.operation == "delete" for change in told), "what leaves the selection is told whoever made it leave"
 
 
 def test_every_page_of_a_walk_comes_once(store: Store) -> None:

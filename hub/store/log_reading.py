@@ -6,7 +6,7 @@ As in `hub.store.reading` all functions take a connection of `Store.read()`.
 # ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
@@ -91,10 +91,18 @@ VISIBLE = "c.audience <= ? AND c.operation <> 'spread' AND (c.was <= ? OR c.now 
 
 
 def changes(
-    connection: Connection, since: int, limit: int, rank: int, partner: str | None = None
+    connection: Connection,
+    since: int,
+    limit: int,
+    rank: int,
+    partner: str | None = None,
+    *,
+    types: Sequence[EntityType] | None = None,
+    not_from: str | None = None,
 ) -> ChangeSlice:
     """The next changes after `since` that somebody of this rank (and partner) can see, each as the operation that it is to them.
 
+    `types`: only of entities of these types. `not_from`: none of this origin. What is left out costs no more than passing over it.
     Raises `CursorGone` when what came after `since` is no longer kept, `Invalid` when `since` lies in the future.
     """
     bulk = Bulk(connection)
@@ -110,8 +118,15 @@ def changes(
             f"The newest change is {newest}; {since} has not happened yet.",
             (FieldError("since", "lies in the future", str(since)),),
         )
-    sql = f"SELECT {_CHANGE} WHERE c.seq > ? AND c.seq <= ? AND {VISIBLE} ORDER BY c.seq LIMIT ?"
-    rows = bulk.rows(sql, since, last, rank, rank, rank, partner or "", limit)
+    wanted: list[Any] = [since, last, rank, rank, rank, partner or ""]
+    where = f"c.seq > ? AND c.seq <= ? AND {VISIBLE}"
+    if types is not None:
+        where += f" AND c.type IN ({', '.join('?' * len(types))})"
+        wanted += types
+    if not_from is not None:
+        where += " AND c.origin <> ?"
+        wanted.append(not_from)
+    rows = bulk.rows(f"SELECT {_CHANGE} WHERE {where} ORDER BY c.seq LIMIT ?", *wanted, limit)
     found = tuple(_change(row, rank) for row in rows)
     reached = found[-1].seq if len(rows) == limit and found else max(last, since)
     return ChangeSlice(found, reached, last)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-SMALLEST, FIRST, LARGEST = 10, 100, 5_000
-"""Claims in a batch."""
+SMALLEST, FIRST, LARGEST = 10, 100, 1_000
+"""Claims in a batch; two are in memory at a time, and larger ones are no faster."""
 HELD_SQLITE: Final = 0.1
 """Seconds for which a batch may keep SQLite's one write lock: an editor's save waits no longer than that."""
 HELD_POSTGRESQL: Final = 0.4

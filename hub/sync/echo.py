@@ -48,19 +48,22 @@ def hears(connector: object) -> bool:
 
 
 def without_echoes(
-    session: Session, writer: Writer, claims: Sequence[Claim]
+    session: Session, writer: Writer, claims: list[Claim]
 ) -> tuple[list[Claim], set[int]]:
-    """The claims as the partner's own word, and the numbers of agreed entities that they speak of. Notes what it edited, in the same transaction."""
+    """The claims as the partner's own word, and the numbers of agreed entities that they speak of. Notes what it edited, in the same transaction.
+
+    Where each is its own word as it came, the answer is `claims` itself: what was made ready of them can be used.
+    """
     connection, name = writer.connection, session.known.name
     sink = session.built.connector
     assert isinstance(sink, Sink)
     if not agreed.any_with(connection, name):
-        return list(claims), set()  # a first load is not slowed down by what has not been agreed yet
+        return claims, set()  # a first load is not slowed down by what has not been agreed yet
     entities = _entities(connection, claims)
     known = agreed.load(connection, name, entities.values())
     _note_around(session, sink, connection, claims, entities)
     if not known:
-        return list(claims), set()
+        return claims, set()
     standing = _standing(connection, claims)
     own = []
     for claim in claims:
@@ -80,7 +83,8 @@ def without_echoes(
         moved = claim.gone or not has(said, told)
         if moved or state.said is not None:
             _note(session, connection, number, replace(state, said=said if moved else None))
-    return own, set(known)
+    as_it_came = all(mine is theirs for mine, theirs in zip(own, claims, strict=True))
+    return claims if as_it_came else own, set(known)
 
 
 def _note_around(

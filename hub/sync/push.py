@@ -6,7 +6,7 @@ transaction; the delivery is in `hub.sync.delivery`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 from sqlalchemy import Connection, delete, insert, select
@@ -14,10 +14,9 @@ from sqlalchemy import Connection, delete, insert, select
 from hub.access import agreement, grant_for
 from hub.connector import Sink
 from hub.directory import Directory
-from hub.errors import Gone, Misconfigured, Moved, NotFound
+from hub.errors import Misconfigured
 from hub.model.audience import Grant
-from hub.model.entity import Change, Entity
-from hub.model.fiche import EntityType
+from hub.model.entity import Change
 from hub.store import Store, Writer
 from hub.store.tables import entity as entity_table
 from hub.store.tables import setting
@@ -29,6 +28,8 @@ from hub.sync.records import Difference, Tally
 from hub.sync.session import Session
 
 PAGE = 200
+States = Mapping[str, agreed.State]
+"""What we stand for, by UUID; who is not there (any more) for this partner is left out."""
 
 
 def open_directory(store: Store, partner: str) -> Directory:
@@ -50,23 +51,23 @@ def push(session: Session, *, full: bool) -> None:
     if session.report.mode == "push":
         session.note(cursor_before=str(since))
 
-    def desired(change: Change) -> agreed.State:
-        entity = _entity(directory, change)
-        return None if entity is None else sink.shape(entity)
+    def desired(changes: Iterable[Change]) -> States:
+        found = directory.get_many(change.id for change in changes)
+        return {id: sink.shape(entity) for id, entity in found.items()}
 
     while True:
-        page = directory.changes(since, PAGE)
-        since = page.next
-        changes = _latest(page.changes, session.known.name, sink.entity_types)
+        page = directory.changes(since, PAGE, types=sink.entity_types, not_from=session.known.name)
+        changes = _latest(page.changes)
         if session.dry:
             _foresee(session, changes, desired)
-        else:
-            _fill(session, changes, since, desired)
+        elif changes or page.next != since:
+            _fill(session, changes, page.next, desired)
+        since = page.next
         session.progress(since, page.head, sink.title)
         if since >= page.head:
             break
     if not session.dry:
-        deliver(session, sink, desired)
+        deliver(session, sink, lambda change: desired([change]).get(change.id))
 
 
 def cursor(store: Store, name: str) -> int:
@@ -83,12 +84,15 @@ def cursor_name(name: str) -> str:
     return f"push cursor {name}"
 
 
-def _fill(session: Session, changes: list[Change], since: int, desired: Callable[[Change], agreed.State]) -> None:
+def _fill(session: Session, changes: list[Change], since: int, desired: Callable[[Iterable[Change]], States]) -> None:
     """Into the outbox goes what differs from what was agreed; what came to rest by itself leaves it."""
     store, name = session.store, session.known.name
     with store.read() as connection:
         numbers, known = _agreed(connection, name, changes)
-    wanted = {change.id: not known.get(numbers[change.id], Agreed()).covers(desired(change)) for change in changes}
+    states = desired(changes)
+    wanted = {
+        change.id: not known.get(numbers[change.id], Agreed()).covers(states.get(change.id)) for change in changes
+    }
     tally = session.report.tally
 
     def work(writer: Writer) -> tuple[Tally, None]:
@@ -103,15 +107,16 @@ def _fill(session: Session, changes: list[Change], since: int, desired: Callable
     session.commit(work)
 
 
-def _foresee(session: Session, changes: list[Change], desired: Callable[[Change], agreed.State]) -> None:
+def _foresee(session: Session, changes: list[Change], desired: Callable[[Iterable[Change]], States]) -> None:
     """What would be pushed, counted and shown."""
     with session.store.read() as connection:
         numbers, known = _agreed(connection, session.known.name, changes)
+    states = desired(changes)
     count = 0
     found: list[Difference] = []
     for change in changes:
         state = known.get(numbers[change.id], Agreed())
-        wanted = desired(change)
+        wanted = states.get(change.id)
         if not state.covers(wanted):
             count += 1
             if len({one.fiche for one in (*session.report.preview, *found)}) < SAMPLE:
@@ -130,15 +135,7 @@ def _agreed(
     return numbers, agreed.load(connection, name, numbers.values())
 
 
-def _entity(directory: Directory, change: Change) -> Entity | None:
-    """The entity as the partner may see it now, or `None` when it is not there (any more) for this partner."""
-    try:
-        return directory.get(change.id, change.type)
-    except (NotFound, Gone, Moved):
-        return None
-
-
-def _latest(changes: tuple[Change, ...], own: str, types: tuple[EntityType, ...]) -> list[Change]:
-    """Of several changes of one entity the last that did not come from this connection: what is pushed is the entity as it is now."""
-    others = {change.id: change for change in changes if change.origin != own and change.type in types}
-    return sorted(others.values(), key=lambda change: change.seq)
+def _latest(changes: tuple[Change, ...]) -> list[Change]:
+    """Of several changes of one entity the last: what is pushed is the entity as it is now."""
+    last = {change.id: change for change in changes}
+    return sorted(last.values(), key=lambda change: change.seq)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import flask
 import structlog
@@ -28,6 +28,7 @@ from hub.feeding import Feed
 from hub.model.audience import PUBLIC, Grant
 from hub.model.subscription import Subscriptions
 from hub.store.tables import api_key
+from hub.web.doors import OPEN
 
 if TYPE_CHECKING:
     from hub.plugins import Plugins
@@ -38,8 +39,6 @@ _log = structlog.get_logger(__name__)
 _EXTENSION = "fichehub"
 _PREFIX_LENGTH = 8
 OAUTH_PATH = "/oauth/token"
-_OPEN = "fichehub_open_to_all"
-View = TypeVar("View", bound=Callable[..., Any])
 
 
 @dataclass(slots=True)
@@ -77,10 +76,7 @@ def serving_of(app: flask.Flask) -> Serving:
 
 
 def directory() -> Directory:
-    """The data as whoever sends the current request may see it. Works inside a request only.
-
-    Raises `Unauthorized` for a bad key, or for none where the public has no access, and `Forbidden` when the partner's agreement has ended.
-    """
+    """See `hub.directory`."""
     found = flask.g.get("fichehub_directory")
     if found is None:
         found = Directory(serving().store, _grant(), _snapshot())
@@ -89,10 +85,7 @@ def directory() -> Directory:
 
 
 def feed(endpoint: str) -> Feed:
-    """The way in, through `endpoint` (the connector's name), for whoever sends the current request. Works inside a request only.
-
-    Raises as `directory`, and `Forbidden` when the agreement does not have the right `feed`.
-    """
+    """See `hub.feed`."""
     asked, hub = directory(), serving()
     plugins = hub.plugins
     hub.store.use_hooks(
@@ -103,10 +96,7 @@ def feed(endpoint: str) -> Feed:
 
 
 def subscriptions(endpoint: str) -> Subscriptions:
-    """The subscriptions that whoever sends the current request has through `endpoint` (the connector's name). Works inside a request only.
-
-    Raises as `directory`, and `Forbidden` for the anonymous.
-    """
+    """See `hub.subscriptions`."""
     from hub.subscribing import (
         Door,  # it brings the scheduler along, which the command line need not wait for
     )
@@ -114,20 +104,12 @@ def subscriptions(endpoint: str) -> Subscriptions:
     return Door(serving().store, directory(), endpoint)
 
 
-def open_to_all(view: View) -> View:
-    """Mark a view of an endpoint that tells nothing of any fiche, such as what the server can do: it is answered without credentials, also where the
-    public has no access. Credentials that are sent all the same must be good ones. Usable as a decorator, below that of the route.
-    """
-    setattr(view, _OPEN, True)
-    return view
-
-
 def asks_nobody() -> bool:
     """Whether the current request goes to a view that is open to all, without credentials; those of the token endpoint are its own matter."""
     if flask.request.path == OAUTH_PATH:
         return True
     view = flask.current_app.view_functions.get(flask.request.endpoint or "")
-    return getattr(view, _OPEN, False) and _key() is None
+    return getattr(view, OPEN, False) and _key() is None
 
 
 def via() -> str:
@@ -138,10 +120,7 @@ def via() -> str:
 def record_access(
     *, interaction: str, type: str = "", target: str = "", query: str | Callable[[], str] = "", status: int
 ) -> None:
-    """Leave a row in the audit trail about the current request, when a partner sent it; costs no transaction. The words are those of `hub.Access`.
-
-    `query` may be a function, which is called only when there is a partner.
-    """
+    """See `hub.record_access`."""
     asked = flask.g.get("fichehub_directory")
     if asked is None or asked.grant.partner is None:
         return
@@ -201,7 +180,7 @@ def token_address() -> str:
 
 
 def authorization_metadata() -> dict[str, Any]:
-    """Where and how access tokens are fetched, in the words of RFC 8414; for the current request. https://www.rfc-editor.org/rfc/rfc8414"""
+    """See `hub.authorization_metadata`."""
     return {
         "token_endpoint": token_address(),
         "token_endpoint_auth_methods_supported": ["private_key_jwt"],

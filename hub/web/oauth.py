@@ -27,6 +27,7 @@ from hub.model.scopes import beyond, scopes_of, spelled
 from hub.store import Writer
 from hub.sync import connections
 from hub.web import asking
+from hub.web.doors import open_to_all
 from hub.web.problems import trace_id
 
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -60,7 +61,7 @@ def install(app: flask.Flask) -> None:
     http = connections.open_outbound(deadline=5.0, patience=6.0, byte_cap=1 << 18, attempts=1)
     refusals = RateLimiter(per_second=1 / REFUSED_EVERY, burst=REFUSALS, clock=time.monotonic)
     app.extensions[_EXTENSION] = _Service(refusals, FetchedKeys(lambda: http))
-    app.add_url_rule(asking.OAUTH_PATH, "oauth_token", asking.open_to_all(token), methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+    app.add_url_rule(asking.OAUTH_PATH, "oauth_token", open_to_all(token), methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
 
 
 def token() -> flask.Response:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import IO
-
-import xlsxwriter
+from typing import IO, TYPE_CHECKING
 
 from plugins.excel.columns import COLUMNS, Column
+
+if TYPE_CHECKING:
+    import xlsxwriter
 
 MAX_ROWS = 1_048_575
 """Rows of data that a sheet can hold beside its header (ECMA-376, Excel's limit)."""
@@ -31,6 +32,8 @@ def write_workbook(
 
     Every cell is a text: nothing that a source wrote can become a formula or a link (OWASP, CSV injection). Raises `WorkbookFull`.
     """
+    import xlsxwriter  # only who writes a workbook pays for loading it
+
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     with xlsxwriter.Workbook(file, options) as book:
         book.set_properties({"title": title, "created": made_at.replace(tzinfo=None), "comments": " ".join(explanation)})

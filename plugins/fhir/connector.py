@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import flask
+from typing import TYPE_CHECKING
 
 from hub import Directory, Endpoint, Notification
+
+if TYPE_CHECKING:
+    import flask
 
 
 class Fhir(Endpoint):

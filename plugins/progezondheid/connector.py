@@ -53,9 +53,9 @@ class ProGezondheidConfig(ma.Schema):
         metadata={"secret": True, "description": "Bearer token."},
     )
     page_size = ma.fields.Integer(
-        load_default=1000,
+        load_default=250,
         validate=ma.validate.Range(1, 1000),
-        metadata={"description": "Caregivers per page."},
+        metadata={"description": "Caregivers per page; two pages are in memory at a time."},
     )
     proposals = ma.fields.List(
         ma.fields.String(validate=ma.validate.OneOf(proposing.FIELDS)),

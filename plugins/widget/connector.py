@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
-import flask
+from typing import TYPE_CHECKING, ClassVar
 
 from hub import Endpoint
+
+if TYPE_CHECKING:
+    import flask
 
 
 class Widget(Endpoint):

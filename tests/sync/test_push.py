@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from hub.connector import Finished, Incoming, Sink, Source
 from hub.errors import Rejected, Unreachable
@@ -16,7 +16,7 @@ from hub.plugins import Plugins
 from hub.store import Store
 from hub.store.tables import agreed
 from hub.sync import connections, run
-from hub.sync.push import cursor
+from hub.sync.push import PAGE, cursor
 from tests.sync.conftest import Clock
 
 Offer = Callable[..., Plugins]
@@ -111,6 +111,42 @@ def test_a_change_is_not_pushed_to_where_it_came_from(
     say(any_store, 1, "Van ons", 2)
     say(any_store, 1, "Weer van hen", 3, origin="own")
     assert run(any_store, plugins, "own").pushed == 1, "their later change does not hide ours"
+
+
+def in_statements(store: Store, plugins: Plugins, *, pushed: int) -> int:
+    """How many statements a foreseen run from the start takes, which would push so many."""
+    heard: list[str] = []
+
+    def note(connection: Any, cursor: Any, statement: str, *rest: object) -> None:
+        heard.append(statement)
+
+    event.listen(store.engine, "before_cursor_execute", note)
+    report = run(store, plugins, "own", dry_run=True, full=True)
+    event.remove(store.engine, "before_cursor_execute", note)
+    assert report.pushed == pushed
+    return len(heard)
+
+
+def test_what_came_from_the_partner_itself_costs_no_statement(
+    any_store: Store, partner: type[Partner], plugins: Plugins
+) -> None:
+    say(any_store, 0, "Van ons", 1)
+    assert run(any_store, plugins, "own").pushed == 1
+    say(any_store, 1, "Van hen", 1, origin="own")
+    few = in_statements(any_store, plugins, pushed=0)
+    theirs = [Claim("kbo", f"{number}", 1, "organisatie", {"kind": "organisatie"}) for number in range(2, 2 * PAGE)]
+    any_store.write(lambda writer: writer.put(theirs, origin="own"))
+    assert in_statements(any_store, plugins, pushed=0) == few, "only the changes of others are looked at"
+
+
+def test_a_page_of_changes_is_looked_at_in_as_many_statements_as_one_change(
+    any_store: Store, partner: type[Partner], plugins: Plugins
+) -> None:
+    say(any_store, 0, "Huis", 1)
+    few = in_statements(any_store, plugins, pushed=1)
+    for number in range(1, 20):
+        say(any_store, number, f"Huis {number}", 1)
+    assert in_statements(any_store, plugins, pushed=20) == few
 
 
 def test_a_partner_that_goes_down_gets_the_rest_later(

@@ -11,8 +11,6 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Any, Final
 
-from lxml import etree
-
 from hub import LANGUAGES, Claim, Document, InvalidIdentifier, Rejected, Unreachable, normalise_identifier
 from plugins.progezondheid.words import PROFESSIONS
 
@@ -25,6 +23,8 @@ _POSTCODE: Final = re.compile(r"[0-9A-Z -]{3,10}").fullmatch
 
 def persons_in(body: bytes, where: str) -> list[Any]:
     """The persons in one message. Raises `Unreachable` for what is no XML, or has a document type: those can name files and grow without end."""
+    from lxml import etree  # only who reads XML pays for loading it
+
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True
     )

@@ -1,0 +1,74 @@
+"""What an endpoint may ask of the hub about the request that it answers; the names that `hub` shows of `hub.web.asking`.
+
+A module of its own because every plugin imports `hub`, also where nothing is served: Flask is loaded by the first request, not by a load of caregivers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from hub.directory import Directory
+    from hub.feeding import Feed
+    from hub.model.subscription import Subscriptions
+
+OPEN = "fichehub_open_to_all"
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def directory() -> Directory:
+    """The data as whoever sends the current request may see it. Works inside a request only.
+
+    Raises `Unauthorized` for a bad key, or for none where the public has no access, and `Forbidden` when the partner's agreement has ended.
+    """
+    from hub.web import asking
+
+    return asking.directory()
+
+
+def feed(endpoint: str) -> Feed:
+    """The way in, through `endpoint` (the connector's name), for whoever sends the current request. Works inside a request only.
+
+    Raises as `directory`, and `Forbidden` when the agreement does not have the right `feed`.
+    """
+    from hub.web import asking
+
+    return asking.feed(endpoint)
+
+
+def subscriptions(endpoint: str) -> Subscriptions:
+    """The subscriptions that whoever sends the current request has through `endpoint` (the connector's name). Works inside a request only.
+
+    Raises as `directory`, and `Forbidden` for the anonymous.
+    """
+    from hub.web import asking
+
+    return asking.subscriptions(endpoint)
+
+
+def open_to_all(view: View) -> View:
+    """Mark a view of an endpoint that tells nothing of any fiche, such as what the server can do: it is answered without credentials, also where the
+    public has no access. Credentials that are sent all the same must be good ones. Usable as a decorator, below that of the route.
+    """
+    setattr(view, OPEN, True)
+    return view
+
+
+def record_access(
+    *, interaction: str, type: str = "", target: str = "", query: str | Callable[[], str] = "", status: int
+) -> None:
+    """Leave a row in the audit trail about the current request, when a partner sent it; costs no transaction. The words are those of `hub.Access`.
+
+    `query` may be a function, which is called only when there is a partner.
+    """
+    from hub.web import asking
+
+    asking.record_access(interaction=interaction, type=type, target=target, query=query, status=status)
+
+
+def authorization_metadata() -> dict[str, Any]:
+    """Where and how access tokens are fetched, in the words of RFC 8414; for the current request. https://www.rfc-editor.org/rfc/rfc8414"""
+    from hub.web import asking
+
+    return asking.authorization_metadata()
