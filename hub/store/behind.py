@@ -46,6 +46,11 @@ class Behind:
         self.busy = True
         self._tasks.put(partial(self._attempt, task))
 
+    @property
+    def heard(self) -> bool:
+        """Whether somebody else listens to the statements of the connection."""
+        return len([*self._connection.dispatch.before_cursor_execute]) > (self._thread is not None)
+
     def settle(self) -> None:
         """Wait until everything is written. Raises what one of the writes raised; those after it were left undone."""
         if self.busy:
@@ -96,14 +101,15 @@ def _hand_over_sooner(begins: bool) -> None:
 
 
 def commit_beside(
-    connection: Connection, committed: Callable[[], None], meanwhile: Callable[[], None]
+    connection: Connection, commit: Callable[[], None], meanwhile: Callable[[], None]
 ) -> None:
-    """Commit, call `committed` at once from another thread, and do something else until then; raises what the commit raises."""
+    """Call `commit`, which commits, from the other thread behind what is still being written, and do something else until then.
+
+    Raises what the commit raises, or one of the writes before it, after which nothing is committed.
+    """
     behind = behind_of(connection)
     assert behind is not None
-    behind.settle()
-    behind.later(connection.commit)
-    behind.later(committed)
+    behind.later(commit)
     try:
         meanwhile()
     finally:

@@ -88,8 +88,9 @@ class Bulk:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.postgres = connection.dialect.name == "postgresql"
-        self._driver = None if connection.dispatch.before_cursor_execute else _driver(connection)
         self._behind = behind_of(connection)
+        heard = connection.dispatch.before_cursor_execute if self._behind is None else self._behind.heard
+        self._driver = None if heard else _driver(connection)
 
     def rows(self, sql: str, *parameters: Any) -> Sequence[Any]:
         """Every row of a query, as a tuple."""
@@ -126,9 +127,12 @@ class Bulk:
         return self.connection.exec_driver_sql(_postgres(sql) if self.postgres else sql, parameters).rowcount
 
     def run_many(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Execute once for each row."""
-        if rows:
+        """Execute once for each row, and do not ask what became of it."""
+        # On SQLite the thread would want the interpreter back for every row.
+        if rows and (self._driver is None or not self.postgres):
             self.connection.exec_driver_sql(_postgres(sql) if self.postgres else sql, list(rows))
+        elif rows:
+            self._later(len(rows), partial(self._execute_many, sql, rows))
 
     def listed(self, column: str, of: Literal["bigint", "text"] = "bigint") -> str:
         """SQL for "`column` is one of"; its parameter comes from `many`."""
@@ -179,6 +183,13 @@ class Bulk:
         """Execute what is about so many rows, and do not ask what became of it."""
         self._later(rows, partial(self._execute, sql, parameters))
 
+    def insert_numbered(
+        self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]], counting: str, *parameters: Any
+    ) -> None:
+        """Insert rows, each with its number before and the last of all numbers behind it. `counting` is a statement that answers with that last one; it
+        is executed right before, and nobody waits for its answer."""
+        self._later(len(rows), partial(self._insert_numbered, table, columns, rows, counting, parameters))
+
     def settle(self) -> None:
         """Wait until everything is written; raises what one of the writes raised."""
         if self._behind is not None:
@@ -204,6 +215,13 @@ class Bulk:
         except self.connection.dialect.loaded_dbapi.Error as error:
             raise self._refusal(statement, parameters, error) from error
 
+    def _execute_many(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        statement = _postgres(sql) if self.postgres else sql
+        try:
+            self._raw.cursor().executemany(statement, rows)
+        except self.connection.dialect.loaded_dbapi.Error as error:
+            raise self._refusal(statement, (), error) from error
+
     def _insert(self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
         if not self.postgres:
             self._insert_values(table, columns, rows, "")
@@ -211,6 +229,13 @@ class Bulk:
             self._copy(table, columns, rows)
         else:
             self._insert_arrays(table, columns, rows, "")
+
+    def _insert_numbered(
+        self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]], counting: str, parameters: Sequence[Any]
+    ) -> None:
+        ((last,),) = self._execute(counting, parameters).fetchall()
+        first = last - len(rows) + 1
+        self._insert(table, columns, [(number, *row, last) for number, row in enumerate(rows, first)])
 
     def _insert_new(
         self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]], all_new: bool

@@ -63,7 +63,7 @@ def finish(space: Workspace) -> int:
         space.load(in_index - space.reindex, lock=True)
     space.flush()
     if len(in_index) > LOAD:
-        commits_a_load(space.connection)
+        commits_a_load(space.bulk)
     if space.bulk.postgres:
         write_index(space, in_index)
         write_log(space, markers)
@@ -160,7 +160,7 @@ def write_log(space: Workspace, markers: Iterable[PendingChange] = ()) -> None:
     owed += markers
     if not owed:
         return
-    bulk, told = space.bulk, []
+    told = []
     for change in owed:
         fields = None if change.fields is None else orjson.dumps(sorted(change.fields.items()))
         told.append(
@@ -179,11 +179,17 @@ def write_log(space: Workspace, markers: Iterable[PendingChange] = ()) -> None:
                 change.partner,
             )
         )
-    ((last,),) = bulk.rows("UPDATE counter SET n = n + ? WHERE name = 'change' RETURNING n", len(owed))
-    first = last - len(owed) + 1
-    bulk.insert("change", _COLUMNS, [(seq, *row, last) for seq, row in enumerate(told, first)])
-    waiting = [(seq, 0) for seq, change in enumerate(owed, first) if change.operation == SPREAD]
-    bulk.insert("spread", ("seq", "after_entity"), waiting)
+    bulk = space.bulk
+    bulk.insert_numbered("change", _COLUMNS, told, _TAKE_NUMBERS, len(told))
+    if any(change.operation == SPREAD for change in owed):
+        bulk.later(len(told), _NOTE_MARKERS, len(told))
+
+
+_TAKE_NUMBERS = "UPDATE counter SET n = n + ? WHERE name = 'change' RETURNING n"
+_NOTE_MARKERS = (
+    "INSERT INTO spread (seq, after_entity) SELECT c.seq, 0 FROM counter n JOIN change c ON c.seq > n.n - ?"
+    f" WHERE n.name = 'change' AND c.operation = '{SPREAD}'"
+)
 
 
 def spread_one(space: Workspace, batch: int) -> bool:

@@ -29,6 +29,7 @@ from sqlalchemy.pool import NullPool
 
 from hub.errors import FichehubError, StoreBusy
 from hub.store.behind import writing_behind
+from hub.store.bulk import Bulk
 
 if sys.platform != "win32":
     import fcntl
@@ -39,7 +40,7 @@ BUSY_SECONDS: Final = 20.0
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _WRITING: Final = "fichehub_writing"
 _LOADING_PAGES: Final = 2000
-_LOADING_ROWS: Final = 8000
+_LOADING_ROWS: Final = 32000
 _MOVED: Final = "fichehub_moved"
 _SAVING_PAGES: Final = 4000
 _PRAGMAS: Final = (
@@ -148,20 +149,22 @@ def can_retry(error: DBAPIError) -> bool:
     return state in _RETRIED_STATES if state is not None else is_lock_refusal(error)
 
 
-def commits_a_load(connection: Connection) -> None:
+def commits_a_load(bulk: Bulk) -> None:
     """The transaction at hand belongs to a load: if the log of SQLite is long, this one moves it into the database file.
 
     Moving 16 MB is cheap for what it moves: the longer the log, the more often the same page is in it. But it keeps the disk busy, and an editor's
     save beside a load shall not be the one that does it, so for everybody else the log may become longer.
     """
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint = {_LOADING_PAGES}")
+    if not bulk.postgres:
+        bulk.later(1, f"PRAGMA wal_autocheckpoint = {_LOADING_PAGES}")
 
 
-def before_a_load(connection: Connection) -> None:
-    """A load is about to commit, and will call `after_a_load`: the commit itself, which others wait for, leaves the log of SQLite alone."""
+def commit_a_load(connection: Connection) -> None:
+    """Commit, and call `after_a_load` next: the commit itself, which others wait for, leaves the log of SQLite alone."""
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("PRAGMA wal_autocheckpoint = 0")
+        raw: Any = connection.connection.driver_connection
+        raw.execute("PRAGMA wal_autocheckpoint = 0")
+    connection.commit()
 
 
 def after_a_load(connection: Connection) -> None:

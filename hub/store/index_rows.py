@@ -12,8 +12,8 @@ what it was told before, which is why `fulltext_tokens` keeps that (packed). On 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, Literal
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Final, Literal, NamedTuple
 
 import orjson
 from sqlalchemy import Connection
@@ -127,6 +127,7 @@ def write(
     bulk = Bulk(conn)
     fresh: list[tuple[int, str]] = []  # for SQLite's full text
     terms: list[Term] = []
+    old = _stored(bulk, stood)  # before there is anything to wait for
     known_heads = {(row[0], row[1]) for row in bulk.rows("SELECT key, head FROM fulltext_head")}
     heads: set[tuple[str, str]] = set()
     again: list[IndexRow] = []
@@ -149,8 +150,8 @@ def write(
             terms += terms_of(row)
     if again:
         _change_entries(bulk, again, stood)
-        fresh += _change_tokens(bulk, again)
-        terms += _change_terms(bulk, again)
+        fresh += _change_tokens(bulk, again, old.tokens)
+        terms += _change_terms(bulk, again, old.terms)
     if not bulk.postgres:
         _take_in(bulk, fresh)
     terms.sort()  # in the order of the key: neighbours share a page
@@ -171,6 +172,23 @@ def remove(conn: Connection, entry_ids: Iterable[int]) -> None:
         _forget(bulk, _stored_tokens(bulk, ids))
     bulk.run(f"DELETE FROM term WHERE {bulk.listed('entry_id')}", many)  # noqa: S608
     bulk.run(f"DELETE FROM entry WHERE {bulk.listed('id')}", many)  # noqa: S608
+
+
+class _Stored(NamedTuple):
+    """What the index says of entries, by number: their tokens, and their rows of `term`."""
+
+    tokens: Mapping[int, str]
+    terms: Mapping[int, list[tuple[Any, ...]]]
+
+
+def _stored(bulk: Bulk, numbers: Collection[int]) -> _Stored:
+    if not numbers:
+        return _Stored({}, {})
+    sql = f"SELECT type, key, value, entry_id, level FROM term WHERE {bulk.listed('entry_id')}"  # noqa: S608
+    terms: dict[int, list[tuple[Any, ...]]] = {}
+    for row in bulk.rows(sql, bulk.many(numbers)):
+        terms.setdefault(row[3], []).append(tuple(row))
+    return _Stored(_stored_tokens(bulk, numbers), terms)
 
 
 # --- entries and terms ------------------------------------------------------------------------------------------------------------
@@ -194,10 +212,11 @@ def _change_entries(bulk: Bulk, again: list[IndexRow], stood: Standing) -> None:
     bulk.run_many(update, [(*entry[1:], entry[0]) for entry in changed])
 
 
-def _change_terms(bulk: Bulk, again: list[IndexRow]) -> list[Term]:
+def _change_terms(
+    bulk: Bulk, again: list[IndexRow], standing: Mapping[int, list[tuple[Any, ...]]]
+) -> list[Term]:
     """Removes what is no longer so and moves what changed its level; the answer: the terms that are new."""
-    sql = f"SELECT type, key, value, entry_id, level FROM term WHERE {bulk.listed('entry_id')}"  # noqa: S608
-    old = {row[:4]: row[4] for row in map(tuple, bulk.rows(sql, bulk.many(row.entry_id for row in again)))}
+    old = {row[:4]: row[4] for each in again for row in standing.get(each.entry_id, ())}
     told = {term[:4]: term[4] for row in again for term in terms_of(row)}
     where = "type = ? AND key = ? AND value = ? AND entry_id = ?"
     bulk.run_many(f"DELETE FROM term WHERE {where}", sorted(old.keys() - told.keys()))  # noqa: S608
@@ -209,7 +228,7 @@ def _change_terms(bulk: Bulk, again: list[IndexRow]) -> list[Term]:
 # --- full text ---------------------------------------------------------------------------------------------------------------------
 
 
-def _stored_tokens(bulk: Bulk, ids: Sequence[int]) -> dict[int, str]:
+def _stored_tokens(bulk: Bulk, ids: Collection[int]) -> dict[int, str]:
     if bulk.postgres:
         sql = f"SELECT entry_id, array_to_string(tsvector_to_array(tokens), ' ') FROM fulltext WHERE {bulk.listed('entry_id')}"  # noqa: S608
     else:
@@ -217,9 +236,8 @@ def _stored_tokens(bulk: Bulk, ids: Sequence[int]) -> dict[int, str]:
     return {row[0]: read_tokens(row[1]) for row in bulk.rows(sql, bulk.many(ids))}
 
 
-def _change_tokens(bulk: Bulk, again: list[IndexRow]) -> list[tuple[int, str]]:
+def _change_tokens(bulk: Bulk, again: list[IndexRow], old: Mapping[int, str]) -> list[tuple[int, str]]:
     """Writes the tokens that are others than before; the answer: those, which SQLite's full text must take in again."""
-    old = _stored_tokens(bulk, [row.entry_id for row in again])
     changed = []
     for row in again:
         tokens = tokens_of(row)

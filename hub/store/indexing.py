@@ -10,6 +10,7 @@ from typing import Any, cast
 from hub import schemas
 from hub.model.fiche import Document, EntityType
 from hub.store import index_rows
+from hub.store.bulk import Bulk
 from hub.store.index_rows import IndexedEntity, Indexer
 from hub.store.settling import PART_FIELDS
 from hub.store.workspace import Workspace
@@ -139,10 +140,10 @@ def write_index(space: Workspace, fiches: Iterable[int]) -> None:
     if moved:  # parts that came from another fiche stand under that one still
         standing = {**standing, **index_rows.standing(space.connection, moved)}
     rows.sort(key=attrgetter("entry_id"))
+    masked = _masks(space, ids) if older or masks else set()
     index_rows.write(space.connection, map(make, rows), standing, len(rows) - len(standing))
     index_rows.remove(space.connection, [number for number in standing if number not in kept])
-    if older or masks:
-        _write_masks(space, ids, masks)
+    _write_masks(space.bulk, masked, masks)
 
 
 def _indexer(space: Workspace) -> Indexer:
@@ -245,12 +246,16 @@ def _voices(space: Workspace, ids: list[int]) -> dict[tuple[int, str], list[str]
     return found
 
 
-def _write_masks(space: Workspace, ids: list[int], wanted: set[tuple[str, int]]) -> None:
+def _masks(space: Workspace, ids: list[int]) -> set[tuple[str, int]]:
+    """The entries of these fiches and their parts that are hidden from a partner who has others in their place."""
     bulk = space.bulk
+    if not bulk.rows("SELECT 1 FROM entry_mask LIMIT 1"):
+        return set()
     sql = f"SELECT m.partner, m.entry_id FROM entry_mask m JOIN entity e ON e.id = m.entry_id WHERE {bulk.listed('e.fiche_id')}"
-    if not wanted and not bulk.rows("SELECT 1 FROM entry_mask LIMIT 1"):
-        return
-    standing = {(partner, entry_id) for partner, entry_id in bulk.rows(sql, bulk.many(ids))}
+    return {(partner, entry_id) for partner, entry_id in bulk.rows(sql, bulk.many(ids))}
+
+
+def _write_masks(bulk: Bulk, standing: set[tuple[str, int]], wanted: set[tuple[str, int]]) -> None:
     bulk.run_many("DELETE FROM entry_mask WHERE partner = ? AND entry_id = ?", sorted(standing - wanted))
     bulk.insert(
         "entry_mask", ("partner", "entry_id"), cast("list[tuple[Any, ...]]", sorted(wanted - standing))

@@ -314,7 +314,9 @@ class Settler:
         space = self._space
         old = [state.id for state in states if state.version > 1]
         if old:
-            space.bulk.run(f"DELETE FROM expiry WHERE {space.bulk.listed('fiche_id')}", space.bulk.many(old))
+            space.bulk.later(
+                len(old), f"DELETE FROM expiry WHERE {space.bulk.listed('fiche_id')}", space.bulk.many(old)
+            )
         rows = [
             (state.id, field, until)
             for state in states

@@ -240,7 +240,11 @@ class Store:
                     began = time.monotonic()
                     self._current(connection)
                     with _no_collection():
-                        outcome = work(Workspace(connection, self._around, self._numbers))
+                        space = Workspace(connection, self._around, self._numbers)
+                        outcome = work(space)
+                        if dry_run or not space.bulk.postgres:
+                            # PostgreSQL writes in a process of its own. SQLite would only take the interpreter from the next batch.
+                            space.bulk.settle()
                         if dry_run:
                             connection.rollback()
                         elif pace is not None and pace.meanwhile is not None and not outcome[1][0]:
@@ -298,22 +302,20 @@ class Snapshot:
 def _commit(connection: Connection, pace: Pace, began: float) -> None:
     """Commit while the caller makes his next batch."""
 
-    def committed() -> None:
+    def commit() -> None:
+        database.commit_a_load(connection)
         pace.held = time.monotonic() - began
         database.after_a_load(connection)
 
     meanwhile, pace.meanwhile = pace.meanwhile, None
     assert meanwhile is not None
-    database.before_a_load(connection)
-    commit_beside(connection, committed, meanwhile)
+    commit_beside(connection, commit, meanwhile)
 
 
 def _worked(work: Callable[[Writer], T], space: Workspace) -> tuple[T, tuple[int, int]]:
     """The answer; how many markers wait to be spread, and how many fiches were made."""
     answer = work(Writer(space))
-    answer_and_more = answer, (changes.finish(space), len(space.made))
-    space.bulk.settle()
-    return answer_and_more
+    return answer, (changes.finish(space), len(space.made))
 
 
 _collecting = Lock()
