@@ -26,6 +26,7 @@ from hub.model.entity import Change, Entity, Hit, Page
 from hub.model.fiche import PARTS, Document, EntityType, Visibility
 from hub.model.hindsight import withheld
 from hub.model.query import Criterion, Query, normalise
+from hub.model.query_rules import MAX_VALUES
 from hub.places import Places
 from hub.schemas import decode
 from hub.search import Shown, find
@@ -35,7 +36,8 @@ from hub.store import Snapshot, Store, database, log_reading, reading
 from hub.store.concepts import ConceptBook
 from hub.store.index_rows import Indexer
 
-_AT_ONCE: Final = 1000
+_AT_ONCE: Final = MAX_VALUES
+"""So many ids go into one query."""
 _GIVE_BACK_EVERY: Final = 10
 PARENTS: Final = 5
 """How far up the line of parents an entity's `related` reaches."""
@@ -466,22 +468,35 @@ class Directory:
                 related=related,
                 sources=sources.get(row.fiche_id, ()),
             )
-        return entities
-
+        if self.grant.scope is None:
+            return entities
+        named = {number: _named_in(entity) for number, entity in entities.items()}
+        held = self._held(connection, {id: type for some in named.values() for id, type in some.items()})
+        return {
+            number: replace(entity, outside=frozenset(named[number].keys() - held)) for number, entity in entities.items()
+        }
 
     def _people_outside(self, connection: Connection, shown: Mapping[str, Document]) -> set[str]:
         """Caregivers that the agreement's selection leaves out: whoever may not see a person is not told where he works either."""
         if self.grant.scope is None:
             return set()
-        people = [uuid for uuid, document in shown.items() if document["kind"] == "zorgverlener"]
+        people: dict[str, EntityType] = {
+            uuid: "zorgverlener" for uuid, document in shown.items() if document["kind"] == "zorgverlener"
+        }
+        return people.keys() - self._held(connection, people)
+
+    def _held(self, connection: Connection, types: Mapping[str, EntityType]) -> set[str]:
+        """Which of these ids are in the agreement's selection; nothing of them is read but the index."""
+        ids = list(types)
         held: set[str] = set()
-        for start in range(0, len(people), _AT_ONCE):
-            some = tuple(people[start : start + _AT_ONCE])
-            query = Query(types=("zorgverlener",), where=(Criterion("id", some),), limit=_AT_ONCE)
-            found = find(connection, query, self.grant, places=self.places, shown=self._shown(connection))
+        shown = self._shown(connection)
+        for start in range(0, len(ids), _AT_ONCE):
+            some = tuple(ids[start : start + _AT_ONCE])
+            asked = Query(types=tuple(sorted({types[id] for id in some})), where=(Criterion("id", some),), limit=_AT_ONCE)
+            found = find(connection, asked, self.grant, places=self.places, shown=shown)
             numbers = {row.entity_id for row in found.rows}
             held |= {uuid for uuid, known in reading.resolve(connection, some).items() if known.id in numbers}
-        return set(people) - held
+        return held
 
 
 def _present(found: Iterable[tuple[str, Document | None]]) -> dict[str, Document]:
@@ -524,6 +539,16 @@ def _related(links: Iterable[str], live: Mapping[str, Document]) -> dict[str, Do
             if "parent" in target:
                 waiting.append(target["parent"]["id"])
     return related
+
+
+def _named_in(entity: Entity) -> dict[str, EntityType]:
+    """Everything that an output of this entity may point to, with its type: its fiche, what is related, and the parts of those."""
+    named: dict[str, EntityType] = {}
+    for fiche in (entity.fiche, *entity.related.values()):
+        named[fiche["id"]] = fiche["kind"]
+        for field, (_, part_type, _) in PARTS.items():
+            named.update((part["id"], part_type) for part in fiche.get(field, ()))
+    return named
 
 
 def _without_dead_links(fiche: Document, shown: Mapping[str, Document]) -> Document:

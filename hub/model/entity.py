@@ -19,7 +19,8 @@ class Entity:
     `number` is immutable and gives the default order. `seq` is the last change of this entity that the asker can see, `updated_at` its
     moment (RFC 3339, UTC). `fiche` is the whole projected fiche; `part` is the part itself when `type` is a part. `related` holds the projected
     fiches that an output needs beside it (organisatie, its parents, zorgverleners), by id; what the asker may not see is not there.
-    `sources` names the sources that contribute.
+    `sources` names the sources that contribute. `outside`: ids of fiches and parts named here that the selection of the asker's agreement leaves out, so
+    that he cannot read them by themselves; an output must not point to them.
     """
 
     id: str
@@ -31,6 +32,7 @@ class Entity:
     part: Document | None = None
     related: Mapping[str, Document] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
+    outside: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

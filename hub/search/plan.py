@@ -184,7 +184,7 @@ def plans_for(query: Query, lens_on: Callable[..., Lens], scope: Query | None = 
 
 
 def _plan(query: Query, lens: Lens, scope: Query | None) -> Plan:
-    match, conditions, nothing = _demands(query, lens)
+    match, conditions, nothing = _demands(query, lens, scope)
     nothing = nothing or not lens.shows_type
     if scope is not None:
         more, others, nothing_at_all = _demands(scope, lens.whole)
@@ -200,7 +200,8 @@ def _plan(query: Query, lens: Lens, scope: Query | None) -> Plan:
     return Plan(lens, lens.prepared(match), tuple(conditions), nothing, beginning, at)
 
 
-def _demands(query: Query, lens: Lens) -> tuple[Match, list[Condition], bool]:
+def _demands(query: Query, lens: Lens, scope: Query | None = None) -> tuple[Match, list[Condition], bool]:
+    """What a query asks of a type. With a `scope` its links lead to nothing outside of that; a scope's own links may lead anywhere."""
     every: list[Alternatives] = [word(lens.type, lens.rank, each, prefix=True) for each in query.text.split()]
     none: list[Alternatives] = []
     conditions: list[Condition] = []
@@ -238,7 +239,7 @@ def _demands(query: Query, lens: Lens) -> tuple[Match, list[Condition], bool]:
                 nothing = True
     every += [words for words in holding.values() if words]
     nothing = nothing or not all(holding.values())
-    conditions += [IsLinked(lens, linked, _plans_behind(linked, lens)) for linked in query.linked]
+    conditions += [IsLinked(lens, linked, _plans_behind(linked, lens, scope)) for linked in query.linked]
     if query.near is not None and not lens.placed:
         nothing = True
     elif query.near is not None:
@@ -249,9 +250,9 @@ def _demands(query: Query, lens: Lens) -> tuple[Match, list[Condition], bool]:
     return Match(tuple(dict.fromkeys(every)), unwanted), conditions, nothing
 
 
-def _plans_behind(linked: Linked, lens: Lens) -> tuple[Plan, ...]:
+def _plans_behind(linked: Linked, lens: Lens, scope: Query | None) -> tuple[Plan, ...]:
     """The plans for the other end of a link; none where the asker may not follow it."""
-    plans = plans_for(linked.query, lens.on)
+    plans = plans_for(linked.query, lens.on, scope)
     if linked.reverse:
         return tuple(plan for plan in plans if follows(lens.fields, plan.lens.type, linked.link))
     return plans if follows(lens.fields, lens.type, linked.link) else ()

@@ -72,6 +72,13 @@ def reference(resource_type: str, id: str, display: str = "") -> Json:
     return {"reference": f"{resource_type}/{id}"}
 
 
+def pointed_to(entity: Entity, id: str) -> Document | None:
+    """What a reference of this entity may point to, its own fiche included: None where the asker could not read it by itself."""
+    if id in entity.outside:
+        return None
+    return entity.fiche if id == entity.fiche["id"] else entity.related.get(id)
+
+
 def period(value: Document) -> Json:
     """A Period; an end before its start (per-1) is left out, because then one of the two is wrong and the start is the safer."""
     if "start" in value and "end" in value and value["end"] < value["start"]:

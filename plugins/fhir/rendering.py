@@ -45,7 +45,7 @@ class Rendered(NamedTuple):
 class Memory:
     """Remembers resources and whole answers, the newest within `limit` bytes.
 
-    A resource is kept under type, id, seq and the asker's agreement, which is always right, because seq moves whenever the bytes would. An answer
+    A resource is kept under type, id, seq, what it may not point to and the asker's agreement, which is always right, because seq moves whenever the bytes would. An answer
     (a page, a read) is kept under what was asked, the agreement, the newest seq of all and the day (on which values run out): as long as
     nothing at all was written the answer is the same. A reloaded book of concepts empties it, because labels are in the bytes.
     """
@@ -58,7 +58,7 @@ class Memory:
 
     def resource(self, entity: Entity, grant: Grant, labels: Labels) -> bytes:
         """The resource as JSON, from memory if it is there."""
-        key = (entity.type, entity.id, entity.seq, *_agreement(grant))
+        key = (entity.type, entity.id, entity.seq, entity.outside, *_agreement(grant))
         found = self._found(key, labels) or self._keep(key, Rendered(to_bytes(render(entity, grant, labels))))
         return found.body
 

@@ -66,9 +66,7 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
 
         def made() -> Rendered:
             entity = asked.get(id.lower(), resource.entity)
-            if any(link.link == "member_of" for link in resource.always) and not _both_ends(
-                entity.part, entity.related
-            ):
+            if any(link.link == "member_of" for link in resource.always) and not _both_ends(entity):
                 raise NotFound(f"There is no {type} with id {id}.")
             body = memory.resource(entity, asked.grant, labels)
             changed = http_date(datetime.fromisoformat(entity.updated_at))
@@ -200,8 +198,9 @@ def _page(search: Search, base: str, asked: hub.Directory, labels: Labels, memor
     return bundle(search, base, entries, total=page.total, next_cursor=following)
 
 
-def _both_ends(part: dict[str, Any] | None, related: Any) -> bool:
-    return (part or {}).get("organisatie", {}).get("id") in related
+def _both_ends(entity: hub.Entity) -> bool:
+    network = (entity.part or {}).get("organisatie", {}).get("id")
+    return network in entity.related and network not in entity.outside
 
 
 def _base() -> str:

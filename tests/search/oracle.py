@@ -41,7 +41,7 @@ class Oracle:
             row
             for row in self.world.rows
             if self._visible(row, grant)
-            and self._holds(row, query, grant)
+            and self._holds(row, query, grant, scope)
             and (scope is None or self._inside(row, scope, grant))
         ]
         keyed = [(key, row.entry_id) for row in hits if (key := self._key(row, query, grant)) is not None]
@@ -113,7 +113,8 @@ class Oracle:
             if entity == row.entity_id and audience <= grant.rank and partner in ("", grant.partner)
         ]
 
-    def _holds(self, row: IndexRow, query: Query, grant: Grant) -> bool:
+    def _holds(self, row: IndexRow, query: Query, grant: Grant, scope: Query | None = None) -> bool:
+        """Whether the row meets the query, whose links lead to nothing outside of `scope`."""
         if row.type not in query.types:
             return False
         seen = set().union(*row.words[: grant.rank + 1])
@@ -122,7 +123,7 @@ class Oracle:
                 return False
         if not all(self._meets(row, criterion, grant) for criterion in query.where):
             return False
-        if not all(self._linked(row, linked, grant) for linked in query.linked):
+        if not all(self._linked(row, linked, grant, scope) for linked in query.linked):
             return False
         if query.near is not None:
             km = self.km(row, (query.near.lat, query.near.lon), grant)
@@ -176,7 +177,7 @@ class Oracle:
         except Invalid:
             return refnis
 
-    def _linked(self, row: IndexRow, linked: Linked, grant: Grant) -> bool:
+    def _linked(self, row: IndexRow, linked: Linked, grant: Grant, scope: Query | None = None) -> bool:
         there = {
             (start if linked.reverse else end)
             for start, role, end, level in self.world.links
@@ -187,7 +188,8 @@ class Oracle:
         found = any(
             other.entity_id in there
             and self._visible(other, grant)
-            and self._holds(other, linked.query, grant)
+            and self._holds(other, linked.query, grant, scope)
+            and (scope is None or self._inside(other, scope, grant))
             for other in self.world.rows
         )
         return found != linked.negate

@@ -28,16 +28,17 @@ def render(entity: Entity, labels: dt.Labels) -> dict[str, Any]:
 
     What R4 demands and the fiche does not say has the extension data-absent-reason.
     """
-    fiche, part = entity.fiche, entity.part or {}
+    owner, part = dt.pointed_to(entity, entity.fiche["id"]), entity.part or {}
     resource: dict[str, Any] = {"resourceType": "Endpoint", "id": entity.id}
-    resource["meta"] = dt.meta(entity, [MCSD_ENDPOINT])
-    resource["text"] = dt.narrative(dt.name_of(fiche), [part.get("address", "")])
+    resource["meta"] = dt.meta(entity, [MCSD_ENDPOINT] if owner is not None else [])
+    resource["text"] = dt.narrative(dt.name_of(owner), [part.get("address", "")])
     if "status" in part:
         resource["status"] = _STATUS[part["status"]]
     else:
         resource["_status"] = _ABSENT
     resource["connectionType"] = dt.coding(part["type"], labels) if "type" in part else _UNKNOWN_TYPE
-    resource["managingOrganization"] = dt.reference("Organization", fiche["id"], dt.name_of(fiche))
+    if owner is not None:
+        resource["managingOrganization"] = dt.reference("Organization", owner["id"], dt.name_of(owner))
     resource["payloadType"] = [_ANY_PAYLOAD]
     if "address" in part:
         resource["address"] = part["address"]

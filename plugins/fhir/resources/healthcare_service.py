@@ -20,7 +20,7 @@ def render(entity: Entity, labels: dt.Labels) -> dict[str, Any]:
     """
     fiche = entity.fiche
     names = fiche.get("names", ())
-    organisation = entity.related.get(fiche.get("organisatie", {}).get("id", ""))
+    organisation = dt.pointed_to(entity, fiche.get("organisatie", {}).get("id", ""))
     resource: dict[str, Any] = {"resourceType": "HealthcareService", "id": entity.id}
     profiles: list[str] = []
     resource["meta"] = {}
@@ -84,7 +84,7 @@ def locations_of(entity: Entity) -> list[dict[str, Any]]:
     return [
         dt.reference("Location", link["id"], dt.name_of(visible[link["id"]]) or dt.name_of(organisation))
         for link in entity.fiche.get("vestigingen", ())
-        if link.get("id") in visible
+        if link.get("id") in visible and link["id"] not in entity.outside
     ]
 
 
@@ -102,7 +102,7 @@ def _extensions(entity: Entity) -> list[dict[str, Any]]:
     found.extend(ext.recognition(each) for each in fiche.get("recognitions", ()) if each)
     found.extend(ext.gov_info(each) for each in fiche.get("gov_info", ()))
     found.extend(ext.tag(each) for each in fiche.get("tags", ()))
-    provider = entity.related.get(fiche.get("provided_by", {}).get("id", ""))
+    provider = dt.pointed_to(entity, fiche.get("provided_by", {}).get("id", ""))
     if provider is not None:
         doer = dt.reference("Organization", provider["id"], dt.name_of(provider))
         found.append({"url": ext.CARRIED_OUT_BY, "valueReference": doer})

@@ -62,7 +62,8 @@ def render(entity: Entity, labels: dt.Labels) -> dict[str, Any]:
     position = next((address["position"] for address in given if "position" in address), None)
     if position:
         resource["position"] = {"longitude": position["lon"], "latitude": position["lat"]}
-    resource["managingOrganization"] = dt.reference("Organization", fiche["id"], organisation_name)
+    if dt.pointed_to(entity, fiche["id"]) is not None:
+        resource["managingOrganization"] = dt.reference("Organization", fiche["id"], organisation_name)
     if hours := dt.available_time(part.get("hours", ()), "openingTime", "closingTime"):
         resource["hoursOfOperation"] = hours
     if name and status:

@@ -49,10 +49,10 @@ def render(entity: Entity, labels: dt.Labels) -> dict[str, Any]:
     address = _addresses(fiche)
     if address:
         resource["address"] = address
-    parent = entity.related.get(fiche.get("parent", {}).get("id", ""))
+    parent = dt.pointed_to(entity, fiche.get("parent", {}).get("id", ""))
     if parent is not None:
         resource["partOf"] = dt.reference("Organization", parent["id"], dt.name_of(parent))
-    endpoints = fiche.get("electronic_addresses", ())
+    endpoints = [each for each in fiche.get("electronic_addresses", ()) if each["id"] not in entity.outside]
     if endpoints:
         resource["endpoint"] = [dt.reference("Endpoint", each["id"]) for each in endpoints]
     if name and types:

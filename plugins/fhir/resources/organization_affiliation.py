@@ -16,7 +16,7 @@ def render(entity: Entity, labels: dt.Labels) -> dict[str, Any]:
     `organization` is the network, `participatingOrganization` the member.
     """
     fiche, part = entity.fiche, entity.part or {}
-    network = entity.related.get(part.get("organisatie", {}).get("id", ""))
+    network, member = dt.pointed_to(entity, part.get("organisatie", {}).get("id", "")), dt.pointed_to(entity, fiche["id"])
     resource: dict[str, Any] = {"resourceType": "OrganizationAffiliation", "id": entity.id}
     resource["meta"] = {}
     resource["text"] = {}
@@ -27,10 +27,11 @@ def render(entity: Entity, labels: dt.Labels) -> dict[str, Any]:
         resource["period"] = dt.period(part["period"])
     if network is not None:
         resource["organization"] = dt.reference("Organization", network["id"], dt.name_of(network))
-    resource["participatingOrganization"] = dt.reference("Organization", fiche["id"], dt.name_of(fiche))
+    if member is not None:
+        resource["participatingOrganization"] = dt.reference("Organization", member["id"], dt.name_of(member))
     if "role" in part:
         resource["code"] = [dt.codeable(part["role"], labels)]
-    complete = active is not None and network is not None and "role" in part
+    complete = active is not None and network is not None and member is not None and "role" in part
     resource["meta"] = dt.meta(entity, [MCSD_ORGANIZATION_AFFILIATION] if complete else [])
-    resource["text"] = dt.narrative(dt.name_of(network), [dt.name_of(fiche)])
+    resource["text"] = dt.narrative(dt.name_of(network), [dt.name_of(member)])
     return resource

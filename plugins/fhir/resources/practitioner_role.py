@@ -19,7 +19,7 @@ def render(entity: Entity, labels: dt.Labels) -> dict[str, Any]:
     """
     fiche, part = entity.fiche, entity.part or {}
     person = entity.related.get(part.get("zorgverlener", {}).get("id", ""))
-    organisation = entity.related.get(fiche.get("organisatie", {}).get("id", ""))
+    organisation = dt.pointed_to(entity, fiche.get("organisatie", {}).get("id", ""))
     resource: dict[str, Any] = {"resourceType": "PractitionerRole", "id": entity.id}
     profiles = []
     if person is None or person.get("name", {}).get("given"):
@@ -32,7 +32,7 @@ def render(entity: Entity, labels: dt.Labels) -> dict[str, Any]:
     if part.get("period"):
         resource["period"] = dt.period(part["period"])
     who = dt.name_of(person)
-    if person is not None:
+    if person is not None and person["id"] not in entity.outside:
         resource["practitioner"] = dt.reference("Practitioner", person["id"], who)
     if organisation is not None:
         resource["organization"] = dt.reference("Organization", organisation["id"], dt.name_of(organisation))
@@ -42,7 +42,9 @@ def render(entity: Entity, labels: dt.Labels) -> dict[str, Any]:
         profiles.append(MCSD_PRACTITIONER_ROLE)
     if locations := locations_of(entity):
         resource["location"] = locations
-    resource["healthcareService"] = [dt.reference("HealthcareService", fiche["id"], dt.name_of(fiche))]
+    offer = dt.pointed_to(entity, fiche["id"])
+    if offer is not None:
+        resource["healthcareService"] = [dt.reference("HealthcareService", offer["id"], dt.name_of(offer))]
     telecom = dt.telecom(entity)
     if telecom:
         resource["telecom"] = telecom
@@ -53,7 +55,7 @@ def render(entity: Entity, labels: dt.Labels) -> dict[str, Any]:
         who,
         [
             ", ".join(code["text"] for code in codes if "text" in code),
-            dt.name_of(fiche),
+            dt.name_of(offer),
             *(point["value"] for point in telecom[:3]),
         ],
     )
