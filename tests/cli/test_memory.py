@@ -27,7 +27,7 @@ def modules() -> set[str]:
     return set(done.stdout.split())
 
 
-@pytest.mark.parametrize("costly", ["flask", "flask_smorest", "lxml", "xlsxwriter", "fhir", "psycopg", "granian", "authlib"])
+@pytest.mark.parametrize("costly", ["flask", "flask_smorest", "alembic", "lxml", "xlsxwriter", "fhir", "psycopg", "granian", "authlib"])
 def test_a_run_loads_only_what_it_uses(modules: set[str], costly: str) -> None:
     assert "hub" in modules
     assert costly not in modules

@@ -7,6 +7,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from hub.errors import FichehubError, StoreBusy
 from hub.store import Store, database, tables
@@ -28,6 +29,14 @@ def test_migrations_lead_to_the_tables(database_url: str) -> None:
         differences = compare_metadata(context, tables.metadata)
     engine.dispose()
     assert differences == []
+
+
+def test_the_newest_revision_is_the_one_that_alembic_would_migrate_to(store: Store) -> None:
+    with store.engine.connect() as connection:
+        script = ScriptDirectory.from_config(database._config(connection))
+    assert database.head() == script.get_current_head()
+    assert database._revisions() == sorted(each.revision for each in script.walk_revisions())
+    assert database.revision(store.engine) == database.head()
 
 
 def _is_ours(name: str | None, type_: str, parents: object) -> bool:
