@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -24,6 +22,7 @@ from hub.store import database, erasure, reading
 from hub.sync import connections
 from hub.sync import run as run_once
 from hub.sync.connections import open_outbound
+from hub.sync.whole import whole_file
 
 _partner = click.option("--partner", default="", help="As this partner sees it.")
 _level = click.option("--level", type=click.Choice(LEVELS), default="public", show_default=True, help="As somebody of this level sees it.")
@@ -169,16 +168,8 @@ def _write(
         context = Context(http, installation.store.now, draw, directory.concepts().label)
         connector = kind(cast("dict[str, Any]", schema.load(given)), context)
         connector.check()
-        output.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{output.name}.", dir=output.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                rows = connector.write(_watched(directory.walk(connector.query()), draw, kind.title), file)
-            os.replace(temporary, output)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    return rows
+        with whole_file(output) as file:
+            return connector.write(_watched(directory.walk(connector.query()), draw, kind.title), file)
 
 
 def _watched(entities: Iterator[Entity], draw: Any, what: str) -> Iterator[Entity]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -12,6 +10,7 @@ from hub.connector import Export
 from hub.model.entity import Entity
 from hub.sync.push import open_directory
 from hub.sync.session import Session
+from hub.sync.whole import whole_file
 
 FOLDER = "exports"
 _EVERY = 500
@@ -22,23 +21,8 @@ def export(session: Session, file: Path | None) -> None:
     connector = cast(Export, session.built.connector)
     target = file or session.store.home / FOLDER / f"{session.known.name}.{connector.extension}"
     directory = open_directory(session.store, session.known.partner)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as written:
-            rows = connector.write(
-                _counted(session, directory.walk(connector.query()), connector.title), written
-            )
-            written.flush()
-            os.fsync(written.fileno())
-        if session.dry:
-            os.unlink(name)
-        else:
-            os.chmod(name, 0o640)
-            os.replace(name, target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with whole_file(target, keep=not session.dry, mode=0o640) as written:
+        rows = connector.write(_counted(session, directory.walk(connector.query()), connector.title), written)
     session.note(tally=session.report.tally.plus(pushed=rows), file=None if session.dry else str(target))
 
 

@@ -1,14 +1,13 @@
 """Which rows a full pull has seen, kept outside memory: 780,000 external ids must not be held, nor written to the hub's own tables.
 
-A scratch SQLite file beside the run, gone with it. An unchanged reload therefore writes nothing to the hub but its cursor.
+An unchanged reload therefore writes nothing to the hub but its cursor. The ids are in a temporary database of SQLite: a file that has no name, so that
+nothing is left of it when the run ends, however it ends (https://www.sqlite.org/inmemorydb.html#temp_db).
 """
 
 from __future__ import annotations
 
 import sqlite3
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -16,11 +15,10 @@ import orjson
 
 
 class Seen:
-    """A set of external ids on disk. A context manager; the file is removed at the end."""
+    """A set of external ids on disk. A context manager."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="fichehub-seen-")
-        self._database = sqlite3.connect(Path(self._folder.name) / "seen", isolation_level=None)
+        self._database = sqlite3.connect("", isolation_level=None)
         for statement in (
             "PRAGMA journal_mode = OFF",
             "PRAGMA synchronous = OFF",
@@ -56,9 +54,8 @@ class Seen:
             after = rows[-1][0]
 
     def close(self) -> None:
-        """Remove the file."""
+        """Forget them."""
         self._database.close()
-        self._folder.cleanup()
 
     def __enter__(self) -> Self:
         return self

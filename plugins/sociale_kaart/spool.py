@@ -1,11 +1,12 @@
-"""The rows of one pull on disk, by id and sorted by organisatie: a whole list does not fit the promise of flat memory."""
+"""The rows of one pull on disk, by id and sorted by organisatie: a whole list does not fit the promise of flat memory.
+
+A temporary database of SQLite is a file that has no name: nothing is left of it when the run ends, however it ends.
+"""
 
 from __future__ import annotations
 
 import sqlite3
-import tempfile
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,11 +14,10 @@ import orjson
 
 
 class Spool:
-    """Rows as they came, the latest of each id. A context manager; the file is gone at the end."""
+    """Rows as they came, the latest of each id. A context manager."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="fichehub-sociale-kaart-")
-        self._database = sqlite3.connect(Path(self._folder.name) / "rows", isolation_level=None)
+        self._database = sqlite3.connect("", isolation_level=None)
         for statement in (
             "PRAGMA journal_mode = OFF",
             "PRAGMA synchronous = OFF",
@@ -62,9 +62,8 @@ class Spool:
             yield last, together
 
     def close(self) -> None:
-        """Remove the file."""
+        """Forget them."""
         self._database.close()
-        self._folder.cleanup()
 
     def __enter__(self) -> Self:
         return self

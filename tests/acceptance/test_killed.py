@@ -56,9 +56,10 @@ def undisturbed(
         return counts, content(hub.store)
 
 
-def killed_at(hub: Installation, url: str, name: str, wanted: int) -> bool:
+def killed_at(hub: Installation, url: str, temporary: Path, name: str, wanted: int) -> bool:
     """Start the run in a process and kill it once so many claims stand; whether it was killed in time."""
     where = {"FICHEHUB_HOME": str(hub.store.home), "FICHEHUB_DATABASE_URL": url, "FICHEHUB_ALLOW_PRIVATE": "1"}
+    where |= {"TMPDIR": str(temporary), "SQLITE_TMPDIR": str(temporary)}
     process = subprocess.Popen(
         [*FICHEHUB, "run", name], cwd=ROOT, env={**os.environ, **where}, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True,
@@ -86,17 +87,20 @@ def test_killed_in_the_middle_of_a_first_load_nothing_is_lost_or_doubled(
 ) -> None:
     counts, expected = undisturbed
     dice = random.Random(database_url.split(":")[0])
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
     with installation(database_url, tmp_path, Clock()) as hub:
         kills = 0
         for name, system in systems.items():
             hub.connect(name, system.config())
             moments = [1, *sorted(dice.randrange(1, counts[name]) for _ in range(2))]
-            kills += sum(killed_at(hub, database_url, name, wanted) for wanted in moments[: 3 if kills else 2])
+            kills += sum(killed_at(hub, database_url, temporary, name, wanted) for wanted in moments[: 3 if kills else 2])
             assert_gapless(hub.store)
             hub.clock.forward(hours=2)
             report = hub.run(name)
             assert (report.state, report.deleted, report.withheld, report.rejected) == ("done", 0, 0, 0)
         assert kills >= 3
+        assert list(temporary.iterdir()) == [], "no personal data is left in a folder that everybody shares"
         assert_gapless(hub.store)
         found = content(hub.store)
         assert found.keys() == expected.keys()
