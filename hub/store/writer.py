@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import Connection
@@ -39,15 +39,11 @@ class Counts:
     rejected: list[Rejected] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class _Stored:
-    """A claim's row, without what it says."""
+class _Stored(NamedTuple):
+    """The row of a claim."""
 
     id: int
     fiche_id: int
-    revision: int
-    digest: bytes
-    gone: bool
 
 
 _CLAIM = (
@@ -83,21 +79,12 @@ class Writer:
         newest = batch.newest
         counts = Counts(batch.read, unchanged=batch.repeated)
         counts.rejected += [_rejection(claim, error) for claim, error in batch.refused]
-        stored = self._stored(newest)
-        wanted: dict[Key, Ready] = {}
-        for key, ready in newest.items():
-            row = stored.get(key)
-            if row is None or (row.revision, row.digest) < (ready.claim.revision, ready.digest):
-                wanted[key] = ready
-        if wanted and space.bulk.postgres and stored:
+        wanted, stored = self._new_in(newest)
+        if stored and space.bulk.postgres:
             # Another writer may have been faster: look again, now that nobody else can touch these rows.
-            stored.update(self._stored([key for key in wanted if key in stored], lock=True))
-            wanted = {
-                key: ready
-                for key, ready in wanted.items()
-                if (row := stored.get(key)) is None
-                or (row.revision, row.digest) < (ready.claim.revision, ready.digest)
-            }
+            again, locked = self._new_in({key: newest[key] for key in stored}, lock=True)
+            wanted = {key: ready for key, ready in wanted.items() if key not in stored or key in again}
+            stored = locked
         counts.unchanged += len(newest) - len(wanted)
         good = self._checked(wanted, stored, counts)
         if good:
@@ -105,25 +92,35 @@ class Writer:
             self._take(good, stored)
         return counts
 
-    def _stored(self, keys: Iterable[Key], *, lock: bool = False) -> dict[Key, _Stored]:
-        """The rows of these claims, in the order of their keys when they are to be locked."""
+    def _new_in(
+        self, batch: dict[Key, Ready], *, lock: bool = False
+    ) -> tuple[dict[Key, Ready], dict[Key, _Stored]]:
+        """Those that tell something new, and the rows that they replace; these are locked in the order of their keys when asked for."""
         bulk = self.space.bulk
         by_source: dict[str, list[str]] = {}
-        for source, external_id, _ in sorted(keys):
+        for source, external_id, _ in sorted(batch) if lock else batch:
             by_source.setdefault(source, []).append(external_id)
-        found: dict[Key, _Stored] = {}
-        for source, external_ids in by_source.items():
+        wanted = dict(batch)
+        stored: dict[Key, _Stored] = {}
+        for source, external_ids in sorted(by_source.items()):
             sql = (
-                "SELECT external_id, partner, id, fiche_id, revision, digest, gone FROM claim"
+                "SELECT external_id, partner, revision, digest, id, fiche_id FROM claim"
                 f" WHERE source_id = ? AND {bulk.listed('external_id', 'text')}"
             )
             if lock:
                 sql += " ORDER BY external_id, partner FOR UPDATE"
-            for external_id, partner, number, fiche_id, revision, digest, gone in bulk.rows(
+            for external_id, partner, revision, digest, number, fiche_id in bulk.rows(
                 sql, self.space.source_id(source), bulk.many(external_ids)
             ):
-                found[source, external_id, partner] = _Stored(number, fiche_id, revision, digest, bool(gone))
-        return found
+                key = (source, external_id, partner)
+                ready = wanted.get(key)
+                if ready is None:
+                    continue  # of a partner who says nothing here
+                if (revision, digest) < (ready.claim.revision, ready.digest):
+                    stored[key] = _Stored(number, fiche_id)
+                else:
+                    del wanted[key]
+        return wanted, stored
 
     def _checked(
         self, wanted: dict[Key, Ready], stored: dict[Key, _Stored], counts: Counts
