@@ -12,6 +12,7 @@ from sqlalchemy import Boolean, Connection, Engine
 
 from hub.store.bulk import Bulk
 from hub.store.database import connect
+from hub.store.index_forms import read_tokens
 from hub.store.index_rows import packed
 from hub.store.tables import metadata
 from tests import own_postgres
@@ -65,7 +66,7 @@ def copied(file: Path, engine: Engine) -> None:
             ]
             _copy(conn, table.name, columns, _rows(source, table.name, columns, flags))
         tokens = _rows(source, "fulltext_tokens", ("entry_id", "tokens"), ())
-        _copy(conn, "fulltext", ("entry_id", "tokens"), ((row[0], packed(row[1].split())) for row in tokens))
+        _copy(conn, "fulltext", ("entry_id", "tokens"), ((row[0], packed(read_tokens(row[1]).split())) for row in tokens))
         heads = list(source.execute("SELECT key, head FROM fulltext_head"))
         Bulk(conn).insert_new("fulltext_head", ("key", "head"), heads)
         for statement in indexes:

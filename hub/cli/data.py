@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +19,7 @@ from hub.model.audience import LEVELS
 from hub.model.entity import Entity
 from hub.model.fiche import ENTITY_TYPES
 from hub.model.query import SORTS, Criterion, Near, Query
-from hub.store import database, erasure, reading
+from hub.store import database, erasure, index_anew, reading
 from hub.sync import connections
 from hub.sync import run as run_once
 from hub.sync.connections import open_outbound
@@ -268,7 +269,7 @@ def db() -> None:
 @db.command()
 @click.pass_obj
 def upgrade(installation: Installation) -> None:
-    """Bring it to the schema of this version."""
+    """Bring it to the schema of this version, and the search index to what this version looks for."""
     installation.settle()
     click.echo(f"The database is at {database.revision(installation.store.engine)}.")
 
@@ -287,6 +288,7 @@ def status(installation: Installation, as_json: bool) -> None:
     }
     engine.dispose()
     if told["current"]:
+        told["index_current"] = not installation.index_is_older()
         directory = installation.directory("", "internal")
         told["head"] = directory.head()
         told["fiches"] = {
@@ -296,6 +298,23 @@ def status(installation: Installation, as_json: bool) -> None:
         say_json(told)
     else:
         say_table(("", ""), told.items(), "")
+
+
+@db.command()
+@click.option("--restart", is_flag=True, help="Begin with the first fiche, also where an earlier call was interrupted.")
+@as_json
+@click.pass_obj
+def reindex(installation: Installation, restart: bool, as_json: bool) -> None:
+    """Make the search index anew from the stored fiches, while others read and write. Interrupted, it goes on from there when called again."""
+    began = time.monotonic()
+    with progress() as draw:
+        renewed = index_anew.renew(installation.store, progress=draw, restart=restart)
+    seconds = round(time.monotonic() - began, 1)
+    if as_json:
+        say_json({"fiches": renewed.fiches, "done_before": renewed.before, "transactions": renewed.batches, "seconds": seconds})
+        return
+    before = f" ({renewed.before} were done before)" if renewed.before else ""
+    click.echo(f"The search index of {renewed.fiches} fiches was made anew{before} in {seconds} seconds.")
 
 
 COMMANDS = (query, export, changes, conflicts, erase, db)

@@ -9,12 +9,15 @@ from pathlib import Path
 import click
 
 from hub import concepts_data, plugins
+from hub.cli.output import progress
 from hub.demo import stage
 from hub.directory import Directory
 from hub.model.audience import Grant
-from hub.store import Store
+from hub.store import Store, index_anew
 from hub.sync.connections import ALLOW_PRIVATE
 from hub.sync.push import open_directory
+
+OLDER_INDEX = "Another version wrote the search index: searches may miss what is there. Run: fichehub db upgrade"
 
 
 class Installation:
@@ -41,12 +44,24 @@ class Installation:
         return plugins.load()
 
     def settle(self) -> None:
-        """Load the concepts that the hub and its plugins bring along; what is there already is left alone."""
+        """Load the concepts that the hub and its plugins bring along; what is there already is left alone. A search index of another version is made anew."""
         brought = (*concepts_data.schemes(), *self.plugins.concepts)
         self.store.write(lambda writer: writer.put_concepts(brought))
+        if self.index_is_older():
+            click.echo("Another version wrote the search index: making it anew. Whoever is interrupted goes on from there.", err=True)
+            with progress() as draw:
+                renewed = index_anew.renew(self.store, progress=draw)
+            click.echo(f"The search index of {renewed.before + renewed.fiches} fiches is of this version.", err=True)
+
+    def index_is_older(self) -> bool:
+        """Whether another version wrote the search index."""
+        with self.store.read() as connection:
+            return index_anew.is_older(connection)
 
     def directory(self, partner: str, level: str) -> Directory:
         """What this partner, or somebody of this level, may see."""
+        if self.index_is_older():
+            click.echo(OLDER_INDEX, err=True)
         if partner:
             return open_directory(self.store, partner)
         return Directory(self.store, Grant(level=level, name="command line"))  # type: ignore[arg-type]

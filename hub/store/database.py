@@ -25,6 +25,7 @@ from sqlalchemy.pool import NullPool
 from hub.errors import FichehubError, StoreBusy
 from hub.store.behind import writing_behind
 from hub.store.bulk import Bulk
+from hub.store.index_tokens import FORM
 
 if sys.platform != "win32":
     import fcntl
@@ -262,6 +263,8 @@ def migrate(engine: Engine) -> None:
             command.upgrade(_config(connection), "head")
         except CommandError as error:
             raise FichehubError(f"The database could not be brought to this version: {error}") from error
+        if found is None:  # nothing is in the index yet
+            connection.exec_driver_sql(f"UPDATE counter SET n = {FORM:d} WHERE name = 'index'")  # noqa: S608
 
 
 def analyze(engine: Engine) -> None:

@@ -247,6 +247,9 @@ def _change_tokens(bulk: Bulk, again: list[IndexRow], old: Mapping[int, str]) ->
         _forget(bulk, {number: old[number] for number, _ in changed if number in old})
         bulk.insert("fulltext_tokens", _TOKENS, [(number, packed_tokens(tokens)) for number, tokens in sorted(changed)])
         return changed
+    missing = [(number, packed(tokens.split())) for number, tokens in changed if number not in old]
+    bulk.insert("fulltext", _TOKENS, missing)
+    changed = [one for one in changed if one[0] in old]
     if changed:
         bulk.later(
             len(changed),

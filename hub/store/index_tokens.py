@@ -20,6 +20,9 @@ from typing import Final
 from hub.model.fiche import EntityType
 from hub.model.selection import PARTS_OF
 
+FORM: Final = 1
+"""The form of what the index holds. One more when the same fiche comes to have other tokens, terms or levels, so that what stands there is
+made anew (`hub.store.index_anew`); not for new fields of a fiche, which no earlier version stored."""
 TYPE_MARKS: Final[dict[EntityType, str]] = {
     "organisatie": "o",
     "aanbod": "a",

@@ -3,7 +3,7 @@
 # ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, cast
 
 from hub.model.audience import ABSENT, RANK, VISIBILITY, level_of
@@ -77,6 +77,21 @@ def links_of(fiche_id: int, document: Document, number_of: Mapping[str, int]) ->
             for place in document.get("vestigingen", ()):
                 add(number, "vestiging", number_of[place["id"]], max(how, level("vestigingen")))
     return [(from_id, role, to_id, how) for (from_id, role, to_id), how in found.items()]
+
+
+def named_in(document: Document) -> Iterator[str]:
+    """Every UUID whose number `links_of` needs; some more than once."""
+    kind = document["kind"]
+    for name in ("parent", "organisatie", "provided_by"):
+        if name in document:
+            yield document[name]["id"]
+    if kind == "aanbod":
+        yield from (place["id"] for place in document.get("vestigingen", ()))
+    for field, (owner, _, _) in PARTS.items():
+        if owner == kind:
+            for part in document.get(field, ()):
+                yield part["id"]
+                yield from (part[inner]["id"] for inner, _ in _PART_LINKS[field] if inner in part)
 
 
 def write_links(

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from hub.errors import FichehubError
+from hub.store import index_anew
 from hub.store.tables import connection, counter
 from hub.web.asking import serving
 from hub.web.endpoints import endpoints
@@ -30,10 +31,11 @@ def status() -> Status:
             paused = reading.execute(
                 select(func.count()).select_from(connection).where(connection.c.state == "paused")
             ).scalar_one()
+            older = index_anew.is_older(reading)
     except (SQLAlchemyError, FichehubError) as error:
         _log.error("the database does not answer", exc_info=error)
         return "DOWN"
-    return "DEGRADED" if paused or hub.plugins.broken or endpoints().broken else "UP"
+    return "DEGRADED" if paused or older or hub.plugins.broken or endpoints().broken else "UP"
 
 
 def health() -> flask.Response:

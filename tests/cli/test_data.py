@@ -9,7 +9,7 @@ import pytest
 from openpyxl import load_workbook
 
 from hub.model.claims import Claim
-from hub.store import Store
+from hub.store import Store, database
 from tests.cli.conftest import ORGANISATIE, CommandLine
 
 
@@ -20,6 +20,26 @@ def test_db(fichehub: CommandLine) -> None:
     after = fichehub.json("db", "status")
     assert after["current"] is True
     assert after["fiches"] == {"organisatie": 0, "aanbod": 0, "zorgverlener": 0}
+
+
+def test_an_index_of_another_version_is_told_and_made_anew(filled: CommandLine) -> None:
+    assert filled.json("db", "status")["index_current"] is True
+    assert filled.json("db", "reindex")["fiches"] == 3
+    for mend in (("db", "upgrade"), ("db", "reindex")):
+        store = Store.open(f"sqlite:///{filled.home / 'fichehub.sqlite'}", filled.home)
+        with database.writing(store.engine) as connection:
+            connection.exec_driver_sql("UPDATE counter SET n = 0 WHERE name = 'index'")
+            connection.exec_driver_sql("DELETE FROM term")
+            connection.exec_driver_sql("UPDATE entry SET name = ''")
+        store.close()
+        told = filled("query", "--sort", "name")
+        assert "fichehub db upgrade" in told.stderr
+        assert "fichehub db upgrade" not in told.stdout
+        assert "3 fiches" in filled.ok(*mend)
+        assert filled.json("db", "status")["index_current"] is True
+        assert filled("query", "--sort", "name").stderr == ""
+        with Store.open(f"sqlite:///{filled.home / 'fichehub.sqlite'}", filled.home).read() as connection:
+            assert connection.exec_driver_sql("SELECT count(*) FROM entry WHERE name = ''").scalar_one() == 0
 
 
 def test_query_finds_and_shows_what_a_level_may_see(filled: CommandLine) -> None:

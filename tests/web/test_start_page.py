@@ -15,8 +15,9 @@ from sqlalchemy import insert, update
 from werkzeug.serving import make_server
 
 from hub import plugins
+from hub.model.claims import Claim
 from hub.store import Store
-from hub.store.tables import connection, run
+from hub.store.tables import connection, counter, run
 from hub.web import create_app
 from hub.web.translations.__main__ import FOLDER, TRANSLATED, catalogue, texts
 from tests.web.conftest import NOW, Brought
@@ -186,3 +187,13 @@ def test_the_page_obeys_its_own_policy(page: Page, address: str) -> None:
     for path in PAGES:
         page.goto(address + path)
     assert complaints == []
+
+
+def test_an_index_of_another_version_is_no_good_health(empty_store: Store) -> None:
+    client = create_app(empty_store, plugins.load([], installed=False)).test_client()
+    said = {"kind": "organisatie", "names": [{"text": {"nl": "Proef"}}]}
+    empty_store.write(lambda writer: writer.put([Claim("bron", "o", 1, "organisatie", said)], origin="bron"))
+    assert client.get("/health").get_json() == {"status": "UP"}
+    older = update(counter).where(counter.c.name == "index").values(n=0)
+    empty_store.write(lambda writer: writer.connection.execute(older))
+    assert client.get("/health").get_json() == {"status": "DEGRADED"}

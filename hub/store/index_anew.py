@@ -1,0 +1,126 @@
+"""The search index made anew from the stored fiches: for a database that an earlier version filled, or an index that nobody trusts any more.
+
+What the index holds of a fiche is said by the code that wrote it. When that code comes to say something else, `FORM` is one more; a
+database notes the form of its index and so knows when it is older. Batch by batch, each in one transaction with the place that it reached:
+readers find each entity as it was or as it is now, never half; whoever is killed goes on from there; and several at once share the work.
+"""
+
+# ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection
+
+from hub.store import index_rows
+from hub.store.bulk import Bulk
+from hub.store.database import commits_a_load
+from hub.store.index_tokens import FORM
+from hub.store.indexing import write_index
+from hub.store.linking import Link, links_of, named_in, write_links
+from hub.store.store import Store
+from hub.store.workspace import Workspace
+
+Progress = Callable[[int, int | None, str], None]
+"""`(done, total, what)`."""
+_NAME: Final = "index"
+_PLACE: Final = "index anew"
+_REACHED: Final = "SELECT n FROM counter WHERE name = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """What `renew` did: how many fiches in how many transactions, and how many were done before, by a call that was broken off."""
+
+    fiches: int
+    before: int
+    batches: int
+
+
+def is_older(connection: Connection) -> bool:
+    """Whether another version wrote the search index, so that searches may miss what is there; a look at two rows."""
+    bulk = Bulk(connection)
+    noted = bulk.rows(_REACHED, _NAME)
+    return (not noted or noted[0][0] != FORM) and bool(bulk.rows("SELECT 1 FROM fiche LIMIT 1"))
+
+
+def renew(store: Store, *, progress: Progress | None = None, restart: bool = False) -> Renewed:
+    """Make the whole search index, and the links between entities, anew from the stored fiches.
+
+    Goes on where an earlier call was broken off, unless `restart`. Others may read, write, and do the same meanwhile.
+    Raises `StoreBusy` when other writers leave no room; what is done by then stays done.
+    """
+    store.write(lambda writer: _begin(writer.space.bulk, restart))
+    with store.read() as connection:
+        began, total = _counted(Bulk(connection))
+    pace = store.pace()
+    done = batches = 0
+    while True:
+        if progress is not None:
+            progress(began + done, total, "fiches")
+        fiches = store.write(lambda writer: _batch(writer.space, pace.size), pace=pace)
+        if not fiches:
+            return Renewed(done, began, batches)
+        done, batches = done + fiches, batches + 1
+        pace.took(fiches, fiches)
+
+
+def _begin(bulk: Bulk, restart: bool) -> None:
+    bulk.insert_new("counter", ("name", "n"), [(_PLACE, 0)])
+    if restart:
+        bulk.run("UPDATE counter SET n = 0 WHERE name = ?", _PLACE)
+
+
+def _counted(bulk: Bulk) -> tuple[int, int]:
+    """How many fiches are done already, and how many there are."""
+    # Of the entities, because the documents themselves stand in the way of who counts fiches.
+    done = f"SELECT count(*) FROM entity WHERE id = fiche_id AND fiche_id <= coalesce(({_REACHED}), 0)"
+    ((before, total),) = bulk.rows(f"SELECT ({done}), (SELECT count(*) FROM entity WHERE id = fiche_id)", _PLACE)
+    return before, total
+
+
+def _batch(space: Workspace, size: int) -> int:
+    """Renew the next fiches; the answer is how many, 0 when all are done."""
+    bulk = space.bulk
+    # Whoever does the same waits here, and goes on where this batch ends.
+    place = bulk.rows(_REACHED + (" FOR UPDATE" if bulk.postgres else ""), _PLACE)
+    if not place:
+        return 0  # somebody else came to the end
+    ids = [row[0] for row in bulk.rows("SELECT id FROM fiche WHERE id > ? ORDER BY id LIMIT ?", place[0][0], size)]
+    _remove_orphans(bulk, place[0][0], ids[-1] if ids else None)
+    if not ids:
+        bulk.run("DELETE FROM counter WHERE name IN (?, ?)", _NAME, _PLACE)
+        bulk.insert("counter", ("name", "n"), [(_NAME, FORM)])
+        return 0
+    if bulk.postgres:
+        space.load(ids, lock=True)
+    commits_a_load(bulk)
+    _write_links(space, ids)
+    write_index(space, ids)
+    bulk.run("UPDATE counter SET n = ? WHERE name = ?", ids[-1], _PLACE)
+    return len(ids)
+
+
+def _remove_orphans(bulk: Bulk, behind: int, to: int | None) -> None:
+    """Take out what belongs to no fiche. In one statement: a fiche and its entries come together."""
+    end, given = ("", ()) if to is None else (" AND e.fiche_id <= ?", (to,))
+    alone = "NOT EXISTS (SELECT 1 FROM fiche f WHERE f.id = e.fiche_id)"
+    found = bulk.rows(f"SELECT e.id FROM entry e WHERE e.fiche_id > ?{end} AND {alone}", behind, *given)
+    index_rows.remove(bulk.connection, [row[0] for row in found])
+
+
+def _write_links(space: Workspace, ids: list[int]) -> None:
+    space.load(ids)
+    owners: dict[int, list[int]] = {number: [] for number in ids}
+    sql = f"SELECT id, fiche_id FROM entity WHERE {space.bulk.listed('fiche_id')}"
+    for number, fiche_id in space.bulk.rows(sql, space.bulk.many(ids)):
+        owners[fiche_id].append(number)
+    documents = {number: space.fiches[number].document for number in ids}
+    space.numbers_for(uuid for document in documents.values() if document for uuid in named_in(document))
+    standing: list[tuple[Iterable[int], list[Link]]] = [
+        (owners[number], links_of(number, document, space.number_of) if document else [])
+        for number, document in documents.items()
+    ]
+    write_links(space, [], standing)

@@ -1,0 +1,196 @@
+"""The index made anew is the index that the writer left, whatever became of it in between."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+import pytest
+from alembic import command
+
+from hub.demo import World
+from hub.store import Store, database, index_anew, index_rows, indexing, pace
+from hub.store.bulk import Bulk
+from hub.store.index_terms import IndexRow
+from hub.store.workspace import Workspace
+from tests.store.conftest import put
+from tests.store.saying import SK, organisatie
+
+
+@pytest.fixture
+def filled(store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A store with some two hundred fiches, parts, links and an overlay; batches are of thirty fiches."""
+    put(store, *islice(World().to_claims(), 120))
+    put(store, organisatie("o"))
+    mine = organisatie("mine", "Onze naam", source="kaart-proef", sites=())
+    put(store, replace(mine, partner="zorgraad-proef", same_as=((SK, "o"),)))
+    monkeypatch.setattr(pace, "FIRST", 30)
+    monkeypatch.setattr(pace, "LARGEST", 30)
+    monkeypatch.setattr(pace, "SMALLEST", 30)
+    return store
+
+
+def held(store: Store) -> dict[str, list[Any]]:
+    """All that searches read."""
+    with store.read() as connection:
+        bulk = Bulk(connection)
+        found = {
+            table: sorted(map(tuple, bulk.rows(f"SELECT * FROM {table}")))
+            for table in ("entry", "term", "link", "entry_mask", "fulltext_head")
+        }
+        ids = [row[0] for row in bulk.rows("SELECT id FROM entry")]
+        found["tokens"] = sorted((number, sorted(tokens.split())) for number, tokens in index_rows._stored_tokens(bulk, ids).items())
+        if not bulk.postgres:
+            found["vocabulary"] = sorted(map(tuple, bulk.rows("SELECT term, doc FROM fulltext_vocabulary")))
+    return found
+
+
+def spoil(store: Store) -> None:
+    """Leave the index as an earlier version might have: other tokens, names, terms, levels; rows that are missing, and some of what is no more."""
+    with database.writing(store.engine) as connection:
+        bulk = Bulk(connection)
+        ids = [row[0] for row in bulk.rows("SELECT id FROM entry ORDER BY id")]
+        rows = bulk.rows("SELECT id, entity_id, fiche_id, type, partner, level FROM entry ORDER BY id")
+        others = [IndexRow(*row) for row in rows[::3]]
+        for row in others:
+            row.name = "vroeger"
+        index_rows.write(connection, others)
+        index_rows.remove(connection, ids[1::7])
+        gone = IndexRow(900_001, 900_001, 900_001, "organisatie", "", 0, name="weg")
+        part = next(row[0] for row in rows if row[0] != row[2])  # no fiche
+        among = IndexRow(900_000, 900_000, part, "organisatie", "", 0, name="weg")
+        index_rows.write(connection, [gone, among])
+        if bulk.postgres:
+            bulk.run("DELETE FROM fulltext WHERE entry_id - 5 * (entry_id / 5) = 0")
+        bulk.run("DELETE FROM link WHERE from_id - 3 * (from_id / 3) = 0")
+        bulk.run("UPDATE link SET level = 2 WHERE from_id - 3 * (from_id / 3) = 1")
+        bulk.run("DELETE FROM entry_mask")
+        bulk.run("UPDATE counter SET n = 0 WHERE name = 'index'")
+        bulk.settle()
+
+
+def older(store: Store) -> bool:
+    with store.read() as connection:
+        return index_anew.is_older(connection)
+
+
+def test_whatever_an_earlier_version_wrote_is_right_again(filled: Store) -> None:
+    before = held(filled)
+    assert before["entry_mask"] and before["link"] and not older(filled)
+    spoil(filled)
+    assert older(filled)
+    assert held(filled) != before
+    told: list[tuple[int, int | None, str]] = []
+    renewed = index_anew.renew(filled, progress=lambda *step: told.append(step))
+    assert held(filled) == before
+    assert not older(filled)
+    assert (renewed.before, renewed.batches) == (0, len(told) - 1)
+    assert [done for done, _, _ in told] == sorted(done for done, _, _ in told)
+    assert told[-1] == (renewed.fiches, renewed.fiches, "fiches")
+    assert index_anew.renew(filled) == renewed  # nothing is left of the place reached
+    assert held(filled) == before
+
+
+def test_who_is_killed_is_followed_where_he_was_and_nobody_sees_a_fiche_half(filled: Store) -> None:
+    before = held(filled)
+    spoil(filled)
+    steps = 0
+
+    def broken_off(done: int, total: int | None, what: str) -> None:
+        nonlocal steps
+        steps += 1
+        if steps == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        index_anew.renew(filled, progress=broken_off)
+    assert older(filled)
+    with filled.read() as connection:
+        ((place,),) = Bulk(connection).rows("SELECT n FROM counter WHERE name = 'index anew'")
+    so_far = held(filled)
+    for table, at in (("entry", 2), ("entry_mask", 1)):
+        assert [row for row in so_far[table] if row[at] <= place] == [row for row in before[table] if row[at] <= place]
+    assert any(row[6] == "vroeger" for row in so_far["entry"])
+    renewed = index_anew.renew(filled)
+    assert renewed.before == 60
+    assert held(filled) == before
+    assert index_anew.renew(filled).fiches == renewed.before + renewed.fiches
+
+
+def test_from_the_start_again(filled: Store) -> None:
+    before = held(filled)
+
+    def broken_off(done: int, total: int | None, what: str) -> None:
+        if done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        index_anew.renew(filled, progress=broken_off)
+    spoil(filled)
+    assert index_anew.renew(filled, restart=True).before == 0
+    assert held(filled) == before
+
+
+def test_several_share_the_work_while_others_write(filled: Store) -> None:
+    spoil(filled)
+    with filled.read() as connection:
+        ((fiches,),) = Bulk(connection).rows("SELECT count(*) FROM fiche")
+
+    def write(number: int) -> None:
+        put(filled, organisatie(f"new-{number}"), organisatie("o", f"Naam {number}", revision=10 + number))
+
+    with ThreadPoolExecutor(4) as threads:
+        renewals = [threads.submit(index_anew.renew, filled) for _ in range(2)]
+        writes = [threads.submit(write, number) for number in range(8)]
+        for one in writes:
+            one.result()
+        done = sum(one.result().fiches for one in renewals)
+    assert fiches <= done <= fiches + 8  # nobody did what another had done
+    assert not older(filled)
+    found = held(filled)
+    index_anew.renew(filled)
+    assert held(filled) == found
+    assert any(row[6] == "naam 7" for row in found["entry"])
+
+
+def test_who_writes_between_what_is_read_and_what_is_written_is_not_undone(
+    filled: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_index = indexing.write_index
+    with ThreadPoolExecutor(1) as thread:
+        newer: list[Future[Any]] = []
+
+        def between(space: Workspace, ids: list[int]) -> None:
+            if "De Proef" in str([state.document for state in space.fiches.values()]):
+                newer.append(thread.submit(put, filled, organisatie("o", "Nieuwe naam", revision=2)))
+                while filled.engine.dialect.name == "postgresql" and not newer[0].done() and not waits(filled):
+                    pass
+            write_index(space, ids)
+
+        monkeypatch.setattr("hub.store.index_anew.write_index", between)
+        index_anew.renew(filled)
+        (one,) = newer
+        one.result()
+    assert any((row[4], row[6]) == ("", "nieuwe naam") for row in held(filled)["entry"])
+
+
+def waits(store: Store) -> bool:
+    """Whether somebody waits for a lock."""
+    with store.engine.connect() as connection:
+        mine = "SELECT oid FROM pg_database WHERE datname = current_database()"
+        sql = f"SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datid = ({mine})"
+        return bool(connection.exec_driver_sql(sql).scalar_one())
+
+
+def test_a_database_of_before_is_older_and_an_empty_one_never(store: Store) -> None:
+    assert not older(store)
+    with database.writing(store.engine) as connection:
+        command.downgrade(database._config(connection), "0011")
+    database.migrate(store.engine)
+    assert not older(store)  # there is nothing in it
+    put(store, organisatie("o"))
+    assert older(store)
+    index_anew.renew(store)
+    assert not older(store)
