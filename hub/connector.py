@@ -10,6 +10,7 @@ run fails and the cursor stays.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -159,7 +160,7 @@ class Proposal:
     """One value that a partner was asked to take over, and about which somebody there decides.
 
     `id` is the partner's number of it, `old` and `new` are in the partner's language, `at` is when it was last heard of (RFC 3339, UTC), `reason` why
-    it was rejected. `withdrawn`: a later one took its place, or the value went.
+    it was rejected, `evidence` what it was made with, as the partner was told. `withdrawn`: a later one took its place, or the value went.
     """
 
     field: str
@@ -169,6 +170,7 @@ class Proposal:
     id: str = ""
     at: str = ""
     reason: str = ""
+    evidence: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

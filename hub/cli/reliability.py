@@ -18,6 +18,7 @@ from hub.store import editing, reading
 from hub.store.tables import rejected as rejected_table
 from hub.sync import connections, decisions, landing, outbox, status, stops
 from hub.sync import run as run_once
+from hub.sync.decisions import Proposed
 from hub.sync.outbox import Letter
 from hub.sync.records import RunReport
 
@@ -299,28 +300,77 @@ def rejected(installation: Installation, connection: str, limit: int, as_json: b
     )
 
 
-@click.command()
-@click.argument("connection")
+# --- proposals -----------------------------------------------------------------------------------------------------------------
+
+
+@click.group()
+def proposals() -> None:
+    """What was proposed to partners, value by value, and what became of it there."""
+
+
+@proposals.command(name="list")
+@click.option("--connection", help="Only what this connection proposed.")
+@click.option("--entity", help="Only what was proposed about the entity with this id.")
 @click.option("--state", type=click.Choice(["pending", "accepted", "rejected", "withdrawn"]), help="Only those in this state.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="At most so many.")
 @as_json
 @click.pass_obj
-def proposals(installation: Installation, connection: str, state: str | None, limit: int, as_json: bool) -> None:
-    """What CONNECTION proposed to its partner, value by value, and what became of it there: pending, accepted, or rejected with the reason."""
-    known = connections.get(installation.store, installation.plugins, connection)
-    every = decisions.proposals(installation.store, installation.plugins, known.name)
+def list_proposals(
+    installation: Installation, connection: str | None, entity: str | None, state: str | None, limit: int, as_json: bool
+) -> None:
+    """Which there are: pending, accepted, withdrawn, or rejected with the reason."""
+    every = decisions.proposals(installation.store, installation.plugins, connection, entity)
     found = list(islice((one for one in every if state in (None, one.proposal.state)), limit))
     if as_json:
-        say_json([{"entity": one.entity, "type": one.type, **asdict(one.proposal)} for one in found])
+        say_json([_proposed_json(one) for one in found])
         return
     say_table(
-        ("entity", "field", "state", "from", "to", "reason"),
+        ("connection", "entity", "field", "state", "from", "to", "reason"),
         [
-            (one.entity, one.proposal.field, one.proposal.state, _short(one.proposal.old), _short(one.proposal.new), one.proposal.reason[:90])
+            (
+                one.connection,
+                one.entity,
+                one.proposal.field,
+                one.proposal.state,
+                _short(one.proposal.old),
+                _short(one.proposal.new),
+                one.proposal.reason[:90],
+            )
             for one in found
         ],
         "Nothing was proposed.",
     )
+
+
+@proposals.command()
+@click.argument("connection")
+@click.argument("entity")
+@click.argument("field", required=False)
+@as_json
+@click.pass_obj
+def show(installation: Installation, connection: str, entity: str, field: str | None, as_json: bool) -> None:
+    """What CONNECTION proposed about ENTITY (one FIELD of it, or all): both values in full, the evidence, and what became of it."""
+    every = decisions.proposals(installation.store, installation.plugins, connection, entity)
+    found = [one for one in every if field in (None, one.proposal.field)]
+    if not found:
+        raise NotFound(f"{connection} proposed nothing about {field or 'anything'} of {entity}. fichehub proposals list shows what it did.")
+    if as_json:
+        say_json([_proposed_json(one) for one in found])
+        return
+    for one in found:
+        said = one.proposal
+        lines = {
+            "state": said.state, "since": said.at, "reason": said.reason, "number there": said.id,
+            "from": orjson.dumps(said.old).decode(), "to": orjson.dumps(said.new).decode(), "evidence": orjson.dumps(said.evidence).decode(),
+        }  # fmt: skip
+        click.echo(f"{said.field} of {one.entity} ({one.type}), by {one.connection}")
+        for name, value in lines.items():
+            if value:
+                click.echo(f"  {name}: {value}")
+
+
+def _proposed_json(one: Proposed) -> dict[str, Any]:
+    return {"connection": one.connection, "entity": one.entity, "type": one.type, **asdict(one.proposal)}
 
 
 COMMANDS = (preview, decide, settle, deadletters, rejected, proposals)

@@ -12,8 +12,8 @@ from typing import cast
 
 from sqlalchemy import Connection, delete, insert, select
 
-from hub.connector import Decision, Proposal, Sink
-from hub.errors import CursorExpired, NotFound
+from hub.connector import Connector, Decision, Proposal, Sink
+from hub.errors import CursorExpired, Misconfigured, NotFound
 from hub.model.fiche import EntityType
 from hub.plugins import Plugins
 from hub.store import Store, Writer
@@ -25,15 +25,29 @@ from hub.sync.records import Tally
 from hub.sync.session import Session
 
 _AT_ONCE = 500
+LOOKED_AT = 10_000
+"""Entities looked at for one page, so that a page of what is rare costs no more than another."""
+
+Place = tuple[str, int]
+"""A connection and the number of an entity: where a page ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proposed:
-    """A proposal with the entity (UUID and type) that it is about."""
+    """A proposal with its connection and the entity (UUID and type) that it is about."""
 
+    connection: str
     entity: str
     type: EntityType
     proposal: Proposal
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some proposals, and where to go on; None at the end. A page can hold less than was asked for, even nothing, and still not be the last."""
+
+    items: list[Proposed]
+    following: Place | None
 
 
 def follow(session: Session) -> None:
@@ -57,13 +71,65 @@ def cursor_name(name: str) -> str:
     return f"decision cursor {name}"
 
 
-def proposals(store: Store, plugins: Plugins, name: str) -> Iterator[Proposed]:
-    """Everything that this connection proposed and that is still known, in order of entity. Raises `NotFound`, also for one that proposes nothing."""
-    with connections.open_outbound() as http:  # nothing is called: the connector only reads its own states
-        connector = connections.build(store, plugins, connections.stored(store, name), http).connector
-    if not isinstance(connector, Sink):
-        raise NotFound(f"{connector.title} pushes nothing, so it proposes nothing.")
-    after = 0
+def proposals(store: Store, plugins: Plugins, name: str | None = None, entity: str | None = None) -> Iterator[Proposed]:
+    """What was proposed and is still known, by connection and entity: by all connections or this one, about everything or this entity (UUID).
+
+    Raises `NotFound` for a connection that there is not, or that proposes nothing.
+    """
+    for _, found in _looked_at(store, plugins, name, entity, ("", 0)):
+        yield from found
+
+
+def page(
+    store: Store,
+    plugins: Plugins,
+    *,
+    name: str | None = None,
+    entity: str | None = None,
+    state: str | None = None,
+    after: Place = ("", 0),
+    limit: int = 100,
+) -> Page:
+    """The proposals about the next `limit` entities after that place, of those in this state. Filters and errors are those of `proposals`."""
+    items: list[Proposed] = []
+    entities, last = 0, after
+    for looked, (place, found) in enumerate(_looked_at(store, plugins, name, entity, after)):
+        wanted = [one for one in found if state in (None, one.proposal.state)]
+        if looked == LOOKED_AT or (wanted and entities == limit):
+            return Page(items, last)
+        items += wanted
+        entities += bool(wanted)
+        last = place
+    return Page(items, None)
+
+
+def _looked_at(
+    store: Store, plugins: Plugins, name: str | None, entity: str | None, after: Place
+) -> Iterator[tuple[Place, list[Proposed]]]:
+    """Each place where something is agreed, with what was proposed there, often nothing."""
+    if name is None:
+        every = connections.list_all(store, plugins)
+        names = [one.name for one in every if _proposes(plugins.connectors.get(one.connector)) and one.name >= after[0]]
+    else:
+        names = [name]
+    with connections.open_outbound() as http:  # nothing is called: a connector only reads its own states
+        for each in names:
+            try:
+                connector = connections.build(store, plugins, connections.stored(store, each), http).connector
+            except Misconfigured as error:  # its plugin is gone, or wants another configuration by now
+                raise NotFound(error.message) from error
+            if not isinstance(connector, Sink):
+                raise NotFound(f"{connector.title} pushes nothing, so it proposes nothing.")
+            yield from _of_one(store, connector, each, entity, after[1] if each == after[0] else 0)
+
+
+def _proposes(kind: type[Connector] | None) -> bool:
+    return kind is not None and issubclass(kind, Sink) and kind.proposals is not Sink.proposals
+
+
+def _of_one(
+    store: Store, connector: Sink, name: str, entity: str | None, after: int
+) -> Iterator[tuple[Place, list[Proposed]]]:
     while True:
         query = (
             select(agreed_table.c.entity_id, entity_table.c.uuid, entity_table.c.type)
@@ -72,6 +138,8 @@ def proposals(store: Store, plugins: Plugins, name: str) -> Iterator[Proposed]:
             .order_by(agreed_table.c.entity_id)
             .limit(_AT_ONCE)
         )
+        if entity is not None:
+            query = query.where(entity_table.c.uuid == entity)
         with store.read() as connection:
             rows = connection.execute(query).all()
             states = agreed.load(connection, name, [row.entity_id for row in rows])
@@ -79,9 +147,8 @@ def proposals(store: Store, plugins: Plugins, name: str) -> Iterator[Proposed]:
             return
         for row in rows:
             answer = states[row.entity_id].answer
-            if answer is not None and "erased" not in answer:
-                for proposal in connector.proposals(answer):
-                    yield Proposed(row.uuid, row.type, proposal)
+            known = connector.proposals(answer) if answer is not None and "erased" not in answer else ()
+            yield (name, row.entity_id), [Proposed(name, row.uuid, row.type, proposal) for proposal in known]
         after = rows[-1].entity_id
 
 

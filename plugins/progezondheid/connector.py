@@ -132,6 +132,7 @@ class ProGezondheid(Source, Sink):
             return None
         if desired is None and proposing.pending(state):
             client.withdraw(change.id)
+        evidence = {"fiche": change.fiche, "changed_at": change.at, "sources": (desired or {}).get("sources", [])}
         for _ in range(_READ_AGAIN):
             found = client.provider(number)
             if found is None:
@@ -142,7 +143,8 @@ class ProGezondheid(Source, Sink):
             state.pop("absent", None)
             try:
                 for ask in proposing.asks(state, desired, provider, change.id):
-                    state = proposing.noted(state, ask, self._propose(client, change, desired, state, ask, tag))
+                    answer = self._propose(client, change, state, ask, evidence, tag)
+                    state = proposing.noted(state, ask, answer, evidence)
             except Overtaken:
                 continue
             return state if desired is not None or state.get("fields") else None
@@ -152,9 +154,9 @@ class ProGezondheid(Source, Sink):
         self,
         client: Client,
         change: Change,
-        desired: proposing.State | None,
         state: proposing.State,
         ask: proposing.Ask,
+        evidence: Mapping[str, Any],
         tag: str,
     ) -> Mapping[str, Any]:
         """The register's answer; `{}` when what stands there is what we want."""
@@ -162,15 +164,14 @@ class ProGezondheid(Source, Sink):
             if state.get("fields", {}).get(ask.field, {}).get("state") == "pending":
                 client.withdraw(change.id, ask.field)
             return {}
-        wanted = desired or {}
         proposal = {
             "reference": change.id,
             "nihdi8": state["nihdi8"],
             "field": ask.field,
-            "practice": wanted.get("practice") or state["practice"],
+            "practice": state["practice"],
             "old": ask.old,
             "new": ask.new,
-            "evidence": {"fiche": change.fiche, "changed_at": change.at, "sources": wanted.get("sources", [])},
+            "evidence": evidence,
         }
         try:
             return client.propose(proposal, tag=tag, key=proposing.idempotency_key(change.id, change.seq, ask))

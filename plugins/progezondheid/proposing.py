@@ -172,8 +172,8 @@ def idempotency_key(reference: str, seq: int, ask: Ask) -> str:
 # --- what became of it -------------------------------------------------------------------------------------------------------------
 
 
-def noted(state: State, ask: Ask, answer: Mapping[str, Any]) -> State:
-    """The state once this was asked. `answer`: the register's proposal, or `{}` for what stands there already."""
+def noted(state: State, ask: Ask, answer: Mapping[str, Any], evidence: Mapping[str, Any]) -> State:
+    """The state once this was asked with this evidence. `answer`: the register's proposal, or `{}` for what stands there already."""
     ours = _ours(ask.field, state.get("fields", {}).get(ask.field))
     base = ask.old if ask.field in OF_PRACTICE else [item for item in ask.old if _KEYS[ask.field](item) in ours]
     now = {
@@ -185,6 +185,7 @@ def noted(state: State, ask: Ask, answer: Mapping[str, Any]) -> State:
         "state": "pending" if answer else "same",
         "reason": "",
         "at": "",
+        "evidence": dict(evidence) if answer else {},
     }
     fields = {**state.get("fields", {}), ask.field: now}
     if ask.wanted is None and not base and not answer:
@@ -224,7 +225,7 @@ def proposals(state: State) -> Iterator[Proposal]:
     for field, entry in state.get("fields", {}).items():
         if entry["state"] != "same":
             told = cast(Literal["pending", "accepted", "rejected", "withdrawn"], entry["state"])
-            yield Proposal(field, entry["old"], entry["new"], told, entry["id"], entry["at"], entry["reason"])
+            yield Proposal(field, entry["old"], entry["new"], told, entry["id"], entry["at"], entry["reason"], entry.get("evidence", {}))
 
 
 def pending(state: State) -> bool:

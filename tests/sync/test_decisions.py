@@ -134,6 +134,34 @@ def test_decisions_about_nobody_and_about_the_erased_are_passed_over(both: Both)
         assert reading.documents_by_uuid(connection, both.houses[:1]).get(both.houses[0]) is None
 
 
+def test_pages_give_each_proposal_once_and_end(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    both.committee.log += [(both.houses[0], "rejected"), (both.houses[3], "rejected")]
+    both.run()
+    connections.add(both.store, both.loaded, "later", "committee")
+    connections.enable(both.store, both.loaded, "later")
+    run(both.store, both.loaded, "later")
+    by_order = [(name, house) for name in ("later", "own") for house in both.houses]
+
+    def pages(**wanted: Any) -> list[list[tuple[str, str]]]:
+        found: list[list[tuple[str, str]]] = []
+        after = ("", 0)
+        while len(found) < 20:
+            page = decisions.page(both.store, both.loaded, after=after, **wanted)
+            found.append([(one.connection, one.entity) for one in page.items])
+            if page.following is None:
+                return found
+            after = page.following
+        raise AssertionError("pages without end")
+
+    assert pages(limit=3) == [by_order[:3], by_order[3:6], by_order[6:]]
+    assert pages(limit=4) == [by_order[:4], by_order[4:]], "a full page is the last when nothing follows"
+    assert pages(limit=1, state="rejected") == [[by_order[4]], [by_order[7]]]
+    assert pages(limit=9, entity=both.houses[1]) == [[by_order[1], by_order[5]]]
+    assert pages(limit=9, name="later", state="rejected") == [[]]
+    monkeypatch.setattr(decisions, "LOOKED_AT", 3)
+    assert pages(limit=9, state="rejected") == [[], [by_order[4]], [by_order[7]]], "what is rare takes more pages, not longer ones"
+
+
 def test_a_dry_run_decides_nothing(both: Both) -> None:
     both.committee.log.append((both.houses[0], "accepted"))
     both.committee.asked.clear()

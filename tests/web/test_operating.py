@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,22 +12,50 @@ import flask
 import orjson
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import insert
+from sqlalchemy import delete, insert
 
-from hub import plugins
+from hub import hookspecs, plugins
 from hub.access import Agreement, issue_key, save_agreement
+from hub.connector import Connector, Proposal, Sink
 from hub.model.claims import Claim
-from hub.model.entity import Change
+from hub.model.entity import Change, Entity
 from hub.store import Store, Writer, reading
-from hub.store.tables import connection, outbox
-from hub.sync import records
+from hub.store.tables import agreed as agreed_table
+from hub.store.tables import connection, entity, outbox
+from hub.sync import agreed, records
+from hub.sync.agreed import Agreed
 from hub.sync.outbox import dead_letters
 from hub.sync.records import RunReport, Tally
 from hub.web import Settings, create_app
 from tests.web.conftest import NOW, Brought
 
 API = "/api/v1"
-ROUTES = ("/connections", "/connections/parrot", "/runs", "/conflicts", "/deadLetters")
+ROUTES = ("/connections", "/connections/parrot", "/runs", "/conflicts", "/deadLetters", "/proposals", "/proposals/register/x/name")
+
+
+class Asking(Sink):
+    """Asks for what its states say."""
+
+    name, title = "asking", "Somebody to ask"
+
+    def shape(self, entity: Entity) -> dict[str, Any] | None:
+        return None
+
+    def push(
+        self, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None
+    ) -> dict[str, Any] | None:
+        return agreed
+
+    def proposals(self, state: dict[str, Any]) -> Iterable[Proposal]:
+        return [Proposal(**one) for one in state["asked"]]
+
+
+class Asks:
+    """The plugin that brings it."""
+
+    @hookspecs.hookimpl
+    def register_connectors(self) -> list[type[Connector]]:
+        return [Asking]
 
 
 def _organisatie(source: str, form: str) -> Claim:
@@ -95,7 +123,7 @@ def keys(store: Store) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def app(store: Store) -> flask.Flask:
-    return create_app(store, plugins.load([("brought", Brought())], installed=False), Settings())
+    return create_app(store, plugins.load([("brought", Brought()), ("asks", Asks())], installed=False), Settings())
 
 
 @pytest.fixture
@@ -196,6 +224,80 @@ def test_a_conflict_inside_a_part_is_decided_too(operator: FlaskClient, store: S
     answer = operator.post(one["href"], json={"value": chosen, "by": "An"})
     assert (answer.status_code, answer.get_json()["field"]) == (200, one["field"])
     assert all(not item["field"].endswith(".hours") for item in operator.get(f"{API}/conflicts").get_json()["items"])
+
+
+@pytest.fixture
+def asked(store: Store) -> Iterator[list[str]]:
+    """Two fiches about which somebody was asked."""
+
+    def ask(writer: Writer) -> list[str]:
+        for name, connector in (("register", "asking"), ("gone", "not-installed")):
+            writer.connection.execute(
+                insert(connection).values(
+                    name=name, connector=connector, config=b"{}", state="enabled", created_at=NOW, partner=""
+                )
+            )
+        rows: list[dict[str, Any]] = [
+            {"id": n, "fiche_id": n, "uuid": f"0190b0a0-0000-7000-8000-000000000{n}", "type": "zorgverlener"}
+            for n in (998, 999)
+        ]
+        writer.connection.execute(insert(entity), rows)
+        for row, states in zip(rows, (("pending", "rejected"), ("accepted",)), strict=True):
+            told = [
+                {
+                    "field": f"name/{n}", "old": None, "new": ["é"], "state": state, "id": f"p{n}", "at": NOW,
+                    "reason": "unknown here" if state == "rejected" else "", "evidence": {"sources": ["sociale-kaart"]},
+                }
+                for n, state in enumerate(states)
+            ]  # fmt: skip
+            agreed.save(writer.connection, "register", row["id"], Agreed({}, {"asked": told}), NOW)
+        return [str(row["uuid"]) for row in rows]
+
+    def forget(writer: Writer) -> None:
+        writer.connection.execute(delete(entity).where(entity.c.id.in_((998, 999))))
+        writer.connection.execute(delete(agreed_table))
+        writer.connection.execute(delete(connection).where(connection.c.name.in_(("register", "gone"))))
+
+    yield store.write(ask)
+    store.write(forget)
+
+
+def test_what_was_proposed_is_listed_and_shown(operator: FlaskClient, asked: list[str]) -> None:
+    first, second = asked
+    pages, address = [], f"{API}/proposals?pageSize=1"
+    while address:
+        page = operator.get(address).get_json()
+        pages.append([(one["entity"], one["state"]) for one in page["items"]])
+        address = page.get("next", "")
+    assert pages == [[(first, "pending"), (first, "rejected")], [(second, "accepted")]]
+    (one,) = operator.get(f"{API}/proposals?connection=register&state=rejected&entity={first}").get_json()["items"]
+    assert one == {
+        "href": f"{API}/proposals/register/{first}/name%2F1", "connection": "register", "entity": first, "type": "zorgverlener",
+        "field": "name/1", "state": "rejected", "old": None, "new": ["é"], "evidence": {"sources": ["sociale-kaart"]},
+        "number": "p1", "since": NOW, "reason": "unknown here",
+    }  # fmt: skip
+    assert operator.get(one["href"]).get_json() == {**one, "self": one["href"]}
+    assert operator.get(f"{API}/proposals?entity={second}&state=pending").get_json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "told"),
+    [
+        ("/proposals?state=refused", 400, "rejected"),
+        ("/proposals?after=register", 400, "next"),
+        ("/proposals?after=register:99999999999999999999", 400, "next"),
+        ("/proposals?connection=nobody", 404, "register"),
+        ("/proposals?connection=gone", 404, "not-installed"),
+        ("/proposals?connection=parrot", 404, "proposes nothing"),
+        ("/proposals/nobody/x/name", 404, "register"),
+        ("/proposals/register/x/name", 404, "name"),
+    ],
+)
+def test_a_wrong_question_about_proposals_is_told_what_is_wrong(
+    operator: FlaskClient, asked: list[str], address: str, status: int, told: str
+) -> None:
+    answer = operator.get(API + address)
+    assert (answer.status_code, told in answer.get_data(as_text=True)) == (status, True)
 
 
 def _conflict(store: Store) -> reading.ConflictingFiche:

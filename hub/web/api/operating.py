@@ -1,10 +1,11 @@
-"""`/connections`, `/runs`, `/conflicts` and `/deadLetters`: how the house fares, for programs of administrators.
+"""`/connections`, `/runs`, `/conflicts`, `/deadLetters` and `/proposals`: how the house fares, for programs of administrators.
 
-The same as `fichehub connections status`, `runs`, `conflicts` and `deadletters` say. Needs an agreement with the right `operate`.
+The same as `fichehub connections status`, `runs`, `conflicts`, `deadletters` and `proposals` say. Needs an agreement with the right `operate`.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from typing import Any, Final
 from urllib.parse import quote
@@ -13,19 +14,23 @@ import flask
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from hub.errors import FieldError, Forbidden, Invalid
+from hub.errors import FieldError, Forbidden, Invalid, NotFound
 from hub.store import editing, reading
-from hub.sync import connections, outbox, records, status
+from hub.sync import connections, decisions, outbox, records, status
+from hub.sync.decisions import Proposed
 from hub.sync.outbox import Letter
 from hub.sync.records import RunReport
 from hub.sync.status import Status
 from hub.web.api.operations import PREFIX, json, make_blueprint, operation, page_address
 from hub.web.api.shapes import (
+    PROPOSAL_STATES,
     ConflictCollection,
     ConnectionCollection,
     DeadLetterCollection,
     Decided,
     OneConnection,
+    OneProposal,
+    ProposalCollection,
     Replayed,
     RunCollection,
 )
@@ -37,6 +42,7 @@ blueprint: Final = make_blueprint(
     "operating", "How connections fare, and what needs somebody. Needs the right `operate`."
 )
 
+_PLACE: Final = re.compile(r"(?P<connection>[a-z0-9-]{1,63}):(?P<number>[0-9]{1,18})\Z")
 _NAME: Final = {"name": "The name of a connection."}
 
 
@@ -74,6 +80,20 @@ class Which(Page):
     entity = fields.String(metadata={"description": "Only the one about this entity."})
     reason = fields.String(
         load_default="", metadata={"description": "Only those whose reason contains this."}
+    )
+
+
+class ProposalsPage(Page):
+    """Parameters of the proposals: which ones, and from where on."""
+
+    connection = fields.String(metadata={"description": "Only what this connection proposed."})
+    entity = fields.String(metadata={"description": "Only what was proposed about this entity."})
+    state = fields.String(
+        validate=validate.OneOf(PROPOSAL_STATES), metadata={"description": "Only those that stand like this over there."}
+    )
+    after = fields.String(
+        validate=validate.Regexp(_PLACE, error="This comes from `next`, and looks like register:7."),
+        metadata={"description": "From `next`: go on behind this connection and entity."},
     )
 
 
@@ -290,3 +310,72 @@ def _letter(one: Letter) -> dict[str, Any]:
         "since": one.at,
         "reason": one.reason,
     }
+
+
+# --- what was proposed to partners -------------------------------------------------------------------------------------------------
+
+
+@operation(blueprint, "/proposals", ProposalCollection, parameters=ProposalsPage)
+def proposals(given: dict[str, Any]) -> flask.Response:
+    """What was proposed to partners, and what became of it there
+
+    Value by value: what stood there, what was proposed with which evidence, and whether it is pending, accepted, rejected (with the reason) or withdrawn.
+    """
+    _must_operate()
+    hub, size = serving(), given["pageSize"]
+    place = _PLACE.match(given.get("after", ""))
+    found = decisions.page(
+        hub.store,
+        hub.plugins,
+        name=given.get("connection"),
+        entity=given.get("entity"),
+        state=given.get("state"),
+        after=(place["connection"], int(place["number"])) if place else ("", 0),
+        limit=size,
+    )
+    answer: dict[str, Any] = {
+        "items": [_proposal(one) for one in found.items],
+        "self": page_address("operating.proposals"),
+        "pageSize": size,
+    }
+    if found.following is not None:
+        name, number = found.following
+        answer["next"] = page_address("operating.proposals", after=f"{name}:{number}")
+    return json(answer)
+
+
+@operation(
+    blueprint,
+    "/proposals/<connection>/<entity>/<path:field>",
+    OneProposal,
+    path={"connection": "The connection.", "entity": "The entity.", "field": "The field, as `field` gives it."},
+)
+def proposal(given: dict[str, Any], connection: str, entity: str, field: str) -> flask.Response:
+    """What was last proposed about one value"""
+    _must_operate()
+    hub = serving()
+    for one in decisions.proposals(hub.store, hub.plugins, connection, entity):
+        if one.proposal.field == field:
+            return json({**_proposal(one), "self": _proposal_address(one)})
+    raise NotFound(f"Nothing is known that {connection} proposed about {field!r} of {entity}.")
+
+
+def _proposal(one: Proposed) -> dict[str, Any]:
+    said = one.proposal
+    told: dict[str, Any] = {
+        "href": _proposal_address(one),
+        "connection": one.connection,
+        "entity": one.entity,
+        "type": one.type,
+        "field": said.field,
+        "state": said.state,
+        "old": said.old,
+        "new": said.new,
+        "evidence": dict(said.evidence),
+    }
+    more = {"number": said.id, "since": said.at, "reason": said.reason}
+    return told | {name: value for name, value in more.items() if value}
+
+
+def _proposal_address(one: Proposed) -> str:
+    return f"{PREFIX}/proposals/{one.connection}/{one.entity}/{quote(one.proposal.field, safe='')}"

@@ -21,6 +21,8 @@ PART_NAMES: Final = {
     "caregivers": "Caregiver",
 }
 
+PROPOSAL_STATES: Final = ("pending", "accepted", "rejected", "withdrawn")
+
 
 def _one_of(names: dict[str, str]) -> dict[str, Any]:
     return {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in names.values()]}
@@ -356,6 +358,41 @@ class DeadLetterCollection(_Collection):
     """Dead letters, oldest first."""
 
     items = fields.List(fields.Nested(DeadLetterItem), required=True)
+
+
+class ProposalItem(_Shape):
+    """A value that a partner was asked to take over."""
+
+    href = _address("This proposal.")
+    connection = _text("Through which connection.")
+    entity = _text("What it is about.", format="uuid")
+    type = _text("What that is.", enum=list(ENTITY_TYPES))
+    field = _text("The partner's field.")
+    state = _text("What became of it there.", enum=list(PROPOSAL_STATES))
+    old = fields.Raw(
+        required=True, allow_none=True, metadata={"description": "What stood there, in the partner's language."}
+    )
+    new = fields.Raw(
+        required=True, allow_none=True, metadata={"description": "What was proposed, in the partner's language."}
+    )
+    evidence = fields.Dict(
+        required=True, metadata={"description": "What the partner was told of where it comes from: fiche, moment, sources."}
+    )
+    number = _text("The partner's number of it.", required=False)
+    since = _text("Since when it stands like that.", required=False, format="date-time")
+    reason = _text("Why it was rejected.", required=False)
+
+
+class OneProposal(ProposalItem):
+    """One proposal."""
+
+    self = _address("This page.")
+
+
+class ProposalCollection(_Collection):
+    """Proposals, by connection and entity; `pageSize` counts entities. While there is a `next` there can be more, also behind a short page."""
+
+    items = fields.List(fields.Nested(ProposalItem), required=True)
 
 
 class Replayed(_Shape):

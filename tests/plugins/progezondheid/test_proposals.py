@@ -137,7 +137,9 @@ def test_what_another_source_knows_is_proposed_once(go: Run, soka: Soka, registe
     assert proposal["evidence"] == {"fiche": fiche, "changed_at": "2026-11-22T09:00:00.000Z", "sources": ["sociale-kaart"]}
     assert go().pushed == go(full=True).pushed == 0
     assert len(asked(register)) == 1
-    assert [(one.entity, one.proposal.state) for one in known(store)] == [(fiche, "pending")]
+    (told,) = known(store)
+    assert (told.connection, told.entity, told.proposal.state) == ("register", fiche, "pending")
+    assert told.proposal.evidence == proposal["evidence"]
 
 
 def test_what_the_register_has_already_is_not_proposed(go: Run, soka: Soka, register: ProGezondheidSimulator) -> None:

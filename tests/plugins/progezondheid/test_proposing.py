@@ -71,7 +71,7 @@ class Sides:
                 self.made += 1
                 answer = {"id": f"p{self.made}", "field": "languages", "state": "pending"}
                 self.waiting = {**answer, "old": ask.old, "new": ask.new}
-            self.state = noted(self.state, ask, answer)
+            self.state = noted(self.state, ask, answer, {})
         self.know()
         return found
 
@@ -137,7 +137,7 @@ def test_both_sides_come_to_rest_and_nothing_of_theirs_is_lost(steps: list[tuple
 
 
 def test_what_was_decided_stays_decided() -> None:
-    state = noted({"nihdi8": "1"}, Ask("languages", ["nl"], ["nl", "sv"], ["sv"]), {"id": "p1", "state": "pending"})
+    state = noted({"nihdi8": "1"}, Ask("languages", ["nl"], ["nl", "sv"], ["sv"]), {"id": "p1", "state": "pending"}, {})
     accepted = decided(state, {"id": "p1", "field": "languages", "state": "accepted", "value": ["nl", "sv"]})
     assert accepted["fields"]["languages"]["base"] == ["sv"]
     for verdict in ("pending", "rejected", "withdrawn", "nonsense"):
@@ -145,7 +145,7 @@ def test_what_was_decided_stays_decided() -> None:
     for odd in (None, 3, [3, {}], {"a": 1}):
         told = {"id": "p2", "field": "contacts", "state": "accepted", "value": odd}
         phone = {"kind": "phone", "value": "+3216000001", "audience": "public"}
-        waiting = noted({"nihdi8": "1"}, Ask("contacts", [], [phone], [phone]), {"id": "p2", "state": "pending"})
+        waiting = noted({"nihdi8": "1"}, Ask("contacts", [], [phone], [phone]), {"id": "p2", "state": "pending"}, {})
         assert decided(waiting, told)["fields"]["contacts"]["base"] == [phone]
     assert decided(state, {"id": "p0", "field": "languages", "state": "rejected"}) == state
     assert decided(state, {"id": "p1", "field": "name", "state": "rejected"}) == state
