@@ -130,15 +130,13 @@ class Directory:
             ]
         return Page(hits=tuple(hits), next=found.next, total=found.total, seq=found.seq)
 
-    def _shown(self, connection: Connection) -> Shown | None:
-        """What the index would hold of the fields of the agreement, if it names any."""
-        if self.grant.fields is None:
-            return None
+    def _shown(self, connection: Connection) -> Shown:
+        """What the index would hold of the fields of the agreement, and of texts as they are written."""
         store, version = self._store, self._state(connection).concepts
         return Shown(
             connection,
             self.grant.fields,
-            lambda: Indexer(store.concepts_in(connection, version), store.places, store.today()),
+            lambda spelled: Indexer(store.concepts_in(connection, version), store.places, store.today(), spelled=spelled),
         )
 
     def walk(self, query: Query) -> Iterator[Entity]:

@@ -333,3 +333,20 @@ def test_what_leaves_the_selection_of_an_agreement_is_told_as_removed(store: Sto
     head = narrow.head()
     put(store, aanbod("a", "o", "Dagopvang", sites=("1",), people=(1, 2), revision=2, rubrieken=[{"scheme": "rubriek", "code": "19.01"}]))
     assert ("delete", offer) in {(change.operation, change.id) for change in narrow.changes(head).changes}
+
+
+def test_a_name_as_it_is_written_is_found_by_who_may_see_that_spelling(store: Store) -> None:
+    hidden = {"text": {"nl": "HUIS ÉLAN"}, "use": "alternative", "visibility": "internal"}
+    claim = organisatie("e", names=[{"text": {"nl": "Huis Elan"}}, hidden])
+    assert store.write(lambda writer: writer.put([claim], origin="test")).rejected == []
+
+    def count(grant: Grant, name: str, negate: bool = False) -> int:
+        query = Query(types=("organisatie",), where=(Criterion("name", (name,), "exact", negate),), total="accurate")
+        page = Directory(store, grant).search(query)
+        assert page.total == len(page.hits)
+        return len(page.hits)
+
+    assert [count(PUBLIC, "Huis Elan"), count(PUBLIC, "HUIS ÉLAN"), count(INTERNAL, "HUIS ÉLAN")] == [1, 0, 1]
+    assert [count(PUBLIC, "HUIS ÉLAN", True), count(INTERNAL, "HUIS ÉLAN", True)] == [1, 0]
+    assert count(Grant(fields=frozenset({"names"})), "Huis Elan") == 1
+    assert count(Grant(fields=frozenset({"types"})), "Huis Elan") == 0

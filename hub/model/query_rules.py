@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import replace
 from typing import Final
 
@@ -168,15 +169,15 @@ def _criterion(criterion: Criterion, path: str, problems: Problems) -> Criterion
     if key not in KEYS:
         problems.add(f"{path}key", f"There is no such key; choose from {', '.join(KEYS)}.", key)
         return criterion
-    if op not in ("eq", "prefix", "contains", "whole", "missing"):
-        problems.add(f"{path}op", "Choose from eq, prefix, contains, whole, missing.", op)
+    if op not in ("eq", "prefix", "contains", "whole", "exact", "missing"):
+        problems.add(f"{path}op", "Choose from eq, prefix, contains, whole, exact, missing.", op)
     elif op == "whole" and key != "name":
         problems.add(f"{path}op", f"Only a name can be told from a word of it (whole); for {key} use eq.", op)
     elif key in RANGE_KEYS and op not in ("eq", "missing"):
         problems.add(f"{path}op", f"{key} is a range, which can only be compared by eq.", op)
-    elif op == "contains" and key not in TEXT_KEYS:
+    elif op in ("contains", "exact") and key not in TEXT_KEYS:
         problems.add(
-            f"{path}op", f"Only {', '.join(sorted(TEXT_KEYS))} can be searched by contains; {key} cannot.", op
+            f"{path}op", f"Only {', '.join(sorted(TEXT_KEYS))} can be searched by {op}; {key} cannot.", op
         )
     elif key in ENTITY_KEYS and op != "eq":
         problems.add(f"{path}op", f"{key} can only be compared as a whole (eq).", op)
@@ -201,7 +202,7 @@ def _value(key: str, op: Op, value: str, path: str, problems: Problems) -> tuple
         folded = fold(value)
         if not folded:
             problems.add(path, f"There is no letter or digit in this {key}.", value)
-        return (folded,)
+        return (unicodedata.normalize("NFC", value.strip()) if op == "exact" else folded,)
     value = value.strip()
     if key in _LOWER or key in ENTITY_KEYS:
         value = value.lower()

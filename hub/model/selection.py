@@ -10,7 +10,7 @@ from typing import Literal
 
 from hub.model.fiche import EntityType
 
-Op = Literal["eq", "prefix", "contains", "whole", "missing"]
+Op = Literal["eq", "prefix", "contains", "whole", "exact", "missing"]
 Sort = Literal["number", "name", "distance", "local", "updated"]
 SORTS: tuple[Sort, ...] = ("number", "name", "distance", "local", "updated")
 
@@ -77,6 +77,7 @@ class Criterion:
     """`key` has (or with `negate`, has not) one of `values`. Several values are alternatives; several criteria must all hold.
 
     `eq` compares a whole value, but for a name also a word of it; `whole` takes no word for a name, though a family or given name is one.
+    `exact` is `whole` with the capitals, accents and signs of the value as they are written.
     """
 
     key: str

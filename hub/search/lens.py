@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from hub.errors import Invalid
 from hub.model.audience import Grant
@@ -32,8 +32,13 @@ class Row(NamedTuple):
 
 
 _MOST_OUTSIDE: Final = 2_000
-Rows = Callable[[Collection[int]], Mapping[int, IndexRow]]
-"""Of entries by number, what the index would hold of them if fiches had only the fields of the agreement."""
+
+
+class Rows(Protocol):
+    """Makes index rows of entries anew."""
+
+    def __call__(self, ids: Collection[int], *, spelled: bool = False) -> Mapping[int, IndexRow]:
+        """By number, what the index would hold if fiches had only the fields of the agreement; `spelled`: with texts as they are written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +112,11 @@ class Lens:
         name, umbrella = "e.name" if self.named else "''", "e.umbrella" if self.ranked else "0"
         return f"e.id, e.entity_id, e.fiche_id, {name}, {umbrella}, {'e.lat, e.lon' if self.placed else 'NULL, NULL'}"
 
-    def shown_rows(self, ids: Collection[int]) -> Mapping[int, IndexRow]:
-        """What the index would hold of these entries if fiches had only the fields of the agreement."""
+    def shown_rows(self, ids: Collection[int], *, spelled: bool = False) -> Mapping[int, IndexRow]:
+        """What the index would hold of these entries if fiches had only the fields of the agreement; `spelled`: with texts as they are written."""
         if self.shown is None:
-            raise TypeError("An agreement that names its fields needs `shown`.")
-        return self.shown(ids)
+            raise TypeError("An agreement that names its fields, and the op exact, need `shown`.")
+        return self.shown(ids, spelled=spelled)
 
     def heads(self, key: str) -> list[str]:
         """What stands before the bar in the values of a key: every scheme of codes, every system of identifiers."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
+from hub.model.folding import fold
 from hub.model.query import Criterion, Linked, Query
 from hub.search.conditions import (
     NUMBERS,
@@ -32,7 +33,7 @@ from hub.search.match import (
     present,
     word,
 )
-from hub.search.shown import HasWords, IsShown
+from hub.search.shown import HasWords, IsShown, IsSpelled
 
 _MOST_ALTERNATIVES = 300
 """More words than these are not asked for beside others that are rarer."""
@@ -205,6 +206,7 @@ def _demands(query: Query, lens: Lens, scope: Query | None = None) -> tuple[Matc
     every: list[Alternatives] = [word(lens.type, lens.rank, each, prefix=True) for each in query.text.split()]
     none: list[Alternatives] = []
     conditions: list[Condition] = []
+    spelled: list[Condition] = []
     nothing = False
     if every and lens.fields is not None:
         conditions.append(HasWords(lens, tuple(every)))
@@ -214,6 +216,12 @@ def _demands(query: Query, lens: Lens, scope: Query | None = None) -> tuple[Matc
         if covered == "none":
             nothing = nothing or not of_nothing(criterion)
             continue
+        if criterion.op == "exact":
+            spelled.append(IsSpelled(lens, criterion))
+            if criterion.negate:
+                continue
+            values = tuple(sorted({fold(value) for value in criterion.values}))
+            criterion = replace(criterion, values=values, op="whole" if criterion.key == "name" else "eq")
         if covered == "part":
             asked = () if criterion.op in ("contains", "whole") else _facets(criterion, lens)
             conditions.append(IsShown(lens, criterion, asked))
@@ -246,6 +254,7 @@ def _demands(query: Query, lens: Lens, scope: Query | None = None) -> tuple[Matc
         conditions.append(IsNear(lens, query.near))
     if query.changed_since is not None:
         conditions.append(HasChanged(lens, query.changed_since))
+    conditions += spelled  # last, because documents are read for it
     unwanted = tuple(token for alternatives in none for token in alternatives)
     return Match(tuple(dict.fromkeys(every)), unwanted), conditions, nothing
 

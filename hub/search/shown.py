@@ -1,4 +1,5 @@
-"""What entries would be in the index if fiches held only the fields that an agreement names: the judge of criteria that the index cannot answer for it."""
+"""What entries would be in the index if fiches held only the fields that an agreement names, or if texts were not folded: the judge of criteria that
+the index cannot answer."""
 
 from __future__ import annotations
 
@@ -24,8 +25,10 @@ _FRAME: Final = frozenset({"id", "kind", "visibility", "field_visibility"})
 _LINKS: Final = ("organisatie", "provided_by")
 
 
-def narrowed(entity: IndexedEntity, fields: frozenset[str]) -> IndexedEntity:
-    """The same entity in a world where fiches have no other fields."""
+def narrowed(entity: IndexedEntity, fields: frozenset[str] | None) -> IndexedEntity:
+    """The same entity in a world where fiches have no other fields (None: all)."""
+    if fields is None:
+        return entity
     kept = fields | _FRAME
     return replace(
         entity,
@@ -41,22 +44,24 @@ def _only(document: Document, kept: frozenset[str]) -> Document:
 class Shown:
     """Index rows of entries, made when asked for and kept while one search lasts."""
 
-    def __init__(self, conn: Connection, fields: frozenset[str], indexer: Callable[[], Indexer]) -> None:
+    def __init__(self, conn: Connection, fields: frozenset[str] | None, indexer: Callable[[bool], Indexer]) -> None:
+        """`indexer` makes the maker of rows, `spelled` or not."""
         self._conn = conn
         self._fields = fields
         self._indexer = indexer
-        self._made: dict[int, IndexRow] = {}
-        self._maker: Indexer | None = None
+        self._made: dict[bool, dict[int, IndexRow]] = {False: {}, True: {}}
+        self._makers: dict[bool, Indexer] = {}
 
-    def __call__(self, ids: Collection[int]) -> Mapping[int, IndexRow]:
+    def __call__(self, ids: Collection[int], *, spelled: bool = False) -> Mapping[int, IndexRow]:
         """The rows of these entries, by number, without what is no longer there."""
-        missing = [number for number in ids if number not in self._made]
+        made = self._made[spelled]
+        missing = [number for number in ids if number not in made]
         if missing:
-            if self._maker is None:
-                self._maker = self._indexer()
+            if spelled not in self._makers:
+                self._makers[spelled] = self._indexer(spelled)
             for entity in self._entities(missing):
-                self._made[entity.entry_id] = self._maker.row(narrowed(entity, self._fields))
-        return {number: self._made[number] for number in ids if number in self._made}
+                made[entity.entry_id] = self._makers[spelled].row(narrowed(entity, self._fields))
+        return {number: made[number] for number in ids if number in made}
 
     def _entities(self, ids: Sequence[int]) -> list[IndexedEntity]:
         bulk = Bulk(self._conn)
@@ -122,19 +127,34 @@ class IsShown:
         return set(numbers) - met if self.criterion.negate else met
 
     def _met(self, row: IndexRow) -> bool:
-        op, key = self.criterion.op, self.criterion.key
+        op, key, asked = self.criterion.op, self.criterion.key, self.criterion.values
         if op not in ("contains", "whole"):
             return _has(self.tokens, _tokens(row))
-        keys = ("name", "family", "given") if op == "whole" else PARTS_OF.get(key, (key,))
-        values = {
-            value
-            for (name, value), level in row.terms.items()
-            if name in keys and level <= self.lens.rank and (name != "name" or value in row.wholes) and name != "postcode"
-        }
-        asked = self.criterion.values
         if op == "whole":
-            return not values.isdisjoint(asked)
+            return not _texts(row, _WHOLE_NAMES, self.lens.rank).isdisjoint(asked)
+        values = _texts(row, set(PARTS_OF.get(key, (key,))) - {"postcode"}, self.lens.rank)
         return any(some in value for some in asked for value in values)
+
+
+@dataclass(frozen=True, slots=True)
+class IsSpelled:
+    """A text that is wholly this, with its capitals, accents and signs: the index, which folds them, only leads to it."""
+
+    lens: Lens
+    criterion: Criterion
+
+    def few(self, most: int) -> set[int] | None:
+        return None
+
+    def keep(self, rows: Sequence[Row]) -> set[int]:
+        key, numbers = self.criterion.key, [row.id for row in rows]
+        keys = _WHOLE_NAMES if key == "name" else PARTS_OF.get(key, (key,))
+        met = {
+            number
+            for number, row in self.lens.shown_rows(numbers, spelled=True).items()
+            if not _texts(row, keys, self.lens.rank).isdisjoint(self.criterion.values)
+        }
+        return set(numbers) - met if self.criterion.negate else met
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +172,18 @@ class HasWords:
         return {
             number for number, row in shown.items() if all(map(partial(_has, has=_tokens(row)), self.words))
         }
+
+
+_WHOLE_NAMES: Final = ("name", "family", "given")
+
+
+def _texts(row: IndexRow, keys: Collection[str], rank: int) -> set[str]:
+    """The whole texts under these keys that somebody of this rank sees."""
+    return {
+        value
+        for (name, value), level in row.terms.items()
+        if name in keys and level <= rank and (name != "name" or value in row.wholes)
+    }
 
 
 def _tokens(row: IndexRow) -> set[str]:

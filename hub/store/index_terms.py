@@ -6,6 +6,7 @@ hidden phone number in a public fiche is a term of the professional or internal 
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -134,7 +135,9 @@ def rows_for(entity: IndexedEntity, concepts: ConceptBook, places: Places, today
 class Indexer:
     """Makes index rows; remembers what it looked up, so keep one, but no longer than the concepts and the day stay as they are."""
 
-    def __init__(self, concepts: ConceptBook, places: Places, today: str) -> None:
+    def __init__(self, concepts: ConceptBook, places: Places, today: str, *, spelled: bool = False) -> None:
+        """`spelled`: names, streets and cities stay as they are written, for who must tell them apart; such rows are not for the index."""
+        self._spelled = spelled
         self._concepts = concepts
         self._places = places
         self._today = today
@@ -167,7 +170,8 @@ class Indexer:
         if known is None:
             if len(self._texts) > _CACHED:
                 self._texts.clear()
-            known = self._texts[text] = (fold(text), tuple(words(text)))
+            known = (unicodedata.normalize("NFC", text), ()) if self._spelled else (fold(text), tuple(words(text)))
+            self._texts[text] = known
         return known
 
     def _add(self, row: IndexRow, key: str, value: str, level: int) -> None:

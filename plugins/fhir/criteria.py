@@ -230,11 +230,16 @@ def _texts(given: Given) -> list[str]:
     return [fold(text) for text in texts]
 
 
+def _exact(given: Given, key: str) -> list[Condition]:
+    """The whole value with its capitals and accents. https://hl7.org/fhir/R4/search.html#string"""
+    return [Criterion(key, tuple(map(unescape, given.values)), "exact")]
+
+
 def name(given: Given) -> list[Condition]:
-    """The beginning of any word; several words must all be there. `:contains` anywhere, `:exact` the whole name."""
+    """The beginning of any word; several words must all be there. `:contains` anywhere, `:exact` the whole name as it is written."""
     texts = _texts(given)
     if given.modifier == "exact":
-        return [Criterion("name", tuple(texts), "whole")]
+        return _exact(given, "name")
     if given.modifier == "contains":
         return [Criterion("name", tuple(texts), "contains")]
     return _any_of(given, "name", [words(text) for text in texts])
@@ -249,11 +254,13 @@ def _any_of(given: Given, key: str, alternatives: Sequence[Sequence[str]]) -> li
 
 
 def text(key: str) -> Build:
-    """A value of its own: the beginning of it. `:contains` anywhere, `:exact` the whole."""
+    """A value of its own: the beginning of it. `:contains` anywhere, `:exact` the whole as it is written."""
 
     def build(given: Given) -> list[Condition]:
-        op: Final = {"exact": "eq", "contains": "contains"}.get(given.modifier, "prefix")
-        return [Criterion(key, tuple(_texts(given)), op)]  # type: ignore[arg-type]
+        texts = _texts(given)
+        if given.modifier == "exact":
+            return _exact(given, key)
+        return [Criterion(key, tuple(texts), "contains" if given.modifier == "contains" else "prefix")]
 
     return build
 
@@ -261,8 +268,10 @@ def text(key: str) -> Build:
 def address(given: Given) -> list[Condition]:
     """The beginning of a street, a city or a postcode; of several words all of them, or the whole. `:exact` one of the three."""
     texts = _texts(given)
-    if given.modifier:
-        return [Criterion("address", tuple(texts), "eq" if given.modifier == "exact" else "contains")]
+    if given.modifier == "exact":
+        return _exact(given, "address")
+    if given.modifier == "contains":
+        return [Criterion("address", tuple(texts), "contains")]
     alternatives: list[Sequence[str]] = []
     for each in texts:
         alternatives += _pieces(each.split())

@@ -188,7 +188,7 @@ _ACTIVE: Final = Param("active", "token", "Whether it works; what is not known i
 _NAME: Final = Param(
     "name",
     "string",
-    "The beginning of any word of any name, in any language, accents apart; :exact is the whole of a name.",
+    "The beginning of any word of any name, in any language, accents apart; :exact is the whole of a name as it is written.",
     criteria.name,
     has("name"),
 )

@@ -57,7 +57,7 @@ def judge(oracle: Oracle, rows: dict[int, IndexRow], fields: frozenset[str], pla
 
 
 def shown_by(rows: dict[int, IndexRow]) -> Rows:
-    return lambda ids: {number: rows[number] for number in ids if number in rows}
+    return lambda ids, *, spelled=False: {number: rows[number] for number in ids if number in rows}
 
 
 def everything(conn: Connection, query: Query, grant: Grant, places: Places, shown: Rows) -> list[FoundRow]:
