@@ -211,7 +211,7 @@ class Outbound:
     def _in_words(self, error: Exception, address: str, watch: _Watch) -> FichehubError:
         refused = _cause(error, _Refused)
         if refused is not None:
-            return Misconfigured(f"{address} may not be called: {refused}")
+            return Misconfigured(f"{address} may not be called: {refused}. {_OWN_NETWORK}")
         if watch.over:
             return _Again(f"{address} did not answer in full within {self._deadline:.0f} seconds.")
         name = _cause(error, socket.gaierror)
@@ -233,6 +233,9 @@ class Outbound:
             return _Again(f"{address} broke off in the middle of its answer.")
         return _Again(f"{address} closed the connection without a full answer.")
 
+_OWN_NETWORK = "Is it a system of your own network, or a simulator? FICHEHUB_ALLOW_PRIVATE=1 allows those."
+
+
 def check_address(url: str, *, allow_private: bool = False) -> str:
     """What messages may say of an address: scheme, host and path. Raises `Misconfigured` for one that is never called.
 
@@ -249,7 +252,7 @@ def check_address(url: str, *, allow_private: bool = False) -> str:
     if parts.username is not None or parts.password is not None:
         raise Misconfigured(f"{address}: put user and password in the fields for them, not in the address.")
     if parts.scheme != "https" and not allow_private:
-        raise Misconfigured(f"{address}: partners are only called over https.")
+        raise Misconfigured(f"{address}: partners are only called over https. {_OWN_NETWORK}")
     return address
 
 
