@@ -69,7 +69,7 @@ def _render(entity: Entity, source: str, fields: Iterable[str]) -> Json | None:
     return {
         "resourceType": TYPE,
         "id": _id(entity.id, source),
-        "meta": {"lastUpdated": entity.updated_at},
+        "meta": {"lastUpdated": entity.updated_at, "profile": [s.BE_PROVENANCE]},
         "text": dt.narrative(source, [", ".join(paths)]),
         "target": [target],
         "recorded": entity.updated_at,
@@ -162,6 +162,7 @@ def declared() -> Json:
     """`rest.resource` of the CapabilityStatement."""
     return {
         "type": TYPE,
+        "supportedProfile": [s.BE_PROVENANCE],
         "documentation": "Which source gave which elements of a resource, as far as you see them; also by _revinclude=Provenance:target.",
         "interaction": [{"code": "read"}, {"code": "search-type"}],
         "versioning": "no-version",

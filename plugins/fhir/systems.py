@@ -63,6 +63,8 @@ REFNIS: Final = BASE + "/NamingSystem/refnis"
 
 BE_ORGANIZATION: Final = BE + "/StructureDefinition/be-organization"
 BE_LOCATION: Final = BE + "/StructureDefinition/be-location"
+BE_PROVENANCE: Final = BE + "/StructureDefinition/be-provenance"
+"""It asks nothing beyond R4, but to be claimed."""
 BE_PRACTITIONER: Final = BE + "/StructureDefinition/be-practitioner"
 BE_PRACTITIONER_ROLE: Final = BE + "/StructureDefinition/be-practitionerrole"
 MCSD: Final = "https://profiles.ihe.net/ITI/mCSD/StructureDefinition/IHE.mCSD."

@@ -141,6 +141,7 @@ _MCSD: Final = "https://profiles.ihe.net/ITI/mCSD/StructureDefinition/IHE.mCSD."
 PROFILES: Final[Mapping[str, Profile]] = {
     s.BE_ORGANIZATION: Profile("Organization", {}),
     s.BE_LOCATION: Profile("Location", {}),
+    s.BE_PROVENANCE: Profile("Provenance", {}),
     s.BE_PRACTITIONER: Profile("Practitioner", {"name": 1}),
     s.BE_PRACTITIONER_ROLE: Profile("PractitionerRole", {}),
     s.MCSD_ORGANIZATION: _mcsd("Organization", type=1, name=1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ from hub.store.tables import connection
 from hub.web import Settings, create_app
 
 NOW = "2026-11-22T09:00:00Z"
+WHOLE = os.environ.get("FICHEHUB_HYPOTHESIS") == "long"
+"""Whether the long way is taken: all of world S, and not a part of it."""
 HIDDEN = "kanarie"
 """Occurs in every value that the public may not see, and nowhere else."""
 
@@ -239,13 +242,15 @@ def client(small: Hub) -> FlaskClient:
 
 @pytest.fixture(scope="session")
 def world_s(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    """A part of the fictional world S: some organisations with their offers, and every caregiver."""
+    """A part of the fictional world S: some organisations with their offers, and every caregiver; all of it with FICHEHUB_HYPOTHESIS=long."""
     home: Path = tmp_path_factory.mktemp("fhir-s")
     store = Store.open(f"sqlite:///{home / 'fichehub.sqlite'}", home)
     world = World()
     store.write(lambda writer: writer.put_concepts([*world.concepts(), *schemes()]))
     claims = [
-        claim for place, claim in enumerate(world.to_claims()) if place < 700 or claim.kind == "zorgverlener"
+        claim
+        for place, claim in enumerate(world.to_claims())
+        if WHOLE or place < 700 or claim.kind == "zorgverlener"
     ]
     for start in range(0, len(claims), 500):
         store.write(lambda writer, batch=claims[start : start + 500]: writer.put(batch, origin="demo"))  # type: ignore[misc]

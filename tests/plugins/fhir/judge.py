@@ -181,6 +181,7 @@ _MINIMUMS: dict[str, tuple[str, ...]] = {
     "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-subscription": ("criteria", "channel"),
     s.BE_ORGANIZATION: (),
     s.BE_LOCATION: (),
+    s.BE_PROVENANCE: ("target", "recorded", "agent"),
     s.BE_PRACTITIONER: ("name",),
     s.BE_PRACTITIONER_ROLE: (),
     s.MCSD_ORGANIZATION: ("type", "name"),

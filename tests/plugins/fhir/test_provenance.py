@@ -86,6 +86,7 @@ def test_each_source_is_told_with_what_it_gave(client: FlaskClient, sourced: Hub
     first = bundle["entry"][0]["resource"]
     assert get(client, f"Provenance/{first['id']}") == first
     assert get(client, first["target"][0]["reference"])["meta"]["lastUpdated"] == first["recorded"]
+    assert first["meta"]["profile"] == ["https://www.ehealth.fgov.be/standards/fhir/core/StructureDefinition/be-provenance"]
 
 
 def test_a_site_has_its_own(client: FlaskClient, sourced: Hub) -> None:
