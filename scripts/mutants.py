@@ -36,6 +36,38 @@ class Mutant:
 
 MUTANTS = (
     Mutant(
+        "released-in-silence",
+        "who released the guard against mass deletion is in the record, however the run ended",
+        "hub/sync/session.py",
+        "        if \"reason\" in changes and self.standing:\n",
+        "        if \"reason\" in changes and not self.standing:\n",
+        "tests/sync/test_pull.py::test_the_record_tells_a_release_also_when_the_run_was_stopped_halfway",
+    ),
+    Mutant(
+        "no-byte-cap",
+        "an answer that does not end is left, not taken in",
+        "hub/outbound.py",
+        "            if size > self._byte_cap:\n",
+        "            if size < 0:\n",
+        "tests/test_outbound.py::test_too_large_an_answer_is_not_taken_in",
+    ),
+    Mutant(
+        "follows-redirects",
+        "a redirect, also to an internal address, is not followed",
+        "hub/outbound.py",
+        "allow_redirects=False",
+        "allow_redirects=True",
+        "tests/test_outbound.py::test_redirects_are_not_followed",
+    ),
+    Mutant(
+        "unbounded-replay",
+        "a replay takes no more dead letters than it may",
+        "hub/sync/outbox.py",
+        "            if len(found) == limit:\n",
+        "            if len(found) < 0:\n",
+        "tests/sync/test_outbox.py::test_a_replay_takes_what_the_filters_name_and_no_more_than_it_may",
+    ),
+    Mutant(
         "naive-cursor",
         "the log is numbered in commit order, under a lock held to the end",
         "hub/store/changes.py",

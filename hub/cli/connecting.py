@@ -217,11 +217,12 @@ def _answer(known: connections.ConnectionInfo, as_json: bool, sentence: str) -> 
 @click.option("--dry-run", is_flag=True, help="Do everything, then undo it: only the report stays.")
 @click.option("--full", is_flag=True, help="Begin at the start instead of at the cursor.")
 @click.option("--release-guard", is_flag=True, help="Allow, in this run alone, more removals than the guard does.")
+@click.option("--by", default="an administrator", show_default=True, help="Who releases the guard; kept in the record of the run.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Where an export is written.")
 @as_json
 @click.pass_obj
 def run(
-    installation: Installation, connection: str, dry_run: bool, full: bool, release_guard: bool, output: Path | None, as_json: bool
+    installation: Installation, connection: str, dry_run: bool, full: bool, release_guard: bool, by: str, output: Path | None, as_json: bool
 ) -> None:
     """Run a CONNECTION once and report; ends with exit code 1 when the run failed."""
     gc.freeze()  # what was made to start with stays: a load of 780,000 rows need not look through it again and again
@@ -233,6 +234,7 @@ def run(
             dry_run=dry_run,
             full=full,
             release_guard=release_guard,
+            by=by,
             progress=draw,
             file=output,
         )

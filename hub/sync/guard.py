@@ -16,6 +16,14 @@ def allows(missing: int, known: int) -> bool:
     return missing <= limit(known)
 
 
+def released(missing: int, known: int, by: str) -> str:
+    """What the record of a run says in which an administrator let more be removed than the guard does."""
+    return (
+        f"The guard was released by {by}, for this run alone: {missing:,} of {known:,} rows were not in the source any more, "
+        "and were to be removed."
+    )
+
+
 def refusal(missing: int, known: int, connection: str) -> str:
     """Why nothing was removed, and what an administrator can do."""
     return (

@@ -36,11 +36,11 @@ def claim_source(connector: Source) -> str:
     return connector.claim_source or connector.name
 
 
-def pull(session: Session, *, full: bool, release_guard: bool, accept_feed: bool = False) -> None:
+def pull(session: Session, *, full: bool, released_by: str = "", accept_feed: bool = False) -> None:
     """Pull to the source's own end. Raises what the source raises; what it gave before is kept then, and nothing is removed."""
     cursor = None if full else session.known.cursor
     try:
-        _Pull(session, cursor, release_guard, accept_feed).run()
+        _Pull(session, cursor, released_by, accept_feed).run()
     except CursorExpired:
         if cursor is None:
             raise
@@ -49,7 +49,7 @@ def pull(session: Session, *, full: bool, release_guard: bool, accept_feed: bool
             resumed=False,
             warnings=("The source no longer knew our cursor, so this run began again from the start.",),
         )
-        _Pull(session, None, release_guard, accept_feed).run()
+        _Pull(session, None, released_by, accept_feed).run()
 
 
 @dataclass(slots=True)
@@ -72,11 +72,11 @@ class _Batch:
 class _Pull:
     """One pull from one cursor."""
 
-    def __init__(self, session: Session, cursor: str | None, release_guard: bool, accept_feed: bool) -> None:
+    def __init__(self, session: Session, cursor: str | None, released_by: str, accept_feed: bool) -> None:
         self._session = session
         self._connector = cast(Source, session.built.connector)
         self._cursor = cursor
-        self._release_guard = release_guard
+        self._released_by = released_by
         self._source = claim_source(self._connector)
         self._partner = session.known.partner
         self._batch = _Batch()
@@ -313,10 +313,13 @@ class _Pull:
         for page in self._known_ids():
             known += len(page)
             missing += seen.compare(page)
-        if missing and not self._release_guard and not guard.allows(missing, known):
-            tally = session.report.tally.plus(withheld=missing)
-            session.note(tally=tally, reason=guard.refusal(missing, known, session.known.name))
-            return
+        if not guard.allows(missing, known):
+            if not self._released_by:
+                tally = session.report.tally.plus(withheld=missing)
+                session.note(tally=tally, reason=guard.refusal(missing, known, session.known.name))
+                return
+            session.standing = guard.released(missing, known, self._released_by)
+            session.note(reason=session.report.reason)
         for page in seen.unseen(max(SMALLEST, self._pace.size // 2)):
             self._remove(page)
 

@@ -48,6 +48,7 @@ def run(
     dry_run: bool = False,
     full: bool = False,
     release_guard: bool = False,
+    by: str = "an administrator",
     accept_feed: bool = False,
     progress: Progress = _unwatched,
     http: Http | None = None,
@@ -56,7 +57,7 @@ def run(
     """Run a connection once and report. A run that fails is reported with `state` failed and does not raise.
 
     `dry_run` does the same and rolls it back, batch by batch; only the report stays. `full` begins at the start. `release_guard` allows, in this run
-    alone, more removals than the guard does (and implies `full`). `accept_feed` takes, in this run, a feed whose shape has changed or of which many rows are
+    alone, more removals than the guard does (and implies `full`); the record says that, of how many rows, and `by` whom. `accept_feed` takes, in this run, a feed whose shape has changed or of which many rows are
     rejected, and pins its shape anew. `file` is where an export goes. Raises `NotFound` for an unknown connection,
     `Misconfigured` when it cannot start, `stops.Stopped` when an administrator stopped it, `lease.Busy` when it is running already.
     """
@@ -75,7 +76,7 @@ def run(
     held = lease.acquire(store, f"connection {name}")
     try:
         known = connections.stored(store, name)  # the last run may have moved the cursor before it let go
-        options = _Options(dry_run, full or release_guard, release_guard, accept_feed, file)
+        options = _Options(dry_run, full or release_guard, by if release_guard else "", accept_feed, file)
         if http is not None:
             return _run(store, plugins, known, held, http, options, progress)
         with connections.open_outbound() as outbound:
@@ -88,7 +89,7 @@ def run(
 class _Options:
     dry_run: bool
     full: bool
-    release_guard: bool
+    released_by: str
     accept_feed: bool
     file: Path | None
 
@@ -125,7 +126,7 @@ def _run(
         if isinstance(built.connector, Sink) and not dry_run:
             decisions.follow(session)  # first, so that the pull can tell an accepted value from the partner's own word
         if isinstance(built.connector, Source):
-            pull(session, full=full, release_guard=options.release_guard, accept_feed=options.accept_feed)
+            pull(session, full=full, released_by=options.released_by, accept_feed=options.accept_feed)
             wire.landing = False
             if wire.overflowed:
                 session.note(warnings=("More came in at once than can be kept as it came; a part of it was not kept.",))

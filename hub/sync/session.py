@@ -34,6 +34,7 @@ class Session:
     report: RunReport
     progress: Callable[[int, int | None, str], None]
     wire: Wire
+    standing: str = ""
 
     @property
     def dry(self) -> bool:
@@ -77,7 +78,9 @@ class Session:
     def note(
         self, *, warnings: tuple[str, ...] = (), rejections: tuple[Rejected, ...] = (), **changes: Any
     ) -> None:
-        """Add to the report; it is written with the next commit or at the end."""
+        """Add to the report; it is written with the next commit or at the end. What is `standing` begins every reason from then on."""
+        if "reason" in changes and self.standing:
+            changes["reason"] = f"{self.standing} {changes['reason']}".rstrip()
         room = max(0, SHOWN_REJECTIONS - len(self.report.rejections))
         self.report = replace(
             self.report,

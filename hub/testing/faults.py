@@ -10,6 +10,8 @@ from hub.testing.wsgi_server import Spoil, Wire
 
 _PIECES = 20
 _HANG_SECONDS = 600.0
+_FLOOD_CHUNK = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
+_FLOOD_CHUNKS = 2**31 // 0x10000
 
 
 def rate_limit(wire: Wire, status: str, headers: list[tuple[str, str]], body: bytes) -> None:
@@ -53,6 +55,21 @@ def dribble(wire: Wire, status: str, headers: list[tuple[str, str]], body: bytes
         wire.send(body[start : start + 1])
 
 
+def flood(wire: Wire, status: str, headers: list[tuple[str, str]], body: bytes) -> None:
+    """2 GB of an answer whose length was not said."""
+    kept = [(name, value) for name, value in headers if name.lower() not in ("content-length", "connection")]
+    wire.send(_lines(status, [*kept, ("Transfer-Encoding", "chunked"), ("Connection", "close")]))
+    for _ in range(_FLOOD_CHUNKS):
+        if wire.wait(0):
+            return
+        wire.send(_FLOOD_CHUNK)
+
+
+def redirect(wire: Wire, status: str, headers: list[tuple[str, str]], body: bytes) -> None:
+    """A redirect to an address of the hub's own network, where machines keep their secrets."""
+    _send(wire, "302 Found", [("Location", "http://169.254.169.254/latest/meta-data/")], b"")
+
+
 def timeout(wire: Wire, status: str, headers: list[tuple[str, str]], body: bytes) -> None:
     """No answer at all."""
     wire.wait(_HANG_SECONDS)
@@ -64,6 +81,8 @@ GENERIC: dict[str, tuple[Spoil, int]] = {
     "cut-off": (cut_off, 4),
     "slow": (slow, 1),
     "dribble": (dribble, 1),
+    "flood": (flood, 1),
+    "redirect": (redirect, 1),
     "timeout": (timeout, 1),
 }
 """Name -> what it does, and that it happens to one request in so many unless told otherwise."""
@@ -83,10 +102,9 @@ def _send(wire: Wire, status: str, headers: list[tuple[str, str]], body: bytes) 
 
 def _head(status: str, headers: list[tuple[str, str]], length: int) -> bytes:
     kept = [(name, value) for name, value in headers if name.lower() not in ("content-length", "connection")]
-    lines = [
-        f"HTTP/1.1 {status}",
-        *(f"{name}: {value}" for name, value in kept),
-        f"Content-Length: {length}",
-        "Connection: close",
-    ]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+    return _lines(status, [*kept, ("Content-Length", str(length)), ("Connection", "close")])
+
+
+def _lines(status: str, headers: list[tuple[str, str]]) -> bytes:
+    told = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in headers)]
+    return ("\r\n".join(told) + "\r\n\r\n").encode("latin-1")

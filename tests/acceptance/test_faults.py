@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hub import World
-from hub.outbound import Outbound
+from hub.outbound import MEGABYTE, Outbound
 from hub.sync import connections
 from hub.testing.simulator import Simulator
 from plugins.progezondheid.simulator import ProGezondheidSimulator
@@ -81,6 +81,9 @@ def hurried(hub: Installation, fault: str) -> None:
     if fault in SLOW:
         hub.http.close()
         hub.http = Outbound(allow_private=True, deadline=0.3, attempts=1, sleep=lambda seconds: None)
+    if fault == "flood":
+        hub.http.close()
+        hub.http = Outbound(allow_private=True, byte_cap=4 * MEGABYTE)
 
 
 def tried(hub: Installation, system: Simulator, fault: str, every: int | None) -> None:

@@ -195,6 +195,23 @@ def test_after_bounded_attempts_it_is_a_dead_letter_that_can_be_replayed(
     assert len({key for key, _ in line.posts}) == 1
 
 
+def test_a_replay_takes_what_the_filters_name_and_no_more_than_it_may(
+    any_store: Store, go: Callable[..., Any], line: Line
+) -> None:
+    for number in range(1, 6):
+        name = f"Huis {number}" if number < 5 else "Schuur"
+        say(any_store, number, name, 1)
+        line.failing[name] = Rejected("Too short." if number < 5 else "No sheds.")
+    assert go().rejected == 5
+    with any_store.read() as db:
+        assert outbox.replay(any_store, outbox.dead_letters(db, reason="short", limit=3)) == 3
+    with any_store.read() as db:
+        assert [letter.reason for letter in outbox.dead_letters(db)] == ["Too short.", "No sheds."]
+    line.failing.clear()
+    assert go().pushed == 3
+    assert sorted(state for state, _ in letters(any_store)) == ["dead", "dead"]
+
+
 def test_what_is_refused_is_dead_at_once_and_its_next_change_is_not(
     any_store: Store, go: Callable[..., Any], line: Line
 ) -> None:

@@ -16,7 +16,7 @@ from hub.plugins import Plugins
 from hub.store import Store
 from hub.store.tables import change, claim, connection, fiche, lease, rejected
 from hub.store.tables import run as run_table
-from hub.sync import connections, records, run
+from hub.sync import connections, records, run, stops
 from hub.sync.lease import Busy, LeaseLost, acquire
 from hub.sync.records import RunReport
 from tests.sync.conftest import Clock
@@ -166,12 +166,33 @@ def test_the_guard_withholds_and_is_released_once(store: Store, offer: Offer) ->
     assert "60 of 120 rows" in held.reason
     assert "fichehub run own --release-guard" in held.reason
     assert len(stored(store)) == 120
-    released = go(store, source, offer, release_guard=True)
+    released = go(store, source, offer, release_guard=True, by="An")
     assert (released.deleted, released.withheld) == (60, 0)
+    with store.read() as db:
+        recorded = records.reports(db, "own", limit=1)[0]
+    assert recorded.reason == released.reason
+    assert "released by An, for this run alone: 60 of 120 rows" in recorded.reason
     source.rows = everything
     go(store, source, offer, full=True)
     source.rows = everything[:60]
     assert go(store, source, offer, full=True).withheld == 60
+
+
+def test_the_record_tells_a_release_also_when_the_run_was_stopped_halfway(store: Store, offer: Offer) -> None:
+    source = fresh_rows(120)
+    go(store, source, offer)
+    source.rows = source.rows[:20]
+
+    def enough(done: int, total: int | None, what: str) -> None:
+        if what == "removed":
+            stops.stop(store, "own", "Enough.")
+
+    cut = go(store, source, offer, release_guard=True, progress=enough)
+    assert (cut.state, 0 < cut.deleted <= 100) == ("stopped", True)
+    assert "released by an administrator" in cut.reason
+    assert "Enough." in cut.reason
+    stops.go(store, "own")
+    assert "released" not in go(store, source, offer, full=True).reason
 
 
 def test_an_empty_answer_removes_nothing_large(store: Store, offer: Offer) -> None:
