@@ -80,6 +80,10 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    for report in terminalreporter.stats.get("passed", ()):
+        for name, value in report.user_properties:
+            if name == "told":
+                terminalreporter.line(value)
     missing = config.stash[_missing]
     if missing:
         terminalreporter.section("missing on this machine")

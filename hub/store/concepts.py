@@ -14,6 +14,7 @@ from hub.model.concepts import RUBRIEK, Concept, ConceptScheme, Relation, broade
 from hub.model.concepts import Mapping as ConceptMapping
 from hub.model.fiche import LANGUAGES, Language, Text
 from hub.model.folding import fold, words
+from hub.store.bulk import Bulk
 from hub.store.tables import concept as concept_table
 from hub.store.tables import concept_scheme, counter
 from hub.store.tables import mapping as mapping_table
@@ -89,7 +90,8 @@ class ConceptBook:
     @staticmethod
     def current_version(connection: Connection) -> int:
         """What `version` of a book loaded now would be: load again when it differs from the one at hand."""
-        return connection.execute(select(counter.c.n).where(counter.c.name == _VERSION)).scalar() or 0
+        found = Bulk(connection).rows("SELECT n FROM counter WHERE name = ?", _VERSION)
+        return int(found[0][0]) if found else 0
 
     # --- concepts ----------------------------------------------------------------------------------------------------------------
 
