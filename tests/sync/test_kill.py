@@ -18,25 +18,24 @@ from hub import plugins
 from hub.connector import Connector
 from hub.hookspecs import hookimpl
 from hub.store import Store
-from hub.store.tables import change, claim, fiche
+from hub.store.tables import change, claim, source
+from hub.store.tables import run as run_table
 from hub.sync import connections, run
 from tests.sync.rows import Rows, row
 
-ROWS = 60
+ROWS, SWEPT, BATCH = 60, 15, 5
 
 
-class Mortal(Rows):
-    """A source of its own for these tests."""
-
-    name = "mortal"
-    rows = [row(number, source="mortal") for number in range(ROWS)]
-    page = 7
-    asked = []
+def mortal(name: str, rows: int) -> type[Rows]:
+    """A source of its own with so many rows."""
+    said = [row(number, source=name) for number in range(rows)]
+    return type("Mortal", (Rows,), {"name": name, "rows": said, "page": 7, "asked": [], "finished": {}})
 
 
 def offered() -> plugins.Plugins:
+    """A source for each commit that a load may be killed at, and one of more rows."""
     module = ModuleType("mortal_plugin")
-    connectors: list[type[Connector]] = [Mortal]
+    connectors: list[type[Connector]] = [mortal("own", ROWS), *(mortal(f"own-{commit}", SWEPT) for commit in range(1, 30))]
     vars(module)["register_connectors"] = hookimpl(lambda: connectors, specname="register_connectors")
     return plugins.load([("mortal", module)], installed=False)
 
@@ -59,18 +58,18 @@ from pathlib import Path
 from hub.store import Store, pace
 from hub.sync import run
 from tests.sync import test_kill
-pace.FIRST = pace.LARGEST = 5
+pace.FIRST = pace.LARGEST = test_kill.BATCH
 for line in sys.stdin:
-    url, home, commit = line.rstrip().split("\\t")
+    url, home, name, commit = line.rstrip().split("\\t")
     child = os.fork()
     if not child:
         store = Store.open(url, Path(home))
         test_kill.die_at_commit(store.engine, int(commit))
-        os._exit(0 if run(store, test_kill.offered(), "own").state == "done" else 1)
+        os._exit(0 if run(store, test_kill.offered(), name).state == "done" else 1)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
-InAProcess = Callable[[str, Path, int], int]
+InAProcess = Callable[[str, Path, str, int], int]
 
 
 @pytest.fixture(scope="module")
@@ -87,8 +86,8 @@ def in_a_process() -> Iterator[InAProcess]:
         assert forks.stdout is not None
         asking, answering = forks.stdin, forks.stdout
 
-        def in_a_process(url: str, home: Path, commit: int) -> int:
-            asking.write(f"{url}\t{home}\t{commit}\n")
+        def in_a_process(url: str, home: Path, name: str, commit: int) -> int:
+            asking.write(f"{url}\t{home}\t{name}\t{commit}\n")
             asking.flush()
             return int(answering.readline())
 
@@ -96,24 +95,56 @@ def in_a_process() -> Iterator[InAProcess]:
         asking.close()
 
 
-@pytest.mark.parametrize("commit", [3, 5, 8])
+def connect(store: Store, loaded: plugins.Plugins, name: str) -> None:
+    connections.add(store, loaded, name, name)
+    connections.enable(store, loaded, name)
+
+
+def assert_whole(store: Store, name: str, rows: int) -> None:
+    """Nothing that the connection brought is lost or doubled, and no run is left as if it still went on."""
+    with store.read() as db:
+        of_it = select(claim).join(source, source.c.id == claim.c.source_id).where(source.c.name == name).subquery()
+        ids = list(db.execute(select(of_it.c.external_id).order_by(of_it.c.external_id)).scalars())
+        fiches = db.execute(select(func.count(of_it.c.fiche_id.distinct()))).scalar_one()
+        told = db.execute(select(func.count()).where(change.c.fiche_id.in_(select(of_it.c.fiche_id)))).scalar_one()
+        last, numbers = db.execute(select(func.max(change.c.seq), func.count()).select_from(change)).one()
+        states = set(db.execute(select(run_table.c.state)).scalars())
+    assert ids == [f"{number:06}" for number in range(rows)]
+    assert (fiches, told, numbers) == (rows, rows, last)
+    assert states <= {"done", "stopped", "failed"}
+
+
+def test_killed_at_every_commit_of_a_load_nothing_is_lost_or_doubled(
+    tmp_path: Path, database_url: str, in_a_process: InAProcess
+) -> None:
+    """Swept from the first commit to the last, each in a load of its own; one that gets to its end has had them all."""
+    home = tmp_path / "home"
+    store, loaded = Store.open(database_url, home), offered()
+    for commit in itertools.count(1):
+        name = f"own-{commit}"
+        connect(store, loaded, name)
+        code = in_a_process(database_url, home, name, commit)
+        if code == 0:
+            break
+        assert code == -signal.SIGKILL
+        report = run(store, loaded, name)
+        assert (report.state, report.deleted) == ("done", 0)
+        assert_whole(store, name, SWEPT)
+    assert_whole(store, name, SWEPT)
+    store.engine.dispose()
+    assert commit > SWEPT // BATCH + 4, "a commit for each batch; and to take the lease, to begin, to finish, to end, to let go"
+
+
+@pytest.mark.parametrize("commit", [3, 8])
 def test_killed_again_and_again_nothing_is_lost_or_doubled(
     tmp_path: Path, database_url: str, in_a_process: InAProcess, commit: int
 ) -> None:
     home = tmp_path / "home"
-    store = Store.open(database_url, home)
-    loaded = offered()
-    connections.add(store, loaded, "own", "mortal")
-    connections.enable(store, loaded, "own")
-    deaths = [in_a_process(database_url, home, commit + attempt) for attempt in range(3)]
+    store, loaded = Store.open(database_url, home), offered()
+    connect(store, loaded, "own")
+    deaths = [in_a_process(database_url, home, "own", commit + attempt) for attempt in range(3)]
     assert deaths[0] == -signal.SIGKILL
     report = run(store, loaded, "own")
-    with store.read() as db:
-        ids = list(db.execute(select(claim.c.external_id).order_by(claim.c.external_id)).scalars())
-        numbers = list(db.execute(select(change.c.seq).order_by(change.c.seq)).scalars())
-        fiches = db.execute(select(func.count()).select_from(fiche)).scalar_one()
+    assert (report.state, report.deleted) == ("done", 0)
+    assert_whole(store, "own", ROWS)
     store.engine.dispose()
-    assert report.state == "done"
-    assert report.deleted == 0
-    assert ids == [f"{number:06}" for number in range(ROWS)]
-    assert (fiches, numbers) == (ROWS, list(range(1, ROWS + 1)))
