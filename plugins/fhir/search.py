@@ -75,7 +75,7 @@ def parse(resource: Resource, given: Sequence[tuple[str, str]], *, strict: bool 
         if name in _FORM_ONLY:
             continue
         if name.startswith("_") and name.partition(":")[0] not in (*_IN_RESOURCE, "_has"):
-            understood = _control(search, settings, name, value)
+            understood = _control(search, settings, name, value, strict)
             if understood is None:
                 _unknown(search, name, value, strict)
                 continue
@@ -117,7 +117,7 @@ def parse(resource: Resource, given: Sequence[tuple[str, str]], *, strict: bool 
     return search
 
 
-def _control(search: Search, settings: dict[str, Any], name: str, value: str) -> str | None:
+def _control(search: Search, settings: dict[str, Any], name: str, value: str, strict: bool) -> str | None:
     """Parameters that say how the answer looks, and when it changed. The value as it was understood, None for what was not."""
     if name == "_count":
         if not value.isascii() or not value.isdigit():
@@ -138,7 +138,7 @@ def _control(search: Search, settings: dict[str, Any], name: str, value: str) ->
             raise _invalid(name, "none, estimate or accurate is expected.", value)
         settings["total"] = value
     elif name == "_sort":
-        return _sorted_by(search, settings, value)
+        return _sorted_by(search, settings, value, strict)
     elif name in ("_summary", "_elements"):
         search.count_only = search.count_only or (name, value) == ("_summary", "count")
     elif name == "_lastUpdated":
@@ -155,8 +155,9 @@ def _control(search: Search, settings: dict[str, Any], name: str, value: str) ->
     return value
 
 
-def _sorted_by(search: Search, settings: dict[str, Any], value: str) -> str | None:
-    """Note the order; the part of the value that was understood, or None. Ties are in the default order, so a further key adds nothing but a promise."""
+def _sorted_by(search: Search, settings: dict[str, Any], value: str, strict: bool) -> str | None:
+    """Note the order; the part of the value that was understood, or None. People are in the order of family and given name, both in one direction;
+    no other order has a second key, and what is alike comes in the default order. Raises `Invalid` for a key too many when `strict`."""
     first, *rest = (part.strip() for part in value.split(","))
     descending, key = first.startswith("-"), first.removeprefix("-")
     if key not in _SORTS or (key in ("name", "family") and key not in search.resource.by_name):
@@ -164,11 +165,15 @@ def _sorted_by(search: Search, settings: dict[str, Any], value: str) -> str | No
     if key == "near" and ("near" not in search.resource.by_name or descending):
         return None
     settings["sort"], settings["descending"] = _SORTS[key], descending
+    understood = first
+    if key == "family" and rest[:1] == ["-given" if descending else "given"]:
+        understood, rest = f"{first},{rest[0]}", rest[1:]
     if rest:
-        search.warnings.append(
-            outcome.issue("warning", "not-supported", f"_sort takes one key here; {', '.join(rest)[:60]} was left out. What is alike comes in the default order.", "_sort")
-        )
-    return first
+        reason = f"no further key is taken behind {understood}: {', '.join(rest)[:60]}. What is alike comes in the default order."
+        if strict:
+            raise _invalid("_sort", reason, value)
+        search.warnings.append(outcome.issue("warning", "not-supported", f"_sort: {reason} It was left out; the self link says what was searched.", "_sort"))
+    return understood
 
 
 def _includes(resource: Resource, name: str, value: str) -> list[Followed] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 import pytest
@@ -317,6 +318,24 @@ def test_an_order_of_two_keys_is_told(client: FlaskClient) -> None:
     page = get(client, "Organization?_sort=-name,_id")
     assert link(page, "self") == "http://localhost/fhir/Organization?_sort=-name"
     assert "_id" in resources([page], "outcome")[0]["issue"][0]["details"]["text"]
+
+
+def test_people_stand_in_the_order_of_family_and_given_name(client: FlaskClient) -> None:
+    for order, expected in (("family,given", [SMET, JANSSENS]), ("-family,-given", [JANSSENS, SMET])):
+        page = get(client, f"Practitioner?_sort={order}")
+        assert [shown(each) for each in resources([page])] == expected
+        assert resources([page], "outcome") == []
+        assert link(page, "self") == f"http://localhost/fhir/Practitioner?_sort={quote(order, safe='')}"
+    page = get(client, "Practitioner?_sort=family,-given")
+    assert link(page, "self") == "http://localhost/fhir/Practitioner?_sort=family"
+    [told] = resources([page], "outcome")
+    assert told["issue"][0]["expression"] == ["http._sort"]
+
+
+def test_a_key_too_many_is_refused_when_asked_to_be_strict(client: FlaskClient) -> None:
+    response = client.get("/fhir/Practitioner?_sort=family,_id", headers={"Prefer": "handling=strict"})
+    assert response.status_code == 400
+    assert "_id" in response.text
 
 
 # --- what comes along -----------------------------------------------------------------------------------------------------------------
