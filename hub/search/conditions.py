@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _NO_SEQ: Final = (1 << 63) - 1
 NUMBERS: Final = 4
 """So many numbers are compared sooner than one row is fetched."""
+LINKS: Final = 16
+"""So many links are read from their index sooner than one row is fetched and checked."""
 _WIDE_KM: Final = 30.0
 """A circle wider than this holds too many to start from."""
 
@@ -146,13 +148,15 @@ class IsLinked:
     lens: Lens
     linked: Linked
     plans: tuple[Plan, ...]
+    led: bool = False
+    """What is demanded of the other end leads to this one already."""
 
     @property
     def _ends(self) -> tuple[str, str]:
         return ("to_id", "from_id") if self.linked.reverse else ("from_id", "to_id")
 
     def few(self, most: int) -> set[int] | None:
-        if self.linked.negate:
+        if self.linked.negate or self.led:
             return None
         there: set[int] = set()
         for plan in self.plans:
@@ -164,9 +168,9 @@ class IsLinked:
             return set()
         bulk, (mine, theirs) = self.lens.bulk, self._ends
         if not self.lens.partner:  # then every entry has the number of its entity
-            sql = f"SELECT DISTINCT {mine} FROM link WHERE {bulk.listed(theirs)} AND role = ? AND level <= ? LIMIT ?"  # noqa: S608
-            found = bulk.rows(sql, bulk.many(there), self.linked.link, self.lens.rank, NUMBERS * most + 1)
-            return {row[0] for row in found} if len(found) <= NUMBERS * most else None
+            sql = f"SELECT {mine} FROM link WHERE {bulk.listed(theirs)} AND role = ? AND level <= ? LIMIT ?"  # noqa: S608
+            found = bulk.rows(sql, bulk.many(there), self.linked.link, self.lens.rank, LINKS * most + 1)
+            return {row[0] for row in found} if len(found) <= LINKS * most else None
         # CROSS: on SQLite the order of the tables, from the few to the many, is not the planner's to choose.
         join = "JOIN" if bulk.postgres else "CROSS JOIN"
         sql = (

@@ -126,7 +126,7 @@ class Names:
                     yield from self._walk_matching(rest, numbers, after, umbrella, low, high)
                 return
         else:
-            found = plan.candidates(most)
+            found = plan.candidates(self._bound)
             if found is not None:
                 yield from self._sorted(found, after, umbrella)
                 return

@@ -18,6 +18,7 @@ from hub.places import Places
 from hub.search import local, points
 from hub.search.conditions import IsNear, last_changes
 from hub.search.lens import Lens, Row
+from hub.search.match import Match
 from hub.search.names import Names, first_step
 from hub.search.plan import Candidates, Plan
 from hub.search.steps import entries, steps
@@ -77,10 +78,14 @@ class Walker:
     # --- orders ---------------------------------------------------------------------------------------------------------------
 
     def _by_number(self, plan: Plan) -> Iterator[Ranked]:
-        if plan.conditions and (found := plan.named(self._bound)) is not None:
-            yield from self._sorted([Ranked((row.id,), row, plan.lens) for row in found.rows()])
-            return
         after = None if self._after is None else self._after[0]
+        if plan.conditions and (found := plan.numbered(self._bound)) is not None:
+            rest, ids = found.rest, found.ids
+            if rest.match and len(ids) > 4 * self._query.limit:
+                rest, ids = replace(rest, match=Match()), plan.lens.among(rest.match, ids)
+            for rows in self._in_parts(rest, list(ids), after, self._query.descending):
+                yield from (Ranked((row.id,), row, plan.lens) for row in rows)
+            return
         for rows in self._along_numbers(plan, after, self._query.descending):
             yield from (Ranked((row.id,), row, plan.lens) for row in rows)
 
@@ -90,7 +95,7 @@ class Walker:
             # PostgreSQL reads a match as a whole each time: better to read it once and take it apart.
             numbers = plan.lens.numbers(plan.match, 8 * self._bound + 1)
             if len(numbers) <= 8 * self._bound:
-                yield from self._in_parts(plan, numbers, after, down)
+                yield from self._in_parts(replace(plan, match=Match()), numbers, after, down)
                 return
         for step in steps(self._query.limit, eager=not plan.conditions and (leads or not plan.match)):
             if leads:
@@ -107,10 +112,10 @@ class Walker:
             numbers = [number for number in numbers if (number < after if down else number > after)]
         numbers.sort(reverse=down)
         start = 0
-        for step in steps(self._query.limit, eager=False, first=400):
+        for step in steps(self._query.limit, eager=not plan.conditions and not plan.match, first=400):
             part = plan.lens.fetch(numbers[start : start + step])
             part.sort(key=lambda row: row.id, reverse=down)
-            yield plan.keep(part, matched=True)
+            yield plan.keep(part)
             start += step
             if start >= len(numbers):
                 return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import Final
 
 from hub.model.folding import fold
 from hub.model.query import Criterion, Linked, Query
@@ -98,20 +99,25 @@ class Plan:
 
     def named(self, most: int) -> Candidates | None:
         """The same, but from the conditions alone."""
+        found = self.numbered(most)
+        return None if found is None else found.rest.thinned(found.ids, most)
+
+    def numbered(self, most: int) -> Candidates | None:
+        """As `named`, with as many as the conditions name cheaply, which may be many times `most`: for who need not check them all."""
         if self.nothing:
             return Candidates(self, set())
         met: dict[Condition, set[int]] = {}
         for condition in sorted(self.conditions, key=lambda each: not isinstance(each, IsEntity)):
-            found = condition.few(most)
+            # To go along a match and look at the other ends costs less than to come from many of these.
+            found = condition.few(most // 2 if self.match.every and isinstance(condition, IsLinked) else most)
             if found is not None:
                 met[condition] = found
                 if len(found) <= _CHEAP:
                     break
         if not met:
             return None
-        ids = set.intersection(*met.values())
         rest = replace(self, conditions=tuple(each for each in self.conditions if each not in met))
-        return rest.thinned(ids, most)
+        return Candidates(rest, set.intersection(*met.values()))
 
     def thinned(self, ids: set[int], most: int) -> Candidates | None:
         """These candidates, or so many fewer as can be told from the indexes alone; None when they are still more than `most`."""
@@ -198,6 +204,8 @@ def _plan(query: Query, lens: Lens, scope: Query | None) -> Plan:
     beginning, at = _beginning(query) if lens.named else "", -1
     if beginning:
         at = match.every.index(facets(lens.type, lens.rank, "name", (beginning,), prefix=True))
+    # What the full text has told already is looked at last.
+    conditions.sort(key=lambda each: isinstance(each, IsLinked) and each.led)
     return Plan(lens, lens.prepared(match), tuple(conditions), nothing, beginning, at)
 
 
@@ -247,7 +255,10 @@ def _demands(query: Query, lens: Lens, scope: Query | None = None) -> tuple[Matc
                 nothing = True
     every += [words for words in holding.values() if words]
     nothing = nothing or not all(holding.values())
-    conditions += [IsLinked(lens, linked, _plans_behind(linked, lens, scope)) for linked in query.linked]
+    for linked in query.linked:
+        told = _told_here(linked, lens)
+        every += told
+        conditions.append(IsLinked(lens, linked, _plans_behind(linked, lens, scope), led=bool(told)))
     if query.near is not None and not lens.placed:
         nothing = True
     elif query.near is not None:
@@ -257,6 +268,26 @@ def _demands(query: Query, lens: Lens, scope: Query | None = None) -> tuple[Matc
     conditions += spelled  # last, because documents are read for it
     unwanted = tuple(token for alternatives in none for token in alternatives)
     return Match(tuple(dict.fromkeys(every)), unwanted), conditions, nothing
+
+
+_PERSON: Final = frozenset({"name", "family", "given", "identifier"})
+"""Keys of a zorgverlener whose tokens stand in the rows of his places in offers as well."""
+
+
+def _told_here(linked: Linked, lens: Lens) -> list[Alternatives]:
+    """What must stand in an entity's own row for the other end of a link to meet its query, so that the full text leads to few whose other ends are looked at.
+
+    A caregiver's row has the names and the numbers of the zorgverlener. Of what a partner sees otherwise, or sees only in part, nothing is told.
+    """
+    wanted = (lens.type, linked.link, linked.query.types) == ("caregiver", "zorgverlener", ("zorgverlener",))
+    if not wanted or linked.negate or linked.reverse or lens.partner or lens.fields is not None:
+        return []
+    asked = [
+        _facets(each, lens)
+        for each in linked.query.where
+        if each.key in _PERSON and each.op in ("eq", "prefix") and not each.negate
+    ]
+    return [tokens for tokens in asked if tokens]
 
 
 def _plans_behind(linked: Linked, lens: Lens, scope: Query | None) -> tuple[Plan, ...]:

@@ -229,7 +229,7 @@ link = Table(
     Column("role", Text, primary_key=True),  # hub.model.query.LINKS
     Column("to_id", _big(), primary_key=True),  # entity
     Column("level", SmallInteger, nullable=False),
-    Index("ix_link_to_role", "to_id", "role", "from_id"),
+    Index("ix_link_to_role", "to_id", "role", "from_id", "level"),  # with the level: links of many are read without the rows
     sqlite_with_rowid=False,
 )
 

@@ -244,3 +244,30 @@ def test_the_last_change_is_after_the_one_bound_and_not_after_the_other(reading:
         for negate in (False, True):  # looked for among the changes, and checked one by one
             found = ask(reading(), places, Query(types=(row.type,), where=(Criterion("updated", (bounds,), negate=negate),), limit=1000))
             assert (row.entry_id in found) == (inside != negate), (bounds, negate)
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("grant", [PUBLIC, Grant(level="professional"), INTERNAL, Grant(level="internal", partner="vrgt")])
+def test_a_place_in_an_offer_is_found_by_what_its_own_row_tells_of_the_person(
+    reading: Reading, places: Places, oracle: Oracle, grant: Grant
+) -> None:
+    asked = [
+        Criterion("family", ("pee",), "prefix"),
+        Criterion("given", ("jan", "an")),
+        Criterion("name", ("peeters an",)),
+        Criterion("name", ("jan",), "prefix"),
+        Criterion("name", ("sme",), "contains"),
+        Criterion("family", ("peeters",), negate=True),
+        Criterion("given", (), "missing"),
+        Criterion("identifier", ("|18749704001",)),
+        Criterion("identifier", ("kbo|0403019261",)),
+    ]
+    hits = 0
+    for criterion in asked:
+        for negate in (False, True):
+            linked = (Linked("zorgverlener", Query(types=("zorgverlener",), where=(criterion,)), negate=negate),)
+            for query in (Query(types=("caregiver",), linked=linked), Query(types=("caregiver",), linked=linked, sort="name")):
+                found = [row.entry_id for row in everything(reading(), query, grant, places)]
+                assert found == oracle.find(query, grant)
+                hits += len(found)
+    assert hits > 100
