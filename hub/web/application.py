@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -15,9 +18,17 @@ UNCOUNTED = frozenset({"static", "health", "metrics"})
 """Routes that ask nobody who they are: they hold nothing of a fiche, and must answer when all else fails."""
 
 
+class Application(flask.Flask):
+    """Flask without a look for coroutines, of which it would take ten at every request: no view here is one."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function as it is."""
+        return func
+
+
 def build(store: Store, plugins: Plugins, settings: Settings) -> flask.Flask:
     """The whole application."""
-    app = flask.Flask("hub.web", static_url_path="/static")
+    app = Application("hub.web", static_url_path="/static")
     app.config.update(
         MAX_CONTENT_LENGTH=settings.max_body,
         MAX_FORM_MEMORY_SIZE=settings.max_body,

@@ -100,9 +100,10 @@ class Problem:
 
 def trace_id() -> str:
     """The id of the current request: in its log lines, its headers and its problem."""
-    if "fichehub_trace" not in flask.g:
-        flask.g.fichehub_trace = str(uuid.uuid4())
-    return str(flask.g.fichehub_trace)
+    found = flask.g.get("fichehub_trace")
+    if found is None:
+        found = flask.g.fichehub_trace = str(uuid.uuid4())
+    return str(found)
 
 
 def problem_of(error: Exception) -> Problem:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import flask
@@ -13,6 +14,7 @@ import orjson
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, UnsupportedMediaType
 from werkzeug.exceptions import NotFound as NoSuchAddress
 from werkzeug.http import http_date
+from werkzeug.sansio.utils import get_current_url
 
 import hub
 from hub import FichehubError, Hit, Moved, NotFound
@@ -204,7 +206,13 @@ def _both_ends(entity: hub.Entity) -> bool:
 
 
 def _base() -> str:
-    return flask.request.url_root + "fhir"
+    request = flask.request
+    return _base_at(request.scheme, request.host, request.root_path)
+
+
+@lru_cache(64)
+def _base_at(scheme: str, host: str, root_path: str) -> str:
+    return get_current_url(scheme, host, root_path) + "fhir"
 
 
 def _answer(
