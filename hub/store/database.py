@@ -13,7 +13,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -38,6 +38,7 @@ BUSY_SECONDS: Final = 20.0
 
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _WRITING: Final = "fichehub_writing"
+_TURN: Final = "fichehub_turn"
 _LOADING_PAGES: Final = 2000
 _LOADING_CACHE: Final = 16_384
 """kB of pages that a load keeps: it writes most of them once, and 780,000 caregivers fit in no cache that is worth its memory."""
@@ -107,9 +108,14 @@ def _begin_sqlite(connection: Connection) -> None:
     # finely, one writer at a time. Who waits for his turn queues behind the one who polls, also when it is the loader again.
     raw.execute("PRAGMA busy_timeout = 0")
     raw.execute(f"PRAGMA wal_autocheckpoint = {_SAVING_PAGES}")
+    turn: _Turn | None = connection.get_execution_options().get(_TURN)
+    if turn is not None:
+        turn.take(f"{connection.engine.url.database}-load")
     deadline = time.monotonic() + BUSY_SECONDS
+    next_in_line = _Turn()
+    next_in_line.take(f"{connection.engine.url.database}-next")
     try:
-        with _next_in_line(f"{connection.engine.url.database}-next"):
+        with closing(next_in_line):
             while True:
                 try:
                     raw.execute("BEGIN IMMEDIATE")
@@ -124,18 +130,27 @@ def _begin_sqlite(connection: Connection) -> None:
         raw.execute("PRAGMA busy_timeout = 5000")
 
 
-@contextmanager
-def _next_in_line(path: str) -> Iterator[None]:
-    """Held by whoever gets SQLite's write lock next; between threads and processes alike. A killed process lets go of it."""
-    if sys.platform == "win32":  # there writers poll without turns
-        yield
-        return
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
+class _Turn:
+    """One at a time, between threads and processes alike; a killed process lets go.
+
+    `FILE-next` is held by whoever gets SQLite's write lock next. `FILE-load` is held by the one load that has the write lock or waits for it: several loads
+    at once wait for each other there, so that an editor waits for the end of one batch, and not for one of each.
+    """
+
+    def __init__(self) -> None:
+        self._handle: int | None = None
+
+    def take(self, path: str) -> None:
+        """Wait for it."""
+        if sys.platform != "win32":  # there writers poll without turns
+            self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            fcntl.flock(self._handle, fcntl.LOCK_EX)
+
+    def close(self) -> None:
+        """Let go. More than once does no harm."""
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            os.close(handle)
 
 
 def is_lock_refusal(error: BaseException) -> bool:
@@ -167,6 +182,9 @@ def commit_a_load(connection: Connection) -> None:
         raw.execute("PRAGMA wal_autocheckpoint = 0")
         raw.execute(f"PRAGMA cache_size = -{_LOADING_CACHE}")
     connection.commit()
+    turn: _Turn | None = connection.get_execution_options().get(_TURN)
+    if turn is not None:
+        turn.close()
 
 
 def after_a_load(connection: Connection) -> None:
@@ -179,9 +197,11 @@ def after_a_load(connection: Connection) -> None:
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
-    """A transaction that writes; commits at the end. Raises `StoreBusy` when SQLite stays locked."""
-    with engine.connect().execution_options(**{_WRITING: True}) as connection, connection.begin():
+def writing(engine: Engine, *, load: bool = False) -> Iterator[Connection]:
+    """A transaction that writes; commits at the end. `load`: a batch of many, which lets editors go first. Raises `StoreBusy` when SQLite stays locked."""
+    turn = _Turn()
+    said = {_WRITING: True, _TURN: turn if load else None}
+    with closing(turn), engine.connect().execution_options(**said) as connection, connection.begin():
         if engine.dialect.name == "postgresql":
             connection.exec_driver_sql(_BY_KEY)
         with writing_behind(connection):

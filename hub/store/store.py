@@ -236,7 +236,7 @@ class Store:
         refusal: BaseException | None = None
         for attempt in range(ATTEMPTS):
             try:
-                with database.writing(self.engine) as connection:
+                with database.writing(self.engine, load=pace is not None) as connection:
                     began = time.monotonic()
                     self._current(connection)
                     with _no_collection():

@@ -1,6 +1,11 @@
 """Opening and migrating: the schema of the migrations is the schema of the tables."""
 
+import fcntl
+import os
+from collections.abc import Callable
 from pathlib import Path
+from queue import Queue
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -76,6 +81,47 @@ def test_a_newer_database_is_refused_in_plain_words(store_url: str) -> None:
 def test_urls_that_cannot_be_used(url: str) -> None:
     with pytest.raises(FichehubError):
         database.connect(url)
+
+
+def test_of_several_loads_only_one_stands_in_line_before_an_editor(
+    sqlite_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store.open(sqlite_database_url, tmp_path)
+    waiting, order = Queue[str](), list[str]()
+
+    def write(who: str) -> None:
+        store.write(lambda writer: order.append(who), pace=None if who == "editor" else store.pace())
+
+    def flock(handle: int, how: int) -> None:
+        waiting.put(Path(os.readlink(f"/proc/self/fd/{handle}")).name.rpartition("-")[2])
+        real(handle, how)
+
+    real = fcntl.flock
+    with database.writing(store.engine, load=True):
+        monkeypatch.setattr(fcntl, "flock", flock)
+        second = Thread(target=write, args=("a second load",))
+        second.start()
+        assert waiting.get(timeout=10) == "load"
+        editor = Thread(target=write, args=("editor",))
+        editor.start()
+        assert waiting.get(timeout=10) == "next"
+        with open(f"{store.engine.url.database}-next", "rb") as line:
+            while _is_free(line.fileno(), real):
+                pass  # the editor is about to stand in it
+        order.append("a first load")
+    for thread in (second, editor):
+        thread.join(10)
+    store.close()
+    assert order == ["a first load", "editor", "a second load"]
+
+
+def _is_free(handle: int, flock: Callable[[int, int], None]) -> bool:
+    try:
+        flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    flock(handle, fcntl.LOCK_UN)
+    return True
 
 
 def test_an_installation_keeps_its_secret(sqlite_database_url: str, tmp_path: Path) -> None:
