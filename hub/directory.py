@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
 from itertools import count
 from typing import Any, Final
 
@@ -23,7 +22,7 @@ from hub.model import origins
 from hub.model.audience import Grant, project
 from hub.model.claims import Provenance
 from hub.model.entity import Change, Entity, Hit, Page
-from hub.model.fiche import PARTS, Document, EntityType, Visibility
+from hub.model.fiche import PARTS, Document, EntityType
 from hub.model.hindsight import withheld
 from hub.model.query import Criterion, Query, normalise
 from hub.model.query_rules import MAX_VALUES
@@ -49,15 +48,6 @@ _Loader = Callable[[Iterable[str]], Mapping[str, Document]]
 """Merged documents by the UUIDs of their fiches, as they are or were at some seq; projected, without those that the asker may not see."""
 
 
-@lru_cache(512)
-def _shared(document: bytes, level: Visibility, fields: frozenset[str] | None, today: str) -> Document | None:
-    """The projection of a fiche that others point to: a hundred fiches may point to one, and page after page shows it again.
-
-    Kept under everything that it is made from, so it is never out of date. It is shared: change it nowhere.
-    """
-    return project(decode(document), Grant(level=level, fields=fields), today)
-
-
 @dataclass(frozen=True, slots=True)
 class ChangePage:
     """Changes in order of `seq`. Ask on from `next`; `head` is the newest seq, so `next == head` means that you have them all."""
@@ -76,15 +66,19 @@ class Directory:
         self.grant = grant
         self._snapshot = snapshot
         self._seen: log_reading.State | None = None
+        self._erasures = store.erasures  # that what is read here knows of, at least
 
     def _read(self) -> AbstractContextManager[Connection]:
         return self._store.read() if self._snapshot is None else self._snapshot.read()
 
     def _state(self, connection: Connection) -> log_reading.State:
         if self._snapshot is None or not self._snapshot.held:
-            return log_reading.state(connection)
+            state = self._store.state(connection)
+            self._erasures = state.erasures
+            return state
         if self._seen is None:
-            self._seen = log_reading.state(connection)
+            self._seen = self._store.state(connection)
+            self._erasures = self._seen.erasures
         return self._seen
 
     @property
@@ -405,7 +399,7 @@ class Directory:
         rows = reading.found(connection, entry_ids, self.grant.rank, partner)
         at_hand = {row.fiche: row.document for row in rows}
 
-        grant, today = self.grant, self._store.today()
+        grant, store, today = self.grant, self._store, self._store.today()
 
         def as_they_are(uuids: Iterable[str]) -> Mapping[str, Document]:
             shown: dict[str, Document] = {}
@@ -418,9 +412,11 @@ class Directory:
                     shown[uuid] = projected
             if missing:
                 for uuid, document in reading.bytes_by_uuid(connection, missing, partner).items():
-                    projected = _shared(document, grant.level, grant.fields, today)
+                    projected = store.projected(document, grant.level, grant.fields, today)
                     if projected is not None:
                         shown[uuid] = projected
+                if store.erasures != self._erasures:  # somebody was erased meanwhile, and these may be from before
+                    store.projected.cache_clear()
             return shown
 
         return self._entities(connection, rows, as_they_are)

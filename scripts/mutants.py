@@ -36,6 +36,22 @@ class Mutant:
 
 MUTANTS = (
     Mutant(
+        "remembers-the-erased",
+        "an erasure empties the memory of every process at its next look",
+        "hub/store/store.py",
+        "            self.projected.cache_clear()\n",
+        "",
+        "tests/test_directory.py::test_an_erasure_by_another_process_empties_what_this_one_remembers",
+    ),
+    Mutant(
+        "page-of-before",
+        "a page from before an erasure leaves nothing in memory behind it",
+        "hub/directory.py",
+        "                if store.erasures != self._erasures:",
+        "                if store.erasures < self._erasures:",
+        "tests/test_directory.py::test_an_erasure_by_another_process_empties_what_this_one_remembers",
+    ),
+    Mutant(
         "released-in-silence",
         "who released the guard against mass deletion is in the record, however the run ended",
         "hub/sync/session.py",

@@ -19,7 +19,7 @@ from hub.model.concepts import Concept, ConceptScheme
 from hub.model.contacts import resolve_contacts
 from hub.model.fiche import EntityType
 from hub.model.query import Criterion, Query
-from hub.store import Store
+from hub.store import Store, erasure
 from tests.store.saying import PG, SK, aanbod, gone, organisatie, person, uuid_of
 
 PHONE = "+3290000001"
@@ -49,6 +49,32 @@ def fill(store: Store) -> None:
 
 def public(store: Store) -> Directory:
     return Directory(store, PUBLIC)
+
+
+def test_an_erasure_by_another_process_empties_what_this_one_remembers(
+    store: Store, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(store)
+    offers = Query(types=("aanbod",))
+    public(store).search(offers)
+    assert store.projected.cache_info().currsize == 4
+    book = store.concepts()
+    snapshot = store.snapshot()
+    before = Directory(store, PUBLIC, snapshot)
+    before.search(offers)  # a page from before, still under way
+    other = Store.open(database_url, tmp_path / "home")
+    monkeypatch.setattr(erasure, "clean", lambda engine: None)  # it would wait for that page
+    erasure.erase(other, uuid_of(store, "progezondheid|p1"), "article 17")
+    other.close()
+    before.search(offers)
+    assert store.projected.cache_info().currsize == 4, "nobody looked yet"
+    (hit,) = public(store).search(offers).hits
+    assert all(fiche["kind"] != "zorgverlener" for fiche in hit.entity.related.values())
+    assert store.projected.cache_info().currsize == 3
+    assert store.concepts() is not book, "who remembers answers under the book begins anew"
+    before.search(offers)
+    assert store.projected.cache_info().currsize == 0, "what comes from before the erasure is not kept"
+    snapshot.close()
 
 
 def test_an_offer_comes_with_its_organisation_and_the_parents_of_that(store: Store) -> None:

@@ -69,7 +69,7 @@ def source() -> type[Ticks]:
 def store(tmp_path: Path, sqlite_database_url: str, clock: Clock) -> Iterator[Store]:
     opened = Store.open(sqlite_database_url, tmp_path / "home", now=clock)
     yield opened
-    opened.engine.dispose()
+    opened.close()
 
 
 def loaded(*connectors: type[Connector]) -> plugins.Plugins:
@@ -246,7 +246,7 @@ def test_many_workers_do_every_slot_once(
     for thread in threads:
         thread.join(30)
     for each in stores:
-        each.engine.dispose()
+        each.close()
     assert failures == []
     assert {key: count for key, count in taken.items() if key[0] == "run own"} == {
         ("run own", records.moment(datetime(2026, 11, 22, 9, tzinfo=UTC) + timedelta(minutes=15 * slot))): 1

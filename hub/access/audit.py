@@ -104,6 +104,7 @@ class Trail:
                 # A process of multiprocessing ends without atexit, any other without Finalize.
                 Finalize(self, self.close, exitpriority=10)
                 atexit.register(self.close)
+                self._store.before_close(self.close)
 
     def flush(self) -> int:
         """Write what waits; the answer is how many rows were written. What cannot be written now waits on."""

@@ -2,7 +2,7 @@
 
 What identifies the fiche is remembered as keyed hashes only, so that a later reload can be told apart and is dropped. Everything else goes: claims,
 documents, versions, rows of the index, raw rows kept for administrators, and what other fiches said of it in their links. The database file
-itself is cleaned too, since a deleted row stays in free pages otherwise.
+itself is cleaned too, since a deleted row stays in free pages otherwise; and every process empties its memory at its next look (`Store.state`).
 """
 
 # ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
@@ -85,6 +85,7 @@ def _erase(writer: Writer, uuid: str, reason: str) -> None:
     keys.update(own_key(claim.source, claim.external_id) for claim in claims)
     keys.update(f"{HUB}|{space.uuid_of[one]}" for one in ids)
     hashes = sorted({key_hash(space.around.secret, key) for key in keys})
+    bulk.run("INSERT INTO counter (name, n) VALUES ('erasures', 1) ON CONFLICT (name) DO UPDATE SET n = counter.n + 1")
     bulk.insert_new("erasure", ("key_hash", "at", "reason"), [(one, space.at, reason) for one in hashes])
     space.forgets_from_now_on()
     identities.forget(keys)

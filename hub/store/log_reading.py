@@ -58,19 +58,23 @@ def head(connection: Connection) -> int:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where the database stands: `head` as the function of that name says it, the newest seq of all, and the version of the book of concepts."""
+    """Where the database stands: `head` as the function of that name says it, the newest seq of all, the version of the book of concepts, and how often
+    somebody was erased.
+    """
 
     head: int
     newest: int
     concepts: int
+    erasures: int = 0
 
 
 def state(connection: Connection) -> State:
     """All in one look."""
-    ((last, waiting, concepts),) = Bulk(connection).rows(
-        "SELECT (SELECT n FROM counter WHERE name = 'change'), (SELECT min(seq) FROM spread), (SELECT n FROM counter WHERE name = 'concepts')"
+    ((last, waiting, concepts, erasures),) = Bulk(connection).rows(
+        "SELECT (SELECT n FROM counter WHERE name = 'change'), (SELECT min(seq) FROM spread), (SELECT n FROM counter WHERE name = 'concepts'),"
+        " (SELECT n FROM counter WHERE name = 'erasures')"
     )
-    return State(int(last) if waiting is None else int(waiting) - 1, int(last), concepts or 0)
+    return State(int(last) if waiting is None else int(waiting) - 1, int(last), concepts or 0, erasures or 0)
 
 
 def oldest(connection: Connection) -> int:

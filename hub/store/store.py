@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Final, TypeVar
@@ -18,8 +19,11 @@ from typing import Final, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from hub import schemas
 from hub.authority import Authority
 from hub.errors import FichehubError, StoreBusy
+from hub.model.audience import Grant, project
+from hub.model.fiche import Document, Visibility
 from hub.places import Places, places
 from hub.store import changes, database, log_reading
 from hub.store.behind import commit_beside
@@ -41,6 +45,7 @@ _FIRST_LOOK: Final = 1_000
 _LOOK_EVERY: Final = 5
 _LOOK_AFTER: Final = 100_000
 _KEY_FILE: Final = "store.key"
+_PROJECTED: Final = 512
 
 
 def _utc_now() -> datetime:
@@ -72,6 +77,13 @@ class Store:
         self._numbers = Numbers(engine)
         self._book: ConceptBook | None = None
         self._watch = Watch(engine)
+        self._closing: list[Callable[[], object]] = []
+        self.erasures = 0
+        self.projected = lru_cache(_PROJECTED)(_projected)
+        """The projection of a fiche that others point to: a hundred fiches may point to one, and page after page shows it again.
+
+        Kept under everything that it is made from, so it is never out of date. It is shared: change it nowhere.
+        """
         self._written, self._look_at = 0, _FIRST_LOOK  # fiches made by this process, and when to analyse
         self._around = Surroundings(
             authority or Authority.load(),
@@ -107,9 +119,16 @@ class Store:
         )
 
     def close(self) -> None:
-        """Let go of every connection."""
+        """Let go of every connection, once those who write beside it have had their say."""
+        closing, self._closing = self._closing, []
+        for say in closing:
+            say()
         self._watch.close()
         self.engine.dispose()
+
+    def before_close(self, say: Callable[[], object]) -> None:
+        """Call this when the store is closed, while it can still be written to."""
+        self._closing.append(say)
 
     # --- surroundings ----------------------------------------------------------------------------------------------------------
 
@@ -153,7 +172,16 @@ class Store:
 
     def _look(self) -> log_reading.State:
         with self.read() as connection:
-            return log_reading.state(connection)
+            return self.state(connection)
+
+    def state(self, connection: Connection) -> log_reading.State:
+        """Where the database stands. The first look after an erasure, by whatever process, empties what this one remembers of fiches."""
+        seen = log_reading.state(connection)
+        if seen.erasures > self.erasures:
+            self.erasures = seen.erasures  # before it is emptied: who fills it meanwhile from an older state sees that, and empties it again
+            self.projected.cache_clear()
+            self._book = None  # who remembers answers does so under the book, and begins anew with another one
+        return seen
 
     def concepts_in(self, connection: Connection, version: int) -> ConceptBook:
         """The book of a state of which `log_reading.state` told the version; from memory when it is the one at hand."""
@@ -297,6 +325,10 @@ class Snapshot:
         held, self._held, self._connection = self._held, None, None
         if held is not None:
             held.close()
+
+
+def _projected(document: bytes, level: Visibility, fields: frozenset[str] | None, today: str) -> Document | None:
+    return project(schemas.decode(document), Grant(level=level, fields=fields), today)
 
 
 def _commit(connection: Connection, pace: Pace, began: float) -> None:

@@ -371,7 +371,7 @@ def _store() -> Iterator[Store]:
         try:
             yield store
         finally:
-            store.engine.dispose()
+            store.close()
 
 
 @contextmanager

@@ -180,6 +180,18 @@ def test_rows_are_written_without_anybody_waiting(sqlite_database_url: str, tmp_
     store.close()
 
 
+def test_a_store_that_is_closed_has_written_what_waited(database_url: str, tmp_path: Path) -> None:
+    store = Store.open(database_url, tmp_path)
+    trail = Trail(store)
+    trail.note(access(1))
+    store.close()
+    trail.close()
+    assert trail._thread is None
+    again = Store.open(database_url, tmp_path)
+    assert verified(again).rows == 1
+    again.close()
+
+
 def test_what_cannot_be_written_waits_and_what_does_not_fit_is_counted(
     sqlite_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,7 +38,7 @@ def store(tmp_path: Path, clock: Clock, sqlite_database_url: str) -> Iterator[St
     """A store on SQLite."""
     opened = Store.open(sqlite_database_url, tmp_path / "home", now=clock)
     yield opened
-    opened.engine.dispose()
+    opened.close()
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def any_store(tmp_path: Path, clock: Clock, database_url: str) -> Iterator[Store
     """A store on each engine in turn."""
     opened = Store.open(database_url, tmp_path / "home", now=clock)
     yield opened
-    opened.engine.dispose()
+    opened.close()
 
 
 @pytest.fixture

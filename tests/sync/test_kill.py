@@ -131,7 +131,7 @@ def test_killed_at_every_commit_of_a_load_nothing_is_lost_or_doubled(
         assert (report.state, report.deleted) == ("done", 0)
         assert_whole(store, name, SWEPT)
     assert_whole(store, name, SWEPT)
-    store.engine.dispose()
+    store.close()
     assert commit > SWEPT // BATCH + 4, "a commit for each batch; and to take the lease, to begin, to finish, to end, to let go"
 
 
@@ -147,4 +147,4 @@ def test_killed_again_and_again_nothing_is_lost_or_doubled(
     report = run(store, loaded, "own")
     assert (report.state, report.deleted) == ("done", 0)
     assert_whole(store, "own", ROWS)
-    store.engine.dispose()
+    store.close()

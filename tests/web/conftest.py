@@ -230,7 +230,7 @@ def hub_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     home = tmp_path_factory.mktemp("web")
     store = Store.open(f"sqlite:///{home / 'fichehub.sqlite'}", home)
     yield store
-    store.engine.dispose()
+    store.close()
 
 
 @pytest.fixture(scope="session")
@@ -300,4 +300,4 @@ def empty_store(tmp_path: Path) -> Iterator[Store]:
     """A store of this test alone."""
     store = Store.open(f"sqlite:///{tmp_path / 'fichehub.sqlite'}", tmp_path)
     yield store
-    store.engine.dispose()
+    store.close()

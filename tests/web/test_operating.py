@@ -95,7 +95,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
     store.write(fill)
     yield store
-    store.engine.dispose()
+    store.close()
 
 
 @pytest.fixture(scope="module")

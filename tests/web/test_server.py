@@ -42,7 +42,7 @@ def _get(url: str) -> tuple[int, bytes]:
 def test_it_serves_when_it_says_so_and_stops_when_asked(tmp_path: Path) -> None:
     database = f"sqlite:///{tmp_path / 'fichehub.sqlite'}"
     store = Store.open(database, tmp_path)
-    store.engine.dispose()
+    store.close()
     port = _free_port()
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, database, str(tmp_path), str(port)],

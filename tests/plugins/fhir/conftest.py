@@ -231,7 +231,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
         sql = "SELECT c.external_id, e.uuid FROM claim c JOIN entity e ON e.id = c.fiche_id"
         ids: dict[str, str] = dict(reading.exec_driver_sql(sql).fetchall())
     yield Hub(app, store, ids, key)
-    store.engine.dispose()
+    store.close()
 
 
 @pytest.fixture
@@ -256,4 +256,4 @@ def world_s(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
         store.write(lambda writer, batch=claims[start : start + 500]: writer.put(batch, origin="demo"))  # type: ignore[misc]
     app, key = hub_over(store)
     yield Hub(app, store, {}, key)
-    store.engine.dispose()
+    store.close()

@@ -58,7 +58,7 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
         store.write(lambda writer, batch=claims[start : start + 400]: writer.put(batch, origin="test"))  # type: ignore[misc]
     app, key = hub_over(store)
     yield Hub(app, store, {}, key)
-    store.engine.dispose()
+    store.close()
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ def writing(tmp_path: Path) -> Iterator[Writing]:
     store = Store.open(f"sqlite:///{tmp_path / 'fichehub.sqlite'}", tmp_path, now=lambda: clock[0])
     app, key = hub_over(store)
     yield Writing(Hub(app, store, {}, key), clock)
-    store.engine.dispose()
+    store.close()
 
 
 def get(client: FlaskClient, path: str, status: int = 200, **headers: str) -> Any:

@@ -71,7 +71,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     assert store.write(lambda writer: writer.put(list(_claims()), origin="test")).rejected == []
     app, key = hub_over(store)
     yield Hub(app, store, {}, key)
-    store.engine.dispose()
+    store.close()
 
 
 @pytest.fixture

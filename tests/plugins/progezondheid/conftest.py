@@ -30,7 +30,7 @@ def clock() -> Clock:
 def store(tmp_path: Path, clock: Clock, sqlite_database_url: str) -> Iterator[Store]:
     opened = Store.open(sqlite_database_url, tmp_path / "home", now=clock)
     yield opened
-    opened.engine.dispose()
+    opened.close()
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def running(world: World, clock: Clock) -> Iterator[SociaalBrusselsSimulator]:
 def store(tmp_path: Path, sqlite_database_url: str, clock: Clock) -> Iterator[Store]:
     opened = Store.open(sqlite_database_url, tmp_path / "home", now=clock)
     yield opened
-    opened.engine.dispose()
+    opened.close()
 
 
 @pytest.fixture

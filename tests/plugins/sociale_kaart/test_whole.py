@@ -103,7 +103,7 @@ def running(tmp_path: Path, sqlite_database_url: str, simulator: SocialeKaartSim
     clock = Clock()
     store = Store.open(sqlite_database_url, tmp_path / "home", now=clock)
     yield Running(store, clock, simulator)
-    store.engine.dispose()
+    store.close()
 
 
 def test_a_whole_run_then_nothing_then_an_edit_then_a_removal(
