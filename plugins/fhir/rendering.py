@@ -35,7 +35,7 @@ def render(entity: Entity, grant: Grant, labels: Labels) -> dict[str, Any]:
 
 
 class Rendered(NamedTuple):
-    """A body; of a single resource also its ETag and Last-Modified."""
+    """A body; of a single resource also its ETag and Last-Modified, "" for one that must be read whole each time."""
 
     body: bytes
     version: str = ""

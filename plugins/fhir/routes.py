@@ -71,7 +71,8 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
             if any(link.link == "member_of" for link in resource.always) and not _both_ends(entity):
                 raise NotFound(f"There is no {type} with id {id}.")
             body = memory.resource(entity, asked.grant, labels)
-            changed = http_date(datetime.fromisoformat(entity.updated_at))
+            # What a reference may point to can leave the asker's selection while the resource stays as it is: a copy with one left out is never "not modified".
+            changed = "" if entity.outside else http_date(datetime.fromisoformat(entity.updated_at))
             return Rendered(body, f'W/"{version_of(entity, asked.grant)}"', changed)
 
         standing, key = asked.standing(), (type, id)
@@ -84,8 +85,9 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
         subset = subset_of(type, request.args.items(multi=True))
         response = _answer(found.body, in_xml=in_xml) if subset is None else _answer(subset.of(found.body))
         response.headers["ETag"] = found.version
-        response.headers["Last-Modified"] = found.changed
-        if any(name in request.headers for name in _CONDITIONS):
+        if found.changed:
+            response.headers["Last-Modified"] = found.changed
+        if found.changed and any(name in request.headers for name in _CONDITIONS):
             response.make_conditional(request)
         return response
 
