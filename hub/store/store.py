@@ -78,6 +78,7 @@ class Store:
         self._book: ConceptBook | None = None
         self._watch = Watch(engine)
         self._closing: list[Callable[[], object]] = []
+        self._forgetting: list[Callable[[], object]] = []
         self.erasures = 0
         self.projected = lru_cache(_PROJECTED)(_projected)
         """The projection of a fiche that others point to: a hundred fiches may point to one, and page after page shows it again.
@@ -125,6 +126,10 @@ class Store:
             say()
         self._watch.close()
         self.engine.dispose()
+
+    def when_erased(self, forget: Callable[[], object]) -> None:
+        """Call this when somebody was erased, by whatever process: what it empties may hold something of that person."""
+        self._forgetting.append(forget)
 
     def before_close(self, say: Callable[[], object]) -> None:
         """Call this when the store is closed, while it can still be written to."""
@@ -179,7 +184,8 @@ class Store:
         seen = log_reading.state(connection)
         if seen.erasures > self.erasures:
             self.erasures = seen.erasures  # before it is emptied: who fills it meanwhile from an older state sees that, and empties it again
-            self.projected.cache_clear()
+            for forget in (self.projected.cache_clear, *self._forgetting):
+                forget()
             self._book = None  # who remembers answers does so under the book, and begins anew with another one
         return seen
 

@@ -12,6 +12,7 @@ import orjson
 import structlog
 from flask.json.provider import JSONProvider
 
+from hub.store import Store
 from hub.web import asking
 from hub.web.metrics import Metrics
 from hub.web.problems import trace_id
@@ -21,6 +22,7 @@ COMPRESSED_FROM = 1024
 COMPRESSED_UP_TO = 8 << 20
 _REMEMBERED_UP_TO: Final = 1 << 16
 """Bytes up to which the compressed form of an answer is remembered: with as many as are kept that is at most 20 MB."""
+_REMEMBERED: Final = 256
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; script-src 'self'; connect-src 'self'; "
@@ -65,12 +67,14 @@ class OrjsonProvider(JSONProvider):
 def install(app: flask.Flask, metrics: Metrics) -> None:
     """Give every answer of `app` what this module says. Call it first, so that it sees the work of all others."""
     app.json = OrjsonProvider(app)
+    serving = asking.serving_of(app)
+    policy = asking.rate_policy(serving.settings)
+    zipped = Zipped(serving.store)
 
     @app.before_request
     def start() -> None:
         flask.g.fichehub_started = time.perf_counter()
-
-    policy = asking.rate_policy(asking.serving_of(app).settings)
+        flask.g.fichehub_erasures = serving.store.erasures
 
     @app.after_request
     def finish(response: flask.Response) -> flask.Response:
@@ -90,7 +94,7 @@ def install(app: flask.Flask, metrics: Metrics) -> None:
                 headers.add("Cache-Control", "private, no-cache")
         if (response.mimetype or "").startswith(_COMPRESSIBLE):
             varies.append("Accept-Encoding")
-            compress(response)
+            compress(response, zipped)
         if varies:
             before = headers.get("Vary")
             if before:
@@ -101,7 +105,25 @@ def install(app: flask.Flask, metrics: Metrics) -> None:
         return response
 
 
-def compress(response: flask.Response) -> None:
+class Zipped:
+    """Compressed forms, the last few of which are remembered: an endpoint that remembers its answers gives the very same bytes again."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._remembered = lru_cache(_REMEMBERED)(_zipped)
+        store.when_erased(self._remembered.cache_clear)
+
+    def of(self, body: bytes, erasures: int) -> bytes:
+        """The compressed form of a body; `erasures`: those of the store before the body was made."""
+        if len(body) > _REMEMBERED_UP_TO:
+            return _zipped(body)
+        found = self._remembered(body)
+        if self._store.erasures != erasures:  # it may be from before
+            self._remembered.cache_clear()
+        return found
+
+
+def compress(response: flask.Response, zipped: Zipped) -> None:
     """Compress the body in place when it is long enough and the asker takes gzip. Streams stay as they are."""
     if response.status_code != 200 or not _takes_gzip() or "Content-Encoding" in response.headers:
         return
@@ -114,7 +136,7 @@ def compress(response: flask.Response) -> None:
     body = response.get_data()
     if not COMPRESSED_FROM <= len(body) <= COMPRESSED_UP_TO:
         return
-    response.set_data(_zipped_before(body) if len(body) <= _REMEMBERED_UP_TO else _zipped(body))
+    response.set_data(zipped.of(body, flask.g.fichehub_erasures))
     response.headers["Content-Encoding"] = "gzip"
     etag, is_weak = response.get_etag()
     if etag is not None and not is_weak:
@@ -123,10 +145,6 @@ def compress(response: flask.Response) -> None:
 
 def _zipped(body: bytes) -> bytes:
     return gzip.compress(body, compresslevel=1, mtime=0)
-
-
-_zipped_before = lru_cache(256)(_zipped)
-"""An endpoint that remembers its answers gives the very same bytes again, whose hash is known and whose compressed form need not be made anew."""
 
 
 def _takes_gzip() -> bool:

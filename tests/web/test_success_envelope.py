@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 
 from hub.store import Store
 from hub.store.tables import api_key
+from hub.web.outgoing import Zipped
 from tests.web.conftest import Ids
 
 API = "/api/v1"
@@ -311,3 +312,19 @@ def test_the_documentation_is_a_page_of_our_own(client: FlaskClient) -> None:
     for path, methods in client.get(f"{API}/openapi.json").get_json()["paths"].items():
         (method,) = methods.keys() & {"get", "post"}
         assert f"{method.upper()} {path}" in text
+
+
+def test_no_compressed_form_outlives_an_erasure(empty_store: Store) -> None:
+    zipped = Zipped(empty_store)
+    cached = zipped._remembered.cache_info
+    body, later = b"Jan Peeters" * 200, b"Huis" * 500
+    assert gzip.decompress(zipped.of(body, 0)) == gzip.decompress(zipped.of(body, 0)) == body
+    assert (cached().hits, cached().currsize) == (1, 1)
+    empty_store.write(lambda writer: writer.connection.exec_driver_sql("INSERT INTO counter (name, n) VALUES ('erasures', 1)"))
+    with empty_store.read() as connection:
+        empty_store.state(connection)
+    assert cached().currsize == 0
+    zipped.of(body, 0)  # made before, and only now on its way out
+    assert cached().currsize == 0
+    zipped.of(later, 1)
+    assert cached().currsize == 1
