@@ -26,8 +26,8 @@ class _Fichehub(click.Group):
             return super().invoke(ctx)
         except FichehubError as error:
             raise Failure(error) from error
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
-            raise
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise  # who reads has enough, as `head` does: click ends without a word
         except Exception as error:
             _log.error("command failed", command=ctx.invoked_subcommand, exc_info=True)
             home = ctx.find_object(Installation)

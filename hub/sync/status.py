@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from hub.connector import Sink
+from hub.connector import Connector, Endpoint, Export, Sink
 from hub.plugins import Plugins
 from hub.store import Store
 from hub.store.tables import setting
@@ -75,11 +75,21 @@ def _status(
         behind=behind,
         waiting=waiting,
         dead=dead,
-        reason=_reason(info, switch, gate.open_until if gate.is_open(store.now()) else None, dead),
+        reason=_reason(kind, info, switch, gate.open_until if gate.is_open(store.now()) else None, dead),
     )
 
 
-def _reason(info: ConnectionInfo, switch: str | None, open_until: str | None, dead: int) -> str:
+def _unrun(kind: type[Connector] | None, info: ConnectionInfo) -> str:
+    if kind is not None and issubclass(kind, Endpoint):
+        return "Partners call it; there is nothing to run."
+    if kind is not None and issubclass(kind, Export) and not info.schedule:
+        return f"A file is written when somebody asks: fichehub export {info.name} OUTPUT"
+    return "It has not run yet."
+
+
+def _reason(
+    kind: type[Connector] | None, info: ConnectionInfo, switch: str | None, open_until: str | None, dead: int
+) -> str:
     last = info.last_run
     if switch:
         return f"Stopped: {switch}"
@@ -94,5 +104,5 @@ def _reason(info: ConnectionInfo, switch: str | None, open_until: str | None, de
     if dead:
         return f"{dead} deliveries were given up: fichehub deadletters list"
     if last is None:
-        return "It has not run yet."
+        return _unrun(kind, info)
     return last.reason or _ALL_WELL

@@ -14,7 +14,7 @@ from hub.web import api, asking, endpoints, health, oauth, outgoing, problems, s
 from hub.web.metrics import Metrics
 from hub.web.settings import Settings
 
-UNCOUNTED = frozenset({"static", "health", "metrics"})
+UNCOUNTED = frozenset({"static", "favicon", "health", "metrics"})
 """Routes that ask nobody who they are: they hold nothing of a fiche, and must answer when all else fails."""
 
 

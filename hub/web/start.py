@@ -15,7 +15,7 @@ from sqlalchemy import Connection, func, select
 from hub.connector import Endpoint, Export
 from hub.errors import FichehubError
 from hub.model.entity import Change, Entity
-from hub.model.fiche import ENTITY_TYPES, KINDS, LANGUAGES, Document
+from hub.model.fiche import KINDS, LANGUAGES, Document
 from hub.model.query import Criterion, Query
 from hub.store.tables import entry
 from hub.sync import connections
@@ -59,7 +59,7 @@ class Door:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """One of the newest changes, with the name of what changed."""
+    """The newest change of a fiche or of one of its parts, with the name of the fiche."""
 
     change: Change
     name: str
@@ -72,6 +72,7 @@ def install(app: flask.Flask) -> None:
     Babel(app, default_locale="nl", locale_selector=_language)
     app.extensions["fichehub-counts"] = {}
     app.add_url_rule("/", "start", start)
+    app.add_url_rule("/favicon.ico", "favicon", favicon)
 
 
 def start() -> flask.Response:
@@ -95,6 +96,11 @@ def start() -> flask.Response:
     response.headers["Content-Language"] = _language()
     response.vary.add("Accept-Language")
     return response
+
+
+def favicon() -> flask.Response:
+    """The picture of the hub, for pages that name none: browsers ask for it here."""
+    return flask.current_app.send_static_file("hub.svg")
 
 
 def _language() -> str:
@@ -133,15 +139,16 @@ def _connections(hub: Serving) -> list[Fares]:
 
 def _fares(info: connections.ConnectionInfo, hub: Serving) -> Fares:
     connector = hub.plugins.connectors.get(info.connector)
-    is_endpoint = connector is not None and issubclass(connector, Endpoint)
     run = info.last_run
+    is_endpoint = connector is not None and issubclass(connector, Endpoint)
+    is_idle_export = connector is not None and issubclass(connector, Export) and run is None and not info.schedule
     ended = (run.ended_at or run.started_at) if run is not None else None
     failed = run is not None and run.state in ("failed", "stopped")
     return Fares(
         name=info.name,
         title=info.title,
         partner=info.partner,
-        light=_light(info, is_endpoint=is_endpoint),
+        light=_light(info, ready_when_asked=is_endpoint or is_idle_export),
         reason=info.reason or (run.reason if run is not None and failed else ""),
         last=datetime.fromisoformat(ended) if ended else None,
         next=datetime.fromisoformat(info.next_at) if info.next_at else None,
@@ -149,12 +156,12 @@ def _fares(info: connections.ConnectionInfo, hub: Serving) -> Fares:
     )
 
 
-def _light(info: connections.ConnectionInfo, *, is_endpoint: bool) -> str:
+def _light(info: connections.ConnectionInfo, *, ready_when_asked: bool) -> str:
     if info.state == "paused":
         return "paused"
     if info.state != "enabled":
         return "off"
-    if is_endpoint:
+    if ready_when_asked:
         return "ok"
     lights = {"running": "busy", "done": "ok", "failed": "failed", "stopped": "failed"}
     return lights[info.last_run.state] if info.last_run is not None else "new"
@@ -184,13 +191,16 @@ def _news() -> list[News]:
         return []  # the log was cut shorter than that: a page without news is still a page
     newest: dict[str, Change] = {}
     for change in reversed(changes):
-        if change.operation != "context":
-            newest.setdefault(change.id, change)
-        if len(newest) == NEWEST:
+        if change.operation == "context":
+            continue
+        known = newest.get(change.fiche)
+        if known is None and len(newest) == NEWEST:
             break
+        if known is None or (change.id == change.fiche and change.at == known.at):
+            newest[change.fiche] = change  # a new house with ten sites is one piece of news: the house
     names = {}
     if newest:
-        query = Query(types=ENTITY_TYPES, where=(Criterion("id", tuple(newest)),), limit=NEWEST)
+        query = Query(types=KINDS, where=(Criterion("id", tuple(newest)),), limit=NEWEST)
         names = {hit.entity.id: _name(hit.entity) for hit in door.search(query).hits}
     return [
         News(change, names.get(id, ""), datetime.fromisoformat(change.at)) for id, change in newest.items()

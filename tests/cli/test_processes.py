@@ -64,6 +64,14 @@ def test_a_simulator_serves_with_its_faults_until_interrupted(tmp_path: Path) ->
         assert stopped(process, signal.SIGINT) == ""
 
 
+def test_who_stops_reading_is_told_nothing(tmp_path: Path) -> None:
+    with started(tmp_path, "plugins") as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        process.stdout = None
+        assert (process.communicate(timeout=_SECONDS)[1], process.returncode) == ("", 1)
+
+
 def test_the_faults_of_a_simulator_are_listed(fichehub: CommandLine) -> None:
     listed = fichehub.ok("simulate", "sociale-kaart", "--faults")
     assert {"cut-off", "rate-limit", "server-error", "slow"} <= {line.split()[0] for line in listed.splitlines()}

@@ -23,6 +23,12 @@ def test_status_and_the_switches(filled: CommandLine, tmp_path: Path) -> None:
     connect(filled)
     (one,) = filled.json("connections", "status")
     assert (one["state"], one["reason"], one["behind"]) == ("enabled", "It has not run yet.", None)
+    for name, connector in (("door", "fhir"), ("guide", "excel")):
+        filled.ok("connections", "add", name, connector)
+        filled.ok("connections", "enable", name)
+        (asked,) = filled.json("connections", "status", name)
+        assert ("Partners call it" if name == "door" else "fichehub export guide OUTPUT") in asked["reason"]
+        filled.ok("connections", "remove", name, "--yes")
     filled.ok("connections", "stop", "--all", "--reason", "Holidays.")
     refused = filled.refused("run", "book", "--output", str(tmp_path / "book.xlsx"))
     assert "All connections are stopped: Holidays. To let it run again: fichehub connections go --all" in refused

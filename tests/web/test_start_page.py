@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from hub.model.claims import Claim
 from hub.store import Store
 from hub.store.tables import connection, counter, run
 from hub.web import create_app
+from hub.web.start import NEWEST
 from hub.web.translations.__main__ import FOLDER, TRANSLATED, catalogue, texts
 from tests.web.conftest import NOW, Brought
 
@@ -86,6 +88,13 @@ def test_it_counts_the_fiches_and_names_the_newest(client: FlaskClient) -> None:
     text = client.get("/").get_data(as_text=True)
     assert "<dt>organisaties</dt><dd>31</dd>" in text
     assert "Wijkteam nummer" in text
+    news = re.findall(r'<a href="/api/v1/fiches/([^"?]+)">', text)
+    assert len(news) == len(set(news)) == NEWEST, "a house with sites is one piece of news"
+
+
+def test_browsers_find_a_picture_for_pages_that_name_none(client: FlaskClient) -> None:
+    with client.get("/favicon.ico") as answer:
+        assert (answer.status_code, answer.mimetype) == (200, "image/svg+xml")
 
 
 def test_it_leads_to_what_is_open_and_not_to_what_is_closed(client: FlaskClient) -> None:
