@@ -39,8 +39,8 @@ MUTANTS = (
         "remembers-the-erased",
         "an erasure empties the memory of every process at its next look",
         "hub/store/store.py",
-        "            self.projected.cache_clear()\n",
-        "",
+        "            for forget in (self.projected.cache_clear, *self._forgetting):",
+        "            for forget in self._forgetting:",
         "tests/test_directory.py::test_an_erasure_by_another_process_empties_what_this_one_remembers",
     ),
     Mutant(

@@ -263,15 +263,15 @@ def _files(root: Path) -> Iterator[Path]:
 # Each rule with a tree that breaks it: file -> text. The index host is put together here too.
 PLANTED: list[tuple[Callable[[Path], list[str]], dict[str, str]]] = [
     (rooms_without_a_floor, {"hub/attic.py": ""}),
-    (imports_against_the_floors, {"hub/merge.py": "from hub.store import tables\n"}),
-    (imports_against_the_floors, {"hub/merge.py": "import hub.store.tables\n"}),
+    (imports_against_the_floors, {"hub/merge/merging.py": "from hub.store import tables\n"}),
+    (imports_against_the_floors, {"hub/merge/merging.py": "import hub.store.tables\n"}),
     (imports_against_the_floors, {"hub/store/rows.py": "def late():\n    from ..web import app\n"}),
     (imports_against_the_floors, {"hub/search/text.py": "from hub import web\n", "hub/web/__init__.py": ""}),
     (imports_against_the_floors, {"hub/web/app.py": "from hub import Connector\n"}),
     (imports_against_the_floors, {"hub/demo/world.py": "import plugins.fhir\n"}),
     (imports_against_the_floors, {"hub/__init__.py": "from plugins.fhir import shape\n"}),
     (impure_imports, {"hub/model/fiche.py": "import orjson\n"}),
-    (impure_imports, {"hub/merge.py": "import time\n"}),
+    (impure_imports, {"hub/merge/merging.py": "import time\n"}),
     (plugins_that_reach_too_far, {"plugins/fhir/shape.py": "from hub.store import tables\n"}),
     (plugins_that_reach_too_far, {"plugins/fhir/shape.py": "from hub import store\n", "hub/store/__init__.py": ""}),
     (plugins_that_reach_too_far, {"plugins/fhir/shape.py": "import hub.model\n"}),

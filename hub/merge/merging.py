@@ -2,53 +2,31 @@
 
 `merge` looks at what the standing claims say and at the authority of their sources, never at the order in which they came or at the
 clock: any order, any repetition and any replay of the same claims give the same fiche. The declarations in
-`hub.model.fiche` say how each field merges; they are compiled once, here, into a plan per kind.
+`hub.model.fiche` say how each field merges; they are compiled once into a plan per kind (`hub.merge.plans`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache, lru_cache
-from typing import Any, NamedTuple, get_args, get_type_hints
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any
 
-import orjson
-
-from hub.authority import EDITOR_RANK, GROUPS, Authority, declared_rules
+from hub.authority import EDITOR_RANK, GROUPS, Authority
+from hub.merge.plans import AS_PARTS, ITEMS, SETTINGS, VALUES, VISIBLE, WHOLE, Field, Key, plan_of
 from hub.model.claims import EDITOR, Claim, Conflict, Merged, Provenance
-from hub.model.fiche import FICHE_TYPES, LANGUAGES, PARTS, Document, Group, Kind, PartType, Rule, Visibility
-from hub.model.folding import fold
+from hub.model.fiche import LANGUAGES, Document, Group, Kind, PartType, Visibility
 from hub.model.parts import Member, grouped, members_of, part_keys
-from hub.model.visibility import BY_KIND, RANK, VISIBILITY
+from hub.model.visibility import RANK
 from hub.schemas import claim_digest
-
-__all__ = ["item_label", "merge", "sole"]
 
 _OVERLAY_RANK = EDITOR_RANK - 1
 _NOTHING = Merged(None, (), ())
-_WHOLE, _ITEMS, _VALUES, _SETTINGS, _PARTS, _VISIBILITY = range(6)
-_TEXT_ATTRIBUTES = frozenset({"text", "street"})
 _ALONE: _Order = ((0, 0),)
 
-_Key = Callable[[Any], Any]
 _Voice = tuple[Claim, Document]
 _Order = tuple[tuple[int, int], ...]
 """`(rank, place among the voices)`, best first; equals in the order of the voices."""
 _Stated = tuple[int, Claim, Any]
-
-
-class _Field(NamedTuple):
-    """One field of a fiche or part, as the merge goes through them."""
-
-    name: str
-    group: Group
-    how: int
-    key: _Key
-    plain: _Key
-    attributes: tuple[str, ...]
-    default: Visibility
-    by_kind: tuple[str, Mapping[str, Visibility]]
-    part_type: PartType | None
-    inner: tuple[_Field, ...]
 
 
 def merge(claims: Sequence[Claim], authority: Authority) -> Merged:
@@ -88,11 +66,11 @@ def sole(claim: Claim) -> tuple[Document, list[str]] | None:
     if claim.gone or claim.excluded:
         return None
     stated: list[str] = []
-    said = _said(_plan(claim.kind), claim.content, "", stated)
+    said = _said(plan_of(claim.kind), claim.content, "", stated)
     return None if said is None else ({"kind": claim.kind, **said}, stated)
 
 
-def _said(plan: tuple[_Field, ...], content: Document, path: str, stated: list[str]) -> Document | None:
+def _said(plan: tuple[Field, ...], content: Document, path: str, stated: list[str]) -> Document | None:
     """What one voice says about a fiche or a part; the paths of its visibilities are added to `stated`. None when `merge` must tell."""
     said: Document = {}
     for field in plan:
@@ -100,14 +78,14 @@ def _said(plan: tuple[_Field, ...], content: Document, path: str, stated: list[s
         if name not in content:
             continue
         value, how = content[name], field.how
-        if how != _WHOLE and value is not None:
-            if how == _ITEMS:
+        if how != WHOLE and value is not None:
+            if how == ITEMS:
                 value = _one_list(field, value)
-            elif how == _VALUES:
+            elif how == VALUES:
                 value = list(dict.fromkeys(value))
-            elif how == _VISIBILITY:
+            elif how == VISIBLE:
                 stated.append(path + name)
-            elif how == _PARTS:
+            elif how == AS_PARTS:
                 keys = _told_apart(field, value)
                 if keys is None:
                     return None
@@ -121,7 +99,7 @@ def _said(plan: tuple[_Field, ...], content: Document, path: str, stated: list[s
     return said
 
 
-def _told_apart(field: _Field, parts: Sequence[Document]) -> list[tuple[str, ...]] | None:
+def _told_apart(field: Field, parts: Sequence[Document]) -> list[tuple[str, ...]] | None:
     """The keys of each of these parts of one claim, when every part has one and no two share any."""
     assert field.part_type is not None
     keys = [part_keys(field.part_type, part) for part in parts]
@@ -165,7 +143,7 @@ class _Merge:
 
     def result(self) -> Merged:
         content: Document = {"kind": self._kind}
-        content.update(self._fields(_plan(self._kind), self.voices, "", ""))
+        content.update(self._fields(plan_of(self._kind), self.voices, "", ""))
         return Merged(content, tuple(self.provenance), tuple(self.conflicts))
 
     def _of_one_kind(self, claims: list[Claim]) -> list[Claim]:
@@ -180,7 +158,7 @@ class _Merge:
 
     # --- fields ------------------------------------------------------------------------------------------------------------------
 
-    def _fields(self, plan: tuple[_Field, ...], voices: list[_Voice], path: str, scope: str) -> Document:
+    def _fields(self, plan: tuple[Field, ...], voices: list[_Voice], path: str, scope: str) -> Document:
         """Merge what the voices say about one fiche, or about one part of it. `scope` is the path without part keys."""
         if len(voices) == 1 and not voices[0][0].excluded:
             return self._alone(plan, voices[0], path)
@@ -195,7 +173,7 @@ class _Merge:
                 continue
             how = field.how
             order, unlocked = orders[field.group]
-            if how == _PARTS:
+            if how == AS_PARTS:
                 value, contributed = self._parts(field, voices, order, unlocked, path)
             else:
                 stated = []
@@ -209,17 +187,17 @@ class _Merge:
                 if len(stated) == 1 and not barred:
                     _, only, value = stated[0]
                     contributed = [only]
-                    if how == _ITEMS:
+                    if how == ITEMS:
                         value = _one_list(field, value)
-                    elif how == _VALUES:
+                    elif how == VALUES:
                         value = list(dict.fromkeys(value))
-                elif how == _WHOLE:
+                elif how == WHOLE:
                     value, contributed = self._whole(stated, path + name)
-                elif how == _ITEMS:
+                elif how == ITEMS:
                     value, contributed = self._items(field, stated, barred, path)
-                elif how == _VALUES:
+                elif how == VALUES:
                     value, contributed = _values(stated, barred)
-                elif how == _SETTINGS:
+                elif how == SETTINGS:
                     value, contributed = _settings(stated)
                 else:
                     value = self._visibility(field.group, stated, explicit=True)
@@ -229,7 +207,7 @@ class _Merge:
                 self._note(path + name, contributed)
         return merged
 
-    def _alone(self, plan: tuple[_Field, ...], voice: _Voice, path: str) -> Document:
+    def _alone(self, plan: tuple[Field, ...], voice: _Voice, path: str) -> Document:
         """What `_fields` gives for one voice that excludes nothing; by far the commonest case."""
         claim, content = voice
         merged: Document = {}
@@ -240,11 +218,11 @@ class _Merge:
             value = content.get(name)
             if value is None:
                 continue
-            if how == _ITEMS:
+            if how == ITEMS:
                 value = _one_list(field, value)
-            elif how == _VALUES:
+            elif how == VALUES:
                 value = list(dict.fromkeys(value))
-            elif how == _PARTS:
+            elif how == AS_PARTS:
                 value = self._parts_alone(field, voice, path)
             if value == []:
                 continue
@@ -263,7 +241,7 @@ class _Merge:
             self.conflicts.append(_conflict(path, peers))
         return value, agreeing
 
-    def _items(self, field: _Field, stated: list[_Stated], barred: dict[Any, int], path: str) -> tuple[list[Any], list[Claim]]:
+    def _items(self, field: Field, stated: list[_Stated], barred: dict[Any, int], path: str) -> tuple[list[Any], list[Claim]]:
         key = field.key
         if not barred and all(items == stated[0][2] for _, _, items in stated[1:]):
             return _one_list(field, stated[0][2]), [claim for _, claim, _ in stated]
@@ -281,7 +259,7 @@ class _Merge:
             contributed.update(id(claim) for _, claim, _ in statements)
         return merged, [claim for _, claim, _ in stated if id(claim) in contributed]
 
-    def _item(self, field: _Field, statements: list[_Stated], path: str) -> Document:
+    def _item(self, field: Field, statements: list[_Stated], path: str) -> Document:
         """One item that several claims (or one claim twice) state."""
         best: Document = statements[0][2]
         if all(item == best for _, _, item in statements):
@@ -319,7 +297,7 @@ class _Merge:
 
     # --- parts -------------------------------------------------------------------------------------------------------------------
 
-    def _parts_alone(self, field: _Field, voice: _Voice, path: str) -> list[Document]:
+    def _parts_alone(self, field: Field, voice: _Voice, path: str) -> list[Document]:
         claim, content = voice
         keys = _told_apart(field, content[field.name])
         if keys is None:
@@ -332,7 +310,7 @@ class _Merge:
         return merged
 
     def _parts(
-        self, field: _Field, voices: list[_Voice], order: _Order, unlocked: _Order, path: str
+        self, field: Field, voices: list[_Voice], order: _Order, unlocked: _Order, path: str
     ) -> tuple[list[Document], list[Claim]]:
         assert field.part_type is not None
         name, part_type = field.name, field.part_type
@@ -413,14 +391,14 @@ def _strictest(visibilities: Iterable[Visibility]) -> Visibility:
     return max(visibilities, key=RANK.__getitem__)
 
 
-def _visibility_of(field: _Field, item: Document) -> Visibility:
+def _visibility_of(field: Field, item: Document) -> Visibility:
     """Who may see the item: as it says, else by the audience table."""
     stated: Visibility | None = item.get("visibility")
     attribute, by_kind = field.by_kind
     return stated or by_kind.get(item.get(attribute, ""), field.default)
 
 
-def _one_list(field: _Field, items: list[Any]) -> list[Any]:
+def _one_list(field: Field, items: list[Any]) -> list[Any]:
     """The list as one claim states it. An item that it states twice stands once, with what either says; of visibilities the stricter."""
     if len(items) < 2 or len({field.plain(item) for item in items}) == len(items):
         return items
@@ -437,7 +415,7 @@ def _one_list(field: _Field, items: list[Any]) -> list[Any]:
     return items if len(merged) == len(items) else list(merged.values())
 
 
-def _barred(order: _Order, voices: list[_Voice], name: str, key: _Key) -> dict[Any, int]:
+def _barred(order: _Order, voices: list[_Voice], name: str, key: Key) -> dict[Any, int]:
     """Key of each item that a claim says "not this one" of -> the best rank that says so."""
     barred: dict[Any, int] = {}
     for rank, index in order:
@@ -484,77 +462,3 @@ def _label(value: Any) -> str:
     if isinstance(value, dict):
         return next((str(value[known]) for known in (*LANGUAGES, "code") if known in value), "")
     return "" if value is None else str(value)
-
-
-# --- the plan --------------------------------------------------------------------------------------------------------------------------
-
-
-@cache
-def _plan(kind: Kind) -> tuple[_Field, ...]:
-    return _compiled(FICHE_TYPES[kind])
-
-
-def _compiled(declaration: type) -> tuple[_Field, ...]:
-    hints = get_type_hints(declaration)
-    return tuple(_field(declaration.__name__, name, rule, hints[name]) for name, rule in declared_rules(declaration).items())
-
-
-def _field(declaration: str, name: str, rule: Rule, hint: Any) -> _Field:
-    part_type: PartType | None = None
-    inner: tuple[_Field, ...] = ()
-    if rule.merge == "parts":
-        how = _PARTS
-        _, part_type, part = PARTS[name]
-        inner = _compiled(part)
-    elif rule.merge == "union":
-        how = _ITEMS if rule.key else _SETTINGS if name == "field_visibility" else _VALUES
-    else:
-        how = _VISIBILITY if name == "visibility" else _WHOLE
-    key, plain = (_key_of(rule.key), _plain_key_of(rule.key)) if rule.key else (_same, _same)
-    item_type = getattr((*get_args(hint), None)[0], "__name__", "")
-    default = VISIBILITY[declaration].get(name, "internal")
-    by_kind = BY_KIND.get(item_type, ("", {}))
-    return _Field(name, rule.group, how, key, plain, rule.key, default, by_kind, part_type, inner)
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-def _key_of(attributes: tuple[str, ...]) -> _Key:
-    """A function from an item to its key; texts compare folded. An item without any key attribute is only equal to itself."""
-
-    def key(item: Any) -> Any:
-        parts: list[Any] = []
-        stated = False
-        for attribute in attributes:
-            value = item.get(attribute)
-            if value is not None:
-                stated = True
-                if type(value) is not str:
-                    value = _comparable(value)
-            parts.append(value)
-        return tuple(parts) if stated else orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
-
-    return key
-
-
-def _plain_key_of(attributes: tuple[str, ...]) -> _Key:
-    """A cheaper key that only tells apart: where it differs for two items, so does the real one."""
-    plain = [attribute for attribute in attributes if attribute not in _TEXT_ATTRIBUTES]
-    one, other = (plain * 2)[:2]
-    return lambda item: (item.get(one), item.get(other))
-
-
-def _comparable(value: Any) -> Any:
-    if type(value) is not dict:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    if len(value) == 1:
-        [(name, text)] = value.items()
-        return name, _folded(text) if name in LANGUAGES else text
-    return tuple((name, _folded(value[name]) if name in LANGUAGES else value[name]) for name in sorted(value))
-
-
-@lru_cache(maxsize=8192)
-def _folded(text: str) -> str:
-    return fold(text) or text

@@ -1,0 +1,5 @@
+"""Claims in, one fiche out: `merge`, the pure function that everything else rests on, and the plans that it follows."""
+
+from hub.merge.merging import item_label, merge, sole
+
+__all__ = ["item_label", "merge", "sole"]
