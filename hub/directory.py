@@ -6,7 +6,7 @@ leaves it holds a value that the asker may not see, nor a link to something that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -24,6 +24,7 @@ from hub.model.claims import Provenance
 from hub.model.entity import Change, Entity, Hit, Page
 from hub.model.fiche import PARTS, Document, EntityType
 from hub.model.hindsight import withheld
+from hub.model.links import Loader, follow, named_in, related_of, without_dead_links
 from hub.model.query import Criterion, Query, normalise
 from hub.model.query_rules import MAX_VALUES
 from hub.places import Places
@@ -38,14 +39,8 @@ from hub.store.index_rows import Indexer
 _AT_ONCE: Final = MAX_VALUES
 """So many ids go into one query."""
 _GIVE_BACK_EVERY: Final = 10
-PARENTS: Final = 5
-"""How far up the line of parents an entity's `related` reaches."""
 _PART_FIELDS: Final[dict[str, str]] = {part_type: field for field, (_, part_type, _) in PARTS.items()}
-_SINGLE_LINKS: Final = ("organisatie", "provided_by", "parent")
-_LISTED_LINKS: Final = (("caregivers", "zorgverlener"), ("memberships", "organisatie"))
 
-_Loader = Callable[[Iterable[str]], Mapping[str, Document]]
-"""Merged documents by the UUIDs of their fiches, as they are or were at some seq; projected, without those that the asker may not see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -422,18 +417,18 @@ class Directory:
         return self._entities(connection, rows, as_they_are)
 
     def _entities(
-        self, connection: Connection, rows: Sequence[reading.Found], load: _Loader
+        self, connection: Connection, rows: Sequence[reading.Found], load: Loader
     ) -> dict[int, Entity]:
         sources = reading.sources(connection, [row.fiche_id for row in rows], self.grant.partner)
         persons = [row.entity_id for row in rows if row.type == "zorgverlener"]
         offers = reading.worked_in(connection, persons, self.grant.rank) if persons else {}
         offered = {uuid for some in offers.values() for uuid in some}
         shown = dict(load({row.fiche for row in rows} | offered))
-        links = _follow(load, shown)
+        links = follow(load, shown)
         for uuid in self._people_outside(connection, shown):
             del shown[uuid]
         live = {
-            uuid: fiche if links[uuid] <= shown.keys() else _without_dead_links(fiche, shown)
+            uuid: fiche if links[uuid] <= shown.keys() else without_dead_links(fiche, shown)
             for uuid, fiche in shown.items()
         }
         entities = {}
@@ -441,10 +436,10 @@ class Directory:
             fiche = live.get(row.fiche)
             if fiche is None:
                 continue
-            related = _related(links[row.fiche], live)
+            related = related_of(links[row.fiche], live)
             for uuid in offers.get(row.entity_id, ()):
                 if "caregivers" in live.get(uuid, ()):
-                    related |= {uuid: live[uuid], **_related(links[uuid], live)}
+                    related |= {uuid: live[uuid], **related_of(links[uuid], live)}
             part = None
             if row.type in _PART_FIELDS:
                 parts = fiche.get(_PART_FIELDS[row.type], ())
@@ -464,7 +459,7 @@ class Directory:
             )
         if self.grant.scope is None:
             return entities
-        named = {number: _named_in(entity) for number, entity in entities.items()}
+        named = {number: named_in(entity) for number, entity in entities.items()}
         held = self._held(connection, {id: type for some in named.values() for id, type in some.items()})
         return {
             number: replace(entity, outside=frozenset(named[number].keys() - held)) for number, entity in entities.items()
@@ -495,69 +490,6 @@ class Directory:
 
 def _present(found: Iterable[tuple[str, Document | None]]) -> dict[str, Document]:
     return {uuid: document for uuid, document in found if document is not None}
-
-
-def _follow(load: _Loader, shown: dict[str, Document]) -> dict[str, set[str]]:
-    """Add what the shown fiches point to, and then the parents of that, a generation at a time; the answer is what each points to."""
-    links = {uuid: _links(fiche) for uuid, fiche in shown.items()}
-    asked = set(shown)
-    wanted = set().union(*links.values()) - asked
-    for _ in range(PARENTS + 1):
-        if not wanted:
-            break
-        asked |= wanted
-        found = load(wanted)
-        shown.update(found)
-        links |= {uuid: _links(fiche) for uuid, fiche in found.items()}
-        wanted = {fiche["parent"]["id"] for fiche in found.values() if "parent" in fiche} - asked
-    return links
-
-
-def _links(fiche: Document) -> set[str]:
-    links = {fiche[field]["id"] for field in _SINGLE_LINKS if field in fiche}
-    for field, link in _LISTED_LINKS:
-        if field in fiche:
-            links.update(part[link]["id"] for part in fiche[field] if link in part)
-    return links
-
-
-def _related(links: Iterable[str], live: Mapping[str, Document]) -> dict[str, Document]:
-    """What a fiche with these links points to and the parents of that, as far as the asker sees them."""
-    related: dict[str, Document] = {}
-    waiting = list(links)
-    while waiting:
-        uuid = waiting.pop()
-        target = live.get(uuid)
-        if target is not None and uuid not in related:
-            related[uuid] = target
-            if "parent" in target:
-                waiting.append(target["parent"]["id"])
-    return related
-
-
-def _named_in(entity: Entity) -> dict[str, EntityType]:
-    """Everything that an output of this entity may point to, with its type: its fiche, what is related, and the parts of those."""
-    named: dict[str, EntityType] = {}
-    for fiche in (entity.fiche, *entity.related.values()):
-        named[fiche["id"]] = fiche["kind"]
-        for field, (_, part_type, _) in PARTS.items():
-            named.update((part["id"], part_type) for part in fiche.get(field, ()))
-    return named
-
-
-def _without_dead_links(fiche: Document, shown: Mapping[str, Document]) -> Document:
-    """The fiche without links to what the asker does not see; a caregiver or membership that loses its other end goes with it."""
-    kept = {
-        field: value
-        for field, value in fiche.items()
-        if field not in _SINGLE_LINKS or value["id"] in shown
-    }
-    for field, link in _LISTED_LINKS:
-        if field in kept:
-            kept[field] = [part for part in kept[field] if link not in part or part[link]["id"] in shown]
-            if not kept[field]:
-                del kept[field]
-    return kept
 
 
 def _not_found(id: str, type: EntityType | None) -> NotFound:

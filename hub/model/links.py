@@ -1,0 +1,81 @@
+"""What fiches point to: followed, gathered, and taken away where the other end may not be seen. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from hub.model.entity import Entity
+from hub.model.fiche import PARTS, Document, EntityType
+
+PARENTS: Final = 5
+"""How far up the line of parents an entity's `related` reaches."""
+_SINGLE_LINKS: Final = ("organisatie", "provided_by", "parent")
+_LISTED_LINKS: Final = (("caregivers", "zorgverlener"), ("memberships", "organisatie"))
+
+Loader = Callable[[Iterable[str]], Mapping[str, Document]]
+"""Merged documents by the UUIDs of their fiches, as they are or were at some seq; projected, without those that the asker may not see."""
+
+
+def follow(load: Loader, shown: dict[str, Document]) -> dict[str, set[str]]:
+    """Add what the shown fiches point to, and then the parents of that, a generation at a time; the answer is what each points to."""
+    links = {uuid: links_of(fiche) for uuid, fiche in shown.items()}
+    asked = set(shown)
+    wanted = set().union(*links.values()) - asked
+    for _ in range(PARENTS + 1):
+        if not wanted:
+            break
+        asked |= wanted
+        found = load(wanted)
+        shown.update(found)
+        links |= {uuid: links_of(fiche) for uuid, fiche in found.items()}
+        wanted = {fiche["parent"]["id"] for fiche in found.values() if "parent" in fiche} - asked
+    return links
+
+
+def links_of(fiche: Document) -> set[str]:
+    """The ids of what this fiche points to."""
+    links = {fiche[field]["id"] for field in _SINGLE_LINKS if field in fiche}
+    for field, link in _LISTED_LINKS:
+        if field in fiche:
+            links.update(part[link]["id"] for part in fiche[field] if link in part)
+    return links
+
+
+def related_of(links: Iterable[str], live: Mapping[str, Document]) -> dict[str, Document]:
+    """What a fiche with these links points to and the parents of that, as far as the asker sees them."""
+    related: dict[str, Document] = {}
+    waiting = list(links)
+    while waiting:
+        uuid = waiting.pop()
+        target = live.get(uuid)
+        if target is not None and uuid not in related:
+            related[uuid] = target
+            if "parent" in target:
+                waiting.append(target["parent"]["id"])
+    return related
+
+
+def named_in(entity: Entity) -> dict[str, EntityType]:
+    """Everything that an output of this entity may point to, with its type: its fiche, what is related, and the parts of those."""
+    named: dict[str, EntityType] = {}
+    for fiche in (entity.fiche, *entity.related.values()):
+        named[fiche["id"]] = fiche["kind"]
+        for field, (_, part_type, _) in PARTS.items():
+            named.update((part["id"], part_type) for part in fiche.get(field, ()))
+    return named
+
+
+def without_dead_links(fiche: Document, shown: Mapping[str, Document]) -> Document:
+    """The fiche without links to what the asker does not see; a caregiver or membership that loses its other end goes with it."""
+    kept = {
+        field: value
+        for field, value in fiche.items()
+        if field not in _SINGLE_LINKS or value["id"] in shown
+    }
+    for field, link in _LISTED_LINKS:
+        if field in kept:
+            kept[field] = [part for part in kept[field] if link not in part or part[link]["id"] in shown]
+            if not kept[field]:
+                del kept[field]
+    return kept
