@@ -423,7 +423,7 @@ def _run(copy: Path, test: str) -> subprocess.CompletedProcess[bytes]:
         env={**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        timeout=300,
+        timeout=900,
         check=False,
     )
 
