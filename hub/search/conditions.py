@@ -211,6 +211,8 @@ class IsNear:
     def few(self, most: int) -> set[int] | None:
         if self.near.km > _WIDE_KM:
             return None
+        if self.lens.bulk.postgres:  # where to follow a match costs all of it each time
+            most *= 3 * NUMBERS
         found = points.within(self.lens, self.near, 2 * most)
         return None if found is None or len(found) > most else set(found)
 

@@ -81,7 +81,7 @@ class Walker:
         after = None if self._after is None else self._after[0]
         if plan.conditions and (found := plan.numbered(self._bound)) is not None:
             rest, ids = found.rest, found.ids
-            if rest.match and len(ids) > 4 * self._query.limit:
+            if rest.match and len(ids) > 4 * self._query.limit and not plan.lens.bulk.postgres:
                 rest, ids = replace(rest, match=Match()), plan.lens.among(rest.match, ids)
             for rows in self._in_parts(rest, list(ids), after, self._query.descending):
                 yield from (Ranked((row.id,), row, plan.lens) for row in rows)

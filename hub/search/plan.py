@@ -108,6 +108,8 @@ class Plan:
             return Candidates(self, set())
         met: dict[Condition, set[int]] = {}
         for condition in sorted(self.conditions, key=lambda each: not isinstance(each, IsEntity)):
+            if isinstance(condition, HasTerm) and any(isinstance(each, HasTerm) for each in met):
+                continue  # each looks at every name: one is enough, and the others at what it found
             # To go along a match and look at the other ends costs less than to come from many of these.
             found = condition.few(most // 2 if self.match.every and isinstance(condition, IsLinked) else most)
             if found is not None:
@@ -142,7 +144,8 @@ class Plan:
                 and len(self.conditions) == 1
                 and isinstance(self.conditions[0], HasTerm | IsNear)
             ):
-                return self.conditions[0].few(NUMBERS * most)
+                many = isinstance(self.conditions[0], IsNear) and self.lens.bulk.postgres
+                return self.conditions[0].few(most if many else NUMBERS * most)
         rows = self.few(most)
         return None if rows is None else {row.entity_id for row in rows}
 

@@ -10,6 +10,7 @@ import orjson
 import pytest
 from lxml import etree
 
+from benchmarks.fhir_searches import SEARCHES
 from plugins.fhir import extensions as ext
 from plugins.fhir.params import RESOURCES
 from tests.plugins.fhir.conftest import Hub
@@ -126,3 +127,10 @@ def test_every_extension_is_described() -> None:
 def test_every_parameter_is_described(name: str) -> None:
     [row] = re.findall(rf"^\| {name} \| (`_id`.*) \|$", TEXT, re.MULTILINE)
     assert re.findall(r"`([^`]+)`", row) == [param.name for param in RESOURCES[name].params]
+
+
+def test_every_search_that_grows_is_named_with_the_reason() -> None:
+    growing = {search.title: search.grows for search in SEARCHES if search.grows}
+    told = {title: reason for titles, reason in re.findall(r"^\| (.+?) \| (.+?) \|$", TEXT.split("## How fast")[1], re.MULTILINE) for title in titles.split("; ")}
+    assert {title: told.get(title) for title in growing} == growing
+    assert told.keys() - growing.keys() == {"search", "---"} & told.keys()
