@@ -124,6 +124,27 @@ def test_what_was_missed_is_made_up_for_once(
     assert names(worker.run_due()) == []
 
 
+@pytest.mark.parametrize(
+    ("evening", "minutes", "at"),
+    [
+        (datetime(2026, 10, 24, 20, tzinfo=UTC), 15, datetime(2026, 10, 25, 0, 30, tzinfo=UTC)),  # 02:30 comes twice that night
+        (datetime(2026, 3, 28, 20, tzinfo=UTC), 15, datetime(2026, 3, 29, 1, 30, tzinfo=UTC)),  # and not at all in this one
+        (datetime(2026, 10, 24, 20, tzinfo=UTC), 600, datetime(2026, 10, 25, 6, tzinfo=UTC)),  # the worker slept through it
+        (datetime(2026, 3, 28, 20, tzinfo=UTC), 600, datetime(2026, 3, 29, 6, tzinfo=UTC)),
+    ],
+)
+def test_a_nightly_run_is_done_once_in_the_nights_that_the_clock_changes(
+    store: Store, worker: Worker, clock: Clock, connect: Callable[..., None], evening: datetime, minutes: int, at: datetime
+) -> None:
+    clock.moment = evening
+    connect("cron 30 2 * * *")
+    done = []
+    while clock.moment < evening + timedelta(hours=12):
+        clock.forward(minutes=minutes)
+        done += [clock.moment for _ in names(worker.run_due())]
+    assert done == [at]
+
+
 def test_nothing_is_due_before_it_was_enabled(
     worker: Worker, clock: Clock, connect: Callable[..., None]
 ) -> None:
