@@ -122,7 +122,7 @@ SEARCHES: tuple[Search, ...] = (
     Search("name", lambda a: f"Organization?name={a.beginning()}"),
     Search("name with two filters", lambda a: f"Organization?name={a.beginning()}&address-postalcode={a.postcode()}&type={a.type()}", WALKED),
     Search("name, sorted by name", lambda a: f"Organization?name={a.beginning()}&_sort=name", LATER_WORDS),
-    Search("two words of a name", lambda a: f"Organization?name={a.kind()} {a.word()}"),
+    Search("two words of a name", lambda a: f"Organization?name={a.kind()} {a.word()}", WALKED),
     Search("family and given", lambda a: f"Practitioner?family={a.word()[:4]}&given={a.word()[:3]}"),
     Search("name:contains", lambda a: f"Organization?name:contains={a.middle()}", CONTAINS),
     Search("two name:contains", lambda a: f"Organization?name:contains={a.middle()}&name:contains={a.word()[1:4]}", CONTAINS),
@@ -221,6 +221,7 @@ def main() -> int:
     parser.add_argument("--home", type=Path, default=Path(tempfile.gettempdir()) / "fichehub-search")
     parser.add_argument("--sizes", type=int, nargs="+", default=[100_000, 1_000_000], help="smallest first")
     parser.add_argument("--times", type=int, default=100, help="questions per search (default 100)")
+    parser.add_argument("--quick", action="store_const", dest="times", const=30, help="30 questions per search")
     parser.add_argument("--engine", choices=("sqlite", "postgresql", "both"), default="both")
     parser.add_argument("--only", default="", help="the searches with this in their title")
     given = parser.parse_args()

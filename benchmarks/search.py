@@ -161,6 +161,7 @@ def main() -> int:
         "--sizes", type=int, nargs="+", default=[100_000], help="fiches in the index, smallest first"
     )
     parser.add_argument("--times", type=int, default=200, help="questions per search")
+    parser.add_argument("--quick", action="store_const", dest="times", const=60, help="60 questions per search")
     parser.add_argument("--engine", choices=("sqlite", "postgresql", "both"), default="both")
     given = parser.parse_args()
     given.home.mkdir(parents=True, exist_ok=True)
