@@ -120,7 +120,7 @@ class Names:
             numbers = set(lens.numbers(plan.match, 8 * most + 1))
             if len(numbers) <= 8 * most:
                 rest = replace(plan, match=Match())
-                if len(numbers) <= most:
+                if len(numbers) <= most or low or high != LAST:  # a walk through a part of the names may meet none
                     yield from self._sorted(Candidates(rest, numbers), after, umbrella)
                 else:
                     yield from self._walk_matching(rest, numbers, after, umbrella, low, high)
