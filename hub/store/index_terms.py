@@ -33,7 +33,7 @@ _AVAILABILITY: Final = ("patientenstop", "waiting_list", "on_call")
 _ENDPOINT_STATUS: Final = {"active": "active", "off": "inactive", "suspended": "inactive"}
 _GENDER: Final = RANK[VISIBILITY["Zorgverlenersfiche"]["gender"]]
 _WITH_COUNTRY: Final = ("organisatie", "vestiging", "zorgverlener")
-_CACHED: Final = 10_000
+_CACHED: Final = 4_000
 """Things of one sort that are remembered. What comes again does so soon: a street in its town, a name in the parts of its fiche."""
 
 

@@ -61,6 +61,14 @@ const make = (tag, options = {}, ...children) => {
   return node;
 };
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+// As numbers are written in Belgium: 0470 12 34 56, 02 123 45 67 (also 03, 04 and 09), 016 12 34 56, 0800 12 345. Any other stays as it is.
+const GROUPS = { 5: /(..)(...)/, 6: /(..)(..)(..)/, 7: /(...)(..)(..)/ };
+const written = (value) => {
+  const digits = /^\+32(\d{8,9})$/.exec(value)?.[1];
+  if (!digits) return value;
+  const prefix = digits.length === 9 || digits.startsWith("800") ? 3 : "2349".includes(digits[0]) ? 1 : 2;
+  return `0${digits.slice(0, prefix)} ${GROUPS[digits.length - prefix].exec(digits.slice(prefix)).slice(1).join(" ")}`;
+};
 const TYPING = 250;
 const TIERS = ["local", "serves", "near", "rest"];
 
@@ -263,7 +271,7 @@ class FichehubZoek extends HTMLElement {
       const href = { phone: "tel:", mobile: "tel:", email: "mailto:", website: "" }[contact.kind] + contact.value;
       const safe = /^(tel:|mailto:|https?:\/\/)/i.test(href);
       return make("li", {}, make("span", { class: "hidden", text: `${words[contact.kind]}: ` }),
-        safe ? make("a", { href, rel: "noopener noreferrer", text: contact.value }) : contact.value, origin(contact) ? make("small", { text: origin(contact) }) : null);
+        safe ? make("a", { href, rel: "noopener noreferrer", text: written(contact.value) }) : contact.value, origin(contact) ? make("small", { text: origin(contact) }) : null);
     });
     return make("li", { class: "card", part: "card" },
       make("h3", { lang: item.name_language, text: item.name ?? "" }),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 FIRST = "Huisartsen De Zenne"
 
@@ -32,6 +32,29 @@ def test_a_visitor_finds_local_hits_first(demo: Page) -> None:
         [FIRST, "Huisarts aan huis", "Huisartsen Vilvoorde", "Huisartsen Tienen"]
     )
     expect(demo.get_by_text("Gevestigd in Zemst")).to_be_visible()
+
+
+def test_telephone_numbers_are_written_as_in_belgium(demo: Page) -> None:
+    written = {
+        "+32470123456": "0470 12 34 56",
+        "+3221234567": "02 123 45 67",
+        "+3292345678": "09 234 56 78",
+        "+3216123456": "016 12 34 56",
+        "+3280012345": "0800 12 345",
+        "+31201234567": "+31201234567",
+    }
+
+    def with_these(route: Route) -> None:
+        response = route.fetch()
+        found = response.json()
+        found["items"][0]["contacts"] = [{"kind": "phone", "value": number, "from": "organisatie"} for number in written]
+        route.fulfill(response=response, json=found)
+
+    demo.route("**/widget/v1/search*", with_these)
+    fill_and_search(demo, "huisarts", "Zemst")
+    links = demo.locator("fichehub-zoek li.card").first.locator("ul.reach a")
+    expect(links).to_have_text(list(written.values()))
+    assert [link.get_attribute("href") for link in links.all()] == [f"tel:{number}" for number in written]
 
 
 def test_the_whole_search_by_keyboard(demo: Page) -> None:
