@@ -57,7 +57,11 @@ class Http(Protocol):
         ...
 
 
-def _silent(done: int, total: int | None, what: str) -> None:
+Progress = Callable[[int, int | None, str], None]
+"""`(done, total, what)`; the total is None while nobody knows it."""
+
+
+def unwatched(done: int, total: int | None, what: str) -> None:
     """Progress that nobody watches."""
 
 
@@ -84,7 +88,7 @@ class Context:
 
     http: Http
     now: Callable[[], datetime]
-    progress: Callable[[int, int | None, str], None] = _silent
+    progress: Progress = unwatched
     label: Callable[[str, str, str], str] = _code
     held: Callable[[Sequence[str]], Mapping[str, Claim]] = _holds_nothing
     level: Visibility = "public"
@@ -155,6 +159,9 @@ class Source(Connector):
         raise NotImplementedError  # abstract: each source has its own
 
 
+ProposalState = Literal["pending", "accepted", "rejected", "withdrawn"]
+
+
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """One value that a partner was asked to take over, and about which somebody there decides.
@@ -166,7 +173,7 @@ class Proposal:
     field: str
     old: Any
     new: Any
-    state: Literal["pending", "accepted", "rejected", "withdrawn"]
+    state: ProposalState
     id: str = ""
     at: str = ""
     reason: str = ""

@@ -24,7 +24,7 @@ from hub.model.claims import Provenance
 from hub.model.entity import Change, Entity, Hit, Page
 from hub.model.fiche import PARTS, Document, EntityType
 from hub.model.hindsight import withheld
-from hub.model.links import Loader, follow, named_in, related_of, without_dead_links
+from hub.model.links import Loader, follow, referable, related_of, without_dead_links
 from hub.model.query import Criterion, Query, normalise
 from hub.model.query_rules import MAX_VALUES
 from hub.places import Places
@@ -459,7 +459,7 @@ class Directory:
             )
         if self.grant.scope is None:
             return entities
-        named = {number: named_in(entity) for number, entity in entities.items()}
+        named = {number: referable(entity) for number, entity in entities.items()}
         held = self._held(connection, {id: type for some in named.values() for id, type in some.items()})
         return {
             number: replace(entity, outside=frozenset(named[number].keys() - held)) for number, entity in entities.items()

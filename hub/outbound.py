@@ -233,6 +233,7 @@ class Outbound:
             return _Again(f"{address} broke off in the middle of its answer.")
         return _Again(f"{address} closed the connection without a full answer.")
 
+
 _OWN_NETWORK = "Is it a system of your own network, or a simulator? FICHEHUB_ALLOW_PRIVATE=1 allows those."
 
 

@@ -19,7 +19,7 @@ from hub.model.concepts import Concept, ConceptScheme
 from hub.model.contacts import resolve_contacts
 from hub.model.fiche import EntityType
 from hub.model.query import Criterion, Query
-from hub.store import Store, erasure
+from hub.store import Store, Writer, erasure
 from tests.store.saying import PG, SK, aanbod, gone, organisatie, person, uuid_of
 
 PHONE = "+3290000001"
@@ -49,6 +49,18 @@ def fill(store: Store) -> None:
 
 def public(store: Store) -> Directory:
     return Directory(store, PUBLIC)
+
+
+def test_a_writer_keeps_its_concepts_when_somebody_else_sees_an_erasure(store: Store) -> None:
+    fill(store)
+    store.write(lambda writer: writer.connection.exec_driver_sql("INSERT INTO counter (name, n) VALUES ('erasures', 1)"))
+
+    def work(writer: Writer) -> int:
+        with store.read() as connection:  # a request, in another thread
+            store.state(connection)
+        return writer.put([organisatie("late", "Te laat")], origin="test").changed
+
+    assert store.write(work) == 1
 
 
 def test_an_erasure_by_another_process_empties_what_this_one_remembers(

@@ -298,7 +298,7 @@ ALLOWED = {
     "hub/model/query.py": "from hub.errors import Invalid\nfrom hub.model.fiche import Kind\n",
     "hub/errors.py": "",
     "hub/store/writer.py": "from hub import __version__, places\nfrom hub.store import tables\n",
-    "hub/store/tables.py": "import sqlalchemy\n",
+    "hub/store/tables/__init__.py": "import sqlalchemy\n",
     "hub/places.py": "",
     "hub/directory.py": "",
     "hub/web/app.py": "from hub.store import writer\n",

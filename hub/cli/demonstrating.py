@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
 
 from hub.cli.installation import Installation
 from hub.cli.output import progress, say_json
+from hub.connector import Progress
 from hub.demo import World
 from hub.demo.stage import Stage
 from hub.errors import Misconfigured
@@ -35,7 +36,7 @@ def simulated_systems(installation: Installation, size: str, *, wanted: bool = T
             simulator.stop()
 
 
-def fill(installation: Installation, draw: Callable[[int, int | None, str], None]) -> Iterator[str]:
+def fill(installation: Installation, draw: Progress) -> Iterator[str]:
     """Load the demonstration world through the real connectors when that has not happened yet; yields a line per connection."""
     return Stage(installation.store, installation.plugins).load(draw)
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
 
 from hub.errors import FichehubError
+
+if TYPE_CHECKING:
+    from hub.connector import Progress
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for programs.")
 
@@ -52,7 +55,7 @@ def say_table(headers: Sequence[str], rows: Iterable[Sequence[object]], empty: s
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[int, int | None, str], None]]:
+def progress() -> Iterator[Progress]:
     """A function `(done, total, what)` that draws a line on a terminal, and says nothing elsewhere."""
     shown = sys.stderr.isatty()
     width = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from itertools import islice
-from typing import Any
+from typing import Any, get_args
 
 import click
 import orjson
@@ -13,6 +13,7 @@ from sqlalchemy import select
 from hub.cli.connecting import connections_group, report_json
 from hub.cli.installation import Installation
 from hub.cli.output import as_json, progress, say_json, say_table
+from hub.connector import ProposalState
 from hub.errors import FieldError, Invalid, NotFound
 from hub.store import editing, reading
 from hub.store.tables import rejected as rejected_table
@@ -311,7 +312,7 @@ def proposals() -> None:
 @proposals.command(name="list")
 @click.option("--connection", help="Only what this connection proposed.")
 @click.option("--entity", help="Only what was proposed about the entity with this id.")
-@click.option("--state", type=click.Choice(["pending", "accepted", "rejected", "withdrawn"]), help="Only those in this state.")
+@click.option("--state", type=click.Choice(get_args(ProposalState)), help="Only those in this state.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="At most so many.")
 @as_json
 @click.pass_obj

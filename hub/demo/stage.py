@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from sqlalchemy import insert, select
 
 from hub.access import Agreement, agreements, save_agreement
-from hub.connector import Source
+from hub.connector import Progress, Source
 from hub.demo.world import World
 from hub.plugins import Plugins
 from hub.store import Store, Writer
@@ -80,7 +80,7 @@ class Stage:
         self._let_in(world)
         return running
 
-    def load(self, progress: Callable[[int, int | None, str], None]) -> Iterator[str]:
+    def load(self, progress: Progress) -> Iterator[str]:
         """Run each connection to a source that has never run; yields a line about each."""
         for known in connections.list_all(self._store, self._plugins):
             if known.connector in SOURCES and known.state == "enabled" and known.last_run is None:

@@ -9,7 +9,7 @@ from hub.model.entity import Entity
 from hub.model.fiche import PARTS, Document, EntityType
 
 PARENTS: Final = 5
-"""How far up the line of parents an entity's `related` reaches."""
+"""How far up the line of parents an entity reaches, in its `related` and in the search index."""
 _SINGLE_LINKS: Final = ("organisatie", "provided_by", "parent")
 _LISTED_LINKS: Final = (("caregivers", "zorgverlener"), ("memberships", "organisatie"))
 
@@ -19,7 +19,7 @@ Loader = Callable[[Iterable[str]], Mapping[str, Document]]
 
 def follow(load: Loader, shown: dict[str, Document]) -> dict[str, set[str]]:
     """Add what the shown fiches point to, and then the parents of that, a generation at a time; the answer is what each points to."""
-    links = {uuid: links_of(fiche) for uuid, fiche in shown.items()}
+    links = {uuid: _targets(fiche) for uuid, fiche in shown.items()}
     asked = set(shown)
     wanted = set().union(*links.values()) - asked
     for _ in range(PARENTS + 1):
@@ -28,13 +28,12 @@ def follow(load: Loader, shown: dict[str, Document]) -> dict[str, set[str]]:
         asked |= wanted
         found = load(wanted)
         shown.update(found)
-        links |= {uuid: links_of(fiche) for uuid, fiche in found.items()}
+        links |= {uuid: _targets(fiche) for uuid, fiche in found.items()}
         wanted = {fiche["parent"]["id"] for fiche in found.values() if "parent" in fiche} - asked
     return links
 
 
-def links_of(fiche: Document) -> set[str]:
-    """The ids of what this fiche points to."""
+def _targets(fiche: Document) -> set[str]:
     links = {fiche[field]["id"] for field in _SINGLE_LINKS if field in fiche}
     for field, link in _LISTED_LINKS:
         if field in fiche:
@@ -56,7 +55,7 @@ def related_of(links: Iterable[str], live: Mapping[str, Document]) -> dict[str, 
     return related
 
 
-def named_in(entity: Entity) -> dict[str, EntityType]:
+def referable(entity: Entity) -> dict[str, EntityType]:
     """Everything that an output of this entity may point to, with its type: its fiche, what is related, and the parts of those."""
     named: dict[str, EntityType] = {}
     for fiche in (entity.fiche, *entity.related.values()):

@@ -40,15 +40,17 @@ _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _WRITING: Final = "fichehub_writing"
 _TURN: Final = "fichehub_turn"
 _LOADING_PAGES: Final = 2000
+_USUAL_CACHE: Final = 32_768
+"""kB of pages that a connection keeps."""
 _LOADING_CACHE: Final = 16_384
-"""kB of pages that a load keeps: it writes most of them once, and 780,000 caregivers fit in no cache that is worth its memory."""
+"""The same for a load: it writes most of them once, and 780,000 caregivers fit in no cache that is worth its memory."""
 _LOADING_ROWS: Final = 32000
 _MOVED: Final = "fichehub_moved"
 _SAVING_PAGES: Final = 4000
 _PRAGMAS: Final = (
     "PRAGMA synchronous = NORMAL",
-    "PRAGMA cache_size = -32768",  # 32 MB; no mmap, which would count as resident memory
-    "PRAGMA mmap_size = 0",
+    f"PRAGMA cache_size = -{_USUAL_CACHE}",
+    "PRAGMA mmap_size = 0",  # it would count as resident memory
     "PRAGMA temp_store = MEMORY",
     "PRAGMA foreign_keys = ON",
     "PRAGMA secure_delete = ON",  # erased personal data must not stay behind in free pages
@@ -109,6 +111,7 @@ def _begin_sqlite(connection: Connection) -> None:
     raw.execute("PRAGMA busy_timeout = 0")
     raw.execute(f"PRAGMA wal_autocheckpoint = {_SAVING_PAGES}")
     turn: _Turn | None = connection.get_execution_options().get(_TURN)
+    raw.execute(f"PRAGMA cache_size = -{_USUAL_CACHE if turn is None else _LOADING_CACHE}")
     if turn is not None:
         turn.take(f"{connection.engine.url.database}-load")
     deadline = time.monotonic() + BUSY_SECONDS
@@ -180,7 +183,6 @@ def commit_a_load(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         raw: Any = connection.connection.driver_connection
         raw.execute("PRAGMA wal_autocheckpoint = 0")
-        raw.execute(f"PRAGMA cache_size = -{_LOADING_CACHE}")
     connection.commit()
     turn: _Turn | None = connection.get_execution_options().get(_TURN)
     if turn is not None:

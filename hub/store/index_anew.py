@@ -8,12 +8,13 @@ readers find each entity as it was or as it is now, never half; whoever is kille
 # ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Connection
 
+from hub.connector import Progress
 from hub.store import index_rows
 from hub.store.bulk import Bulk
 from hub.store.database import commits_a_load
@@ -23,8 +24,6 @@ from hub.store.linking import Link, links_of, named_in, write_links
 from hub.store.store import Store
 from hub.store.workspace import Workspace
 
-Progress = Callable[[int, int | None, str], None]
-"""`(done, total, what)`."""
 _NAME: Final = "index"
 _PLACE: Final = "index anew"
 _REACHED: Final = "SELECT n FROM counter WHERE name = ?"

@@ -7,7 +7,7 @@ from typing import Final
 
 from hub import schemas
 from hub.model.query import TEXT_KEYS
-from hub.store.index_terms import IndexRow
+from hub.store.index_entries import IndexRow
 from hub.store.index_tokens import (
     FACET_MARKS,
     FACETS,

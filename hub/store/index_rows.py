@@ -19,6 +19,7 @@ import orjson
 from sqlalchemy import Connection
 
 from hub.store.bulk import Bulk
+from hub.store.index_entries import IndexedEntity, IndexRow
 from hub.store.index_forms import (
     POINT,
     TERM_KEYS,
@@ -30,7 +31,7 @@ from hub.store.index_forms import (
     terms_of,
     tokens_of,
 )
-from hub.store.index_terms import ConceptBook, IndexedEntity, Indexer, IndexRow, rows_for
+from hub.store.index_terms import ConceptBook, Indexer, rows_for
 from hub.store.index_tokens import TOKEN_CHARACTERS
 
 __all__ = [

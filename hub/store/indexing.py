@@ -9,14 +9,12 @@ from typing import Any, cast
 
 from hub import schemas
 from hub.model.fiche import Document, EntityType
+from hub.model.links import PARENTS
 from hub.store import index_rows
 from hub.store.bulk import Bulk
 from hub.store.index_rows import IndexedEntity, Indexer
 from hub.store.settling import PART_FIELDS
 from hub.store.workspace import Workspace
-
-PARENTS = 5
-"""How far up the line of parents an entity's rows depend on them."""
 
 
 class Documents:

@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -76,6 +77,7 @@ class Store:
         self.home = home or Path()
         self._numbers = Numbers(engine)
         self._book: ConceptBook | None = None
+        self._booking = Lock()
         self._watch = Watch(engine)
         self._closing: list[Callable[[], object]] = []
         self._forgetting: list[Callable[[], object]] = []
@@ -170,10 +172,9 @@ class Store:
             return self._current(connection)
 
     def standing(self) -> tuple[int, ConceptBook] | None:
-        """The newest seq of all, and the concepts as they are; None when these would have to be read first. Costs next to nothing while nobody writes."""
-        state = self._watch.state(self._look)
-        book = self._book
-        return (state.newest, book) if book is not None and book.version == state.concepts else None
+        """The newest seq of all, and the concepts as they are; None when either would have to be asked for. Costs next to nothing."""
+        state, book = self._watch.state(self._look), self._book
+        return (state.newest, book) if state is not None and book is not None and book.version == state.concepts else None
 
     def _look(self) -> log_reading.State:
         with self.read() as connection:
@@ -186,7 +187,8 @@ class Store:
             self.erasures = seen.erasures  # before it is emptied: who fills it meanwhile from an older state sees that, and empties it again
             for forget in (self.projected.cache_clear, *self._forgetting):
                 forget()
-            self._book = None  # who remembers answers does so under the book, and begins anew with another one
+            with self._booking:  # who remembers answers does so under the book; another one, as a writer in another thread needs one at any moment
+                self._book = copy(self._book)
         return seen
 
     def concepts_in(self, connection: Connection, version: int) -> ConceptBook:
@@ -195,9 +197,13 @@ class Store:
         if book is not None and book.version == version:
             return book
         loaded = ConceptBook.load(connection)
-        if book is None or loaded.version > book.version:
-            self._book = loaded
+        self._keep(loaded)
         return loaded
+
+    def _keep(self, book: ConceptBook) -> None:
+        with self._booking:
+            if self._book is None or book.version > self._book.version:
+                self._book = book
 
     def _known_concepts(self) -> ConceptBook:
         """The book at hand; a writer has made sure that it is the current one."""
@@ -205,10 +211,7 @@ class Store:
         return self._book
 
     def _current(self, connection: Connection) -> ConceptBook:
-        book = self._book
-        if book is None or book.version != ConceptBook.current_version(connection):
-            book = self._book = ConceptBook.load(connection)
-        return book
+        return self.concepts_in(connection, ConceptBook.current_version(connection))
 
     # --- transactions ----------------------------------------------------------------------------------------------------------
 

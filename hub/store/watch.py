@@ -12,7 +12,7 @@ from hub.store.log_reading import State
 
 
 class Watch:
-    """The state that was last seen, which stands until SQLite says that somebody committed (`PRAGMA data_version`); PostgreSQL is asked each time.
+    """The state that was last seen, which stands until SQLite says that somebody committed (`PRAGMA data_version`). PostgreSQL does not say so.
 
     https://www.sqlite.org/pragma.html#pragma_data_version
     """
@@ -22,10 +22,10 @@ class Watch:
         self._each = threading.local()  # the number is one of a connection, and a connection one of a thread
         self._opened: list[sqlite3.Connection] = []
 
-    def state(self, look: Callable[[], State]) -> State:
-        """The state now, or a newer one; `look` reads it."""
+    def state(self, look: Callable[[], State]) -> State | None:
+        """The state now, or a newer one, read by `look` if somebody wrote; None on PostgreSQL, where to look costs as much as to ask."""
         if self._file is None:
-            return look()
+            return None
         try:
             version = self._version()
         except sqlite3.Error:  # whatever is the matter with the file, a reader finds it and says so

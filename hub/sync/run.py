@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import random
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 import structlog
 
-from hub.connector import Connector, Export, Http, Sink, Source
+from hub.connector import Connector, Export, Http, Progress, Sink, Source, unwatched
 from hub.errors import AuthFailed, ConnectorError, FichehubError, Misconfigured, Unreachable
 from hub.plugins import Plugins
 from hub.store import Store, Writer
@@ -33,12 +32,6 @@ RETRY_BASE = timedelta(minutes=1)
 RETRY_CAP = timedelta(minutes=30)
 _log = structlog.get_logger(__name__)
 
-Progress = Callable[[int, int | None, str], None]
-
-
-def _unwatched(done: int, total: int | None, what: str) -> None:
-    """Progress that nobody watches."""
-
 
 def run(
     store: Store,
@@ -50,7 +43,7 @@ def run(
     release_guard: bool = False,
     by: str = "an administrator",
     accept_feed: bool = False,
-    progress: Progress = _unwatched,
+    progress: Progress = unwatched,
     http: Http | None = None,
     file: Path | None = None,
 ) -> RunReport:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import update
 
+from hub.connector import Progress
 from hub.errors import Rejected
 from hub.plugins import Plugins
 from hub.store import Pace, Store, Writer
@@ -32,7 +33,7 @@ class Session:
     built: Built
     lease: Lease
     report: RunReport
-    progress: Callable[[int, int | None, str], None]
+    progress: Progress
     wire: Wire
     standing: str = ""
 

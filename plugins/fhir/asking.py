@@ -6,7 +6,8 @@ from typing import Final
 
 from hub import FieldError, Invalid, Linked
 from plugins.fhir.criteria import Condition, Given, linked, split
-from plugins.fhir.params import RESOURCES, UNSUPPORTED, Resource
+from plugins.fhir.params import RESOURCES, UNSUPPORTED
+from plugins.fhir.searchable import Resource
 
 LONGEST_CHAIN: Final = 3
 """So many references may be followed one after the other. Two are what others promise, and what is enough in practice."""

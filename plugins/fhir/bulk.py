@@ -29,8 +29,9 @@ from plugins.fhir.datatypes import Labels
 from plugins.fhir.history import states
 from plugins.fhir.json_form import to_bytes
 from plugins.fhir.moments import moment
-from plugins.fhir.params import RESOURCES, Resource
+from plugins.fhir.params import RESOURCES
 from plugins.fhir.rendering import render
+from plugins.fhir.searchable import Resource
 
 NDJSON: Final = "application/fhir+ndjson"
 TAKES: Final = ("_since", "_type", "_outputFormat")

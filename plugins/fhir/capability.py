@@ -10,9 +10,10 @@ from plugins.fhir import accesses, provenance
 from plugins.fhir import systems as s
 from plugins.fhir.conformance.declared import VALIDATE, definition_types
 from plugins.fhir.feed.routes import INTERACTIONS as WRITTEN
-from plugins.fhir.params import INCLUDES, OLDER_MCSD, RESOURCES, Param, Resource, of_all
+from plugins.fhir.params import INCLUDES, RESOURCES
 from plugins.fhir.periods import PREFIXES
 from plugins.fhir.search import DEFAULT_COUNT, MAX_COUNT, PROVENANCE
+from plugins.fhir.searchable import OLDER_MCSD, Param, Resource, of_all
 from plugins.fhir.subscriptions.routes import declared as subscription_types
 
 PUBLISHED: Final = "2026-11-25"

@@ -35,9 +35,10 @@ from hub import (
 from plugins.fhir.datatypes import Labels
 from plugins.fhir.json_form import to_bytes
 from plugins.fhir.moments import moment
-from plugins.fhir.params import RESOURCES, Resource
+from plugins.fhir.params import RESOURCES
 from plugins.fhir.rendering import Memory, render, version_of
 from plugins.fhir.search import DEFAULT_COUNT, MAX_COUNT
+from plugins.fhir.searchable import Resource
 
 TAKES: Final = ("_since", "_count", "_cursor", "_sort", "_format", "_pretty")
 """The parameters of a history. A Bundle of this type has no room for a warning, so any other is an error and never ignored."""

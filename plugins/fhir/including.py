@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hub import Criterion, Entity, Linked, Query
-from plugins.fhir.params import INCLUDES, RESOURCES, Include
+from plugins.fhir.params import INCLUDES, RESOURCES
+from plugins.fhir.searchable import Include
 
 MOST: Final = 20_000
 """So many resources come with one page at most; who reaches this is told so."""

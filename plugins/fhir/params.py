@@ -7,16 +7,13 @@ https://hl7.org/fhir/R4/search.html
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from hub import Criterion, Entity, EntityType, Linked, Query
 from plugins.fhir import closed, criteria, periods
 from plugins.fhir import extensions as ext
 from plugins.fhir import systems as s
-from plugins.fhir.criteria import Absent, Build, Condition, Given, always, has, never
-from plugins.fhir.datatypes import Labels
+from plugins.fhir.criteria import Condition, always, has, never
 from plugins.fhir.resources import (
     endpoint,
     healthcare_service,
@@ -26,123 +23,7 @@ from plugins.fhir.resources import (
     practitioner,
     practitioner_role,
 )
-
-ParamType = Literal["string", "token", "reference", "date", "uri", "special"]
-_MODIFIERS: Final[dict[str, tuple[str, ...]]] = {
-    "string": ("contains", "exact", "missing"),
-    "token": ("not", "missing"),
-    "reference": ("identifier", "missing"),
-    "date": ("missing",),
-    "uri": ("missing",),
-    "special": (),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Param:
-    """A search parameter: its FHIR name and type, what it looks at in plain words, and how it becomes criteria.
-
-    `absent` is what `:missing` means. `target` is the resource that a reference points to, `link` the hub's name for it: then it can be chained.
-    `definition` is where it is defined, if not by R4 for this very resource; ours say by FHIRPath what they look at (`expression`).
-    """
-
-    name: str
-    type: ParamType
-    about: str
-    build: Build
-    absent: Absent | None
-    definition: str = ""
-    target: str = ""
-    link: str = ""
-    expression: str = ""
-
-    @property
-    def modifiers(self) -> tuple[str, ...]:
-        """The modifiers that it takes."""
-        return _MODIFIERS[self.type] if self.absent is not None else ()
-
-
-@dataclass(frozen=True, slots=True)
-class Include:
-    """`_include=<source>:<param>`: `targets` names the ids that an entity points to; `link` leads back for `_revinclude`, "" where nothing ever points."""
-
-    source: str
-    param: str
-    target: str
-    link: str
-    targets: Callable[[Entity], Iterable[str]]
-
-    @property
-    def spelled(self) -> str:
-        """`Organization:partof`"""
-        return f"{self.source}:{self.param}"
-
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """A FHIR resource type: which entity of the hub it is, how it is rendered, what it can be searched by.
-
-    `profiles` are those that an instance may claim, each with what it must meet to do so. `always` holds for every search: what a resource needs to
-    be shown at all.
-    """
-
-    name: str
-    entity: EntityType
-    render: Callable[[Entity, Labels], dict[str, Any]]
-    params: tuple[Param, ...]
-    profiles: tuple[tuple[str, tuple[Condition, ...]], ...]
-    always: tuple[Linked, ...] = ()
-    by_name: dict[str, Param] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        of_all = (*COMMON, _profile(self.profiles))
-        object.__setattr__(self, "by_name", {param.name: param for param in (*self.params, *of_all)})
-
-
-# --- what all resources have ---------------------------------------------------------------------------------------------------
-
-_RESOURCE: Final = "http://hl7.org/fhir/SearchParameter/Resource-"
-ID: Final = Param("_id", "token", "The id of the resource.", criteria.ids, always, _RESOURCE + "id")
-COMMON: Final = (
-    Param(
-        "_source",
-        "uri",
-        "The name of a source that contributes. There may be several, so meta.source is not shown; Provenance tells which said what.",
-        closed.sources,
-        has("source"),
-        _RESOURCE + "source",
-    ),
-    Param("_tag", "token", "No resource here has a tag of its own, so this finds nothing.", criteria.nothing, never, _RESOURCE + "tag"),
-    Param(
-        "_text",
-        "special",
-        "Words that must all occur, each as the beginning of a word, in names, labels of codes, places or the description.",
-        criteria.full_text,
-        None,
-        "http://hl7.org/fhir/SearchParameter/DomainResource-text",
-    ),
-    Param("_content", "special", "The same as _text.", criteria.full_text, None, _RESOURCE + "content"),
-)
-"""The parameters of every resource, beside `_id`, `_lastUpdated` and `_profile`."""
-
-
-def _profile(profiles: tuple[tuple[str, tuple[Condition, ...]], ...]) -> Param:
-    """`_profile`, for the profiles that instances claim when they meet them."""
-
-    def build(given: Given) -> list[Condition]:
-        wanted = [criteria.unescape(value).partition("|")[0].replace(OLDER_MCSD, s.MCSD) for value in given.values]
-        asked = [frozenset(meets) for url, meets in profiles if url in wanted]
-        weakest = [each for each in asked if not any(other < each for other in asked)]
-        if len(set(weakest)) > 1:
-            raise criteria.wrong(given, "these profiles are met for different reasons; ask for one at a time.", ",".join(wanted))
-        return list(weakest[0]) if weakest else list(criteria.NOTHING)
-
-    everywhere = always if any(not meets for _, meets in profiles) else None
-    return Param("_profile", "uri", "A profile that the resource claims, as meta.profile shows it.", build, everywhere, _RESOURCE + "profile")
-
-
-OLDER_MCSD: Final = "http://ihe.net/fhir/StructureDefinition/IHE.mCSD."
-"""The address that the mCSD profiles had before; update clients look for it still, and it is understood in a search."""
+from plugins.fhir.searchable import ID, Include, Param, ParamType, Resource
 
 UNSUPPORTED: Final[dict[tuple[str, str], str]] = {
     ("Location", "contains"): "A site is a point and has no boundary that could hold another point. Use near, or ask who serves a municipality: "
@@ -151,8 +32,6 @@ UNSUPPORTED: Final[dict[tuple[str, str], str]] = {
     ("Practitioner", "phonetic"): "Names are not kept by sound. name finds the beginning of any word, without regard to case and accents.",
 }
 """Parameters that others have and we cannot: (resource, name) -> why, and what to do instead."""
-
-# --- the table --------------------------------------------------------------------------------------------------------------
 
 
 def _string(name: str, key: str, about: str, definition: str = "") -> Param:
@@ -509,8 +388,3 @@ INCLUDES: Final[dict[str, Include]] = {
     )
 }  # fmt: skip
 """Every `_include`, by its spelling; read backwards each is a `_revinclude`."""
-
-
-def of_all() -> tuple[Param, ...]:
-    """The parameters that every resource has, in words for all."""
-    return (*COMMON, _profile(()))

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from hub import Entity, Grant
 from plugins.fhir.datatypes import Labels
 from plugins.fhir.json_form import to_bytes
-from plugins.fhir.params import RESOURCES, Resource
+from plugins.fhir.params import RESOURCES
+from plugins.fhir.searchable import Resource
 
 _BY_ENTITY: Final[dict[str, Resource]] = {resource.entity: resource for resource in RESOURCES.values()}
 

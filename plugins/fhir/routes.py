@@ -27,10 +27,11 @@ from plugins.fhir.feed import routes as feeding
 from plugins.fhir.including import MOST, coming_along
 from plugins.fhir.json_form import to_bytes
 from plugins.fhir.negotiation import MEDIA_TYPES, form_for
-from plugins.fhir.params import RESOURCES, Resource
+from plugins.fhir.params import RESOURCES
 from plugins.fhir.periods import last_change
 from plugins.fhir.rendering import Memory, Rendered, resource_for, version_of
 from plugins.fhir.search import TOO_MANY, Entry, Search, bundle, parse
+from plugins.fhir.searchable import Resource
 from plugins.fhir.subscriptions import routes as subscribing
 from plugins.fhir.subsetting import subset_of
 from plugins.fhir.xml_form import to_xml

@@ -18,8 +18,9 @@ from plugins.fhir.criteria import Words, split
 from plugins.fhir.extensions import DISTANCE
 from plugins.fhir.including import MOST, Followed
 from plugins.fhir.json_form import to_bytes
-from plugins.fhir.params import INCLUDES, Resource
+from plugins.fhir.params import INCLUDES
 from plugins.fhir.periods import Asked
+from plugins.fhir.searchable import Resource
 from plugins.fhir.subsetting import Subset, subset_of, subset_of_form
 
 DEFAULT_COUNT: Final = 20

@@ -13,7 +13,7 @@ from alembic import command
 from hub.demo import World
 from hub.store import Store, database, index_anew, index_rows, indexing, pace
 from hub.store.bulk import Bulk
-from hub.store.index_terms import IndexRow
+from hub.store.index_entries import IndexRow
 from hub.store.workspace import Workspace
 from tests.store.conftest import put
 from tests.store.saying import SK, organisatie

@@ -41,17 +41,18 @@ def test_what_stands_is_what_newest_and_concepts_say(store: Store, open_store: C
     for number, writer in enumerate((store, other, store)):
         put(writer, number)
         book = directory.concepts()
-        assert directory.standing() == (directory.newest(), book)
+        expected = (directory.newest(), book) if store.engine.dialect.name == "sqlite" else None
+        assert directory.standing() == expected
     looked.clear()
     directory.standing()
-    assert bool(looked) == (store.engine.dialect.name != "sqlite")
+    assert looked == []
     scheme = ConceptScheme("dier", {"nl": "Dieren"}, source="test")
     other.write(lambda writer: writer.put_concepts([scheme, Concept("dier", "1", {"nl": "Kat"})]))
     assert directory.standing() is None, "these concepts have not been read yet"
     assert directory.concepts().label("dier", "1") == "Kat"
     found = directory.standing()
-    assert found is not None
-    assert found[1].label("dier", "1") == "Kat"
+    assert (found is not None) == (store.engine.dialect.name == "sqlite")
+    assert found is None or found[1].label("dier", "1") == "Kat"
 
 
 def test_a_file_that_cannot_be_watched_is_looked_into_each_time(tmp_path: Path) -> None:

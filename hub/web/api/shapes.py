@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import marshmallow as ma
 from marshmallow import fields
 
+from hub.connector import ProposalState
 from hub.model.fiche import ENTITY_TYPES, KINDS
 
 FICHE_NAMES: Final = {
@@ -21,7 +22,7 @@ PART_NAMES: Final = {
     "caregivers": "Caregiver",
 }
 
-PROPOSAL_STATES: Final = ("pending", "accepted", "rejected", "withdrawn")
+PROPOSAL_STATES: Final = get_args(ProposalState)
 
 
 def _one_of(names: dict[str, str]) -> dict[str, Any]:

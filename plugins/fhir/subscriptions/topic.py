@@ -14,8 +14,9 @@ from urllib.parse import parse_qsl
 from hub import Criterion, EntityType, FieldError, Invalid, Linked, Query
 from plugins.fhir import systems as s
 from plugins.fhir.criteria import split, unescape
-from plugins.fhir.params import RESOURCES, Resource
+from plugins.fhir.params import RESOURCES
 from plugins.fhir.search import parse
+from plugins.fhir.searchable import Resource
 
 Json = dict[str, Any]
 IG: Final = "http://hl7.org/fhir/uv/subscriptions-backport/"
