@@ -105,15 +105,12 @@ def commit_beside(
 ) -> None:
     """Call `commit`, which commits, from the other thread behind what is still being written, and do something else until then.
 
-    Raises what the commit raises, or one of the writes before it, after which nothing is committed.
+    What the commit raises, or one of the writes before it, after which nothing is committed, is raised at the end of `writing_behind`.
     """
     behind = behind_of(connection)
     assert behind is not None
     behind.later(commit)
-    try:
-        meanwhile()
-    finally:
-        behind.settle()
+    meanwhile()
 
 
 @contextmanager

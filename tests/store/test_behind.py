@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError
 
-from hub.store import ReadyClaims, Store, database, prepare
+from hub.store import ReadyClaims, Store, Writer, database, prepare
 from hub.store.behind import behind_of
 from hub.store.bulk import BEHIND_FROM, Bulk, Clash
 from tests.store.conftest import put
@@ -90,6 +91,37 @@ def test_the_next_batch_is_made_ready_while_the_last_is_committed(store: Store) 
     assert len(made) == 1  # once for each write, and only when told
     assert count(store, "fiche", "state = 'live'") == 60
     assert put(store, *claims).unchanged == 60
+
+
+def test_a_dry_run_leaves_nothing_of_what_is_on_its_way(store: Store) -> None:
+    claims = [organisatie(f"o{number}", source=SK) for number in range(100)]
+    on_its_way: list[bool] = []
+
+    def note(connection: Connection) -> None:
+        behind = behind_of(connection)
+        on_its_way.append(behind is not None and behind.busy)
+
+    event.listen(store.engine, "rollback", note)
+    for _ in range(2):
+        foreseen = store.write(lambda writer: writer.put(claims, origin="test"), dry_run=True)
+        assert foreseen.changed == len(claims)
+        assert [count(store, table) for table in ("claim", "fiche", "entry", "change")] == [0, 0, 0, 0]
+    assert on_its_way
+    assert not any(on_its_way), "a write after that would be one of its own"
+    assert put(store, *claims).changed == len(claims)
+
+
+def test_a_commit_that_fails_beside_the_next_batch_is_told(store: Store) -> None:
+    pace = store.pace()
+    pace.meanwhile = lambda: None
+
+    def work(writer: Writer) -> None:
+        writer.space.bulk.insert("identity", COLUMNS, MANY)
+        writer.space.bulk.insert("identity", COLUMNS, [(None, number) for number in range(BEHIND_FROM)])
+
+    with pytest.raises(DBAPIError):
+        store.write(work, pace=pace)
+    assert count(store, "identity") == 0
 
 
 def test_a_batch_that_lost_a_race_is_run_again_and_the_next_one_made_once(store: Store) -> None:

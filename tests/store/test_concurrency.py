@@ -3,10 +3,11 @@
 import random
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from hub.store import Store, database, reading
+from hub.store import Store, Writer, database, reading
 from hub.store.bulk import Clash
 from tests.store.conftest import put
 from tests.store.saying import PG, SB, SK, aanbod, count, organisatie, person
@@ -54,6 +55,34 @@ def test_overlapping_writers(open_store: Callable[..., Store]) -> None:
             assert sorted(document["languages"]) == ["de", "fr", "nl"]  # nobody's claim was merged over
         numbers = [row[0] for row in connection.exec_driver_sql("SELECT seq FROM change ORDER BY seq")]
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("other", ["newer", "removed"])
+def test_what_another_writer_did_between_the_look_and_the_lock_stands(
+    open_store: Callable[..., Store], other: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, rival = open_store(), open_store()
+    put(store, organisatie("o", "Eerst", source=SK, revision=1))
+    look = Writer._new_in
+    between, looks = [other], []
+
+    def new_in(writer: Writer, batch: Any, *, lock: bool = False) -> Any:
+        looks.append(lock)
+        if lock and between:
+            between.clear()
+            if other == "newer":
+                put(rival, organisatie("o", "Nieuwer", source=SK, revision=3))
+            else:
+                rival.write(lambda gone: gone.connection.exec_driver_sql("DELETE FROM claim"))
+        return look(writer, batch, lock=lock)
+
+    monkeypatch.setattr(Writer, "_new_in", new_in)
+    ours = put(store, organisatie("o", "Ouder", source=SK, revision=2))
+    assert looks[-2:] == [False, True], "nothing had to be run again"
+    assert (ours.changed, ours.unchanged) == ((0, 1) if other == "newer" else (1, 0))
+    with store.read() as connection:
+        assert connection.exec_driver_sql("SELECT revision FROM claim").scalars().all() == [3 if other == "newer" else 2]
 
 
 def test_a_transaction_that_lost_a_race_is_run_again(store: Store) -> None:
