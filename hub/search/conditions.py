@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from hub.model.query import PARTS_OF, Criterion, Linked, Near
+from hub.model.query import PARTS_OF, TEXT_KEYS, Criterion, Linked, Near
 from hub.search import points
 from hub.search.lens import Lens, Row
-from hub.store.index_rows import TERM_KEYS
-from hub.store.index_tokens import TYPE_MARKS
+from hub.store.index_rows import PERIOD
+from hub.store.index_tokens import (
+    FACETS,
+    FIRST_WORD,
+    OTHER_NAME,
+    OTHER_WORD,
+    SHORTENED,
+    SORT_NAME,
+    TYPE_MARKS,
+    facet,
+    unescape,
+)
 
 if TYPE_CHECKING:
     from hub.search.plan import Plan
@@ -35,60 +45,77 @@ class Condition(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class HasTerm:
-    """What tokens cannot answer: a name, street or city that holds these letters somewhere (a look at every one of the type), that is
-    wholly this, or a period that begins and ends between these days."""
+class HasLetters:
+    """A name, street or city holds these letters somewhere: asked of every row, as too many texts hold them, or as they go over words."""
 
     lens: Lens
     criterion: Criterion
-    led: bool = False
-    """The full text leads to what may meet it."""
-
-    @property
-    def _keys(self) -> str:
-        names = PARTS_OF.get(self.criterion.key, (self.criterion.key,))
-        if self.criterion.op == "whole":
-            names = ("name", "family", "given")
-        return ", ".join(f"'{TERM_KEYS[name]}'" for name in names if name in TERM_KEYS)
-
-    def _holding(self) -> tuple[str, tuple[Any, ...]]:
-        values = self.criterion.values  # folded, so that they hold no wildcard
-        given: tuple[Any, ...] = values
-        if self.criterion.op == "whole":
-            holding = f"value IN ({', '.join('?' * len(values))})"
-        elif self.criterion.key == "period":
-            holding = " OR ".join(
-                ["value BETWEEN ? AND ? AND substr(value, 12) BETWEEN ? AND ?"] * len(values)
-            )
-            given = tuple(day for value in values for day in _days(value))
-        else:
-            holding = " OR ".join(["value LIKE ?"] * len(values))
-            given = tuple(f"%{value}%" for value in values)
-        return f"({holding})", given
 
     def few(self, most: int) -> set[int] | None:
-        if self.criterion.negate or self.led:
+        return None
+
+    def keep(self, rows: Sequence[Row]) -> set[int]:
+        bulk, ids = self.lens.bulk, [row.id for row in rows]
+        letters, asked = letters_of(self.criterion.key), self.criterion.values
+        heads = [facet(self.lens.type, level, "name", "")[:2] for level in range(self.lens.rank + 1)]
+        starts = {head + letter for head in heads for letter in letters}
+        found = {
+            number
+            for number, tokens in self.lens.text.tokens_of(bulk, ids).items()
+            if any(token[:3] in starts and _holds(token, asked) for token in tokens)
+        }
+        key = "key" if bulk.postgres else "+key"
+        holding = " OR ".join(["value LIKE ?"] * len(asked))  # folded, so that they hold no wildcard
+        sql = (
+            f"SELECT entry_id FROM term WHERE {bulk.listed('entry_id')} AND {key} IN ({', '.join('?' * len(letters))})"  # noqa: S608
+            f" AND ({holding}) AND level <= ?"
+        )
+        found.update(
+            row[0] for row in bulk.rows(sql, bulk.many(ids), *letters, *(f"%{one}%" for one in asked), self.lens.rank)
+        )
+        return set(ids) - found if self.criterion.negate else found
+
+
+def letters_of(key: str) -> tuple[str, ...]:
+    """The letters of the tokens that hold what somebody looks for letters in."""
+    if key == "name":
+        return (FIRST_WORD, OTHER_WORD, SORT_NAME, OTHER_NAME)
+    return tuple(FACETS[part] for part in PARTS_OF.get(key, (key,)) if part in TEXT_KEYS)
+
+
+def _holds(token: str, asked: Sequence[str]) -> bool:
+    if SHORTENED in token:
+        return False  # `term` has the whole of it
+    text = unescape(token[3:])
+    return any(one in text for one in asked)
+
+
+@dataclass(frozen=True, slots=True)
+class HasPeriod:
+    """A period that begins and ends between these days."""
+
+    lens: Lens
+    criterion: Criterion
+
+    def _within(self) -> tuple[str, tuple[str, ...]]:
+        values = self.criterion.values
+        within = " OR ".join(["value BETWEEN ? AND ? AND substr(value, 12) BETWEEN ? AND ?"] * len(values))
+        return f"({within})", tuple(day for value in values for day in _days(value))
+
+    def few(self, most: int) -> set[int] | None:
+        if self.criterion.negate:
             return None
-        holding, given = self._holding()
-        # OFFSET 0 keeps PostgreSQL from going through all entries in their order to tell them apart.
-        fence = " OFFSET 0" if self.lens.bulk.postgres else ""
-        inner = f"SELECT entry_id FROM term WHERE type = ? AND key IN ({self._keys}) AND level <= ? AND {holding}{fence}"  # noqa: S608
-        sql = f"SELECT DISTINCT entry_id FROM ({inner}) t LIMIT ?"  # noqa: S608
-        found = self.lens.bulk.rows(sql, TYPE_MARKS[self.lens.type], self.lens.rank, *given, most + 1)
+        within, given = self._within()
+        sql = f"SELECT DISTINCT entry_id FROM term WHERE type = ? AND key = ? AND level <= ? AND {within} LIMIT ?"  # noqa: S608
+        found = self.lens.bulk.rows(sql, TYPE_MARKS[self.lens.type], PERIOD, self.lens.rank, *given, most + 1)
         return {row[0] for row in found} if len(found) <= most else None
 
     def keep(self, rows: Sequence[Row]) -> set[int]:
         bulk, ids = self.lens.bulk, [row.id for row in rows]
-        holding, given = self._holding()
-        mine = f"t WHERE {bulk.listed('t.entry_id')} AND"
-        if bulk.postgres:
-            sql = f"SELECT entry_id FROM term {mine} key IN ({self._keys}) AND {holding} AND level <= ?"  # noqa: S608
-        else:
-            # The index by entry knows all but the level, so that is asked of those alone that hold it; the plus keeps SQLite on that index.
-            same = "u.type = t.type AND u.key = t.key AND u.value = t.value AND u.entry_id = t.entry_id"
-            seen = f"EXISTS (SELECT 1 FROM term u WHERE {same} AND u.level <= ?)"  # noqa: S608
-            sql = f"SELECT entry_id FROM term {mine} +key IN ({self._keys}) AND {holding} AND {seen}"  # noqa: S608
-        found = {row[0] for row in bulk.rows(sql, bulk.many(ids), *given, self.lens.rank)}
+        within, given = self._within()
+        key = "key" if bulk.postgres else "+key"
+        sql = f"SELECT entry_id FROM term WHERE {bulk.listed('entry_id')} AND {key} = ? AND {within} AND level <= ?"  # noqa: S608
+        found = {row[0] for row in bulk.rows(sql, bulk.many(ids), PERIOD, *given, self.lens.rank)}
         return set(ids) - found if self.criterion.negate else found
 
 

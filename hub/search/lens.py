@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any, Final, NamedTuple, Protocol
@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from hub.errors import Invalid
 from hub.model.audience import Grant
 from hub.model.fiche import EntityType
+from hub.model.folding import MAX_WORD
 from hub.places import Places
 from hub.search import postgresql, sqlite
 from hub.search.coverage import Coverage, covers, shows
@@ -17,6 +18,7 @@ from hub.search.match import Alternatives, Match
 from hub.store.bulk import Bulk
 from hub.store.index_forms import tokens_of
 from hub.store.index_rows import IndexRow
+from hub.store.index_tokens import TYPE_MARKS
 
 
 class Row(NamedTuple):
@@ -235,10 +237,16 @@ class Lens:
         found: Match = self.text.prepared(self.bulk, match)
         return found
 
-    def words_holding(self, starts: Sequence[str], letters: Sequence[str]) -> list[str] | None:
-        """Every token that begins as one of `starts` and holds one of these letters behind it; None where that cannot be told."""
-        found: list[str] | None = self.text.words_holding(self.bulk, starts, letters)
-        return found
+    def texts_holding(self, letters: Collection[str], held: Collection[str], most: int) -> list[tuple[str, str]] | None:
+        """Every text under these letters of keys that holds one of `held`, or may be a part of a word that does; None when they are more than `most`."""
+        holding = ["strpos(value, ?) > 0" if self.bulk.postgres else "instr(value, ?) > 0"] * len(held)
+        marks = ", ".join("?" * len(letters))
+        sql = (
+            f"SELECT key, value FROM vocabulary WHERE type = ? AND key IN ({marks})"  # noqa: S608
+            f" AND ({' OR '.join(holding)} OR length(value) >= {MAX_WORD}) LIMIT ?"
+        )
+        found = self.bulk.rows(sql, TYPE_MARKS[self.type], *letters, *held, most + 1)
+        return [(row[0], row[1]) for row in found] if len(found) <= most else None
 
     def numbers(self, match: Match, most: int) -> list[int]:
         """Entries that match, visible or not, at most so many. The match must lead."""

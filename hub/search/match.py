@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
 
 from hub.model.fiche import EntityType
-from hub.model.folding import MAX_WORD
 from hub.store import index_tokens as tokens
 
 
@@ -18,10 +16,6 @@ class Token:
     text: str
     prefix: bool = False
 
-
-escape = tokens.escape
-CUT: Final = len("o@n") + MAX_WORD
-"""The length of a token from which on its word may have been longer."""
 
 Alternatives = tuple[Token, ...]
 
@@ -59,19 +53,11 @@ def facets(
     )
 
 
-def is_whole(value: str) -> bool:
-    """Whether a facet holds all of this value; of a very long one it holds a beginning and a hash."""
-    return tokens.shortened(value) == tokens.escape(value)
-
-
-def names_start(kind: EntityType, rank: int) -> list[str]:
-    """How the tokens of the words of names begin, as anybody of this rank sees them."""
-    return [start for level in range(rank + 1) for start in tokens.facets(kind, level, "name", "")]
-
-
-def is_cut(token: str) -> bool:
-    """Whether the word may have been another than the token says: longer, or with letters that are spelled out there."""
-    return len(token) >= CUT or "%" in token
+def called(kind: EntityType, rank: int, names: Iterable[str]) -> Alternatives:
+    """Wholly one of these names, or of these family or given names, as anybody of this rank sees it."""
+    return tuple(
+        Token(token) for name in names for level in range(rank + 1) for token in tokens.whole_names(kind, level, name)
+    )
 
 
 def named_so(names: Alternatives) -> Match:

@@ -4,40 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from typing import Final
 
-from hub.model.folding import fold
-from hub.model.query import Criterion, Linked, Query
+from hub.model.folding import MAX_WORD, fold
+from hub.model.query import PARTS_OF, Criterion, Linked, Query
 from hub.search.conditions import (
     NUMBERS,
     Condition,
     HasChanged,
-    HasTerm,
+    HasLetters,
+    HasPeriod,
     IsEntity,
     IsLinked,
     IsNameless,
     IsNear,
     LastChanged,
+    letters_of,
 )
 from hub.search.coverage import follows, of_nothing
 from hub.search.lens import Lens, Row
 from hub.search.match import (
     Alternatives,
     Match,
-    Token,
-    escape,
+    called,
     facets,
-    is_cut,
-    is_whole,
-    names_start,
     present,
     word,
 )
 from hub.search.shown import HasWords, IsShown, IsSpelled
+from hub.store.index_tokens import FACETS, is_whole
 
 _MOST_ALTERNATIVES = 300
 """More words than these are not asked for beside others that are rarer."""
+_MOST_TEXTS = 5_000
+"""When more texts than these hold some letters, so do many entries, which are met soon."""
 _CHEAP = 50
 """So few candidates are checked at once, without looking for fewer."""
 
@@ -108,8 +108,6 @@ class Plan:
             return Candidates(self, set())
         met: dict[Condition, set[int]] = {}
         for condition in sorted(self.conditions, key=lambda each: not isinstance(each, IsEntity)):
-            if isinstance(condition, HasTerm) and any(isinstance(each, HasTerm) for each in met):
-                continue  # each looks at every name: one is enough, and the others at what it found
             # To go along a match and look at the other ends costs less than to come from many of these.
             found = condition.few(most // 2 if self.match.every and isinstance(condition, IsLinked) else most)
             if found is not None:
@@ -142,7 +140,7 @@ class Plan:
             if (
                 not self.match
                 and len(self.conditions) == 1
-                and isinstance(self.conditions[0], HasTerm | IsNear)
+                and isinstance(self.conditions[0], HasPeriod | IsNear)
             ):
                 many = isinstance(self.conditions[0], IsNear) and self.lens.bulk.postgres
                 return self.conditions[0].few(most if many else NUMBERS * most)
@@ -242,10 +240,12 @@ def _demands(query: Query, lens: Lens, scope: Query | None = None) -> tuple[Matc
             conditions.append(IsEntity(lens, criterion))
         elif criterion.key == "updated":
             conditions.append(LastChanged(lens, criterion))
-        elif criterion.op in ("contains", "whole") or (criterion.key == "period" and criterion.op == "eq"):
-            tokens: Alternatives | None = holding.get(criterion)
-            if tokens is None or any(is_cut(token.text) for token in tokens):
-                conditions.append(HasTerm(lens, criterion, led=bool(holding)))
+        elif criterion.op == "contains":
+            held = holding.get(criterion)
+            if held is None or not held.exact:
+                conditions.append(HasLetters(lens, criterion))
+        elif criterion.key == "period" and criterion.op == "eq":
+            conditions.append(HasPeriod(lens, criterion))
         else:
             asked = _facets(criterion, lens)
             if criterion.negate != (criterion.op == "missing"):
@@ -256,8 +256,8 @@ def _demands(query: Query, lens: Lens, scope: Query | None = None) -> tuple[Matc
                 every.append(asked)
             else:
                 nothing = True
-    every += [words for words in holding.values() if words]
-    nothing = nothing or not all(holding.values())
+    every += [held.tokens for held in holding.values() if held.tokens]
+    nothing = nothing or not all(held.tokens for held in holding.values())
     for linked in query.linked:
         told = _told_here(linked, lens)
         every += told
@@ -304,6 +304,8 @@ def _plans_behind(linked: Linked, lens: Lens, scope: Query | None) -> tuple[Plan
 def _facets(criterion: Criterion, lens: Lens) -> Alternatives:
     if criterion.op == "missing":
         return present(lens.type, lens.rank, criterion.key)
+    if criterion.op == "whole":
+        return called(lens.type, lens.rank, criterion.values)
     values: list[str] = []
     for value in criterion.values:
         if criterion.key in ("code", "type", "identifier") and value.startswith("|"):
@@ -318,28 +320,43 @@ def _facets(criterion: Criterion, lens: Lens) -> Alternatives:
     return facets(lens.type, lens.rank, criterion.key, values, prefix=criterion.op == "prefix")
 
 
-def _holding(query: Query, lens: Lens) -> dict[Criterion, Alternatives]:
-    """What the full text can say of names that hold letters somewhere: that they have one of these words."""
-    asked = [
-        each
-        for each in query.where
-        if each.key == "name" and each.op == "contains" and not each.negate and lens.named
-        if not any(" " in value for value in each.values)
-    ]
-    if not asked:
-        return {}
-    letters = [[escape(value) for value in each.values] for each in asked]
-    words = lens.words_holding(names_start(lens.type, lens.rank), [*dict.fromkeys(chain(*letters))])
-    if words is None:
-        return {}
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What the full text can say of texts that hold letters somewhere: that they have one of these tokens. `exact`: and whatever has one holds them."""
+
+    tokens: Alternatives
+    exact: bool
+
+
+def _holding(query: Query, lens: Lens) -> dict[Criterion, _Held]:
+    """The criteria of which the full text can say so. Of several, those with very many tokens are left to be checked."""
     found = {
-        each: tuple(Token(word) for word in words if is_cut(word) or any(some in word[3:] for some in these))
-        for each, these in zip(asked, letters, strict=True)
+        each: held
+        for each in query.where
+        if each.op == "contains" and not each.negate and lens.covers(each.key) != "none"
+        if (held := _held(each, lens)) is not None
     }
-    rarest = min(found, key=lambda each: len(found[each]))
+    rarest = min(found, key=lambda each: len(found[each].tokens), default=None)
     return {
-        each: tokens for each, tokens in found.items() if each is rarest or len(tokens) <= _MOST_ALTERNATIVES
+        each: held for each, held in found.items() if each is rarest or len(held.tokens) <= _MOST_ALTERNATIVES
     }
+
+
+def _held(criterion: Criterion, lens: Lens) -> _Held | None:
+    letters, asked = letters_of(criterion.key), criterion.values
+    if criterion.key == "name":  # a name holds several words only if one of its own holds the longest of them
+        letters, asked = letters[:1], tuple(max(value.split(" "), key=len) for value in asked)
+    texts = lens.texts_holding(letters, asked, _MOST_TEXTS)
+    if texts is None:
+        return None
+    if criterion.key == "name":
+        tokens = facets(lens.type, lens.rank, "name", [text for _, text in texts])
+        return _Held(tokens, asked == criterion.values and all(len(text) < MAX_WORD for _, text in texts))
+    held = [(key, text) for key, text in texts if any(one in text for one in asked)]
+    keys = {FACETS[key]: key for key in PARTS_OF.get(criterion.key, (criterion.key,))}
+    return _Held(
+        tuple(token for letter, text in held for token in facets(lens.type, lens.rank, keys[letter], (text,))), True
+    )
 
 
 def _beginning(query: Query) -> str:

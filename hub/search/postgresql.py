@@ -33,11 +33,6 @@ def prepared(bulk: Bulk, match: Match) -> Match:
     return match
 
 
-def words_holding(bulk: Bulk, starts: Sequence[str], letters: Sequence[str]) -> list[str] | None:
-    """None: the words of a GIN index cannot be read."""
-    return None
-
-
 def numbers(bulk: Bulk, match: Match, most: int) -> list[int]:
     """The entries that match, at most so many. The match must lead."""
     sql = "SELECT entry_id FROM fulltext WHERE tokens @@ CAST(? AS tsquery) LIMIT ?"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hub.search.match import CUT, Alternatives, Match, Token
+from hub.search.match import Alternatives, Match, Token
 from hub.store.bulk import Bulk
 from hub.store.index_forms import read_tokens
 
@@ -21,7 +21,6 @@ COUNTED = "SELECT rowid FROM fulltext WHERE fulltext MATCH ?"
 _INDEXED_LENGTHS = (3, 4)
 """Lengths of the beginnings of tokens that have an index (the prefix option in `hub.store.index_rows`)."""
 _MOST_SPELLED = 8
-_MOST_HOLDING = 5_000
 
 
 def expression(match: Match) -> str:
@@ -52,20 +51,6 @@ def _spelled(bulk: Bulk, alternatives: Alternatives) -> Alternatives:
         whole = bulk.rows(sql, token.text, token.text + "\U0010ffff", _MOST_SPELLED + 1)
         found += [Token(row[0]) for row in whole] if 0 < len(whole) <= _MOST_SPELLED else [token]
     return tuple(found)
-
-
-def words_holding(bulk: Bulk, starts: Sequence[str], letters: Sequence[str]) -> list[str] | None:
-    """Every token that begins as one of `starts` and holds one of these letters behind it, or may have done; None when there are too many to ask for."""
-    found: list[str] = []
-    holding = " OR ".join(["instr(substr(term, ?), ?) > 0"] * len(letters))
-    for start in starts:
-        sql = f"SELECT term FROM fulltext_vocabulary WHERE term >= ? AND term < ? AND ({holding} OR length(term) >= {CUT}) LIMIT ?"  # noqa: S608
-        given = [each for some in letters for each in (len(start) + 1, some)]
-        rows = bulk.rows(sql, start, start + "\U0010ffff", *given, _MOST_HOLDING + 1)
-        found += [row[0] for row in rows]
-        if len(found) > _MOST_HOLDING:
-            return None
-    return found
 
 
 def numbers(bulk: Bulk, match: Match, most: int) -> list[int]:

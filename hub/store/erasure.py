@@ -18,7 +18,7 @@ from hub.errors import NotFound
 from hub.model.audience import ABSENT, level_of
 from hub.model.claims import Claim
 from hub.model.fiche import Document
-from hub.store import index_rows
+from hub.store import index_rows, vocabulary
 from hub.store.forgetting import key_hash
 from hub.store.identity import own_key
 from hub.store.references import HUB, without
@@ -39,6 +39,7 @@ _CLEANED: Final = (
     "entry",
     "term",
     "fulltext",
+    "vocabulary",
     "review",
     "rejected",
     "agreed",
@@ -260,12 +261,14 @@ def _names(part: dict[str, Any], uuids: set[str]) -> bool:
 def clean(engine: Engine) -> None:
     """Remove what deleted rows leave behind in the files of the database.
 
-    SQLite: the full text is rewritten, free space was overwritten at once (`secure_delete`), and the write-ahead log is emptied; pages are
+    What nobody is called any more leaves the vocabulary. SQLite: the full text is rewritten, free space was overwritten at once (`secure_delete`), and the write-ahead log is emptied; pages are
     rewritten by VACUUM, because a page that was split can keep a copy of a row in its unused middle. PostgreSQL: dead rows are vacuumed away.
     """
     if engine.dialect.name == "postgresql":
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             index_rows.optimize(connection)
+        vocabulary.sweep(engine)
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             for table in _CLEANED:
                 connection.exec_driver_sql(f"VACUUM {table}")
         return
@@ -273,6 +276,7 @@ def clean(engine: Engine) -> None:
 
     with writing(engine) as connection:
         index_rows.optimize(connection)
+    vocabulary.sweep(engine)
     raw = engine.raw_connection()
     try:
         driver = raw.driver_connection

@@ -15,7 +15,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from hub.connector import Progress
-from hub.store import index_rows
+from hub.store import index_rows, vocabulary
 from hub.store.bulk import Bulk
 from hub.store.database import commits_a_load
 from hub.store.index_tokens import FORM
@@ -61,6 +61,7 @@ def renew(store: Store, *, progress: Progress | None = None, restart: bool = Fal
             progress(began + done, total, "fiches")
         fiches = store.write(lambda writer: _batch(writer.space, pace.size), pace=pace)
         if not fiches:
+            vocabulary.sweep(store.engine)
             return Renewed(done, began, batches)
         done, batches = done + fiches, batches + 1
         pace.took(fiches, fiches)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from hub.model.fiche import Document, EntityType
+from hub.model.query import TEXT_KEYS
 from hub.store.index_tokens import Facet
 
 
@@ -29,6 +30,9 @@ class IndexedEntity:
     sources: Sequence[str] = ()
 
 
+COMPARED: Final = TEXT_KEYS | {"period"}
+"""Keys of a query whose values are looked into, not only compared as a whole."""
+
 Levels = tuple[set[Any], set[Any], set[Any]]
 """What each level sees in addition to the levels below it: public, professional, internal."""
 
@@ -43,7 +47,7 @@ class IndexRow:
 
     `name` is what lists are sorted by; like the points it is only there when whoever sees the entity sees it. Of what is kept by
     level a thing stands at the lowest that sees it: `facets` are the terms but for names; `names` whole folded names and their words,
-    `wholes` the whole names among them; `words` those of the full text. `heads` are the schemes and systems of codes and identifiers, with their key.
+    `wholes` the whole names among them; `words` those of the full text; `compared` are the facets that somebody may look into. `heads` are the schemes and systems of codes and identifiers, with their key.
     """
 
     entry_id: int
@@ -60,6 +64,7 @@ class IndexRow:
     points: list[tuple[float, float, int]] = field(default_factory=list)
     wholes: set[str] = field(default_factory=set)
     heads: set[tuple[str, str]] = field(default_factory=set)
+    compared: set[Facet] = field(default_factory=set)
 
     @property
     def terms(self) -> dict[tuple[str, str], int]:
@@ -70,7 +75,10 @@ class IndexRow:
 
     def add(self, key: str, value: str, level: int) -> None:
         """Note a term that will hardly come again."""
-        self.facets[level].add(Facet(key, value))
+        facet = Facet(key, value)
+        self.facets[level].add(facet)
+        if key in COMPARED:
+            self.compared.add(facet)
 
     def add_name(self, whole: str, parts: Sequence[str], level: int) -> None:
         """A folded name as a whole and by its words, and in the full text."""

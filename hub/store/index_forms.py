@@ -6,44 +6,47 @@ from collections.abc import Iterable
 from typing import Final
 
 from hub import schemas
-from hub.model.query import TEXT_KEYS
-from hub.store.index_entries import IndexRow
+from hub.model.folding import MAX_WORD
+from hub.store.index_entries import IndexRow, Levels
 from hub.store.index_tokens import (
     FACET_MARKS,
     FACETS,
     FIRST_WORD,
     OTHER_NAME,
     OTHER_WORD,
+    SHORTENED,
     SORT_NAME,
     TYPE_MARKS,
     WORD_MARKS,
+    is_whole,
     plain,
     shortened,
 )
 
 POINT: Final = "1"
 """The key of `term` under which positions stand."""
-TERM_KEYS: Final = {key: FACETS[key] for key in sorted((TEXT_KEYS | {"period"}) & FACETS.keys())}
-"""Keys of a query that are terms, and the letter that stands for them there, as in tokens: both stand in the key and again in an index."""
+PERIOD: Final = FACETS["period"]
+"""The key of `term` under which periods stand. Any other one there is that of a text, as in tokens."""
 
 Term = tuple[str, str, str, int, int]
 """A row of `term`; all but the level are its key."""
+Text = tuple[str, str, str]
+"""A row of `vocabulary`: the mark of a type, the letter of a key as in tokens, and a folded text."""
 
 
 def terms_of(row: IndexRow) -> list[Term]:
-    """The rows of `term`, each once, in no order: what is looked for by its beginning or between two values."""
+    """The rows of `term`, each once, in no order: positions, periods, and the few texts of which a token does not tell all letters."""
     kind, number = TYPE_MARKS[row.type], row.entry_id
-    found: list[Term] = []
-    for level, facets in enumerate(row.facets):
-        if facets:
-            found += [
-                (kind, TERM_KEYS[facet.key], facet.value, number, level)
-                for facet in facets
-                if facet.key in TERM_KEYS
-            ]
-    for level, names in enumerate(row.names):
-        if names:  # a word of a name adds no letters to the whole of it
-            found += [(kind, TERM_KEYS["name"], name, number, level) for name in names & row.wholes]
+    found: list[Term] = [
+        (kind, FACETS[facet.key], facet.value, number, _level_of(facet, row.facets))
+        for facet in row.compared
+        if facet.key == "period" or SHORTENED in facet
+    ]
+    found += [
+        (kind, FACETS["name"], name, number, _level_of(name, row.names))
+        for name in row.wholes
+        if not tells_all(name)
+    ]
     if len(row.points) == 1:
         lat, lon, level = row.points[0]
         found.append((kind, POINT, point_value(lat, lon), number, level))
@@ -53,6 +56,25 @@ def terms_of(row: IndexRow) -> list[Term]:
             value = point_value(lat, lon)
             points[value] = min(level, points.get(value, level))
         found += [(kind, POINT, value, number, level) for value, level in points.items()]
+    return found
+
+
+def _level_of(value: str, levels: Levels) -> int:
+    return next(level for level, values in enumerate(levels) if value in values)
+
+
+def tells_all(name: str) -> bool:
+    """Whether the tokens of a folded name tell all of its letters; of very long ones they do not."""
+    return len(name) < MAX_WORD or (is_whole(name) and max(map(len, name.split(" "))) < MAX_WORD)
+
+
+def texts_of(row: IndexRow) -> list[Text]:
+    """The rows of `vocabulary`, in no order: streets, cities, family and given names as they are, and the words of names."""
+    kind = TYPE_MARKS[row.type]
+    found = [(kind, FACETS[facet.key], facet.value) for facet in row.compared if facet.key != "period"]
+    for names in row.names:
+        if names:
+            found += [(kind, FIRST_WORD, name) for name in names if " " not in name]
     return found
 
 
@@ -95,20 +117,21 @@ def tokens_of(row: IndexRow) -> str:
         if facets:
             found.append(facet + f" {facet}".join(facets))
         if names:
-            found += _names(facet, names, row.name)
+            found += _names(facet, names, row)
         if words:
             found.append(word + f" {word}".join(words))
     return " ".join(found)
 
 
-def _names(head: str, names: Iterable[str], sort_name: str) -> list[str]:
+def _names(head: str, names: Iterable[str], row: IndexRow) -> list[str]:
     """The tokens of whole names and their words; those of the name that lists are sorted by have letters of their own."""
     found = []
-    first = sort_name.partition(" ")[0]
+    first = row.name.partition(" ")[0]
     for name in names:
-        if " " in name:
-            found.append(head + (SORT_NAME if name == sort_name else OTHER_NAME) + shortened(name))
-        else:
+        blanks = " " in name
+        if blanks or name in row.wholes:
+            found.append(head + (SORT_NAME if name == row.name else OTHER_NAME) + shortened(name))
+        if not blanks:
             letter = FIRST_WORD if name == first else OTHER_WORD
             found.append(head + letter + (name if plain(name) else shortened(name)))
     return found

@@ -3,7 +3,8 @@
     entry        one row per entity (or per partner's own version of it), with what lists are sorted by, and its position if
                  it has exactly one and whoever sees the entity sees that (so that nobody has to look in `term`)
     fulltext     its tokens (`index_tokens`): words, and names, codes, places, identifiers and the like as facets
-    term         what tokens cannot answer: points (which lie near?), and whole names, streets and cities (which hold these letters?)
+    term         what tokens cannot answer: points (which lie near?) and periods; and texts that are too long for a token
+    vocabulary   every name, street and city that occurs, once: which hold these letters? (`hub.store.vocabulary`)
 
 `write` compares with what stands there and touches only what differs, so that an unchanged entity costs two reads and no write.
 `fulltext_head` lists the schemes and systems that occur. On SQLite `fulltext` is an FTS5 table without content and without positions; such a table forgets a row only when it is told exactly
@@ -21,22 +22,25 @@ from sqlalchemy import Connection
 from hub.store.bulk import Bulk
 from hub.store.index_entries import IndexedEntity, IndexRow
 from hub.store.index_forms import (
+    PERIOD,
     POINT,
-    TERM_KEYS,
     Term,
+    Text,
     packed_tokens,
     point_of,
     point_value,
     read_tokens,
     terms_of,
+    texts_of,
     tokens_of,
 )
 from hub.store.index_terms import ConceptBook, Indexer, rows_for
 from hub.store.index_tokens import TOKEN_CHARACTERS
+from hub.store.vocabulary import take_in
 
 __all__ = [
+    "PERIOD",
     "POINT",
-    "TERM_KEYS",
     "ConceptBook",
     "IndexRow",
     "IndexedEntity",
@@ -128,6 +132,7 @@ def write(
     bulk = Bulk(conn)
     fresh: list[tuple[int, str]] = []  # for SQLite's full text
     terms: list[Term] = []
+    texts: set[Text] = set()
     old = _stored(bulk, stood)  # before there is anything to wait for
     known_heads = {(row[0], row[1]) for row in bulk.rows("SELECT key, head FROM fulltext_head")}
     heads: set[tuple[str, str]] = set()
@@ -138,6 +143,7 @@ def write(
     ):
         for row in rows:
             heads |= row.heads
+            texts.update(texts_of(row))
             if row.entry_id in stood:
                 again.append(row)
                 continue
@@ -157,6 +163,7 @@ def write(
         _take_in(bulk, fresh)
     terms.sort()  # in the order of the key: neighbours share a page
     bulk.insert("term", _TERM, terms)
+    take_in(bulk, texts)
     # The list of schemes and systems, by which a code or a number is found that somebody gives without one.
     bulk.insert_new("fulltext_head", ("key", "head"), sorted(heads - known_heads))
 

@@ -17,7 +17,7 @@ from hub.model.concepts import Concept
 from hub.model.fiche import Document
 from hub.model.folding import MAX_WORD, fold, words
 from hub.places import Places
-from hub.store.index_entries import IndexedEntity, IndexRow
+from hub.store.index_entries import COMPARED, IndexedEntity, IndexRow
 from hub.store.index_tokens import Facet
 
 INTERNAL: Final = 2
@@ -102,6 +102,8 @@ class Indexer:
                 self._facets.clear()
             known = self._facets[key, value] = Facet(key, value)
         row.facets[level].add(known)
+        if key in COMPARED:
+            row.compared.add(known)
 
     # --- one method per type -------------------------------------------------------------------------------------------------
 

@@ -16,11 +16,12 @@ from __future__ import annotations
 import hashlib
 import re
 from typing import Final
+from urllib.parse import unquote
 
 from hub.model.fiche import EntityType
 from hub.model.selection import PARTS_OF
 
-FORM: Final = 1
+FORM: Final = 2
 """The form of what the index holds. One more when the same fiche comes to have other tokens, terms or levels, so that what stands there is
 made anew (`hub.store.index_anew`); not for new fields of a fiche, which no earlier version stored."""
 TYPE_MARKS: Final[dict[EntityType, str]] = {
@@ -61,13 +62,15 @@ FACETS: Final[dict[str, str]] = {
 }
 """Keys of a query that are tokens of the full-text index, and the letter that stands for them there."""
 FIRST_WORD, OTHER_WORD, SORT_NAME, OTHER_NAME = FACETS["name"], "q", "h", "j"
-"""The letters of names: the first word of the name that lists are sorted by; any other word of a name; names of several words as a whole, that one
-and others. Words and whole names stand apart, because many begin with the same word and few are wholly alike."""
+"""The letters of names: the first word of the name that lists are sorted by; any other word of a name; whole names, that one and others. Words and whole
+names stand apart, because many begin with the same word and few are wholly alike."""
 WORD_MARKS: Final = ("", "+", "=")
 FACET_MARKS: Final = ("@", "#", "$")
 TOKEN_CHARACTERS: Final = "@#$+=|.-_%:/~"  # noqa: S105, not a password
 """What a token may hold besides letters and digits."""
 LONGEST: Final = 120
+SHORTENED: Final = "~"
+"""Stands in every token that does not tell all of its value, and in no other facet."""
 
 _ESCAPED: Final = re.compile(r"[^a-z0-9|.\-_:/+@]")
 _escapes = _ESCAPED.search
@@ -85,12 +88,22 @@ def escape(value: str) -> str:
     return _ESCAPED.sub(lambda match: "".join(f"%{byte:02x}" for byte in match[0].encode()), value)
 
 
+def unescape(token: str) -> str:
+    """What `escape` was given."""
+    return unquote(token) if "%" in token else token
+
+
 def shortened(value: str) -> str:
     """The value escaped; past `LONGEST` characters the rest is replaced by its hash."""
     escaped = escape(value)
     if len(escaped) > LONGEST:
-        escaped = escaped[:LONGEST] + "~" + hashlib.blake2b(escaped.encode(), digest_size=8).hexdigest()
+        escaped = escaped[:LONGEST] + SHORTENED + hashlib.blake2b(escaped.encode(), digest_size=8).hexdigest()
     return escaped
+
+
+def is_whole(value: str) -> bool:
+    """Whether a token holds all of this value; of a very long one it holds a beginning and a hash."""
+    return shortened(value) == escape(value)
 
 
 class Facet(str):
@@ -124,6 +137,12 @@ def facets(kind: EntityType, level: int, key: str, value: str) -> tuple[str, ...
         return (token,)
     letters = (SORT_NAME, OTHER_NAME) if " " in value else (FIRST_WORD, OTHER_WORD)
     return tuple(token[:2] + letter + token[3:] for letter in letters)
+
+
+def whole_names(kind: EntityType, level: int, name: str) -> tuple[str, ...]:
+    """The tokens of which something that is wholly called so has at least one."""
+    letters = (SORT_NAME, OTHER_NAME, FACETS["family"], FACETS["given"])
+    return tuple(TYPE_MARKS[kind] + FACET_MARKS[level] + letter + shortened(name) for letter in letters)
 
 
 def word(kind: EntityType, level: int, text: str) -> str:

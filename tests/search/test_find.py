@@ -190,7 +190,16 @@ def test_a_hidden_link_leads_nowhere(reading: Reading, places: Places, oracle: O
             ]
 
 
-@pytest.mark.usefixtures("way")
+@pytest.fixture(params=["few texts", "many texts", "rarer texts"])
+def spelled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What few texts hold is asked of the full text; what many hold, or more than another demand, of every row."""
+    if request.param == "many texts":
+        monkeypatch.setattr("hub.search.plan._MOST_TEXTS", 0)
+    elif request.param == "rarer texts":
+        monkeypatch.setattr("hub.search.plan._MOST_ALTERNATIVES", 0)
+
+
+@pytest.mark.usefixtures("way", "spelled")
 def test_letters_inside_names(reading: Reading, places: Places, oracle: Oracle) -> None:
     def holds(*letters: str, key: str = "name") -> Criterion:
         return Criterion(key, letters, "contains")
@@ -206,6 +215,18 @@ def test_letters_inside_names(reading: Reading, places: Places, oracle: Oracle) 
         (holds("ир"),),
         (holds("d0"),),
         (holds("esp"), holds("eet", key="family")),
+        (holds("ahrtsg"),),
+        (holds("witwen"),),
+        (holds("witwen"), holds("ng d")),
+        (holds("gesellschaftskapitanswitwenrente lier"),),
+        (holds("mantelz"),),
+        (holds("en en hun m"),),
+        (holds("xyzzy", "hun mant"),),
+        (holds("quir", key="street"),),
+        (holds("en quirinus", key="address"), holds("co")),
+        (holds("rkstr", key="street"), holds("ier", key="city")),
+        (Criterion("name", ("witwen", "en hun"), "contains", negate=True),),
+        (Criterion("street", ("quir",), "contains", negate=True), holds("thuis")),
     ):
         query = Query(
             types=("organisatie", "zorgverlener", "aanbod"), where=where, limit=1000, total="accurate"
@@ -213,6 +234,8 @@ def test_letters_inside_names(reading: Reading, places: Places, oracle: Oracle) 
         wanted = oracle.find(query, INTERNAL)
         assert ask(reading(), places, query, INTERNAL) == wanted
         assert find(reading(), query, INTERNAL, places=places).total == len(wanted)
+        for grant in (PUBLIC, Grant(level="professional", partner="vrgt")):
+            assert ask(reading(), places, query, grant) == oracle.find(query, grant)
 
 
 @pytest.mark.usefixtures("way")

@@ -29,6 +29,14 @@ NAMES = (
     "Дом Лир",
     "1 Huis",
 )
+LONG_WORD = "Donaudampfschifffahrtsgesellschaftskapitänswitwenrente"
+LONG_NAMES = (
+    f"Vereniging {LONG_WORD} Lier",
+    LONG_WORD,
+    "Vereniging voor " + "de ondersteuning van mensen en " * 4 + "hun Mantelzorgers",
+    f"{LONG_WORD[:40]} en co",
+)
+LONG_STREET = "Straat van " + "de vele heiligen " * 8 + "Quirinus"
 FAMILIES, GIVEN = ("Peeters", "Janssens", "De Smet"), ("An", "Jan", "José")
 WORDS = ("ouderen", "opvang", "thuis", "kinderen", "bed", "Süd", "ABC/d")
 CODES = ("14", "14.04", "14.04.01", "19.01", "A b")
@@ -206,6 +214,13 @@ class Maker:
             caregiver["professions"] = [{"scheme": "profession", "code": code} for code in self.some(CODES)]
             self.add("zorgverlener", caregiver, person, person)
             people.append((person, caregiver))
+        for long in LONG_NAMES:
+            number = self.number()
+            document = {"kind": "organisatie", "id": self.uuids[number], "visibility": "public", "names": [{"text": {"nl": long}, "visibility": "public"}]}
+            document["vestigingen"] = [
+                {"visibility": "public", "addresses": [{**self.address(), "street": {"nl": LONG_STREET}, "visibility": self.level()}]}
+            ]
+            self.add("organisatie", document, number, number)
         for _ in range(organisations * 2):
             number = self.number()
             owner, organisatie = self.dice.choice(organisaties)

@@ -5,8 +5,11 @@ from typing import Any
 from sqlalchemy import text
 
 from hub.model.claims import Claim
+from hub.model.fiche import EntityType
 from hub.model.identifiers import riziv_check_digits
 from hub.store import Store, log_reading, reading
+from hub.store.index_forms import read_tokens
+from hub.store.index_tokens import whole_names
 
 SK, PG, SB = "sociale-kaart", "progezondheid", "sociaal-brussels"
 
@@ -99,6 +102,17 @@ def log(store: Store, since: int = 0, rank: int = 2, partner: str | None = None)
 def told(store: Store, since: int = 0, rank: int = 2, partner: str | None = None) -> set[tuple[str, str]]:
     """The same, as (operation, type)."""
     return {(change.operation, change.type) for change in log(store, since, rank, partner)}
+
+
+def called(store: Store, kind: EntityType, name: str) -> int:
+    """How many entries of a type are wholly called so, for whoever may see everything."""
+    token = {token for level in range(3) for token in whole_names(kind, level, name)}
+    with store.read() as connection:
+        if connection.dialect.name == "postgresql":
+            rows = [set(row[0]) for row in connection.execute(text("SELECT tsvector_to_array(tokens) FROM fulltext"))]
+        else:
+            rows = [set(read_tokens(row[0]).split()) for row in connection.execute(text("SELECT tokens FROM fulltext_tokens"))]
+    return sum(not token.isdisjoint(row) for row in rows)
 
 
 def count(store: Store, table: str, where: str = "1 = 1") -> int:

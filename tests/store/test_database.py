@@ -17,8 +17,8 @@ from alembic.script import ScriptDirectory
 from hub.errors import FichehubError, StoreBusy
 from hub.store import Store, database, tables
 from hub.store.bulk import Bulk
-from hub.store.index_rows import POINT, TERM_KEYS
-from hub.store.index_tokens import TYPE_MARKS
+from hub.store.index_rows import POINT
+from hub.store.index_tokens import FACETS, TYPE_MARKS
 from tests.store.conftest import put
 from tests.store.saying import organisatie
 
@@ -49,7 +49,7 @@ def _is_ours(name: str | None, type_: str, parents: object) -> bool:
 
 
 def test_terms_of_before_get_their_letters(store: Store) -> None:
-    keys = {**TERM_KEYS, "point": POINT}
+    keys = {key: FACETS[key] for key in ("name", "family", "given", "street", "city", "period")} | {"point": POINT}
     with database.writing(store.engine) as connection:
         command.downgrade(database._config(connection), "0009")
         names = [(kind, key, "x", 1, 0) for kind in TYPE_MARKS for key in keys]

@@ -77,6 +77,15 @@ def test_nothing_of_the_person_is_left(store: Store, tmp_path: Path) -> None:
                 assert word.encode() not in data, path.name
 
 
+def test_what_somebody_was_called_before_is_left_nowhere_either(store: Store) -> None:
+    put(store, person("p1", "Meisjesnaam", number=1), person("p2", "Blijver", number=2))
+    put(store, person("p1", NAME, number=1, revision=2))
+    erase(store, uuid_of(store, f"{PG}|p1"), "vraag van de betrokkene")
+    left = _everything(store).lower()
+    assert "meisjesnaam" not in left and NAME.lower() not in left
+    assert count(store, "vocabulary", "value = 'blijver'") == 2  # as a family name and as a word of the name
+
+
 def test_a_reload_does_not_bring_the_person_back(store: Store) -> None:
     uuid = _fill(store)
     erase(store, uuid, "vraag van de betrokkene")

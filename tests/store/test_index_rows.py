@@ -26,7 +26,17 @@ from hub.store.index_rows import (
     rows_for,
     write,
 )
-from hub.store.index_tokens import LONGEST, escape, facet, facets, shortened, word
+from hub.store.index_tokens import (
+    LONGEST,
+    SHORTENED,
+    escape,
+    facet,
+    facets,
+    shortened,
+    unescape,
+    whole_names,
+    word,
+)
 from tests.search.worlds import TODAY, Concepts, Maker
 
 
@@ -286,6 +296,12 @@ def test_a_position_survives_to_the_metre(lat: float, lon: float) -> None:
     assert point_value(*back) == point_value(lat, lon)
 
 
+@pytest.mark.parametrize("text", ["linde", "de linde", "дом лир", "a/b|c", "50% ~ $5", "süd=@+-.:"])
+def test_what_is_escaped_can_be_read_again(text: str) -> None:
+    assert unescape(escape(text)) == text
+    assert SHORTENED not in escape(text)
+
+
 def test_every_term_and_word_has_its_token_and_nothing_else_has(rows: list[IndexRow]) -> None:
     for row in rows:
         tokens = tokens_of(row).split()
@@ -295,8 +311,10 @@ def test_every_term_and_word_has_its_token_and_nothing_else_has(rows: list[Index
             for (key, value), level in row.terms.items()
             for token in facets(row.type, level, key, value)
         }
+        wholes = {token for name in row.wholes for token in whole_names(row.type, row.terms["name", name], name)[:2]}
+        assert len(wholes & set(tokens)) == len(row.wholes)
         said = {word(row.type, level, one) for level, words in enumerate(row.words) for one in words}
-        assert said <= set(tokens) <= said | wanted
+        assert said <= set(tokens) <= said | wanted | wholes
         kept = {facet(row.type, level, key, value) for (key, value), level in row.terms.items() if key != "name"}
         assert kept <= set(tokens)
         for (key, value), level in row.terms.items():

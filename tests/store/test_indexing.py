@@ -12,7 +12,7 @@ from hub.model.claims import Claim
 from hub.model.fiche import Document
 from hub.store import Store, Writer, indexing
 from hub.store.index_terms import INDEXED_ELSEWHERE
-from tests.store.saying import aanbod, count, organisatie, person
+from tests.store.saying import aanbod, called, organisatie, person
 
 
 class _Watched(dict[str, Any]):
@@ -58,8 +58,8 @@ def test_rows_read_only_those_fields_of_others_that_cause_them_to_be_written_aga
 def test_a_caregiver_is_found_by_a_name_that_came_later(store: Store) -> None:
     claims = [organisatie("o", sites=()), aanbod("a", "o", people=(7,)), person("p", "Eerder", number=7)]
     store.write(lambda writer: writer.put(claims, origin="t"))
-    assert count(store, "term", "type = 'c' AND value = 'eerder an'") == 1
+    assert called(store, "caregiver", "eerder an") == 1
     later = person("p", "Later", number=7, revision=2, gender="female")
     store.write(lambda writer: writer.put([later], origin="t"))
-    assert count(store, "term", "type = 'c' AND value = 'eerder an'") == 0
-    assert count(store, "term", "type = 'c' AND value = 'later an'") == 1
+    assert called(store, "caregiver", "eerder an") == 0
+    assert called(store, "caregiver", "later an") == 1

@@ -30,6 +30,7 @@ from hub.store.tables.fiches import (
     spread,
     term,
     version,
+    vocabulary,
 )
 from hub.store.tables.partners import (
     access_token,
@@ -103,4 +104,5 @@ __all__ = [
     "subscription_member",
     "term",
     "version",
+    "vocabulary",
 ]

@@ -232,11 +232,20 @@ term = Table(
     "term",
     metadata,
     Column("type", Text, primary_key=True),  # index_tokens.TYPE_MARKS: first in the key, so that each type has an index of its own
-    Column("key", Text, primary_key=True),  # index_forms.TERM_KEYS, or POINT
+    Column("key", Text, primary_key=True),  # index_forms.POINT, PERIOD, or as in tokens
     Column("value", sorted_text(), primary_key=True),
     Column("entry_id", big(), primary_key=True),
     Column("level", SmallInteger, nullable=False),
     Index("ix_term_entry_id", "entry_id"),
+    sqlite_with_rowid=False,
+)
+
+vocabulary = Table(
+    "vocabulary",
+    metadata,
+    Column("type", Text, primary_key=True),  # as in term
+    Column("key", Text, primary_key=True),
+    Column("value", sorted_text(), primary_key=True),  # hub.store.vocabulary
     sqlite_with_rowid=False,
 )
 

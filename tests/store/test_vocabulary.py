@@ -1,0 +1,55 @@
+"""The texts in which somebody looks for letters: each stands there once, as long as some entry has it."""
+
+from threading import Thread
+
+import pytest
+
+from hub.store import Store, database, vocabulary
+from hub.store.bulk import Bulk
+from hub.store.index_rows import packed
+from hub.store.index_tokens import facet
+from tests.store.conftest import put
+from tests.store.saying import count, gone, organisatie, person
+
+
+def test_a_text_stands_there_once_for_each_type(store: Store) -> None:
+    put(store, organisatie("o1", "Zorg Linde", sites=()), organisatie("o2", "Zorg Eik", sites=()), person("p1", "Linde", number=1))
+    put(store, organisatie("o3", "Zorg Linde", sites=()))
+    assert count(store, "vocabulary", "value = 'linde' AND type = 'o'") == 1
+    assert count(store, "vocabulary", "value = 'linde' AND type = 'z'") == 2  # a family name, and a word of a name
+    assert count(store, "vocabulary", "value = 'zorg'") == 1
+
+
+def test_a_sweep_leaves_what_some_entry_has(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vocabulary, "_AT_ONCE", 2)
+    hidden = {"visibility": "internal", "text": {"nl": "Verborgen Beuk"}}
+    claims = [organisatie("o1", "Zorg Linde", sites=()), organisatie("o2", "Zorg Eik", sites=()), organisatie("o3", sites=(), names=[hidden])]
+    put(store, *claims)
+    before = count(store, "vocabulary")
+    assert vocabulary.sweep(store.engine) == 0
+    put(store, gone(claims[1], 2))
+    assert vocabulary.sweep(store.engine) == 1
+    assert count(store, "vocabulary") == before - 1
+    assert count(store, "vocabulary", "value = 'eik'") == 0
+    assert count(store, "vocabulary", "value = 'beuk'") == 1
+
+
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+def test_a_sweep_waits_for_who_finds_a_text_that_nobody_had_until_now(store: Store) -> None:
+    with database.writing(store.engine) as connection:
+        vocabulary.take_in(Bulk(connection), [("o", "n", "linde")])
+    sweeping = Thread(target=vocabulary.sweep, args=(store.engine,))
+    with database.writing(store.engine) as connection:
+        vocabulary.take_in(Bulk(connection), [("o", "n", "linde")])
+        Bulk(connection).insert("fulltext", ("entry_id", "tokens"), [(1, packed([facet("organisatie", 0, "name", "linde")]))])
+        sweeping.start()
+        while sweeping.is_alive() and not _waits(store):
+            pass
+    sweeping.join()
+    assert count(store, "vocabulary", "value = 'linde'") == 1
+
+
+def _waits(store: Store) -> bool:
+    with store.read() as connection:
+        sql = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        return connection.exec_driver_sql(sql).first() is not None
