@@ -102,7 +102,15 @@ from hub.places import Municipality, Places, UnknownPlace
 from hub.search import query_of
 from hub.store.concepts import ConceptBook
 from hub.testing.simulator import Simulator
-from hub.web.doors import authorization_metadata, directory, feed, open_to_all, record_access, subscriptions
+from hub.web.doors import (
+    authorization_metadata,
+    directory,
+    feed,
+    let_stand,
+    open_to_all,
+    record_access,
+    subscriptions,
+)
 
 __version__ = "0.1.0"
 
@@ -212,6 +220,7 @@ __all__ = [
     "feed",
     "fold",
     "hookimpl",
+    "let_stand",
     "normalise_email",
     "normalise_identifier",
     "normalise_phone",

@@ -11,6 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from hub.plugins import Plugins
 from hub.store import Store
 from hub.web import api, asking, endpoints, health, oauth, outgoing, problems, start
+from hub.web.again import Again
 from hub.web.metrics import Metrics
 from hub.web.settings import Settings
 
@@ -37,8 +38,10 @@ def build(store: Store, plugins: Plugins, settings: Settings) -> flask.Flask:
     )
     app.url_map.strict_slashes = True
     app.url_map.merge_slashes = False  # a slash too many is told as what it is; Flask's redirect is a page of HTML
-    asking.Serving.install(app, store, plugins, settings)
+    serving = asking.Serving.install(app, store, plugins, settings)
     metrics = Metrics()
+    again = Again(serving, metrics)
+    app.after_request(again.keep)  # the first, so that it sees answers as they go out
     outgoing.install(app, metrics)
 
     metrics.install(app)
@@ -63,6 +66,7 @@ def build(store: Store, plugins: Plugins, settings: Settings) -> flask.Flask:
             mounted.require_enabled(name, None if grant is None else grant.partner or "")
 
     app.teardown_request(asking.let_go)
+    app.wsgi_app = again.around(app.wsgi_app, mounted)  # type: ignore[method-assign]
 
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

@@ -33,6 +33,7 @@ from hub.web.doors import OPEN
 if TYPE_CHECKING:
     from hub.plugins import Plugins
     from hub.store import Snapshot, Store, Writer
+    from hub.store.concepts import ConceptBook
     from hub.web.settings import Settings
 
 _log = structlog.get_logger(__name__)
@@ -166,12 +167,22 @@ def admit() -> None:
         count_address()  # guessing keys costs tokens as well
         raise
     # An address counts for the anonymous only: the partners behind one proxy or practice do not use up each other's share.
-    _count(f"partner {grant.partner}" if grant.partner else f"address {flask.request.remote_addr}")
+    _count(counted_as(grant.partner, flask.request.remote_addr))
+
+
+def counted_as(partner: str | None, address: str | None) -> str:
+    """Whose requests the rate limit counts together."""
+    return f"partner {partner}" if partner else f"address {address}"
 
 
 def count_address() -> None:
     """Count the current request against the rate limit of the address that it comes from. Raises `TooManyRequests`."""
-    _count(f"address {flask.request.remote_addr}")
+    _count(counted_as(None, flask.request.remote_addr))
+
+
+def let_stand(newest: int, concepts: ConceptBook) -> None:
+    """See `hub.let_stand`."""
+    flask.g.fichehub_stands = newest, concepts
 
 
 def token_address() -> str:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hub.directory import Directory
     from hub.feeding import Feed
     from hub.model.subscription import Subscriptions
+    from hub.store.concepts import ConceptBook
 
 OPEN = "fichehub_open_to_all"
 View = TypeVar("View", bound=Callable[..., Any])
@@ -65,6 +66,18 @@ def record_access(
     from hub.web import asking
 
     asking.record_access(interaction=interaction, type=type, target=target, query=query, status=status)
+
+
+def let_stand(newest: int, concepts: ConceptBook) -> None:
+    """Let the answer to the current request be given again to whoever asks the very same, without asking the endpoint, while `Directory.standing` says
+    the same on the same day.
+
+    For an answer that hangs on nothing but that, the grant of who asks, the address, and the headers that `hub.web.again` names; nothing that the endpoint does
+    before or after a request may be missed, but for `record_access`.
+    """
+    from hub.web import asking
+
+    asking.let_stand(newest, concepts)
 
 
 def authorization_metadata() -> dict[str, Any]:

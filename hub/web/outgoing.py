@@ -17,6 +17,7 @@ from hub.web import asking
 from hub.web.metrics import Metrics
 from hub.web.problems import trace_id
 
+TRACE: Final = "BelGov-Trace-Id"
 COMPRESSED_FROM = 1024
 """Bytes from which an answer is compressed. Level 1: it costs 0.14 ms for a page of 55 kB, level 6 twice that."""
 COMPRESSED_UP_TO = 8 << 20
@@ -74,7 +75,7 @@ def install(app: flask.Flask, metrics: Metrics) -> None:
     @app.before_request
     def start() -> None:
         flask.g.fichehub_started = time.perf_counter()
-        flask.g.fichehub_erasures = serving.store.erasures
+        flask.g.fichehub_erasures, flask.g.fichehub_day = serving.store.erasures, serving.store.today()
 
     @app.after_request
     def finish(response: flask.Response) -> flask.Response:
@@ -84,7 +85,7 @@ def install(app: flask.Flask, metrics: Metrics) -> None:
         for name, value in _PROTECTING:
             if name.lower() not in there:
                 headers.add(name, value)
-        headers.add("BelGov-Trace-Id", trace_id())
+        headers.add(TRACE, trace_id())
         varies = []
         if "fichehub_counted" in flask.g:
             headers.add("RateLimit-Policy", policy)
@@ -156,14 +157,10 @@ def _note(response: flask.Response, metrics: Metrics) -> None:
     request = flask.request
     seconds = time.perf_counter() - flask.g.fichehub_started
     route = request.url_rule.rule if request.url_rule is not None else "-"
-    metrics.note(route, request.method, response.status_code, seconds)
-    # The route and not the path, and no query: what people look for is theirs.
-    _log.info(
-        "request",
-        method=request.method,
-        route=route,
-        status=response.status_code,
-        partner=asking.asker(),
-        ms=round(seconds * 1000, 2),
-        trace=trace_id(),
-    )
+    note(metrics, request.method, route, response.status_code, seconds, asking.asker(), trace_id())
+
+
+def note(metrics: Metrics, method: str, route: str, status: int, seconds: float, partner: str, trace: str) -> None:
+    """Count an answered request, and write its line in the log: the route and not the path, and no query, because what people look for is theirs."""
+    metrics.note(route, method, status, seconds)
+    _log.info("request", method=method, route=route, status=status, partner=partner, ms=round(seconds * 1000, 2), trace=trace)

@@ -80,6 +80,7 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
         known = None if standing is None else memory.known(key, asked.grant, *standing)
         if standing is not None and known is not None:
             found, in_xml = known, _xml_of(key, known, asked.grant, *standing, memory)
+            hub.let_stand(*standing)
         else:
             labels = asked.concepts()
             found, in_xml = _remembered(key, asked, labels, memory, made)
@@ -140,6 +141,7 @@ def _search(resource: Resource, given: Sequence[tuple[str, str]], memory: Memory
     if standing is not None:
         known = memory.known(key, asked.grant, *standing)
         if known is not None:
+            hub.let_stand(*standing)
             return _answer(known.body, in_xml=_xml_of(key, known, asked.grant, *standing, memory))
     search = parse(resource, given, strict=strict)
     smart.require_search(search)

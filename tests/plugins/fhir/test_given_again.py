@@ -1,0 +1,269 @@
+"""An answer that is given again is the answer that would be made anew, to the last header; and it is given to nobody who would get another one."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import flask
+import orjson
+import pytest
+from sqlalchemy import update
+from structlog.testing import capture_logs
+from werkzeug.test import EnvironBuilder, TestResponse
+
+import plugins.fhir
+from hub import plugins as loading
+from hub.concepts_data import schemes
+from hub.model.concepts import Concept, ConceptScheme
+from hub.store import Store, erasure
+from hub.store.tables import connection
+from hub.web import Settings, again, create_app, endpoints
+from hub.web.outgoing import TRACE
+from tests.plugins.fhir.conftest import CLAIMS, Hub, hub_over, organisation
+
+Asked = tuple[str, dict[str, str]]
+
+
+class Served:
+    """An application over a store; `asked` are the requests that it was really asked, not those that it answered again."""
+
+    def __init__(self, store: Store, settings: Settings | None = None) -> None:
+        brought = loading.load([("fhir", plugins.fhir)], installed=False)
+        self.store = store
+        self.app: flask.Flask = create_app(store, brought, settings or Settings(requests_per_second=1e6, burst=1_000_000))
+        self.asked: list[str] = []
+        dispatch = self.app.full_dispatch_request
+
+        def noted() -> flask.Response:
+            self.asked.append(flask.request.full_path)
+            return dispatch()
+
+        self.app.full_dispatch_request = noted  # type: ignore[method-assign]
+
+    def get(self, path: str, method: str = "GET", **headers: str) -> TestResponse:
+        return self.app.test_client().open(path, method=method, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+    def stands(self, path: str, **headers: str) -> bool:
+        """Ask until it would be given again, and whether it is."""
+        for _ in range(3):
+            self.get(path, **headers)
+        before = len(self.asked)
+        self.get(path, **headers)
+        return len(self.asked) == before
+
+
+@pytest.fixture
+def served(small: Hub) -> Served:
+    """A fresh application over the written world."""
+    return Served(small.store)
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Served]:
+    """An application over a store of this test alone, with a clock that the test may set by `set_clock`."""
+    clock = {"now": datetime(2026, 11, 22, 9, tzinfo=UTC)}
+    store = Store.open(f"sqlite:///{tmp_path / 'fichehub.sqlite'}", tmp_path, now=lambda: clock["now"])
+    store.write(lambda writer: writer.put_concepts(schemes()))
+    store.write(lambda writer: writer.put(CLAIMS, origin="test"))
+    hub_over(store)
+    made = Served(store)
+    made.clock = clock  # type: ignore[attr-defined]
+    yield made
+    store.close()
+
+
+def told(answer: TestResponse) -> tuple[Any, ...]:
+    """All of an answer but its own trace and its moment."""
+    return answer.status, [(name, "" if name in (TRACE, again.DATE) else value) for name, value in answer.headers], answer.data
+
+
+SEARCH = "/fhir/Organization?name=wijkteam&_count=20"
+
+
+def requests(ids: dict[str, str]) -> dict[str, Asked]:
+    one = f"/fhir/Organization/{ids['org-1']}"
+    return {
+        "search": (SEARCH, {}),
+        "search as XML": (SEARCH, {"Accept": "application/fhir+xml"}),
+        "search, compressed": (SEARCH, {"Accept-Encoding": "gzip"}),
+        "search, in words of the address": (f"{SEARCH}&_format=xml", {}),
+        "search, for people": (f"{SEARCH}&_pretty=true", {}),
+        "search, strict": (SEARCH, {"Prefer": "handling=strict"}),
+        "search of another host": (SEARCH, {"Host": "gids.example.org"}),
+        "search that finds nothing": ("/fhir/Organization?name=niemand", {}),
+        "read": (one, {}),
+        "read of a part": (f"{one}?_summary=true", {}),
+        "read that is known": (one, {"If-None-Match": "*"}),
+        "read that is not known": (one, {"If-None-Match": 'W/"1000000"'}),
+        "read since long ago": (one, {"If-Modified-Since": "Sun, 22 Nov 2020 09:00:00 GMT"}),
+    }
+
+
+@pytest.mark.parametrize("what", requests({"org-1": ""}))
+def test_an_answer_given_again_is_that_which_was_made(small: Hub, served: Served, what: str) -> None:
+    path, headers = requests(small.ids)[what]
+    answers = [served.get(path, **headers) for _ in range(4)]
+    assert len(served.asked) == 2, "the first makes it, the second finds it made, the others are given it"
+    assert answers[0].status_code == (304 if what == "read that is known" else 200)
+    assert {repr(told(each)) for each in answers} == {repr(told(answers[0]))}
+    assert len({each.headers[TRACE] for each in answers}) == 4
+
+
+def test_an_answer_given_again_has_the_date_of_that_moment(small: Hub, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, headers = requests(small.ids)["read that is known"]
+    assert served.stands(path, **headers)
+    monkeypatch.setattr(again, "http_date", lambda: "Thu, 01 Jan 2037 00:00:00 GMT")
+    assert served.get(path, **headers).headers[again.DATE] == "Thu, 01 Jan 2037 00:00:00 GMT"
+
+
+def test_requests_that_differ_get_answers_that_differ(small: Hub, served: Served) -> None:
+    asked = requests(small.ids)
+    before = {what: told(Served(small.store).get(path, **headers)) for what, (path, headers) in asked.items()}
+    for _ in range(3):
+        assert {what: told(served.get(path, **headers)) for what, (path, headers) in asked.items()} == before
+
+
+def test_nothing_of_a_request_is_looked_at_that_does_not_tell_answers_apart(small: Hub, served: Served) -> None:
+    """Every header that hub and endpoint look at on the way to such an answer must be among those by which answers are kept apart."""
+    looked: set[str] = set()
+
+    class Overheard(dict[str, Any]):
+        def get(self, name: str, default: Any = None) -> Any:
+            looked.add(name)
+            return super().get(name, default)
+
+        def __getitem__(self, name: str) -> Any:
+            looked.add(name)
+            return super().__getitem__(name)
+
+        def __contains__(self, name: object) -> bool:
+            looked.add(str(name))
+            return super().__contains__(name)
+
+        def _all(self) -> None:
+            looked.update(each for each in self if each.startswith("HTTP_"))
+
+        def items(self) -> Any:
+            self._all()
+            return super().items()
+
+    for path, headers in requests(small.ids).values():
+        given: dict[str, str] = {**headers, "X-Other": "1"}
+        environ = EnvironBuilder(path.partition("?")[0], query_string=path.partition("?")[2], headers=list(given.items())).get_environ()
+        b"".join(served.app.wsgi_app(Overheard(environ), lambda status, headers, error=None: lambda data: None))
+    assert looked >= {"HTTP_ACCEPT", "HTTP_IF_NONE_MATCH", "QUERY_STRING"}
+    # The rate limit counts the address; a session would need a secret, and there is none; a connection tells something with HTTP_UPGRADE only.
+    harmless = {"REMOTE_ADDR", "HTTP_COOKIE", "SERVER_PROTOCOL", "HTTP_CONNECTION"}
+    assert {each for each in looked if each.isupper()} - harmless - set(again.HANGS_ON) == set()
+
+
+def test_what_is_written_shows_at_once(own: Served, tmp_path: Path) -> None:
+    other = Store.open(f"sqlite:///{tmp_path / 'fichehub.sqlite'}", tmp_path)  # another process
+    assert own.stands(SEARCH)
+    for number, store in enumerate((own.store, other), 700):
+        new = organisation(number, names=[{"text": {"nl": f"Wijkteam Aalst {number}"}}])
+        store.write(lambda writer, new=new: writer.put([new], origin="test"))  # type: ignore[misc]
+        bundle = orjson.loads(own.get(f"{SEARCH}&_sort=-_lastUpdated").data)
+        assert bundle["entry"][0]["resource"]["name"] == f"Wijkteam Aalst {number}"
+        assert own.stands(f"{SEARCH}&_sort=-_lastUpdated")
+    other.close()
+
+
+def test_a_label_that_changed_shows_at_once(own: Served) -> None:
+    path = "/fhir/HealthcareService?name=linde"
+    for label in ("Rusthuizen", "Woonzorgcentra"):
+        rubriek = [ConceptScheme("rubriek", {"nl": "Rubrieken"}, source="test"), Concept("rubriek", "14.04.01", {"nl": label})]
+        own.store.write(lambda writer, rubriek=rubriek: writer.put_concepts(rubriek))  # type: ignore[misc]
+        assert label.encode() in own.get(path).data
+        assert own.stands(path)
+
+
+def test_no_answer_outlives_its_day(own: Served) -> None:
+    assert own.stands(SEARCH)
+    own.clock["now"] += timedelta(hours=15)  # type: ignore[attr-defined]  # past midnight
+    asked = len(own.asked)
+    own.get(SEARCH)
+    assert len(own.asked) == asked + 1
+
+
+def test_none_is_given_at_a_door_that_was_closed(own: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoints, "REMEMBERED", 0.0)
+    assert own.stands(SEARCH)
+    own.store.write(lambda writer: writer.connection.execute(update(connection).values(state="paused")))
+    assert own.get(SEARCH).status_code == 403
+
+
+def test_answers_given_again_count_against_the_limit(small: Hub) -> None:
+    strict = Served(small.store, Settings(requests_per_second=0.001, burst=5))
+    assert [strict.get(SEARCH).status_code for _ in range(7)] == [200] * 5 + [429] * 2
+    assert len(strict.asked) == 4, "two that were made, and two that were refused"
+    other = strict.app.test_client().get(SEARCH, environ_base={"REMOTE_ADDR": "192.0.2.9"})
+    assert other.status_code == 200, "somebody else"
+
+
+def test_they_are_counted_and_logged_like_any_other(served: Served) -> None:
+    with capture_logs() as lines:
+        answers = [served.get(SEARCH) for _ in range(4)]
+    assert [line["trace"] for line in lines if line["event"] == "request"] == [each.headers[TRACE] for each in answers]
+    assert len({repr({name: value for name, value in line.items() if name not in ("ms", "trace")}) for line in lines}) == 1
+    counted = f'fichehub_requests_total{{method="GET",route="{lines[0]["route"]}",status="200"}} 4.0'
+    assert counted in served.get("/metrics").text
+
+
+@pytest.mark.parametrize(
+    ("path", "how"),
+    [
+        (SEARCH, {"method": "HEAD"}),
+        (f"{SEARCH}&_revinclude=Provenance:target", {}),
+        ("/fhir/Organization?name:nonsense=x", {}),
+        ("/fhir/Organization/unknown", {}),
+        ("/fhir/metadata", {}),
+    ],
+)
+def test_others_are_made_each_time(served: Served, path: str, how: dict[str, str]) -> None:
+    for _ in range(4):
+        served.get(path, **how)
+    assert len(served.asked) == 4
+
+
+def test_a_request_with_a_body_is_asked_each_time(served: Served) -> None:
+    """`_format` may be in it."""
+    form = {"content_type": "application/x-www-form-urlencoded"}
+    for wanted in (b"_format=json", b"_format=xml&") * 4:
+        answer = served.app.test_client().get(SEARCH, input_stream=io.BytesIO(wanted), content_length=len(wanted), **form)
+        assert answer.mimetype == f"application/fhir+{wanted[8:].decode().strip('&')}"
+
+
+def test_credentials_are_judged_each_time(small: Hub, served: Served) -> None:
+    assert served.stands(SEARCH)
+    assert served.get(SEARCH, Authorization="Bearer fh_nobody_has_this_key").status_code == 401
+    mine = served.get(SEARCH, Authorization=f"Bearer {small.key}")
+    assert mine.status_code == 200 and mine.data != served.get(SEARCH).data
+
+
+def test_nothing_is_kept_of_who_was_erased(own: Served, tmp_path: Path) -> None:
+    person = "/fhir/Practitioner?family=peeters"
+    assert own.stands(person)
+    kept = [cell.cell_contents for cell in own.app.wsgi_app.__closure__ if isinstance(cell.cell_contents, again.Again)]  # type: ignore[union-attr]
+    assert len(kept) == 1 and b"Peeters" in repr(kept[0]._kept).encode()
+    id = orjson.loads(own.get(person).data)["entry"][0]["resource"]["id"]
+    other = Store.open(f"sqlite:///{tmp_path / 'fichehub.sqlite'}", tmp_path)
+    erasure.erase(other, id, "article 17")
+    other.close()
+    assert "entry" not in orjson.loads(own.get(person).data)
+    assert b"Peeters" not in repr(kept[0]._kept).encode()
+
+
+def test_they_take_no_more_than_they_may(small: Hub, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(again, "MOST_BYTES", 60_000)
+    paths = [f"/fhir/Organization?name=wijkteam&_count={count}" for count in range(1, 20)]
+    for path in paths:
+        served.stands(path)
+    kept = next(cell.cell_contents for cell in served.app.wsgi_app.__closure__ if isinstance(cell.cell_contents, again.Again))  # type: ignore[union-attr]
+    assert 0 < kept._size == sum(each.size for each in kept._kept.values()) <= 60_000
+    assert len(kept._kept) < len(paths)
+    assert served.stands(paths[-1])
