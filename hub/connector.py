@@ -145,10 +145,12 @@ class Source(Connector):
     """Something that fiches come from.
 
     `claim_source` is the name under which its claims stand in the authority table (default: the connector's name). `required_fields`: per
-    kind the fields of a claim's content without which the feed has changed its shape; the hub then stops before it writes.
+    kind the fields of a claim's content without which the feed has changed its shape; the hub then stops before it writes. `absence_tells`: a row
+    that a complete pull does not give may have been removed; where it never means that, the hub need not remember what it saw.
     """
 
     claim_source: ClassVar[str] = ""
+    absence_tells: ClassVar[bool] = True
     required_fields: ClassVar[Mapping[str, Sequence[str]]] = {}
 
     def pull(self, cursor: str | None) -> Iterator[Incoming | Concept | Rejected | Finished]:

@@ -33,15 +33,15 @@ from hub.schemas.formats import FORMATS, strings_fit, text_problem
 _SHOWN_ERRORS: Final = 3
 
 
-def check(kind: Kind, content: object, *, claim: bool = False) -> Document:
+def check(kind: Kind, content: object, *, claim: bool = False, told: bytes | None = None) -> Document:
     """The same dictionary, once it is known to be a good fiche; else raises `Invalid` with a `FieldError` for each thing wrong.
 
     A merged fiche has an id, a kind, ids for its parts, and links by id only. With `claim` it is the partial fiche of `Claim.content`: nothing
     is required at the top, links may also be `{source, external_id}` or `{system, value}`, parts need no id. An unknown key, a null, an
     empty string, list or dictionary is an error in both. A whole number where a fraction may stand (`lat`, `lon`) becomes a float in place, so that
-    equal content gives equal bytes.
+    equal content gives equal bytes. `told`: bytes that orjson made of the content and maybe more; they save making them once more.
     """
-    if _checker(kind, claim)(content):
+    if _checker(kind, claim)(content, told):
         return cast(Document, content)
     errors = explain(kind, content, claim=claim)
     if not errors:
@@ -50,10 +50,10 @@ def check(kind: Kind, content: object, *, claim: bool = False) -> Document:
     raise _invalid("partial " if claim else "", kind, errors)
 
 
-def check_claim(claim: Claim) -> None:
-    """Raises `Invalid` unless the claim's content, its exclusions and its other identities can be stored."""
+def check_claim(claim: Claim, told: bytes | None = None) -> None:
+    """Raises `Invalid` unless the claim's content, its exclusions and its other identities can be stored. `told`: as `encode_claim` wrote it."""
     if not claim.gone:
-        check(claim.kind, claim.content, claim=True)
+        check(claim.kind, claim.content, claim=True, told=told)
     if not (claim.excluded or claim.same_as):
         return
     errors = []
@@ -84,20 +84,20 @@ def _invalid(partial: str, kind: str, errors: tuple[FieldError, ...]) -> Invalid
 
 
 @cache
-def _checker(kind: Kind, claim: bool) -> Callable[[object], bool]:
+def _checker(kind: Kind, claim: bool) -> Callable[..., bool]:
     record = fiche_record(kind, claim=claim)
     names: dict[str, Any] = {"plain": _plain}
     source = _Source(names).of(record)
     exec(compile(source, f"<checker of {record.name}>", "exec"), names)  # noqa: S102 - our own declarations, no outside text
-    return cast("Callable[[object], bool]", names["check"])
+    return cast("Callable[..., bool]", names["check"])
 
 
-def _plain(document: object) -> bool:
+def _plain(document: object, told: bytes | None) -> bool:
     """Whether every string in a document of the right shape can be stored; once for all of them, because one by one costs more than all else.
 
     orjson itself refuses half characters; and what is short as a whole has no string that is too long.
     """
-    data = orjson.dumps(document)
+    data = orjson.dumps(document) if told is None else told
     return (len(data) <= MAX_TEXT and b"\\u0000" not in data) or strings_fit(document)
 
 
@@ -112,9 +112,9 @@ class _Source:
         """The whole module: one function per record, and `check`, which answers for the outermost and never raises."""
         outermost = self._function(record)
         check = (
-            "def check(document):\n"
+            "def check(document, told=None):\n"
             "    try:\n"
-            f"        return {outermost}(document) and plain(document)\n"
+            f"        return {outermost}(document) and plain(document, told)\n"
             "    except (KeyError, TypeError):\n"  # a required key is missing; a choice is unhashable, or orjson refuses
             "        return False\n"
         )

@@ -8,6 +8,7 @@ The hot path is written in driver SQL: through Core the same statements cost up 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
@@ -25,6 +26,8 @@ COPY_FROM: Final = 24
 """So many rows pay for the round trips of a COPY."""
 BEHIND_FROM: Final = 24
 """So many rows pay for a thread that writes them."""
+COUNTING: Final = "fichehub_counting"
+"""Where a connection says since when its transaction holds the counter (`time.monotonic`)."""
 _CHUNK: Final = 256
 """So many rows are handed to it at once."""
 
@@ -234,6 +237,8 @@ class Bulk:
         self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]], counting: str, parameters: Sequence[Any]
     ) -> None:
         ((last,),) = self._execute(counting, parameters).fetchall()
+        if self.postgres:  # SQLite has kept others out from the beginning
+            self.connection.info[COUNTING] = time.monotonic()
         first = last - len(rows) + 1
         self._insert(table, columns, [(number, *row, last) for number, row in enumerate(rows, first)])
 

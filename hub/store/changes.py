@@ -48,7 +48,7 @@ def finish(space: Workspace) -> int:
     markers: list[PendingChange] = []
     in_index: set[int] = set(space.reindex)
     for (partner, level), fiches in _by_audience(space).items():
-        found, depending = dependents(space.bulk, fiches)
+        found, depending = dependents(space.bulk, _leading(space, fiches))
         untold = sum(1 for number in found if (partner, number) not in space.changes)
         if untold > space.around.wide + EACH * (len(fiches) - 1):
             markers += [
@@ -83,7 +83,14 @@ def _read_by_others(space: Workspace, partner: str, fiches: list[int], depending
             telling.append(number)
     if len(telling) == len(fiches) or not depending:
         return depending
-    return dependents(space.bulk, telling)[1]
+    return dependents(space.bulk, _leading(space, telling))[1]
+
+
+def _leading(space: Workspace, fiches: list[int]) -> list[int]:
+    """Of these fiches, those that a link can begin or end at. A load of caregivers makes hundreds that stand alone: to ask the database about them would be to
+    wait for all that is still being written."""
+    return [number for number in fiches if number not in space.made or number in space.tied]
+
 
 
 def _leads_anywhere(space: Workspace, number: int) -> bool:

@@ -194,14 +194,24 @@ class Identities:
         space = self._space
         keys = [self.keys_of(claim) for claim in claims]
         self.load(key for own, others in keys for key in (own, *others))
-        taken = self._sources_of(
-            {fiche for own, others in keys for key in (own, *others) if (fiche := self.fiche(key))}
-        )
+        meant = [[fiche for key in (own, *others) if (fiche := self.fiche(key))] for own, others in keys]
+        taken = self._sources_of({fiche for fiches in meant for fiche in fiches})
         placed: dict[int, int] = {}
         joined: list[tuple[int, int]] = []
         made: set[int] = set()
-        space.reserve(sum(1 for own, others in keys if not any(self.fiche(key) for key in (own, *others))))
+        given = self._given
+        space.reserve(meant.count([]))
         for position, (claim, (own, others)) in enumerate(zip(claims, keys, strict=True)):
+            if not meant[position] and own not in given and given.keys().isdisjoint(others):
+                # Nobody knows any of its keys, as in most of a first load.
+                (state,) = space.make_fiches([claim.kind])
+                made.add(position)
+                placed[position] = fiche = state.id
+                for key in (own, *others):
+                    self.give(key, fiche)
+                if claim.partner is None and claim.source != EDITOR and not claim.gone:
+                    taken.setdefault(fiche, set()).add((claim.source, claim.external_id))
+                continue
             shared = claim.partner is None and claim.source != EDITOR
             me = (claim.source, claim.external_id)
             home = self.fiche(own)

@@ -134,7 +134,7 @@ def write(
     terms: list[Term] = []
     texts: set[Text] = set()
     old = _stored(bulk, stood)  # before there is anything to wait for
-    known_heads = {(row[0], row[1]) for row in bulk.rows("SELECT key, head FROM fulltext_head")}
+    known_heads = {(row[0], row[1]) for row in bulk.rows("SELECT key, head FROM fulltext_head")} if stood else set()
     heads: set[tuple[str, str]] = set()
     again: list[IndexRow] = []
     with (

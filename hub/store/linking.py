@@ -112,6 +112,9 @@ def write_links(
             elif wanted[key] != level:
                 changed.append((wanted[key], *key))
     new = fresh + [(*key, level) for key, level in wanted.items() if key not in known]
+    for from_id, _, to_id, _ in new:
+        space.tied.add(from_id)
+        space.tied.add(to_id)
     bulk.run_many("DELETE FROM link WHERE from_id = ? AND role = ? AND to_id = ?", removed)
     bulk.run_many("UPDATE link SET level = ? WHERE from_id = ? AND role = ? AND to_id = ?", changed)
     bulk.insert("link", ("from_id", "role", "to_id", "level"), sorted(new))

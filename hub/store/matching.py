@@ -7,7 +7,7 @@ candidates is one indexed look-up per batch.
 # ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from hub import schemas
@@ -53,30 +53,42 @@ def candidate_keys(claim: Claim) -> set[str]:
     return keys
 
 
+Holders = dict[str, list[tuple[int, int]]]
+"""Who has a key: each source with its fiche."""
+
+
+def holders(space: Workspace, keys: Iterable[str]) -> Holders:
+    """Who has these keys already."""
+    bulk, wanted = space.bulk, [*keys]
+    known: Holders = {}
+    if wanted:
+        sql = f"SELECT key, source_id, fiche_id FROM candidate_key WHERE {bulk.listed('key', 'text')}"
+        for key, source_id, fiche_id in bulk.rows(sql, bulk.many(wanted)):
+            known.setdefault(key, []).append((source_id, fiche_id))
+    return known
+
+
 def note_candidates(
     space: Workspace,
     identities: Identities,
     claims: Sequence[tuple[Claim, set[str]]],
     placed: Mapping[int, int],
     made: set[int],
+    known: Holders,
 ) -> None:
-    """Remember the keys of these claims; for those that got a fiche of their own, put similar fiches of other sources up for review."""
+    """Remember the keys of these claims; for those that got a fiche of their own, put similar fiches of other sources up for review.
+
+    `known`: the `holders` of the keys of those in `made`, looked up before this transaction wrote anything; nothing is asked of the database here.
+    """
     bulk = space.bulk
-    rows = {
-        (key, space.source_id(claim.source), placed[place])
-        for place, (claim, keys) in enumerate(claims)
-        for key in keys
-    }
-    wanted = {key for place in made for key in claims[place][1]}
-    known: dict[str, list[tuple[int, int]]] = {}
-    if wanted:
-        sql = f"SELECT key, source_id, fiche_id FROM candidate_key WHERE {bulk.listed('key', 'text')}"
-        for key, source_id, fiche_id in bulk.rows(sql, bulk.many(wanted)):
-            known.setdefault(key, []).append((source_id, fiche_id))
+    sources = {name: space.source_id(name) for name in {claim.source for claim, _ in claims}}
+    rows = {(key, sources[claim.source], placed[place]) for place, (claim, keys) in enumerate(claims) for key in keys}
     for key, source_id, fiche_id in rows:
         known.setdefault(key, []).append((source_id, fiche_id))
     for place in sorted(made):
-        _review(space, identities, *claims[place], placed[place], known)
+        claim, keys = claims[place]
+        if any(len(known[key]) > 1 for key in keys):  # else nobody shares any
+            _review(space, identities, claim, keys, placed[place], known)
     if rows:
         bulk.insert_new("candidate_key", ("key", "source_id", "fiche_id"), sorted(rows))
 

@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Final
 
 SMALLEST, FIRST, LARGEST = 10, 100, 1_000
 """Claims in a batch; two are in memory at a time, and larger ones are no faster."""
-HELD_SQLITE: Final = 0.1
-"""Seconds for which a batch may keep SQLite's one write lock: an editor's save waits no longer than that."""
-HELD_POSTGRESQL: Final = 0.4
-"""On PostgreSQL a batch holds the counter only at its end, and else locks what it is about."""
+HELD: Final = 0.1
+"""Seconds for which a batch may keep every other writer out: an editor's save waits no longer than that. SQLite has one write lock for the whole of a
+batch; on PostgreSQL it is the counter of the log, which a batch takes at its end."""
+LASTING: Final = 1.0
+"""Seconds that a batch may take as a whole: for so long it locks what it is about, and so much is lost when the process is killed."""
 
 
 class Pace:
     """The pace of one load into one store; made by `Store.pace`.
 
-    Each `Store.write` with it measures for how long the batch kept others out. Tell it with `took` how many claims that were; the next
+    Each `Store.write` with it measures for how long the batch kept others out (`held`) and how long it took (`lasted`). Tell it with `took` how many claims that were; the next
     batch should have `size`. `meanwhile`, if set, is called once in each write while the database commits, when what it writes is decided: time to
     get the next batch and to `prepare` it. It must not raise and must not use the store.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self) -> None:
         self.size = FIRST
-        self.held = 0.0
+        self.held = self.lasted = 0.0
         self.meanwhile: Callable[[], None] | None = None
         self.news = True
-        self._seconds = seconds
+
+    def measured(self, began: float, shut: float | None) -> None:
+        """A batch that began then, and then began to keep others out, if it ever did (`time.monotonic`), has been committed."""
+        now = time.monotonic()
+        self.held, self.lasted = 0.0 if shut is None else now - shut, now - began
 
     def took(self, claims: int, changed: int) -> None:
         """The last batch had so many claims, of which so many told something new."""
         self.news = changed * 2 >= claims
         if claims >= self.size:
-            fitting = claims * self._seconds / max(self.held, 0.001)
+            fitting = claims * min(HELD / max(self.held, 0.001), LASTING / max(self.lasted, 0.001))
             self.size = int(min(LARGEST, max(SMALLEST, fitting * 0.8, self.size / 2), self.size * 2))

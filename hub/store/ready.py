@@ -53,7 +53,7 @@ class Ready:
             self.links: list[tuple[str, Kind]] = []
             self.candidates: set[str] = set()
             try:
-                schemas.check_claim(claim)
+                schemas.check_claim(claim, self._told)
                 self.names = keys_of(claim)
                 if not claim.gone:
                     self.links = link_keys(claim)

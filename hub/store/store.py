@@ -28,9 +28,9 @@ from hub.model.fiche import Document, Visibility
 from hub.places import Places, places
 from hub.store import changes, database, log_reading
 from hub.store.behind import commit_beside
-from hub.store.bulk import Clash
+from hub.store.bulk import COUNTING, Clash
 from hub.store.concepts import ConceptBook
-from hub.store.pace import HELD_POSTGRESQL, HELD_SQLITE, Pace
+from hub.store.pace import Pace
 from hub.store.watch import Watch
 from hub.store.workspace import Match, Numbers, Surroundings, Validate, Workspace, local_day
 from hub.store.writer import Writer
@@ -227,8 +227,7 @@ class Store:
 
     def pace(self) -> Pace:
         """For a load into this store."""
-        sqlite = self.engine.dialect.name == "sqlite"
-        return Pace(HELD_SQLITE if sqlite else HELD_POSTGRESQL)
+        return Pace()
 
     def write(self, work: Callable[[Writer], T], *, dry_run: bool = False, pace: Pace | None = None) -> T:
         """Run `work` in one transaction and return its answer; context changes, index and change log are written at its end.
@@ -274,7 +273,8 @@ class Store:
         for attempt in range(ATTEMPTS):
             try:
                 with database.writing(self.engine, load=pace is not None) as connection:
-                    began = time.monotonic()
+                    began, about = time.monotonic(), connection.info
+                    _shut(connection, began)
                     self._current(connection)
                     with _no_collection():
                         space = Workspace(connection, self._around, self._numbers)
@@ -288,7 +288,7 @@ class Store:
                             _commit(connection, pace, began)
                             return outcome
                 if pace is not None:
-                    pace.held = time.monotonic() - began
+                    pace.measured(began, about.pop(COUNTING, None))
                 return outcome
             except Clash as clash:
                 refusal = clash
@@ -340,12 +340,21 @@ def _projected(document: bytes, level: Visibility, fields: frozenset[str] | None
     return project(schemas.decode(document), Grant(level=level, fields=fields), today)
 
 
+def _shut(connection: Connection, began: float) -> None:
+    """On SQLite a transaction keeps others out from its beginning, on PostgreSQL once it holds the counter."""
+    if connection.dialect.name == "sqlite":
+        connection.info[COUNTING] = began
+    else:
+        connection.info.pop(COUNTING, None)
+
+
 def _commit(connection: Connection, pace: Pace, began: float) -> None:
     """Commit while the caller makes his next batch."""
 
     def commit() -> None:
+        about = connection.info
         database.commit_a_load(connection)
-        pace.held = time.monotonic() - began
+        pace.measured(began, about.pop(COUNTING, None))
         database.after_a_load(connection)
 
     meanwhile, pace.meanwhile = pace.meanwhile, None

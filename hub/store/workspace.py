@@ -163,6 +163,7 @@ class Workspace:
     made: set[int] = field(
         default_factory=set
     )  # fiches made in this transaction: nobody else has rows about them
+    tied: set[int] = field(default_factory=set)  # both ends of every link that this transaction wrote
     voices: dict[int, set[tuple[str, str]]] = field(
         default_factory=dict
     )  # merged fiche -> (partner, source) of its live claims
@@ -172,6 +173,7 @@ class Workspace:
     new_reviews: list[tuple[Any, ...]] = field(default_factory=list)
     _forgets: bool | None = None
     _reserved: range = range(0)
+    _uuids: list[str] = field(default_factory=list)  # the next one last
 
     def __post_init__(self) -> None:
         self.bulk = Bulk(self.connection)
@@ -232,9 +234,10 @@ class Workspace:
                 self.know(number, uuid)
 
     def reserve(self, count: int) -> None:
-        """Take the numbers of so many new entities at once; what is not used is lost, which does no harm."""
+        """Take the numbers and UUIDs of so many new entities at once; what is not used is lost, which does no harm."""
         if count > len(self._reserved):
             self._reserved = self.numbers.take(self.bulk, "entity", count)
+            self._uuids = new_uuids(count)[::-1]
 
     def _next(self, count: int) -> range:
         if count <= len(self._reserved):
@@ -242,11 +245,15 @@ class Workspace:
             return taken
         return self.numbers.take(self.bulk, "entity", count)
 
+    def _new_uuids(self, count: int) -> list[str]:
+        if count == 1 and self._uuids:
+            return [self._uuids.pop()]
+        return new_uuids(count)
+
     def make_fiches(self, kinds: Sequence[Kind]) -> list[FicheState]:
         """New fiches, stubs until something is merged into them."""
         made = []
-        for number, kind in zip(self._next(len(kinds)), kinds, strict=True):
-            uuid = new_uuid()
+        for number, uuid, kind in zip(self._next(len(kinds)), self._new_uuids(len(kinds)), kinds, strict=True):
             state = FicheState(number, uuid, kind, new=True)
             self.fiches[number] = state
             self.parts_of[number] = {}
@@ -259,8 +266,8 @@ class Workspace:
     def make_parts(self, wanted: Sequence[tuple[int, str]]) -> list[int]:
         """New parts, each of a fiche and a type; their keys are the caller's."""
         made = []
-        for number, (fiche_id, type_) in zip(self._next(len(wanted)), wanted, strict=True):
-            uuid = new_uuid()
+        uuids = self._new_uuids(len(wanted))
+        for number, uuid, (fiche_id, type_) in zip(self._next(len(wanted)), uuids, wanted, strict=True):
             self.know(number, uuid)
             self.type_of[number] = type_
             self.new_entities.append((number, uuid, type_, fiche_id, None))
@@ -383,10 +390,17 @@ def local_day(now: datetime) -> str:
     return now.astimezone(_BELGIUM).date().isoformat()
 
 
-def new_uuid() -> str:
-    """A UUID that rises with time (version 7, RFC 9562), so that the index on it grows at one end."""
-    chance = os.urandom(10).hex()
+_VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+
+
+def new_uuids(count: int) -> list[str]:
+    """UUIDs that rise with time and one after the other (version 7, RFC 9562, with a counter in the first random bits), so that the index on
+    them grows at one end."""
     stamp = f"{time.time_ns() // 1_000_000:012x}"
-    return (
-        f"{stamp[:8]}-{stamp[8:]}-7{chance[:3]}-{'89ab'[int(chance[3], 16) & 3]}{chance[4:7]}-{chance[7:19]}"
-    )
+    head = f"{stamp[:8]}-{stamp[8:]}-7"
+    chance = os.urandom(8 * count).hex()
+    made = []
+    for place in range(count):
+        own = chance[16 * place : 16 * place + 16]
+        made.append(f"{head}{place * 4096 // count:03x}-{_VARIANT[own[0]]}{own[1:4]}-{own[4:]}")
+    return made

@@ -21,7 +21,7 @@ from hub.store.bulk import Clash
 from hub.store.expiring import expire
 from hub.store.identity import Identities, own_key
 from hub.store.joining import join_fiches, split_fiche
-from hub.store.matching import note_candidates
+from hub.store.matching import holders, note_candidates
 from hub.store.ready import Key, Ready, ReadyClaims, prepare
 from hub.store.references import HUB, without
 from hub.store.settling import Settler
@@ -153,7 +153,9 @@ class Writer:
             keys.update(ready.links)
             good.append(ready)
         identities.load(keys)
-        homes = (identities.fiche(ready.names[0]) for ready in good)
+        homes = [identities.fiche(ready.names[0]) for ready in good]
+        if not space.forgets and not any(homes):
+            return good
         space.load(home for home in homes if home is not None)
         return [ready for ready in good if self._usable(ready, counts)]
 
@@ -190,32 +192,33 @@ class Writer:
         claims = [ready.claim for ready in arriving]
         placed, joined, made = identities.place(claims)
         joined += self._named_later(staying)
+        # From here on much is written that nobody waits for; a look at the database would wait for all of it.
+        known = holders(space, {key for place in made for key in arriving[place].candidates})
+        numbers = space.numbers.take(space.bulk, "claim", len(arriving))
         identities.flush()
         touched = {*placed.values(), *(row.fiche_id for _, row in staying)}
         linked = {number for ready in good for key, _ in ready.links if (number := identities.fiche(key))}
         both = {number for pair in joined for number in pair}
         space.load(touched | linked | both, lock=True)
         self._check_standing(touched | both)
-        note_candidates(
-            space, identities, [(ready.claim, ready.candidates) for ready in arriving], placed, made
-        )
+        told = [(ready.claim, ready.candidates) for ready in arriving]
+        note_candidates(space, identities, told, placed, made, known)
         fresh: dict[int, list[Claim]] = {}
-        numbers = space.numbers.take(space.bulk, "claim", len(arriving))
         sources = {name: space.source_id(name) for name in {claim.source for claim in claims}}
         with space.bulk.inserting("claim", _CLAIM, len(arriving)) as insert:
             for place, (ready, number) in enumerate(zip(arriving, numbers, strict=True)):
                 claim, fiche_id = ready.claim, placed[place]
                 kept = self._without_erased(claim)
                 whose = (sources[claim.source], claim.external_id, claim.partner or "", fiche_id)
-                told = self._packed(ready, kept)
-                insert((number, *whose, claim.revision, ready.digest, claim.gone, told, fiche_id, space.second))
+                packed = self._packed(ready, kept)
+                insert((number, *whose, claim.revision, ready.digest, claim.gone, packed, fiche_id, space.second))
                 if space.fiches[fiche_id].new:
                     fresh.setdefault(fiche_id, []).append(kept)
         updates = []
         for ready, row in staying:
             claim = ready.claim
-            told = self._packed(ready, self._without_erased(claim))
-            updates.append((claim.revision, ready.digest, claim.gone, told, space.second, row.id))
+            packed = self._packed(ready, self._without_erased(claim))
+            updates.append((claim.revision, ready.digest, claim.gone, packed, space.second, row.id))
         space.bulk.run_many(
             "UPDATE claim SET revision = ?, digest = ?, gone = ?, content = ?, at = ? WHERE id = ?", updates
         )

@@ -101,6 +101,9 @@ class _Pull:
             finished = self._take_all(None)
             self._finish(finished)
             return
+        if not self._connector.absence_tells:
+            self._finish(self._take_all(None))
+            return
         with Seen() as seen:
             finished = self._take_all(seen)
             if finished.complete and finished.missing == 0:

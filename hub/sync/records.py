@@ -11,6 +11,7 @@ import orjson
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from hub.errors import Rejected
+from hub.store.bulk import Bulk
 from hub.store.tables import rejected, run
 
 Foreseen = Literal["nothing changes", "changes", "cannot preview"]
@@ -18,6 +19,7 @@ Mode = Literal["full", "incremental", "push", "export"]
 State = Literal["running", "done", "failed", "stopped"]
 
 RAW_LIMIT = 2_000
+_SAVE = "UPDATE run SET mode = ?, state = ?, reason = ?, ended_at = ?, cursor_after = ?, counts = ? WHERE id = ?"
 KEPT_REJECTIONS = 10_000
 """Rejected rows kept per connection; past it they are only counted."""
 
@@ -154,19 +156,9 @@ def begin(connection: Connection, report: RunReport) -> int:
 
 
 def save(connection: Connection, report: RunReport) -> None:
-    """Write how a run fares, or fared."""
-    connection.execute(
-        update(run)
-        .where(run.c.id == report.id)
-        .values(
-            mode=report.mode,
-            state=report.state,
-            reason=report.reason,
-            ended_at=report.ended_at,
-            cursor_after=report.cursor_after,
-            counts=_counts(report),
-        )
-    )
+    """Write how a run fares, or fared; a batch that is still being written is not waited for."""
+    told = (report.mode, report.state, report.reason, report.ended_at, report.cursor_after, _counts(report), report.id)
+    Bulk(connection).later(1, _SAVE, *told)
 
 
 def close_abandoned(connection: Connection, name: str, now: str) -> None:

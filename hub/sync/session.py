@@ -6,13 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from sqlalchemy import update
-
 from hub.connector import Progress
 from hub.errors import Rejected
 from hub.plugins import Plugins
 from hub.store import Pace, Store, Writer
-from hub.store.tables import connection as table
+from hub.store.bulk import Bulk
 from hub.sync import landing, records, stops
 from hub.sync.connections import Built, ConnectionInfo
 from hub.sync.lease import Lease
@@ -60,9 +58,9 @@ class Session:
             )
             if not self.dry:
                 if cursors:
-                    writer.connection.execute(
-                        update(table).where(table.c.name == self.known.name).values(**cursors)
-                    )
+                    columns = ", ".join(f"{name} = ?" for name in cursors)
+                    sql = f"UPDATE connection SET {columns} WHERE name = ?"  # noqa: S608 - the names are our own
+                    Bulk(writer.connection).later(1, sql, *cursors.values(), self.known.name)
                 records.save(writer.connection, after)
                 if landed:
                     at = records.moment(self.store.now())

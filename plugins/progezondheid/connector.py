@@ -75,6 +75,8 @@ class ProGezondheid(Source, Sink):
     config_schema: ClassVar[type[ma.Schema]] = ProGezondheidConfig
     simulator: ClassVar[type[Simulator] | None] = ProGezondheidSimulator
     entity_types: ClassVar[tuple[EntityType, ...]] = ("zorgverlener", "caregiver")
+    # Only caregivers with a visum are in this register, so that somebody is not in it (any more) must not delete a fiche here (need 18).
+    absence_tells: ClassVar[bool] = False
 
     @classmethod
     def may_push(cls, config: Mapping[str, Any]) -> bool:
@@ -107,8 +109,7 @@ class ProGezondheid(Source, Sink):
                 yield from _incoming(page)
                 if page.complete:
                     break
-        # Never complete: only caregivers with a visum are in this register, so that somebody is not in it (any more) must not
-        # delete a fiche here (need 18). Whoever really goes comes with the state `deleted`, which is a claim like any other.
+        # Never complete, as `absence_tells` says: whoever really goes comes with the state `deleted`, which is a claim like any other.
         yield Finished(complete=False, cursor=page.next_cursor, warnings=tuple(sorted(warnings)))
 
     # --- out ---------------------------------------------------------------------------------------------------------------------

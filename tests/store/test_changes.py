@@ -84,6 +84,14 @@ def test_a_renamed_person_reaches_the_aanbod(house: Store) -> None:
     assert called(house, "caregiver", "anders an") == 1
 
 
+def test_a_person_named_in_a_new_aanbod_is_told_of(store: Store) -> None:
+    put(store, organisatie("o1"), person("p1", number=1), person("p2", number=2))
+    since = head(store)
+    put(store, aanbod("a1", "o1", people=(1,)))
+    told_of = {change.id: change.operation for change in log(store, since) if change.type == "zorgverlener"}
+    assert told_of == {uuid_of(store, f"{PG}|p1"): "context"}
+
+
 def test_what_nobody_inherits_stays_quiet(house: Store) -> None:
     before = head(house)
     put(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
+from uuid import RFC_4122, UUID
 
 import pytest
 
@@ -10,6 +11,7 @@ from hub.connector import MatchCandidate
 from hub.errors import Invalid, NotFound
 from hub.model.claims import Claim
 from hub.store import Store, reading
+from hub.store.workspace import new_uuids
 from tests.store.conftest import put
 from tests.store.saying import (
     PG,
@@ -159,3 +161,10 @@ def test_candidates_are_of_one_kind(store: Store) -> None:
     put(store, organisatie("o1", phone="+3216000002"), person("x1", source=SB, contacts=contacts))
     assert count(store, "review") == 0
     assert told(store)
+
+
+def test_new_ids_rise_one_after_the_other() -> None:
+    made = [*new_uuids(1000), *new_uuids(1), *new_uuids(5000)]
+    assert len({*made}) == len(made)
+    assert made[:1000] == sorted(made[:1000])
+    assert {(each.version, each.variant) for each in map(UUID, made)} == {(7, RFC_4122)}

@@ -60,11 +60,14 @@ def test_of_two_in_one_batch_the_higher_stands(store: Store) -> None:
 def test_a_bad_claim_is_named_and_stops_nothing_else(store: Store) -> None:
     bad = Claim(SK, "bad", 1, "organisatie", {"kind": "organisatie", "names": [{"text": {"nl": "X"}}], "nonsense": 1})
     wrong_number = Claim(PG, "wrong", 1, "zorgverlener", {"kind": "zorgverlener", "identifiers": [{"system": "riziv", "value": "11111111"}]})
-    counts = put(store, bad, wrong_number, organisatie("good"))
+    unkept = person("unkept", "Voor\x00beeld")
+    endless = person("endless", "lang " * 5000)
+    counts = put(store, bad, wrong_number, unkept, endless, organisatie("good"))
     assert counts.changed == 1
     by_id = {error.external_id: error for error in counts.rejected}
     assert by_id["bad"].field == "nonsense"
     assert by_id["wrong"].field.startswith("identifiers")
+    assert (by_id["unkept"].field, by_id["endless"].field) == ("name.family", "name.family")
     assert fiche(store, f"{SK}|good")
 
 

@@ -14,6 +14,7 @@ from hub.errors import AuthFailed, Misconfigured, NotFound, Rejected, Unreachabl
 from hub.model.claims import Claim
 from hub.plugins import Plugins
 from hub.store import Store
+from hub.store.behind import Behind
 from hub.store.tables import change, claim, connection, fiche, lease, rejected
 from hub.store.tables import run as run_table
 from hub.sync import connections, records, run, stops
@@ -109,6 +110,24 @@ def test_a_cut_off_run_loses_nothing_and_removes_nothing(store: Store, offer: Of
         assert db.execute(select(func.count()).select_from(fiche)).scalar_one() == 25
 
 
+def test_the_rows_of_a_batch_and_its_cursor_are_written_without_a_wait_in_between(
+    any_store: Store, offer: Offer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, waits = fresh_rows(60), []
+    usual = Behind.settle
+
+    def settle(self: Behind) -> None:
+        waits.append(self.busy)
+        usual(self)
+
+    go(any_store, fresh_rows(1), offer)  # the source is known, and so is the shape of its rows
+    monkeypatch.setattr(Behind, "settle", settle)
+    report = go(any_store, source, offer, full=True)
+    assert (report.state, report.changed, cursor(any_store)) == ("done", 59, "since:0")
+    # SQLite is waited for before the commit as well, so that it does not take the interpreter from the next batch.
+    assert waits.count(True) == (2 if any_store.engine.dialect.name == "sqlite" else 1)
+
+
 def test_a_source_that_just_stops_was_cut_off(store: Store, offer: Offer) -> None:
     source = fresh_rows()
     go(store, source, offer)
@@ -132,6 +151,16 @@ def test_absence_after_a_complete_run_is_removal(any_store: Store, offer: Offer)
     with any_store.read() as db:
         states = db.execute(select(fiche.c.state, func.count()).group_by(fiche.c.state)).all()
     assert list(states) == [("live", 25)]
+
+
+def test_where_absence_tells_nothing_a_complete_run_removes_nothing(store: Store, offer: Offer) -> None:
+    source = fresh_rows()
+    source.absence_tells = False
+    go(store, source, offer)
+    source.rows = source.rows[:20]
+    report = go(store, source, offer, full=True)
+    assert (report.state, report.deleted, report.withheld) == ("done", 0, 0)
+    assert len(stored(store)) == 25
 
 
 def test_a_resumed_run_never_removes(store: Store, offer: Offer) -> None:
