@@ -313,7 +313,7 @@ def _bundle(found: Sequence[Access], count: int, understood: list[tuple[str, str
         {"fullUrl": f"{base}/{TYPE}/{each.n}", "resource": render(each, base), "search": {"mode": "match"}} for each in page
     ]
     if warnings:
-        entries.append({"resource": outcome.document(warnings), "search": {"mode": "outcome"}})
+        entries.append(outcome.entry(warnings))
     bundle: Json = {"resourceType": "Bundle", "type": "searchset", "link": links}
     return bundle | {"entry": entries} if entries else bundle
 

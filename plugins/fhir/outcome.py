@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
+from uuid import NAMESPACE_OID, uuid5
 
 from werkzeug.exceptions import (
     HTTPException,
@@ -45,6 +46,12 @@ def issue(severity: str, code: str, message: str, parameter: str = "", diagnosti
 def document(issues: Sequence[Json]) -> Json:
     """The OperationOutcome of these issues."""
     return {"resourceType": "OperationOutcome", "issue": list(issues)}
+
+
+def entry(issues: Sequence[Json]) -> Json:
+    """The entry of a searchset that tells what there is to say about it. Its address is that of what it says, as every entry of a Bundle must have one."""
+    said = document(issues)
+    return {"fullUrl": uuid5(NAMESPACE_OID, repr(said)).urn, "resource": said, "search": {"mode": "outcome"}}
 
 
 _HTTP_CODES: Final = {

@@ -126,7 +126,7 @@ def _search(given: Sequence[tuple[str, str]], base: str) -> Json:
     found = [each for entity in _entities(targets) for each in of(entity, hub.directory())]
     entries: list[Json] = [{"fullUrl": f"{base}/{TYPE}/{each['id']}", "resource": each, "search": {"mode": "match"}} for each in found]
     if warnings:
-        entries.append({"resource": outcome.document(warnings), "search": {"mode": "outcome"}})
+        entries.append(outcome.entry(warnings))
     address = f"{base}/{TYPE}?{urlencode(understood, quote_via=quote)}"
     bundle: Json = {"resourceType": "Bundle", "type": "searchset", "total": len(found), "link": [{"relation": "self", "url": address}]}
     return bundle | {"entry": entries} if entries else bundle

@@ -292,7 +292,7 @@ def bundle(
     head["link"] = links
     parts = [_entry(base, entry) for entry in entries]
     if search.warnings:
-        parts.append(to_bytes({"resource": outcome.document(search.warnings), "search": {"mode": "outcome"}}))
+        parts.append(to_bytes(outcome.entry(search.warnings)))
     start = orjson.dumps(head)
     return b"".join((start[:-1], b',"entry":[', b",".join(parts), b"]}")) if parts else start
 

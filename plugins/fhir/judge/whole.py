@@ -81,6 +81,9 @@ def _owner(path: str, resources: Sequence[Seen]) -> str:
     return max(around, key=len, default="")
 
 
+_WITH_ADDRESSES: Final = ("document", "message", "history", "searchset", "collection")
+
+
 def check_bundle(path: str, bundle: Json, references: Sequence[Seen], found: Findings) -> None:
     """Full URLs, requests and references of a Bundle agree. https://hl7.org/fhir/R4/bundle.html#references"""
     entries = [
@@ -91,6 +94,9 @@ def check_bundle(path: str, bundle: Json, references: Sequence[Seen], found: Fin
         here = f"{path}.entry[{place}]"
         resource, full_url = entry.get("resource"), entry.get("fullUrl")
         if isinstance(resource, dict):
+            if full_url is None and bundle.get("type") in _WITH_ADDRESSES:
+                what = f"every entry of a Bundle of type {bundle['type']} has a fullUrl."
+                found.error("required", f"{here}.fullUrl", what, "Write the address of the resource, or urn:uuid:...")
             _check_full_url(here, full_url, resource, found)
             _check_request(here, entry.get("request"), resource, found)
     whole = bundle.get("type") not in ("searchset", "history", "batch-response", "transaction-response")

@@ -283,6 +283,7 @@ FURTHER: Final = (
     Fault("dangling reference in a Bundle", _set(TRANSACTION, "entry.1.resource.managingOrganization.reference", _UUID[:-1] + "9"), "Bundle.entry[1].resource.managingOrganization.reference"),
     Fault("bdl-3", _set(TRANSACTION, "entry.0", {"resource": LOCATION}), "Bundle.entry[0].request"),
     Fault("bdl-7", _set(TRANSACTION, "entry.1.fullUrl", _UUID), "Bundle.entry[1].fullUrl"),
+    Fault("entry without fullUrl", _set(SEARCHSET, "entry.0", {"resource": LOCATION, "search": {"mode": "match"}}), "Bundle.entry[0].fullUrl"),
     Fault("fullUrl of another", _set(SEARCHSET, "entry.0.fullUrl", "https://example.org/fhir/Location/2"), "Bundle.entry[0].fullUrl"),
     Fault("request for another", _set(TRANSACTION, "entry.1.request.url", "Location/2"), "Bundle.entry[1].request.url"),
     Fault("two of one choice", _set(SERVICE, "extension", [{"url": "http://example.org/x", "valueCode": "a", "valueString": "b"}]), "HealthcareService.extension[0].value"),

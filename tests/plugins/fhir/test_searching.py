@@ -10,6 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from plugins.fhir import systems as s
+from plugins.fhir.judge import judge
 from plugins.fhir.params import INCLUDES, RESOURCES
 from tests.plugins.fhir.answers import get, link, matches, names, walk
 from tests.plugins.fhir.conftest import Hub
@@ -182,6 +183,7 @@ def test_self_link_is_the_search_as_understood_and_the_rest_is_a_warning(client:
     [told] = matches(bundle, "outcome")
     assert [issue["severity"] for issue in told["issue"]] == ["warning", "warning"]
     assert "colour" in told["issue"][0]["details"]["text"]
+    assert judge(bundle) == []  # every entry has an address of its own, the warning too
     refused = get(client, "/Organization?name=elise&colour=blue", 400, Prefer="handling=strict")
     assert refused["issue"][0]["expression"] == ["http.colour"]
 
