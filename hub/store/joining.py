@@ -39,7 +39,8 @@ def join_fiches(
     if stays.kind == "zorgverlener" or stays.kind == "organisatie":
         _rename_keys(space, goes, stays)
     _move_parts(space, high, low)
-    bulk.run("UPDATE entity SET moved_to = ? WHERE id = ? OR moved_to = ?", low, high, high)
+    bulk.run("UPDATE entity SET moved_to = ? WHERE id = ?", low, high)
+    bulk.run("UPDATE entity SET moved_to = ? WHERE moved_to = ?", low, high)
     bulk.run(
         "INSERT INTO candidate_key (key, source_id, fiche_id) SELECT key, source_id, ? FROM candidate_key WHERE fiche_id = ?"
         " ON CONFLICT DO NOTHING",

@@ -44,6 +44,22 @@ def test_the_newest_revision_is_the_one_that_alembic_would_migrate_to(store: Sto
     assert database.revision(store.engine) == database.head()
 
 
+def test_claims_are_kept_when_their_table_is_written_anew(store: Store) -> None:
+    claims = [organisatie(f"o{number}") for number in range(3)]
+    put(store, *claims)
+    before = _claims(store)
+    with database.writing(store.engine) as connection:
+        command.downgrade(database._config(connection), "0014")
+    database.migrate(store.engine)
+    assert _claims(store) == before
+    assert put(store, *claims).unchanged == 3
+
+
+def _claims(store: Store) -> list[tuple[object, ...]]:
+    with store.read() as connection:
+        return [tuple(row) for row in connection.exec_driver_sql("SELECT * FROM claim ORDER BY id")]
+
+
 def _is_ours(name: str | None, type_: str, parents: object) -> bool:
     return not (type_ == "table" and name is not None and (name.startswith("fulltext") or name == "alembic_version"))
 

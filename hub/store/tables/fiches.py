@@ -42,6 +42,8 @@ source = Table(
     Column("name", Text, nullable=False, unique=True),
 )
 
+_MOVED = text("moved_to IS NOT NULL")
+
 entity = Table(
     "entity",
     metadata,
@@ -49,7 +51,8 @@ entity = Table(
     Column("uuid", Text, nullable=False, unique=True),
     Column("type", Text, nullable=False),
     Column("fiche_id", big(), nullable=False, index=True),  # itself for a fiche, its fiche for a part
-    Column("moved_to", big(), index=True),  # the entity that stays, when two turned out to be one
+    Column("moved_to", big()),  # the entity that stays, when two turned out to be one
+    Index("ix_entity_moved_to", "moved_to", sqlite_where=_MOVED, postgresql_where=_MOVED),  # the few
 )
 
 identity = Table(
@@ -76,7 +79,7 @@ claim = Table(
     "claim",
     metadata,
     Column("id", big(), primary_key=True, autoincrement=False),
-    Column("source_id", Integer, ForeignKey("source.id"), nullable=False),
+    Column("source_id", Integer, nullable=False),  # of `source`; no foreign key, which every row of a load would pay for
     Column("external_id", sorted_text(), nullable=False),
     Column("partner", Text, nullable=False, server_default=""),  # an overlay's partner; "" for claims that everybody shares
     Column("fiche_id", big(), nullable=False, index=True),
