@@ -8,6 +8,8 @@ from typing import Final
 
 SMALLEST, FIRST, LARGEST = 10, 100, 1_000
 """Claims in a batch; two are in memory at a time, and larger ones are no faster."""
+MOST_NEWS: Final = 600
+"""The same of those that mostly tell something new: with the fiches that are made of them they take several times as much memory."""
 HELD: Final = 0.1
 """Seconds for which a batch may keep every other writer out: an editor's save waits no longer than that. SQLite has one write lock for the whole of a
 batch; on PostgreSQL it is the counter of the log, which a batch takes at its end."""
@@ -27,7 +29,7 @@ class Pace:
         self.size = FIRST
         self.held = self.lasted = 0.0
         self.meanwhile: Callable[[], None] | None = None
-        self.news = True
+        self.news = False  # nobody knows yet; to make ready in vain costs a reload more than a first load gains
 
     def measured(self, began: float, shut: float | None) -> None:
         """A batch that began then, and then began to keep others out, if it ever did (`time.monotonic`), has been committed."""
@@ -39,4 +41,5 @@ class Pace:
         self.news = changed * 2 >= claims
         if claims >= self.size:
             fitting = claims * min(HELD / max(self.held, 0.001), LASTING / max(self.lasted, 0.001))
-            self.size = int(min(LARGEST, max(SMALLEST, fitting * 0.8, self.size / 2), self.size * 2))
+            largest = min(LARGEST, MOST_NEWS) if self.news else LARGEST
+            self.size = int(min(largest, max(SMALLEST, fitting * 0.8, self.size / 2), self.size * 2))

@@ -92,7 +92,7 @@ def prepare(claims: Iterable[Claim], *, news: bool = False) -> ReadyClaims:
         except Invalid as error:
             batch.refused.append((claim, error))
             continue
-        key = ready.key
+        key = (claim.source, claim.external_id, claim.partner or "")
         known = newest.get(key)
         if known is not None:
             batch.repeated += 1

@@ -44,7 +44,6 @@ _LONGEST_PAUSE: Final = 0.5
 _SPREAD_BATCH: Final = 300
 _FIRST_LOOK: Final = 1_000
 _LOOK_EVERY: Final = 5
-_LOOK_AFTER: Final = 100_000
 _KEY_FILE: Final = "store.key"
 _PROJECTED: Final = 512
 
@@ -246,10 +245,13 @@ class Store:
         return answer
 
     def _grown(self, written: int) -> None:
-        """Let PostgreSQL look at the tables anew while a load makes them many times as large; its own look comes a minute later."""
+        """Let PostgreSQL look at the tables anew when a load has made them several times as large; its own look comes a minute later.
+
+        Not more often: a look takes seconds once there are 100,000 fiches, and the load waits for it.
+        """
         self._written += written
         if self._written >= self._look_at:
-            self._look_at = min(self._look_at * _LOOK_EVERY, self._written + _LOOK_AFTER)
+            self._look_at = self._written * _LOOK_EVERY
             database.analyze(self.engine)
 
     def spread(self) -> int:
