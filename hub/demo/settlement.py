@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from datetime import date
 from typing import Final, Literal
@@ -31,6 +32,7 @@ _AREAS: Final = (
     (5000, "81"), (6000, "71"), (6600, "61"), (7000, "65"), (8000, "50"), (8400, "59"), (8500, "56"), (8800, "51"), (9000, "9"),
     (9300, "53"), (9400, "54"), (9600, "55"), (9700, "9"),
 )  # fmt: skip
+_AREA_STARTS: Final = [start for start, _ in _AREAS]
 
 _WEEK: Final[list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]]] = [
     "mon",
@@ -132,7 +134,7 @@ def address(
 def phone(postcode: str, number: int, *, primary: bool = True) -> Contact:
     """A fixed number in the area of this postcode whose local part starts with 00: no such number can be given out."""
     at = int(postcode)
-    area = next(code for start, code in reversed(_AREAS) if start <= at)
+    area = _AREAS[bisect_right(_AREA_STARTS, at) - 1][1]
     local = f"00{number % 100_000:05d}" if len(area) == 1 else f"00{number % 10_000:04d}"
     raw = f"0{area} {local[:-4]} {local[-4:-2]} {local[-2:]}"
     return Contact(kind="phone", value=f"+32{area}{local}", raw=raw, primary=primary)

@@ -1,4 +1,7 @@
-"""What the fictional world consists of, in the words of the domain and in no partner's format. All of it is immutable."""
+"""What the fictional world consists of, in the words of the domain and in no partner's format. Nobody changes any of it.
+
+Those of which a register of 780,000 makes several for each person are not frozen: that would make them three times as slow to make.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ class Town:
     merged_into: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Address:
     """An address; in Brussels `street` and `city` have both languages. `position` is missing where the register has none."""
 
@@ -39,7 +42,7 @@ class Address:
     visibility: Visibility | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Contact:
     """`value` is normalised, `raw` as somebody typed it (a website possibly without scheme)."""
 
@@ -158,7 +161,7 @@ class Offer:
     updated_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Person:
     """A zorgverlener. In the directory `riziv_known` may be false: it then has no number, though the register does.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ import orjson
 Provider = dict[str, Any]
 
 _DIPLOMA: Final = {"type": "diploma", "status": "active", "observed_on": "2005-07-01"}
+_EPOCH: Final = date(1970, 1, 1)
 _FILLED_IN: Final = 4
 """One caregiver in so many told the register how to be reached."""
 _DIPLOMA_ONLY: Final = 5
@@ -76,7 +77,7 @@ def written(person: Any) -> str:
     languages = '","'.join(person.languages)
     return (
         f'{{"nihdi8":"{riziv[:8]}","nihdi":"{riziv}","version":1,'
-        f'"updated_at":"{text_of(datetime.fromtimestamp(person.updated_ms / 1000, UTC))}","state":"registered",'
+        f'"updated_at":"{_text_of_ms(person.updated_ms)}","state":"registered",'
         f'"name":{{"family":{_kept(person.family)},"given":[{_kept(person.given)}]}},"gender":"{person.gender}",'
         f'"languages":["{languages}"],"professions":[{{"code":"{person.profession}"}}],"competences":[{{"code":"{riziv[8:]}"}}],'
         f'"visa":[{{"profession":"{person.profession}","status":"{visum}"}}],"convention":"{person.convention}",'
@@ -150,6 +151,19 @@ def _evidence(person: Any) -> list[dict[str, Any]]:
 def text_of(moment: datetime) -> str:
     """A moment as the register writes it."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _text_of_ms(updated: int) -> str:
+    """The same of milliseconds since 1970, without a moment in between."""
+    seconds, ms = divmod(updated, 1000)
+    days, second = divmod(seconds, 86_400)
+    minutes, second = divmod(second, 60)
+    return f"{_day(days)}T{minutes // 60:02}:{minutes % 60:02}:{second:02}.{ms:03}Z"
+
+
+@lru_cache(1024)
+def _day(days: int) -> str:
+    return (_EPOCH + timedelta(days)).isoformat()
 
 
 def milliseconds(text: str) -> int:
