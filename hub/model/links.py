@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final
 
 from hub.model.entity import Entity
@@ -12,6 +12,8 @@ PARENTS: Final = 5
 """How far up the line of parents an entity reaches, in its `related` and in the search index."""
 _SINGLE_LINKS: Final = ("organisatie", "provided_by", "parent")
 _LISTED_LINKS: Final = (("caregivers", "zorgverlener"), ("memberships", "organisatie"))
+_ENDS: Final = tuple(link for _, link in _LISTED_LINKS)
+_LINKS: Final = frozenset((*_SINGLE_LINKS, *_ENDS))
 
 Loader = Callable[[Iterable[str]], Mapping[str, Document]]
 """Merged documents by the UUIDs of their fiches, as they are or were at some seq; projected, without those that the asker may not see."""
@@ -78,3 +80,28 @@ def without_dead_links(fiche: Document, shown: Mapping[str, Document]) -> Docume
             if not kept[field]:
                 del kept[field]
     return kept
+
+
+def without_links_to(fiche: Document, outside: Collection[str]) -> Document:
+    """The fiche, or a part of one, without links to what the asker's selection leaves out; a caregiver or membership that loses its other end goes with it."""
+    if not outside:
+        return fiche
+    kept: Document = {}
+    for field, value in fiche.items():
+        if field in _LINKS:
+            if value.get("id") not in outside:
+                kept[field] = value
+        elif isinstance(value, list):
+            left = [item for item in value if not (isinstance(item, dict) and _leads_to(item, outside))]
+            if left or not value:
+                kept[field] = left
+        else:
+            kept[field] = value
+    return kept
+
+
+def _leads_to(item: Document, outside: Collection[str]) -> bool:
+    """Whether an item of a list is a link to one of these, or a part that stands for such a link."""
+    if item.keys() == {"id"}:
+        return item["id"] in outside
+    return any(item[link]["id"] in outside for link in _ENDS if "id" in item.get(link, ()))

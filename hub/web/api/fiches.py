@@ -12,6 +12,7 @@ from marshmallow import fields, validate
 from hub.model.audience import Grant
 from hub.model.contacts import resolve_contacts
 from hub.model.entity import Change, Entity, Hit
+from hub.model.links import without_links_to
 from hub.web.api.operations import json, make_blueprint, operation, page_address
 from hub.web.api.selection import Selection, query_of, renamed
 from hub.web.api.shapes import ChangeCollection, FicheCollection, OneFiche, ProvenanceCollection
@@ -156,11 +157,11 @@ def _entity(entity: Entity) -> dict[str, Any]:
         "kind": entity.fiche["kind"],
         "seq": entity.seq,
         "updatedAt": entity.updated_at,
-        "fiche": entity.fiche,
+        "fiche": without_links_to(entity.fiche, entity.outside),
         "sources": list(entity.sources),
     }
     if entity.part is not None:
-        found |= {"type": entity.type, "part": entity.part}
+        found |= {"type": entity.type, "part": without_links_to(entity.part, entity.outside)}
     return found
 
 
@@ -175,13 +176,14 @@ def _item(hit: Hit) -> dict[str, Any]:
 def _whole(entity: Entity) -> dict[str, Any]:
     whole = _entity(entity)
     whole["contacts"] = [
-        {"contact": each.contact, "origin": each.origin, "originId": each.origin_id}
+        {"contact": each.contact, "origin": each.origin}
+        | ({} if each.origin_id in entity.outside else {"originId": each.origin_id})
         for each in resolve_contacts(entity)
     ]
     return whole
 
 
 def _etag(entity: Entity, grant: Grant) -> str:
-    """Moves when the entity does, or when what the asker may see of it does."""
-    said = f"{entity.id}|{entity.seq}|{grant.name}|{grant.revision}"
+    """Moves when the entity does, or when what the asker may see of it does: also by what else his selection holds."""
+    said = f"{entity.id}|{entity.seq}|{grant.name}|{grant.revision}|{sorted(entity.outside)}"
     return hashlib.blake2b(said.encode(), digest_size=12).hexdigest()

@@ -93,7 +93,7 @@ class ResolvedContact(_Shape):
 
     contact = fields.Raw(required=True, metadata={"type": "object"})
     origin = _text("self, caregiver, zorgverlener, aanbod, vestiging, organisatie or parent.")
-    originId = _text("The id of that fiche or part.", format="uuid")
+    originId = _text("The id of that fiche or part; left out where your selection does not hold it.", required=False, format="uuid")
 
 
 class OneFiche(_Entity):
