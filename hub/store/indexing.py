@@ -49,6 +49,8 @@ class Documents:
 
 
 def _direct(document: Document) -> list[str]:
+    if document["kind"] == "zorgverlener":
+        return []  # leads nowhere
     names = ("organisatie", "provided_by") if document["kind"] == "aanbod" else ("parent",)
     people = [part["zorgverlener"]["id"] for part in document.get("caregivers", ()) if "zorgverlener" in part]
     return [document[name]["id"] for name in names if name in document] + people
@@ -173,6 +175,8 @@ def _parts(document: Document | None) -> list[tuple[EntityType, Document]]:
     if document is None:
         return []
     fields = PART_FIELDS[document["kind"]]
+    if not fields:
+        return []
     return [(cast(EntityType, type_), part) for field, type_ in fields for part in document.get(field, ())]
 
 

@@ -13,8 +13,8 @@ MOST_NEWS: Final = 600
 HELD: Final = 0.1
 """Seconds for which a batch may keep every other writer out: an editor's save waits no longer than that. SQLite has one write lock for the whole of a
 batch; on PostgreSQL it is the counter of the log, which a batch takes at its end."""
-LASTING: Final = 1.0
-"""Seconds that a batch may take as a whole: for so long it locks what it is about, and so much is lost when the process is killed."""
+LASTING: Final = 0.4
+"""Seconds that a batch may take as a whole: for so long PostgreSQL locks what it is about and what that leads to, and who edits one of these waits."""
 
 
 class Pace:

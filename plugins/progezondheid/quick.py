@@ -143,10 +143,10 @@ def _address(item: Any) -> Document:
     for field in _TEXTS:
         texts = get(field)
         if texts:
-            if type(texts) is not dict or not texts.keys() <= _KNOWN_LANGUAGES:
+            if type(texts) is not dict:
                 raise _Odd
-            for text in texts.values():
-                if type(text) is not str or not text or text.strip() != text:
+            for language, text in texts.items():
+                if language not in _KNOWN_LANGUAGES or type(text) is not str or not text or text.strip() != text:
                     raise _Odd
             address[field] = texts
         elif texts is not None and texts != {}:

@@ -20,7 +20,7 @@ def after(held: float, lasted: float, news: float = 1.0, batches: int = 20) -> i
         (0.02, 0.3, MOST_NEWS),
         (1.6 * HELD, 1.6 * HELD, 500),
         (4 * HELD, 4 * HELD, 200),  # one write lock for all of it
-        (0.02, 4 * LASTING, 200),  # the machine is slow: others wait no longer than usual, but what is lost by a kill grows
+        (0.02, 4 * LASTING, 200),  # the counter is held shortly, but who edits what the batch leads to waits for all of it
         (100 * HELD, 100 * HELD, SMALLEST),
     ],
 )
