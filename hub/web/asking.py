@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import flask
 import structlog
+from flask.globals import request_ctx
 from sqlalchemy import or_, update
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import TooManyRequests, Unauthorized
@@ -107,9 +108,10 @@ def subscriptions(endpoint: str) -> Subscriptions:
 
 def asks_nobody() -> bool:
     """Whether the current request goes to a view that is open to all, without credentials; those of the token endpoint are its own matter."""
-    if flask.request.path == OAUTH_PATH:
+    request = request_ctx.request
+    if request.path == OAUTH_PATH:
         return True
-    view = flask.current_app.view_functions.get(flask.request.endpoint or "")
+    view = flask.current_app.view_functions.get(request.endpoint or "")
     return getattr(view, OPEN, False) and _key() is None
 
 
@@ -156,11 +158,11 @@ def let_go(error: BaseException | None = None) -> None:
         found.close()
 
 
-def admit() -> None:
-    """Let the current request in, or raise: its credentials are checked and counted against the rate limit."""
+def admit() -> Grant | None:
+    """Let the current request in, or raise: its credentials are checked and counted against the rate limit. The grant of who asks; None where nobody is asked."""
     if asks_nobody():
         count_address()
-        return
+        return None
     try:
         grant = directory().grant
     except (Unauthorized, Forbidden):
@@ -168,6 +170,7 @@ def admit() -> None:
         raise
     # An address counts for the anonymous only: the partners behind one proxy or practice do not use up each other's share.
     _count(counted_as(grant.partner, flask.request.remote_addr))
+    return grant
 
 
 def counted_as(partner: str | None, address: str | None) -> str:
@@ -212,24 +215,26 @@ def rate_policy(settings: Settings) -> str:
 
 
 def _count(who: str) -> None:
-    wait = serving().limiter.wait_for(who)
+    hub = serving()
+    wait = hub.limiter.wait_for(who)
     flask.g.fichehub_counted = True
     if wait > 0:
         raise TooManyRequests(
             f"Too many requests. Wait {math.ceil(wait)} seconds, and ask at most "
-            f"{serving().settings.requests_per_second:g} times a second.",
+            f"{hub.settings.requests_per_second:g} times a second.",
             retry_after=math.ceil(wait),
         )
 
 
 def _key() -> str | None:
-    given = flask.request.headers.get("Authorization")
+    headers = request_ctx.request.headers
+    given = headers.get("Authorization")
     if given is not None:
         scheme, _, token = given.strip().partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise _refused("The Authorization header must read: Bearer, a blank, and your API key.")
         return token.strip()
-    return flask.request.headers.get("X-API-Key")
+    return headers.get("X-API-Key")
 
 
 def _grant() -> Grant:

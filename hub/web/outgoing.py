@@ -10,6 +10,7 @@ from typing import Any, Final
 import flask
 import orjson
 import structlog
+from flask.globals import request_ctx
 from flask.json.provider import JSONProvider
 
 from hub.store import Store
@@ -149,12 +150,12 @@ def _zipped(body: bytes) -> bytes:
 
 
 def _takes_gzip() -> bool:
-    accepted = flask.request.headers.get("Accept-Encoding", "")
-    return "gzip" in accepted and flask.request.accept_encodings["gzip"] > 0
+    request = request_ctx.request
+    return "gzip" in request.headers.get("Accept-Encoding", "") and request.accept_encodings["gzip"] > 0
 
 
 def _note(response: flask.Response, metrics: Metrics) -> None:
-    request = flask.request
+    request = request_ctx.request
     seconds = time.perf_counter() - flask.g.fichehub_started
     route = request.url_rule.rule if request.url_rule is not None else "-"
     note(metrics, request.method, route, response.status_code, seconds, asking.asker(), trace_id())

@@ -299,8 +299,10 @@ _NO_CONTROLS: Final = {code: " " for code in range(32) if code not in (9, 10, 13
 
 def narrative(title: str, lines: Iterable[str]) -> Json:
     """A short text for people: a title and a paragraph for each line. https://hl7.org/fhir/R4/narrative.html"""
-    shown = [f"<b>{_xhtml(title)}</b>"] if title.strip() else []
-    shown += [_xhtml(line) for line in lines if line.strip()]
+    said = [line for line in lines if line.strip()]
+    if _SPECIAL.search("".join((title, *said))) is not None:  # hardly ever, and one look is less than one for each
+        title, said = _xhtml(title), [_xhtml(line) for line in said]
+    shown = [f"<b>{title}</b>", *said] if title.strip() else said
     return {
         "status": "generated",
         "div": f'<div xmlns="http://www.w3.org/1999/xhtml"><p>{"</p><p>".join(shown) or "-"}</p></div>',
@@ -308,8 +310,6 @@ def narrative(title: str, lines: Iterable[str]) -> Json:
 
 
 def _xhtml(text: str) -> str:
-    if _SPECIAL.search(text) is None:  # nearly every text
-        return text
     return escape(text.translate(_NO_CONTROLS), quote=False)
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import flask
 import orjson
+from flask.globals import request_ctx
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, UnsupportedMediaType
 from werkzeug.exceptions import NotFound as NoSuchAddress
 from werkzeug.http import http_date
@@ -180,7 +181,7 @@ def _page(search: Search, base: str, asked: hub.Directory, labels: Labels, memor
     if search.changed:
         moments = tuple(last_change(each, asked.seq_at) for each in search.changed)
         query = replace(query, where=(*query.where, *moments))
-    page = asked.search(query)
+    page = asked.search(query, sources=False)
     hits: Sequence[Hit] = () if search.count_only else page.hits
     entries = []
     for hit in hits:
@@ -211,7 +212,7 @@ def _both_ends(entity: hub.Entity) -> bool:
 
 
 def _base() -> str:
-    request = flask.request
+    request = request_ctx.request
     return _base_at(request.scheme, request.host, request.root_path)
 
 
@@ -224,7 +225,7 @@ def _answer(
     resource: dict[str, Any] | bytes, status: int = 200, *, in_xml: Callable[[], bytes] | None = None
 ) -> flask.Response:
     """A resource in the form that was asked for; `in_xml` gives its XML form where that is not to be written anew."""
-    request = flask.request
+    request = request_ctx.request
     wanted = request.args.get("_format") or (
         request.form.get("_format") if request.mimetype == _FORM else None
     )

@@ -16,6 +16,7 @@ from hub.model.audience import Grant
 from hub.model.entity import Entity
 from plugins.fhir import extensions as ext
 from plugins.fhir import systems as s
+from plugins.fhir.datatypes import narrative
 from plugins.fhir.json_form import to_bytes
 from plugins.fhir.rendering import Memory, Rendered, render
 from plugins.fhir.xml_form import to_xml
@@ -320,3 +321,12 @@ def test_texts_that_fhir_forbids_are_mended() -> None:
     assert complaints(resource) == []
     parted = e.organisatie(names=[{"text": {"nl": "Een\u2028twee"}}], types=[])
     assert orjson.loads(to_bytes(rendered(e.entity(parted))))["name"] == "Een twee"
+
+
+@pytest.mark.parametrize("at", [0, 1, 3])
+def test_whichever_text_of_a_narrative_has_marks_is_written_without(at: int) -> None:
+    texts = ["Zon", "Kerkstraat 1", " ", "info"]
+    texts[at] = "<b>Maan & co</b>\x07"
+    shown = narrative(texts[0], texts[1:])["div"]
+    assert "&lt;b&gt;Maan &amp; co&lt;/b&gt; " in shown
+    assert len(etree.fromstring(shown)) == 3, "a blank line is none"
