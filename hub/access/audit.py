@@ -18,6 +18,8 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
 from multiprocessing.util import Finalize
 from typing import Any, Final
 
@@ -156,6 +158,12 @@ def _loss(store: Store, lost: int) -> Access:
     return Access(store.now().isoformat(timespec="milliseconds"), "", "", "", LOST, "", "", f"lost={lost}", 500)
 
 
+def stamped(at: datetime) -> str:
+    """A moment as the trail has it: RFC 3339, to the millisecond."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@lru_cache(1_000)
 def truncated(address: str) -> str:
     """An address of the network it lies in: of IPv4 three numbers of four, of IPv6 the first 48 bits; "" for what is none."""
     try:

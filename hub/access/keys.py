@@ -65,11 +65,11 @@ def revoke_key(connection: Connection, partner: str, prefix: str, now: str) -> N
         raise NotFound(f"{partner} has no live key that begins with {prefix}.")
 
 
-def authenticate(connection: Connection, key: str, now: str) -> str:
-    """The name of the partner whose key this is. Raises `Forbidden` for an unknown, revoked or expired key."""
+def authenticate(connection: Connection, key: str, now: str) -> tuple[str, str | None]:
+    """The name of the partner whose key this is, and until when it holds (None: no end). Raises `Forbidden` for an unknown, revoked or expired key."""
     row = connection.execute(
         select(api_key.c.partner, api_key.c.expires_at, api_key.c.revoked_at).where(api_key.c.hash == _hash(key))
     ).first()
     if row is None or row.revoked_at is not None or (row.expires_at is not None and row.expires_at < now):
         raise Forbidden("This API key is unknown, revoked or expired. Ask your contact for a new one.")
-    return str(row.partner)
+    return str(row.partner), row.expires_at

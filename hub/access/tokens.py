@@ -29,6 +29,7 @@ class Held:
     partner: str
     client: str
     scopes: frozenset[str]
+    expires_at: int
 
 
 def _hash(token: str) -> str:
@@ -55,7 +56,7 @@ def read_token(connection: Connection, token: str, now: int) -> Held:
     ).first()
     if row is None or row.revoked_at is not None or row.expires_at <= now:
         raise Forbidden("This access token is unknown, has expired or was ended. Fetch a new one.")
-    return Held(row.partner, row.id, frozenset(row.scopes.split()))
+    return Held(row.partner, row.id, frozenset(row.scopes.split()), row.expires_at)
 
 
 def forget_tokens(connection: Connection, now: int) -> None:

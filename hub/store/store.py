@@ -172,8 +172,12 @@ class Store:
 
     def standing(self) -> tuple[int, ConceptBook] | None:
         """The newest seq of all, and the concepts as they are; None when either would have to be asked for. Costs next to nothing."""
-        state, book = self._watch.state(self._look), self._book
+        state, book = self.seen(), self._book
         return (state.newest, book) if state is not None and book is not None and book.version == state.concepts else None
+
+    def seen(self) -> log_reading.State | None:
+        """Where the database stands: the very same object as long as nobody has written. None on PostgreSQL, which does not say whether anybody has."""
+        return self._watch.state(self._look)
 
     def _look(self) -> log_reading.State:
         with self.read() as connection:

@@ -6,10 +6,11 @@ refused. An answer stands as long as nobody at all wrote to the database, on the
 
 from __future__ import annotations
 
+import hashlib
 import time
 import uuid
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +18,9 @@ import flask
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.http import http_date
 
+from hub.access.audit import Access, stamped, truncated
 from hub.errors import FichehubError
+from hub.model.audience import Grant
 from hub.web import asking
 from hub.web.endpoints import Endpoints, endpoints
 from hub.web.outgoing import TRACE, note
@@ -50,8 +53,6 @@ HANGS_ON: Final = (
     "HTTP_UPGRADE",
     "HTTP_ACCEPT",
     "HTTP_ACCEPT_ENCODING",
-    "HTTP_AUTHORIZATION",
-    "HTTP_X_API_KEY",
     "HTTP_PREFER",
     "HTTP_IF_MATCH",
     "HTTP_IF_NONE_MATCH",
@@ -64,17 +65,22 @@ HANGS_ON: Final = (
 DATE: Final = "Date"
 """Of an answer to a condition; a cache tells by it how old an answer is."""
 _BODY: Final = ("CONTENT_TYPE", "CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING")
-_CREDENTIALS: Final = ("HTTP_AUTHORIZATION", "HTTP_X_API_KEY")
+CREDENTIALS: Final = ("HTTP_AUTHORIZATION", "HTTP_X_API_KEY")
+"""What it hangs on besides; nothing of them is kept but a hash."""
+_NONE: Final = (None, None)
 _STATUSES: Final = frozenset({200, 304})
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An answer as it went out. `headers`: each answer has its own at `trace_at` and, unless that is None, at `date_at`."""
+    """An answer as it went out to this grant. `credential`: None of the public; `access`: what the audit trail was told of it. `headers`: each answer has its own at `trace_at` and, unless that is None, at `date_at`."""
 
     newest: int
     concepts: ConceptBook
     day: str
+    grant: Grant
+    credential: bytes | None
+    access: Access | None
     endpoint: str
     route: str
     status: str
@@ -114,7 +120,7 @@ class Again:
             headers[kept.trace_at] = (TRACE, trace)
             if kept.date_at is not None:
                 headers[kept.date_at] = (DATE, http_date())
-            note(self._metrics, environ["REQUEST_METHOD"], kept.route, kept.code, time.perf_counter() - began, "anonymous", trace)
+            note(self._metrics, environ["REQUEST_METHOD"], kept.route, kept.code, time.perf_counter() - began, kept.grant.name, trace)
             start_response(kept.status, headers)
             return kept.body
 
@@ -122,16 +128,29 @@ class Again:
 
     def _goes_out(self, kept: Kept, environ: dict[str, Any], mounted: Endpoints) -> bool:
         """Whether the answer stands, and whoever asks may have it now; if so, the request is counted."""
-        serving = self._serving
+        serving, partner, address = self._serving, kept.grant.partner, environ.get("REMOTE_ADDR")
         try:
+            if kept.credential is not None and not self._is_whose_it_was(kept, kept.credential):
+                return False
             standing = serving.store.standing()
             if standing is None or standing[0] != kept.newest or standing[1] is not kept.concepts or serving.store.today() != kept.day:
                 return False
-            if mounted.state(kept.endpoint, "") != "enabled":
+            if mounted.state(kept.endpoint, partner or "") != "enabled":
                 return False
         except (SQLAlchemyError, FichehubError):  # the long way finds it too, and says so
             return False
-        return serving.limiter.wait_for(asking.counted_as(None, environ.get("REMOTE_ADDR"))) <= 0
+        if serving.limiter.wait_for(asking.counted_as(partner, address)) > 0:
+            return False
+        if kept.access is not None:
+            serving.trail.note(replace(kept.access, at=stamped(serving.store.now()), address=truncated(address or "")))
+        return True
+
+    def _is_whose_it_was(self, kept: Kept, credential: bytes) -> bool:
+        """Whether the credentials are known, at this moment, to be good for the very same grant, and that they are in use is noted for today."""
+        asker = self._serving.recognised.of(credential)
+        if asker is None or (asker.grant is not kept.grant and asker.grant != kept.grant):
+            return False
+        return not asker.prefix or self._serving.noted_on.get((asker.grant.partner or "", asker.prefix)) == kept.day
 
     def keep(self, response: flask.Response) -> flask.Response:
         """Keep the answer to the current request, if its endpoint let it stand and it is one that can be given again; for `after_request`."""
@@ -139,14 +158,15 @@ class Again:
         if stands is None or response.status_code not in _STATUSES or response.direct_passthrough or not response.is_sequence:
             return response
         environ, rule, endpoint = flask.request.environ, flask.request.url_rule, endpoints().named_by(flask.request.path)
-        if rule is None or endpoint is None or environ["REQUEST_METHOD"] != "GET" or any(map(environ.get, (*_BODY, *_CREDENTIALS))):
+        if rule is None or endpoint is None or environ["REQUEST_METHOD"] != "GET" or any(map(environ.get, _BODY)):
             return response
         sent, status, headers = response.get_wsgi_response(environ)
         body = b"".join(sent)
         if len(body) <= LONGEST:
             places = {name: place for place, (name, _) in enumerate(headers)}
             day, code, bodies = flask.g.fichehub_day, response.status_code, (body,) if body else ()
-            kept = Kept(*stands, day, endpoint, rule.rule, status, code, headers, places[TRACE], places.get(DATE), bodies)
+            grant, credential, access = asking.directory().grant, flask.g.get("fichehub_credential"), flask.g.get("fichehub_access")
+            kept = Kept(*stands, day, grant, credential, access, endpoint, rule.rule, status, code, headers, places[TRACE], places.get(DATE), bodies)
             self._add(key_of(environ), kept)
             if self._serving.store.erasures != flask.g.fichehub_erasures:  # it may be from before
                 self.forget()
@@ -168,4 +188,6 @@ class Again:
 
 def key_of(environ: dict[str, Any]) -> Hashable:
     """What tells requests apart that may get different answers."""
-    return tuple(map(environ.get, HANGS_ON))
+    credentials = tuple(map(environ.get, CREDENTIALS))
+    told = tuple(map(environ.get, HANGS_ON))
+    return told if credentials == _NONE else (*told, hashlib.sha256(repr(credentials).encode()).digest())

@@ -11,7 +11,6 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 import flask
@@ -22,7 +21,8 @@ from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import TooManyRequests, Unauthorized
 
 from hub.access import RateLimiter, agreement, authenticate, grant_for, tokens
-from hub.access.audit import Access, Trail, truncated
+from hub.access.audit import Access, Trail, stamped, truncated
+from hub.access.recognised import Asker, Recognised, credential_of, moment
 from hub.directory import Directory
 from hub.errors import Forbidden, StoreBusy
 from hub.feeding import Feed
@@ -52,6 +52,7 @@ class Serving:
     settings: Settings
     limiter: RateLimiter
     trail: Trail
+    recognised: Recognised
     noted_on: dict[tuple[str, str], str] = field(
         default_factory=dict
     )  # (partner, prefix) -> day of its last use
@@ -62,7 +63,7 @@ class Serving:
         limiter = RateLimiter(
             per_second=settings.requests_per_second, burst=settings.burst, clock=time.monotonic
         )
-        serving = cls(store, plugins, settings, limiter, Trail(store))
+        serving = cls(store, plugins, settings, limiter, Trail(store), Recognised(store))
         app.extensions[_EXTENSION] = serving
         return serving
 
@@ -128,19 +129,18 @@ def record_access(
     if asked is None or asked.grant.partner is None:
         return
     hub = serving()
-    hub.trail.note(
-        Access(
-            at=hub.store.now().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            partner=asked.grant.partner,
-            via=via(),
-            address=truncated(flask.request.remote_addr or ""),
-            interaction=interaction,
-            type=type,
-            target=target,
-            query=query if isinstance(query, str) else query(),
-            status=status,
-        )
+    access = flask.g.fichehub_access = Access(
+        at=stamped(hub.store.now()),
+        partner=asked.grant.partner,
+        via=via(),
+        address=truncated(flask.request.remote_addr or ""),
+        interaction=interaction,
+        type=type,
+        target=target,
+        query=query if isinstance(query, str) else query(),
+        status=status,
     )
+    hub.trail.note(access)
 
 
 def _snapshot() -> Snapshot:
@@ -247,25 +247,37 @@ def _grant() -> Grant:
                 missing=True,
             )
         return PUBLIC
+    credential = flask.g.fichehub_credential = credential_of(key)
+    known = hub.recognised.of(credential) or _recognised(hub, key, credential)
+    flask.g.fichehub_via = known.via
+    if known.prefix:
+        _note_use(hub, known.grant.partner or "", known.prefix)
+    return known.grant
+
+
+def _recognised(hub: Serving, key: str, credential: bytes) -> Asker:
+    # Before anything is read: what is written meanwhile may be known already, but never missing from what is remembered.
+    seen, day = hub.store.seen(), hub.store.today()
     scopes: frozenset[str] | None = None
+    ends_at: int | None = None
+    until: str | None = None
     with _snapshot().read() as connection:
         try:
             if key.startswith(tokens.PREFIX):
                 held = tokens.read_token(connection, key, int(hub.store.now().timestamp()))
-                partner, scopes, flask.g.fichehub_via = held.partner, held.scopes, f"client {held.client}"
+                partner, scopes, ends_at, via, prefix = held.partner, held.scopes, held.expires_at, f"client {held.client}", ""
             else:
-                partner = authenticate(connection, key, _moment(hub.store.now()))
-                flask.g.fichehub_via = f"key {key[:_PREFIX_LENGTH]}"
+                prefix = key[:_PREFIX_LENGTH]
+                (partner, until), via = authenticate(connection, key, moment(hub.store.now())), f"key {prefix}"
         except Forbidden as error:
             raise _refused(error.message) from error
         agreed = agreement(connection, partner)
     if agreed is None:
         raise _refused("These credentials belong to no agreement any more. Ask your contact for new ones.")
-    grant = grant_for(agreed, hub.store.today())
-    if scopes is not None:
-        return replace(grant, scopes=scopes)
-    _note_use(hub, partner, key[:_PREFIX_LENGTH])
-    return grant
+    grant = grant_for(agreed, day)
+    asker = Asker(grant if scopes is None else replace(grant, scopes=scopes), via, prefix, until, ends_at)
+    hub.recognised.keep(credential, seen, day, asker)
+    return asker
 
 
 def _refused(reason: str, *, missing: bool = False) -> Unauthorized:
@@ -298,7 +310,3 @@ def _note_use(hub: Serving, partner: str, prefix: str) -> None:
         )  # the next request tries again
         return
     hub.noted_on[(partner, prefix)] = today
-
-
-def _moment(at: datetime) -> str:
-    return at.isoformat(timespec="seconds").replace("+00:00", "Z")

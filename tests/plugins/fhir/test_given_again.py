@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,19 @@ from typing import Any
 import flask
 import orjson
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from structlog.testing import capture_logs
 from werkzeug.test import EnvironBuilder, TestResponse
 
 import plugins.fhir
+from hub import Access
 from hub import plugins as loading
+from hub.access import agreement, issue_key, pause_agreement, revoke_key, save_agreement
 from hub.concepts_data import schemes
 from hub.model.concepts import Concept, ConceptScheme
-from hub.store import Store, erasure
-from hub.store.tables import connection
-from hub.web import Settings, again, create_app, endpoints
+from hub.store import Store, Writer, erasure
+from hub.store.tables import api_key, connection
+from hub.web import Settings, again, asking, create_app, endpoints
 from hub.web.outgoing import TRACE
 from tests.plugins.fhir.conftest import CLAIMS, Hub, hub_over, organisation
 
@@ -36,6 +39,10 @@ class Served:
         self.store = store
         self.app: flask.Flask = create_app(store, brought, settings or Settings(requests_per_second=1e6, burst=1_000_000))
         self.asked: list[str] = []
+        self.key = ""
+        self.clock: dict[str, datetime] = {}
+        self.trail: list[Access] = []
+        asking.serving_of(self.app).trail.note = self.trail.append  # type: ignore[method-assign, assignment]
         dispatch = self.app.full_dispatch_request
 
         def noted() -> flask.Response:
@@ -64,14 +71,14 @@ def served(small: Hub) -> Served:
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Served]:
-    """An application over a store of this test alone, with a clock that the test may set by `set_clock`."""
+    """An application over a store of this test alone, with a clock that the test may set and the key of a partner."""
     clock = {"now": datetime(2026, 11, 22, 9, tzinfo=UTC)}
     store = Store.open(f"sqlite:///{tmp_path / 'fichehub.sqlite'}", tmp_path, now=lambda: clock["now"])
     store.write(lambda writer: writer.put_concepts(schemes()))
     store.write(lambda writer: writer.put(CLAIMS, origin="test"))
-    hub_over(store)
+    _, key = hub_over(store)
     made = Served(store)
-    made.clock = clock  # type: ignore[attr-defined]
+    made.clock, made.key = clock, key
     yield made
     store.close()
 
@@ -158,7 +165,7 @@ def test_nothing_of_a_request_is_looked_at_that_does_not_tell_answers_apart(smal
     assert looked >= {"HTTP_ACCEPT", "HTTP_IF_NONE_MATCH", "QUERY_STRING"}
     # The rate limit counts the address; a session would need a secret, and there is none; a connection tells something with HTTP_UPGRADE only.
     harmless = {"REMOTE_ADDR", "HTTP_COOKIE", "SERVER_PROTOCOL", "HTTP_CONNECTION"}
-    assert {each for each in looked if each.isupper()} - harmless - set(again.HANGS_ON) == set()
+    assert {each for each in looked if each.isupper()} - harmless - {*again.HANGS_ON, *again.CREDENTIALS} == set()
 
 
 def test_what_is_written_shows_at_once(own: Served, tmp_path: Path) -> None:
@@ -185,7 +192,7 @@ def test_a_label_that_changed_shows_at_once(own: Served) -> None:
 
 def test_no_answer_outlives_its_day(own: Served) -> None:
     assert own.stands(SEARCH)
-    own.clock["now"] += timedelta(hours=15)  # type: ignore[attr-defined]  # past midnight
+    own.clock["now"] += timedelta(hours=15)  # past midnight
     asked = len(own.asked)
     own.get(SEARCH)
     assert len(own.asked) == asked + 1
@@ -244,6 +251,92 @@ def test_credentials_are_judged_each_time(small: Hub, served: Served) -> None:
     assert served.get(SEARCH, Authorization="Bearer fh_nobody_has_this_key").status_code == 401
     mine = served.get(SEARCH, Authorization=f"Bearer {small.key}")
     assert mine.status_code == 200 and mine.data != served.get(SEARCH).data
+
+
+# --- partners -------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_partner_is_given_again_what_he_was_given_and_each_time_leaves_its_row(own: Served) -> None:
+    mine = {"Authorization": f"Bearer {own.key}"}
+    first = own.get(SEARCH, **mine)  # notes that the key is in use
+    answers = [own.get(SEARCH, **mine) for _ in range(4)]
+    assert {repr(told(each)) for each in answers} == {repr(told(first))}
+    assert len(own.asked) < 5 and own.stands(SEARCH, **mine)
+    asked = len(own.trail)
+    own.clock["now"] += timedelta(minutes=1)
+    elsewhere = own.app.test_client().get(SEARCH, headers=mine, environ_base={"REMOTE_ADDR": "192.0.2.77"})
+    assert elsewhere.status_code == 200 and len(own.trail) == asked + 1
+    assert {(each.partner, each.via, each.interaction, each.type, each.query, each.status) for each in own.trail} == {
+        ("epd", f"key {own.key[:8]}", "search-type", "Organization", "Organization?name=*&_count=20", 200)
+    }
+    assert (own.trail[0].at, own.trail[0].address) == ("2026-11-22T09:00:00.000Z", "127.0.0.0")
+    assert (own.trail[-1].at, own.trail[-1].address) == ("2026-11-22T09:01:00.000Z", "192.0.2.0")
+
+
+def _revoke(writer: Writer, key: str) -> None:
+    revoke_key(writer.connection, "epd", key[:8], "2026-11-22T09:00:00Z")
+
+
+def _pause(writer: Writer, key: str) -> None:
+    pause_agreement(writer.connection, "epd", "test")
+
+
+def _narrow(writer: Writer, key: str) -> None:
+    known = agreement(writer.connection, "epd")
+    assert known is not None
+    save_agreement(writer.connection, replace(known, fields=frozenset({"status"})), "2026-11-22T09:00:00Z")
+
+
+@pytest.mark.parametrize(("change", "status"), [(_revoke, 401), (_pause, 403), (_narrow, 200)])
+def test_what_becomes_of_an_agreement_counts_with_the_next_request(own: Served, change: Callable[[Writer, str], None], status: int) -> None:
+    path, mine = "/fhir/Practitioner?family=peeters", {"X-API-Key": own.key}
+    assert own.stands(path, **mine)
+    assert b"Peeters" in own.get(path, **mine).data
+    own.store.write(lambda writer: change(writer, own.key))
+    for _ in range(3):
+        answer = own.get(path, **mine)
+        assert answer.status_code == status and b"Peeters" not in answer.data
+
+
+def test_a_key_that_runs_out_is_good_for_nothing_from_that_second_on(own: Served) -> None:
+    key = own.store.write(lambda writer: issue_key(writer.connection, "epd", "2026-11-22T09:00:00Z", "2026-11-22T10:00:00Z"))
+    assert own.stands(SEARCH, X_API_Key=key)
+    own.clock["now"] = datetime(2026, 11, 22, 10, 0, 0, 999_999, tzinfo=UTC)
+    assert own.get(SEARCH, X_API_Key=key).status_code == 200
+    own.clock["now"] = datetime(2026, 11, 22, 10, 0, 1, tzinfo=UTC)
+    assert own.get(SEARCH, X_API_Key=key).status_code == 401
+
+
+def test_an_agreement_that_runs_out_is_good_for_nothing_from_that_day_on(own: Served) -> None:
+    def end(writer: Writer) -> None:
+        known = agreement(writer.connection, "epd")
+        assert known is not None
+        save_agreement(writer.connection, replace(known, expires_on="2026-11-22"), "2026-11-22T09:00:00Z")
+
+    own.store.write(end)
+    assert own.stands(SEARCH, X_API_Key=own.key)
+    own.clock["now"] += timedelta(hours=15)
+    assert own.get(SEARCH, X_API_Key=own.key).status_code == 403
+
+
+def test_the_use_of_a_key_is_noted_on_each_day_of_answers_given_again(own: Served) -> None:
+    def noted() -> str | None:
+        with own.store.read() as reading:
+            found: str | None = reading.execute(select(api_key.c.last_used_on)).scalar_one()
+            return found
+
+    assert own.stands(SEARCH, X_API_Key=own.key) and noted() == "2026-11-22"
+    own.clock["now"] += timedelta(days=1)
+    assert own.stands(SEARCH, X_API_Key=own.key) and noted() == "2026-11-23"
+
+
+def test_no_key_is_kept_as_it_is(own: Served) -> None:
+    assert own.stands(SEARCH, X_API_Key=own.key)
+    kept = [cell.cell_contents for cell in own.app.wsgi_app.__closure__ if isinstance(cell.cell_contents, again.Again)]  # type: ignore[union-attr]
+    assert own.key not in repr(kept[0]._kept) + repr(asking.serving_of(own.app).recognised._known)
+
+
+# --- what is kept ---------------------------------------------------------------------------------------------------------------
 
 
 def test_nothing_is_kept_of_who_was_erased(own: Served, tmp_path: Path) -> None:
