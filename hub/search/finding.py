@@ -20,12 +20,15 @@ from hub.search.plan import Plan, plans_for
 from hub.search.reasons import reasons_for
 from hub.store.bulk import Bulk
 
-_POSTGRESQL_PLANNER: Final = "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), " + ", ".join(
+_POSTGRESQL_PLANNER: Final = (
+    "SELECT set_config('plan_cache_mode', 'force_custom_plan', true),"
+    " set_config('max_parallel_workers_per_gather', '0', true), "
+) + ", ".join(
     f"set_config('{setting}', 'off', true)"
     for setting in ("jit", "enable_seqscan", "enable_hashjoin", "enable_mergejoin")
 )
-"""For this transaction. Each statement goes from a few rows to a few others by an index; compiling it, or reading a table to join it at once, takes
-longer than the statement itself. And each is planned for its values: a plan for any value would read a whole index for want of knowing them."""
+"""For this transaction. Each statement goes from a few rows to a few others by an index; compiling it, starting helpers, or reading a table to join it at
+once, takes longer than the statement itself. And each is planned for its values: a plan for any value would read a whole index for want of knowing them."""
 ESTIMATE_STOPS: Final = 1_001
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -34,6 +34,7 @@ class Row(NamedTuple):
 
 
 _MOST_OUTSIDE: Final = 2_000
+_SEVERAL: Final = 8
 
 
 class Rows(Protocol):
@@ -57,6 +58,8 @@ class Lens:
     places: Places
     fields: frozenset[str] | None = None
     shown: Rows | None = None
+    sizes: dict[Any, int] = field(default_factory=dict, compare=False)
+    """What this search was told of the statistics already (`expected`)."""
 
     @classmethod
     def of(
@@ -203,6 +206,47 @@ class Lens:
         sql = "SELECT 1 FROM entry WHERE type = ? AND name >= ? AND name < ? LIMIT 1"
         return bool(self.bulk.rows(sql, self.type, low, high))
 
+    def met_along_names(
+        self,
+        match: Match,
+        after: tuple[Any, ...] | None,
+        low: str,
+        high: str,
+        descending: bool,
+        most: int,
+        looked: int | None = None,
+        umbrella: int | None = None,
+    ) -> list[Row]:
+        """The next visible entries that match among those with names from `low` to `high`, in the order of names; at most so many, and after
+        a look at so many entries none. For PostgreSQL, which looks at one row alone in microseconds."""
+        beyond, order = ("<", "DESC") if descending else (">", "ASC")
+        position, given = ("", ()) if after is None else (f" AND (name, id) {beyond} (?, ?)", after)
+        limit, limited = ("", ()) if looked is None else (" LIMIT ?", (looked,))
+        kept, keeping = ("", ()) if umbrella is None else (" AND e.umbrella = ?", (umbrella,))
+        # The index of names leads, and alone; rows are looked at in the full text, and only what matches is fetched.
+        names = (
+            f"SELECT name, id FROM entry WHERE type = ? AND name >= ? AND name < ?{position}"  # noqa: S608
+            f" ORDER BY name {order}, id {order}{limit}"
+        )
+        sql = (
+            f"SELECT {self.columns} FROM ({names}) n{postgresql.MET}"  # noqa: S608
+            f" CROSS JOIN LATERAL (SELECT * FROM entry WHERE id = n.id OFFSET 0) e"
+            f" WHERE {self.visible}{kept} ORDER BY n.name {order}, n.id {order} LIMIT ?"
+        )
+        found = self.bulk.rows(
+            sql,
+            self.type,
+            low,
+            high,
+            *given,
+            *limited,
+            postgresql.expression(match),
+            *self.visible_with,
+            *keeping,
+            most,
+        )
+        return [Row(*row) for row in found]
+
     def along_names(
         self, after: tuple[Any, ...] | None, low: str, high: str, descending: bool, most: int
     ) -> list[tuple[str, int]]:
@@ -237,7 +281,9 @@ class Lens:
         found: Match = self.text.prepared(self.bulk, match)
         return found
 
-    def texts_holding(self, letters: Collection[str], held: Collection[str], most: int) -> list[tuple[str, str]] | None:
+    def texts_holding(
+        self, letters: Collection[str], held: Collection[str], most: int
+    ) -> list[tuple[str, str]] | None:
         """Every text under these letters of keys that holds one of `held`, or may be a part of a word that does; None when they are more than `most`."""
         holding = ["strpos(value, ?) > 0" if self.bulk.postgres else "instr(value, ?) > 0"] * len(held)
         marks = ", ".join("?" * len(letters))
@@ -248,10 +294,40 @@ class Lens:
         found = self.bulk.rows(sql, TYPE_MARKS[self.type], *letters, *held, most + 1)
         return [(row[0], row[1]) for row in found] if len(found) <= most else None
 
+    def expected(self, match: Match) -> int | None:
+        """About how many entries match, as the statistics say, which may be wrong; None where there are none."""
+        if not self.bulk.postgres:
+            return None
+        *parts, everything = self._sizes(match.every)
+        found = float(everything)
+        for size in parts:
+            found *= min(1.0, size / max(1, everything))
+        return int(found)
+
+    def expected_names(self, low: str, high: str) -> int:
+        """About how many entries have a name from `low` to `high`; for PostgreSQL."""
+        asked = ("SELECT id FROM entry WHERE type = ? AND name >= ? AND name < ?", (self.type, low, high))
+        return postgresql.expected(self.bulk, [asked])[0]
+
+    def _sizes(self, parts: Sequence[Alternatives]) -> list[int]:
+        """About how many entries have one of each of these, and how many there are."""
+        questions: dict[Any, tuple[str, tuple[Any, ...]]] = {
+            part: postgresql.question(part) for part in parts if part not in self.sizes
+        }
+        if self.type not in self.sizes:
+            questions[self.type] = "SELECT id FROM entry WHERE type = ?", (self.type,)
+        if questions:
+            told = postgresql.expected(self.bulk, list(questions.values()))
+            self.sizes.update(zip(questions, told, strict=True))
+        return [self.sizes[part] for part in (*parts, self.type)]
+
     def numbers(self, match: Match, most: int) -> list[int]:
         """Entries that match, visible or not, at most so many. The match must lead."""
-        found: list[int] = self.text.numbers(self.bulk, match, most)
-        return found
+        if not self.bulk.postgres:
+            return sqlite.numbers(self.bulk, match, most)
+        # Only with a beginning, or one of many, does it matter how many have it.
+        broad = len(match.every) > 1 and any(len(part) > _SEVERAL or part[0].prefix for part in match.every)
+        return postgresql.numbers(self.bulk, match, most, self._sizes(match.every) if broad else ())
 
     def among(self, match: Match, ids: Collection[int]) -> set[int]:
         """Which of these entries match."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from hub.model.fiche import EntityType
 from hub.store import index_tokens as tokens
@@ -18,6 +19,8 @@ class Token:
 
 
 Alternatives = tuple[Token, ...]
+_LETTERS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+"""What names are made of, but for other scripts, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,22 @@ def initial(kind: EntityType, rank: int, letters: str) -> Match:
     if not letters:
         return Match(none=tuple(Token(head, prefix=True) for head in heads))
     return Match((tuple(Token(head + letter, prefix=True) for head in heads for letter in letters),))
+
+
+def initials_before(kind: EntityType, rank: int, name: str, deepest: int = 3) -> Match:
+    """The name that lists are sorted by comes before this one, or begins with its first letters as well. Says nothing of those without such a name."""
+    first = name.partition(" ")[0]
+    heads = [tokens.facet(kind, level, "name", "") for level in range(rank + 1)]
+    wanted: list[Token] = []
+    for depth, letter in enumerate(first[:deepest]):
+        if letter not in _LETTERS:  # one that is spelled out stands behind all of these
+            return Match((tuple(wanted + [Token(head + first[:depth], prefix=True) for head in heads]),))
+        before = _LETTERS[: _LETTERS.index(letter)]
+        wanted += [Token(head + first[:depth] + each, prefix=True) for head in heads for each in before]
+        if depth:
+            wanted += [Token(head + first[:depth]) for head in heads]
+    wanted += [Token(head + first[:deepest], prefix=True) for head in heads if name != first[:deepest]]
+    return Match((tuple(wanted),))
 
 
 def present(kind: EntityType, rank: int, key: str) -> Alternatives:

@@ -10,12 +10,23 @@ from typing import Any, Final
 
 from hub.model.query import Query
 from hub.search.lens import Row
-from hub.search.match import Alternatives, Match, initial, named_otherwise, named_so
+from hub.search.match import (
+    Alternatives,
+    Match,
+    initial,
+    initials_before,
+    named_otherwise,
+    named_so,
+)
 from hub.search.plan import Candidates, Plan
 from hub.search.steps import FIRST, LAST, by_name_and_number, entries, letters_from, only, steps
 
 _NAMES_AT_ONCE: Final = 300
 """So many entries are fetched and sorted by name sooner than the first page of them is met along the names of a letter, however many there are."""
+
+_SAMPLE: Final = 300
+_CELL: Final = 3
+"""Letters of the part of the alphabet in which many are found at once."""
 
 
 class Names:
@@ -33,18 +44,26 @@ class Names:
         return self.along(plan, after) if found is None else self._sorted(found, after)
 
     def _sorted(
-        self, found: Candidates, after: tuple[Any, ...] | None, umbrella: int | None = None
+        self,
+        found: Candidates,
+        after: tuple[Any, ...] | None,
+        umbrella: int | None = None,
+        low: str = "",
+        high: str = LAST,
     ) -> Iterator[Row]:
         """The hits among candidates, behind a position in the order of names."""
         down = self._query.descending
         if found.settled:  # nothing left to check: the database can sort, and give only what the page needs
             condition, given = only(umbrella)
+            if low or high != LAST:
+                condition, given = f"{condition} AND e.name >= ? AND e.name < ?", (*given, low, high)
             step = self._query.limit + 1
             yield from entries(
                 found.rest.lens, "e.name, e.id", after, down, step, condition, given, found.ids
             )
             return
         rows = [row for row in found.rows() if umbrella is None or row.umbrella == umbrella]
+        rows = [row for row in rows if low <= row.name < high]
         if after is not None:
             position = (after[0], after[1])
             rows = [
@@ -114,38 +133,89 @@ class Names:
 
         In a letter where they are few, they are fetched; where they are many, a walk meets them soon.
         """
-        most, lens = self._most(plan), plan.lens
+        lens = plan.lens
         if lens.bulk.postgres and not plan.conditions:
-            # PostgreSQL reads a match as a whole each time: better to read it once.
-            numbers = set(lens.numbers(plan.match, 8 * most + 1))
-            if len(numbers) <= 8 * most:
-                rest = replace(plan, match=Match())
-                if len(numbers) <= most or low or high != LAST:  # a walk through a part of the names may meet none
-                    yield from self._sorted(Candidates(rest, numbers), after, umbrella)
-                else:
-                    yield from self._walk_matching(rest, numbers, after, umbrella, low, high)
-                return
-        else:
-            found = plan.candidates(self._bound)
-            if found is not None:
-                yield from self._sorted(found, after, umbrella)
-                return
+            yield from self._met(plan, after, umbrella, low, high)
+            return
+        found = plan.candidates(self._bound)
+        if found is not None:
+            yield from self._sorted(found, after, umbrella)
+            return
+        yield from self._letter_by_letter(plan, after, umbrella, low, high)
+
+    def _letter_by_letter(
+        self, plan: Plan, after: tuple[Any, ...] | None, umbrella: int | None, low: str, high: str
+    ) -> Iterator[Row]:
+        most, lens = self._most(plan), plan.lens
         for letters, start, end in letters_from(after, self._query.descending):
             if end <= low or start >= high or not lens.any_named(start, end):
                 continue
             here = plan.narrowed(initial(lens.type, lens.rank, letters))
             found = here.candidates(most)
             if found is not None:
-                yield from self._sorted(found, after, umbrella)
+                yield from self._sorted(found, after, umbrella, low, high)
             else:
                 yield from self._walk_names(plan, after, umbrella, max(low, start), min(high, end))
+
+    def _met(
+        self, plan: Plan, after: tuple[Any, ...] | None, umbrella: int | None, low: str, high: str
+    ) -> Iterator[Row]:
+        """The hits behind a position among the names from `low` to `high` on PostgreSQL, where a match is read as a whole or looked for name by name.
+
+        Many are soon met along the names, unless they all stand far behind, as those of one kind of organisation do. Then a sample of them says where:
+        up to there are few, and there are many.
+        """
+        lens, down, page = plan.lens, self._query.descending, self._query.limit + 1
+        if after is not None:
+            low, high = (low, min(high, after[0] + FIRST)) if down else (max(low, after[0]), high)
+        if not down and not low and high != LAST:
+            if lens.any_named("", "0"):
+                yield from self._walk_names(plan, after, umbrella, "", "0")
+            low = "0"
+        if low >= high:
+            return
+        matching, names = lens.expected(plan.match) or 0, lens.expected_names(low, high)
+        here = max(1, matching * names // max(names, lens.expected(Match()) or 1))
+        while here > self._bound:
+            looked = page + 2 * page * names // here
+            rows = lens.met_along_names(plan.match, after, low, high, down, page, looked, umbrella)
+            yield from rows
+            after = (rows[-1].name, rows[-1].id) if rows else after
+            if len(rows) < page:
+                break
+        within = plan
+        if not down and high != LAST:
+            before = initials_before(lens.type, lens.rank, high)
+            lens.sizes[before.every[0]] = (
+                names  # to ask for so many beginnings would take as long as to read them
+            )
+            within = plan.narrowed(before)
+        numbers = lens.numbers(within.match, self._bound + 1)
+        if len(numbers) <= self._bound:
+            yield from self._sorted(
+                Candidates(replace(plan, match=Match()), set(numbers)), after, umbrella, low, high
+            )
+            return
+        sample = sorted(row.name for row in lens.fetch(numbers[:: 1 + len(numbers) // _SAMPLE]))
+        cell = next((name[:_CELL].partition(" ")[0] for name in sample[2:] if low <= name < high), "")
+        if down or not cell:
+            yield from self._letter_by_letter(plan, after, umbrella, low, high)
+            return
+        if low < cell:
+            yield from self._met(plan, after, umbrella, low, cell)
+        yield from self._walk_names(plan, after, umbrella, max(low, cell), min(high, cell + LAST))
+        if cell + LAST < high:
+            yield from self._met(plan, after, umbrella, cell + LAST, high)
 
     def _walk_names(
         self, plan: Plan, after: tuple[Any, ...] | None, umbrella: int | None, low: str, high: str
     ) -> Iterator[Row]:
         """The hits behind a position among the names from `low` to `high`, looking at every entry on the way."""
+        if plan.match and plan.lens.bulk.postgres:
+            yield from self._walk_met(plan, after, umbrella, low, high)
+            return
         if plan.match:
-            yield from self._walk_matching(plan, None, after, umbrella, low, high)
+            yield from self._walk_matching(plan, after, umbrella, low, high)
             return
         condition, given = only(umbrella)
         condition, given = f"{condition} AND e.name >= ? AND e.name < ?", (*given, low, high)
@@ -157,20 +227,28 @@ class Names:
                 return
             after = (rows[-1].name, rows[-1].id)
 
-    def _walk_matching(
-        self,
-        plan: Plan,
-        numbers: set[int] | None,
-        after: tuple[Any, ...] | None,
-        umbrella: int | None,
-        low: str,
-        high: str,
+    def _walk_met(
+        self, plan: Plan, after: tuple[Any, ...] | None, umbrella: int | None, low: str, high: str
     ) -> Iterator[Row]:
-        """The same where most entries on the way will not match: these never leave the index of names. `numbers`: what matches, if that is known."""
+        """The same on PostgreSQL, with a match: the database looks at each on the way, and gives what matches."""
+        part = self._query.limit + 1 if not plan.conditions else 4 * self._query.limit
+        while True:
+            rows = plan.lens.met_along_names(
+                plan.match, after, low, high, self._query.descending, part, None, umbrella
+            )
+            yield from plan.keep(rows, matched=True)
+            if len(rows) < part:
+                return
+            after = rows[-1].name, rows[-1].id
+
+    def _walk_matching(
+        self, plan: Plan, after: tuple[Any, ...] | None, umbrella: int | None, low: str, high: str
+    ) -> Iterator[Row]:
+        """The same where most entries on the way will not match: these never leave the index of names."""
         down = self._query.descending
         for step in steps(self._query.limit, eager=False, first=first_step(self._query, plan, self._bound)):
             passed = plan.lens.along_names(after, low, high, down, step)
-            good = numbers or plan.lens.among(plan.match, [number for _, number in passed])
+            good = plan.lens.among(plan.match, [number for _, number in passed])
             matching = [number for _, number in passed if number in good]
             part = self._query.limit + 1 if not plan.conditions else 4 * self._query.limit
             for start in range(0, len(matching), part):

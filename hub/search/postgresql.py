@@ -1,11 +1,13 @@
 """The full text on PostgreSQL (tsvector under GIN).
 
-Unlike FTS5, PostgreSQL reads a match from its index only as a whole, without order, but looks at one row alone in microseconds.
+Unlike FTS5, PostgreSQL reads a match from its index only as a whole, without order, but looks at one row alone in microseconds. And it
+keeps statistics of the tokens, so that it can be asked beforehand which of the two costs less (`expected`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Final
 
 from hub.search.match import Alternatives, Match
 from hub.store.bulk import Bulk
@@ -13,7 +15,13 @@ from hub.store.bulk import Bulk
 LEAD = "fulltext f JOIN entry e ON e.id = f.entry_id"
 MATCHES = "f.tokens @@ CAST(? AS tsquery)"
 NUMBER = "f.entry_id"
-COUNTED = "SELECT entry_id FROM fulltext WHERE tokens @@ CAST(? AS tsquery)"
+_ASKED: Final = "(SELECT CAST(? AS tsquery))"
+"""The tsquery as the planner does not see it. To look it up in the statistics of the tokens costs more than most statements, and is of use only where
+the planner has a choice: in an order, whether to read the match or to walk along (`MATCHES`)."""
+COUNTED = f"SELECT entry_id FROM fulltext WHERE tokens @@ {_ASKED}"  # noqa: S608
+_READ_US: Final = 0.06
+_LOOK_US: Final = 1.0
+"""Microseconds to read a number from the index, and to look at the row that it leads to."""
 
 
 def expression(match: Match) -> str:
@@ -33,23 +41,69 @@ def prepared(bulk: Bulk, match: Match) -> Match:
     return match
 
 
-def numbers(bulk: Bulk, match: Match, most: int) -> list[int]:
-    """The entries that match, at most so many. The match must lead."""
-    sql = "SELECT entry_id FROM fulltext WHERE tokens @@ CAST(? AS tsquery) LIMIT ?"
-    return [row[0] for row in bulk.rows(sql, expression(match), most)]
+def expected(bulk: Bulk, questions: Sequence[tuple[str, tuple[Any, ...]]]) -> list[int]:
+    """About how many rows each of these statements gives, as the statistics say, which may be old or wrong: nothing but time may depend on it."""
+    sql = "EXPLAIN (FORMAT JSON) " + " UNION ALL ".join(statement for statement, _ in questions)
+    ((told,),) = bulk.rows(sql, *(each for _, given in questions for each in given))
+    plan = told[0]["Plan"]
+    return [int(part["Plan Rows"]) for part in (plan["Plans"] if len(questions) > 1 else [plan])]
+
+
+def question(tokens: Alternatives) -> tuple[str, tuple[Any, ...]]:
+    """The statement that gives the entries which have one of the tokens, for `expected`."""
+    return "SELECT entry_id FROM fulltext WHERE tokens @@ CAST(? AS tsquery)", (_any(tokens),)
+
+
+def numbers(bulk: Bulk, match: Match, most: int, sizes: Sequence[int] = ()) -> list[int]:
+    """The entries that match, at most so many. The match must lead. `sizes`: about how many have one of each of `every`, and how many there are."""
+    lead, rest = _parted(match, sizes) if sizes else (match, Match())
+    if not rest:
+        sql = f"SELECT entry_id FROM fulltext WHERE tokens @@ {_ASKED} LIMIT ?"  # noqa: S608
+        return [row[0] for row in bulk.rows(sql, expression(match), most)]
+    inner = f"SELECT entry_id, tokens FROM fulltext WHERE tokens @@ {_ASKED} OFFSET 0"  # noqa: S608
+    sql = f"SELECT entry_id FROM ({inner}) f WHERE tokens @@ {_ASKED} LIMIT ?"  # noqa: S608
+    return [row[0] for row in bulk.rows(sql, expression(lead), expression(rest), most)]
+
+
+def _parted(match: Match, sizes: Sequence[int]) -> tuple[Match, Match]:
+    """What to read from the index, and what to look for in the rows that this leads to.
+
+    Of a beginning the index reads every word that begins so, to the end, however few of the others there are.
+    """
+    (first, *others), everything = (
+        sorted(zip(match.every, sizes, strict=False), key=lambda part: part[1]),
+        sizes[-1],
+    )
+    lead, rest, left = [first[0]], [], float(first[1])
+    for tokens, size in others:
+        share = min(1.0, size / max(1, everything))
+        reading = size * _READ_US if any(token.prefix for token in tokens) else left * _READ_US * len(tokens)
+        if reading < left * (1 - share) * _LOOK_US:
+            lead.append(tokens)
+            left *= share
+        else:
+            rest.append(tokens)
+    return Match(tuple(lead), match.none), Match(tuple(rest))
 
 
 def among(bulk: Bulk, match: Match, ids: Sequence[int]) -> set[int]:
     """Which of these entries match."""
     # The sub-select keeps the planner from reading the whole match from the index.
     sql = (
-        "SELECT entry_id FROM (SELECT entry_id, tokens FROM fulltext WHERE entry_id = ANY(?::bigint[]) OFFSET 0) f"
-        " WHERE tokens @@ CAST(? AS tsquery)"
+        "SELECT entry_id FROM (SELECT entry_id, tokens FROM fulltext WHERE entry_id = ANY(?::bigint[]) OFFSET 0) f"  # noqa: S608
+        f" WHERE tokens @@ {_ASKED}"
     )
-    return {row[0] for row in bulk.rows(sql, list(ids), expression(match))}
+    return {row[0] for row in bulk.rows(sql, bulk.many(ids), expression(match))}
 
 
 def tokens_of(bulk: Bulk, ids: Sequence[int]) -> dict[int, set[str]]:
     """Every token of these entries."""
     sql = "SELECT entry_id, tsvector_to_array(tokens) FROM fulltext WHERE entry_id = ANY(?::bigint[])"
-    return {row[0]: set(row[1]) for row in bulk.rows(sql, list(ids))}
+    return {row[0]: set(row[1]) for row in bulk.rows(sql, bulk.many(ids))}
+
+
+MET: Final = (
+    " CROSS JOIN LATERAL (SELECT 1 FROM (SELECT tokens FROM fulltext WHERE entry_id = n.id OFFSET 0) t"  # noqa: S608
+    f" WHERE t.tokens @@ {_ASKED} OFFSET 0) f"
+)
+"""Of rows `n` those that match, looked at one by one as they come."""
