@@ -260,6 +260,19 @@ class Lens:
         given = () if after is None else after
         return [(row[0], row[1]) for row in self.bulk.rows(sql, self.type, low, high, *given, most)]
 
+    def beginnings(self, low: str, high: str, letters: int) -> list[str]:
+        """The first letters of the names from `low` to `high`, each once, met by leaps along the index of names; for PostgreSQL."""
+        first = (
+            "SELECT left(name, ?) FROM entry WHERE type = ? AND name >= ? AND name < ? ORDER BY name LIMIT 1"
+        )
+        leap = "SELECT left(name, ?) FROM entry WHERE type = ? AND name >= c.cell || ? AND name < ? ORDER BY name LIMIT 1"
+        sql = (
+            f"WITH RECURSIVE c(cell) AS (({first}) UNION ALL SELECT ({leap}) FROM c WHERE c.cell IS NOT NULL)"  # noqa: S608
+            " SELECT cell FROM c WHERE cell IS NOT NULL"
+        )
+        given = letters, self.type, low, high, letters, self.type, "\U0010ffff", high
+        return [row[0] for row in self.bulk.rows(sql, *given)]
+
     def of_entities(self, ids: Collection[int]) -> list[Row]:
         """The visible entries of these entities; of each one only."""
         return self.those("e.entity_id", ids)
@@ -321,13 +334,24 @@ class Lens:
             self.sizes.update(zip(questions, told, strict=True))
         return [self.sizes[part] for part in (*parts, self.type)]
 
-    def numbers(self, match: Match, most: int) -> list[int]:
-        """Entries that match, visible or not, at most so many. The match must lead."""
+    def numbers(self, match: Match, most: int, *, together: bool = False) -> list[int]:
+        """Entries that match, visible or not, at most so many. The match must lead. `together`: all its demands are read from the index."""
         if not self.bulk.postgres:
             return sqlite.numbers(self.bulk, match, most)
-        # Only with a beginning, or one of many, does it matter how many have it.
+        return postgresql.numbers(self.bulk, match, most, () if together else self._told(match))
+
+    def numbers_between(self, match: Match, low: int, high: int) -> list[int]:
+        """Entries that match, visible or not, with a number above `low` and up to `high`, in their order; for PostgreSQL."""
+        return postgresql.numbers_between(self.bulk, match, low, high)
+
+    def _told(self, match: Match) -> Sequence[int]:
+        """The sizes of a match, if they matter: only with a beginning, or one of many, is it of use to know how many have it."""
         broad = len(match.every) > 1 and any(len(part) > _SEVERAL or part[0].prefix for part in match.every)
-        return postgresql.numbers(self.bulk, match, most, self._sizes(match.every) if broad else ())
+        return self._sizes(match.every) if broad else ()
+
+    def classed(self, match: Match, classes: Sequence[Alternatives], most: int) -> list[tuple[int, int]]:
+        """As `numbers`, and the first of the classes of which each entry has a token, or one more than there are; for PostgreSQL."""
+        return postgresql.classed(self.bulk, match, classes, most, self._told(match))
 
     def among(self, match: Match, ids: Collection[int]) -> set[int]:
         """Which of these entries match."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
 
 from hub.model.fiche import EntityType
 from hub.store import index_tokens as tokens
@@ -19,8 +18,6 @@ class Token:
 
 
 Alternatives = tuple[Token, ...]
-_LETTERS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
-"""What names are made of, but for other scripts, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +56,10 @@ def facets(
 def called(kind: EntityType, rank: int, names: Iterable[str]) -> Alternatives:
     """Wholly one of these names, or of these family or given names, as anybody of this rank sees it."""
     return tuple(
-        Token(token) for name in names for level in range(rank + 1) for token in tokens.whole_names(kind, level, name)
+        Token(token)
+        for name in names
+        for level in range(rank + 1)
+        for token in tokens.whole_names(kind, level, name)
     )
 
 
@@ -83,20 +83,19 @@ def initial(kind: EntityType, rank: int, letters: str) -> Match:
     return Match((tuple(Token(head + letter, prefix=True) for head in heads for letter in letters),))
 
 
-def initials_before(kind: EntityType, rank: int, name: str, deepest: int = 3) -> Match:
-    """The name that lists are sorted by comes before this one, or begins with its first letters as well. Says nothing of those without such a name."""
-    first = name.partition(" ")[0]
+def initials(kind: EntityType, rank: int, beginnings: Iterable[str]) -> Match:
+    """The name that lists are sorted by begins with one of these; what stands behind a blank in them does not count."""
     heads = [tokens.facet(kind, level, "name", "") for level in range(rank + 1)]
-    wanted: list[Token] = []
-    for depth, letter in enumerate(first[:deepest]):
-        if letter not in _LETTERS:  # one that is spelled out stands behind all of these
-            return Match((tuple(wanted + [Token(head + first[:depth], prefix=True) for head in heads]),))
-        before = _LETTERS[: _LETTERS.index(letter)]
-        wanted += [Token(head + first[:depth] + each, prefix=True) for head in heads for each in before]
-        if depth:
-            wanted += [Token(head + first[:depth]) for head in heads]
-    wanted += [Token(head + first[:deepest], prefix=True) for head in heads if name != first[:deepest]]
-    return Match((tuple(wanted),))
+    parted = [beginning.partition(" ") for beginning in beginnings]
+    return Match(
+        (
+            tuple(
+                Token(head + tokens.escape(word), prefix=not blank)
+                for head in heads
+                for word, blank, _ in parted
+            ),
+        )
+    )
 
 
 def present(kind: EntityType, rank: int, key: str) -> Alternatives:

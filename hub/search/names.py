@@ -14,7 +14,7 @@ from hub.search.match import (
     Alternatives,
     Match,
     initial,
-    initials_before,
+    initials,
     named_otherwise,
     named_so,
 )
@@ -174,24 +174,24 @@ class Names:
             low = "0"
         if low >= high:
             return
-        matching, names = lens.expected(plan.match) or 0, lens.expected_names(low, high)
+        few, matching, names = (
+            3 * self._bound // 2,
+            lens.expected(plan.match) or 0,
+            lens.expected_names(low, high),
+        )
         here = max(1, matching * names // max(names, lens.expected(Match()) or 1))
-        while here > self._bound:
-            looked = page + 2 * page * names // here
+        while here > few:
+            looked = page + 3 * page * names // here
             rows = lens.met_along_names(plan.match, after, low, high, down, page, looked, umbrella)
             yield from rows
             after = (rows[-1].name, rows[-1].id) if rows else after
             if len(rows) < page:
                 break
         within = plan
-        if not down and high != LAST:
-            before = initials_before(lens.type, lens.rank, high)
-            lens.sizes[before.every[0]] = (
-                names  # to ask for so many beginnings would take as long as to read them
-            )
-            within = plan.narrowed(before)
-        numbers = lens.numbers(within.match, self._bound + 1)
-        if len(numbers) <= self._bound:
+        if matching > few and not down and high != LAST:
+            within = plan.narrowed(initials(lens.type, lens.rank, self._beginnings(plan, low, high)))
+        numbers = lens.numbers(within.match, few + 1, together=within is not plan)
+        if len(numbers) <= few:
             yield from self._sorted(
                 Candidates(replace(plan, match=Match()), set(numbers)), after, umbrella, low, high
             )
@@ -206,6 +206,14 @@ class Names:
         yield from self._walk_names(plan, after, umbrella, max(low, cell), min(high, cell + LAST))
         if cell + LAST < high:
             yield from self._met(plan, after, umbrella, cell + LAST, high)
+
+    def _beginnings(self, plan: Plan, low: str, high: str) -> list[str]:
+        """The beginnings of all names from `low` to `high`, as short as they can be without those behind; the last may be of some of these too."""
+        found, end = [], high[:_CELL].partition(" ")[0]
+        for letters in range(1, len(end) + 1):
+            from_here, to = max(low, end[: letters - 1]), end[:letters]
+            found += plan.lens.beginnings(from_here, to, letters) if from_here < to else []
+        return found if end == high else [*found, end]
 
     def _walk_names(
         self, plan: Plan, after: tuple[Any, ...] | None, umbrella: int | None, low: str, high: str

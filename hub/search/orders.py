@@ -25,6 +25,8 @@ from hub.search.steps import entries, steps
 
 _FIRST_KM: Final = 1.0
 _EVERYWHERE_KM: Final = 20_100.0
+_PART: Final = 400
+"""So many candidates are checked at once at first."""
 _NOWHERE_KM: Final = 99_999.0
 """Where those come in the order who have no point: behind everybody on earth."""
 
@@ -79,24 +81,33 @@ class Walker:
 
     def _by_number(self, plan: Plan) -> Iterator[Ranked]:
         after = None if self._after is None else self._after[0]
-        if plan.conditions and (found := plan.numbered(self._bound)) is not None:
+        first = plan.lens.bulk.postgres and plan.led(_PART)
+        if plan.conditions and not first and (found := plan.numbered(self._bound)) is not None:
             rest, ids = found.rest, found.ids
-            if rest.match and len(ids) > 4 * self._query.limit and not plan.lens.bulk.postgres:
-                rest, ids = replace(rest, match=Match()), plan.lens.among(rest.match, ids)
+            if rest.match and len(ids) > 4 * self._query.limit:
+                rest, ids = self._matching(rest, ids)
             for rows in self._in_parts(rest, list(ids), after, self._query.descending):
                 yield from (Ranked((row.id,), row, plan.lens) for row in rows)
             return
         for rows in self._along_numbers(plan, after, self._query.descending):
             yield from (Ranked((row.id,), row, plan.lens) for row in rows)
 
+    def _matching(self, rest: Plan, ids: set[int]) -> tuple[Plan, set[int]]:
+        """A plan without its match, and these entries without those that do not match; or both as they are, where that is told sooner as they come."""
+        lens, match = rest.lens, rest.match
+        if not lens.bulk.postgres:
+            return replace(rest, match=Match()), lens.among(match, ids)
+        if match.every and (lens.expected(match) or 0) < len(ids):
+            numbers = lens.numbers(match, 2 * len(ids))
+            if len(numbers) < 2 * len(ids):
+                return replace(rest, match=Match()), ids.intersection(numbers)
+        return rest, ids
+
     def _along_numbers(self, plan: Plan, after: int | None, down: bool) -> Iterator[list[Row]]:
         leads = bool(plan.match.every)
         if leads and plan.conditions and plan.lens.bulk.postgres:
-            # PostgreSQL reads a match as a whole each time: better to read it once and take it apart.
-            numbers = plan.lens.numbers(plan.match, 8 * self._bound + 1)
-            if len(numbers) <= 8 * self._bound:
-                yield from self._in_parts(replace(plan, match=Match()), numbers, after, down)
-                return
+            yield from self._in_ranges(plan, after, down)
+            return
         for step in steps(self._query.limit, eager=not plan.conditions and (leads or not plan.match)):
             if leads:
                 rows = plan.lens.matching(plan.match, after, down, step)
@@ -107,15 +118,28 @@ class Walker:
                 return
             after = rows[-1].id
 
+    def _in_ranges(self, plan: Plan, after: int | None, down: bool) -> Iterator[list[Row]]:
+        """The same from a match on PostgreSQL, where to be read from one number to another costs it less than to be read as a whole."""
+        lens, rest = plan.lens, replace(plan, match=Match())
+        ((last,),) = lens.bulk.rows("SELECT max(id) FROM entry")
+        span = max(1, (last or 0) * _PART // max(_PART, lens.expected(plan.match) or 0))
+        at = after if after is not None else (last or 0) + 1 if down else 0
+        while at > 0 if down else at < (last or 0):
+            low, high = (at - 1 - span, at - 1) if down else (at, at + span)
+            rows = rest.keep_of(lens.numbers_between(plan.match, low, high))
+            rows.sort(key=lambda row: row.id, reverse=down)
+            yield rows
+            at, span = (low + 1 if down else high), 2 * span
+
     def _in_parts(self, plan: Plan, numbers: list[int], after: int | None, down: bool) -> Iterator[list[Row]]:
         if after is not None:
             numbers = [number for number in numbers if (number < after if down else number > after)]
         numbers.sort(reverse=down)
         start = 0
-        for step in steps(self._query.limit, eager=not plan.conditions and not plan.match, first=400):
-            part = plan.lens.fetch(numbers[start : start + step])
+        for step in steps(self._query.limit, eager=not plan.conditions and not plan.match, first=_PART):
+            part = plan.keep_of(numbers[start : start + step])
             part.sort(key=lambda row: row.id, reverse=down)
-            yield plan.keep(part)
+            yield part
             start += step
             if start >= len(numbers):
                 return
@@ -224,11 +248,18 @@ class Walker:
             radius *= max(1.15, min(4.0, 1.1 * sqrt((seen + first) / max(1, len(found)))))
 
     def _local_first(self) -> Iterator[Ranked]:
-        found = [plan.candidates(self._bound) for plan in self._plans]
+        parted = [self._parted(plan) for plan in self._plans]
+        found = [
+            None if parts is not None else self._unparted(plan)
+            for plan, parts in zip(self._plans, parted, strict=True)
+        ]
         for rank, tier in enumerate(self._local):
             each: list[Iterator[Ranked]] = []
-            for number, (plan, few) in enumerate(zip(self._plans, found, strict=True)):
+            for number, (plan, parts, few) in enumerate(zip(self._plans, parted, found, strict=True)):
                 if not tier.told(plan.lens):
+                    continue
+                if parts is not None:
+                    each.append(self._sort_tier(parts[tier].rest, parts[tier].ids, rank, tier))
                     continue
                 if few is None:
                     each.append(self._walk_tier(plan, rank, tier))
@@ -240,10 +271,32 @@ class Walker:
             if self._after is None or rank >= self._after[0]:
                 yield from merge_sorted(*each, key=lambda hit: hit.key)
 
+    def _parted(self, plan: Plan) -> dict[local.Tier, Candidates] | None:
+        """The candidates of each tier that the asker can tell, when they are few and one look tells them all."""
+        told = [tier for tier in self._local if tier.told(plan.lens)]
+        parts = plan.classed([tier.these(plan.lens) for tier in told if tier.wanted], self._bound)
+        return None if parts is None else dict(zip(told, parts, strict=True))
+
+    def _unparted(self, plan: Plan) -> Candidates | None:
+        """All candidates, when they are few and were not found tier by tier."""
+        return plan.named(self._bound) if plan.lens.bulk.postgres else plan.candidates(self._bound)
+
     def _sort_tier(self, rest: Plan, here: Collection[int], rank: int, tier: local.Tier) -> Iterator[Ranked]:
         """The hits of a tier, when all candidates are at hand."""
+        if rest.lens.named and not rest.match and not rest.conditions:
+            yield from self._sort_there(rest, here, rank, tier)
+            return
         rows = rest.keep(rest.lens.fetch(here))
         yield from self._sorted([self._tiered(row, rest.lens, rank, tier) for row in rows])
+
+    def _sort_there(self, rest: Plan, here: Collection[int], rank: int, tier: local.Tier) -> Iterator[Ranked]:
+        """The same with nothing left to check: the database can sort, and give only what the page needs."""
+        after = self._after[1:] if self._after is not None and self._after[0] == rank else None
+        order = "e.umbrella, e.name, e.id" if rest.lens.ranked else "e.name, e.id"
+        if after is not None and not rest.lens.ranked:
+            after = after[1:]
+        for row in entries(rest.lens, order, after, False, self._query.limit + 1, among=here):
+            yield self._tiered(row, rest.lens, rank, tier)
 
     def _tiered(self, row: Row, lens: Lens, rank: int, tier: local.Tier) -> Ranked:
         return Ranked((rank, row.umbrella, row.name, row.id), row, lens, tier=tier.name)
@@ -251,10 +304,11 @@ class Walker:
     def _walk_tier(self, plan: Plan, rank: int, tier: local.Tier) -> Iterator[Ranked]:
         """The hits of a tier, when they are too many to fetch them all."""
         narrowed = plan.narrowed(tier.match(plan.lens))
-        few = narrowed.few(self._bound)
-        if few is not None:
-            yield from self._sorted([self._tiered(row, plan.lens, rank, tier) for row in few])
-            return
+        if not self._met_soon(narrowed):
+            few = narrowed.candidates(self._bound)
+            if few is not None:
+                yield from self._sort_tier(few.rest, few.ids, rank, tier)
+                return
         after = self._after if self._after is not None and self._after[0] == rank else None
         ranked = plan.lens.ranked
         for umbrella in (0, 1) if ranked else (0,):
@@ -265,12 +319,19 @@ class Walker:
                 yield from self._tier_by_number(narrowed, position, umbrella, rank, tier)
                 continue
             if umbrella:
-                few = narrowed.narrowed(local.umbrellas(plan.lens)).few(self._bound)
+                few = narrowed.narrowed(local.umbrellas(plan.lens)).candidates(self._bound)
                 if few is not None:
-                    yield from self._sorted([self._tiered(row, plan.lens, rank, tier) for row in few])
+                    yield from self._sort_tier(few.rest, few.ids, rank, tier)
                     return
             for row in self._names.along(narrowed, position, umbrella if ranked else None):
                 yield self._tiered(row, plan.lens, rank, tier)
+
+    def _met_soon(self, plan: Plan) -> bool:
+        """Whether hits are so many that a walk along the names meets a page of them soon, as far as statistics can tell."""
+        if plan.conditions or not plan.match.every or not plan.lens.named:
+            return False
+        expected = plan.lens.expected(plan.match)
+        return expected is not None and expected > 2 * self._bound
 
     def _tier_by_number(
         self, plan: Plan, position: tuple[Any, ...] | None, umbrella: int, rank: int, tier: local.Tier

@@ -87,15 +87,36 @@ class Plan:
 
     def candidates(self, most: int) -> Candidates | None:
         """All entries that may satisfy the plan, and what is left to check; None when they are more than `most`."""
-        if (
-            not self.nothing
-            and self.match.every
-            and not any(isinstance(each, IsEntity) for each in self.conditions)
-        ):
+        # Of several demands together the statistics know less.
+        if self.led((8 if len(self.match.every) == 1 else 64) * most):
             numbers = self.lens.numbers(self.match, most + 1)
             if len(numbers) <= most:
                 return Candidates(replace(self, match=Match()), set(numbers))
         return self.named(most)
+
+    def classed(self, classes: Sequence[Alternatives], most: int) -> list[Candidates] | None:
+        """As `candidates`, by the class that they are of, if PostgreSQL finds them by the match; None also where it does not."""
+        if not self.lens.bulk.postgres or not self.led(
+            most
+        ):  # to read too many for nothing costs more than class by class
+            return None
+        found = self.lens.classed(self.match, classes, most + 1)
+        if len(found) > most:
+            return None
+        rest, sets = replace(self, match=Match()), [set[int]() for _ in range(len(classes) + 1)]
+        for number, which in found:
+            sets[which].add(number)
+        return [Candidates(rest, ids) for ids in sets]
+
+    def led(self, most: int) -> bool:
+        """Whether to read the match for candidates, which it seems are no more than these."""
+        if (
+            self.nothing
+            or not self.match.every
+            or any(isinstance(each, IsEntity) for each in self.conditions)
+        ):
+            return False
+        return (self.lens.expected(self.match) or 0) <= most
 
     def named(self, most: int) -> Candidates | None:
         """The same, but from the conditions alone."""
@@ -135,6 +156,8 @@ class Plan:
         """The entities that satisfy the plan; None when there are no candidates to check but many more than `most`."""
         if not self.nothing and not self.lens.partner:  # who sees a token, a term or a point sees its entry
             if self.match.every and not self.conditions:
+                if len(self.match.every) == 1 and not self.led(NUMBERS * most):
+                    return None
                 numbers = self.lens.numbers(self.match, NUMBERS * most + 1)
                 return set(numbers) if len(numbers) <= NUMBERS * most else None
             if (
@@ -160,8 +183,16 @@ class Plan:
         """The visible ones of these entries that satisfy the plan, in no order."""
         if self.nothing:
             return []
-        here = self.lens.among(self.match, ids) if self.match else ids
-        return self.keep(self.lens.fetch(here), matched=True)
+        rest, here = self, self.lens.among(self.match, ids) if self.match else ids
+        for condition in self.conditions:  # links are followed without the rows
+            if (
+                isinstance(condition, IsLinked)
+                and not condition.linked.negate
+                and not self.lens.partner
+                and here
+            ):
+                rest, here = rest.without(condition), condition.held_by(here)
+        return rest.keep(rest.lens.fetch(here), matched=True)
 
     def without(self, condition: Condition) -> Plan:
         """This plan with one demand less, because it is met."""
@@ -355,7 +386,10 @@ def _held(criterion: Criterion, lens: Lens) -> _Held | None:
     held = [(key, text) for key, text in texts if any(one in text for one in asked)]
     keys = {FACETS[key]: key for key in PARTS_OF.get(criterion.key, (criterion.key,))}
     return _Held(
-        tuple(token for letter, text in held for token in facets(lens.type, lens.rank, keys[letter], (text,))), True
+        tuple(
+            token for letter, text in held for token in facets(lens.type, lens.rank, keys[letter], (text,))
+        ),
+        True,
     )
 
 

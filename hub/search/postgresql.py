@@ -19,8 +19,8 @@ _ASKED: Final = "(SELECT CAST(? AS tsquery))"
 """The tsquery as the planner does not see it. To look it up in the statistics of the tokens costs more than most statements, and is of use only where
 the planner has a choice: in an order, whether to read the match or to walk along (`MATCHES`)."""
 COUNTED = f"SELECT entry_id FROM fulltext WHERE tokens @@ {_ASKED}"  # noqa: S608
-_READ_US: Final = 0.06
-_LOOK_US: Final = 1.0
+_READ_US: Final = 0.4
+_LOOK_US: Final = 1.2
 """Microseconds to read a number from the index, and to look at the row that it leads to."""
 
 
@@ -56,13 +56,35 @@ def question(tokens: Alternatives) -> tuple[str, tuple[Any, ...]]:
 
 def numbers(bulk: Bulk, match: Match, most: int, sizes: Sequence[int] = ()) -> list[int]:
     """The entries that match, at most so many. The match must lead. `sizes`: about how many have one of each of `every`, and how many there are."""
+    reading, given = _reading(match, sizes)
+    return [row[0] for row in bulk.rows(f"SELECT entry_id FROM {reading} LIMIT ?", *given, most)]  # noqa: S608
+
+
+def numbers_between(bulk: Bulk, match: Match, low: int, high: int) -> list[int]:
+    """The entries that match with a number above `low` and up to `high`, in their order."""
+    sql = f"SELECT f.entry_id FROM fulltext f WHERE {MATCHES} AND f.entry_id > ? AND f.entry_id <= ? ORDER BY f.entry_id"  # noqa: S608
+    return [row[0] for row in bulk.rows(sql, expression(match), low, high)]
+
+
+def classed(
+    bulk: Bulk, match: Match, classes: Sequence[Alternatives], most: int, sizes: Sequence[int] = ()
+) -> list[tuple[int, int]]:
+    """The entries that match as `numbers` gives them, and of which class each is: the first of which it has a token, or one more than there are."""
+    reading, given = _reading(match, sizes)
+    cases = "".join(f" WHEN tokens @@ {_ASKED} THEN {number}" for number in range(len(classes)))
+    which = f"CASE{cases} ELSE {len(classes)} END" if classes else "0"
+    sql = f"SELECT entry_id, {which} FROM {reading} LIMIT ?"  # noqa: S608
+    found = bulk.rows(sql, *map(_any, classes), *given, most)
+    return [(row[0], row[1]) for row in found]
+
+
+def _reading(match: Match, sizes: Sequence[int]) -> tuple[str, list[str]]:
+    """What gives the rows that match, and its parameters."""
     lead, rest = _parted(match, sizes) if sizes else (match, Match())
     if not rest:
-        sql = f"SELECT entry_id FROM fulltext WHERE tokens @@ {_ASKED} LIMIT ?"  # noqa: S608
-        return [row[0] for row in bulk.rows(sql, expression(match), most)]
+        return f"fulltext WHERE tokens @@ {_ASKED}", [expression(match)]
     inner = f"SELECT entry_id, tokens FROM fulltext WHERE tokens @@ {_ASKED} OFFSET 0"  # noqa: S608
-    sql = f"SELECT entry_id FROM ({inner}) f WHERE tokens @@ {_ASKED} LIMIT ?"  # noqa: S608
-    return [row[0] for row in bulk.rows(sql, expression(lead), expression(rest), most)]
+    return f"({inner}) f WHERE tokens @@ {_ASKED}", [expression(lead), expression(rest)]
 
 
 def _parted(match: Match, sizes: Sequence[int]) -> tuple[Match, Match]:
@@ -77,7 +99,7 @@ def _parted(match: Match, sizes: Sequence[int]) -> tuple[Match, Match]:
     lead, rest, left = [first[0]], [], float(first[1])
     for tokens, size in others:
         share = min(1.0, size / max(1, everything))
-        reading = size * _READ_US if any(token.prefix for token in tokens) else left * _READ_US * len(tokens)
+        reading = (size if any(token.prefix for token in tokens) else min(size, left)) * _READ_US
         if reading < left * (1 - share) * _LOOK_US:
             lead.append(tokens)
             left *= share
