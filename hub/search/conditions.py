@@ -71,7 +71,10 @@ class HasLetters:
             f" AND ({holding}) AND level <= ?"
         )
         found.update(
-            row[0] for row in bulk.rows(sql, bulk.many(ids), *letters, *(f"%{one}%" for one in asked), self.lens.rank)
+            row[0]
+            for row in bulk.rows(
+                sql, bulk.many(ids), *letters, *(f"%{one}%" for one in asked), self.lens.rank
+            )
         )
         return set(ids) - found if self.criterion.negate else found
 
@@ -238,8 +241,8 @@ class IsNear:
     def few(self, most: int) -> set[int] | None:
         if self.near.km > _WIDE_KM:
             return None
-        if self.lens.bulk.postgres:  # where to follow a match costs all of it each time
-            most *= 3 * NUMBERS
+        if self.lens.bulk.postgres:  # where a row costs more than here, and a point less
+            most *= 2
         found = points.within(self.lens, self.near, 2 * most)
         return None if found is None or len(found) > most else set(found)
 

@@ -342,7 +342,7 @@ class Lens:
 
     def numbers_between(self, match: Match, low: int, high: int) -> list[int]:
         """Entries that match, visible or not, with a number above `low` and up to `high`, in their order; for PostgreSQL."""
-        return postgresql.numbers_between(self.bulk, match, low, high)
+        return postgresql.numbers_between(self.bulk, match, low, high, self._told(match))
 
     def _told(self, match: Match) -> Sequence[int]:
         """The sizes of a match, if they matter: only with a beginning, or one of many, is it of use to know how many have it."""

@@ -189,7 +189,10 @@ class Names:
                 break
         within = plan
         if matching > few and not down and high != LAST:
-            within = plan.narrowed(initials(lens.type, lens.rank, self._beginnings(plan, low, high)))
+            beginnings = self._beginnings(plan, low, high)
+            if not beginnings:
+                return
+            within = plan.narrowed(initials(lens.type, lens.rank, beginnings))
         numbers = lens.numbers(within.match, few + 1, together=within is not plan)
         if len(numbers) <= few:
             yield from self._sorted(

@@ -165,8 +165,8 @@ class Plan:
                 and len(self.conditions) == 1
                 and isinstance(self.conditions[0], HasPeriod | IsNear)
             ):
-                many = isinstance(self.conditions[0], IsNear) and self.lens.bulk.postgres
-                return self.conditions[0].few(most if many else NUMBERS * most)
+                points = isinstance(self.conditions[0], IsNear) and self.lens.bulk.postgres
+                return self.conditions[0].few(NUMBERS // 2 * most if points else NUMBERS * most)
         rows = self.few(most)
         return None if rows is None else {row.entity_id for row in rows}
 

@@ -60,10 +60,14 @@ def numbers(bulk: Bulk, match: Match, most: int, sizes: Sequence[int] = ()) -> l
     return [row[0] for row in bulk.rows(f"SELECT entry_id FROM {reading} LIMIT ?", *given, most)]  # noqa: S608
 
 
-def numbers_between(bulk: Bulk, match: Match, low: int, high: int) -> list[int]:
-    """The entries that match with a number above `low` and up to `high`, in their order."""
-    sql = f"SELECT f.entry_id FROM fulltext f WHERE {MATCHES} AND f.entry_id > ? AND f.entry_id <= ? ORDER BY f.entry_id"  # noqa: S608
-    return [row[0] for row in bulk.rows(sql, expression(match), low, high)]
+def numbers_between(bulk: Bulk, match: Match, low: int, high: int, sizes: Sequence[int] = ()) -> list[int]:
+    """The entries that match with a number above `low` and up to `high`, in their order; `sizes` as for `numbers`."""
+    lead, rest = _parted(match, sizes) if sizes else (match, Match())
+    inner = f"SELECT f.entry_id, f.tokens FROM fulltext f WHERE {MATCHES} AND f.entry_id > ? AND f.entry_id <= ? OFFSET 0"  # noqa: S608
+    kept = f" WHERE f.tokens @@ {_ASKED}" if rest else ""
+    sql = f"SELECT f.entry_id FROM ({inner}) f{kept} ORDER BY f.entry_id"  # noqa: S608
+    given = (expression(rest),) if rest else ()
+    return [row[0] for row in bulk.rows(sql, expression(lead), low, high, *given)]
 
 
 def classed(
