@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from itertools import count
 from typing import Any, Final
 
@@ -17,14 +18,14 @@ from sqlalchemy import Connection
 
 from hub.access import audit
 from hub.access.audit import Access
+from hub.assembling import assembled
 from hub.errors import Forbidden, Gone, Moved, NotFound
 from hub.model import origins
 from hub.model.audience import Grant, project
 from hub.model.claims import Provenance
 from hub.model.entity import Change, Entity, Hit, Page
-from hub.model.fiche import PARTS, Document, EntityType
+from hub.model.fiche import Document, EntityType
 from hub.model.hindsight import withheld
-from hub.model.links import Loader, follow, referable, related_of, without_dead_links
 from hub.model.query import Criterion, Query, normalise
 from hub.model.query_rules import MAX_VALUES
 from hub.places import Places
@@ -39,8 +40,6 @@ from hub.store.index_rows import Indexer
 _AT_ONCE: Final = MAX_VALUES
 """So many ids go into one query."""
 _GIVE_BACK_EVERY: Final = 10
-_PART_FIELDS: Final[dict[str, str]] = {part_type: field for field, (_, part_type, _) in PARTS.items()}
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +224,8 @@ class Directory:
                 known.id, known.id, known.type, known.uuid, known.fiche_id, known.fiche, b"", last.seq, last.at
             )
             sources = reading.sources(connection, [known.fiche_id], partner)
-            entity = self._entities(connection, [row], at_that_time, sources).get(known.id)
+            held = partial(self._held, connection)
+            entity = assembled(connection, [row], self.grant, at_that_time, sources, held).get(known.id)
             if entity is None:
                 raise Gone(f"{id} had been removed at {seq}.", seq=last.seq)
             return entity
@@ -417,64 +417,7 @@ class Directory:
             return shown
 
         named = reading.sources(connection, [row.fiche_id for row in rows], partner) if sources else {}
-        return self._entities(connection, rows, as_they_are, named)
-
-    def _entities(
-        self, connection: Connection, rows: Sequence[reading.Found], load: Loader, sources: Mapping[int, tuple[str, ...]]
-    ) -> dict[int, Entity]:
-        persons = [row.entity_id for row in rows if row.type == "zorgverlener"]
-        offers = reading.worked_in(connection, persons, self.grant.rank) if persons else {}
-        offered = {uuid for some in offers.values() for uuid in some}
-        shown = dict(load({row.fiche for row in rows} | offered))
-        links = follow(load, shown)
-        for uuid in self._people_outside(connection, shown):
-            del shown[uuid]
-        live = {
-            uuid: fiche if links[uuid] <= shown.keys() else without_dead_links(fiche, shown)
-            for uuid, fiche in shown.items()
-        }
-        entities = {}
-        for row in rows:
-            fiche = live.get(row.fiche)
-            if fiche is None:
-                continue
-            related = related_of(links[row.fiche], live)
-            for uuid in offers.get(row.entity_id, ()):
-                if "caregivers" in live.get(uuid, ()):
-                    related |= {uuid: live[uuid], **related_of(links[uuid], live)}
-            part = None
-            if row.type in _PART_FIELDS:
-                parts = fiche.get(_PART_FIELDS[row.type], ())
-                part = next((part for part in parts if part["id"] == row.uuid), None)
-                if part is None:
-                    continue
-            entities[row.id] = Entity(
-                id=row.uuid,
-                type=row.type,
-                number=row.entity_id,
-                seq=row.seq,
-                updated_at=row.at,
-                fiche=fiche,
-                part=part,
-                related=related,
-                sources=sources.get(row.fiche_id, ()),
-            )
-        if self.grant.scope is None:
-            return entities
-        named = {number: referable(entity) for number, entity in entities.items()}
-        held = self._held(connection, {id: type for some in named.values() for id, type in some.items()})
-        return {
-            number: replace(entity, outside=frozenset(named[number].keys() - held)) for number, entity in entities.items()
-        }
-
-    def _people_outside(self, connection: Connection, shown: Mapping[str, Document]) -> set[str]:
-        """Caregivers that the agreement's selection leaves out: whoever may not see a person is not told where he works either."""
-        if self.grant.scope is None:
-            return set()
-        people: dict[str, EntityType] = {
-            uuid: "zorgverlener" for uuid, document in shown.items() if document["kind"] == "zorgverlener"
-        }
-        return people.keys() - self._held(connection, people)
+        return assembled(connection, rows, grant, as_they_are, named, partial(self._held, connection))
 
     def _held(self, connection: Connection, types: Mapping[str, EntityType]) -> set[str]:
         """Which of these ids are in the agreement's selection; nothing of them is read but the index."""

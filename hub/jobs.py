@@ -24,6 +24,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 from hub.access import audit
 from hub.access.tokens import forget_assertions, forget_tokens
 from hub.errors import FichehubError
+from hub.model.moments import to_millisecond, to_second
 from hub.plugins import Plugins
 from hub.store import Store, index_rows
 from hub.store.tables import connection as connection_table
@@ -64,7 +65,7 @@ def _prune(store: Store) -> None:
 
     def work(connection: Connection) -> None:
         keep = {(row.job, row.slot) for row in connection.execute(select(newest))}
-        before = records.moment(store.now() - KEPT_SLOTS)
+        before = to_second(store.now() - KEPT_SLOTS)
         for row in connection.execute(
             select(job_slot.c.job, job_slot.c.slot).where(job_slot.c.at < before)
         ).all():
@@ -99,7 +100,7 @@ def _keep_trail(store: Store) -> None:
 
     def work(connection: Connection) -> int:
         before = store.now() - timedelta(days=audit.kept_days(connection))
-        return audit.cut(connection, audit.chain_key(store.secret), before.isoformat(timespec="milliseconds").replace("+00:00", "Z"))
+        return audit.cut(connection, audit.chain_key(store.secret), to_millisecond(before))
 
     store.write(lambda writer: work(writer.connection))
 
@@ -214,7 +215,7 @@ class Worker:
             moments = schedule.parse(text).normal
             last = moments.last(now) if moments else None
             if last is not None:
-                jobs.append(Job(name, records.moment(last)))
+                jobs.append(Job(name, to_second(last)))
         return jobs
 
     def _connections_due(self, connection: Connection, now: datetime) -> list[Job]:
@@ -234,7 +235,7 @@ class Worker:
             if (
                 last_run is not None
                 and last_run.retry_at is not None
-                and records.moment(now) < last_run.retry_at
+                and to_second(now) < last_run.retry_at
             ):
                 continue  # the partner asked us to wait
             if last_run is not None and (
@@ -251,8 +252,8 @@ class Worker:
             ):
                 slot = moments.last(now) if moments is not None else None
                 # Before it was enabled nothing was due.
-                if slot is not None and records.moment(slot) >= (row.checked_at or row.created_at):
-                    jobs.append(Job(name, records.moment(slot), row.name, full))
+                if slot is not None and to_second(slot) >= (row.checked_at or row.created_at):
+                    jobs.append(Job(name, to_second(slot), row.name, full))
         return jobs
 
     def _take(self, job: Job) -> bool:
@@ -263,7 +264,7 @@ class Worker:
             # Of two that come this far one breaks the key; its transaction is tried again, and finds the row.
             connection.execute(
                 insert(job_slot).values(
-                    job=job.name, slot=job.slot, owner=self._owner, at=records.moment(self._store.now())
+                    job=job.name, slot=job.slot, owner=self._owner, at=to_second(self._store.now())
                 )
             )
             return True

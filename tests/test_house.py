@@ -33,6 +33,7 @@ FLOORS = (
     "search",
     "outbound",
     "access",
+    "assembling",
     "directory",
     "feeding",
     "sync",

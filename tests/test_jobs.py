@@ -19,6 +19,7 @@ from hub.connector import Connector, Finished, Source
 from hub.errors import AuthFailed, Unreachable
 from hub.hookspecs import hookimpl
 from hub.jobs import Worker
+from hub.model.moments import to_second
 from hub.store import Store
 from hub.store.tables import job_slot
 from hub.store.tables import run as run_table
@@ -270,7 +271,7 @@ def test_many_workers_do_every_slot_once(
         each.close()
     assert failures == []
     assert {key: count for key, count in taken.items() if key[0] == "run own"} == {
-        ("run own", records.moment(datetime(2026, 11, 22, 9, tzinfo=UTC) + timedelta(minutes=15 * slot))): 1
+        ("run own", to_second(datetime(2026, 11, 22, 9, tzinfo=UTC) + timedelta(minutes=15 * slot))): 1
         for slot in range(slots)
     }
     assert len(source.cursors) == slots

@@ -16,10 +16,11 @@ from hub import jobs, plugins
 from hub.connector import Finished, Source
 from hub.hookspecs import hookimpl
 from hub.jobs import Worker
+from hub.model.moments import to_second
 from hub.store import Store
 from hub.store.tables import job_slot
 from hub.store.tables import run as run_table
-from hub.sync import connections, records
+from hub.sync import connections
 
 WORKERS, SLOTS = 4, 100
 BEGAN = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
@@ -75,7 +76,7 @@ def test_four_processes_do_a_hundred_slots_a_hundred_times(tmp_path: Path, datab
         started = Counter(db.execute(select(run_table.c.started_at)).scalars())
         states = Counter(db.execute(select(run_table.c.state)).scalars())
     store.close()
-    expected = [records.moment(BEGAN + STEP * number) for number in range(SLOTS)]
+    expected = [to_second(BEGAN + STEP * number) for number in range(SLOTS)]
     assert slots == Counter(expected)
     assert started == Counter(expected), "one run for each slot, and none besides"
     assert states == {"done": SLOTS}

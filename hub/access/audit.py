@@ -18,7 +18,6 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
 from multiprocessing.util import Finalize
 from typing import Any, Final
@@ -29,6 +28,7 @@ from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from hub.errors import FichehubError
+from hub.model.moments import to_millisecond
 from hub.store import Store
 from hub.store.tables import audit, audit_end, setting
 
@@ -155,12 +155,7 @@ class Trail:
 
 
 def _loss(store: Store, lost: int) -> Access:
-    return Access(store.now().isoformat(timespec="milliseconds"), "", "", "", LOST, "", "", f"lost={lost}", 500)
-
-
-def stamped(at: datetime) -> str:
-    """A moment as the trail has it: RFC 3339, to the millisecond."""
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return Access(to_millisecond(store.now()), "", "", "", LOST, "", "", f"lost={lost}", 500)
 
 
 @lru_cache(1_000)

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from hub.model.audience import Grant
+from hub.model.moments import to_second
 from hub.store import Store
 from hub.store.log_reading import State
 
@@ -36,7 +37,7 @@ class Asker:
         """Whether the credentials hold still, as far as the moment decides."""
         if self.ends_at is not None and self.ends_at <= now.timestamp():
             return False
-        return self.holds_until is None or self.holds_until >= moment(now)
+        return self.holds_until is None or self.holds_until >= to_second(now)
 
 
 class Recognised:
@@ -68,8 +69,3 @@ class Recognised:
 def credential_of(key: str) -> bytes:
     """What stands for a key or a token."""
     return hashlib.sha256(key.encode()).digest()
-
-
-def moment(at: datetime) -> str:
-    """As the database has moments: RFC 3339, to the second."""
-    return at.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -6,21 +6,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-from hub.model.query import PARTS_OF, TEXT_KEYS, Criterion, Linked, Near
+from hub.model.query import Criterion, Linked, Near
 from hub.search import points
 from hub.search.lens import Lens, Row
+from hub.search.match import holds, letters_of, starts_of
 from hub.store.index_rows import PERIOD
-from hub.store.index_tokens import (
-    FACETS,
-    FIRST_WORD,
-    OTHER_NAME,
-    OTHER_WORD,
-    SHORTENED,
-    SORT_NAME,
-    TYPE_MARKS,
-    facet,
-    unescape,
-)
+from hub.store.index_tokens import TYPE_MARKS
 
 if TYPE_CHECKING:
     from hub.search.plan import Plan
@@ -57,12 +48,11 @@ class HasLetters:
     def keep(self, rows: Sequence[Row]) -> set[int]:
         bulk, ids = self.lens.bulk, [row.id for row in rows]
         letters, asked = letters_of(self.criterion.key), self.criterion.values
-        heads = [facet(self.lens.type, level, "name", "")[:2] for level in range(self.lens.rank + 1)]
-        starts = {head + letter for head in heads for letter in letters}
+        starts = starts_of(self.lens.type, self.lens.rank, letters)
         found = {
             number
             for number, tokens in self.lens.text.tokens_of(bulk, ids).items()
-            if any(token[:3] in starts and _holds(token, asked) for token in tokens)
+            if any(token[:3] in starts and holds(token, asked) for token in tokens)
         }
         key = "key" if bulk.postgres else "+key"
         holding = " OR ".join(["value LIKE ?"] * len(asked))  # folded, so that they hold no wildcard
@@ -77,20 +67,6 @@ class HasLetters:
             )
         )
         return set(ids) - found if self.criterion.negate else found
-
-
-def letters_of(key: str) -> tuple[str, ...]:
-    """The letters of the tokens that hold what somebody looks for letters in."""
-    if key == "name":
-        return (FIRST_WORD, OTHER_WORD, SORT_NAME, OTHER_NAME)
-    return tuple(FACETS[part] for part in PARTS_OF.get(key, (key,)) if part in TEXT_KEYS)
-
-
-def _holds(token: str, asked: Sequence[str]) -> bool:
-    if SHORTENED in token:
-        return False  # `term` has the whole of it
-    text = unescape(token[3:])
-    return any(one in text for one in asked)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hub.model.fiche import EntityType
+from hub.model.query import PARTS_OF, TEXT_KEYS
 from hub.store import index_tokens as tokens
 
 
@@ -61,6 +62,27 @@ def called(kind: EntityType, rank: int, names: Iterable[str]) -> Alternatives:
         for level in range(rank + 1)
         for token in tokens.whole_names(kind, level, name)
     )
+
+
+def letters_of(key: str) -> tuple[str, ...]:
+    """The letters of the tokens that hold what somebody looks for letters in."""
+    if key == "name":
+        return (tokens.FIRST_WORD, tokens.OTHER_WORD, tokens.SORT_NAME, tokens.OTHER_NAME)
+    return tuple(tokens.FACETS[part] for part in PARTS_OF.get(key, (key,)) if part in TEXT_KEYS)
+
+
+def starts_of(kind: EntityType, rank: int, letters: Iterable[str]) -> frozenset[str]:
+    """How the tokens with these letters begin, as anybody of this rank sees them; all of one length."""
+    heads = [tokens.facet(kind, level, "name", "")[:2] for level in range(rank + 1)]
+    return frozenset(head + letter for head in heads for letter in letters)
+
+
+def holds(token: str, asked: Iterable[str]) -> bool:
+    """Whether a token of a facet says that its value holds one of these; one that does not tell all of its value says no."""
+    if tokens.SHORTENED in token:
+        return False
+    text = tokens.unescape(token[3:])
+    return any(one in text for one in asked)
 
 
 def named_so(names: Alternatives) -> Match:

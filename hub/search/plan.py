@@ -19,7 +19,6 @@ from hub.search.conditions import (
     IsNameless,
     IsNear,
     LastChanged,
-    letters_of,
 )
 from hub.search.coverage import follows, of_nothing
 from hub.search.lens import Lens, Row
@@ -28,6 +27,7 @@ from hub.search.match import (
     Match,
     called,
     facets,
+    letters_of,
     present,
     word,
 )

@@ -92,7 +92,6 @@ def _leading(space: Workspace, fiches: list[int]) -> list[int]:
     return [number for number in fiches if number not in space.made or number in space.tied]
 
 
-
 def _leads_anywhere(space: Workspace, number: int) -> bool:
     return bool(dependents(space.bulk, [number])[0])
 

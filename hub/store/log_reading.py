@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 import orjson
@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from hub.errors import CursorGone, FieldError, Invalid
 from hub.model.entity import Change, Operation
 from hub.model.fiche import EntityType
+from hub.model.moments import to_millisecond
 from hub.store.bulk import Bulk
 
 _DISORDER: Final = timedelta(seconds=10)
@@ -270,4 +271,4 @@ def moment_of(connection: Connection, seq: int) -> str | None:
 
 def _spelled(moment: datetime) -> str:
     # As the log spells it; a finer moment is rounded down, or what was noted within the same millisecond would be missed.
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return to_millisecond(moment)

@@ -25,6 +25,7 @@ from hub.errors import FieldError
 from hub.model.audience import ABSENT
 from hub.model.claims import Claim
 from hub.model.fiche import Document, Kind
+from hub.model.moments import to_millisecond
 from hub.places import Places
 from hub.store.bulk import Bulk
 from hub.store.concepts import ConceptBook
@@ -178,7 +179,7 @@ class Workspace:
     def __post_init__(self) -> None:
         self.bulk = Bulk(self.connection)
         now = self.around.now()
-        self.at = moment(now)
+        self.at = to_millisecond(now)
         self.second = int(now.timestamp())
         self.today = local_day(now)
 
@@ -378,11 +379,6 @@ def operation_of(was: int, now: int) -> str:
     if was == ABSENT:
         return "create"
     return "delete" if now == ABSENT else "update"
-
-
-def moment(now: datetime) -> str:
-    """RFC 3339 in UTC with milliseconds."""
-    return now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def local_day(now: datetime) -> str:

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, delete, insert, select
 from hub.directory import Directory
 from hub.model.audience import Grant
 from hub.model.entity import Change
+from hub.model.moments import to_second
 from hub.model.query import Criterion, Query, to_json
 from hub.store import Store, Writer
 from hub.store.tables import entity as entities
@@ -25,7 +26,6 @@ from hub.store.tables import subscription_member as members
 from hub.subscribing import rows
 from hub.subscribing.rows import Row
 from hub.sync.lease import Lease
-from hub.sync.records import moment
 
 T = TypeVar("T")
 _TWO_ENDS: Final = frozenset({"caregiver", "membership"})
@@ -52,7 +52,7 @@ def begin(store: Store, known: Row, directory: Directory, held: Lease) -> Row:
     new, and what it no longer shows as removed.
     """
     first = known.known_as == ""
-    head, at = directory.head(), directory.moment_of(directory.head()) or moment(store.now())
+    head, at = directory.head(), directory.moment_of(directory.head()) or to_second(store.now())
     inside: dict[int, Change] = {}
     for query in known.shown.wish.queries:
         if is_narrow(query, directory.grant):

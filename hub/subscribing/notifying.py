@@ -16,6 +16,7 @@ from sqlalchemy import delete, select
 from hub.connector import Endpoint, Http
 from hub.directory import Directory
 from hub.errors import AuthFailed, CursorGone, FichehubError, Forbidden, Misconfigured, Unreachable
+from hub.model.moments import to_second
 from hub.model.subscription import Notification, NotificationKind, SubscriptionEvent, SubscriptionState
 from hub.outbound import Outbound
 from hub.plugins import Plugins
@@ -30,7 +31,6 @@ from hub.sync import lease, outbox, stops
 from hub.sync.connections import allows_private
 from hub.sync.lease import Lease
 from hub.sync.push import open_directory
-from hub.sync.records import moment
 from hub.sync.wire import KEY_HEADER
 
 HANDSHAKES: Final = 4
@@ -47,7 +47,7 @@ _log = structlog.get_logger(__name__)
 
 def purge(store: Store) -> int:
     """Forget events that nobody can ask for any more; the answer is how many."""
-    before = moment(store.now() - KEPT)
+    before = to_second(store.now() - KEPT)
     return store.write(lambda writer: writer.connection.execute(delete(events).where(events.c.at < before)).rowcount)
 
 
@@ -64,7 +64,7 @@ class Notifier:
 
     def due(self) -> list[str]:
         """The subscriptions for which there is something to do now."""
-        now = moment(self._store.now())
+        now = to_second(self._store.now())
         with self._store.read() as connection:
             head = log_reading.head(connection)
             found = connection.execute(select(table).where(table.c.state != "off").order_by(table.c.id)).all()
@@ -136,7 +136,7 @@ class Notifier:
         if not self._is_open(known):
             return
         if known.shown.state == "requested":
-            if known.shown.next_at > moment(store.now()):
+            if known.shown.next_at > to_second(store.now()):
                 return
             sent = self._send(known, held, directory, "handshake", (), HANDSHAKES)
             if sent is None:
@@ -169,7 +169,7 @@ class Notifier:
 
     def _tell(self, known: Row, held: Lease, directory: Directory) -> None:
         store = self._store
-        if known.shown.next_at > moment(store.now()):
+        if known.shown.next_at > to_second(store.now()):
             return
         for _ in range(TOLD_AT_ONCE):
             if known.shown.delivered >= known.shown.events:
@@ -206,7 +206,7 @@ class Notifier:
         except (AuthFailed, Misconfigured) as error:
             self._failed(known, held, error, 0)
             return None
-        now = moment(self._store.now())
+        now = to_second(self._store.now())
         after = {"attempts": 0, "sent_at": now, "next_at": now}
         if kind == "handshake":
             return self._turn(known, held, "active", "", **after)
@@ -245,7 +245,7 @@ class Notifier:
         failed = known.shown.attempts + 1
         asked = error.retry_after if isinstance(error, Unreachable) else None
         wait = outbox.pause(failed, None if asked is None else min(asked, outbox.CAP.total_seconds()))
-        next_at = moment(self._store.now() + wait)
+        next_at = to_second(self._store.now() + wait)
         if failed < attempts:
             self._note(known, held, attempts=failed, next_at=next_at, reason=_in_short(error))
             return

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, RowMapping, delete, func, insert, select, upd
 
 from hub.errors import FichehubError, FieldError, Invalid, NotFound
 from hub.model.entity import Change
+from hub.model.moments import to_second
 from hub.model.query import from_json, normalise, to_json
 from hub.model.subscription import Subscription, SubscriptionEvent, SubscriptionState, SubscriptionWish
 from hub.store import Store
@@ -21,7 +22,6 @@ from hub.store.tables import subscription as table
 from hub.store.tables import subscription_event as events
 from hub.store.tables import subscription_member as members
 from hub.sync import lease
-from hub.sync.records import moment
 from hub.sync.secrets import REDACTED, Vault
 
 LIMIT = 50
@@ -134,7 +134,7 @@ def add(store: Store, connection: Connection, partner: str, endpoint: str, wish:
     if count >= LIMIT:
         reason = f"you have {count} subscriptions, and {LIMIT} is the most; remove one first."
         raise Invalid(f"Subscription: {reason}", (FieldError("Subscription", reason),))
-    id, now = str(uuid.uuid4()), moment(store.now())
+    id, now = str(uuid.uuid4()), to_second(store.now())
     connection.execute(
         insert(table).values(
             uuid=id,
@@ -157,7 +157,7 @@ def add(store: Store, connection: Connection, partner: str, endpoint: str, wish:
 
 def replace_wish(store: Store, connection: Connection, known: Row, wish: SubscriptionWish) -> None:
     """Ask for something else from now on: a handshake comes first. Another selection begins with what is in it at that moment."""
-    now = moment(store.now())
+    now = to_second(store.now())
     values: dict[str, Any] = {
         **_columns(store, wish, known.headers),
         "state": "off" if wish.off else "requested",
@@ -209,7 +209,7 @@ def note(connection: Connection, known: Row, **values: Any) -> Row:
 
 def turn(store: Store, connection: Connection, known: Row, state: SubscriptionState, reason: str, **values: Any) -> Row:
     """Bring a subscription into another state, which its subscriber sees as a new revision. Raises `Changed`."""
-    moved = {"state": state, "reason": reason, "revision": known.shown.revision + 1, "updated_at": moment(store.now())}
+    moved = {"state": state, "reason": reason, "revision": known.shown.revision + 1, "updated_at": to_second(store.now())}
     return note(connection, known, **moved, **values)
 
 
@@ -217,7 +217,7 @@ def add_events(connection: Connection, known: Row, changes: Sequence[Change], no
     """Number these events and keep them; the answer is the number of the last. Part of the transaction that moves the cursor."""
     first = known.shown.events + 1
     rows = [
-        {"subscription_id": known.number, "number": number, "at": moment(now), "change": orjson.dumps(asdict(change))}
+        {"subscription_id": known.number, "number": number, "at": to_second(now), "change": orjson.dumps(asdict(change))}
         for number, change in enumerate(changes, first)
     ]
     if rows:
@@ -249,6 +249,6 @@ def _by_administrator(store: Store, id: str, state: SubscriptionState, reason: s
         known = load(store, connection, id)
         if known is None:
             raise NotFound(f"There is no subscription with id {id}.")
-        return turn(store, connection, known, state, reason, attempts=0, next_at=moment(store.now())).shown
+        return turn(store, connection, known, state, reason, attempts=0, next_at=to_second(store.now())).shown
 
     return store.write(lambda writer: work(writer.connection))

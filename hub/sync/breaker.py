@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, insert, select
 
+from hub.model.moments import to_second
 from hub.store.tables import breaker as table
-from hub.sync.records import moment
 
 FAILURES = 3
 """So many in a row open it."""
@@ -30,18 +30,18 @@ class Breaker:
 
     def is_open(self, now: datetime) -> bool:
         """Whether nothing may be delivered now."""
-        return self.open_until is not None and moment(now) < self.open_until
+        return self.open_until is not None and to_second(now) < self.open_until
 
     def failed(self, now: datetime, retry_after: float | None = None) -> Breaker:
         """After one more failure. A partner that asks to wait is left alone at once; a probe that failed opens it again."""
         failures = self.failures + 1
         if retry_after is not None:
-            return Breaker(failures, moment(now + timedelta(seconds=retry_after)))
+            return Breaker(failures, to_second(now + timedelta(seconds=retry_after)))
         if failures < FAILURES:
             return Breaker(failures)
         window = min(CAP, BASE * 2 ** min(failures - FAILURES, 10))
         # At least half of the window: a probe at once would be no rest.
-        return Breaker(failures, moment(now + window * random.uniform(0.5, 1)))
+        return Breaker(failures, to_second(now + window * random.uniform(0.5, 1)))
 
 
 def load(connection: Connection, name: str) -> Breaker:

@@ -25,6 +25,7 @@ from hub.connector import Connector, Context, Http, Source
 from hub.errors import ConnectorError, FieldError, Misconfigured, NotFound
 from hub.model.claims import Claim
 from hub.model.fiche import Visibility
+from hub.model.moments import to_second
 from hub.outbound import Outbound
 from hub.plugins import Plugins
 from hub.store import Store, reading
@@ -32,7 +33,7 @@ from hub.store.tables import agreed, breaker, fingerprint, landing, outbox, reje
 from hub.store.tables import connection as table
 from hub.store.tables import partner as partner_table
 from hub.sync import lease, schedule
-from hub.sync.records import RunReport, last_runs, moment
+from hub.sync.records import RunReport, last_runs
 from hub.sync.secrets import Vault, redacted, redactor, with_kept_secrets
 
 ALLOW_PRIVATE = "FICHEHUB_ALLOW_PRIVATE"
@@ -116,7 +117,7 @@ def add(
                 config=stored,
                 state="disabled",
                 schedule=schedule,
-                created_at=moment(store.now()),
+                created_at=to_second(store.now()),
             )
         )
 
@@ -162,7 +163,7 @@ def check(store: Store, plugins: Plugins, name: str, *, http: Http | None = None
     else:
         with open_outbound() as outbound:
             _check(build(store, plugins, known, outbound), known)
-    _update(store, name, checked_at=moment(store.now()))
+    _update(store, name, checked_at=to_second(store.now()))
     return get(store, plugins, name)
 
 
@@ -371,7 +372,7 @@ def _shown(store: Store, plugins: Plugins, info: ConnectionInfo, last: RunReport
         # Without its schema nobody knows which fields are secret, so nothing is shown.
         config=redacted(kind.config_schema, info.config) if kind else {},
         last_run=last,
-        next_at=None if due is None else moment(due),
+        next_at=None if due is None else to_second(due),
     )
 
 

@@ -15,12 +15,13 @@ from sqlalchemy import Connection, delete, insert, select
 from hub.connector import Connector, Decision, Proposal, Sink
 from hub.errors import CursorExpired, Misconfigured, NotFound
 from hub.model.fiche import EntityType
+from hub.model.moments import to_second
 from hub.plugins import Plugins
 from hub.store import Store, Writer
 from hub.store.tables import agreed as agreed_table
 from hub.store.tables import entity as entity_table
 from hub.store.tables import setting
-from hub.sync import agreed, connections, records
+from hub.sync import agreed, connections
 from hub.sync.records import Tally
 from hub.sync.session import Session
 
@@ -164,7 +165,7 @@ def _take(session: Session, sink: Sink, cursor: str | None) -> None:
 
 
 def _apply(session: Session, sink: Sink, batch: list[Decision]) -> None:
-    name, at = session.known.name, records.moment(session.store.now())
+    name, at = session.known.name, to_second(session.store.now())
     tally = session.report.tally
 
     def work(writer: Writer) -> tuple[Tally, None]:

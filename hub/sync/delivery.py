@@ -18,6 +18,7 @@ import orjson
 from hub.connector import Sink
 from hub.errors import AuthFailed, Misconfigured, Rejected, Unreachable
 from hub.model.entity import Change
+from hub.model.moments import to_second
 from hub.store import Writer
 from hub.sync import agreed, breaker, outbox, records
 from hub.sync.agreed import Agreed, State
@@ -111,7 +112,7 @@ class _Delivery:
     def _settle(self, letter: Letter, state: Agreed | None, *, pushed: int = 0) -> None:
         session, name = self.session, self.session.known.name
         tally = session.report.tally.plus(pushed=pushed)
-        at = records.moment(session.store.now())
+        at = to_second(session.store.now())
         mended = pushed and self.gate != Breaker()
 
         def work(writer: Writer) -> tuple[Tally, None]:
@@ -144,7 +145,7 @@ class _Delivery:
 
         def work(writer: Writer) -> tuple[Tally, None]:
             outbox.failed(writer.connection, letter, row.message, now, final=True)
-            records.keep_rejections(writer.connection, name, session.report.id, [row], records.moment(now))
+            records.keep_rejections(writer.connection, name, session.report.id, [row], to_second(now))
             return tally, None
 
         session.commit(work)

@@ -19,6 +19,7 @@ from hub.errors import Rejected
 from hub.model.claims import Claim
 from hub.model.entity import Change
 from hub.model.fiche import Document
+from hub.model.moments import to_second
 from hub.store import Writer
 from hub.store.identity import keys_of, own_key
 from hub.store.tables import agreed as agreed_table
@@ -27,7 +28,7 @@ from hub.store.tables import entity as entity_table
 from hub.store.tables import identity as identity_table
 from hub.store.tables import link as link_table
 from hub.store.tables import source as source_table
-from hub.sync import agreed, guard, outbox, records
+from hub.sync import agreed, guard, outbox
 from hub.sync.agreed import Agreed
 from hub.sync.session import Session
 
@@ -144,11 +145,11 @@ def _own_word(sink: Sink, claim: Claim, answer: dict[str, Any], before: _Standin
 
 def _note(session: Session, connection: Connection, number: int, state: Agreed) -> None:
     name, now = session.known.name, session.store.now()
-    agreed.save(connection, name, number, state, records.moment(now))
+    agreed.save(connection, name, number, state, to_second(now))
     row = connection.execute(select(entity_table).where(entity_table.c.id == number)).one()
     fiche = connection.execute(select(entity_table.c.uuid).where(entity_table.c.id == row.fiche_id)).scalar_one()
     seq = int(connection.exec_driver_sql("SELECT n FROM counter WHERE name = 'change'").scalar_one())
-    change = Change(seq, records.moment(now), row.uuid, row.type, fiche, "update", name)
+    change = Change(seq, to_second(now), row.uuid, row.type, fiche, "update", name)
     outbox.enqueue(connection, name, [(number, change)], now)
 
 

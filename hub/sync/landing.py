@@ -13,10 +13,10 @@ from datetime import timedelta
 from sqlalchemy import Connection, delete, insert, select
 
 from hub.errors import FieldError, Invalid
+from hub.model.moments import to_second
 from hub.store import Store
 from hub.store.tables import landing as table
 from hub.store.tables import setting
-from hub.sync.records import moment
 from hub.sync.wire import Landed
 
 LONGEST_DAYS = 90
@@ -85,7 +85,7 @@ def purge(store: Store) -> int:
         return sum(
             connection.execute(
                 delete(table).where(
-                    table.c.connection == name, table.c.at < moment(now - timedelta(days=days(connection, name)))
+                    table.c.connection == name, table.c.at < to_second(now - timedelta(days=days(connection, name)))
                 )
             ).rowcount
             for name in names

@@ -16,9 +16,9 @@ import orjson
 from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, or_, select, update
 
 from hub.model.entity import Change
+from hub.model.moments import to_second
 from hub.store import Store
 from hub.store.tables import outbox as table
-from hub.sync.records import moment
 
 ATTEMPTS = 12
 """After so many a delivery becomes a dead letter: with the pauses between them some nine hours later."""
@@ -60,9 +60,9 @@ def enqueue(connection: Connection, name: str, entries: Iterable[tuple[int, Chan
             "change": orjson.dumps(asdict(change)),
             "state": "waiting",
             "attempts": 0,
-            "next_at": moment(now),
+            "next_at": to_second(now),
             "reason": "",
-            "at": moment(now),
+            "at": to_second(now),
         }
         for number, change in entries
     ]
@@ -87,7 +87,7 @@ def due(connection: Connection, name: str, now: datetime, after: tuple[int, int]
             table.c.connection == name,
             table.c.state == "waiting",
             or_(table.c.seq > seq, and_(table.c.seq == seq, table.c.entity_id > number)),
-            table.c.next_at <= moment(now),
+            table.c.next_at <= to_second(now),
         )
         .order_by(table.c.seq, table.c.entity_id)
         .limit(limit)
@@ -99,7 +99,7 @@ def next_attempt(connection: Connection, now: datetime) -> dict[str, str]:
     """Connections with a delivery whose time has come -> that moment."""
     query = (
         select(table.c.connection, func.min(table.c.next_at))
-        .where(table.c.state == "waiting", table.c.next_at <= moment(now))
+        .where(table.c.state == "waiting", table.c.next_at <= to_second(now))
         .group_by(table.c.connection)
     )
     return {row[0]: row[1] for row in connection.execute(query)}
@@ -128,7 +128,7 @@ def failed(
             state="dead" if dead else "waiting",
             attempts=attempts,
             reason=reason[:2000].replace("\x00", "\N{REPLACEMENT CHARACTER}"),
-            next_at=moment(now + pause(attempts, retry_after)),
+            next_at=to_second(now + pause(attempts, retry_after)),
         )
     )
     return dead
@@ -153,7 +153,7 @@ def dead_letters(
 
 def replay(store: Store, letters: Iterable[Letter]) -> int:
     """Let these wait for delivery again, with all their attempts; the answer is how many there were."""
-    now = moment(store.now())
+    now = to_second(store.now())
 
     def work(connection: Connection) -> int:
         return sum(

@@ -14,6 +14,7 @@ from hub.connector import Finished, Incoming, Source
 from hub.errors import CursorExpired, Rejected, Unreachable
 from hub.model.claims import Claim
 from hub.model.concepts import Concept
+from hub.model.moments import to_second
 from hub.store import ReadyClaims, Writer, prepare
 from hub.store.pace import SMALLEST
 from hub.store.tables import claim as claim_table
@@ -266,7 +267,7 @@ class _Pull:
             Rejected(redact(row.message), external_id=row.external_id, field=row.field, raw=redact(row.raw))
             for row in rejected
         ]
-        moment = records.moment(self._session.store.now())
+        moment = to_second(self._session.store.now())
         records.keep_rejections(writer.connection, name, self._session.report.id, rows, moment)
 
     def _finish(self, finished: Finished) -> None:
@@ -294,7 +295,7 @@ class _Pull:
             if whole:
                 records.forget_older_rejections(connection, name, session.report.id)
             if shape:
-                drift.pin(connection, name, shape, session.report.id, records.moment(session.store.now()))
+                drift.pin(connection, name, shape, session.report.id, to_second(session.store.now()))
             return tally, None
 
         session.commit(work, cursor=cursor, full_since_run=None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 import orjson
@@ -128,11 +127,6 @@ class RunReport:
     def withheld(self) -> int:
         """Removals that the guard refused."""
         return self.tally.withheld
-
-
-def moment(at: datetime) -> str:
-    """RFC 3339 in UTC, to the second."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def begin(connection: Connection, report: RunReport) -> int:

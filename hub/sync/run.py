@@ -16,6 +16,7 @@ import structlog
 
 from hub.connector import Connector, Export, Http, Progress, Sink, Source, unwatched
 from hub.errors import AuthFailed, ConnectorError, FichehubError, Misconfigured, Unreachable
+from hub.model.moments import to_second
 from hub.plugins import Plugins
 from hub.store import Store, Writer
 from hub.sync import connections, decisions, landing, lease, records, stops
@@ -156,7 +157,7 @@ def _begin(
         mode = "full" if from_start or known.full_since_run is not None else "incremental"
     else:
         mode = "push" if isinstance(connector, Sink) else "export"
-    started = records.moment(store.now())
+    started = to_second(store.now())
     report = RunReport(
         id=0,
         connection=known.name,
@@ -196,15 +197,15 @@ def _retry_at(session: Session, error: Unreachable) -> str:
     """When the partner asked for, else at a random moment in a window that doubles with every failure in a row."""
     now = session.store.now()
     if error.retry_after is not None:
-        return records.moment(now + timedelta(seconds=error.retry_after))
+        return to_second(now + timedelta(seconds=error.retry_after))
     with session.store.read() as connection:
         failures = records.failures_in_a_row(connection, session.known.name)
     window = min(RETRY_CAP, RETRY_BASE * 2 ** min(failures, 10))
-    return records.moment(now + window * random.random())
+    return to_second(now + window * random.random())
 
 
 def _end(session: Session) -> None:
-    session.note(ended_at=records.moment(session.store.now()))
+    session.note(ended_at=to_second(session.store.now()))
     redact = session.built.redact
     session.report = replace(session.report, warnings=tuple(map(redact, session.report.warnings)))
     session.store.write(lambda writer: records.save(writer.connection, session.report))

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from hub.connector import Progress
 from hub.errors import Rejected
+from hub.model.moments import to_second
 from hub.plugins import Plugins
 from hub.store import Pace, Store, Writer
 from hub.store.bulk import Bulk
@@ -63,7 +64,7 @@ class Session:
                     Bulk(writer.connection).later(1, sql, *cursors.values(), self.known.name)
                 records.save(writer.connection, after)
                 if landed:
-                    at = records.moment(self.store.now())
+                    at = to_second(self.store.now())
                     landing.keep(writer.connection, self.known.name, self.report.id, landed, at)
             return result
 

@@ -18,9 +18,10 @@ import flask
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.http import http_date
 
-from hub.access.audit import Access, stamped, truncated
+from hub.access.audit import Access, truncated
 from hub.errors import FichehubError
 from hub.model.audience import Grant
+from hub.model.moments import to_millisecond
 from hub.web import asking
 from hub.web.endpoints import Endpoints, endpoints
 from hub.web.outgoing import TRACE, note
@@ -142,7 +143,7 @@ class Again:
         if serving.limiter.wait_for(asking.counted_as(partner, address)) > 0:
             return False
         if kept.access is not None:
-            serving.trail.note(replace(kept.access, at=stamped(serving.store.now()), address=truncated(address or "")))
+            serving.trail.note(replace(kept.access, at=to_millisecond(serving.store.now()), address=truncated(address or "")))
         return True
 
     def _is_whose_it_was(self, kept: Kept, credential: bytes) -> bool:

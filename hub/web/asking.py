@@ -21,12 +21,13 @@ from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import TooManyRequests, Unauthorized
 
 from hub.access import RateLimiter, agreement, authenticate, grant_for, tokens
-from hub.access.audit import Access, Trail, stamped, truncated
-from hub.access.recognised import Asker, Recognised, credential_of, moment
+from hub.access.audit import Access, Trail, truncated
+from hub.access.recognised import Asker, Recognised, credential_of
 from hub.directory import Directory
 from hub.errors import Forbidden, StoreBusy
 from hub.feeding import Feed
 from hub.model.audience import PUBLIC, Grant
+from hub.model.moments import to_millisecond, to_second
 from hub.model.subscription import Subscriptions
 from hub.store.tables import api_key
 from hub.web.doors import OPEN
@@ -130,7 +131,7 @@ def record_access(
         return
     hub = serving()
     access = flask.g.fichehub_access = Access(
-        at=stamped(hub.store.now()),
+        at=to_millisecond(hub.store.now()),
         partner=asked.grant.partner,
         via=via(),
         address=truncated(flask.request.remote_addr or ""),
@@ -268,7 +269,7 @@ def _recognised(hub: Serving, key: str, credential: bytes) -> Asker:
                 partner, scopes, ends_at, via, prefix = held.partner, held.scopes, held.expires_at, f"client {held.client}", ""
             else:
                 prefix = key[:_PREFIX_LENGTH]
-                (partner, until), via = authenticate(connection, key, moment(hub.store.now())), f"key {prefix}"
+                (partner, until), via = authenticate(connection, key, to_second(hub.store.now())), f"key {prefix}"
         except Forbidden as error:
             raise _refused(error.message) from error
         agreed = agreement(connection, partner)

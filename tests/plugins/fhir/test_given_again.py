@@ -273,6 +273,16 @@ def test_a_partner_is_given_again_what_he_was_given_and_each_time_leaves_its_row
     assert (own.trail[-1].at, own.trail[-1].address) == ("2026-11-22T09:01:00.000Z", "192.0.2.0")
 
 
+def test_a_key_whose_use_could_not_be_noted_goes_the_long_way_until_it_is(own: Served) -> None:
+    mine = {"Authorization": f"Bearer {own.key}"}
+    assert own.stands(SEARCH, **mine)
+    noted, asked = asking.serving_of(own.app).noted_on, len(own.asked)
+    noted.clear()  # as when the database was busy
+    own.get(SEARCH, **mine)
+    assert len(own.asked) == asked + 1
+    assert noted, "it was noted on the way"
+
+
 def _revoke(writer: Writer, key: str) -> None:
     revoke_key(writer.connection, "epd", key[:8], "2026-11-22T09:00:00Z")
 

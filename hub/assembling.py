@@ -1,0 +1,85 @@
+"""From rows of the store to entities: each with what it points to, as far as the asker sees that, and told what of it lies outside his selection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from sqlalchemy import Connection
+
+from hub.model.audience import Grant
+from hub.model.entity import Entity
+from hub.model.fiche import PARTS, Document, EntityType
+from hub.model.links import Loader, follow, referable, related_of, without_dead_links
+from hub.store import reading
+
+_PART_FIELDS: Final[dict[str, str]] = {part_type: field for field, (_, part_type, _) in PARTS.items()}
+
+Held = Callable[[Mapping[str, EntityType]], set[str]]
+"""Which of these ids are in the selection of the asker's agreement."""
+
+
+def assembled(
+    connection: Connection,
+    rows: Sequence[reading.Found],
+    grant: Grant,
+    load: Loader,
+    sources: Mapping[int, tuple[str, ...]],
+    held: Held,
+) -> dict[int, Entity]:
+    """The entities of these rows, by the rows' numbers; what the asker may not see is left out.
+
+    `load` gives projected documents, as they are or were; `sources` names who contributes to each fiche. `held` is asked where the grant has a selection.
+    """
+    persons = [row.entity_id for row in rows if row.type == "zorgverlener"]
+    offers = reading.worked_in(connection, persons, grant.rank) if persons else {}
+    offered = {uuid for some in offers.values() for uuid in some}
+    shown = dict(load({row.fiche for row in rows} | offered))
+    links = follow(load, shown)
+    if grant.scope is not None:
+        for uuid in _people_outside(shown, held):
+            del shown[uuid]
+    live = {
+        uuid: fiche if links[uuid] <= shown.keys() else without_dead_links(fiche, shown)
+        for uuid, fiche in shown.items()
+    }
+    entities = {}
+    for row in rows:
+        fiche = live.get(row.fiche)
+        if fiche is None:
+            continue
+        related = related_of(links[row.fiche], live)
+        for uuid in offers.get(row.entity_id, ()):
+            if "caregivers" in live.get(uuid, ()):
+                related |= {uuid: live[uuid], **related_of(links[uuid], live)}
+        part = None
+        if row.type in _PART_FIELDS:
+            parts = fiche.get(_PART_FIELDS[row.type], ())
+            part = next((part for part in parts if part["id"] == row.uuid), None)
+            if part is None:
+                continue
+        entities[row.id] = Entity(
+            id=row.uuid,
+            type=row.type,
+            number=row.entity_id,
+            seq=row.seq,
+            updated_at=row.at,
+            fiche=fiche,
+            part=part,
+            related=related,
+            sources=sources.get(row.fiche_id, ()),
+        )
+    if grant.scope is None:
+        return entities
+    named = {number: referable(entity) for number, entity in entities.items()}
+    inside = held({id: type for some in named.values() for id, type in some.items()})
+    return {number: replace(entity, outside=frozenset(named[number].keys() - inside)) for number, entity in entities.items()}
+
+
+def _people_outside(shown: Mapping[str, Document], held: Held) -> set[str]:
+    """Caregivers that the agreement's selection leaves out: whoever may not see a person is not told where he works either."""
+    people: dict[str, EntityType] = {
+        uuid: "zorgverlener" for uuid, document in shown.items() if document["kind"] == "zorgverlener"
+    }
+    return people.keys() - held(people)
