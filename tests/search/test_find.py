@@ -258,6 +258,18 @@ def test_two_links_at_once(
                 assert ask(reading(), places, query, grant) == oracle.find(query, grant)
 
 
+@pytest.mark.parametrize("descending", [False, True])
+def test_a_match_is_read_from_one_number_to_the_next(
+    reading: Reading, places: Places, oracle: Oracle, monkeypatch: pytest.MonkeyPatch, descending: bool
+) -> None:
+    monkeypatch.setattr("hub.search.orders._PART", 0)  # the first stretch is one number long, each next one twice as long
+    elsewhere = Linked("organisatie", Query(types=("organisatie",), where=(Criterion("city", ("leuven",)),)), negate=True)
+    query = Query(types=("aanbod",), text="rubriek", linked=(elsewhere,), descending=descending, limit=8)
+    found = everything(reading(), query, INTERNAL, places)
+    assert [row.entry_id for row in found] == oracle.find(query, INTERNAL)
+    assert len(found) > 2 * query.limit
+
+
 def test_the_last_change_is_after_the_one_bound_and_not_after_the_other(reading: Reading, places: Places, oracle: Oracle) -> None:
     changes = oracle.world.changes
     rows = {row.entity_id: row for row in oracle.world.rows if row.level == 0 and not row.partner}
