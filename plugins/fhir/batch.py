@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 import flask
 import orjson
-from werkzeug.exceptions import UnsupportedMediaType
 from werkzeug.test import EnvironBuilder
 
 from hub import FieldError, Invalid
@@ -23,8 +22,6 @@ from plugins.fhir.validation import read_body
 
 MAX_ENTRIES: Final = 200
 """The longest batch; a longer one is refused whole."""
-_JSON: Final = ("application/fhir+json", "application/json", "text/json")
-_XML: Final = ("application/fhir+xml", "application/xml", "text/xml")
 _PASSED_ON: Final = ("Authorization", "X-API-Key", "Prefer")
 _CONDITIONS: Final = {"ifNoneMatch": "If-None-Match", "ifModifiedSince": "If-Modified-Since"}
 
@@ -36,23 +33,14 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, transaction: Callable
 
     @blueprint.post("/", strict_slashes=False)
     def batch() -> flask.Response:
-        bundle = _bundle(flask.request)
+        bundle = _bundle()
         if bundle.get("type") == "transaction":
             return transaction(bundle)
         return answer(responses(_entries(bundle), flask.request.url_root + "fhir"))
 
 
-def _bundle(request: flask.Request) -> dict[str, Any]:
-    if request.mimetype in _XML:
-        sent = read_body()
-        if isinstance(sent, dict) and sent.get("type") == "transaction":
-            return sent
-    if request.mimetype not in _JSON:
-        raise UnsupportedMediaType("A batch is sent as application/fhir+json; a transaction may be XML too.")
-    try:
-        bundle = orjson.loads(request.get_data())
-    except orjson.JSONDecodeError as error:
-        raise _invalid("Bundle", f"this is not JSON: {error}") from None
+def _bundle() -> dict[str, Any]:
+    bundle = read_body()
     if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
         raise _invalid("Bundle", "a Bundle of type batch or transaction is expected.")
     return bundle

@@ -65,6 +65,8 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NOBODY: Final = "00000000-0000-0000-0000-000000000000"
 _POSTCODES: Final = tuple(str(number) for number in range(1000, 10_000))
 _IS_POSTCODE: Final = frozenset(_POSTCODES)
+_KILOMETRES: Final = {"km": 1.0, "m": 0.001, "[mi_i]": 1.609344, "[mi_us]": 1.609347}
+"""Units of a distance by their codes in UCUM, in kilometres."""
 _MOST_CLAUSES: Final = 32
 _CUT: Final = 3
 _MOST_VALUES: Final = 500
@@ -330,8 +332,8 @@ def full_text(given: Given) -> list[Condition]:
 
 
 def near(given: Given) -> list[Condition]:
-    """`latitude|longitude|distance|unit`. Raises `Invalid`."""
-    parts = given.values[0].split("|")
+    """`latitude|longitude|distance|unit`, also with the bars escaped, as clients do that take it for a text. Raises `Invalid`."""
+    parts = unescape(given.values[0]).split("|")
     try:
         lat, lon = float(parts[0]), float(parts[1])
         distance = float(parts[2]) if len(parts) > 2 and parts[2] else 10.0
@@ -340,11 +342,11 @@ def near(given: Given) -> list[Condition]:
             given, "latitude|longitude|distance|unit is expected, e.g. 51.05|3.72|5|km.", given.values[0]
         ) from None
     unit = parts[3] if len(parts) > 3 and parts[3] else "km"
-    if unit not in ("km", "m"):
-        raise wrong(given, "the unit must be km or m.", unit)
+    if unit not in _KILOMETRES:
+        raise wrong(given, f"the unit must be one of {', '.join(_KILOMETRES)}.", unit)
     if len(given.values) > 1 or not (-90 <= lat <= 90 and -180 <= lon <= 180 and distance > 0):
         raise wrong(given, "one place on earth and a distance above 0 are expected.", given.values[0])
-    return [Near(lat, lon, distance / 1000 if unit == "m" else distance)]
+    return [Near(lat, lon, distance * _KILOMETRES[unit])]
 
 
 def reference(link: str, target: EntityType, resource: str) -> Build:

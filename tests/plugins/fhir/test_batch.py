@@ -10,6 +10,7 @@ from fhir.resources.R4B.bundle import Bundle
 from flask.testing import FlaskClient
 
 from plugins.fhir.batch import MAX_ENTRIES
+from plugins.fhir.judge.reading import from_xml
 from tests.plugins.fhir.conftest import HIDDEN, Hub
 from tests.plugins.fhir.judge import complaints
 
@@ -84,7 +85,6 @@ def test_who_asks_is_who_sent_the_batch(client: FlaskClient, small: Hub) -> None
 @pytest.mark.parametrize(
     ("body", "path"),
     [
-        (b"{", "Bundle"),
         (b"[]", "Bundle"),
         (b'{"resourceType":"Organization"}', "Bundle"),
         (b'{"resourceType":"Bundle","type":"searchset"}', "Bundle.type"),
@@ -100,8 +100,20 @@ def test_what_is_no_batch_of_gets_is_refused_with_the_element(client: FlaskClien
     assert issue["expression"] == [path]
 
 
-def test_a_batch_is_json(client: FlaskClient) -> None:
-    response = client.post("/fhir", data=b'<Bundle xmlns="http://hl7.org/fhir"><type value="batch"/></Bundle>', content_type="application/fhir+xml")
+def test_a_batch_may_be_xml(client: FlaskClient) -> None:
+    entry = '<entry><request><method value="GET"/><url value="Organization?_count=1&amp;name=l"/></request></entry>'
+    sent = f'<Bundle xmlns="http://hl7.org/fhir"><type value="batch"/>{entry}{entry.replace("Organization", "Patient")}</Bundle>'
+    for accepted in ("application/fhir+json", "application/fhir+xml"):
+        response = client.post("/fhir", data=sent.encode(), content_type="application/fhir+xml", headers={"Accept": accepted})
+        assert response.status_code == 200, response.data
+        assert response.mimetype == accepted
+        bundle: Any = orjson.loads(response.data) if accepted.endswith("json") else from_xml(response.data)
+        assert [entry["response"]["status"] for entry in bundle["entry"]] == ["200 OK", "404 Not Found"]
+        assert bundle["entry"][0]["resource"]["entry"]
+
+
+def test_a_batch_is_json_or_xml(client: FlaskClient) -> None:
+    response = client.post("/fhir", data=b"resourceType=Bundle", content_type="application/x-www-form-urlencoded")
     assert response.status_code == 415
     assert "application/fhir+json" in orjson.loads(response.data)["issue"][0]["details"]["text"]
     assert client.get("/fhir").status_code == 404

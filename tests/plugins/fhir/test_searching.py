@@ -43,6 +43,8 @@ from tests.plugins.fhir.conftest import Hub
         ("/Organization?partof.name=elise", {"Praktijk De Linde"}),
         ("/Organization?partof:Organization.identifier=0403019261", {"Praktijk De Linde"}),
         ("/Location?near=50.85|4.35|1|km", {"Ziekenhuis Sint-Élise"}),
+        (r"/Location?near=50.85\|4.35\|1\|km", {"Ziekenhuis Sint-Élise"}),  # so sends HAPI a text
+        ("/Location?near=50.85|4.35|0.7|[mi_i]", {"Ziekenhuis Sint-Élise"}),
         ("/Location?status=active", {"Ziekenhuis Sint-Élise"}),
         ("/Location?organization.name=linde", {"Praktijk De Linde"}),
         ("/HealthcareService?service-type=14.04.01", {"Huisartsen De Linde"}),
