@@ -219,12 +219,10 @@ class IsNear:
             return None
         if self.lens.bulk.postgres:  # where a row costs more than here, and a point less
             most *= 2
-        found = points.within(self.lens, self.near, 2 * most)
-        return None if found is None or len(found) > most else set(found)
+        return points.few(self.lens, self.near, most)
 
     def keep(self, rows: Sequence[Row]) -> set[int]:
-        distances = points.distances(self.lens, self.near.lat, self.near.lon, rows)
-        return {number for number, km in distances.items() if km <= self.near.km}
+        return points.inside(self.lens, self.near, rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,16 @@ is cheaper depends on how many candidates there are among how many entries; both
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from heapq import merge as merge_sorted
+from itertools import count
 from math import isqrt, sqrt
 from typing import Any, Final
 
 from hub.model.query import Near, Query
 from hub.places import Places
-from hub.search import local, points
+from hub.search import local, points, sqlite
 from hub.search.conditions import IsNear, last_changes
 from hub.search.lens import Lens, Row
 from hub.search.match import Match
@@ -27,6 +28,8 @@ _FIRST_KM: Final = 1.0
 _EVERYWHERE_KM: Final = 20_100.0
 _PART: Final = 400
 """So many candidates are checked at once at first."""
+_LEAP: Final = 1_000
+"""So many matches are compared with candidates at first, when that costs no more than to compare numbers."""
 _NOWHERE_KM: Final = 99_999.0
 """Where those come in the order who have no point: behind everybody on earth."""
 
@@ -85,6 +88,10 @@ class Walker:
         if plan.conditions and not first and (found := plan.numbered(self._bound)) is not None:
             rest, ids = found.rest, found.ids
             if rest.match and len(ids) > 4 * self._query.limit:
+                if rest.match.every and not rest.lens.bulk.postgres:
+                    for rows in self._meeting(rest, ids, after, self._query.descending):
+                        yield from (Ranked((row.id,), row, plan.lens) for row in rows)
+                    return
                 rest, ids = self._matching(rest, ids)
             for rows in self._in_parts(rest, list(ids), after, self._query.descending):
                 yield from (Ranked((row.id,), row, plan.lens) for row in rows)
@@ -95,7 +102,7 @@ class Walker:
     def _matching(self, rest: Plan, ids: set[int]) -> tuple[Plan, set[int]]:
         """A plan without its match, and these entries without those that do not match; or both as they are, where that is told sooner as they come."""
         lens, match = rest.lens, rest.match
-        if not lens.bulk.postgres:
+        if not lens.bulk.postgres:  # a match of nothing but what must not be
             return replace(rest, match=Match()), lens.among(match, ids)
         if match.every and (lens.expected(match) or 0) < len(ids):
             numbers = lens.numbers(match, 2 * len(ids))
@@ -108,6 +115,9 @@ class Walker:
         if leads and plan.conditions and plan.lens.bulk.postgres:
             yield from self._in_ranges(plan, after, down)
             return
+        if leads and plan.leads_on:
+            yield from self._by_links(plan, after, down)
+            return
         for step in steps(self._query.limit, eager=not plan.conditions and (leads or not plan.match)):
             if leads:
                 rows = plan.lens.matching(plan.match, after, down, step)
@@ -118,6 +128,26 @@ class Walker:
                 return
             after = rows[-1].id
 
+    def _by_links(self, plan: Plan, after: int | None, down: bool) -> Iterator[list[Row]]:
+        """The same from a match on SQLite whose other ends are looked at first: only of those whose ends are good is there a row to fetch."""
+        rest = replace(plan, match=Match())
+        for numbers in self._matches(plan, steps(self._query.limit, eager=False), after, down):
+            yield _in_order(rest.keep_of(numbers), down)
+
+    def _meeting(self, plan: Plan, ids: set[int], after: int | None, down: bool) -> Iterator[list[Row]]:
+        """What is both a match on SQLite and one of these entries: to go along the match costs so little a number that it ends with the page."""
+        rest = replace(plan, match=Match())
+        for numbers in self._matches(plan, (_LEAP << leap for leap in count()), after, down):
+            yield from self._in_parts(rest, [number for number in numbers if number in ids], None, down)
+
+    def _matches(self, plan: Plan, leaps: Iterable[int], after: int | None, down: bool) -> Iterator[list[int]]:
+        for leap in leaps:
+            numbers = sqlite.numbers_behind(plan.lens.bulk, plan.match, after, down, leap)
+            yield numbers
+            if len(numbers) < leap:
+                return
+            after = numbers[-1]
+
     def _in_ranges(self, plan: Plan, after: int | None, down: bool) -> Iterator[list[Row]]:
         """The same from a match on PostgreSQL, where to be read from one number to another costs it less than to be read as a whole."""
         lens, rest = plan.lens, replace(plan, match=Match())
@@ -126,9 +156,7 @@ class Walker:
         at = after if after is not None else (last or 0) + 1 if down else 0
         while at > 0 if down else at < (last or 0):
             low, high = (at - 1 - span, at - 1) if down else (at, at + span)
-            rows = rest.keep_of(lens.numbers_between(plan.match, low, high))
-            rows.sort(key=lambda row: row.id, reverse=down)
-            yield rows
+            yield _in_order(rest.keep_of(lens.numbers_between(plan.match, low, high)), down)
             at, span = (low + 1 if down else high), 2 * span
 
     def _in_parts(self, plan: Plan, numbers: list[int], after: int | None, down: bool) -> Iterator[list[Row]]:
@@ -137,9 +165,7 @@ class Walker:
         numbers.sort(reverse=down)
         start = 0
         for step in steps(self._query.limit, eager=not plan.conditions and not plan.match, first=_PART):
-            part = plan.keep_of(numbers[start : start + step])
-            part.sort(key=lambda row: row.id, reverse=down)
-            yield part
+            yield _in_order(plan.keep_of(numbers[start : start + step]), down)
             start += step
             if start >= len(numbers):
                 return
@@ -227,7 +253,7 @@ class Walker:
         known: dict[str, float] = {}
         while reached[0] <= here.km:
             radius = min(radius, here.km)
-            found = points.within(plan.lens, replace(here, km=radius), known=known) or {}
+            found = points.within(plan.lens, replace(here, km=radius), known)
             order = sorted((km, number) for number, km in found.items() if (km, number) > reached)
             if len(order) >= first or radius == here.km:
                 start = 0
@@ -343,6 +369,10 @@ class Walker:
             return
         for rows in self._along_numbers(plan, None if position is None else position[1], down=False):
             yield from (self._tiered(row, plan.lens, rank, tier) for row in rows)
+
+
+def _in_order(rows: list[Row], down: bool) -> list[Row]:
+    return sorted(rows, key=lambda row: row.id, reverse=down)
 
 
 def _place(query: Query, places: Places) -> tuple[float, float] | None:

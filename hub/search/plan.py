@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeGuard
 
 from hub.model.folding import MAX_WORD, fold
 from hub.model.query import PARTS_OF, Criterion, Linked, Query
@@ -148,7 +148,7 @@ class Plan:
         for condition in rest.conditions:
             if len(ids) <= _CHEAP:
                 break
-            if isinstance(condition, IsLinked) and not condition.linked.negate and not rest.lens.partner:
+            if self._leads_on(condition):
                 ids, rest = condition.held_by(ids), rest.without(condition)
         return Candidates(rest, ids) if len(ids) <= most else None
 
@@ -185,14 +185,17 @@ class Plan:
             return []
         rest, here = self, self.lens.among(self.match, ids) if self.match else ids
         for condition in self.conditions:  # links are followed without the rows
-            if (
-                isinstance(condition, IsLinked)
-                and not condition.linked.negate
-                and not self.lens.partner
-                and here
-            ):
+            if here and self._leads_on(condition):
                 rest, here = rest.without(condition), condition.held_by(here)
         return rest.keep(rest.lens.fetch(here), matched=True)
+
+    @property
+    def leads_on(self) -> bool:
+        """Whether some links of its entities are looked at without their rows."""
+        return any(map(self._leads_on, self.conditions))
+
+    def _leads_on(self, condition: Condition) -> TypeGuard[IsLinked]:
+        return isinstance(condition, IsLinked) and not condition.linked.negate and not self.lens.partner
 
     def without(self, condition: Condition) -> Plan:
         """This plan with one demand less, because it is met."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from math import cos, radians
+from math import cos, inf, radians
 from typing import Final
 
 from hub.model.query import Near
@@ -16,15 +16,59 @@ _KM_PER_DEGREE: Final = 110.5
 """A little less than a degree of latitude anywhere, so that a box is never too small."""
 _MOST_ROWS: Final = 120
 """From so many rows of the map on, one range over all longitudes is cheaper than a range for each."""
+_FLAT_KM: Final = 50.0
+_FLAT_LATITUDE: Final = 66.0
+"""In a circle no wider, no nearer to a pole, distances as on a flat map are off by less than `_FLAT_ERROR`."""
+_FLAT_ERROR: Final = 0.03
+_KM_TO_NORTH: Final = distance_km(0, 0, 1, 0)
+_FRINGE: Final = 1.5
+"""So many times as many points lie in the ranges around a circle as in it."""
 
 
-def within(
-    lens: Lens, near: Near, most: int | None = None, known: dict[str, float] | None = None
-) -> dict[int, float] | None:
-    """The entries, visible or not, with a visible point in the circle, and how far the nearest one is; None when more than `most` points lie around it."""
-    # `known` remembers distances from one circle to the next around the same point.
+class Circle:
+    """Whether points lie in a circle: most are told by their place on a flat map, which takes a quarter of the time of their distance."""
+
+    def __init__(self, near: Near) -> None:
+        self._near = near
+        flat = near.km <= _FLAT_KM and abs(near.lat) <= _FLAT_LATITUDE
+        self._east = _KM_TO_NORTH * cos(radians(near.lat))
+        self._inner = (near.km * (1 - _FLAT_ERROR)) ** 2 if flat else -1.0
+        self._outer = (near.km * (1 + _FLAT_ERROR)) ** 2 if flat else inf
+
+    def holds(self, lat: float, lon: float) -> bool:
+        """Whether this point is no farther away than the circle is wide, by `distance_km`."""
+        near = self._near
+        east = lon - near.lon
+        north, across = (lat - near.lat) * _KM_TO_NORTH, east * self._east
+        apart = north * north + across * across
+        if apart < self._inner:
+            return True
+        if apart > self._outer and -180 < east < 180:
+            return False
+        return distance_km(near.lat, near.lon, lat, lon) <= near.km
+
+
+def few(lens: Lens, near: Near, most: int) -> set[int] | None:
+    """The entries, visible or not, with a visible point in the circle; None when they are more than `most`, or seem so."""
+    found = _around(lens, near, int(_FRINGE * most))
+    if found is None:
+        return None
+    circle = Circle(near)
+    inside = {number for number, value in found if circle.holds(*point_of(value))}
+    return inside if len(inside) <= most else None
+
+
+def within(lens: Lens, near: Near, known: dict[str, float]) -> dict[int, float]:
+    """The entries, visible or not, with a visible point in the circle, and how far the nearest one is. `known` remembers distances from one circle to the next
+    around the same point."""
+    nearest = _nearest(_around(lens, near) or (), near.lat, near.lon, known)
+    return {number: km for number, km in nearest.items() if km <= near.km}
+
+
+def _around(lens: Lens, near: Near, most: int | None = None) -> Sequence[tuple[int, str]] | None:
+    """The entries with the terms of their visible points in and a little around the circle; None when they are more than `most`."""
     if not lens.placed:
-        return {}
+        return ()
     bulk = lens.bulk
     ranges = _ranges(near)
     limit = "" if most is None else f" LIMIT {most + 1:d}"
@@ -41,11 +85,19 @@ def within(
             f" AND t.value BETWEEN json_extract(r.value, '$[0]') AND json_extract(r.value, '$[1]') AND t.level <= ?{limit}"
         )
         given = (bulk.many(ranges),)
-    found = bulk.rows(sql, *given, TYPE_MARKS[lens.type], POINT, lens.rank)
-    if most is not None and len(found) > most:
-        return None
-    nearest = _nearest(found, near.lat, near.lon, {} if known is None else known)
-    return {number: km for number, km in nearest.items() if km <= near.km}
+    found: Sequence[tuple[int, str]] = bulk.rows(sql, *given, TYPE_MARKS[lens.type], POINT, lens.rank)
+    return None if most is not None and len(found) > most else found
+
+
+def inside(lens: Lens, near: Near, rows: Sequence[Row]) -> set[int]:
+    """Those of these rows with a visible point in the circle."""
+    if not lens.placed:
+        return set()
+    circle = Circle(near)
+    others = [row.id for row in rows if row.lat is None or row.lon is None]  # none, several, or one that not everybody sees
+    found = {row.id for row in rows if row.lat is not None and row.lon is not None and circle.holds(row.lat, row.lon)}
+    found.update(number for number, value in _values(lens, others) if circle.holds(*point_of(value)))
+    return found
 
 
 def distances(lens: Lens, lat: float, lon: float, rows: Sequence[Row]) -> dict[int, float]:
@@ -57,13 +109,20 @@ def distances(lens: Lens, lat: float, lon: float, rows: Sequence[Row]) -> dict[i
         for row in rows
         if row.lat is not None and row.lon is not None
     }
-    others = [row.id for row in rows if row.id not in far]  # none, several, or one that not everybody sees
-    if others:
-        bulk = lens.bulk
-        key = "key" if bulk.postgres else "+key"
-        sql = f"SELECT entry_id, value FROM term WHERE {bulk.listed('entry_id')} AND {key} = ? AND level <= ?"  # noqa: S608
-        far.update(_nearest(bulk.rows(sql, bulk.many(others), POINT, lens.rank), lat, lon, {}))
+    others = [row.id for row in rows if row.id not in far]
+    far.update(_nearest(_values(lens, others), lat, lon, {}))
     return far
+
+
+def _values(lens: Lens, numbers: Sequence[int]) -> Sequence[tuple[int, str]]:
+    """These entries with the terms of their visible points."""
+    if not numbers:
+        return ()
+    bulk = lens.bulk
+    key = "key" if bulk.postgres else "+key"
+    sql = f"SELECT entry_id, value FROM term WHERE {bulk.listed('entry_id')} AND {key} = ? AND level <= ?"  # noqa: S608
+    found: Sequence[tuple[int, str]] = bulk.rows(sql, bulk.many(numbers), POINT, lens.rank)
+    return found
 
 
 def _nearest(

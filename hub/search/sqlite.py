@@ -59,6 +59,14 @@ def numbers(bulk: Bulk, match: Match, most: int) -> list[int]:
     return [row[0] for row in bulk.rows(sql, expression(match), most)]
 
 
+def numbers_behind(bulk: Bulk, match: Match, after: int | None, down: bool, most: int) -> list[int]:
+    """The next entries that match, visible or not, in the order of their numbers, at most so many. The match must lead."""
+    position = "" if after is None else f" AND rowid {'<' if down else '>'} ?"
+    sql = f"SELECT rowid FROM fulltext WHERE fulltext MATCH ?{position} ORDER BY rowid {'DESC' if down else 'ASC'} LIMIT ?"  # noqa: S608
+    given = () if after is None else (after,)
+    return [row[0] for row in bulk.rows(sql, expression(match), *given, most)]
+
+
 def among(bulk: Bulk, match: Match, ids: Sequence[int]) -> set[int]:
     """Which of these entries match."""
     if not match.every:

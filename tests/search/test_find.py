@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 
 import pytest
 from hypothesis import HealthCheck, event, given, settings
@@ -258,16 +259,24 @@ def test_two_links_at_once(
                 assert ask(reading(), places, query, grant) == oracle.find(query, grant)
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("descending", [False, True])
-def test_a_match_is_read_from_one_number_to_the_next(
-    reading: Reading, places: Places, oracle: Oracle, monkeypatch: pytest.MonkeyPatch, descending: bool
+@pytest.mark.parametrize(
+    ("cities", "negate"), [(("leuven",), False), (("leuven",), True), (("leuven", "halle", "brugge", "gent", "lier", "aalst"), False)]
+)
+def test_a_match_with_a_link_is_read_from_one_number_to_the_next(
+    reading: Reading, places: Places, oracle: Oracle, monkeypatch: pytest.MonkeyPatch, descending: bool, cities: tuple[str, ...], negate: bool
 ) -> None:
-    monkeypatch.setattr("hub.search.orders._PART", 0)  # the first stretch is one number long, each next one twice as long
-    elsewhere = Linked("organisatie", Query(types=("organisatie",), where=(Criterion("city", ("leuven",)),)), negate=True)
-    query = Query(types=("aanbod",), text="rubriek", linked=(elsewhere,), descending=descending, limit=8)
-    found = everything(reading(), query, INTERNAL, places)
-    assert [row.entry_id for row in found] == oracle.find(query, INTERNAL)
-    assert len(found) > 2 * query.limit
+    # The first stretch is one number long, each next one twice as long.
+    monkeypatch.setattr("hub.search.orders._PART", 0)
+    monkeypatch.setattr("hub.search.orders._LEAP", 1)
+    monkeypatch.setattr("hub.search.orders.steps", lambda *limit, **more: (1 << leap for leap in count()))
+    somewhere = Linked("organisatie", Query(types=("organisatie",), where=(Criterion("city", cities, negate=negate),)))
+    for link in (somewhere, replace(somewhere, negate=True)):
+        query = Query(types=("aanbod",), text="rubriek", linked=(link,), descending=descending, limit=1)
+        found = everything(reading(), query, INTERNAL, places)
+        assert [row.entry_id for row in found] == oracle.find(query, INTERNAL)
+        assert len(found) > 4 * query.limit
 
 
 def test_the_last_change_is_after_the_one_bound_and_not_after_the_other(reading: Reading, places: Places, oracle: Oracle) -> None:
