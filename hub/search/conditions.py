@@ -218,7 +218,7 @@ class IsNear:
         if self.near.km > _WIDE_KM:
             return None
         if self.lens.bulk.postgres:  # where a row costs more than here, and a point less
-            most *= 2
+            most *= 4
         return points.few(self.lens, self.near, most)
 
     def keep(self, rows: Sequence[Row]) -> set[int]:

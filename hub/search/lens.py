@@ -329,16 +329,28 @@ class Lens:
         }
         if self.type not in self.sizes:
             questions[self.type] = "SELECT id FROM entry WHERE type = ?", (self.type,)
+        if postgresql.RARE not in self.sizes and any(len(part) > _SEVERAL for part in parts):
+            questions[postgresql.RARE] = postgresql.question(postgresql.RARE)
         if questions:
             told = postgresql.expected(self.bulk, list(questions.values()))
             self.sizes.update(zip(questions, told, strict=True))
-        return [self.sizes[part] for part in (*parts, self.type)]
+        sizes = [self.sizes[part] for part in (*parts, self.type)]
+        return [
+            postgresql.likelier(part, size, self.sizes[postgresql.RARE]) if len(part) > _SEVERAL else size
+            for part, size in zip(parts, sizes, strict=False)
+        ] + sizes[-1:]
 
     def numbers(self, match: Match, most: int, *, together: bool = False) -> list[int]:
         """Entries that match, visible or not, at most so many. The match must lead. `together`: all its demands are read from the index."""
         if not self.bulk.postgres:
             return sqlite.numbers(self.bulk, match, most)
         return postgresql.numbers(self.bulk, match, most, () if together else self._told(match))
+
+    def worth_reading(self, match: Match, hits: int) -> int:
+        """Up to how many numbers of a match to read as a whole, if that costs less than to look at one row after the other until there are so many hits; else 0.
+        For PostgreSQL."""
+        ((last,),) = self.bulk.rows("SELECT max(id) FROM entry")
+        return postgresql.worth_reading(match, self._sizes(match.every), last or 0, hits)
 
     def numbers_between(self, match: Match, low: int, high: int) -> list[int]:
         """Entries that match, visible or not, with a number above `low` and up to `high`, in their order; for PostgreSQL."""

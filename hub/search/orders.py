@@ -28,6 +28,8 @@ _FIRST_KM: Final = 1.0
 _EVERYWHERE_KM: Final = 20_100.0
 _PART: Final = 400
 """So many candidates are checked at once at first."""
+_CHECKED: Final = 8
+"""Of so many matches one may be a hit when there is more to check."""
 _LEAP: Final = 1_000
 """So many matches are compared with candidates at first, when that costs no more than to compare numbers."""
 _NOWHERE_KM: Final = 99_999.0
@@ -96,6 +98,11 @@ class Walker:
             for rows in self._in_parts(rest, list(ids), after, self._query.descending):
                 yield from (Ranked((row.id,), row, plan.lens) for row in rows)
             return
+        numbers = self._as_a_whole(plan)
+        if numbers is not None:
+            for rows in self._in_parts(replace(plan, match=Match()), numbers, after, self._query.descending):
+                yield from (Ranked((row.id,), row, plan.lens) for row in rows)
+            return
         for rows in self._along_numbers(plan, after, self._query.descending):
             yield from (Ranked((row.id,), row, plan.lens) for row in rows)
 
@@ -109,6 +116,15 @@ class Walker:
             if len(numbers) < 2 * len(ids):
                 return replace(rest, match=Match()), ids.intersection(numbers)
         return rest, ids
+
+    def _as_a_whole(self, plan: Plan) -> list[int] | None:
+        """All that PostgreSQL finds by the match, where that costs less than to look at row after row along the way: it takes the look at a row for cheap,
+        also when hundreds of words are looked for in it."""
+        if not plan.lens.bulk.postgres or plan.nothing or not plan.match.every:
+            return None
+        most = plan.lens.worth_reading(plan.match, (self._query.limit + 1) * (_CHECKED if plan.conditions else 1))
+        numbers = plan.lens.numbers(plan.match, most + 1) if most else []
+        return numbers if 0 < most >= len(numbers) else None
 
     def _along_numbers(self, plan: Plan, after: int | None, down: bool) -> Iterator[list[Row]]:
         leads = bool(plan.match.every)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from hub.search.match import Alternatives, Match
+from hub.search.match import Alternatives, Match, Token
 from hub.store.bulk import Bulk
 
 LEAD = "fulltext f JOIN entry e ON e.id = f.entry_id"
@@ -19,9 +19,20 @@ _ASKED: Final = "(SELECT CAST(? AS tsquery))"
 """The tsquery as the planner does not see it. To look it up in the statistics of the tokens costs more than most statements, and is of use only where
 the planner has a choice: in an order, whether to read the match or to walk along (`MATCHES`)."""
 COUNTED = f"SELECT entry_id FROM fulltext WHERE tokens @@ {_ASKED}"  # noqa: S608
+RARE: Final[Alternatives] = (Token("~"),)
+"""What nothing has: a word as rare as any that is not among the frequent ones, of which alone the statistics know how frequent they are."""
+_SPARE: Final = 1_000
+"""So many more than the statistics say are read before they are called wrong."""
+_RARER: Final = 10
+"""So many times rarer most words are than the statistics take them for."""
 _READ_US: Final = 0.4
 _LOOK_US: Final = 1.2
-"""Microseconds to read a number from the index, and to look at the row that it leads to."""
+_WORD_US: Final = 0.05
+"""Microseconds to read a number from the index; to look at the row that it leads to, and for a word in that."""
+_LIST_US: Final = 60.0
+_MERGE_US: Final = 0.8
+_FETCH_US: Final = 4.5
+"""The same to find the list of a word, to compare a number in it with those in others, and to get from the index to the row."""
 
 
 def expression(match: Match) -> str:
@@ -52,6 +63,24 @@ def expected(bulk: Bulk, questions: Sequence[tuple[str, tuple[Any, ...]]]) -> li
 def question(tokens: Alternatives) -> tuple[str, tuple[Any, ...]]:
     """The statement that gives the entries which have one of the tokens, for `expected`."""
     return "SELECT entry_id FROM fulltext WHERE tokens @@ CAST(? AS tsquery)", (_any(tokens),)
+
+
+def likelier(tokens: Alternatives, told: int, rare: int) -> int:
+    """About how many entries have one of many tokens, of which the statistics told so many, and so many of a `rare` one: each rare one adds to their mistake."""
+    mistaken = min(told, rare * sum(not token.prefix for token in tokens))
+    return told - mistaken + mistaken // _RARER
+
+
+def worth_reading(match: Match, sizes: Sequence[int], entries: int, hits: int) -> int:
+    """See `Lens.worth_reading`; `sizes` as for `numbers`, `entries` are all there are."""
+    *parts, everything = sizes
+    found = float(everything)
+    for size in parts:
+        found *= min(1.0, size / max(1, everything))
+    words = sum(map(len, match.every)) + len(match.none)
+    along = hits * entries / max(1.0, found) * (_LOOK_US + words * _WORD_US)
+    as_a_whole = words * _LIST_US + sum(parts) * _MERGE_US + found * _FETCH_US
+    return 4 * int(found) + _SPARE if as_a_whole < along else 0
 
 
 def numbers(bulk: Bulk, match: Match, most: int, sizes: Sequence[int] = ()) -> list[int]:
@@ -104,7 +133,7 @@ def _parted(match: Match, sizes: Sequence[int]) -> tuple[Match, Match]:
     for tokens, size in others:
         share = min(1.0, size / max(1, everything))
         reading = (size if any(token.prefix for token in tokens) else min(size, left)) * _READ_US
-        if reading < left * (1 - share) * _LOOK_US:
+        if reading < left * (1 - share) * (_LOOK_US + len(tokens) * _WORD_US):
             lead.append(tokens)
             left *= share
         else:
