@@ -169,10 +169,12 @@ def _criterion(criterion: Criterion, path: str, problems: Problems) -> Criterion
     if key not in KEYS:
         problems.add(f"{path}key", f"There is no such key; choose from {', '.join(KEYS)}.", key)
         return criterion
-    if op not in ("eq", "prefix", "contains", "whole", "exact", "missing"):
-        problems.add(f"{path}op", "Choose from eq, prefix, contains, whole, exact, missing.", op)
+    if op not in ("eq", "prefix", "contains", "whole", "exact", "sounds", "missing"):
+        problems.add(f"{path}op", "Choose from eq, prefix, contains, whole, exact, sounds, missing.", op)
     elif op == "whole" and key != "name":
         problems.add(f"{path}op", f"Only a name can be told from a word of it (whole); for {key} use eq.", op)
+    elif op == "sounds" and key != "name":
+        problems.add(f"{path}op", f"Only the words of a name are kept by sound (sounds); {key} is not.", op)
     elif key in RANGE_KEYS and op not in ("eq", "missing"):
         problems.add(f"{path}op", f"{key} is a range, which can only be compared by eq.", op)
     elif op in ("contains", "exact") and key not in TEXT_KEYS:
@@ -202,6 +204,8 @@ def _value(key: str, op: Op, value: str, path: str, problems: Problems) -> tuple
         folded = fold(value)
         if not folded:
             problems.add(path, f"There is no letter or digit in this {key}.", value)
+        elif op == "sounds" and " " in folded:
+            problems.add(path, "Only one word can be asked for by its sound; put several words as several criteria.", value)
         return (unicodedata.normalize("NFC", value.strip()) if op == "exact" else folded,)
     value = value.strip()
     if key in _LOWER or key in ENTITY_KEYS:

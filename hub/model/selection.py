@@ -10,7 +10,7 @@ from typing import Literal
 
 from hub.model.fiche import EntityType
 
-Op = Literal["eq", "prefix", "contains", "whole", "exact", "missing"]
+Op = Literal["eq", "prefix", "contains", "whole", "exact", "sounds", "missing"]
 Sort = Literal["number", "name", "distance", "local", "updated"]
 SORTS: tuple[Sort, ...] = ("number", "name", "distance", "local", "updated")
 
@@ -77,7 +77,7 @@ class Criterion:
     """`key` has (or with `negate`, has not) one of `values`. Several values are alternatives; several criteria must all hold.
 
     `eq` compares a whole value, but for a name also a word of it; `whole` takes no word for a name, though a family or given name is one.
-    `exact` is `whole` with the capitals, accents and signs of the value as they are written.
+    `exact` is `whole` with the capitals, accents and signs of the value as they are written. `sounds`: a word of a name sounds like the value, which is one word (`hub.model.sounds`).
     """
 
     key: str

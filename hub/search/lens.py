@@ -11,6 +11,7 @@ from hub.errors import Invalid
 from hub.model.audience import Grant
 from hub.model.fiche import EntityType
 from hub.model.folding import MAX_WORD
+from hub.model.sounds import sound_of
 from hub.places import Places
 from hub.search import postgresql, sqlite
 from hub.search.coverage import Coverage, covers, shows
@@ -18,7 +19,7 @@ from hub.search.match import Alternatives, Match
 from hub.store.bulk import Bulk
 from hub.store.index_forms import tokens_of
 from hub.store.index_rows import IndexRow
-from hub.store.index_tokens import TYPE_MARKS
+from hub.store.index_tokens import FIRST_WORD, TYPE_MARKS
 
 
 class Row(NamedTuple):
@@ -306,6 +307,13 @@ class Lens:
         )
         found = self.bulk.rows(sql, TYPE_MARKS[self.type], *letters, *held, most + 1)
         return [(row[0], row[1]) for row in found] if len(found) <= most else None
+
+    def words_sounding(self, words: Iterable[str]) -> list[str]:
+        """Every word of a name of this type, whoever may see it, that sounds like one of these."""
+        # Without the last condition neither engine could take the index, which holds only what has a sound.
+        sql = f"SELECT value FROM vocabulary WHERE type = ? AND key = ? AND {self.bulk.listed('sound', 'text')} AND sound <> ''"  # noqa: S608
+        asked = self.bulk.many(sorted({sound_of(word[:MAX_WORD]) for word in words}))
+        return [row[0] for row in self.bulk.rows(sql, TYPE_MARKS[self.type], FIRST_WORD, asked)]
 
     def expected(self, match: Match) -> int | None:
         """About how many entries match, as the statistics say, which may be wrong; None where there are none."""

@@ -266,7 +266,7 @@ def _demands(query: Query, lens: Lens, scope: Query | None = None) -> tuple[Matc
             values = tuple(sorted({fold(value) for value in criterion.values}))
             criterion = replace(criterion, values=values, op="whole" if criterion.key == "name" else "eq")
         if covered == "part":
-            asked = () if criterion.op in ("contains", "whole") else _facets(criterion, lens)
+            asked = () if criterion.op in ("contains", "whole", "sounds") else _facets(criterion, lens)
             conditions.append(IsShown(lens, criterion, asked))
             if criterion.negate != (criterion.op == "missing"):
                 continue  # what has a hidden value only must be met as well, so the index cannot lead
@@ -322,7 +322,7 @@ def _told_here(linked: Linked, lens: Lens) -> list[Alternatives]:
     asked = [
         _facets(each, lens)
         for each in linked.query.where
-        if each.key in _PERSON and each.op in ("eq", "prefix") and not each.negate
+        if each.key in _PERSON and each.op in ("eq", "prefix", "sounds") and not each.negate
     ]
     return [tokens for tokens in asked if tokens]
 
@@ -340,6 +340,8 @@ def _facets(criterion: Criterion, lens: Lens) -> Alternatives:
         return present(lens.type, lens.rank, criterion.key)
     if criterion.op == "whole":
         return called(lens.type, lens.rank, criterion.values)
+    if criterion.op == "sounds":
+        return facets(lens.type, lens.rank, "name", lens.words_sounding(criterion.values))
     values: list[str] = []
     for value in criterion.values:
         if criterion.key in ("code", "type", "identifier") and value.startswith("|"):

@@ -11,7 +11,9 @@ from typing import Final
 from sqlalchemy import Connection
 
 from hub.model.fiche import Document
+from hub.model.folding import MAX_WORD
 from hub.model.query import PARTS_OF, Criterion
+from hub.model.sounds import sound_of
 from hub.schemas import decode
 from hub.search.coverage import CONTAINERS
 from hub.search.lens import Lens, Row
@@ -128,12 +130,17 @@ class IsShown:
 
     def _met(self, row: IndexRow) -> bool:
         op, key, asked = self.criterion.op, self.criterion.key, self.criterion.values
+        if op == "sounds":
+            return not self._sounds(row).isdisjoint(sound_of(word[:MAX_WORD]) for word in asked)
         if op not in ("contains", "whole"):
             return _has(self.tokens, _tokens(row))
         if op == "whole":
             return not _texts(row, _WHOLE_NAMES, self.lens.rank).isdisjoint(asked)
         values = _texts(row, set(PARTS_OF.get(key, (key,))) - {"postcode"}, self.lens.rank)
         return any(some in value for some in asked for value in values)
+
+    def _sounds(self, row: IndexRow) -> set[str]:
+        return {sound_of(name) for names in row.names[: self.lens.rank + 1] for name in names if " " not in name}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 Who looks for letters looks here, and then asks the full text for what has one of the texts found (`hub.search.plan`). The level of a text, and whose it is, the
 tokens tell; so a text that nothing has any more does no harm, and is left where it is until a `sweep`: an erasure must not leave a name behind.
+
+Beside each word of a name stands how it sounds (`hub.model.sounds`), so that who only heard a name looks here as well.
 """
 
 
@@ -13,12 +15,13 @@ from typing import Final
 from sqlalchemy import Engine
 
 from hub.model.fiche import EntityType
+from hub.model.sounds import sound_of
 from hub.store.bulk import Bulk
 from hub.store.database import writing
 from hub.store.index_forms import Text
-from hub.store.index_tokens import FACET_MARKS, FACETS, TYPE_MARKS, facets
+from hub.store.index_tokens import FACET_MARKS, FACETS, FIRST_WORD, TYPE_MARKS, facets
 
-_COLUMNS: Final = ("type", "key", "value")
+_COLUMNS: Final = ("type", "key", "value", "sound")
 _GATE: Final = "SELECT n FROM counter WHERE name = 'vocabulary' FOR "
 """Who takes in texts, and finds one there already, must not have it swept away before his commit says who has it: he shares this row, who sweeps has it alone."""
 _AT_ONCE: Final = 500
@@ -28,7 +31,10 @@ _KEYS: Final = {letter: key for key, letter in FACETS.items()}
 
 def take_in(bulk: Bulk, texts: Iterable[Text]) -> None:
     """Add those that are not there yet. On PostgreSQL this waits for a writer that is adding the same one, and for a sweep."""
-    rows = sorted(texts)  # so that two writers never wait for each other
+    rows = [
+        (kind, key, value, sound_of(value) if key == FIRST_WORD else "")
+        for kind, key, value in sorted(texts)  # so that two writers never wait for each other
+    ]
     if rows and bulk.postgres:
         bulk.later(len(rows), _GATE + "SHARE")
     bulk.insert_new("vocabulary", _COLUMNS, rows)

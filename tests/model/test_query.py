@@ -153,6 +153,9 @@ def test_a_near_of_whole_numbers_is_the_same_near() -> None:
     ("key", "op", "value", "path"),
     [
         ("city", "whole", "gent", "where.0.op"),
+        ("family", "sounds", "gent", "where.0.op"),
+        ("name", "sounds", "de smet", "where.0.values"),
+        ("name", "sounds", "...", "where.0.values"),
         ("period", "prefix", "2020", "where.0.op"),
         ("updated", "contains", "1", "where.0.op"),
         ("period", "eq", "2020..2021", "where.0.values"),

@@ -8,8 +8,9 @@ from typing import Any
 
 from hub.errors import Invalid
 from hub.model.audience import Grant
-from hub.model.folding import fold
+from hub.model.folding import MAX_WORD, fold
 from hub.model.query import PARTS_OF, Criterion, Linked, Query, normalise
+from hub.model.sounds import sound_of
 from hub.places import Places, distance_km
 from hub.search.local import NEAR_KM
 from hub.store.index_rows import IndexRow, point_of, point_value
@@ -145,6 +146,8 @@ class Oracle:
             has = self._values(row, key, grant)
         if op == "whole":
             has = (has & row.wholes) | self._values(row, "family", grant) | self._values(row, "given", grant)
+        elif op == "sounds":
+            has = {word for name in has for word in name.split(" ")}
         elif op == "contains" and key == "address":
             has -= self._values(row, "postcode", grant)
         if op == "missing":
@@ -169,6 +172,8 @@ class Oracle:
             asked = "municipality|" + self._current(asked.partition("|")[2])
         if op == "prefix":
             return has.startswith(asked)
+        if op == "sounds":
+            return sound_of(asked[:MAX_WORD]) == sound_of(has[:MAX_WORD])
         return asked in has if op == "contains" else asked == has
 
     def _current(self, refnis: str) -> str:

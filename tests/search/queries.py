@@ -50,6 +50,7 @@ _VALUES: dict[str, list[str]] = {
     "source": ["sociale-kaart"],
     "contact": [f"phone|+3216{n:06d}" for n in range(6)],
 }
+_HEARD = ["Petters", "Jansens", "Smedt", "Joze", "Lynde", "Huysarts", "tuis", "tuyszorg", "Lierr", "лир", "1", "on", "espwaar"]
 _CONTAINS = ("name", "family", "given", "street", "city", "address")
 _RANGES = ("period", "updated")
 
@@ -59,13 +60,13 @@ def criteria(draw: st.DrawFn) -> Criterion:
     key = draw(st.sampled_from(sorted(_VALUES)))
     ops = ["eq", "eq", "eq", "prefix", "missing"] + (["contains", "prefix"] if key in _CONTAINS else [])
     if key == "name":
-        ops = [*ops, "whole", "whole"]
+        ops = [*ops, "whole", "whole", "sounds", "sounds"]
     elif key in _RANGES:
         ops = ["eq", "eq", "missing"] if key == "period" else ["eq"]
     op = draw(st.sampled_from(ops))
     if op == "missing":
         return Criterion(key, op="missing", negate=draw(st.booleans()))
-    values = draw(st.lists(st.sampled_from(_VALUES[key]), min_size=1, max_size=3))
+    values = draw(st.lists(st.sampled_from(_HEARD if op == "sounds" else _VALUES[key]), min_size=1, max_size=3))
     if op in ("prefix", "contains"):
         values = [value[: draw(st.integers(1, len(value)))] for value in values]
         values = [value if any(c.isalnum() for c in value) else value + "a" for value in values]

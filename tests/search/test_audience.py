@@ -68,6 +68,7 @@ def probes(canary: str) -> Iterator[Query]:
     yield Query(types=("aanbod",), where=(Criterion("code", ("rubriek|14",)),))
     for key in ("name", "street", "city"):
         yield Query(types=("aanbod",), where=(Criterion(key, (canary,), "contains"),))
+    yield Query(types=("aanbod",), where=(Criterion("name", (f"naam{canary}",), "sounds"),))
     yield Query(types=("aanbod",), near=Near(50.8, 4.9, 5.0))
     yield Query(types=("aanbod",), near=Near(50.8, 4.9, 5.0), sort="distance")
 
@@ -124,6 +125,7 @@ def test_negations_tell_nothing(conn: Connection, places: Places) -> None:
         Criterion("contact", (f"phone|+32{canary}",)),
         Criterion("postcode", ("3300",)),
         Criterion("name", (canary,), "contains"),
+        Criterion("name", (f"naam{canary}",), "sounds"),
     ):
         without = Query(types=("aanbod",), where=(replace(criterion, negate=True),))
         assert count(conn, places, without, PUBLIC) == 1

@@ -7,6 +7,7 @@ from itertools import count
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 from sqlalchemy import Connection
+from sqlalchemy.event import listens_for, remove
 
 from hub.errors import Invalid
 from hub.model.audience import INTERNAL, PUBLIC, Grant
@@ -240,6 +241,58 @@ def test_letters_inside_names(reading: Reading, places: Places, oracle: Oracle) 
 
 
 @pytest.mark.usefixtures("way")
+def test_names_by_their_sound(reading: Reading, places: Places, oracle: Oracle) -> None:
+    def sounds(*words: str, negate: bool = False) -> Criterion:
+        return Criterion("name", words, "sounds", negate)
+
+    for where, some in (
+        ((sounds("petters"),), True),
+        ((sounds("petters", "smedt"),), True),
+        ((sounds("jansens"), sounds("joze", "hann")), True),
+        ((sounds("tuys"), Criterion("name", ("zorg",), "contains")), True),
+        ((sounds("tuys"), Criterion("name", ("thuiszorg",), negate=True)), True),
+        ((sounds("tuys"), sounds("bey", negate=True)), True),
+        ((sounds("petters", negate=True),), True),
+        ((sounds("xyzzy"),), False),
+        ((sounds("xyzzy", negate=True),), True),
+        ((sounds("дом"),), True),
+        ((sounds("donaudampfschifffahrtsgesellschaftskapitaenswitwe"), sounds("lierr")), True),
+        ((sounds("uys"),), False),
+    ):
+        query = Query(types=("organisatie", "zorgverlener", "aanbod"), where=where, limit=1000, total="accurate")
+        wanted = oracle.find(query, INTERNAL)
+        assert bool(wanted) == some, where
+        assert find(reading(), query, INTERNAL, places=places).total == len(wanted)
+        for grant in (PUBLIC, INTERNAL, Grant(level="professional", partner="vrgt")):
+            for sorted_by in (query, replace(query, sort="name")):
+                assert ask(reading(), places, sorted_by, grant) == oracle.find(sorted_by, grant)
+
+
+def test_a_sound_is_one_look_in_its_index(reading: Reading, places: Places) -> None:
+    conn = reading()
+    asked: list[str] = []
+
+    @listens_for(conn, "before_cursor_execute")
+    def note(_: object, cursor: object, statement: str, parameters: object, *more: object) -> None:
+        if "FROM vocabulary" in statement:
+            asked.append(statement)
+
+    try:
+        assert ask(conn, places, Query(types=("zorgverlener",), where=(Criterion("name", ("petters", "smedt"), "sounds"),)))
+    finally:
+        remove(conn, "before_cursor_execute", note)
+    [statement] = asked
+    if conn.dialect.name == "sqlite":
+        plan = conn.exec_driver_sql("EXPLAIN QUERY PLAN " + statement, ("z", "n", '["peters"]')).fetchall()
+        assert any("ix_vocabulary_sound (type=? AND key=? AND sound=?)" in row[3] for row in plan), plan
+    else:
+        conn.exec_driver_sql("SET LOCAL enable_seqscan = off")  # the vocabulary of the test stands on one page
+        conn.exec_driver_sql("SET LOCAL enable_bitmapscan = off")
+        plan = conn.exec_driver_sql("EXPLAIN " + statement, ("z", "n", '{"peters"}')).fetchall()
+        assert any("ix_vocabulary_sound" in row[0] for row in plan), plan
+
+
+@pytest.mark.usefixtures("way")
 def test_two_links_at_once(
     reading: Reading, places: Places, oracle: Oracle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -301,6 +354,7 @@ def test_a_place_in_an_offer_is_found_by_what_its_own_row_tells_of_the_person(
         Criterion("name", ("peeters an",)),
         Criterion("name", ("jan",), "prefix"),
         Criterion("name", ("sme",), "contains"),
+        Criterion("name", ("smedt", "petters"), "sounds"),
         Criterion("family", ("peeters",), negate=True),
         Criterion("given", (), "missing"),
         Criterion("identifier", ("|18749704001",)),

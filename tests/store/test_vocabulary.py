@@ -1,13 +1,16 @@
 """The texts in which somebody looks for letters: each stands there once, as long as some entry has it."""
 
+import importlib
 from threading import Thread
 
 import pytest
+from alembic import command
 
+from hub.model.sounds import sound_of
 from hub.store import Store, database, vocabulary
 from hub.store.bulk import Bulk
 from hub.store.index_rows import packed
-from hub.store.index_tokens import facet
+from hub.store.index_tokens import FACETS, FIRST_WORD, facet
 from tests.store.conftest import put
 from tests.store.saying import count, gone, organisatie, person
 
@@ -18,6 +21,38 @@ def test_a_text_stands_there_once_for_each_type(store: Store) -> None:
     assert count(store, "vocabulary", "value = 'linde' AND type = 'o'") == 1
     assert count(store, "vocabulary", "value = 'linde' AND type = 'z'") == 2  # a family name, and a word of a name
     assert count(store, "vocabulary", "value = 'zorg'") == 1
+
+
+def test_the_words_of_names_have_a_sound_and_nothing_else_has(store: Store) -> None:
+    put(store, organisatie("o1", "Praktijk Verhaeghe"), person("p1", "Dhondt", number=1))
+    with store.read() as connection:
+        rows = Bulk(connection).rows("SELECT type, key, value, sound FROM vocabulary")
+    heard = {(kind, value): sound for kind, key, value, sound in rows if key == FIRST_WORD}
+    assert heard["o", "verhaeghe"] == heard["v", "verhaeghe"] == "verhage"
+    assert heard["z", "dhondt"] == "hont"
+    assert all(sound == sound_of(value) != "" for (_, value), sound in heard.items())
+    others = {key: sound for _, key, _, sound in rows if key != FIRST_WORD}
+    assert {"street", "family", "given"} <= {key for key, letter in FACETS.items() if letter in others}
+    assert set(others.values()) == {""}
+
+
+def test_words_that_were_there_before_get_their_sound(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    revision = importlib.import_module("hub.store.migrations.versions.0016_how_names_sound")
+    put(store, organisatie("o1", "Praktijk Verhaeghe"), organisatie("o2", "Дом Claeys 3"), person("p1", "Dhondt", number=1))
+    before = _heard(store)
+    assert len({kind for kind, *_ in before}) > 2
+    with database.writing(store.engine) as connection:
+        command.downgrade(database._config(connection), "0015")
+    with store.read() as connection:
+        assert len(Bulk(connection).rows("SELECT * FROM vocabulary")[0]) == 3
+    monkeypatch.setattr(revision, "_AT_ONCE", 2)
+    database.migrate(store.engine)
+    assert _heard(store) == before
+
+
+def _heard(store: Store) -> list[tuple[str, ...]]:
+    with store.read() as connection:
+        return sorted(map(tuple, Bulk(connection).rows("SELECT type, key, value, sound FROM vocabulary")))
 
 
 def test_a_sweep_leaves_what_some_entry_has(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -243,12 +243,16 @@ term = Table(
     sqlite_with_rowid=False,
 )
 
+_HEARD = text("sound <> ''")
+
 vocabulary = Table(
     "vocabulary",
     metadata,
     Column("type", Text, primary_key=True),  # as in term
     Column("key", Text, primary_key=True),
     Column("value", sorted_text(), primary_key=True),  # hub.store.vocabulary
+    Column("sound", sorted_text(), nullable=False, server_default=""),  # hub.model.sounds, of the words of names
+    Index("ix_vocabulary_sound", "type", "key", "sound", sqlite_where=_HEARD, postgresql_where=_HEARD),
     sqlite_with_rowid=False,
 )
 
