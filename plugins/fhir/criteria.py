@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
-from typing import Final
+from typing import Final, Literal
 
 from hub import (
     Criterion,
@@ -248,12 +248,18 @@ def name(given: Given) -> list[Condition]:
     return _any_of(given, "name", [words(text) for text in texts])
 
 
-def _any_of(given: Given, key: str, alternatives: Sequence[Sequence[str]]) -> list[Condition]:
+def phonetic(given: Given) -> list[Condition]:
+    """A word of a name that sounds so; several words must all be there. A single letter beside a word has no sound of its own: D'Hondt is called as Dhondt is."""
+    spoken = [list(dict.fromkeys(words(text))) for text in _texts(given)]
+    return _any_of(given, "name", [[word for word in each if len(word) > 1] or each for each in spoken], "sounds")
+
+
+def _any_of(given: Given, key: str, alternatives: Sequence[Sequence[str]], op: Literal["prefix", "sounds"] = "prefix") -> list[Condition]:
     """One of the alternatives, of each all words: (a and b) or c is put as (a or c) and (b or c)."""
     if prod(map(len, alternatives)) > _MOST_CLAUSES:
         raise wrong(given, "these are too many words for one request; give fewer alternatives, or fewer words in each.", ",".join(given.values))
     clauses = {tuple(dict.fromkeys(clause)): None for clause in product(*alternatives)}
-    return [Criterion(key, clause, "prefix") for clause in clauses]
+    return [Criterion(key, clause, op) for clause in clauses]
 
 
 def text(key: str) -> Build:

@@ -28,8 +28,6 @@ from plugins.fhir.searchable import ID, Include, Param, ParamType, Resource
 UNSUPPORTED: Final[dict[tuple[str, str], str]] = {
     ("Location", "contains"): "A site is a point and has no boundary that could hold another point. Use near, or ask who serves a municipality: "
     f"HealthcareService?coverage-area:identifier={s.REFNIS}|<code>.",
-    ("Organization", "phonetic"): "Names are not kept by sound. name finds the beginning of any word, without regard to case and accents.",
-    ("Practitioner", "phonetic"): "Names are not kept by sound. name finds the beginning of any word, without regard to case and accents.",
 }
 """Parameters that others have and we cannot: (resource, name) -> why, and what to do instead."""
 
@@ -75,6 +73,11 @@ _NAME: Final = Param(
 
 def _individual(name: str) -> str:
     return "http://hl7.org/fhir/SearchParameter/individual-" + name
+
+
+def _phonetic(definition: str = "") -> Param:
+    about = "A word of a name as it sounds in Dutch or Flemish: Jansens finds Janssens. Of several words all must sound so."
+    return Param("phonetic", "string", about, criteria.phonetic, has("name"), definition, senseless=("contains", "exact"))
 
 
 def _places(individual: bool = False) -> tuple[Param, ...]:
@@ -155,6 +158,7 @@ RESOURCES: Final[dict[str, Resource]] = {
                 _IDENTIFIER,
                 _ACTIVE,
                 _NAME,
+                _phonetic(),
                 _coded("type", "The type of organisation; a broader code finds the narrower ones."),
                 _to("partof", "parent", "organisatie", "Organization", "The organisation above it."),
                 *_places(),
@@ -258,6 +262,7 @@ RESOURCES: Final[dict[str, Resource]] = {
                 _IDENTIFIER,
                 _ACTIVE,
                 _NAME,
+                _phonetic(_individual("phonetic")),
                 _string("family", "family", "How the family name begins.", _individual("family")),
                 _string("given", "given", "How a given name begins.", _individual("given")),
                 *_places(individual=True),

@@ -28,7 +28,8 @@ class Param:
     """A search parameter: its FHIR name and type, what it looks at in plain words, and how it becomes criteria.
 
     `absent` is what `:missing` means. `target` is the resource that a reference points to, `link` the hub's name for it: then it can be chained.
-    `definition` is where it is defined, if not by R4 for this very resource; ours say by FHIRPath what they look at (`expression`).
+    `definition` is where it is defined, if not by R4 for this very resource; ours say by FHIRPath what they look at (`expression`). `senseless` are
+    modifiers that others of its type take, and that would mean nothing here.
     """
 
     name: str
@@ -40,11 +41,13 @@ class Param:
     target: str = ""
     link: str = ""
     expression: str = ""
+    senseless: tuple[str, ...] = ()
 
     @property
     def modifiers(self) -> tuple[str, ...]:
         """The modifiers that it takes."""
-        return _MODIFIERS[self.type] if self.absent is not None else ()
+        taken = _MODIFIERS[self.type] if self.absent is not None else ()
+        return tuple(each for each in taken if each not in self.senseless)
 
 
 @dataclass(frozen=True, slots=True)
