@@ -12,7 +12,7 @@ from hub.model.folding import fold
 from hub.model.sounds import RULES, sound_of
 
 ALIKE = (
-    "Janssens Jansens", "Clercq Klerk Clerck", "Claeys Claes Clays Klaas", "Peeters Peters", "Vandenbroucke Vandenbroeke", "Dhondt Hondt Hont",
+    "Janssens Jansens", "Clercq Klerk Clerck", "Claeys Claes Clays Klaas", "Peeters Peters", "Vandenbroucke Vandenbroeke", "Dhondt Hondt Hont", "Lhoest Hoest",
     "Verhaeghe Verhage Verhaege", "Thys Tijs Thijs Theys", "Meyer Meijer Meier", "Philips Filips", "Huysmans Huismans Huijsmans", "Damme Dame", "Vandamme Vandame",
     "Beaumont Bomont", "Wouters Wauters", "Pauwels Pouwels", "Smedt Smet", "Desmedt Desmet", "Goethals Goetals", "Lambrechts Lambregts", "Hendrickx Hendriks Hendrix",
     "Dierckx Dierks", "Bosch Bos", "Vandenbossche Vandenbosse", "Bogaerts Bogaards Bogaerds", "Aerts Aarts Arts", "Jacobs Jacops", "Zegers Segers", "Symons Simons",
