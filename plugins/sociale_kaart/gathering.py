@@ -153,8 +153,9 @@ class Gathering:
     def _organisation_content(
         self, organisation: _Organisation, leaflet: Row | None, held: Document | None
     ) -> Document:
-        # A leaflet that was left unasked would name vestigingen that no row does.
-        unasked = leaflet is None and self._api is not None and organisation.rows[0].linked
+        # A leaflet that is not asked now would name vestigingen that no row does; if it never was, there are none.
+        asked_before = self._api is not None or "identifiers" in (held or {})
+        unasked = leaflet is None and asked_before and organisation.rows[0].linked
         whole = self._whole and not unasked
         return organisation_content(organisation.rows, leaflet, held, self._words, whole=whole)
 

@@ -96,10 +96,22 @@ def test_the_same_again_says_the_same_and_asks_for_no_leaflet(
 
 def test_what_leaflets_said_stays_when_they_are_no_longer_asked_for(hub: Hub, base_url: str) -> None:
     def said(pulled: Pulled) -> dict[str, Any]:
-        fields = ("identifiers", "contacts", "status")
+        fields = ("identifiers", "contacts", "status", "vestigingen")
         return {key: [claim.content.get(field) for field in fields] for key, claim in pulled.claims.items()}
 
     assert said(hub.pull(base_url)) == said(hub.pull(base_url, detail_calls="never"))
+
+
+def test_a_file_of_some_rows_takes_no_vestiging_away(hub: Hub, base_url: str, tmp_path: Path) -> None:
+    before = hub.pull(base_url).claims
+    rows = shapes(base_url)["plain"]
+    file = tmp_path / "rows.json"
+    file.write_bytes(orjson.dumps(rows[:-1]))
+    after = hub.pull(base_url, file=str(file)).of("organisatie")
+    assert after
+    for external_id, claim in after.items():
+        kept = {key for site in claim.content.get("vestigingen", ()) for key in site["keys"]}
+        assert kept >= {key for site in before[external_id].content.get("vestigingen", ()) for key in site["keys"]}
 
 
 def test_without_leaflets_rows_alone_are_enough(
