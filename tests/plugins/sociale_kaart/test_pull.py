@@ -104,7 +104,7 @@ def test_what_leaflets_said_stays_when_they_are_no_longer_asked_for(hub: Hub, ba
 
 def test_a_file_of_some_rows_takes_no_vestiging_away(hub: Hub, base_url: str, tmp_path: Path) -> None:
     before = hub.pull(base_url).claims
-    rows = shapes(base_url)["plain"]
+    rows = shapes(base_url)["rows"]
     file = tmp_path / "rows.json"
     file.write_bytes(orjson.dumps(rows[:-1]))
     after = hub.pull(base_url, file=str(file)).of("organisatie")
