@@ -67,7 +67,7 @@ class Outbound:
     included. `byte_cap`: the largest body, after unpacking. `allow_private`: also connect to this machine and the own network, and without
     TLS; for simulators and partners inside the walls. `attempts`: how often a call is tried on connection faults, 408, 429 and 5xx, with full jitter,
     obeying Retry-After as long as it is at most `longest_wait` seconds. A POST is tried again only when the partner cannot have acted on
-    it, or when it carries an Idempotency-Key.
+    it, or when it carries an Idempotency-Key. `bodies`: whether anybody reads what is answered; else an answer may be headers alone.
     """
 
     def __init__(
@@ -79,6 +79,7 @@ class Outbound:
         byte_cap: int = 64 * MEGABYTE,
         attempts: int = 4,
         longest_wait: float = 60.0,
+        bodies: bool = True,
         sleep: Callable[[float], None] | None = None,
         now: Callable[[], datetime] | None = None,
     ) -> None:
@@ -88,6 +89,7 @@ class Outbound:
         self._byte_cap = byte_cap
         self._attempts = attempts
         self._longest_wait = longest_wait
+        self._bodies = bodies
         self._sleep = sleep or tenacity.nap.sleep
         self._now = now or (lambda: datetime.now(UTC))
         self._session = requests.Session()
@@ -199,7 +201,8 @@ class Outbound:
                 raise too_large
             pieces.append(piece)
         if (
-            not pieces
+            self._bodies
+            and not pieces
             and response.status_code == 200
             and not declared
             and "Transfer-Encoding" not in response.headers

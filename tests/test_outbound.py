@@ -192,6 +192,15 @@ def test_what_is_not_http(outbound: Outbound, answer: bytes) -> None:
         outbound.get(url)
 
 
+@pytest.mark.parametrize("answer", [b"HTTP/1.0 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"])
+def test_headers_alone_are_an_answer_where_nobody_reads_a_body(outbound: Outbound, answer: bytes) -> None:
+    with raw_server(answer) as url:
+        with pytest.raises(Unreachable, match="before its answer began"):
+            outbound.post(url, data=b"")
+        with Outbound(allow_private=True, deadline=5, attempts=1, bodies=False) as client:
+            assert client.post(url, data=b"").status == 200
+
+
 def test_one_byte_at_a_time_ends_at_the_deadline(partner: Partner) -> None:
     partner.switch("dribble")
     started = time.monotonic()

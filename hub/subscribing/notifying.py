@@ -232,6 +232,7 @@ class Notifier:
             deadline=float(known.shown.wish.timeout),
             attempts=1,
             byte_cap=_ANSWER_CAP,
+            bodies=False,
         ) as outbound:
             self._answered(outbound.post(known.shown.wish.address, data=body, headers=headers).status)
 

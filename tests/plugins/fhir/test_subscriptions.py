@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,27 @@ def test_from_the_handshake_to_events_without_a_gap(any_hub: Hub, receiver: Rece
     for told in receiver.told():
         assert complaints(told.bundle) == []
         assert [issue for issue in judge(told.bundle) if issue.severity == "error"] == []
+
+
+class _Terse(BaseHTTPRequestHandler):
+    """Answers as a small server does: a status, no length and no body."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+def test_a_receiver_may_answer_without_a_length(hub: Hub) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Terse) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        id = hub.subscribe(f"http://127.0.0.1:{server.server_port}/")
+        hub.work()
+        server.shutdown()
+    assert hub.state(id)["status"] == "active"
 
 
 def test_what_is_sent_follows_the_payload(hub: Hub, receiver: Receiver) -> None:
