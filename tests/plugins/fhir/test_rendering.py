@@ -16,7 +16,7 @@ from hub.model.audience import Grant
 from hub.model.entity import Entity
 from plugins.fhir import extensions as ext
 from plugins.fhir import systems as s
-from plugins.fhir.datatypes import narrative
+from plugins.fhir.datatypes import addresses, narrative
 from plugins.fhir.json_form import to_bytes
 from plugins.fhir.rendering import Memory, Rendered, render
 from plugins.fhir.xml_form import to_xml
@@ -330,3 +330,10 @@ def test_whichever_text_of_a_narrative_has_marks_is_written_without(at: int) -> 
     shown = narrative(texts[0], texts[1:])["div"]
     assert "&lt;b&gt;Maan &amp; co&lt;/b&gt; " in shown
     assert len(etree.fromstring(shown)) == 3, "a blank line is none"
+
+
+def test_an_address_that_two_sources_write_in_one_language_and_in_both_stands_once_in_each() -> None:
+    dutch = {"type": "practice", "street": {"nl": "Kaai"}, "house_number": "80", "postcode": "1120", "city": {"nl": "Brussel"}}
+    both = dutch | {"street": {"nl": "Kaai", "fr": "Quai"}, "city": {"nl": "Brussel", "fr": "Bruxelles"}}
+    assert [each["text"] for each in addresses([dutch, both])] == ["Kaai 80, 1120 Brussel", "Quai 80, 1120 Bruxelles"]
+    assert len(addresses([dutch, dutch | {"house_number": "81"}])) == 2
