@@ -14,6 +14,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import marshmallow as ma
@@ -101,19 +102,26 @@ class NoConfig(ma.Schema):
 class Connector:
     """What all connectors share. Subclass `Source`, `Sink`, `Export` or `Endpoint`, never this.
 
-    `name` is unique among all plugins and never changes (`kebab-case`); `title` is shown to administrators. `config_schema` validates
+    `name` is unique among all plugins and never changes (`kebab-case`); `title` is shown to administrators, to those who read another language the one of
+    `titles` for it (`fr`, `de`, `en`), if there is one. `config_schema` validates
     the configuration; a field with `metadata={"secret": True}` is stored encrypted and never shown again. `simulator`, a subclass of
     `hub.Simulator`, stands in for the outside system in the demo, in tests and for `fichehub simulate`.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
+    titles: ClassVar[Mapping[str, str]] = MappingProxyType({})
     config_schema: ClassVar[type[ma.Schema]] = NoConfig
     simulator: ClassVar[type[Any] | None] = None
 
     def __init__(self, config: Mapping[str, Any], context: Context) -> None:
         self.config = config
         self.context = context
+
+    @classmethod
+    def title_in(cls, language: str) -> str:
+        """The title in this language, else `title`."""
+        return cls.titles.get(language, cls.title)
 
     def check(self) -> None:
         """Return when the connection can work, else raise. Must pass before a connection can be enabled."""

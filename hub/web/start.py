@@ -146,7 +146,7 @@ def _fares(info: connections.ConnectionInfo, hub: Serving) -> Fares:
     failed = run is not None and run.state in ("failed", "stopped")
     return Fares(
         name=info.name,
-        title=info.title,
+        title=info.title if connector is None else connector.title_in(_language()),
         partner=info.partner,
         light=_light(info, ready_when_asked=is_endpoint or is_idle_export),
         reason=info.reason or (run.reason if run is not None and failed else ""),
@@ -173,12 +173,12 @@ def _doors(hub: Serving) -> list[Door]:
         state = endpoints().state(name, directory().grant.partner or "")
         doors.append(
             Door(
-                hub.plugins.connectors[name].title, _ENTRANCES.get(name, f"/{name}/"), "", state or "disabled"
+                hub.plugins.connectors[name].title_in(_language()), _ENTRANCES.get(name, f"/{name}/"), "", state or "disabled"
             )
         )
     for name, connector in sorted(hub.plugins.connectors.items()):
         if issubclass(connector, Export):
-            doors.append(Door(connector.title, "", f"fichehub export {name} --help", "enabled"))
+            doors.append(Door(connector.title_in(_language()), "", f"fichehub export {name} --help", "enabled"))
     return doors
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import IO, ClassVar
 
 import marshmallow as ma
@@ -37,6 +37,11 @@ class ExcelFeed(Export):
 
     name: ClassVar[str] = "excel"
     title: ClassVar[str] = "Excel: werkboek van een selectie"
+    titles: ClassVar[Mapping[str, str]] = {
+        "fr": "Excel : classeur d’une sélection",
+        "de": "Excel: Arbeitsmappe einer Auswahl",
+        "en": "Excel: workbook of a selection",
+    }
     config_schema: ClassVar[type[ma.Schema]] = ExcelConfig
     media_type: ClassVar[str] = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     extension: ClassVar[str] = "xlsx"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
 
 from hub import Directory, Endpoint, Notification
 
@@ -15,6 +16,11 @@ class Fhir(Endpoint):
 
     name = "fhir"
     title = "FHIR R4 (Belgische profielen, IHE mCSD)"
+    titles: ClassVar[Mapping[str, str]] = {
+        "fr": "FHIR R4 (profils belges, IHE mCSD)",
+        "de": "FHIR R4 (belgische Profile, IHE mCSD)",
+        "en": "FHIR R4 (Belgian profiles, IHE mCSD)",
+    }
     takes_tokens = True
 
     @classmethod

@@ -72,6 +72,11 @@ class ProGezondheid(Source, Sink):
 
     name: ClassVar[str] = "progezondheid"
     title: ClassVar[str] = "ProGezondheid: federaal register van zorgverleners"
+    titles: ClassVar[Mapping[str, str]] = {
+        "fr": "ProGezondheid : registre fédéral des prestataires de soins",
+        "de": "ProGezondheid: föderales Register der Leistungserbringer",
+        "en": "ProGezondheid: federal register of caregivers",
+    }
     config_schema: ClassVar[type[ma.Schema]] = ProGezondheidConfig
     simulator: ClassVar[type[Simulator] | None] = ProGezondheidSimulator
     entity_types: ClassVar[tuple[EntityType, ...]] = ("zorgverlener", "caregiver")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from typing import Any, ClassVar, Final
 
@@ -53,6 +53,11 @@ class SociaalBrussels(Source):
 
     name: ClassVar[str] = "sociaal-brussels"
     title: ClassVar[str] = "sociaal.brussels: sociale kaart van Brussel"
+    titles: ClassVar[Mapping[str, str]] = {
+        "fr": "social.brussels : carte sociale de Bruxelles",
+        "de": "social.brussels: Sozialkarte von Brüssel",
+        "en": "social.brussels: social map of Brussels",
+    }
     config_schema: ClassVar[type[ma.Schema]] = SociaalBrusselsConfig
     simulator: ClassVar[type[Simulator] | None] = SociaalBrusselsSimulator
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from hub import Endpoint
@@ -15,6 +16,11 @@ class Widget(Endpoint):
 
     name: ClassVar[str] = "widget"
     title: ClassVar[str] = "Zoekwidget voor websites"
+    titles: ClassVar[Mapping[str, str]] = {
+        "fr": "Widget de recherche pour sites web",
+        "de": "Such-Widget für Websites",
+        "en": "Search widget for websites",
+    }
 
     @classmethod
     def blueprint(cls) -> flask.Blueprint:

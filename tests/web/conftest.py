@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import flask
 import pytest
@@ -113,6 +114,7 @@ class Parrot(Endpoint):
 
     name = "parrot"
     title = "Papegaai"
+    titles: ClassVar[Mapping[str, str]] = {"fr": "Perroquet"}
 
     @classmethod
     def blueprint(cls) -> flask.Blueprint:

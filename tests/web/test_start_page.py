@@ -61,6 +61,7 @@ def test_it_speaks_the_language_of_the_reader(
     response = client.get(f"/{query}", headers={"Accept-Language": header} if header else {})
     text = response.get_data(as_text=True)
     assert f'<html lang="{language}">' in text and words in text
+    assert ("Perroquet" if language == "fr" else "Papegaai") in text, "a connector without a title in this language has a Dutch one"
     assert response.headers["Content-Language"] == language
     assert "Accept-Language" in response.vary
 

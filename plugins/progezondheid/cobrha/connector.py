@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -52,6 +52,11 @@ class Cobrha(Source):
 
     name: ClassVar[str] = SOURCE
     title: ClassVar[str] = "CoBRHA: zorgverleners volgens het AddressBook van eHealth"
+    titles: ClassVar[Mapping[str, str]] = {
+        "fr": "CoBRHA : prestataires de soins selon l’AddressBook d’eHealth",
+        "de": "CoBRHA: Leistungserbringer laut AddressBook von eHealth",
+        "en": "CoBRHA: caregivers by the eHealth AddressBook",
+    }
     config_schema: ClassVar[type[ma.Schema]] = CobrhaConfig
     simulator: ClassVar[type[Simulator] | None] = CobrhaSimulator
 
