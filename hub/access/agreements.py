@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import orjson
@@ -12,7 +13,9 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from hub.errors import FieldError, Forbidden, Invalid, NotFound
 from hub.model.audience import LEVELS, Grant
-from hub.model.fiche import Visibility
+from hub.model.declarations import fiche_record
+from hub.model.fiche import FICHE_TYPES, Visibility
+from hub.model.moments import day_of
 from hub.model.query import Query, from_json, to_json
 from hub.store.tables import access_token, oauth_client, partner
 
@@ -49,6 +52,12 @@ class Agreement:
     paused: str = ""
 
 
+@cache
+def _fields() -> frozenset[str]:
+    """Every field that some fiche has."""
+    return frozenset(field.name for kind in FICHE_TYPES for field in fiche_record(kind).fields)
+
+
 def _check(given: Agreement) -> None:
     errors = []
     if not _NAME.fullmatch(given.name):
@@ -60,12 +69,18 @@ def _check(given: Agreement) -> None:
         for right in sorted(given.rights - RIGHTS.keys())
     )
     errors.extend(
+        FieldError("fields", f"no fiche has such a field; there are {', '.join(sorted(_fields()))}", field)
+        for field in sorted((given.fields or frozenset()) - _fields())
+    )
+    if given.expires_on is not None and day_of(given.expires_on) is None:
+        errors.append(FieldError("expires_on", "must be a day, YYYY-MM-DD", given.expires_on))
+    errors.extend(
         FieldError(field, "is required: an agreement without it cannot be accounted for")
         for field in ("title", "purpose", "legal_basis", "contact", "our_contact")
         if not str(getattr(given, field)).strip()
     )
     if errors:
-        raise Invalid("The agreement is not complete.", tuple(errors))
+        raise Invalid("The agreement is not complete, or says what cannot be.", tuple(errors))
 
 
 def save_agreement(connection: Connection, given: Agreement, now: str) -> Agreement:
@@ -147,7 +162,8 @@ def grant_for(given: Agreement, today: str) -> Grant:
     """What this partner may see today. Raises `Forbidden` once the agreement has run out, or while it is paused."""
     if given.paused:
         raise Forbidden(f"The agreement with {given.title} is paused: {given.paused}. Ask {given.our_contact}.")
-    if given.expires_on is not None and given.expires_on < today:
+    # An end that cannot be read, of before it was checked, is no permission for ever.
+    if given.expires_on is not None and (day_of(given.expires_on) or "") < today:
         raise Forbidden(
             f"The agreement with {given.title} ended on {given.expires_on}. Ask {given.our_contact} to renew it."
         )

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, insert, select, update
 
 from hub.access.agreements import agreement
-from hub.errors import Forbidden, Invalid, NotFound
+from hub.errors import FieldError, Forbidden, Invalid, NotFound
+from hub.model.moments import last_moment_of
 from hub.store.tables import api_key
 
 LIVE_KEYS = 2
@@ -41,15 +42,22 @@ def keys_of(connection: Connection, partner: str) -> tuple[IssuedKey, ...]:
 
 
 def issue_key(connection: Connection, partner: str, now: str, expires_at: str | None = None) -> str:
-    """Make a new key and return it: the only time that it can be seen. Raises `Invalid` while two are live."""
+    """Make a new key and return it: the only time that it can be seen. `expires_at`: its last moment by RFC 3339, or its last day in Belgium.
+
+    Raises `NotFound`, and `Invalid` while two are live, or for an end that is neither.
+    """
     if agreement(connection, partner) is None:
         raise NotFound(f"There is no agreement with a partner named {partner}.")
     live = [known for known in keys_of(connection, partner) if known.revoked_at is None]
     if len(live) >= LIVE_KEYS:
         raise Invalid(f"{partner} already has {LIVE_KEYS} live keys ({', '.join(k.prefix for k in live)}...). Revoke one first.")
+    ends_at = None if expires_at is None else last_moment_of(expires_at)
+    if expires_at is not None and ends_at is None:
+        wanted = "must be a moment with its zone, as 2026-12-31T18:00:00+01:00, or a day, YYYY-MM-DD"
+        raise Invalid("The key was not made: nobody could tell when it ends.", (FieldError("expires_at", wanted, expires_at),))
     key = f"fh_{secrets.token_urlsafe(24)}"
     connection.execute(
-        insert(api_key).values(partner=partner, prefix=key[:8], hash=_hash(key), created_at=now, expires_at=expires_at)
+        insert(api_key).values(partner=partner, prefix=key[:8], hash=_hash(key), created_at=now, expires_at=ends_at)
     )
     return key
 
@@ -70,6 +78,8 @@ def authenticate(connection: Connection, key: str, now: str) -> tuple[str, str |
     row = connection.execute(
         select(api_key.c.partner, api_key.c.expires_at, api_key.c.revoked_at).where(api_key.c.hash == _hash(key))
     ).first()
-    if row is None or row.revoked_at is not None or (row.expires_at is not None and row.expires_at < now):
+    # An end that cannot be read, of before it was checked, is no permission for ever.
+    ends_at = None if row is None or row.expires_at is None else last_moment_of(row.expires_at) or ""
+    if row is None or row.revoked_at is not None or (ends_at is not None and ends_at < now):
         raise Forbidden("This API key is unknown, revoked or expired. Ask your contact for a new one.")
-    return str(row.partner), row.expires_at
+    return str(row.partner), ends_at

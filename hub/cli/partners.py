@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 
 from hub.access import (
     RIGHTS,
     Agreement,
+    IssuedKey,
     agreements,
     grant_for,
     issue_key,
@@ -20,10 +22,19 @@ from hub.cli import clients
 from hub.cli.installation import Installation
 from hub.cli.output import as_json, say_json, say_table
 from hub.model.audience import LEVELS
+from hub.store import Writer
 
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _told(given: Agreement) -> dict[str, Any]:
+    fields = None if given.fields is None else sorted(given.fields)
+    return {
+        "name": given.name, "title": given.title, "level": given.level, "purpose": given.purpose, "rights": sorted(given.rights), "fields": fields,
+        "expires_on": given.expires_on, "revision": given.revision, "paused": given.paused,
+    }  # fmt: skip
 
 
 @click.group()
@@ -39,7 +50,7 @@ def list_(installation: Installation, as_json: bool) -> None:
     with installation.store.read() as connection:
         found = agreements(connection)
     if as_json:
-        say_json([{"name": a.name, "title": a.title, "level": a.level, "purpose": a.purpose, "rights": sorted(a.rights), "expires_on": a.expires_on} for a in found])
+        say_json([*map(_told, found)])
         return
     say_table(
         ("partner", "title", "sees", "may", "purpose", "until"),
@@ -59,6 +70,7 @@ def list_(installation: Installation, as_json: bool) -> None:
 @click.option("--field", "fields", multiple=True, help="A field that the agreement covers; repeat for more; default: all.")
 @click.option("--right", "rights", type=click.Choice(sorted(RIGHTS)), multiple=True, help="What it may do besides reading; repeat for more. " + "; ".join(f"{name}: {what}" for name, what in RIGHTS.items()) + ".")
 @click.option("--expires-on", help="Last day, YYYY-MM-DD.")
+@as_json
 @click.pass_obj
 def add(
     installation: Installation,
@@ -72,6 +84,7 @@ def add(
     fields: tuple[str, ...],
     rights: tuple[str, ...],
     expires_on: str | None,
+    as_json: bool,
 ) -> None:
     """Make or change the agreement with NAME."""
     given = Agreement(
@@ -86,8 +99,16 @@ def add(
         rights=frozenset(rights),
         expires_on=expires_on,
     )
-    grant_for(given, installation.store.today())
-    stored = installation.store.write(lambda writer: save_agreement(writer.connection, given, _now()))
+
+    def agree(writer: Writer) -> Agreement:
+        agreed = save_agreement(writer.connection, given, _now())
+        grant_for(agreed, installation.store.today())  # one that has ended already is a mistake
+        return agreed
+
+    stored = installation.store.write(agree)
+    if as_json:
+        say_json(_told(stored))
+        return
     click.echo(f"Agreement with {stored.title}, revision {stored.revision}. Next: fichehub keys issue {name}")
 
 
@@ -98,11 +119,20 @@ def keys() -> None:
 
 @keys.command()
 @click.argument("partner")
-@click.option("--expires-at", help="Last moment, RFC 3339.")
+@click.option("--expires-at", help="Last moment (RFC 3339, with its zone), or last day (YYYY-MM-DD).")
+@as_json
 @click.pass_obj
-def issue(installation: Installation, partner: str, expires_at: str | None) -> None:
+def issue(installation: Installation, partner: str, expires_at: str | None, as_json: bool) -> None:
     """Make a key and show it, this once."""
-    key = installation.store.write(lambda writer: issue_key(writer.connection, partner, _now(), expires_at))
+
+    def make(writer: Writer) -> tuple[str, IssuedKey]:
+        made = issue_key(writer.connection, partner, _now(), expires_at)
+        return made, keys_of(writer.connection, partner)[-1]
+
+    key, known = installation.store.write(make)
+    if as_json:
+        say_json({"key": key, "partner": partner, "prefix": known.prefix, "expires_at": known.expires_at})
+        return
     click.echo(key)
     click.echo("Keep it now: it is not shown again.", err=True)
 
@@ -119,11 +149,16 @@ def revoke(installation: Installation, partner: str, prefix: str) -> None:
 
 @keys.command(name="list")
 @click.argument("partner")
+@as_json
 @click.pass_obj
-def list_keys(installation: Installation, partner: str) -> None:
+def list_keys(installation: Installation, partner: str, as_json: bool) -> None:
     """The keys that PARTNER has or had; never the keys themselves."""
     with installation.store.read() as connection:
         found = keys_of(connection, partner)
+    if as_json:
+        names = ("prefix", "created_at", "expires_at", "revoked_at", "last_used_on")
+        say_json([{name: getattr(known, name) for name in names} for known in found])
+        return
     say_table(
         ("begins with", "made", "expires", "revoked", "last used"),
         [(k.prefix, k.created_at, k.expires_at, k.revoked_at, k.last_used_on) for k in found],

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, date, datetime, time
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+_MOMENT: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})")
+_BELGIUM: Final = ZoneInfo("Europe/Brussels")
+_LAST_SECOND: Final = time(23, 59, 59)
 
 
 def to_second(at: datetime) -> str:
@@ -17,3 +26,22 @@ def to_millisecond(at: datetime) -> str:
 
 def _written(at: datetime, timespec: str) -> str:
     return at.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
+
+
+def day_of(text: str) -> str | None:
+    """The day that somebody gave as `2026-11-22`; None for what is no such day."""
+    try:
+        return date.fromisoformat(text).isoformat() if _DAY.fullmatch(text) else None
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=256)
+def last_moment_of(text: str) -> str | None:
+    """As `to_second`, the moment that somebody gave by RFC 3339, or the last one of a day in Belgium; None for what is neither."""
+    try:
+        if _DAY.fullmatch(text):
+            return to_second(datetime.combine(date.fromisoformat(text), _LAST_SECOND, _BELGIUM))
+        return to_second(datetime.fromisoformat(text)) if _MOMENT.fullmatch(text) else None
+    except (ValueError, OverflowError):
+        return None

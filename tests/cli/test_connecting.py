@@ -114,3 +114,28 @@ def test_a_right_is_given_by_name_and_taken_back_by_leaving_it_out(filled: Comma
     filled.ok(*agreement())
     assert rights() == [[]]
     assert filled(*agreement(), "--right", "everything").exit_code == 2
+
+
+@pytest.mark.parametrize("given", ["gisteren", "2026-13-01", "31/12/2025", "20261231", "2026-12-31T00:00"])
+def test_an_end_that_is_none_is_refused_with_its_field(filled: CommandLine, given: str) -> None:
+    told = filled.refused(*agreement("public"), "--expires-on", given)
+    assert "expires_on: must be a day, YYYY-MM-DD" in told and given in told
+    filled.ok(*agreement("public"))
+    told = filled.refused("keys", "issue", "kring", "--expires-at", given)
+    assert "expires_at: must be a moment" in told and given in told
+    assert filled.json("keys", "list", "kring") == []
+
+
+def test_an_agreement_covers_only_fields_that_there_are(filled: CommandLine) -> None:
+    told = filled.refused(*agreement("public"), "--field", "names", "--field", "foo")
+    assert "fields: no fiche has such a field; there are addresses, " in told and "given: foo" in told
+
+
+def test_programs_are_told_of_agreements_and_keys(filled: CommandLine) -> None:
+    made = filled.json(*agreement("professional"), "--expires-on", "2999-12-31", "--field", "names")
+    assert (made["name"], made["fields"], made["expires_on"], made["revision"]) == ("kring", ["names"], "2999-12-31", 1)
+    key = filled.json("keys", "issue", "kring", "--expires-at", "2999-12-31T18:00:00+02:00")
+    assert key["key"].startswith(key["prefix"])
+    assert key["expires_at"] == "2999-12-31T16:00:00Z"
+    [listed] = filled.json("keys", "list", "kring")
+    assert (listed["prefix"], listed["expires_at"], listed["revoked_at"]) == (key["prefix"], key["expires_at"], None)
