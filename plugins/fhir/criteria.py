@@ -175,7 +175,7 @@ def _numbers(given: Given, system: str | None, number: str, value: str) -> Itera
     names = identifier_names(system) or (system,)
     reasons = [reason for name in names if (reason := _refusal(name, number)) is not None]
     if len(reasons) == len(names):
-        raise wrong(given, f"no such number can be given: it {reasons[0]}", value)
+        raise wrong(given, f"this can be no such number. {reasons[0]}", value)
     for name in names:
         for spelling in _spellings(number, name):
             yield f"{name}|{spelling}"

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import NAMESPACE_OID, uuid5
 
+import flask
 from werkzeug.exceptions import (
     HTTPException,
     MethodNotAllowed,
-    NotAcceptable,
+    RequestEntityTooLarge,
     RequestHeaderFieldsTooLarge,
     UnsupportedMediaType,
 )
@@ -71,7 +72,6 @@ _HTTP_CODES: Final = {
 }
 _HTTP_MESSAGES: Final[Mapping[type[HTTPException], str]] = {
     MethodNotAllowed: "This address does not take that method; the header Allow lists those that it takes.",
-    NotAcceptable: "This server answers in application/fhir+json and application/fhir+xml, FHIR version 4.0.",
     UnsupportedMediaType: "A search by POST is sent as application/x-www-form-urlencoded.",
     RequestHeaderFieldsTooLarge: "The headers of this request are too long.",
 }
@@ -136,5 +136,8 @@ def _of_http(error: HTTPException) -> Failure:
     }
     own = error.description if error.description != type(error).description else None
     message = own or _HTTP_MESSAGES.get(type(error)) or error.description or error.name
+    if isinstance(error, RequestEntityTooLarge) and not own:
+        limit = flask.request.max_content_length or 0
+        message = f"The body is larger than the {limit / (1 << 20):g} MB that this address takes; send less at once, in several requests."
     code = _HTTP_CODES.get(status, "exception" if status >= 500 else "processing")
-    return Failure(status, [issue("error", code, message)], headers)
+    return Failure(status, [issue("error", code, message, getattr(error, "parameter", ""))], headers)

@@ -35,7 +35,7 @@ from plugins.fhir.search import TOO_MANY, Entry, Search, bundle, parse
 from plugins.fhir.searchable import Resource
 from plugins.fhir.subscriptions import routes as subscribing
 from plugins.fhir.subsetting import subset_of
-from plugins.fhir.xml_form import to_xml
+from plugins.fhir.xml_form import indented, to_xml
 
 _log = logging.getLogger(__name__)
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -236,6 +236,7 @@ def _answer(
             body = in_xml()
         else:
             body = to_xml(resource if isinstance(resource, dict) else orjson.loads(resource))
+        body = indented(body) if pretty else body
     elif isinstance(resource, bytes) and not pretty:
         body = resource
     else:
@@ -283,8 +284,12 @@ def _unmatched(path: str) -> HTTPException:
     known = bool(segments) and (segments[0] in RESOURCES or segments[0] in TYPES or segments[0] == "Basic")
     if segments[-1:] in (["$export"], ["$export-status"], ["$export-file"]):
         return MethodNotAllowed(valid_methods=["GET", "HEAD"])
-    if segments[-1:] == ["$validate"]:
+    if segments[-1:] == ["$validate"] and (known or len(segments) == 1):
         return MethodNotAllowed(valid_methods=["POST"])
+    if known and len(segments) > 1 and segments[-1][0] == "$":
+        return NoSuchAddress(f"{segments[0]} has no operation {segments[-1][:100]}; there are $validate here, and $export on the base.")
+    if segments[:1] != ["Basic"] and segments[0:1] and segments[0] in TYPES and "_history" in segments:
+        return NoSuchAddress(f"{segments[0]} has no history; it has {segments[0]}, {segments[0]}/<id> and {segments[0]}/_search.")
     past = segments[-1:] == ["_history"] and (known or len(segments) == 1)
     past = past or (known and len(segments) == 4 and segments[2] == "_history")
     if segments == ["metadata"] or past or (known and len(segments) <= 2):

@@ -10,6 +10,9 @@ import re
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
+from lxml import etree
+
+_DIV: Final = "{http://www.w3.org/1999/xhtml}div"
 _QUOTES: Final = {'"': "&quot;", "\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}
 _NO_CONTROLS: Final = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 65534, 65535))
 _SPECIAL: Final = re.compile("[\x00-\x1f\"&<>\ufffe\uffff]")
@@ -20,6 +23,19 @@ def to_xml(resource: dict[str, Any]) -> bytes:
     out = ['<?xml version="1.0" encoding="UTF-8"?>']
     _resource(resource, out, ' xmlns="http://hl7.org/fhir"')
     return "".join(out).encode()
+
+
+def indented(document: bytes) -> bytes:
+    """The document with an element on each line, for people; a narrative stays on its own, where blanks have a meaning."""
+    root = etree.fromstring(document, etree.XMLParser(resolve_entities=False, no_network=True))
+    told = [(text, div, etree.Element("div")) for div in root.iter(_DIV) if (text := div.getparent()) is not None]
+    for text, div, place in told:
+        text.replace(div, place)
+    etree.indent(root)
+    for text, div, place in told:
+        div.tail = place.tail
+        text.replace(place, div)
+    return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8"))
 
 
 def _resource(resource: dict[str, Any], out: list[str], namespace: str = "") -> None:

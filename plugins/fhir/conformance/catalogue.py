@@ -48,6 +48,10 @@ class Catalogue:
             found = _BY_RULE[type_name](id)
         return found
 
+    def lists(self, type_name: str, id: str) -> bool:
+        """Whether the definition is among `every`."""
+        return id in self._all[type_name]
+
     def every(self, type_name: str) -> list[Json]:
         """The listed ones, by id."""
         return list(self._all[type_name].values())
@@ -103,6 +107,11 @@ def parameters(type_name: str) -> tuple[tuple[str, str], ...]:
         if type_name != "SearchParameter"
         else (*common, ("version", "token"))
     )
+
+
+def is_listed(definition: Json, book: ConceptBook) -> bool:
+    """Whether this definition is there for everybody, and not by rule."""
+    return catalogue(book).lists(definition["resourceType"], definition["id"])
 
 
 @lru_cache(2)

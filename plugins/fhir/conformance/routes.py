@@ -9,13 +9,15 @@ from urllib.parse import quote, urlencode
 import flask
 
 import hub
-from hub import FieldError, Invalid, NotFound
+from hub import Criterion, Directory, EntityType, FieldError, Invalid, NotFound, Query
 from plugins.fhir import outcome
-from plugins.fhir.conformance.catalogue import TYPES, catalogue, parameters
+from plugins.fhir.conformance.catalogue import TYPES, catalogue, is_listed, parameters
 
 Json = dict[str, Any]
 Answer = Callable[[Json], flask.Response]
 MAX_COUNT: Final = 200
+FICHES: Final[tuple[EntityType, ...]] = ("organisatie", "aanbod", "zorgverlener")
+PARTS: Final[tuple[EntityType, ...]] = ("vestiging", "membership", "electronic_address", "caregiver")
 _FORM_ONLY: Final = ("_format", "_pretty")
 
 
@@ -24,8 +26,9 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
 
     @blueprint.get("/<any({}):type>/<id>".format(",".join(TYPES)))
     def read_definition(type: str, id: str) -> flask.Response:
-        found = catalogue(hub.directory().concepts()).get(type, id)
-        if found is None:
+        directory = hub.directory()
+        found = catalogue(directory.concepts()).get(type, id)
+        if found is None or not _occurs(found, directory):
             raise NotFound(f"There is no {type} with id {id[:80]}. GET {type} lists them all.")
         return _tagged(answer(found))
 
@@ -37,6 +40,18 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
     def find_definitions_by_post(type: str) -> flask.Response:
         given = [*flask.request.args.items(multi=True), *flask.request.form.items(multi=True)]
         return answer(_search(type, given, base()))
+
+
+def _occurs(definition: Json, directory: Directory) -> bool:
+    """Whether it is listed, or some fiche that the asker may find has a code or a number of it: what follows a rule could be called anything."""
+    if is_listed(definition, directory.concepts()):
+        return True
+    key = "code" if definition["resourceType"] == "CodeSystem" else "identifier"
+    return any(
+        directory.search(Query(types=types, where=(Criterion(each, (f"{definition['id']}|",), "prefix"),), limit=1), sources=False).hits
+        for types in (FICHES, PARTS)
+        for each in (("code", "type") if key == "code" else ("identifier",))
+    )
 
 
 def _tagged(response: flask.Response) -> flask.Response:
@@ -63,6 +78,8 @@ def _search(type_name: str, given: Sequence[tuple[str, str]], base: str) -> Json
             only_count = value == "count"
         elif name in known:
             wanted.setdefault(name, []).append(tuple(each for each in value.split(",") if each))
+        elif name.partition(":")[0] in known:
+            raise _invalid(name, f"{name.partition(':')[0]} takes no modifier here.", value)
         else:
             there = ", ".join((*known, "_count", "_summary"))
             if strict:
@@ -71,7 +88,8 @@ def _search(type_name: str, given: Sequence[tuple[str, str]], base: str) -> Json
             warnings.append(outcome.issue("warning", "not-supported", what, name[:80]))
             continue
         understood.append((name, value))
-    found = catalogue(hub.directory().concepts()).find(type_name, wanted)
+    directory = hub.directory()
+    found = [each for each in catalogue(directory.concepts()).find(type_name, wanted) if _occurs(each, directory)]
     page = [] if only_count or not count else [each for each in found if each["id"] > after][:count]
     return _bundle(type_name, base, understood, found, page, warnings)
 

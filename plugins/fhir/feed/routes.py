@@ -11,7 +11,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import flask
 import orjson
-from werkzeug.exceptions import MethodNotAllowed, PreconditionFailed
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import MethodNotAllowed, PreconditionFailed, Unauthorized
 from werkzeug.http import parse_etags
 
 import hub
@@ -32,6 +33,15 @@ ENDPOINT: Final = "fhir"
 MAX_ENTRIES: Final = 500
 _LETTERS: Final = {"POST": "c", "PUT": "u", "DELETE": "d"}
 INTERACTIONS: Final = ("create", "update", "delete")
+
+
+def _feed() -> Feed:
+    """The door for who sent the request. Raises `Unauthorized` for who did not say who he is, and `Forbidden` for who may not send in."""
+    grant = hub.directory().grant
+    if grant.partner is None and grant.level == "public":
+        message = "Only partners send in, and this request does not say who you are: send your API key or access token as Authorization: Bearer ..."
+        raise Unauthorized(message, www_authenticate=WWWAuthenticate("bearer", {"realm": "fichehub"}))
+    return hub.feed(ENDPOINT)
 
 
 def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], str]) -> None:
@@ -59,7 +69,7 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
             raise MethodNotAllowed(valid_methods=["POST"])
         if id == "_history":
             raise MethodNotAllowed(valid_methods=["GET", "HEAD"])
-        feed = hub.feed(ENDPOINT)
+        feed = _feed()
         request = flask.request
         if "If-None-Exist" in request.headers:
             raise _wrong("If-None-Exist", "a create that is sent again changes nothing here, so there is no need for it; leave it out.")
@@ -85,7 +95,7 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
 
 def transaction(bundle: Json, answer: Answer) -> flask.Response:
     """The Bundle of type transaction-response, or why nothing of the transaction was kept."""
-    feed = hub.feed(ENDPOINT)
+    feed = _feed()
     if refused := _refused(bundle):
         return _outcome(answer, refused, 400)
     entries = bundle.get("entry", [])

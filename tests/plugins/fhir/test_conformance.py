@@ -131,6 +131,21 @@ def test_an_unknown_parameter_is_a_warning_or_an_error(client: FlaskClient) -> N
     assert get(client, "/ValueSet?_count=x", 400)["resourceType"] == "OperationOutcome"
 
 
+def test_a_modifier_is_an_error(client: FlaskClient) -> None:
+    for path, name in (("/ValueSet?name:contains=vis", "name:contains"), ("/StructureDefinition?url:below=https://x", "url:below")):
+        [issue] = get(client, path, 400)["issue"]
+        assert issue["expression"] == [f"http.{name}"]
+
+
+def test_what_follows_a_rule_is_there_only_if_something_has_it(client: FlaskClient) -> None:
+    for type_name in ("CodeSystem", "NamingSystem"):
+        get(client, f"/{type_name}/nope", 404)
+        assert get(client, f"/{type_name}?url={s.BASE}/{type_name}/nope")["total"] == 0
+    role = get(client, "/CodeSystem/role")  # that of a membership, of which the hub holds no concepts
+    assert role["content"] == "not-present"
+    assert found(get(client, f"/CodeSystem?url={role['url']}")) == [role]
+
+
 def test_unchanged_definitions_are_304(client: FlaskClient) -> None:
     tag = client.get("/fhir/CodeSystem/visum").headers["ETag"]
     assert client.get("/fhir/CodeSystem/visum", headers={"If-None-Match": tag}).status_code == 304
