@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from hub.model.audience import INTERNAL, Grant
 from hub.model.declarations import fiche_record
 from hub.model.fiche import ENTITY_TYPES, KINDS, PARTS, Kind
+from hub.model.folding import fold
 from hub.model.query import KEYS, LINKS, Criterion, Linked, Query
 from hub.places import Places
 from hub.search import FoundRow, coverage, find
@@ -23,7 +24,7 @@ from hub.store.index_rows import IndexedEntity, Indexer, IndexRow
 from tests.fiches import fiches
 from tests.search.oracle import Oracle, World
 from tests.search.queries import grants, queries
-from tests.search.worlds import TODAY, Concepts, Maker
+from tests.search.worlds import NAMES, TODAY, Concepts, Maker
 
 Reading = Callable[[], Connection]
 FIELDS = sorted({field for ways in coverage.READS.values() for some in ways.values() for way in some for field in way} | set(PARTS) | {"provided_by", "parent", "description"})
@@ -168,3 +169,23 @@ def test_the_selection_of_an_agreement_may_read_what_its_fields_leave_out(
     assert found == oracle.find(scope, INTERNAL)
     asked = replace(query, where=(Criterion("language", ("fr",)),))
     assert find(reading(), asked, grant, places=places, shown=shown).rows == ()
+
+
+@pytest.mark.usefixtures("way")
+def test_a_site_is_heard_by_its_own_name_where_that_of_its_owner_is_left_out(
+    reading: Reading, maker: Maker, oracle: Oracle, indexer: Indexer, places: Places
+) -> None:
+    fields = frozenset(FIELDS) - {"names"}
+    rows = rows_without(maker, indexer, fields)
+    told = judge(oracle, rows, fields, places)
+    fewer = 0
+    for level in ("public", "internal"):
+        grant = Grant(level=level)
+        for word in sorted({*fold(" ".join(NAMES)).split()}):
+            for negate in (False, True):
+                query = Query(types=("vestiging",), where=(Criterion("name", (word,), "sounds", negate),), limit=1000)
+                wanted = told.find(query, grant)
+                hits = find(reading(), query, replace(grant, fields=fields), places=places, shown=shown_by(rows)).rows
+                assert [hit.entry_id for hit in hits] == wanted
+                fewer += not negate and 0 < len(wanted) < len(oracle.find(query, grant))
+    assert fewer > 1
