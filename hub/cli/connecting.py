@@ -273,7 +273,7 @@ def runs(installation: Installation, connection: str | None, limit: int, as_json
     say_table(
         ("run", "connection", "mode", "state", "started", "ended", "read", "changed", "rejected", "reason"),
         [
-            (r.id, r.connection, r.mode, r.state, r.started_at, r.ended_at, r.read, r.changed, r.rejected, r.reason)
+            (r.id, r.connection, f"{r.mode}, dry" if r.dry_run else r.mode, r.state, r.started_at, r.ended_at, r.read, r.changed, r.rejected, r.reason)
             for r in found
         ],
         "Nothing has run yet.",

@@ -229,6 +229,8 @@ def _filtered(command: Any) -> Any:
 
 
 def _letters(installation: Installation, connection: str | None, entity: str | None, reason: str, limit: int) -> list[Letter]:
+    if connection is not None:
+        connections.get(installation.store, installation.plugins, connection)  # or it is not known, and says so
     with installation.store.read() as opened:
         return outbox.dead_letters(opened, name=connection, entity=entity, reason=reason, limit=limit)
 

@@ -61,7 +61,8 @@ Absent = Callable[[bool], list[Condition]]
 _ESCAPED: Final = re.compile(r"\\([\\,$|])")
 _OUTER_COMMA: Final = re.compile(r"(?:\\.|[^\\,])+")
 _SEPARATORS: Final = str.maketrans("", "", " ./-")
-_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+is_uuid: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
+"""Truthy for an id that the hub could have given."""
 _NOBODY: Final = "00000000-0000-0000-0000-000000000000"
 _POSTCODES: Final = tuple(str(number) for number in range(1000, 10_000))
 _IS_POSTCODE: Final = frozenset(_POSTCODES)
@@ -137,7 +138,7 @@ def ids(given: Given) -> list[Condition]:
 
 def _with_ids(values: Iterable[str], negate: bool = False) -> Criterion:
     """What is no UUID is nobody's id here: no error, and no hit."""
-    ids = tuple(value.lower() for value in values if _UUID.fullmatch(value.lower()))
+    ids = tuple(value.lower() for value in values if is_uuid(value.lower()))
     return Criterion("id", ids or (_NOBODY,), negate=negate)
 
 

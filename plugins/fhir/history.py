@@ -34,7 +34,7 @@ from hub import (
 )
 from plugins.fhir.datatypes import Labels
 from plugins.fhir.json_form import to_bytes
-from plugins.fhir.moments import moment
+from plugins.fhir.moments import as_meant, moment
 from plugins.fhir.params import RESOURCES
 from plugins.fhir.rendering import Memory, render, version_of
 from plugins.fhir.search import DEFAULT_COUNT, MAX_COUNT
@@ -148,7 +148,7 @@ def parse(
                 raise _invalid(name, "a history comes newest first: -_lastUpdated.", value)
         else:
             continue
-        understood.append((name, value))
+        understood.append((name, as_meant(value)))
     head = asked.head()
     return Wanted(resource, id, after, head + 1, head, count, tuple(understood))
 

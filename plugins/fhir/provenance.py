@@ -18,6 +18,7 @@ from hub import Criterion, Directory, Entity, FieldError, Invalid, NotFound, Que
 from plugins.fhir import datatypes as dt
 from plugins.fhir import outcome, smart
 from plugins.fhir import systems as s
+from plugins.fhir.criteria import is_uuid
 from plugins.fhir.params import RESOURCES
 from plugins.fhir.search import MAX_COUNT
 
@@ -144,7 +145,10 @@ def _target(name: str, value: str, modifier: str) -> tuple[str, str]:
 def _entities(targets: Sequence[tuple[str, str]]) -> list[Entity]:
     for type in {type for type, _ in targets if type}:
         smart.require(type, "s")
-    by_id = {id: RESOURCES[type].entity if type else None for type, id in targets}
+    # No other id is one of ours, so nothing has it.
+    by_id = {id: RESOURCES[type].entity if type else None for type, id in targets if is_uuid(id)}
+    if not by_id:
+        return []
     types = tuple(dict.fromkeys(each for each in by_id.values() if each is not None))
     if None in by_id.values():
         smart.require("*", "s")

@@ -18,6 +18,7 @@ from plugins.fhir.criteria import Words, split
 from plugins.fhir.extensions import DISTANCE
 from plugins.fhir.including import MOST, Followed
 from plugins.fhir.json_form import to_bytes
+from plugins.fhir.moments import as_meant
 from plugins.fhir.params import INCLUDES
 from plugins.fhir.periods import Asked
 from plugins.fhir.searchable import Resource
@@ -97,7 +98,7 @@ def parse(resource: Resource, given: Sequence[tuple[str, str]], *, strict: bool 
                     raise _invalid(name, "near can be given once only.", value)
                 else:
                     settings["near"] = condition
-        search.understood.append((name, value))
+        search.understood.append((name, as_meant(value)))
     search.subset = subset_of(resource.name, search.understood)
     near: Near | None = settings.get("near")
     limit: int = settings.get("limit", DEFAULT_COUNT)
@@ -133,7 +134,10 @@ def _control(search: Search, settings: dict[str, Any], name: str, value: str, st
                 )
             )
             count = MAX_COUNT
+        if "limit" in settings:
+            raise _invalid(name, "can be given once only.", value)
         settings["limit"] = count
+        return str(count)
     elif name == "_total":
         if value not in _TOTALS:
             raise _invalid(name, "none, estimate or accurate is expected.", value)

@@ -78,6 +78,8 @@ def test_dead_letters_and_rejected_rows_of_a_quiet_hub(filled: CommandLine) -> N
     assert filled.ok("deadletters", "list") == "There are no dead letters.\n"
     assert filled.ok("deadletters", "replay", "--connection", "book") == "0 will be delivered again.\n"
     assert filled.ok("deadletters", "drop") == "0 dropped.\n"
+    for command in ("list", "replay", "drop"):
+        assert "nobody" in filled.refused("deadletters", command, "--connection", "nobody")
     assert filled.json("rejected", "book") == []
     assert filled.ok("connections", "keep-raw", "book", "7") == "What book brings is kept for 7 days.\n"
     assert "0 to 90" in filled.refused("connections", "keep-raw", "book", "365")

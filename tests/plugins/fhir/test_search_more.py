@@ -153,3 +153,19 @@ def test_what_points_nowhere_is_a_warning(client: FlaskClient, name: str) -> Non
     page = get(client, f"Organization?{name}=x&_count=1")
     assert page["entry"][-1]["search"]["mode"] == "outcome"
     get(client, f"Organization?{name}=x", 400, Prefer="handling=strict")
+
+
+def test_the_self_link_shows_what_was_understood(client: FlaskClient) -> None:
+    def self_of(path: str) -> str:
+        return str(get(client, path)["link"][0]["url"])
+
+    assert self_of("Organization?_lastUpdated=ge2020-01-01T00:00:00+01:00").endswith("ge2020-01-01T00%3A00%3A00%2B01%3A00")
+    assert self_of("Organization/_history?_since=2020-01-01T00:00:00+01:00").endswith("2020-01-01T00%3A00%3A00%2B01%3A00")
+    assert self_of("Organization?_count=100000").endswith("_count=500")
+    assert self_of("Organization?name=op 09:30").endswith("name=op%2009%3A30")
+    [issue] = get(client, "Organization?_count=1&_count=2", 400)["issue"]
+    assert issue["expression"] == ["http._count"]
+
+
+def test_provenance_of_an_id_that_is_none_of_ours_is_of_nothing(client: FlaskClient) -> None:
+    assert get(client, "Provenance?target=Organization/nope")["total"] == 0
