@@ -12,7 +12,7 @@ import marshmallow as ma
 import orjson
 
 from hub.cli.installation import Installation
-from hub.cli.output import as_json, progress, say_json, say_table
+from hub.cli.output import as_json, at_most, progress, say_json, say_table
 from hub.connector import Endpoint, Export, Sink, Source
 from hub.errors import FieldError, Misconfigured
 from hub.sync import RunReport, connections, records
@@ -266,7 +266,7 @@ def _sentence(report: RunReport) -> str:
 def runs(installation: Installation, connection: str | None, limit: int, as_json: bool) -> None:
     """The last runs, of one CONNECTION or of all."""
     with installation.store.read() as opened:
-        found = records.reports(opened, connection, limit=limit)
+        found = at_most(records.reports(opened, connection, limit=limit + 1), limit)
     if as_json:
         say_json([report_json(report) for report in found])
         return

@@ -12,7 +12,7 @@ import click
 
 from hub.cli.connecting import settings
 from hub.cli.installation import Installation
-from hub.cli.output import as_json, progress, say_json, say_line, say_table
+from hub.cli.output import as_json, at_most, progress, say_json, say_line, say_table
 from hub.connector import Context, Export
 from hub.errors import FieldError, Invalid, Misconfigured
 from hub.model.audience import LEVELS
@@ -210,7 +210,7 @@ def changes(installation: Installation, since: int, limit: int, partner: str, le
 def conflicts(installation: Installation, limit: int, as_json: bool) -> None:
     """Fields on which equal sources disagree: each value, its source, and when that came in; the first one stands until somebody decides."""
     with installation.store.read() as connection:
-        found = reading.conflicts(connection, limit)
+        found = at_most(reading.conflicts(connection, limit + 1), limit)
     if as_json:
         say_json(
             [

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import orjson
@@ -14,6 +15,8 @@ from hub.errors import FichehubError
 
 if TYPE_CHECKING:
     from hub.connector import Progress
+
+Item = TypeVar("Item")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for programs.")
 
@@ -52,6 +55,14 @@ def say_table(headers: Sequence[str], rows: Iterable[Sequence[object]], empty: s
     widths = [max(len(header), *(len(row[place]) for row in texts)) for place, header in enumerate(headers)]
     for line in (headers, ["-" * width for width in widths], *texts):
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def at_most(found: Iterable[Item], limit: int) -> list[Item]:
+    """The first so many; when there are more, that is said on standard error, so that what a program reads stays as it is. Ask for one more than `limit`."""
+    first = list(islice(found, limit + 1))
+    if len(first) > limit:
+        click.echo(f"There are more than these {limit}; --limit N shows more.", err=True)
+    return first[:limit]
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from itertools import islice
 from typing import Any, get_args
 
 import click
@@ -12,7 +11,7 @@ from sqlalchemy import select
 
 from hub.cli.connecting import connections_group, report_json
 from hub.cli.installation import Installation
-from hub.cli.output import as_json, progress, say_json, say_table
+from hub.cli.output import as_json, at_most, progress, say_json, say_table
 from hub.connector import ProposalState
 from hub.errors import FieldError, Invalid, NotFound
 from hub.store import editing, reading
@@ -289,10 +288,10 @@ def rejected(installation: Installation, connection: str, limit: int, as_json: b
         select(rejected_table)
         .where(rejected_table.c.connection == known.name)
         .order_by(rejected_table.c.id.desc())
-        .limit(limit)
+        .limit(limit + 1)
     )
     with installation.store.read() as opened:
-        rows = [dict(row) for row in opened.execute(query).mappings()]
+        rows = at_most((dict(row) for row in opened.execute(query).mappings()), limit)
     if as_json:
         say_json(rows)
         return
@@ -323,7 +322,7 @@ def list_proposals(
 ) -> None:
     """Which there are: pending, accepted, withdrawn, or rejected with the reason."""
     every = decisions.proposals(installation.store, installation.plugins, connection, entity)
-    found = list(islice((one for one in every if state in (None, one.proposal.state)), limit))
+    found = at_most((one for one in every if state in (None, one.proposal.state)), limit)
     if as_json:
         say_json([_proposed_json(one) for one in found])
         return

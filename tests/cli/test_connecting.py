@@ -51,6 +51,8 @@ def test_an_export_from_add_to_remove(filled: CommandLine, tmp_path: Path) -> No
     assert (tmp_path / "book.xlsx").exists()
     assert [report["connection"] for report in filled.json("runs")] == ["book", "book"]
     assert filled.ok("runs").count(", dry") == 1
+    assert "There are more than these 1; --limit N" in filled.ok("runs", "--limit", "1")
+    assert "There are more" not in filled.ok("runs", "--limit", "2")
     assert filled.json("connections", "pause", "book", "--reason", "on holiday")["reason"] == "on holiday"
     assert "on holiday" in filled.ok("connections", "list")
     changed = filled.json("connections", "configure", "book", "--set", "title=Nieuw", "--schedule", "every 2 hours")
