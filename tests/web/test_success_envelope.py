@@ -77,6 +77,8 @@ def test_a_distance_is_given_in_kilometres(client: FlaskClient) -> None:
         "postcode=1980&kind=aanbod",
         "organisatie={organisatie}",
         "name=woonzorg",
+        "name=linde%20woonz",
+        "name=nergens&name=woonzorg%20de",
     ],
 )
 def test_each_of_these_selects_the_offer(client: FlaskClient, ids: Ids, selection: str) -> None:
@@ -84,6 +86,11 @@ def test_each_of_these_selects_the_offer(client: FlaskClient, ids: Ids, selectio
         "&kind=aanbod&", "&"
     )
     assert ids.aanbod in {item["id"] for item in get(client, address)["items"]}
+
+
+@pytest.mark.parametrize("selection", ["name=woonzorg%20wijkteam", "name=inde", "name=nergens&name=ook%20niet"])
+def test_a_name_is_asked_for_by_the_beginnings_of_all_its_words(client: FlaskClient, selection: str) -> None:
+    assert get(client, f"{API}/fiches?{selection}")["items"] == []
 
 
 def test_following_next_gives_every_fiche_once(client: FlaskClient) -> None:

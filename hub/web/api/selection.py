@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import product
+from math import prod
 from typing import Any, Final, cast
 
 import flask
@@ -14,6 +16,7 @@ from marshmallow import fields, validate
 from hub.errors import FieldError, Invalid
 from hub.model import identifiers
 from hub.model.fiche import KINDS, EntityType
+from hub.model.folding import words
 from hub.model.identifiers import InvalidIdentifier
 from hub.model.query import KEYS, SORTS, Criterion, Linked, Near, Query, Sort, normalise
 from hub.places import Places, UnknownPlace
@@ -21,13 +24,13 @@ from hub.search import query_of as query_of_cursor
 
 PAGE_SIZE: Final = 20
 LARGEST_PAGE: Final = 200
+_MOST_CLAUSES: Final = 32
 LONGEST: Final = 200
 """Characters in one value."""
 
 # Parameter -> key of a criterion, for those whose values are taken as they come.
 _PLAIN: Final = {
     "identifier": "identifier",
-    "name": "name",
     "family": "family",
     "given": "given",
     "street": "street",
@@ -81,6 +84,7 @@ _PARAMETERS: Final[dict[str, fields.Field[Any]]] = {
     "text": _word(
         "Words that must all occur in names, labels of codes, places or the description; each may be cut short."
     ),
+    "name": _words("Words of a name that must all occur in it; each may be cut short. Given several times, one of them is enough."),
     "kind": _words("Which kinds of fiche; all when left out.", KINDS),
     "rubriek": _words("Code of a rubriek; a broad one finds the narrower ones."),
     **{name: _words(f"{KEYS[key][0].upper()}{KEYS[key][1:]}.") for name, key in _PLAIN.items()},
@@ -141,6 +145,7 @@ def query_of(given: Mapping[str, Any], places: Places) -> Query:
             if name == "identifier":
                 values = [_identifier(value) for value in values]
             where.append((name, Criterion(key, tuple(values))))
+    where += [("name", criterion) for criterion in _named(given.get("name", ()))]
     if "rubriek" in given:
         where.append(("rubriek", Criterion("code", tuple(f"rubriek|{code}" for code in given["rubriek"]))))
     if "municipality" in given:
@@ -203,6 +208,16 @@ def _parameter(path: str, names: Mapping[str, Sequence[str]]) -> str:
     if first in names and number.isdigit():
         return names[first][int(number)]
     return _RENAMED.get(first, first)
+
+
+def _named(values: Sequence[str]) -> list[Criterion]:
+    """One of the values, of each all words: (a and b) or c is put as (a or c) and (b or c). Raises `Invalid` for more words than one question may have."""
+    spoken = [words(value) or [value] for value in values]
+    if prod(map(len, spoken)) > _MOST_CLAUSES:
+        reason = "These are too many words for one question; give fewer, or fewer values."
+        raise Invalid(f"name: {reason}", (FieldError("name", reason, values[0]),))
+    clauses = dict.fromkeys(tuple(dict.fromkeys(clause)) for clause in product(*spoken)) if spoken else {}
+    return [Criterion("name", clause, "prefix") for clause in clauses]
 
 
 def _identifier(given: str) -> str:
