@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from hub import Criterion, EntityType, FieldError, Invalid, Linked, Query
+import hub
+from hub import Criterion, EntityType, FieldError, Invalid, Linked, Query, UnknownPlace, words
 from plugins.fhir import systems as s
 from plugins.fhir.criteria import split, unescape
 from plugins.fhir.params import RESOURCES
@@ -82,6 +83,9 @@ def _query(resource: Resource, own: Sequence[tuple[str, str]], for_all: Sequence
             raise _wrong(f"{name}={value}", f"a filter has no {name}; it takes search parameters and {', '.join(FILTERS)}.")
     query = replace(parse(resource, searched, strict=True).query, limit=20)
     for name, value in (*topical, *for_all):
+        for each in map(unescape, split(value)):
+            if not _is_known(name, each):
+                raise _wrong(f"{name}={value}", f"{each[:40]} is not known here, so nothing would ever be told: it must be {FILTERS[name]}.")
         condition = _condition(name, value, resource.entity)
         if condition is None:
             if (name, value) in topical:
@@ -108,6 +112,26 @@ def _condition(name: str, value: str, entity: EntityType) -> Criterion | Linked 
     if entity in _OF_AN_ORGANISATIE:
         return Linked("organisatie", Query(types=("organisatie",), where=(where,)))
     return None
+
+
+def _is_known(name: str, value: str) -> bool:
+    directory = hub.directory()
+    places, book = directory.places, directory.concepts()
+    match name:
+        case "region":
+            return value in {place.region for place in places}
+        case "municipality":
+            try:
+                places.current(value)
+            except UnknownPlace:
+                return False
+            return True
+        case "province":
+            return words(value) in [words(place.province) for place in places if place.province]
+        case "zone":
+            codes = {zone.code for zone in places.zones}
+            return value in codes or not codes  # of which this installation may have none
+    return book.get("rubriek", value.rpartition("|")[2]) is not None or not book.concepts("rubriek")
 
 
 def _wrong(text: str, reason: str) -> Invalid:

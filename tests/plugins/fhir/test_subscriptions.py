@@ -498,7 +498,10 @@ def test_a_partner_sees_its_own_subscriptions_and_no_others(hub: Hub, receiver: 
         ({"channel": {"header": ["Evil: x\r\nHost: y"]}}, "Subscription.channel.header[0]", 400),
         ({"channel": {"extension": [{"url": IG + "backport-heartbeat-period", "valueUnsignedInt": 1}]}}, "Subscription.channel.extension", 400),
         ({"_criteria": {"extension": [{"url": IG + "backport-filter-criteria", "valueString": "Organization?colour=blue"}]}}, "Subscription.criteria.extension", 400),
-        ({"_criteria": {"extension": [{"url": IG + "backport-filter-criteria", "valueString": "?region=mars"}]}}, "", 400),
+        ({"_criteria": {"extension": [{"url": IG + "backport-filter-criteria", "valueString": "?region=mars"}]}}, "Subscription.criteria.extension", 400),
+        ({"_criteria": {"extension": [{"url": IG + "backport-filter-criteria", "valueString": "?municipality=99999"}]}}, "Subscription.criteria.extension", 400),
+        ({"_criteria": {"extension": [{"url": IG + "backport-filter-criteria", "valueString": "?province=mars"}]}}, "Subscription.criteria.extension", 400),
+        ({"_criteria": {"extension": [{"url": IG + "backport-filter-criteria", "valueString": "Organization?municipality=44021,x"}]}}, "Subscription.criteria.extension", 400),
         ({"_criteria": {"extension": [{"url": IG + "backport-filter-criteria", "valueString": "Patient?name=x"}]}}, "Subscription.criteria.extension", 400),
     ],
 )
