@@ -61,8 +61,7 @@ Absent = Callable[[bool], list[Condition]]
 _ESCAPED: Final = re.compile(r"\\([\\,$|])")
 _OUTER_COMMA: Final = re.compile(r"(?:\\.|[^\\,])+")
 _SEPARATORS: Final = str.maketrans("", "", " ./-")
-is_uuid: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
-"""Truthy for an id that the hub could have given."""
+_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NOBODY: Final = "00000000-0000-0000-0000-000000000000"
 _POSTCODES: Final = tuple(str(number) for number in range(1000, 10_000))
 _IS_POSTCODE: Final = frozenset(_POSTCODES)
@@ -133,12 +132,12 @@ def always(absent: bool) -> list[Condition]:
 
 def ids(given: Given) -> list[Condition]:
     """The ids of the resource. Raises `Invalid`."""
-    return [_with_ids(map(unescape, given.values), given.negated)]
+    return [with_ids(map(unescape, given.values), given.negated)]
 
 
-def _with_ids(values: Iterable[str], negate: bool = False) -> Criterion:
+def with_ids(values: Iterable[str], negate: bool = False) -> Criterion:
     """What is no UUID is nobody's id here: no error, and no hit."""
-    ids = tuple(value.lower() for value in values if is_uuid(value.lower()))
+    ids = tuple(value.lower() for value in values if _UUID.fullmatch(value.lower()))
     return Criterion("id", ids or (_NOBODY,), negate=negate)
 
 
@@ -176,7 +175,7 @@ def _numbers(given: Given, system: str | None, number: str, value: str) -> Itera
     names = identifier_names(system) or (system,)
     reasons = [reason for name in names if (reason := _refusal(name, number)) is not None]
     if len(reasons) == len(names):
-        raise wrong(given, f"this can be no such number. {reasons[0]}", value)
+        raise wrong(given, f"there can be no such number. {reasons[0]}", value)
     for name in names:
         for spelling in _spellings(number, name):
             yield f"{name}|{spelling}"
@@ -372,7 +371,7 @@ def reference(link: str, target: EntityType, resource: str) -> Build:
                 if found is None:
                     raise wrong(given, f"{resource}/<id>, or an id, is expected.", value)
                 ids.append(found[1] or found[2])
-            where = [_with_ids(ids)]
+            where = [with_ids(ids)]
         return [linked(link, target, where)] if link else list(NOTHING)
 
     return build

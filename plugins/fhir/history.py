@@ -34,8 +34,9 @@ from hub import (
 )
 from plugins.fhir.datatypes import Labels
 from plugins.fhir.json_form import to_bytes
-from plugins.fhir.moments import as_meant, moment
+from plugins.fhir.moments import moment, with_plus
 from plugins.fhir.params import RESOURCES
+from plugins.fhir.preferring import FORM, refuse_unknown
 from plugins.fhir.rendering import Memory, render, version_of
 from plugins.fhir.search import DEFAULT_COUNT, MAX_COUNT
 from plugins.fhir.searchable import Resource
@@ -53,6 +54,7 @@ def add_routes(blueprint: flask.Blueprint, memory: Memory, answer: Answer) -> No
 
     @blueprint.get(f"/<any({types}):type>/<id>/_history/<version>")
     def vread(type: str, id: str, version: str) -> flask.Response:
+        refuse_unknown(FORM)
         asked = hub.directory()
         entity = version_at(asked, RESOURCES[type], id.lower(), version)
         response = answer(to_bytes(render(entity, asked.grant, asked.concepts())))
@@ -130,13 +132,16 @@ def parse(
 ) -> Wanted:
     """Understand the parameters. Raises `Invalid` for a bad value and for a parameter that a history does not have."""
     after, count = 0, DEFAULT_COUNT
-    understood = []
+    understood: list[tuple[str, str]] = []
     for name, value in given:
         if name not in TAKES:
             raise _invalid(name, f"a history does not take this; it takes {', '.join(TAKES)}.", value)
         if name == "_cursor":
             return _resumed(resource, id, value)
+        if any(name == known for known, _ in understood):
+            raise _invalid(name, "this can be given once only.", value)
         if name == "_since":
+            value = with_plus(value)
             after = asked.seq_at(moment(name, value))
         elif name == "_count":
             if not value.isascii() or not value.isdigit() or int(value[:9]) < 1:
@@ -148,7 +153,7 @@ def parse(
                 raise _invalid(name, "a history comes newest first: -_lastUpdated.", value)
         else:
             continue
-        understood.append((name, as_meant(value)))
+        understood.append((name, value))
     head = asked.head()
     return Wanted(resource, id, after, head + 1, head, count, tuple(understood))
 

@@ -15,13 +15,12 @@ _SHAPE: Final = re.compile(
 )
 _EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
 _LATEST: Final = datetime(2900, 1, 1, tzinfo=UTC)
-_ZONE_AFTER_BLANK: Final = re.compile(r"(\d{4}-\d\d-\d\dT[\d:.]+) (\d\d:\d\d)")
+_ZONE_AFTER_BLANK: Final = re.compile(r"(T\S+) (\d\d:\d\d)")
 
 
-def as_meant(value: str) -> str:
-    """The value with the `+` of its zone, which arrives as a blank where nobody encoded it."""
+def with_plus(value: str) -> str:
+    """The value with the plus of a zone that was lost in an address that nobody encoded, where it arrived as a blank."""
     return _ZONE_AFTER_BLANK.sub(r"\1+\2", value)
-
 
 
 def span(name: str, value: str) -> tuple[datetime, datetime]:
@@ -29,7 +28,7 @@ def span(name: str, value: str) -> tuple[datetime, datetime]:
 
     Without a zone it is Belgian time. A plus that was lost in an address that nobody encoded arrives as a blank and is understood. Raises `Invalid`.
     """
-    found = _SHAPE.fullmatch(as_meant(value.strip()))
+    found = _SHAPE.fullmatch(with_plus(value.strip()))
     if found is None:
         raise _wrong(name, value)
     year, month, day, hour, minute, second, fraction, zone = found.groups()

@@ -28,17 +28,9 @@ _KNOWN: Final[dict[str, Form]] = {
 _VERSIONS: Final = ("4.0", "4.0.1")
 
 
-class Unacceptable(NotAcceptable):
-    """None of our forms is what `parameter` asks for: `_format`, or the header Accept."""
-
-    def __init__(self, parameter: str, value: str) -> None:
-        self.parameter = parameter
-        super().__init__(f"{parameter}: {value[:100]} is not to be had. This server answers in application/fhir+json and application/fhir+xml, FHIR version 4.0.")
-
-
 @lru_cache(256)
 def form_for(accept: str, wanted: str = "") -> Form:
-    """The form of the answer; `wanted` is the value of `_format` and wins. Raises `Unacceptable` when we have none of what is asked.
+    """The form of the answer; `wanted` is the value of `_format` and wins. Raises `NotAcceptable` when we have none of what is asked.
 
     A `+` that was not encoded in a URL arrives as a blank and is understood. A browser, which accepts anything, gets JSON.
     """
@@ -46,7 +38,7 @@ def form_for(accept: str, wanted: str = "") -> Form:
         media, _, version = wanted.partition(";")
         form = _KNOWN.get(media.strip().lower().replace(" ", "+"))
         if form is None or not _version_fits(version):
-            raise Unacceptable("_format", wanted)
+            raise NoSuchForm("_format", wanted)
         return form
     if not accept:
         return "json"
@@ -62,7 +54,16 @@ def form_for(accept: str, wanted: str = "") -> Form:
                 return "json" if "text/html" in accept else _KNOWN[name]
         elif name in ("*/*", "application/*", "text/html"):
             return "json"
-    raise Unacceptable("Accept", accept)
+    raise NoSuchForm("Accept", accept)
+
+
+class NoSuchForm(NotAcceptable):
+    """406, with where it was asked (`_format` or `Accept`) and what was asked for."""
+
+    def __init__(self, place: str, value: str) -> None:
+        super().__init__(f"{place}: this server answers in application/fhir+json (json) and application/fhir+xml (xml), FHIR version 4.0.")
+        self.place = place
+        self.value = value
 
 
 def _version_fits(parameters: str) -> bool:

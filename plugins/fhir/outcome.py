@@ -17,6 +17,7 @@ from werkzeug.exceptions import (
 )
 
 from hub import CursorGone, FichehubError, Forbidden, Gone, Invalid, Locked, Moved, NotFound, StoreBusy
+from plugins.fhir.negotiation import NoSuchForm
 
 Json = dict[str, Any]
 
@@ -121,7 +122,7 @@ def _issue_of(path: str, reason: str, value: str | None) -> Json:
     return issue(
         "error",
         "invalid",
-        f"{parameter}: {reason}",
+        f"{parameter}: {reason}" if parameter else reason,
         parameter,
         f"The value was: {value[:100]}" if value else "",
     )
@@ -136,8 +137,17 @@ def _of_http(error: HTTPException) -> Failure:
     }
     own = error.description if error.description != type(error).description else None
     message = own or _HTTP_MESSAGES.get(type(error)) or error.description or error.name
-    if isinstance(error, RequestEntityTooLarge) and not own:
-        limit = flask.request.max_content_length or 0
-        message = f"The body is larger than the {limit / (1 << 20):g} MB that this address takes; send less at once, in several requests."
     code = _HTTP_CODES.get(status, "exception" if status >= 500 else "processing")
-    return Failure(status, [issue("error", code, message, getattr(error, "parameter", ""))], headers)
+    if isinstance(error, RequestEntityTooLarge):
+        message = _too_long()
+    told = issue("error", code, message)
+    if isinstance(error, NoSuchForm):
+        told = issue("error", code, message, diagnostics=f"The value was: {error.value[:100]}") | {"expression": [f"http.{error.place}"]}
+    return Failure(status, [told], headers)
+
+
+def _too_long() -> str:
+    """What is told when the body of the current request is too long: the limit, and what to do."""
+    limit = flask.request.max_content_length
+    most = "" if limit is None else f": at most {limit / (1 << 20):g} MB" if limit >= 1 << 20 else f": at most {limit} bytes"
+    return f"The body of this request is too long{most}. Send less at once: several requests, a transaction in parts, fewer values in a search."

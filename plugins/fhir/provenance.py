@@ -7,6 +7,7 @@ say what was known already), so it has no version.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -14,17 +15,19 @@ from urllib.parse import quote, urlencode
 import flask
 
 import hub
-from hub import Criterion, Directory, Entity, FieldError, Invalid, NotFound, Query
+from hub import Directory, Entity, FieldError, Invalid, NotFound, Query
 from plugins.fhir import datatypes as dt
 from plugins.fhir import outcome, smart
 from plugins.fhir import systems as s
-from plugins.fhir.criteria import is_uuid
+from plugins.fhir.criteria import with_ids
 from plugins.fhir.params import RESOURCES
+from plugins.fhir.preferring import FORM, is_strict, refuse_unknown
 from plugins.fhir.search import MAX_COUNT
 
 Json = dict[str, Any]
 Answer = Callable[[Json], flask.Response]
 TYPE: Final = "Provenance"
+_ID: Final = re.compile(r"[A-Za-z0-9.\-]{1,64}")
 SOURCE: Final = s.BASE + "/NamingSystem/source"
 TARGET_PATH: Final = "http://hl7.org/fhir/StructureDefinition/targetPath"
 _AUTHOR: Final = {"system": "http://terminology.hl7.org/CodeSystem/provenance-participant-type", "code": "author", "display": "Author"}
@@ -87,6 +90,7 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
 
     @blueprint.get(f"/{TYPE}/<id>")
     def read_provenance(id: str) -> flask.Response:
+        refuse_unknown(FORM)
         asked = hub.directory()
         entity_id = id.rpartition(".")[0].lower()
         found = [each for each in of(asked.get(entity_id), asked) if each["id"] == id.lower()] if entity_id else []
@@ -104,12 +108,12 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
 
 
 def _search(given: Sequence[tuple[str, str]], base: str) -> Json:
-    strict = "handling=strict" in flask.request.headers.get("Prefer", "")
+    strict = is_strict()
     warnings: list[Json] = []
     understood: list[tuple[str, str]] = []
     targets: list[tuple[str, str]] = []
     for name, value in given:
-        if name in ("_format", "_pretty"):
+        if name in FORM:
             continue
         bare, _, modifier = name.partition(":")
         if bare == "target" and (not modifier or modifier in RESOURCES):
@@ -137,7 +141,7 @@ def _target(name: str, value: str, modifier: str) -> tuple[str, str]:
     """(type or "", id) of a reference: `Type/id`, an id, or an address."""
     type, _, id = value.rpartition("/")
     type = type.rpartition("/")[2] or modifier
-    if (type and type not in RESOURCES) or not id:
+    if (type and type not in RESOURCES) or _ID.fullmatch(id) is None:
         raise _invalid(name, f"a resource of one of these types is expected, as Type/id: {', '.join(sorted(RESOURCES))}.", value)
     return type, id.lower()
 
@@ -145,15 +149,12 @@ def _target(name: str, value: str, modifier: str) -> tuple[str, str]:
 def _entities(targets: Sequence[tuple[str, str]]) -> list[Entity]:
     for type in {type for type, _ in targets if type}:
         smart.require(type, "s")
-    # No other id is one of ours, so nothing has it.
-    by_id = {id: RESOURCES[type].entity if type else None for type, id in targets if is_uuid(id)}
-    if not by_id:
-        return []
+    by_id = {id: RESOURCES[type].entity if type else None for type, id in targets}
     types = tuple(dict.fromkeys(each for each in by_id.values() if each is not None))
     if None in by_id.values():
         smart.require("*", "s")
         types = tuple(resource.entity for resource in RESOURCES.values())
-    page = hub.directory().search(Query(types=types, where=(Criterion("id", tuple(by_id)),), limit=MAX_COUNT))
+    page = hub.directory().search(Query(types=types, where=(with_ids(by_id),), limit=MAX_COUNT))
     found = {hit.entity.id: hit.entity for hit in page.hits if by_id[hit.entity.id] in (None, hit.entity.type)}
     return [found[id] for id in by_id if id in found]
 

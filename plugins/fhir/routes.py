@@ -12,17 +12,15 @@ from typing import Any, Final
 import flask
 import orjson
 from flask.globals import request_ctx
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, UnsupportedMediaType
-from werkzeug.exceptions import NotFound as NoSuchAddress
+from werkzeug.exceptions import HTTPException, UnsupportedMediaType
 from werkzeug.http import http_date
 from werkzeug.sansio.utils import get_current_url
 
 import hub
-from hub import FichehubError, Hit, Moved, NotFound
+from hub import FichehubError, Hit, Invalid, Moved, NotFound
 from plugins.fhir import accesses, batch, bulk, history, outcome, provenance, smart, validation
 from plugins.fhir.capability import statement
 from plugins.fhir.conformance import routes as definitions
-from plugins.fhir.conformance.catalogue import TYPES
 from plugins.fhir.datatypes import Labels
 from plugins.fhir.feed import routes as feeding
 from plugins.fhir.including import MOST, coming_along
@@ -30,12 +28,14 @@ from plugins.fhir.json_form import to_bytes
 from plugins.fhir.negotiation import MEDIA_TYPES, form_for
 from plugins.fhir.params import RESOURCES
 from plugins.fhir.periods import last_change
+from plugins.fhir.preferring import PARTS, is_strict, refuse_unknown
 from plugins.fhir.rendering import Memory, Rendered, resource_for, version_of
-from plugins.fhir.search import TOO_MANY, Entry, Search, bundle, parse
+from plugins.fhir.search import TOO_MANY, Entry, Search, bundle, in_your_words, parse
 from plugins.fhir.searchable import Resource
 from plugins.fhir.subscriptions import routes as subscribing
 from plugins.fhir.subsetting import subset_of
-from plugins.fhir.xml_form import indented, to_xml
+from plugins.fhir.unmatched import unmatched
+from plugins.fhir.xml_form import to_xml
 
 _log = logging.getLogger(__name__)
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -65,7 +65,8 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
     def read(type: str, id: str) -> flask.Response:
         resource = RESOURCES[type]
         if id[0] == "$":  # not the id of anything
-            raise _unmatched(f"{type}/{id}")
+            raise unmatched(f"{type}/{id}")
+        refuse_unknown(PARTS)
         asked, request = hub.directory(), flask.request
 
         def made() -> Rendered:
@@ -121,7 +122,7 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
     @blueprint.route("/", methods=_METHODS, defaults={"path": ""}, strict_slashes=False)
     @blueprint.route("/<path:path>", methods=_METHODS)
     def nothing_here(path: str) -> flask.Response:
-        raise _unmatched(path)
+        raise unmatched(path)
 
     @blueprint.after_request
     def readable_in_a_browser(response: flask.Response) -> flask.Response:
@@ -136,7 +137,7 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
 
 def _search(resource: Resource, given: Sequence[tuple[str, str]], memory: Memory) -> flask.Response:
     asked, base = hub.directory(), _base()
-    strict = "handling=strict" in flask.request.headers.get("Prefer", "")
+    strict = is_strict()
     key: tuple[Hashable, ...] = (resource.name, base, strict, tuple(given))
     standing = asked.standing() if asked.grant.scopes is None else None  # what a token may see depends on what is asked
     if standing is not None:
@@ -181,7 +182,12 @@ def _page(search: Search, base: str, asked: hub.Directory, labels: Labels, memor
     if search.changed:
         moments = tuple(last_change(each, asked.seq_at) for each in search.changed)
         query = replace(query, where=(*query.where, *moments))
-    page = asked.search(query, sources=False)
+    try:
+        page = asked.search(query, sources=False)
+    except Invalid as error:
+        if all(each.path == "cursor" for each in error.errors):
+            raise
+        raise in_your_words(error, search.resource, search.understood, asked) from error
     hits: Sequence[Hit] = () if search.count_only else page.hits
     entries = []
     for hit in hits:
@@ -232,11 +238,10 @@ def _answer(
     form = form_for(request.headers.get("Accept", ""), wanted or "")
     pretty = request.args.get("_pretty") == "true"
     if form == "xml":
-        if in_xml is not None:
+        if in_xml is not None and not pretty:
             body = in_xml()
         else:
-            body = to_xml(resource if isinstance(resource, dict) else orjson.loads(resource))
-        body = indented(body) if pretty else body
+            body = to_xml(orjson.loads(resource) if isinstance(resource, bytes) else resource, pretty=pretty)
     elif isinstance(resource, bytes) and not pretty:
         body = resource
     else:
@@ -274,35 +279,3 @@ def _failure(error: Exception) -> flask.Response:
     if isinstance(error, Moved) and "type" in (flask.request.view_args or {}):
         response.headers["Location"] = f"{_base()}/{(flask.request.view_args or {})['type']}/{error.id}"
     return response
-
-
-def _unmatched(path: str) -> HTTPException:
-    """404 or 405, and what there is instead."""
-    segments = [segment for segment in path.split("/") if segment]
-    if segments[:1] == ["Subscription"] and len(segments) <= 2:
-        return MethodNotAllowed(valid_methods=["GET", "HEAD", "POST"] if len(segments) == 1 else ["GET", "HEAD", "PUT", "DELETE"])
-    known = bool(segments) and (segments[0] in RESOURCES or segments[0] in TYPES or segments[0] == "Basic")
-    if segments[-1:] in (["$export"], ["$export-status"], ["$export-file"]):
-        return MethodNotAllowed(valid_methods=["GET", "HEAD"])
-    if segments[-1:] == ["$validate"] and (known or len(segments) == 1):
-        return MethodNotAllowed(valid_methods=["POST"])
-    if known and len(segments) > 1 and segments[-1][0] == "$":
-        return NoSuchAddress(f"{segments[0]} has no operation {segments[-1][:100]}; there are $validate here, and $export on the base.")
-    if segments[:1] != ["Basic"] and segments[0:1] and segments[0] in TYPES and "_history" in segments:
-        return NoSuchAddress(f"{segments[0]} has no history; it has {segments[0]}, {segments[0]}/<id> and {segments[0]}/_search.")
-    past = segments[-1:] == ["_history"] and (known or len(segments) == 1)
-    past = past or (known and len(segments) == 4 and segments[2] == "_history")
-    if segments == ["metadata"] or past or (known and len(segments) <= 2):
-        takes = ["GET", "HEAD", "POST"] if segments[-1] == "_search" else ["GET", "HEAD"]
-        if segments[0] in RESOURCES and segments[-1] != "_search" and not past:
-            takes += ["POST", "PUT"] if len(segments) == 1 else ["PUT", "DELETE"]
-        return MethodNotAllowed(valid_methods=takes)
-    if known:
-        return NoSuchAddress(
-            f"/{path} is not an address of this server; it has {segments[0]}, {segments[0]}/<id> and {segments[0]}/_search."
-        )
-    if not segments:
-        return NoSuchAddress("This is the base of the FHIR server; start at /fhir/metadata.")
-    return NoSuchAddress(
-        f"There is no resource type {segments[0][:100]!r} here. There are: {', '.join(sorted(RESOURCES))}; and /fhir/metadata."
-    )

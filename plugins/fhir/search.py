@@ -5,20 +5,20 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 from urllib.parse import quote, urlencode
 
 import orjson
 
-from hub import Criterion, FieldError, Invalid, Linked, Near, Query, query_of
+from hub import Criterion, Directory, FieldError, Invalid, Linked, Near, Query, query_of
 from plugins.fhir import outcome
 from plugins.fhir.asking import conditions, unsupported
-from plugins.fhir.criteria import Words, split
+from plugins.fhir.criteria import Words, split, with_ids
 from plugins.fhir.extensions import DISTANCE
 from plugins.fhir.including import MOST, Followed
 from plugins.fhir.json_form import to_bytes
-from plugins.fhir.moments import as_meant
+from plugins.fhir.moments import with_plus
 from plugins.fhir.params import INCLUDES
 from plugins.fhir.periods import Asked
 from plugins.fhir.searchable import Resource
@@ -38,6 +38,7 @@ _IN_RESOURCE: Final = ("_id", "_profile", "_source", "_tag", "_text", "_content"
 _INCLUDING: Final = ("_include", "_revinclude", "_revInclude")
 PROVENANCE: Final = "Provenance:target"
 """The `_revinclude` of where resources come from: no entities, so no `Include`."""
+_ONCE: Final = ("_count", "_total", "_sort")
 _FORM_ONLY: Final = ("_format", "_pretty")
 TOO_MANY: Final = f"More than {MOST:,} resources come with this page, and the rest was left out. Ask for a smaller page with _count."
 
@@ -77,6 +78,9 @@ def parse(resource: Resource, given: Sequence[tuple[str, str]], *, strict: bool 
         if name in _FORM_ONLY:
             continue
         if name.startswith("_") and name.partition(":")[0] not in (*_IN_RESOURCE, "_has"):
+            if name in _ONCE and any(name == known for known, _ in search.understood):
+                _left_out(search, name, value, f"{name}: this can be given once only.", strict)
+                continue
             understood = _control(search, settings, name, value, strict)
             if understood is None:
                 _unknown(search, name, value, strict)
@@ -98,7 +102,10 @@ def parse(resource: Resource, given: Sequence[tuple[str, str]], *, strict: bool 
                     raise _invalid(name, "near can be given once only.", value)
                 else:
                     settings["near"] = condition
-        search.understood.append((name, as_meant(value)))
+            param = resource.by_name.get(name.partition(":")[0])
+            if param is not None and param.type == "date":
+                value = with_plus(value)
+        search.understood.append((name, value))
     search.subset = subset_of(resource.name, search.understood)
     near: Near | None = settings.get("near")
     limit: int = settings.get("limit", DEFAULT_COUNT)
@@ -119,6 +126,28 @@ def parse(resource: Resource, given: Sequence[tuple[str, str]], *, strict: bool 
     return search
 
 
+_MOST_TRIED: Final = 50
+
+
+def in_your_words(error: Invalid, resource: Resource, given: Sequence[tuple[str, str]], asked: Directory) -> Invalid:
+    """What the hub refused about the query of these parameters, by the name of the first that it refuses alone: a client knows nothing of our queries."""
+    for name, value in given[:_MOST_TRIED]:
+        if name in ("_cursor", "_sort"):  # an order may need a place, which is not there when it is tried alone
+            continue
+        try:
+            query = parse(resource, [(name, value)]).query
+            # Nobody's id beside it: it is asked whether this can be asked, and nothing is looked for.
+            asked.search(replace(query, where=(*query.where, with_ids(())), limit=1), sources=False)
+        except Invalid as refused:
+            return _invalid(name, _reasons(refused), value[:100])
+    told = _reasons(error)
+    return Invalid(told, (FieldError("", told),))
+
+
+def _reasons(error: Invalid) -> str:
+    return "; ".join(dict.fromkeys(each.reason for each in error.errors)) or error.message
+
+
 def _control(search: Search, settings: dict[str, Any], name: str, value: str, strict: bool) -> str | None:
     """Parameters that say how the answer looks, and when it changed. The value as it was understood, None for what was not."""
     if name == "_count":
@@ -130,12 +159,11 @@ def _control(search: Search, settings: dict[str, Any], name: str, value: str, st
                 outcome.issue(
                     "information",
                     "too-costly",
-                    f"A page holds at most {MAX_COUNT} resources, not {value}; follow the next link.",
+                    f"A page holds at most {MAX_COUNT} resources, not {value[:20]}; follow the next link.",
+                    name,
                 )
             )
             count = MAX_COUNT
-        if "limit" in settings:
-            raise _invalid(name, "can be given once only.", value)
         settings["limit"] = count
         return str(count)
     elif name == "_total":
@@ -147,6 +175,7 @@ def _control(search: Search, settings: dict[str, Any], name: str, value: str, st
     elif name in ("_summary", "_elements"):
         search.count_only = search.count_only or (name, value) == ("_summary", "count")
     elif name == "_lastUpdated":
+        value = with_plus(value)
         search.changed.append(tuple(Asked.of(name, each) for each in split(value) or (value,)))
     elif name in ("_revinclude", "_revInclude") and value == PROVENANCE:
         search.provenance = True
@@ -202,8 +231,13 @@ def _includes(resource: Resource, name: str, value: str) -> list[Followed] | Non
 def _unknown(search: Search, name: str, value: str, strict: bool) -> None:
     understood = f"{name}={value}" if name.startswith("_") else name
     reason = unsupported(search.resource, name) or _NOT_UNDERSTOOD.format(understood[:200], search.resource.name)
+    _left_out(search, name, value, reason, strict)
+
+
+def _left_out(search: Search, name: str, value: str, reason: str, strict: bool) -> None:
+    """Say so in a warning. Raises `Invalid` when `strict`."""
     if strict:
-        raise _invalid(name, reason, value)
+        raise _invalid(name, reason.removeprefix(f"{name}: "), value)
     search.warnings.append(
         outcome.issue(
             "warning",

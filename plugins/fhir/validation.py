@@ -16,11 +16,13 @@ import hub
 from hub import FieldError, Invalid
 from plugins.fhir import outcome
 from plugins.fhir.params import RESOURCES
+from plugins.fhir.preferring import FORM, refuse_unknown
 
 Json = dict[str, Any]
 Answer = Callable[[Json], flask.Response]
 MAX_BODY: Final = 4 << 20
 """The most bytes that are judged at once."""
+_TAKES: Final = ("profile", "mode", *FORM)
 _MODES: Final = ("create", "update", "delete", "profile")
 _FORMS: Final = {
     "application/fhir+json": "json",
@@ -52,6 +54,7 @@ def _validate(type_name: str, id: str) -> Json:
     # Here and not above: the models of FHIR take a while to load, and reading needs none of them.
     from plugins.fhir.judge import PROFILES, is_refused, judge
 
+    refuse_unknown(_TAKES)
     sent = read_body()
     resource, profiles, mode = _asked(sent)
     for profile in profiles:

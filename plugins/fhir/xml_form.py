@@ -7,35 +7,28 @@ tests hold it against fhir.resources.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
-from lxml import etree
-
-_DIV: Final = "{http://www.w3.org/1999/xhtml}div"
 _QUOTES: Final = {'"': "&quot;", "\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}
 _NO_CONTROLS: Final = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 65534, 65535))
 _SPECIAL: Final = re.compile("[\x00-\x1f\"&<>\ufffe\uffff]")
 
 
-def to_xml(resource: dict[str, Any]) -> bytes:
-    """The whole document, UTF-8."""
+def to_xml(resource: dict[str, Any], *, pretty: bool = False) -> bytes:
+    """The whole document, UTF-8; `pretty` has each element on a line of its own, but for the narrative, in which blanks mean something."""
     out = ['<?xml version="1.0" encoding="UTF-8"?>']
     _resource(resource, out, ' xmlns="http://hl7.org/fhir"')
-    return "".join(out).encode()
+    return ("\n".join(_indented(out)) + "\n" if pretty else "".join(out)).encode()
 
 
-def indented(document: bytes) -> bytes:
-    """The document with an element on each line, for people; a narrative stays on its own, where blanks have a meaning."""
-    root = etree.fromstring(document, etree.XMLParser(resolve_entities=False, no_network=True))
-    told = [(text, div, etree.Element("div")) for div in root.iter(_DIV) if (text := div.getparent()) is not None]
-    for text, div, place in told:
-        text.replace(div, place)
-    etree.indent(root)
-    for text, div, place in told:
-        div.tail = place.tail
-        text.replace(place, div)
-    return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8"))
+def _indented(pieces: Iterable[str]) -> Iterator[str]:
+    depth = 0
+    for piece in pieces:
+        depth -= piece.startswith("</")
+        yield "  " * depth + piece
+        depth += not (piece.startswith(("</", "<?", "<div ", "<div>")) or piece.endswith("/>"))
 
 
 def _resource(resource: dict[str, Any], out: list[str], namespace: str = "") -> None:

@@ -23,47 +23,54 @@ _FROM_TABLES: Final[Mapping[str, Callable[[ConceptBook], Iterable[Json]]]] = {
     "StructureDefinition": lambda book: map(structure_definition, DEFINITIONS.values()),
     "ValueSet": value_sets,
 }
-_BY_RULE: Final[Mapping[str, Callable[[str], Json | None]]] = {
-    "CodeSystem": absent_code_system,
-    "NamingSystem": source_naming_system,
-}
 TYPES: Final = tuple(sorted(_FROM_TABLES))
 """The resource types of our definitions."""
+
+Occurs = Callable[[str, str], bool]
+"""Whether something has a code of a scheme (`"code"`, its name) or a number of a system (`"identifier"`, its name)."""
+
+
+def nowhere(kind: str, name: str) -> bool:
+    """Where nobody is asked, nothing occurs."""
+    return False
 
 
 class Catalogue:
     """The definitions as they are with one state of the book of concepts. Do not change what it hands out."""
 
     def __init__(self, book: ConceptBook) -> None:
+        self._book = book
         self._all: dict[str, dict[str, Json]] = {}
         for type_name, make in _FROM_TABLES.items():
             self._all[type_name] = {
                 each["id"]: each for each in sorted(make(book), key=lambda one: str(one["id"]))
             }
 
-    def get(self, type_name: str, id: str) -> Json | None:
-        """The definition, or None. One whose address follows a rule (a source's numbers) is there without being listed."""
+    def get(self, type_name: str, id: str, occurs: Occurs = nowhere) -> Json | None:
+        """The definition, or None. One that follows a rule (a source's numbers) is there without being listed, if it `occurs`."""
         found = self._all[type_name].get(id)
-        if found is None and type_name in _BY_RULE:
-            found = _BY_RULE[type_name](id)
-        return found
-
-    def lists(self, type_name: str, id: str) -> bool:
-        """Whether the definition is among `every`."""
-        return id in self._all[type_name]
+        if found is not None:
+            return found
+        if type_name == "CodeSystem":
+            return absent_code_system(id, self._book, lambda name: occurs("code", name))
+        if type_name == "NamingSystem":
+            return source_naming_system(id, lambda name: occurs("identifier", name))
+        return None
 
     def every(self, type_name: str) -> list[Json]:
         """The listed ones, by id."""
         return list(self._all[type_name].values())
 
-    def find(self, type_name: str, wanted: Mapping[str, Iterable[tuple[str, ...]]]) -> list[Json]:
+    def find(
+        self, type_name: str, wanted: Mapping[str, Iterable[tuple[str, ...]]], occurs: Occurs = nowhere
+    ) -> list[Json]:
         """Those that meet every parameter; each is a list of alternatives, and may be asked more than once."""
         found = self.every(type_name)
         prefix = f"{BASE}/{type_name}/"
         for values in (*wanted.get("url", ()), *wanted.get("value", ()), *wanted.get("_id", ())):
             for value in values:
-                each = self.get(type_name, value.partition("|")[0].removeprefix(prefix))
-                if each is not None and each["id"] not in self._all[type_name]:
+                each = self.get(type_name, value.partition("|")[0].removeprefix(prefix), occurs)
+                if each is not None and each["id"] not in self._all[type_name] and each not in found:
                     found.append(each)
         for name, asked in wanted.items():
             for values in asked:
@@ -107,11 +114,6 @@ def parameters(type_name: str) -> tuple[tuple[str, str], ...]:
         if type_name != "SearchParameter"
         else (*common, ("version", "token"))
     )
-
-
-def is_listed(definition: Json, book: ConceptBook) -> bool:
-    """Whether this definition is there for everybody, and not by rule."""
-    return catalogue(book).lists(definition["resourceType"], definition["id"])
 
 
 @lru_cache(2)

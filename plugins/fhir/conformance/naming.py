@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from plugins.fhir.conformance.heading import PUBLISHED, PUBLISHER, computable
 from plugins.fhir.datatypes import narrative
-from plugins.fhir.systems import BASE
+from plugins.fhir.systems import BASE, IDENTIFIER_SYSTEMS
 
 Json = dict[str, Any]
 _OURS: Final = BASE + "/NamingSystem/"
@@ -33,9 +33,11 @@ _KNOWN: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
         "The RIZIV/INAMI number of a group as a source wrote it, which breaks the rule of nihdi.",
         (),
     ),
+    "source": ("The names by which this hub knows its sources: who gave what a Provenance tells of.", ()),
+    "partner": ("The names by which this hub knows its partners: who asked, in an AuditEvent.", ()),
     "refnis": ("REFNIS code of a Belgian municipality, as Statbel gives them: five digits.", ()),
 }
-_SOURCE: Final = re.compile(r"[a-z][a-z0-9.\-]{0,63}")
+_IS_ID: Final = re.compile(r"[A-Za-z0-9.\-]{1,64}")
 
 
 def naming_systems() -> Iterator[Json]:
@@ -44,9 +46,12 @@ def naming_systems() -> Iterator[Json]:
         yield _naming_system(name, about, others)
 
 
-def source_naming_system(name: str) -> Json | None:
-    """That of a source's own numbers; None when no source could be called so. Any source may have one, so they are not listed."""
-    if _SOURCE.fullmatch(name) is None:
+def source_naming_system(name: str, occurs: Callable[[str], bool]) -> Json | None:
+    """That of a source's own numbers; None when there is no such source. Any source may have one, so they are not listed.
+
+    `occurs` tells whether the asker sees a number of this system, or a fiche to which the source of this name contributes.
+    """
+    if _IS_ID.fullmatch(name) is None or name in IDENTIFIER_SYSTEMS or not occurs(name):
         return None
     return _naming_system(name, f"The numbers that the source {name} gives to its own fiches.", ())
 

@@ -1,24 +1,25 @@
-"""Reading and searching our definitions. They are the same for everybody."""
+"""Reading and searching our definitions. Those that are listed are the same for everybody; a scheme or a source is there for who sees what uses it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 import flask
 
 import hub
-from hub import Criterion, Directory, EntityType, FieldError, Invalid, NotFound, Query
+from hub import FieldError, Invalid, NotFound
 from plugins.fhir import outcome
-from plugins.fhir.conformance.catalogue import TYPES, catalogue, is_listed, parameters
+from plugins.fhir.conformance.catalogue import TYPES, catalogue, parameters
+from plugins.fhir.conformance.in_use import occurs
+from plugins.fhir.preferring import FORM, is_strict, refuse_unknown
 
 Json = dict[str, Any]
 Answer = Callable[[Json], flask.Response]
 MAX_COUNT: Final = 200
-FICHES: Final[tuple[EntityType, ...]] = ("organisatie", "aanbod", "zorgverlener")
-PARTS: Final[tuple[EntityType, ...]] = ("vestiging", "membership", "electronic_address", "caregiver")
-_FORM_ONLY: Final = ("_format", "_pretty")
+_NAMING: Final = ("url", "value", "_id")
 
 
 def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], str]) -> None:
@@ -26,9 +27,10 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
 
     @blueprint.get("/<any({}):type>/<id>".format(",".join(TYPES)))
     def read_definition(type: str, id: str) -> flask.Response:
-        directory = hub.directory()
-        found = catalogue(directory.concepts()).get(type, id)
-        if found is None or not _occurs(found, directory):
+        refuse_unknown(FORM)
+        asked = hub.directory()
+        found = catalogue(asked.concepts()).get(type, id, partial(occurs, asked))
+        if found is None:
             raise NotFound(f"There is no {type} with id {id[:80]}. GET {type} lists them all.")
         return _tagged(answer(found))
 
@@ -42,18 +44,6 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
         return answer(_search(type, given, base()))
 
 
-def _occurs(definition: Json, directory: Directory) -> bool:
-    """Whether it is listed, or some fiche that the asker may find has a code or a number of it: what follows a rule could be called anything."""
-    if is_listed(definition, directory.concepts()):
-        return True
-    key = "code" if definition["resourceType"] == "CodeSystem" else "identifier"
-    return any(
-        directory.search(Query(types=types, where=(Criterion(each, (f"{definition['id']}|",), "prefix"),), limit=1), sources=False).hits
-        for types in (FICHES, PARTS)
-        for each in (("code", "type") if key == "code" else ("identifier",))
-    )
-
-
 def _tagged(response: flask.Response) -> flask.Response:
     response.add_etag(weak=True)
     response.make_conditional(flask.request)
@@ -61,17 +51,24 @@ def _tagged(response: flask.Response) -> flask.Response:
 
 
 def _search(type_name: str, given: Sequence[tuple[str, str]], base: str) -> Json:
-    strict = "handling=strict" in flask.request.headers.get("Prefer", "")
+    strict = is_strict()
     known = dict(parameters(type_name))
     wanted: dict[str, list[tuple[str, ...]]] = {}
     understood: list[tuple[str, str]] = []
     warnings: list[Json] = []
     count, after, only_count = MAX_COUNT, "", False
     for name, value in given:
-        if name in _FORM_ONLY:
+        if name in FORM:
+            continue
+        if name == "_count" and any(known == name for known, _ in understood):
+            what = "this can be given once only."
+            if strict:
+                raise _invalid(name, what, value)
+            warnings.append(outcome.issue("warning", "not-supported", f"{name}: {what} It was left out.", name))
             continue
         if name == "_count":
             count = _count(value)
+            value = str(count)
         elif name == "_cursor":
             after = value
         elif name == "_summary" and value in ("count", "false"):
@@ -79,7 +76,8 @@ def _search(type_name: str, given: Sequence[tuple[str, str]], base: str) -> Json
         elif name in known:
             wanted.setdefault(name, []).append(tuple(each for each in value.split(",") if each))
         elif name.partition(":")[0] in known:
-            raise _invalid(name, f"{name.partition(':')[0]} takes no modifier here.", value)
+            bare = name.partition(":")[0]
+            raise _invalid(name, f"this modifier is not supported; {bare} takes none here.", value)
         else:
             there = ", ".join((*known, "_count", "_summary"))
             if strict:
@@ -88,8 +86,10 @@ def _search(type_name: str, given: Sequence[tuple[str, str]], base: str) -> Json
             warnings.append(outcome.issue("warning", "not-supported", what, name[:80]))
             continue
         understood.append((name, value))
-    directory = hub.directory()
-    found = [each for each in catalogue(directory.concepts()).find(type_name, wanted) if _occurs(each, directory)]
+    if sum(map(len, (values for name in _NAMING for values in wanted.get(name, ())))) > MAX_COUNT:
+        raise _invalid("url", f"at most {MAX_COUNT} addresses or ids can be asked for at once.", "")
+    asked = hub.directory()
+    found = catalogue(asked.concepts()).find(type_name, wanted, partial(occurs, asked))
     page = [] if only_count or not count else [each for each in found if each["id"] > after][:count]
     return _bundle(type_name, base, understood, found, page, warnings)
 

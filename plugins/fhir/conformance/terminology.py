@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from hub import LANGUAGES, Concept, ConceptBook, ConceptScheme
@@ -13,7 +13,9 @@ from plugins.fhir.systems import BASE, CODE_SYSTEMS, code_system
 
 Json = dict[str, Any]
 _OURS: Final = BASE + "/CodeSystem/"
-_UNNAMED: Final = re.compile(r"[a-z][a-z0-9.\-]{0,63}")
+_IS_ID: Final = re.compile(r"[A-Za-z0-9.\-]{1,64}")
+_AREAS: Final = ("postcode", "province", "region", "zone")
+"""What says of which kind a place is that is served, by its number; the places themselves are no concepts."""
 
 
 # --- code systems ---------------------------------------------------------------------------------------------------------------
@@ -27,12 +29,14 @@ def code_systems(book: ConceptBook) -> Iterator[Json]:
         yield _of_scheme(scheme, book)
 
 
-def absent_code_system(id: str) -> Json | None:
-    """The code system for a scheme of which the hub holds no concepts; None when nothing could be called so.
+def absent_code_system(id: str, book: ConceptBook, occurs: Callable[[str], bool]) -> Json | None:
+    """The code system for a scheme of which the hub holds no concepts; None when no resource can name it.
 
-    A fiche may carry a code of a scheme that nobody has loaded; its address still says what it is.
+    A fiche may carry a code of a scheme that nobody has loaded; its address still says what it is. `occurs` tells whether the asker sees such a code.
     """
-    if _UNNAMED.fullmatch(id) is None or id in CODE_SYSTEMS:
+    if _IS_ID.fullmatch(id) is None or id in CODE_SYSTEMS:
+        return None
+    if id not in _AREAS and all(scheme.code != id for scheme in book.schemes()) and not occurs(id):
         return None
     about = "A scheme of which this hub holds no concepts: the codes are those of the source that sent them."
     return {**heading("CodeSystem", id, _OURS + id, id, about), "content": "not-present"}

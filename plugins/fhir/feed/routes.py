@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 import flask
 import orjson
 from werkzeug.datastructures import WWWAuthenticate
-from werkzeug.exceptions import MethodNotAllowed, PreconditionFailed, Unauthorized
+from werkzeug.exceptions import PreconditionFailed, Unauthorized
 from werkzeug.http import parse_etags
 
 import hub
@@ -25,6 +25,7 @@ from plugins.fhir.params import RESOURCES
 from plugins.fhir.rendering import render, version_of
 from plugins.fhir.search import parse
 from plugins.fhir.smart import require
+from plugins.fhir.unmatched import unmatched
 from plugins.fhir.validation import read_body
 
 Json = dict[str, Any]
@@ -33,15 +34,6 @@ ENDPOINT: Final = "fhir"
 MAX_ENTRIES: Final = 500
 _LETTERS: Final = {"POST": "c", "PUT": "u", "DELETE": "d"}
 INTERACTIONS: Final = ("create", "update", "delete")
-
-
-def _feed() -> Feed:
-    """The door for who sent the request. Raises `Unauthorized` for who did not say who he is, and `Forbidden` for who may not send in."""
-    grant = hub.directory().grant
-    if grant.partner is None and grant.level == "public":
-        message = "Only partners send in, and this request does not say who you are: send your API key or access token as Authorization: Bearer ..."
-        raise Unauthorized(message, www_authenticate=WWWAuthenticate("bearer", {"realm": "fichehub"}))
-    return hub.feed(ENDPOINT)
 
 
 def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], str]) -> None:
@@ -65,12 +57,9 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
         return _one("DELETE", type, id)
 
     def _one(method: str, type: str, id: str | None, condition: str = "") -> flask.Response:
-        if id is not None and (id == "_search" or id[0] == "$"):  # neither is the id of anything
-            raise MethodNotAllowed(valid_methods=["POST"])
-        if id == "_history":
-            raise MethodNotAllowed(valid_methods=["GET", "HEAD"])
-        feed = _feed()
-        request = flask.request
+        if id is not None and id[0] in "$_":  # not the id of anything
+            raise unmatched(f"{type}/{id}")
+        feed, request = _feed(), flask.request
         if "If-None-Exist" in request.headers:
             raise _wrong("If-None-Exist", "a create that is sent again changes nothing here, so there is no need for it; leave it out.")
         resource = None if method == "DELETE" else read_body()
@@ -110,6 +99,14 @@ def transaction(bundle: Json, answer: Answer) -> flask.Response:
     asked = feed.directory()
     told: Json = {"resourceType": "Bundle", "type": "transaction-response"}
     return answer(told | {"entry": [_told(filed, asked).entry() for filed in done]} if done else told)
+
+
+def _feed() -> Feed:
+    """The way in. Raises `Unauthorized` for who sent no credentials: of such a one it cannot be said what an agreement allows."""
+    if hub.directory().grant.partner is None:
+        challenge = WWWAuthenticate("bearer", {"realm": "fichehub"})
+        raise Unauthorized("Only partners send in fiches: send your API key or token as Authorization: Bearer ...", www_authenticate=challenge)
+    return hub.feed(ENDPOINT)
 
 
 # --- what was asked ---------------------------------------------------------------------------------------------------------

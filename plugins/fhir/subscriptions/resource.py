@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from hub import FieldError, Invalid, Subscription, SubscriptionWish
+from hub import Directory, FieldError, Invalid, Subscription, SubscriptionWish
 from plugins.fhir.moments import moment
 from plugins.fhir.subscriptions.topic import IG, TOPIC, queries_of
 
@@ -34,13 +35,13 @@ _OURS: Final = frozenset(
 )
 
 
-def wish_of(resource: Json, base: str) -> SubscriptionWish:
+def wish_of(resource: Json, base: str, asked: Directory) -> SubscriptionWish:
     """What a Subscription that the judge has passed asks for. Raises `Invalid` with every element that cannot be used.
 
-    `base` is the address of the server as the subscriber knows it; addresses in notifications begin with it.
+    `base` is the address of the server as the subscriber knows it; addresses in notifications begin with it. `asked` knows places and concepts.
     """
     errors: list[FieldError] = []
-    wish = _Reading(resource, errors).wish(base)
+    wish = _Reading(resource, errors, asked).wish(base)
     if errors:
         raise Invalid("The Subscription cannot be used.", tuple(errors))
     assert wish is not None
@@ -48,7 +49,8 @@ def wish_of(resource: Json, base: str) -> SubscriptionWish:
 
 
 class _Reading:
-    def __init__(self, resource: Json, errors: list[FieldError]) -> None:
+    def __init__(self, resource: Json, errors: list[FieldError], asked: Directory) -> None:
+        self._asked = asked
         self._resource = resource
         self._channel: Json = resource.get("channel", {})
         self._errors = errors
@@ -68,13 +70,12 @@ class _Reading:
         content = self._content()
         limits = {url: self._limit(url) for url in _LIMITS}
         headers = tuple(self._headers())
-        end = resource.get("end")
-        ends_at = None if end is None else moment("Subscription.end", end).isoformat(timespec="seconds").replace("+00:00", "Z")
+        ends_at = self._end()
         try:
-            queries = queries_of(list(self._filters()))
+            queries = queries_of(filters_of(resource), self._asked)
         except Invalid as error:
             self._errors.extend(
-                FieldError(each.path if each.path.startswith("Subscription") else "Subscription.criteria.extension", each.reason, each.value)
+                each if each.path.startswith("Subscription") else FieldError("Subscription.criteria.extension", f"{each.path}: {each.reason}", each.value)
                 for each in error.errors
             )
             return None
@@ -123,16 +124,31 @@ class _Reading:
             else:
                 yield f"{found[1]}: {found[2]}"
 
-    def _filters(self) -> Iterator[str]:
-        for each in self._resource.get("_criteria", {}).get("extension", ()):
-            if each.get("url") == _FILTER:
-                yield each.get("valueString", "")
+    def _end(self) -> str | None:
+        """When it ends. One that is sent back switched off may have ended."""
+        end = self._resource.get("end")
+        if end is None:
+            return None
+        at = moment("Subscription.end", end).astimezone(UTC)
+        if at <= _now() and self._resource.get("status") != "off":
+            self._wrong("end", "this moment is past, so nothing would ever be told; give a later one, or leave it out.", end)
+        return at.isoformat(timespec="seconds").replace("+00:00", "Z")
 
     def _kept(self) -> Json:
         """What is shown again as it came. Headers are kept apart, because they may hold secrets."""
         kept = {name: value for name, value in self._resource.items() if name not in ("id", "meta", "text", "status", "error")}
         kept["channel"] = {name: value for name, value in self._channel.items() if name != "header"}
         return kept
+
+
+def filters_of(resource: Json) -> list[str]:
+    """The filters of a Subscription, as they were written."""
+    extensions = resource.get("_criteria", {}).get("extension", ())
+    return [each.get("valueString", "") for each in extensions if each.get("url") == _FILTER]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _extension(element: Json, url: str) -> Json | None:

@@ -14,8 +14,8 @@ import hub
 from hub import FieldError, Invalid, Misconfigured, NotFound, Subscription, Subscriptions
 from plugins.fhir import outcome
 from plugins.fhir.subscriptions import notification
-from plugins.fhir.subscriptions.resource import CONTENTS, render, wish_of
-from plugins.fhir.subscriptions.topic import CAPABILITY, IG, TOPIC, TOPIC_ID, basic
+from plugins.fhir.subscriptions.resource import CONTENTS, filters_of, render, wish_of
+from plugins.fhir.subscriptions.topic import CAPABILITY, IG, TOPIC, TOPIC_ID, basic, explained
 from plugins.fhir.validation import read_body
 
 Json = dict[str, Any]
@@ -31,7 +31,7 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
 
     @blueprint.post("/Subscription")
     def subscribe() -> flask.Response:
-        return _changed(lambda mine, resource: mine.create(wish_of(resource, base())), 201)
+        return _changed(lambda mine, resource: mine.create(wish_of(resource, base(), hub.directory())), 201)
 
     @blueprint.get("/Subscription")
     def search_subscriptions() -> flask.Response:
@@ -59,7 +59,7 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
             wanted = flask.request.if_match
             if wanted and not wanted.contains_weak(str(mine.get(id).revision)):
                 raise PreconditionFailed("The Subscription has another version now; read it, and send it with that one in If-Match.")
-            return mine.update(id, wish_of(resource, base()))
+            return mine.update(id, wish_of(resource, base(), hub.directory()))
 
         return _changed(update, 200)
 
@@ -134,6 +134,10 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
             known = change(mine, sent)
         except Misconfigured as error:
             raise _wrong("Subscription.channel.endpoint", error.message) from error
+        except Invalid as error:
+            if all(each.path[:1].isupper() for each in error.errors):
+                raise
+            raise explained(error, filters_of(sent), hub.directory()) from error
         response = _shown(known)
         response.status_code = code
         if code == 201:

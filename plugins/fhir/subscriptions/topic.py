@@ -8,15 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-import hub
-from hub import Criterion, EntityType, FieldError, Invalid, Linked, Query, UnknownPlace, words
+from hub import (
+    ConceptBook,
+    Criterion,
+    Directory,
+    EntityType,
+    FieldError,
+    Invalid,
+    Linked,
+    Places,
+    Query,
+    UnknownPlace,
+    fold,
+)
 from plugins.fhir import systems as s
 from plugins.fhir.criteria import split, unescape
 from plugins.fhir.params import RESOURCES
-from plugins.fhir.search import parse
+from plugins.fhir.search import in_your_words, parse
 from plugins.fhir.searchable import Resource
 
 Json = dict[str, Any]
@@ -37,14 +49,17 @@ FILTERS: Final[dict[str, str]] = {
 }
 """The filters of the topic, beside the search parameters of each type."""
 _SEARCHED: Final = ("_id", "_has")
+_REGIONS: Final = ("vlaanderen", "brussel", "wallonie")
+_MOST_TRIED: Final = 50
 
 
-def queries_of(filters: Sequence[str]) -> tuple[Query, ...]:
+def queries_of(filters: Sequence[str], asked: Directory) -> tuple[Query, ...]:
     """The selections that these filters leave, one for each type. All filters of a type must hold.
 
     A filter is `Type?parameter=value&...`, with the search parameters of that type and those of `FILTERS`, or `?parameter=value` with the latter
-    for every type that has them. Filters that name types leave only these types. Raises `Invalid`.
+    for every type that has them. Filters that name types leave only these types. Raises `Invalid`, also for a place or a rubriek that there is not.
     """
+    places, book = asked.places, asked.concepts()
     by_type: dict[str, list[tuple[str, str]]] = {}
     for_all: list[tuple[str, str]] = []
     for text in filters:
@@ -56,6 +71,8 @@ def queries_of(filters: Sequence[str]) -> tuple[Query, ...]:
             raise _wrong(text, f"there is no resource type {name[:40]!r} here; there are {', '.join(sorted(RESOURCES))}.")
         if mark and not given:
             raise _wrong(text, "a filter is Type?parameter=value; there is no parameter.")
+        for parameter, value in given:
+            _check(parameter, value, places, book)
         if name:
             by_type.setdefault(name, []).extend(given)
         else:
@@ -74,6 +91,44 @@ def queries_of(filters: Sequence[str]) -> tuple[Query, ...]:
     return tuple(queries)
 
 
+def _check(name: str, value: str, places: Places, book: ConceptBook) -> None:
+    """A filter of the topic must be able to let something through: with a value that does not exist nobody would ever be told anything."""
+    for each in map(unescape, split(value)):
+        filter = f"{name}={value}"
+        if name == "region" and each.lower() not in _REGIONS:
+            raise _wrong(filter, f"there is no region {each[:40]!r}; choose from {', '.join(_REGIONS)}.")
+        if name == "province" and fold(each) not in _provinces(places):
+            raise _wrong(filter, f"there is no province {each[:40]!r}; give its Dutch name.")
+        if name == "rubriek":
+            code = each.rpartition("|")[2]
+            if book.get("rubriek", code) is None and book.concepts("rubriek"):
+                raise _wrong(filter, f"there is no rubriek {code[:40]!r}; {s.code_system('rubriek')} lists them.")
+        try:
+            if name == "municipality":
+                places.municipality(each)
+            elif name == "zone" and any(True for _ in places.zones):  # without a file of zones none is known
+                places.zones.zone(each)
+        except UnknownPlace as unknown:
+            raise _wrong(filter, "; ".join(error.reason for error in unknown.errors) or unknown.message) from unknown
+
+
+@lru_cache(2)
+def _provinces(places: Places) -> frozenset[str]:
+    return frozenset(fold(one.province) for one in places if one.province)
+
+
+def explained(error: Invalid, filters: Sequence[str], asked: Directory) -> Invalid:
+    """What the hub refused about the queries of these filters, in the words of who sent them: it names the filter and not a place in a query of ours."""
+    for text in filters[:_MOST_TRIED]:
+        name, _, rest = text.partition("?")
+        if name in RESOURCES:
+            given = [pair for pair in parse_qsl(rest, keep_blank_values=True) if pair[0] not in FILTERS]
+            [told] = in_your_words(error, RESOURCES[name], given, asked).errors
+            if told.path:
+                return _wrong(f"{name}?{told.path}={told.value}", told.reason)
+    return _wrong("&".join(filters), "; ".join(each.reason for each in error.errors) or error.message)
+
+
 def _query(resource: Resource, own: Sequence[tuple[str, str]], for_all: Sequence[tuple[str, str]]) -> Query | None:
     """None for a type that a filter for all types does not apply to."""
     topical = [pair for pair in own if pair[0] in FILTERS]
@@ -83,9 +138,6 @@ def _query(resource: Resource, own: Sequence[tuple[str, str]], for_all: Sequence
             raise _wrong(f"{name}={value}", f"a filter has no {name}; it takes search parameters and {', '.join(FILTERS)}.")
     query = replace(parse(resource, searched, strict=True).query, limit=20)
     for name, value in (*topical, *for_all):
-        for each in map(unescape, split(value)):
-            if not _is_known(name, each):
-                raise _wrong(f"{name}={value}", f"{each[:40]} is not known here, so nothing would ever be told: it must be {FILTERS[name]}.")
         condition = _condition(name, value, resource.entity)
         if condition is None:
             if (name, value) in topical:
@@ -114,29 +166,9 @@ def _condition(name: str, value: str, entity: EntityType) -> Criterion | Linked 
     return None
 
 
-def _is_known(name: str, value: str) -> bool:
-    directory = hub.directory()
-    places, book = directory.places, directory.concepts()
-    match name:
-        case "region":
-            return value in {place.region for place in places}
-        case "municipality":
-            try:
-                places.current(value)
-            except UnknownPlace:
-                return False
-            return True
-        case "province":
-            return words(value) in [words(place.province) for place in places if place.province]
-        case "zone":
-            codes = {zone.code for zone in places.zones}
-            return value in codes or not codes  # of which this installation may have none
-    return book.get("rubriek", value.rpartition("|")[2]) is not None or not book.concepts("rubriek")
-
-
 def _wrong(text: str, reason: str) -> Invalid:
-    place = "Subscription.criteria.extension"
-    return Invalid(f"{text[:100]}: {reason}", (FieldError(place, reason, text[:100]),))
+    told = f"{text[:100]}: {reason}"
+    return Invalid(told, (FieldError("Subscription.criteria.extension", told, text[:100]),))
 
 
 # --- as it is published -------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import orjson
@@ -13,7 +14,9 @@ from hub import Aanbodfiche, Contact, GovInfo, Tag, Volatile, WaitingList, Zorgv
 from hub.concepts_data import schemes
 from hub.demo import World
 from hub.model.contacts import Origin
+from hub.store import Store
 from hub.store.concepts import ConceptBook
+from plugins.fhir import accesses, provenance
 from plugins.fhir import extensions as ext
 from plugins.fhir import systems as s
 from plugins.fhir.conformance.catalogue import TYPES, Catalogue
@@ -21,7 +24,7 @@ from plugins.fhir.conformance.code_lists import CODE_LISTS
 from plugins.fhir.conformance.extension_table import DEFINITIONS
 from plugins.fhir.judge import judge
 from plugins.fhir.params import RESOURCES
-from tests.plugins.fhir.conftest import Hub
+from tests.plugins.fhir.conftest import Hub, hub_over, organisation
 
 _FOREIGN = (
     s.BE + "/",
@@ -131,19 +134,46 @@ def test_an_unknown_parameter_is_a_warning_or_an_error(client: FlaskClient) -> N
     assert get(client, "/ValueSet?_count=x", 400)["resourceType"] == "OperationOutcome"
 
 
-def test_a_modifier_is_an_error(client: FlaskClient) -> None:
-    for path, name in (("/ValueSet?name:contains=vis", "name:contains"), ("/StructureDefinition?url:below=https://x", "url:below")):
-        [issue] = get(client, path, 400)["issue"]
-        assert issue["expression"] == [f"http.{name}"]
+@pytest.mark.parametrize("path", ["ValueSet?name:contains=vis", "StructureDefinition?url:below=https://x", "CodeSystem?_id:not=visum"])
+def test_a_modifier_is_an_error_as_elsewhere(client: FlaskClient, path: str) -> None:
+    [issue] = get(client, f"/{path}", 400)["issue"]
+    assert issue["expression"] == ["http." + path.partition("?")[2].partition("=")[0]]
+    assert "modifier" in issue["details"]["text"]
 
 
-def test_what_follows_a_rule_is_there_only_if_something_has_it(client: FlaskClient) -> None:
-    for type_name in ("CodeSystem", "NamingSystem"):
-        get(client, f"/{type_name}/nope", 404)
-        assert get(client, f"/{type_name}?url={s.BASE}/{type_name}/nope")["total"] == 0
-    role = get(client, "/CodeSystem/role")  # that of a membership, of which the hub holds no concepts
-    assert role["content"] == "not-present"
-    assert found(get(client, f"/CodeSystem?url={role['url']}")) == [role]
+@pytest.mark.parametrize("name", ["nope", "patient-password", "Nope", "nope.1", "ehp", "kb"])
+@pytest.mark.parametrize("kind", ["CodeSystem", "NamingSystem"])
+def test_a_system_that_nothing_uses_is_not_there(client: FlaskClient, kind: str, name: str) -> None:
+    get(client, f"/{kind}/{name}", 404)
+    for query in (f"url={s.BASE}/{kind}/{name}", f"_id={name}"):
+        assert get(client, f"/{kind}?{query}")["total"] == 0
+
+
+def test_a_scheme_that_nobody_has_loaded_is_there_for_who_sees_a_code_of_it(tmp_path: Path) -> None:
+    store = Store.open(f"sqlite:///{tmp_path / 'fichehub.sqlite'}", tmp_path)
+    claims = [
+        organisation(1, types=[{"scheme": "Own.Types", "code": "a"}], identifiers=[{"system": "elders", "value": "7"}]),
+        organisation(2, types=[{"scheme": "veiled", "code": "a"}], visibility="internal"),
+    ]
+    store.write(lambda writer: writer.put(claims, origin="test"))
+    client = hub_over(store)[0].test_client()
+    [shown] = found(get(client, "/Organization"))
+    addresses = {address for _, address in _addresses(shown) if address.startswith(s.BASE) and "StructureDefinition" not in address}
+    assert {s.code_system("Own.Types"), s.identifier_system("elders", "7")} <= addresses
+    for address in addresses:
+        kind, name = address.removeprefix(s.BASE + "/").split("/")
+        resource = get(client, f"/{kind}/{name}")
+        assert judge(resource) == []
+        assert found(get(client, f"/{kind}?url={address}&_id={name}")) == [resource]
+    get(client, "/CodeSystem/veiled", 404)
+    get(client, "/CodeSystem/Own", 404)
+    get(client, "/NamingSystem/sociale-kaart")
+    store.close()
+
+
+@pytest.mark.parametrize("system", [provenance.SOURCE, accesses.PARTNER, s.REFNIS, *(s.code_system(each) for each in ("zone", "postcode", "province", "region"))])
+def test_the_systems_of_our_own_are_always_there(client: FlaskClient, system: str) -> None:
+    assert get(client, system.removeprefix(s.BASE))["id"] == system.rpartition("/")[2]
 
 
 def test_unchanged_definitions_are_304(client: FlaskClient) -> None:

@@ -129,6 +129,17 @@ def test_a_target_is_asked_for(client: FlaskClient, query: str) -> None:
     assert "target" in answer["issue"][0]["details"]["text"]
 
 
+@pytest.mark.parametrize("target", ["Organization/nope", "nope", "Organization/nope,Location/00000000-0000-4000-8000-000000000000"])
+def test_of_what_is_not_here_there_is_none(client: FlaskClient, target: str) -> None:
+    bundle = get(client, f"Provenance?target={target}")
+    assert (bundle["total"], "entry" in bundle) == (0, False)
+
+
+def test_what_can_be_no_id_is_told_by_the_parameter(client: FlaskClient) -> None:
+    [issue] = get(client, "Provenance?target=Organization/n%20o", 400)["issue"]
+    assert issue["expression"] == ["http.target"]
+
+
 def test_many_targets_and_an_unknown_parameter(client: FlaskClient, sourced: Hub) -> None:
     ids = sourced.ids
     bundle = get(client, f"Provenance?target=Organization/{ids['both']},{ids['veiled']}&colour=blue")

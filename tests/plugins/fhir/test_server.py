@@ -178,6 +178,17 @@ def test_form_by_accept_and_format(client: FlaskClient, accept: str, query: str,
         assert etree.fromstring(response.data).tag == "{http://hl7.org/fhir}Bundle"
 
 
+@pytest.mark.parametrize("path", ["Organization?_count=3", "metadata", "StructureDefinition", "nowhere"])
+def test_pretty_xml_says_the_same_on_many_lines(client: FlaskClient, path: str) -> None:
+    path = f"/fhir/{path}{'&' if '?' in path else '?'}_format=xml"
+    plain, pretty = client.get(path), client.get(path + "&_pretty=true")
+    assert plain.data.count(b"\n") <= 1 < pretty.data.count(b"\n  <")
+    assert etree.canonicalize(pretty.text, strip_text=True) == etree.canonicalize(plain.text, strip_text=True)
+    assert pretty.text.splitlines()[-1].startswith("</"), "what is opened is closed at the same depth"
+    narratives = [re.findall("<div .*?</div>", each.text, re.DOTALL) for each in (plain, pretty)]
+    assert narratives[0] == narratives[1]
+
+
 def test_pretty(client: FlaskClient) -> None:
     assert client.get("/fhir/metadata?_pretty=true").data.startswith(b'{\n  "resourceType"')
 

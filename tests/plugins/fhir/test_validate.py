@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import orjson
@@ -122,7 +123,9 @@ def test_what_cannot_be_judged_is_400(
 
 
 def test_too_long_is_413_and_another_form_is_415(client: FlaskClient) -> None:
-    assert send(client, "/$validate", b" " * (MAX_BODY + 1), 413)[0]["code"] == "too-long"
+    [long] = send(client, "/$validate", b" " * (MAX_BODY + 1), 413)
+    assert long["code"] == "too-long"
+    assert re.search("at most [14] MB", long["details"]["text"])
     assert "text/csv" in send(client, "/$validate", b"a;b", 415, "text/csv")[0]["details"]["text"]
     assert send(client, "/$validate", b"{}", 415, "")[0]["code"] == "not-supported"
 

@@ -1,0 +1,31 @@
+"""What a client says in the header Prefer about how it wants to be answered. https://hl7.org/fhir/R4/search.html#errors"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import flask
+
+from hub import FieldError, Invalid
+
+FORM: Final = ("_format", "_pretty")
+"""The parameters that every address takes."""
+PARTS: Final = (*FORM, "_summary", "_elements")
+"""Those of a read that can show a part."""
+
+
+def is_strict() -> bool:
+    """Whether the current request wants an error for what is not understood, and not a warning."""
+    return "handling=strict" in flask.request.headers.get("Prefer", "")
+
+
+def refuse_unknown(takes: Sequence[str]) -> None:
+    """Raise `Invalid` for every parameter of the current request that is not among these, if it wants that; the answer has no room for a warning."""
+    if not is_strict():
+        return
+    reason = f"this address does not take it; it takes {', '.join(takes)}."
+    unknown = [(name, value) for name, value in flask.request.args.items(multi=True) if name not in takes]
+    if unknown:
+        errors = tuple(FieldError(name[:80], reason, value[:100]) for name, value in unknown[:20])
+        raise Invalid(f"{errors[0].path}: {reason}", errors)
