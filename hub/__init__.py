@@ -90,7 +90,7 @@ from hub.model.folding import fold, words
 from hub.model.identifiers import InvalidIdentifier
 from hub.model.identifiers import display as display_identifier
 from hub.model.identifiers import normalise as normalise_identifier
-from hub.model.query import Criterion, Linked, Near, Query
+from hub.model.query import Criterion, Linked, Near, Query, any_of
 from hub.model.subscription import (
     Notification,
     Subscription,
@@ -214,6 +214,7 @@ __all__ = [
     "WaitingList",
     "World",
     "Zorgverlenersfiche",
+    "any_of",
     "authorization_metadata",
     "directory",
     "display_identifier",

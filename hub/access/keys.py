@@ -44,7 +44,7 @@ def keys_of(connection: Connection, partner: str) -> tuple[IssuedKey, ...]:
 def issue_key(connection: Connection, partner: str, now: str, expires_at: str | None = None) -> str:
     """Make a new key and return it: the only time that it can be seen. `expires_at`: its last moment by RFC 3339, or its last day in Belgium.
 
-    Raises `NotFound`, and `Invalid` while two are live, or for an end that is neither.
+    Raises `NotFound`, and `Invalid` while two are live, or for an end that is neither, or past.
     """
     if agreement(connection, partner) is None:
         raise NotFound(f"There is no agreement with a partner named {partner}.")
@@ -55,6 +55,8 @@ def issue_key(connection: Connection, partner: str, now: str, expires_at: str | 
     if expires_at is not None and ends_at is None:
         wanted = "must be a moment with its zone, as 2026-12-31T18:00:00+01:00, or a day, YYYY-MM-DD"
         raise Invalid("The key was not made: nobody could tell when it ends.", (FieldError("expires_at", wanted, expires_at),))
+    if ends_at is not None and ends_at < now:
+        raise Invalid("The key was not made: it would have ended already.", (FieldError("expires_at", "must lie ahead", expires_at),))
     key = f"fh_{secrets.token_urlsafe(24)}"
     connection.execute(
         insert(api_key).values(partner=partner, prefix=key[:8], hash=_hash(key), created_at=now, expires_at=ends_at)

@@ -267,6 +267,8 @@ def runs(installation: Installation, connection: str | None, limit: int, as_json
     """The last runs, of one CONNECTION or of all."""
     with installation.store.read() as opened:
         found = at_most(records.reports(opened, connection, limit=limit + 1), limit)
+    if connection is not None and not found:  # one that was removed has left its runs
+        connections.get(installation.store, installation.plugins, connection)
     if as_json:
         say_json([report_json(report) for report in found])
         return

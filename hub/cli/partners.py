@@ -22,11 +22,12 @@ from hub.cli import clients
 from hub.cli.installation import Installation
 from hub.cli.output import as_json, say_json, say_table
 from hub.model.audience import LEVELS
+from hub.model.moments import to_second
 from hub.store import Writer
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return to_second(datetime.now(UTC))
 
 
 def _told(given: Agreement) -> dict[str, Any]:

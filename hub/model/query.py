@@ -26,6 +26,7 @@ from hub.model.selection import (
     Query,
     Reason,
     Sort,
+    any_of,
 )
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "Query",
     "Reason",
     "Sort",
+    "any_of",
     "from_json",
     "normalise",
     "to_json",

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from itertools import product
+from math import prod
+from typing import Final, Literal
 
 from hub.model.fiche import EntityType
 
@@ -56,6 +59,8 @@ RANGE_KEYS: frozenset[str] = frozenset({"period", "updated"})
 PARTS_OF: dict[str, tuple[str, ...]] = {"code": ("type", "code"), "address": ("street", "city", "postcode")}
 """Keys that ask several things of the index at once -> the keys that stand in it."""
 
+_MOST_CLAUSES: Final = 32
+
 ENTITY_KEYS: frozenset[str] = frozenset({"id", "fiche"})
 """Keys whose values are the hub's own UUIDs."""
 
@@ -84,6 +89,14 @@ class Criterion:
     values: tuple[str, ...] = ()
     op: Op = "eq"
     negate: bool = False
+
+
+def any_of(key: str, alternatives: Sequence[Sequence[str]], op: Op) -> list[Criterion] | None:
+    """The criteria under which one of the alternatives holds, of each all words: (a and b) or c is (a or c) and (b or c). None when they are too many for one query."""
+    if prod(map(len, alternatives)) > _MOST_CLAUSES:
+        return None
+    clauses = dict.fromkeys(tuple(dict.fromkeys(clause)) for clause in product(*alternatives))
+    return [Criterion(key, clause, op) for clause in clauses if clause]
 
 
 @dataclass(frozen=True, slots=True)

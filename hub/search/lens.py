@@ -60,7 +60,7 @@ class Lens:
     fields: frozenset[str] | None = None
     shown: Rows | None = None
     sizes: dict[Any, int] = field(default_factory=dict, compare=False)
-    """What this search was told of the statistics already (`expected`)."""
+    """What this search was told already of the statistics (`expected`), and `last`."""
 
     @classmethod
     def of(
@@ -315,6 +315,13 @@ class Lens:
         asked = self.bulk.many(sorted({sound_of(word[:MAX_WORD]) for word in words}))
         return [row[0] for row in self.bulk.rows(sql, TYPE_MARKS[self.type], FIRST_WORD, asked)]
 
+    @property
+    def last(self) -> int:
+        """The highest number of an entry."""
+        if "last" not in self.sizes:
+            self.sizes["last"] = self.bulk.rows("SELECT max(id) FROM entry")[0][0] or 0
+        return self.sizes["last"]
+
     def expected(self, match: Match) -> int | None:
         """About how many entries match, as the statistics say, which may be wrong; None where there are none."""
         if not self.bulk.postgres:
@@ -357,8 +364,11 @@ class Lens:
     def worth_reading(self, match: Match, hits: int) -> int:
         """Up to how many numbers of a match to read as a whole, if that costs less than to look at one row after the other until there are so many hits; else 0.
         For PostgreSQL."""
-        ((last,),) = self.bulk.rows("SELECT max(id) FROM entry")
-        return postgresql.worth_reading(match, self._sizes(match.every), last or 0, hits)
+        return postgresql.worth_reading(match, self._sizes(match.every), self.last, hits)
+
+    def numbers_behind(self, match: Match, after: int | None, descending: bool, most: int) -> list[int]:
+        """The next entries that match, visible or not, in the order of their numbers, at most so many; for SQLite. The match must lead."""
+        return sqlite.numbers_behind(self.bulk, match, after, descending, most)
 
     def numbers_between(self, match: Match, low: int, high: int) -> list[int]:
         """Entries that match, visible or not, with a number above `low` and up to `high`, in their order; for PostgreSQL."""

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from hub.model.query import Near, Query
 from hub.places import Places
-from hub.search import local, points, sqlite
+from hub.search import local, points
 from hub.search.conditions import IsNear, last_changes
 from hub.search.lens import Lens, Row
 from hub.search.match import Match
@@ -158,7 +158,7 @@ class Walker:
 
     def _matches(self, plan: Plan, leaps: Iterable[int], after: int | None, down: bool) -> Iterator[list[int]]:
         for leap in leaps:
-            numbers = sqlite.numbers_behind(plan.lens.bulk, plan.match, after, down, leap)
+            numbers = plan.lens.numbers_behind(plan.match, after, down, leap)
             yield numbers
             if len(numbers) < leap:
                 return
@@ -167,10 +167,9 @@ class Walker:
     def _in_ranges(self, plan: Plan, after: int | None, down: bool) -> Iterator[list[Row]]:
         """The same from a match on PostgreSQL, where to be read from one number to another costs it less than to be read as a whole."""
         lens, rest = plan.lens, replace(plan, match=Match())
-        ((last,),) = lens.bulk.rows("SELECT max(id) FROM entry")
-        span = max(1, (last or 0) * _PART // max(_PART, lens.expected(plan.match) or 0))
-        at = after if after is not None else (last or 0) + 1 if down else 0
-        while at > 0 if down else at < (last or 0):
+        span = max(1, lens.last * _PART // max(_PART, lens.expected(plan.match) or 0))
+        at = after if after is not None else lens.last + 1 if down else 0
+        while at > 0 if down else at < lens.last:
             low, high = (at - 1 - span, at - 1) if down else (at, at + span)
             yield _in_order(rest.keep_of(lens.numbers_between(plan.match, low, high)), down)
             at, span = (low + 1 if down else high), 2 * span
@@ -407,5 +406,4 @@ def _bound(plans: Sequence[Plan]) -> int:
     """
     if not plans:
         return 0
-    last = plans[0].lens.bulk.rows("SELECT max(id) FROM entry")[0][0]
-    return 300 + 3 * isqrt(last or 0) // 2
+    return 300 + 3 * isqrt(plans[0].lens.last) // 2

@@ -166,7 +166,7 @@ class Plan:
                 and isinstance(self.conditions[0], HasPeriod | IsNear)
             ):
                 points = isinstance(self.conditions[0], IsNear) and self.lens.bulk.postgres
-                return self.conditions[0].few(NUMBERS // 4 * most if points else NUMBERS * most)
+                return self.conditions[0].few(most if points else NUMBERS * most)
         rows = self.few(most)
         return None if rows is None else {row.entity_id for row in rows}
 

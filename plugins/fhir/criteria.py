@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from math import prod
 from typing import Final, Literal
 
 from hub import (
@@ -21,6 +20,7 @@ from hub import (
     Linked,
     Near,
     Query,
+    any_of,
     fold,
     normalise_identifier,
     words,
@@ -67,7 +67,6 @@ _POSTCODES: Final = tuple(str(number) for number in range(1000, 10_000))
 _IS_POSTCODE: Final = frozenset(_POSTCODES)
 _KILOMETRES: Final = {"km": 1.0, "m": 0.001, "[mi_i]": 1.609344, "[mi_us]": 1.609347}
 """Units of a distance by their codes in UCUM, in kilometres."""
-_MOST_CLAUSES: Final = 32
 _CUT: Final = 3
 _MOST_VALUES: Final = 500
 
@@ -255,11 +254,11 @@ def phonetic(given: Given) -> list[Condition]:
 
 
 def _any_of(given: Given, key: str, alternatives: Sequence[Sequence[str]], op: Literal["prefix", "sounds"] = "prefix") -> list[Condition]:
-    """One of the alternatives, of each all words: (a and b) or c is put as (a or c) and (b or c)."""
-    if prod(map(len, alternatives)) > _MOST_CLAUSES:
+    """One of the alternatives, of each all words. Raises `Invalid` when they are too many."""
+    found = any_of(key, alternatives, op)
+    if found is None:
         raise wrong(given, "these are too many words for one request; give fewer alternatives, or fewer words in each.", ",".join(given.values))
-    clauses = {tuple(dict.fromkeys(clause)): None for clause in product(*alternatives)}
-    return [Criterion(key, clause, op) for clause in clauses]
+    return list(found)
 
 
 def text(key: str) -> Build:

@@ -51,6 +51,7 @@ def test_an_export_from_add_to_remove(filled: CommandLine, tmp_path: Path) -> No
     assert (tmp_path / "book.xlsx").exists()
     assert [report["connection"] for report in filled.json("runs")] == ["book", "book"]
     assert filled.ok("runs").count(", dry") == 1
+    assert "nobody" in filled.refused("runs", "nobody")
     assert "There are more than these 1; --limit N" in filled.ok("runs", "--limit", "1")
     assert "There are more" not in filled.ok("runs", "--limit", "2")
     assert filled.json("connections", "pause", "book", "--reason", "on holiday")["reason"] == "on holiday"
@@ -126,6 +127,7 @@ def test_an_end_that_is_none_is_refused_with_its_field(filled: CommandLine, give
     filled.ok(*agreement("public"))
     told = filled.refused("keys", "issue", "kring", "--expires-at", given)
     assert "expires_at: must be a moment" in told and given in told
+    assert "expires_at: must lie ahead" in filled.refused("keys", "issue", "kring", "--expires-at", "2020-01-01")
     assert filled.json("keys", "list", "kring") == []
 
 

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from hub.errors import Invalid
-from hub.model.query import Criterion, Linked, Near, Query, from_json, normalise, to_json
+from hub.model.query import Criterion, Linked, Near, Query, any_of, from_json, normalise, to_json
 from tests.search.queries import queries
 
 
@@ -166,3 +167,15 @@ def test_a_near_of_whole_numbers_is_the_same_near() -> None:
 )
 def test_ranges_and_closed_lists_are_checked(key: str, op: str, value: str, path: str) -> None:
     assert path in paths({"types": ["zorgverlener"], "where": [{"key": key, "op": op, "values": [value]}]})
+
+
+@given(st.lists(st.lists(st.sampled_from("abcd"), min_size=1, max_size=3), min_size=1, max_size=3), st.sets(st.sampled_from("abcd")))
+def test_alternatives_of_several_words_hold_as_their_criteria_do(alternatives: list[list[str]], there: set[str]) -> None:
+    criteria = any_of("name", alternatives, "prefix")
+    assert criteria is not None
+    assert all(set(each.values) & there for each in criteria) == any(there.issuperset(words) for words in alternatives)
+
+
+def test_too_many_alternatives_are_none() -> None:
+    assert any_of("name", [["a", "b"]] * 6, "prefix") is None
+    assert any_of("name", [], "prefix") == []

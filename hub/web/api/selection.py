@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import product
-from math import prod
 from typing import Any, Final, cast
 
 import flask
@@ -18,13 +16,12 @@ from hub.model import identifiers
 from hub.model.fiche import KINDS, EntityType
 from hub.model.folding import words
 from hub.model.identifiers import InvalidIdentifier
-from hub.model.query import KEYS, SORTS, Criterion, Linked, Near, Query, Sort, normalise
+from hub.model.query import KEYS, SORTS, Criterion, Linked, Near, Query, Sort, any_of, normalise
 from hub.places import Places, UnknownPlace
 from hub.search import query_of as query_of_cursor
 
 PAGE_SIZE: Final = 20
 LARGEST_PAGE: Final = 200
-_MOST_CLAUSES: Final = 32
 LONGEST: Final = 200
 """Characters in one value."""
 
@@ -211,13 +208,12 @@ def _parameter(path: str, names: Mapping[str, Sequence[str]]) -> str:
 
 
 def _named(values: Sequence[str]) -> list[Criterion]:
-    """One of the values, of each all words: (a and b) or c is put as (a or c) and (b or c). Raises `Invalid` for more words than one question may have."""
-    spoken = [words(value) or [value] for value in values]
-    if prod(map(len, spoken)) > _MOST_CLAUSES:
+    """One of the values, of each all words. Raises `Invalid` for more words than one question may have."""
+    found = any_of("name", [words(value) or [value] for value in values], "prefix")
+    if found is None:
         reason = "These are too many words for one question; give fewer, or fewer values."
         raise Invalid(f"name: {reason}", (FieldError("name", reason, values[0]),))
-    clauses = dict.fromkeys(tuple(dict.fromkeys(clause)) for clause in product(*spoken)) if spoken else {}
-    return [Criterion("name", clause, "prefix") for clause in clauses]
+    return found
 
 
 def _identifier(given: str) -> str:
