@@ -32,7 +32,7 @@ run: .venv/.ready
 setup: .venv/.ready-dev
 
 test: .venv/.ready-dev
-	$(BIN)/python -m pytest -q $(if $(ARGS),$(ARGS),-n $(JOBS) --maxprocesses 4 --dist loadfile)
+	$(BIN)/python -m pytest -q $(if $(ARGS),$(ARGS),-n $(JOBS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder)
 
 mutants: .venv/.ready-dev
 	$(BIN)/python scripts/mutants.py $(ARGS)

@@ -48,7 +48,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark by what a test asks for, so that `-m "not postgres and not browser"` leaves out exactly those."""
+    """Mark by what a test asks for, so that `-m "not postgres and not browser"` leaves out exactly those; rooms with slow tests come first.
+
+    One that takes minutes and comes last would leave all processors but one with nothing to do.
+    """
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
     for item in items:
         asked = getattr(item, "fixturenames", ())
         if "postgres_server" in asked:

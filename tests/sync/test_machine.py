@@ -33,6 +33,7 @@ from hub.store import Store, editing, erasure, reading
 from hub.sync import connections, run
 from hub.sync.push import open_directory
 
+pytestmark = pytest.mark.slow
 LONG = os.environ.get("FICHEHUB_HYPOTHESIS") == "long"
 RUNS = int(os.environ.get("FICHEHUB_MACHINE_RUNS", "5000" if LONG else "0"))
 STEPS = 50
