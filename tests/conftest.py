@@ -134,23 +134,47 @@ def postgres_url(postgres_server: own_postgres.PostgresServer) -> str:
     return postgres_server.url()
 
 
-@pytest.fixture
-def postgres_database_url(postgres_server: own_postgres.PostgresServer) -> Iterator[str]:
-    """A fresh, empty PostgreSQL database of this test alone."""
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file at the current schema, to be copied: migrating takes longer than most tests."""
+    path = tmp_path_factory.mktemp("migrated") / "fichehub.sqlite"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_name(postgres_server: own_postgres.PostgresServer) -> str:
+    """The same in PostgreSQL: a database that serves as a template."""
     name = postgres_server.create()
+    _migrate(postgres_server.url(name))
+    return name
+
+
+def _migrate(url: str) -> None:
+    from hub.store import database
+
+    engine = database.connect(url)
+    database.migrate(engine)
+    engine.dispose()
+
+
+@pytest.fixture
+def postgres_database_url(postgres_server: own_postgres.PostgresServer, migrated_name: str) -> Iterator[str]:
+    """A PostgreSQL database of this test alone, at the current schema and with nothing in it."""
+    name = postgres_server.create(template=migrated_name)
     yield postgres_server.url(name)
     postgres_server.drop(name)
 
 
 @pytest.fixture
-def sqlite_database_url(tmp_path: Path) -> str:
-    """A SQLite database that does not exist yet, in a file of this test alone."""
-    return f"sqlite:///{tmp_path / 'fichehub.sqlite'}"
+def sqlite_database_url(migrated_file: Path, tmp_path: Path) -> str:
+    """The same in SQLite."""
+    return f"sqlite:///{shutil.copy(migrated_file, tmp_path / 'fichehub.sqlite')}"
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def database_url(request: pytest.FixtureRequest) -> str:
-    """A fresh, empty database; a test that asks for it runs once on each engine."""
+    """A database at the current schema with nothing in it; a test that asks for it runs once on each engine."""
     engine: str = request.param
     url: str = request.getfixturevalue({"sqlite": "sqlite_database_url", "postgresql": "postgres_database_url"}[engine])
     return url

@@ -71,8 +71,8 @@ def undisturbed(
 
 
 @pytest.fixture
-def hub(tmp_path: Path) -> Iterator[Installation]:
-    with installation(f"sqlite:///{tmp_path / 'hub.sqlite'}", tmp_path, Clock()) as empty:
+def hub(tmp_path: Path, sqlite_database_url: str) -> Iterator[Installation]:
+    with installation(sqlite_database_url, tmp_path, Clock()) as empty:
         yield empty
 
 

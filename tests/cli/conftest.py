@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,9 +63,12 @@ class CommandLine:
 
 
 @pytest.fixture
-def fichehub(tmp_path: Path) -> Iterator[CommandLine]:
-    """The command line on an empty home."""
-    yield CommandLine(tmp_path / "home")
+def fichehub(migrated_file: Path, tmp_path: Path) -> Iterator[CommandLine]:
+    """The command line on a home with an empty database."""
+    home = tmp_path / "home"
+    home.mkdir()
+    shutil.copy(migrated_file, home / "fichehub.sqlite")
+    yield CommandLine(home)
     structlog.reset_defaults()
 
 

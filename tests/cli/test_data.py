@@ -14,6 +14,7 @@ from tests.cli.conftest import ORGANISATIE, CommandLine
 
 
 def test_db(fichehub: CommandLine) -> None:
+    fichehub = CommandLine(fichehub.home / "new")
     before = fichehub.json("db", "status")
     assert (before["current"], before["schema"]) == (False, None)
     assert "The database is at" in fichehub.ok("db", "upgrade")

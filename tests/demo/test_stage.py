@@ -15,8 +15,8 @@ from hub.sync.connections import ALLOW_PRIVATE
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store.open(f"sqlite:///{tmp_path / 'hub.sqlite'}", tmp_path)
+def store(tmp_path: Path, sqlite_database_url: str) -> Iterator[Store]:
+    opened = Store.open(sqlite_database_url, tmp_path)
     yield opened
     opened.close()
 

@@ -14,8 +14,8 @@ from hub.model.query import Criterion, Linked, Near, Query
 from hub.places import Places
 from hub.search import find
 from hub.store import tables
-from hub.store.database import connect, writing
-from hub.store.index_rows import IndexedEntity, Indexer, create_fulltext, write
+from hub.store.database import connect
+from hub.store.index_rows import IndexedEntity, Indexer, write
 from tests.search.worlds import TODAY, Concepts
 
 PROFESSIONAL = Grant(level="professional")
@@ -76,9 +76,6 @@ def probes(canary: str) -> Iterator[Query]:
 @pytest.fixture
 def conn(database_url: str, tmp_path: Path) -> Iterator[Connection]:
     engine = connect(database_url)
-    with writing(engine) as conn:
-        tables.metadata.create_all(conn)
-        create_fulltext(conn)
     with engine.connect() as conn:
         yield conn
     engine.dispose()

@@ -25,7 +25,7 @@ def _batches(source: str, seed: int) -> list[list[object]]:
     return [claims[start : start + 40] for start in range(0, len(claims), 40)]
 
 
-@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_overlapping_writers(open_store: Callable[..., Store]) -> None:
     failures: list[BaseException] = []
     store = open_store()
@@ -57,7 +57,7 @@ def test_overlapping_writers(open_store: Callable[..., Store]) -> None:
     assert numbers == list(range(1, len(numbers) + 1))
 
 
-@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("other", ["newer", "removed"])
 def test_what_another_writer_did_between_the_look_and_the_lock_stands(
     open_store: Callable[..., Store], other: str, monkeypatch: pytest.MonkeyPatch
@@ -100,7 +100,6 @@ def test_a_transaction_that_lost_a_race_is_run_again(store: Store) -> None:
 
 def test_a_wait_for_the_lock_of_sqlite_ends_when_it_is_free(sqlite_database_url: str) -> None:
     engine, other = database.connect(sqlite_database_url), database.connect(sqlite_database_url)
-    database.migrate(engine)
     reached, release = threading.Event(), threading.Event()
     order: list[str] = []
 

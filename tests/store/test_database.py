@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from queue import Queue
 from threading import Thread
@@ -19,12 +19,25 @@ from hub.store import Store, database, tables
 from hub.store.bulk import Bulk
 from hub.store.index_rows import POINT
 from hub.store.index_tokens import FACETS, TYPE_MARKS
+from tests.own_postgres import PostgresServer
 from tests.store.conftest import put
 from tests.store.saying import organisatie
 
 
-def test_migrations_lead_to_the_tables(database_url: str) -> None:
-    engine = database.connect(database_url)
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database without any table."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.sqlite'}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    name = server.create()
+    yield server.url(name)
+    server.drop(name)
+
+
+def test_migrations_lead_to_the_tables(empty_url: str) -> None:
+    engine = database.connect(empty_url)
     assert not database.is_current(engine)
     database.migrate(engine)
     assert database.is_current(engine)
@@ -83,8 +96,8 @@ def _terms(store: Store) -> list[tuple[Any, ...]]:
         return sorted(map(tuple, connection.exec_driver_sql("SELECT type, key, value, entry_id, level FROM term")))
 
 
-def test_a_newer_database_is_refused_in_plain_words(store_url: str) -> None:
-    engine = database.connect(store_url)
+def test_a_newer_database_is_refused_in_plain_words(database_url: str) -> None:
+    engine = database.connect(database_url)
     with database.writing(engine) as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(FichehubError, match="9999") as refusal:
@@ -163,7 +176,6 @@ def test_a_reader_sees_one_state(store: Store) -> None:
 def test_a_locked_database_says_so(sqlite_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
     engine = database.connect(sqlite_database_url)
-    database.migrate(engine)
     other = database.connect(sqlite_database_url)
     with database.writing(engine), pytest.raises(StoreBusy), database.writing(other):
         pass

@@ -69,7 +69,7 @@ def test_nothing_of_the_person_is_left(store: Store, tmp_path: Path) -> None:
         assert word not in after
     if store.engine.dialect.name == "sqlite":
         store.close()
-        files = list(tmp_path.glob("store.sqlite*"))
+        files = list(tmp_path.glob("fichehub.sqlite*"))
         assert files
         for path in files:
             data = path.read_bytes().lower()

@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import Connection, event, inspect
 
 from hub.places import DEMO_ZONES, Places
-from hub.store import tables
 from hub.store.bulk import Bulk
 from hub.store.database import connect, writing
 from hub.store.index_forms import read_tokens, tokens_of
@@ -56,8 +55,6 @@ def rows(places: Places) -> list[IndexRow]:
 def conn(database_url: str) -> Iterator[Connection]:
     engine = connect(database_url)
     with writing(engine) as conn:
-        tables.metadata.create_all(conn)
-        create_fulltext(conn)
         yield conn
     engine.dispose()
 

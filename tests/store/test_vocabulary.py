@@ -68,7 +68,7 @@ def test_a_sweep_leaves_what_some_entry_has(store: Store, monkeypatch: pytest.Mo
     assert count(store, "vocabulary", "value = 'beuk'") == 1
 
 
-@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_sweep_waits_for_who_finds_a_text_that_nobody_had_until_now(store: Store) -> None:
     with database.writing(store.engine) as connection:
         vocabulary.take_in(Bulk(connection), [("o", "n", "linde")])

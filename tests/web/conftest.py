@@ -298,8 +298,8 @@ def client(app: flask.Flask) -> FlaskClient:
 
 
 @pytest.fixture
-def empty_store(tmp_path: Path) -> Iterator[Store]:
+def empty_store(tmp_path: Path, sqlite_database_url: str) -> Iterator[Store]:
     """A store of this test alone."""
-    store = Store.open(f"sqlite:///{tmp_path / 'fichehub.sqlite'}", tmp_path)
+    store = Store.open(sqlite_database_url, tmp_path)
     yield store
     store.close()

@@ -70,10 +70,10 @@ def served(small: Hub) -> Served:
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Iterator[Served]:
+def own(tmp_path: Path, sqlite_database_url: str) -> Iterator[Served]:
     """An application over a store of this test alone, with a clock that the test may set and the key of a partner."""
     clock = {"now": datetime(2026, 11, 22, 9, tzinfo=UTC)}
-    store = Store.open(f"sqlite:///{tmp_path / 'fichehub.sqlite'}", tmp_path, now=lambda: clock["now"])
+    store = Store.open(sqlite_database_url, tmp_path, now=lambda: clock["now"])
     store.write(lambda writer: writer.put_concepts(schemes()))
     store.write(lambda writer: writer.put(CLAIMS, origin="test"))
     _, key = hub_over(store)

@@ -57,9 +57,9 @@ class Writing:
 
 
 @pytest.fixture
-def writing(tmp_path: Path) -> Iterator[Writing]:
+def writing(tmp_path: Path, sqlite_database_url: str) -> Iterator[Writing]:
     clock = [datetime(2026, 11, 22, 9, tzinfo=UTC)]
-    store = Store.open(f"sqlite:///{tmp_path / 'fichehub.sqlite'}", tmp_path, now=lambda: clock[0])
+    store = Store.open(sqlite_database_url, tmp_path, now=lambda: clock[0])
     app, key = hub_over(store)
     yield Writing(Hub(app, store, {}, key), clock)
     store.close()
