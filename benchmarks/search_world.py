@@ -39,6 +39,9 @@ class Concepts:
         parts = code.split(".")
         return tuple(".".join(parts[:n]) for n in range(len(parts) - 1, 0, -1))
 
+    def implied(self, scheme: str, code: str, target_scheme: str, /) -> tuple[str, ...]:
+        return ()
+
 
 class Town:
     """The same dice for the index and for the questions about it."""

@@ -30,7 +30,7 @@ from hub.model.query import Criterion, Query, normalise
 from hub.model.query_rules import MAX_VALUES
 from hub.places import Places
 from hub.schemas import decode
-from hub.search import Shown, find
+from hub.search import Shown, find, no_such
 from hub.search.coverage import shows
 from hub.search.cursor import Cursor, encode
 from hub.store import Snapshot, Store, database, log_reading, reading
@@ -84,6 +84,10 @@ class Directory:
         """Every concept scheme and mapping, as last committed."""
         with self._read() as connection:
             return self._store.concepts_in(connection, self._state(connection).concepts)
+
+    def no_such(self, key: str, value: str) -> str:
+        """Why nothing can ever be found under this value of a key of a query, such as a rubriek or a place that there is not; empty when something could be."""
+        return no_such(key, value, self.places, self.concepts())
 
     def head(self) -> int:
         """The newest seq of the change log that a reader may pass."""

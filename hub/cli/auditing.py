@@ -8,7 +8,7 @@ import click
 
 from hub.access import audit
 from hub.cli.installation import Installation
-from hub.cli.output import as_json, say_json, say_table
+from hub.cli.output import as_json, say_done, say_json, say_table
 from hub.errors import FichehubError
 
 
@@ -55,11 +55,12 @@ def list_(installation: Installation, partner: str | None, since: str, limit: in
 
 @group.command()
 @click.argument("days", type=click.IntRange(1, 36_500))
+@as_json
 @click.pass_obj
-def keep(installation: Installation, days: int) -> None:
+def keep(installation: Installation, days: int, as_json: bool) -> None:
     """Keep rows for so many DAYS; older ones go at night, and the rest of the chain still holds."""
     installation.store.write(lambda writer: audit.keep_days(writer.connection, days))
-    click.echo(f"Rows are kept for {days} days.")
+    say_done({"days": days}, f"Rows are kept for {days} days.", as_json)
 
 
 COMMANDS = (group,)

@@ -23,7 +23,7 @@ from hub.access.clients import (
     rotate_client,
 )
 from hub.cli.installation import Installation
-from hub.cli.output import as_json, say_json, say_table
+from hub.cli.output import as_json, say_done, say_json, say_table
 from hub.errors import FieldError, Invalid
 
 _jwks = click.option("--jwks", "jwks_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="File with its public keys (JWKS, RFC 7517).")
@@ -140,20 +140,23 @@ def revoke(installation: Installation, client: str, yes: bool, as_json: bool) ->
 @click.command()
 @click.argument("name")
 @click.option("--reason", required=True, help="Why; the partner is told it.")
+@as_json
 @click.pass_obj
-def pause(installation: Installation, name: str, reason: str) -> None:
+def pause(installation: Installation, name: str, reason: str, as_json: bool) -> None:
     """Let nobody of NAME in until it is resumed: no API key, no access token, no delivery."""
     ended = installation.store.write(lambda writer: pause_agreement(writer.connection, name, reason))
-    click.echo(f"{name} is paused; access tokens ended: {ended}. Next: fichehub partners resume {name}")
+    sentence = f"{name} is paused; access tokens ended: {ended}. Next: fichehub partners resume {name}"
+    say_done({"name": name, "paused": reason, "tokensEnded": ended}, sentence, as_json)
 
 
 @click.command()
 @click.argument("name")
+@as_json
 @click.pass_obj
-def resume(installation: Installation, name: str) -> None:
+def resume(installation: Installation, name: str, as_json: bool) -> None:
     """Let NAME in again after a pause."""
     installation.store.write(lambda writer: resume_agreement(writer.connection, name))
-    click.echo(f"{name} is let in again.")
+    say_done({"name": name, "paused": ""}, f"{name} is let in again.", as_json)
 
 
 def _keys(file: Path | None, url: str | None) -> tuple[dict[str, Any] | None, str | None]:

@@ -12,7 +12,7 @@ import marshmallow as ma
 import orjson
 
 from hub.cli.installation import Installation
-from hub.cli.output import as_json, at_most, progress, say_json, say_table
+from hub.cli.output import as_json, at_most, progress, say_done, say_json, say_table
 from hub.connector import Endpoint, Export, Sink, Source
 from hub.errors import FieldError, Misconfigured
 from hub.sync import RunReport, connections, records
@@ -198,18 +198,16 @@ def pause(installation: Installation, name: str, reason: str, as_json: bool) -> 
 @connections_group.command()
 @click.argument("name")
 @click.confirmation_option(prompt="Remove the connection, its runs and its rejected rows? Fiches stay.")
+@as_json
 @click.pass_obj
-def remove(installation: Installation, name: str) -> None:
+def remove(installation: Installation, name: str, as_json: bool) -> None:
     """Remove it with its run records. What it brought in stays."""
     connections.remove(installation.store, name)
-    click.echo(f"Removed {name}.")
+    say_done({"name": name, "removed": True}, f"Removed {name}.", as_json)
 
 
 def _answer(known: connections.ConnectionInfo, as_json: bool, sentence: str) -> None:
-    if as_json:
-        say_json(_told(known))
-    else:
-        click.echo(sentence)
+    say_done(_told(known), sentence, as_json)
 
 
 @click.command()
@@ -280,6 +278,9 @@ def runs(installation: Installation, connection: str | None, limit: int, as_json
         ],
         "Nothing has run yet.",
     )
+    for report in found:
+        for warning in report.warnings:
+            click.echo(f"Warning, run {report.id} of {report.connection}: {warning}")
 
 
 COMMANDS = (plugins, connections_group, run, runs)

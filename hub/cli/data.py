@@ -12,8 +12,9 @@ import click
 
 from hub.cli.connecting import settings
 from hub.cli.installation import Installation
-from hub.cli.output import as_json, at_most, progress, say_json, say_line, say_table
+from hub.cli.output import as_json, at_most, progress, say_done, say_json, say_line, say_table
 from hub.connector import Context, Export
+from hub.directory import Directory
 from hub.errors import FieldError, Invalid, Misconfigured
 from hub.model.audience import LEVELS
 from hub.model.entity import Entity
@@ -61,7 +62,7 @@ def query(
     asked = Query(
         types=types or ("organisatie", "aanbod", "zorgverlener"),
         text=text,
-        where=tuple(_criterion(criterion) for criterion in criteria),
+        where=tuple(_criterion(criterion, directory) for criterion in criteria),
         near=None if near is None else _near(near),
         local=None if local is None else _municipality(installation, local),
         sort=sort or ("local" if local else "number"),
@@ -93,10 +94,13 @@ def query(
         click.echo(f"More: --cursor {page.next}")
 
 
-def _criterion(text: str) -> Criterion:
+def _criterion(text: str, directory: Directory) -> Criterion:
     key, separator, values = text.partition("=")
     if not separator:
         raise Invalid(f"{text!r} is no criterion.", (FieldError("where", "write it as key=value", text),))
+    for value in values.split(","):
+        if reason := directory.no_such(key, value):
+            raise Invalid(f"{text!r} finds nothing, ever.", (FieldError("where", reason, value),))
     return Criterion(key, tuple(values.split(",")))
 
 
@@ -244,21 +248,26 @@ def conflicts(installation: Installation, limit: int, as_json: bool) -> None:
 @click.argument("fiche")
 @click.option("--reason", required=True, help="Why (it is kept, without the data).")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@as_json
 @click.pass_obj
-def erase(installation: Installation, fiche: str, reason: str, yes: bool) -> None:
+def erase(installation: Installation, fiche: str, reason: str, yes: bool, as_json: bool) -> None:
     """Erase the FICHE with this id for ever: claims, versions, index. No later reload brings it back (AVG art. 17)."""
     entity = installation.directory("", "internal").get(fiche)
     with installation.store.read() as connection:
         known = reading.resolve(connection, [entity.fiche["id"]])[entity.fiche["id"]]
         claims = reading.claims_of(connection, known.id)
-    click.echo(f"This erases {_name(entity)} ({entity.fiche['kind']} {entity.fiche['id']}) and {len(claims)} claims:")
-    for claim in claims:
-        click.echo(f"  {claim.source} {claim.external_id}")
-    click.echo("It cannot be undone, and a later reload of these sources will not bring it back.")
+    # For a program only its JSON goes to standard output; somebody who is asked must still see what for.
+    if not (as_json and yes):
+        kind, id = entity.fiche["kind"], entity.fiche["id"]
+        click.echo(f"This erases {_name(entity)} ({kind} {id}) and {len(claims)} claims:", err=as_json)
+        for claim in claims:
+            click.echo(f"  {claim.source} {claim.external_id}", err=as_json)
+        click.echo("It cannot be undone, and a later reload of these sources will not bring it back.", err=as_json)
     if not yes:
-        click.confirm("Erase it?", abort=True)
+        click.confirm("Erase it?", abort=True, err=as_json)
     erasure.erase(installation.store, entity.fiche["id"], reason)
-    click.echo("Erased.")
+    told = [{"source": claim.source, "external_id": claim.external_id} for claim in claims]
+    say_done({"erased": entity.fiche["id"], "claims": told}, "Erased.", as_json)
 
 
 @click.group()
@@ -267,11 +276,13 @@ def db() -> None:
 
 
 @db.command()
+@as_json
 @click.pass_obj
-def upgrade(installation: Installation) -> None:
+def upgrade(installation: Installation, as_json: bool) -> None:
     """Bring it to the schema of this version, and the search index to what this version looks for."""
     installation.settle()
-    click.echo(f"The database is at {database.revision(installation.store.engine)}.")
+    found = database.revision(installation.store.engine)
+    say_done({"schema": found}, f"The database is at {found}.", as_json)
 
 
 @db.command()

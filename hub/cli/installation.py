@@ -17,7 +17,7 @@ from hub.store import Store, index_anew
 from hub.sync.connections import ALLOW_PRIVATE
 from hub.sync.push import open_directory
 
-OLDER_INDEX = "Another version wrote the search index: searches may miss what is there. Run: fichehub db upgrade"
+OLDER_INDEX = "The search index is of another version, or of other mappings: searches may miss what is there. Run: fichehub db upgrade"
 
 
 class Installation:
@@ -48,7 +48,7 @@ class Installation:
         brought = (*concepts_data.schemes(), *self.plugins.concepts)
         self.store.write(lambda writer: writer.put_concepts(brought))
         if self.index_is_older():
-            click.echo("Another version wrote the search index: making it anew. Whoever is interrupted goes on from there.", err=True)
+            click.echo("The search index is of another version, or of other mappings: making it anew. Whoever is interrupted goes on from there.", err=True)
             with progress() as draw:
                 renewed = index_anew.renew(self.store, progress=draw)
             click.echo(f"The search index of {renewed.before + renewed.fiches} fiches is of this version.", err=True)

@@ -41,6 +41,14 @@ def say_json(value: Any) -> None:
     click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
 
 
+def say_done(told: dict[str, Any], sentence: str, as_json: bool) -> None:
+    """What a command did: `told` for programs, `sentence` for people."""
+    if as_json:
+        say_json(told)
+    else:
+        click.echo(sentence)
+
+
 def say_line(value: Any) -> None:
     """One JSON document on one line."""
     click.echo(orjson.dumps(value).decode())
@@ -57,11 +65,11 @@ def say_table(headers: Sequence[str], rows: Iterable[Sequence[object]], empty: s
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
-def at_most(found: Iterable[Item], limit: int) -> list[Item]:
+def at_most(found: Iterable[Item], limit: int, hint: str = "--limit N shows more.") -> list[Item]:
     """The first so many; when there are more, that is said on standard error, so that what a program reads stays as it is. Ask for one more than `limit`."""
     first = list(islice(found, limit + 1))
     if len(first) > limit:
-        click.echo(f"There are more than these {limit}; --limit N shows more.", err=True)
+        click.echo(f"There are more than these {limit}; {hint}", err=True)
     return first[:limit]
 
 

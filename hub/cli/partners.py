@@ -20,7 +20,7 @@ from hub.access import (
 )
 from hub.cli import clients
 from hub.cli.installation import Installation
-from hub.cli.output import as_json, say_json, say_table
+from hub.cli.output import as_json, say_done, say_json, say_table
 from hub.model.audience import LEVELS
 from hub.model.moments import to_second
 from hub.store import Writer
@@ -141,11 +141,12 @@ def issue(installation: Installation, partner: str, expires_at: str | None, as_j
 @keys.command()
 @click.argument("partner")
 @click.argument("prefix")
+@as_json
 @click.pass_obj
-def revoke(installation: Installation, partner: str, prefix: str) -> None:
+def revoke(installation: Installation, partner: str, prefix: str, as_json: bool) -> None:
     """End the key of PARTNER that begins with PREFIX, at once."""
     installation.store.write(lambda writer: revoke_key(writer.connection, partner, prefix, _now()))
-    click.echo("Revoked.")
+    say_done({"partner": partner, "prefix": prefix, "revoked": True}, "Revoked.", as_json)
 
 
 @keys.command(name="list")

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from hub.cli.connecting import connections_group, report_json
 from hub.cli.installation import Installation
-from hub.cli.output import as_json, at_most, progress, say_json, say_table
+from hub.cli.output import as_json, at_most, progress, say_done, say_json, say_table
 from hub.connector import ProposalState
 from hub.errors import FieldError, Invalid, NotFound
 from hub.store import editing, reading
@@ -52,24 +52,28 @@ def status_(installation: Installation, name: str | None, as_json: bool) -> None
 @click.argument("name", required=False)
 @click.option("--all", "everything", is_flag=True, help="Every connection, also those set up later.")
 @click.option("--reason", default="stopped by an administrator", show_default=True, help="Why; everybody sees it.")
+@as_json
 @click.pass_obj
-def stop(installation: Installation, name: str | None, everything: bool, reason: str) -> None:
+def stop(installation: Installation, name: str | None, everything: bool, reason: str, as_json: bool) -> None:
     """Stop the connection NAME, or all, at the next commit of a run; until `go`."""
     target = _target(installation, name, everything)
     stops.stop(installation.store, target, reason)
-    click.echo("All connections are stopped." if everything else f"{name} is stopped.")
+    sentence = "All connections are stopped." if everything else f"{name} is stopped."
+    say_done({"connection": name, "stopped": True, "reason": reason}, sentence, as_json)
 
 
 @connections_group.command()
 @click.argument("name", required=False)
 @click.option("--all", "everything", is_flag=True, help="Take the switch for all back; those stopped one by one stay so.")
+@as_json
 @click.pass_obj
-def go(installation: Installation, name: str | None, everything: bool) -> None:
+def go(installation: Installation, name: str | None, everything: bool, as_json: bool) -> None:
     """Let a stopped connection, or all, run again."""
     target = _target(installation, name, everything)
     was = stops.go(installation.store, target)
     what = "The connections" if everything else name
-    click.echo(f"{what} may run again." if was else f"{what} had not been stopped.")
+    sentence = f"{what} may run again." if was else f"{what} had not been stopped."
+    say_done({"connection": name, "stopped": False, "was_stopped": was}, sentence, as_json)
 
 
 def _target(installation: Installation, name: str | None, everything: bool) -> str:
@@ -103,12 +107,14 @@ def accept(installation: Installation, name: str, as_json: bool) -> None:
 @connections_group.command(name="keep-raw")
 @click.argument("name")
 @click.argument("days", type=int)
+@as_json
 @click.pass_obj
-def keep_raw(installation: Installation, name: str, days: int) -> None:
+def keep_raw(installation: Installation, name: str, days: int, as_json: bool) -> None:
     """Keep what NAME brings, as it came, for so many DAYS; 0 keeps nothing."""
     connections.get(installation.store, installation.plugins, name)
     landing.keep_for(installation.store, name, days)
-    click.echo(f"What {name} brings is kept for {days} days." if days else f"What {name} brings is not kept.")
+    sentence = f"What {name} brings is kept for {days} days." if days else f"What {name} brings is not kept."
+    say_done({"name": name, "days": days}, sentence, as_json)
 
 
 # --- looking ahead -------------------------------------------------------------------------------------------------------------
@@ -164,23 +170,28 @@ def _short(value: Any) -> str:
 @click.option("--value", help="The value that is right, as JSON; text may be bare. It must be one of those in conflict.")
 @click.option("--source", help="The source that is right.")
 @click.option("--by", default="editor", show_default=True, help="Who decides; kept in the change log.")
+@as_json
 @click.pass_obj
-def decide(installation: Installation, fiche: str, field: str, value: str | None, source: str | None, by: str) -> None:
+def decide(
+    installation: Installation, fiche: str, field: str, value: str | None, source: str | None, by: str, as_json: bool
+) -> None:
     """Settle the conflict about FIELD of FICHE for good; no other field is touched. `fichehub conflicts` lists them."""
     if (value is None) == (source is None):
         raise Invalid("Say which value is right: --value or --source.", (FieldError("value", "one of the two"),))
     store = installation.store
     chosen = _json(value) if value is not None else _of_source(installation, fiche, field, str(source))
     editing.decide_conflict(store, fiche, field, chosen, by)
-    click.echo(f"Decided: {field} of {fiche} is {_short(chosen)}.")
+    say_done({"fiche": fiche, "field": field, "value": chosen}, f"Decided: {field} of {fiche} is {_short(chosen)}.", as_json)
 
 
 @click.command()
+@as_json
 @click.pass_obj
-def settle(installation: Installation) -> None:
+def settle(installation: Installation, as_json: bool) -> None:
     """Settle conflicts by the rules of `authority.toml` as they are now; new rules apply by themselves to what comes in afterwards."""
     count = editing.apply_rules(installation.store)
-    click.echo(f"{count} conflicts are settled by rule. What is left needs somebody: fichehub conflicts")
+    sentence = f"{count} conflicts are settled by rule. What is left needs somebody: fichehub conflicts"
+    say_done({"settled": count}, sentence, as_json)
 
 
 def _json(text: str) -> Any:
@@ -231,7 +242,8 @@ def _letters(installation: Installation, connection: str | None, entity: str | N
     if connection is not None:
         connections.get(installation.store, installation.plugins, connection)  # or it is not known, and says so
     with installation.store.read() as opened:
-        return outbox.dead_letters(opened, name=connection, entity=entity, reason=reason, limit=limit)
+        found = outbox.dead_letters(opened, name=connection, entity=entity, reason=reason, limit=limit + 1)
+    return at_most(found, limit, "choose with --connection, --entity or --reason, or come back when these are gone.")
 
 
 @deadletters.command(name="list")
@@ -255,25 +267,30 @@ def list_(
 
 @deadletters.command()
 @_filtered
+@as_json
 @click.pass_obj
-def replay(installation: Installation, connection: str | None, entity: str | None, reason: str, limit: int) -> None:
+def replay(
+    installation: Installation, connection: str | None, entity: str | None, reason: str, limit: int, as_json: bool
+) -> None:
     """Deliver them again, with all their attempts; at the next run of their connection."""
     count = outbox.replay(installation.store, _letters(installation, connection, entity, reason, limit))
-    click.echo(f"{count} will be delivered again.")
+    say_done({"replayed": count}, f"{count} will be delivered again.", as_json)
 
 
 @deadletters.command()
 @_filtered
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@as_json
 @click.pass_obj
 def drop(
-    installation: Installation, connection: str | None, entity: str | None, reason: str, limit: int, yes: bool
+    installation: Installation, connection: str | None, entity: str | None, reason: str, limit: int, yes: bool, as_json: bool
 ) -> None:
     """Give them up for good. The next change of the same entity is delivered again."""
     found = _letters(installation, connection, entity, reason, limit)
     if found and not yes:
-        click.confirm(f"Drop {len(found)} dead letters?", abort=True)
-    click.echo(f"{outbox.drop(installation.store, found)} dropped.")
+        click.confirm(f"Drop {len(found)} dead letters?", abort=True, err=as_json)
+    count = outbox.drop(installation.store, found)
+    say_done({"dropped": count}, f"{count} dropped.", as_json)
 
 
 @click.command()

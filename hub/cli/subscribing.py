@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from hub.cli.installation import Installation
-from hub.cli.output import as_json, say_json, say_table
+from hub.cli.output import as_json, say_done, say_json, say_table
 from hub.subscribing import list_all, request_again, switch_off
 
 
@@ -49,21 +49,24 @@ def list_(installation: Installation, as_json: bool) -> None:
 
 @subscriptions.command()
 @click.argument("id")
+@as_json
 @click.pass_obj
-def replay(installation: Installation, id: str) -> None:
+def replay(installation: Installation, id: str, as_json: bool) -> None:
     """Try a subscription again that was given up: a handshake, then every event that was not taken."""
     known = request_again(installation.store, id)
-    click.echo(f"Requested again; {known.events - known.delivered} events wait.")
+    waiting = known.events - known.delivered
+    say_done({"id": known.id, "state": known.state, "waiting": waiting}, f"Requested again; {waiting} events wait.", as_json)
 
 
 @subscriptions.command()
 @click.argument("id")
 @click.option("--reason", default="An administrator ended it.", show_default=True, help="Why; the subscriber sees it.")
+@as_json
 @click.pass_obj
-def off(installation: Installation, id: str, reason: str) -> None:
+def off(installation: Installation, id: str, reason: str, as_json: bool) -> None:
     """End a subscription, until its subscriber requests it again."""
     switch_off(installation.store, id, reason)
-    click.echo("Ended.")
+    say_done({"id": id, "state": "off", "reason": reason}, "Ended.", as_json)
 
 
 COMMANDS = (subscriptions,)

@@ -15,6 +15,7 @@ from typing import cast
 
 from hub.demo.defects import HEADINGS_OF_CARE, SHARE_OF_CARE
 from hub.model.concepts import (
+    CD_HCPARTY,
     LEGAL_FORM,
     RUBRIEK,
     SOCIAAL_BRUSSELS,
@@ -173,7 +174,24 @@ def schemes() -> tuple[ConceptScheme, ...]:
 
 @cache
 def mappings() -> tuple[Mapping, ...]:
-    """SSSOM rows from sociaal.brussels categories to rubrieken. Two categories have none, on purpose: coverage is not complete."""
+    """SSSOM rows: from sociaal.brussels categories to rubrieken, and from rubrieken to the professions and types of organisations of CD-HCPARTY."""
+    types = (
+        Mapping(
+            subject=f"{RUBRIEK}|{one.code}",
+            relation="close",
+            object=f"{CD_HCPARTY}|{one.type}",
+            confidence=0.8,
+            author=_AUTHOR,
+            date="2026-11-01",
+        )
+        for one in rubrieken().values()
+        if one.type
+    )
+    return (*_category_mappings(), *types)
+
+
+def _category_mappings() -> tuple[Mapping, ...]:
+    """Two categories have no rubriek, on purpose: coverage is not complete."""
     confidence = {"exact": 1.0, "close": 0.8, "broad": 0.7, "narrow": 0.7}
     return tuple(
         Mapping(
@@ -193,7 +211,7 @@ def mappings() -> tuple[Mapping, ...]:
 def categories_of() -> dict[str, tuple[str, ...]]:
     """Rubriek -> the sociaal.brussels categories that are mapped to it."""
     found: dict[str, tuple[str, ...]] = {}
-    for mapping in mappings():
+    for mapping in _category_mappings():
         rubriek = mapping.object.partition("|")[2]
         found[rubriek] = (*found.get(rubriek, ()), mapping.subject.partition("|")[2])
     return found

@@ -152,7 +152,7 @@ class World:
         return rubrieken.rubrieken()
 
     def mappings(self) -> tuple[Mapping, ...]:
-        """From sociaal.brussels categories to rubrieken."""
+        """From sociaal.brussels categories to rubrieken, and from these to CD-HCPARTY."""
         return rubrieken.mappings()
 
     def to_claims(self) -> Iterator[Claim]:

@@ -21,6 +21,8 @@ PROFESSION = "profession"
 CD_HCPARTY = "cd-hcparty"
 TARGET_GROUP = "target-group"
 LEGAL_FORM = "legal-form"
+FORM_SCHEME = "organisatie-form"
+"""Not in the book: `organisatie` or `praktijk`, which every organisatie is, as one of its types."""
 
 
 @dataclass(frozen=True, slots=True)

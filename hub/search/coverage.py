@@ -47,7 +47,7 @@ READS: Final[Mapping[EntityType, Mapping[str, _Ways]]] = {
         "contact": _ways("contacts", "vestigingen"),
         "language": _ways("languages"),
         "status": _ways("status"),
-        "type": _ways("types"),
+        "type": _ways("types", "form"),
         "code": _ways("types", "tags", "legal_form"),
         "form": _ways("form"),
         "umbrella": _ways("umbrella"),

@@ -15,8 +15,9 @@ from hub.model.concepts import Mapping as ConceptMapping
 from hub.model.fiche import LANGUAGES, Language, Text
 from hub.model.folding import fold, words
 from hub.store.bulk import Bulk
+from hub.store.index_tokens import FORM_COUNTER, PLACE_COUNTER
 from hub.store.tables import concept as concept_table
-from hub.store.tables import concept_scheme, counter
+from hub.store.tables import concept_scheme, counter, fiche
 from hub.store.tables import mapping as mapping_table
 
 __all__ = ["ConceptBook", "Coverage", "Mapped", "put"]
@@ -69,6 +70,7 @@ class ConceptBook:
             above = one.broader if (one.scheme, one.broader or "") in self._concepts else None
             self._below.setdefault((one.scheme, above), []).append(one.code)
         self._mapped: dict[tuple[str, str], list[Mapped]] = {}
+        self._implied: dict[tuple[str, str, str], tuple[str, ...]] = {}
         for row in mappings:
             self._link(row.subject, row.object, row.relation, row.confidence)
             self._link(row.object, row.subject, _BACKWARDS[row.relation], row.confidence)
@@ -170,6 +172,15 @@ class ConceptBook:
                 found[one.code] = one
         return tuple(sorted(found.values(), key=_closeness))
 
+    def implied(self, scheme: str, code: str, target_scheme: str) -> tuple[str, ...]:
+        """The codes of another scheme that hold of whatever has this code: those that it, or a code above it, is mapped to, nearest first and no guess among them."""
+        known = self._implied.get((scheme, code, target_scheme))
+        if known is None:
+            codes = () if scheme == target_scheme else (code, *self.ancestors(scheme, code))
+            found = [one.code for each in codes for one in self.mapped(scheme, each, target_scheme) if not one.approximate]
+            known = self._implied[scheme, code, target_scheme] = tuple(dict.fromkeys(found))
+        return known
+
     def coverage(self, scheme: str, target_scheme: str, fiches: Mapping[str, int]) -> Coverage:
         """How many fiches can be said in the other scheme. `fiches`: code -> the number of fiches that carry it."""
         sure = approximate = 0
@@ -258,6 +269,8 @@ def _put_concept(connection: Connection, concept: Concept) -> bool:
         return False
     if known is None:
         _put_scheme(connection, ConceptScheme(concept.scheme, {}))
+    elif wanted.broader != known.broader:
+        _outdate_index(connection)
     _write(connection, wanted)
     for stub in _missing_above(connection, wanted):
         _write(connection, stub)
@@ -304,7 +317,15 @@ def _put_mapping(connection: Connection, mapping: ConceptMapping) -> bool:
     if known is not None and orjson.loads(known) == rest:
         return False
     _upsert(connection, mapping_table, key, {"content": _json(rest)})
+    if known is None:
+        _outdate_index(connection)
     return True
+
+
+def _outdate_index(connection: Connection) -> None:
+    """Let the search index count as that of another version: which codes are found under another was settled when it was written."""
+    noted = counter.c.name.in_((FORM_COUNTER, PLACE_COUNTER))
+    connection.execute(counter.update().where(noted, select(fiche.c.id).limit(1).exists()).values(n=0))
 
 
 def _known(connection: Connection, scheme: str, code: str) -> Concept | None:

@@ -18,14 +18,12 @@ from hub.connector import Progress
 from hub.store import index_rows, vocabulary
 from hub.store.bulk import Bulk
 from hub.store.database import commits_a_load
-from hub.store.index_tokens import FORM
+from hub.store.index_tokens import FORM, FORM_COUNTER, PLACE_COUNTER
 from hub.store.indexing import write_index
 from hub.store.linking import Link, links_of, named_in, write_links
 from hub.store.store import Store
 from hub.store.workspace import Workspace
 
-_NAME: Final = "index"
-_PLACE: Final = "index anew"
 _REACHED: Final = "SELECT n FROM counter WHERE name = ?"
 
 
@@ -39,9 +37,9 @@ class Renewed:
 
 
 def is_older(connection: Connection) -> bool:
-    """Whether another version wrote the search index, so that searches may miss what is there; a look at two rows."""
+    """Whether another version wrote the search index, or it was written for other mappings, so that searches may miss what is there; a look at two rows."""
     bulk = Bulk(connection)
-    noted = bulk.rows(_REACHED, _NAME)
+    noted = bulk.rows(_REACHED, FORM_COUNTER)
     return (not noted or noted[0][0] != FORM) and bool(bulk.rows("SELECT 1 FROM fiche LIMIT 1"))
 
 
@@ -68,16 +66,16 @@ def renew(store: Store, *, progress: Progress | None = None, restart: bool = Fal
 
 
 def _begin(bulk: Bulk, restart: bool) -> None:
-    bulk.insert_new("counter", ("name", "n"), [(_PLACE, 0)])
+    bulk.insert_new("counter", ("name", "n"), [(PLACE_COUNTER, 0)])
     if restart:
-        bulk.run("UPDATE counter SET n = 0 WHERE name = ?", _PLACE)
+        bulk.run("UPDATE counter SET n = 0 WHERE name = ?", PLACE_COUNTER)
 
 
 def _counted(bulk: Bulk) -> tuple[int, int]:
     """How many fiches are done already, and how many there are."""
     # Of the entities, because the documents themselves stand in the way of who counts fiches.
     done = f"SELECT count(*) FROM entity WHERE id = fiche_id AND fiche_id <= coalesce(({_REACHED}), 0)"
-    ((before, total),) = bulk.rows(f"SELECT ({done}), (SELECT count(*) FROM entity WHERE id = fiche_id)", _PLACE)
+    ((before, total),) = bulk.rows(f"SELECT ({done}), (SELECT count(*) FROM entity WHERE id = fiche_id)", PLACE_COUNTER)
     return before, total
 
 
@@ -85,21 +83,21 @@ def _batch(space: Workspace, size: int) -> int:
     """Renew the next fiches; the answer is how many, 0 when all are done."""
     bulk = space.bulk
     # Whoever does the same waits here, and goes on where this batch ends.
-    place = bulk.rows(_REACHED + (" FOR UPDATE" if bulk.postgres else ""), _PLACE)
+    place = bulk.rows(_REACHED + (" FOR UPDATE" if bulk.postgres else ""), PLACE_COUNTER)
     if not place:
         return 0  # somebody else came to the end
     ids = [row[0] for row in bulk.rows("SELECT id FROM fiche WHERE id > ? ORDER BY id LIMIT ?", place[0][0], size)]
     _remove_orphans(bulk, place[0][0], ids[-1] if ids else None)
     if not ids:
-        bulk.run("DELETE FROM counter WHERE name IN (?, ?)", _NAME, _PLACE)
-        bulk.insert("counter", ("name", "n"), [(_NAME, FORM)])
+        bulk.run("DELETE FROM counter WHERE name IN (?, ?)", FORM_COUNTER, PLACE_COUNTER)
+        bulk.insert("counter", ("name", "n"), [(FORM_COUNTER, FORM)])
         return 0
     if bulk.postgres:
         space.load(ids, lock=True)
     commits_a_load(bulk)
     _write_links(space, ids)
     write_index(space, ids)
-    bulk.run("UPDATE counter SET n = ? WHERE name = ?", ids[-1], _PLACE)
+    bulk.run("UPDATE counter SET n = ? WHERE name = ?", ids[-1], PLACE_COUNTER)
     return len(ids)
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 from hub.errors import Invalid
 from hub.model.audience import LEVELS, RANK, VISIBILITY
-from hub.model.concepts import Concept
+from hub.model.concepts import CD_HCPARTY, FORM_SCHEME, Concept
 from hub.model.fiche import Document
 from hub.model.folding import MAX_WORD, fold, words
 from hub.places import Places
@@ -33,6 +33,8 @@ _AVAILABILITY: Final = ("patientenstop", "waiting_list", "on_call")
 _ENDPOINT_STATUS: Final = {"active": "active", "off": "inactive", "suspended": "inactive"}
 _GENDER: Final = RANK[VISIBILITY["Zorgverlenersfiche"]["gender"]]
 _WITH_COUNTRY: Final = ("organisatie", "vestiging", "zorgverlener")
+_Coded = tuple[tuple[Facet, ...], tuple[str, ...], tuple[tuple[str, str], ...]]
+"""Terms, words of labels, and heads."""
 _CACHED: Final = 4_000
 """Things of one sort that are remembered. What comes again does so soon: a street in its town, a name in the parts of its fiche."""
 
@@ -45,6 +47,9 @@ class ConceptBook(Protocol):
 
     def ancestors(self, scheme: str, code: str, /) -> tuple[str, ...]:
         """The codes above it in its scheme, nearest first."""
+
+    def implied(self, scheme: str, code: str, target_scheme: str, /) -> tuple[str, ...]:
+        """The codes of another scheme that hold of whatever has it."""
 
 
 def rows_for(entity: IndexedEntity, concepts: ConceptBook, places: Places, today: str) -> IndexRow:
@@ -64,7 +69,7 @@ class Indexer:
         self._day = date.fromisoformat(today)
         self._texts: dict[str, tuple[str, tuple[str, ...]]] = {}
         self._facets: dict[tuple[str, str], Facet] = {}
-        self._codes: dict[tuple[str, str, str], tuple[tuple[Facet, ...], tuple[str, ...]]] = {}
+        self._codes: dict[tuple[str, str, str], _Coded] = {}
         self._areas: dict[tuple[str, str], tuple[tuple[Facet, ...], tuple[str, ...]]] = {}
 
     def row(self, entity: IndexedEntity) -> IndexRow:
@@ -113,7 +118,10 @@ class Indexer:
         self._common(row, document, level, hidden)
         row.umbrella = bool(document.get("umbrella")) and hidden.get("umbrella", level) <= level
         if "form" in document:
-            self._add(row, "form", document["form"], hidden.get("form", level))
+            at = hidden.get("form", level)
+            self._add(row, "form", document["form"], at)
+            self._add(row, "type", f"{FORM_SCHEME}|{document['form']}", at)
+            row.heads.add(("code", FORM_SCHEME))
         self._code_list(row, document.get("types", ()), hidden.get("types", level), "type")
         if "legal_form" in document:
             self._code_list(row, (document["legal_form"],), hidden.get("legal_form", level))
@@ -376,13 +384,13 @@ class Indexer:
 
     def _code_list(self, row: IndexRow, codes: Iterable[Mapping[str, Any]], level: int, key: str = "code") -> None:
         for code in codes:
-            terms, labels = self._code(code["scheme"], code["code"], key)
+            terms, labels, heads = self._code(code["scheme"], code["code"], key)
             row.facets[level].update(terms)
             row.words[level].update(labels)
-            row.heads.add(("code", code["scheme"]))
+            row.heads.update(heads)
 
-    def _code(self, scheme: str, code: str, key: str) -> tuple[tuple[Facet, ...], tuple[str, ...]]:
-        """The terms of a code and of those above it under this key, and the words of its labels and synonyms."""
+    def _code(self, scheme: str, code: str, key: str) -> _Coded:
+        """The terms of a code, of those above it and of what they imply in CD-HCPARTY, under this key; and the words of its labels and synonyms."""
         known = self._codes.get((scheme, code, key))
         if known is not None:
             return known
@@ -391,9 +399,13 @@ class Indexer:
         concept = self._concepts.get(scheme, code)
         texts = () if concept is None else (*concept.labels.values(), *concept.synonyms)
         labels = tuple({word for text in texts for word in words(str(text))})
-        above = self._concepts.ancestors(scheme, code)
-        terms = tuple(Facet(key, f"{scheme}|{one}") for one in (code, *above))
-        found = self._codes[scheme, code, key] = (terms, labels)
+        ancestors = self._concepts.ancestors
+        codes = [(scheme, one) for one in (code, *ancestors(scheme, code))]
+        for one in self._concepts.implied(scheme, code, CD_HCPARTY):
+            codes += [(CD_HCPARTY, wider) for wider in (one, *ancestors(CD_HCPARTY, one))]
+        terms = tuple(Facet(key, f"{its}|{one}") for its, one in dict.fromkeys(codes))
+        heads = tuple({("code", its) for its, _ in codes})
+        found = self._codes[scheme, code, key] = (terms, labels, heads)
         return found
 
 

@@ -21,9 +21,13 @@ from urllib.parse import unquote
 from hub.model.fiche import EntityType
 from hub.model.selection import PARTS_OF
 
-FORM: Final = 2
+FORM: Final = 3
 """The form of what the index holds. One more when the same fiche comes to have other tokens, terms or levels, so that what stands there is
 made anew (`hub.store.index_anew`); not for new fields of a fiche, which no earlier version stored."""
+FORM_COUNTER: Final = "index"
+"""Where a database notes the form of its index."""
+PLACE_COUNTER: Final = "index anew"
+"""Where it notes up to which fiche the index was made anew, while that goes on."""
 TYPE_MARKS: Final[dict[EntityType, str]] = {
     "organisatie": "o",
     "aanbod": "a",

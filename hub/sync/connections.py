@@ -21,13 +21,14 @@ from sqlalchemy import Connection as DbConnection
 from sqlalchemy import RowMapping, delete, insert, select, update
 
 from hub.access import agreement
-from hub.connector import Connector, Context, Http, Source
+from hub.connector import Connector, Context, Export, Http, Source
 from hub.errors import ConnectorError, FieldError, Misconfigured, NotFound
 from hub.model.claims import Claim
 from hub.model.fiche import Visibility
 from hub.model.moments import to_second
 from hub.outbound import Outbound
 from hub.plugins import Plugins
+from hub.search import unfindable
 from hub.store import Store, reading
 from hub.store.tables import agreed, breaker, fingerprint, landing, outbox, rejected, run, setting
 from hub.store.tables import connection as table
@@ -159,10 +160,10 @@ def check(store: Store, plugins: Plugins, name: str, *, http: Http | None = None
     """Let the connector see whether it can work. Raises the connector's `Unreachable`, `AuthFailed` or `Misconfigured`."""
     known = _known(store, name)
     if http is not None:
-        _check(build(store, plugins, known, http), known)
+        _check(store, build(store, plugins, known, http), known)
     else:
         with open_outbound() as outbound:
-            _check(build(store, plugins, known, outbound), known)
+            _check(store, build(store, plugins, known, outbound), known)
     _update(store, name, checked_at=to_second(store.now()))
     return get(store, plugins, name)
 
@@ -272,9 +273,11 @@ def allows_private() -> bool:
     return os.environ.get(ALLOW_PRIVATE) == "1"
 
 
-def _check(built: Built, known: ConnectionInfo) -> None:
+def _check(store: Store, built: Built, known: ConnectionInfo) -> None:
     try:
         built.connector.check()
+        if isinstance(built.connector, Export):
+            _check_selection(store, built.connector)
     except ConnectorError as error:
         error.message = built.redact(error.message)
         error.args = (error.message,)
@@ -284,6 +287,15 @@ def _check(built: Built, known: ConnectionInfo) -> None:
         raise Misconfigured(
             f"The check of {known.name!r} failed inside the connector; its trace is in the log."
         ) from None
+
+
+def _check_selection(store: Store, export: Export) -> None:
+    with store.read() as connection:
+        book = store.concepts_in(connection, store.state(connection).concepts)
+    wrong = tuple(unfindable(export.query(), store.places, book))
+    if wrong:
+        told = " ".join(dict.fromkeys(each.reason for each in wrong))
+        raise Misconfigured(f"The selection of this export finds nothing, ever. {told}", wrong)
 
 
 def _trace(error: BaseException) -> str:

@@ -13,7 +13,20 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    and_,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from hub.model.entity import Change
 from hub.model.moments import to_second
@@ -138,11 +151,21 @@ def failed(
 
 
 def dead_letters(
-    connection: Connection, *, name: str | None = None, entity: str | None = None, reason: str = "", limit: int = AT_ONCE
+    connection: Connection,
+    *,
+    name: str | None = None,
+    entity: str | None = None,
+    reason: str = "",
+    after: tuple[str, int] = ("", 0),
+    limit: int = AT_ONCE,
 ) -> list[Letter]:
-    """Dead letters, oldest first: of a connection, of one entity (UUID), or whose reason contains `reason` (case does not matter)."""
+    """Dead letters by connection, there oldest first: of a connection, of one entity (UUID), or whose reason contains `reason` (case does not matter).
+
+    `after`: those behind this connection and the seq of its change.
+    """
     found = []
-    for row in connection.execute(_dead(name).order_by(table.c.connection, table.c.seq)):
+    behind = tuple_(table.c.connection, table.c.seq) > tuple_(*map(literal, after))
+    for row in connection.execute(_dead(name).where(behind).order_by(table.c.connection, table.c.seq)):
         letter = _letter(row)
         if entity in (None, letter.change.id) and reason.lower() in letter.reason.lower():
             found.append(letter)

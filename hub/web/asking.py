@@ -88,8 +88,15 @@ def directory() -> Directory:
     return cast(Directory, found)
 
 
+def require_partner(what: str) -> None:
+    """See `hub.require_partner`."""
+    if directory().grant.partner is None:
+        raise _refused(f"{what}: send your API key or token as Authorization: Bearer ...", missing=True)
+
+
 def feed(endpoint: str) -> Feed:
     """See `hub.feed`."""
+    require_partner("Only partners send in fiches")
     asked, hub = directory(), serving()
     plugins = hub.plugins
     hub.store.use_hooks(
@@ -105,6 +112,7 @@ def subscriptions(endpoint: str) -> Subscriptions:
         Door,  # it brings the scheduler along, which the command line need not wait for
     )
 
+    require_partner("Only partners have subscriptions")
     return Door(serving().store, directory(), endpoint)
 
 

@@ -28,10 +28,20 @@ def directory() -> Directory:
     return asking.directory()
 
 
+def require_partner(what: str) -> None:
+    """Return when a partner sends the current request, else raise `Unauthorized`: of who sent no credentials it cannot be said what an agreement allows.
+
+    `what` is the beginning of the sentence: "Only partners send in fiches". Raises as `directory`, too.
+    """
+    from hub.web import asking
+
+    asking.require_partner(what)
+
+
 def feed(endpoint: str) -> Feed:
     """The way in, through `endpoint` (the connector's name), for whoever sends the current request. Works inside a request only.
 
-    Raises as `directory`, and `Forbidden` when the agreement does not have the right `feed`.
+    Raises as `require_partner`, and `Forbidden` when the agreement does not have the right `feed`.
     """
     from hub.web import asking
 
@@ -41,7 +51,7 @@ def feed(endpoint: str) -> Feed:
 def subscriptions(endpoint: str) -> Subscriptions:
     """The subscriptions that whoever sends the current request has through `endpoint` (the connector's name). Works inside a request only.
 
-    Raises as `directory`, and `Forbidden` for the anonymous.
+    Raises as `require_partner`.
     """
     from hub.web import asking
 

@@ -22,7 +22,7 @@ class Settings:
     anonymous: bool = True
     requests_per_second: float = 200.0
     burst: int = 1000
-    max_body: int = 1 << 20
+    max_body: int = 4 << 20
     trusted_proxies: int = 0
     public_url: str = ""
     demo: bool = False

@@ -27,6 +27,7 @@ from plugins.fhir.search import DEFAULT_COUNT, MAX_COUNT
 Json = dict[str, Any]
 Answer = Callable[[Json], flask.Response]
 TYPE: Final = "AuditEvent"
+_ASKERS: Final = "Only partners read who asked for what"
 PARTNER: Final = s.BASE + "/NamingSystem/partner"
 PARAMS: Final = {
     "_id": ("token", "Its number in the trail."),
@@ -209,6 +210,7 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
     @blueprint.get(f"/{TYPE}/<id>")
     def read_audit_event(id: str) -> flask.Response:
         known = id.isascii() and id.isdigit() and len(id) < 19
+        hub.require_partner(_ASKERS)
         found = hub.directory().accesses(n=int(id), limit=1) if known else []
         if not found:
             raise NotFound(f"There is no {TYPE} with id {id[:80]} that you may see.")
@@ -225,6 +227,7 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
 
 
 def _search(given: Sequence[tuple[str, str]], base: str) -> Json:
+    hub.require_partner(_ASKERS)
     strict = "handling=strict" in flask.request.headers.get("Prefer", "")
     wanted: Json = {}
     count = DEFAULT_COUNT

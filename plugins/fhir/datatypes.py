@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 from hub import LANGUAGES, Document, Entity, resolve_contacts
 from plugins.fhir import extensions as ext
-from plugins.fhir.systems import LANGUAGE_TAGS, REFNIS, code_system, identifier_system
+from plugins.fhir.systems import HCPARTY, LANGUAGE_TAGS, REFNIS, code_system, identifier_system
 
 Json = dict[str, Any]
 
@@ -23,6 +23,10 @@ class Labels(Protocol):
 
     def label(self, scheme: str, code: str, language: str = "nl") -> str:
         """The concept's label in that language, or the nearest it has; the code itself for an unknown one."""
+        ...
+
+    def implied(self, scheme: str, code: str, target_scheme: str) -> Sequence[str]:
+        """The codes of another scheme that hold of whatever has this code."""
         ...
 
 
@@ -47,9 +51,10 @@ def coding(code: Document, labels: Labels) -> Json:
 
 
 def codeable(code: Document, labels: Labels) -> Json:
-    """A concept as CodeableConcept; its text is the Dutch label."""
+    """A concept as CodeableConcept; its text is the Dutch label. Beside its own coding stand those of CD-HCPARTY that it implies."""
     coded = coding(code, labels)
-    concept: Json = {"coding": [coded]}
+    beside = [coding({"scheme": HCPARTY, "code": each}, labels) for each in labels.implied(code["scheme"], code["code"], HCPARTY)]
+    concept: Json = {"coding": [coded, *beside]}
     if "display" in coded:
         concept["text"] = coded["display"]
     return concept

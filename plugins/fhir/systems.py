@@ -52,7 +52,10 @@ _ALSO_UNDERSTOOD: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 CD_HCPARTY: Final = BE + "/CodeSystem/cd-hcparty"
-CODE_SYSTEMS: Final[Mapping[str, str]] = {"cd-hcparty": CD_HCPARTY}
+HCPARTY: Final = "cd-hcparty"
+FORM: Final = "organisatie-form"
+"""The hub's schemes of professions and types of organisations, and of what every organisatie is: an organisatie or a praktijk."""
+CODE_SYSTEMS: Final[Mapping[str, str]] = {HCPARTY: CD_HCPARTY}
 """The hub's scheme -> the code system it is known by outside. Any other scheme becomes `BASE/CodeSystem/<scheme>`."""
 _CODE_SYSTEMS_ALSO: Final[Mapping[str, str]] = {_BE_BEFORE + "/CodeSystem/cd-hcparty": "cd-hcparty"}
 

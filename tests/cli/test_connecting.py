@@ -39,6 +39,15 @@ def test_a_secret_is_never_shown(fichehub: CommandLine) -> None:
     assert b"hunter22" not in b"".join(path.read_bytes() for path in fichehub.home.iterdir() if path.is_file())
 
 
+def test_an_export_of_what_there_is_not_is_refused_when_it_is_checked(filled: CommandLine) -> None:
+    filled.ok("connections", "add", "book", "excel", "--set", 'municipalities=["99999"]', "--set", 'zones=["any"]')
+    for command in ("check", "enable"):
+        said = filled.refused("connections", command, "book")
+        assert "finds nothing, ever" in said
+        assert "99999" in said
+        assert "No primary-care zones are known here" in said
+
+
 def test_an_export_from_add_to_remove(filled: CommandLine, tmp_path: Path) -> None:
     assert "fichehub connections enable book" in filled.ok("connections", "add", "book", "excel", "--set", "text=wonen")
     assert "Enable it first" in filled.refused("run", "book")
@@ -54,6 +63,7 @@ def test_an_export_from_add_to_remove(filled: CommandLine, tmp_path: Path) -> No
     assert "nobody" in filled.refused("runs", "nobody")
     assert "There are more than these 1; --limit N" in filled.ok("runs", "--limit", "1")
     assert "There are more" not in filled.ok("runs", "--limit", "2")
+    assert "Warning" not in filled.ok("runs")
     assert filled.json("connections", "pause", "book", "--reason", "on holiday")["reason"] == "on holiday"
     assert "on holiday" in filled.ok("connections", "list")
     changed = filled.json("connections", "configure", "book", "--set", "title=Nieuw", "--schedule", "every 2 hours")
@@ -102,6 +112,16 @@ def test_an_agreement_and_its_keys(filled: CommandLine) -> None:
     assert mail in filled.ok("query", "--partner", "kring", "--kind", "organisatie", "--json")
     assert "revision 2" in filled.ok(*agreement("public"))
     assert mail not in filled.ok("query", "--partner", "kring", "--kind", "organisatie", "--json")
+
+
+def test_what_a_run_warned_of_is_shown_below_the_runs(fichehub: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "rows.json"
+    file.write_text('{"content": [{"id": {"id": "a1"}}], "page": {"totalElements": 3}}', encoding="utf-8")
+    fichehub.ok("connections", "add", "kaart", "sociale-kaart", "--set", f"file={file}")
+    fichehub.ok("connections", "enable", "kaart")
+    fichehub("run", "kaart")
+    assert "Warning, run 1 of kaart" in fichehub.ok("runs")
+    assert "holds 3 rows, but there are 1" in fichehub.ok("runs")
 
 
 def test_an_agreement_that_has_ended_is_refused(fichehub: CommandLine) -> None:

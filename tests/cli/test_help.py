@@ -49,6 +49,43 @@ def test_help_begins_with_a_sentence(words: tuple[str, ...]) -> None:
     assert set(undescribed) <= {"--limit"}
 
 
+def test_every_command_but_those_that_serve_answers_programs() -> None:
+    silent = {
+        words
+        for words, command in COMMANDS.items()
+        if not isinstance(command, click.Group) and not any("--json" in param.opts for param in command.params)
+    }
+    assert silent == {("serve",), ("work",), ("up",), ("simulate",)}
+
+
+def test_what_was_done_is_told_to_programs(filled: CommandLine) -> None:
+    filled.ok("connections", "add", "book", "excel")
+    assert filled.json("connections", "stop", "book", "--reason", "fair")["reason"] == "fair"
+    assert filled.json("connections", "go", "book") == {"connection": "book", "stopped": False, "was_stopped": True}
+    assert filled.json("connections", "stop", "--all")["connection"] is None
+    assert filled.json("connections", "keep-raw", "book", "3") == {"name": "book", "days": 3}
+    assert filled.json("connections", "remove", "book", "--yes") == {"name": "book", "removed": True}
+    assert filled.json("settle") == {"settled": 0}
+    assert filled.json("deadletters", "replay") == {"replayed": 0}
+    assert filled.json("deadletters", "drop") == {"dropped": 0}
+    assert filled.json("audit", "keep", "400") == {"days": 400}
+    assert filled.json("db", "upgrade")["schema"] == filled.json("db", "status")["schema"]
+    filled.ok("partners", "add", "kring", *("--title=Kring", "--purpose=x", "--legal-basis=x", "--contact=x@example.org", "--our-contact=y@example.org"))
+    prefix = filled.json("keys", "issue", "kring")["prefix"]
+    assert filled.json("keys", "revoke", "kring", prefix)["revoked"]
+    assert filled.json("partners", "pause", "kring", "--reason", "fair") == {"name": "kring", "paused": "fair", "tokensEnded": 0}
+    assert not filled.json("partners", "resume", "kring")["paused"]
+
+
+def test_an_erasure_tells_a_program_what_went_and_nothing_else(filled: CommandLine) -> None:
+    (one,) = filled.json("query", "--kind", "zorgverlener")["items"]
+    asked = filled("erase", one["id"], "--reason", "asked for", "--json", input="n\n")
+    assert (asked.exit_code, asked.stdout) == (1, "")
+    assert "sociale-kaart p1" in asked.stderr
+    gone = filled.json("erase", one["id"], "--reason", "asked for", "--yes")
+    assert gone == {"erased": one["id"], "claims": [{"source": "sociale-kaart", "external_id": "p1"}]}
+
+
 @pytest.mark.parametrize(
     "words",
     [words for words, command in COMMANDS.items() if any("--json" in param.opts for param in command.params) and words[-1] in ("list", "status", "plugins", "runs", "query", "conflicts")],
@@ -84,6 +121,7 @@ def test_a_wrong_option_is_named_with_what_is_possible(fichehub: CommandLine, ar
         (("connections", "add", "x", "excel", "--set", "postcodes"), "write it as key=value"),
         (("query", "--where", "colour=red"), "colour"),
         (("query", "--where", "postcode"), "write it as key=value"),
+        (("query", "--where", "province=mars"), "no province 'mars'"),
         (("query", "--near", "here"), "LAT,LON,KM"),
         (("query", "--local", "Nergenshuizen"), "Nergenshuizen"),
         (("query", "--local", "99999"), "99999"),

@@ -272,7 +272,7 @@ def test_a_category_of_one_region_is_used_in_that_region_only() -> None:
 
 
 def test_mappings_join_concepts_that_exist_and_leave_some_out() -> None:
-    known = {f"{c.scheme}|{c.code}" for scheme in schemes() for c in scheme.concepts}
+    known = {f"{c.scheme}|{c.code}" for scheme in (*schemes(), *own_schemes()) for c in scheme.concepts}
     assert {m.subject for m in mappings()} | {m.object for m in mappings()} <= known
     assert {m.relation for m in mappings()} >= {"exact", "close", "broad"}
     mapped = {m.subject for m in mappings()}

@@ -64,6 +64,9 @@ class Concepts:
         parts = code.split(".")
         return tuple(".".join(parts[:n]) for n in range(len(parts) - 1, 0, -1))
 
+    def implied(self, scheme: str, code: str, target_scheme: str, /) -> tuple[str, ...]:
+        return ()
+
 
 class Maker:
     """Makes documents and remembers what they amount to."""

@@ -9,7 +9,6 @@ from sqlalchemy import Connection, create_engine
 from hub.errors import Rejected
 from hub.model.concepts import RUBRIEK, Concept, ConceptScheme, Mapping, rubriek_from_label
 from hub.store.concepts import ConceptBook, put
-from hub.store.tables import metadata
 
 WZC = Concept(RUBRIEK, "14.04.01", {"nl": "Woonzorgcentra (WZC)"}, synonyms=("rusthuis",), broader="14.04", official=True)
 
@@ -18,7 +17,6 @@ WZC = Concept(RUBRIEK, "14.04.01", {"nl": "Woonzorgcentra (WZC)"}, synonyms=("ru
 def connection(database_url: str) -> Iterator[Connection]:
     engine = create_engine(database_url.replace("postgresql://", "postgresql+psycopg://"))
     with engine.connect() as connection:
-        metadata.create_all(connection)
         yield connection
         connection.rollback()
     engine.dispose()
@@ -148,6 +146,20 @@ def test_a_broad_match_read_backwards_says_that_it_is_approximate() -> None:
     assert book.mapped("rubriek", "03", "sb") == (("deel", "narrow", True, 1.0),)
     assert book.mapped("sb", "deel", "rubriek") == (("03", "broad", False, 1.0),)
     assert book.mapped("rubriek", "14.04.01", "elders") == ()
+
+
+def test_what_a_code_implies_in_another_scheme_comes_from_it_and_from_those_above_and_is_no_guess() -> None:
+    mappings = (
+        Mapping("rubriek|14", "exact", "cd-hcparty|org1"),
+        Mapping("rubriek|14.04", "broad", "cd-hcparty|org2"),
+        Mapping("rubriek|14.04", "narrow", "cd-hcparty|orgguess"),
+        Mapping("rubriek|14.04.01", "close", "sociaal-brussels|4"),
+    )
+    book = book_of(*(Concept(RUBRIEK, code, {}, broader=above) for code, above in (("14", None), ("14.04", "14"), ("14.04.01", "14.04"))), mappings=mappings)
+    assert book.implied(RUBRIEK, "14.04.01", "cd-hcparty") == ("org2", "org1")
+    assert book.implied(RUBRIEK, "14", "cd-hcparty") == ("org1",)
+    assert book.implied("cd-hcparty", "org1", "cd-hcparty") == ()
+    assert book.implied("cd-hcparty", "org2", RUBRIEK) == (), "a broad match read backwards is a guess"
 
 
 def test_of_two_matches_the_closest_and_surest_comes_first() -> None:

@@ -11,12 +11,16 @@ import pytest
 from alembic import command
 
 from hub.demo import World
+from hub.model.audience import Grant
+from hub.model.concepts import Concept, Mapping
+from hub.model.query import Criterion, Query
+from hub.search import find
 from hub.store import Store, database, index_anew, index_rows, indexing, pace, vocabulary
 from hub.store.bulk import Bulk
 from hub.store.index_entries import IndexRow
 from hub.store.workspace import Workspace
 from tests.store.conftest import put
-from tests.store.saying import SK, organisatie
+from tests.store.saying import SK, aanbod, organisatie
 
 
 @pytest.fixture
@@ -185,6 +189,29 @@ def waits(store: Store) -> bool:
         mine = "SELECT oid FROM pg_database WHERE datname = current_database()"
         sql = f"SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datid = ({mine})"
         return bool(connection.exec_driver_sql(sql).scalar_one())
+
+
+def test_a_new_mapping_and_another_place_in_the_scheme_ask_for_the_index_anew(store: Store) -> None:
+    def told(*things: Concept | Mapping) -> bool:
+        store.write(lambda writer: writer.put_concepts(things))
+        found = older(store)
+        index_anew.renew(store)
+        return found
+
+    def found(code: str) -> int:
+        with store.read() as connection:
+            return find(connection, Query(types=("aanbod",), where=(Criterion("code", (code,)),), total="accurate"), Grant(), places=store.places).total or 0
+
+    mapping = Mapping("rubriek|14.04", "close", "cd-hcparty|orghospital")
+    assert not told(Concept("rubriek", "14.04.01", {"nl": "WZC"}, broader="14.04"), mapping), "nothing is in it yet"
+    put(store, organisatie("o"), aanbod("a", "o"))
+    assert (found("cd-hcparty|orghospital"), found("cd-hcparty|orgpharmacy")) == (1, 0)
+    assert not told(mapping, replace(mapping, confidence=0.5))
+    assert told(Mapping("rubriek|14", "close", "cd-hcparty|orgpharmacy"))
+    assert found("cd-hcparty|orgpharmacy") == 1
+    assert not told(Concept("rubriek", "14.04.01", {"nl": "Woonzorgcentra"}))
+    assert told(Concept("rubriek", "14.04.01", {}, broader="15"))
+    assert (found("cd-hcparty|orghospital"), found("rubriek|15")) == (0, 1)
 
 
 def test_a_database_of_before_is_older_and_an_empty_one_never(store: Store) -> None:

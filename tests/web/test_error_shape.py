@@ -102,7 +102,7 @@ def test_a_wrong_method_says_which_are_right(client: FlaskClient, path: str) -> 
 
 
 def test_a_body_that_is_too_long_is_refused(client: FlaskClient) -> None:
-    problem(client.post("/throw/body", data=b"x" * (1 << 21)), 413, BELGIF + "payloadTooLarge")
+    problem(client.post("/throw/body", data=b"x" * (5 << 20)), 413, BELGIF + "payloadTooLarge")
 
 
 def test_the_api_speaks_json_only(client: FlaskClient) -> None:
@@ -115,6 +115,9 @@ def test_the_api_speaks_json_only(client: FlaskClient) -> None:
         ("/api/v1/fiches?postkode=9000", "postkode", "9000"),
         ("/api/v1/fiches?postcode=90", "postcode", "90"),
         ("/api/v1/fiches?municipality=Nergensdorp", "municipality", "Nergensdorp"),
+        ("/api/v1/fiches?rubriek=99.99", "rubriek", "99.99"),
+        ("/api/v1/fiches?code=rubriek%7C99.99", "code", "rubriek|99.99"),
+        ("/api/v1/fiches?province=mars", "province", "mars"),
         ("/api/v1/fiches?local=0001", "local", "0001"),
         ("/api/v1/fiches?near=here", "near", "here"),
         ("/api/v1/fiches?near=51,4,100000", "near", "51,4,100000"),

@@ -140,8 +140,9 @@ def test_without_the_right_nothing_is_told(app: flask.Flask, keys: dict[str, str
         app.test_client().get(API + route),
         app.test_client().get(API + route, headers={"X-API-Key": keys["intern"]}),
     )
-    for answer in (everybody, insider):
-        assert answer.status_code == 403
+    assert everybody.headers["WWW-Authenticate"].startswith("Bearer")
+    for answer, status in ((everybody, 401), (insider, 403)):
+        assert answer.status_code == status
         assert "operate" in answer.get_json()["detail"]
 
 
@@ -209,6 +210,20 @@ def test_what_was_given_up_is_listed_and_delivered_again(operator: FlaskClient, 
     assert operator.post(f"{API}/deadLetters/replay?reason=STREET").get_json() == {"replayed": 1}
     with store.read() as opened:
         assert dead_letters(opened) == []
+
+
+def test_what_was_given_up_comes_page_by_page_and_each_once(operator: FlaskClient, store: Store) -> None:
+    ids = [f"0190b0a0-0000-7000-8000-{number:012}" for number in range(1, 6)]
+    for seq, fiche in enumerate(ids, start=11):
+        _give_up(store, Change(seq=seq, at=NOW, id=fiche, type="organisatie", fiche=fiche, operation="update", origin="test", fields=("names",)))
+    read, address = [], f"{API}/deadLetters?pageSize=2"
+    while address:
+        page = operator.get(address).get_json()
+        read += [item["entity"] for item in page["items"]]
+        address = page.get("next", "")
+    assert read == ids
+    assert operator.get(f"{API}/deadLetters?after=nowhere").status_code == 400
+    assert operator.get(f"{API}/deadLetters?connection=papegaai").status_code == 404
 
 
 def test_a_conflict_inside_a_part_is_decided_too(operator: FlaskClient, store: Store) -> None:
@@ -308,7 +323,7 @@ def _conflict(store: Store) -> reading.ConflictingFiche:
 
 def _give_up(store: Store, change: Change) -> None:
     row = {
-        "connection": "parrot", "entity_id": 1, "seq": 1, "change": orjson.dumps(change), "state": "dead", "attempts": 12, "next_at": NOW,
+        "connection": "parrot", "entity_id": change.seq, "seq": change.seq, "change": orjson.dumps(change), "state": "dead", "attempts": 12, "next_at": NOW,
         "reason": "refused: no such street", "at": NOW,
     }  # fmt: skip
     store.write(lambda writer: writer.connection.execute(insert(outbox).values(row)))

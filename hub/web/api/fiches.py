@@ -50,7 +50,7 @@ def fiches(given: dict[str, Any]) -> flask.Response:
     All parameters must hold; of several values of one parameter, one must. Follow `next` until it is not there any more.
     """
     door = directory()
-    query = query_of(given, door.places)
+    query = query_of(given, door)
     with renamed():
         page = door.search(query)
     answer: dict[str, Any] = {

@@ -34,7 +34,7 @@ from hub.web.api.shapes import (
     Replayed,
     RunCollection,
 )
-from hub.web.asking import directory, serving
+from hub.web.asking import directory, require_partner, serving
 
 MOST: Final = 1000
 RIGHT: Final = "operate"
@@ -63,6 +63,19 @@ class RunsPage(Page):
     )
 
 
+def _place(where: str) -> fields.String:
+    return fields.String(
+        load_default="",
+        validate=validate.Regexp(_PLACE, error="This comes from `next`, and looks like register:7."),
+        metadata={"description": f"From `next`: go on behind {where}."},
+    )
+
+
+def _behind(given: dict[str, Any]) -> tuple[str, int]:
+    place = _PLACE.match(given["after"])
+    return (place["connection"], int(place["number"])) if place else ("", 0)
+
+
 class ConflictsPage(Page):
     """Parameters of the conflicts."""
 
@@ -83,6 +96,12 @@ class Which(Page):
     )
 
 
+class DeadLettersPage(Which):
+    """Parameters of the dead letters: which ones, and from where on."""
+
+    after = _place("this connection and change")
+
+
 class ProposalsPage(Page):
     """Parameters of the proposals: which ones, and from where on."""
 
@@ -91,10 +110,7 @@ class ProposalsPage(Page):
     state = fields.String(
         validate=validate.OneOf(PROPOSAL_STATES), metadata={"description": "Only those that stand like this over there."}
     )
-    after = fields.String(
-        validate=validate.Regexp(_PLACE, error="This comes from `next`, and looks like register:7."),
-        metadata={"description": "From `next`: go on behind this connection and entity."},
-    )
+    after = _place("this connection and entity")
 
 
 class Decision(ma.Schema):
@@ -109,6 +125,7 @@ class Decision(ma.Schema):
 
 
 def _must_operate() -> None:
+    require_partner("Only partners with the right to operate read this")
     grant = directory().grant
     if RIGHT not in grant.rights:
         raise Forbidden(
@@ -258,18 +275,24 @@ def decide(given: dict[str, Any], body: dict[str, Any], fiche: str, field: str) 
     return json({"fiche": f"{PREFIX}/fiches/{fiche}", "field": field, "value": body["value"]})
 
 
-@operation(blueprint, "/deadLetters", DeadLetterCollection, parameters=Which)
+@operation(blueprint, "/deadLetters", DeadLetterCollection, parameters=DeadLettersPage)
 def dead_letters(given: dict[str, Any]) -> flask.Response:
-    """Deliveries that were given up, oldest first"""
+    """Deliveries that were given up
+
+    By connection, there oldest first.
+    """
     _must_operate()
-    found = _letters(given)
-    return json(
-        {
-            "items": [_letter(one) for one in found],
-            "self": page_address("operating.dead_letters"),
-            "pageSize": given["pageSize"],
-        }
-    )
+    size = given["pageSize"]
+    found = _letters(given, size + 1, _behind(given))
+    answer: dict[str, Any] = {
+        "items": [_letter(one) for one in found[:size]],
+        "self": page_address("operating.dead_letters"),
+        "pageSize": size,
+    }
+    if len(found) > size:
+        last = found[size - 1]
+        answer["next"] = page_address("operating.dead_letters", after=f"{last.connection}:{last.change.seq}")
+    return json(answer)
 
 
 @operation(blueprint, "/deadLetters/replay", Replayed, method="POST", parameters=Which)
@@ -287,17 +310,16 @@ def replay(given: dict[str, Any]) -> flask.Response:
                 for name in ("connection", "entity", "reason")
             ),
         )
-    return json({"replayed": outbox.replay(serving().store, _letters(given))})
+    return json({"replayed": outbox.replay(serving().store, _letters(given, given["pageSize"]))})
 
 
-def _letters(given: dict[str, Any]) -> list[Letter]:
-    with serving().store.read() as connection:
+def _letters(given: dict[str, Any], limit: int, after: tuple[str, int] = ("", 0)) -> list[Letter]:
+    hub, name = serving(), given.get("connection")
+    if name is not None:
+        connections.get(hub.store, hub.plugins, name)  # says which there are when there is none of this name
+    with hub.store.read() as connection:
         return outbox.dead_letters(
-            connection,
-            name=given.get("connection"),
-            entity=given.get("entity"),
-            reason=given["reason"],
-            limit=given["pageSize"],
+            connection, name=name, entity=given.get("entity"), reason=given["reason"], after=after, limit=limit
         )
 
 
@@ -323,14 +345,13 @@ def proposals(given: dict[str, Any]) -> flask.Response:
     """
     _must_operate()
     hub, size = serving(), given["pageSize"]
-    place = _PLACE.match(given.get("after", ""))
     found = decisions.page(
         hub.store,
         hub.plugins,
         name=given.get("connection"),
         entity=given.get("entity"),
         state=given.get("state"),
-        after=(place["connection"], int(place["number"])) if place else ("", 0),
+        after=_behind(given),
         limit=size,
     )
     answer: dict[str, Any] = {

@@ -11,6 +11,7 @@ import flask
 import marshmallow as ma
 from marshmallow import fields, validate
 
+from hub.directory import Directory
 from hub.errors import FieldError, Invalid
 from hub.model import identifiers
 from hub.model.fiche import KINDS, EntityType
@@ -19,6 +20,7 @@ from hub.model.identifiers import InvalidIdentifier
 from hub.model.query import KEYS, SORTS, Criterion, Linked, Near, Query, Sort, any_of, normalise
 from hub.places import Places, UnknownPlace
 from hub.search import query_of as query_of_cursor
+from hub.search import unfindable
 
 PAGE_SIZE: Final = 20
 LARGEST_PAGE: Final = 200
@@ -125,8 +127,8 @@ Selection: Final = ma.Schema.from_dict(_PARAMETERS, name="Selection")
 """The schema of the parameters; one that is not named in it is an error."""
 
 
-def query_of(given: Mapping[str, Any], places: Places) -> Query:
-    """The query that these loaded parameters stand for. Raises `Invalid`, which names each parameter that is wrong.
+def query_of(given: Mapping[str, Any], door: Directory) -> Query:
+    """The query that these loaded parameters stand for. Raises `Invalid`, which names each parameter that is wrong, also one that names nothing there is.
 
     A cursor knows the selection to which it belongs, so it may come alone; parameters beside it must be those of that selection.
     """
@@ -134,6 +136,7 @@ def query_of(given: Mapping[str, Any], places: Places) -> Query:
         with renamed():
             known = query_of_cursor(given["after"])
         return replace(known, limit=given.get("pageSize", known.limit), total=given.get("total", known.total))
+    places = door.places
     where: list[tuple[str, Criterion]] = []
     linked: list[tuple[str, Linked]] = []
     for name, key in _PLAIN.items():
@@ -174,6 +177,9 @@ def query_of(given: Mapping[str, Any], places: Places) -> Query:
     )
     names = {"where": [name for name, _ in where], "linked": [name for name, _ in linked]}
     with renamed(lambda path: _parameter(path, names)):
+        wrong = tuple(unfindable(query, places, door.concepts()))
+        if wrong:
+            raise Invalid("The query finds nothing, ever.", wrong)
         return normalise(query)
 
 

@@ -356,7 +356,7 @@ class DeadLetterItem(_Shape):
 
 
 class DeadLetterCollection(_Collection):
-    """Dead letters, oldest first."""
+    """Dead letters, by connection and there oldest first."""
 
     items = fields.List(fields.Nested(DeadLetterItem), required=True)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from plugins.fhir.systems import code_system
+from plugins.fhir.systems import FORM, code_system
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,12 @@ CODE_LISTS: Final[Mapping[str, CodeList]] = {
             "Wie voor een kenmerk instaat",
             "Whether somebody else has verified a tag.",
             {"self-declared": "zelf verklaard", "verified": "nagekeken"},
+        ),
+        CodeList(
+            FORM,
+            "Organisatie of praktijk",
+            "What an organisation is by its form: the first type of every Organization.",
+            {"organisatie": "Organisatie", "praktijk": "Praktijk"},
         ),
         CodeList(
             "visum",

@@ -109,6 +109,7 @@ class _Filing:
         self._source = source
         self._asked = asked
         self._places = asked.places
+        self._implied = asked.concepts().implied
         self._names: dict[str, str] = {}  # fullUrl -> name
         self._sent: dict[str, Sent] = {}  # in this transaction
         self._claims: dict[str, Claim] = {}
@@ -243,7 +244,7 @@ class _Filing:
             plan.target = plan.sent
             plan.part = _part_of(entry.type)
             return
-        told = said(entry.resource, entry.path, self._link, self._municipality)
+        told = said(entry.resource, entry.path, self._link, self._municipality, self._implied)
         self._errors.extend(told.read.errors)
         plan.filed.notes = told.read.unread
         plan.filed.created = plan.sent is None and plan.known is None

@@ -6,7 +6,7 @@ Nothing is lost in silence: what has no place in a fiche is noted with its path.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -29,6 +29,12 @@ Link = Callable[[Json, str, str], "Document | None"]
 """(a Reference, the type that is expected, its path) -> the link that a claim holds; None when it leads nowhere, which is noted."""
 Municipality = Callable[[str, str], "str | None"]
 """(postcode, town) -> REFNIS code."""
+Implied = Callable[[str, str, str], Collection[str]]
+"""(scheme, code, another scheme) -> the codes of that one which hold of whatever has this code."""
+
+
+def _nothing(scheme: str, code: str, target_scheme: str) -> Collection[str]:
+    return ()
 
 
 @dataclass(slots=True)
@@ -37,6 +43,7 @@ class Reading:
 
     path: str
     language: str = "nl"
+    implied: Implied = _nothing
     errors: list[FieldError] = field(default_factory=list)
     unread: list[tuple[str, str]] = field(default_factory=list)
 
@@ -93,9 +100,10 @@ def names(resource: Json, found: Reading) -> list[Document]:
 
 
 def codes(concepts: Sequence[Json], place: str, found: Reading, ignored: Sequence[str] = ()) -> list[Document]:
-    """The codings whose code system the hub knows; others are noted."""
+    """The codings whose code system the hub knows; others are noted. What this server itself puts beside a code is not said by who sends it back."""
     told: list[Document] = []
     for number, concept in enumerate(concepts):
+        beside = _beside(concept, found.implied)
         for inner, coding in enumerate(concept.get("coding", ())):
             system, code = coding.get("system"), coding.get("code")
             if system in ignored:
@@ -103,11 +111,17 @@ def codes(concepts: Sequence[Json], place: str, found: Reading, ignored: Sequenc
             scheme = s.scheme_of(system) if system else None
             if scheme is None or not code:
                 found.leave(f"{place}[{number}].coding[{inner}]", f"the code system {str(system)[:100]} is not known here")
-            elif {"scheme": scheme, "code": code} not in told:
+            elif (scheme, code) not in beside and {"scheme": scheme, "code": code} not in told:
                 told.append({"scheme": scheme, "code": code})
         if not concept.get("coding"):
             found.leave(f"{place}[{number}]", "it has a text and no code")
     return told
+
+
+def _beside(concept: Json, implied: Implied) -> set[tuple[str, str]]:
+    """What the codings of a concept imply in CD-HCPARTY, as `datatypes.codeable` shows it."""
+    own = [(s.scheme_of(coding.get("system") or ""), coding.get("code")) for coding in concept.get("coding", ())]
+    return {(s.HCPARTY, also) for scheme, code in own if scheme and code for also in implied(scheme, code, s.HCPARTY)}
 
 
 # --- identifiers -------------------------------------------------------------------------------------------------------------

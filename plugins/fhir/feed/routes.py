@@ -11,8 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import flask
 import orjson
-from werkzeug.datastructures import WWWAuthenticate
-from werkzeug.exceptions import PreconditionFailed, Unauthorized
+from werkzeug.exceptions import PreconditionFailed
 from werkzeug.http import parse_etags
 
 import hub
@@ -59,7 +58,7 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
     def _one(method: str, type: str, id: str | None, condition: str = "") -> flask.Response:
         if id is not None and id[0] in "$_":  # not the id of anything
             raise unmatched(f"{type}/{id}")
-        feed, request = _feed(), flask.request
+        feed, request = hub.feed(ENDPOINT), flask.request
         if "If-None-Exist" in request.headers:
             raise _wrong("If-None-Exist", "a create that is sent again changes nothing here, so there is no need for it; leave it out.")
         resource = None if method == "DELETE" else read_body()
@@ -84,7 +83,7 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
 
 def transaction(bundle: Json, answer: Answer) -> flask.Response:
     """The Bundle of type transaction-response, or why nothing of the transaction was kept."""
-    feed = _feed()
+    feed = hub.feed(ENDPOINT)
     if refused := _refused(bundle):
         return _outcome(answer, refused, 400)
     entries = bundle.get("entry", [])
@@ -99,14 +98,6 @@ def transaction(bundle: Json, answer: Answer) -> flask.Response:
     asked = feed.directory()
     told: Json = {"resourceType": "Bundle", "type": "transaction-response"}
     return answer(told | {"entry": [_told(filed, asked).entry() for filed in done]} if done else told)
-
-
-def _feed() -> Feed:
-    """The way in. Raises `Unauthorized` for who sent no credentials: of such a one it cannot be said what an agreement allows."""
-    if hub.directory().grant.partner is None:
-        challenge = WWWAuthenticate("bearer", {"realm": "fichehub"})
-        raise Unauthorized("Only partners send in fiches: send your API key or token as Authorization: Bearer ...", www_authenticate=challenge)
-    return hub.feed(ENDPOINT)
 
 
 # --- what was asked ---------------------------------------------------------------------------------------------------------

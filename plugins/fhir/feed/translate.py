@@ -15,7 +15,7 @@ from plugins.fhir import extensions as ext
 from plugins.fhir import systems as s
 from plugins.fhir.conformance.code_lists import CODE_LISTS
 from plugins.fhir.feed import reading as r
-from plugins.fhir.feed.reading import Json, Link, Municipality, Reading
+from plugins.fhir.feed.reading import Implied, Json, Link, Municipality, Reading
 from plugins.fhir.feed.told_extensions import read as own_extensions
 
 
@@ -34,11 +34,11 @@ class Said:
     off: bool = False
 
 
-def said(resource: Json, path: str, link: Link, municipality: Municipality) -> Said:
+def said(resource: Json, path: str, link: Link, municipality: Municipality, implied: Implied) -> Said:
     """What the resource at `path` says. `resource` is of one of the types of `TRANSLATED`."""
     name: str = resource["resourceType"]
     translate, known = TRANSLATED[name]
-    read = Reading(path, r.language_of(resource.get("language")))
+    read = Reading(path, r.language_of(resource.get("language")), implied)
     for forbidden in ("implicitRules", "modifierExtension"):
         if forbidden in resource:
             read.wrong(forbidden, "it may change what all the rest means, and is not understood here; leave it out.")
@@ -91,12 +91,14 @@ def _activity(active: Any) -> Document | None:
 
 def _organization(given: _Given) -> Said:
     read, resource = given.read, given.resource
+    types = r.codes(given.items("type"), "type", read, (s.FACILITY,))
     content = _filled(
         "organisatie",
+        form=next((each["code"] for each in types if each["scheme"] == s.FORM and each["code"] in CODE_LISTS[s.FORM].codes), None),
         identifiers=r.identifiers(given.items("identifier"), ("kbo", "riziv-group", "ehp"), read),
         status=_activity(given.get("active")),
         names=r.names(resource, read),
-        types=r.codes(given.items("type"), "type", read, (s.FACILITY,)),
+        types=[each for each in types if each["scheme"] != s.FORM],
         contacts=r.contacts(given.items("telecom"), read),
         parent=given.to("partOf", "Organization"),
         **own_extensions(resource, (ext.TAG, ext.LEGAL_FORM, ext.GOV_INFO), read),

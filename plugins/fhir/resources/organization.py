@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from hub import Document, Entity
 from plugins.fhir import datatypes as dt
 from plugins.fhir import extensions as ext
-from plugins.fhir.systems import BE_ORGANIZATION, MCSD_ORGANIZATION
+from plugins.fhir.conformance.code_lists import CODE_LISTS
+from plugins.fhir.systems import BE_ORGANIZATION, FORM, MCSD_ORGANIZATION, code_system
 
 
 def render(entity: Entity, labels: dt.Labels) -> dict[str, Any]:
     """https://www.ehealth.fgov.be/standards/fhir/core/StructureDefinition/be-organization
 
-    It also says that it meets IHE.mCSD.Organization when it has a name and a type. Its addresses are those of its vestigingen.
+    It also says that it meets IHE.mCSD.Organization when it has a name and a type, which is at least what it is by its form. Its addresses are those of
+    its vestigingen.
     """
     fiche = entity.fiche
     names = fiche.get("names", ())
@@ -37,7 +39,7 @@ def render(entity: Entity, labels: dt.Labels) -> dict[str, Any]:
     active = ACTIVE.get(fiche.get("status", {}).get("status"))
     if active is not None:
         resource["active"] = active
-    types = dt.codeables(fiche.get("types", ()), labels)
+    types = [*(_FORMS[each] for each in (fiche.get("form"),) if each in _FORMS), *dt.codeables(fiche.get("types", ()), labels)]
     if types:
         resource["type"] = types
     name = dt.add_name(resource, names)
@@ -59,6 +61,12 @@ def render(entity: Entity, labels: dt.Labels) -> dict[str, Any]:
         profiles.append(MCSD_ORGANIZATION)
     resource["text"] = dt.narrative(name, _lines(address, telecom))
     return resource
+
+
+_FORMS: Final = {
+    code: {"coding": [{"system": code_system(FORM), "code": code, "display": meaning}], "text": meaning}
+    for code, meaning in CODE_LISTS[FORM].codes.items()
+}
 
 
 ACTIVE: dict[str | None, bool] = {"active": True, "inactive": False}

@@ -8,23 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from hub import (
-    ConceptBook,
-    Criterion,
-    Directory,
-    EntityType,
-    FieldError,
-    Invalid,
-    Linked,
-    Places,
-    Query,
-    UnknownPlace,
-    fold,
-)
+from hub import Criterion, Directory, EntityType, FieldError, Invalid, Linked, Query
 from plugins.fhir import systems as s
 from plugins.fhir.criteria import split, unescape
 from plugins.fhir.params import RESOURCES
@@ -59,7 +46,6 @@ def queries_of(filters: Sequence[str], asked: Directory) -> tuple[Query, ...]:
     A filter is `Type?parameter=value&...`, with the search parameters of that type and those of `FILTERS`, or `?parameter=value` with the latter
     for every type that has them. Filters that name types leave only these types. Raises `Invalid`, also for a place or a rubriek that there is not.
     """
-    places, book = asked.places, asked.concepts()
     by_type: dict[str, list[tuple[str, str]]] = {}
     for_all: list[tuple[str, str]] = []
     for text in filters:
@@ -72,7 +58,7 @@ def queries_of(filters: Sequence[str], asked: Directory) -> tuple[Query, ...]:
         if mark and not given:
             raise _wrong(text, "a filter is Type?parameter=value; there is no parameter.")
         for parameter, value in given:
-            _check(parameter, value, places, book)
+            _check(parameter, value, asked)
         if name:
             by_type.setdefault(name, []).extend(given)
         else:
@@ -91,30 +77,16 @@ def queries_of(filters: Sequence[str], asked: Directory) -> tuple[Query, ...]:
     return tuple(queries)
 
 
-def _check(name: str, value: str, places: Places, book: ConceptBook) -> None:
+def _check(name: str, value: str, asked: Directory) -> None:
     """A filter of the topic must be able to let something through: with a value that does not exist nobody would ever be told anything."""
-    for each in map(unescape, split(value)):
+    for each in map(unescape, split(value)) if name in FILTERS else ():
         filter = f"{name}={value}"
         if name == "region" and each.lower() not in _REGIONS:
             raise _wrong(filter, f"there is no region {each[:40]!r}; choose from {', '.join(_REGIONS)}.")
-        if name == "province" and fold(each) not in _provinces(places):
-            raise _wrong(filter, f"there is no province {each[:40]!r}; give its Dutch name.")
-        if name == "rubriek":
-            code = each.rpartition("|")[2]
-            if book.get("rubriek", code) is None and book.concepts("rubriek"):
-                raise _wrong(filter, f"there is no rubriek {code[:40]!r}; {s.code_system('rubriek')} lists them.")
-        try:
-            if name == "municipality":
-                places.municipality(each)
-            elif name == "zone" and any(True for _ in places.zones):  # without a file of zones none is known
-                places.zones.zone(each)
-        except UnknownPlace as unknown:
-            raise _wrong(filter, "; ".join(error.reason for error in unknown.errors) or unknown.message) from unknown
-
-
-@lru_cache(2)
-def _provinces(places: Places) -> frozenset[str]:
-    return frozenset(fold(one.province) for one in places if one.province)
+        code = ("code", f"rubriek|{each.rpartition('|')[2]}")
+        reason = asked.no_such(*(code if name == "rubriek" else (name, each)))
+        if reason:
+            raise _wrong(filter, f"{reason} {s.code_system('rubriek')} lists them." if name == "rubriek" else reason)
 
 
 def explained(error: Invalid, filters: Sequence[str], asked: Directory) -> Invalid:

@@ -246,7 +246,7 @@ def world_s(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     home: Path = tmp_path_factory.mktemp("fhir-s")
     store = Store.open(f"sqlite:///{home / 'fichehub.sqlite'}", home)
     world = World()
-    store.write(lambda writer: writer.put_concepts([*world.concepts(), *schemes()]))
+    store.write(lambda writer: writer.put_concepts([*world.concepts(), *world.mappings(), *schemes()]))
     claims = [
         claim
         for place, claim in enumerate(world.to_claims())

@@ -36,6 +36,10 @@ class Labels:
         """The Dutch label, or the code."""
         return self._known.get((scheme, code), code)
 
+    def implied(self, scheme: str, code: str, target_scheme: str) -> tuple[str, ...]:
+        """Rubriek 19.01 is of physicians, and everything below it too."""
+        return ("persphysician",) if (scheme, target_scheme) == ("rubriek", "cd-hcparty") and code.startswith("19.01") else ()
+
 
 def organisatie(**fields: Any) -> Document:
     """A bilingual hospital in Brussels with one site."""

@@ -95,6 +95,8 @@ def test_a_large_scheme_is_complete_and_keeps_its_tree(book: ConceptBook) -> Non
 def test_a_concept_map_says_what_is_approximate(book: ConceptBook) -> None:
     catalogue = Catalogue(book)
     assert {each["id"] for each in catalogue.every("ConceptMap")} == {
+        "cd-hcparty-to-rubriek",
+        "rubriek-to-cd-hcparty",
         "rubriek-to-sociaal-brussels",
         "sociaal-brussels-to-rubriek",
     }

@@ -120,11 +120,20 @@ def test_a_parameter_too_many_is_an_error_for_who_is_strict(client: FlaskClient,
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "Organization"), ("PUT", "Organization/x"), ("PUT", "Organization?identifier=a|b"), ("DELETE", "Organization/x")])
 def test_who_sends_in_without_credentials_is_asked_for_them(client: FlaskClient, small: Hub, method: str, path: str) -> None:
+    _is_asked_who_he_is(client, method, path)
+    without_the_right = client.open(f"/fhir/{path}", method=method, headers={"X-API-Key": small.key})
+    assert (without_the_right.status_code, "WWW-Authenticate" in without_the_right.headers) == (403, False)
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "Subscription"), ("POST", "Subscription"), ("GET", "Subscription/$status"), ("GET", "AuditEvent"), ("GET", "AuditEvent/1")])
+def test_what_only_partners_have_is_asked_for_with_credentials(client: FlaskClient, small: Hub, method: str, path: str) -> None:
+    _is_asked_who_he_is(client, method, path)
+
+
+def _is_asked_who_he_is(client: FlaskClient, method: str, path: str) -> None:
     nobody = client.open(f"/fhir/{path}", method=method)
     assert (nobody.status_code, nobody.headers["WWW-Authenticate"].lower()[:6]) == (401, "bearer")
     assert "send your API key or token" in nobody.text
-    without_the_right = client.open(f"/fhir/{path}", method=method, headers={"X-API-Key": small.key})
-    assert (without_the_right.status_code, "WWW-Authenticate" in without_the_right.headers) == (403, False)
 
 
 @pytest.mark.parametrize("name", ["type", "address-country", "partof.type", "_has:HealthcareService:organization:service-type"])

@@ -10,9 +10,10 @@ import orjson
 import pytest
 from werkzeug.test import TestResponse
 
-from hub import Claim
+from hub import Claim, Concept, Grant, Mapping
 from hub.access.clients import register_client
 from hub.access.tokens import issue_token
+from hub.directory import Directory
 from hub.store import Writer, editing, erasure, log_reading
 from plugins.fhir.feed.translate import TRANSLATED
 from plugins.fhir.params import RESOURCES
@@ -427,7 +428,7 @@ def test_xml_forms_limits_and_odd_bodies(hub: Hub) -> None:
     assert send("Organization/o1", b"[1]", "application/fhir+json").status_code == 400
     assert send("Organization/o2", orjson.dumps(ORGANISATION), "application/fhir+json").status_code == 400
     assert send("Organization/o1", orjson.dumps(PERSON), "application/fhir+json").status_code == 400
-    assert send("Organization/o1", b" " * (2 << 20), "application/fhir+json").status_code == 413
+    assert send("Organization/o1", b" " * (5 << 20), "application/fhir+json").status_code == 413
     assert hub.ask("PATCH", "Organization/o1").headers["Allow"] == "GET, HEAD, PUT, DELETE"
     many = transaction(*(NETWORK | {"id": f"n{number}"} for number in range(501)))
     assert hub.ask("POST", "", many).status_code == 400
@@ -464,6 +465,40 @@ def test_what_one_hub_shows_another_takes_and_shows(small: Small, hub: Hub) -> N
     for here, entry in zip(shown, entries, strict=True):
         there = body(hub.ask("GET", f"{here['resourceType']}/{entry['resource']['id']}"))
         assert plain(there, {}) == plain(here, ids)
+
+
+RUBRIEK = "https://fichehub.example.org/fhir/CodeSystem/rubriek"
+FORM = "https://fichehub.example.org/fhir/CodeSystem/organisatie-form"
+
+
+def test_what_the_server_puts_beside_a_code_is_found_and_is_not_said_by_who_sends_it_back(hub: Hub) -> None:
+    mapping = Mapping("rubriek|14", "close", "cd-hcparty|orgretirementhome")
+    hub.store.write(lambda writer: writer.put_concepts([Concept("rubriek", "14.04", {"nl": "Wonen"}, broader="14"), mapping]))
+    assert hub.ask("POST", "", transaction(*EVERYTHING)).status_code == 200
+    service = body(hub.ask("GET", f"HealthcareService?service-type={RUBRIEK}|14.04"))["entry"][0]["resource"]
+    beside = {"system": BE + "CodeSystem/cd-hcparty", "code": "orgretirementhome", "display": "woonzorgcentrum"}
+    assert service["type"] == [{"coding": [{"system": RUBRIEK, "code": "14.04", "display": "Wonen"}, beside], "text": "Wonen"}]
+    found = body(hub.ask("GET", f"HealthcareService?service-type={BE}CodeSystem/cd-hcparty|orgretirementhome"))
+    assert [entry["resource"]["id"] for entry in found["entry"]] == [service["id"]]
+    before = head(hub)
+    again = body(put(hub, SERVICE | {"type": service["type"]}))
+    assert (again["type"], head(hub)) == (service["type"], before)
+    # Alone it is a code like any other.
+    own = body(put(hub, SERVICE | {"type": [{"coding": [beside]}]}))
+    assert own["type"] == [{"coding": [beside], "text": "woonzorgcentrum"}]
+
+
+def test_what_an_organization_is_by_its_form_is_its_first_type(hub: Hub) -> None:
+    sent = [{"coding": [{"system": FORM, "code": "praktijk"}]}, *ORGANISATION["type"]]
+    told = body(put(hub, ORGANISATION | {"type": sent}))
+    assert [each["coding"][0]["code"] for each in told["type"]] == ["praktijk", "orghospital"]
+    fiche = Directory(hub.store, Grant()).get(told["id"]).fiche
+    assert (fiche["form"], fiche["types"]) == ("praktijk", [{"scheme": "cd-hcparty", "code": "orghospital"}])
+    for query, total in (("type=praktijk", 1), (f"type={FORM}|praktijk", 1), (f"type={FORM}|", 1), ("type=organisatie", 0), ("type:missing=false", 1), ("type:not=praktijk", 0)):
+        assert body(hub.ask("GET", f"Organization?{query}&_total=accurate"))["total"] == total, query
+    before = head(hub)
+    assert body(put(hub, ORGANISATION | {"type": told["type"]}))["type"] == told["type"]
+    assert head(hub) == before
 
 
 def test_every_type_that_is_shown_can_be_sent() -> None:

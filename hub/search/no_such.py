@@ -1,0 +1,60 @@
+"""Whether a value that is searched for exists at all: a code or a place that nobody knows finds nothing, which an asker should not take for an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+
+from hub.errors import FieldError
+from hub.model.concepts import RUBRIEK
+from hub.model.folding import fold
+from hub.model.query import Query
+from hub.places import Places, UnknownPlace
+from hub.store.concepts import ConceptBook
+
+
+def no_such(key: str, value: str, places: Places, book: ConceptBook) -> str:
+    """Why nothing can ever be found under this value of a key of a query; empty when something could be, as for keys without a list of their values.
+
+    Of codes only those of rubrieken are judged: their concepts come with the fiches that have them. Where none has come yet they are no reason, nor is a
+    former municipality.
+    """
+    if key == "serves":
+        key, _, value = value.partition("|")
+    if key in ("code", "type"):
+        scheme, _, code = value.partition("|")
+        if scheme == RUBRIEK and book.get(scheme, code) is None and book.concepts(scheme):
+            return f"There is no rubriek {code[:40]!r}."
+    elif key == "province" and fold(value) not in _provinces(places):
+        return f"There is no province {value[:40]!r}; give its Dutch name."
+    elif key == "municipality":
+        return _unknown(places.municipality, value)
+    elif key == "zone":
+        if next(iter(places.zones), None) is None:
+            return "No primary-care zones are known here; an administrator puts them into zones.csv."
+        return _unknown(places.zones.zone, value)
+    return ""
+
+
+def unfindable(query: Query, places: Places, book: ConceptBook, path: str = "") -> Iterator[FieldError]:
+    """Each value of `query`, and of those nested in it, under which nothing can ever be found: `where.0.values` with the reason."""
+    for place, criterion in enumerate(query.where):
+        for value in criterion.values if criterion.op == "eq" else ():
+            reason = no_such(criterion.key, value, places, book)
+            if reason:
+                yield FieldError(f"{path}where.{place}.values", reason, value[:60])
+    for place, linked in enumerate(query.linked):
+        yield from unfindable(linked.query, places, book, f"{path}linked.{place}.query.")
+
+
+def _unknown(look: Callable[[str], object], value: str) -> str:
+    try:
+        look(value)
+    except UnknownPlace as error:
+        return error.reason
+    return ""
+
+
+@lru_cache(2)
+def _provinces(places: Places) -> frozenset[str]:
+    return frozenset(fold(one.province) for one in places if one.province)

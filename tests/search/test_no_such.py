@@ -1,0 +1,60 @@
+"""A value under which nothing can ever be found is told from one that finds nothing today."""
+
+from __future__ import annotations
+
+import pytest
+
+from hub.model.concepts import Concept
+from hub.model.query import Criterion, Linked, Query
+from hub.places import DEMO_ZONES, Places
+from hub.search import no_such, unfindable
+from hub.store.concepts import ConceptBook
+
+BOOK = ConceptBook({}, {("rubriek", "14.04"): Concept("rubriek", "14.04", {"nl": "Wonen"})})
+WITHOUT_ZONES, WITH_ZONES = Places.load(), Places.load(DEMO_ZONES)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "why"),
+    [
+        ("code", "rubriek|14.04", ""),
+        ("code", "rubriek|99.99", "no rubriek '99.99'"),
+        ("type", "rubriek|99.99", "no rubriek '99.99'"),
+        ("code", "nace|86.10", ""),
+        ("code", "|99.99", ""),
+        ("province", "oost-vlaanderen", ""),
+        ("province", "mars", "no province 'mars'"),
+        ("serves", "province|mars", "no province 'mars'"),
+        ("municipality", "44021", ""),
+        ("municipality", "44043", ""),  # one of before the mergers
+        ("municipality", "99999", "REFNIS"),
+        ("serves", "municipality|99999", "REFNIS"),
+        ("zone", "any", "No primary-care zones are known here"),
+        ("postcode", "1005", ""),  # a postcode need not be that of a place
+        ("name", "99999", ""),
+    ],
+)
+def test_what_can_be_found(key: str, value: str, why: str) -> None:
+    reason = no_such(key, value, WITHOUT_ZONES, BOOK)
+    assert why in reason if why else reason == ""
+
+
+def test_zones_are_those_of_the_file() -> None:
+    zone = next(iter(WITH_ZONES.zones))
+    assert no_such("zone", zone.code, WITH_ZONES, BOOK) == ""
+    assert "No primary-care zone" in no_such("zone", "any", WITH_ZONES, BOOK)
+
+
+def test_where_no_rubriek_has_come_yet_none_is_missed() -> None:
+    assert no_such("code", "rubriek|99.99", WITHOUT_ZONES, ConceptBook({}, {})) == ""
+
+
+def test_every_value_of_a_query_is_looked_at_also_inside_others() -> None:
+    inner = Query(types=("organisatie",), where=(Criterion("province", ("mars",)),))
+    query = Query(
+        types=("aanbod",),
+        where=(Criterion("code", ("rubriek|14.04", "rubriek|1", "rubriek|2")), Criterion("code", ("rubriek|9",), "prefix")),
+        linked=(Linked("organisatie", inner),),
+    )
+    found = [(wrong.path, wrong.value) for wrong in unfindable(query, WITHOUT_ZONES, BOOK)]
+    assert found == [("where.0.values", "rubriek|1"), ("where.0.values", "rubriek|2"), ("linked.0.query.where.0.values", "mars")]
