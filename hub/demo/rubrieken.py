@@ -150,7 +150,11 @@ def schemes() -> tuple[ConceptScheme, ...]:
             ),
             concepts=tuple(
                 _synthetic(
-                    SOCIAAL_BRUSSELS, row["id"], row, broader=row["broader"] or None, regions=("brussel",)
+                    SOCIAAL_BRUSSELS,
+                    row["id"] if row["broader"] else f"sector-{row['id']}",
+                    row,
+                    broader=f"sector-{row['broader']}" if row["broader"] else None,
+                    regions=("brussel",),
                 )
                 for row in _rows("sociaal_brussels.csv")
             ),

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from hub import World
 from plugins.sociaal_brussels.reading import Json
+from plugins.sociaal_brussels.vocabulary import sector_code
 
 _NO_ADDRESS_EVERY: Final = 25
 _MANGLED_EVERY: Final = 20
@@ -44,7 +45,7 @@ class Listing:
         """What `search/category` answers."""
         counted = Counter(one["id"] for row in self.rows.values() for one in row["categoriesObject"])
         return [
-            {**_labelled(one), "organisationsCount": counted[int(one.code)]}
+            {**_labelled(one), "organisationsCount": counted[_number(one)]}
             for one in self._concepts
             if one.broader
         ]
@@ -56,7 +57,7 @@ class Listing:
 
     def categories_of(self, sector: int) -> list[Json]:
         """The categories of a sector."""
-        below = {int(one.code) for one in self._concepts if one.broader == str(sector)}
+        below = {_number(one) for one in self._concepts if one.broader == sector_code(sector)}
         return [one for one in self.categories if one["id"] in below]
 
     @cached_property
@@ -214,8 +215,13 @@ def mangled(text: str | None) -> str | None:
         return text
 
 
+def _number(concept: Any) -> int:
+    """Of a category or a sector; the source numbers the two apart."""
+    return int(concept.code.removeprefix(sector_code("")))
+
+
 def _labelled(concept: Any) -> Json:
-    return {"id": int(concept.code), "labelFr": concept.labels["fr"], "labelNl": concept.labels["nl"]}
+    return {"id": _number(concept), "labelFr": concept.labels["fr"], "labelNl": concept.labels["nl"]}
 
 
 def _dialled(raw: str) -> str:

@@ -66,7 +66,7 @@ def read_mappings(file: Iterable[str]) -> list[Mapping]:
     return found
 
 
-def sector_code(number: int) -> str:
+def sector_code(number: int | str) -> str:
     """Sectors and categories are numbered apart, so a sector's code says that it is one."""
     return f"sector-{number}"
 

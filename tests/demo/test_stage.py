@@ -9,8 +9,9 @@ import pytest
 
 from hub import plugins
 from hub.demo import stage
-from hub.store import Store
-from hub.sync import connections
+from hub.store import Store, index_anew
+from hub.store.concepts import ConceptBook
+from hub.sync import connections, run
 from hub.sync.connections import ALLOW_PRIVATE
 
 
@@ -63,3 +64,24 @@ def test_an_installation_with_connections_of_its_own_is_left_alone(store: Store)
     installed = plugins.load()
     connections.add(store, installed, "gids", "excel", {})
     assert not stage.Stage(store, installed).is_ours()
+
+
+def test_what_the_world_says_of_its_codes_is_what_the_sources_say(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or each would undo what the other did, and the search index be made anew at every start."""
+    monkeypatch.setenv(ALLOW_PRIVATE, "1")
+    installed = plugins.load()
+    demonstration = stage.Stage(store, installed)
+    running = demonstration.start("S")
+    try:
+        run(store, installed, "demo-sociaal-brussels")
+        with store.read() as connection:
+            version = ConceptBook.current_version(connection)
+            assert not index_anew.is_older(connection)
+        for simulator in running:
+            simulator.stop()
+        running = demonstration.start("S")
+        with store.read() as connection:
+            assert ConceptBook.current_version(connection) == version
+    finally:
+        for simulator in running:
+            simulator.stop()
