@@ -173,6 +173,7 @@ def _write(
         context = Context(http, installation.store.now, draw, directory.concepts().label)
         connector = kind(cast("dict[str, Any]", schema.load(given)), context)
         connector.check()
+        connections.check_selection(installation.store, connector)
         with whole_file(output) as file:
             return connector.write(_watched(directory.walk(connector.query()), draw, kind.title), file)
 

@@ -22,10 +22,11 @@ from sqlalchemy import RowMapping, delete, insert, select, update
 
 from hub.access import agreement
 from hub.connector import Connector, Context, Export, Http, Source
-from hub.errors import ConnectorError, FieldError, Misconfigured, NotFound
+from hub.errors import ConnectorError, FieldError, Invalid, Misconfigured, NotFound
 from hub.model.claims import Claim
 from hub.model.fiche import Visibility
 from hub.model.moments import to_second
+from hub.model.query import normalise
 from hub.outbound import Outbound
 from hub.plugins import Plugins
 from hub.search import unfindable
@@ -277,7 +278,7 @@ def _check(store: Store, built: Built, known: ConnectionInfo) -> None:
     try:
         built.connector.check()
         if isinstance(built.connector, Export):
-            _check_selection(store, built.connector)
+            check_selection(store, built.connector)
     except ConnectorError as error:
         error.message = built.redact(error.message)
         error.args = (error.message,)
@@ -289,10 +290,15 @@ def _check(store: Store, built: Built, known: ConnectionInfo) -> None:
         ) from None
 
 
-def _check_selection(store: Store, export: Export) -> None:
+def check_selection(store: Store, export: Export) -> None:
+    """Return when the selection of this export can be understood and may find something, else raise `Misconfigured` with each value that is wrong."""
     with store.read() as connection:
         book = store.concepts_in(connection, store.state(connection).concepts)
-    wrong = tuple(unfindable(export.query(), store.places, book))
+    try:
+        query = normalise(export.query())
+    except Invalid as error:
+        raise Misconfigured(error.message, error.errors) from error
+    wrong = tuple(unfindable(query, store.places, book))
     if wrong:
         told = " ".join(dict.fromkeys(each.reason for each in wrong))
         raise Misconfigured(f"The selection of this export finds nothing, ever. {told}", wrong)

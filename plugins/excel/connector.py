@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import IO, ClassVar
 
 import marshmallow as ma
 
-from hub import Criterion, Entity, Export, Invalid, Misconfigured, Query
+from hub import Criterion, Entity, Export, Misconfigured, Query
 from plugins.excel.columns import COLUMNS, row
 from plugins.excel.workbook import WorkbookFull, write_workbook
 
@@ -23,6 +23,11 @@ class ExcelConfig(ma.Schema):
     postcodes = ma.fields.List(ma.fields.String(validate=ma.validate.Regexp(r"^[1-9]\d{3}$")), load_default=list)
     municipalities = ma.fields.List(ma.fields.String(), load_default=list, metadata={"description": "REFNIS codes"})
     zones = ma.fields.List(ma.fields.String(), load_default=list, metadata={"description": "codes of primary-care zones"})
+    where = ma.fields.List(
+        ma.fields.String(validate=ma.validate.Regexp(r"^[a-z_]+=.+$", error="Write it as key=value.")),
+        load_default=list,
+        metadata={"description": "further criteria as key=value, those of `fichehub query --where`: language=fr, delivery=home,online"},
+    )
     columns = ma.fields.List(
         ma.fields.String(validate=ma.validate.OneOf(_HEADERS)), load_default=list, metadata={"description": "headers; empty: all"}
     )
@@ -46,23 +51,19 @@ class ExcelFeed(Export):
     media_type: ClassVar[str] = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     extension: ClassVar[str] = "xlsx"
 
-    def check(self) -> None:
-        """The selection must be one that can be understood."""
-        try:
-            self.query()
-        except Invalid as error:
-            raise Misconfigured(error.message, error.errors) from error
-
     def query(self) -> Query:
         """Offers, in the order of their names."""
-        wanted = {
+        wanted: dict[str, Sequence[str]] = {
             "code": [f"rubriek|{code}" for code in self.config["rubrieken"]],
             "postcode": self.config["postcodes"],
             "municipality": self.config["municipalities"],
             "zone": self.config["zones"],
         }
-        where = tuple(Criterion(key, tuple(values)) for key, values in wanted.items() if values)
-        return Query(types=("aanbod",), text=self.config["text"], where=where, sort="name", limit=500)
+        where = [Criterion(key, tuple(values)) for key, values in wanted.items() if values]
+        for text in self.config["where"]:
+            key, _, values = text.partition("=")
+            where.append(Criterion(key, tuple(values.split(","))))
+        return Query(types=("aanbod",), text=self.config["text"], where=tuple(where), sort="name", limit=500)
 
     def write(self, entities: Iterable[Entity], file: IO[bytes]) -> int:
         """Write the workbook and return its number of offers. Memory does not grow with it."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from html import escape
 from typing import Any, Final, Protocol
+from weakref import WeakKeyDictionary
 
 from hub import LANGUAGES, Document, Entity, resolve_contacts
 from plugins.fhir import extensions as ext
@@ -51,7 +52,22 @@ def coding(code: Document, labels: Labels) -> Json:
 
 
 def codeable(code: Document, labels: Labels) -> Json:
-    """A concept as CodeableConcept; its text is the Dutch label. Beside its own coding stand those of CD-HCPARTY that it implies."""
+    """A concept as CodeableConcept; its text is the Dutch label. Beside its own coding stand those of CD-HCPARTY that it implies.
+
+    The same object for the same code of one book: not to be changed.
+    """
+    known = _concepts.get(labels)
+    if known is None or len(known) > _MOST_CONCEPTS:
+        known = _concepts[labels] = {}
+    scheme_and_code = code["scheme"], code["code"]
+    return known.get(scheme_and_code) or known.setdefault(scheme_and_code, _codeable(code, labels))
+
+
+_concepts: Final[WeakKeyDictionary[Labels, dict[tuple[str, str], Json]]] = WeakKeyDictionary()
+_MOST_CONCEPTS: Final = 4_000
+
+
+def _codeable(code: Document, labels: Labels) -> Json:
     coded = coding(code, labels)
     beside = [coding({"scheme": HCPARTY, "code": each}, labels) for each in labels.implied(code["scheme"], code["code"], HCPARTY)]
     concept: Json = {"coding": [coded, *beside]}

@@ -48,6 +48,18 @@ def test_an_export_of_what_there_is_not_is_refused_when_it_is_checked(filled: Co
         assert "No primary-care zones are known here" in said
 
 
+def test_an_export_takes_any_criterion_and_refuses_one_that_cannot_be_understood(filled: CommandLine, tmp_path: Path) -> None:
+    filled.ok("connections", "add", "book", "excel", "--set", 'where=["delivery=home,online", "language=fr"]')
+    filled.ok("connections", "enable", "book")
+    assert filled.json("run", "book", "--output", str(tmp_path / "book.xlsx"))["counts"]["pushed"] == 0
+    filled.ok("connections", "configure", "book", "--set", 'where=["postcode=9000"]')
+    filled.ok("connections", "enable", "book")
+    assert "1 pushed" in filled.ok("run", "book", "--output", str(tmp_path / "book.xlsx"))
+    filled.ok("connections", "configure", "book", "--set", 'where=["delivery=boat"]')
+    assert "Choose from blended" in filled.refused("connections", "check", "book")
+    assert "key=value" in filled.refused("connections", "configure", "book", "--set", 'where=["delivery"]')
+
+
 def test_an_export_from_add_to_remove(filled: CommandLine, tmp_path: Path) -> None:
     assert "fichehub connections enable book" in filled.ok("connections", "add", "book", "excel", "--set", "text=wonen")
     assert "Enable it first" in filled.refused("run", "book")

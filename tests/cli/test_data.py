@@ -121,6 +121,8 @@ def test_export_names_a_wrong_setting(filled: CommandLine, tmp_path: Path) -> No
     assert "postcodes" in said
     assert "colour" in said
     assert not (tmp_path / "x.xlsx").exists()
+    assert "REFNIS" in filled.refused("export", "excel", str(tmp_path / "x.xlsx"), "--set", 'municipalities=["99999"]')
+    assert not (tmp_path / "x.xlsx").exists()
 
 
 @pytest.mark.parametrize("level", ["public", "internal"])

@@ -39,7 +39,9 @@ def render(entity: Entity, labels: dt.Labels) -> dict[str, Any]:
     active = ACTIVE.get(fiche.get("status", {}).get("status"))
     if active is not None:
         resource["active"] = active
-    types = [*(_FORMS[each] for each in (fiche.get("form"),) if each in _FORMS), *dt.codeables(fiche.get("types", ()), labels)]
+    types = dt.codeables(fiche.get("types", ()), labels)
+    if "form" in fiche:
+        types.insert(0, _FORMS[fiche["form"]])
     if types:
         resource["type"] = types
     name = dt.add_name(resource, names)
