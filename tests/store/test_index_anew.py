@@ -209,6 +209,8 @@ def test_a_new_mapping_and_another_place_in_the_scheme_ask_for_the_index_anew(st
     assert not told(mapping, replace(mapping, confidence=0.5))
     assert told(Mapping("rubriek|14", "close", "cd-hcparty|orgpharmacy"))
     assert found("cd-hcparty|orgpharmacy") == 1
+    assert told(Concept("cd-hcparty", "orghospital", {"nl": "ziekenhuis"}), Concept("cd-hcparty", "orghospital", {}, broader="orgcare"))
+    assert found("cd-hcparty|orgcare") == 1, "what it is mapped to has something above it, too"
     assert not told(Concept("rubriek", "14.04.01", {"nl": "Woonzorgcentra"}))
     assert told(Concept("rubriek", "14.04.01", {}, broader="15"))
     assert (found("cd-hcparty|orghospital"), found("rubriek|15")) == (0, 1)
