@@ -20,6 +20,7 @@ from hub.model.audience import LEVELS
 from hub.model.entity import Entity
 from hub.model.fiche import ENTITY_TYPES
 from hub.model.query import SORTS, Criterion, Near, Query
+from hub.places import Places
 from hub.store import database, erasure, index_anew, reading
 from hub.sync import connections
 from hub.sync import run as run_once
@@ -64,7 +65,7 @@ def query(
         text=text,
         where=tuple(_criterion(criterion, directory) for criterion in criteria),
         near=None if near is None else _near(near),
-        local=None if local is None else _municipality(installation, local),
+        local=None if local is None else _municipality(local, installation.store.places),
         sort=sort or ("local" if local else "number"),
         limit=limit,
         cursor=cursor,
@@ -98,6 +99,8 @@ def _criterion(text: str, directory: Directory) -> Criterion:
     key, separator, values = text.partition("=")
     if not separator:
         raise Invalid(f"{text!r} is no criterion.", (FieldError("where", "write it as key=value", text),))
+    if key == "municipality":
+        values = ",".join(_municipality(value, directory.places) for value in values.split(","))
     for value in values.split(","):
         if reason := directory.no_such(key, value):
             raise Invalid(f"{text!r} finds nothing, ever.", (FieldError("where", reason, value),))
@@ -112,14 +115,13 @@ def _near(text: str) -> Near:
     return Near(lat, lon, km)
 
 
-def _municipality(installation: Installation, text: str) -> str:
-    places = installation.store.places
+def _municipality(text: str, places: Places) -> str:
     if text.isdigit():
         found = places.by_postcode(text) if len(text) == 4 else (places.municipality(text),)
     else:
         found = places.find(text)
     if not found:
-        raise Invalid(f"No municipality is called {text!r}.", (FieldError("local", "give a name, a postcode or a REFNIS code", text),))
+        raise Invalid(f"No municipality is called {text!r}.", (FieldError("municipality", "give a name, a postcode or a REFNIS code", text),))
     return found[0].refnis
 
 
@@ -164,10 +166,9 @@ def _write(
     if not issubclass(kind, Export):
         raise Misconfigured(f"{name} does not write files.")
     schema = kind.config_schema()
-    wrong = schema.validate(given)
+    wrong = connections.config_errors(kind, given)
     if wrong:
-        errors = tuple(FieldError(str(field), str(reason)) for field, reason in wrong.items())
-        raise Misconfigured(f"{name} cannot be used with these settings.", errors)
+        raise Misconfigured(f"{name} cannot be used with these settings.", wrong)
     directory = installation.directory(partner, level)
     with open_outbound() as http:
         context = Context(http, installation.store.now, draw, directory.concepts().label)
@@ -309,7 +310,10 @@ def status(installation: Installation, as_json: bool) -> None:
     if as_json:
         say_json(told)
     else:
-        say_table(("", ""), told.items(), "")
+        words = {"database": "database", "schema": "schema", "current": "of this version", "index_current": "search index of this version", "head": "newest seq"}
+        shown = [(words[name], ("no", "yes")[value] if isinstance(value, bool) else value) for name, value in told.items() if name in words]
+        shown += told.get("fiches", {}).items()
+        say_table(("what", "value"), shown, "")
 
 
 @db.command()

@@ -11,6 +11,7 @@ from hub.access import (
     RIGHTS,
     Agreement,
     IssuedKey,
+    agreement,
     agreements,
     grant_for,
     issue_key,
@@ -21,6 +22,7 @@ from hub.access import (
 from hub.cli import clients
 from hub.cli.installation import Installation
 from hub.cli.output import as_json, say_done, say_json, say_table
+from hub.errors import NotFound
 from hub.model.audience import LEVELS
 from hub.model.moments import to_second
 from hub.store import Writer
@@ -156,6 +158,8 @@ def revoke(installation: Installation, partner: str, prefix: str, as_json: bool)
 def list_keys(installation: Installation, partner: str, as_json: bool) -> None:
     """The keys that PARTNER has or had; never the keys themselves."""
     with installation.store.read() as connection:
+        if agreement(connection, partner) is None:
+            raise NotFound(f"There is no agreement with a partner named {partner}.")
         found = keys_of(connection, partner)
     if as_json:
         names = ("prefix", "created_at", "expires_at", "revoked_at", "last_used_on")

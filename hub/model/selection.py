@@ -36,7 +36,7 @@ KEYS: dict[str, str] = {
     "region": "vlaanderen, brussel or wallonie",
     "serves": "`municipality|code`, `zone|code` ...: the service area",
     "type": "`scheme|code` of what it is: types, rubrieken, professions, role; broader codes find the narrower ones; also `|code`",
-    "code": "the same, of that and of whatever else is coded: target groups, tags, legal form, recognitions, competences",
+    "code": "`scheme|code`, or `|code` for any scheme, of whatever is coded: types, rubrieken, professions, target groups, tags, legal form, recognitions, competences; broader codes find the narrower ones",
     "form": "organisatie or praktijk",
     "language": "language of service, ISO 639",
     "delivery": "onsite, home, online, blended, phone",

@@ -72,6 +72,8 @@ class Codes:
         for row in _rows("postcodes.csv"):
             self._by_postcode[row["postcode"]].append(self._by_refnis[row["refnis"]])
             self._postcodes[row["refnis"]].append(row["postcode"])
+        for sharing in self._by_postcode.values():
+            sharing.sort(key=lambda one: (len(self._postcodes[one.refnis]), one.refnis))
 
     def __iter__(self) -> Iterator[Municipality]:
         """The municipalities of today, by REFNIS code."""
@@ -104,7 +106,10 @@ class Codes:
         return tuple(sorted(old for old in self._former if self.current(old) == refnis and old != refnis))
 
     def by_postcode(self, code: str) -> tuple[Municipality, ...]:
-        """The municipalities that share this postcode, by REFNIS code. Raises UnknownPlace."""
+        """The municipalities that share this postcode. Raises UnknownPlace.
+
+        First the one that has fewest others: 1050 is Elsene, and also a corner of Brussel.
+        """
         found = self._by_postcode.get(code.strip())
         if found is None:
             raise UnknownPlace(code, "This is not a Belgian postcode (four digits).")

@@ -88,7 +88,7 @@ def add(
 ) -> ConnectionInfo:
     """Set up a connection, disabled until `enable`. Raises `Misconfigured` with every field that is wrong."""
     kind = plugins.connector(connector)
-    errors = list(_config_errors(kind, config or {}))
+    errors = list(config_errors(kind, config or {}))
     if not _NAME.fullmatch(name):
         errors.insert(0, FieldError("name", "use 1 to 63 lower-case letters, digits and hyphens", name[:80]))
     errors.extend(_schedule_errors(schedule))
@@ -143,7 +143,7 @@ def configure(
         kind = plugins.connector(known.connector)
         vault = Vault.open(store.home)
         wanted = with_kept_secrets(kind.config_schema, config, vault.unlock(kind.config_schema, known.config))
-        errors.extend(_config_errors(kind, wanted))
+        errors.extend(config_errors(kind, wanted))
         values |= {"config": orjson.dumps(vault.lock(kind.config_schema, wanted)), "checked_at": None}
         if known.state == "enabled":
             values |= {
@@ -222,7 +222,7 @@ def build(store: Store, plugins: Plugins, known: ConnectionInfo, http: Http, pro
     """The connector with its configuration, secrets unlocked. Raises `Misconfigured` with field errors."""
     kind = plugins.connector(known.connector)
     config = Vault.open(store.home).unlock(kind.config_schema, known.config)
-    errors = _config_errors(kind, config)
+    errors = config_errors(kind, config)
     if errors:
         raise _misconfigured(known.name, errors)
     book = cache(store.concepts)  # opened for whoever asks for a label, once per connector
@@ -298,17 +298,25 @@ def check_selection(store: Store, export: Export) -> None:
         query = normalise(export.query())
     except Invalid as error:
         raise Misconfigured(error.message, error.errors) from error
-    wrong = tuple(unfindable(query, store.places, book))
+    wrong = tuple(_as_configured(each, export.config) for each in unfindable(query, store.places, book))
     if wrong:
         told = " ".join(dict.fromkeys(each.reason for each in wrong))
         raise Misconfigured(f"The selection of this export finds nothing, ever. {told}", wrong)
+
+
+def _as_configured(wrong: FieldError, config: Mapping[str, Any]) -> FieldError:
+    """About the setting that holds the value, instead of a place in the query that was made of it."""
+    given = (wrong.value or "").rpartition("|")[2]
+    named = next((name for name, values in config.items() if isinstance(values, list) and given in values), None)
+    return wrong if named is None else FieldError(f"config.{named}", wrong.reason, given)
 
 
 def _trace(error: BaseException) -> str:
     return "".join(traceback.format_exception(error))
 
 
-def _config_errors(kind: type[Connector], config: Mapping[str, Any]) -> tuple[FieldError, ...]:
+def config_errors(kind: type[Connector], config: Mapping[str, Any]) -> tuple[FieldError, ...]:
+    """Each field of a configuration that this connector cannot use, with the reason."""
     schema = kind.config_schema()
     try:
         schema.load(dict(config))

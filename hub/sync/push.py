@@ -39,7 +39,7 @@ def open_directory(store: Store, partner: str) -> Directory:
     with store.read() as connection:
         known = agreement(connection, partner)
     if known is None:
-        raise Misconfigured(f"There is no agreement with {partner!r} any more.")
+        raise Misconfigured(f"There is no agreement with a partner named {partner!r}.")
     return Directory(store, grant_for(known, store.today()))
 
 

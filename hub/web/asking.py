@@ -293,8 +293,15 @@ def _refused(reason: str, *, missing: bool = False) -> Unauthorized:
     said: dict[str, str | None] = {"realm": "fichehub"}
     if not missing:
         said["error"] = "invalid_token"
-    challenge = WWWAuthenticate("bearer", said)
-    return Unauthorized(reason, www_authenticate=challenge)
+    return Unauthorized(reason, www_authenticate=_Challenge("bearer", said))
+
+
+class _Challenge(WWWAuthenticate):
+    """With quotation marks, as a realm must have them (RFC 9110 section 11.5) and RFC 6750 section 3 writes the rest."""
+
+    def to_header(self) -> str:
+        """The value of the header."""
+        return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in self.parameters.items())
 
 
 def _note_use(hub: Serving, partner: str, prefix: str) -> None:

@@ -29,7 +29,7 @@ class Column:
 COLUMNS: tuple[Column, ...] = (
     Column("Aanbod", 38, "Naam van het aanbod."),
     Column("Organisatie", 38, "Organisatie of praktijk die het aanbod doet."),
-    Column("Rubriek", 34, "Rubriek van de Sociale Kaart: nummer en naam; meerdere gescheiden door een puntkomma."),
+    Column("Rubriek", 34, "Rubriek van de Sociale Kaart: nummer en naam; van een andere lijst de naam van de lijst en die van de categorie. Meerdere gescheiden door een puntkomma."),
     Column("Straat", 26, "Straat van de eerste vestiging waar het aanbod plaatsvindt."),
     Column("Nummer", 9, "Huisnummer, met bus."),
     Column("Postcode", 10, "Postcode, als tekst."),
@@ -89,6 +89,8 @@ def _text(text: Text | None, language: str) -> str:
 
 def _rubriek(code: Document, label: Labels, language: str) -> str:
     name = label(code["scheme"], code["code"], language)
+    if code["scheme"] != "rubriek":
+        return f"{code['scheme']}: {name}"
     return name if name == code["code"] else f"{code['code']} {name}"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
@@ -58,27 +60,31 @@ def make_blueprint() -> flask.Blueprint:
         _known("search")
         language, asked = _language(), directory()
         cursor = flask.request.args.get("after", "")
+        postcode = None
         if cursor:
-            query = replace(query_of(cursor), cursor=cursor)
+            with _in_our_words():
+                query = replace(query_of(cursor), cursor=cursor)
         else:
             where = _where(_text("where"))
             query = Query(
                 types=("aanbod",),
                 text=_text("what"),
-                local=None if where is None else where.refnis,
+                local=None if where is None else where[0].refnis,
                 sort="name" if where is None else "local",
                 limit=PAGE,
                 total="estimate",
             )
+            postcode = None if where is None else where[1]
         place = None if query.local is None else asked.places.municipality(query.local)
-        page = asked.search(query)
+        with _in_our_words():
+            page = asked.search(query)
         label = asked.concepts().label
         return _json(
             {
                 "items": [card(hit, label, language, place) for hit in page.hits],
                 "next": page.next,
                 "total": page.total,
-                "place": None if place is None else _place(place, language),
+                "place": None if place is None else _place(place, language, postcode),
                 "words": None if cursor else WORDING[language],
             },
             seconds=60,
@@ -152,24 +158,36 @@ def _text(name: str) -> str:
     return typed
 
 
-def _where(typed: str) -> Municipality | None:
-    """The municipality that was typed: a REFNIS code, a postcode, a name, or both of these as the suggestions say it."""
+def _where(typed: str) -> tuple[Municipality, str | None] | None:
+    """The municipality that was typed: a REFNIS code, a postcode, a name, or both of these as the suggestions say it; and the postcode, if one was."""
     if not typed:
         return None
     places = directory().places
     try:
         if typed.isdigit() and len(typed) == 5:
-            return places.municipality(typed)
-        return places.suggest(typed.split(" (")[0], 1)[0].municipality
+            return places.municipality(typed), None
+        found = places.suggest(typed.split(" (")[0], 1)[0]
+        return found.municipality, found.postcode
     except (UnknownPlace, IndexError):
         wrong = FieldError("where", "give a municipality or a postcode of Belgium", typed[:40])
         raise Invalid("We do not know that place.", (wrong,)) from None
 
 
-def _place(municipality: Municipality, language: str) -> dict[str, object]:
+def _place(municipality: Municipality, language: str, postcode: str | None = None) -> dict[str, object]:
     postcodes = directory().places.postcodes_of(municipality.refnis)
     return {
         "refnis": municipality.refnis,
         "name": municipality.name.get(language, municipality.name_nl),
-        "postcode": postcodes[0] if postcodes else "",
+        "postcode": postcode or (postcodes[0] if postcodes else ""),
     }
+
+
+@contextmanager
+def _in_our_words() -> Iterator[None]:
+    """Let an `Invalid` about a query speak of the parameters of the search."""
+    try:
+        yield
+    except Invalid as error:
+        names = {"text": "what", "cursor": "after", "local": "where"}
+        errors = tuple(FieldError(names.get(wrong.path, wrong.path), wrong.reason, wrong.value) for wrong in error.errors)
+        raise Invalid("This cannot be searched for.", errors) from error

@@ -248,7 +248,7 @@ def test_a_token_expires_and_is_forgotten(tmp_path: Path, side: Side, monkeypatc
     monkeypatch.setattr(side.store, "now", lambda: later)
     answer = side.get("/fhir/Organization", token)
     assert (answer.status_code, answer.json()["resourceType"]) == (401, "OperationOutcome")
-    assert "error=invalid_token" in answer.headers["WWW-Authenticate"]
+    assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
     jobs.HOUSEKEEPING["forget"][1](side.store)
     with side.store.read() as reading:
         assert reading.execute(access_token.select()).all() == []

@@ -45,6 +45,7 @@ def test_an_index_of_another_version_is_told_and_made_anew(filled: CommandLine) 
 
 def test_query_finds_and_shows_what_a_level_may_see(filled: CommandLine) -> None:
     page = filled.json("query", "--where", "postcode=9000", "--kind", "organisatie")
+    assert filled.json("query", "--where", "municipality=Gent", "--kind", "organisatie")["items"] == page["items"]
     assert (page["total"], page["next"]) == (1, None)
     assert page["items"][0]["fiche"]["names"][0]["text"]["nl"] == "Zorghuis De Linde"
     assert "collega@example.org" not in json.dumps(page)

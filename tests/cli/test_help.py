@@ -88,7 +88,7 @@ def test_an_erasure_tells_a_program_what_went_and_nothing_else(filled: CommandLi
 
 @pytest.mark.parametrize(
     "words",
-    [words for words, command in COMMANDS.items() if any("--json" in param.opts for param in command.params) and words[-1] in ("list", "status", "plugins", "runs", "query", "conflicts")],
+    [words for words, command in COMMANDS.items() if any("--json" in param.opts for param in command.params) and words[-1] in ("list", "status", "plugins", "runs", "query", "conflicts") and words[0] != "keys"],
     ids=" ".join,
 )
 def test_json_parses_on_an_empty_installation(fichehub: CommandLine, words: tuple[str, ...]) -> None:
@@ -122,6 +122,10 @@ def test_a_wrong_option_is_named_with_what_is_possible(fichehub: CommandLine, ar
         (("query", "--where", "colour=red"), "colour"),
         (("query", "--where", "postcode"), "write it as key=value"),
         (("query", "--where", "province=mars"), "no province 'mars'"),
+        (("query", "--where", "municipality=Nergenshuizen"), "Nergenshuizen"),
+        (("keys", "list", "nobody"), "no agreement with a partner named nobody"),
+        (("export", "excel", "x.xlsx", "--set", "colour=red"), "config.colour: Unknown field."),
+        (("export", "excel", "x.xlsx", "--set", 'zones=["any"]'), "config.zones: No primary-care zones"),
         (("query", "--near", "here"), "LAT,LON,KM"),
         (("query", "--local", "Nergenshuizen"), "Nergenshuizen"),
         (("query", "--local", "99999"), "99999"),

@@ -184,6 +184,8 @@ def test_a_conflict_is_listed_and_decided(operator: FlaskClient, store: Store) -
     refused = operator.post(one["href"], json={"value": "something else", "by": "An"})
     assert refused.status_code == 400
     assert operator.post(one["href"], json={"by": "An"}).status_code == 400
+    other = operator.post(one["href"], data="x", content_type="text/plain")
+    assert (other.status_code, "application/json" in other.get_json()["detail"]) == (400, True)
     assert operator.post(one["href"], json={"value": chosen, "by": "An"}).get_json()["value"] == chosen
     assert operator.get(f"{API}/conflicts").get_json()["items"] == []
     assert operator.get(f"{API}/fiches/{one['fiche']}").get_json()["fiche"]["form"] == chosen

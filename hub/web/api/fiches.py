@@ -14,7 +14,7 @@ from hub.model.contacts import resolve_contacts
 from hub.model.entity import Change, Entity, Hit
 from hub.model.links import without_links_to
 from hub.web.api.operations import json, make_blueprint, operation, page_address
-from hub.web.api.selection import Selection, query_of, renamed
+from hub.web.api.selection import Selection, must_have_happened, query_of, renamed
 from hub.web.api.shapes import ChangeCollection, FicheCollection, OneFiche, ProvenanceCollection
 from hub.web.asking import directory
 
@@ -26,8 +26,10 @@ class AsAt(ma.Schema):
     """Parameters of one fiche."""
 
     asAt = fields.Integer(
-        validate=validate.Range(min=0),
-        metadata={"description": "As it was when the change log stood at this seq."},
+        validate=validate.Range(0, 2**63 - 1),
+        metadata={
+            "description": "As it was right after the change with this seq, and all that was written together with it. `sources` are those of today."
+        },
     )
 
 
@@ -35,7 +37,7 @@ class Before(ma.Schema):
     """Parameters of a fiche's history."""
 
     before = fields.Integer(
-        validate=validate.Range(min=1),
+        validate=validate.Range(1, 2**63 - 1),
         metadata={"description": "Only changes before this seq: the older ones."},
     )
     pageSize = fields.Integer(
@@ -82,6 +84,8 @@ def fiche(given: dict[str, Any], id: str) -> flask.Response:
     """
     door = directory()
     as_at = given.get("asAt")
+    if as_at is not None:
+        must_have_happened(door, "asAt", as_at)
     entity = door.get(id) if as_at is None else door.as_at(id, as_at)
     etag = _etag(entity, door.grant)
     if flask.request.if_none_match.contains_weak(etag):

@@ -74,7 +74,16 @@ class Problem(ma.Schema):
 
 def make_blueprint(name: str, description: str) -> Blueprint:
     """A group of operations, described under this name."""
-    return Blueprint(name, __name__, url_prefix=PREFIX, description=description)
+    blueprint = Blueprint(name, __name__, url_prefix=PREFIX, description=description)
+    blueprint.before_request(_refuse_other_bodies)
+    return blueprint
+
+
+def _refuse_other_bodies() -> None:
+    """What is not sent as JSON would be told as fields that are missing."""
+    if flask.request.content_length and not flask.request.is_json:
+        reason = "Send the body as application/json."
+        raise Invalid(reason, (FieldError("content-type", reason, flask.request.mimetype),))
 
 
 def operation(

@@ -92,7 +92,7 @@ _PARAMETERS: Final[dict[str, fields.Field[Any]]] = {
         "Within a distance of a point: latitude, longitude (WGS84) and kilometres, as in 51.05,3.72,10."
     ),
     "local": _word(
-        "The place that is searched for: postcode, municipality or REFNIS code. What is there comes first, then what serves it, then the rest."
+        "The place that is searched for: postcode, municipality or REFNIS code. What is there comes first, then what serves it, then what is near, then the rest."
     ),
     **{
         name: fields.UUID(
@@ -101,7 +101,7 @@ _PARAMETERS: Final[dict[str, fields.Field[Any]]] = {
         for name, (link, _) in _LINKS.items()
     },
     "changedSince": fields.Integer(
-        validate=validate.Range(min=0),
+        validate=validate.Range(0, 2**63 - 1),
         metadata={"description": "Those with a change that you can see after this seq."},
     ),
     "sort": fields.String(
@@ -137,6 +137,11 @@ def query_of(given: Mapping[str, Any], door: Directory) -> Query:
             known = query_of_cursor(given["after"])
         return replace(known, limit=given.get("pageSize", known.limit), total=given.get("total", known.total))
     places = door.places
+    if "text" in given and not given["text"].strip():
+        reason = "There is no letter or digit in this text."
+        raise Invalid(f"text: {reason}", (FieldError("text", reason, given["text"]),))
+    if "changedSince" in given:
+        must_have_happened(door, "changedSince", given["changedSince"])
     where: list[tuple[str, Criterion]] = []
     linked: list[tuple[str, Linked]] = []
     for name, key in _PLAIN.items():
@@ -181,6 +186,14 @@ def query_of(given: Mapping[str, Any], door: Directory) -> Query:
         if wrong:
             raise Invalid("The query finds nothing, ever.", wrong)
         return normalise(query)
+
+
+def must_have_happened(door: Directory, parameter: str, seq: int) -> None:
+    """Return when the change log has come to this seq, else raise `Invalid`: who has the seq of another installation would read for ever that nothing changed."""
+    newest = door.newest()
+    if seq > newest:
+        reason = f"{seq} has not happened yet; the newest seq is {newest}."
+        raise Invalid(f"{parameter}: {reason}", (FieldError(parameter, reason, str(seq)),))
 
 
 @contextmanager

@@ -9,6 +9,8 @@
  * strict Content-Security-Policy needs only the hub in script-src and connect-src. No cookie, no storage, no other host.
  */
 const HUB = new URL("../..", import.meta.url).href.replace(/\/$/, "");
+/* The parameter that is wrong -> what is said about it. */
+const WRONG = { what: "unknown_words", where: "unknown_place" };
 const SHEET = new CSSStyleSheet();
 SHEET.replaceSync(`
 :host { display: block; --accent: var(--fichehub-accent, #0b5a4a); --ink: var(--fichehub-ink, #1d2522); --paper: var(--fichehub-paper, #fff);
@@ -116,7 +118,10 @@ class FichehubZoek extends HTMLElement {
     const url = new URL(`${this.getAttribute("hub") ?? HUB}/widget/v1/${path}`);
     for (const [name, value] of Object.entries({ ...parameters, lang: this.#language })) if (value) url.searchParams.set(name, value);
     const response = await fetch(url, { credentials: "omit", referrerPolicy: "no-referrer" });
-    if (!response.ok) throw Object.assign(new Error(response.statusText), { status: response.status });
+    if (!response.ok) {
+      const problem = response.status === 400 ? await response.json() : {};
+      throw Object.assign(new Error(response.statusText), { wrong: problem.issues?.[0]?.name });
+    }
     return response.json();
   }
 
@@ -220,7 +225,7 @@ class FichehubZoek extends HTMLElement {
       const answer = await this.#get("search", after ? { after } : { what: what.value.trim(), where: where.value.trim() });
       if (turn === this.#searched) this.#show(answer, Boolean(after));
     } catch (error) {
-      if (turn === this.#searched) this.#tell(error.status === 400 ? this.#words.unknown_place : this.#words.failed);
+      if (turn === this.#searched) this.#tell(this.#words[WRONG[error.wrong]] ?? this.#words.failed);
     }
   }
 

@@ -86,7 +86,7 @@ def test_the_rest_of_the_list_by_cursor(client: FlaskClient) -> None:
         ("search?lang=xx", "lang"),
         ("search?where=Nergenshuizen", "where"),
         ("search?where=99999", "where"),
-        ("search?after=abc", "cursor"),
+        ("search?after=abc", "after"), ("search?what=,&where=Gent", "what"),
         (f"search?what={'x' * 101}", "what"),
         ("suggest?q=x", "q"),
     ],
