@@ -190,9 +190,8 @@ def query_of(given: Mapping[str, Any], door: Directory) -> Query:
 
 def must_have_happened(door: Directory, parameter: str, seq: int) -> None:
     """Return when the change log has come to this seq, else raise `Invalid`: who has the seq of another installation would read for ever that nothing changed."""
-    newest = door.newest()
-    if seq > newest:
-        reason = f"{seq} has not happened yet; the newest seq is {newest}."
+    if seq > door.newest():
+        reason = f"{seq} has not happened yet."
         raise Invalid(f"{parameter}: {reason}", (FieldError(parameter, reason, str(seq)),))
 
 
