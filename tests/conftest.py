@@ -48,18 +48,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark by what a test asks for, so that `-m "not postgres and not browser"` leaves out exactly those; rooms with slow tests come first.
+    """Mark by what a test asks for, so that `-m "not postgres and not browser"` leaves out exactly those; rooms with slow tests come first, then those with a browser.
 
     One that takes minutes and comes last would leave all processors but one with nothing to do.
     """
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
     for item in items:
         asked = getattr(item, "fixturenames", ())
         if "postgres_server" in asked:
             item.add_marker(pytest.mark.postgres)
         if "chromium_path" in asked:
             item.add_marker(pytest.mark.browser)
+    slow, browsing = ({item.path for item in items if item.get_closest_marker(mark)} for mark in ("slow", "browser"))
+    items.sort(key=lambda item: (item.path not in slow, item.path not in browsing))
 
 
 @pytest.hookimpl(wrapper=True)
