@@ -20,7 +20,6 @@ from hub.model.audience import LEVELS
 from hub.model.entity import Entity
 from hub.model.fiche import ENTITY_TYPES
 from hub.model.query import SORTS, Criterion, Near, Query
-from hub.places import Places
 from hub.store import database, erasure, index_anew, reading
 from hub.sync import connections
 from hub.sync import run as run_once
@@ -65,7 +64,7 @@ def query(
         text=text,
         where=tuple(_criterion(criterion, directory) for criterion in criteria),
         near=None if near is None else _near(near),
-        local=None if local is None else _municipality(local, installation.store.places),
+        local=None if local is None else directory.places.meant(local)[0].refnis,
         sort=sort or ("local" if local else "number"),
         limit=limit,
         cursor=cursor,
@@ -100,7 +99,7 @@ def _criterion(text: str, directory: Directory) -> Criterion:
     if not separator:
         raise Invalid(f"{text!r} is no criterion.", (FieldError("where", "write it as key=value", text),))
     if key == "municipality":
-        values = ",".join(_municipality(value, directory.places) for value in values.split(","))
+        values = ",".join(found.refnis for value in values.split(",") for found in directory.places.meant(value))
     for value in values.split(","):
         if reason := directory.no_such(key, value):
             raise Invalid(f"{text!r} finds nothing, ever.", (FieldError("where", reason, value),))
@@ -113,16 +112,6 @@ def _near(text: str) -> Near:
     except ValueError:
         raise Invalid("That is no place.", (FieldError("near", "write it as LAT,LON,KM, e.g. 51.05,3.72,10", text),)) from None
     return Near(lat, lon, km)
-
-
-def _municipality(text: str, places: Places) -> str:
-    if text.isdigit():
-        found = places.by_postcode(text) if len(text) == 4 else (places.municipality(text),)
-    else:
-        found = places.find(text)
-    if not found:
-        raise Invalid(f"No municipality is called {text!r}.", (FieldError("municipality", "give a name, a postcode or a REFNIS code", text),))
-    return found[0].refnis
 
 
 def _name(entity: Entity) -> str:

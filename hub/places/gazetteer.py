@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from hub.model.folding import fold, words
-from hub.places.codes import Codes, Municipality
+from hub.places.codes import Codes, Municipality, UnknownPlace
 from hub.places.zones import Zones
 
 # How people shorten saints; Dutch and French alike, because a Brussels street sign does not care.
@@ -81,6 +81,18 @@ class Places(Codes):
             if tier == best:
                 found[municipality.refnis] = municipality
         return tuple(sorted(found.values(), key=lambda m: (_REGION_ORDER[m.region], m.refnis)))
+
+    def meant(self, text: str) -> tuple[Municipality, ...]:
+        """The municipalities of today that a REFNIS code of any time, a postcode or a name stands for; never none. Raises UnknownPlace."""
+        typed = text.strip()
+        if typed.isdigit():
+            return (self.municipality(typed),) if len(typed) == 5 else self.by_postcode(typed)
+        found = self.find(typed)
+        if not found:
+            raise UnknownPlace(
+                text, "No municipality has this name. Give a name, a postcode of four digits or a REFNIS code of five."
+            )
+        return found
 
     def suggest(self, text: str, limit: int = 10) -> tuple[Suggestion, ...]:
         """What somebody who typed this may mean: a name, a postcode, a beginning of either, or both ("9000 ge").

@@ -7,7 +7,7 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from hub.directory import Directory
-from hub.errors import CursorGone, Forbidden, NotFound
+from hub.errors import CursorGone, NotFound
 from hub.model.subscription import Subscription, SubscriptionEvent, SubscriptionWish
 from hub.outbound import check_address
 from hub.store import Store
@@ -17,14 +17,10 @@ from hub.sync.connections import allows_private
 
 
 class Door:
-    """The subscriptions of whoever holds the grant of `directory`, made through one endpoint; implements `hub.model.subscription.Subscriptions`.
-
-    Raises `Forbidden` for the anonymous.
-    """
+    """The subscriptions of the partner who holds the grant of `directory`, made through one endpoint; implements `hub.model.subscription.Subscriptions`."""
 
     def __init__(self, store: Store, directory: Directory, endpoint: str) -> None:
-        if directory.grant.partner is None:
-            raise Forbidden("Only a partner with an agreement has subscriptions. Send your API key as: Authorization: Bearer fh_...")
+        assert directory.grant.partner is not None  # `require_partner` has let in nobody else
         self._store = store
         self._directory = directory
         self._partner = directory.grant.partner

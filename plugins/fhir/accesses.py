@@ -22,6 +22,7 @@ from plugins.fhir import outcome
 from plugins.fhir import systems as s
 from plugins.fhir.moments import span
 from plugins.fhir.params import RESOURCES
+from plugins.fhir.preferring import is_strict
 from plugins.fhir.search import DEFAULT_COUNT, MAX_COUNT
 
 Json = dict[str, Any]
@@ -228,7 +229,7 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
 
 def _search(given: Sequence[tuple[str, str]], base: str) -> Json:
     hub.require_partner(_ASKERS)
-    strict = "handling=strict" in flask.request.headers.get("Prefer", "")
+    strict = is_strict()
     wanted: Json = {}
     count = DEFAULT_COUNT
     nothing = False

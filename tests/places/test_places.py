@@ -50,6 +50,13 @@ def test_postcodes_and_municipalities_are_many_to_many() -> None:
     assert names(BELGIUM.by_postcode("1040")) == ["Etterbeek", "Brussel"]
     assert names(BELGIUM.by_postcode("1050")) == ["Elsene", "Brussel"]
     assert names(BELGIUM.by_postcode("9000")) == ["Gent"]
+    for text in ("1050", " 1050 "):
+        assert BELGIUM.meant(text) == BELGIUM.by_postcode("1050")
+    for text in ("44021", "gent", "Gand"):
+        assert names(BELGIUM.meant(text)) == ["Gent"]
+    for text in ("Nergenshuizen", "99999", "0999", "123", ""):
+        with pytest.raises(UnknownPlace):
+            BELGIUM.meant(text)
     assert BELGIUM.postcodes_of("44021")[:3] == ("9000", "9030", "9031")
     assert "2150" in BELGIUM.postcodes_of("11007")  # Borsbeek, now in Antwerpen
 

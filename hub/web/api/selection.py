@@ -249,21 +249,10 @@ def _identifier(given: str) -> str:
 
 def _municipalities(parameter: str, value: str, places: Places) -> tuple[str, ...]:
     """The REFNIS codes that a postcode, a REFNIS code or a name stands for; never none."""
-    text = value.strip()
     try:
-        if text.isdigit() and len(text) == 5:
-            return (places.current(text),)
-        if text.isdigit():
-            return tuple(found.refnis for found in places.by_postcode(text))
+        return tuple(found.refnis for found in places.meant(value))
     except UnknownPlace as error:
         raise Invalid("This place is not known.", (FieldError(parameter, error.reason, value),)) from error
-    found = tuple(municipality.refnis for municipality in places.find(text))
-    if not found:
-        reason = (
-            "No municipality has this name. Give a name, a postcode of four digits or a REFNIS code of five."
-        )
-        raise Invalid("This place is not known.", (FieldError(parameter, reason, value),))
-    return found
 
 
 def _near(value: str) -> Near:

@@ -21,6 +21,7 @@ from plugins.fhir.feed.filing import Entry, Filed, file
 from plugins.fhir.feed.translate import TRANSLATED
 from plugins.fhir.json_form import to_bytes
 from plugins.fhir.params import RESOURCES
+from plugins.fhir.preferring import is_strict
 from plugins.fhir.rendering import render, version_of
 from plugins.fhir.search import parse
 from plugins.fhir.smart import require
@@ -182,7 +183,7 @@ def _found(wish: _Wish, asked: Directory) -> str | None:
 def _written(feed: Feed, wishes: Sequence[_Wish]) -> list[Filed] | Problem:
     """What became of them, in the order in which they were sent; or why nothing was kept."""
     asked = feed.directory()
-    strict = "handling=strict" in _prefer()
+    strict = is_strict()
     try:
         entries = [_entry(wish, asked) for wish in wishes]
         _check_unique(entries)
