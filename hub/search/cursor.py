@@ -17,7 +17,7 @@ import orjson
 from hub.errors import FieldError, Invalid
 from hub.model.query import Query, from_json, normalise, to_json
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 _CHECK_BYTES: Final = 6
 
 

@@ -15,7 +15,7 @@ from hub.model.sounds import sound_of
 from hub.places import Places
 from hub.search import postgresql, sqlite
 from hub.search.coverage import Coverage, covers, shows
-from hub.search.match import Alternatives, Match
+from hub.search.match import Alternatives, Match, Token
 from hub.store.bulk import Bulk
 from hub.store.index_forms import tokens_of
 from hub.store.index_rows import IndexRow
@@ -61,6 +61,8 @@ class Lens:
     shown: Rows | None = None
     sizes: dict[Any, int] = field(default_factory=dict, compare=False)
     """What this search was told already of the statistics (`expected`), and `last`."""
+    spelled: dict[Token, Alternatives] = field(default_factory=dict, compare=False)
+    """How this search spells out beginnings (`prepared`)."""
 
     @classmethod
     def of(
@@ -292,7 +294,7 @@ class Lens:
 
     def prepared(self, match: Match) -> Match:
         """The same match in the form that the engine answers fastest. For one search only: it may list what is in the index now."""
-        found: Match = self.text.prepared(self.bulk, match)
+        found: Match = self.text.prepared(self.bulk, match, self.spelled)
         return found
 
     def texts_holding(
@@ -326,6 +328,9 @@ class Lens:
         """About how many entries match, as the statistics say, which may be wrong; None where there are none."""
         if not self.bulk.postgres:
             return None
+        if match.lacking:
+            at_all = Match(match.every)
+            return max(0, (self.expected(at_all) or 0) - (self.expected(at_all & Match(match.lacking)) or 0))
         *parts, everything = self._sizes(match.every)
         found = float(everything)
         for size in parts:

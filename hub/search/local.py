@@ -21,6 +21,8 @@ class Tier:
     name: str
     wanted: tuple[tuple[str, tuple[str, ...]], ...]
     earlier: tuple[tuple[str, tuple[str, ...]], ...]
+    nearest_first: bool = False
+    """By distance, not by name: whoever looks beyond his municipality does not want to go far."""
 
     def match(self, lens: Lens) -> Match:
         """What the full text must say of an entity in this tier."""
@@ -58,8 +60,8 @@ def tiers(refnis: str, places: Places) -> tuple[Tier, ...]:
     return (
         Tier("local", (there,), ()),
         Tier("serves", (serving,), (there,)),
-        *((Tier("near", near, (there, serving)),) if near else ()),
-        Tier("rest", (), (there, serving, *near)),
+        *((Tier("near", near, (there, serving), nearest_first=True),) if near else ()),
+        Tier("rest", (), (there, serving, *near), nearest_first=True),
     )
 
 

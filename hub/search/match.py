@@ -23,23 +23,32 @@ Alternatives = tuple[Token, ...]
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """At least one of each of `every`, and none of `none`. Without `every` it cannot lead a search, only filter one."""
+    """At least one of each of `every`, none of `none`, and for one of `lacking` none. Without `every` it cannot lead a search, only filter one."""
 
     every: tuple[Alternatives, ...] = ()
     none: Alternatives = ()
+    lacking: tuple[Alternatives, ...] = ()
+    """Not all of these are met."""
 
     def __bool__(self) -> bool:
-        return bool(self.every or self.none)
+        return bool(self.every or self.none or self.lacking)
 
     def __and__(self, other: Match) -> Match:
+        """Both; at most one of them lacks something."""
         return Match(
-            tuple(dict.fromkeys(self.every + other.every)), tuple(dict.fromkeys(self.none + other.none))
+            tuple(dict.fromkeys(self.every + other.every)),
+            tuple(dict.fromkeys(self.none + other.none)),
+            self.lacking or other.lacking,
         )
 
 
-def word(kind: EntityType, rank: int, text: str, *, prefix: bool) -> Alternatives:
-    """A word as anybody of this rank sees it. A single letter stands for itself only: as a beginning it would find nearly everything."""
-    return tuple(Token(tokens.word(kind, level, text), prefix and len(text) > 1) for level in range(rank + 1))
+def word(kind: EntityType, rank: int, text: str, *, described: bool = True) -> Alternatives:
+    """A word, or a longer one that begins so, as anybody of this rank sees it; without `described` not where nothing but the description says it.
+
+    A single letter stands for itself only: as a beginning it would find nearly everything.
+    """
+    made = (tokens.word, tokens.described) if described else (tokens.word,)
+    return tuple(Token(one(kind, level, text), len(text) > 1) for one in made for level in range(rank + 1))
 
 
 def facets(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from heapq import merge as merge_sorted
 from itertools import count
 from math import isqrt, sqrt
@@ -47,6 +48,35 @@ class Ranked:
     km: float | None = None
 
 
+_PASSED: Final = ("passed",)
+"""Where to go on in what the position is behind of."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Those of a tier who have the words of the text in a name, a label or an address; or, `described`, those who have one in a description only."""
+
+    rank: int
+    tier: local.Tier
+    described: int = 0
+
+    def behind(self, after: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+        """Where in this part to go on: None at its start, `_PASSED` when the position is behind it."""
+        if after is None or (self.rank, self.described) > after[:2]:
+            return None
+        return after[2:] if (self.rank, self.described) == after[:2] else _PASSED
+
+    def by_name(self, row: Row, lens: Lens) -> Ranked:
+        """A hit in the order of names, umbrella organisations last."""
+        key = self.rank, self.described, row.umbrella, row.name, row.id
+        return Ranked(key, row, lens, tier=self.tier.name)
+
+    def by_distance(self, row: Row, lens: Lens, km: float | None) -> Ranked:
+        """The same where the nearest comes first."""
+        key = self.rank, self.described, row.umbrella, _NOWHERE_KM if km is None else km, row.id
+        return Ranked(key, row, lens, tier=self.tier.name, km=km)
+
+
 class Walker:
     """Hits in the order of a query, from a position on, as far as somebody asks for them."""
 
@@ -69,14 +99,14 @@ class Walker:
             "number": self._by_number,
             "name": self._by_name,
             "updated": self._by_update,
-            "distance": self._by_distance,
+            "distance": partial(self._by_distance, after=self._after),
         }
         one = by[self._query.sort]
         # Each type has an index of its own; a page over several types takes from each what is next.
         return merge_sorted(*map(one, self._plans), key=lambda hit: hit.key, reverse=self._query.descending)
 
-    def _sorted(self, hits: list[Ranked]) -> Iterator[Ranked]:
-        after, down = self._after, self._query.descending
+    def _sorted(self, hits: list[Ranked], after: tuple[Any, ...] | None) -> Iterator[Ranked]:
+        down = self._query.descending
         if after is not None:
             hits = [hit for hit in hits if (hit.key < after if down else hit.key > after)]
         hits.sort(key=lambda hit: hit.key, reverse=down)
@@ -208,7 +238,7 @@ class Walker:
             hits = [
                 Ranked((seqs[row.entity_id], row.id), row, plan.lens) for row in few if row.entity_id in seqs
             ]
-            yield from self._sorted(hits)
+            yield from self._sorted(hits, self._after)
             return
         lens, down = plan.lens, self._query.descending
         known, given = lens.changes
@@ -229,16 +259,16 @@ class Walker:
                 return
             seq = found[-1][0]
 
-    def _by_distance(self, plan: Plan) -> Iterator[Ranked]:
+    def _by_distance(self, plan: Plan, after: tuple[Any, ...] | None) -> Iterator[Ranked]:
         assert self.place is not None
         lens, near = plan.lens, self._query.near
         here = near if near is not None else Near(*self.place, _EVERYWHERE_KM)
         plan = plan.without(IsNear(lens, here))  # the circles end where it does
         found = plan.candidates(2 * self._bound)
         if found is None:
-            yield from self._in_circles(plan, here)
+            yield from self._in_circles(plan, here, after)
             if near is None:
-                yield from self._nowhere(plan)
+                yield from self._nowhere(plan, after)
             return
         few = found.rows()
         far = points.distances(lens, here.lat, here.lon, few)
@@ -249,21 +279,21 @@ class Walker:
         ]
         if near is None:
             hits += [Ranked((_NOWHERE_KM, row.id), row, lens) for row in few if row.id not in far]
-        yield from self._sorted(hits)
+        yield from self._sorted(hits, after)
 
-    def _nowhere(self, plan: Plan) -> Iterator[Ranked]:
+    def _nowhere(self, plan: Plan, position: tuple[Any, ...] | None) -> Iterator[Ranked]:
         """Who has no point that the asker may see comes last: the order leaves nobody out."""
         assert self.place is not None
-        after = int(self._after[1]) if self._after is not None and self._after[0] == _NOWHERE_KM else None
+        after = int(position[1]) if position is not None and position[0] == _NOWHERE_KM else None
         for rows in self._along_numbers(plan, after, down=False):
             somewhere = points.distances(plan.lens, *self.place, rows)
             yield from (
                 Ranked((_NOWHERE_KM, row.id), row, plan.lens) for row in rows if row.id not in somewhere
             )
 
-    def _in_circles(self, plan: Plan, here: Near) -> Iterator[Ranked]:
+    def _in_circles(self, plan: Plan, here: Near, after: tuple[Any, ...] | None) -> Iterator[Ranked]:
         """Look at all points in a circle, nearest first; when they do not fill the page, in a larger one."""
-        reached: tuple[Any, ...] = (-1.0, 0) if self._after is None else self._after
+        reached: tuple[Any, ...] = (-1.0, 0) if after is None else after
         first, radius, seen = first_step(self._query, plan, self._bound), max(_FIRST_KM, 1.5 * reached[0]), 0
         known: dict[str, float] = {}
         while reached[0] <= here.km:
@@ -324,48 +354,77 @@ class Walker:
 
     def _sort_tier(self, rest: Plan, here: Collection[int], rank: int, tier: local.Tier) -> Iterator[Ranked]:
         """The hits of a tier, when all candidates are at hand."""
-        if rest.lens.named and not rest.match and not rest.conditions:
-            yield from self._sort_there(rest, here, rank, tier)
+        if not self._query.text:
+            yield from self._sort_part(rest, here, _Part(rank, tier))
             return
-        rows = rest.keep(rest.lens.fetch(here))
-        yield from self._sorted([self._tiered(row, rest.lens, rank, tier) for row in rows])
+        said = rest.saying(here, self._query.text)
+        yield from self._sort_part(rest, said, _Part(rank, tier))
+        yield from self._sort_part(rest, set(here) - said, _Part(rank, tier, described=1))
 
-    def _sort_there(self, rest: Plan, here: Collection[int], rank: int, tier: local.Tier) -> Iterator[Ranked]:
-        """The same with nothing left to check: the database can sort, and give only what the page needs."""
-        after = self._after[1:] if self._after is not None and self._after[0] == rank else None
-        order = "e.umbrella, e.name, e.id" if rest.lens.ranked else "e.name, e.id"
-        if after is not None and not rest.lens.ranked:
-            after = after[1:]
-        for row in entries(rest.lens, order, after, False, self._query.limit + 1, among=here):
-            yield self._tiered(row, rest.lens, rank, tier)
-
-    def _tiered(self, row: Row, lens: Lens, rank: int, tier: local.Tier) -> Ranked:
-        return Ranked((rank, row.umbrella, row.name, row.id), row, lens, tier=tier.name)
+    def _sort_part(self, rest: Plan, here: Collection[int], part: _Part) -> Iterator[Ranked]:
+        after = part.behind(self._after)
+        if not here or after is _PASSED:
+            return
+        lens = rest.lens
+        if lens.named and not rest.match and not rest.conditions and not part.tier.nearest_first:
+            # Nothing is left to check: the database can sort, and give only what the page needs.
+            order = "e.umbrella, e.name, e.id" if lens.ranked else "e.name, e.id"
+            if after is not None and not lens.ranked:
+                after = after[1:]
+            for row in entries(lens, order, after, False, self._query.limit + 1, among=here):
+                yield part.by_name(row, lens)
+            return
+        rows = rest.keep(lens.fetch(here))
+        if part.tier.nearest_first:
+            assert self.place is not None
+            far = points.distances(lens, *self.place, rows)
+            hits = [part.by_distance(row, lens, far.get(row.id)) for row in rows]
+        else:
+            hits = [part.by_name(row, lens) for row in rows]
+        yield from self._sorted(hits, self._after)
 
     def _walk_tier(self, plan: Plan, rank: int, tier: local.Tier) -> Iterator[Ranked]:
         """The hits of a tier, when they are too many to fetch them all."""
         narrowed = plan.narrowed(tier.match(plan.lens))
-        if not self._met_soon(narrowed):
+        if tier.nearest_first or not self._met_soon(narrowed):
             few = narrowed.candidates(self._bound)
             if few is not None:
                 yield from self._sort_tier(few.rest, few.ids, rank, tier)
                 return
-        after = self._after if self._after is not None and self._after[0] == rank else None
-        ranked = plan.lens.ranked
-        for umbrella in (0, 1) if ranked else (0,):
-            if after is not None and umbrella < after[1]:
+        if not self._query.text:
+            yield from self._walk_part(narrowed, _Part(rank, tier))
+            return
+        for described in (0, 1):
+            part = _Part(rank, tier, described)
+            if part.behind(self._after) is not _PASSED:
+                yield from self._walk_part(narrowed.said(self._query.text, described=bool(described)), part)
+
+    def _walk_part(self, plan: Plan, part: _Part) -> Iterator[Ranked]:
+        lens, after = plan.lens, part.behind(self._after)
+        if self._query.text and (part.tier.nearest_first or not self._met_soon(plan)):
+            few = plan.candidates(self._bound)
+            if few is not None:
+                yield from self._sort_part(few.rest, few.ids, part)
+                return
+        for umbrella in (0, 1) if lens.ranked else (0,):
+            if after is not None and umbrella < after[0]:
                 continue
-            position = after[2:] if after is not None and umbrella == after[1] else None
-            if not plan.lens.named:
-                yield from self._tier_by_number(narrowed, position, umbrella, rank, tier)
+            position = after[1:] if after is not None and umbrella == after[0] else None
+            if part.tier.nearest_first:
+                these = plan.narrowed(local.umbrellas(lens, bool(umbrella))) if lens.ranked else plan
+                for hit in self._by_distance(these, position):
+                    yield part.by_distance(hit.row, lens, hit.km)
+                continue
+            if not lens.named:
+                yield from self._part_by_number(plan, position, umbrella, part)
                 continue
             if umbrella:
-                few = narrowed.narrowed(local.umbrellas(plan.lens)).candidates(self._bound)
+                few = plan.narrowed(local.umbrellas(lens)).candidates(self._bound)
                 if few is not None:
-                    yield from self._sort_tier(few.rest, few.ids, rank, tier)
+                    yield from self._sort_part(few.rest, few.ids, part)
                     return
-            for row in self._names.along(narrowed, position, umbrella if ranked else None):
-                yield self._tiered(row, plan.lens, rank, tier)
+            for row in self._names.along(plan, position, umbrella if lens.ranked else None):
+                yield part.by_name(row, lens)
 
     def _met_soon(self, plan: Plan) -> bool:
         """Whether hits are so many that a walk along the names meets a page of them soon, as far as statistics can tell."""
@@ -374,16 +433,16 @@ class Walker:
         expected = plan.lens.expected(plan.match)
         return expected is not None and expected > 2 * self._bound
 
-    def _tier_by_number(
-        self, plan: Plan, position: tuple[Any, ...] | None, umbrella: int, rank: int, tier: local.Tier
+    def _part_by_number(
+        self, plan: Plan, position: tuple[Any, ...] | None, umbrella: int, part: _Part
     ) -> Iterator[Ranked]:
-        """The hits of a tier for who may not see names."""
+        """The hits of a part for who may not see names."""
         if plan.lens.ranked:
             plan = plan.narrowed(local.umbrellas(plan.lens, bool(umbrella)))
         if position is not None and position[0]:
             return
         for rows in self._along_numbers(plan, None if position is None else position[1], down=False):
-            yield from (self._tiered(row, plan.lens, rank, tier) for row in rows)
+            yield from (part.by_name(row, plan.lens) for row in rows)
 
 
 def _in_order(rows: list[Row], down: bool) -> list[Row]:

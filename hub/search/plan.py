@@ -59,6 +59,21 @@ class Plan:
         """This plan with more demands on the full text."""
         return replace(self, match=self.match & match)
 
+    def said(self, text: str, *, described: bool) -> Plan:
+        """This plan for those who have the words of a text in a name, a label or an address; or, `described`, who have one in a description only."""
+        said = said_by(self.lens, text)
+        if self.lens.fields is None:
+            return self.narrowed(Match(lacking=said) if described else Match(said))
+        # Where a word stands in fields that the asker does not see, he is not told.
+        return replace(self, conditions=(*self.conditions, HasWords(self.lens, said, negate=described)))
+
+    def saying(self, ids: Collection[int], text: str) -> set[int]:
+        """Those of these entries that have the words of a text in a name, a label or an address."""
+        said = said_by(self.lens, text)
+        if self.lens.fields is None:
+            return self.lens.among(Match(said), ids)
+        return HasWords(self.lens, said).keep(self.lens.fetch(ids))
+
     def beginning_met(self) -> Plan:
         """What is left of this plan for entities whose name, the one that lists are sorted by, begins as asked."""
         every = self.match.every
@@ -244,9 +259,15 @@ def _plan(query: Query, lens: Lens, scope: Query | None) -> Plan:
     return Plan(lens, lens.prepared(match), tuple(conditions), nothing, beginning, at)
 
 
+def said_by(lens: Lens, text: str) -> tuple[Alternatives, ...]:
+    """The words of a text where more than a description says them."""
+    words = tuple(word(lens.type, lens.rank, each, described=False) for each in text.split())
+    return lens.prepared(Match(words)).every
+
+
 def _demands(query: Query, lens: Lens, scope: Query | None = None) -> tuple[Match, list[Condition], bool]:
     """What a query asks of a type. With a `scope` its links lead to nothing outside of that; a scope's own links may lead anywhere."""
-    every: list[Alternatives] = [word(lens.type, lens.rank, each, prefix=True) for each in query.text.split()]
+    every: list[Alternatives] = [word(lens.type, lens.rank, each) for each in query.text.split()]
     none: list[Alternatives] = []
     conditions: list[Condition] = []
     spelled: list[Condition] = []

@@ -7,6 +7,7 @@ keeps statistics of the tokens, so that it can be asked beforehand which of the 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from hub.search.match import Alternatives, Match, Token
@@ -40,6 +41,8 @@ def expression(match: Match) -> str:
     parts = [f"({_any(alternatives)})" for alternatives in match.every]
     if match.none:
         parts.append(f"!({_any(match.none)})")
+    if match.lacking:
+        parts.append(f"!({expression(Match(match.lacking))})")
     return " & ".join(parts)
 
 
@@ -47,7 +50,7 @@ def _any(alternatives: Alternatives) -> str:
     return " | ".join(f"'{token.text}':*" if token.prefix else f"'{token.text}'" for token in alternatives)
 
 
-def prepared(bulk: Bulk, match: Match) -> Match:
+def prepared(bulk: Bulk, match: Match, spelled: dict[Token, Alternatives]) -> Match:
     """The match as it is: beginnings cost no more than words here."""
     return match
 
@@ -77,7 +80,7 @@ def worth_reading(match: Match, sizes: Sequence[int], entries: int, hits: int) -
     found = float(everything)
     for size in parts:
         found *= min(1.0, size / max(1, everything))
-    words = sum(map(len, match.every)) + len(match.none)
+    words = sum(map(len, match.every + match.lacking)) + len(match.none)
     along = hits * entries / max(1.0, found) * (_LOOK_US + words * _WORD_US)
     as_a_whole = words * _LIST_US + sum(parts) * _MERGE_US + found * _FETCH_US
     return 4 * int(found) + _SPARE if as_a_whole < along else 0
@@ -138,7 +141,7 @@ def _parted(match: Match, sizes: Sequence[int]) -> tuple[Match, Match]:
             left *= share
         else:
             rest.append(tokens)
-    return Match(tuple(lead), match.none), Match(tuple(rest))
+    return replace(match, every=tuple(lead)), Match(tuple(rest))
 
 
 def among(bulk: Bulk, match: Match, ids: Sequence[int]) -> set[int]:

@@ -166,10 +166,11 @@ class IsSpelled:
 
 @dataclass(frozen=True, slots=True)
 class HasWords:
-    """Words that stand in fields which the asker may see."""
+    """Words that stand in fields which the asker may see; with `negate`, not all of them do."""
 
     lens: Lens
     words: tuple[Alternatives, ...]
+    negate: bool = False
 
     def few(self, most: int) -> set[int] | None:
         return None
@@ -177,7 +178,9 @@ class HasWords:
     def keep(self, rows: Sequence[Row]) -> set[int]:
         shown = self.lens.shown_rows([row.id for row in rows])
         return {
-            number for number, row in shown.items() if all(map(partial(_has, has=_tokens(row)), self.words))
+            number
+            for number, row in shown.items()
+            if all(map(partial(_has, has=_tokens(row)), self.words)) != self.negate
         }
 
 

@@ -25,32 +25,38 @@ _MOST_SPELLED = 8
 
 def expression(match: Match) -> str:
     """The match in the language of FTS5."""
-    wanted = " AND ".join(f"({_any(alternatives)})" for alternatives in match.every)
-    return f"({wanted}) NOT ({_any(match.none)})" if match.none else wanted
+    unwanted = [_any(match.none)] if match.none else []
+    if match.lacking:
+        unwanted.append(f"({_every(match.lacking)})")
+    return f"({_every(match.every)}) NOT ({' OR '.join(unwanted)})" if unwanted else _every(match.every)
+
+
+def _every(every: Sequence[Alternatives]) -> str:
+    return " AND ".join(f"({_any(alternatives)})" for alternatives in every)
 
 
 def _any(alternatives: Alternatives) -> str:
     return " OR ".join(f'"{token.text}" *' if token.prefix else f'"{token.text}"' for token in alternatives)
 
 
-def prepared(bulk: Bulk, match: Match) -> Match:
-    """The same match, with each beginning spelled out where only a few words begin so."""
-    return Match(
-        tuple(_spelled(bulk, alternatives) for alternatives in match.every),
-        _spelled(bulk, match.none) if match.none else (),
-    )
+def prepared(bulk: Bulk, match: Match, spelled: dict[Token, Alternatives]) -> Match:
+    """The same match, with each beginning spelled out where only a few words begin so. `spelled` remembers how."""
+
+    def each(alternatives: Alternatives) -> Alternatives:
+        return tuple(one for token in alternatives for one in _spelled(bulk, token, spelled))
+
+    return Match(tuple(map(each, match.every)), each(match.none), tuple(map(each, match.lacking)))
 
 
-def _spelled(bulk: Bulk, alternatives: Alternatives) -> Alternatives:
-    found: list[Token] = []
-    for token in alternatives:
-        if not token.prefix or len(token.text) in _INDEXED_LENGTHS:
-            found.append(token)
-            continue
+def _spelled(bulk: Bulk, token: Token, known: dict[Token, Alternatives]) -> Alternatives:
+    if not token.prefix or len(token.text) in _INDEXED_LENGTHS:
+        return (token,)
+    if token not in known:
         sql = "SELECT term FROM fulltext_vocabulary WHERE term >= ? AND term < ? LIMIT ?"
         whole = bulk.rows(sql, token.text, token.text + "\U0010ffff", _MOST_SPELLED + 1)
-        found += [Token(row[0]) for row in whole] if 0 < len(whole) <= _MOST_SPELLED else [token]
-    return tuple(found)
+        few = 0 < len(whole) <= _MOST_SPELLED
+        known[token] = tuple(Token(row[0]) for row in whole) if few else (token,)
+    return known[token]
 
 
 def numbers(bulk: Bulk, match: Match, most: int) -> list[int]:
@@ -70,7 +76,9 @@ def numbers_behind(bulk: Bulk, match: Match, after: int | None, down: bool, most
 def among(bulk: Bulk, match: Match, ids: Sequence[int]) -> set[int]:
     """Which of these entries match."""
     if not match.every:
-        return set(ids) - among(bulk, Match((match.none,)), ids)
+        unwanted = [Match((match.none,))] if match.none else []
+        unwanted += [Match(match.lacking)] if match.lacking else []
+        return set(ids).difference(*(among(bulk, each, ids) for each in unwanted))
     sql = (
         "SELECT rowid FROM fulltext WHERE fulltext MATCH ? AND rowid BETWEEN ? AND ?"
         " AND +rowid IN (SELECT value FROM json_each(?))"

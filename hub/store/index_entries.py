@@ -47,7 +47,7 @@ class IndexRow:
 
     `name` is what lists are sorted by; like the points it is only there when whoever sees the entity sees it. Of what is kept by
     level a thing stands at the lowest that sees it: `facets` are the terms but for names; `names` whole folded names and their words,
-    `wholes` the whole names among them; `words` those of the full text; `compared` are the facets that somebody may look into. `heads` are the schemes and systems of codes and identifiers, with their key.
+    `wholes` the whole names among them; `words` those of the full text, and `described` those that nothing but a description says; `compared` are the facets that somebody may look into. `heads` are the schemes and systems of codes and identifiers, with their key.
     """
 
     entry_id: int
@@ -61,6 +61,7 @@ class IndexRow:
     facets: Levels = field(default_factory=_levels)
     names: Levels = field(default_factory=_levels)
     words: Levels = field(default_factory=_levels)
+    described: Levels = field(default_factory=_levels)
     points: list[tuple[float, float, int]] = field(default_factory=list)
     wholes: set[str] = field(default_factory=set)
     heads: set[tuple[str, str]] = field(default_factory=set)
@@ -89,8 +90,11 @@ class IndexRow:
         self.words[level].update(parts)
 
     def settle(self) -> None:
-        """Let each thing stand at its lowest level only."""
-        for public, professional, internal in (self.facets, self.names, self.words):
+        """Let each thing stand at its lowest level only, and what is said elsewhere too not among what is described."""
+        for level, described in enumerate(self.described):
+            if described:
+                described.difference_update(*self.words[: level + 1])
+        for public, professional, internal in (self.facets, self.names, self.words, self.described):
             if professional:
                 professional -= public
             if internal:

@@ -9,6 +9,7 @@ from hub import schemas
 from hub.model.folding import MAX_WORD
 from hub.store.index_entries import IndexRow, Levels
 from hub.store.index_tokens import (
+    DESCRIBED_MARKS,
     FACET_MARKS,
     FACETS,
     FIRST_WORD,
@@ -104,6 +105,9 @@ def point_of(value: str) -> tuple[float, float]:
 
 
 _WORD_HEADS: Final = {kind: tuple(mark + level for level in WORD_MARKS) for kind, mark in TYPE_MARKS.items()}
+_DESCRIBED_HEADS: Final = {
+    kind: tuple(mark + level for level in DESCRIBED_MARKS) for kind, mark in TYPE_MARKS.items()
+}
 _FACET_HEADS: Final = {
     kind: tuple(mark + level for level in FACET_MARKS) for kind, mark in TYPE_MARKS.items()
 }
@@ -118,6 +122,9 @@ def tokens_of(row: IndexRow) -> str:
             found.append(facet + f" {facet}".join(facets))
         if names:
             found += _names(facet, names, row)
+        if words:
+            found.append(word + f" {word}".join(words))
+    for word, words in zip(_DESCRIBED_HEADS[row.type], row.described, strict=True):
         if words:
             found.append(word + f" {word}".join(words))
     return " ".join(found)

@@ -289,7 +289,7 @@ class Indexer:
         if "description" in document:
             at = hidden.get("description", level)
             for text in document["description"].values():
-                row.words[at].update(words(text))
+                row.described[at].update(words(text))
 
     def _identifiers(self, row: IndexRow, holder: Document, level: int, hidden: Mapping[str, int]) -> None:
         field_level = hidden.get("identifiers", level)

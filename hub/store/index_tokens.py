@@ -4,6 +4,7 @@ A token says whose it is, who may see it, and what it is, so that one look-up an
 
     ahuisarts              a word of an aanbod, public                (words: [a-z0-9]+, or letters of other scripts)
     a+huisarts             the same, professional; `a=` internal
+    a-huisarts             a word that stands in the description only; `a.` professional, `a:` internal
     a@cnace|86.10          a facet of an aanbod: code `nace|86.10`, public
     a#cnace|86.10          the same, professional; `a$` internal
 
@@ -21,7 +22,7 @@ from urllib.parse import unquote
 from hub.model.fiche import EntityType
 from hub.model.selection import PARTS_OF
 
-FORM: Final = 3
+FORM: Final = 4
 """The form of what the index holds. One more when the same fiche comes to have other tokens, terms or levels, so that what stands there is
 made anew (`hub.store.index_anew`); not for new fields of a fiche, which no earlier version stored."""
 FORM_COUNTER: Final = "index"
@@ -69,6 +70,7 @@ FIRST_WORD, OTHER_WORD, SORT_NAME, OTHER_NAME = FACETS["name"], "q", "h", "j"
 """The letters of names: the first word of the name that lists are sorted by; any other word of a name; whole names, that one and others. Words and whole
 names stand apart, because many begin with the same word and few are wholly alike."""
 WORD_MARKS: Final = ("", "+", "=")
+DESCRIBED_MARKS: Final = ("-", ".", ":")
 FACET_MARKS: Final = ("@", "#", "$")
 TOKEN_CHARACTERS: Final = "@#$+=|.-_%:/~"  # noqa: S105, not a password
 """What a token may hold besides letters and digits."""
@@ -150,5 +152,10 @@ def whole_names(kind: EntityType, level: int, name: str) -> tuple[str, ...]:
 
 
 def word(kind: EntityType, level: int, text: str) -> str:
-    """The token of a word as `hub.model.folding.words` gives it."""
+    """The token of a word, as `hub.model.folding.words` gives it, of what something is called, is, or where it is."""
     return TYPE_MARKS[kind] + WORD_MARKS[level] + text
+
+
+def described(kind: EntityType, level: int, text: str) -> str:
+    """The token of a word that nothing but the description says."""
+    return TYPE_MARKS[kind] + DESCRIBED_MARKS[level] + text

@@ -69,18 +69,23 @@ class Oracle:
             last = max((seq for seq in self._changes(row, grant)), default=None)
             return None if last is None else (last, row.entry_id)
         if query.sort == "distance":
-            if query.near is not None:
-                here = (query.near.lat, query.near.lon)
-            else:
-                assert query.local is not None
-                town = self.places.municipality(query.local)
-                here = (town.lat, town.lon)
-            km = self.km(row, here, grant)
+            km = self.km(row, self._here(query), grant)
             return (99_999.0 if km is None else km, row.entry_id)
         if query.sort == "local":
             assert query.local is not None
-            return (self.tier(row, query.local, grant), int(row.umbrella), row.name, row.entry_id)
+            tier, described = self.tier(row, query.local, grant), not self._holds_words(row, query, grant, ())
+            if tier < 2:
+                return (tier, described, int(row.umbrella), row.name, row.entry_id)
+            km = self.km(row, self._here(query), grant)
+            return (tier, described, int(row.umbrella), 99_999.0 if km is None else km, row.entry_id)
         return (row.entry_id,)
+
+    def _here(self, query: Query) -> tuple[float, float]:
+        if query.near is not None:
+            return (query.near.lat, query.near.lon)
+        assert query.local is not None
+        town = self.places.municipality(query.local)
+        return (town.lat, town.lon)
 
     def tier(self, row: IndexRow, refnis: str, grant: Grant) -> int:
         town = self.places.municipality(refnis)
@@ -118,10 +123,8 @@ class Oracle:
         """Whether the row meets the query, whose links lead to nothing outside of `scope`."""
         if row.type not in query.types:
             return False
-        seen = set().union(*row.words[: grant.rank + 1])
-        for word in query.text.split():
-            if not any(has.startswith(word) if len(word) > 1 else has == word for has in seen):
-                return False
+        if not self._holds_words(row, query, grant, row.described):
+            return False
         if not all(self._meets(row, criterion, grant) for criterion in query.where):
             return False
         if not all(self._linked(row, linked, grant, scope) for linked in query.linked):
@@ -132,6 +135,14 @@ class Oracle:
                 return False
         return query.changed_since is None or any(
             seq > query.changed_since for seq in self._changes(row, grant)
+        )
+
+    def _holds_words(self, row: IndexRow, query: Query, grant: Grant, described: Sequence[set[str]]) -> bool:
+        """Whether all words of the text stand in the row, in its description too if that is given."""
+        seen = set().union(*row.words[: grant.rank + 1], *described[: grant.rank + 1])
+        return all(
+            any(has.startswith(word) if len(word) > 1 else has == word for has in seen)
+            for word in query.text.split()
         )
 
     def _meets(self, row: IndexRow, criterion: Criterion, grant: Grant) -> bool:

@@ -100,6 +100,22 @@ def test_every_query_answers_as_if_what_the_agreement_leaves_out_were_not_there(
         assert counted.total == len(wanted)
 
 
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("left_out", ["names", "description", "organisatie"])
+def test_a_word_counts_as_a_name_only_where_the_name_is_shown(
+    reading: Reading, maker: Maker, oracle: Oracle, indexer: Indexer, places: Places, left_out: str
+) -> None:
+    fields = frozenset(FIELDS) - {left_out}
+    rows = rows_without(maker, indexer, fields)
+    for text in ("thuis", "thuis opvang"):
+        query = Query(types=("aanbod", "organisatie"), text=text, sort="local", local="24062", limit=1000)
+        wanted = judge(oracle, rows, fields, places).find(query, INTERNAL)
+        limited = replace(INTERNAL, fields=fields)
+        found = everything(reading(), query, limited, places, shown_by(rows))
+        assert [row.entry_id for row in found] == wanted
+        assert len(wanted) > 2 or left_out == "description"
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())

@@ -169,6 +169,7 @@ def test_every_order_goes_on_where_the_page_ended(reading: Reading, places: Plac
         Query(types=("aanbod",), where=(letters,), sort="updated", descending=True, limit=8),
         Query(types=("aanbod",), text="rubriek", sort="local", local="24062", limit=8),
         Query(types=("zorgverlener", "aanbod"), sort="local", local="24062", limit=30),
+        Query(types=("organisatie", "aanbod"), text="thuis", sort="local", local="24062", limit=8),
     ):
         found = everything(reading(), query, INTERNAL, places)
         assert [row.entry_id for row in found] == oracle.find(query, INTERNAL)

@@ -28,6 +28,7 @@ from hub.store.index_rows import (
 from hub.store.index_tokens import (
     LONGEST,
     SHORTENED,
+    described,
     escape,
     facet,
     facets,
@@ -208,8 +209,17 @@ def test_a_hidden_field_hides_what_is_in_it(places: Places) -> None:
         "field_visibility": {"description": "professional", "rubrieken": "internal"},
     }  # fmt: skip
     row = row_of(places, "aanbod", document)
-    assert "geheim" in row.words[1]
+    assert "geheim" in row.described[1]
     assert (row.terms["type", "rubriek|14.04"], row.terms["type", "rubriek|14"]) == (2, 2)
+
+
+def test_what_a_name_says_too_is_not_only_described(places: Places) -> None:
+    document = {
+        "kind": "aanbod", "visibility": "public", "description": {"nl": "Crisis opvang"},
+        "names": [{"text": {"nl": "Opvang"}, "visibility": "public"}, {"text": {"nl": "Crisis"}, "visibility": "internal"}],
+    }  # fmt: skip
+    row = row_of(places, "aanbod", document)
+    assert (row.described, row.words[2]) == (({"crisis"}, set(), set()), {"crisis"})
 
 
 def test_an_aanbod_takes_its_places_from_its_vestigingen(places: Places) -> None:
@@ -311,6 +321,9 @@ def test_every_term_and_word_has_its_token_and_nothing_else_has(rows: list[Index
         wholes = {token for name in row.wholes for token in whole_names(row.type, row.terms["name", name], name)[:2]}
         assert len(wholes & set(tokens)) == len(row.wholes)
         said = {word(row.type, level, one) for level, words in enumerate(row.words) for one in words}
+        said |= {
+            described(row.type, level, one) for level, words in enumerate(row.described) for one in words
+        }
         assert said <= set(tokens) <= said | wanted | wholes
         kept = {facet(row.type, level, key, value) for (key, value), level in row.terms.items() if key != "name"}
         assert kept <= set(tokens)

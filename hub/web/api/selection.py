@@ -92,7 +92,7 @@ _PARAMETERS: Final[dict[str, fields.Field[Any]]] = {
         "Within a distance of a point: latitude, longitude (WGS84) and kilometres, as in 51.05,3.72,10."
     ),
     "local": _word(
-        "The place that is searched for: postcode, municipality or REFNIS code. What is there comes first, then what serves it, then what is near, then the rest."
+        "The place that is searched for: postcode, municipality or REFNIS code. What is there comes first, then what serves it, then what is near, then the rest, the nearest first. Of each, what has the words of text in its name, its rubriek or its address comes before what only describes itself with them."
     ),
     **{
         name: fields.UUID(
