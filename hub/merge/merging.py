@@ -12,9 +12,10 @@ from functools import lru_cache
 from typing import Any
 
 from hub.authority import EDITOR_RANK, GROUPS, Authority
-from hub.merge.plans import AS_PARTS, ITEMS, SETTINGS, VALUES, VISIBLE, WHOLE, Field, Key, plan_of
+from hub.merge.plans import AS_PARTS, ITEMS, SETTINGS, VALUES, VISIBLE, WHOLE, Field, plan_of
 from hub.model.claims import EDITOR, Claim, Conflict, Merged, Provenance
 from hub.model.fiche import LANGUAGES, Document, Group, Kind, PartType, Visibility
+from hub.model.item_keys import Keys, alike, is_text, same_text
 from hub.model.parts import Member, grouped, members_of, part_keys
 from hub.model.visibility import RANK
 from hub.schemas import claim_digest
@@ -37,7 +38,8 @@ def merge(claims: Sequence[Claim], authority: Authority) -> Merged:
 
     - A field that merges as a whole is the best source's. Where equals disagree the first by `(source, external_id)` stands and a
       `Conflict` is recorded; a lower source that disagrees is no conflict.
-    - Lists that merge as a union keep one item per key: the best source's, what it leaves out filled in by the next. `excluded` of a
+    - Lists that merge as a union keep one item per key: the best source's, what it leaves out filled in by the next, also the languages in
+      which others say the same. Items with a text in their key are one where it is the same in one language. `excluded` of a
       claim takes away items of its equals and of lower sources (`vestigingen.contacts` for lists inside parts).
     - Of two visibilities the stricter stands, unless the authentic source of the group says otherwise; an overlay never widens one.
     - Parts of different claims that share a key (see `part_keys`), or stand at the same address without numbers that tell them apart, become one
@@ -183,7 +185,7 @@ class _Merge:
                         stated.append((rank, claim, content[name]))
                 if not stated:
                     continue
-                barred = _barred(unlocked, voices, scope + name, field.key) if excluding else {}
+                barred = _barred(unlocked, voices, scope + name, field.keys) if excluding else {}
                 if len(stated) == 1 and not barred:
                     _, only, value = stated[0]
                     contributed = [only]
@@ -242,19 +244,18 @@ class _Merge:
         return value, agreeing
 
     def _items(self, field: Field, stated: list[_Stated], barred: dict[Any, int], path: str) -> tuple[list[Any], list[Claim]]:
-        key = field.key
+        keys = field.keys
         if not barred and all(items == stated[0][2] for _, _, items in stated[1:]):
             return _one_list(field, stated[0][2]), [claim for _, claim, _ in stated]
-        said: dict[Any, list[_Stated]] = {}
-        for rank, claim, items in stated:
-            for item in items:
-                identity = key(item)
-                if barred and rank >= barred.get(identity, rank + 1):
-                    continue
-                said.setdefault(identity, []).append((rank, claim, item))
+        said = [(rank, claim, item) for rank, claim, items in stated for item in items]
         merged = []
         contributed: set[int] = set()
-        for statements in said.values():
+        for statements in alike(said, lambda one: keys(one[2])):
+            if barred:
+                bars = [barred[key] for _, _, item in statements for key in keys(item) if key in barred]
+                statements = [one for one in statements if not bars or one[0] < min(bars)]
+                if not statements:
+                    continue
             merged.append(statements[0][2] if len(statements) == 1 else self._item(field, statements, path))
             contributed.update(id(claim) for _, claim, _ in statements)
         return merged, [claim for _, claim, _ in stated if id(claim) in contributed]
@@ -266,11 +267,13 @@ class _Merge:
             return best
         merged = best.copy()
         attributes = {attribute for _, _, item in statements for attribute in item}
-        for attribute in sorted(attributes.difference(field.attributes, ("visibility",))):
+        for attribute in sorted(attributes.difference(("visibility",))):
             stated = [(rank, claim, item[attribute]) for rank, claim, item in statements if attribute in item]
             rank, first, value = stated[0]
-            merged[attribute] = value
-            if any(peer == rank and claim is not first and other != value for peer, claim, other in stated[1:]):
+            merged[attribute] = _completed([said for _, _, said in stated])
+            if attribute in field.attributes:
+                continue
+            if any(peer == rank and claim is not first and not _agree(other, value) for peer, claim, other in stated[1:]):
                 label = item_label(best, field.attributes)
                 per_claim = {id(claim): (peer, claim, other) for peer, claim, other in reversed(stated) if peer == rank}
                 self.conflicts.append(_conflict(f"{path}{field.name}[{label}].{attribute}", reversed(per_claim.values())))
@@ -402,27 +405,48 @@ def _one_list(field: Field, items: list[Any]) -> list[Any]:
     """The list as one claim states it. An item that it states twice stands once, with what either says; of visibilities the stricter."""
     if len(items) < 2 or len({field.plain(item) for item in items}) == len(items):
         return items
-    merged: dict[Any, Document] = {}
-    for item in items:
-        key = field.key(item)
-        known = merged.get(key)
-        if known is None:
-            merged[key] = item
-        elif known != item:
-            joined = {**item, **known}
-            visible = _strictest((_visibility_of(field, known), _visibility_of(field, item)))
-            merged[key] = {**joined, "visibility": visible} if "visibility" in joined or visible != field.default else joined
-    return items if len(merged) == len(items) else list(merged.values())
+    groups = alike(items, field.keys)
+    return items if len(groups) == len(items) else [_joined(field, group) for group in groups]
 
 
-def _barred(order: _Order, voices: list[_Voice], name: str, key: Key) -> dict[Any, int]:
+def _joined(field: Field, items: list[Document]) -> Document:
+    """One item that a claim states several times."""
+    joined = items[0]
+    for item in items[1:]:
+        if item != joined:
+            visible = _strictest((_visibility_of(field, joined), _visibility_of(field, item)))
+            joined = {name: _completed([one[name] for one in (joined, item) if name in one]) for name in {**item, **joined}}
+            if "visibility" in joined or visible != field.default:
+                joined["visibility"] = visible
+    return joined
+
+
+def _completed(values: Sequence[Any]) -> Any:
+    """The best value; a text also in the languages in which only others say the same."""
+    best = values[0]
+    for other in values[1:]:
+        if is_text(best) and is_text(other) and other.keys() - best.keys() and same_text(best, other):
+            best = {**other, **best}
+    return best
+
+
+def _agree(one: Any, other: Any) -> bool:
+    """Whether two values are equal, or the same text with more languages."""
+    if one == other or not is_text(one) or not is_text(other):
+        return bool(one == other)
+    shared = one.keys() & other.keys()
+    return bool(shared) and all(one[language] == other[language] for language in shared)
+
+
+def _barred(order: _Order, voices: list[_Voice], name: str, keys: Keys) -> dict[Any, int]:
     """Key of each item that a claim says "not this one" of -> the best rank that says so."""
     barred: dict[Any, int] = {}
     for rank, index in order:
         claim = voices[index][0]
         if claim.excluded:
             for item in claim.excluded.get(name, ()):
-                barred.setdefault(key(item), rank)
+                for key in keys(item):
+                    barred.setdefault(key, rank)
     return barred
 
 

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any, NamedTuple, get_args, get_type_hints
 
-import orjson
-
 from hub.authority import declared_rules
-from hub.model.fiche import FICHE_TYPES, LANGUAGES, PARTS, Group, Kind, PartType, Rule, Visibility
-from hub.model.folding import fold
+from hub.model.fiche import FICHE_TYPES, PARTS, Group, Kind, PartType, Rule, Visibility
+from hub.model.item_keys import Keys, itself, keys_by
 from hub.model.visibility import BY_KIND, VISIBILITY
 
 WHOLE, ITEMS, VALUES, SETTINGS, AS_PARTS, VISIBLE = range(6)
 """How a field merges: the value of one claim; items by their key; plain values; visibilities of fields; parts; the visibility of the whole."""
 _TEXT_ATTRIBUTES = frozenset({"text", "street"})
-
-Key = Callable[[Any], Any]
-"""What an item of a list is recognised by."""
-
 
 class Field(NamedTuple):
     """One field of a fiche or part, as the merge goes through them."""
@@ -27,8 +21,8 @@ class Field(NamedTuple):
     name: str
     group: Group
     how: int
-    key: Key
-    plain: Key
+    keys: Keys
+    plain: Callable[[Any], Any]
     attributes: tuple[str, ...]
     default: Visibility
     by_kind: tuple[str, Mapping[str, Visibility]]
@@ -58,51 +52,15 @@ def _field(declaration: str, name: str, rule: Rule, hint: Any) -> Field:
         how = ITEMS if rule.key else SETTINGS if name == "field_visibility" else VALUES
     else:
         how = VISIBLE if name == "visibility" else WHOLE
-    key, plain = (_key_of(rule.key), _plain_key_of(rule.key)) if rule.key else (_same, _same)
+    keys, plain = (keys_by(rule.key), _plain_key_of(rule.key)) if rule.key else (itself, itself)
     item_type = getattr((*get_args(hint), None)[0], "__name__", "")
     default = VISIBILITY[declaration].get(name, "internal")
     by_kind = BY_KIND.get(item_type, ("", {}))
-    return Field(name, rule.group, how, key, plain, rule.key, default, by_kind, part_type, inner)
+    return Field(name, rule.group, how, keys, plain, rule.key, default, by_kind, part_type, inner)
 
 
-def _same(value: Any) -> Any:
-    return value
-
-
-def _key_of(attributes: tuple[str, ...]) -> Key:
-    """A function from an item to its key; texts compare folded. An item without any key attribute is only equal to itself."""
-
-    def key(item: Any) -> Any:
-        parts: list[Any] = []
-        stated = False
-        for attribute in attributes:
-            value = item.get(attribute)
-            if value is not None:
-                stated = True
-                if type(value) is not str:
-                    value = _comparable(value)
-            parts.append(value)
-        return tuple(parts) if stated else orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
-
-    return key
-
-
-def _plain_key_of(attributes: tuple[str, ...]) -> Key:
-    """A cheaper key that only tells apart: where it differs for two items, so does the real one."""
+def _plain_key_of(attributes: tuple[str, ...]) -> Callable[[Any], Any]:
+    """A cheaper key that only tells apart: where it differs for two items, so do the real ones."""
     plain = [attribute for attribute in attributes if attribute not in _TEXT_ATTRIBUTES]
     one, other = (plain * 2)[:2]
     return lambda item: (item.get(one), item.get(other))
-
-
-def _comparable(value: Any) -> Any:
-    if type(value) is not dict:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    if len(value) == 1:
-        [(name, text)] = value.items()
-        return name, _folded(text) if name in LANGUAGES else text
-    return tuple((name, _folded(value[name]) if name in LANGUAGES else value[name]) for name in sorted(value))
-
-
-@lru_cache(maxsize=8192)
-def _folded(text: str) -> str:
-    return fold(text) or text

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from hub.model.declarations import fiche_record, part_record
 from hub.model.fiche import PARTS, Document
+from hub.model.item_keys import keys_by
 from hub.model.visibility import RANK
 
 _MEANINGLESS: Final = frozenset({"visibility", "primary", "label", "note"})
@@ -19,7 +20,7 @@ _MEANINGLESS: Final = frozenset({"visibility", "primary", "label", "note"})
 def withheld(then: Document, now: Document | None, rank: int) -> Document | None:
     """`then` without what `now` hides from an asker of this rank; None when the whole fiche is hidden now. Both stamped, neither changed.
 
-    A value counts as hidden when an item with the same key (as its field merges by) stands in `now` above the rank. What is simply
+    A value counts as hidden when an item that shares a key with it (as its field merges by) stands in `now` above the rank. What is simply
     gone now is history and stays. `now` is None for a fiche that was removed: nothing is known to be hidden.
     """
     if now is None:
@@ -39,8 +40,9 @@ def _kept(then: Document, now: Document, rank: int, keys: dict[str, tuple[str, .
         if field in PARTS and current:
             value = _parts(field, value, current, rank)
         elif isinstance(value, list) and isinstance(current, list):
-            hidden = {_key(item, keys.get(field, ())) for item in current if _hidden(item, rank)}
-            value = [item for item in value if _key(item, keys.get(field, ())) not in hidden] if hidden else value
+            recognised = keys_by(keys[field]) if keys.get(field) else _all_of_it
+            hidden = {key for item in current if _hidden(item, rank) for key in recognised(item)}
+            value = [item for item in value if hidden.isdisjoint(recognised(item))] if hidden else value
         elif isinstance(current, dict) and _hidden(current, rank):
             continue
         if value or not isinstance(value, list):
@@ -65,7 +67,7 @@ def _hidden(item: Any, rank: int) -> bool:
     return isinstance(item, dict) and "visibility" in item and RANK.get(item["visibility"], 2) > rank
 
 
-def _key(item: Any, key: tuple[str, ...]) -> str:
+def _all_of_it(item: Any) -> tuple[str]:
     if isinstance(item, dict):
-        item = {name: item.get(name) for name in key} if key else {n: v for n, v in item.items() if n not in _MEANINGLESS}
-    return json.dumps(item, sort_keys=True)
+        item = {name: value for name, value in item.items() if name not in _MEANINGLESS}
+    return (json.dumps(item, sort_keys=True),)

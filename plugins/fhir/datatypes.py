@@ -230,7 +230,7 @@ def addresses(values: Iterable[Document]) -> list[Json]:
     https://www.ehealth.fgov.be/standards/fhir/core/StructureDefinition/be-address (bilingual Brussels repeats the whole address)
     """
     written = [address(value, language) for value in values for language in address_languages(value)]
-    # One source writes it in one language, another in both: two addresses to the merge, and one to whoever reads it.
+    # Addresses that differ in what is not written here are two to the merge, and one to whoever reads it.
     return written if len(written) < 2 else [one for place, one in enumerate(written) if one not in written[:place]]
 
 

@@ -40,6 +40,16 @@ def test_a_value_that_is_hidden_now_is_not_told_of_the_past(then: Document, now:
     assert PHONE["value"] in str(withheld(before, after, 2))
 
 
+@pytest.mark.parametrize("text", [{"nl": "Blijf van mijn lijf"}, {"nl": "BLIJF VAN MIJN LIJF"}, {"fr": "Refuge", "nl": "iets anders"}])
+def test_a_name_that_is_hidden_now_is_not_told_in_another_spelling_or_language_either(text: Document) -> None:
+    before = organisation(names=[{"text": {"nl": "De Proef"}}, {"text": text}])
+    after = organisation(names=[{"text": {"nl": "Blijf van mijn lijf", "fr": "refuge"}, "visibility": "internal"}])
+    kept = withheld(before, after, 0)
+    assert kept is not None
+    assert [name["text"] for name in kept["names"]] == [{"nl": "De Proef"}]
+    assert withheld(before, after, 2) == before
+
+
 def test_a_fiche_that_is_hidden_now_has_no_past() -> None:
     assert withheld(organisation(), organisation(visibility="professional"), 0) is None
     assert withheld(organisation(), organisation(visibility="professional"), 1) is not None
