@@ -518,7 +518,10 @@ def test_what_one_source_says_in_one_language_and_another_in_two_is_one() -> Non
     names = [{"text": {"nl": "Huis", "fr": "Maison"}}, {"text": {"nl": "huis"}}, {"text": {"fr": "Maison"}}]
     for order in itertools.permutations(names):
         one = merged_content(says("sociale-kaart", {"names": list(order)}))
-        several = merged_content(*(says(f"bron-{n}", {"names": [name]}) for n, name in enumerate(order)))
+        claims = [says(f"bron-{n}", {"names": [name]}) for n, name in enumerate(order)]
+        several = merged_content(*claims)
+        (said_by,) = [one.claims for one in merge(claims, AUTHORITY).provenance if one.field == "names"]
+        assert len(said_by) == 3
         assert len(one["names"]) == len(several["names"]) == 1
         assert fold(one["names"][0]["text"]["nl"]) == fold(several["names"][0]["text"]["nl"]) == "huis"
         assert one["names"][0]["text"]["fr"] == several["names"][0]["text"]["fr"] == "Maison"
