@@ -258,6 +258,9 @@ def _search(given: Sequence[tuple[str, str]], base: str) -> Json:
                     nothing = True
                 wanted[key] = meant
         else:
+            known, _, modifier = name.partition(":")
+            if modifier and known in PARAMS:
+                raise _invalid(name[:80], f"{known} takes no modifier{' but identifier' if known == 'agent' else ''} here.", value)
             told = f"{name[:80]}: {TYPE} has no such parameter; there are {', '.join((*PARAMS, '_count', '_sort'))}."
             if strict:
                 raise _invalid(name, told, value)
@@ -285,6 +288,8 @@ def _criteria(name: str, value: str) -> Json | None:
             if prefix not in bounds:
                 raise _invalid(name, f"the prefixes are {', '.join(bounds)}.", value)
             return bounds[prefix]
+        case "agent":
+            raise _invalid(name, "a partner is no resource here; ask agent:identifier=name, or agent-name=name.", value)
         case "agent:identifier":
             system = value.rpartition("|")[0]
             return {"partner": code} if system in ("", PARTNER) else {"nothing": True}

@@ -9,21 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import flask
 import orjson
+from werkzeug.http import http_date
 from werkzeug.test import EnvironBuilder
 
 from hub import FieldError, Invalid
 from plugins.fhir import outcome
 from plugins.fhir.json_form import to_bytes
+from plugins.fhir.moments import moment
+from plugins.fhir.preferring import FORM
 from plugins.fhir.validation import read_body
 
 MAX_ENTRIES: Final = 200
 """The longest batch; a longer one is refused whole."""
 _PASSED_ON: Final = ("Authorization", "X-API-Key", "Prefer")
-_CONDITIONS: Final = {"ifNoneMatch": "If-None-Match", "ifModifiedSince": "If-Modified-Since"}
 
 Answer = Callable[[dict[str, Any] | bytes], flask.Response]
 
@@ -82,8 +84,28 @@ def _answered(entry: Any, place: int, base: str) -> bytes:
     address, query = inner
     if "$" in address:
         return _refused(400, "not-supported", f"{path}.url: operations are not taken in a batch.", f"{path}.url")
-    given = {header: request[name] for name, header in _CONDITIONS.items() if isinstance(request.get(name), str)}
-    return _as_entry(_sent(address, query, given))
+    try:
+        conditions = _conditions(request)
+    except Invalid as error:
+        return _refused(400, "invalid", f"{path}.{error.message}", f"{path}.{error.errors[0].path}")
+    return _as_entry(_sent(address, _without_form(query), conditions))
+
+
+def _conditions(request: dict[str, Any]) -> dict[str, str]:
+    """The headers that an entry's conditions are in a request of its own. Raises `Invalid`."""
+    given: dict[str, str] = {}
+    if isinstance(etag := request.get("ifNoneMatch"), str):
+        given["If-None-Match"] = " ".join(etag.split())
+    if isinstance(instant := request.get("ifModifiedSince"), str):
+        given["If-Modified-Since"] = http_date(moment("ifModifiedSince", instant))
+    return given
+
+
+def _without_form(query: str) -> str:
+    """The query without what asks for a form: an entry has that of the Bundle around it."""
+    if not any(name in query for name in FORM):
+        return query
+    return urlencode([(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name not in FORM])
 
 
 def _inside(url: str, base: str) -> tuple[str, str] | None:
@@ -101,7 +123,7 @@ def _sent(path: str, query: str, conditions: dict[str, str]) -> flask.Response:
     """The answer to this request as if it had come alone."""
     outer = flask.request
     headers = {name: outer.headers[name] for name in _PASSED_ON if name in outer.headers}
-    headers |= {name: " ".join(value.split()) for name, value in conditions.items()}
+    headers |= conditions
     builder = EnvironBuilder(
         path=f"/fhir/{path}",
         query_string=query,
@@ -125,7 +147,7 @@ def _as_entry(response: flask.Response) -> bytes:
     if response.last_modified is not None:
         told["lastModified"] = response.last_modified.isoformat().replace("+00:00", "Z")
     body = response.get_data()
-    if not body:
+    if not body or status is HTTPStatus.NOT_MODIFIED:
         return orjson.dumps({"response": told})
     if status < HTTPStatus.MULTIPLE_CHOICES:
         return b'{"resource":%b,"response":%b}' % (body, orjson.dumps(told))

@@ -81,7 +81,6 @@ def statement(base: str) -> dict[str, Any]:
                     *subscription_types(),
                 ],
                 "interaction": [{"code": "history-system"}, {"code": "batch"}, {"code": "transaction"}],
-                "searchParam": [_LAST_UPDATED, *(_param(each) for each in of_all())],
                 "operation": [_EXPORT, *VALIDATE],
             }
         ],
@@ -104,8 +103,9 @@ def _resource(resource: Resource) -> dict[str, Any]:
         declared["searchInclude"] = include
     revinclude = [each.spelled for each in INCLUDES.values() if each.target == resource.name]
     declared["searchRevInclude"] = [*revinclude, PROVENANCE]
-    declared["searchParam"] = [_param(param, resource.name) for param in resource.params]
-    declared["operation"] = list(VALIDATE)
+    everywhere = [_LAST_UPDATED, *(_param(each) for each in of_all())]
+    declared["searchParam"] = [*(_param(param, resource.name) for param in resource.params), *everywhere]
+    declared["operation"] = [_EXPORT, *VALIDATE]
     return declared
 
 

@@ -132,15 +132,16 @@ def parse(
 ) -> Wanted:
     """Understand the parameters. Raises `Invalid` for a bad value and for a parameter that a history does not have."""
     after, count = 0, DEFAULT_COUNT
+    cursor: str | None = None
     understood: list[tuple[str, str]] = []
     for name, value in given:
         if name not in TAKES:
             raise _invalid(name, f"a history does not take this; it takes {', '.join(TAKES)}.", value)
-        if name == "_cursor":
-            return _resumed(resource, id, value)
         if any(name == known for known, _ in understood):
             raise _invalid(name, "this can be given once only.", value)
-        if name == "_since":
+        if name == "_cursor":
+            cursor = value
+        elif name == "_since":
             value = with_plus(value)
             after = asked.seq_at(moment(name, value))
         elif name == "_count":
@@ -154,19 +155,26 @@ def parse(
         else:
             continue
         understood.append((name, value))
+    if cursor is not None:
+        return _resumed(resource, id, cursor, understood, count)
     head = asked.head()
     return Wanted(resource, id, after, head + 1, head, count, tuple(understood))
 
 
-def _resumed(resource: Resource | None, id: str | None, cursor: str) -> Wanted:
+def _resumed(resource: Resource | None, id: str | None, cursor: str, given: Sequence[tuple[str, str]], count: int) -> Wanted:
+    """Where the cursor ended; `count` is another size of the page, if one is given."""
     try:
         numbers = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        after, before, head, count = numbers
+        after, before, head, size = numbers
     except (binascii.Error, TypeError, ValueError) as error:
         raise _invalid("_cursor", _NO_CURSOR, cursor) from error
-    if not all(type(number) is int and 0 <= number < 1 << 62 for number in numbers) or not 0 < count <= MAX_COUNT:
+    if not all(type(number) is int and 0 <= number < 1 << 62 for number in numbers) or not 0 < size <= MAX_COUNT:
         raise _invalid("_cursor", _NO_CURSOR, cursor)
-    return Wanted(resource, id, after, before, head, count, (("_cursor", cursor),))
+    for name, value in given:
+        if name not in ("_cursor", "_count"):
+            raise _invalid(name, "the cursor carries the whole history; beside it only another _count is taken.", value)
+    size = count if any(name == "_count" for name, _ in given) else size
+    return Wanted(resource, id, after, before, head, size, tuple(given))
 
 
 _NO_CURSOR: Final = "this is not a cursor of a history; follow the next link as it stands."

@@ -51,7 +51,8 @@ def form_for(accept: str, wanted: str = "") -> Form:
         if name in _KNOWN:
             if _version_fits(parameters):
                 # A browser puts XML before anything, and means no FHIR.
-                return "json" if "text/html" in accept else _KNOWN[name]
+                browser = any(each.lower().startswith("text/html") and asked >= quality for each, asked in offers)
+                return "json" if browser else _KNOWN[name]
         elif name in ("*/*", "application/*", "text/html"):
             return "json"
     raise NoSuchForm("Accept", accept)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -13,11 +14,14 @@ FORM: Final = ("_format", "_pretty")
 """The parameters that every address takes."""
 PARTS: Final = (*FORM, "_summary", "_elements")
 """Those of a read that can show a part."""
+_HANDLING: Final = re.compile(r"""(?:^|[,;])\s*handling\s*=\s*"?(\w+)"?""", re.IGNORECASE)
+"""The preference in a header, of which the first counts. https://www.rfc-editor.org/rfc/rfc7240"""
 
 
 def is_strict() -> bool:
     """Whether the current request wants an error for what is not understood, and not a warning."""
-    return "handling=strict" in flask.request.headers.get("Prefer", "")
+    preferred = flask.request.headers.get("Prefer", "")
+    return bool(preferred) and "strict" in map(str.lower, _HANDLING.findall(preferred)[:1])
 
 
 def refuse_unknown(takes: Sequence[str]) -> None:

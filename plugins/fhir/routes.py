@@ -12,8 +12,8 @@ from typing import Any, Final
 import flask
 import orjson
 from flask.globals import request_ctx
-from werkzeug.exceptions import HTTPException, UnsupportedMediaType
-from werkzeug.http import http_date
+from werkzeug.exceptions import HTTPException, PreconditionFailed, UnsupportedMediaType
+from werkzeug.http import http_date, unquote_etag
 from werkzeug.sansio.utils import get_current_url
 
 import hub
@@ -43,7 +43,7 @@ _FORM: Final = "application/x-www-form-urlencoded"
 _EXPOSED: Final = "ETag, Last-Modified, Location, Content-Location, Retry-After"
 _ALLOWED: Final = "Accept, Authorization, Content-Type, If-Modified-Since, If-None-Match, Prefer, X-API-Key"
 VARY: Final = "Authorization, X-API-Key, Accept"
-_CONDITIONS: Final = ("If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since", "Range")
+_CONDITIONS: Final = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE")
 
 
 def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
@@ -91,8 +91,11 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
         response.headers["ETag"] = found.version
         if found.changed:
             response.headers["Last-Modified"] = found.changed
-        if found.changed and any(name in request.headers for name in _CONDITIONS):
-            response.make_conditional(request)
+        if request.if_match and not request.if_match.contains_weak(unquote_etag(found.version)[0]):
+            raise PreconditionFailed(f"{type}/{id} is version {found.version} now; read it without If-Match.")
+        conditions = {name: request.environ[name] for name in _CONDITIONS if name in request.environ}
+        if found.changed and conditions:  # and not If-Match, which would be compared as strong, as the versions of FHIR never are
+            response.make_conditional({"REQUEST_METHOD": request.method, **conditions})
         return response
 
     @blueprint.get("/<any({}):type>".format(",".join(RESOURCES)))

@@ -39,6 +39,7 @@ _INCLUDING: Final = ("_include", "_revinclude", "_revInclude")
 PROVENANCE: Final = "Provenance:target"
 """The `_revinclude` of where resources come from: no entities, so no `Include`."""
 _ONCE: Final = ("_count", "_total", "_sort")
+_WITHOUT_MODIFIER: Final = (*_ONCE, "_lastUpdated", "_summary", "_elements")
 _FORM_ONLY: Final = ("_format", "_pretty")
 TOO_MANY: Final = f"More than {MOST:,} resources come with this page, and the rest was left out. Ask for a smaller page with _count."
 
@@ -83,6 +84,9 @@ def parse(resource: Resource, given: Sequence[tuple[str, str]], *, strict: bool 
                 continue
             understood = _control(search, settings, name, value, strict)
             if understood is None:
+                known, _, modifier = name.partition(":")
+                if modifier and known in _WITHOUT_MODIFIER:
+                    raise _invalid(name, f"{known} takes no modifier.", value)
                 _unknown(search, name, value, strict)
                 continue
             value = understood
@@ -287,9 +291,17 @@ def _resumed(resource: Resource, given: Sequence[tuple[str, str]], cursor: str, 
             raise _invalid(
                 "_cursor", "this is not a cursor of ours; follow the next link as it stands.", cursor
             ) from error
+    settings: dict[str, Any] = {}
     for name, value in given:
-        if name not in ("_cursor", *_FORM_ONLY):
-            _unknown(search, name, value, strict)
+        if name == "_count" and not settings:  # many clients send the size of the page with every page
+            search.understood.append((name, str(_control(search, settings, name, value, strict))))
+        elif name not in ("_cursor", *_FORM_ONLY):
+            reason = f"{name[:80]}: the cursor carries the whole search; beside it only another _count is taken."
+            _left_out(search, name, value, reason, strict)
+    if settings:
+        limit: int = settings["limit"]
+        search.count_only = limit == 0
+        search.query = replace(query, limit=max(limit, 1), total="accurate" if limit == 0 else query.total)
     return search
 
 

@@ -102,13 +102,13 @@ COMMON: Final = (
     Param("_tag", "token", "No resource here has a tag of its own, so this finds nothing.", criteria.nothing, never, _RESOURCE + "tag"),
     Param(
         "_text",
-        "special",
+        "string",
         "Words that must all occur, each as the beginning of a word, in names, labels of codes, places or the description.",
         criteria.full_text,
         None,
         "http://hl7.org/fhir/SearchParameter/DomainResource-text",
     ),
-    Param("_content", "special", "The same as _text.", criteria.full_text, None, _RESOURCE + "content"),
+    Param("_content", "string", "The same as _text.", criteria.full_text, None, _RESOURCE + "content"),
 )
 """The parameters of every resource, beside `_id`, `_lastUpdated` and `_profile`."""
 

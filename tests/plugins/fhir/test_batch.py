@@ -71,6 +71,38 @@ def test_an_entry_that_fails_tells_why_and_the_others_are_answered(client: Flask
     assert entries[2]["response"]["outcome"]["issue"][0]["expression"] == ["Bundle.entry[2].request.method"]
 
 
+@pytest.mark.parametrize("accepted", ["application/fhir+json", "application/fhir+xml"])
+def test_entries_have_the_form_of_the_bundle_whatever_they_ask_for(client: FlaskClient, small: Hub, accepted: str) -> None:
+    org = f"Organization/{small.ids['org-1']}"
+    asked = [asking(f"{org}?_format=xml&_elements=id"), asking("Patient?_format=xml"), asking("Organization?name=de%20linde&_pretty=true&_format=xml")]
+    sent = orjson.dumps({"resourceType": "Bundle", "type": "batch", "entry": [{"request": each} for each in asked]})
+    response = client.post("/fhir", data=sent, content_type=JSON, headers={"Accept": accepted})
+    assert response.status_code == 200, response.data
+    bundle: Any = orjson.loads(response.data) if accepted.endswith("json") else from_xml(response.data)
+    one, refused, found = bundle["entry"]
+    assert one["resource"]["resourceType"] == "Organization"
+    assert refused["response"]["outcome"]["resourceType"] == "OperationOutcome"
+    assert found["resource"]["link"][0]["url"].endswith("/Organization?name=de%20linde")
+
+
+def test_what_did_not_change_since_comes_without_a_body(client: FlaskClient, small: Hub) -> None:
+    org = f"Organization/{small.ids['org-1']}"
+    response = client.get(f"/fhir/{org}")
+    changed = orjson.loads(response.data)["meta"]["lastUpdated"]
+    asked = [
+        asking(org, ifNoneMatch=response.headers["ETag"]),
+        asking(org, ifModifiedSince="2090-01-01T00:00:00Z"),
+        asking(org, ifModifiedSince=changed),
+        asking(org, ifModifiedSince="2001-01-01T00:00:00+01:00"),
+        asking(org, ifModifiedSince="gisteren"),
+    ]
+    entries = batch(client, *asked)
+    assert [entry["response"]["status"][:3] for entry in entries] == ["304", "304", "304", "200", "400"]
+    assert all(entry.keys() == {"response"} and "outcome" not in entry["response"] for entry in entries[:3])
+    [issue] = entries[4]["response"]["outcome"]["issue"]
+    assert issue["expression"] == ["Bundle.entry[4].request.ifModifiedSince"]
+
+
 def test_who_asks_is_who_sent_the_batch(client: FlaskClient, small: Hub) -> None:
     hidden = asking(f"Organization/{small.ids['org-1']}")
     [public] = batch(client, hidden)

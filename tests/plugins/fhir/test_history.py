@@ -257,6 +257,18 @@ def test_what_a_history_cannot_take_is_refused_by_name(client: FlaskClient, quer
         assert issue["expression"] == [f"http.{query.partition('=')[0]}"]
 
 
+def test_beside_a_cursor_only_another_count_is_taken(writing: Writing) -> None:
+    client = writing.hub.client()
+    for number in range(1, 8):
+        writing.put(named(number, f"Huis {number}"))
+    following = link(get(client, "Organization/_history?_count=2"), "next")
+    assert following is not None
+    assert [len(told(get(client, f"{following}{more}"))) for more in ("", "&_count=4", "&_format=json")] == [2, 4, 2]
+    for more in ("foo=1", "_since=2999", "_count=0"):
+        [issue] = get(client, f"{following}&{more}", 400)["issue"]
+        assert issue["expression"] == [f"http.{more.partition('=')[0]}"]
+
+
 def test_everything_has_one_history(small: Hub) -> None:
     client = small.client()
     page = get(client, "_history?_count=500")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import orjson
@@ -150,6 +151,23 @@ def test_next_link_is_one_parameter_on_the_same_path_and_keeps_includes(client: 
     assert name == "_cursor"
     second = matches(get(client, f"/Location?_cursor={value}"), "include")
     assert [each["resourceType"] for each in second] == ["Organization"] * 4
+
+
+def test_beside_a_cursor_another_count_is_taken_and_nothing_else(client: FlaskClient) -> None:
+    whole = [each["id"] for each in matches(get(client, "/Location?_count=12"))]
+    def address(page: dict[str, Any], relation: str) -> str:
+        return (link(page, relation) or "").partition("/fhir")[2]
+
+    following = address(get(client, "/Location?_count=4"), "next")
+    second = get(client, f"{following}&_count=3", Prefer="handling=strict")
+    assert [each["id"] for each in matches(second)] == whole[4:7]
+    assert address(second, "self").endswith("&_count=3")
+    third = get(client, address(second, "next"))
+    assert [each["id"] for each in matches(third)] == whole[7:10]
+    assert get(client, f"{following}&_count=0")["total"] == get(client, "/Location?_summary=count")["total"]
+    [told] = matches(get(client, f"{following}&name=x"), "outcome")
+    assert "the cursor carries the whole search" in told["issue"][0]["details"]["text"]
+    get(client, f"{following}&name=x", 400, Prefer="handling=strict")
 
 
 @pytest.mark.parametrize("query", ["", "active=true&", "service.name=linde&"])

@@ -221,9 +221,37 @@ def test_capability_statement_is_valid_and_says_what_the_search_does(client: Fla
             assert matches(get(client, f"/{name}?_count=1&_revinclude={include}"), "outcome") == []
     # and nothing that is not declared is understood
     assert matches(get(client, "/Endpoint?address-city=x"), "outcome")
-    for param in statement["rest"][0]["searchParam"]:
-        value = {"date": "ge2026", "uri": "x", "token": "x", "special": "zorg"}[param["type"]]
-        assert matches(get(client, f"/Endpoint?{param['name']}={value}"), "outcome") == []
+    for name in RESOURCES:
+        assert {"_lastUpdated", "_text", "_content", "_source", "_profile"} <= {each["name"] for each in declared[name]["searchParam"]}
+        asked = client.get(f"/fhir/{name}/$export", headers={"Prefer": "respond-async"})
+        assert (asked.status_code, "export" in [each["name"] for each in declared[name]["operation"]]) == (202, True)
+
+
+@pytest.mark.parametrize("asked", ["_lastUpdated:missing=true", "_count:exact=1", "_sort:x=name", "_elements:not=name"])
+def test_a_modifier_where_none_is_taken_is_an_error(client: FlaskClient, asked: str) -> None:
+    [issue] = get(client, f"/Organization?{asked}", 400)["issue"]
+    assert issue["expression"] == [f"http.{asked.partition('=')[0]}"]
+    assert "takes no modifier" in issue["details"]["text"]
+
+
+@pytest.mark.parametrize("prefer", ["handling=strict", 'handling="strict"', "Handling = STRICT", "respond-async; handling=strict", "return=minimal, handling=strict"])
+def test_strict_is_understood_however_it_is_written(client: FlaskClient, prefer: str) -> None:
+    get(client, "/Organization?colour=blue", 400, Prefer=prefer)
+
+
+@pytest.mark.parametrize("prefer", ["", "xhandling=strict", "handling=strictly", "handling=lenient, handling=strict"])
+def test_what_is_not_strict_is_lenient(client: FlaskClient, prefer: str) -> None:
+    get(client, "/Organization?colour=blue", Prefer=prefer)
+
+
+def test_a_version_that_is_not_there_any_more_is_told_in_an_outcome(client: FlaskClient, small: Hub) -> None:
+    path = f"/fhir/Organization/{small.ids['org-1']}"
+    version = client.get(path).headers["ETag"]
+    refused = client.get(path, headers={"If-Match": 'W/"1"'})
+    assert (refused.status_code, orjson.loads(refused.data)["resourceType"]) == (412, "OperationOutcome")
+    assert version in orjson.loads(refused.data)["issue"][0]["details"]["text"]
+    assert client.get(path, headers={"If-Match": version}).status_code == 200
+    assert client.get(path, headers={"If-Match": version, "If-None-Match": version}).status_code == 304
 
 
 # --- the fictional world ----------------------------------------------------------------------------------------------------------------
