@@ -251,7 +251,10 @@ class Sink(Connector):
         return iter(())
 
     def decided(self, state: dict[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
-        """The agreed state once the partner has decided so. Pure; a decision that comes late or twice changes nothing."""
+        """The agreed state once the partner has decided so. Pure; a decision that comes late or twice changes nothing.
+
+        `state` is `{}` where nothing is agreed: a run that was stopped may have pushed something of which it did not store the answer.
+        """
         return state
 
     def proposals(self, state: dict[str, Any]) -> Iterable[Proposal]:

@@ -195,7 +195,7 @@ def remove(store: Store, name: str) -> None:
         for rows in (rejected, run, agreed, outbox, breaker, fingerprint, landing):
             connection.execute(delete(rows).where(rows.c.connection == name))
         connection.execute(delete(table).where(table.c.name == name))
-        own = [f"{what} {name}" for what in ("push cursor", "decision cursor", "stop", "landing days")]
+        own = [f"{what} {name}" for what in ("push cursor", "push basis", "decision cursor", "stop", "landing days")]
         connection.execute(delete(setting).where(setting.c.name.in_(own)))
         lease.forget(connection, f"connection {name}")
 

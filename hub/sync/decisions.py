@@ -1,7 +1,7 @@
 """What partners decide later: a proposal that was accepted or rejected changes what both sides agreed on, and is shown to the administrator.
 
-Decisions and the cursor behind them commit together. A decision about something that is not agreed (any more) is passed over, and one that comes late or
-twice changes nothing: that is the connector's `decided` to say.
+Decisions and the cursor behind them commit together. One about something that there is not (any more) is passed over. What one changes, of which nothing
+was agreed or which comes late or twice, is the connector's `decided` to say.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from hub.store.tables import agreed as agreed_table
 from hub.store.tables import entity as entity_table
 from hub.store.tables import setting
 from hub.sync import agreed, connections
+from hub.sync.agreed import Agreed
 from hub.sync.records import Tally
 from hub.sync.session import Session
 
@@ -174,11 +175,14 @@ def _apply(session: Session, sink: Sink, batch: list[Decision]) -> None:
         known = agreed.load(connection, name, numbers.values())
         for decision in batch:
             number = numbers.get(decision.entity)
-            state = known.get(number) if number is not None else None
-            if number is None or state is None or state.answer is None or "erased" in state.answer:
+            if number is None:
                 continue
-            answer = sink.decided(state.answer, decision.said)
-            if answer != state.answer:
+            state = known.get(number, Agreed())
+            before = state.answer or {}
+            if "erased" in before:
+                continue
+            answer = sink.decided(before, decision.said)
+            if answer != before:
                 known[number] = replace(state, answer=answer)
                 agreed.save(connection, name, number, known[number], at)
         if batch[-1].cursor is not None:

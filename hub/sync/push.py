@@ -7,8 +7,10 @@ transaction; the delivery is in `hub.sync.delivery`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from hashlib import sha256
 from typing import Any, cast
 
+import orjson
 from sqlalchemy import Connection, delete, insert, select
 
 from hub.access import agreement, grant_for
@@ -44,10 +46,13 @@ def open_directory(store: Store, partner: str) -> Directory:
 
 
 def push(session: Session, *, full: bool) -> None:
-    """Push every change since the cursor. Raises what the sink raises; what was agreed before stays agreed."""
+    """Push every change since the cursor. Raises what the sink raises; what was agreed before stays agreed.
+
+    When the configuration or the agreement changed, every entity is looked at again: what we stand for may be something else without any change of a fiche.
+    """
     sink = cast(Sink, session.built.connector)
     directory = open_directory(session.store, session.known.partner)
-    since = 0 if full else cursor(session.store, session.known.name)
+    since = 0 if full or _begins_anew(session, directory) else cursor(session.store, session.known.name)
     if session.report.mode == "push":
         session.note(cursor_before=str(since))
 
@@ -77,6 +82,31 @@ def cursor(store: Store, name: str) -> int:
             select(setting.c.value).where(setting.c.name == cursor_name(name))
         ).scalar_one_or_none()
     return int(value or 0)
+
+
+def _begins_anew(session: Session, directory: Directory) -> bool:
+    """Whether what a push hangs on, beside the fiches, is not what it was; noted, with the cursor at the beginning, so that a push that is stopped goes on."""
+    name, store = session.known.name, session.store
+    hangs_on = [session.known.partner, directory.grant.revision, session.built.connector.config]
+    basis = sha256(orjson.dumps(hangs_on, default=str, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)).hexdigest()
+    with store.read() as connection:
+        before = connection.execute(select(setting.c.value).where(setting.c.name == basis_name(name))).scalar_one_or_none()
+    if before == basis:
+        return False
+    if not session.dry:
+
+        def work(writer: Writer) -> tuple[Tally, None]:
+            writer.connection.execute(delete(setting).where(setting.c.name.in_((basis_name(name), cursor_name(name)))))
+            writer.connection.execute(insert(setting).values(name=basis_name(name), value=basis))
+            return session.report.tally, None
+
+        session.commit(work)
+    return True
+
+
+def basis_name(name: str) -> str:
+    """The setting that holds a digest of the configuration and the agreement of which everything was looked at."""
+    return f"push basis {name}"
 
 
 def cursor_name(name: str) -> str:

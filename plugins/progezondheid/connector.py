@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -34,6 +35,8 @@ from plugins.progezondheid.translate import claim_of
 
 SKEW: Final = timedelta(minutes=5)
 """A clock that differs by more than this is worth a warning; nothing hangs on it."""
+_REFERENCE: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""What we call an entity to the register. Anything else is no proposal of ours, and no row of theirs may stop the others."""
 _READ_AGAIN: Final = 3
 """So many times a caregiver is read again who changes while we propose."""
 
@@ -138,7 +141,11 @@ class ProGezondheid(Source, Sink):
             return None
         if desired is None and proposing.pending(state):
             client.withdraw(change.id)
-        evidence = {"fiche": change.fiche, "changed_at": change.at, "sources": (desired or {}).get("sources", [])}
+        for field in proposing.pending_outside(state, self.config["proposals"]):
+            client.withdraw(change.id, field)
+            state = proposing.withdrawn(state, field)
+        sources = (desired or {}).get("sources", [])
+        evidence = {"fiche": change.fiche, "changed_at": change.at, "seq": change.seq, "sources": sources}
         for _ in range(_READ_AGAIN):
             found = client.provider(number)
             if found is None:
@@ -148,7 +155,7 @@ class ProGezondheid(Source, Sink):
             state = {**state, "nihdi8": number, "practice": practice}
             state.pop("absent", None)
             try:
-                for ask in proposing.asks(state, desired, provider, change.id):
+                for ask in proposing.asks(state, desired, provider, change.id, self.config["proposals"]):
                     answer = self._propose(client, change, state, ask, evidence, tag)
                     state = proposing.noted(state, ask, answer, evidence)
             except Overtaken:
@@ -180,7 +187,7 @@ class ProGezondheid(Source, Sink):
             "evidence": evidence,
         }
         try:
-            return client.propose(proposal, tag=tag, key=proposing.idempotency_key(change.id, change.seq, ask))
+            return client.propose(proposal, tag=tag, key=proposing.idempotency_key(state, change.id, change.seq, ask))
         except Rejected as refused:
             return {"id": "", "state": "rejected", "reason": refused.message}
 
@@ -199,7 +206,7 @@ class ProGezondheid(Source, Sink):
         client, complete = self._client(), False
         while not complete:
             items, following, complete = client.proposals(cursor, self.config["page_size"])
-            known = [item for item in items if isinstance(item, dict) and isinstance(item.get("reference"), str)]
+            known = [item for item in items if isinstance(item, dict) and _REFERENCE.fullmatch(str(item.get("reference")))]
             for item in known[:-1]:
                 yield Decision(item["reference"], item)
             if known:

@@ -116,14 +116,17 @@ def _only(value: Mapping[str, Any], names: Sequence[str]) -> State:
 # --- what to ask -----------------------------------------------------------------------------------------------------------------
 
 
-def asks(state: State, desired: State | None, provider: Mapping[str, Any], reference: str) -> Iterator[Ask]:
-    """What is to be proposed: the fields of which our value changed since they were last asked, against what stands there now.
+def asks(
+    state: State, desired: State | None, provider: Mapping[str, Any], reference: str, fields: Sequence[str] = FIELDS
+) -> Iterator[Ask]:
+    """What is to be proposed: those of the `fields` of which our value changed since they were last asked, against what stands there now.
 
+    A field that may not be proposed (any more) is left as it stands there: that we do not ask for it does not say that we no longer stand for it.
     Also yields, with `old == new`, a field that the register has as we want it: nothing to propose, but to be noted (`noted`). Raises `Rejected` for a
     caregiver that breaks the contract.
     """
     wanted = desired or {}
-    for field in FIELDS:
+    for field in fields:
         entry = state.get("fields", {}).get(field)
         value = wanted.get(field)
         if (value is None and entry is None) or (entry is not None and entry["wanted"] == value):
@@ -157,16 +160,21 @@ def _merged(field: str, theirs: Any, entry: Mapping[str, Any] | None, value: Any
     if field in OF_PRACTICE:
         return value  # under our own key stands nothing but ours
     key = _KEYS[field]
-    ours = {key(item) for item in value or ()}
-    dropped = _ours(field, entry) - ours
-    kept = [item for item in theirs if key(item) not in dropped]
+    ours = {key(item): item for item in value or ()}
+    held = _ours(field, entry)
+    kept = [item for item in theirs if key(item) in ours or key(item) not in held]
     there = {key(item) for item in kept}
+    if field == "contacts":  # for whom it is, is ours to say of what is ours
+        kept = [{**item, "audience": ours[key(item)]["audience"]} if key(item) in ours.keys() & held else item for item in kept]
     return [*kept, *(item for item in value or () if key(item) not in there)]
 
 
-def idempotency_key(reference: str, seq: int, ask: Ask) -> str:
-    """The same for each attempt of the same proposal about the same change, another for any other. 64 characters."""
-    return hashlib.sha256(orjson.dumps([reference, seq, ask.field, ask.old, ask.new], option=orjson.OPT_SORT_KEYS)).hexdigest()
+def idempotency_key(state: State, reference: str, seq: int, ask: Ask) -> str:
+    """The same for each attempt of the same proposal about the same change, another for any other, and for one that takes up what was withdrawn. 64 characters."""
+    entry = state.get("fields", {}).get(ask.field)
+    taken_up = [entry["id"]] if entry is not None and entry["state"] == "withdrawn" else []
+    said = [reference, seq, ask.field, ask.old, ask.new, *taken_up]
+    return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 # --- what became of it -------------------------------------------------------------------------------------------------------------
@@ -174,7 +182,8 @@ def idempotency_key(reference: str, seq: int, ask: Ask) -> str:
 
 def noted(state: State, ask: Ask, answer: Mapping[str, Any], evidence: Mapping[str, Any]) -> State:
     """The state once this was asked with this evidence. `answer`: the register's proposal, or `{}` for what stands there already."""
-    ours = _ours(ask.field, state.get("fields", {}).get(ask.field))
+    before = state.get("fields", {}).get(ask.field)
+    ours = _ours(ask.field, before)
     base = ask.old if ask.field in OF_PRACTICE else [item for item in ask.old if _KEYS[ask.field](item) in ours]
     now = {
         "wanted": ask.wanted,
@@ -185,8 +194,10 @@ def noted(state: State, ask: Ask, answer: Mapping[str, Any], evidence: Mapping[s
         "state": "pending" if answer else "same",
         "reason": "",
         "at": "",
-        "evidence": dict(evidence) if answer else {},
+        "evidence": dict(evidence),
     }
+    if not answer and before is not None and before["state"] == "accepted" and _same(ask.field, before["new"], ask.new):
+        now = {**before, "wanted": ask.wanted, "base": base}  # it stands there because it was accepted, which remains worth showing
     fields = {**state.get("fields", {}), ask.field: now}
     if ask.wanted is None and not base and not answer:
         del fields[ask.field]
@@ -198,9 +209,18 @@ def noted(state: State, ask: Ask, answer: Mapping[str, Any], evidence: Mapping[s
 
 
 def decided(state: State, said: Mapping[str, Any]) -> State:
-    """The state once the register has decided; only what is pending can be decided, so late and repeated decisions change nothing."""
+    """The state once the register has said how a proposal stands; only what is pending can be decided, so late and repeated decisions change nothing.
+
+    A proposal that we made and never noted, because we were stopped before its answer was stored, is noted now: else what the owner takes over would come
+    back as the register's own word.
+    """
     field = said.get("field")
+    if not isinstance(field, str) or field not in FIELDS:
+        return state
     entry = state.get("fields", {}).get(field)
+    if entry is None or entry["id"] != said.get("id"):
+        state = _noted_late(state, field, entry, said)
+        entry = state.get("fields", {}).get(field)
     if entry is None or entry["id"] != said.get("id") or entry["state"] != "pending" or said.get("state") not in _DECIDED:
         return state
     after = {**entry, "state": said["state"], "at": str(said.get("decided_at") or entry["at"]), "reason": str(said.get("reason") or "")[:500]}
@@ -208,6 +228,22 @@ def decided(state: State, said: Mapping[str, Any]) -> State:
         value = said.get("value", entry["new"])
         after["base"] = value if field in OF_PRACTICE else _taken_over(str(field), entry, value)
     return {**state, "fields": {**state["fields"], field: after}}
+
+
+def _noted_late(state: State, field: str, entry: Mapping[str, Any] | None, said: Mapping[str, Any]) -> State:
+    """The state with this proposal, if it is about a later change than the one that is noted; what was replaced before may come again, and is old news."""
+    evidence = said.get("evidence")
+    seq = evidence.get("seq") if isinstance(evidence, Mapping) else None
+    noted_before = 0 if entry is None else entry.get("evidence", {}).get("seq", 0)
+    if said.get("state") not in ("pending", "accepted") or type(seq) is not int or seq <= noted_before:
+        return state
+    if not isinstance(said.get("nihdi8"), str) or state.get("nihdi8", said["nihdi8"]) != said["nihdi8"]:
+        return state
+    base = {"nihdi8": said["nihdi8"], "practice": said.get("practice"), **state}
+    try:
+        return noted(base, Ask(field, said["old"], said["new"], None), {**said, "state": "pending"}, cast(Mapping[str, Any], evidence))
+    except (KeyError, TypeError, AttributeError):  # it breaks the contract, so nothing of it can be told apart
+        return state
 
 
 def _taken_over(field: str, entry: Mapping[str, Any], value: Any) -> list[Any]:
@@ -231,6 +267,16 @@ def proposals(state: State) -> Iterator[Proposal]:
 def pending(state: State) -> bool:
     """Whether anything waits for the register's decision."""
     return any(entry["state"] == "pending" for entry in state.get("fields", {}).values())
+
+
+def pending_outside(state: State, fields: Sequence[str]) -> list[str]:
+    """The fields of which something waits for the register's decision although they may not be proposed any more."""
+    return [field for field, entry in state.get("fields", {}).items() if entry["state"] == "pending" and field not in fields]
+
+
+def withdrawn(state: State, field: str) -> State:
+    """The state once we took back what waited: it is asked again as soon as it may be proposed again."""
+    return {**state, "fields": {**state["fields"], field: {**state["fields"][field], "wanted": None}}}
 
 
 # --- what comes back ---------------------------------------------------------------------------------------------------------------
@@ -292,6 +338,13 @@ _KEYS: Final[dict[str, Callable[[Any], Any]]] = {
     "contacts": _contact_key,
     "languages": str,
 }
+
+
+def _same(field: str, one: Any, other: Any) -> bool:
+    """Whether two values of a field are the same, in whatever spelling and order."""
+    if field in OF_PRACTICE:
+        return bool(one == other)
+    return set(map(_KEYS[field], one or ())) == set(map(_KEYS[field], other or ()))
 
 
 def _unique(field: str, items: list[State]) -> list[State]:

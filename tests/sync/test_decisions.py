@@ -52,7 +52,7 @@ class Committee(Sink):
             yield Decision(entity, {"verdict": verdict}, str(place) if place % 2 == 0 else None)
 
     def decided(self, state: dict[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
-        return {**state, **said} if state["verdict"] == "pending" else state
+        return {**state, **said} if state.get("verdict") == "pending" else state
 
     def proposals(self, state: dict[str, Any]) -> Iterable[Proposal]:
         return [Proposal("name", None, state["name"], state["verdict"])]

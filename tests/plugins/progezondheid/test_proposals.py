@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from hub import Claim, World, plugins
+from hub import Claim, Unreachable, World, plugins
 from hub.access import Agreement, save_agreement
 from hub.outbound import Outbound
 from hub.store import Store, editing, erasure, reading
@@ -110,6 +110,11 @@ def phone(value: str, **more: Any) -> dict[str, Any]:
     return {"kind": "phone", "value": value, **more}
 
 
+def national(value: str) -> str:
+    """As the register spells it."""
+    return value.replace("+32", "0")
+
+
 def asked(register: ProGezondheidSimulator) -> list[dict[str, Any]]:
     return list(register.desk.proposals.values())
 
@@ -134,7 +139,9 @@ def test_what_another_source_knows_is_proposed_once(go: Run, soka: Soka, registe
     assert proposal["field"] == "contacts"
     assert proposal["old"] == before
     assert proposal["new"] == [*before, {"kind": "phone", "value": PHONE, "audience": "public"}]
-    assert proposal["evidence"] == {"fiche": fiche, "changed_at": "2026-11-22T09:00:00.000Z", "sources": ["sociale-kaart"]}
+    evidence = dict(proposal["evidence"])
+    assert evidence.pop("seq") > 0
+    assert evidence == {"fiche": fiche, "changed_at": "2026-11-22T09:00:00.000Z", "sources": ["sociale-kaart"]}
     assert go().pushed == go(full=True).pushed == 0
     assert len(asked(register)) == 1
     (told,) = known(store)
@@ -278,8 +285,134 @@ def test_killed_between_proposal_and_record(
     assert go().state == "done"
     assert len(asked(register)) == 1
     states = [one.proposal.state for one in known(store)]
-    assert states == {None: ["pending"], True: [], False: ["rejected"]}[decided]
+    assert states == {None: ["pending"], True: ["accepted"], False: ["rejected"]}[decided]
     assert go(full=True).pushed == 0
+
+
+def test_a_row_that_breaks_the_contract_stops_no_other(
+    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fiche = soka.says(contacts=[phone(PHONE)])
+    go()
+    register.decide(asked(register)[0]["id"], accept=True)
+    whole = Client.proposals
+    late = {"reference": fiche, "id": "p9", "nihdi8": soka.number(), "state": "pending", "evidence": {"seq": 10**9}}
+    broken = [
+        None, {"reference": "\0"}, {"reference": 7}, {"reference": fiche, "field": ["contacts"]}, {"reference": fiche, "field": "name", "id": "p1"},
+        {**late, "field": "contacts"}, {**late, "field": "contacts", "old": [7], "new": []}, {**late, "field": "languages", "old": None, "new": None},
+        {**late, "field": "contacts", "evidence": "x"}, {**late, "field": "contacts", "nihdi8": None, "old": [], "new": []},
+    ]  # fmt: skip
+
+    def with_broken_ones(client: Client, cursor: str | None, limit: int) -> Any:
+        items, following, complete = whole(client, cursor, limit)
+        return [*broken, *items, *broken], following, complete
+
+    monkeypatch.setattr(Client, "proposals", with_broken_ones)
+    for _ in range(2):
+        assert go().state == "done"
+    assert [one.proposal.state for one in known(store)] == ["accepted"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, Unreachable])
+def test_what_was_accepted_while_its_answer_was_lost_stays_our_word(
+    go: Run, soka: Soka, register: ProGezondheidSimulator, clock: Clock, store: Store, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    number = soka.number()
+    theirs = standing(register, number)["contacts"]
+    soka.says(contacts=[phone(PHONE)], languages=["nl", "sv"])
+    whole = Client.propose
+
+    def dying(client: Client, proposal: Any, **kwargs: Any) -> Any:
+        answer = whole(client, proposal, **kwargs)
+        if proposal["field"] == "languages":  # the last of the two, so that the answers of both are lost
+            raise error("The line broke.")
+        return answer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Client, "propose", dying)
+        if error is KeyboardInterrupt:
+            with pytest.raises(error):
+                go()
+        else:
+            go()
+    for proposal in asked(register):
+        register.decide(proposal["id"], accept=True)
+    clock.forward(hours=1)
+    assert go().state == "done"
+    assert {(one.proposal.field, one.proposal.state) for one in known(store)} == {("contacts", "accepted"), ("languages", "accepted")}
+    assert len(asked(register)) == 2
+    # De Sociale Kaart has another number now: the old one was ours, and goes.
+    soka.says(contacts=[phone(OTHER)], languages=["nl"])
+    assert go().state == "done"
+    for proposal in asked(register):
+        register.decide(proposal["id"], accept=True)
+    go()
+    assert standing(register, number)["contacts"] == [*theirs, {"kind": "phone", "value": national(OTHER), "audience": "public"}]
+    assert "sv" not in standing(register, number)["languages"]
+    with store.read() as connection:
+        (fiche,) = reading.documents_by_uuid(connection, [soka.fiche("sociale-kaart|z0")]).values()
+    assert PHONE not in str(fiche) and "sv" not in fiche["languages"]
+
+
+def test_what_may_no_longer_be_proposed_is_left_alone(
+    store: Store, register: ProGezondheidSimulator, connect: Connect, soka: Soka
+) -> None:
+    go = connect(register, proposals=EVERYTHING)
+    go()
+    soka.says(contacts=[phone(PHONE)], languages=["nl", "sv"])
+    soka.says(1, contacts=[phone(OTHER)])
+    go()
+    first, *others = asked(register)
+    register.decide(first["id"], accept=True)
+    loaded = plugins.load([("progezondheid", progezondheid)], installed=False)
+
+    def configured(*fields: str) -> None:
+        connections.configure(store, loaded, "register", config={**register.config(), "proposals": list(fields)})
+        with Outbound(allow_private=True, deadline=5) as http:
+            connections.enable(store, loaded, "register", http=http)
+
+    configured("languages")
+    soka.says(contacts=[phone(PHONE), phone("+3216000003")], languages=["nl", "sv"])
+    for full in (False, True):
+        assert go(full=full).state == "done"
+    assert len(asked(register)) == 1 + len(others)
+    assert {one["state"] for one in asked(register) if one["field"] == "contacts" and one is not first} <= {"accepted", "withdrawn"}
+    configured("languages", "contacts")
+    assert go().state == "done"  # not full: a setting that changed looks at everything again
+    news = asked(register)[1 + len(others) :]
+    assert {one["field"] for one in news} == {"contacts"}
+    assert {national(contact["value"]) for one in news for contact in one["new"]} >= set(map(national, (PHONE, OTHER, "+3216000003")))
+
+
+def agreed_at(store: Store, level: Any) -> None:
+    agreement = Agreement(
+        name="fod", title="Register", purpose="Onderling juist houden", legal_basis="Fictief", contact="a@example.org",
+        our_contact="b@example.org", level=level,
+    )  # fmt: skip
+    store.write(lambda writer: save_agreement(writer.connection, agreement, "2026-11-22T09:00:00Z"))
+
+
+def test_who_may_see_less_takes_back_more(store: Store, register: ProGezondheidSimulator, soka: Soka) -> None:
+    agreed_at(store, "professional")
+    loaded = plugins.load([("progezondheid", progezondheid)], installed=False)
+    connections.add(store, loaded, "register", "progezondheid", {**register.config(), "proposals": ["contacts"]}, partner="fod")
+    with Outbound(allow_private=True) as http:
+        connections.enable(store, loaded, "register", http=http)
+
+        def go() -> None:
+            assert run(store, loaded, "register", http=http).state == "done"
+
+        go()
+        soka.says(contacts=[phone(PHONE, visibility="professional"), phone(OTHER)])
+        go()
+        register.decide(asked(register)[-1]["id"], accept=True)
+        go()
+        assert national(PHONE) in str(standing(register, soka.number())["contacts"])
+        agreed_at(store, "public")
+        go()
+    new = asked(register)[-1]["new"]
+    assert national(PHONE) not in national(str(new))
+    assert [contact["audience"] for contact in new if national(contact["value"]) == national(OTHER)] == ["public"]
 
 
 @pytest.mark.parametrize("fault", ["rate-limit", "server-error", "cut-off"])
@@ -341,11 +474,7 @@ def test_nothing_hidden_is_proposed(go: Run, soka: Soka, register: ProGezondheid
 def test_what_colleagues_may_see_is_not_for_the_public_there(
     store: Store, register: ProGezondheidSimulator, soka: Soka
 ) -> None:
-    agreement = Agreement(
-        name="fod", title="Register", purpose="Onderling juist houden", legal_basis="Fictief", contact="a@example.org",
-        our_contact="b@example.org", level="professional",
-    )  # fmt: skip
-    store.write(lambda writer: save_agreement(writer.connection, agreement, "2026-11-22T09:00:00Z"))
+    agreed_at(store, "professional")
     loaded = plugins.load([("progezondheid", progezondheid)], installed=False)
     config = {**register.config(), "proposals": ["contacts", "practice_addresses"]}
     connections.add(store, loaded, "register", "progezondheid", config, partner="fod")
