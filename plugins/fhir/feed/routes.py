@@ -65,7 +65,7 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
         resource = None if method == "DELETE" else read_body()
         if refused := _refused(resource):
             return _outcome(answer, refused, 400)
-        wish = _Wish(method, type, type, id, condition, resource, None, request.headers.get("If-Match", ""))
+        wish = _Wish(method, type, type, id, condition, resource, None, request.headers.get("If-Match", ""), request.headers.get("If-None-Match", ""))
         done = _written(feed, [wish])
         if isinstance(done, Problem):
             return _outcome(answer, done.issues, done.status)
@@ -122,6 +122,7 @@ class _Wish:
     resource: Json | None
     full_url: str | None
     if_match: str
+    if_none_match: str
 
 
 def _wish(entry: Json, place: int) -> _Wish:
@@ -143,7 +144,8 @@ def _wish(entry: Json, place: int) -> _Wish:
     if (resource is None) != (method == "DELETE"):
         raise _wrong(f"{path}.resource", "a POST or PUT has a resource, a DELETE has none.")
     where = path if resource is None else f"{path}.resource"
-    return _Wish(method, name, where, id, url.query, resource, entry.get("fullUrl"), request.get("ifMatch", ""))
+    conditions = request.get("ifMatch", ""), request.get("ifNoneMatch", "")
+    return _Wish(method, name, where, id, url.query, resource, entry.get("fullUrl"), *conditions)
 
 
 def _refused(resource: Json | None) -> list[Json]:
@@ -217,16 +219,21 @@ def _check_unique(entries: Sequence[Entry]) -> None:
 
 
 def _check_version(wish: _Wish, entry: Entry, desk: hub.Desk, asked: Directory) -> None:
-    """If-Match: the sender must have seen the resource as it stands."""
-    if not wish.if_match or entry.id is None:
+    """If-Match: the sender must have seen the resource as it stands; If-None-Match: it may not stand so, and with `*` not be here at all."""
+    if not (wish.if_match or wish.if_none_match) or entry.id is None:
         return
     sent = desk.sent(f"{entry.type}/{entry.id}")
     part = RESOURCES[entry.type].entity
     id = entry.id if sent is None else desk.uuid_of(sent, part if sent.key else "")
     entity = None if id is None else _seen(id, entry.type, asked)
-    if entity is None or not parse_etags(wish.if_match).contains_weak(version_of(entity, asked.grant)):
-        now = "it is not here" if entity is None else f"it is version {version_of(entity, asked.grant)} now"
+    version = None if entity is None else version_of(entity, asked.grant)
+    if wish.if_match and (version is None or not parse_etags(wish.if_match).contains_weak(version)):
+        now = "it is not here" if version is None else f"it is version {version} now"
         raise PreconditionFailed(f"{entry.type}/{entry.id} is not as you saw it: {now}. Read it, and send it again with that version in If-Match.")
+    if wish.if_none_match and version is not None and parse_etags(wish.if_none_match).contains_weak(version):
+        raise PreconditionFailed(
+            f"{entry.type}/{entry.id} is here already, as version {version}, and If-None-Match says that it may not be. Leave that header out to change it."
+        )
 
 
 def _seen(id: str, type_name: str, asked: Directory) -> Entity | None:

@@ -354,6 +354,28 @@ def test_versions_and_if_match(hub: Hub) -> None:
     assert (fresh.status_code, body(fresh)["name"]) == (200, "Nieuw")
 
 
+def test_if_none_match_keeps_what_is_there(hub: Hub) -> None:
+    only_new = {"If-None-Match": "*"}
+    made = put(hub, ORGANISATION, **only_new)
+    shown, before = body(made), head(hub)
+    assert made.status_code == 201
+    changed = ORGANISATION | {"name": "Nieuw"}
+    conditional = "Organization?identifier=https://epd.example.org/ids|77"
+    without = {name: value for name, value in changed.items() if name != "id"}
+    in_a_bundle = transaction(NETWORK, changed)
+    in_a_bundle["entry"][1]["request"]["ifNoneMatch"] = "*"
+    for refused in (
+        put(hub, changed, **only_new),
+        put(hub, changed | {"id": shown["id"]}, **only_new),
+        put(hub, changed, **{"If-None-Match": f'W/"{shown["meta"]["versionId"]}"'}),
+        hub.ask("PUT", conditional, without, **only_new),
+        hub.ask("POST", "", in_a_bundle),
+    ):
+        assert (refused.status_code, "is here already" in texts(refused), head(hub)) == (412, True, before), refused.text
+    other = put(hub, changed, **{"If-None-Match": 'W/"1-1"'})
+    assert (other.status_code, body(other)["name"]) == (200, "Nieuw")
+
+
 def test_writing_to_an_id_of_the_hub_s_speaks_of_that_fiche(hub: Hub) -> None:
     claim = Claim(
         "sociale-kaart", "org-5", 1, "organisatie",
