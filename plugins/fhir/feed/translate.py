@@ -173,10 +173,25 @@ def _healthcare_service(given: _Given) -> Said:
         target_groups=r.codes([each.get("code", {}) for each in given.items("eligibility")], "eligibility", read),
         delivery=_delivery(given),
         languages=_languages(given),
-        hours=r.hours(given.items("availableTime"), "availableStartTime", "availableEndTime"),
+        hours=_offered_hours(given),
         **about,
     )
     return Said("aanbod", content, read, off=given.get("active") is False)
+
+
+def _offered_hours(given: _Given) -> list[Document]:
+    """When it is offered; `appointmentRequired` holds of all hours, and stands with each of them."""
+    hours = r.hours(given.items("availableTime"), "availableStartTime", "availableEndTime")
+    needed = given.get("appointmentRequired")
+    if needed is None:
+        return hours
+    if not hours:
+        given.read.leave("appointmentRequired", "it is kept with the hours in availableTime, and there are none")
+    elif needed is False and any("by_appointment" in each for each in hours):
+        given.read.leave("appointmentRequired", "some of the hours in availableTime are by appointment")
+    else:
+        hours = [{**each, "by_appointment": needed} for each in hours]
+    return hours
 
 
 _DELIVERY: Final = s.code_system("delivery")
@@ -215,7 +230,10 @@ def _languages(given: _Given) -> list[str]:
         if code is None:
             given.read.leave(f"communication[{number}]", f"a language is a code of {s.LANGUAGE_TAGS}")
         else:
-            found.append(str(code).partition("-")[0].lower())
+            language, _, more = str(code).partition("-")
+            if more:
+                given.read.leave(f"communication[{number}]", f"of {code[:80]} only {language.lower()} is kept, the language itself")
+            found.append(language.lower())
     return list(dict.fromkeys(found))
 
 

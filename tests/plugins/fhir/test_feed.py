@@ -434,6 +434,36 @@ def test_what_has_no_place_here_is_told(hub: Hub) -> None:
     assert {issue["severity"] for issue in body(told)["issue"]} == {"warning"}
 
 
+@pytest.mark.parametrize("needed", [True, False])
+def test_whether_an_appointment_is_needed_is_kept(hub: Hub, needed: bool) -> None:
+    assert hub.ask("POST", "", transaction(ORGANISATION, SITE, SERVICE)).status_code == 200
+    shown = body(put(hub, SERVICE | {"appointmentRequired": needed}))
+    assert (shown["resourceType"], shown.get("appointmentRequired")) == ("HealthcareService", needed)
+    before = head(hub)
+    again = put(hub, SERVICE | {"appointmentRequired": needed, "availableTime": shown["availableTime"]})
+    assert (body(again), head(hub)) == (shown, before)
+
+
+def test_an_appointment_that_has_no_place_is_told(hub: Hub) -> None:
+    assert hub.ask("POST", "", transaction(ORGANISATION, SITE, SERVICE)).status_code == 200
+    by_appointment = {"url": "https://fichehub.example.org/fhir/StructureDefinition/by-appointment", "valueBoolean": True}
+    without = {name: value for name, value in SERVICE.items() if name != "availableTime"}
+    for sent in (
+        without | {"appointmentRequired": True},
+        SERVICE | {"appointmentRequired": False, "availableTime": [{"extension": [by_appointment], "allDay": True}, {"daysOfWeek": ["mon"]}]},
+    ):
+        assert [issue["expression"] for issue in body(put(hub, sent))["issue"]] == [["HealthcareService.appointmentRequired"]]
+
+
+def test_of_a_language_with_its_region_the_language_is_kept_and_the_rest_told(hub: Hub) -> None:
+    spoken = [{"coding": [{"system": "urn:ietf:bcp:47", "code": code}]} for code in ("fr", "nl-BE")]
+    told = put(hub, PERSON | {"communication": spoken})
+    [issue] = body(told)["issue"]
+    assert (issue["severity"], issue["expression"], "nl-BE" in issue["details"]["text"]) == ("warning", ["Practitioner.communication[1]"], True)
+    shown = body(hub.ask("GET", "Practitioner?family=peeters"))["entry"][0]["resource"]
+    assert [each["coding"][0]["code"] for each in shown["communication"]] == ["fr", "nl"]
+
+
 def test_xml_forms_limits_and_odd_bodies(hub: Hub) -> None:
     client, headers = hub.app.test_client(), {"X-API-Key": hub.keys["epd"]}
 
