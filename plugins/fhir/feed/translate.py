@@ -316,11 +316,23 @@ def _endpoint(given: _Given) -> Said:
     if status not in (None, "active", "off", "suspended"):
         read.leave("status", f"an address is active, off or suspended here; {status} is kept as off")
         status = "off"
-    kinds = r.codes([{"coding": [given.get("connectionType")]}], "connectionType", read, (_ABSENT,)) if given.get("connectionType") else []
-    part = _known(type=kinds[0] if kinds else None, address=given.get("address"), status=status)
+    part = _known(type=_connection_type(given), address=given.get("address"), status=status)
     if not given.get("address"):
         read.wrong("address", "an electronic address without an address cannot be reached.")
     return Said("organisatie", part, read, "electronic_address", owner)
+
+
+def _connection_type(given: _Given) -> Document | None:
+    """The kind of address; None for one that is not known, by the extension data-absent-reason or by the code system of that name."""
+    coding: Json = given.get("connectionType") or {}
+    system, code = coding.get("system"), coding.get("code")
+    if system == _ABSENT or any(each.get("url") == ext.DATA_ABSENT for each in coding.get("extension", ())):
+        return None
+    scheme = s.scheme_of(system) if system else None
+    if scheme is None or not code:
+        given.read.leave("connectionType", f"the code system {str(system)[:100]} is not known here" if code else "it has no code")
+        return None
+    return {"scheme": scheme, "code": code}
 
 
 _ABSENT: Final = "http://terminology.hl7.org/CodeSystem/data-absent-reason"

@@ -464,6 +464,39 @@ def test_of_a_language_with_its_region_the_language_is_kept_and_the_rest_told(hu
     assert [each["coding"][0]["code"] for each in shown["communication"]] == ["fr", "nl"]
 
 
+def test_the_kind_of_an_endpoint_is_shown_as_it_was_sent_and_found(hub: Hub) -> None:
+    told = body(hub.ask("POST", "", transaction(ORGANISATION, ADDRESS)))["entry"]
+    assert all("outcome" not in entry["response"] for entry in told)
+    system = "http://terminology.hl7.org/CodeSystem/endpoint-connection-type"
+    assert told[1]["resource"]["connectionType"] == {"system": system, "code": "hl7-fhir-rest"}
+    for query, total in (
+        ("connection-type=hl7-fhir-rest", 1),
+        (f"connection-type={system}|hl7-fhir-rest", 1),
+        (f"connection-type={system}|", 1),
+        ("connection-type:not=hl7-fhir-rest", 0),
+        ("connection-type:missing=true", 0),
+    ):
+        assert body(hub.ask("GET", f"Endpoint?{query}&_total=accurate"))["total"] == total, query
+
+
+@pytest.mark.parametrize(
+    ("sent", "warned"),
+    [
+        ({"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]}, False),
+        ({"system": "http://terminology.hl7.org/CodeSystem/data-absent-reason", "code": "unknown"}, False),
+        ({"system": "https://example.org/kinds", "code": "pigeon"}, True),
+        ({"display": "by pigeon"}, True),
+    ],
+)
+def test_an_endpoint_whose_kind_is_not_known_shows_no_code(hub: Hub, sent: Json, warned: bool) -> None:
+    put(hub, ORGANISATION)
+    told = body(put(hub, ADDRESS | {"connectionType": sent}))
+    assert [issue["expression"] for issue in told.get("issue", ())] == [["Endpoint.connectionType"]] * warned
+    [entry] = body(hub.ask("GET", "Endpoint?connection-type:missing=true"))["entry"]
+    assert entry["resource"]["connectionType"] == {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]}
+    assert body(hub.ask("GET", "Endpoint?connection-type=unknown&_total=accurate"))["total"] == 0
+
+
 def test_xml_forms_limits_and_odd_bodies(hub: Hub) -> None:
     client, headers = hub.app.test_client(), {"X-API-Key": hub.keys["epd"]}
 
