@@ -246,8 +246,7 @@ def _location(given: _Given) -> Said:
     further = [each["valueAddress"] for each in resource.get("extension", ()) if each.get("url") == ext.LOCATION_ADDRESS_TRANSLATION and "valueAddress" in each]
     main = [given.get("address")] if given.get("address") else []
     places = r.addresses([*main, *further], "address", read, given.municipality)
-    if position := given.get("position"):
-        point = {"lat": float(position["latitude"]), "lon": float(position["longitude"])}
+    if point := _point(given):
         if places:
             places[0]["position"] = point
         else:
@@ -271,6 +270,21 @@ def _location(given: _Given) -> Said:
         hours_text=about.get("hours_text"),
     )
     return Said("organisatie", part, read, "vestiging", owner)
+
+
+def _point(given: _Given) -> Document | None:
+    """Where on earth a site is."""
+    position: Json = given.get("position") or {}
+    point = {}
+    for name, field, most in (("latitude", "lat", 90), ("longitude", "lon", 180)):
+        if name not in position:  # R4 takes an extension in its place
+            continue
+        point[field] = float(position[name])
+        if not -most <= point[field] <= most:
+            given.read.wrong(f"position.{name}", f"a {name} is a number of degrees (WGS84) from -{most} to {most}.")
+    if position and len(point) < 2:
+        given.read.leave("position", "a point needs both a latitude and a longitude")
+    return point if len(point) == 2 else None
 
 
 def _practitioner_role(given: _Given) -> Said:

@@ -214,6 +214,40 @@ def test_a_transaction_with_one_fault_leaves_nothing(hub: Hub, bad: Json, status
     assert hub.ask("GET", "Organization?name=brug&_total=accurate").get_json(force=True)["total"] == 0
 
 
+UNLOCATED = {name: value for name, value in SITE.items() if name != "managingOrganization"}
+
+
+@pytest.mark.parametrize(
+    ("resource", "place"),
+    [
+        (ORGANISATION | {"identifier": [{"system": BE + "NamingSystem/cbe", "value": "0403019262"}]}, "identifier[0].value"),
+        (PERSON | {"identifier": [{"system": BE + "NamingSystem/nihdi", "value": "12345678901"}]}, "identifier[0].value"),
+        (PERSON | {"identifier": [{"system": BE + "NamingSystem/ssin", "value": "79011012345"}]}, "identifier[0]"),
+        (SITE | {"position": {"latitude": 100, "longitude": 3.72}}, "position.latitude"),
+        (SITE | {"position": {"latitude": 51.05, "longitude": -180.5}}, "position.longitude"),
+        (UNLOCATED, "managingOrganization"),
+        (UNLOCATED | {"managingOrganization": {"display": "De Brug"}}, "managingOrganization"),
+        (SITE | {"managingOrganization": {"reference": "urn:uuid:0b6f4c5e-0000-4000-8000-000000000009"}}, "managingOrganization.reference"),
+    ],
+)
+def test_a_dry_run_refuses_what_sending_in_refuses_in_the_same_words(hub: Hub, resource: Json, place: str) -> None:
+    put(hub, ORGANISATION)
+    before = head(hub)
+
+    def refusals(response: TestResponse) -> list[Json]:
+        return [issue for issue in body(response)["issue"] if issue["severity"] == "error"]
+
+    sent = put(hub, resource)
+    assert (sent.status_code, refusals(sent)[0]["expression"]) == (422, [f"{resource['resourceType']}.{place}"]), sent.text
+    assert refusals(hub.ask("POST", "$validate", resource)) == refusals(sent)
+    assert refusals(hub.ask("POST", "$validate", resource, partner="")) == refusals(sent), "to anybody, for nothing of anybody is told"
+    by_profile = hub.ask("POST", f"$validate?mode=profile&profile={RESOURCES[resource['resourceType']].profiles[0][0]}", resource)
+    assert refusals(by_profile) == [], "a profile is asked of the judge alone"
+    many = transaction(NETWORK, resource)
+    assert refusals(hub.ask("POST", "$validate", many)) == refusals(hub.ask("POST", "", many))
+    assert head(hub) == before
+
+
 def test_only_an_agreement_with_the_right_may_send(hub: Hub) -> None:
     before = head(hub)
     for partner in ("other", ""):
