@@ -55,7 +55,10 @@ CD_HCPARTY: Final = BE + "/CodeSystem/cd-hcparty"
 HCPARTY: Final = "cd-hcparty"
 FORM: Final = "organisatie-form"
 """The hub's schemes of professions and types of organisations, and of what every organisatie is: an organisatie or a praktijk."""
-CODE_SYSTEMS: Final[Mapping[str, str]] = {HCPARTY: CD_HCPARTY}
+CODE_SYSTEMS: Final[Mapping[str, str]] = {
+    HCPARTY: CD_HCPARTY,
+    "endpoint-connection-type": "http://terminology.hl7.org/CodeSystem/endpoint-connection-type",
+}
 """The hub's scheme -> the code system it is known by outside. Any other scheme becomes `BASE/CodeSystem/<scheme>`."""
 _CODE_SYSTEMS_ALSO: Final[Mapping[str, str]] = {_BE_BEFORE + "/CodeSystem/cd-hcparty": "cd-hcparty"}
 

@@ -1,5 +1,6 @@
 """`$validate`: a dry run of what comes in. https://hl7.org/fhir/R4/resource-operation-validate.html
 
+First the judge; of what it passes, what sending in would refuse or not keep. The mode `profile` asks the judge alone.
 The resource is the body itself, or the parameter `resource` of a Parameters. The answer is an OperationOutcome with status 200, whatever the verdict;
 an error status means that there was nothing to judge.
 """
@@ -52,6 +53,8 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer) -> None:
 
 def _validate(type_name: str, id: str) -> Json:
     # Here and not above: the models of FHIR take a while to load, and reading needs none of them.
+    # Sending in reads its bodies as this module does.
+    from plugins.fhir.feed.routes import tried
     from plugins.fhir.judge import PROFILES, is_refused, judge
 
     refuse_unknown(_TAKES)
@@ -78,10 +81,13 @@ def _validate(type_name: str, id: str) -> Json:
         raise _invalid(
             "resource", f"the resource must have the id {id} of the address.", str(resource.get("id", ""))
         )
-    issues = judge(resource, profiles, hub.directory().concepts())
+    asked = hub.directory()
+    issues = judge(resource, profiles, asked.concepts())
     told = [issue.document() for issue in issues]
-    if not is_refused(issues):
-        text = "Nothing is wrong with it." if not issues else "It is acceptable; there are remarks."
+    if not is_refused(issues) and mode != "profile":
+        told += tried(resource, asked)
+    if all(each["severity"] not in ("fatal", "error") for each in told):
+        text = "Nothing is wrong with it." if not told else "It is acceptable; there are remarks."
         told.append(outcome.issue("information", "informational", text))
     return outcome.document(told)
 

@@ -90,6 +90,77 @@ def file(desk: Desk, entries: Sequence[Entry], source: str, asked: Directory, *,
     return _Filing(desk, source, asked).all(entries, strict=strict)
 
 
+def tried(entries: Sequence[Entry], asked: Directory) -> tuple[list[FieldError], list[tuple[str, str]]]:
+    """What `file` would refuse in them and what it would not keep, (path, why), as far as that can be told without a look at what is here.
+
+    Whether there is what a reference names, and who owns a field, depends on who sends it, so that is told to whoever does.
+    """
+    errors: list[FieldError] = []
+    notes: list[tuple[str, str]] = []
+    names: dict[str, str] = {}
+    for entry in entries:
+        name = _name(entry)
+        if name is None:
+            errors.append(FieldError(entry.path, _NAMELESS))
+        elif entry.full_url:
+            names[entry.full_url] = name
+    if errors:  # as `file` does: what they are called comes before what they say
+        return errors, notes
+
+    def link(reference: Json, target: str, path: str) -> Document | None:
+        found = _named(reference, target, path, names)
+        if isinstance(found, FieldError):
+            errors.append(found)
+            return None
+        return {"external_id": found}
+
+    def place(postcode: str, town: str) -> str | None:
+        return municipality(asked.places, postcode, town)
+
+    implied = asked.concepts().implied
+    for entry in entries:
+        if entry.resource is not None:
+            read = said(entry.resource, entry.path, link, place, implied).read
+            errors += read.errors
+            notes += read.unread
+    return errors, notes
+
+
+_NAMELESS: Final = "it has neither an id nor an identifier, so that nobody could tell when it is sent again; give one."
+
+
+def _name(entry: Entry) -> str | None:
+    """The sender's own name for it, by its id or else its first number; None when it has neither."""
+    resource = entry.resource or {}
+    id = entry.id or resource.get("id")
+    if id is not None:
+        return f"{entry.type}/{id}"
+    number = next((f"{each['system']}|{each['value']}" for each in resource.get("identifier", ()) if each.get("system") and each.get("value")), None)
+    return None if number is None else f"{entry.type}?{number}"
+
+
+def _named(reference: Json, target: str, path: str, names: Mapping[str, str]) -> str | FieldError | None:
+    """The sender's name for what a Reference leads to; None when it says only a number, and an error when it cannot be a `target`.
+
+    `names` are those of the resources that are sent with it, by their fullUrl.
+    """
+    literal = reference.get("reference")
+    if not isinstance(literal, str):
+        identifier = reference.get("identifier", {})
+        if isinstance(identifier.get("system"), str) and isinstance(identifier.get("value"), str):
+            return None
+        return FieldError(path, "a reference names Type/id, or an identifier with system and value.")
+    name = names.get(literal)
+    if name is None:
+        found = _LITERAL.fullmatch(literal)
+        if found is None or found[1] != target:
+            return FieldError(f"{path}.reference", f"{target}/<id>, an address of that form, or a fullUrl of the Bundle is expected.")
+        return f"{found[1]}/{found[2]}"
+    if name.partition("/")[0].partition("?")[0] != target:
+        return FieldError(f"{path}.reference", f"this leads to {name[:80]}, and a {target} is expected.")
+    return name
+
+
 @dataclass(slots=True)
 class _Plan:
     """An entry with its name, what was sent under it before, and the entity of the hub's whose id it is."""
@@ -134,15 +205,10 @@ class _Filing:
 
     def _plan(self, entry: Entry) -> _Plan:
         id = entry.id or (entry.resource or {}).get("id")
-        if id is not None:
-            name = f"{entry.type}/{id}"
-        else:
-            number = next(
-                (f"{each['system']}|{each['value']}" for each in (entry.resource or {}).get("identifier", ()) if each.get("system") and each.get("value")), None
-            )
-            if number is None:
-                self._wrong(entry.path, "it has neither an id nor an identifier, so that nobody could tell when it is sent again; give one.")
-            name = f"{entry.type}?{number}"
+        name = _name(entry)
+        if name is None:
+            self._wrong(entry.path, _NAMELESS)
+            name = entry.type
         if entry.full_url:
             self._names[entry.full_url] = name
         return _Plan(Filed(entry), name, self._desk.sent(name), self._hubs(id, entry.type))
@@ -162,19 +228,12 @@ class _Filing:
 
     def _link(self, reference: Json, target: str, path: str) -> Document | None:
         """The link to what a Reference names; None, and an error, when it cannot be told."""
-        literal = reference.get("reference")
-        if not isinstance(literal, str):
-            return self._numbered(reference, target, path)
-        name = self._names.get(literal)
-        if name is None:
-            found = _LITERAL.fullmatch(literal)
-            if found is None or found[1] != target:
-                self._wrong(f"{path}.reference", f"{target}/<id>, an address of that form, or a fullUrl of the Bundle is expected.")
-                return None
-            name = f"{found[1]}/{found[2]}"
-        if name.partition("/")[0].partition("?")[0] != target:
-            self._wrong(f"{path}.reference", f"this leads to {name[:80]}, and a {target} is expected.")
+        name = _named(reference, target, path, self._names)
+        if isinstance(name, FieldError):
+            self._errors.append(name)
             return None
+        if name is None:
+            return self._numbered(reference["identifier"], target, path)
         sent = self._sent.get(name) or self._desk.sent(name)
         id = name.partition("/")[2]
         if target == "Location":
@@ -185,12 +244,8 @@ class _Filing:
             return {"id": id}
         return {"source": self._source, "external_id": sent.owner if sent else name}
 
-    def _numbered(self, reference: Json, target: str, path: str) -> Document | None:
-        identifier = reference.get("identifier", {})
-        system, value = identifier.get("system"), identifier.get("value")
-        if not isinstance(system, str) or not isinstance(value, str):
-            self._wrong(path, "a reference names Type/id, or an identifier with system and value.")
-            return None
+    def _numbered(self, identifier: Json, target: str, path: str) -> Document | None:
+        system, value = identifier["system"], identifier["value"]
         values = tuple(f"{name}|{value}" for name in identifier_names(system) or (system,))
         page = self._asked.search(Query(types=(RESOURCES[target].entity,), where=(Criterion("identifier", values),), limit=2))
         if len(page.hits) != 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
@@ -18,6 +18,7 @@ import hub
 from hub import Directory, Entity, Feed, FieldError, Gone, Invalid, Locked, Moved, NotFound, Outranked
 from plugins.fhir import outcome
 from plugins.fhir.feed.filing import Entry, Filed, file
+from plugins.fhir.feed.filing import tried as tried_entries
 from plugins.fhir.feed.translate import TRANSLATED
 from plugins.fhir.json_form import to_bytes
 from plugins.fhir.params import RESOURCES
@@ -65,7 +66,7 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
         resource = None if method == "DELETE" else read_body()
         if refused := _refused(resource):
             return _outcome(answer, refused, 400)
-        wish = _Wish(method, type, type, id, condition, resource, None, request.headers.get("If-Match", ""))
+        wish = _Wish(method, type, type, id, condition, resource, None, request.headers.get("If-Match", ""), request.headers.get("If-None-Match", ""))
         done = _written(feed, [wish])
         if isinstance(done, Problem):
             return _outcome(answer, done.issues, done.status)
@@ -87,10 +88,7 @@ def transaction(bundle: Json, answer: Answer) -> flask.Response:
     feed = hub.feed(ENDPOINT)
     if refused := _refused(bundle):
         return _outcome(answer, refused, 400)
-    entries = bundle.get("entry", [])
-    if len(entries) > MAX_ENTRIES:
-        raise _wrong("Bundle.entry", f"a transaction has at most {MAX_ENTRIES} entries; send several.", str(len(entries)))
-    wishes = [_wish(entry, place) for place, entry in enumerate(entries)]
+    wishes = _wishes(bundle)
     for wish in wishes:  # the address of a transaction does not tell what is in it
         require(wish.type, _LETTERS[wish.method])
     done = _written(feed, wishes)
@@ -99,6 +97,25 @@ def transaction(bundle: Json, answer: Answer) -> flask.Response:
     asked = feed.directory()
     told: Json = {"resourceType": "Bundle", "type": "transaction-response"}
     return answer(told | {"entry": [_told(filed, asked).entry() for filed in done]} if done else told)
+
+
+def tried(resource: Json, asked: Directory) -> list[Json]:
+    """What sending this in would be told beside what the judge says, as issues of an OperationOutcome; nothing is looked up or stored.
+
+    The judge has passed it. Of what is not sent in alone or in a transaction there is nothing to tell.
+    """
+    name = resource["resourceType"]
+    try:
+        if name in TRANSLATED:
+            wishes = [_Wish("POST", name, name, None, "", resource, None, "", "")]
+        else:
+            wishes = _wishes(resource) if name == "Bundle" and resource.get("type") == "transaction" else []
+        entries = [_entry(wish) for wish in wishes]
+        _check_unique(entries)
+    except Invalid as error:
+        return [_issue("error", "invalid", each.path, each.reason) for each in error.errors]
+    errors, notes = tried_entries(entries, asked)
+    return [*(_issue("error", "business-rule", each.path, each.reason) for each in errors), *(_not_kept(*note) for note in notes)]
 
 
 # --- what was asked ---------------------------------------------------------------------------------------------------------
@@ -122,10 +139,18 @@ class _Wish:
     resource: Json | None
     full_url: str | None
     if_match: str
+    if_none_match: str
+
+
+def _wishes(bundle: Json) -> list[_Wish]:
+    """The entries of a transaction that the judge has passed. Raises `Invalid`."""
+    entries = bundle.get("entry", [])
+    if len(entries) > MAX_ENTRIES:
+        raise _wrong("Bundle.entry", f"a transaction has at most {MAX_ENTRIES} entries; send several.", str(len(entries)))
+    return [_wish(entry, place) for place, entry in enumerate(entries)]
 
 
 def _wish(entry: Json, place: int) -> _Wish:
-    """An entry of a transaction that the judge has passed."""
     path = f"Bundle.entry[{place}]"
     request: Json = entry.get("request", {})
     method, url = request.get("method", ""), urlsplit(request.get("url", ""))
@@ -143,7 +168,8 @@ def _wish(entry: Json, place: int) -> _Wish:
     if (resource is None) != (method == "DELETE"):
         raise _wrong(f"{path}.resource", "a POST or PUT has a resource, a DELETE has none.")
     where = path if resource is None else f"{path}.resource"
-    return _Wish(method, name, where, id, url.query, resource, entry.get("fullUrl"), request.get("ifMatch", ""))
+    conditions = request.get("ifMatch", ""), request.get("ifNoneMatch", "")
+    return _Wish(method, name, where, id, url.query, resource, entry.get("fullUrl"), *conditions)
 
 
 def _refused(resource: Json | None) -> list[Json]:
@@ -156,28 +182,29 @@ def _refused(resource: Json | None) -> list[Json]:
     return [issue.document() for issue in issues] if is_refused(issues) else []
 
 
-def _entry(wish: _Wish, asked: Directory) -> Entry:
-    """Raises `Invalid` and `PreconditionFailed`."""
+def _entry(wish: _Wish) -> Entry:
+    """What is to be done; which resource a conditional update means is not looked up yet. Raises `Invalid`."""
     resource, id = wish.resource, wish.id
     if resource is not None:
         if resource.get("resourceType") != wish.type:
             raise _wrong(f"{wish.path}.resourceType", f"a {wish.type} is expected here.", str(resource.get("resourceType")))
         if wish.method == "PUT" and id is not None and resource.get("id") != id:
             raise _wrong(f"{wish.path}.id", f"the resource must have the id {id} of the address.", str(resource.get("id", "")))
-    if wish.method == "PUT" and id is None:
-        id = _found(wish, asked)
     return Entry(method=wish.method, type=wish.type, path=wish.path, id=id, resource=resource, full_url=wish.full_url)
 
 
-def _found(wish: _Wish, asked: Directory) -> str | None:
-    """The id of the one resource that a conditional update means; None when there is none yet."""
+def _met(wish: _Wish, asked: Directory) -> Entry:
+    """What is to be done, a conditional update to the one resource that it means; to a new one when there is none yet. Raises `Invalid`, `PreconditionFailed`."""
+    entry = _entry(wish)
+    if wish.method != "PUT" or wish.id is not None:
+        return entry
     given = parse_qsl(wish.condition, keep_blank_values=True)
     if not given or any(name not in ("identifier", "organization", "managingOrganization") for name, _ in given) or given[0][0] != "identifier":
         raise _wrong("PUT", f"send {wish.type}/<id>, or {wish.type}?identifier=system|value.", wish.condition)
     page = asked.search(parse(RESOURCES[wish.type], given, strict=True).query)
     if len(page.hits) > 1:
         raise PreconditionFailed(f"{len(page.hits)} resources have this identifier; say which one is meant: {wish.type}/<id>.")
-    return page.hits[0].entity.id if page.hits else None
+    return replace(entry, id=page.hits[0].entity.id) if page.hits else entry
 
 
 def _written(feed: Feed, wishes: Sequence[_Wish]) -> list[Filed] | Problem:
@@ -185,7 +212,7 @@ def _written(feed: Feed, wishes: Sequence[_Wish]) -> list[Filed] | Problem:
     asked = feed.directory()
     strict = is_strict()
     try:
-        entries = [_entry(wish, asked) for wish in wishes]
+        entries = [_met(wish, asked) for wish in wishes]
         _check_unique(entries)
     except Invalid as error:
         return Problem(400, [_issue("error", "invalid", each.path, each.reason) for each in error.errors])
@@ -217,16 +244,21 @@ def _check_unique(entries: Sequence[Entry]) -> None:
 
 
 def _check_version(wish: _Wish, entry: Entry, desk: hub.Desk, asked: Directory) -> None:
-    """If-Match: the sender must have seen the resource as it stands."""
-    if not wish.if_match or entry.id is None:
+    """If-Match: the sender must have seen the resource as it stands; If-None-Match: it may not stand so, and with `*` not be here at all."""
+    if not (wish.if_match or wish.if_none_match) or entry.id is None:
         return
     sent = desk.sent(f"{entry.type}/{entry.id}")
     part = RESOURCES[entry.type].entity
     id = entry.id if sent is None else desk.uuid_of(sent, part if sent.key else "")
     entity = None if id is None else _seen(id, entry.type, asked)
-    if entity is None or not parse_etags(wish.if_match).contains_weak(version_of(entity, asked.grant)):
-        now = "it is not here" if entity is None else f"it is version {version_of(entity, asked.grant)} now"
+    version = None if entity is None else version_of(entity, asked.grant)
+    if wish.if_match and (version is None or not parse_etags(wish.if_match).contains_weak(version)):
+        now = "it is not here" if version is None else f"it is version {version} now"
         raise PreconditionFailed(f"{entry.type}/{entry.id} is not as you saw it: {now}. Read it, and send it again with that version in If-Match.")
+    if wish.if_none_match and version is not None and parse_etags(wish.if_none_match).contains_weak(version):
+        raise PreconditionFailed(
+            f"{entry.type}/{entry.id} is here already, as version {version}, and If-None-Match says that it may not be. Leave that header out to change it."
+        )
 
 
 def _seen(id: str, type_name: str, asked: Directory) -> Entity | None:
@@ -265,7 +297,7 @@ class _Told:
 
 
 def _told(filed: Filed, asked: Directory) -> _Told:
-    issues = [_issue("warning", "not-supported", path, f"This is not kept: {why}.") for path, why in filed.notes]
+    issues = [_not_kept(*note) for note in filed.notes]
     issues += [_issue("warning", "business-rule", filed.entry.path, _locked(each)) for each in filed.locks]
     issues += [_issue("information", "business-rule", filed.entry.path, _outranked(each)) for each in filed.outranked]
     if filed.late:
@@ -279,6 +311,10 @@ def _told(filed: Filed, asked: Directory) -> _Told:
     shown = orjson.loads(to_bytes(render(entity, asked.grant, asked.concepts())))
     version = version_of(entity, asked.grant)
     return _Told(status, issues, shown, f"{filed.entry.type}/{entity.id}", version, entity.updated_at)
+
+
+def _not_kept(path: str, why: str) -> Json:
+    return _issue("warning", "not-supported", path, f"This is not kept: {why}.")
 
 
 def _locked(locked: Locked) -> str:

@@ -173,10 +173,25 @@ def _healthcare_service(given: _Given) -> Said:
         target_groups=r.codes([each.get("code", {}) for each in given.items("eligibility")], "eligibility", read),
         delivery=_delivery(given),
         languages=_languages(given),
-        hours=r.hours(given.items("availableTime"), "availableStartTime", "availableEndTime"),
+        hours=_offered_hours(given),
         **about,
     )
     return Said("aanbod", content, read, off=given.get("active") is False)
+
+
+def _offered_hours(given: _Given) -> list[Document]:
+    """When it is offered; `appointmentRequired` holds of all hours, and stands with each of them."""
+    hours = r.hours(given.items("availableTime"), "availableStartTime", "availableEndTime")
+    needed = given.get("appointmentRequired")
+    if needed is None:
+        return hours
+    if not hours:
+        given.read.leave("appointmentRequired", "it is kept with the hours in availableTime, and there are none")
+    elif needed is False and any("by_appointment" in each for each in hours):
+        given.read.leave("appointmentRequired", "some of the hours in availableTime are by appointment")
+    else:
+        hours = [{**each, "by_appointment": needed} for each in hours]
+    return hours
 
 
 _DELIVERY: Final = s.code_system("delivery")
@@ -215,7 +230,10 @@ def _languages(given: _Given) -> list[str]:
         if code is None:
             given.read.leave(f"communication[{number}]", f"a language is a code of {s.LANGUAGE_TAGS}")
         else:
-            found.append(str(code).partition("-")[0].lower())
+            language, _, more = str(code).partition("-")
+            if more:
+                given.read.leave(f"communication[{number}]", f"of {code[:80]} only {language.lower()} is kept, the language itself")
+            found.append(language.lower())
     return list(dict.fromkeys(found))
 
 
@@ -228,8 +246,7 @@ def _location(given: _Given) -> Said:
     further = [each["valueAddress"] for each in resource.get("extension", ()) if each.get("url") == ext.LOCATION_ADDRESS_TRANSLATION and "valueAddress" in each]
     main = [given.get("address")] if given.get("address") else []
     places = r.addresses([*main, *further], "address", read, given.municipality)
-    if position := given.get("position"):
-        point = {"lat": float(position["latitude"]), "lon": float(position["longitude"])}
+    if point := _point(given):
         if places:
             places[0]["position"] = point
         else:
@@ -253,6 +270,21 @@ def _location(given: _Given) -> Said:
         hours_text=about.get("hours_text"),
     )
     return Said("organisatie", part, read, "vestiging", owner)
+
+
+def _point(given: _Given) -> Document | None:
+    """Where on earth a site is."""
+    position: Json = given.get("position") or {}
+    point = {}
+    for name, field, most in (("latitude", "lat", 90), ("longitude", "lon", 180)):
+        if name not in position:  # R4 takes an extension in its place
+            continue
+        point[field] = float(position[name])
+        if not -most <= point[field] <= most:
+            given.read.wrong(f"position.{name}", f"a {name} is a number of degrees (WGS84) from -{most} to {most}.")
+    if position and len(point) < 2:
+        given.read.leave("position", "a point needs both a latitude and a longitude")
+    return point if len(point) == 2 else None
 
 
 def _practitioner_role(given: _Given) -> Said:
@@ -298,11 +330,23 @@ def _endpoint(given: _Given) -> Said:
     if status not in (None, "active", "off", "suspended"):
         read.leave("status", f"an address is active, off or suspended here; {status} is kept as off")
         status = "off"
-    kinds = r.codes([{"coding": [given.get("connectionType")]}], "connectionType", read, (_ABSENT,)) if given.get("connectionType") else []
-    part = _known(type=kinds[0] if kinds else None, address=given.get("address"), status=status)
+    part = _known(type=_connection_type(given), address=given.get("address"), status=status)
     if not given.get("address"):
         read.wrong("address", "an electronic address without an address cannot be reached.")
     return Said("organisatie", part, read, "electronic_address", owner)
+
+
+def _connection_type(given: _Given) -> Document | None:
+    """The kind of address; None for one that is not known, by the extension data-absent-reason or by the code system of that name."""
+    coding: Json = given.get("connectionType") or {}
+    system, code = coding.get("system"), coding.get("code")
+    if system == _ABSENT or any(each.get("url") == ext.DATA_ABSENT for each in coding.get("extension", ())):
+        return None
+    scheme = s.scheme_of(system) if system else None
+    if scheme is None or not code:
+        given.read.leave("connectionType", f"the code system {str(system)[:100]} is not known here" if code else "it has no code")
+        return None
+    return {"scheme": scheme, "code": code}
 
 
 _ABSENT: Final = "http://terminology.hl7.org/CodeSystem/data-absent-reason"

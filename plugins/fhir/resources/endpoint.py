@@ -11,7 +11,6 @@ from plugins.fhir.systems import MCSD_ENDPOINT
 
 _STATUS = {"active": "active", "off": "off", "suspended": "suspended"}
 _ABSENT = {"extension": [{"url": ext.DATA_ABSENT, "valueCode": "unknown"}]}
-_UNKNOWN_TYPE = {"system": "http://terminology.hl7.org/CodeSystem/data-absent-reason", "code": "unknown"}
 _ANY_PAYLOAD = {
     "coding": [
         {
@@ -36,7 +35,7 @@ def render(entity: Entity, labels: dt.Labels) -> dict[str, Any]:
         resource["status"] = _STATUS[part["status"]]
     else:
         resource["_status"] = _ABSENT
-    resource["connectionType"] = dt.coding(part["type"], labels) if "type" in part else _UNKNOWN_TYPE
+    resource["connectionType"] = dt.coding(part["type"], labels) if "type" in part else _ABSENT
     if owner is not None:
         resource["managingOrganization"] = dt.reference("Organization", owner["id"], dt.name_of(owner))
     resource["payloadType"] = [_ANY_PAYLOAD]

@@ -58,8 +58,9 @@ def render(entity: Entity, labels: dt.Labels) -> dict[str, Any]:
         resource["communication"] = dt.languages(spoken)
     hours = fiche.get("hours", ())
     if hours:
-        if all(each.get("by_appointment") for each in hours):
-            resource["appointmentRequired"] = True
+        needed = {each.get("by_appointment") for each in hours}
+        if needed in ({True}, {False}):
+            resource["appointmentRequired"] = needed.pop()
         resource["availableTime"] = dt.available_time(hours, "availableStartTime", "availableEndTime")
     if name and types:
         profiles.append(MCSD_HEALTHCARE_SERVICE)

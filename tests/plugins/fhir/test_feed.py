@@ -214,6 +214,40 @@ def test_a_transaction_with_one_fault_leaves_nothing(hub: Hub, bad: Json, status
     assert hub.ask("GET", "Organization?name=brug&_total=accurate").get_json(force=True)["total"] == 0
 
 
+UNLOCATED = {name: value for name, value in SITE.items() if name != "managingOrganization"}
+
+
+@pytest.mark.parametrize(
+    ("resource", "place"),
+    [
+        (ORGANISATION | {"identifier": [{"system": BE + "NamingSystem/cbe", "value": "0403019262"}]}, "identifier[0].value"),
+        (PERSON | {"identifier": [{"system": BE + "NamingSystem/nihdi", "value": "12345678901"}]}, "identifier[0].value"),
+        (PERSON | {"identifier": [{"system": BE + "NamingSystem/ssin", "value": "79011012345"}]}, "identifier[0]"),
+        (SITE | {"position": {"latitude": 100, "longitude": 3.72}}, "position.latitude"),
+        (SITE | {"position": {"latitude": 51.05, "longitude": -180.5}}, "position.longitude"),
+        (UNLOCATED, "managingOrganization"),
+        (UNLOCATED | {"managingOrganization": {"display": "De Brug"}}, "managingOrganization"),
+        (SITE | {"managingOrganization": {"reference": "urn:uuid:0b6f4c5e-0000-4000-8000-000000000009"}}, "managingOrganization.reference"),
+    ],
+)
+def test_a_dry_run_refuses_what_sending_in_refuses_in_the_same_words(hub: Hub, resource: Json, place: str) -> None:
+    put(hub, ORGANISATION)
+    before = head(hub)
+
+    def refusals(response: TestResponse) -> list[Json]:
+        return [issue for issue in body(response)["issue"] if issue["severity"] == "error"]
+
+    sent = put(hub, resource)
+    assert (sent.status_code, refusals(sent)[0]["expression"]) == (422, [f"{resource['resourceType']}.{place}"]), sent.text
+    assert refusals(hub.ask("POST", "$validate", resource)) == refusals(sent)
+    assert refusals(hub.ask("POST", "$validate", resource, partner="")) == refusals(sent), "to anybody, for nothing of anybody is told"
+    by_profile = hub.ask("POST", f"$validate?mode=profile&profile={RESOURCES[resource['resourceType']].profiles[0][0]}", resource)
+    assert refusals(by_profile) == [], "a profile is asked of the judge alone"
+    many = transaction(NETWORK, resource)
+    assert refusals(hub.ask("POST", "$validate", many)) == refusals(hub.ask("POST", "", many))
+    assert head(hub) == before
+
+
 def test_only_an_agreement_with_the_right_may_send(hub: Hub) -> None:
     before = head(hub)
     for partner in ("other", ""):
@@ -354,6 +388,28 @@ def test_versions_and_if_match(hub: Hub) -> None:
     assert (fresh.status_code, body(fresh)["name"]) == (200, "Nieuw")
 
 
+def test_if_none_match_keeps_what_is_there(hub: Hub) -> None:
+    only_new = {"If-None-Match": "*"}
+    made = put(hub, ORGANISATION, **only_new)
+    shown, before = body(made), head(hub)
+    assert made.status_code == 201
+    changed = ORGANISATION | {"name": "Nieuw"}
+    conditional = "Organization?identifier=https://epd.example.org/ids|77"
+    without = {name: value for name, value in changed.items() if name != "id"}
+    in_a_bundle = transaction(NETWORK, changed)
+    in_a_bundle["entry"][1]["request"]["ifNoneMatch"] = "*"
+    for refused in (
+        put(hub, changed, **only_new),
+        put(hub, changed | {"id": shown["id"]}, **only_new),
+        put(hub, changed, **{"If-None-Match": f'W/"{shown["meta"]["versionId"]}"'}),
+        hub.ask("PUT", conditional, without, **only_new),
+        hub.ask("POST", "", in_a_bundle),
+    ):
+        assert (refused.status_code, "is here already" in texts(refused), head(hub)) == (412, True, before), refused.text
+    other = put(hub, changed, **{"If-None-Match": 'W/"1-1"'})
+    assert (other.status_code, body(other)["name"]) == (200, "Nieuw")
+
+
 def test_writing_to_an_id_of_the_hub_s_speaks_of_that_fiche(hub: Hub) -> None:
     claim = Claim(
         "sociale-kaart", "org-5", 1, "organisatie",
@@ -410,6 +466,69 @@ def test_what_has_no_place_here_is_told(hub: Hub) -> None:
     assert told.status_code == 201
     assert {issue["expression"][0] for issue in body(told)["issue"]} == {"Practitioner.birthDate", "Practitioner.telecom[0]"}
     assert {issue["severity"] for issue in body(told)["issue"]} == {"warning"}
+
+
+@pytest.mark.parametrize("needed", [True, False])
+def test_whether_an_appointment_is_needed_is_kept(hub: Hub, needed: bool) -> None:
+    assert hub.ask("POST", "", transaction(ORGANISATION, SITE, SERVICE)).status_code == 200
+    shown = body(put(hub, SERVICE | {"appointmentRequired": needed}))
+    assert (shown["resourceType"], shown.get("appointmentRequired")) == ("HealthcareService", needed)
+    before = head(hub)
+    again = put(hub, SERVICE | {"appointmentRequired": needed, "availableTime": shown["availableTime"]})
+    assert (body(again), head(hub)) == (shown, before)
+
+
+def test_an_appointment_that_has_no_place_is_told(hub: Hub) -> None:
+    assert hub.ask("POST", "", transaction(ORGANISATION, SITE, SERVICE)).status_code == 200
+    by_appointment = {"url": "https://fichehub.example.org/fhir/StructureDefinition/by-appointment", "valueBoolean": True}
+    without = {name: value for name, value in SERVICE.items() if name != "availableTime"}
+    for sent in (
+        without | {"appointmentRequired": True},
+        SERVICE | {"appointmentRequired": False, "availableTime": [{"extension": [by_appointment], "allDay": True}, {"daysOfWeek": ["mon"]}]},
+    ):
+        assert [issue["expression"] for issue in body(put(hub, sent))["issue"]] == [["HealthcareService.appointmentRequired"]]
+
+
+def test_of_a_language_with_its_region_the_language_is_kept_and_the_rest_told(hub: Hub) -> None:
+    spoken = [{"coding": [{"system": "urn:ietf:bcp:47", "code": code}]} for code in ("fr", "nl-BE")]
+    told = put(hub, PERSON | {"communication": spoken})
+    [issue] = body(told)["issue"]
+    assert (issue["severity"], issue["expression"], "nl-BE" in issue["details"]["text"]) == ("warning", ["Practitioner.communication[1]"], True)
+    shown = body(hub.ask("GET", "Practitioner?family=peeters"))["entry"][0]["resource"]
+    assert [each["coding"][0]["code"] for each in shown["communication"]] == ["fr", "nl"]
+
+
+def test_the_kind_of_an_endpoint_is_shown_as_it_was_sent_and_found(hub: Hub) -> None:
+    told = body(hub.ask("POST", "", transaction(ORGANISATION, ADDRESS)))["entry"]
+    assert all("outcome" not in entry["response"] for entry in told)
+    system = "http://terminology.hl7.org/CodeSystem/endpoint-connection-type"
+    assert told[1]["resource"]["connectionType"] == {"system": system, "code": "hl7-fhir-rest"}
+    for query, total in (
+        ("connection-type=hl7-fhir-rest", 1),
+        (f"connection-type={system}|hl7-fhir-rest", 1),
+        (f"connection-type={system}|", 1),
+        ("connection-type:not=hl7-fhir-rest", 0),
+        ("connection-type:missing=true", 0),
+    ):
+        assert body(hub.ask("GET", f"Endpoint?{query}&_total=accurate"))["total"] == total, query
+
+
+@pytest.mark.parametrize(
+    ("sent", "warned"),
+    [
+        ({"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]}, False),
+        ({"system": "http://terminology.hl7.org/CodeSystem/data-absent-reason", "code": "unknown"}, False),
+        ({"system": "https://example.org/kinds", "code": "pigeon"}, True),
+        ({"display": "by pigeon"}, True),
+    ],
+)
+def test_an_endpoint_whose_kind_is_not_known_shows_no_code(hub: Hub, sent: Json, warned: bool) -> None:
+    put(hub, ORGANISATION)
+    told = body(put(hub, ADDRESS | {"connectionType": sent}))
+    assert [issue["expression"] for issue in told.get("issue", ())] == [["Endpoint.connectionType"]] * warned
+    [entry] = body(hub.ask("GET", "Endpoint?connection-type:missing=true"))["entry"]
+    assert entry["resource"]["connectionType"] == {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]}
+    assert body(hub.ask("GET", "Endpoint?connection-type=unknown&_total=accurate"))["total"] == 0
 
 
 def test_xml_forms_limits_and_odd_bodies(hub: Hub) -> None:

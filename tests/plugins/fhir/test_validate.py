@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -12,15 +13,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hub import Invalid
+from plugins.fhir import extensions as ext
 from plugins.fhir import systems as s
 from plugins.fhir.judge import judge
 from plugins.fhir.judge.reading import from_json, from_xml
 from plugins.fhir.validation import MAX_BODY
 from plugins.fhir.xml_form import to_xml
-from tests.plugins.fhir.faults import BASE, LOCATION, ORGANIZATION, VALID
+from tests.plugins.fhir.faults import BASE, LOCATION, ORGANIZATION, PRACTITIONER, TRANSACTION, VALID
 
 JSON = "application/fhir+json"
 XML = "application/fhir+xml"
+GOOD = ORGANIZATION | {"identifier": [{"system": s.CBE, "value": "0403019261"}]}
+"""What could be sent in as it is: the judge looks at the form of a number, and sending in at its check digits too."""
 
 
 def send(client: FlaskClient, path: str, body: Any, status: int = 200, kind: str = JSON) -> list[Any]:
@@ -43,8 +47,8 @@ def errors(issues: list[Any]) -> list[str]:
 
 @pytest.mark.parametrize("path", ["/$validate", "/Organization/$validate", "/Organization/org-1/$validate"])
 def test_a_good_resource_is_told_to_be_good(client: FlaskClient, path: str) -> None:
-    [issue] = send(client, path, ORGANIZATION)
-    assert issue["severity"] == "information"
+    [issue] = send(client, path, GOOD)
+    assert (issue["severity"], issue["details"]["text"]) == ("information", "Nothing is wrong with it.")
 
 
 def test_a_wrong_resource_is_answered_with_200_and_its_faults(client: FlaskClient) -> None:
@@ -60,7 +64,7 @@ def test_nothing_is_stored(client: FlaskClient) -> None:
 
 
 def test_parameters_carry_resource_profile_and_mode(client: FlaskClient) -> None:
-    plain = {"resourceType": "Location", "name": "Zon"}
+    plain = {"resourceType": "Location", "id": "l1", "name": "Zon", "managingOrganization": {"reference": "Organization/o1"}}
 
     def ask(profile: str) -> Any:
         named = [{"name": "profile", "valueUri": profile}] if profile else []
@@ -80,6 +84,44 @@ def test_parameters_carry_resource_profile_and_mode(client: FlaskClient) -> None
         "Location.type",
         "Location.status",
     ]
+
+
+def test_what_would_not_be_kept_is_told_before(client: FlaskClient) -> None:
+    told = send(client, "/$validate", PRACTITIONER)
+    assert [(each["severity"], each.get("expression")) for each in told] == [("warning", ["Practitioner.birthDate"]), ("information", None)]
+    assert told[1]["details"]["text"] == "It is acceptable; there are remarks."
+
+
+def test_a_transaction_is_tried_as_a_whole(client: FlaskClient) -> None:
+    assert errors(send(client, "/$validate", TRANSACTION)) == ["Bundle.entry[0].resource"], "it has neither an id nor an identifier"
+    [organisation, site] = TRANSACTION["entry"]
+    named = organisation | {"resource": organisation["resource"] | {"id": "org-1"}}
+    assert errors(send(client, "/$validate", TRANSACTION | {"entry": [named, site]})) == [], "a fullUrl of the Bundle is a reference"
+    assert errors(send(client, "/$validate", TRANSACTION | {"entry": [named, site, site | {"fullUrl": "urn:uuid:0b6f4c5e-0000-4000-8000-000000000002"}]})) != []
+    patient = {"resource": {"resourceType": "Patient", "id": "p"}, "request": {"method": "PUT", "url": "Patient/p"}}
+    assert errors(send(client, "/$validate", TRANSACTION | {"entry": [patient]})) == ["Bundle.entry[0].request.url"]
+
+
+@pytest.mark.parametrize("name", sorted(VALID))
+def test_whatever_the_judge_passes_can_be_tried(client: FlaskClient, name: str) -> None:
+    """Also with an extension where a value belongs, which R4 takes."""
+    absent = {"extension": [{"url": ext.DATA_ABSENT, "valueCode": "unknown"}]}
+
+    def without(value: Any) -> Iterator[Any]:
+        """Copies in which one primitive is told to be absent."""
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                if key in ("resourceType", "url", "div") or key[0] == "_":
+                    continue
+                if isinstance(inner, (dict, list)):
+                    yield from (value | {key: changed} for changed in without(inner))
+                else:
+                    yield {**{other: kept for other, kept in value.items() if other != key}, "_" + key: absent}
+        elif isinstance(value, list):
+            yield from ([*value[:place], changed, *value[place + 1 :]] for place, inner in enumerate(value) for changed in without(inner))
+
+    for changed in (VALID[name], *without(VALID[name])):
+        assert send(client, "/$validate", changed)
 
 
 def test_xml_is_judged_as_json_is(client: FlaskClient) -> None:
