@@ -150,20 +150,20 @@ def identifiers(given: Given) -> list[Condition]:
             systems.update((f"{name}|", None) for name in identifier_names(system) or (system,))
         elif system != "":
             whole.update((each, None) for each in _numbers(given, system, number, value))
-    return _tokens(given, "identifier", whole, systems)
+    return tokens(given, "identifier", whole, systems)
 
 
-def _tokens(given: Given, key: str, whole: Iterable[str], systems: Iterable[str]) -> list[Condition]:
-    """The criterion for values as they are, or for anything of a system."""
-    alternatives, beginnings = tuple(whole), tuple(systems)
-    if alternatives and beginnings:
+def tokens(given: Given, key: str, whole: Iterable[str], systems: Iterable[str]) -> list[Condition]:
+    """The criterion for values as they are, or for anything of a system (`system|`). Raises `Invalid` for both at once."""
+    values, beginnings = tuple(whole), tuple(systems)
+    if values and beginnings:
         raise wrong(
             given, "a system alone (system|) cannot be one of several alternatives; give it in a request of its own.", beginnings[0]
         )
-    if not alternatives and not beginnings:
+    if not values and not beginnings:
         return nothing(given)
     op: Final = "prefix" if beginnings else "eq"
-    return [Criterion(key, alternatives or beginnings, op, given.negated)]
+    return [Criterion(key, values or beginnings, op, given.negated)]
 
 
 def _numbers(given: Given, system: str | None, number: str, value: str) -> Iterator[str]:
@@ -217,7 +217,7 @@ def codes(key: str, *constant: tuple[str, str]) -> Build:
                 whole.append(f"{name}|{code}")
             elif name:
                 systems.append(f"{name}|")
-        return _tokens(given, key, whole, systems)
+        return tokens(given, key, whole, systems)
 
     return build
 
