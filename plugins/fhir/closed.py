@@ -12,6 +12,7 @@ from plugins.fhir.criteria import (
     Build,
     Condition,
     Given,
+    Remark,
     everything,
     nothing,
     token,
@@ -145,11 +146,18 @@ def contacts(*kinds: str) -> Build:
     return build
 
 
+_OWN_ONLY: Final = Remark("only contacts of its own count here; telecom also shows what a resource inherits, which the extension contact-origin tells.")
+
+
 def reached(*kinds: str) -> Absent:
-    """Whether there is a contact of these kinds."""
-    if kinds == TELECOM:
-        return lambda absent: [Criterion("contact", (), "missing", negate=not absent)]
-    return lambda absent: [Criterion("contact", tuple(f"{kind}|" for kind in kinds), "prefix", negate=absent)]
+    """Whether there is a contact of these kinds that is its own: what is inherited is not in the index, so the asker is told."""
+
+    def absent(absent: bool) -> list[Condition]:
+        if kinds == TELECOM:
+            return [Criterion("contact", (), "missing", negate=not absent), _OWN_ONLY]
+        return [Criterion("contact", tuple(f"{kind}|" for kind in kinds), "prefix", negate=absent), _OWN_ONLY]
+
+    return absent
 
 
 # --- areas ------------------------------------------------------------------------------------------------------------------
