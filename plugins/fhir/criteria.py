@@ -12,6 +12,8 @@ from itertools import chain, product
 from math import prod
 from typing import Final, Literal
 
+import flask
+
 from hub import (
     Criterion,
     EntityType,
@@ -27,7 +29,7 @@ from hub import (
     words,
 )
 from plugins.fhir.addressing import IS_POSTCODE, POSTCODES, Demand, places_of
-from plugins.fhir.systems import identifier_names, scheme_of
+from plugins.fhir.systems import BASE, identifier_names, scheme_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,10 +365,16 @@ def near(given: Given) -> list[Condition]:
     return [Near(lat, lon, distance * _KILOMETRES[unit])]
 
 
+def _here() -> tuple[str, ...]:
+    """The addresses of this server: as our artefacts name it, and as the asker reached it. By http or https, it is the same server."""
+    asked = (f"{flask.request.url_root}fhir",) if flask.has_request_context() else ()
+    return tuple(each.partition("://")[2] for each in (BASE, *asked))
+
+
 def reference(link: str, target: EntityType, resource: str) -> Build:
-    """References to `resource`, as `Type/id`, id or address; with `:identifier` by a number of theirs. Without a `link` nothing points there."""
+    """References to `resource`, as `Type/id`, id or address; with `:identifier` by a number of theirs. Without a `link` nothing points there, nor to another server."""
     pattern = re.compile(
-        rf"(?:https?://[^|]+/)?{resource}/([A-Za-z0-9.-]{{1,64}})(?:/_history/[^/]+)?|([A-Za-z0-9.-]{{1,64}})"
+        rf"(?:https?://([^|]+)/)?{resource}/([A-Za-z0-9.-]{{1,64}})(?:/_history/[^/]+)?|([A-Za-z0-9.-]{{1,64}})"
     )
 
     def build(given: Given) -> list[Condition]:
@@ -378,7 +386,8 @@ def reference(link: str, target: EntityType, resource: str) -> Build:
                 found = pattern.fullmatch(unescape(value))
                 if found is None:
                     raise wrong(given, f"{resource}/<id>, or an id, is expected.", value)
-                ids.append(found[1] or found[2])
+                if found[1] is None or found[1] in _here():
+                    ids.append(found[2] or found[3])
             where = [with_ids(ids)]
         return [linked(link, target, where)] if link else list(NOTHING)
 
