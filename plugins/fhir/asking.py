@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from hub import FieldError, Invalid, Linked
-from plugins.fhir.criteria import Condition, Given, linked, split
+from plugins.fhir.criteria import Condition, Given, linked, remarks, split
 from plugins.fhir.params import RESOURCES, UNSUPPORTED
 from plugins.fhir.searchable import Resource
 
@@ -52,7 +52,7 @@ def _meaning(resource: Resource, name: str, raw: str) -> list[Condition] | None:
         if not param.target or modifier not in ("", param.target):
             return None
         inner = _meaning(RESOURCES[param.target], chained, raw)
-        return None if inner is None else [linked(param.link, RESOURCES[param.target].entity, inner)]
+        return None if inner is None else [linked(param.link, RESOURCES[param.target].entity, inner), *remarks(inner)]
     if modifier == "missing" and param.absent is not None:
         if raw not in ("true", "false"):
             raise Invalid(f"{name}: true or false is expected.", (FieldError(name, "true or false is expected.", raw),))
@@ -87,4 +87,4 @@ def _pointing_here(resource: Resource, name: str, raw: str) -> list[Condition] |
     if inner is None:
         return None
     meets = linked(param.link, other.entity, [*other.always, *inner])
-    return [Linked(meets.link, meets.query, reverse=True)]
+    return [Linked(meets.link, meets.query, reverse=True), *remarks(inner)]

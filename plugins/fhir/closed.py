@@ -12,9 +12,11 @@ from plugins.fhir.criteria import (
     Build,
     Condition,
     Given,
+    Remark,
     everything,
     nothing,
     token,
+    tokens,
     unescape,
     wrong,
 )
@@ -57,8 +59,8 @@ GENDER: Final = listed("gender", _GENDERS, {each: each for each in ("male", "fem
 
 
 def answered(name: str) -> Build:
-    """A yes or no that runs out: `yes`, `no` or `unknown`."""
-    return listed("availability", code_system(name), {each: f"{name}|{each}" for each in ("yes", "no", "unknown")})
+    """A yes or no that runs out: `yes`, `no` or `unknown`, of the one code system that all of them have."""
+    return listed("availability", code_system("yes-no-unknown"), {each: f"{name}|{each}" for each in ("yes", "no", "unknown")})
 
 
 def told(name: str) -> Absent:
@@ -126,27 +128,36 @@ _SYSTEMS: Final[Mapping[str, tuple[str, ...]]] = {"phone": PHONE, "fax": ("fax",
 
 
 def contacts(*kinds: str) -> Build:
-    """Numbers and addresses as people write them, or as `system|value` (phone, fax, email, url)."""
+    """Numbers and addresses as people write them, as `system|value` (phone, fax, email, url), or `system|` for any. Each has a system, so `|value` finds nothing."""
 
     def build(given: Given) -> list[Condition]:
-        found: dict[str, None] = {}
+        whole: dict[str, None] = {}
+        systems: dict[str, None] = {}
         for value in given.values:
             system, written = token(value)
             for kind in kinds:
-                if not system or kind in _SYSTEMS.get(system, ()):
-                    for each in (_NORMALISED[kind](written), written.strip()):
-                        if each:
-                            found[f"{kind}|{each}"] = None
-        return [Criterion("contact", tuple(found), negate=given.negated)] if found else nothing(given)
+                if system is not None and kind not in _SYSTEMS.get(system, ()):
+                    continue
+                if system and not written:
+                    systems[f"{kind}|"] = None
+                whole.update((f"{kind}|{each}", None) for each in (_NORMALISED[kind](written), written.strip()) if each)
+        return tokens(given, "contact", whole, systems)
 
     return build
 
 
+_OWN_ONLY: Final = Remark("only contacts of its own count here; telecom also shows what a resource inherits, which the extension contact-origin tells.")
+
+
 def reached(*kinds: str) -> Absent:
-    """Whether there is a contact of these kinds."""
-    if kinds == TELECOM:
-        return lambda absent: [Criterion("contact", (), "missing", negate=not absent)]
-    return lambda absent: [Criterion("contact", tuple(f"{kind}|" for kind in kinds), "prefix", negate=absent)]
+    """Whether there is a contact of these kinds that is its own: what is inherited is not in the index, so the asker is told."""
+
+    def absent(absent: bool) -> list[Condition]:
+        if kinds == TELECOM:
+            return [Criterion("contact", (), "missing", negate=not absent), _OWN_ONLY]
+        return [Criterion("contact", tuple(f"{kind}|" for kind in kinds), "prefix", negate=absent), _OWN_ONLY]
+
+    return absent
 
 
 # --- areas ------------------------------------------------------------------------------------------------------------------

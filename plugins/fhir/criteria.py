@@ -8,8 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, product
+from math import prod
 from typing import Final, Literal
+
+import flask
 
 from hub import (
     Criterion,
@@ -25,7 +28,8 @@ from hub import (
     normalise_identifier,
     words,
 )
-from plugins.fhir.systems import identifier_names, scheme_of
+from plugins.fhir.addressing import IS_POSTCODE, POSTCODES, Demand, places_of
+from plugins.fhir.systems import BASE, identifier_names, scheme_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,14 @@ class Words:
     text: str
 
 
-Condition = Criterion | Linked | Near | Words
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What the asker is told of what was understood: no condition, but it comes with them."""
+
+    text: str
+
+
+Condition = Criterion | Linked | Near | Words | Remark
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +74,11 @@ _OUTER_COMMA: Final = re.compile(r"(?:\\.|[^\\,])+")
 _SEPARATORS: Final = str.maketrans("", "", " ./-")
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NOBODY: Final = "00000000-0000-0000-0000-000000000000"
-_POSTCODES: Final = tuple(str(number) for number in range(1000, 10_000))
-_IS_POSTCODE: Final = frozenset(_POSTCODES)
 _KILOMETRES: Final = {"km": 1.0, "m": 0.001, "[mi_i]": 1.609344, "[mi_us]": 1.609347}
 """Units of a distance by their codes in UCUM, in kilometres."""
-_CUT: Final = 3
 _MOST_VALUES: Final = 500
+_MOST_DEMANDS: Final = 32
+_NUMBERS: Final = "house numbers ({}) are not searched: whatever stands in a street that begins so is found."
 
 
 def split(value: str) -> tuple[str, ...]:
@@ -150,20 +160,20 @@ def identifiers(given: Given) -> list[Condition]:
             systems.update((f"{name}|", None) for name in identifier_names(system) or (system,))
         elif system != "":
             whole.update((each, None) for each in _numbers(given, system, number, value))
-    return _tokens(given, "identifier", whole, systems)
+    return tokens(given, "identifier", whole, systems)
 
 
-def _tokens(given: Given, key: str, whole: Iterable[str], systems: Iterable[str]) -> list[Condition]:
-    """The criterion for values as they are, or for anything of a system."""
-    alternatives, beginnings = tuple(whole), tuple(systems)
-    if alternatives and beginnings:
+def tokens(given: Given, key: str, whole: Iterable[str], systems: Iterable[str]) -> list[Condition]:
+    """The criterion for values as they are, or for anything of a system (`system|`). Raises `Invalid` for both at once."""
+    values, beginnings = tuple(whole), tuple(systems)
+    if values and beginnings:
         raise wrong(
             given, "a system alone (system|) cannot be one of several alternatives; give it in a request of its own.", beginnings[0]
         )
-    if not alternatives and not beginnings:
+    if not values and not beginnings:
         return nothing(given)
     op: Final = "prefix" if beginnings else "eq"
-    return [Criterion(key, alternatives or beginnings, op, given.negated)]
+    return [Criterion(key, values or beginnings, op, given.negated)]
 
 
 def _numbers(given: Given, system: str | None, number: str, value: str) -> Iterator[str]:
@@ -217,7 +227,7 @@ def codes(key: str, *constant: tuple[str, str]) -> Build:
                 whole.append(f"{name}|{code}")
             elif name:
                 systems.append(f"{name}|")
-        return _tokens(given, key, whole, systems)
+        return tokens(given, key, whole, systems)
 
     return build
 
@@ -257,8 +267,12 @@ def _any_of(given: Given, key: str, alternatives: Sequence[Sequence[str]], op: L
     """One of the alternatives, of each all words. Raises `Invalid` when they are too many."""
     found = any_of(key, alternatives, op)
     if found is None:
-        raise wrong(given, "these are too many words for one request; give fewer alternatives, or fewer words in each.", ",".join(given.values))
+        raise _too_many_words(given)
     return list(found)
+
+
+def _too_many_words(given: Given) -> Invalid:
+    return wrong(given, "these are too many words for one request; give fewer alternatives, or fewer words in each.", ",".join(given.values))
 
 
 def text(key: str) -> Build:
@@ -274,37 +288,34 @@ def text(key: str) -> Build:
 
 
 def address(given: Given) -> list[Condition]:
-    """The beginning of a street, a city or a postcode; of several words all of them, or the whole. `:exact` one of the three."""
+    """The beginning of a street, a city or a postcode; several words in as many of them, house numbers apart. `:exact` one of the three."""
     texts = _texts(given)
     if given.modifier == "exact":
         return _exact(given, "address")
     if given.modifier == "contains":
         return [Criterion("address", tuple(texts), "contains")]
-    alternatives: list[Sequence[str]] = []
-    for each in texts:
-        alternatives += _pieces(each.split())
-    return _any_of(given, "address", alternatives)
+    read = [places_of(unescape(value)) for value in given.values]
+    found: list[Condition] = [Criterion("address", demand, "prefix") for demand in _one_of(given, [demands for demands, _ in read])]
+    numbers = dict.fromkeys(number for _, left_out in read for number in left_out)
+    return [*found, Remark(_NUMBERS.format(", ".join(numbers)))] if numbers else found
 
 
-def _pieces(parts: Sequence[str]) -> list[Sequence[str]]:
-    """The ways to cut words into pieces of which each may begin a street, a city or a postcode; of many words only the two that are likely."""
-    if len(parts) > _CUT:
-        return [(" ".join(parts),), parts]
-    if len(parts) == 1:
-        return [parts]
-    rest = [(parts[0], *pieces) for pieces in _pieces(parts[1:])]
-    return [*rest, *((f"{parts[0]} {pieces[0]}", *pieces[1:]) for pieces in _pieces(parts[1:]))]
+def _one_of(given: Given, alternatives: Sequence[Sequence[Demand]]) -> list[Demand]:
+    """What must hold when all demands of one alternative do: (a and b) or c is (a or c) and (b or c). Raises `Invalid` when that is too much."""
+    if prod(map(len, alternatives)) > _MOST_DEMANDS:
+        raise _too_many_words(given)
+    return list(dict.fromkeys(tuple(dict.fromkeys(chain(*demands))) for demands in product(*alternatives)))
 
 
 def postcode(given: Given) -> list[Condition]:
     """Postcodes, or how they begin; `:contains` digits somewhere in them. Raises `Invalid`."""
     values = [unescape(value) for value in given.values]
-    whole = all(value in _IS_POSTCODE for value in values)
+    whole = all(value in IS_POSTCODE for value in values)
     if given.modifier == "exact":
-        known = tuple(value for value in values if value in _IS_POSTCODE)
+        known = tuple(value for value in values if value in IS_POSTCODE)
         return [Criterion("postcode", known)] if known else list(NOTHING)
     if given.modifier == "contains":
-        holding = tuple(each for each in _POSTCODES if any(value in each for value in values))
+        holding = tuple(each for each in POSTCODES if any(value in each for value in values))
         if len(holding) > _MOST_VALUES:
             raise wrong(given, "too many postcodes hold this; give two digits or more.", given.values[0])
         return [Criterion("postcode", holding)] if holding else list(NOTHING)
@@ -354,10 +365,16 @@ def near(given: Given) -> list[Condition]:
     return [Near(lat, lon, distance * _KILOMETRES[unit])]
 
 
+def _here() -> tuple[str, ...]:
+    """The addresses of this server: as our artefacts name it, and as the asker reached it. By http or https, it is the same server."""
+    asked = (f"{flask.request.url_root}fhir",) if flask.has_request_context() else ()
+    return tuple(each.partition("://")[2] for each in (BASE, *asked))
+
+
 def reference(link: str, target: EntityType, resource: str) -> Build:
-    """References to `resource`, as `Type/id`, id or address; with `:identifier` by a number of theirs. Without a `link` nothing points there."""
+    """References to `resource`, as `Type/id`, id or address; with `:identifier` by a number of theirs. Without a `link` nothing points there, nor to another server."""
     pattern = re.compile(
-        rf"(?:https?://[^|]+/)?{resource}/([A-Za-z0-9.-]{{1,64}})(?:/_history/[^/]+)?|([A-Za-z0-9.-]{{1,64}})"
+        rf"(?:https?://([^|]+)/)?{resource}/([A-Za-z0-9.-]{{1,64}})(?:/_history/[^/]+)?|([A-Za-z0-9.-]{{1,64}})"
     )
 
     def build(given: Given) -> list[Condition]:
@@ -369,15 +386,21 @@ def reference(link: str, target: EntityType, resource: str) -> Build:
                 found = pattern.fullmatch(unescape(value))
                 if found is None:
                     raise wrong(given, f"{resource}/<id>, or an id, is expected.", value)
-                ids.append(found[1] or found[2])
+                if found[1] is None or found[1] in _here():
+                    ids.append(found[2] or found[3])
             where = [with_ids(ids)]
         return [linked(link, target, where)] if link else list(NOTHING)
 
     return build
 
 
+def remarks(conditions: Iterable[Condition]) -> list[Condition]:
+    """The remarks among them, which hold wherever a chain has led."""
+    return [each for each in conditions if isinstance(each, Remark)]
+
+
 def linked(link: str, target: EntityType, conditions: Sequence[Condition]) -> Linked:
-    """The condition that what `link` leads to meets `conditions`."""
+    """The condition that what `link` leads to meets `conditions`; remarks are left out."""
     return Linked(
         link,
         Query(

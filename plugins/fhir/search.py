@@ -14,7 +14,7 @@ import orjson
 from hub import Criterion, Directory, FieldError, Invalid, Linked, Near, Query, query_of
 from plugins.fhir import outcome
 from plugins.fhir.asking import conditions, unsupported
-from plugins.fhir.criteria import Words, split, with_ids
+from plugins.fhir.criteria import Remark, Words, split, with_ids
 from plugins.fhir.extensions import DISTANCE
 from plugins.fhir.including import MOST, Followed
 from plugins.fhir.json_form import to_bytes
@@ -102,6 +102,8 @@ def parse(resource: Resource, given: Sequence[tuple[str, str]], *, strict: bool 
                     linked.append(condition)
                 elif isinstance(condition, Words):
                     texts.append(condition.text)
+                elif isinstance(condition, Remark):
+                    search.warnings.append(outcome.issue("warning", "informational", f"{name}: {condition.text}", name))
                 elif "near" in settings:
                     raise _invalid(name, "near can be given once only.", value)
                 else:

@@ -21,7 +21,7 @@ def render(entity: Entity, labels: dt.Labels) -> dict[str, Any]:
     It also says that it meets IHE.mCSD.Location when it has a name and a known status. Location has room for one address: it is the Dutch
     one where people come; further languages and addresses are in the extension location-address-translation.
 
-    Its own name or else the organisatie's; the names of the organisatie are found too, and are its aliases.
+    Its own name, or else the organisatie's as the Organization has it; every other name of the two is an alias, so that whatever finds a site stands in it.
     """
     fiche, part = entity.fiche, entity.part or {}
     organisation_name = dt.name_of(fiche)
@@ -43,15 +43,11 @@ def render(entity: Entity, labels: dt.Labels) -> dict[str, Any]:
     status = STATUS.get(part.get("status", {}).get("status", ""))
     if status:
         resource["status"] = status
-    name, translations = ext.first_language(part.get("name", {}))
-    if name:
-        resource["name"] = name
-        if translations:
-            resource["_name"] = {"extension": translations}
-        if alias := dt.aliases(fiche.get("names", ()), name):
-            resource["alias"] = alias
-    elif organisation_name:
-        name = resource["name"] = organisation_name
+    own = [{"text": part["name"]}] if part.get("name") else []
+    theirs = fiche.get("names", ())
+    name = dt.add_name(resource, own or theirs)
+    if alias := dt.aliases([*own, *theirs], name):
+        resource["alias"] = alias
     resource["mode"] = "instance"
     resource["type"] = [_FACILITY, *dt.codeables(fiche.get("types", ()), labels)]
     if telecom := dt.telecom(entity):

@@ -23,7 +23,7 @@ from hub.model.entity import Change
 from hub.model.query import Criterion, Query
 from hub.store import Store, Writer
 from plugins.fhir.params import RESOURCES
-from tests.plugins.fhir.conftest import CLAIMS, HIDDEN, Hub, hub_over, organisation
+from tests.plugins.fhir.conftest import CLAIMS, HIDDEN, Hub, hub_over, organisation, site
 from tests.plugins.fhir.judge import complaints
 
 
@@ -110,6 +110,20 @@ def test_a_version_is_what_it_was_with_what_it_named_then(writing: Writing) -> N
     assert response.headers["ETag"] == f'W/"{first["meta"]["versionId"]}"'
     tag = {"If-None-Match": response.headers["ETag"]}
     assert client.get(f"/fhir/Organization/{id}/_history/{first['meta']['versionId']}", headers=tag).status_code == 304
+
+
+def test_a_site_gets_a_version_with_every_name_of_its_organisation(writing: Writing) -> None:
+    client = writing.hub.client()
+    there = {"vestigingen": [site(1, "1000", {"nl": "Brussel"})]}
+    seen = []
+    for names in ([{"text": {"nl": "Huis"}}], [{"text": {"nl": "Huis", "fr": "Maison"}}], [{"text": {"nl": "Huis", "fr": "Maison"}}, {"text": {"nl": "H"}, "use": "short"}]):
+        writing.put(organisation(1, names=names, **there))
+        [entry] = get(client, "Location?name=huis")["entry"]
+        seen.append(entry["resource"])
+    assert [each.get("alias") for each in seen] == [None, ["Maison"], ["Maison", "H"]]
+    assert len({each["meta"]["versionId"] for each in seen}) == 3
+    for each in seen:
+        assert get(client, f"Location/{each['id']}/_history/{each['meta']['versionId']}") == each
 
 
 def test_what_is_no_version_is_404_and_the_removal_is_410(writing: Writing) -> None:

@@ -37,7 +37,10 @@ def _claims() -> Iterator[Claim]:
     yield organisation(
         1, names=[{"text": {"nl": "De Linde"}}], types=[code("cd-hcparty", "orghospital")], tags=[code("tag", "orgpharmacy")], status={"status": "active"}, parent=of("org-3"),
         identifiers=[{"system": "kbo", "value": "0403019261"}],
-        vestigingen=[site(1, "9100", {"nl": "Sint-Niklaas"}, address={"street": {"nl": "Grote Markt"}, "position": {"lat": 51.16, "lon": 4.14}}, status={"status": "active"})],
+        vestigingen=[
+            site(1, "9100", {"nl": "Sint-Niklaas"}, address={"street": {"nl": "Grote Markt"}, "position": {"lat": 51.16, "lon": 4.14}}, status={"status": "active"}),
+            site(4, "9000", {"nl": "Gent"}, address={"street": {"nl": "Plein 11 Juli"}, "house_number": "3", "box": "12"}, status={"status": "active"}),
+        ],
         electronic_addresses=[{"keys": ["url|https://a.example.org"], "address": "https://a.example.org", "status": "off", "type": code("channel", "fhir")}],
     )  # fmt: skip
     yield organisation(
@@ -133,6 +136,12 @@ SMET, JANSSENS = "De Smet", "Janssens"
         ("Organization?address=grote markt", {LINDE}),
         ("Organization?address=9100 sint-nik", {LINDE}),
         ("Organization?address=kerk", {PRAKTIJK}),
+        (r"Organization?address=grote markt\, 9100 sint-niklaas", {LINDE}),
+        ("Organization?address=grote markt sint-niklaas", {LINDE}),
+        ("Organization?address=sint-niklaas grote markt", {LINDE}),
+        ("Organization?address=grote markt verviers", set()),
+        ("Organization?address=9100 4800", set()),
+        ("Organization?address=91", {LINDE}),
         ("Organization?address=sint,vervi", {LINDE, PRAKTIJK}),
         ("Organization?address:contains=mark", {LINDE}),
         ("Organization?address:exact=Grote Markt", {LINDE}),
@@ -198,6 +207,10 @@ SMET, JANSSENS = "De Smet", "Janssens"
         ("HealthcareService?communication=fr", {"Kine"}),
         (f"HealthcareService?communication={s.LANGUAGE_TAGS}|", {"Kine"}),
         ("HealthcareService?patientenstop=no", {"Kine"}),
+        (f"HealthcareService?patientenstop={s.BASE}/CodeSystem/yes-no-unknown|no", {"Kine"}),
+        (f"HealthcareService?patientenstop={s.BASE}/CodeSystem/patientenstop|no", set()),  # there is no such code system
+        (f"HealthcareService?waiting-list={s.BASE}/CodeSystem/yes-no-unknown|unknown", {"Kine"}),
+        (f"HealthcareService?on-call:not={s.BASE}/CodeSystem/yes-no-unknown|", {"Kine", "Thuiszorg"}),
         ("HealthcareService?waiting-list=yes", set()),  # it ran out
         ("HealthcareService?waiting-list=unknown", {"Kine"}),
         ("HealthcareService?on-call:missing=true", {"Kine", "Thuiszorg"}),
@@ -215,7 +228,19 @@ SMET, JANSSENS = "De Smet", "Janssens"
         ("Practitioner?phone=0475 12 34 56", {SMET}),
         ("Practitioner?telecom=email|AN@example.org", {SMET}),
         ("Practitioner?email=+32475123456", set()),
-        ("Practitioner?phone:missing=true", {JANSSENS}),
+        ("Practitioner?telecom=phone|", {SMET}),
+        ("Practitioner?telecom=email|", {SMET}),
+        ("Practitioner?telecom=fax|", set()),
+        ("Practitioner?telecom=url|,email|", {SMET}),
+        ("Practitioner?telecom=pager|", set()),
+        ("Practitioner?telecom:not=phone|", {JANSSENS}),
+        ("Practitioner?phone=phone|", {SMET}),
+        ("Practitioner?phone=email|", set()),
+        ("Practitioner?email=email|", {SMET}),
+        ("PractitionerRole?telecom=phone|", {"PractitionerRole"}),
+        ("PractitionerRole?telecom=email|", set()),
+        ("Practitioner?telecom=|0475123456", set()),  # each has a system
+        ("Practitioner?telecom=|", set()),
         ("Practitioner?communication=nl", {SMET}),
         ("Practitioner?gender=male", {JANSSENS}),
         ("Practitioner?gender=female", set()),  # which the public may not see
@@ -240,6 +265,66 @@ SMET, JANSSENS = "De Smet", "Janssens"
 )  # fmt: skip
 def test_a_parameter_finds(client: FlaskClient, path: str, expected: set[str]) -> None:
     assert set(found(client, path)) == expected
+
+
+# --- what is found with a remark ------------------------------------------------------------------------------------------------------
+
+
+def remarked(client: FlaskClient, path: str) -> tuple[set[str], dict[str, Any]]:
+    """What is found, and the one thing that is said of it."""
+    whole = pages(client, path)
+    [said] = resources(whole, "outcome")
+    [issue] = said["issue"]
+    assert issue["severity"] == "warning"
+    return {shown(each) for each in resources(whole)}, issue
+
+
+@pytest.mark.parametrize(
+    ("path", "expected", "number"),
+    [
+        ("Organization?address=Grote Markt 1", {LINDE}, "1"),
+        ("Organization?address=grote markt 48", {LINDE}, "48"),  # not the beginning of a postcode
+        (r"Location?address=Grote Markt 1\, 9100 Sint-Niklaas", {LINDE}, "1"),
+        (r"Location?address=Grote Markt 1\, 4800 Verviers", set(), "1"),
+        ("Location?address=kerkstraat 12 bus 3 4800 verviers", {PRAKTIJK}, "12, bus 3"),
+        (r"Location?address=Kerkstraat\, 12A\, Verviers", {PRAKTIJK}, "12a"),
+        (r"Location?address=kerkstraat 12/0001\, verviers", {PRAKTIJK}, "12, 0001"),
+        (r"Location?address=kerkstraat 1072\, 4800 verviers", {PRAKTIJK}, "1072"),  # the last four digits are the postcode
+        ("Location?address=kerkstraat 1 verviers,nergens", {PRAKTIJK}, "1"),
+        (r"Location?address=Plein 11 Juli 3\, 9000 Gent", {LINDE}, "11, 3"),  # a street with a number in its name
+        ("Location?address=8 mei", set(), "8"),
+        ("HealthcareService?location.address=grote markt 1", {"Kine"}, "1"),
+        ("Organization?_has:Location:organization:address=grote markt 1", {LINDE}, "1"),
+    ],
+)
+def test_a_house_number_is_left_out_and_the_answer_says_so(client: FlaskClient, path: str, expected: set[str], number: str) -> None:
+    names, issue = remarked(client, path)
+    assert names == expected
+    name = path.partition("?")[2].partition("=")[0]
+    assert issue["expression"] == [f"http.{name}"]
+    assert issue["details"]["text"].startswith(f"{name}: house numbers ({number}) are not searched")
+
+
+def test_whatever_a_site_shows_as_its_address_finds_it(client: FlaskClient) -> None:
+    whole = resources(pages(client, "Location?_count=500"))
+    assert whole
+    for each in whole:
+        address = each["address"]
+        for written in (address["text"], *address["line"]):
+            path = f"Location?address={quote(written.replace(',', chr(92) + ','))}"
+            assert each["id"] in {hit["id"] for hit in resources(pages(client, path))}, written
+
+
+@pytest.mark.parametrize("name", ["telecom", "phone", "email"])
+def test_whether_there_is_a_contact_is_asked_of_its_own_ones_and_the_answer_says_so(client: FlaskClient, name: str) -> None:
+    for missing, expected in (("true", {JANSSENS}), ("false", {SMET})):
+        names, issue = remarked(client, f"Practitioner?{name}:missing={missing}")
+        assert names == expected
+        assert issue["expression"] == [f"http.{name}:missing"]
+    _, issue = remarked(client, f"PractitionerRole?practitioner.{name}:missing=true")
+    assert issue["expression"] == [f"http.practitioner.{name}:missing"]
+    # No membership has a contact at all, its own or inherited: there is nothing to be said of that.
+    assert found(client, f"OrganizationAffiliation?{name}:missing=false") == []
 
 
 @pytest.mark.parametrize("name", sorted(RESOURCES))
@@ -386,6 +471,7 @@ def test_a_search_is_the_same_by_get_by_search_and_by_post(client: FlaskClient) 
     ("asked", "expression"),
     [
         ("Organization?identifier=kbo|,0403019261", "identifier"),
+        ("Practitioner?telecom=phone|,an@example.org", "telecom"),
         ("Organization?partof.active=perhaps", "partof.active"),
         ("Organization?address-use=castle", "address-use"),
         ("Organization?address-postalcode:contains=1", "address-postalcode:contains"),

@@ -177,6 +177,20 @@ def test_location_has_one_dutch_address_and_the_other_language_in_an_extension()
     assert location["meta"]["profile"] == [s.BE_LOCATION, s.MCSD_LOCATION]
 
 
+def test_a_site_shows_every_name_by_which_it_is_found() -> None:
+    names = [{"text": {"nl": "Ziekenhuis Zon", "fr": "Hôpital Soleil"}}, {"text": {"nl": "ZZ"}, "use": "short"}]
+    nameless = e.organisatie(names=names)
+    location, organization = rendered(e.entity(nameless, "vestiging")), rendered(e.entity(nameless))
+    for element in ("name", "_name", "alias"):
+        assert location[element] == organization[element], element
+    own = e.organisatie(names=names)
+    own["vestigingen"][0]["name"] = {"nl": "Campus Oost", "fr": "Campus Est"}
+    location = rendered(e.entity(own, "vestiging"))
+    assert location["name"] == "Campus Oost"
+    assert location["_name"]["extension"][0]["extension"][1]["valueString"] == "Campus Est"
+    assert location["alias"] == ["Campus Est", "Ziekenhuis Zon", "Hôpital Soleil", "ZZ"]
+
+
 def test_hours_know_the_whole_day_and_midnight() -> None:
     site = e.organisatie()["vestigingen"][0] | {
         "hours": [

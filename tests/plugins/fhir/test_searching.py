@@ -69,6 +69,9 @@ def test_person_and_role_are_found_by_number_name_and_profession(client: FlaskCl
     for search in (
         f"practitioner=Practitioner/{person['id']}",
         f"practitioner=http://localhost/fhir/Practitioner/{person['id']}",
+        f"practitioner=https://localhost/fhir/Practitioner/{person['id']}/_history/1",
+        f"practitioner={s.BASE}/Practitioner/{person['id']}",
+        f"practitioner=https://elsewhere.example.org/fhir/Practitioner/x,http://localhost/fhir/Practitioner/{person['id']}",
         "practitioner.family=peeters&location.address-postalcode=9000",
         "practitioner:identifier=18749704001&role=persphysician",
         "organization.partof.name=elise&practitioner.name=peeters",
@@ -76,6 +79,8 @@ def test_person_and_role_are_found_by_number_name_and_profession(client: FlaskCl
         [role] = matches(get(client, f"/PractitionerRole?{search}"))
         assert role["practitioner"]["reference"] == f"Practitioner/{person['id']}"
         assert role["location"][0]["display"] == "Praktijk De Linde"
+    for elsewhere in ("https://elsewhere.example.org/fhir", "http://localhost/other/fhir", "http://localhost"):
+        assert matches(get(client, f"/PractitionerRole?practitioner={elsewhere}/Practitioner/{person['id']}")) == []
     by_service = matches(get(client, f"/PractitionerRole?service={small.ids['aanbod-1']}"))
     assert len(by_service) == 1  # of two caregivers in it one is hidden
 
