@@ -143,7 +143,8 @@ def _person_name(given: _Given) -> Document | None:
     if not best.get("family"):
         given.read.wrong("name", "a caregiver needs a family name.")
         return None
-    return _known(family=best["family"], given=list(best.get("given", ())), prefix=" ".join(best.get("prefix", ())))
+    given_names, prefixes = ([each for each in best.get(name, ()) if each is not None] for name in ("given", "prefix"))  # an extension may fill a gap
+    return _known(family=best["family"], given=given_names, prefix=" ".join(prefixes))
 
 
 def _healthcare_service(given: _Given) -> Said:
@@ -231,6 +232,9 @@ def _languages(given: _Given) -> list[str]:
             given.read.leave(f"communication[{number}]", f"a language is a code of {s.LANGUAGE_TAGS}")
         else:
             language, _, more = str(code).partition("-")
+            if len(language) < 2:  # i-klingon, x-ours
+                given.read.leave(f"communication[{number}]", "a language is kept by its two or three letters of ISO 639")
+                continue
             if more:
                 given.read.leave(f"communication[{number}]", f"of {code[:80]} only {language.lower()} is kept, the language itself")
             found.append(language.lower())

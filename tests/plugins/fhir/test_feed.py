@@ -531,6 +531,16 @@ def test_an_endpoint_whose_kind_is_not_known_shows_no_code(hub: Hub, sent: Json,
     assert body(hub.ask("GET", "Endpoint?connection-type=unknown&_total=accurate"))["total"] == 0
 
 
+def test_a_masked_given_name_and_a_language_without_letters_of_its_own_refuse_nothing(hub: Hub) -> None:
+    masked = {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "masked"}]}
+    name = {"family": "Peeters", "given": [None, "An"], "_given": [masked, None], "prefix": [None, "Dr."], "_prefix": [masked, None]}
+    told = put(hub, PERSON | {"name": [name], "communication": [{"coding": [{"system": "urn:ietf:bcp:47", "code": "i-klingon"}]}]})
+    assert (told.status_code, [each["expression"] for each in body(told)["issue"]]) == (201, [["Practitioner.communication[0]"]]), told.text
+    [shown] = body(hub.ask("GET", "Practitioner?family=peeters"))["entry"]
+    assert (shown["resource"]["name"][0]["given"], shown["resource"]["name"][0]["prefix"]) == (["An"], ["Dr."])
+    assert "communication" not in shown["resource"]
+
+
 def test_xml_forms_limits_and_odd_bodies(hub: Hub) -> None:
     client, headers = hub.app.test_client(), {"X-API-Key": hub.keys["epd"]}
 
