@@ -156,16 +156,17 @@ def dead_letters(
     name: str | None = None,
     entity: str | None = None,
     reason: str = "",
-    after: tuple[str, int] = ("", 0),
+    after: tuple[str, int, int] = ("", 0, 0),
     limit: int = AT_ONCE,
 ) -> list[Letter]:
     """Dead letters by connection, there oldest first: of a connection, of one entity (UUID), or whose reason contains `reason` (case does not matter).
 
-    `after`: those behind this connection and the seq of its change.
+    `after`: those behind this connection, the seq of its change, and the number of its entity. What one pull notes all has the same seq.
     """
     found = []
-    behind = tuple_(table.c.connection, table.c.seq) > tuple_(*map(literal, after))
-    for row in connection.execute(_dead(name).where(behind).order_by(table.c.connection, table.c.seq)):
+    place = (table.c.connection, table.c.seq, table.c.entity_id)
+    behind = tuple_(*place) > tuple_(*map(literal, after))
+    for row in connection.execute(_dead(name).where(behind).order_by(*place)):
         letter = _letter(row)
         if entity in (None, letter.change.id) and reason.lower() in letter.reason.lower():
             found.append(letter)
