@@ -49,7 +49,8 @@ _log = structlog.get_logger(__name__)
 class ConnectionInfo:
     """A connection as an administrator sees it: `config` without its secrets, the last run, the next moment it is due (RFC 3339, UTC).
 
-    `state` is `disabled`, `enabled` or `paused` (with a `reason`). `partner` is "" for what everybody shares.
+    `state` is `disabled`, `enabled` or `paused` (with a `reason`). `partner` is "" for what everybody shares. An enabled one has a `reason` when its
+    schedule cannot be used.
     """
 
     name: str
@@ -391,9 +392,13 @@ def _info(row: RowMapping) -> ConnectionInfo:
 
 def _shown(store: Store, plugins: Plugins, info: ConnectionInfo, last: RunReport | None) -> ConnectionInfo:
     kind = plugins.connectors.get(info.connector)
-    due = schedule.parse(info.schedule).next(store.now()) if info.state == "enabled" else None
+    planned, wrong = schedule.kept(info.schedule)
+    due = planned.next(store.now()) if info.state == "enabled" else None
+    if wrong:
+        wrong += f". Nothing runs by itself before it is corrected: fichehub connections configure {info.name} --schedule 'every 1 day'"
     return replace(
         info,
+        reason=" ".join(filter(None, (info.reason, wrong))),
         title=kind.title if kind else f"{info.connector} (not installed)",
         # Without its schema nobody knows which fields are secret, so nothing is shown.
         config=redacted(kind.config_schema, info.config) if kind else {},

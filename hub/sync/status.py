@@ -97,6 +97,8 @@ def _reason(
         return info.reason
     if info.state == "disabled":
         return info.reason or "It has not been enabled."
+    if info.reason:
+        return info.reason
     if last is not None and last.state in ("failed", "stopped"):
         return last.reason
     if open_until:
