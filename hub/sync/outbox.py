@@ -128,6 +128,16 @@ def waiting(connection: Connection) -> dict[str, tuple[int, int]]:
     return found
 
 
+def retried(connection: Connection) -> dict[str, tuple[int, str]]:
+    """Connection -> how many deliveries failed and will be tried again, and when the first of them is."""
+    query = (
+        select(table.c.connection, func.count(), func.min(table.c.next_at))
+        .where(table.c.state == "waiting", table.c.attempts > 0)
+        .group_by(table.c.connection)
+    )
+    return {row[0]: (row[1], row[2]) for row in connection.execute(query)}
+
+
 def failed(
     connection: Connection, letter: Letter, reason: str, now: datetime, *, retry_after: float | None = None, final: bool = False
 ) -> bool:

@@ -92,13 +92,15 @@ def letters(store: Store) -> list[tuple[str, int]]:
 
 
 def test_every_attempt_of_the_same_content_has_the_same_key(
-    any_store: Store, go: Callable[..., Any], line: Line, clock: Clock
+    any_store: Store, go: Callable[..., Any], line: Line, clock: Clock, offer: Offer
 ) -> None:
     say(any_store, 1, "Huis", 1)
     line.failing["Huis"] = Unreachable("Down.")
     first = go()
     assert (first.state, first.pushed, letters(any_store)) == ("done", 0, [("waiting", 1)])
     assert "will be tried again" in first.warnings[0]
+    (one,) = status.of_all(any_store, offer(Post))
+    assert (one.waiting, "1 deliveries failed and will be tried again, from 2026-11-22T09:0" in one.reason) == (1, True)
     clock.forward(minutes=5)
     go()
     line.failing.clear()
