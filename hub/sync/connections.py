@@ -31,10 +31,12 @@ from hub.outbound import Outbound
 from hub.plugins import Plugins
 from hub.search import unfindable
 from hub.store import Store, reading
-from hub.store.tables import agreed, breaker, fingerprint, landing, outbox, rejected, run, setting
+from hub.store.tables import agreed, fingerprint, landing, rejected, run, setting
+from hub.store.tables import breaker as breaker_table
 from hub.store.tables import connection as table
+from hub.store.tables import outbox as outbox_table
 from hub.store.tables import partner as partner_table
-from hub.sync import lease, schedule
+from hub.sync import breaker, lease, outbox, records, schedule
 from hub.sync.records import RunReport, last_runs
 from hub.sync.secrets import Vault, redacted, redactor, with_kept_secrets
 
@@ -171,9 +173,16 @@ def check(store: Store, plugins: Plugins, name: str, *, http: Http | None = None
 
 
 def enable(store: Store, plugins: Plugins, name: str, *, http: Http | None = None) -> ConnectionInfo:
-    """Check it, then let it run. Raises what `check` raises; the connection is then as it was."""
+    """Check it, then let it run; a partner that answers is left alone no longer. Raises what `check` raises; the connection is then as it was."""
     check(store, plugins, name, http=http)
     _update(store, name, state="enabled", reason="")
+
+    def write(connection: DbConnection) -> None:
+        records.try_now(connection, name, to_second(store.now()))
+        breaker.save(connection, name, breaker.Breaker())
+        outbox.try_now(connection, name, store.now())
+
+    store.write(lambda writer: write(writer.connection))
     return get(store, plugins, name)
 
 
@@ -193,7 +202,7 @@ def remove(store: Store, name: str) -> None:
     _known(store, name)
 
     def write(connection: DbConnection) -> None:
-        for rows in (rejected, run, agreed, outbox, breaker, fingerprint, landing):
+        for rows in (rejected, run, agreed, outbox_table, breaker_table, fingerprint, landing):
             connection.execute(delete(rows).where(rows.c.connection == name))
         connection.execute(delete(table).where(table.c.name == name))
         own = [f"{what} {name}" for what in ("push cursor", "decision cursor", "stop", "landing days")]

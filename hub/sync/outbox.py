@@ -157,6 +157,12 @@ def failed(
     return dead
 
 
+def try_now(connection: Connection, name: str, now: datetime) -> None:
+    """Let what waits for another try wait no longer."""
+    late = (table.c.connection == name, table.c.state == "waiting", table.c.next_at > to_second(now))
+    connection.execute(update(table).where(*late).values(next_at=to_second(now)))
+
+
 # --- dead letters ------------------------------------------------------------------------------------------------------------
 
 

@@ -191,6 +191,13 @@ def last_runs(connection: Connection) -> dict[str, RunReport]:
     }
 
 
+def try_now(connection: Connection, name: str, now: str) -> None:
+    """Let the last run, if it failed and is to be tried again later, be tried again now."""
+    last = last_runs(connection).get(name)
+    if last is not None and last.retry_at is not None and last.retry_at > now:
+        connection.execute(update(run).where(run.c.id == last.id).values(counts=_counts(replace(last, retry_at=now))))
+
+
 def withholding(connection: Connection, name: str) -> RunReport | None:
     """The run whose removals the guard withheld and that still wait for a release; None when a later one could tell them and withheld none."""
     query = (

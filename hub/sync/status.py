@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from hub.connector import Connector, Endpoint, Export, Sink
+from hub.model.moments import to_second
 from hub.plugins import Plugins
 from hub.store import Store
 from hub.store.tables import setting
@@ -100,9 +101,14 @@ def _reason(
         return info.reason or "It has not been enabled."
     last = info.last_run
     told = [info.reason, "" if last is None else last.reason]
-    gate = breaker.load(connection, info.name)
-    if gate.is_open(store.now()):
-        told.append(f"The partner failed several times in a row and is left alone until {gate.open_until}.")
+    now, gate = store.now(), breaker.load(connection, info.name)
+    if gate.is_open(now):
+        told.append(
+            f"Nothing is delivered to the partner until {gate.open_until}. To check it and deliver at once: fichehub connections enable {info.name}, "
+            f"then fichehub run {info.name}"
+        )
+    elif info.next_at is not None and last is not None and (last.retry_at or "") > to_second(now):
+        told.append(f"It is asked again at {last.retry_at}; at once with: fichehub run {info.name}")
     if dead := house.counts.get(info.name, (0, 0))[1]:
         told.append(f"{dead} deliveries were given up: fichehub deadletters list")
     if info.name in house.retried:
