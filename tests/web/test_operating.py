@@ -207,7 +207,10 @@ def test_what_was_given_up_is_listed_and_delivered_again(operator: FlaskClient, 
     (letter,) = operator.get(f"{API}/deadLetters?connection=parrot").get_json()["items"]
     assert (letter["entity"], letter["reason"]) == (fiche, "refused: no such street")
     assert operator.get(f"{API}/deadLetters?reason=thunder").get_json()["items"] == []
-    assert operator.post(f"{API}/deadLetters/replay").status_code == 400  # never all of them by mistake
+    refused = operator.post(f"{API}/deadLetters/replay")
+    assert refused.status_code == 400, "never all of them by mistake"
+    assert [(issue["in"], issue["name"]) for issue in refused.get_json()["issues"]] == [("query", name) for name in ("connection", "entity", "reason")]
+    assert "at least one" in refused.get_json()["issues"][0]["detail"]
     assert operator.post(f"{API}/deadLetters/replay?reason=thunder").get_json() == {"replayed": 0}
     assert operator.post(f"{API}/deadLetters/replay?reason=STREET").get_json() == {"replayed": 1}
     with store.read() as opened:

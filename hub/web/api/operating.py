@@ -14,7 +14,7 @@ import flask
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from hub.errors import FieldError, Forbidden, Invalid, NotFound
+from hub.errors import Forbidden, NotFound
 from hub.store import editing, reading
 from hub.sync import connections, decisions, outbox, records, status
 from hub.sync.decisions import Proposed
@@ -90,6 +90,16 @@ class Which(Page):
     reason = fields.String(
         load_default="", metadata={"description": "Only those whose reason contains this."}
     )
+
+
+class Replay(Which):
+    """Parameters of what is delivered again: at least one says which, so that it is never all of them by mistake."""
+
+    @ma.validates_schema
+    def _names_some(self, given: dict[str, Any], **context: Any) -> None:
+        some = ("connection", "entity", "reason")
+        if not any(given.get(name) for name in some):
+            raise ma.ValidationError({name: ["Say which are to be delivered again: name at least one of the three."] for name in some})
 
 
 class DeadLettersPage(Which):
@@ -294,21 +304,13 @@ def dead_letters(given: dict[str, Any]) -> flask.Response:
     return json(answer)
 
 
-@operation(blueprint, "/deadLetters/replay", Replayed, method="POST", parameters=Which)
+@operation(blueprint, "/deadLetters/replay", Replayed, method="POST", parameters=Replay)
 def replay(given: dict[str, Any]) -> flask.Response:
     """Deliver these again
 
     With all their attempts, at the next run of their connection; at most `pageSize` of them. Name at least one of `connection`, `entity` and `reason`.
     """
     _must_operate()
-    if not (given.get("connection") or given.get("entity") or given["reason"]):
-        raise Invalid(
-            "Say which are to be delivered again.",
-            tuple(
-                FieldError(name, "name at least one of the three")
-                for name in ("connection", "entity", "reason")
-            ),
-        )
     return json({"replayed": outbox.replay(serving().store, _letters(given, given["pageSize"]))})
 
 
