@@ -23,6 +23,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +58,14 @@ class Rejected(ConnectorError):
 
 
 class Unreachable(ConnectorError):
-    """The partner does not answer, or not in full. `retry_after`: seconds that it asked us to wait."""
+    """The partner does not answer, or not in full. `retry_after`: seconds that it asked us to wait, `LONGEST_WAIT` at most."""
+
+    LONGEST_WAIT: Final = 86_400.0
+    """A day: who asks for more is asked again then. One header gone wrong must not silence a partner for a year."""
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
-        self.retry_after = retry_after
+        self.retry_after = None if retry_after is None else min(retry_after, self.LONGEST_WAIT)
 
 
 class AuthFailed(ConnectorError):

@@ -245,7 +245,7 @@ class Worker:
                 jobs.append(Job(f"again {row.name}", f"{last_run.id:020}", row.name))
             elif row.name in letters and not breaker.load(connection, row.name).is_open(now):
                 jobs.append(Job(f"deliver {row.name}", letters[row.name], row.name))
-            planned = schedule.parse(row.schedule)
+            planned, _ = schedule.kept(row.schedule)
             for name, moments, full in (
                 (f"full {row.name}", planned.full, True),
                 (f"run {row.name}", planned.normal, False),

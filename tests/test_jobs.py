@@ -23,7 +23,7 @@ from hub.model.moments import to_second
 from hub.store import Store
 from hub.store.tables import job_slot
 from hub.store.tables import run as run_table
-from hub.sync import connections, lease, records
+from hub.sync import connections, lease, records, status
 
 
 class Clock:
@@ -188,6 +188,24 @@ def test_a_partner_that_asks_to_wait_is_left_alone_until_then(
     clock.forward(minutes=1)
     assert names(worker.run_due()) == ["again own", "run own"]
     assert names(worker.run_due()) == []
+
+
+def test_a_wait_is_a_day_at_most_and_ends_when_the_connection_is_enabled(
+    store: Store, worker: Worker, clock: Clock, connect: Callable[..., None], source: type[Ticks]
+) -> None:
+    connect("every 1 day")
+    source.failure = Unreachable("Later.", retry_after=31_536_000)
+    clock.forward(days=1)
+    worker.run_due()
+    (one,) = status.of_all(store, loaded(source))
+    assert one.next_at == "2026-11-24T09:00:00Z"
+    assert one.reason == "Later. It is asked again at 2026-11-24T09:00:00Z; at once with: fichehub run own"
+    source.failure = None
+    assert names(worker.run_due()) == []
+    connections.enable(store, loaded(source), "own")
+    (one,) = status.of_all(store, loaded(source))
+    assert (one.next_at, one.reason) == ("2026-11-23T09:00:00Z", "Later.")
+    assert names(worker.run_due()) == ["again own"]
 
 
 def test_a_daily_run_that_failed_is_tried_again_the_same_day(

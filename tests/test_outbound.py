@@ -155,6 +155,13 @@ def test_who_asks_for_a_long_wait_is_left_alone_at_once(
     assert waits == []
 
 
+@pytest.mark.parametrize("asked", ["31536000", "9" * 40, "Mon, 22 Nov 2027 09:00:00 GMT"])
+def test_nobody_is_left_alone_for_more_than_a_day(partner: Partner, outbound: Outbound, asked: str) -> None:
+    with pytest.raises(Unreachable) as caught:
+        outbound.get(f"{partner.url}/status/503?Retry-After={asked}")
+    assert caught.value.retry_after == 24 * 3600
+
+
 def test_a_post_is_not_sent_twice_unless_that_is_safe(partner: Partner, outbound: Outbound) -> None:
     partner.switch("server-error", every=1)
     with pytest.raises(Unreachable):

@@ -181,7 +181,8 @@ def check(installation: Installation, name: str, as_json: bool) -> None:
 @click.pass_obj
 def enable(installation: Installation, name: str, as_json: bool) -> None:
     """Check it, and let it run."""
-    _answer(connections.enable(installation.store, installation.plugins, name), as_json, f"{name} is enabled.")
+    known = connections.enable(installation.store, installation.plugins, name)
+    _answer(known, as_json, f"{name} is enabled. {known.reason}".strip())
 
 
 @connections_group.command()

@@ -72,8 +72,13 @@ def go(installation: Installation, name: str | None, everything: bool, as_json: 
     target = _target(installation, name, everything)
     was = stops.go(installation.store, target)
     what = "The connections" if everything else name
-    sentence = f"{what} may run again." if was else f"{what} had not been stopped."
-    say_done({"connection": name, "stopped": False, "was_stopped": was}, sentence, as_json)
+    with installation.store.read() as opened:
+        still = stops.stopped(opened).get(stops.ALL)
+    sentence = f"{what} may run again." if was and still is None else f"{what} had not been stopped."
+    if still is not None:
+        alone = f"{what} is no longer stopped by itself" if was else f"{what} had not been stopped by itself"
+        sentence = f"{alone}, but all connections are: {still.rstrip('.')}. To let them run again: fichehub connections go --all"
+    say_done({"connection": name, "stopped": still is not None, "was_stopped": was}, sentence, as_json)
 
 
 def _target(installation: Installation, name: str | None, everything: bool) -> str:

@@ -163,7 +163,7 @@ class Writer:
         validate = self.space.around.validate
         errors = () if validate is None else validate(claim.content, claim.source)
         if errors:
-            raise Invalid(" ".join(error.reason for error in errors), tuple(errors))
+            raise Invalid("; ".join(dict.fromkeys(error.reason for error in errors)), tuple(errors))
 
     def _usable(self, ready: Ready, counts: Counts) -> bool:
         """Not of somebody who was erased, and of the kind that it was before."""

@@ -31,10 +31,12 @@ from hub.outbound import Outbound
 from hub.plugins import Plugins
 from hub.search import unfindable
 from hub.store import Store, reading
-from hub.store.tables import agreed, breaker, fingerprint, landing, outbox, rejected, run, setting
+from hub.store.tables import agreed, fingerprint, landing, rejected, run, setting
+from hub.store.tables import breaker as breaker_table
 from hub.store.tables import connection as table
+from hub.store.tables import outbox as outbox_table
 from hub.store.tables import partner as partner_table
-from hub.sync import lease, schedule
+from hub.sync import breaker, lease, outbox, records, schedule
 from hub.sync.records import RunReport, last_runs
 from hub.sync.secrets import Vault, redacted, redactor, with_kept_secrets
 
@@ -49,7 +51,8 @@ _log = structlog.get_logger(__name__)
 class ConnectionInfo:
     """A connection as an administrator sees it: `config` without its secrets, the last run, the next moment it is due (RFC 3339, UTC).
 
-    `state` is `disabled`, `enabled` or `paused` (with a `reason`). `partner` is "" for what everybody shares.
+    `state` is `disabled`, `enabled` or `paused` (with a `reason`). `partner` is "" for what everybody shares. An enabled one has a `reason` when its
+    schedule cannot be used.
     """
 
     name: str
@@ -170,9 +173,16 @@ def check(store: Store, plugins: Plugins, name: str, *, http: Http | None = None
 
 
 def enable(store: Store, plugins: Plugins, name: str, *, http: Http | None = None) -> ConnectionInfo:
-    """Check it, then let it run. Raises what `check` raises; the connection is then as it was."""
+    """Check it, then let it run; a partner that answers is left alone no longer. Raises what `check` raises; the connection is then as it was."""
     check(store, plugins, name, http=http)
     _update(store, name, state="enabled", reason="")
+
+    def write(connection: DbConnection) -> None:
+        records.try_now(connection, name, to_second(store.now()))
+        breaker.save(connection, name, breaker.Breaker())
+        outbox.try_now(connection, name, store.now())
+
+    store.write(lambda writer: write(writer.connection))
     return get(store, plugins, name)
 
 
@@ -192,7 +202,7 @@ def remove(store: Store, name: str) -> None:
     _known(store, name)
 
     def write(connection: DbConnection) -> None:
-        for rows in (rejected, run, agreed, outbox, breaker, fingerprint, landing):
+        for rows in (rejected, run, agreed, outbox_table, breaker_table, fingerprint, landing):
             connection.execute(delete(rows).where(rows.c.connection == name))
         connection.execute(delete(table).where(table.c.name == name))
         own = [f"{what} {name}" for what in ("push cursor", "push basis", "decision cursor", "stop", "landing days")]
@@ -391,9 +401,13 @@ def _info(row: RowMapping) -> ConnectionInfo:
 
 def _shown(store: Store, plugins: Plugins, info: ConnectionInfo, last: RunReport | None) -> ConnectionInfo:
     kind = plugins.connectors.get(info.connector)
-    due = schedule.parse(info.schedule).next(store.now()) if info.state == "enabled" else None
+    planned, wrong = schedule.kept(info.schedule)
+    due = planned.next(store.now()) if info.state == "enabled" else None
+    if wrong:
+        wrong += f". Nothing runs by itself before it is corrected: fichehub connections configure {info.name} --schedule 'every 1 day'"
     return replace(
         info,
+        reason=" ".join(filter(None, (info.reason, wrong))),
         title=kind.title if kind else f"{info.connector} (not installed)",
         # Without its schema nobody knows which fields are secret, so nothing is shown.
         config=redacted(kind.config_schema, info.config) if kind else {},

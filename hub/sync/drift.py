@@ -155,10 +155,10 @@ def too_many_rejected(read: int, rejected: int, examples: Sequence[Rejected], co
     """The reason to stop a run in which so many rows were rejected that had not been before; None when it may go on."""
     if read < ENOUGH or rejected <= ODD_ROWS or rejected * 100 <= read * REJECTED_PERCENT:
         return None
-    shown = "; ".join(f"{row.external_id or 'a row'}, {row.field or 'row'}: {row.message}" for row in examples[:3])
+    shown = "; ".join(f"{row.external_id or 'a row'}, {row.field or 'row'}: {row.message.rstrip('.')}" for row in examples[:3])
     return FeedChanged(
         f"{rejected:,} of {read:,} rows could not be used, more than {REJECTED_PERCENT} %; the run was stopped before it wrote more. "
-        f"For example {shown} To go on without such rows: fichehub connections accept {connection}"
+        f"For example {shown}. To go on without such rows: fichehub connections accept {connection}"
     )
 
 

@@ -31,3 +31,11 @@ def refusal(missing: int, known: int, connection: str) -> str:
         f"themselves, so nothing was. Look at the source. If they are really gone: fichehub run {connection} --release-guard "
         "(holds for that one run)."
     )
+
+
+def reminder(withheld: int, since: str, connection: str) -> str:
+    """What is said of a connection as long as removals wait for an administrator: later runs from a cursor know nothing of them."""
+    return (
+        f"{withheld:,} rows that were not in the source any more on {since} were not removed and wait for a release. Look at the source. If they "
+        f"are really gone: fichehub run {connection} --release-guard (holds for that one run)."
+    )

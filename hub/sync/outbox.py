@@ -128,6 +128,16 @@ def waiting(connection: Connection) -> dict[str, tuple[int, int]]:
     return found
 
 
+def retried(connection: Connection) -> dict[str, tuple[int, str]]:
+    """Connection -> how many deliveries failed and will be tried again, and when the first of them is."""
+    query = (
+        select(table.c.connection, func.count(), func.min(table.c.next_at))
+        .where(table.c.state == "waiting", table.c.attempts > 0)
+        .group_by(table.c.connection)
+    )
+    return {row[0]: (row[1], row[2]) for row in connection.execute(query)}
+
+
 def failed(
     connection: Connection, letter: Letter, reason: str, now: datetime, *, retry_after: float | None = None, final: bool = False
 ) -> bool:
@@ -147,6 +157,12 @@ def failed(
     return dead
 
 
+def try_now(connection: Connection, name: str, now: datetime) -> None:
+    """Let what waits for another try wait no longer."""
+    late = (table.c.connection == name, table.c.state == "waiting", table.c.next_at > to_second(now))
+    connection.execute(update(table).where(*late).values(next_at=to_second(now)))
+
+
 # --- dead letters ------------------------------------------------------------------------------------------------------------
 
 
@@ -156,16 +172,17 @@ def dead_letters(
     name: str | None = None,
     entity: str | None = None,
     reason: str = "",
-    after: tuple[str, int] = ("", 0),
+    after: tuple[str, int, int] = ("", 0, 0),
     limit: int = AT_ONCE,
 ) -> list[Letter]:
     """Dead letters by connection, there oldest first: of a connection, of one entity (UUID), or whose reason contains `reason` (case does not matter).
 
-    `after`: those behind this connection and the seq of its change.
+    `after`: those behind this connection, the seq of its change, and the number of its entity. What one pull notes all has the same seq.
     """
     found = []
-    behind = tuple_(table.c.connection, table.c.seq) > tuple_(*map(literal, after))
-    for row in connection.execute(_dead(name).where(behind).order_by(table.c.connection, table.c.seq)):
+    place = (table.c.connection, table.c.seq, table.c.entity_id)
+    behind = tuple_(*place) > tuple_(*map(literal, after))
+    for row in connection.execute(_dead(name).where(behind).order_by(*place)):
         letter = _letter(row)
         if entity in (None, letter.change.id) and reason.lower() in letter.reason.lower():
             found.append(letter)

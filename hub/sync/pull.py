@@ -320,12 +320,13 @@ class _Pull:
         if not guard.allows(missing, known):
             if not self._released_by:
                 tally = session.report.tally.plus(withheld=missing)
-                session.note(tally=tally, reason=guard.refusal(missing, known, session.known.name))
+                session.note(tally=tally, judged=True, reason=guard.refusal(missing, known, session.known.name))
                 return
             session.standing = guard.released(missing, known, self._released_by)
             session.note(reason=session.report.reason)
         for page in seen.unseen(max(SMALLEST, self._pace.size // 2)):
             self._remove(page)
+        session.note(judged=True)
 
     def _remove(self, external_ids: list[str]) -> None:
         session = self._session

@@ -18,6 +18,7 @@ Mode = Literal["full", "incremental", "push", "export"]
 State = Literal["running", "done", "failed", "stopped"]
 
 RAW_LIMIT = 2_000
+_LOOKED_BACK = 100  # full runs; a source that is never whole has many, of which none can tell what is absent
 _SAVE = "UPDATE run SET mode = ?, state = ?, reason = ?, ended_at = ?, cursor_after = ?, counts = ? WHERE id = ?"
 KEPT_REJECTIONS = 10_000
 """Rejected rows kept per connection; past it they are only counted."""
@@ -56,7 +57,8 @@ class RunReport:
     """One run. `reason` is in plain words for an administrator; moments are RFC 3339 in UTC.
 
     `retry_at`: not before then, as the partner asked or the hub chose. `rejections`: the first of the rejected rows. `file`: what an export
-    wrote. `preview`: of a dry run, the differences of a sample of fiches. `resumed`: the run went on with a full pull that had been cut off.
+    wrote. `preview`: of a dry run, the differences of a sample of fiches. `resumed`: the run went on with a full pull that had been cut off. `judged`:
+    the source was whole, and all that it no longer has was removed, or withheld by the guard.
     """
 
     id: int
@@ -76,6 +78,7 @@ class RunReport:
     rejections: tuple[Rejected, ...] = ()
     file: str | None = None
     preview: tuple[Difference, ...] = ()
+    judged: bool = False
 
     @property
     def foreseen(self) -> Foreseen | None:
@@ -188,6 +191,27 @@ def last_runs(connection: Connection) -> dict[str, RunReport]:
     }
 
 
+def try_now(connection: Connection, name: str, now: str) -> None:
+    """Let the last run, if it failed and is to be tried again later, be tried again now."""
+    last = last_runs(connection).get(name)
+    if last is not None and last.retry_at is not None and last.retry_at > now:
+        connection.execute(update(run).where(run.c.id == last.id).values(counts=_counts(replace(last, retry_at=now))))
+
+
+def withholding(connection: Connection, name: str) -> RunReport | None:
+    """The run whose removals the guard withheld and that still wait for a release; None when a later one could tell them and withheld none."""
+    query = (
+        select(run)
+        .where(run.c.connection == name, run.c.dry.is_(False), run.c.mode == "full")
+        .order_by(run.c.id.desc())
+        .limit(_LOOKED_BACK)
+    )
+    for report in map(_report, connection.execute(query)):
+        if report.judged:
+            return report if report.withheld else None
+    return None
+
+
 def failures_in_a_row(connection: Connection, name: str) -> int:
     """How many of the last real runs failed since the last that was done."""
     states = connection.execute(
@@ -257,7 +281,7 @@ def _storable(text: str) -> str:
 
 
 def _counts(report: RunReport) -> bytes:
-    extra = {"retry_at": report.retry_at, "warnings": report.warnings, "file": report.file}
+    extra = {"retry_at": report.retry_at, "warnings": report.warnings, "file": report.file, "judged": report.judged}
     return orjson.dumps({**asdict(report.tally), **{name: value for name, value in extra.items() if value}})
 
 
@@ -279,4 +303,5 @@ def _report(row: Row[tuple[object, ...]]) -> RunReport:
         retry_at=counts.get("retry_at"),
         warnings=tuple(counts.get("warnings", ())),
         file=counts.get("file"),
+        judged=counts.get("judged", False),
     )

@@ -114,6 +114,8 @@ def _run(
         raise
     report = _begin(store, known, built.connector, dry_run=dry_run, full=full)
     session = Session(store, plugins, known, built, held, report, progress, wire)
+    if options.released_by and not (isinstance(built.connector, Source) and built.connector.absence_tells):
+        session.note(warnings=("There is no guard to release: this connection never takes a row for removed because it is absent.",))
     with store.read() as connection:
         wire.landing = not dry_run and landing.days(connection, known.name) > 0
     try:

@@ -19,8 +19,12 @@ from hub.errors import FieldError, Misconfigured
 ZONE = ZoneInfo("Europe/Brussels")
 _EVERY = re.compile(r"every\s+(\d+)\s+(minute|hour|day)s?")
 _SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
+LONGEST = 366
+"""Days between two runs at most: once a year is seldom enough, and beyond the end of the calendar no moment can be worked out."""
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
-_WEEKDAY = re.compile(r"(?<![/\w])[0-7](?!\w)")
+_WEEKDAY = "|".join(("[0-7]", *_WEEKDAYS))
+_SOME_WEEKDAYS = re.compile(rf"(?:(?P<all>\*)|(?P<first>{_WEEKDAY})(?:-(?P<last>{_WEEKDAY}))?)(?:/(?P<step>[1-7]))?")
+_CALENDAR = (datetime(2000, 1, 1, tzinfo=ZONE), datetime(2028, 1, 1, tzinfo=ZONE))
 _LOOK_BACK = (timedelta(hours=2), timedelta(days=2), timedelta(days=35), timedelta(days=400))
 
 
@@ -62,8 +66,12 @@ class Cron:
     def __init__(self, expression: str) -> None:
         fields = expression.split()
         if len(fields) == 5:
-            fields[4] = _WEEKDAY.sub(lambda found: _WEEKDAYS[int(found[0]) % 7], fields[4])
+            fields[4] = _weekdays(fields[4])
         self._trigger = CronTrigger.from_crontab(" ".join(fields), timezone=ZONE)
+        self._trigger.end_date = _CALENDAR[1]  # else a day that there is not is looked for until the year 9999
+        if self._from(_CALENDAR[0]) is None:
+            raise ValueError("there is no such day in any year")
+        self._trigger.end_date = None
         self._every_hour = len(fields) == 5 and fields[1].startswith("*")
 
     def last(self, now: datetime) -> datetime | None:
@@ -107,6 +115,26 @@ class Schedule:
         return min(moments, default=None)
 
 
+def _weekdays(field: str) -> str:
+    """The weekdays of a crontab expression by their names: APScheduler counts them from Monday, crontab(5) from Sunday."""
+    days: set[int] = set()
+    for part in field.lower().split(","):
+        found = _SOME_WEEKDAYS.fullmatch(part)
+        if found is None or (found["step"] and found["first"] and not found["last"]):
+            raise ValueError(f"{part[:20]!r} is no weekday; write 0 to 7 (0 and 7 are Sunday), sun to sat, 1-5, */2 or 0,6")
+        first, last = (0, 6) if found["all"] else (_weekday(found["first"]), _weekday(found["last"] or found["first"]))
+        if last == 0 < first:
+            last = 7  # a week that ends on Sunday
+        if last < first:
+            raise ValueError(f"{part!r} runs backwards; a range of weekdays does not go beyond Sunday")
+        days.update(day % 7 for day in range(first, last + 1, int(found["step"] or 1)))
+    return "*" if len(days) == len(_WEEKDAYS) else ",".join(_WEEKDAYS[day] for day in sorted(days))
+
+
+def _weekday(text: str) -> int:
+    return int(text) if text.isdigit() else _WEEKDAYS.index(text)
+
+
 def parse(text: str) -> Schedule:
     """What `text` means; an empty one never runs by itself. Raises `Misconfigured` naming the part that is not understood."""
     parts: dict[str, Moments] = {}
@@ -118,12 +146,23 @@ def parse(text: str) -> Schedule:
     return Schedule(parts.get("normal"), parts.get("full"))
 
 
+def kept(text: str) -> tuple[Schedule, str]:
+    """What a schedule that is stored means, and what is wrong with it: one that cannot be read never runs by itself, and is a reason for nothing to fail."""
+    try:
+        return parse(text), ""
+    except Misconfigured as error:
+        return Schedule(), error.message
+
+
 def _moments(text: str, part: str) -> Moments:
     every = _EVERY.fullmatch(part)
     if every:
-        if int(every[1]) < 1:
+        seconds = int(every[1].lstrip("0")[:9] or 0) * _SECONDS[every[2]]
+        if seconds < 1:
             raise _not_understood(text, f"{part!r} would never stop")
-        return Every(int(every[1]) * _SECONDS[every[2]])
+        if seconds > LONGEST * _SECONDS["day"]:
+            raise _not_understood(text, f"{part[:80]!r} is too seldom; every {LONGEST} days is the most")
+        return Every(seconds)
     if part.startswith("cron "):
         try:
             return Cron(part[5:].strip())

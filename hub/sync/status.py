@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from hub.connector import Connector, Endpoint, Export, Sink
+from hub.model.moments import to_second
 from hub.plugins import Plugins
 from hub.store import Store
 from hub.store.tables import setting
-from hub.sync import breaker, connections, outbox, stops
+from hub.sync import breaker, connections, guard, outbox, records, stops
 from hub.sync.connections import ConnectionInfo
 from hub.sync.push import cursor_name
 
@@ -39,30 +40,34 @@ def of_all(store: Store, plugins: Plugins) -> list[Status]:
     """The status of every connection, by name."""
     infos = connections.list_all(store, plugins)
     with store.read() as connection:
-        counts = outbox.waiting(connection)
-        stopped = stops.stopped(connection)
-        head = int(connection.exec_driver_sql("SELECT n FROM counter WHERE name = 'change'").scalar_one())
-        return [_status(store, plugins, connection, info, counts, stopped, head) for info in infos]
+        house = _House(
+            counts=outbox.waiting(connection),
+            retried=outbox.retried(connection),
+            stopped=stops.stopped(connection),
+            head=int(connection.exec_driver_sql("SELECT n FROM counter WHERE name = 'change'").scalar_one()),
+        )
+        return [_status(store, plugins, connection, info, house) for info in infos]
 
 
-def _status(
-    store: Store,
-    plugins: Plugins,
-    connection: Connection,
-    info: ConnectionInfo,
-    counts: dict[str, tuple[int, int]],
-    stopped: dict[str, str],
-    head: int,
-) -> Status:
-    waiting, dead = counts.get(info.name, (0, 0))
+@dataclass(frozen=True, slots=True)
+class _House:
+    """What is asked once for all connections."""
+
+    counts: dict[str, tuple[int, int]]
+    retried: dict[str, tuple[int, str]]
+    stopped: dict[str, str]
+    head: int
+
+
+def _status(store: Store, plugins: Plugins, connection: Connection, info: ConnectionInfo, house: _House) -> Status:
+    waiting, dead = house.counts.get(info.name, (0, 0))
     kind = plugins.connectors.get(info.connector)
     behind = None
     if kind is not None and issubclass(kind, Sink) and kind.may_push(info.config):
         query = select(setting.c.value).where(setting.c.name == cursor_name(info.name))
-        behind = head - int(connection.execute(query).scalar_one_or_none() or 0) + waiting
-    switch = stopped.get(info.name, stopped.get(stops.ALL))
+        behind = house.head - int(connection.execute(query).scalar_one_or_none() or 0) + waiting
+    switch = house.stopped.get(info.name, house.stopped.get(stops.ALL))
     last = info.last_run
-    gate = breaker.load(connection, info.name)
     next_at = None if switch else info.next_at
     if next_at is not None and last is not None and last.retry_at is not None:
         next_at = last.retry_at  # sooner or later than planned, as the partner asked
@@ -75,7 +80,7 @@ def _status(
         behind=behind,
         waiting=waiting,
         dead=dead,
-        reason=_reason(kind, info, switch, gate.open_until if gate.is_open(store.now()) else None, dead),
+        reason=f"Stopped: {switch}" if switch else _reason(store, connection, kind, info, house),
     )
 
 
@@ -88,21 +93,32 @@ def _unrun(kind: type[Connector] | None, info: ConnectionInfo) -> str:
 
 
 def _reason(
-    kind: type[Connector] | None, info: ConnectionInfo, switch: str | None, open_until: str | None, dead: int
+    store: Store, connection: Connection, kind: type[Connector] | None, info: ConnectionInfo, house: _House
 ) -> str:
-    last = info.last_run
-    if switch:
-        return f"Stopped: {switch}"
     if info.state == "paused":
         return info.reason
     if info.state == "disabled":
         return info.reason or "It has not been enabled."
-    if last is not None and last.state in ("failed", "stopped"):
-        return last.reason
-    if open_until:
-        return f"The partner failed several times in a row and is left alone until {open_until}."
-    if dead:
-        return f"{dead} deliveries were given up: fichehub deadletters list"
-    if last is None:
-        return _unrun(kind, info)
-    return last.reason or _ALL_WELL
+    last = info.last_run
+    told = [info.reason, "" if last is None else last.reason]
+    now, gate = store.now(), breaker.load(connection, info.name)
+    if gate.is_open(now):
+        told.append(
+            f"Nothing is delivered to the partner until {gate.open_until}. To check it and deliver at once: fichehub connections enable {info.name}, "
+            f"then fichehub run {info.name}"
+        )
+    elif info.next_at is not None and last is not None and (last.retry_at or "") > to_second(now):
+        told.append(f"It is asked again at {last.retry_at}; at once with: fichehub run {info.name}")
+    if dead := house.counts.get(info.name, (0, 0))[1]:
+        told.append(f"{dead} deliveries were given up: fichehub deadletters list")
+    if info.name in house.retried:
+        count, first = house.retried[info.name]
+        told.append(f"{count} deliveries failed and will be tried again, from {first} on.")
+    held = records.withholding(connection, info.name)
+    if held is not None and last is not None and held.id != last.id:
+        told.append(guard.reminder(held.withheld, held.started_at, info.name))
+    found = list(filter(None, told))
+    if not found:
+        return _ALL_WELL if last is not None else _unrun(kind, info)
+    # A command at the end of a sentence is copied from there, so it has no full stop behind it unless another sentence follows.
+    return ". ".join([*(part.rstrip(".") for part in found[:-1]), found[-1]])

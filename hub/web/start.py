@@ -161,6 +161,8 @@ def _light(info: connections.ConnectionInfo, *, ready_when_asked: bool) -> str:
         return "paused"
     if info.state != "enabled":
         return "off"
+    if info.reason:
+        return "failed"  # its schedule cannot be used
     if ready_when_asked:
         return "ok"
     lights = {"running": "busy", "done": "ok", "failed": "failed", "stopped": "failed"}

@@ -34,11 +34,23 @@ def test_status_and_the_switches(filled: CommandLine, tmp_path: Path) -> None:
     assert "All connections are stopped: Holidays. To let it run again: fichehub connections go --all" in refused
     (one,) = filled.json("connections", "status", "book")
     assert (one["state"], one["next_at"]) == ("stopped", None)
+    still = "all connections are: Holidays. To let them run again: fichehub connections go --all"
+    assert f"book had not been stopped by itself, but {still}" in filled.ok("connections", "go", "book")
+    filled.ok("connections", "stop", "book")
+    assert f"book is no longer stopped by itself, but {still}" in filled.ok("connections", "go", "book")
+    assert filled.json("connections", "go", "book") == {"connection": "book", "stopped": True, "was_stopped": False}
     assert "may run again" in filled.ok("connections", "go", "--all")
+    assert filled.ok("connections", "go", "book") == "book had not been stopped.\n"
     filled.ok("run", "book", "--output", str(tmp_path / "book.xlsx"))
     assert "Everything is as it should be." in filled.ok("connections", "status")
     assert "--all" in filled.refused("connections", "stop")
     assert "book" in filled.refused("connections", "stop", "nothing")
+
+
+def test_a_release_says_so_where_there_is_no_guard(filled: CommandLine, tmp_path: Path) -> None:
+    connect(filled)
+    assert "There is no guard to release" in filled.ok("run", "book", "--release-guard", "--output", str(tmp_path / "book.xlsx"))
+    assert "no guard" not in filled.ok("run", "book", "--output", str(tmp_path / "book.xlsx"))
 
 
 def test_what_cannot_be_previewed_is_said_so(filled: CommandLine) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from hub import schemas
+from hub.errors import FieldError
 from hub.model.claims import Claim
 from hub.store import Store, reading
 from tests.store.conftest import put
@@ -78,12 +79,17 @@ def test_a_source_cannot_turn_one_thing_into_another(store: Store) -> None:
 
 
 def test_plugins_can_refuse_a_claim(open_store: Callable[..., Store]) -> None:
-    from hub.errors import FieldError
-
     store = open_store(validate=lambda content, source: [FieldError("names", "not a real name")])
     counts = put(store, organisatie("o1"))
     assert counts.changed == 0
     assert (counts.rejected[0].field, counts.rejected[0].message) == ("names", "not a real name")
+
+
+def test_of_a_refused_claim_each_reason_is_told_once_and_apart(open_store: Callable[..., Store]) -> None:
+    reasons = ("needs a street", "needs a postcode", "needs a street")
+    store = open_store(validate=lambda content, source: [FieldError("addresses", reason) for reason in reasons])
+    (refused,) = put(store, organisatie("o1")).rejected
+    assert refused.message == "needs a street; needs a postcode"
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2), (1, 2, 0)])

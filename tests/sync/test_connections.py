@@ -11,13 +11,14 @@ from typing import Any
 import marshmallow as ma
 import pytest
 from cryptography.fernet import Fernet
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from hub.errors import AuthFailed, Misconfigured, NotFound
+from hub.jobs import Worker
 from hub.plugins import Plugins
 from hub.store import Store
 from hub.store.tables import connection as table
-from hub.sync import connections, run
+from hub.sync import connections, run, status
 from hub.sync.secrets import REDACTED, Vault, redacted, redactor
 from tests.sync.conftest import Clock
 from tests.sync.rows import Rows, fresh_rows
@@ -162,6 +163,27 @@ def test_pausing_says_why_and_when_it_runs_next_is_shown(store: Store, offer: Of
     assert (info.state, info.reason, info.next_at) == ("paused", "The partner asked for rest.", None)
     assert info.last_run is not None
     assert (info.last_run.id, info.last_run.state, info.last_run.changed) == (report.id, "done", 3)
+
+
+def test_a_stored_schedule_that_cannot_be_used_is_shown_and_breaks_nothing(store: Store, offer: Offer) -> None:
+    """An earlier version took some that were beyond the calendar: then nothing could be listed, nor corrected."""
+    plugins = offer(picky())
+    connections.add(store, plugins, "own", "rows", GOOD, schedule="every 15 minutes")
+    connections.enable(store, plugins, "own")
+    connections.add(store, plugins, "other", "rows", GOOD, schedule="every 15 minutes")
+    connections.enable(store, plugins, "other")
+    for stored in ("every 99999999999 days", "often"):
+        row = update(table).where(table.c.name == "own").values(schedule=stored)
+        store.write(lambda writer, row=row: writer.connection.execute(row))  # type: ignore[misc]
+        info = connections.get(store, plugins, "own")
+        assert (info.state, info.next_at) == ("enabled", None)
+        assert "fichehub connections configure own --schedule" in info.reason
+        assert [one.reason == info.reason for one in status.of_all(store, plugins)] == [False, True]
+        assert {job.connection for job in Worker(store, plugins).due()} == {"", "other"}
+        assert connections.enable(store, plugins, "own").reason == info.reason
+    with pytest.raises(Misconfigured, match="every 366 days is the most"):
+        connections.configure(store, plugins, "own", schedule="every 99999999999 days")
+    assert connections.configure(store, plugins, "own", schedule="every 1 day").reason == ""
 
 
 def test_removing_forgets_the_runs_and_keeps_what_was_brought(

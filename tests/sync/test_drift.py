@@ -131,7 +131,7 @@ def test_many_rejected_rows_stop_the_run(any_store: Store, offer: Offer) -> None
     stopped = go(any_store, source, offer)
     assert stopped.state == "stopped"
     assert "24 of 124 rows could not be used" in stopped.reason
-    assert "x10, names: The name is empty." in stopped.reason
+    assert "For example x10, names: The name is empty; x11, names: The name is empty; x12, names: The name is empty. To go on" in stopped.reason
     with any_store.read() as db:
         assert set(db.execute(select(rejected.c.external_id)).scalars()) == {"x1", "x2", "x3"}
     assert go(any_store, source, offer).state == "stopped"

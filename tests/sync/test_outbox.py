@@ -92,13 +92,15 @@ def letters(store: Store) -> list[tuple[str, int]]:
 
 
 def test_every_attempt_of_the_same_content_has_the_same_key(
-    any_store: Store, go: Callable[..., Any], line: Line, clock: Clock
+    any_store: Store, go: Callable[..., Any], line: Line, clock: Clock, offer: Offer
 ) -> None:
     say(any_store, 1, "Huis", 1)
     line.failing["Huis"] = Unreachable("Down.")
     first = go()
     assert (first.state, first.pushed, letters(any_store)) == ("done", 0, [("waiting", 1)])
     assert "will be tried again" in first.warnings[0]
+    (one,) = status.of_all(any_store, offer(Post))
+    assert (one.waiting, "1 deliveries failed and will be tried again, from 2026-11-22T09:0" in one.reason) == (1, True)
     clock.forward(minutes=5)
     go()
     line.failing.clear()
@@ -171,6 +173,24 @@ def test_retry_after_is_obeyed_at_once(
     assert go().pushed == 0
     clock.forward(minutes=1)
     assert go().pushed == 2
+
+
+def test_a_partner_that_asked_to_wait_is_delivered_to_again_when_it_is_enabled(
+    any_store: Store, go: Callable[..., Any], line: Line, offer: Offer
+) -> None:
+    say(any_store, 1, "Huis", 1)
+    say(any_store, 2, "Thuis", 1)
+    line.failing["*"] = Unreachable("Slow down.", retry_after=31_536_000)
+    assert go().retry_at == "2026-11-23T09:00:00Z", "a day at most"
+    line.failing.clear()
+    (one,) = status.of_all(any_store, offer(Post))
+    assert "Nothing is delivered to the partner until 2026-11-23T09:00:00Z" in one.reason
+    assert "fichehub connections enable own, then fichehub run own" in one.reason
+    assert go().pushed == 0
+    connections.enable(any_store, offer(Post), "own", http=line)
+    assert go().pushed == 2
+    (one,) = status.of_all(any_store, offer(Post))
+    assert one.reason == "Everything is as it should be."
 
 
 def test_after_bounded_attempts_it_is_a_dead_letter_that_can_be_replayed(

@@ -17,7 +17,7 @@ from hub.store import Store
 from hub.store.behind import Behind
 from hub.store.tables import change, claim, connection, fiche, lease, rejected
 from hub.store.tables import run as run_table
-from hub.sync import connections, records, run, stops
+from hub.sync import connections, records, run, status, stops
 from hub.sync.lease import Busy, LeaseLost, acquire
 from hub.sync.records import RunReport
 from tests.sync.conftest import Clock
@@ -159,8 +159,12 @@ def test_where_absence_tells_nothing_a_complete_run_removes_nothing(store: Store
     go(store, source, offer)
     source.rows = source.rows[:20]
     report = go(store, source, offer, full=True)
-    assert (report.state, report.deleted, report.withheld) == ("done", 0, 0)
+    assert (report.state, report.deleted, report.withheld, report.warnings) == ("done", 0, 0, ())
     assert len(stored(store)) == 25
+    (told,) = go(store, source, offer, release_guard=True).warnings
+    assert "no guard to release" in told
+    source.absence_tells = True
+    assert go(store, source, offer, release_guard=True).warnings == ()
 
 
 def test_a_resumed_run_never_removes(store: Store, offer: Offer) -> None:
@@ -205,6 +209,56 @@ def test_the_guard_withholds_and_is_released_once(store: Store, offer: Offer) ->
     go(store, source, offer, full=True)
     source.rows = everything[:60]
     assert go(store, source, offer, full=True).withheld == 60
+
+
+def test_status_goes_on_saying_that_removals_wait_until_they_are_released_or_back(store: Store, offer: Offer) -> None:
+    source = fresh_rows(120)
+    plugins = offer(source)
+
+    def told() -> str:
+        (one,) = status.of_all(store, plugins)
+        return one.reason
+
+    go(store, source, offer)
+    everything, source.rows = source.rows, source.rows[:60]
+    assert go(store, source, offer, full=True).withheld == 60
+    assert "60 of 120 rows" in told()
+    for _ in range(2):
+        assert go(store, source, offer).mode == "incremental"
+        assert "60 rows that were not in the source any more on 2026-11-22T09:00:00Z were not removed and wait for a release" in told()
+        assert "fichehub run own --release-guard" in told()
+    go(store, source, offer, release_guard=True, dry_run=True)
+    source.finished = {"complete": False}
+    go(store, source, offer, full=True)
+    source.finished, source.failure, source.fail_after = {}, Unreachable("The line broke."), 5
+    go(store, source, offer, full=True)
+    assert told().startswith("The line broke. 60 rows"), "what saw not the whole source cannot tell"
+    source.failure, source.rows = None, everything
+    go(store, source, offer, full=True)
+    assert told() == "Everything is as it should be."
+    source.rows = everything[:60]
+    go(store, source, offer, full=True)
+    go(store, source, offer, release_guard=True)
+    go(store, source, offer)
+    assert told() == "Everything is as it should be."
+
+
+def test_a_release_that_was_stopped_halfway_leaves_the_reminder(store: Store, offer: Offer) -> None:
+    source = fresh_rows(220)
+    plugins = offer(source)
+    go(store, source, offer)
+    source.rows = source.rows[:20]
+    go(store, source, offer, full=True)
+
+    def enough(done: int, total: int | None, what: str) -> None:
+        if what == "removed":
+            stops.stop(store, "own", "Enough.")
+
+    assert go(store, source, offer, release_guard=True, progress=enough).state == "stopped"
+    stops.go(store, "own")
+    go(store, source, offer)
+    (one,) = status.of_all(store, plugins)
+    assert "200 rows that were not in the source any more" in one.reason
 
 
 def test_the_record_tells_a_release_also_when_the_run_was_stopped_halfway(store: Store, offer: Offer) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from hub.errors import Misconfigured
-from hub.sync.schedule import Moments, parse
+from hub.sync.schedule import Moments, Schedule, kept, parse
 
 NOON = datetime(2026, 11, 22, 12, 7, 30, tzinfo=UTC)
 
@@ -97,7 +97,30 @@ def test_weekdays_are_numbered_as_in_crontab() -> None:
     for text in ("cron 0 3 * * 0", "cron 0 3 * * 7", "cron 0 3 * * sun"):
         assert normal(text).next(NOON) == datetime(2026, 11, 29, 2, tzinfo=UTC), text
     assert normal("cron 0 3 * * 1-5").next(NOON) == datetime(2026, 11, 23, 2, tzinfo=UTC)
-    assert normal("cron 0 3 * * */2").next(NOON) is not None
+    assert normal("cron 0 3 * * 3-5").next(NOON) == datetime(2026, 11, 25, 2, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("weekdays", "days"),
+    [
+        ("0-6", "22 23 24 25 26 27 28"),
+        ("0-7", "22 23 24 25 26 27 28"),
+        ("sun-sat", "22 23 24 25 26 27 28"),
+        ("1-7", "22 23 24 25 26 27 28"),
+        ("5-7", "22 27 28"),
+        ("fri-sun", "22 27 28"),
+        ("0-2", "22 23 24"),
+        ("0,6", "22 28"),
+        ("1-5/2", "23 25 27"),
+        ("*/2", "22 24 26 28"),
+        ("TUE", "24"),
+    ],
+)
+def test_ranges_of_weekdays_begin_on_sunday_and_may_end_on_it(weekdays: str, days: str) -> None:
+    """Of the week from Sunday the 22nd to Saturday the 28th."""
+    noons = [datetime(2026, 11, day, 11, tzinfo=UTC) for day in range(22, 29)]
+    runs = normal(f"cron 0 12 * * {weekdays}")
+    assert [str(noon.day) for noon in noons if runs.last(noon) == noon] == days.split()
 
 
 def test_a_second_schedule_for_the_full_reconcile() -> None:
@@ -117,3 +140,34 @@ def test_what_is_not_understood_is_said_with_an_example(text: str) -> None:
     with pytest.raises(Misconfigured, match="Write for example: every 15 minutes") as caught:
         parse(text)
     assert caught.value.errors[0].path == "schedule"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("every 99999999999 days", "too seldom; every 366 days is the most"),
+        (f"every {'9' * 5000} minutes", "too seldom"),
+        ("full every 367 days", "too seldom"),
+        ("cron 0 3 31 2 *", "no such day in any year"),
+        ("cron 0 3 31 4,6,9,11 *", "no such day in any year"),
+        ("cron 0 3 * * 5-1", "'5-1' runs backwards"),
+        ("cron 0 3 * * 8", "write 0 to 7"),
+        ("cron 0 3 * * 3/2", "write 0 to 7"),
+    ],
+)
+def test_what_would_never_come_is_refused(text: str, reason: str) -> None:
+    with pytest.raises(Misconfigured, match=reason):
+        parse(text)
+
+
+def test_what_comes_seldom_is_not_refused() -> None:
+    assert normal("every 366 days").next(NOON) == datetime(2027, 2, 13, tzinfo=UTC)
+    assert normal("cron 0 3 29 2 *").next(NOON) == datetime(2028, 2, 29, 2, tzinfo=UTC)
+    assert normal("cron 0 3 29 2 mon").next(NOON) == datetime(2044, 2, 29, 2, tzinfo=UTC)
+
+
+def test_one_that_is_stored_and_cannot_be_read_says_so_and_does_nothing() -> None:
+    assert kept("every 15 minutes") == (parse("every 15 minutes"), "")
+    nothing, wrong = kept("every 99999999999 days")
+    assert nothing == Schedule()
+    assert "too seldom" in wrong

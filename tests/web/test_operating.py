@@ -203,11 +203,14 @@ def test_what_was_given_up_is_listed_and_delivered_again(operator: FlaskClient, 
         origin="test",
         fields=("names",),
     )
-    _give_up(store, change)
+    _give_up(store, 1, change)
     (letter,) = operator.get(f"{API}/deadLetters?connection=parrot").get_json()["items"]
     assert (letter["entity"], letter["reason"]) == (fiche, "refused: no such street")
     assert operator.get(f"{API}/deadLetters?reason=thunder").get_json()["items"] == []
-    assert operator.post(f"{API}/deadLetters/replay").status_code == 400  # never all of them by mistake
+    refused = operator.post(f"{API}/deadLetters/replay")
+    assert refused.status_code == 400, "never all of them by mistake"
+    assert [(issue["in"], issue["name"]) for issue in refused.get_json()["issues"]] == [("query", name) for name in ("connection", "entity", "reason")]
+    assert "at least one" in refused.get_json()["issues"][0]["detail"]
     assert operator.post(f"{API}/deadLetters/replay?reason=thunder").get_json() == {"replayed": 0}
     assert operator.post(f"{API}/deadLetters/replay?reason=STREET").get_json() == {"replayed": 1}
     with store.read() as opened:
@@ -215,16 +218,19 @@ def test_what_was_given_up_is_listed_and_delivered_again(operator: FlaskClient, 
 
 
 def test_what_was_given_up_comes_page_by_page_and_each_once(operator: FlaskClient, store: Store) -> None:
-    ids = [f"0190b0a0-0000-7000-8000-{number:012}" for number in range(1, 6)]
-    for seq, fiche in enumerate(ids, start=11):
-        _give_up(store, Change(seq=seq, at=NOW, id=fiche, type="organisatie", fiche=fiche, operation="update", origin="test", fields=("names",)))
+    """Also of one pull: all that it notes has the same seq."""
+    ids = [f"0190b0a0-0000-7000-8000-{number:012}" for number in range(1, 8)]
+    for number, fiche in enumerate(ids, start=11):
+        seq = 11 if number < 16 else 20
+        _give_up(store, number, Change(seq=seq, at=NOW, id=fiche, type="organisatie", fiche=fiche, operation="update", origin="test", fields=("names",)))
     read, address = [], f"{API}/deadLetters?pageSize=2"
     while address:
         page = operator.get(address).get_json()
         read += [item["entity"] for item in page["items"]]
         address = page.get("next", "")
     assert read == ids
-    assert operator.get(f"{API}/deadLetters?after=nowhere").status_code == 400
+    for wrong in ("nowhere", "parrot:11", "parrot:99999999999999999999:1"):
+        assert operator.get(f"{API}/deadLetters?after={wrong}").status_code == 400
     assert operator.get(f"{API}/deadLetters?connection=papegaai").status_code == 404
 
 
@@ -323,9 +329,9 @@ def _conflict(store: Store) -> reading.ConflictingFiche:
     return found
 
 
-def _give_up(store: Store, change: Change) -> None:
+def _give_up(store: Store, number: int, change: Change) -> None:
     row = {
-        "connection": "parrot", "entity_id": change.seq, "seq": change.seq, "change": orjson.dumps(change), "state": "dead", "attempts": 12, "next_at": NOW,
+        "connection": "parrot", "entity_id": number, "seq": change.seq, "change": orjson.dumps(change), "state": "dead", "attempts": 12, "next_at": NOW,
         "reason": "refused: no such street", "at": NOW,
     }  # fmt: skip
     store.write(lambda writer: writer.connection.execute(insert(outbox).values(row)))

@@ -139,6 +139,10 @@ def test_it_tells_how_each_connection_fares(empty_store: Store) -> None:
         lambda writer: writer.connection.execute(update(run).values(state="failed", reason="De bron zweeg."))
     )
     assert "laatste run mislukt" in page() and "De bron zweeg." in page()
+    empty_store.write(lambda writer: writer.connection.execute(update(run).values(state="done", reason="")))
+    assert "configure bron" not in page()
+    empty_store.write(lambda writer: writer.connection.execute(update(connection).values(schedule="every 99999999999 days")))
+    assert "fichehub connections configure bron --schedule" in page(), "a stored schedule that cannot be used"
     fill("paused", "De sleutel is verlopen.")
     assert "gepauzeerd" in page() and "De sleutel is verlopen." in page()
     assert client.get("/health").get_json() == {"status": "DEGRADED"}

@@ -14,7 +14,7 @@ import flask
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from hub.errors import FieldError, Forbidden, Invalid, NotFound
+from hub.errors import Forbidden, NotFound
 from hub.store import editing, reading
 from hub.sync import connections, decisions, outbox, records, status
 from hub.sync.decisions import Proposed
@@ -42,7 +42,8 @@ blueprint: Final = make_blueprint(
     "operating", "How connections fare, and what needs somebody. Needs the right `operate`."
 )
 
-_PLACE: Final = re.compile(r"(?P<connection>[a-z0-9-]{1,63}):(?P<number>[0-9]{1,18})\Z")
+_ENTITY: Final = re.compile(r"(?P<connection>[a-z0-9-]{1,63}):(?P<number>[0-9]{1,18})\Z")
+_CHANGE: Final = re.compile(r"(?P<connection>[a-z0-9-]{1,63}):(?P<seq>[0-9]{1,18}):(?P<number>[0-9]{1,18})\Z")
 _NAME: Final = {"name": "The name of a connection."}
 
 
@@ -63,17 +64,12 @@ class RunsPage(Page):
     )
 
 
-def _place(where: str) -> fields.String:
+def _place(where: str, shape: re.Pattern[str], example: str) -> fields.String:
     return fields.String(
         load_default="",
-        validate=validate.Regexp(_PLACE, error="This comes from `next`, and looks like register:7."),
+        validate=validate.Regexp(shape, error=f"This comes from `next`, and looks like {example}."),
         metadata={"description": f"From `next`: go on behind {where}."},
     )
-
-
-def _behind(given: dict[str, Any]) -> tuple[str, int]:
-    place = _PLACE.match(given["after"])
-    return (place["connection"], int(place["number"])) if place else ("", 0)
 
 
 class ConflictsPage(Page):
@@ -96,10 +92,20 @@ class Which(Page):
     )
 
 
+class Replay(Which):
+    """Parameters of what is delivered again: at least one says which, so that it is never all of them by mistake."""
+
+    @ma.validates_schema
+    def _names_some(self, given: dict[str, Any], **context: Any) -> None:
+        some = ("connection", "entity", "reason")
+        if not any(given.get(name) for name in some):
+            raise ma.ValidationError({name: ["Say which are to be delivered again: name at least one of the three."] for name in some})
+
+
 class DeadLettersPage(Which):
     """Parameters of the dead letters: which ones, and from where on."""
 
-    after = _place("this connection and change")
+    after = _place("this connection, change and entity", _CHANGE, "register:7:3")
 
 
 class ProposalsPage(Page):
@@ -110,7 +116,7 @@ class ProposalsPage(Page):
     state = fields.String(
         validate=validate.OneOf(PROPOSAL_STATES), metadata={"description": "Only those that stand like this over there."}
     )
-    after = _place("this connection and entity")
+    after = _place("this connection and entity", _ENTITY, "register:7")
 
 
 class Decision(ma.Schema):
@@ -283,7 +289,9 @@ def dead_letters(given: dict[str, Any]) -> flask.Response:
     """
     _must_operate()
     size = given["pageSize"]
-    found = _letters(given, size + 1, _behind(given))
+    place = _CHANGE.match(given["after"])
+    behind = (place["connection"], int(place["seq"]), int(place["number"])) if place else ("", 0, 0)
+    found = _letters(given, size + 1, behind)
     answer: dict[str, Any] = {
         "items": [_letter(one) for one in found[:size]],
         "self": page_address("operating.dead_letters"),
@@ -291,29 +299,22 @@ def dead_letters(given: dict[str, Any]) -> flask.Response:
     }
     if len(found) > size:
         last = found[size - 1]
-        answer["next"] = page_address("operating.dead_letters", after=f"{last.connection}:{last.change.seq}")
+        after = f"{last.connection}:{last.change.seq}:{last.entity_id}"
+        answer["next"] = page_address("operating.dead_letters", after=after)
     return json(answer)
 
 
-@operation(blueprint, "/deadLetters/replay", Replayed, method="POST", parameters=Which)
+@operation(blueprint, "/deadLetters/replay", Replayed, method="POST", parameters=Replay)
 def replay(given: dict[str, Any]) -> flask.Response:
     """Deliver these again
 
     With all their attempts, at the next run of their connection; at most `pageSize` of them. Name at least one of `connection`, `entity` and `reason`.
     """
     _must_operate()
-    if not (given.get("connection") or given.get("entity") or given["reason"]):
-        raise Invalid(
-            "Say which are to be delivered again.",
-            tuple(
-                FieldError(name, "name at least one of the three")
-                for name in ("connection", "entity", "reason")
-            ),
-        )
     return json({"replayed": outbox.replay(serving().store, _letters(given, given["pageSize"]))})
 
 
-def _letters(given: dict[str, Any], limit: int, after: tuple[str, int] = ("", 0)) -> list[Letter]:
+def _letters(given: dict[str, Any], limit: int, after: tuple[str, int, int] = ("", 0, 0)) -> list[Letter]:
     hub, name = serving(), given.get("connection")
     if name is not None:
         connections.get(hub.store, hub.plugins, name)  # says which there are when there is none of this name
@@ -345,13 +346,14 @@ def proposals(given: dict[str, Any]) -> flask.Response:
     """
     _must_operate()
     hub, size = serving(), given["pageSize"]
+    place = _ENTITY.match(given["after"])
     found = decisions.page(
         hub.store,
         hub.plugins,
         name=given.get("connection"),
         entity=given.get("entity"),
         state=given.get("state"),
-        after=_behind(given),
+        after=(place["connection"], int(place["number"])) if place else ("", 0),
         limit=size,
     )
     answer: dict[str, Any] = {
