@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +16,8 @@ from hub.store import Store
 from hub.store.tables import fiche
 from hub.sync import connections
 from plugins import progezondheid
-from plugins.progezondheid.register import Register
+from plugins.progezondheid.client import MOST_EMPTY
+from plugins.progezondheid.register import Place, Register, Slice
 from plugins.progezondheid.simulator import ProGezondheidSimulator
 from tests.plugins.progezondheid.conftest import NOW, Run
 
@@ -220,16 +222,56 @@ def test_a_load_that_breaks_off_goes_on_where_it_stopped(
     assert len(fiches(store)) == COUNT
 
 
-def test_a_partner_that_repeats_its_cursor_is_not_asked_for_ever(
-    running: ProGezondheidSimulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("pages", [1, 2, 3, 6])
+def test_a_partner_whose_pages_go_in_a_circle_is_not_asked_for_ever(
+    running: ProGezondheidSimulator, connect: Connect, monkeypatch: pytest.MonkeyPatch, pages: int
 ) -> None:
     go = connect(running, page_size=5)
-    place = running.register.start(0)
     whole = Register.written_after
-    monkeypatch.setattr(Register, "written_after", lambda register, asked, limit: whole(register, place, limit))
+
+    def around(register: Register, asked: Place, limit: int) -> Slice[str]:
+        return whole(register, asked if asked.position < pages * limit else running.register.start(0), limit)
+
+    monkeypatch.setattr(Register, "written_after", around)
+    running.requests.clear()
     report = go()
-    assert report.state == "failed"
-    assert "cursor" in report.reason
+    assert (report.state, report.changed) == ("failed", pages * 5)
+    assert "hands out a cursor that it has been asked with before" in report.reason
+    assert len(running.requests) <= 4 * pages + 1
+
+
+def test_a_partner_that_gives_empty_pages_for_ever_is_not_asked_for_ever(
+    running: ProGezondheidSimulator, connect: Connect
+) -> None:
+    go = connect(running, page_size=5)
+    running.break_after(4)
+    before = go().cursor_after
+    running.break_after(None)
+    running.switch("endless-empty")
+    running.requests.clear()
+    report = go()
+    assert (report.state, report.read, report.cursor_after) == ("failed", 0, before)
+    assert f"/providers gave {MOST_EMPTY + 1} empty pages in a row" in report.reason
+    assert len(running.requests) == MOST_EMPTY + 1
+    running.switch("endless-empty", on=False)
+    assert (go().state, len(numbers(running))) == ("done", COUNT)
+
+
+def test_some_empty_pages_are_no_endless_paging(
+    running: ProGezondheidSimulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A register that only looks at so many for one page may well find nobody in several."""
+    go = connect(running, page_size=5)
+    whole, asked_so_far = Register.written_after, [0]
+
+    def sparse(register: Register, asked: Place, limit: int) -> Slice[str]:
+        asked_so_far[0] += 1
+        if asked_so_far[0] % (MOST_EMPTY + 1):
+            return Slice([], replace(asked, since=asked.since + 1), False)
+        return whole(register, asked, limit)
+
+    monkeypatch.setattr(Register, "written_after", sparse)
+    assert go().changed == COUNT
 
 
 def test_their_clock_does_not_decide(running: ProGezondheidSimulator) -> None:
