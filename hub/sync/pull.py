@@ -104,7 +104,7 @@ class _Pull:
             pinned = None if accept_feed else drift.load(connection, session.known.name)
         self._accept_feed = accept_feed
         required = {} if accept_feed else self._connector.required_fields
-        self._gauge = drift.Gauge(session.known.name, pinned, required)
+        self._gauge = drift.Gauge(session.known.name, pinned, required, whole=cursor is None)
         self._newly_rejected = 0
         self._hears = hears(self._connector)
         self._agreed_seen: set[int] = set()
@@ -306,7 +306,7 @@ class _Pull:
             if session.dry:
                 return tally, None
             connection, name = writer.connection, session.known.name
-            if self._hears and whole and finished.missing == 0:
+            if self._hears and whole and finished.missing == 0 and self._connector.absence_tells:
                 note_absent(session, connection, self._agreed_seen)
             if whole:
                 records.forget_older_rejections(connection, name, session.report.id)

@@ -28,7 +28,7 @@ MOST_PER_REQUEST: Final = 1_000_000
 _PER_PAGE: Final = 500
 _SKEW: Final = timedelta(hours=3)
 _RENAMED: Final = ("professions", "healthcare_professions")
-_CHANGES_ITEMS: Final = ("late-events", "duplicate-events", "clock-skew", "drift", "new-field")
+_CHANGES_ITEMS: Final = ("late-events", "duplicate-events", "clock-skew", "drift", "drift-inside", "new-field")
 _REJECTION: Final = "The caregiver does not confirm this (fictional)."
 
 
@@ -56,6 +56,7 @@ class ProGezondheidSimulator(Simulator):
         "late-events": "After the changes of a page, the versions before them come once more.",
         "clock-skew": "Its clock is three hours ahead, in server_time and in updated_at.",
         "drift": f"The field {_RENAMED[0]} is called {_RENAMED[1]} from now on.",
+        "drift-inside": "No caregiver has a convention or languages any more, and the street of an address is called street_name.",
         "new-field": "Every caregiver has a field that the contract does not know.",
         "endless-empty": "Every page, of caregivers and of proposals, is empty, is not the last, and has a cursor that was never there before.",
         "accept-proposals": "Every proposal is accepted, also those that wait.",
@@ -288,6 +289,11 @@ class ProGezondheidSimulator(Simulator):
         if self.fault("drift"):
             old, new = _RENAMED
             shown = {new if key == old else key: value for key, value in shown.items()}
+        if self.fault("drift-inside"):
+            addresses = [{**address, "street_name": address["street"]} for address in shown["addresses"]]
+            for address in addresses:
+                del address["street"]
+            shown = {**shown, "convention": None, "languages": [], "addresses": addresses}
         if self.fault("new-field"):
             shown = {**shown, "quality_label": "fictional"}
         return shown

@@ -17,6 +17,7 @@ from hub.store.tables import fiche
 from hub.sync import connections
 from plugins import progezondheid
 from plugins.progezondheid.client import MOST_EMPTY
+from plugins.progezondheid.drift import Drift, drift_in
 from plugins.progezondheid.register import Place, Register, Slice
 from plugins.progezondheid.simulator import ProGezondheidSimulator
 from tests.plugins.progezondheid.conftest import NOW, Run
@@ -197,6 +198,35 @@ def test_a_renamed_field_stops_the_run_before_anything_is_written(
     running.switch("drift", on=False)
     with pytest.raises(Exception, match="paused"):
         go()
+
+
+def test_fields_that_became_empty_or_were_renamed_within_an_address_stop_the_run(
+    store: Store, running: ProGezondheidSimulator, connect: Connect
+) -> None:
+    """The shape is pinned by the first load, although absence tells nothing here."""
+    go = connect(running, page_size=7)
+    go()
+    before = fiches(store)
+    running.switch("drift-inside")
+    report = go(full=True)
+    assert (report.state, report.changed) == ("stopped", 0)
+    assert "missing are addresses[].street, convention, languages in all of the first 40 rows" in report.reason
+    assert fiches(store) == before
+    running.switch("drift-inside", on=False)
+    report = go(full=True)
+    assert (report.state, report.deleted, report.warnings) == ("done", 0, ())
+
+
+@pytest.mark.parametrize("count", [3, 20])
+def test_a_field_of_the_contract_that_is_gone_within_a_list_is_told_by_its_path(running: ProGezondheidSimulator, count: int) -> None:
+    items = running.register.after(running.register.start(0), count).items
+    assert drift_in(items) == Drift()
+    renamed = [{**one, "professions": [{"kind": each["code"]} for each in one["professions"]]} for one in items]
+    assert drift_in(renamed) == Drift(("professions[].code",), ("professions[].kind",))
+    unnamed = [{**one, "name": {"given": one["name"]["given"]}} for one in items]
+    assert drift_in(unnamed) == Drift(("name.family",) if count == 20 else (), ())
+    bare = [{**one, "addresses": [{"type": each["type"]} for each in one["addresses"]]} for one in items]
+    assert drift_in(bare) == Drift(), "the contract lets an address be without a street"
 
 
 def test_a_new_field_is_a_warning(running: ProGezondheidSimulator, connect: Connect) -> None:
