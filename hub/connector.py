@@ -139,8 +139,8 @@ class Incoming:
 class Finished:
     """The last thing that a pull yields when it came to its own end.
 
-    `complete`: every row that the source has was yielded since the pull began with cursor `None`; only then may absence mean deletion. `cursor` is
-    where the next incremental pull starts. `missing`: how many rows the source announced but never gave.
+    `complete`: every row that the source has was yielded since the pull began with cursor `None`; only then may absence mean deletion (where
+    `Source.absence_tells`), and is the shape of the feed pinned. `cursor` is where the next incremental pull starts. `missing`: how many rows the source announced but never gave.
     """
 
     complete: bool

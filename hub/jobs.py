@@ -128,7 +128,7 @@ class Worker:
         self._owner = f"{socket.gethostname()}/{os.getpid()}/{threading.get_ident()}"
 
     def run_forever(self, stop: threading.Event, *, tick_seconds: float = TICK_SECONDS) -> None:
-        """Tick until `stop` is set; runs under way are waited for, others are left to the next process."""
+        """Tick until `stop` is set; pulls under way end then at their next request or batch, others are left to the next process."""
         scheduler = BackgroundScheduler(
             jobstores={"default": MemoryJobStore()}, executors={"default": Ticks(1)}, timezone=UTC
         )
@@ -142,7 +142,8 @@ class Worker:
                 if stop.is_set():
                     self._give_back(job)
                 else:
-                    self.do(job)
+                    with stops.until(stop.is_set):
+                        self.do(job)
 
             def tell(id: str) -> None:
                 if not stop.is_set():  # what waits at the end is told by the next process
@@ -239,7 +240,7 @@ class Worker:
             ):
                 continue  # the partner asked us to wait
             if last_run is not None and (
-                (last_run.state == "failed" and last_run.retry_at is not None)
+                (last_run.state in ("failed", "stopped") and last_run.retry_at is not None)
                 or (last_run.state == "running" and lease.is_free(connection, f"connection {row.name}", now))
             ):
                 jobs.append(Job(f"again {row.name}", f"{last_run.id:020}", row.name))

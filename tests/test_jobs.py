@@ -224,7 +224,7 @@ def test_a_daily_run_that_failed_is_tried_again_the_same_day(
 
 
 def test_a_run_whose_process_died_goes_on(
-    store: Store, worker: Worker, clock: Clock, connect: Callable[..., None]
+    store: Store, worker: Worker, clock: Clock, connect: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect("cron 0 3 * * *")
     report = records.RunReport(
@@ -234,8 +234,28 @@ def test_a_run_whose_process_died_goes_on(
     store.write(lambda writer: records.begin(writer.connection, report))
     assert names(worker.run_due()) == [], "it is still being worked on"
     clock.forward(seconds=held.seconds + 1)
+    monkeypatch.setattr(lease, "_at_work", {})  # it was another process
     assert names(worker.run_due()) == ["again own"]
     assert [state for _, state in runs(store)] == ["stopped", "done"]
+
+
+def test_a_run_that_is_late_is_not_started_beside_itself(
+    store: Store, worker: Worker, clock: Clock, connect: Callable[..., None], source: type[Ticks]
+) -> None:
+    connect("every 1 hour")
+    source.hold = threading.Event()
+    thread = threading.Thread(target=worker.run_due)
+    thread.start()
+    assert source.inside.wait(10)
+    clock.forward(seconds=lease.SECONDS + 1)
+    assert names(worker.due()) == []
+    clock.forward(hours=1)
+    worker.run_due()
+    assert runs(store) == [("full", "running")], "the slot of the next hour waits"
+    source.hold.set()
+    thread.join(10)
+    assert names(worker.run_due()) == ["run own"]
+    assert [state for _, state in runs(store)] == ["done", "done"]
 
 
 def test_a_slot_that_meets_a_run_under_way_waits_for_it(

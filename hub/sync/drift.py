@@ -1,13 +1,14 @@
 """Whether a feed still has the shape that it had: the fields that its claims fill, and how many of its rows can be used.
 
-At the first complete run the shape is pinned. A later run is compared with it before its first row is written: a field that nearly every row had
-and that no row has any more was renamed or lost, and writing on would empty it in every fiche. See docs/reliability.md.
+At the first complete run the shape is pinned, down to the fields of objects in lists (`addresses[].street`); what is null or empty is not there. A later
+run is compared with it before its first row is written: a field that many rows had and that no row has any more was renamed or lost, and writing on
+would empty it in every fiche. See docs/reliability.md.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,15 +22,19 @@ from hub.store.tables import fingerprint as table
 FIRST = 200
 """Rows of a run that are looked at before the first is written."""
 ENOUGH = 20
-"""With fewer rows of a kind, only fields that the source itself calls required are missed."""
+"""With fewer rows of a kind, only fields that the source itself calls required are missed; a field that at least so many rows should have is missed."""
 NEARLY_ALL = 0.99
 REJECTED_PERCENT = 1
 ODD_ROWS = 20
 """So many new rejections never stop a run: a small feed with some odd rows must go on."""
 
+_DEEP_EVERY = 20
+"""After the first rows, one in so many is looked into: of all of 780,000 it would cost a load more than it tells."""
 _SHAPES = 5_000  # so many combinations of fields are counted apart before they are added up: memory must not grow with the rows
 
-_TYPES: Mapping[type, str] = {str: "text", bool: "yes/no", int: "number", float: "number", list: "list", dict: "object", type(None): "null"}
+_TYPES: Mapping[type, str] = {str: "text", bool: "yes/no", int: "number", float: "number", list: "list", dict: "object"}
+
+_CAN_BE_EMPTY = frozenset((str, list, dict))
 
 
 class FeedChanged(FichehubError):
@@ -38,19 +43,27 @@ class FeedChanged(FichehubError):
 
 @dataclass(slots=True)
 class Shape:
-    """What the claims of one kind look like: `fields` -> JSON types -> how often; `head`: fields of the first rows of the run."""
+    """What the claims of one kind look like: `fields` -> JSON types -> how often; `head`: field -> how many of the first rows of the run have it.
+
+    `deep`: how many of the `rows` were looked into for the fields of their objects.
+    """
 
     rows: int = 0
+    deep: int = 0
     fields: dict[str, dict[str, int]] = field(default_factory=dict)
-    head: set[str] = field(default_factory=set)
+    head: dict[str, int] = field(default_factory=dict)
 
     def usual(self) -> list[str]:
         """Fields that nearly every row has, from the first rows on."""
-        return sorted(
-            name
-            for name, types in self.fields.items()
-            if name in self.head and sum(types.values()) > NEARLY_ALL * self.rows
-        )
+        return [name for name in sorted(self.head) if self._share(name) > NEARLY_ALL]
+
+    def expected(self, rows: int) -> list[str]:
+        """Fields that enough of so many first rows of a run should have: by their share of all rows, and of the first ones, which come in the same order."""
+        first = min(self.rows, FIRST)
+        return [name for name in sorted(self.head) if rows * min(self._share(name), self.head[name] / first) >= ENOUGH]
+
+    def _share(self, name: str) -> float:
+        return sum(self.fields[name].values()) / (self.deep if "." in name else self.rows)
 
 
 Fingerprint = dict[str, Shape]
@@ -58,16 +71,19 @@ Fingerprint = dict[str, Shape]
 
 
 class Gauge:
-    """Measures a run against what was pinned. One per pull."""
+    """Measures a run against what was pinned. One per pull; `whole`: one from the start, whose first rows are those of the pinned run."""
 
-    def __init__(self, connection: str, pinned: Fingerprint | None, required: Mapping[str, Sequence[str]]) -> None:
+    def __init__(
+        self, connection: str, pinned: Fingerprint | None, required: Mapping[str, Sequence[str]], *, whole: bool
+    ) -> None:
         self._connection = connection
+        self._whole = whole
         self._required = required
         self.pinned = pinned
-        self._seen: Counter[tuple[str, tuple[str, ...], tuple[type, ...]]] = Counter()
+        self._seen: Counter[tuple[str, bool, tuple[str, ...], tuple[type, ...]]] = Counter()
         self._counted: Fingerprint = {}
-        self._heads: dict[str, set[str]] = {}
-        self._rows: Counter[str] = Counter()  # up to FIRST
+        self._heads: dict[str, Counter[str]] = {}
+        self._rows: Counter[str] = Counter()
         self._judged = False
 
     @property
@@ -86,13 +102,16 @@ class Gauge:
         for claim in claims:
             if not claim.gone:
                 rows[claim.kind] += 1
-                seen.setdefault(claim.kind, set()).update(claim.content)
+                seen.setdefault(claim.kind, set()).update(name for name, _ in _fields(claim.content))
         missing = []
         for kind, count in sorted(rows.items()):
             wanted = set(self._required.get(kind, ()))
             if count >= ENOUGH and self.pinned and kind in self.pinned:
                 wanted.update(self.pinned[kind].usual())
-            lost = sorted(wanted - seen[kind])
+                if self._whole:
+                    wanted.update(self.pinned[kind].expected(count))
+            gone = wanted - seen[kind]
+            lost = sorted(name for name in gone if _holder(name) not in gone)
             if lost:
                 known = set(self.pinned[kind].fields) if self.pinned and kind in self.pinned else seen[kind]
                 new = sorted(seen[kind] - known)
@@ -108,19 +127,23 @@ class Gauge:
         """Count what was written."""
         for claim in claims:
             if not claim.gone:
-                content, kind = claim.content, claim.kind
-                self._seen[kind, tuple(content), tuple(map(type, content.values()))] += 1
-                if self._rows[kind] < FIRST:
-                    self._rows[kind] += 1
-                    self._heads.setdefault(kind, set()).update(content)
+                kind = claim.kind
+                row = self._rows[kind]
+                self._rows[kind] += 1
+                deep = row < FIRST or row % _DEEP_EVERY == 0
+                fields = dict(_fields(claim.content, deep=deep))
+                self._seen[kind, deep, tuple(fields), tuple(fields.values())] += 1
+                if row < FIRST:
+                    self._heads.setdefault(kind, Counter()).update(fields.keys())
         if len(self._seen) > _SHAPES:
             self.shape()
 
     def shape(self) -> Fingerprint:
         """What this run's claims look like."""
-        for (kind, names, types), count in self._seen.items():
+        for (kind, deep, names, types), count in self._seen.items():
             shape = self._counted.setdefault(kind, Shape(head=self._heads[kind]))
             shape.rows += count
+            shape.deep += count * deep
             for name, type_ in zip(names, types, strict=True):
                 counts = shape.fields.setdefault(name, {})
                 word = _TYPES.get(type_, "other")
@@ -151,6 +174,29 @@ class Gauge:
         return tuple(warnings), self.pinned if warnings else None
 
 
+def _fields(content: Mapping[str, Any], within: str = "", *, deep: bool = True) -> Iterator[tuple[str, type]]:
+    """Every field that says something and the type of its value; `deep`: with the fields of objects in it."""
+    for key, value in content.items():
+        if value is None or (not value and value.__class__ in _CAN_BE_EMPTY):
+            continue
+        name = within + key
+        kind = value.__class__
+        yield name, kind
+        if not deep:
+            continue
+        if kind is dict:
+            yield from _fields(value, f"{name}.")
+        elif kind is list:
+            for item in value:
+                if item.__class__ is dict:
+                    yield from _fields(item, f"{name}[].")
+
+
+def _holder(name: str) -> str:
+    """The field in which this one stands."""
+    return name.rpartition(".")[0].removesuffix("[]")
+
+
 def too_many_rejected(read: int, rejected: int, examples: Sequence[Rejected], connection: str) -> FeedChanged | None:
     """The reason to stop a run in which so many rows were rejected that had not been before; None when it may go on."""
     if read < ENOUGH or rejected <= ODD_ROWS or rejected * 100 <= read * REJECTED_PERCENT:
@@ -167,15 +213,16 @@ def load(connection: Connection, name: str) -> Fingerprint | None:
     raw = connection.execute(select(table.c.content).where(table.c.connection == name)).scalar_one_or_none()
     if raw is None:
         return None
-    return {
-        kind: Shape(said["rows"], said["fields"], set(said["head"])) for kind, said in orjson.loads(raw).items()
-    }
+    found = orjson.loads(raw)
+    if any(isinstance(said["head"], list) for said in found.values()):
+        return None  # pinned before shapes went into lists: the next complete run pins anew
+    return {kind: Shape(**said) for kind, said in found.items()}
 
 
 def pin(connection: Connection, name: str, found: Fingerprint, run_id: int, at: str) -> None:
     """Keep this as the shape of the feed."""
     content: dict[str, Any] = {
-        kind: {"rows": shape.rows, "fields": shape.fields, "head": sorted(shape.head)}
+        kind: {"rows": shape.rows, "deep": shape.deep, "fields": shape.fields, "head": shape.head}
         for kind, shape in found.items()
     }
     forget(connection, name)

@@ -1,25 +1,29 @@
 """Leases as rows: who may do a thing now, with a fencing token that is checked in the very transaction that commits the work.
 
 An owner that lost its lease (a long pause, a stopped machine) finds out at its next commit, which is rolled back. Rows and not advisory locks,
-so that every engine behaves alike.
+so that every engine behaves alike. What a thread of this very process is still working on is not taken over however late it is: it would be done twice at once.
 """
 
 from __future__ import annotations
 
 import os
 import socket
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from hub.errors import FichehubError
 from hub.store import Store
 from hub.store.tables import lease
 
 SECONDS = 600.0
+_at_work: dict[str, threading.Thread] = {}
+"""Owners within this process -> the thread that took the lease and has not let it go."""
 
 
 class Busy(FichehubError):
@@ -54,6 +58,7 @@ class Lease:
 
     def release(self, store: Store) -> None:
         """Let the next one in at once. The row stays, so that tokens only ever rise."""
+        _at_work.pop(self.owner, None)
         store.write(
             lambda writer: writer.connection.execute(
                 update(lease)
@@ -64,7 +69,7 @@ class Lease:
 
 
 def acquire(store: Store, name: str, *, seconds: float = SECONDS) -> Lease:
-    """Take the lease, also from an owner whose time is over or whose process is known to be dead. Raises `Busy`."""
+    """Take the lease, also from an owner whose process is known to be dead, or whose time is over and who is no thread of ours. Raises `Busy`."""
     owner = _me()
 
     def take(connection: Connection) -> Lease:
@@ -73,7 +78,7 @@ def acquire(store: Store, name: str, *, seconds: float = SECONDS) -> Lease:
         if row is None:
             connection.execute(insert(lease).values(name=name, owner=owner, until=now + seconds, token=1))
             return Lease(name, owner, 1, seconds, store.now)
-        if row.until > now and not _is_dead(row.owner):
+        if not _is_loose(row, now):
             raise Busy(
                 f"{name} is already being worked on by {_place(row.owner)}; wait until that has ended."
             )
@@ -84,18 +89,27 @@ def acquire(store: Store, name: str, *, seconds: float = SECONDS) -> Lease:
         )
         return Lease(name, owner, row.token + 1, seconds, store.now)
 
-    return store.write(lambda writer: take(writer.connection))
+    taken = store.write(lambda writer: take(writer.connection))
+    _at_work[owner] = threading.current_thread()
+    return taken
 
 
 def is_free(connection: Connection, name: str, now: datetime) -> bool:
     """Whether the lease could be taken now."""
     row = connection.execute(select(lease).where(lease.c.name == name)).one_or_none()
-    return row is None or row.until <= now.timestamp() or _is_dead(row.owner)
+    return row is None or _is_loose(row, now.timestamp())
 
 
 def forget(connection: Connection, name: str) -> None:
     """Remove the row of something that no longer exists."""
     connection.execute(delete(lease).where(lease.c.name == name))
+
+
+def _is_loose(row: Row[Any], now: float) -> bool:
+    thread = _at_work.get(row.owner)
+    if thread is not None and thread.is_alive():
+        return False
+    return bool(row.until <= now) or _is_dead(row.owner)
 
 
 def _me() -> str:

@@ -20,11 +20,12 @@ from hub.store.pace import SMALLEST
 from hub.store.tables import claim as claim_table
 from hub.store.tables import connection as connection_table
 from hub.store.tables import source as source_table
-from hub.sync import drift, guard, preview, records
+from hub.sync import drift, guard, preview, records, stops
 from hub.sync.echo import hears, note_absent, without_echoes
 from hub.sync.records import Difference, Tally
 from hub.sync.seen import Seen
 from hub.sync.session import Session
+from hub.sync.watch import Watch
 
 WAIT_SECONDS = 5.0
 """What a slow source has given is written after this time, however little it is."""
@@ -39,9 +40,18 @@ def claim_source(connector: Source) -> str:
 
 def pull(session: Session, *, full: bool, released_by: str = "", accept_feed: bool = False) -> None:
     """Pull to the source's own end. Raises what the source raises; what it gave before is kept then, and nothing is removed."""
-    cursor = None if full else session.known.cursor
+    watch = Watch(session)
     try:
-        _Pull(session, cursor, released_by, accept_feed).run()
+        with session.wire.before_each(watch.look):
+            _pull(session, watch, None if full else session.known.cursor, released_by, accept_feed)
+    except stops.Leaving:
+        session.note(retry_at=to_second(session.store.now()))  # nothing was wrong, so nobody waits for the next slot
+        raise
+
+
+def _pull(session: Session, watch: Watch, cursor: str | None, released_by: str, accept_feed: bool) -> None:
+    try:
+        _Pull(session, watch, cursor, released_by, accept_feed).run()
     except CursorExpired:
         if cursor is None:
             raise
@@ -50,7 +60,7 @@ def pull(session: Session, *, full: bool, released_by: str = "", accept_feed: bo
             resumed=False,
             warnings=("The source no longer knew our cursor, so this run began again from the start.",),
         )
-        _Pull(session, None, released_by, accept_feed).run()
+        _Pull(session, watch, None, released_by, accept_feed).run()
 
 
 @dataclass(slots=True)
@@ -73,8 +83,11 @@ class _Batch:
 class _Pull:
     """One pull from one cursor."""
 
-    def __init__(self, session: Session, cursor: str | None, released_by: str, accept_feed: bool) -> None:
+    def __init__(
+        self, session: Session, watch: Watch, cursor: str | None, released_by: str, accept_feed: bool
+    ) -> None:
         self._session = session
+        self._watch = watch
         self._connector = cast(Source, session.built.connector)
         self._cursor = cursor
         self._released_by = released_by
@@ -91,7 +104,7 @@ class _Pull:
             pinned = None if accept_feed else drift.load(connection, session.known.name)
         self._accept_feed = accept_feed
         required = {} if accept_feed else self._connector.required_fields
-        self._gauge = drift.Gauge(session.known.name, pinned, required)
+        self._gauge = drift.Gauge(session.known.name, pinned, required, whole=cursor is None)
         self._newly_rejected = 0
         self._hears = hears(self._connector)
         self._agreed_seen: set[int] = set()
@@ -120,6 +133,8 @@ class _Pull:
                 if not len(self._batch):
                     break
                 self._write(seen)
+                if self._ended is None:  # a source that makes no requests is looked after here
+                    self._watch.look()
         finally:
             close = getattr(self._items, "close", None)  # a generator has one, any other iterator need not
             if close is not None:
@@ -232,7 +247,8 @@ class _Pull:
             cursors["cursor"] = batch.cursor
             if self._cursor is None:
                 cursors["full_since_run"] = session.report.id
-        rejected, differences = session.commit(work, pace=pace, **cursors)
+        with self._watch.writing():
+            rejected, differences = session.commit(work, pace=pace, **cursors)
         self._newly_rejected += self._new(rejected)
         self._gauge.note(batch.claims)
         pace.took(len(batch), session.report.tally.changed - base.changed)
@@ -290,7 +306,7 @@ class _Pull:
             if session.dry:
                 return tally, None
             connection, name = writer.connection, session.known.name
-            if self._hears and whole and finished.missing == 0:
+            if self._hears and whole and finished.missing == 0 and self._connector.absence_tells:
                 note_absent(session, connection, self._agreed_seen)
             if whole:
                 records.forget_older_rejections(connection, name, session.report.id)

@@ -1,6 +1,13 @@
-"""The stop switch: one for each connection and one for all. A run that is under way ends at its next commit; its cursor stays."""
+"""The stop switch: one for each connection and one for all. A run that is under way ends at its next request or commit; its cursor stays.
+
+A process that wants to end does the same to its own runs (`until`); whoever runs the connection next goes on at once.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from sqlalchemy import Connection, delete, insert, select
 
@@ -14,6 +21,32 @@ ALL = "*"
 
 class Stopped(FichehubError):
     """An administrator stopped this connection, or all of them."""
+
+
+class Leaving(Stopped):
+    """The process in which it runs wants to end."""
+
+
+def _never() -> bool:
+    return False
+
+
+_ends: ContextVar[Callable[[], bool]] = ContextVar("ends", default=_never)
+
+
+@contextmanager
+def until(ends: Callable[[], bool]) -> Iterator[None]:
+    """Pulls that this thread runs in the block stop as soon as `ends()`, which is asked from any thread."""
+    before = _ends.set(ends)
+    try:
+        yield
+    finally:
+        _ends.reset(before)
+
+
+def process_ends() -> Callable[[], bool]:
+    """What tells whether the process wants to end, for a run of this thread."""
+    return _ends.get()
 
 
 def stop(store: Store, name: str, reason: str) -> None:

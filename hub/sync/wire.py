@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +33,7 @@ class Wire:
         self._http = http
         self._key = ""
         self._posts = 0
+        self._first: Callable[[], None] | None = None
         self._room = LANDED_AT_ONCE
         self._landed: list[Landed] = []
         self.landing = False
@@ -47,6 +48,15 @@ class Wire:
         finally:
             self._key = ""
 
+    @contextmanager
+    def before_each(self, first: Callable[[], None]) -> Iterator[None]:
+        """Call this before every request, in the thread that makes it; what it raises, the connector gets instead of an answer."""
+        self._first = first
+        try:
+            yield
+        finally:
+            self._first = None
+
     def take_landed(self) -> list[Landed]:
         """What came in since the last time."""
         taken, self._landed, self._room = self._landed, [], LANDED_AT_ONCE
@@ -56,12 +66,16 @@ class Wire:
         self, url: str, *, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
     ) -> Response:
         """See `hub.connector.Http.get`."""
+        if self._first is not None:
+            self._first()
         return self._came(url, self._http.get(url, params=params, headers=headers))
 
     def post(
         self, url: str, *, json: Any = None, data: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Response:
         """See `hub.connector.Http.post`."""
+        if self._first is not None:
+            self._first()
         given = dict(headers or {})
         if self._key and not any(name.lower() == KEY_HEADER.lower() for name in given):
             given[KEY_HEADER] = self._key if self._posts == 0 else f"{self._key}-{self._posts}"

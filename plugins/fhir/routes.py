@@ -93,7 +93,7 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
             response.headers["Last-Modified"] = found.changed
         if request.if_match and not request.if_match.contains_weak(unquote_etag(found.version)[0]):
             raise PreconditionFailed(f"{type}/{id} is version {found.version} now; read it without If-Match.")
-        conditions = {name: request.environ[name] for name in _CONDITIONS if name in request.environ}
+        conditions: dict[str, Any] = {name: request.environ[name] for name in _CONDITIONS if name in request.environ}
         if found.changed and conditions:  # and not If-Match, which would be compared as strong, as the versions of FHIR never are
             response.make_conditional({"REQUEST_METHOD": request.method, **conditions})
         return response

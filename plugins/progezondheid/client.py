@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from hub import CursorExpired, FichehubError, Http, Misconfigured, Rejected, Response, Unreachable
+
+MOST_EMPTY: Final = 20
+"""So many pages in a row may bring nothing and still not be the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +28,14 @@ class Overtaken(FichehubError):
 
 
 class Client:
-    """Asks below `base_url` with a bearer token. Safe to use from several threads, as its `http` is."""
+    """Asks below `base_url` with a bearer token. One for each run, which reads each list once, page after page, and notices when that never ends."""
 
     def __init__(self, http: Http, base_url: str, token: str) -> None:
         self._http = http
         self._base = base_url.rstrip("/")
         self._url = f"{self._base}/providers"
         self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+        self._walks: dict[str, _Walk] = {}
 
     def page(self, cursor: str | None, limit: int) -> ProviderPage:
         """The page after `cursor`, or the first one. Raises `CursorExpired` when they no longer know the cursor, and what `Http` raises."""
@@ -100,19 +104,50 @@ class Client:
             raise Misconfigured(f"ProGezondheid refuses the question (400): {_reason(answer)}")
         if answer.status != 200:
             raise Unreachable(f"{url} answered {answer.status}, which the contract does not foresee.")
-        return _page(answer.json(), cursor, url)
+        body = _page(answer.json(), url)
+        if not body["complete"]:
+            self._walks.setdefault(url, _Walk(url, cursor)).goes_on(body["next_cursor"], empty=not body["items"])
+        return body
 
 
-def _page(body: Any, cursor: str | None, url: str) -> Mapping[str, Any]:
+class _Walk:
+    """The way through a list: refuses one that goes in a circle or brings nothing for ever. What it remembers does not grow with the pages.
+
+    A circle of any length is found by comparing each cursor with a single earlier one, which is replaced after 1, 2, 4, 8... pages (Brent, 1980).
+    """
+
+    def __init__(self, url: str, cursor: str | None) -> None:
+        self._url = url
+        self._remembered = cursor
+        self._pages, self._until = 0, 1
+        self._empty = 0
+
+    def goes_on(self, cursor: str, *, empty: bool) -> None:
+        """Note a page that is not the last. Raises `Unreachable` when its cursor was handed out before, or too many pages were empty."""
+        if cursor == self._remembered:
+            raise Unreachable(
+                f"{self._url} hands out a cursor that it has been asked with before, so paging would never end. "
+                "Ask the partner; the next run goes on from our last cursor."
+            )
+        self._empty = self._empty + 1 if empty else 0
+        if self._empty > MOST_EMPTY:
+            raise Unreachable(
+                f"{self._url} gave {self._empty} empty pages in a row, none of them the last, so paging would never end. "
+                "Ask the partner; the next run goes on from our last cursor."
+            )
+        self._pages += 1
+        if self._pages == self._until:
+            self._remembered, self._pages, self._until = cursor, 0, self._until * 2
+
+
+def _page(body: Any, url: str) -> Mapping[str, Any]:
     if not isinstance(body, Mapping):
         raise Unreachable(f"{url} answered JSON that is not a page (an object was expected).")
     items, following, complete = body.get("items"), body.get("next_cursor"), body.get("complete")
-    if not isinstance(items, list) or not isinstance(following, str) or not isinstance(complete, bool):
+    if not isinstance(items, list) or not isinstance(following, str) or "\0" in following or not isinstance(complete, bool):
         raise Unreachable(
             f"{url} answered a page without a list `items`, a text `next_cursor` or a yes or no `complete`."
         )
-    if not complete and following == cursor:
-        raise Unreachable(f"{url} hands out the cursor that it was asked with, so paging would never end.")
     return body
 
 

@@ -117,8 +117,8 @@ class ProGezondheid(Source, Sink):
                 yield from _incoming(page)
                 if page.complete:
                     break
-        # Never complete, as `absence_tells` says: whoever really goes comes with the state `deleted`, which is a claim like any other.
-        yield Finished(complete=False, cursor=page.next_cursor, warnings=tuple(sorted(warnings)))
+        # Nobody is removed by a complete pull, as `absence_tells` says: whoever really goes comes with the state `deleted`, a claim like any other.
+        yield Finished(complete=cursor is None, cursor=page.next_cursor, warnings=tuple(sorted(warnings)))
 
     # --- out ---------------------------------------------------------------------------------------------------------------------
 

@@ -25,6 +25,16 @@ FIELDS: Final = (
     "practices",
 )
 """What the contract gives every provider who was not deleted, if need be with null or an empty list."""
+WITHIN: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
+    "name": (("family", "given"), ()),
+    "professions": (("code",), ()),
+    "competences": (("code",), ()),
+    "visa": (("profession", "status"), ()),
+    "addresses": (("type",), ("street", "house_number", "box", "postcode", "municipality", "city", "country", "position")),
+    "contacts": (("kind", "value", "audience"), ()),
+    "activity_evidence": (("type", "status", "observed_on"), ("since", "until")),
+}
+"""Field -> what the contract gives each object in it, and what it may give. `practices` are left out: nothing of them is read."""
 ENOUGH: Final = 20
 """So many rows without a field are no coincidence."""
 
@@ -44,11 +54,25 @@ def drift_in(items: Sequence[Any]) -> Drift:
     changed interface, and is rejected by itself.
     """
     rows = [item for item in items if isinstance(item, Mapping) and item.get("state") != "deleted"]
-    if not rows:
-        return Drift()
-    new = sorted({str(key) for row in rows for key in row} - set(FIELDS))
-    in_all = [key for key in new if all(key in row for row in rows)]
-    missing = tuple(field for field in FIELDS if all(field not in row for row in rows))
-    if missing and not (len(rows) >= ENOUGH or in_all):
-        missing = ()
-    return Drift(missing, tuple(new))
+    missing, new = _compared(rows, FIELDS, ())
+    for name, (always, sometimes) in WITHIN.items():
+        held = [row[name] for row in rows if name in row]
+        many = not all(isinstance(value, Mapping) for value in held)
+        objects = [one for value in held for one in (value if isinstance(value, list) else [value]) if isinstance(one, Mapping)]
+        path = f"{name}[]." if many else f"{name}."
+        inner_missing, inner_new = _compared(objects, always, sometimes)
+        missing += [path + field for field in inner_missing]
+        new += [path + field for field in inner_new]
+    return Drift(tuple(missing), tuple(new))
+
+
+def _compared(objects: Sequence[Mapping[str, Any]], always: Sequence[str], sometimes: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The fields that all of them lack, and those that the contract does not know."""
+    if not objects:
+        return [], []
+    new = sorted({str(key) for one in objects for key in one} - {*always, *sometimes})
+    in_all = [key for key in new if all(key in one for one in objects)]
+    missing = [field for field in always if all(field not in one for one in objects)]
+    if missing and not (len(objects) >= ENOUGH or in_all):
+        missing = []
+    return missing, new

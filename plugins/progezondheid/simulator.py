@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from threading import Lock
@@ -27,7 +28,7 @@ MOST_PER_REQUEST: Final = 1_000_000
 _PER_PAGE: Final = 500
 _SKEW: Final = timedelta(hours=3)
 _RENAMED: Final = ("professions", "healthcare_professions")
-_CHANGES_ITEMS: Final = ("late-events", "duplicate-events", "clock-skew", "drift", "new-field")
+_CHANGES_ITEMS: Final = ("late-events", "duplicate-events", "clock-skew", "drift", "drift-inside", "new-field")
 _REJECTION: Final = "The caregiver does not confirm this (fictional)."
 
 
@@ -55,7 +56,9 @@ class ProGezondheidSimulator(Simulator):
         "late-events": "After the changes of a page, the versions before them come once more.",
         "clock-skew": "Its clock is three hours ahead, in server_time and in updated_at.",
         "drift": f"The field {_RENAMED[0]} is called {_RENAMED[1]} from now on.",
+        "drift-inside": "No caregiver has a convention or languages any more, and the street of an address is called street_name.",
         "new-field": "Every caregiver has a field that the contract does not know.",
+        "endless-empty": "Every page, of caregivers and of proposals, is empty, is not the last, and has a cursor that was never there before.",
         "accept-proposals": "Every proposal is accepted, also those that wait.",
         "reject-proposals": "Every proposal is rejected, also those that wait.",
         "conflicting-edits": "A caregiver about whom something is proposed changes it just before, once for each field: 412.",
@@ -211,7 +214,7 @@ class ProGezondheidSimulator(Simulator):
 
     def _proposals(self, asked: dict[str, list[str]]) -> bytes:
         _only(asked, {"cursor", "limit"})
-        limit, position = _limit(asked), 0
+        limit, position, epoch = _limit(asked), 0, str(self._epoch)
         if "cursor" in asked:
             epoch, _, text = asked["cursor"][0].removeprefix("p").partition("-")
             if not (epoch.isascii() and epoch.isdigit() and text.isascii() and text.isdigit()) or len(text) > 12:
@@ -219,6 +222,8 @@ class ProGezondheidSimulator(Simulator):
             position = int(text)
             if (int(epoch) < self._epoch and self.fault("expired-cursor")) or position > len(self.desk.events):
                 raise _Problem("410 Gone", "Cursor expired", "Begin again without a cursor.")
+        if self.fault("endless-empty"):
+            return self._empty(f"p0{epoch}-{position}")
         items = self.desk.events[position : position + limit]
         end = position + len(items)
         if self.fault("late-events"):
@@ -238,6 +243,8 @@ class ProGezondheidSimulator(Simulator):
     def _page(self, asked: dict[str, list[str]]) -> bytes:
         _only(asked, {"cursor", "since", "limit"})
         limit, place = _limit(asked), self._place(asked)
+        if self.fault("endless-empty"):
+            return self._empty(replace(place, since=place.since + 1).text())
         if any(self.fault(name) for name in _CHANGES_ITEMS):
             found = self.register.after(place, limit)
             items = [self._shown(provider) for provider in found.items]
@@ -252,6 +259,10 @@ class ProGezondheidSimulator(Simulator):
             written, after, complete = f"[{','.join(quick.items)}]", quick.after, quick.complete
         end = f'"complete":{"true" if complete else "false"},"server_time":"{self._clock(self._now())}"'
         return f'{{"items":{written},"next_cursor":"{after.text()}",{end}}}'.encode()
+
+    def _empty(self, following: str) -> bytes:
+        server_time = self._clock(self._now())
+        return orjson.dumps({"items": [], "next_cursor": following, "complete": False, "server_time": server_time})
 
     def _place(self, asked: dict[str, list[str]]) -> Place:
         if "cursor" not in asked:
@@ -278,6 +289,11 @@ class ProGezondheidSimulator(Simulator):
         if self.fault("drift"):
             old, new = _RENAMED
             shown = {new if key == old else key: value for key, value in shown.items()}
+        if self.fault("drift-inside"):
+            addresses = [{**address, "street_name": address["street"]} for address in shown["addresses"]]
+            for address in addresses:
+                del address["street"]
+            shown = {**shown, "convention": None, "languages": [], "addresses": addresses}
         if self.fault("new-field"):
             shown = {**shown, "quality_label": "fictional"}
         return shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ from hub.store.behind import Behind
 from hub.store.tables import change, claim, connection, fiche, lease, rejected
 from hub.store.tables import run as run_table
 from hub.sync import connections, records, run, status, stops
+from hub.sync import lease as leases
 from hub.sync.lease import Busy, LeaseLost, acquire
 from hub.sync.records import RunReport
 from tests.sync.conftest import Clock
@@ -442,7 +444,9 @@ def test_one_run_at_a_time(store: Store, offer: Offer, clock: Clock) -> None:
     assert run(store, plugins, "own").state == "done"
 
 
-def test_who_lost_the_lease_commits_nothing(any_store: Store, offer: Offer, clock: Clock) -> None:
+def test_who_lost_the_lease_commits_nothing(
+    any_store: Store, offer: Offer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A run that slept too long finds its lease taken: its batch is rolled back, the other's cursor stays."""
     source = fresh_rows(30)
     plugins = offer(source)
@@ -451,6 +455,7 @@ def test_who_lost_the_lease_commits_nothing(any_store: Store, offer: Offer, cloc
     def steal(done: int, total: int | None, what: str) -> None:
         if not stolen:
             clock.forward(hours=1)
+            monkeypatch.setattr(leases, "_at_work", {})  # another process knows nothing of our threads
             stolen.append(acquire(any_store, "connection own"))
 
     stolen: list[object] = []
@@ -464,9 +469,12 @@ def test_who_lost_the_lease_commits_nothing(any_store: Store, offer: Offer, cloc
         assert db.execute(select(lease.c.token)).scalar_one() == 2
 
 
-def test_a_lease_token_only_rises_and_an_old_one_is_refused(any_store: Store, clock: Clock) -> None:
+def test_a_lease_token_only_rises_and_an_old_one_is_refused(
+    any_store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = acquire(any_store, "x")
     clock.forward(hours=1)
+    monkeypatch.setattr(leases, "_at_work", {})  # another process knows nothing of our threads
     second = acquire(any_store, "x")
     assert second.token > first.token
     with pytest.raises(LeaseLost):
@@ -476,6 +484,28 @@ def test_a_lease_token_only_rises_and_an_old_one_is_refused(any_store: Store, cl
         acquire(any_store, "x")
     second.release(any_store)
     assert acquire(any_store, "x").token > second.token
+
+
+def test_what_a_thread_of_ours_works_on_is_not_taken_over_however_late(store: Store, clock: Clock) -> None:
+    """A thread that is late is still at work in the same process; one that ended without letting go is not."""
+    late, over = threading.Event(), threading.Event()
+
+    def work() -> None:
+        acquire(store, "x")
+        late.set()
+        assert over.wait(10)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert late.wait(10)
+    clock.forward(hours=1)
+    with pytest.raises(Busy):
+        acquire(store, "x")
+    with store.read() as db:
+        assert not leases.is_free(db, "x", clock())
+    over.set()
+    thread.join(10)
+    acquire(store, "x")
 
 
 def test_batches_grow_and_shrink_with_what_can_be_written(store: Store, offer: Offer) -> None:

@@ -59,6 +59,8 @@ class Cobrha(Source):
     }
     config_schema: ClassVar[type[ma.Schema]] = CobrhaConfig
     simulator: ClassVar[type[Simulator] | None] = CobrhaSimulator
+    # Only caregivers whom some authority knows are in it: that somebody is not must not delete a fiche here (need 18).
+    absence_tells: ClassVar[bool] = False
 
     def check(self) -> None:
         """There must be a first message, and it must be one."""
@@ -78,8 +80,7 @@ class Cobrha(Source):
                     continue
                 claims[claim.external_id] = claim
             yield from map(Incoming, self._numbered(claims))
-        # Only caregivers whom some authority knows are in it: that somebody is not must not delete a fiche here (need 18).
-        yield Finished(complete=False, warnings=() if total else ("CoBRHA gave nobody at all.",))
+        yield Finished(complete=total > 0, warnings=() if total else ("CoBRHA gave nobody at all.",))
 
     def _numbered(self, claims: dict[str, Claim]) -> Iterator[Claim]:
         """The messages have no versions: whoever says something else than before has the next one."""

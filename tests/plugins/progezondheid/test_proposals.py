@@ -15,7 +15,7 @@ from hub.store import Store, editing, erasure, reading
 from hub.sync import connections, decisions, outbox, run
 from plugins import progezondheid
 from plugins.progezondheid import proposing
-from plugins.progezondheid.client import Client
+from plugins.progezondheid.client import MOST_EMPTY, Client
 from plugins.progezondheid.simulator import ProGezondheidSimulator
 from tests.plugins.progezondheid.conftest import NOW, Run
 from tests.sync.conftest import Clock
@@ -604,3 +604,14 @@ def test_who_only_reads_never_speaks_of_proposals(
     soka.says(contacts=[phone(PHONE)])
     assert go(full=True).pushed == 0
     assert not any("proposals" in request for request in register.requests)
+
+
+def test_empty_pages_of_decisions_that_never_end_end_the_run(go: Run, register: ProGezondheidSimulator) -> None:
+    register.switch("endless-empty")
+    register.requests.clear()
+    report = go()
+    assert report.state == "failed"
+    assert f"/proposals gave {MOST_EMPTY + 1} empty pages in a row" in report.reason
+    assert len(register.requests) == MOST_EMPTY + 1
+    register.switch("endless-empty", on=False)
+    assert go().state == "done"

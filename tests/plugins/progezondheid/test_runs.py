@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +16,9 @@ from hub.store import Store
 from hub.store.tables import fiche
 from hub.sync import connections
 from plugins import progezondheid
-from plugins.progezondheid.register import Register
+from plugins.progezondheid.client import MOST_EMPTY
+from plugins.progezondheid.drift import Drift, drift_in
+from plugins.progezondheid.register import Place, Register, Slice
 from plugins.progezondheid.simulator import ProGezondheidSimulator
 from tests.plugins.progezondheid.conftest import NOW, Run
 
@@ -197,6 +200,35 @@ def test_a_renamed_field_stops_the_run_before_anything_is_written(
         go()
 
 
+def test_fields_that_became_empty_or_were_renamed_within_an_address_stop_the_run(
+    store: Store, running: ProGezondheidSimulator, connect: Connect
+) -> None:
+    """The shape is pinned by the first load, although absence tells nothing here."""
+    go = connect(running, page_size=7)
+    go()
+    before = fiches(store)
+    running.switch("drift-inside")
+    report = go(full=True)
+    assert (report.state, report.changed) == ("stopped", 0)
+    assert "missing are addresses[].street, convention, languages in all of the first 40 rows" in report.reason
+    assert fiches(store) == before
+    running.switch("drift-inside", on=False)
+    report = go(full=True)
+    assert (report.state, report.deleted, report.warnings) == ("done", 0, ())
+
+
+@pytest.mark.parametrize("count", [3, 20])
+def test_a_field_of_the_contract_that_is_gone_within_a_list_is_told_by_its_path(running: ProGezondheidSimulator, count: int) -> None:
+    items = running.register.after(running.register.start(0), count).items
+    assert drift_in(items) == Drift()
+    renamed = [{**one, "professions": [{"kind": each["code"]} for each in one["professions"]]} for one in items]
+    assert drift_in(renamed) == Drift(("professions[].code",), ("professions[].kind",))
+    unnamed = [{**one, "name": {"given": one["name"]["given"]}} for one in items]
+    assert drift_in(unnamed) == Drift(("name.family",) if count == 20 else (), ())
+    bare = [{**one, "addresses": [{"type": each["type"]} for each in one["addresses"]]} for one in items]
+    assert drift_in(bare) == Drift(), "the contract lets an address be without a street"
+
+
 def test_a_new_field_is_a_warning(running: ProGezondheidSimulator, connect: Connect) -> None:
     go = connect(running)
     running.switch("new-field")
@@ -220,16 +252,56 @@ def test_a_load_that_breaks_off_goes_on_where_it_stopped(
     assert len(fiches(store)) == COUNT
 
 
-def test_a_partner_that_repeats_its_cursor_is_not_asked_for_ever(
-    running: ProGezondheidSimulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("pages", [1, 2, 3, 6])
+def test_a_partner_whose_pages_go_in_a_circle_is_not_asked_for_ever(
+    running: ProGezondheidSimulator, connect: Connect, monkeypatch: pytest.MonkeyPatch, pages: int
 ) -> None:
     go = connect(running, page_size=5)
-    place = running.register.start(0)
     whole = Register.written_after
-    monkeypatch.setattr(Register, "written_after", lambda register, asked, limit: whole(register, place, limit))
+
+    def around(register: Register, asked: Place, limit: int) -> Slice[str]:
+        return whole(register, asked if asked.position < pages * limit else running.register.start(0), limit)
+
+    monkeypatch.setattr(Register, "written_after", around)
+    running.requests.clear()
     report = go()
-    assert report.state == "failed"
-    assert "cursor" in report.reason
+    assert (report.state, report.changed) == ("failed", pages * 5)
+    assert "hands out a cursor that it has been asked with before" in report.reason
+    assert len(running.requests) <= 4 * pages + 1
+
+
+def test_a_partner_that_gives_empty_pages_for_ever_is_not_asked_for_ever(
+    running: ProGezondheidSimulator, connect: Connect
+) -> None:
+    go = connect(running, page_size=5)
+    running.break_after(4)
+    before = go().cursor_after
+    running.break_after(None)
+    running.switch("endless-empty")
+    running.requests.clear()
+    report = go()
+    assert (report.state, report.read, report.cursor_after) == ("failed", 0, before)
+    assert f"/providers gave {MOST_EMPTY + 1} empty pages in a row" in report.reason
+    assert len(running.requests) == MOST_EMPTY + 1
+    running.switch("endless-empty", on=False)
+    assert (go().state, len(numbers(running))) == ("done", COUNT)
+
+
+def test_some_empty_pages_are_no_endless_paging(
+    running: ProGezondheidSimulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A register that only looks at so many for one page may well find nobody in several."""
+    go = connect(running, page_size=5)
+    whole, asked_so_far = Register.written_after, [0]
+
+    def sparse(register: Register, asked: Place, limit: int) -> Slice[str]:
+        asked_so_far[0] += 1
+        if asked_so_far[0] % (MOST_EMPTY + 1):
+            return Slice([], replace(asked, since=asked.since + 1), False)
+        return whole(register, asked, limit)
+
+    monkeypatch.setattr(Register, "written_after", sparse)
+    assert go().changed == COUNT
 
 
 def test_their_clock_does_not_decide(running: ProGezondheidSimulator) -> None:

@@ -1,0 +1,48 @@
+"""Whether a pull is to go on, asked before each request to its source: one that pages without bringing a row would never let the engine have a say."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from hub.sync import stops
+from hub.sync.session import Session
+
+_PROLONGED = 0.1
+"""The part of its time after which a lease is prolonged: often enough to keep it, too seldom to be in other writers' way."""
+
+
+class Watch:
+    """Looks for one run; made by the thread that runs it. `look` may be called from any thread."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._process_ends = stops.process_ends()
+        self._prolong_at = self._next()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """For the length of a commit: it holds the lease itself, and a `look` that wrote would wait for it while it waits for the source."""
+        with self._lock:
+            yield
+
+    def look(self) -> None:
+        """Return when the run may go on, its lease prolonged. Raises `Stopped` after the stop switch or when the process wants to end, and `LeaseLost`."""
+        session = self._session
+        if self._process_ends():
+            raise stops.Leaving("The process that ran it ended; the next run goes on from its last cursor.")
+        with session.store.read() as connection:
+            stops.check(connection, session.known.name)
+        if session.store.now() < self._prolong_at or not self._lock.acquire(blocking=False):
+            return
+        try:
+            session.store.write(lambda writer: session.lease.hold(writer.connection))
+            self._prolong_at = self._next()
+        finally:
+            self._lock.release()
+
+    def _next(self) -> datetime:
+        return self._session.store.now() + timedelta(seconds=self._session.lease.seconds * _PROLONGED)
