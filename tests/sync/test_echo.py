@@ -160,3 +160,17 @@ def test_a_late_echo_does_not_bring_an_old_value_back(
     go(full=True)
     assert name_of(any_store, fiche) == "Thuis"
     assert at_rest(go, register)
+
+
+@pytest.mark.parametrize(("tells", "pushed"), [(True, 2), (False, 1)])
+def test_a_row_that_a_complete_pull_does_not_give_is_sent_again_only_where_absence_tells(
+    any_store: Store, register: type[Register], go: Callable[..., RunReport], tells: bool, pushed: int
+) -> None:
+    register.absence_tells = tells
+    say(any_store, "sociale-kaart", "Huis", 1)
+    go()
+    assert len(register.pushes) == 1
+    register.rows.clear()
+    go(full=True)
+    go()
+    assert len(register.pushes) == pushed
