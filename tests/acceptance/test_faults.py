@@ -39,6 +39,8 @@ FAULTS = [
     for fault in sorted(KINDS[name].fault_texts())
     for every in ((None, 1) if fault in ALWAYS else (10,) if fault == "slow" else (None,))
 ]
+UNSEEN_AT_FIRST = {"drift-inside"}
+"""Nobody can tell at a first load that something is gone that may be left out: it is tried only when everything is there."""
 REMOVES = {"dead-ids"}
 """Here the system itself answers that a number leads nowhere (404): that is its word, and the guard watches over it."""
 
@@ -118,7 +120,8 @@ def test_a_fault_loses_nothing_and_deletes_nothing(
 ) -> None:
     system, expected = systems[name], undisturbed[name]
     hub.connect(name, system.config())
-    tried(hub, system, fault, every)  # during the first load
+    if fault not in UNSEEN_AT_FIRST:
+        tried(hub, system, fault, every)  # during the first load
     assert_gapless(hub.store)
     _enabled_again(hub, name)
     assert hub.run(name, full=True).state == "done"

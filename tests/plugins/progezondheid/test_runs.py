@@ -11,12 +11,12 @@ import orjson
 import pytest
 from sqlalchemy import select
 
-from hub import World, plugins
+from hub import Unreachable, World, plugins
 from hub.store import Store
 from hub.store.tables import fiche
 from hub.sync import connections
 from plugins import progezondheid
-from plugins.progezondheid.client import MOST_EMPTY
+from plugins.progezondheid.client import MOST_EMPTY, _page
 from plugins.progezondheid.drift import Drift, drift_in
 from plugins.progezondheid.register import Place, Register, Slice
 from plugins.progezondheid.simulator import ProGezondheidSimulator
@@ -317,3 +317,9 @@ def test_the_token_is_kept_secret(store: Store, running: ProGezondheidSimulator,
     connect(running)
     loaded = plugins.load([("progezondheid", progezondheid)], installed=False)
     assert running.config()["token"] not in repr(connections.list_all(store, loaded))
+
+
+@pytest.mark.parametrize("cursor", [None, 7, "a\0b"])
+def test_a_cursor_that_no_database_keeps_is_refused(cursor: object) -> None:
+    with pytest.raises(Unreachable, match="next_cursor"):
+        _page({"items": [], "next_cursor": cursor, "complete": True}, "https://register.example.org/providers")
