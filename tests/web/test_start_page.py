@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,6 @@ from axe_playwright_python.sync_playwright import Axe
 from babel.messages.mofile import read_mo
 from flask.testing import FlaskClient
 from sqlalchemy import insert, update
-from werkzeug.serving import make_server
 
 from hub import plugins
 from hub.model.claims import Claim
@@ -22,6 +20,7 @@ from hub.store.tables import connection, counter, run
 from hub.web import create_app
 from hub.web.start import NEWEST
 from hub.web.translations.__main__ import FOLDER, TRANSLATED, catalogue, texts
+from tests.over_http import serving
 from tests.web.conftest import NOW, Brought
 
 if TYPE_CHECKING:
@@ -34,13 +33,8 @@ RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "be
 @pytest.fixture(scope="module")
 def address(app: flask.Flask) -> Iterator[str]:
     """The application over real HTTP."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(app) as address:
+        yield address
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import flask
 import pytest
-from werkzeug.serving import make_server
 
 from hub import plugins as plugin_loading
 from hub.model.claims import Claim
@@ -19,6 +17,7 @@ from hub.store import Store
 from hub.sync import connections
 from hub.web import create_app
 from plugins import widget
+from tests.over_http import serving
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 HIDDEN = "+32470009999"
@@ -84,10 +83,5 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[flask.Flask]:
 
 @pytest.fixture(scope="module")
 def address(app: flask.Flask) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(app) as address:
+        yield address
