@@ -34,7 +34,7 @@ _SHAPES = 5_000  # so many combinations of fields are counted apart before they 
 
 _TYPES: Mapping[type, str] = {str: "text", bool: "yes/no", int: "number", float: "number", list: "list", dict: "object"}
 
-_CAN_BE_EMPTY = frozenset((str, list, dict))
+_CAN_BE_EMPTY = frozenset((str, list, dict, type(None)))
 
 
 class FeedChanged(FichehubError):
@@ -131,7 +131,7 @@ class Gauge:
                 row = self._rows[kind]
                 self._rows[kind] += 1
                 deep = row < FIRST or row % _DEEP_EVERY == 0
-                fields = dict(_fields(claim.content, deep=deep))
+                fields = dict(_fields(claim.content)) if deep else _top(claim.content)
                 self._seen[kind, deep, tuple(fields), tuple(fields.values())] += 1
                 if row < FIRST:
                     self._heads.setdefault(kind, Counter()).update(fields.keys())
@@ -174,16 +174,16 @@ class Gauge:
         return tuple(warnings), self.pinned if warnings else None
 
 
-def _fields(content: Mapping[str, Any], within: str = "", *, deep: bool = True) -> Iterator[tuple[str, type]]:
-    """Every field that says something and the type of its value; `deep`: with the fields of objects in it."""
-    for key, value in content.items():
-        if value is None or (not value and value.__class__ in _CAN_BE_EMPTY):
-            continue
-        name = within + key
-        kind = value.__class__
+def _top(content: Mapping[str, Any]) -> dict[str, type]:
+    """Every field that says something, and the type of its value."""
+    return {key: value.__class__ for key, value in content.items() if value or value.__class__ not in _CAN_BE_EMPTY}
+
+
+def _fields(content: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, type]]:
+    """The same, with the fields of the objects in it."""
+    for key, kind in _top(content).items():
+        name, value = within + key, content[key]
         yield name, kind
-        if not deep:
-            continue
         if kind is dict:
             yield from _fields(value, f"{name}.")
         elif kind is list:
