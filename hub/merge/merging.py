@@ -12,12 +12,12 @@ from functools import lru_cache
 from typing import Any
 
 from hub.authority import EDITOR_RANK, GROUPS, Authority
+from hub.merge.items import agree, completed, item_label, one_list, strictest, visibility_of
 from hub.merge.plans import AS_PARTS, ITEMS, SETTINGS, VALUES, VISIBLE, WHOLE, Field, plan_of
 from hub.model.claims import EDITOR, Claim, Conflict, Merged, Provenance
-from hub.model.fiche import LANGUAGES, Document, Group, Kind, PartType, Visibility
-from hub.model.item_keys import Keys, alike, is_text, same_text
+from hub.model.fiche import Document, Group, Kind, PartType, Visibility
+from hub.model.item_keys import Keys, alike
 from hub.model.parts import Member, grouped, members_of, part_keys
-from hub.model.visibility import RANK
 from hub.schemas import claim_digest
 
 _OVERLAY_RANK = EDITOR_RANK - 1
@@ -82,7 +82,7 @@ def _said(plan: tuple[Field, ...], content: Document, path: str, stated: list[st
         value, how = content[name], field.how
         if how != WHOLE and value is not None:
             if how == ITEMS:
-                value = _one_list(field, value)
+                value = one_list(field, value)
             elif how == VALUES:
                 value = list(dict.fromkeys(value))
             elif how == VISIBLE:
@@ -190,7 +190,7 @@ class _Merge:
                     _, only, value = stated[0]
                     contributed = [only]
                     if how == ITEMS:
-                        value = _one_list(field, value)
+                        value = one_list(field, value)
                     elif how == VALUES:
                         value = list(dict.fromkeys(value))
                 elif how == WHOLE:
@@ -221,7 +221,7 @@ class _Merge:
             if value is None:
                 continue
             if how == ITEMS:
-                value = _one_list(field, value)
+                value = one_list(field, value)
             elif how == VALUES:
                 value = list(dict.fromkeys(value))
             elif how == AS_PARTS:
@@ -246,7 +246,7 @@ class _Merge:
     def _items(self, field: Field, stated: list[_Stated], barred: dict[Any, int], path: str) -> tuple[list[Any], list[Claim]]:
         keys = field.keys
         if not barred and all(items == stated[0][2] for _, _, items in stated[1:]):
-            return _one_list(field, stated[0][2]), [claim for _, claim, _ in stated]
+            return one_list(field, stated[0][2]), [claim for _, claim, _ in stated]
         said = [(rank, claim, item) for rank, claim, items in stated for item in items]
         merged = []
         contributed: set[int] = set()
@@ -270,22 +270,22 @@ class _Merge:
         for attribute in sorted(attributes.difference(("visibility",))):
             stated = [(rank, claim, item[attribute]) for rank, claim, item in statements if attribute in item]
             rank, first, value = stated[0]
-            merged[attribute] = _completed([said for _, _, said in stated])
+            merged[attribute] = completed([said for _, _, said in stated])
             if attribute in field.attributes:
                 continue
-            if any(peer == rank and claim is not first and not _agree(other, value) for peer, claim, other in stated[1:]):
+            if any(peer == rank and claim is not first and not agree(other, value) for peer, claim, other in stated[1:]):
                 label = item_label(best, field.attributes)
                 per_claim = {id(claim): (peer, claim, other) for peer, claim, other in reversed(stated) if peer == rank}
                 self.conflicts.append(_conflict(f"{path}{field.name}[{label}].{attribute}", reversed(per_claim.values())))
         seen_by = [
-            (rank, claim, _visibility_of(field, item))
+            (rank, claim, visibility_of(field, item))
             for rank, claim, item in statements
             if claim.source != EDITOR or "visibility" in item  # who decides about something else does not hide it
-        ] or [(rank, claim, _visibility_of(field, item)) for rank, claim, item in statements]
+        ] or [(rank, claim, visibility_of(field, item)) for rank, claim, item in statements]
         shared = [item for _, claim, item in statements if claim.partner is None]
         visible = self._visibility(field.group, seen_by, explicit=bool(shared) and "visibility" in shared[0])
         merged.pop("visibility", None)
-        if "visibility" in attributes or visible != _visibility_of(field, merged):
+        if "visibility" in attributes or visible != visibility_of(field, merged):
             merged["visibility"] = visible
         return merged
 
@@ -296,7 +296,7 @@ class _Merge:
             first = next((one for one in stated if one[1].partner is None), None)
             if first is not None and first[1].source in self._authority.authentic(group, self._kind):
                 voices = [first, *(one for one in stated if one[1].partner is not None)]
-        return _strictest(value for _, _, value in voices)
+        return strictest(value for _, _, value in voices)
 
     # --- parts -------------------------------------------------------------------------------------------------------------------
 
@@ -386,56 +386,8 @@ def _settings(stated: list[_Stated]) -> tuple[dict[str, Visibility] | None, list
     merged: dict[str, Visibility] = {}
     for _, _, settings in stated:
         for field, visibility in settings.items():
-            merged[field] = _strictest((visibility, merged.get(field, visibility)))
+            merged[field] = strictest((visibility, merged.get(field, visibility)))
     return merged or None, [claim for _, claim, settings in stated if settings]
-
-
-def _strictest(visibilities: Iterable[Visibility]) -> Visibility:
-    return max(visibilities, key=RANK.__getitem__)
-
-
-def _visibility_of(field: Field, item: Document) -> Visibility:
-    """Who may see the item: as it says, else by the audience table."""
-    stated: Visibility | None = item.get("visibility")
-    attribute, by_kind = field.by_kind
-    return stated or by_kind.get(item.get(attribute, ""), field.default)
-
-
-def _one_list(field: Field, items: list[Any]) -> list[Any]:
-    """The list as one claim states it. An item that it states twice stands once, with what either says; of visibilities the stricter."""
-    if len(items) < 2 or len({field.plain(item) for item in items}) == len(items):
-        return items
-    groups = alike(items, field.keys)
-    return items if len(groups) == len(items) else [_joined(field, group) for group in groups]
-
-
-def _joined(field: Field, items: list[Document]) -> Document:
-    """One item that a claim states several times."""
-    joined = items[0]
-    for item in items[1:]:
-        if item != joined:
-            visible = _strictest((_visibility_of(field, joined), _visibility_of(field, item)))
-            joined = {name: _completed([one[name] for one in (joined, item) if name in one]) for name in {**item, **joined}}
-            if "visibility" in joined or visible != field.default:
-                joined["visibility"] = visible
-    return joined
-
-
-def _completed(values: Sequence[Any]) -> Any:
-    """The best value; a text also in the languages in which only others say the same."""
-    best = values[0]
-    for other in values[1:]:
-        if is_text(best) and is_text(other) and other.keys() - best.keys() and same_text(best, other):
-            best = {**other, **best}
-    return best
-
-
-def _agree(one: Any, other: Any) -> bool:
-    """Whether two values are equal, or the same text with more languages."""
-    if one == other or not is_text(one) or not is_text(other):
-        return bool(one == other)
-    shared = one.keys() & other.keys()
-    return bool(shared) and all(one[language] == other[language] for language in shared)
 
 
 def _barred(order: _Order, voices: list[_Voice], name: str, keys: Keys) -> dict[Any, int]:
@@ -474,15 +426,3 @@ def _identity(voice: _Voice) -> tuple[str, str, str]:
 
 def _conflict(path: str, stated: Iterable[_Stated]) -> Conflict:
     return Conflict(path, tuple((claim.source, claim.external_id, value) for _, claim, value in stated))
-
-
-def item_label(item: Document, attributes: tuple[str, ...]) -> str:
-    """How an item of a list is called in the field of a conflict: `contacts[<this>].purpose`. `attributes`: those that are its key."""
-    return "|".join(_label(item.get(name)) for name in attributes)
-
-
-def _label(value: Any) -> str:
-    """A key attribute in a path: a text in its first language, a code as it is."""
-    if isinstance(value, dict):
-        return next((str(value[known]) for known in (*LANGUAGES, "code") if known in value), "")
-    return "" if value is None else str(value)
