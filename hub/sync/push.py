@@ -87,8 +87,9 @@ def cursor(store: Store, name: str) -> int:
 def _begins_anew(session: Session, directory: Directory) -> bool:
     """Whether what a push hangs on, beside the fiches, is not what it was; noted, with the cursor at the beginning, so that a push that is stopped goes on."""
     name, store = session.known.name, session.store
-    hangs_on = [session.known.partner, directory.grant.revision, session.built.connector.config]
-    basis = sha256(orjson.dumps(hangs_on, default=str, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)).hexdigest()
+    # The configuration as it is stored: a digest of its secrets would stand beside them.
+    hangs_on = [session.known.partner, directory.grant.revision, dict(session.known.config)]
+    basis = sha256(orjson.dumps(hangs_on, option=orjson.OPT_SORT_KEYS)).hexdigest()
     with store.read() as connection:
         before = connection.execute(select(setting.c.value).where(setting.c.name == basis_name(name))).scalar_one_or_none()
     if before == basis:

@@ -114,7 +114,7 @@ def _bundle(
         for each in page
     ]
     if warnings:
-        entries.append({"resource": outcome.document(warnings), "search": {"mode": "outcome"}})
+        entries.append(outcome.entry(warnings))
     if entries:
         bundle["entry"] = entries
     return bundle

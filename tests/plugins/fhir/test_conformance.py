@@ -128,6 +128,7 @@ def test_paging_and_counting(client: FlaskClient) -> None:
 def test_an_unknown_parameter_is_a_warning_or_an_error(client: FlaskClient) -> None:
     bundle = get(client, "/CodeSystem?colour=blue&url=" + s.BASE + "/CodeSystem/visum")
     assert [each["search"]["mode"] for each in bundle["entry"]] == ["match", "outcome"]
+    assert all(each["fullUrl"] for each in bundle["entry"])
     assert "colour" not in bundle["link"][0]["url"]
     assert get(client, "/CodeSystem?colour=blue", 400, Prefer="handling=strict")["issue"][0][
         "expression"
