@@ -245,7 +245,7 @@ MUTANTS = (
         "plugins/progezondheid/proposing.py",
         "    said = [reference, seq, ask.field, ask.old, ask.new, *taken_up]\n",
         "    said = [reference, seq, ask.field, ask.old, ask.new, id(ask)]\n",
-        "tests/plugins/progezondheid/test_proposals.py::test_killed_between_proposal_and_record",
+        "tests/plugins/progezondheid/test_proposals_in_trouble.py::test_killed_between_proposal_and_record",
     ),
     Mutant(
         "lost-answer-forgotten",
@@ -253,7 +253,7 @@ MUTANTS = (
         "plugins/progezondheid/proposing.py",
         "        state = _noted_late(state, field, entry, said)\n",
         "        pass\n",
-        "tests/plugins/progezondheid/test_proposals.py::test_what_was_accepted_while_its_answer_was_lost_stays_our_word",
+        "tests/plugins/progezondheid/test_proposals_in_trouble.py::test_what_was_accepted_while_its_answer_was_lost_stays_our_word",
     ),
     Mutant(
         "decisions-without-cursor",

@@ -9,16 +9,19 @@ from types import ModuleType
 
 import pytest
 
-from hub import plugins
+from hub import World, plugins
 from hub.outbound import Outbound
 from hub.store import Store
 from hub.sync import RunReport, connections, run
 from hub.testing.simulator import Simulator
 from plugins import progezondheid
+from plugins.progezondheid.simulator import ProGezondheidSimulator
+from tests.plugins.progezondheid.soka import COUNT, EVERYTHING, Soka
 from tests.sync.conftest import Clock
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 Run = Callable[..., RunReport]
+Connect = Callable[..., Run]
 
 
 @pytest.fixture
@@ -46,3 +49,30 @@ def connect(store: Store) -> Iterator[Callable[..., Run]]:
             return lambda **how: run(store, loaded, "register", http=http, **how)
 
         yield to
+
+
+# --- proposals ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def register(world: World) -> Iterator[ProGezondheidSimulator]:
+    with ProGezondheidSimulator(world, count=COUNT, now=lambda: NOW) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def go(register: ProGezondheidSimulator, connect: Connect) -> Run:
+    """Runs a connection that may propose everything; everybody has been read."""
+    running = connect(register, proposals=EVERYTHING)
+    assert running().state == "done"
+    return running
+
+
+@pytest.fixture
+def soka(store: Store, register: ProGezondheidSimulator) -> Soka:
+    return Soka(store, register)

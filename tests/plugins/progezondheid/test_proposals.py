@@ -2,132 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import requests
 
-from hub import Claim, Unreachable, World, plugins
-from hub.access import Agreement, save_agreement
+from hub import plugins
 from hub.outbound import Outbound
 from hub.store import Store, editing, erasure, reading
-from hub.sync import connections, decisions, outbox, run
+from hub.sync import connections, outbox, run
 from plugins import progezondheid
 from plugins.progezondheid import proposing
-from plugins.progezondheid.client import MOST_EMPTY, Client
+from plugins.progezondheid.client import Client
 from plugins.progezondheid.simulator import ProGezondheidSimulator
-from tests.plugins.progezondheid.conftest import NOW, Run
-from tests.sync.conftest import Clock
-
-COUNT = 12
-PHONE, OTHER = "+3216000001", "+3216000002"
-EVERYTHING = list(proposing.FIELDS)
-Connect = Callable[..., Run]
-
-
-@pytest.fixture(scope="module")
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
-def register(world: World) -> Iterator[ProGezondheidSimulator]:
-    with ProGezondheidSimulator(world, count=COUNT, now=lambda: NOW) as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def go(register: ProGezondheidSimulator, connect: Connect) -> Run:
-    """Runs a connection that may propose everything; everybody has been read."""
-    running = connect(register, proposals=EVERYTHING)
-    assert running().state == "done"
-    return running
-
-
-class Soka:
-    """De Sociale Kaart, as far as it speaks of the caregivers of this register."""
-
-    def __init__(self, store: Store, register: ProGezondheidSimulator) -> None:
-        self._store = store
-        self._register = register
-        self._revision = 0
-
-    def number(self, index: int = 0) -> str:
-        return str(self._register.register.after(self._register.register.start(0), COUNT).items[index]["nihdi8"])
-
-    def says(self, index: int = 0, *, gone: bool = False, **content: Any) -> str:
-        """A claim about a caregiver; the answer is the id of the fiche."""
-        self._revision += 1
-        number = self.number(index)
-        identified = {"identifiers": [{"system": "riziv", "value": number}]}
-        whole = {} if gone else {"kind": "zorgverlener", **identified, **content}
-        self._put(Claim("sociale-kaart", f"z{index}", self._revision, "zorgverlener", whole, gone=gone))
-        return self.fiche(f"sociale-kaart|z{index}")
-
-    def works(self, index: int, **aanbod: Any) -> str:
-        """An aanbod in which this caregiver works; the answer is the id of the caregiver in it."""
-        self._revision += 1
-        site = {"keys": ["site:1"], "addresses": [{"type": "visit", "postcode": "9000", "street": {"nl": "Praktijkstraat"}, "house_number": "7"}]}
-        practice = {
-            "kind": "organisatie", "form": "praktijk", "names": [{"text": {"nl": "Praktijk Astrid"}}],
-            "vestigingen": [site],
-        }  # fmt: skip
-        whole = {
-            "kind": "aanbod", "names": [{"text": {"nl": "Kine"}}],
-            "organisatie": {"source": "sociale-kaart", "external_id": "p"},
-            "vestigingen": [{"key": "site:1"}],
-            "caregivers": [{"keys": ["c:1"], "zorgverlener": {"system": "riziv", "value": self.number(index)}}],
-            **aanbod,
-        }  # fmt: skip
-        self._put(
-            Claim("sociale-kaart", "p", 1, "organisatie", practice),
-            Claim("sociale-kaart", "a", self._revision, "aanbod", whole),
-        )
-        with self._store.read() as connection:
-            document = reading.documents_by_uuid(connection, [self.fiche("sociale-kaart|a")])
-        (found,) = document.values()
-        return str(found["caregivers"][0]["id"])
-
-    def fiche(self, key: str) -> str:
-        with self._store.read() as connection:
-            row = connection.exec_driver_sql(
-                f"SELECT e.uuid FROM identity i JOIN entity e ON e.id = i.fiche_id WHERE i.key = '{key}'"
-            ).one()
-        return str(row[0])
-
-    def _put(self, *claims: Claim) -> None:
-        counts = self._store.write(lambda writer: writer.put(list(claims), origin="sociale-kaart"))
-        assert counts.rejected == []
-
-
-@pytest.fixture
-def soka(store: Store, register: ProGezondheidSimulator) -> Soka:
-    return Soka(store, register)
-
-
-def phone(value: str, **more: Any) -> dict[str, Any]:
-    return {"kind": "phone", "value": value, **more}
-
-
-def national(value: str) -> str:
-    """As the register spells it."""
-    return value.replace("+32", "0")
-
-
-def asked(register: ProGezondheidSimulator) -> list[dict[str, Any]]:
-    return list(register.desk.proposals.values())
-
-
-def standing(register: ProGezondheidSimulator, number: str) -> dict[str, Any]:
-    found = register.register.find(number)
-    assert found is not None
-    return found
-
-
-def known(store: Store) -> list[decisions.Proposed]:
-    loaded = plugins.load([("progezondheid", progezondheid)], installed=False)
-    return list(decisions.proposals(store, loaded, "register"))
+from tests.plugins.progezondheid.conftest import Connect, Run
+from tests.plugins.progezondheid.soka import (
+    EVERYTHING,
+    OTHER,
+    PHONE,
+    Soka,
+    agreed_at,
+    asked,
+    known,
+    national,
+    phone,
+    standing,
+)
 
 
 def test_what_another_source_knows_is_proposed_once(go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store) -> None:
@@ -244,116 +144,6 @@ def test_a_value_that_changed_there_is_not_overwritten(go: Run, soka: Soka, regi
     assert (told.proposal.state, told.proposal.reason) == ("rejected", "The value changed in the register since this was proposed.")
 
 
-def test_late_and_repeated_decisions_change_nothing(go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store) -> None:
-    for fault in ("late-events", "duplicate-events", "clock-skew"):
-        register.switch(fault)
-    soka.says(contacts=[phone(PHONE)])
-    go()
-    register.decide(asked(register)[0]["id"], accept=True)
-    for _ in range(3):
-        go()
-    register.switch("expired-cursor")
-    assert go().state == "done"
-    assert [one.proposal.state for one in known(store)] == ["accepted"]
-    assert len(asked(register)) == 1
-
-
-def test_an_answer_that_got_lost_doubles_nothing(go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store) -> None:
-    register.switch("lost-answers")
-    soka.says(contacts=[phone(PHONE)])
-    assert go().pushed == 1
-    assert len(asked(register)) == 1
-
-
-@pytest.mark.parametrize("decided", [None, True, False])
-def test_killed_between_proposal_and_record(
-    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store, monkeypatch: pytest.MonkeyPatch, decided: bool | None
-) -> None:
-    soka.says(contacts=[phone(PHONE)])
-    whole = Client.propose
-
-    def dying(client: Client, *args: Any, **kwargs: Any) -> Any:
-        whole(client, *args, **kwargs)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Client, "propose", dying)
-        with pytest.raises(KeyboardInterrupt):
-            go()
-    if decided is not None:
-        register.decide(asked(register)[0]["id"], accept=decided)
-    assert go().state == "done"
-    assert len(asked(register)) == 1
-    states = [one.proposal.state for one in known(store)]
-    assert states == {None: ["pending"], True: ["accepted"], False: ["rejected"]}[decided]
-    assert go(full=True).pushed == 0
-
-
-def test_a_row_that_breaks_the_contract_stops_no_other(
-    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fiche = soka.says(contacts=[phone(PHONE)])
-    go()
-    register.decide(asked(register)[0]["id"], accept=True)
-    whole = Client.proposals
-    late = {"reference": fiche, "id": "p9", "nihdi8": soka.number(), "state": "pending", "evidence": {"seq": 10**9}}
-    broken = [
-        None, {"reference": "\0"}, {"reference": 7}, {"reference": fiche, "field": ["contacts"]}, {"reference": fiche, "field": "name", "id": "p1"},
-        {**late, "field": "contacts"}, {**late, "field": "contacts", "old": [7], "new": []}, {**late, "field": "languages", "old": None, "new": None},
-        {**late, "field": "contacts", "evidence": "x"}, {**late, "field": "contacts", "nihdi8": None, "old": [], "new": []},
-    ]  # fmt: skip
-
-    def with_broken_ones(client: Client, cursor: str | None, limit: int) -> Any:
-        items, following, complete = whole(client, cursor, limit)
-        return [*broken, *items, *broken], following, complete
-
-    monkeypatch.setattr(Client, "proposals", with_broken_ones)
-    for _ in range(2):
-        assert go().state == "done"
-    assert [one.proposal.state for one in known(store)] == ["accepted"]
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt, Unreachable])
-def test_what_was_accepted_while_its_answer_was_lost_stays_our_word(
-    go: Run, soka: Soka, register: ProGezondheidSimulator, clock: Clock, store: Store, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
-) -> None:
-    number = soka.number()
-    theirs = standing(register, number)["contacts"]
-    soka.says(contacts=[phone(PHONE)], languages=["nl", "sv"])
-    whole = Client.propose
-
-    def dying(client: Client, proposal: Any, **kwargs: Any) -> Any:
-        answer = whole(client, proposal, **kwargs)
-        if proposal["field"] == "languages":  # the last of the two, so that the answers of both are lost
-            raise error("The line broke.")
-        return answer
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Client, "propose", dying)
-        if error is KeyboardInterrupt:
-            with pytest.raises(error):
-                go()
-        else:
-            go()
-    for proposal in asked(register):
-        register.decide(proposal["id"], accept=True)
-    clock.forward(hours=1)
-    assert go().state == "done"
-    assert {(one.proposal.field, one.proposal.state) for one in known(store)} == {("contacts", "accepted"), ("languages", "accepted")}
-    assert len(asked(register)) == 2
-    # De Sociale Kaart has another number now: the old one was ours, and goes.
-    soka.says(contacts=[phone(OTHER)], languages=["nl"])
-    assert go().state == "done"
-    for proposal in asked(register):
-        register.decide(proposal["id"], accept=True)
-    go()
-    assert standing(register, number)["contacts"] == [*theirs, {"kind": "phone", "value": national(OTHER), "audience": "public"}]
-    assert "sv" not in standing(register, number)["languages"]
-    with store.read() as connection:
-        (fiche,) = reading.documents_by_uuid(connection, [soka.fiche("sociale-kaart|z0")]).values()
-    assert PHONE not in str(fiche) and "sv" not in fiche["languages"]
-
-
 def test_what_may_no_longer_be_proposed_is_left_alone(
     store: Store, register: ProGezondheidSimulator, connect: Connect, soka: Soka
 ) -> None:
@@ -384,14 +174,6 @@ def test_what_may_no_longer_be_proposed_is_left_alone(
     assert {national(contact["value"]) for one in news for contact in one["new"]} >= set(map(national, (PHONE, OTHER, "+3216000003")))
 
 
-def agreed_at(store: Store, level: Any) -> None:
-    agreement = Agreement(
-        name="fod", title="Register", purpose="Onderling juist houden", legal_basis="Fictief", contact="a@example.org",
-        our_contact="b@example.org", level=level,
-    )  # fmt: skip
-    store.write(lambda writer: save_agreement(writer.connection, agreement, "2026-11-22T09:00:00Z"))
-
-
 def test_who_may_see_less_takes_back_more(store: Store, register: ProGezondheidSimulator, soka: Soka) -> None:
     agreed_at(store, "professional")
     loaded = plugins.load([("progezondheid", progezondheid)], installed=False)
@@ -413,26 +195,6 @@ def test_who_may_see_less_takes_back_more(store: Store, register: ProGezondheidS
     new = asked(register)[-1]["new"]
     assert national(PHONE) not in national(str(new))
     assert [contact["audience"] for contact in new if national(contact["value"]) == national(OTHER)] == ["public"]
-
-
-@pytest.mark.parametrize("fault", ["rate-limit", "server-error", "cut-off"])
-def test_a_fault_only_postpones(
-    go: Run, soka: Soka, register: ProGezondheidSimulator, clock: Clock, monkeypatch: pytest.MonkeyPatch, fault: str
-) -> None:
-    soka.says(contacts=[phone(PHONE)])
-    whole = Client.propose
-
-    def failing(client: Client, *args: Any, **kwargs: Any) -> Any:
-        register.switch(fault, every=1)
-        return whole(client, *args, **kwargs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Client, "propose", failing)
-        assert go().pushed == 0
-    register.switch(fault, on=False)
-    clock.forward(hours=1)
-    assert go().pushed == 1
-    assert len(asked(register)) == 1
 
 
 def test_what_the_register_refuses_is_a_rejection(
@@ -604,14 +366,3 @@ def test_who_only_reads_never_speaks_of_proposals(
     soka.says(contacts=[phone(PHONE)])
     assert go(full=True).pushed == 0
     assert not any("proposals" in request for request in register.requests)
-
-
-def test_empty_pages_of_decisions_that_never_end_end_the_run(go: Run, register: ProGezondheidSimulator) -> None:
-    register.switch("endless-empty")
-    register.requests.clear()
-    report = go()
-    assert report.state == "failed"
-    assert f"/proposals gave {MOST_EMPTY + 1} empty pages in a row" in report.reason
-    assert len(register.requests) == MOST_EMPTY + 1
-    register.switch("endless-empty", on=False)
-    assert go().state == "done"

@@ -1,0 +1,105 @@
+"""De Sociale Kaart beside the register, and what became of what was proposed: for all tests of proposals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hub import Claim, plugins
+from hub.access import Agreement, save_agreement
+from hub.store import Store, reading
+from hub.sync import decisions
+from plugins import progezondheid
+from plugins.progezondheid import proposing
+from plugins.progezondheid.simulator import ProGezondheidSimulator
+
+COUNT = 12
+PHONE, OTHER = "+3216000001", "+3216000002"
+EVERYTHING = list(proposing.FIELDS)
+
+
+class Soka:
+    """De Sociale Kaart, as far as it speaks of the caregivers of this register."""
+
+    def __init__(self, store: Store, register: ProGezondheidSimulator) -> None:
+        self._store = store
+        self._register = register
+        self._revision = 0
+
+    def number(self, index: int = 0) -> str:
+        return str(self._register.register.after(self._register.register.start(0), COUNT).items[index]["nihdi8"])
+
+    def says(self, index: int = 0, *, gone: bool = False, **content: Any) -> str:
+        """A claim about a caregiver; the answer is the id of the fiche."""
+        self._revision += 1
+        number = self.number(index)
+        identified = {"identifiers": [{"system": "riziv", "value": number}]}
+        whole = {} if gone else {"kind": "zorgverlener", **identified, **content}
+        self._put(Claim("sociale-kaart", f"z{index}", self._revision, "zorgverlener", whole, gone=gone))
+        return self.fiche(f"sociale-kaart|z{index}")
+
+    def works(self, index: int, **aanbod: Any) -> str:
+        """An aanbod in which this caregiver works; the answer is the id of the caregiver in it."""
+        self._revision += 1
+        site = {"keys": ["site:1"], "addresses": [{"type": "visit", "postcode": "9000", "street": {"nl": "Praktijkstraat"}, "house_number": "7"}]}
+        practice = {
+            "kind": "organisatie", "form": "praktijk", "names": [{"text": {"nl": "Praktijk Astrid"}}],
+            "vestigingen": [site],
+        }  # fmt: skip
+        whole = {
+            "kind": "aanbod", "names": [{"text": {"nl": "Kine"}}],
+            "organisatie": {"source": "sociale-kaart", "external_id": "p"},
+            "vestigingen": [{"key": "site:1"}],
+            "caregivers": [{"keys": ["c:1"], "zorgverlener": {"system": "riziv", "value": self.number(index)}}],
+            **aanbod,
+        }  # fmt: skip
+        self._put(
+            Claim("sociale-kaart", "p", 1, "organisatie", practice),
+            Claim("sociale-kaart", "a", self._revision, "aanbod", whole),
+        )
+        with self._store.read() as connection:
+            document = reading.documents_by_uuid(connection, [self.fiche("sociale-kaart|a")])
+        (found,) = document.values()
+        return str(found["caregivers"][0]["id"])
+
+    def fiche(self, key: str) -> str:
+        with self._store.read() as connection:
+            row = connection.exec_driver_sql(
+                f"SELECT e.uuid FROM identity i JOIN entity e ON e.id = i.fiche_id WHERE i.key = '{key}'"
+            ).one()
+        return str(row[0])
+
+    def _put(self, *claims: Claim) -> None:
+        counts = self._store.write(lambda writer: writer.put(list(claims), origin="sociale-kaart"))
+        assert counts.rejected == []
+
+
+def phone(value: str, **more: Any) -> dict[str, Any]:
+    return {"kind": "phone", "value": value, **more}
+
+
+def national(value: str) -> str:
+    """As the register spells it."""
+    return value.replace("+32", "0")
+
+
+def asked(register: ProGezondheidSimulator) -> list[dict[str, Any]]:
+    return list(register.desk.proposals.values())
+
+
+def standing(register: ProGezondheidSimulator, number: str) -> dict[str, Any]:
+    found = register.register.find(number)
+    assert found is not None
+    return found
+
+
+def known(store: Store) -> list[decisions.Proposed]:
+    loaded = plugins.load([("progezondheid", progezondheid)], installed=False)
+    return list(decisions.proposals(store, loaded, "register"))
+
+
+def agreed_at(store: Store, level: Any) -> None:
+    agreement = Agreement(
+        name="fod", title="Register", purpose="Onderling juist houden", legal_basis="Fictief", contact="a@example.org",
+        our_contact="b@example.org", level=level,
+    )  # fmt: skip
+    store.write(lambda writer: save_agreement(writer.connection, agreement, "2026-11-22T09:00:00Z"))

@@ -1,0 +1,165 @@
+"""Killed, cut off, late, twice, broken: what was proposed is proposed once, and stays our own word."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hub import Unreachable
+from hub.store import Store, reading
+from plugins.progezondheid.client import MOST_EMPTY, Client
+from plugins.progezondheid.simulator import ProGezondheidSimulator
+from tests.plugins.progezondheid.conftest import Run
+from tests.plugins.progezondheid.soka import (
+    OTHER,
+    PHONE,
+    Soka,
+    asked,
+    known,
+    national,
+    phone,
+    standing,
+)
+from tests.sync.conftest import Clock
+
+
+def test_late_and_repeated_decisions_change_nothing(go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store) -> None:
+    for fault in ("late-events", "duplicate-events", "clock-skew"):
+        register.switch(fault)
+    soka.says(contacts=[phone(PHONE)])
+    go()
+    register.decide(asked(register)[0]["id"], accept=True)
+    for _ in range(3):
+        go()
+    register.switch("expired-cursor")
+    assert go().state == "done"
+    assert [one.proposal.state for one in known(store)] == ["accepted"]
+    assert len(asked(register)) == 1
+
+
+def test_an_answer_that_got_lost_doubles_nothing(go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store) -> None:
+    register.switch("lost-answers")
+    soka.says(contacts=[phone(PHONE)])
+    assert go().pushed == 1
+    assert len(asked(register)) == 1
+
+
+@pytest.mark.parametrize("decided", [None, True, False])
+def test_killed_between_proposal_and_record(
+    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store, monkeypatch: pytest.MonkeyPatch, decided: bool | None
+) -> None:
+    soka.says(contacts=[phone(PHONE)])
+    whole = Client.propose
+
+    def dying(client: Client, *args: Any, **kwargs: Any) -> Any:
+        whole(client, *args, **kwargs)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Client, "propose", dying)
+        with pytest.raises(KeyboardInterrupt):
+            go()
+    if decided is not None:
+        register.decide(asked(register)[0]["id"], accept=decided)
+    assert go().state == "done"
+    assert len(asked(register)) == 1
+    states = [one.proposal.state for one in known(store)]
+    assert states == {None: ["pending"], True: ["accepted"], False: ["rejected"]}[decided]
+    assert go(full=True).pushed == 0
+
+
+def test_a_row_that_breaks_the_contract_stops_no_other(
+    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fiche = soka.says(contacts=[phone(PHONE)])
+    go()
+    register.decide(asked(register)[0]["id"], accept=True)
+    whole = Client.proposals
+    late = {"reference": fiche, "id": "p9", "nihdi8": soka.number(), "state": "pending", "evidence": {"seq": 10**9}}
+    broken = [
+        None, {"reference": "\0"}, {"reference": 7}, {"reference": fiche, "field": ["contacts"]}, {"reference": fiche, "field": "name", "id": "p1"},
+        {**late, "field": "contacts"}, {**late, "field": "contacts", "old": [7], "new": []}, {**late, "field": "languages", "old": None, "new": None},
+        {**late, "field": "contacts", "evidence": "x"}, {**late, "field": "contacts", "nihdi8": None, "old": [], "new": []},
+    ]  # fmt: skip
+
+    def with_broken_ones(client: Client, cursor: str | None, limit: int) -> Any:
+        items, following, complete = whole(client, cursor, limit)
+        return [*broken, *items, *broken], following, complete
+
+    monkeypatch.setattr(Client, "proposals", with_broken_ones)
+    for _ in range(2):
+        assert go().state == "done"
+    assert [one.proposal.state for one in known(store)] == ["accepted"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, Unreachable])
+def test_what_was_accepted_while_its_answer_was_lost_stays_our_word(
+    go: Run, soka: Soka, register: ProGezondheidSimulator, clock: Clock, store: Store, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    number = soka.number()
+    theirs = standing(register, number)["contacts"]
+    soka.says(contacts=[phone(PHONE)], languages=["nl", "sv"])
+    whole = Client.propose
+
+    def dying(client: Client, proposal: Any, **kwargs: Any) -> Any:
+        answer = whole(client, proposal, **kwargs)
+        if proposal["field"] == "languages":  # the last of the two, so that the answers of both are lost
+            raise error("The line broke.")
+        return answer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Client, "propose", dying)
+        if error is KeyboardInterrupt:
+            with pytest.raises(error):
+                go()
+        else:
+            go()
+    for proposal in asked(register):
+        register.decide(proposal["id"], accept=True)
+    clock.forward(hours=1)
+    assert go().state == "done"
+    assert {(one.proposal.field, one.proposal.state) for one in known(store)} == {("contacts", "accepted"), ("languages", "accepted")}
+    assert len(asked(register)) == 2
+    # De Sociale Kaart has another number now: the old one was ours, and goes.
+    soka.says(contacts=[phone(OTHER)], languages=["nl"])
+    assert go().state == "done"
+    for proposal in asked(register):
+        register.decide(proposal["id"], accept=True)
+    go()
+    assert standing(register, number)["contacts"] == [*theirs, {"kind": "phone", "value": national(OTHER), "audience": "public"}]
+    assert "sv" not in standing(register, number)["languages"]
+    with store.read() as connection:
+        (fiche,) = reading.documents_by_uuid(connection, [soka.fiche("sociale-kaart|z0")]).values()
+    assert PHONE not in str(fiche) and "sv" not in fiche["languages"]
+
+
+@pytest.mark.parametrize("fault", ["rate-limit", "server-error", "cut-off"])
+def test_a_fault_only_postpones(
+    go: Run, soka: Soka, register: ProGezondheidSimulator, clock: Clock, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    soka.says(contacts=[phone(PHONE)])
+    whole = Client.propose
+
+    def failing(client: Client, *args: Any, **kwargs: Any) -> Any:
+        register.switch(fault, every=1)
+        return whole(client, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Client, "propose", failing)
+        assert go().pushed == 0
+    register.switch(fault, on=False)
+    clock.forward(hours=1)
+    assert go().pushed == 1
+    assert len(asked(register)) == 1
+
+
+def test_empty_pages_of_decisions_that_never_end_end_the_run(go: Run, register: ProGezondheidSimulator) -> None:
+    register.switch("endless-empty")
+    register.requests.clear()
+    report = go()
+    assert report.state == "failed"
+    assert f"/proposals gave {MOST_EMPTY + 1} empty pages in a row" in report.reason
+    assert len(register.requests) == MOST_EMPTY + 1
+    register.switch("endless-empty", on=False)
+    assert go().state == "done"
