@@ -337,7 +337,7 @@ MUTANTS = (
         "hub/feeding.py",
         "        if grant.partner is None or RIGHT not in grant.rights:\n",
         "        if grant.partner is None:\n",
-        "tests/plugins/fhir/test_feed.py::test_only_an_agreement_with_the_right_may_send",
+        "tests/plugins/fhir/feed/test_feed.py::test_only_an_agreement_with_the_right_may_send",
     ),
     Mutant(
         "feed-unlocked",
@@ -345,7 +345,7 @@ MUTANTS = (
         "hub/feeding.py",
         "        wanted = {claim.external_id: self._unlocked(claim, locked) for claim in told}\n",
         "        wanted = {claim.external_id: claim for claim in told}\n",
-        "tests/plugins/fhir/test_feed.py::test_a_field_that_another_source_owns_is_told_with_owner_and_route_or_refused",
+        "tests/plugins/fhir/feed/test_feed.py::test_a_field_that_another_source_owns_is_told_with_owner_and_route_or_refused",
     ),
     Mutant(
         "feed-by-halves",
@@ -353,7 +353,7 @@ MUTANTS = (
         "hub/feeding.py",
         "        if counts.rejected:\n            raise Invalid(\n",
         "        if counts.rejected and not counts.changed:\n            raise Invalid(\n",
-        "tests/plugins/fhir/test_feed.py::test_what_the_writer_refuses_undoes_the_whole_transaction",
+        "tests/plugins/fhir/feed/test_feed.py::test_what_the_writer_refuses_undoes_the_whole_transaction",
     ),
     Mutant(
         "feed-revives",
@@ -361,7 +361,7 @@ MUTANTS = (
         "plugins/fhir/feed/filing.py",
         "        if plan.filed.id is None and not plan.filed.late:\n",
         "        if plan.filed.id is None and not plan.filed.late and not plan.part:\n",
-        "tests/plugins/fhir/test_feed.py::test_the_erased_stay_erased",
+        "tests/plugins/fhir/feed/test_feed.py::test_the_erased_stay_erased",
     ),
     Mutant(
         "unhidden",

@@ -1,0 +1,190 @@
+"""ITI-130: what is kept of a resource that is sent in, how it is shown then, and what is told of the rest."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from hub import Concept, Grant, Mapping
+from hub.directory import Directory
+from plugins.fhir.feed.translate import TRANSLATED
+from plugins.fhir.params import RESOURCES
+from tests.plugins.fhir.conftest import Hub as Small
+from tests.plugins.fhir.feed.sending import (
+    ADDRESS,
+    BE,
+    EVERYTHING,
+    ORGANISATION,
+    PERSON,
+    SERVICE,
+    SITE,
+    Json,
+    body,
+    head,
+    put,
+    transaction,
+)
+from tests.plugins.fhir.subscribing import Hub
+
+
+def test_addresses_of_an_organization_are_its_sites_until_locations_come(hub: Hub) -> None:
+    address = {"line": ["Rue du Soleil 4"], "city": "Bruxelles", "postalCode": "1000", "country": "BE"}
+    other = address | {"line": ["Zonnestraat 4"], "city": "Brussel"}
+    language = "http://hl7.org/fhir/StructureDefinition/language"
+    both = [
+        {"extension": [{"url": language, "valueCode": "nl"}], **other},
+        {"extension": [{"url": language, "valueCode": "fr"}], **address},
+    ]
+    shown = body(put(hub, ORGANISATION | {"address": both}))
+    assert [each["city"] for each in shown["address"]] == ["Brussel", "Bruxelles"]
+    found = body(hub.ask("GET", f"Location?organization={shown['id']}&_total=accurate"))
+    assert (found["total"], found["entry"][0]["resource"]["address"]["line"]) == (1, ["Zonnestraat 4"])
+    put(hub, SITE)
+    found = body(hub.ask("GET", f"Location?organization={shown['id']}&_total=accurate"))
+    assert (found["total"], found["entry"][0]["resource"]["name"]) == (1, "Campus Zuid")
+
+
+def test_what_has_no_place_here_is_told(hub: Hub) -> None:
+    told = put(hub, PERSON | {"birthDate": "1979-01-10", "telecom": [{"system": "phone", "use": "home", "value": "+3215999903"}]})
+    assert told.status_code == 201
+    assert {issue["expression"][0] for issue in body(told)["issue"]} == {"Practitioner.birthDate", "Practitioner.telecom[0]"}
+    assert {issue["severity"] for issue in body(told)["issue"]} == {"warning"}
+
+
+@pytest.mark.parametrize("needed", [True, False])
+def test_whether_an_appointment_is_needed_is_kept(hub: Hub, needed: bool) -> None:
+    assert hub.ask("POST", "", transaction(ORGANISATION, SITE, SERVICE)).status_code == 200
+    shown = body(put(hub, SERVICE | {"appointmentRequired": needed}))
+    assert (shown["resourceType"], shown.get("appointmentRequired")) == ("HealthcareService", needed)
+    before = head(hub)
+    again = put(hub, SERVICE | {"appointmentRequired": needed, "availableTime": shown["availableTime"]})
+    assert (body(again), head(hub)) == (shown, before)
+
+
+def test_an_appointment_that_has_no_place_is_told(hub: Hub) -> None:
+    assert hub.ask("POST", "", transaction(ORGANISATION, SITE, SERVICE)).status_code == 200
+    by_appointment = {"url": "https://fichehub.example.org/fhir/StructureDefinition/by-appointment", "valueBoolean": True}
+    without = {name: value for name, value in SERVICE.items() if name != "availableTime"}
+    for sent in (
+        without | {"appointmentRequired": True},
+        SERVICE | {"appointmentRequired": False, "availableTime": [{"extension": [by_appointment], "allDay": True}, {"daysOfWeek": ["mon"]}]},
+    ):
+        assert [issue["expression"] for issue in body(put(hub, sent))["issue"]] == [["HealthcareService.appointmentRequired"]]
+
+
+def test_of_a_language_with_its_region_the_language_is_kept_and_the_rest_told(hub: Hub) -> None:
+    spoken = [{"coding": [{"system": "urn:ietf:bcp:47", "code": code}]} for code in ("fr", "nl-BE")]
+    told = put(hub, PERSON | {"communication": spoken})
+    [issue] = body(told)["issue"]
+    assert (issue["severity"], issue["expression"], "nl-BE" in issue["details"]["text"]) == ("warning", ["Practitioner.communication[1]"], True)
+    shown = body(hub.ask("GET", "Practitioner?family=peeters"))["entry"][0]["resource"]
+    assert [each["coding"][0]["code"] for each in shown["communication"]] == ["fr", "nl"]
+
+
+def test_the_kind_of_an_endpoint_is_shown_as_it_was_sent_and_found(hub: Hub) -> None:
+    told = body(hub.ask("POST", "", transaction(ORGANISATION, ADDRESS)))["entry"]
+    assert all("outcome" not in entry["response"] for entry in told)
+    system = "http://terminology.hl7.org/CodeSystem/endpoint-connection-type"
+    assert told[1]["resource"]["connectionType"] == {"system": system, "code": "hl7-fhir-rest"}
+    for query, total in (
+        ("connection-type=hl7-fhir-rest", 1),
+        (f"connection-type={system}|hl7-fhir-rest", 1),
+        (f"connection-type={system}|", 1),
+        ("connection-type:not=hl7-fhir-rest", 0),
+        ("connection-type:missing=true", 0),
+    ):
+        assert body(hub.ask("GET", f"Endpoint?{query}&_total=accurate"))["total"] == total, query
+
+
+@pytest.mark.parametrize(
+    ("sent", "warned"),
+    [
+        ({"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]}, False),
+        ({"system": "http://terminology.hl7.org/CodeSystem/data-absent-reason", "code": "unknown"}, False),
+        ({"system": "https://example.org/kinds", "code": "pigeon"}, True),
+        ({"display": "by pigeon"}, True),
+    ],
+)
+def test_an_endpoint_whose_kind_is_not_known_shows_no_code(hub: Hub, sent: Json, warned: bool) -> None:
+    put(hub, ORGANISATION)
+    told = body(put(hub, ADDRESS | {"connectionType": sent}))
+    assert [issue["expression"] for issue in told.get("issue", ())] == [["Endpoint.connectionType"]] * warned
+    [entry] = body(hub.ask("GET", "Endpoint?connection-type:missing=true"))["entry"]
+    assert entry["resource"]["connectionType"] == {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]}
+    assert body(hub.ask("GET", "Endpoint?connection-type=unknown&_total=accurate"))["total"] == 0
+
+
+def test_a_masked_given_name_and_a_language_without_letters_of_its_own_refuse_nothing(hub: Hub) -> None:
+    masked = {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "masked"}]}
+    name = {"family": "Peeters", "given": [None, "An"], "_given": [masked, None], "prefix": [None, "Dr."], "_prefix": [masked, None]}
+    told = put(hub, PERSON | {"name": [name], "communication": [{"coding": [{"system": "urn:ietf:bcp:47", "code": "i-klingon"}]}]})
+    assert (told.status_code, [each["expression"] for each in body(told)["issue"]]) == (201, [["Practitioner.communication[0]"]]), told.text
+    [shown] = body(hub.ask("GET", "Practitioner?family=peeters"))["entry"]
+    assert (shown["resource"]["name"][0]["given"], shown["resource"]["name"][0]["prefix"]) == (["An"], ["Dr."])
+    assert "communication" not in shown["resource"]
+
+
+def plain(resource: Json, ids: dict[str, str]) -> Json:
+    """A resource without what differs between two servers: ids, versions, and where its bytes say them."""
+    text = orjson.dumps({name: value for name, value in resource.items() if name not in ("id", "meta", "text")}).decode()
+    for here, there in ids.items():
+        text = text.replace(here, there)
+    found: Json = orjson.loads(text)
+    if resource["resourceType"] == "Location":
+        found.pop("alias", None)  # the names of the organisation, beside a name that is the site's own only there
+    return found
+
+
+def test_what_one_hub_shows_another_takes_and_shows(small: Small, hub: Hub) -> None:
+    client = small.client()
+    shown: list[Json] = []
+    for name in TRANSLATED:
+        page = orjson.loads(client.get(f"/fhir/{name}?_count=500").data)
+        shown += [entry["resource"] for entry in page.get("entry", ())]
+    assert {each["resourceType"] for each in shown} == set(TRANSLATED)
+    response = hub.ask("POST", "", transaction(*shown))
+    assert response.status_code == 200, response.text
+    entries = body(response)["entry"]
+    assert [entry["response"].get("outcome") for entry in entries if "resource" not in entry] == []
+    ids = {here["id"]: entry["resource"]["id"] for here, entry in zip(shown, entries, strict=True)}
+    for here, entry in zip(shown, entries, strict=True):
+        there = body(hub.ask("GET", f"{here['resourceType']}/{entry['resource']['id']}"))
+        assert plain(there, {}) == plain(here, ids)
+
+
+RUBRIEK = "https://fichehub.example.org/fhir/CodeSystem/rubriek"
+FORM = "https://fichehub.example.org/fhir/CodeSystem/organisatie-form"
+
+
+def test_what_the_server_puts_beside_a_code_is_found_and_is_not_said_by_who_sends_it_back(hub: Hub) -> None:
+    mapping = Mapping("rubriek|14", "close", "cd-hcparty|orgretirementhome")
+    hub.store.write(lambda writer: writer.put_concepts([Concept("rubriek", "14.04", {"nl": "Wonen"}, broader="14"), mapping]))
+    assert hub.ask("POST", "", transaction(*EVERYTHING)).status_code == 200
+    service = body(hub.ask("GET", f"HealthcareService?service-type={RUBRIEK}|14.04"))["entry"][0]["resource"]
+    beside = {"system": BE + "CodeSystem/cd-hcparty", "code": "orgretirementhome", "display": "woonzorgcentrum"}
+    assert service["type"] == [{"coding": [{"system": RUBRIEK, "code": "14.04", "display": "Wonen"}, beside], "text": "Wonen"}]
+    found = body(hub.ask("GET", f"HealthcareService?service-type={BE}CodeSystem/cd-hcparty|orgretirementhome"))
+    assert [entry["resource"]["id"] for entry in found["entry"]] == [service["id"]]
+    before = head(hub)
+    again = body(put(hub, SERVICE | {"type": service["type"]}))
+    assert (again["type"], head(hub)) == (service["type"], before)
+    # Alone it is a code like any other.
+    own = body(put(hub, SERVICE | {"type": [{"coding": [beside]}]}))
+    assert own["type"] == [{"coding": [beside], "text": "woonzorgcentrum"}]
+
+
+def test_what_an_organization_is_by_its_form_is_its_first_type(hub: Hub) -> None:
+    sent = [{"coding": [{"system": FORM, "code": "praktijk"}]}, *ORGANISATION["type"]]
+    told = body(put(hub, ORGANISATION | {"type": sent}))
+    assert [each["coding"][0]["code"] for each in told["type"]] == ["praktijk", "orghospital"]
+    fiche = Directory(hub.store, Grant()).get(told["id"]).fiche
+    assert (fiche["form"], fiche["types"]) == ("praktijk", [{"scheme": "cd-hcparty", "code": "orghospital"}])
+    for query, total in (("type=praktijk", 1), (f"type={FORM}|praktijk", 1), (f"type={FORM}|", 1), ("type=organisatie", 0), ("type:missing=false", 1), ("type:not=praktijk", 0)):
+        assert body(hub.ask("GET", f"Organization?{query}&_total=accurate"))["total"] == total, query
+    before = head(hub)
+    assert body(put(hub, ORGANISATION | {"type": told["type"]}))["type"] == told["type"]
+    assert head(hub) == before
+
+
+def test_every_type_that_is_shown_can_be_sent() -> None:
+    assert set(TRANSLATED) == set(RESOURCES)
