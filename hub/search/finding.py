@@ -15,8 +15,9 @@ from hub.model.query import Query, Reason, normalise
 from hub.places import Places
 from hub.search.cursor import Cursor, encode, resume
 from hub.search.lens import Lens, Rows
-from hub.search.orders import Ranked, Walker
+from hub.search.orders import Walker
 from hub.search.plan import Plan, plans_for
+from hub.search.ranked import Ranked
 from hub.search.reasons import reasons_for
 from hub.store.bulk import Bulk
 

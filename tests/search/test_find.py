@@ -322,9 +322,9 @@ def test_a_match_with_a_link_is_read_from_one_number_to_the_next(
     reading: Reading, places: Places, oracle: Oracle, monkeypatch: pytest.MonkeyPatch, descending: bool, cities: tuple[str, ...], negate: bool
 ) -> None:
     # The first stretch is one number long, each next one twice as long.
-    monkeypatch.setattr("hub.search.orders._PART", 0)
-    monkeypatch.setattr("hub.search.orders._LEAP", 1)
-    monkeypatch.setattr("hub.search.orders.steps", lambda *limit, **more: (1 << leap for leap in count()))
+    monkeypatch.setattr("hub.search.numbers._PART", 0)
+    monkeypatch.setattr("hub.search.numbers._LEAP", 1)
+    monkeypatch.setattr("hub.search.numbers.steps", lambda *limit, **more: (1 << leap for leap in count()))
     somewhere = Linked("organisatie", Query(types=("organisatie",), where=(Criterion("city", cities, negate=negate),)))
     for link in (somewhere, replace(somewhere, negate=True)):
         query = Query(types=("aanbod",), text="rubriek", linked=(link,), descending=descending, limit=1)
