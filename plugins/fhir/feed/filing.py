@@ -7,7 +7,7 @@ one in the claim about its offer. External ids are the sender's own names (`Orga
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -30,20 +30,16 @@ from hub import (
     Sent,
     UnknownPlace,
     fold,
+    refusals,
 )
-from plugins.fhir.feed.translate import ADDRESS_OF, TRANSLATED, Said, said
+from plugins.fhir.feed.noting import Around, Link, Repeated
+from plugins.fhir.feed.translate import ADDRESS_OF, PART_FIELDS, TRANSLATED, Said, said
 from plugins.fhir.params import RESOURCES
 from plugins.fhir.systems import identifier_names
 
 Json = dict[str, Any]
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LITERAL: Final = re.compile(r"(?:https?://[^?#]*/)?([A-Z][A-Za-z]+)/([A-Za-z0-9.-]{1,64})(?:/_history/[^/]+)?")
-_FIELDS: Final = {
-    "vestiging": "vestigingen",
-    "membership": "memberships",
-    "electronic_address": "electronic_addresses",
-    "caregiver": "caregivers",
-}
 _PARTS_OF: Final = {"organisatie": ("vestigingen", "memberships", "electronic_addresses"), "aanbod": ("caregivers",), "zorgverlener": ()}
 """What a fiche holds that is sent in resources of its own."""
 _ORDER: Final = {name: place for place, name in enumerate(TRANSLATED)}
@@ -69,7 +65,8 @@ class Entry:
 class Filed:
     """What became of an entry. `id` is the hub's, None for a part that was taken out; `notes` are (path, what is not kept and why).
 
-    `locks` are fields that another source owns: they are not kept. `outranked` are kept, but do not stand.
+    `locks` are fields that another source owns: they are not kept. `outranked` are kept, but do not stand. `repeated` is what it says of something
+    else, each with the reference of ours (`Location/<id>`) or the word that stands in that element when it is so; "" when it names nothing.
     """
 
     entry: Entry
@@ -79,6 +76,7 @@ class Filed:
     notes: list[tuple[str, str]] = field(default_factory=list)
     locks: list[Locked] = field(default_factory=list)
     outranked: list[Outranked] = field(default_factory=list)
+    repeated: list[tuple[Repeated, str]] = field(default_factory=list)
 
 
 def file(desk: Desk, entries: Sequence[Entry], source: str, asked: Directory, *, strict: bool) -> list[Filed]:
@@ -112,18 +110,55 @@ def tried(entries: Sequence[Entry], asked: Directory) -> tuple[list[FieldError],
         if isinstance(found, FieldError):
             errors.append(found)
             return None
-        return {"external_id": found}
+        if found is None:
+            return {"system": reference["identifier"]["system"], "value": reference["identifier"]["value"]}
+        return {"key": found} if target == "Location" else {"source": _NOBODY, "external_id": found}
 
-    def place(postcode: str, town: str) -> str | None:
-        return municipality(asked.places, postcode, town)
-
-    implied = asked.concepts().implied
+    around = _around(asked, link)
     for entry in entries:
         if entry.resource is not None:
-            read = said(entry.resource, entry.path, link, place, implied).read
-            errors += read.errors
-            notes += read.unread
+            told = said(entry.resource, entry.path, around)
+            errors += told.read.errors
+            errors += _refused(told, _NOBODY, errors)
+            notes += told.read.unread()
+            for each in told.read.repeated:
+                if each.reference is not None and isinstance(_named(each.reference, each.target, each.path, names), FieldError):
+                    notes.append((each.path, each.why))
     return errors, notes
+
+
+_NOBODY: Final = "fhir"
+"""The source of a claim that is only tried."""
+
+
+def _around(asked: Directory, link: Link) -> Around:
+    """What resources are read with."""
+    places = asked.places
+
+    def place(postcode: str, town: str) -> str | None:
+        return municipality(places, postcode, town)
+
+    def is_place(kind: str, code: str) -> bool:
+        try:
+            if kind == "municipality":
+                places.current(code)
+            elif kind == "postcode":
+                places.by_postcode(code)
+        except UnknownPlace:
+            return False
+        return True
+
+    return Around(link=link, municipality=place, implied=asked.concepts().implied, is_place=is_place, today=asked.today())
+
+
+def _refused(told: Said, source: str, known: Iterable[FieldError]) -> list[FieldError]:
+    """What the hub refuses in what a resource says, in words of the resource; nothing twice about one element."""
+    content: Document = told.content
+    if told.part is not None:
+        content = {"kind": told.kind, PART_FIELDS[told.part]: [{"keys": [f"{source}:"], **content}]}
+    about = {error.path for error in known}
+    errors = [told.in_elements(error) for error in refusals(Claim(source, told.read.path, 1, told.kind, content))]
+    return [error for error in errors if error.path not in about]
 
 
 _NAMELESS: Final = "it has neither an id nor an identifier, so that nobody could tell when it is sent again; give one."
@@ -179,23 +214,35 @@ class _Filing:
         self._desk = desk
         self._source = source
         self._asked = asked
-        self._places = asked.places
-        self._implied = asked.concepts().implied
+        self._around = _around(asked, self._link)
         self._names: dict[str, str] = {}  # fullUrl -> name
         self._sent: dict[str, Sent] = {}  # in this transaction
         self._claims: dict[str, Claim] = {}
         self._errors: list[FieldError] = []
+        self._told: list[Said] = []
 
     def all(self, entries: Sequence[Entry], *, strict: bool) -> list[Filed]:
         plans = [self._plan(entry) for entry in entries]
-        self._finish()
+        self._finish()  # what they are called comes before what they say
         for plan in sorted(plans, key=lambda plan: (plan.filed.entry.method == "DELETE", _ORDER[plan.filed.entry.type])):
             self._take(plan)
+        if self._errors:
+            self._look_further()
         self._finish()
-        locked = self._desk.put(self._claims.values())
+        try:
+            locked = self._desk.put(self._claims.values())
+        except Invalid:
+            self._look_further()
+            self._finish()
+            raise
         for plan in plans:
             self._settle(plan, locked, strict=strict)
         return [plan.filed for plan in plans]
+
+    def _look_further(self) -> None:
+        """Something is refused: find all that the hub refuses in what was sent, and say it in words of the resources."""
+        for told in self._told:
+            self._errors += _refused(told, self._source, self._errors)
 
     def _finish(self) -> None:
         if self._errors:
@@ -253,9 +300,6 @@ class _Filing:
             return None
         return {"id": page.hits[0].entity.id}
 
-    def _municipality(self, postcode: str, town: str) -> str | None:
-        return municipality(self._places, postcode, town)
-
     # --- claims ----------------------------------------------------------------------------------------------------------------
 
     def _claim(self, external_id: str) -> Claim | None:
@@ -299,9 +343,11 @@ class _Filing:
             plan.target = plan.sent
             plan.part = _part_of(entry.type)
             return
-        told = said(entry.resource, entry.path, self._link, self._municipality, self._implied)
+        told = said(entry.resource, entry.path, self._around)
+        self._told.append(told)
         self._errors.extend(told.read.errors)
-        plan.filed.notes = told.read.unread
+        plan.filed.notes = told.read.unread()
+        plan.filed.repeated = [(each, each.word) for each in told.read.repeated]
         plan.filed.created = plan.sent is None and plan.known is None
         if told.read.errors or (told.part is not None and told.owner is None):
             return
@@ -331,7 +377,7 @@ class _Filing:
         owner = self._owner(told.owner, told.kind, _OWNER[told.part], plan.filed.entry.path)
         if owner is None:
             return None
-        key = plan.sent.key if plan.sent else f"{self._source}:{plan.name}"
+        key = plan.sent.key if plan.sent else self._said_before(plan, owner, told.part) or f"{self._source}:{plan.name}"
         others = [one for one in plan.known.keys if "|" not in one] if plan.known else []
         part = {"keys": list(dict.fromkeys((key, *others))), **told.content}
         if plan.sent is not None and plan.sent.owner != owner:
@@ -342,12 +388,18 @@ class _Filing:
         self._change(owner, told.part, key, None if plan.off else part)
         return Sent(owner, key, version)
 
+    def _said_before(self, plan: _Plan, owner: str, part_type: str) -> str | None:
+        """The key of the part that the sender, who now calls it by its id of ours, said under a name of its own."""
+        known = set(plan.known.keys) if plan.known else set()
+        parts = self._claims[owner].content.get(PART_FIELDS[part_type], ())
+        return next((str(one["keys"][0]) for one in parts if known & set(one["keys"]) and not _stands_for_an_address(one)), None)
+
     def _change(self, owner: str, part_type: str, key: str, part: Document | None) -> None:
         """Put a part in the place that it had in its owner's claim, or at the end; None takes it out."""
         claim = self._claim(owner)
         if claim is None:
             return
-        name = _FIELDS[part_type]
+        name = PART_FIELDS[part_type]
         before: list[Document] = claim.content.get(name, [])
         after = [part if key in one["keys"] else one for one in before if key not in one["keys"] or part is not None]
         if part is not None and all(key not in one["keys"] for one in before):
@@ -367,7 +419,7 @@ class _Filing:
         if not plan.part:
             self._claims[plan.sent.owner] = replace(claim, content={**claim.content, "status": {"status": "inactive"}})
             return
-        part = next((one for one in claim.content.get(_FIELDS[plan.part], ()) if plan.sent.key in one["keys"]), None)
+        part = next((one for one in claim.content.get(PART_FIELDS[plan.part], ()) if plan.sent.key in one["keys"]), None)
         if part is None:
             plan.off = True
         elif plan.part == "vestiging":
@@ -390,11 +442,23 @@ class _Filing:
         if strict and plan.filed.locks:
             raise plan.filed.locks[0]
         plan.filed.outranked = self._desk.outranked(plan.target.owner, plan.part, plan.target.key)
+        plan.filed.repeated = [(each, word if each.reference is None else self._ours(each.reference, each.target)) for each, word in plan.filed.repeated]
+
+    def _ours(self, reference: Json, target: str) -> str:
+        """The reference of ours to what a Reference of the sender's names; "" when that is nothing here."""
+        name = _named(reference, target, "", self._names)
+        if not isinstance(name, str):
+            return ""
+        sent = self._sent.get(name) or self._desk.sent(name)
+        id = name.partition("/")[2]
+        if sent is not None:
+            return f"{target}/{self._desk.uuid_of(sent, _part_of(target))}"
+        return f"{target}/{id}" if self._hubs(id, target) is not None else ""
 
 
 def _part_of(type_name: str) -> str:
     entity = RESOURCES[type_name].entity
-    return entity if entity in _FIELDS else ""
+    return entity if entity in PART_FIELDS else ""
 
 
 def _stands_for_an_address(part: Document) -> bool:

@@ -19,6 +19,7 @@ from hub import Directory, Entity, Feed, FieldError, Gone, Invalid, Locked, Move
 from plugins.fhir import outcome
 from plugins.fhir.feed.filing import Entry, Filed, file
 from plugins.fhir.feed.filing import tried as tried_entries
+from plugins.fhir.feed.repeating import words
 from plugins.fhir.feed.translate import TRANSLATED
 from plugins.fhir.json_form import to_bytes
 from plugins.fhir.params import RESOURCES
@@ -310,6 +311,9 @@ def _told(filed: Filed, asked: Directory) -> _Told:
         return _Told(status, issues)
     shown = orjson.loads(to_bytes(render(entity, asked.grant, asked.concepts())))
     version = version_of(entity, asked.grant)
+    if not filed.late:
+        outside = {f"{each.target}/{id}" for each, _ in filed.repeated for id in entity.outside}
+        issues += [_not_kept(each.path, each.why) for each, word in filed.repeated if word not in words(shown, each.element) | outside]
     return _Told(status, issues, shown, f"{filed.entry.type}/{entity.id}", version, entity.updated_at)
 
 
