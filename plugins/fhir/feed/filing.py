@@ -7,7 +7,7 @@ one in the claim about its offer. External ids are the sender's own names (`Orga
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -25,40 +25,24 @@ from hub import (
     Moved,
     NotFound,
     Outranked,
-    Places,
     Query,
     Sent,
-    UnknownPlace,
-    fold,
-    refusals,
 )
-from plugins.fhir.feed.noting import Around, Link, Repeated
-from plugins.fhir.feed.translate import ADDRESS_OF, PART_FIELDS, TRANSLATED, Said, said
+from plugins.fhir.feed.fiches import ADDRESS_OF
+from plugins.fhir.feed.naming import NAMELESS, Entry, name_of, named
+from plugins.fhir.feed.noting import Repeated
+from plugins.fhir.feed.saying import PART_FIELDS, Said
+from plugins.fhir.feed.translate import TRANSLATED, said
+from plugins.fhir.feed.trying import around, refused
 from plugins.fhir.params import RESOURCES
 from plugins.fhir.systems import identifier_names
 
 Json = dict[str, Any]
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_LITERAL: Final = re.compile(r"(?:https?://[^?#]*/)?([A-Z][A-Za-z]+)/([A-Za-z0-9.-]{1,64})(?:/_history/[^/]+)?")
 _PARTS_OF: Final = {"organisatie": ("vestigingen", "memberships", "electronic_addresses"), "aanbod": ("caregivers",), "zorgverlener": ()}
 """What a fiche holds that is sent in resources of its own."""
 _ORDER: Final = {name: place for place, name in enumerate(TRANSLATED)}
 _OWNER: Final = {"vestiging": "Organization", "membership": "Organization", "electronic_address": "Organization", "caregiver": "HealthcareService"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One thing to do: PUT, POST or DELETE of a resource of `type`. `id` is that of the address, or of the one that a condition found.
-
-    `path` is where the resource stands (`Organization`, `Bundle.entry[2].resource`). `full_url` is its name inside a Bundle.
-    """
-
-    method: str
-    type: str
-    path: str
-    id: str | None = None
-    resource: Json | None = None
-    full_url: str | None = None
 
 
 @dataclass(slots=True)
@@ -88,114 +72,6 @@ def file(desk: Desk, entries: Sequence[Entry], source: str, asked: Directory, *,
     return _Filing(desk, source, asked).all(entries, strict=strict)
 
 
-def tried(entries: Sequence[Entry], asked: Directory) -> tuple[list[FieldError], list[tuple[str, str]]]:
-    """What `file` would refuse in them and what it would not keep, (path, why), as far as that can be told without a look at what is here.
-
-    Whether there is what a reference names, and who owns a field, depends on who sends it, so that is told to whoever does.
-    """
-    errors: list[FieldError] = []
-    notes: list[tuple[str, str]] = []
-    names: dict[str, str] = {}
-    for entry in entries:
-        name = _name(entry)
-        if name is None:
-            errors.append(FieldError(entry.path, _NAMELESS))
-        elif entry.full_url:
-            names[entry.full_url] = name
-    if errors:  # as `file` does: what they are called comes before what they say
-        return errors, notes
-
-    def link(reference: Json, target: str, path: str) -> Document | None:
-        found = _named(reference, target, path, names)
-        if isinstance(found, FieldError):
-            errors.append(found)
-            return None
-        if found is None:
-            return {"system": reference["identifier"]["system"], "value": reference["identifier"]["value"]}
-        return {"key": found} if target == "Location" else {"source": _NOBODY, "external_id": found}
-
-    around = _around(asked, link)
-    for entry in entries:
-        if entry.resource is not None:
-            told = said(entry.resource, entry.path, around)
-            errors += told.read.errors
-            errors += _refused(told, _NOBODY, errors)
-            notes += told.read.unread()
-            for each in told.read.repeated:
-                if each.reference is not None and isinstance(_named(each.reference, each.target, each.path, names), FieldError):
-                    notes.append((each.path, each.why))
-    return errors, notes
-
-
-_NOBODY: Final = "fhir"
-"""The source of a claim that is only tried."""
-
-
-def _around(asked: Directory, link: Link) -> Around:
-    """What resources are read with."""
-    places = asked.places
-
-    def place(postcode: str, town: str) -> str | None:
-        return municipality(places, postcode, town)
-
-    def is_place(kind: str, code: str) -> bool:
-        try:
-            if kind == "municipality":
-                places.current(code)
-            elif kind == "postcode":
-                places.by_postcode(code)
-        except UnknownPlace:
-            return False
-        return True
-
-    return Around(link=link, municipality=place, implied=asked.concepts().implied, is_place=is_place, today=asked.today())
-
-
-def _refused(told: Said, source: str, known: Iterable[FieldError]) -> list[FieldError]:
-    """What the hub refuses in what a resource says, in words of the resource; nothing twice about one element."""
-    content: Document = told.content
-    if told.part is not None:
-        content = {"kind": told.kind, PART_FIELDS[told.part]: [{"keys": [f"{source}:"], **content}]}
-    about = {error.path for error in known}
-    errors = [told.in_elements(error) for error in refusals(Claim(source, told.read.path, 1, told.kind, content))]
-    return [error for error in errors if error.path not in about]
-
-
-_NAMELESS: Final = "it has neither an id nor an identifier, so that nobody could tell when it is sent again; give one."
-
-
-def _name(entry: Entry) -> str | None:
-    """The sender's own name for it, by its id or else its first number; None when it has neither."""
-    resource = entry.resource or {}
-    id = entry.id or resource.get("id")
-    if id is not None:
-        return f"{entry.type}/{id}"
-    number = next((f"{each['system']}|{each['value']}" for each in resource.get("identifier", ()) if each.get("system") and each.get("value")), None)
-    return None if number is None else f"{entry.type}?{number}"
-
-
-def _named(reference: Json, target: str, path: str, names: Mapping[str, str]) -> str | FieldError | None:
-    """The sender's name for what a Reference leads to; None when it says only a number, and an error when it cannot be a `target`.
-
-    `names` are those of the resources that are sent with it, by their fullUrl.
-    """
-    literal = reference.get("reference")
-    if not isinstance(literal, str):
-        identifier = reference.get("identifier", {})
-        if isinstance(identifier.get("system"), str) and isinstance(identifier.get("value"), str):
-            return None
-        return FieldError(path, "a reference names Type/id, or an identifier with system and value.")
-    name = names.get(literal)
-    if name is None:
-        found = _LITERAL.fullmatch(literal)
-        if found is None or found[1] != target:
-            return FieldError(f"{path}.reference", f"{target}/<id>, an address of that form, or a fullUrl of the Bundle is expected.")
-        return f"{found[1]}/{found[2]}"
-    if name.partition("/")[0].partition("?")[0] != target:
-        return FieldError(f"{path}.reference", f"this leads to {name[:80]}, and a {target} is expected.")
-    return name
-
-
 @dataclass(slots=True)
 class _Plan:
     """An entry with its name, what was sent under it before, and the entity of the hub's whose id it is."""
@@ -214,7 +90,7 @@ class _Filing:
         self._desk = desk
         self._source = source
         self._asked = asked
-        self._around = _around(asked, self._link)
+        self._around = around(asked, self._link)
         self._names: dict[str, str] = {}  # fullUrl -> name
         self._sent: dict[str, Sent] = {}  # in this transaction
         self._claims: dict[str, Claim] = {}
@@ -242,7 +118,7 @@ class _Filing:
     def _look_further(self) -> None:
         """Something is refused: find all that the hub refuses in what was sent, and say it in words of the resources."""
         for told in self._told:
-            self._errors += _refused(told, self._source, self._errors)
+            self._errors += refused(told, self._source, self._errors)
 
     def _finish(self) -> None:
         if self._errors:
@@ -252,9 +128,9 @@ class _Filing:
 
     def _plan(self, entry: Entry) -> _Plan:
         id = entry.id or (entry.resource or {}).get("id")
-        name = _name(entry)
+        name = name_of(entry)
         if name is None:
-            self._wrong(entry.path, _NAMELESS)
+            self._wrong(entry.path, NAMELESS)
             name = entry.type
         if entry.full_url:
             self._names[entry.full_url] = name
@@ -275,7 +151,7 @@ class _Filing:
 
     def _link(self, reference: Json, target: str, path: str) -> Document | None:
         """The link to what a Reference names; None, and an error, when it cannot be told."""
-        name = _named(reference, target, path, self._names)
+        name = named(reference, target, path, self._names)
         if isinstance(name, FieldError):
             self._errors.append(name)
             return None
@@ -446,7 +322,7 @@ class _Filing:
 
     def _ours(self, reference: Json, target: str) -> str:
         """The reference of ours to what a Reference of the sender's names; "" when that is nothing here."""
-        name = _named(reference, target, "", self._names)
+        name = named(reference, target, "", self._names)
         if not isinstance(name, str):
             return ""
         sent = self._sent.get(name) or self._desk.sent(name)
@@ -463,14 +339,3 @@ def _part_of(type_name: str) -> str:
 
 def _stands_for_an_address(part: Document) -> bool:
     return any(f"#{ADDRESS_OF}" in key for key in part.get("keys", ()))
-
-
-def municipality(places: Places, postcode: str, town: str) -> str | None:
-    """The REFNIS code of the municipality with this postcode; among several the one of that name, else none."""
-    try:
-        here = places.by_postcode(postcode)
-    except UnknownPlace:
-        return None
-    named = [place for place in here if fold(town) in (fold(place.name_nl), fold(place.name_fr))]
-    found = named or list(here)
-    return found[0].refnis if len(found) == 1 else None

@@ -17,10 +17,11 @@ from werkzeug.http import parse_etags
 import hub
 from hub import Directory, Entity, Feed, FieldError, Gone, Invalid, Locked, Moved, NotFound, Outranked
 from plugins.fhir import outcome
-from plugins.fhir.feed.filing import Entry, Filed, file
-from plugins.fhir.feed.filing import tried as tried_entries
+from plugins.fhir.feed.filing import Filed, file
+from plugins.fhir.feed.naming import Entry
 from plugins.fhir.feed.repeating import words
 from plugins.fhir.feed.translate import TRANSLATED
+from plugins.fhir.feed.trying import tried as tried_entries
 from plugins.fhir.json_form import to_bytes
 from plugins.fhir.params import RESOURCES
 from plugins.fhir.preferring import is_strict
