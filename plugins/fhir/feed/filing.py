@@ -168,13 +168,11 @@ class _Filing:
         return {"source": self._source, "external_id": sent.owner if sent else name}
 
     def _numbered(self, identifier: Json, target: str, path: str) -> Document | None:
-        system, value = identifier["system"], identifier["value"]
-        values = tuple(f"{name}|{value}" for name in identifier_names(system) or (system,))
-        page = self._asked.search(Query(types=(RESOURCES[target].entity,), where=(Criterion("identifier", values),), limit=2))
-        if len(page.hits) != 1:
-            self._wrong(path, f"{len(page.hits) or 'no'} {target} here has this number; refer to it by Type/id.")
+        found = with_number(self._asked, identifier, target)
+        if len(found) != 1:
+            self._wrong(path, f"{len(found) or 'no'} {target} here has this number; refer to it by Type/id.")
             return None
-        return {"id": page.hits[0].entity.id}
+        return {"id": found[0]}
 
     # --- claims ----------------------------------------------------------------------------------------------------------------
 
@@ -321,7 +319,7 @@ class _Filing:
         plan.filed.repeated = [(each, word if each.reference is None else self._ours(each.reference, each.target)) for each, word in plan.filed.repeated]
 
     def _ours(self, reference: Json, target: str) -> str:
-        """The reference of ours to what a Reference of the sender's names; "" when that is nothing here."""
+        """The reference of ours to what a Reference of the sender's names; "" when that is nothing here, or only a number."""
         name = named(reference, target, "", self._names)
         if not isinstance(name, str):
             return ""
@@ -330,6 +328,14 @@ class _Filing:
         if sent is not None:
             return f"{target}/{self._desk.uuid_of(sent, _part_of(target))}"
         return f"{target}/{id}" if self._hubs(id, target) is not None else ""
+
+
+def with_number(asked: Directory, identifier: Json, target: str) -> list[str]:
+    """The ids of the resources of a type that have this number, as an Identifier; two when there are more."""
+    system, value = identifier["system"], identifier["value"]
+    values = tuple(f"{name}|{value}" for name in identifier_names(system) or (system,))
+    page = asked.search(Query(types=(RESOURCES[target].entity,), where=(Criterion("identifier", values),), limit=2))
+    return [hit.entity.id for hit in page.hits]
 
 
 def _part_of(type_name: str) -> str:

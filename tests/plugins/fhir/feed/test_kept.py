@@ -201,6 +201,8 @@ def test_whatever_this_server_shows_gives_no_remark(world_s: Small) -> None:
         (ROLE | {"location": [{"reference": "Location/l2"}]}, ["location[0]"]),
         (ROLE | {"organization": {"reference": "Organization/o2"}}, ["organization"]),
         (ROLE | {"organization": {"reference": "Organization/unheard-of"}}, ["organization"]),
+        (ROLE | {"organization": {"identifier": {"system": "https://epd.example.org/ids", "value": "77"}}}, []),
+        (ROLE | {"organization": {"identifier": {"system": "https://epd.example.org/ids", "value": "78"}}}, ["organization"]),
     ],
 )
 def test_what_a_resource_says_of_another_is_told_when_that_one_does_not(hub: Hub, sent: Json, places: list[str]) -> None:
