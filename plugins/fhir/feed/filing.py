@@ -344,4 +344,5 @@ def _part_of(type_name: str) -> str:
 
 
 def _stands_for_an_address(part: Document) -> bool:
-    return any(f"#{ADDRESS_OF}" in key for key in part.get("keys", ()))
+    """Whether nothing but an address of its organisation says that this site is there: one that was sent as a Location has a key of that, too."""
+    return all(f"#{ADDRESS_OF}" in key for key in part["keys"])

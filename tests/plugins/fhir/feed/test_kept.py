@@ -47,6 +47,17 @@ def test_addresses_of_an_organization_are_its_sites_until_locations_come(hub: Hu
     assert (found["total"], found["entry"][0]["resource"]["name"]) == (1, "Campus Zuid")
 
 
+def test_a_location_sent_by_the_id_of_an_address_stays_when_its_organization_is_sent_again(hub: Hub) -> None:
+    address = {"line": ["Kerkstraat 12"], "city": "Gent", "postalCode": "9000", "country": "BE"}
+    owner = body(put(hub, ORGANISATION | {"address": [address]}))
+    site = body(hub.ask("GET", f"Location?organization={owner['id']}"))["entry"][0]["resource"]
+    named = body(put(hub, site | {"name": "Campus Zuid"}))
+    assert (named["id"], named["name"]) == (site["id"], "Campus Zuid")
+    put(hub, ORGANISATION | {"address": [address], "name": "Ziekenhuis De Nieuwe Brug"})
+    found = body(hub.ask("GET", f"Location?organization={owner['id']}&_total=accurate"))
+    assert (found["total"], found["entry"][0]["resource"]["name"]) == (1, "Campus Zuid")
+
+
 def test_what_has_no_place_here_is_told(hub: Hub) -> None:
     told = put(hub, PERSON | {"birthDate": "1979-01-10", "telecom": [{"system": "phone", "use": "home", "value": "+3215999903"}]})
     assert told.status_code == 201
