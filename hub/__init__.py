@@ -109,6 +109,7 @@ from hub.web.doors import (
     let_stand,
     open_to_all,
     record_access,
+    refusals,
     require_partner,
     subscriptions,
 )
@@ -231,6 +232,7 @@ __all__ = [
     "phone_kind",
     "query_of",
     "record_access",
+    "refusals",
     "require_partner",
     "resolve_contacts",
     "rubriek_from_label",

@@ -85,6 +85,10 @@ class Directory:
         with self._read() as connection:
             return self._store.concepts_in(connection, self._state(connection).concepts)
 
+    def today(self) -> str:
+        """The day in Belgium, `YYYY-MM-DD`."""
+        return self._store.today()
+
     def no_such(self, key: str, value: str) -> str:
         """Why nothing can ever be found under this value of a key of a query, such as a rubriek or a place that there is not; empty when something could be."""
         return no_such(key, value, self.places, self.concepts())

@@ -18,7 +18,7 @@ Organisatiefiche Outranked Page PartRef Period PersonName Places Position Propos
 ResolvedContact Response Sent Simulator Sink Source StoreBusy
 Subscription SubscriptionEvent SubscriptionWish Subscriptions Tag Text UnknownPlace Unreachable Vestiging
 Visibility Volatile WaitingList World Zorgverlenersfiche any_of authorization_metadata directory display_identifier feed fold hookimpl let_stand
-normalise_email normalise_identifier normalise_phone normalise_website open_to_all phone_kind query_of record_access require_partner resolve_contacts
+normalise_email normalise_identifier normalise_phone normalise_website open_to_all phone_kind query_of record_access refusals require_partner resolve_contacts
 rubriek_from_label subscriptions words
 """
 

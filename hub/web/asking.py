@@ -24,11 +24,13 @@ from hub.access import RateLimiter, agreement, authenticate, grant_for, tokens
 from hub.access.audit import Access, Trail, truncated
 from hub.access.recognised import Asker, Recognised, credential_of
 from hub.directory import Directory
-from hub.errors import Forbidden, StoreBusy
+from hub.errors import FieldError, Forbidden, Invalid, Rejected, StoreBusy
 from hub.feeding import Feed
 from hub.model.audience import PUBLIC, Grant
+from hub.model.claims import Claim
 from hub.model.moments import to_millisecond, to_second
 from hub.model.subscription import Subscriptions
+from hub.store.ready import Ready
 from hub.store.tables import api_key
 from hub.web.doors import OPEN
 
@@ -104,6 +106,17 @@ def feed(endpoint: str) -> Feed:
         match=plugins.match_fiche if plugins.implements("match_fiche") else None,
     )
     return Feed(hub.store, asked, endpoint)
+
+
+def refusals(claim: Claim) -> tuple[FieldError, ...]:
+    """See `hub.refusals`."""
+    try:
+        Ready(claim).check()
+    except Invalid as error:
+        return error.errors or (FieldError("", error.message),)
+    except Rejected as error:
+        return (FieldError(error.field, error.message),)
+    return () if claim.gone else serving().plugins.validate_fiche(claim.content, claim.source)
 
 
 def subscriptions(endpoint: str) -> Subscriptions:

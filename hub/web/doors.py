@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from hub.directory import Directory
+    from hub.errors import FieldError
     from hub.feeding import Feed
+    from hub.model.claims import Claim
     from hub.model.subscription import Subscriptions
     from hub.store.concepts import ConceptBook
 
@@ -46,6 +48,15 @@ def feed(endpoint: str) -> Feed:
     from hub.web import asking
 
     return asking.feed(endpoint)
+
+
+def refusals(claim: Claim) -> tuple[FieldError, ...]:
+    """What the hub refuses in a claim whoever makes it, such as a text that is too long, and what plugins find wrong with it (`validate_fiche`); empty for a
+    good one. Nothing is looked up or stored. Works inside a request only.
+    """
+    from hub.web import asking
+
+    return asking.refusals(claim)
 
 
 def subscriptions(endpoint: str) -> Subscriptions:

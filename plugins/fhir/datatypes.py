@@ -102,9 +102,10 @@ def pointed_to(entity: Entity, id: str) -> Document | None:
 
 def period(value: Document) -> Json:
     """A Period; an end before its start (per-1) is left out, because then one of the two is wrong and the start is the safer."""
-    if "start" in value and "end" in value and value["end"] < value["start"]:
-        return {"start": value["start"]}
-    return dict(value)
+    start, end = value.get("start"), value.get("end")
+    if start is None:
+        return {} if end is None else {"end": end}
+    return {"start": start} if end is None or end < start else {"start": start, "end": end}
 
 
 def service_areas(areas: Iterable[Document]) -> list[Json]:

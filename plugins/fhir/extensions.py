@@ -132,7 +132,8 @@ def recognition(value: Document) -> Json:
     if "label" in value:
         parts.extend(text_extensions("label", value["label"]))
     if "period" in value:
-        parts.append({"url": "period", "valuePeriod": value["period"]})
+        period = {name: value["period"][name] for name in ("start", "end") if name in value["period"]}
+        parts.append({"url": "period", "valuePeriod": period})
     return {"extension": parts, "url": RECOGNITION}
 
 

@@ -64,11 +64,17 @@ _HTTP_CODES: Final = {
     405: "not-supported",
     406: "not-supported",
     408: "timeout",
+    409: "conflict",
     410: "deleted",
+    411: "required",
+    412: "conflict",
     413: "too-long",
     414: "too-long",
     415: "not-supported",
+    422: "business-rule",
+    428: "required",
     429: "throttled",
+    431: "too-long",
     503: "transient",
 }
 _HTTP_MESSAGES: Final[Mapping[type[HTTPException], str]] = {

@@ -25,6 +25,10 @@ MAX_BODY: Final = 4 << 20
 """The most bytes that are judged at once."""
 _TAKES: Final = ("profile", "mode", *FORM)
 _MODES: Final = ("create", "update", "delete", "profile")
+_NOTHING_TO_TRY: Final = (
+    "a DELETE cannot be tried beforehand: it takes back what you sent in yourself, and says of nothing else whether it is here. Send it; it removes nothing for "
+    "good. To judge a resource, leave mode out."
+)
 _FORMS: Final = {
     "application/fhir+json": "json",
     "application/json": "json",
@@ -58,6 +62,8 @@ def _validate(type_name: str, id: str) -> Json:
     from plugins.fhir.judge import PROFILES, is_refused, judge
 
     refuse_unknown(_TAKES)
+    if flask.request.args.get("mode") == "delete":  # which needs no body
+        raise _invalid("mode", _NOTHING_TO_TRY, "delete")
     sent = read_body()
     resource, profiles, mode = _asked(sent)
     for profile in profiles:
@@ -67,7 +73,7 @@ def _validate(type_name: str, id: str) -> Json:
     if mode not in ("", *_MODES):
         raise _invalid("mode", f"there are {', '.join(_MODES)}.", mode)
     if mode == "delete":
-        raise _invalid("mode", "nothing is deleted through this server, so there is nothing to try.", mode)
+        raise _invalid("mode", _NOTHING_TO_TRY, mode)
     if mode == "profile" and not profiles:
         raise _invalid("profile", "the mode profile needs a profile.", "")
     named = resource.get("resourceType") if isinstance(resource, dict) else None

@@ -25,51 +25,32 @@ from hub import (
     Moved,
     NotFound,
     Outranked,
-    Places,
     Query,
     Sent,
-    UnknownPlace,
-    fold,
 )
-from plugins.fhir.feed.translate import ADDRESS_OF, TRANSLATED, Said, said
+from plugins.fhir.feed.fiches import ADDRESS_OF
+from plugins.fhir.feed.naming import NAMELESS, Entry, name_of, named
+from plugins.fhir.feed.noting import Repeated
+from plugins.fhir.feed.saying import PART_FIELDS, Said
+from plugins.fhir.feed.translate import TRANSLATED, said
+from plugins.fhir.feed.trying import around, refused
 from plugins.fhir.params import RESOURCES
 from plugins.fhir.systems import identifier_names
 
 Json = dict[str, Any]
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_LITERAL: Final = re.compile(r"(?:https?://[^?#]*/)?([A-Z][A-Za-z]+)/([A-Za-z0-9.-]{1,64})(?:/_history/[^/]+)?")
-_FIELDS: Final = {
-    "vestiging": "vestigingen",
-    "membership": "memberships",
-    "electronic_address": "electronic_addresses",
-    "caregiver": "caregivers",
-}
 _PARTS_OF: Final = {"organisatie": ("vestigingen", "memberships", "electronic_addresses"), "aanbod": ("caregivers",), "zorgverlener": ()}
 """What a fiche holds that is sent in resources of its own."""
 _ORDER: Final = {name: place for place, name in enumerate(TRANSLATED)}
 _OWNER: Final = {"vestiging": "Organization", "membership": "Organization", "electronic_address": "Organization", "caregiver": "HealthcareService"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One thing to do: PUT, POST or DELETE of a resource of `type`. `id` is that of the address, or of the one that a condition found.
-
-    `path` is where the resource stands (`Organization`, `Bundle.entry[2].resource`). `full_url` is its name inside a Bundle.
-    """
-
-    method: str
-    type: str
-    path: str
-    id: str | None = None
-    resource: Json | None = None
-    full_url: str | None = None
-
-
 @dataclass(slots=True)
 class Filed:
     """What became of an entry. `id` is the hub's, None for a part that was taken out; `notes` are (path, what is not kept and why).
 
-    `locks` are fields that another source owns: they are not kept. `outranked` are kept, but do not stand.
+    `locks` are fields that another source owns: they are not kept. `outranked` are kept, but do not stand. `repeated` is what it says of something
+    else, each with the reference of ours (`Location/<id>`) or the word that stands in that element when it is so; "" when it names nothing.
     """
 
     entry: Entry
@@ -79,6 +60,7 @@ class Filed:
     notes: list[tuple[str, str]] = field(default_factory=list)
     locks: list[Locked] = field(default_factory=list)
     outranked: list[Outranked] = field(default_factory=list)
+    repeated: list[tuple[Repeated, str]] = field(default_factory=list)
 
 
 def file(desk: Desk, entries: Sequence[Entry], source: str, asked: Directory, *, strict: bool) -> list[Filed]:
@@ -88,77 +70,6 @@ def file(desk: Desk, entries: Sequence[Entry], source: str, asked: Directory, *,
     erased, and when `strict` `Locked` for a value that another source owns.
     """
     return _Filing(desk, source, asked).all(entries, strict=strict)
-
-
-def tried(entries: Sequence[Entry], asked: Directory) -> tuple[list[FieldError], list[tuple[str, str]]]:
-    """What `file` would refuse in them and what it would not keep, (path, why), as far as that can be told without a look at what is here.
-
-    Whether there is what a reference names, and who owns a field, depends on who sends it, so that is told to whoever does.
-    """
-    errors: list[FieldError] = []
-    notes: list[tuple[str, str]] = []
-    names: dict[str, str] = {}
-    for entry in entries:
-        name = _name(entry)
-        if name is None:
-            errors.append(FieldError(entry.path, _NAMELESS))
-        elif entry.full_url:
-            names[entry.full_url] = name
-    if errors:  # as `file` does: what they are called comes before what they say
-        return errors, notes
-
-    def link(reference: Json, target: str, path: str) -> Document | None:
-        found = _named(reference, target, path, names)
-        if isinstance(found, FieldError):
-            errors.append(found)
-            return None
-        return {"external_id": found}
-
-    def place(postcode: str, town: str) -> str | None:
-        return municipality(asked.places, postcode, town)
-
-    implied = asked.concepts().implied
-    for entry in entries:
-        if entry.resource is not None:
-            read = said(entry.resource, entry.path, link, place, implied).read
-            errors += read.errors
-            notes += read.unread
-    return errors, notes
-
-
-_NAMELESS: Final = "it has neither an id nor an identifier, so that nobody could tell when it is sent again; give one."
-
-
-def _name(entry: Entry) -> str | None:
-    """The sender's own name for it, by its id or else its first number; None when it has neither."""
-    resource = entry.resource or {}
-    id = entry.id or resource.get("id")
-    if id is not None:
-        return f"{entry.type}/{id}"
-    number = next((f"{each['system']}|{each['value']}" for each in resource.get("identifier", ()) if each.get("system") and each.get("value")), None)
-    return None if number is None else f"{entry.type}?{number}"
-
-
-def _named(reference: Json, target: str, path: str, names: Mapping[str, str]) -> str | FieldError | None:
-    """The sender's name for what a Reference leads to; None when it says only a number, and an error when it cannot be a `target`.
-
-    `names` are those of the resources that are sent with it, by their fullUrl.
-    """
-    literal = reference.get("reference")
-    if not isinstance(literal, str):
-        identifier = reference.get("identifier", {})
-        if isinstance(identifier.get("system"), str) and isinstance(identifier.get("value"), str):
-            return None
-        return FieldError(path, "a reference names Type/id, or an identifier with system and value.")
-    name = names.get(literal)
-    if name is None:
-        found = _LITERAL.fullmatch(literal)
-        if found is None or found[1] != target:
-            return FieldError(f"{path}.reference", f"{target}/<id>, an address of that form, or a fullUrl of the Bundle is expected.")
-        return f"{found[1]}/{found[2]}"
-    if name.partition("/")[0].partition("?")[0] != target:
-        return FieldError(f"{path}.reference", f"this leads to {name[:80]}, and a {target} is expected.")
-    return name
 
 
 @dataclass(slots=True)
@@ -179,23 +90,35 @@ class _Filing:
         self._desk = desk
         self._source = source
         self._asked = asked
-        self._places = asked.places
-        self._implied = asked.concepts().implied
+        self._around = around(asked, self._link)
         self._names: dict[str, str] = {}  # fullUrl -> name
         self._sent: dict[str, Sent] = {}  # in this transaction
         self._claims: dict[str, Claim] = {}
         self._errors: list[FieldError] = []
+        self._told: list[Said] = []
 
     def all(self, entries: Sequence[Entry], *, strict: bool) -> list[Filed]:
         plans = [self._plan(entry) for entry in entries]
-        self._finish()
+        self._finish()  # what they are called comes before what they say
         for plan in sorted(plans, key=lambda plan: (plan.filed.entry.method == "DELETE", _ORDER[plan.filed.entry.type])):
             self._take(plan)
+        if self._errors:
+            self._look_further()
         self._finish()
-        locked = self._desk.put(self._claims.values())
+        try:
+            locked = self._desk.put(self._claims.values())
+        except Invalid:
+            self._look_further()
+            self._finish()
+            raise
         for plan in plans:
             self._settle(plan, locked, strict=strict)
         return [plan.filed for plan in plans]
+
+    def _look_further(self) -> None:
+        """Something is refused: find all that the hub refuses in what was sent, and say it in words of the resources."""
+        for told in self._told:
+            self._errors += refused(told, self._source, self._errors)
 
     def _finish(self) -> None:
         if self._errors:
@@ -205,9 +128,9 @@ class _Filing:
 
     def _plan(self, entry: Entry) -> _Plan:
         id = entry.id or (entry.resource or {}).get("id")
-        name = _name(entry)
+        name = name_of(entry)
         if name is None:
-            self._wrong(entry.path, _NAMELESS)
+            self._wrong(entry.path, NAMELESS)
             name = entry.type
         if entry.full_url:
             self._names[entry.full_url] = name
@@ -228,7 +151,7 @@ class _Filing:
 
     def _link(self, reference: Json, target: str, path: str) -> Document | None:
         """The link to what a Reference names; None, and an error, when it cannot be told."""
-        name = _named(reference, target, path, self._names)
+        name = named(reference, target, path, self._names)
         if isinstance(name, FieldError):
             self._errors.append(name)
             return None
@@ -245,16 +168,11 @@ class _Filing:
         return {"source": self._source, "external_id": sent.owner if sent else name}
 
     def _numbered(self, identifier: Json, target: str, path: str) -> Document | None:
-        system, value = identifier["system"], identifier["value"]
-        values = tuple(f"{name}|{value}" for name in identifier_names(system) or (system,))
-        page = self._asked.search(Query(types=(RESOURCES[target].entity,), where=(Criterion("identifier", values),), limit=2))
-        if len(page.hits) != 1:
-            self._wrong(path, f"{len(page.hits) or 'no'} {target} here has this number; refer to it by Type/id.")
+        found = with_number(self._asked, identifier, target)
+        if len(found) != 1:
+            self._wrong(path, f"{len(found) or 'no'} {target} here has this number; refer to it by Type/id.")
             return None
-        return {"id": page.hits[0].entity.id}
-
-    def _municipality(self, postcode: str, town: str) -> str | None:
-        return municipality(self._places, postcode, town)
+        return {"id": found[0]}
 
     # --- claims ----------------------------------------------------------------------------------------------------------------
 
@@ -299,9 +217,11 @@ class _Filing:
             plan.target = plan.sent
             plan.part = _part_of(entry.type)
             return
-        told = said(entry.resource, entry.path, self._link, self._municipality, self._implied)
+        told = said(entry.resource, entry.path, self._around)
+        self._told.append(told)
         self._errors.extend(told.read.errors)
-        plan.filed.notes = told.read.unread
+        plan.filed.notes = told.read.unread()
+        plan.filed.repeated = [(each, each.word) for each in told.read.repeated]
         plan.filed.created = plan.sent is None and plan.known is None
         if told.read.errors or (told.part is not None and told.owner is None):
             return
@@ -331,7 +251,7 @@ class _Filing:
         owner = self._owner(told.owner, told.kind, _OWNER[told.part], plan.filed.entry.path)
         if owner is None:
             return None
-        key = plan.sent.key if plan.sent else f"{self._source}:{plan.name}"
+        key = plan.sent.key if plan.sent else self._said_before(plan, owner, told.part) or f"{self._source}:{plan.name}"
         others = [one for one in plan.known.keys if "|" not in one] if plan.known else []
         part = {"keys": list(dict.fromkeys((key, *others))), **told.content}
         if plan.sent is not None and plan.sent.owner != owner:
@@ -342,12 +262,18 @@ class _Filing:
         self._change(owner, told.part, key, None if plan.off else part)
         return Sent(owner, key, version)
 
+    def _said_before(self, plan: _Plan, owner: str, part_type: str) -> str | None:
+        """The key of the part that the sender, who now calls it by its id of ours, said under a name of its own."""
+        known = set(plan.known.keys) if plan.known else set()
+        parts = self._claims[owner].content.get(PART_FIELDS[part_type], ())
+        return next((str(one["keys"][0]) for one in parts if known & set(one["keys"]) and not _stands_for_an_address(one)), None)
+
     def _change(self, owner: str, part_type: str, key: str, part: Document | None) -> None:
         """Put a part in the place that it had in its owner's claim, or at the end; None takes it out."""
         claim = self._claim(owner)
         if claim is None:
             return
-        name = _FIELDS[part_type]
+        name = PART_FIELDS[part_type]
         before: list[Document] = claim.content.get(name, [])
         after = [part if key in one["keys"] else one for one in before if key not in one["keys"] or part is not None]
         if part is not None and all(key not in one["keys"] for one in before):
@@ -367,7 +293,7 @@ class _Filing:
         if not plan.part:
             self._claims[plan.sent.owner] = replace(claim, content={**claim.content, "status": {"status": "inactive"}})
             return
-        part = next((one for one in claim.content.get(_FIELDS[plan.part], ()) if plan.sent.key in one["keys"]), None)
+        part = next((one for one in claim.content.get(PART_FIELDS[plan.part], ()) if plan.sent.key in one["keys"]), None)
         if part is None:
             plan.off = True
         elif plan.part == "vestiging":
@@ -390,23 +316,33 @@ class _Filing:
         if strict and plan.filed.locks:
             raise plan.filed.locks[0]
         plan.filed.outranked = self._desk.outranked(plan.target.owner, plan.part, plan.target.key)
+        plan.filed.repeated = [(each, word if each.reference is None else self._ours(each.reference, each.target)) for each, word in plan.filed.repeated]
+
+    def _ours(self, reference: Json, target: str) -> str:
+        """The reference of ours to what a Reference of the sender's names; "" when that is nothing here, or only a number."""
+        name = named(reference, target, "", self._names)
+        if not isinstance(name, str):
+            return ""
+        sent = self._sent.get(name) or self._desk.sent(name)
+        id = name.partition("/")[2]
+        if sent is not None:
+            return f"{target}/{self._desk.uuid_of(sent, _part_of(target))}"
+        return f"{target}/{id}" if self._hubs(id, target) is not None else ""
+
+
+def with_number(asked: Directory, identifier: Json, target: str) -> list[str]:
+    """The ids of the resources of a type that have this number, as an Identifier; two when there are more."""
+    system, value = identifier["system"], identifier["value"]
+    values = tuple(f"{name}|{value}" for name in identifier_names(system) or (system,))
+    page = asked.search(Query(types=(RESOURCES[target].entity,), where=(Criterion("identifier", values),), limit=2))
+    return [hit.entity.id for hit in page.hits]
 
 
 def _part_of(type_name: str) -> str:
     entity = RESOURCES[type_name].entity
-    return entity if entity in _FIELDS else ""
+    return entity if entity in PART_FIELDS else ""
 
 
 def _stands_for_an_address(part: Document) -> bool:
-    return any(f"#{ADDRESS_OF}" in key for key in part.get("keys", ()))
-
-
-def municipality(places: Places, postcode: str, town: str) -> str | None:
-    """The REFNIS code of the municipality with this postcode; among several the one of that name, else none."""
-    try:
-        here = places.by_postcode(postcode)
-    except UnknownPlace:
-        return None
-    named = [place for place in here if fold(town) in (fold(place.name_nl), fold(place.name_fr))]
-    found = named or list(here)
-    return found[0].refnis if len(found) == 1 else None
+    """Whether nothing but an address of its organisation says that this site is there: one that was sent as a Location has a key of that, too."""
+    return all(f"#{ADDRESS_OF}" in key for key in part["keys"])

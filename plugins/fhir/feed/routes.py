@@ -17,9 +17,12 @@ from werkzeug.http import parse_etags
 import hub
 from hub import Directory, Entity, Feed, FieldError, Gone, Invalid, Locked, Moved, NotFound, Outranked
 from plugins.fhir import outcome
-from plugins.fhir.feed.filing import Entry, Filed, file
-from plugins.fhir.feed.filing import tried as tried_entries
+from plugins.fhir.feed.filing import Filed, file, with_number
+from plugins.fhir.feed.naming import Entry
+from plugins.fhir.feed.noting import Repeated
+from plugins.fhir.feed.repeating import words
 from plugins.fhir.feed.translate import TRANSLATED
+from plugins.fhir.feed.trying import tried as tried_entries
 from plugins.fhir.json_form import to_bytes
 from plugins.fhir.params import RESOURCES
 from plugins.fhir.preferring import is_strict
@@ -310,7 +313,21 @@ def _told(filed: Filed, asked: Directory) -> _Told:
         return _Told(status, issues)
     shown = orjson.loads(to_bytes(render(entity, asked.grant, asked.concepts())))
     version = version_of(entity, asked.grant)
+    if not filed.late:
+        outside = {f"{each.target}/{id}" for each, _ in filed.repeated for id in entity.outside}
+        for each, word in filed.repeated:
+            if (word or _by_number(each, asked)) not in words(shown, each.element) | outside:
+                issues.append(_not_kept(each.path, each.why))
     return _Told(status, issues, shown, f"{filed.entry.type}/{entity.id}", version, entity.updated_at)
+
+
+def _by_number(each: Repeated, asked: Directory) -> str:
+    """The reference to the one resource here that a Reference names by its number; "" when it does not."""
+    identifier = (each.reference or {}).get("identifier", {})
+    if (each.reference or {}).get("reference") or not all(isinstance(identifier.get(name), str) for name in ("system", "value")):
+        return ""
+    found = with_number(asked, identifier, each.target)
+    return f"{each.target}/{found[0]}" if len(found) == 1 else ""
 
 
 def _not_kept(path: str, why: str) -> Json:

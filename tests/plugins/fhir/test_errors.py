@@ -9,9 +9,21 @@ import pytest
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from werkzeug.exceptions import (
+    BadGateway,
+    Conflict,
+    HTTPException,
+    ImATeapot,
+    LengthRequired,
+    PreconditionFailed,
+    PreconditionRequired,
+    RequestHeaderFieldsTooLarge,
+    UnprocessableEntity,
+)
 
 from hub.access.limits import RateLimiter
 from hub.web.asking import serving_of
+from plugins.fhir.outcome import failure_of
 from plugins.fhir.params import RESOURCES
 from tests.plugins.fhir.answers import JSON, get
 from tests.plugins.fhir.conftest import Hub
@@ -44,6 +56,17 @@ def test_what_is_not_there_is_told_as_operation_outcome(
     assert complaints(outcome) == []
     assert outcome["issue"][0]["code"] == code
     assert (status == 405) == ("Allow" in response.headers)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(Conflict, "conflict"), (PreconditionFailed, "conflict"), (UnprocessableEntity, "business-rule"), (PreconditionRequired, "required"),
+     (LengthRequired, "required"), (RequestHeaderFieldsTooLarge, "too-long"), (ImATeapot, "processing"), (BadGateway, "exception")],
+)  # fmt: skip
+def test_a_refusal_in_words_of_http_has_its_code(error: type[HTTPException], code: str) -> None:
+    failure = failure_of(error())
+    assert (failure.status, [issue["code"] for issue in failure.issues]) == (error.code, [code])
+    assert complaints(failure.document()) == []
 
 
 def test_other_errors_are_operation_outcomes_too(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 import orjson
@@ -12,13 +13,16 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hub import Invalid
+from hub import FieldError, Invalid, hookimpl
+from hub import plugins as loading
+from hub.web.asking import serving_of
 from plugins.fhir import extensions as ext
 from plugins.fhir import systems as s
 from plugins.fhir.judge import judge
 from plugins.fhir.judge.reading import from_json, from_xml
 from plugins.fhir.validation import MAX_BODY
 from plugins.fhir.xml_form import to_xml
+from tests.plugins.fhir.conftest import Hub
 from tests.plugins.fhir.faults import BASE, LOCATION, ORGANIZATION, PRACTITIONER, TRANSACTION, VALID
 
 JSON = "application/fhir+json"
@@ -92,6 +96,20 @@ def test_what_would_not_be_kept_is_told_before(client: FlaskClient) -> None:
     assert told[1]["details"]["text"] == "It is acceptable; there are remarks."
 
 
+def test_what_the_hub_itself_refuses_is_told_before(client: FlaskClient, small: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own check, and what plugins find wrong with a fiche."""
+    assert errors(send(client, "/$validate", GOOD | {"name": "x" * 20_001})) == ["Organization.name"]
+
+    def complains(fiche: dict[str, Any], origin: str) -> list[FieldError]:
+        return [FieldError("names.0.text.nl", f"no name from {origin}")]
+
+    plugin = ModuleType("strict")
+    vars(plugin)["validate_fiche"] = hookimpl(complains, specname="validate_fiche")
+    monkeypatch.setattr(serving_of(small.app), "plugins", loading.load([("strict", plugin)], installed=False))
+    [issue] = [each for each in send(client, "/$validate", GOOD) if each["severity"] == "error"]
+    assert (issue["expression"], "no name from fhir" in issue["details"]["text"]) == (["Organization.name"], True)
+
+
 def test_a_transaction_is_tried_as_a_whole(client: FlaskClient) -> None:
     assert errors(send(client, "/$validate", TRANSACTION)) == ["Bundle.entry[0].resource"], "it has neither an id nor an identifier"
     [organisation, site] = TRANSACTION["entry"]
@@ -162,6 +180,15 @@ def test_what_cannot_be_judged_is_400(
 ) -> None:
     [issue] = send(client, path, body, status, kind)
     assert issue["expression"] == [expression]
+
+
+@pytest.mark.parametrize("path", ["/Organization/$validate?mode=delete", "/Organization/org-1/$validate?mode=delete", "/$validate"])
+def test_a_removal_cannot_be_tried_and_the_answer_says_why(client: FlaskClient, path: str) -> None:
+    """FHIR asks for no body then."""
+    asked = {"resourceType": "Parameters", "parameter": [{"name": "mode", "valueCode": "delete"}, {"name": "resource", "resource": ORGANIZATION}]}
+    [issue] = send(client, path, b"" if "mode" in path else asked, 400)
+    assert issue["expression"] == ["http.mode"]
+    assert "it takes back what you sent in yourself" in issue["details"]["text"]
 
 
 def test_too_long_is_413_and_another_form_is_415(client: FlaskClient) -> None:

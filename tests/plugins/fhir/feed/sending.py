@@ -73,7 +73,7 @@ ADDRESS: Json = {
     "status": "active",
     "connectionType": {"system": "http://terminology.hl7.org/CodeSystem/endpoint-connection-type", "code": "hl7-fhir-rest"},
     "managingOrganization": {"reference": "Organization/o1"},
-    "payloadType": [{"text": "any"}],
+    "payloadType": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/endpoint-payload-type", "code": "any"}]}],
     "address": "https://fhir.example.org/r4",
 }
 EVERYTHING = (ROLE, AFFILIATION, SERVICE, ADDRESS, PERSON, SITE, NETWORK, ORGANISATION)

@@ -17,6 +17,7 @@ from plugins.fhir.params import RESOURCES
 from plugins.fhir.xml_form import to_xml
 from tests.access.signing import EC_KEY, jwks
 from tests.plugins.fhir.feed.sending import (
+    ADDRESS,
     BE,
     EVERYTHING,
     NETWORK,
@@ -104,6 +105,25 @@ def test_a_transaction_with_one_fault_leaves_nothing(hub: Hub, bad: Json, status
     assert hub.ask("GET", "Organization?name=brug&_total=accurate").get_json(force=True)["total"] == 0
 
 
+LONG = "x" * 20_001
+OURS = "https://fichehub.example.org/fhir/"
+GOV = {"valueCode": "inspection_report"}
+
+
+def ours(name: str, **parts: Json) -> Json:
+    """An extension of ours."""
+    return {"url": f"{OURS}StructureDefinition/{name}", "extension": [{"url": part, **value} for part, value in parts.items()]}
+
+
+def french(words: str) -> Json:
+    parts = [{"url": "lang", "valueCode": "fr"}, {"url": "content", "valueString": words}]
+    return {"url": "http://hl7.org/fhir/StructureDefinition/translation", "extension": parts}
+
+
+def served(code: str) -> Json:
+    return {"identifier": {"system": f"{OURS}NamingSystem/refnis", "value": code}}
+
+
 UNLOCATED = {name: value for name, value in SITE.items() if name != "managingOrganization"}
 
 
@@ -118,10 +138,29 @@ UNLOCATED = {name: value for name, value in SITE.items() if name != "managingOrg
         (UNLOCATED, "managingOrganization"),
         (UNLOCATED | {"managingOrganization": {"display": "De Brug"}}, "managingOrganization"),
         (SITE | {"managingOrganization": {"reference": "urn:uuid:0b6f4c5e-0000-4000-8000-000000000009"}}, "managingOrganization.reference"),
+        # what the hub's own check refuses
+        (ORGANISATION | {"name": LONG}, "name"),
+        (ORGANISATION | {"alias": ["De Brug", LONG]}, "alias[1]"),
+        (ORGANISATION | {"name": "Brug", "_name": {"extension": [french(LONG)]}}, "name.extension[0]"),
+        (ORGANISATION | {"telecom": [{"system": "sms", "value": "1"}, {"system": "phone", "value": LONG}]}, "telecom[1].value"),
+        (NETWORK | {"id": "o3", "address": [{"city": "Gent", "postalCode": LONG}]}, "address[0].postalCode"),
+        (ORGANISATION | {"extension": [ours("gov-info", type=GOV, url={"valueString": "no address"})]}, "extension[0]"),
+        (ORGANISATION | {"extension": [ours("tag", tag={"valueCoding": {"system": "urn:x", "code": "y"}})]}, "extension[0]"),
+        (SITE | {"name": LONG}, "name"),
+        (SITE | {"address": {"city": "Gent", "line": ["Dorp 1"], "postalCode": LONG}}, "address.postalCode"),
+        (SITE | {"telecom": [{"system": "url", "value": LONG}]}, "telecom[0].value"),
+        (PERSON | {"communication": [{"coding": [{"system": "urn:ietf:bcp:47", "code": code}]} for code in ("fr", "nederlands")]}, "communication[1]"),
+        (PERSON | {"name": [{"family": "Peeters", "given": [LONG]}]}, "name[0].given"),
+        (SERVICE | {"extension": [ours("capacity", unit={"valueString": "bed"}, maximum={"valueInteger": -5})]}, "extension[0]"),
+        (SERVICE | {"extension": [ours("waiting-list", value={"valueCode": "yes"}, weeks={"valueInteger": -5})]}, "extension[0]"),
+        (SERVICE | {"coverageArea": [served("44021"), served("99999")]}, "coverageArea[1].identifier.value"),
+        (SERVICE | {"comment": LONG}, "comment"),
+        (ADDRESS | {"address": "javascript:alert(1)"}, "address"),
+        (ROLE | {"telecom": [{"system": "phone", "value": LONG}]}, "telecom[0].value"),
     ],
 )
 def test_a_dry_run_refuses_what_sending_in_refuses_in_the_same_words(hub: Hub, resource: Json, place: str) -> None:
-    put(hub, ORGANISATION)
+    assert hub.ask("POST", "", transaction(*EVERYTHING)).status_code == 200
     before = head(hub)
 
     def refusals(response: TestResponse) -> list[Json]:
@@ -274,6 +313,7 @@ def test_versions_and_if_match(hub: Hub) -> None:
     assert body(hub.ask("GET", f"Organization/{shown['id']}"))["name"] == "Ziekenhuis De Brug"
     stale = put(hub, ORGANISATION | {"name": "Nieuw"}, **{"If-Match": 'W/"1-1"'})
     assert (stale.status_code, "is version" in texts(stale)) == (412, True)
+    assert body(stale)["issue"][0]["code"] == "conflict"
     fresh = put(hub, ORGANISATION | {"name": "Nieuw"}, **{"If-Match": f'W/"{shown["meta"]["versionId"]}"'})
     assert (fresh.status_code, body(fresh)["name"]) == (200, "Nieuw")
 

@@ -12,10 +12,13 @@ from plugins.fhir.params import RESOURCES
 from tests.plugins.fhir.conftest import Hub as Small
 from tests.plugins.fhir.feed.sending import (
     ADDRESS,
+    AFFILIATION,
     BE,
     EVERYTHING,
+    NETWORK,
     ORGANISATION,
     PERSON,
+    ROLE,
     SERVICE,
     SITE,
     Json,
@@ -41,6 +44,17 @@ def test_addresses_of_an_organization_are_its_sites_until_locations_come(hub: Hu
     assert (found["total"], found["entry"][0]["resource"]["address"]["line"]) == (1, ["Zonnestraat 4"])
     put(hub, SITE)
     found = body(hub.ask("GET", f"Location?organization={shown['id']}&_total=accurate"))
+    assert (found["total"], found["entry"][0]["resource"]["name"]) == (1, "Campus Zuid")
+
+
+def test_a_location_sent_by_the_id_of_an_address_stays_when_its_organization_is_sent_again(hub: Hub) -> None:
+    address = {"line": ["Kerkstraat 12"], "city": "Gent", "postalCode": "9000", "country": "BE"}
+    owner = body(put(hub, ORGANISATION | {"address": [address]}))
+    site = body(hub.ask("GET", f"Location?organization={owner['id']}"))["entry"][0]["resource"]
+    named = body(put(hub, site | {"name": "Campus Zuid"}))
+    assert (named["id"], named["name"]) == (site["id"], "Campus Zuid")
+    put(hub, ORGANISATION | {"address": [address], "name": "Ziekenhuis De Nieuwe Brug"})
+    found = body(hub.ask("GET", f"Location?organization={owner['id']}&_total=accurate"))
     assert (found["total"], found["entry"][0]["resource"]["name"]) == (1, "Campus Zuid")
 
 
@@ -145,11 +159,68 @@ def test_what_one_hub_shows_another_takes_and_shows(small: Small, hub: Hub) -> N
     response = hub.ask("POST", "", transaction(*shown))
     assert response.status_code == 200, response.text
     entries = body(response)["entry"]
-    assert [entry["response"].get("outcome") for entry in entries if "resource" not in entry] == []
+    assert [entry["response"]["outcome"] for entry in entries if "outcome" in entry["response"]] == []
     ids = {here["id"]: entry["resource"]["id"] for here, entry in zip(shown, entries, strict=True)}
     for here, entry in zip(shown, entries, strict=True):
         there = body(hub.ask("GET", f"{here['resourceType']}/{entry['resource']['id']}"))
         assert plain(there, {}) == plain(here, ids)
+
+
+OURS = "https://fichehub.example.org/fhir/StructureDefinition/"
+
+
+def test_what_this_server_shows_is_sent_back_without_a_remark(hub: Hub) -> None:
+    number = {"system": "https://fichehub.example.org/fhir/NamingSystem/vestigingsnummer", "value": "2147812701"}
+    hours = [{"daysOfWeek": ["tue"], "openingTime": "09:00:00", "closingTime": "23:59:59"}, {"daysOfWeek": ["wed"], "allDay": True}]
+    site = SITE | {"identifier": [number], "hoursOfOperation": hours, "telecom": [{"system": "email", "value": "zuid@example.org", "rank": 1}]}
+    person = PERSON | {"name": [{"family": "Peeters", "given": ["An"], "prefix": ["Dr."]}], "gender": "female"}
+    role = ROLE | {"period": {"start": "2020-01-01", "end": "2030-12-31"}}
+    recognised = {"url": f"{OURS}recognition", "extension": [{"url": "number", "valueString": "E1"}, {"url": "period", "valuePeriod": role["period"]}]}
+    offer = SERVICE | {"extension": [recognised], "coverageArea": [{"identifier": {"system": "https://fichehub.example.org/fhir/NamingSystem/refnis", "value": "44021"}}]}
+    sent = (ORGANISATION, NETWORK, site, person, offer, role, AFFILIATION, ADDRESS)
+    assert hub.ask("POST", "", transaction(*sent)).status_code == 200
+    shown = [body(hub.ask("GET", each["resourceType"]))["entry"][0]["resource"] for each in sent if each is not NETWORK]
+    assert {each["resourceType"] for each in shown} == set(TRANSLATED)
+    for each in shown:
+        judged = body(hub.ask("POST", "$validate", each))["issue"]
+        assert [issue["details"]["text"] for issue in judged] == ["Nothing is wrong with it."], each
+        assert plain(body(put(hub, each)), {}) == plain(each, {})
+        assert body(hub.ask("GET", f"{each['resourceType']}?_total=accurate"))["total"] == 1 + (each["resourceType"] == "Organization"), "it is the same one"
+
+
+def test_whatever_this_server_shows_gives_no_remark(world_s: Small) -> None:
+    client = world_s.client()
+    tried = 0
+    for name in TRANSLATED:
+        page = orjson.loads(client.get(f"/fhir/{name}?_count=60").data)
+        for entry in page.get("entry", ()):
+            judged = client.post("/fhir/$validate", data=orjson.dumps(entry["resource"]), content_type="application/fhir+json")
+            told = [issue["details"]["text"] for issue in orjson.loads(judged.data)["issue"]]
+            assert told == ["Nothing is wrong with it."], entry["resource"]
+            tried += 1
+    assert tried > 100
+
+
+@pytest.mark.parametrize(
+    ("sent", "places"),
+    [
+        (ORGANISATION | {"endpoint": [{"reference": "Endpoint/e1"}, {"reference": "Endpoint/e9"}, {"display": "ergens"}]}, ["endpoint[1]", "endpoint[2]"]),
+        (ORGANISATION | {"address": [SITE["address"], SITE["address"] | {"city": "Brugge", "postalCode": "8000"}]}, ["address[1]"]),
+        (SITE | {"alias": ["Ziekenhuis De Brug", "Het Zuid"]}, ["alias[1]"]),
+        (SITE | {"type": [{"coding": [{"system": BE + "CodeSystem/cd-hcparty", "code": code}]} for code in ("orghospital", "orgpharmacy")]}, ["type[1].coding[0]"]),
+        (ROLE | {"location": [{"reference": "Location/l1"}]}, []),
+        (ROLE | {"location": [{"reference": "Location/l2"}]}, ["location[0]"]),
+        (ROLE | {"organization": {"reference": "Organization/o2"}}, ["organization"]),
+        (ROLE | {"organization": {"reference": "Organization/unheard-of"}}, ["organization"]),
+        (ROLE | {"organization": {"identifier": {"system": "https://epd.example.org/ids", "value": "77"}}}, []),
+        (ROLE | {"organization": {"identifier": {"system": "https://epd.example.org/ids", "value": "78"}}}, ["organization"]),
+    ],
+)
+def test_what_a_resource_says_of_another_is_told_when_that_one_does_not(hub: Hub, sent: Json, places: list[str]) -> None:
+    assert hub.ask("POST", "", transaction(*EVERYTHING, SITE | {"id": "l2", "name": "Campus Noord", "address": SITE["address"] | {"line": ["Dorp 1"]}})).status_code == 200
+    told = body(put(hub, sent))
+    assert [issue["expression"] for issue in told.get("issue", ())] == [[f"{sent['resourceType']}.{place}"] for place in places]
+    assert {issue["severity"] for issue in told.get("issue", ())} <= {"warning"}
 
 
 RUBRIEK = "https://fichehub.example.org/fhir/CodeSystem/rubriek"
