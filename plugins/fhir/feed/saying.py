@@ -25,7 +25,6 @@ class Said:
     owner: Document | None = None
     off: bool = False
 
-
     def part_field(self) -> str:
         """The field of the fiche that holds the part; "" for a fiche."""
         return PART_FIELDS.get(self.part or "", "")
