@@ -12,7 +12,7 @@ from typing import Any, Final
 import flask
 import orjson
 from flask.globals import request_ctx
-from werkzeug.exceptions import HTTPException, PreconditionFailed, UnsupportedMediaType
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, PreconditionFailed, UnsupportedMediaType
 from werkzeug.http import http_date, unquote_etag
 from werkzeug.sansio.utils import get_current_url
 
@@ -34,7 +34,7 @@ from plugins.fhir.search import TOO_MANY, Entry, Search, bundle, in_your_words, 
 from plugins.fhir.searchable import Resource
 from plugins.fhir.subscriptions import routes as subscribing
 from plugins.fhir.subsetting import subset_of
-from plugins.fhir.unmatched import unmatched
+from plugins.fhir.unmatched import methods_here, unmatched
 from plugins.fhir.xml_form import to_xml
 
 _log = logging.getLogger(__name__)
@@ -133,6 +133,8 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
 
     @blueprint.errorhandler(Exception)
     def failed(error: Exception) -> flask.Response:
+        if isinstance(error, MethodNotAllowed) and flask.request.url_rule is None:  # a method that not even the view for the rest takes, which takes any address
+            error = unmatched(flask.request.path.strip("/").partition("/")[2])
         return _failure(error)
 
     return blueprint
@@ -261,7 +263,10 @@ def _for_other_pages(response: flask.Response) -> flask.Response:
     headers["Access-Control-Allow-Origin"] = "*"
     headers["Access-Control-Expose-Headers"] = _EXPOSED
     if flask.request.method == "OPTIONS":
-        headers["Access-Control-Allow-Methods"] = headers.get("Allow", "GET, HEAD, POST")
+        takes = methods_here()
+        headers["Allow"] = ", ".join((*takes, "OPTIONS"))
+        # Where there is nothing a page may ask all the same, and read that there is not.
+        headers["Access-Control-Allow-Methods"] = ", ".join(takes) or "GET, HEAD, POST"
         headers["Access-Control-Allow-Headers"] = _ALLOWED
         headers["Access-Control-Max-Age"] = "86400"
     return response

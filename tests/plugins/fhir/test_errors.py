@@ -9,6 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from werkzeug.test import TestResponse
 
 from hub.access.limits import RateLimiter
 from hub.web.asking import serving_of
@@ -101,11 +102,30 @@ def test_what_no_method_takes_is_a_404_with_what_there_is_not(client: FlaskClien
         ("DELETE", "CodeSystem/rubriek", {"GET", "HEAD"}),
         ("PATCH", "Subscription/x", {"GET", "HEAD", "PUT", "DELETE"}),
         ("PUT", "Provenance", {"GET", "HEAD"}),
+        ("PUT", "metadata", {"GET", "HEAD"}),
+        ("PATCH", "$export-status", {"GET", "HEAD", "DELETE"}),
     ],
 )
 def test_what_another_method_takes_is_a_405_with_those_methods(client: FlaskClient, method: str, path: str, takes: set[str]) -> None:
     response = client.open(f"/fhir/{path}", method=method)
-    assert (response.status_code, {each.strip() for each in response.headers.get("Allow", "").split(",")}) == (405, takes)
+    assert (response.status_code, _listed(response, "Allow")) == (405, takes)
+    asked = client.open(f"/fhir/{path}", method="OPTIONS")
+    assert (asked.status_code, _listed(asked, "Allow")) == (200, takes | {"OPTIONS"})
+    assert _listed(asked, "Access-Control-Allow-Methods") == takes
+    nobody_knows = client.open(f"/fhir/{path}", method="TRACE")
+    assert (nobody_knows.status_code, _listed(nobody_knows, "Allow")) == (405, takes)
+
+
+def _listed(response: TestResponse, header: str) -> set[str]:
+    return {each.strip() for each in response.headers.get(header, "").split(",")}
+
+
+def test_where_there_is_nothing_no_method_is_listed(client: FlaskClient) -> None:
+    asked = client.open("/fhir/Patient/x", method="OPTIONS")
+    assert (asked.status_code, asked.headers["Allow"]) == (200, "OPTIONS")
+    assert "GET" in asked.headers["Access-Control-Allow-Methods"], "a page may ask, and read that there is nothing"
+    nothing = client.open("/fhir/Patient/x", method="TRACE")
+    assert (nothing.status_code, "Allow" in nothing.headers) == (404, False)
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "Organization/{0}"), ("GET", "CodeSystem/visum"), ("POST", "$validate"), ("POST", "Organization/$validate")])
