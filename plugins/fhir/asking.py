@@ -59,9 +59,9 @@ def _meaning(resource: Resource, name: str, raw: str) -> list[Condition] | None:
         return param.absent(raw == "true")
     if modifier and modifier not in param.modifiers:
         if not param.target or modifier != param.target:
-            known = ", ".join(f":{each}" for each in param.modifiers) or "none"
+            known = ", ".join(f":{each}" for each in param.modifiers) or "no modifier"
             raise Invalid(
-                f"{bare}:{modifier} is not supported; modifiers of {bare}: {known}.",
+                f"{bare}:{modifier} is not supported; {bare} takes {known}.",
                 (FieldError(head, f"this modifier is not supported; {bare} takes {known}.", raw),),
             )
         modifier = ""

@@ -11,7 +11,6 @@ from plugins.fhir import systems as s
 from plugins.fhir.conformance.declared import VALIDATE, definition_types
 from plugins.fhir.feed.routes import INTERACTIONS as WRITTEN
 from plugins.fhir.params import INCLUDES, RESOURCES
-from plugins.fhir.periods import PREFIXES
 from plugins.fhir.search import DEFAULT_COUNT, MAX_COUNT, PROVENANCE
 from plugins.fhir.searchable import OLDER_MCSD, Param, Resource, of_all
 from plugins.fhir.subscriptions.routes import declared as subscription_types
@@ -19,12 +18,6 @@ from plugins.fhir.subscriptions.routes import declared as subscription_types
 PUBLISHED: Final = "2026-11-25"
 """When what is declared here last changed; a change of the table moves it."""
 
-_LAST_UPDATED: Final = {
-    "name": "_lastUpdated",
-    "definition": "http://hl7.org/fhir/SearchParameter/Resource-lastUpdated",
-    "type": "date",
-    "documentation": f"When it last changed for you: {', '.join(PREFIXES)}; ap is within a day.",
-}
 _SMART: Final = {
     "coding": [{"system": "http://terminology.hl7.org/CodeSystem/restful-security-service", "code": "SMART-on-FHIR"}],
     "text": "SMART Backend Services",
@@ -103,7 +96,7 @@ def _resource(resource: Resource) -> dict[str, Any]:
         declared["searchInclude"] = include
     revinclude = [each.spelled for each in INCLUDES.values() if each.target == resource.name]
     declared["searchRevInclude"] = [*revinclude, PROVENANCE]
-    everywhere = [_LAST_UPDATED, *(_param(each) for each in of_all())]
+    everywhere = [_param(each) for each in of_all()]
     declared["searchParam"] = [*(_param(param, resource.name) for param in resource.params), *everywhere]
     declared["operation"] = [_EXPORT, *VALIDATE]
     return declared

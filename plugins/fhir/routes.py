@@ -27,7 +27,7 @@ from plugins.fhir.including import MOST, coming_along
 from plugins.fhir.json_form import to_bytes
 from plugins.fhir.negotiation import MEDIA_TYPES, form_for
 from plugins.fhir.params import RESOURCES
-from plugins.fhir.periods import last_change
+from plugins.fhir.periods import with_seqs
 from plugins.fhir.preferring import PARTS, is_strict, refuse_unknown
 from plugins.fhir.rendering import Memory, Rendered, resource_for, version_of
 from plugins.fhir.search import TOO_MANY, Entry, Search, bundle, in_your_words, parse
@@ -183,10 +183,7 @@ def _xml_of(
 
 
 def _page(search: Search, base: str, asked: hub.Directory, labels: Labels, memory: Memory) -> bytes:
-    query = search.query
-    if search.changed:
-        moments = tuple(last_change(each, asked.seq_at) for each in search.changed)
-        query = replace(query, where=(*query.where, *moments))
+    query = with_seqs(search.query, asked.seq_at)
     try:
         page = asked.search(query, sources=False)
     except Invalid as error:

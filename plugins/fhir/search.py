@@ -14,13 +14,13 @@ import orjson
 from hub import Criterion, Directory, FieldError, Invalid, Linked, Near, Query, query_of
 from plugins.fhir import outcome
 from plugins.fhir.asking import conditions, unsupported
-from plugins.fhir.criteria import Remark, Words, split, with_ids
+from plugins.fhir.criteria import Remark, Words, with_ids
 from plugins.fhir.extensions import DISTANCE
 from plugins.fhir.including import MOST, Followed
 from plugins.fhir.json_form import to_bytes
 from plugins.fhir.moments import with_plus
 from plugins.fhir.params import INCLUDES
-from plugins.fhir.periods import Asked
+from plugins.fhir.periods import with_seqs
 from plugins.fhir.searchable import Resource
 from plugins.fhir.subsetting import Subset, subset_of, subset_of_form
 
@@ -34,12 +34,12 @@ _SORTS: Final[dict[str, Literal["name", "updated", "distance"]]] = {
     "_lastUpdated": "updated",
     "near": "distance",
 }
-_IN_RESOURCE: Final = ("_id", "_profile", "_source", "_tag", "_text", "_content")
+_IN_RESOURCE: Final = ("_id", "_lastUpdated", "_profile", "_source", "_tag", "_text", "_content")
 _INCLUDING: Final = ("_include", "_revinclude", "_revInclude")
 PROVENANCE: Final = "Provenance:target"
 """The `_revinclude` of where resources come from: no entities, so no `Include`."""
 _ONCE: Final = ("_count", "_total", "_sort")
-_WITHOUT_MODIFIER: Final = (*_ONCE, "_lastUpdated", "_summary", "_elements")
+_WITHOUT_MODIFIER: Final = (*_ONCE, "_summary", "_elements")
 _FORM_ONLY: Final = ("_format", "_pretty")
 TOO_MANY: Final = f"More than {MOST:,} resources come with this page, and the rest was left out. Ask for a smaller page with _count."
 
@@ -48,7 +48,7 @@ TOO_MANY: Final = f"More than {MOST:,} resources come with this page, and the re
 class Search:
     """A search as it was understood. `understood` are the parameters of the self link, `warnings` what was not understood and left out.
 
-    `changed`: when it changed last, alternatives in each; the directory knows which seqs these moments are.
+    The moments of last changes in the query are as they were asked: `periods.with_seqs` is for when it is asked.
     """
 
     resource: Resource
@@ -57,7 +57,6 @@ class Search:
     provenance: bool = False
     count_only: bool = False
     subset: Subset | None = None
-    changed: list[tuple[Asked, ...]] = field(default_factory=list)
     understood: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[dict[str, Any]] = field(default_factory=list)
 
@@ -141,7 +140,7 @@ def in_your_words(error: Invalid, resource: Resource, given: Sequence[tuple[str,
         if name in ("_cursor", "_sort"):  # an order may need a place, which is not there when it is tried alone
             continue
         try:
-            query = parse(resource, [(name, value)]).query
+            query = with_seqs(parse(resource, [(name, value)]).query, asked.seq_at)
             # Nobody's id beside it: it is asked whether this can be asked, and nothing is looked for.
             asked.search(replace(query, where=(*query.where, with_ids(())), limit=1), sources=False)
         except Invalid as refused:
@@ -155,7 +154,7 @@ def _reasons(error: Invalid) -> str:
 
 
 def _control(search: Search, settings: dict[str, Any], name: str, value: str, strict: bool) -> str | None:
-    """Parameters that say how the answer looks, and when it changed. The value as it was understood, None for what was not."""
+    """Parameters that say how the answer looks. The value as it was understood, None for what was not."""
     if name == "_count":
         if not value.isascii() or not value.isdigit():
             raise _invalid(name, "a whole number from 0 is expected.", value)
@@ -180,9 +179,6 @@ def _control(search: Search, settings: dict[str, Any], name: str, value: str, st
         return _sorted_by(search, settings, value, strict)
     elif name in ("_summary", "_elements"):
         search.count_only = search.count_only or (name, value) == ("_summary", "count")
-    elif name == "_lastUpdated":
-        value = with_plus(value)
-        search.changed.append(tuple(Asked.of(name, each) for each in split(value) or (value,)))
     elif name in ("_revinclude", "_revInclude") and value == PROVENANCE:
         search.provenance = True
     elif name.partition(":")[0] in _INCLUDING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from hub import Entity, EntityType, Linked
-from plugins.fhir import closed, criteria
+from plugins.fhir import closed, criteria, periods
 from plugins.fhir import systems as s
 from plugins.fhir.criteria import Absent, Build, Condition, Given, always, has, never
 from plugins.fhir.datatypes import Labels
@@ -92,6 +92,14 @@ _RESOURCE: Final = "http://hl7.org/fhir/SearchParameter/Resource-"
 ID: Final = Param("_id", "token", "The id of the resource.", criteria.ids, always, _RESOURCE + "id")
 COMMON: Final = (
     Param(
+        "_lastUpdated",
+        "date",
+        f"When it last changed for you: {', '.join(periods.PREFIXES)}; ap is within a day.",
+        periods.changed,
+        None,
+        _RESOURCE + "lastUpdated",
+    ),
+    Param(
         "_source",
         "uri",
         "The name of a source that contributes. There may be several, so meta.source is not shown; Provenance tells which said what.",
@@ -110,7 +118,7 @@ COMMON: Final = (
     ),
     Param("_content", "string", "The same as _text.", criteria.full_text, None, _RESOURCE + "content"),
 )
-"""The parameters of every resource, beside `_id`, `_lastUpdated` and `_profile`."""
+"""The parameters of every resource, beside `_id` and `_profile`."""
 
 
 def of_all(profiles: tuple[tuple[str, tuple[Condition, ...]], ...] = ()) -> tuple[Param, ...]:
