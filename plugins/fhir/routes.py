@@ -203,7 +203,8 @@ def _page(search: Search, base: str, asked: hub.Directory, labels: Labels, memor
             entries.pop()
             search.warnings.append(outcome.issue("warning", "too-costly", TOO_MANY, "_include"))
     if search.subset is not None:
-        entries = [replace(entry, body=search.subset.of(entry.body)) for entry in entries]
+        whole = () if search.subset.of_included else ("include",)
+        entries = [entry if entry.mode in whole else replace(entry, body=search.subset.of(entry.body)) for entry in entries]
     if search.provenance:
         entries += [
             Entry(f"{provenance.TYPE}/{each['id']}", to_bytes(each), "include")

@@ -112,6 +112,8 @@ def parse(resource: Resource, given: Sequence[tuple[str, str]], *, strict: bool 
                 value = with_plus(value)
         search.understood.append((name, value))
     search.subset = subset_of(resource.name, search.understood)
+    if search.subset is not None and search.subset.kind == "text" and (search.followed or search.provenance):
+        raise _invalid("_summary", "text cannot be combined with _include or _revinclude; ask for one of them, or for _summary=true.", "text")
     near: Near | None = settings.get("near")
     limit: int = settings.get("limit", DEFAULT_COUNT)
     if settings.get("sort") == "distance" and near is None:

@@ -80,6 +80,24 @@ def test_a_summary_stays_one_on_the_next_page_and_in_what_is_included(client: Fl
     assert modes["include"]["meta"]["tag"][0]["code"] == "SUBSETTED"
 
 
+def test_elements_are_those_of_the_matches_and_what_comes_along_is_whole(client: FlaskClient) -> None:
+    [alone] = found(client, "Organization?name=elise")
+    first = get(client, "Organization?name=wijkteam,linde&_elements=active&_include=Organization:partof&_sort=-name&_count=30")
+    last = get(client, link(first, "next") or "")
+    by_mode = {entry["search"]["mode"]: entry["resource"] for entry in last["entry"]}
+    assert by_mode["match"].keys() == {"resourceType", "id", "meta", "active", "name"}
+    assert by_mode["include"] == alone
+
+
+@pytest.mark.parametrize("along", ["_include=Organization:partof", "_revinclude=Location:organization", "_revinclude=Provenance:target"])
+def test_a_summary_of_texts_takes_nothing_along(client: FlaskClient, along: str) -> None:
+    for query in (f"_summary=text&{along}", f"{along}&_summary=text"):
+        [issue] = get(client, f"Organization?name=linde&{query}", 400)["issue"]
+        assert issue["expression"] == ["http._summary"]
+        assert "_revinclude" in issue["details"]["text"]
+    get(client, f"Organization?name=linde&{along}&_summary=true")
+
+
 def test_an_endpoint_keeps_what_makes_it_valid(client: FlaskClient) -> None:
     for asked in ("_elements=name", "_summary=text", "_summary=true"):
         [endpoint] = found(client, f"Endpoint?{asked}")
