@@ -134,7 +134,8 @@ def _profile(profiles: tuple[tuple[str, tuple[Condition, ...]], ...]) -> Param:
         asked = [frozenset(meets) for url, meets in profiles if url in wanted]
         weakest = [each for each in asked if not any(other < each for other in asked)]
         if len(set(weakest)) > 1:
-            raise criteria.wrong(given, "these profiles are met for different reasons; ask for one at a time.", ",".join(wanted))
+            told = "what has the one of these profiles and what has the other cannot be found together, because they ask for different things; send a request for each."
+            raise criteria.wrong(given, told, ",".join(wanted))
         return list(weakest[0]) if weakest else list(criteria.NOTHING)
 
     everywhere = always if any(not meets for _, meets in profiles) else None

@@ -179,6 +179,8 @@ SMET, JANSSENS = "De Smet", "Janssens"
         (f"Organization?_profile={s.MCSD_ORGANIZATION}", {LINDE}),
         (f"Organization?_profile={s.BE_ORGANIZATION}", ALL),
         (f"Organization?_profile={s.BE_LOCATION}", set()),
+        (f"Organization?_profile={s.MCSD_ORGANIZATION},{s.BE_ORGANIZATION}", ALL),
+        (f"Organization?_profile={s.MCSD_ORGANIZATION},{s.BE_LOCATION}", {LINDE}),
         ("Organization?_source=sociale-kaart", ALL),
         ("Organization?_source=elders", set()),
         ("Organization?_tag=x", set()),
@@ -344,6 +346,15 @@ def test_every_resource_of_some_types_claims_a_profile(client: FlaskClient) -> N
     assert found(client, "Organization?_profile:missing=true") == []
     refused = get(client, "HealthcareService?_profile:missing=true", 400)  # some do and some do not
     assert refused["issue"][0]["expression"] == ["http._profile:missing"]
+
+
+def test_profiles_of_which_no_one_is_the_weaker_are_asked_for_apart(client: FlaskClient) -> None:
+    both = f"{s.BE_PRACTITIONER_ROLE},{s.MCSD_PRACTITIONER_ROLE}"
+    [issue] = get(client, f"PractitionerRole?_profile={both}", 400)["issue"]
+    assert issue["expression"] == ["http._profile"]
+    assert "send a request for each" in issue["details"]["text"]
+    for each in both.split(","):
+        assert "entry" in get(client, f"PractitionerRole?_profile={each}")
 
 
 def test_who_may_see_a_gender_may_ask_for_it(client: FlaskClient, told: Hub) -> None:
