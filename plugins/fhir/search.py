@@ -18,6 +18,7 @@ from plugins.fhir.criteria import Remark, Words, with_ids
 from plugins.fhir.extensions import DISTANCE
 from plugins.fhir.including import MOST, Followed
 from plugins.fhir.json_form import to_bytes
+from plugins.fhir.listing import page_size
 from plugins.fhir.moments import with_plus
 from plugins.fhir.params import INCLUDES
 from plugins.fhir.periods import with_seqs
@@ -158,21 +159,9 @@ def _reasons(error: Invalid) -> str:
 def _control(search: Search, settings: dict[str, Any], name: str, value: str, strict: bool) -> str | None:
     """Parameters that say how the answer looks. The value as it was understood, None for what was not."""
     if name == "_count":
-        if not value.isascii() or not value.isdigit():
-            raise _invalid(name, "a whole number from 0 is expected.", value)
-        count = int(value[:9])
-        if count > MAX_COUNT:
-            search.warnings.append(
-                outcome.issue(
-                    "information",
-                    "too-costly",
-                    f"A page holds at most {MAX_COUNT} resources, not {value[:20]}; follow the next link.",
-                    name,
-                )
-            )
-            count = MAX_COUNT
-        settings["limit"] = count
-        return str(count)
+        settings["limit"], told = page_size(value, MAX_COUNT)
+        search.warnings += told
+        return str(settings["limit"])
     elif name == "_total":
         if value not in _TOTALS:
             raise _invalid(name, "none, estimate or accurate is expected.", value)
