@@ -14,7 +14,7 @@ from typing import Any, Final
 import flask
 
 import hub
-from hub import Directory, Entity, FieldError, Invalid, NotFound, Query
+from hub import Directory, Entity, FieldError, Gone, Invalid, Moved, NotFound, Query
 from plugins.fhir import datatypes as dt
 from plugins.fhir import smart
 from plugins.fhir import systems as s
@@ -93,9 +93,15 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
         refuse_unknown(FORM)
         asked = hub.directory()
         entity_id = id.rpartition(".")[0].lower()
-        found = [each for each in of(asked.get(entity_id), asked) if each["id"] == id.lower()] if entity_id else []
+        none = NotFound(f"There is no {TYPE} with id {id[:80]}.")
+        try:
+            found = [each for each in of(asked.get(entity_id), asked) if each["id"] == id.lower()] if entity_id else []
+        except Gone as gone:
+            raise Gone(f"{TYPE}/{id[:80]} has been removed with the resource that it is about.", seq=gone.seq) from gone
+        except (Moved, NotFound) as missing:
+            raise none from missing
         if not found:
-            raise NotFound(f"There is no {TYPE} with id {id[:80]}.")
+            raise none
         return answer(found[0])
 
     add_search(blueprint, TYPE, lambda given: answer(_search(given, base())))

@@ -13,12 +13,14 @@ import flask
 import orjson
 from flask.globals import request_ctx
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, PreconditionFailed, UnsupportedMediaType
+from werkzeug.exceptions import NotFound as NoSuchAddress
 from werkzeug.http import http_date, unquote_etag
 from werkzeug.sansio.utils import get_current_url
 
 import hub
 from hub import FichehubError, Hit, Invalid, Moved, NotFound
 from plugins.fhir import accesses, batch, bulk, history, outcome, provenance, smart, validation
+from plugins.fhir.absent import spoken_of
 from plugins.fhir.capability import statement
 from plugins.fhir.conformance import routes as definitions
 from plugins.fhir.datatypes import Labels
@@ -70,7 +72,8 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
         asked, request = hub.directory(), flask.request
 
         def made() -> Rendered:
-            entity = asked.get(id.lower(), resource.entity)
+            with spoken_of(type, id[:80]):
+                entity = asked.get(id.lower(), resource.entity)
             if any(link.link == "member_of" for link in resource.always) and not _both_ends(entity):
                 raise NotFound(f"There is no {type} with id {id}.")
             body = memory.resource(entity, asked.grant, labels)
@@ -133,7 +136,7 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
 
     @blueprint.errorhandler(Exception)
     def failed(error: Exception) -> flask.Response:
-        if isinstance(error, MethodNotAllowed) and flask.request.url_rule is None:  # a method that not even the view for the rest takes, which takes any address
+        if isinstance(error, MethodNotAllowed | NoSuchAddress) and flask.request.url_rule is None:  # not even the view for the rest takes it
             error = unmatched(flask.request.path.strip("/").partition("/")[2])
         return _failure(error)
 

@@ -163,6 +163,24 @@ def test_what_the_hub_refuses_is_told_by_the_name_of_the_parameter(client: Flask
     assert "where" not in orjson.dumps(issue).decode()
 
 
+_NOBODY = "00000000-0000-4000-8000-000000000000"
+
+
+@pytest.mark.parametrize("type", sorted(RESOURCES))
+@pytest.mark.parametrize("rest", ["{type}/{id}", "{type}/{id}/_history", "{type}/{id}/_history/1", "Provenance/{id}.0123456789ab"])
+def test_what_is_not_there_is_told_by_its_fhir_type(client: FlaskClient, small: Hub, type: str, rest: str) -> None:
+    for id in (_NOBODY, small.ids["org-3"], small.ids["zv-1" if type == "Organization" else "org-1"] if rest[0] == "{" else _NOBODY):
+        [issue] = get(client, "/" + rest.format(type=type, id=id), 404)["issue"]
+        told = issue["details"]["text"]
+        assert rest.partition("/")[0].format(type=type) in told and id in told
+        assert not [word for word in ("fiche", *(resource.entity for resource in RESOURCES.values())) if f"{word} " in told], told
+
+
+def test_an_address_with_a_slash_too_many_is_told_as_any_other(client: FlaskClient) -> None:
+    [issue] = get(client, "//Organization", 404)["issue"]
+    assert "is not an address of this server" in issue["details"]["text"]
+
+
 _WORDS = st.sampled_from(
     ["name", "identifier", "_count", "_cursor", "_include", "_sort", "near", "organization.name", "partof.partof.partof.partof.partof.name"]
 )  # fmt: skip
