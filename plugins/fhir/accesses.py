@@ -23,7 +23,7 @@ from plugins.fhir import systems as s
 from plugins.fhir.listing import add_search, page_size
 from plugins.fhir.moments import span
 from plugins.fhir.params import RESOURCES
-from plugins.fhir.preferring import is_strict
+from plugins.fhir.preferring import FORM, is_strict, refuse_unknown
 from plugins.fhir.search import DEFAULT_COUNT, MAX_COUNT
 
 Json = dict[str, Any]
@@ -211,6 +211,7 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
 
     @blueprint.get(f"/{TYPE}/<id>")
     def read_audit_event(id: str) -> flask.Response:
+        refuse_unknown(FORM)
         known = id.isascii() and id.isdigit() and len(id) < 19
         hub.require_partner(_ASKERS)
         found = hub.directory().accesses(n=int(id), limit=1) if known else []

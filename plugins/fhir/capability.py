@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, Final
 
-from hub import __version__
+from hub import FieldError, Invalid, __version__
 from plugins.fhir import accesses, provenance
 from plugins.fhir import systems as s
 from plugins.fhir.conformance.declared import VALIDATE, definition_types
@@ -38,6 +38,20 @@ _ABOUT: Final = (
     "ITI-130); what they send becomes what their source says, and others may be right about it. "
     "A history takes _since and _count and comes newest first; send meta.lastUpdated of its first page as the next _since."
 )
+
+
+_MODES: Final = ("full", "normative", "terminology")
+
+
+def only_mode(mode: str, *, strict: bool) -> None:
+    """There is one statement, whatever `mode` asks for; R4 lets a server say so by giving it. Raises `Invalid` for what is no mode, and when `strict` for any but full."""
+    if mode not in _MODES:
+        reason = f"{', '.join(_MODES[:-1])} or {_MODES[-1]} is expected."
+    elif strict and mode != _MODES[0]:
+        reason = "there is one statement here, which is the full one; leave mode out."
+    else:
+        return
+    raise Invalid(f"mode: {reason}", (FieldError("mode", reason, mode[:100] or None),))
 
 
 @lru_cache(8)

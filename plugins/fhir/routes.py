@@ -21,7 +21,7 @@ import hub
 from hub import FichehubError, Hit, Invalid, Moved, NotFound
 from plugins.fhir import accesses, batch, bulk, history, outcome, provenance, smart, validation
 from plugins.fhir.absent import spoken_of
-from plugins.fhir.capability import statement
+from plugins.fhir.capability import only_mode, statement
 from plugins.fhir.conformance import routes as definitions
 from plugins.fhir.datatypes import Labels
 from plugins.fhir.feed import routes as feeding
@@ -30,7 +30,7 @@ from plugins.fhir.json_form import to_bytes
 from plugins.fhir.negotiation import MEDIA_TYPES, form_for
 from plugins.fhir.params import RESOURCES
 from plugins.fhir.periods import with_seqs
-from plugins.fhir.preferring import PARTS, is_strict, refuse_unknown
+from plugins.fhir.preferring import FORM, PARTS, is_strict, refuse_unknown
 from plugins.fhir.rendering import Memory, Rendered, resource_for, version_of
 from plugins.fhir.search import TOO_MANY, Entry, Search, bundle, in_your_words, parse
 from plugins.fhir.searchable import Resource
@@ -41,7 +41,7 @@ from plugins.fhir.xml_form import to_xml
 
 _log = logging.getLogger(__name__)
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
-_FORM: Final = "application/x-www-form-urlencoded"
+_URLENCODED: Final = "application/x-www-form-urlencoded"
 _EXPOSED: Final = "ETag, Last-Modified, Location, Content-Location, Retry-After"
 _ALLOWED: Final = "Accept, Authorization, Content-Type, If-Modified-Since, If-None-Match, Prefer, X-API-Key"
 VARY: Final = "Authorization, X-API-Key, Accept"
@@ -61,6 +61,8 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
     @blueprint.get("/metadata")
     @hub.open_to_all
     def metadata() -> flask.Response:
+        refuse_unknown((*FORM, "mode"))
+        only_mode(flask.request.args.get("mode", "full"), strict=is_strict())
         return _answer(statement(_base()))
 
     @blueprint.get("/<any({}):type>/<id>".format(",".join(RESOURCES)))
@@ -112,7 +114,7 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
     @blueprint.post("/<any({}):type>/_search".format(",".join(RESOURCES)))
     def search_by_post(type: str) -> flask.Response:
         request = flask.request
-        if request.mimetype != _FORM and request.content_length:
+        if request.mimetype != _URLENCODED and request.content_length:
             raise UnsupportedMediaType
         given = [*request.args.items(multi=True), *request.form.items(multi=True)]
         return _search(RESOURCES[type], given, memory)
@@ -239,7 +241,7 @@ def _answer(
     """A resource in the form that was asked for; `in_xml` gives its XML form where that is not to be written anew."""
     request = request_ctx.request
     wanted = request.args.get("_format") or (
-        request.form.get("_format") if request.mimetype == _FORM else None
+        request.form.get("_format") if request.mimetype == _URLENCODED else None
     )
     form = form_for(request.headers.get("Accept", ""), wanted or "")
     pretty = request.args.get("_pretty") == "true"

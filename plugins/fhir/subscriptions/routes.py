@@ -14,6 +14,7 @@ import hub
 from hub import FieldError, Invalid, Misconfigured, NotFound, Subscription, Subscriptions
 from plugins.fhir import outcome
 from plugins.fhir.listing import add_search, searchset, understand
+from plugins.fhir.preferring import FORM, refuse_unknown
 from plugins.fhir.search import MAX_COUNT
 from plugins.fhir.subscriptions import notification
 from plugins.fhir.subscriptions.resource import CONTENTS, filters_of, render, wish_of
@@ -24,7 +25,6 @@ Json = dict[str, Any]
 Answer = Callable[[Json], flask.Response]
 ENDPOINT: Final = "fhir"
 TAKES: Final = ("_id", "status", "url", "criteria")
-_FORM: Final = ("_format", "_pretty")
 EVENTS_AT_ONCE: Final = 500
 
 
@@ -46,6 +46,7 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
 
     @blueprint.get("/Subscription/<id>")
     def read_subscription(id: str) -> flask.Response:
+        refuse_unknown(FORM)
         response = _shown(_mine().get(id))
         response.make_conditional(flask.request)
         return response
@@ -108,6 +109,7 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
 
     @blueprint.get("/Basic/<id>")
     def read_topic(id: str) -> flask.Response:
+        refuse_unknown(FORM)
         if id != TOPIC_ID:
             raise NotFound(f"There is no Basic with id {id[:64]}; the topic is Basic/{TOPIC_ID}.")
         return answer(basic())
@@ -155,7 +157,7 @@ def _mine() -> Subscriptions:
 
 def _given(takes: Sequence[str]) -> list[tuple[str, str]]:
     """The parameters of an operation; nothing is ever ignored there. Raises `Invalid` for one that is not taken."""
-    given = [pair for pair in flask.request.args.items(multi=True) if pair[0] not in _FORM]
+    given = [pair for pair in flask.request.args.items(multi=True) if pair[0] not in FORM]
     for name, value in given:
         if name not in takes:
             raise _wrong(name, f"this address takes {', '.join(takes)}.", value)

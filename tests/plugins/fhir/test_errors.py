@@ -128,7 +128,7 @@ def test_where_there_is_nothing_no_method_is_listed(client: FlaskClient) -> None
     assert (nothing.status_code, "Allow" in nothing.headers) == (404, False)
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "Organization/{0}"), ("GET", "CodeSystem/visum"), ("POST", "$validate"), ("POST", "Organization/$validate")])
+@pytest.mark.parametrize(("method", "path"), [("GET", "Organization/{0}"), ("GET", "CodeSystem/visum"), ("GET", "metadata"), ("GET", "Basic/directory-change"), ("POST", "$validate"), ("POST", "Organization/$validate")])
 def test_a_parameter_too_many_is_an_error_for_who_is_strict(client: FlaskClient, small: Hub, method: str, path: str) -> None:
     address = f"/fhir/{path}".format(small.ids["org-1"])
     sent: dict[str, Any] = {} if method == "GET" else {"json": {"resourceType": "Organization", "name": "x"}}
@@ -136,6 +136,22 @@ def test_a_parameter_too_many_is_an_error_for_who_is_strict(client: FlaskClient,
         response = client.open(f"{address}?{query}", method=method, headers={"Prefer": prefer} if prefer else {}, **sent)
         assert response.status_code == status, response.text
     assert orjson.loads(response.data)["issue"][0]["expression"] == ["http.colour"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "lenient", "strict"), [("full", 200, 200), ("normative", 200, 400), ("terminology", 200, 400), ("fast", 400, 400), ("", 400, 400)]
+)
+def test_there_is_one_statement_whatever_is_asked_for(client: FlaskClient, mode: str, lenient: int, strict: int) -> None:
+    for prefer, status in (("", lenient), ("handling=strict", strict)):
+        answer = get(client, f"/metadata?mode={mode}", status, Prefer=prefer)
+        assert answer == get(client, "/metadata") if status == 200 else answer["issue"][0]["expression"] == ["http.mode"]
+
+
+@pytest.mark.parametrize("path", ["$export-status?_job={0}", "$export-file?_part={0}", "Subscription/{0}", "AuditEvent/1"])
+def test_who_is_strict_hears_of_a_parameter_too_many_first(client: FlaskClient, path: str) -> None:
+    address = path.format("x") + ("&" if "?" in path else "?") + "colour=blue"
+    response = client.get(f"/fhir/{address}", headers={"Prefer": "handling=strict"})
+    assert (response.status_code, orjson.loads(response.data)["issue"][0]["expression"]) == (400, ["http.colour"])
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "Organization"), ("PUT", "Organization/x"), ("PUT", "Organization?identifier=a|b"), ("DELETE", "Organization/x")])
