@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from hub.errors import FieldError, Invalid
 from hub.model import identifiers
@@ -15,6 +15,7 @@ from hub.model.selection import (
     ENTITY_KEYS,
     KEYS,
     LINKS,
+    MOST_CLAUSES,
     RANGE_KEYS,
     SORTS,
     TEXT_KEYS,
@@ -30,6 +31,21 @@ MAX_CRITERIA: Final = 50
 MAX_VALUES: Final = 500
 MAX_WORDS: Final = 20
 MAX_KM: Final = 500.0
+
+
+class QueryLimits(NamedTuple):
+    """How much one query can ask: `criteria` of its own and as many links, `values` of a criterion, `words` of a text, `km` around a place, links one inside the other
+    (`depth`), and `clauses` that alternatives of several words may come to (`any_of`)."""
+
+    criteria: int = MAX_CRITERIA
+    values: int = MAX_VALUES
+    words: int = MAX_WORDS
+    km: float = MAX_KM
+    depth: int = MAX_DEPTH
+    clauses: int = MOST_CLAUSES
+
+
+QUERY_LIMITS: Final = QueryLimits()
 
 _LOWER: Final = frozenset(
     {"language", "delivery", "status", "availability", "umbrella", "form", "region", "gender", "country"}

@@ -59,7 +59,7 @@ RANGE_KEYS: frozenset[str] = frozenset({"period", "updated"})
 PARTS_OF: dict[str, tuple[str, ...]] = {"code": ("type", "code"), "address": ("street", "city", "postcode")}
 """Keys that ask several things of the index at once -> the keys that stand in it."""
 
-_MOST_CLAUSES: Final = 32
+MOST_CLAUSES: Final = 32
 
 ENTITY_KEYS: frozenset[str] = frozenset({"id", "fiche"})
 """Keys whose values are the hub's own UUIDs."""
@@ -93,7 +93,7 @@ class Criterion:
 
 def any_of(key: str, alternatives: Sequence[Sequence[str]], op: Op) -> list[Criterion] | None:
     """The criteria under which one of the alternatives holds, of each all words: (a and b) or c is (a or c) and (b or c). None when they are too many for one query."""
-    if prod(map(len, alternatives)) > _MOST_CLAUSES:
+    if prod(map(len, alternatives)) > MOST_CLAUSES:
         return None
     clauses = dict.fromkeys(tuple(dict.fromkeys(clause)) for clause in product(*alternatives))
     return [Criterion(key, clause, op) for clause in clauses if clause]

@@ -5,15 +5,21 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, Final
 
-from hub import FieldError, Invalid, __version__
+from hub import QUERY_LIMITS, FieldError, Invalid, __version__
 from plugins.fhir import accesses, provenance
 from plugins.fhir import systems as s
+from plugins.fhir.asking import LONGEST_CHAIN
+from plugins.fhir.batch import MAX_ENTRIES as BATCH
 from plugins.fhir.conformance.declared import VALIDATE, definition_types
+from plugins.fhir.conformance.routes import MAX_COUNT as DEFINITIONS_AT_ONCE
 from plugins.fhir.feed.routes import INTERACTIONS as WRITTEN
+from plugins.fhir.feed.routes import MAX_ENTRIES as TRANSACTION
+from plugins.fhir.including import MOST
 from plugins.fhir.params import INCLUDES, RESOURCES
 from plugins.fhir.search import DEFAULT_COUNT, MAX_COUNT, PROVENANCE
 from plugins.fhir.searchable import OLDER_MCSD, Param, Resource, of_all
 from plugins.fhir.subscriptions.routes import declared as subscription_types
+from plugins.fhir.validation import MAX_BODY
 
 PUBLISHED: Final = "2026-11-25"
 """When what is declared here last changed; a change of the table moves it."""
@@ -28,6 +34,18 @@ _SECURITY: Final = (
 )
 _EXPORT: Final = {"name": "export", "definition": "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export"}
 _INTERACTIONS: Final = ("read", "vread", "history-instance", "history-type", "search-type")
+LIMITS: Final = (
+    f"a page has at most {MAX_COUNT:,} resources, of our definitions {DEFINITIONS_AT_ONCE:,}, and at most {MOST:,} others come with it",
+    f"a parameter has at most {QUERY_LIMITS.values:,} values",
+    f"a search asks at most {QUERY_LIMITS.criteria:,} things of a resource and as many of those that it points to or that point to it; each word of a name is one",
+    f"a name has at most {QUERY_LIMITS.clauses:,} words, an address fewer; the numbers of words of alternatives are multiplied",
+    f"_text and _content take at most {QUERY_LIMITS.words:,} words",
+    f"near reaches at most {QUERY_LIMITS.km:,.0f} km",
+    f"a chain follows at most {LONGEST_CHAIN:,} references",
+    f"a batch has at most {BATCH:,} entries and a transaction {TRANSACTION:,}",
+    f"a resource or Bundle that is sent has at most {MAX_BODY >> 20:,} MB, or less where the installation takes less",
+)
+"""What is too much for one request, which is then an error that says so; only a page is cut. The documentation has the same sentences."""
 _ABOUT: Final = (
     f"Reading and searching by GET and POST. A page has {DEFAULT_COUNT} resources, at most {MAX_COUNT} by _count; the next link carries one parameter, "
     "_cursor. In the default order a resource that matches throughout comes exactly once, whatever is written meanwhile; _sort=name and "
@@ -36,7 +54,8 @@ _ABOUT: Final = (
     "References may be followed backwards (_has); _include and _revinclude take :iterate and *; _summary and _elements give parts. "
     "Create, update, delete (which only notes that something is not active any more) and transactions are for partners whose agreement allows it (IHE mCSD, "
     "ITI-130); what they send becomes what their source says, and others may be right about it. "
-    "A history takes _since and _count and comes newest first; send meta.lastUpdated of its first page as the next _since."
+    "A history takes _since and _count and comes newest first; send meta.lastUpdated of its first page as the next _since. "
+    f"Limits: {'; '.join(LIMITS)}."
 )
 
 

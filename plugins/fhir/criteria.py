@@ -15,6 +15,7 @@ from typing import Final, Literal
 import flask
 
 from hub import (
+    QUERY_LIMITS,
     Criterion,
     EntityType,
     FieldError,
@@ -76,8 +77,6 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NOBODY: Final = "00000000-0000-0000-0000-000000000000"
 _KILOMETRES: Final = {"km": 1.0, "m": 0.001, "[mi_i]": 1.609344, "[mi_us]": 1.609347}
 """Units of a distance by their codes in UCUM, in kilometres."""
-_MOST_VALUES: Final = 500
-_MOST_DEMANDS: Final = 32
 _NUMBERS: Final = "house numbers ({}) are not searched: whatever stands in a street that begins so is found."
 
 
@@ -302,7 +301,7 @@ def address(given: Given) -> list[Condition]:
 
 def _one_of(given: Given, alternatives: Sequence[Sequence[Demand]]) -> list[Demand]:
     """What must hold when all demands of one alternative do: (a and b) or c is (a or c) and (b or c). Raises `Invalid` when that is too much."""
-    if prod(map(len, alternatives)) > _MOST_DEMANDS:
+    if prod(map(len, alternatives)) > QUERY_LIMITS.clauses:
         raise _too_many_words(given)
     return list(dict.fromkeys(tuple(dict.fromkeys(chain(*demands))) for demands in product(*alternatives)))
 
@@ -316,7 +315,7 @@ def postcode(given: Given) -> list[Condition]:
         return [Criterion("postcode", known)] if known else list(NOTHING)
     if given.modifier == "contains":
         holding = tuple(each for each in POSTCODES if any(value in each for value in values))
-        if len(holding) > _MOST_VALUES:
+        if len(holding) > QUERY_LIMITS.values:
             raise wrong(given, "too many postcodes hold this; give two digits or more.", given.values[0])
         return [Criterion("postcode", holding)] if holding else list(NOTHING)
     return [Criterion("postcode", tuple(values), "eq" if whole else "prefix")]

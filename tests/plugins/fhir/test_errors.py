@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
+from hub import QUERY_LIMITS
 from hub.access.limits import RateLimiter
 from hub.web.asking import serving_of
 from plugins.fhir.params import RESOURCES
@@ -195,6 +196,34 @@ def test_what_is_not_there_is_told_by_its_fhir_type(client: FlaskClient, small: 
 def test_an_address_with_a_slash_too_many_is_told_as_any_other(client: FlaskClient) -> None:
     [issue] = get(client, "//Organization", 404)["issue"]
     assert "is not an address of this server" in issue["details"]["text"]
+
+
+def _words(count: int) -> str:
+    return "%20".join(f"w{number}" for number in range(count))
+
+
+@pytest.mark.parametrize(
+    ("fits", "too_much", "place"),
+    [
+        (f"type={','.join(map(str, range(QUERY_LIMITS.values)))}", ",x", "http.type"),
+        ("&".join(f"name=w{number}" for number in range(QUERY_LIMITS.criteria)), "&name=x", None),
+        (f"name={_words(QUERY_LIMITS.clauses)}", "%20x", "http.name"),
+        (f"name={_words(QUERY_LIMITS.clauses // 2)},x%20y", "%20z", "http.name"),
+        (f"_text={_words(QUERY_LIMITS.words)}", "%20x", "http._text"),
+        ("&".join(f"partof.name=w{number}" for number in range(QUERY_LIMITS.criteria)), "&partof.name=x", None),
+        (f"_has:Location:organization:near=51|4|{QUERY_LIMITS.km:.0f}", "1", "http._has:Location:organization:near"),
+    ],
+)
+def test_the_limits_of_a_search(client: FlaskClient, fits: str, too_much: str, place: str | None) -> None:
+    get(client, f"/Organization?{fits}")
+    [issue] = get(client, f"/Organization?{fits}{too_much}", 400)["issue"]
+    assert issue.get("expression") == (place and [place])
+    assert "at most" in issue["details"]["text"].lower() or "too many" in issue["details"]["text"]
+
+
+def test_the_limits_are_in_the_statement(client: FlaskClient) -> None:
+    about = get(client, "/metadata")["rest"][0]["documentation"]
+    assert f"at most {QUERY_LIMITS.values} values" in about and f"at most {QUERY_LIMITS.km:.0f} km" in about
 
 
 _WORDS = st.sampled_from(
