@@ -47,7 +47,8 @@ TOO_MANY: Final = f"More than {MOST:,} resources come with this page, and the re
 
 @dataclass(slots=True)
 class Search:
-    """A search as it was understood. `understood` are the parameters of the self link, `warnings` what was not understood and left out.
+    """A search as it was understood. `understood` are the parameters of the self link, `warnings` what was not understood and left out;
+    `told` are the parameters of which the first page says something that holds for all pages.
 
     The moments of last changes in the query are as they were asked: `periods.with_seqs` is for when it is asked.
     """
@@ -58,6 +59,7 @@ class Search:
     provenance: bool = False
     count_only: bool = False
     subset: Subset | None = None
+    told: tuple[str, ...] = ()
     understood: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[dict[str, Any]] = field(default_factory=list)
 
@@ -131,9 +133,13 @@ def parse(resource: Resource, given: Sequence[tuple[str, str]], *, strict: bool 
         total="accurate" if limit == 0 or search.count_only else settings.get("total", "none"),
     )
     search.count_only = search.count_only or limit == 0
+    named = (each.get("expression", [""])[0].removeprefix("http.") for each in search.warnings if each["severity"] == "warning")
+    search.told = tuple(dict.fromkeys(name[:_LONGEST_NAME] for name in named if name))[:_MOST_TOLD]
     return search
 
 
+_MOST_TOLD: Final = 10
+_LONGEST_NAME: Final = 80
 _MOST_TRIED: Final = 50
 
 
@@ -253,10 +259,10 @@ def _invalid(name: str, reason: str, value: str) -> Invalid:
 
 def _cursor(search: Search, next_page: str) -> str:
     """The hub's cursor, and what FHIR adds to a page."""
-    if not search.followed and search.subset is None and not search.provenance:
+    if not search.followed and search.subset is None and not search.provenance and not search.told:
         return next_page
     followed = [each.form() for each in search.followed]
-    added = orjson.dumps([followed, search.subset.form() if search.subset else None, search.provenance])
+    added = orjson.dumps([followed, search.subset.form() if search.subset else None, search.provenance, search.told])
     return f"{next_page}~{base64.urlsafe_b64encode(added).decode().rstrip('=')}"
 
 
@@ -272,14 +278,16 @@ def _resumed(resource: Resource, given: Sequence[tuple[str, str]], cursor: str, 
     search = Search(resource, query, understood=[("_cursor", cursor)])
     if added:
         try:
-            followed, subset, provenance = orjson.loads(base64.urlsafe_b64decode(added + "=" * (-len(added) % 4)))
+            followed, subset, provenance, *told = orjson.loads(base64.urlsafe_b64decode(added + "=" * (-len(added) % 4)))
             search.subset = subset_of_form(subset) if subset else None
             search.provenance = provenance is True
             search.followed = [Followed.of_form(each) for each in followed]
+            search.told = _names(*told)
         except (binascii.Error, KeyError, TypeError, ValueError) as error:
             raise _invalid(
                 "_cursor", "this is not a cursor of ours; follow the next link as it stands.", cursor
             ) from error
+    search.warnings += [outcome.issue("warning", "informational", f"{name}: {_TOLD}", name) for name in search.told]
     settings: dict[str, Any] = {}
     for name, value in given:
         if name == "_count" and not settings:  # many clients send the size of the page with every page
@@ -292,6 +300,16 @@ def _resumed(resource: Resource, given: Sequence[tuple[str, str]], cursor: str, 
         search.count_only = limit == 0
         search.query = replace(query, limit=max(limit, 1), total="accurate" if limit == 0 else query.total)
     return search
+
+
+_TOLD: Final = "what the first page of this search says of this parameter holds for this page too."
+
+
+def _names(told: Any = ()) -> tuple[str, ...]:
+    """Back from a cursor; older ones have none. Raises `ValueError` for another form."""
+    if len(told) > _MOST_TOLD or not all(isinstance(each, str) and 0 < len(each) <= _LONGEST_NAME for each in told):
+        raise ValueError(told)
+    return tuple(told)
 
 
 # --- the answer -------------------------------------------------------------------------------------------------------------
