@@ -151,28 +151,20 @@ def with_ids(values: Iterable[str], negate: bool = False) -> Criterion:
 
 def identifiers(given: Given) -> list[Condition]:
     """Numbers as `value`, `system|value` or `system|`; every number here has a system, so `|value` finds nothing. Raises `Invalid`."""
-    whole: dict[str, None] = {}
-    systems: dict[str, None] = {}
+    found: dict[str, None] = {}
     for value in given.values:
         system, number = token(value)
         if system and not number:
-            systems.update((f"{name}|", None) for name in identifier_names(system) or (system,))
+            found.update((f"{name}|", None) for name in identifier_names(system) or (system,))
         elif system != "":
-            whole.update((each, None) for each in _numbers(given, system, number, value))
-    return tokens(given, "identifier", whole, systems)
+            found.update((each, None) for each in _numbers(given, system, number, value))
+    return tokens(given, "identifier", found)
 
 
-def tokens(given: Given, key: str, whole: Iterable[str], systems: Iterable[str]) -> list[Condition]:
-    """The criterion for values as they are, or for anything of a system (`system|`). Raises `Invalid` for both at once."""
-    values, beginnings = tuple(whole), tuple(systems)
-    if values and beginnings:
-        raise wrong(
-            given, "a system alone (system|) cannot be one of several alternatives; give it in a request of its own.", beginnings[0]
-        )
-    if not values and not beginnings:
-        return nothing(given)
-    op: Final = "prefix" if beginnings else "eq"
-    return [Criterion(key, values or beginnings, op, given.negated)]
+def tokens(given: Given, key: str, values: Iterable[str]) -> list[Condition]:
+    """The criterion for these values, of which `system|` is anything of a system."""
+    found = tuple(values)
+    return [Criterion(key, found, negate=given.negated)] if found else nothing(given)
 
 
 def _numbers(given: Given, system: str | None, number: str, value: str) -> Iterator[str]:
@@ -213,7 +205,7 @@ def codes(key: str, *constant: tuple[str, str]) -> Build:
     """Codes as `code`, `system|code` or `system|`. Each has a system, so `|code` finds nothing. `constant` (system, code) is on every resource."""
 
     def build(given: Given) -> list[Condition]:
-        whole, systems = [], []
+        found = []
         for value in given.values:
             system, code = token(value)
             if any(system in (None, its_system) and code in (its_code, "") for its_system, its_code in constant):
@@ -222,11 +214,9 @@ def codes(key: str, *constant: tuple[str, str]) -> Build:
             name = system if scheme is None else scheme
             if system == "":
                 continue
-            if code:
-                whole.append(f"{name}|{code}")
-            elif name:
-                systems.append(f"{name}|")
-        return tokens(given, key, whole, systems)
+            if code or name:
+                found.append(f"{name}|{code}")
+        return tokens(given, key, found)
 
     return build
 
