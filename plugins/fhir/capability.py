@@ -21,7 +21,7 @@ from plugins.fhir.searchable import OLDER_MCSD, Param, Resource, of_all
 from plugins.fhir.subscriptions.routes import declared as subscription_types
 from plugins.fhir.validation import MAX_BODY
 
-PUBLISHED: Final = "2026-11-25"
+PUBLISHED: Final = "2026-11-29"
 """When what is declared here last changed; a change of the table moves it."""
 
 _SMART: Final = {
