@@ -91,6 +91,7 @@ from hub.model.identifiers import InvalidIdentifier
 from hub.model.identifiers import display as display_identifier
 from hub.model.identifiers import normalise as normalise_identifier
 from hub.model.query import Criterion, Linked, Near, Query, any_of
+from hub.model.query_rules import QUERY_LIMITS
 from hub.model.subscription import (
     Notification,
     Subscription,
@@ -119,6 +120,7 @@ __version__ = "0.1.0"
 __all__ = [
     "LANGUAGES",
     "PARTS",
+    "QUERY_LIMITS",
     "Aanbodfiche",
     "Access",
     "Activity",

@@ -9,7 +9,7 @@ from types import ModuleType
 import hub
 
 PINNED = """
-LANGUAGES PARTS Aanbodfiche Access Activity Address Area AuthFailed Capacity Caregiver Change ChangePage Claim Code
+LANGUAGES PARTS QUERY_LIMITS Aanbodfiche Access Activity Address Area AuthFailed Capacity Caregiver Change ChangePage Claim Code
 Concept ConceptBook ConceptScheme Connector Contact Context Criterion CursorExpired CursorGone Decision Desk Directory
 Document ElectronicAddress Endpoint Entity EntityType Export Feed Fiche FichehubError FieldError Finished
 Forbidden Gone GovInfo Grant Hit Hours Http Identifier Incoming Invalid InvalidIdentifier Kind Known Language

@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 from hub.model.fiche import EntityType
 from hub.model.query_rules import MAX_DEPTH, Problems, normalise
 from hub.model.selection import (
+    CODED_KEYS,
     ENTITY_KEYS,
     KEYS,
     LINKS,
@@ -30,6 +31,7 @@ from hub.model.selection import (
 )
 
 __all__ = [
+    "CODED_KEYS",
     "ENTITY_KEYS",
     "KEYS",
     "LINKS",

@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from hub.errors import FieldError, Invalid
 from hub.model import identifiers
 from hub.model.fiche import ENTITY_TYPES
 from hub.model.folding import fold, words
 from hub.model.selection import (
+    CODED_KEYS,
     ENTITY_KEYS,
     KEYS,
     LINKS,
+    MOST_CLAUSES,
     RANGE_KEYS,
     SORTS,
     TEXT_KEYS,
@@ -31,6 +33,21 @@ MAX_VALUES: Final = 500
 MAX_WORDS: Final = 20
 MAX_KM: Final = 500.0
 
+
+class QueryLimits(NamedTuple):
+    """How much one query can ask: `criteria` of its own and as many links, `values` of a criterion, `words` of a text, `km` around a place, links one inside the other
+    (`depth`), and `clauses` that alternatives of several words may come to (`any_of`)."""
+
+    criteria: int = MAX_CRITERIA
+    values: int = MAX_VALUES
+    words: int = MAX_WORDS
+    km: float = MAX_KM
+    depth: int = MAX_DEPTH
+    clauses: int = MOST_CLAUSES
+
+
+QUERY_LIMITS: Final = QueryLimits()
+
 _LOWER: Final = frozenset(
     {"language", "delivery", "status", "availability", "umbrella", "form", "region", "gender", "country"}
 )
@@ -45,16 +62,16 @@ _CLOSED: Final[dict[str, frozenset[str]]] = {
 _SHAPES: Final[dict[str, tuple[re.Pattern[str], str]]] = {
     "postcode": (re.compile(r"\d{4}"), "A Belgian postcode has four digits."),
     "municipality": (re.compile(r"\d{5}"), "A municipality is named by its REFNIS code of five digits."),
-    "identifier": (re.compile(r"[^|]*\|.+"), "Write it as system|value, or |value for any system."),
-    "code": (re.compile(r"[^|]*\|.+"), "Write it as scheme|code, or |code for any scheme."),
-    "type": (re.compile(r"[^|]*\|.+"), "Write it as scheme|code, or |code for any scheme."),
+    "identifier": (re.compile(r"[^|]*\|.+|[^|]+\|"), "Write it as system|value, system| for any of it, or |value for any system."),
+    "code": (re.compile(r"[^|]*\|.+|[^|]+\|"), "Write it as scheme|code, scheme| for any of it, or |code for any scheme."),
+    "type": (re.compile(r"[^|]*\|.+|[^|]+\|"), "Write it as scheme|code, scheme| for any of it, or |code for any scheme."),
     "country": (re.compile(r"[a-z]{2}"), "A country is named by two letters."),
     "updated": (re.compile(r"\d{0,18}\.\.\d{0,18}"), "Write it as a..b, the seqs after which and up to which it changed last."),
     "period": (
         re.compile(r"(?:\d{4}-\d\d-\d\d)?\.\.(?:\d{4}-\d\d-\d\d)?\|(?:\d{4}-\d\d-\d\d)?\.\.(?:\d{4}-\d\d-\d\d)?"),
         "Write it as a..b|c..d, days between which the first and the last one lie.",
     ),
-    "contact": (re.compile(r"[^|]+\|.+"), "Write it as kind|value, e.g. phone|+3216332211."),
+    "contact": (re.compile(r"[^|]+\|.*"), "Write it as kind|value, e.g. phone|+3216332211, or kind| for any of it."),
     "serves": (
         re.compile(r"(?:municipality|postcode|zone|province|region)\|.+"),
         "Write it as municipality|code, postcode|code, zone|code, province|code or region|code.",
@@ -207,6 +224,7 @@ def _value(key: str, op: Op, value: str, path: str, problems: Problems) -> tuple
         elif op == "sounds" and " " in folded:
             problems.add(path, "Only one word can be asked for by its sound; put several words as several criteria.", value)
         return (unicodedata.normalize("NFC", value.strip()) if op == "exact" else folded,)
+    blank_behind_bar = key in CODED_KEYS and not value.endswith("|") and value.rstrip().endswith("|")  # somebody has no value; that is not any value
     value = value.strip()
     if key in _LOWER or key in ENTITY_KEYS:
         value = value.lower()
@@ -214,7 +232,7 @@ def _value(key: str, op: Op, value: str, path: str, problems: Problems) -> tuple
         problems.add(path, "This is not a UUID.", value)
     elif key in _CLOSED and op == "eq" and value not in _CLOSED[key]:
         problems.add(path, f"Choose from {', '.join(sorted(_CLOSED[key]))}.", value)
-    elif key in _SHAPES and op == "eq" and not _SHAPES[key][0].fullmatch(value):
+    elif key in _SHAPES and op == "eq" and (blank_behind_bar or not _SHAPES[key][0].fullmatch(value)):
         problems.add(path, _SHAPES[key][1], value)
     elif not value:
         problems.add(path, "This value is empty.")
@@ -229,6 +247,8 @@ def _value(key: str, op: Op, value: str, path: str, problems: Problems) -> tuple
 def _identifier(value: str, path: str, problems: Problems) -> tuple[str, ...]:
     system, _, number = value.partition("|")
     number = number.strip()
+    if not number:
+        return (f"{system}|",)
     if system:
         try:
             return (f"{system}|{identifiers.normalise(system, number)}",)

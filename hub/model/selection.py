@@ -20,7 +20,7 @@ SORTS: tuple[Sort, ...] = ("number", "name", "distance", "local", "updated")
 KEYS: dict[str, str] = {
     "id": "the entity's UUID",
     "fiche": "the UUID of the fiche that the entity is, or is a part of",
-    "identifier": "`system|value`, or `|value` for any system; canonical digits",
+    "identifier": "`system|value`, `system|` for any of that system, or `|value` for any system; canonical digits",
     "name": "a folded name, or a word in one (a prefix of it with op prefix)",
     "family": "a caregiver's folded family name",
     "given": "a caregiver's folded given name",
@@ -35,8 +35,8 @@ KEYS: dict[str, str] = {
     "province": "province of the address, folded Dutch name",
     "region": "vlaanderen, brussel or wallonie",
     "serves": "`municipality|code`, `zone|code` ...: the service area",
-    "type": "`scheme|code` of what it is: types, rubrieken, professions, role; broader codes find the narrower ones; also `|code`",
-    "code": "`scheme|code`, or `|code` for any scheme, of whatever is coded: types, rubrieken, professions, target groups, tags, legal form, recognitions, competences; broader codes find the narrower ones",
+    "type": "`scheme|code` of what it is: types, rubrieken, professions, role; broader codes find the narrower ones; also `scheme|` and `|code`",
+    "code": "`scheme|code`, `scheme|` for any of that scheme, or `|code` for any scheme, of whatever is coded: types, rubrieken, professions, target groups, tags, legal form, recognitions, competences; broader codes find the narrower ones",
     "form": "organisatie or praktijk",
     "language": "language of service, ISO 639",
     "delivery": "onsite, home, online, blended, phone",
@@ -46,12 +46,15 @@ KEYS: dict[str, str] = {
     "availability": "`patientenstop|no`, `waiting_list|no`, `on_call|yes` ...; an expired value is `unknown`",
     "umbrella": "yes or no",
     "source": "name of a source that contributes to the fiche",
-    "contact": "`kind|value` of a contact (normalised)",
+    "contact": "`kind|value` of a contact (normalised), or `kind|` for any of that kind",
 }
 """Every key that a `Criterion` may name, and what its values look like."""
 
 TEXT_KEYS: frozenset[str] = frozenset({"name", "family", "given", "street", "city", "address"})
 """Keys whose values are folded before they are compared, and the only ones in which `contains` can look."""
+
+CODED_KEYS: frozenset[str] = frozenset({"identifier", "type", "code", "contact"})
+"""Keys whose values are `system|value`; what has nothing behind the bar stands for every value of that system."""
 
 RANGE_KEYS: frozenset[str] = frozenset({"period", "updated"})
 """Keys whose values are ranges (`a..b`, each end may be left out), and which are compared by eq only."""
@@ -59,7 +62,7 @@ RANGE_KEYS: frozenset[str] = frozenset({"period", "updated"})
 PARTS_OF: dict[str, tuple[str, ...]] = {"code": ("type", "code"), "address": ("street", "city", "postcode")}
 """Keys that ask several things of the index at once -> the keys that stand in it."""
 
-_MOST_CLAUSES: Final = 32
+MOST_CLAUSES: Final = 32
 
 ENTITY_KEYS: frozenset[str] = frozenset({"id", "fiche"})
 """Keys whose values are the hub's own UUIDs."""
@@ -93,7 +96,7 @@ class Criterion:
 
 def any_of(key: str, alternatives: Sequence[Sequence[str]], op: Op) -> list[Criterion] | None:
     """The criteria under which one of the alternatives holds, of each all words: (a and b) or c is (a or c) and (b or c). None when they are too many for one query."""
-    if prod(map(len, alternatives)) > _MOST_CLAUSES:
+    if prod(map(len, alternatives)) > MOST_CLAUSES:
         return None
     clauses = dict.fromkeys(tuple(dict.fromkeys(clause)) for clause in product(*alternatives))
     return [Criterion(key, clause, op) for clause in clauses if clause]

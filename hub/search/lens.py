@@ -381,7 +381,7 @@ class Lens:
 
     def _told(self, match: Match) -> Sequence[int]:
         """The sizes of a match, if they matter: only with a beginning, or one of many, is it of use to know how many have it."""
-        broad = len(match.every) > 1 and any(len(part) > _SEVERAL or part[0].prefix for part in match.every)
+        broad = len(match.every) > 1 and any(len(part) > _SEVERAL or any(token.prefix for token in part) for part in match.every)
         return self._sizes(match.every) if broad else ()
 
     def classed(self, match: Match, classes: Sequence[Alternatives], most: int) -> list[tuple[int, int]]:

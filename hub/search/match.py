@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from hub.model.fiche import EntityType
-from hub.model.query import PARTS_OF, TEXT_KEYS
+from hub.model.query import CODED_KEYS, PARTS_OF, TEXT_KEYS
 from hub.store import index_tokens as tokens
 
 
@@ -54,13 +54,18 @@ def word(kind: EntityType, rank: int, text: str, *, described: bool = True) -> A
 def facets(
     kind: EntityType, rank: int, key: str, values: Iterable[str], *, prefix: bool = False
 ) -> Alternatives:
-    """Any of these values of a key, as anybody of this rank sees it."""
+    """Any of these values of a key, as anybody of this rank sees it; with `prefix`, or where only a system is named, any value that begins so."""
     return tuple(
-        Token(token, prefix)
+        Token(token, prefix or (key in CODED_KEYS and value.endswith("|") and value.count("|") == 1))
         for value in values
         for level in range(rank + 1)
         for token in tokens.facets(kind, level, key, value)
     )
+
+
+def has_one(asked: Alternatives, has: Collection[str]) -> bool:
+    """Whether one of these tokens is among those that something has."""
+    return any(any(one.startswith(token.text) for one in has) if token.prefix else token.text in has for token in asked)
 
 
 def called(kind: EntityType, rank: int, names: Iterable[str]) -> Alternatives:

@@ -23,7 +23,7 @@ def no_such(key: str, value: str, places: Places, book: ConceptBook) -> str:
         key, _, value = value.partition("|")
     if key in ("code", "type"):
         scheme, _, code = value.partition("|")
-        if scheme == RUBRIEK and book.get(scheme, code) is None and book.concepts(scheme):
+        if scheme == RUBRIEK and code and book.get(scheme, code) is None and book.concepts(scheme):
             return f"There is no rubriek {code[:40]!r} known here."
     elif key == "province" and fold(value) not in _provinces(places):
         return f"There is no province {value[:40]!r}; give its Dutch name."

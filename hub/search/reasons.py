@@ -8,7 +8,7 @@ from typing import Protocol
 from hub.model.query import Query, Reason
 from hub.search import points
 from hub.search.lens import Lens, Row
-from hub.search.match import facets
+from hub.search.match import facets, has_one
 
 
 class _Hit(Protocol):
@@ -81,6 +81,6 @@ def _codes(query: Query, page: Sequence[_Hit]) -> dict[int, list[str]]:
                         if not value.startswith("|")
                         else tuple(h + value for h in lens.heads("code"))
                     )
-                    if any(token.text in tokens for token in facets(lens.type, lens.rank, "code", asked)):
+                    if has_one(facets(lens.type, lens.rank, "code", asked), tokens):
                         found[number].append(value)
     return found

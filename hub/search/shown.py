@@ -17,7 +17,7 @@ from hub.model.sounds import sound_of
 from hub.schemas import decode
 from hub.search.coverage import CONTAINERS
 from hub.search.lens import Lens, Row
-from hub.search.match import Alternatives
+from hub.search.match import Alternatives, has_one
 from hub.store import reading
 from hub.store.bulk import Bulk
 from hub.store.index_forms import tokens_of
@@ -133,7 +133,7 @@ class IsShown:
         if op == "sounds":
             return not self._sounds(row).isdisjoint(sound_of(word[:MAX_WORD]) for word in asked)
         if op not in ("contains", "whole"):
-            return _has(self.tokens, _tokens(row))
+            return has_one(self.tokens, _tokens(row))
         if op == "whole":
             return not _texts(row, _WHOLE_NAMES, self.lens.rank).isdisjoint(asked)
         values = _texts(row, set(PARTS_OF.get(key, (key,))) - {"postcode"}, self.lens.rank)
@@ -180,7 +180,7 @@ class HasWords:
         return {
             number
             for number, row in shown.items()
-            if all(map(partial(_has, has=_tokens(row)), self.words)) != self.negate
+            if all(map(partial(has_one, has=_tokens(row)), self.words)) != self.negate
         }
 
 
@@ -198,9 +198,3 @@ def _texts(row: IndexRow, keys: Collection[str], rank: int) -> set[str]:
 
 def _tokens(row: IndexRow) -> set[str]:
     return set(tokens_of(row).split())
-
-
-def _has(asked: Alternatives, has: Collection[str]) -> bool:
-    return any(
-        any(one.startswith(token.text) for one in has) if token.prefix else token.text in has for token in asked
-    )

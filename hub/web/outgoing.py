@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import time
+import zlib
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any, Final
 
@@ -12,6 +14,7 @@ import orjson
 import structlog
 from flask.globals import request_ctx
 from flask.json.provider import JSONProvider
+from werkzeug.wsgi import ClosingIterator
 
 from hub.store import Store
 from hub.web import asking
@@ -43,6 +46,7 @@ _COMPRESSIBLE = (
     "application/problem+json",
     "application/fhir+json",
     "application/fhir+xml",
+    "application/fhir+ndjson",
     "image/svg",
 )
 _log = structlog.get_logger("hub.web.access")
@@ -126,7 +130,7 @@ class Zipped:
 
 
 def compress(response: flask.Response, zipped: Zipped) -> None:
-    """Compress the body in place when it is long enough and the asker takes gzip. Streams stay as they are."""
+    """Compress the body in place when it is long enough and the asker takes gzip; a stream as it is read, unless a part of it was asked for."""
     if response.status_code != 200 or not _takes_gzip() or "Content-Encoding" in response.headers:
         return
     if response.direct_passthrough:  # a file of ours
@@ -134,6 +138,8 @@ def compress(response: flask.Response, zipped: Zipped) -> None:
             return
         response.direct_passthrough = False
     elif not response.is_sequence:
+        if "Range" not in request_ctx.request.headers:  # whoever counts its bytes means those of the file itself
+            _compress_stream(response)
         return
     body = response.get_data()
     if not COMPRESSED_FROM <= len(body) <= COMPRESSED_UP_TO:
@@ -143,6 +149,21 @@ def compress(response: flask.Response, zipped: Zipped) -> None:
     etag, is_weak = response.get_etag()
     if etag is not None and not is_weak:
         response.set_etag(etag, weak=True)  # these are not the same bytes any more
+
+
+def _compress_stream(response: flask.Response) -> None:
+    pieces: Any = response.response
+    response.response = ClosingIterator(_zipped_pieces(pieces), [pieces.close] if hasattr(pieces, "close") else [])
+    response.headers["Content-Encoding"] = "gzip"
+    del response.headers["Content-Length"]
+
+
+def _zipped_pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Each piece can be read when it has arrived: of a download that broke off nothing is lost that had come."""
+    zipping = zlib.compressobj(level=1, wbits=16 + zlib.MAX_WBITS)
+    for piece in pieces:
+        yield zipping.compress(piece) + zipping.flush(zlib.Z_SYNC_FLUSH)
+    yield zipping.flush()
 
 
 def _zipped(body: bytes) -> bytes:

@@ -20,9 +20,10 @@ from hub import Access, FieldError, Invalid, NotFound
 from plugins.fhir import datatypes as dt
 from plugins.fhir import outcome
 from plugins.fhir import systems as s
+from plugins.fhir.listing import add_search, page_size
 from plugins.fhir.moments import span
 from plugins.fhir.params import RESOURCES
-from plugins.fhir.preferring import is_strict
+from plugins.fhir.preferring import FORM, is_strict, refuse_unknown
 from plugins.fhir.search import DEFAULT_COUNT, MAX_COUNT
 
 Json = dict[str, Any]
@@ -112,7 +113,7 @@ def classified(method: str, path: str) -> tuple[str, str, str] | None:
         return None
     if method in ("GET", "HEAD"):
         match rest:
-            case []:
+            case [] | ["_search"]:
                 return "search-type", type, ""
             case ["_history"]:
                 return "history-type", type, ""
@@ -210,6 +211,7 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
 
     @blueprint.get(f"/{TYPE}/<id>")
     def read_audit_event(id: str) -> flask.Response:
+        refuse_unknown(FORM)
         known = id.isascii() and id.isdigit() and len(id) < 19
         hub.require_partner(_ASKERS)
         found = hub.directory().accesses(n=int(id), limit=1) if known else []
@@ -217,14 +219,7 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
             raise NotFound(f"There is no {TYPE} with id {id[:80]} that you may see.")
         return answer(render(found[0], base()))
 
-    @blueprint.get(f"/{TYPE}")
-    def search_audit_events() -> flask.Response:
-        return answer(_search(list(flask.request.args.items(multi=True)), base()))
-
-    @blueprint.post(f"/{TYPE}/_search")
-    def search_audit_events_by_post() -> flask.Response:
-        given = [*flask.request.args.items(multi=True), *flask.request.form.items(multi=True)]
-        return answer(_search(given, base()))
+    add_search(blueprint, TYPE, lambda given: answer(_search(given, base())))
 
 
 def _search(given: Sequence[tuple[str, str]], base: str) -> Json:
@@ -239,9 +234,9 @@ def _search(given: Sequence[tuple[str, str]], base: str) -> Json:
         if name in ("_format", "_pretty"):
             continue
         if name == "_count":
-            if not value.isascii() or not value.isdigit():
-                raise _invalid(name, "a whole number from 0 is expected.", value)
-            count = min(int(value[:9]), MAX_COUNT)
+            count, told_of_it = page_size(value, MAX_COUNT)
+            warnings += told_of_it
+            value = str(count)
         elif name == "_cursor":
             if not value.isascii() or not value.isdigit() or len(value) > 18:
                 raise _invalid(name, "this is not a cursor of this search; follow the next link as it stands.", value)

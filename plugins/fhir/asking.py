@@ -49,8 +49,11 @@ def _meaning(resource: Resource, name: str, raw: str) -> list[Condition] | None:
     if param is None:
         return None
     if chained:
-        if not param.target or modifier not in ("", param.target):
+        if not param.target:
             return None
+        if modifier not in ("", param.target):
+            reason = f"{bare} points to {param.target} here, and to nothing else; write {bare}.{chained}, or {bare}:{param.target}.{chained}."
+            raise Invalid(f"{name}: {reason}", (FieldError(name, reason, raw),))
         inner = _meaning(RESOURCES[param.target], chained, raw)
         return None if inner is None else [linked(param.link, RESOURCES[param.target].entity, inner), *remarks(inner)]
     if modifier == "missing" and param.absent is not None:
@@ -59,9 +62,9 @@ def _meaning(resource: Resource, name: str, raw: str) -> list[Condition] | None:
         return param.absent(raw == "true")
     if modifier and modifier not in param.modifiers:
         if not param.target or modifier != param.target:
-            known = ", ".join(f":{each}" for each in param.modifiers) or "none"
+            known = ", ".join(f":{each}" for each in param.modifiers) or "no modifier"
             raise Invalid(
-                f"{bare}:{modifier} is not supported; modifiers of {bare}: {known}.",
+                f"{bare}:{modifier} is not supported; {bare} takes {known}.",
                 (FieldError(head, f"this modifier is not supported; {bare} takes {known}.", raw),),
             )
         modifier = ""

@@ -30,6 +30,7 @@ from plugins.fhir.history import states
 from plugins.fhir.json_form import to_bytes
 from plugins.fhir.moments import moment
 from plugins.fhir.params import RESOURCES
+from plugins.fhir.preferring import FORM, refuse_unknown
 from plugins.fhir.rendering import render
 from plugins.fhir.searchable import Resource
 
@@ -57,6 +58,7 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer) -> None:
 
     @blueprint.get("/$export-status")
     def status() -> flask.Response:
+        refuse_unknown((*FORM, "_job"))
         job = _job_of(flask.request.args.get("_job", ""))
         response = answer(manifest(job, _base(), hub.directory()))
         response.content_type = "application/json"
@@ -70,6 +72,7 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer) -> None:
 
     @blueprint.get("/$export-file")
     def file() -> flask.Response:
+        refuse_unknown((*FORM, "_part", "_after"))
         given = flask.request.args
         asked = hub.directory()
         part = _part_of(given.get("_part", ""))

@@ -5,26 +5,25 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, Final
 
-from hub import __version__
+from hub import QUERY_LIMITS, FieldError, Invalid, __version__
 from plugins.fhir import accesses, provenance
 from plugins.fhir import systems as s
+from plugins.fhir.asking import LONGEST_CHAIN
+from plugins.fhir.batch import MAX_ENTRIES as BATCH
 from plugins.fhir.conformance.declared import VALIDATE, definition_types
+from plugins.fhir.conformance.routes import MAX_COUNT as DEFINITIONS_AT_ONCE
 from plugins.fhir.feed.routes import INTERACTIONS as WRITTEN
+from plugins.fhir.feed.routes import MAX_ENTRIES as TRANSACTION
+from plugins.fhir.including import MOST
 from plugins.fhir.params import INCLUDES, RESOURCES
-from plugins.fhir.periods import PREFIXES
 from plugins.fhir.search import DEFAULT_COUNT, MAX_COUNT, PROVENANCE
 from plugins.fhir.searchable import OLDER_MCSD, Param, Resource, of_all
 from plugins.fhir.subscriptions.routes import declared as subscription_types
+from plugins.fhir.validation import MAX_BODY
 
-PUBLISHED: Final = "2026-11-25"
+PUBLISHED: Final = "2026-11-29"
 """When what is declared here last changed; a change of the table moves it."""
 
-_LAST_UPDATED: Final = {
-    "name": "_lastUpdated",
-    "definition": "http://hl7.org/fhir/SearchParameter/Resource-lastUpdated",
-    "type": "date",
-    "documentation": f"When it last changed for you: {', '.join(PREFIXES)}; ap is within a day.",
-}
 _SMART: Final = {
     "coding": [{"system": "http://terminology.hl7.org/CodeSystem/restful-security-service", "code": "SMART-on-FHIR"}],
     "text": "SMART Backend Services",
@@ -35,6 +34,18 @@ _SECURITY: Final = (
 )
 _EXPORT: Final = {"name": "export", "definition": "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export"}
 _INTERACTIONS: Final = ("read", "vread", "history-instance", "history-type", "search-type")
+LIMITS: Final = (
+    f"a page has at most {MAX_COUNT:,} resources, of our definitions {DEFINITIONS_AT_ONCE:,}, and at most {MOST:,} others come with it",
+    f"a parameter has at most {QUERY_LIMITS.values:,} values",
+    f"a search asks at most {QUERY_LIMITS.criteria:,} things of a resource and as many of those that it points to or that point to it; each word of a name is one",
+    f"a name has at most {QUERY_LIMITS.clauses:,} words, an address fewer; the numbers of words of alternatives are multiplied",
+    f"_text and _content take at most {QUERY_LIMITS.words:,} words",
+    f"near reaches at most {QUERY_LIMITS.km:,.0f} km",
+    f"a chain follows at most {LONGEST_CHAIN:,} references",
+    f"a batch has at most {BATCH:,} entries and a transaction {TRANSACTION:,}",
+    f"a resource or Bundle that is sent has at most {MAX_BODY >> 20:,} MB, or less where the installation takes less",
+)
+"""What is too much for one request, which is then an error that says so; only a page is cut. The documentation has the same sentences."""
 _ABOUT: Final = (
     f"Reading and searching by GET and POST. A page has {DEFAULT_COUNT} resources, at most {MAX_COUNT} by _count; the next link carries one parameter, "
     "_cursor. In the default order a resource that matches throughout comes exactly once, whatever is written meanwhile; _sort=name and "
@@ -43,8 +54,23 @@ _ABOUT: Final = (
     "References may be followed backwards (_has); _include and _revinclude take :iterate and *; _summary and _elements give parts. "
     "Create, update, delete (which only notes that something is not active any more) and transactions are for partners whose agreement allows it (IHE mCSD, "
     "ITI-130); what they send becomes what their source says, and others may be right about it. "
-    "A history takes _since and _count and comes newest first; send meta.lastUpdated of its first page as the next _since."
+    "A history takes _since and _count and comes newest first; send meta.lastUpdated of its first page as the next _since. "
+    f"Limits: {'; '.join(LIMITS)}."
 )
+
+
+_MODES: Final = ("full", "normative", "terminology")
+
+
+def only_mode(mode: str, *, strict: bool) -> None:
+    """There is one statement, whatever `mode` asks for; R4 lets a server say so by giving it. Raises `Invalid` for what is no mode, and when `strict` for any but full."""
+    if mode not in _MODES:
+        reason = f"{', '.join(_MODES[:-1])} or {_MODES[-1]} is expected."
+    elif strict and mode != _MODES[0]:
+        reason = "there is one statement here, which is the full one; leave mode out."
+    else:
+        return
+    raise Invalid(f"mode: {reason}", (FieldError("mode", reason, mode[:100] or None),))
 
 
 @lru_cache(8)
@@ -103,7 +129,7 @@ def _resource(resource: Resource) -> dict[str, Any]:
         declared["searchInclude"] = include
     revinclude = [each.spelled for each in INCLUDES.values() if each.target == resource.name]
     declared["searchRevInclude"] = [*revinclude, PROVENANCE]
-    everywhere = [_LAST_UPDATED, *(_param(each) for each in of_all())]
+    everywhere = [_param(each) for each in of_all()]
     declared["searchParam"] = [*(_param(param, resource.name) for param in resource.params), *everywhere]
     declared["operation"] = [_EXPORT, *VALIDATE]
     return declared

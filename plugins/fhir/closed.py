@@ -131,17 +131,16 @@ def contacts(*kinds: str) -> Build:
     """Numbers and addresses as people write them, as `system|value` (phone, fax, email, url), or `system|` for any. Each has a system, so `|value` finds nothing."""
 
     def build(given: Given) -> list[Condition]:
-        whole: dict[str, None] = {}
-        systems: dict[str, None] = {}
+        found: dict[str, None] = {}
         for value in given.values:
             system, written = token(value)
             for kind in kinds:
                 if system is not None and kind not in _SYSTEMS.get(system, ()):
                     continue
                 if system and not written:
-                    systems[f"{kind}|"] = None
-                whole.update((f"{kind}|{each}", None) for each in (_NORMALISED[kind](written), written.strip()) if each)
-        return tokens(given, "contact", whole, systems)
+                    found[f"{kind}|"] = None
+                found.update((f"{kind}|{each}", None) for each in (_NORMALISED[kind](written), written.strip()) if each)
+        return tokens(given, "contact", found)
 
     return build
 

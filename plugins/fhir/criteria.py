@@ -15,6 +15,7 @@ from typing import Final, Literal
 import flask
 
 from hub import (
+    QUERY_LIMITS,
     Criterion,
     EntityType,
     FieldError,
@@ -76,8 +77,6 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NOBODY: Final = "00000000-0000-0000-0000-000000000000"
 _KILOMETRES: Final = {"km": 1.0, "m": 0.001, "[mi_i]": 1.609344, "[mi_us]": 1.609347}
 """Units of a distance by their codes in UCUM, in kilometres."""
-_MOST_VALUES: Final = 500
-_MOST_DEMANDS: Final = 32
 _NUMBERS: Final = "house numbers ({}) are not searched: whatever stands in a street that begins so is found."
 
 
@@ -152,28 +151,20 @@ def with_ids(values: Iterable[str], negate: bool = False) -> Criterion:
 
 def identifiers(given: Given) -> list[Condition]:
     """Numbers as `value`, `system|value` or `system|`; every number here has a system, so `|value` finds nothing. Raises `Invalid`."""
-    whole: dict[str, None] = {}
-    systems: dict[str, None] = {}
+    found: dict[str, None] = {}
     for value in given.values:
         system, number = token(value)
         if system and not number:
-            systems.update((f"{name}|", None) for name in identifier_names(system) or (system,))
+            found.update((f"{name}|", None) for name in identifier_names(system) or (system,))
         elif system != "":
-            whole.update((each, None) for each in _numbers(given, system, number, value))
-    return tokens(given, "identifier", whole, systems)
+            found.update((each, None) for each in _numbers(given, system, number, value))
+    return tokens(given, "identifier", found)
 
 
-def tokens(given: Given, key: str, whole: Iterable[str], systems: Iterable[str]) -> list[Condition]:
-    """The criterion for values as they are, or for anything of a system (`system|`). Raises `Invalid` for both at once."""
-    values, beginnings = tuple(whole), tuple(systems)
-    if values and beginnings:
-        raise wrong(
-            given, "a system alone (system|) cannot be one of several alternatives; give it in a request of its own.", beginnings[0]
-        )
-    if not values and not beginnings:
-        return nothing(given)
-    op: Final = "prefix" if beginnings else "eq"
-    return [Criterion(key, values or beginnings, op, given.negated)]
+def tokens(given: Given, key: str, values: Iterable[str]) -> list[Condition]:
+    """The criterion for these values, of which `system|` is anything of a system."""
+    found = tuple(values)
+    return [Criterion(key, found, negate=given.negated)] if found else nothing(given)
 
 
 def _numbers(given: Given, system: str | None, number: str, value: str) -> Iterator[str]:
@@ -214,7 +205,7 @@ def codes(key: str, *constant: tuple[str, str]) -> Build:
     """Codes as `code`, `system|code` or `system|`. Each has a system, so `|code` finds nothing. `constant` (system, code) is on every resource."""
 
     def build(given: Given) -> list[Condition]:
-        whole, systems = [], []
+        found = []
         for value in given.values:
             system, code = token(value)
             if any(system in (None, its_system) and code in (its_code, "") for its_system, its_code in constant):
@@ -223,11 +214,9 @@ def codes(key: str, *constant: tuple[str, str]) -> Build:
             name = system if scheme is None else scheme
             if system == "":
                 continue
-            if code:
-                whole.append(f"{name}|{code}")
-            elif name:
-                systems.append(f"{name}|")
-        return tokens(given, key, whole, systems)
+            if code or name:
+                found.append(f"{name}|{code}")
+        return tokens(given, key, found)
 
     return build
 
@@ -302,7 +291,7 @@ def address(given: Given) -> list[Condition]:
 
 def _one_of(given: Given, alternatives: Sequence[Sequence[Demand]]) -> list[Demand]:
     """What must hold when all demands of one alternative do: (a and b) or c is (a or c) and (b or c). Raises `Invalid` when that is too much."""
-    if prod(map(len, alternatives)) > _MOST_DEMANDS:
+    if prod(map(len, alternatives)) > QUERY_LIMITS.clauses:
         raise _too_many_words(given)
     return list(dict.fromkeys(tuple(dict.fromkeys(chain(*demands))) for demands in product(*alternatives)))
 
@@ -316,7 +305,7 @@ def postcode(given: Given) -> list[Condition]:
         return [Criterion("postcode", known)] if known else list(NOTHING)
     if given.modifier == "contains":
         holding = tuple(each for each in POSTCODES if any(value in each for value in values))
-        if len(holding) > _MOST_VALUES:
+        if len(holding) > QUERY_LIMITS.values:
             raise wrong(given, "too many postcodes hold this; give two digits or more.", given.values[0])
         return [Criterion("postcode", holding)] if holding else list(NOTHING)
     return [Criterion("postcode", tuple(values), "eq" if whole else "prefix")]

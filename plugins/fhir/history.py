@@ -32,6 +32,7 @@ from hub import (
     NotFound,
     Query,
 )
+from plugins.fhir.absent import spoken_of
 from plugins.fhir.datatypes import Labels
 from plugins.fhir.json_form import to_bytes
 from plugins.fhir.moments import moment, with_plus
@@ -94,10 +95,11 @@ def version_at(asked: Directory, resource: Resource, id: str, version: str) -> E
         raise unknown
     seq = int(found[1])
     try:
-        entity = asked.as_at(id, seq, resource.entity)
+        with spoken_of(resource.name, id[:80]):
+            entity = asked.as_at(id, seq, resource.entity)
     except Gone as gone:
         if gone.seq == seq:
-            raise
+            raise Gone(f"{resource.name}/{id} was removed in version {version}.", seq=seq) from gone
         raise unknown from None
     # The version of a partner names the revision of its agreement too: what another one showed is not to be had.
     if version_of(entity, asked.grant) != version:
@@ -219,7 +221,9 @@ def _changes(wanted: Wanted, asked: Directory) -> tuple[Sequence[Change], bool]:
     if wanted.id is None:
         found = asked.log(type, after=wanted.after, before=wanted.before, limit=wanted.count + 1)
     else:
-        found = asked.history(wanted.id, before=wanted.before, limit=wanted.count + 1)
+        assert wanted.resource is not None  # one that has an id is of a type
+        with spoken_of(wanted.resource.name, wanted.id[:80]):
+            found = asked.history(wanted.id, before=wanted.before, limit=wanted.count + 1)
         if (not found and wanted.before > wanted.head) or any(change.type != type for change in found):
             raise _never_seen(wanted)
         found = tuple(change for change in found if change.seq > wanted.after)

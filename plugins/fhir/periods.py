@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from hub import Criterion
+from hub import Criterion, Query
 from plugins.fhir.criteria import Condition, Given, unescape
 from plugins.fhir.moments import span
 
@@ -83,6 +83,28 @@ def _ceiling(moment: datetime) -> date:
     """The first Belgian day that does not begin before the moment."""
     local = moment.astimezone(_BELGIUM)
     return local.date() if local.time() == time(0) else local.date() + timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Changed(Criterion):
+    """When it changed last, as it was asked: `with_seqs` makes it a criterion that the hub can use."""
+
+    asked: tuple[Asked, ...] = ()
+
+
+def changed(given: Given) -> list[Condition]:
+    """When the resource changed last for the asker. Raises `Invalid`."""
+    return [Changed("updated", asked=tuple(Asked.of(given.name, value) for value in given.values))]
+
+
+def with_seqs(query: Query, seq_at: Callable[[datetime], int]) -> Query:
+    """The query with the moments of last changes as numbers of the log, also in chains; `seq_at` gives the last seq before a moment.
+
+    A moment to come is the newest seq as long as it has not come, so this is for when the query is asked, not for when it was understood.
+    """
+    where = tuple(last_change(each.asked, seq_at) if isinstance(each, Changed) else each for each in query.where)
+    linked = tuple(replace(each, query=with_seqs(each.query, seq_at)) for each in query.linked)
+    return query if (where, linked) == (query.where, query.linked) else replace(query, where=where, linked=linked)
 
 
 def last_change(asked: tuple[Asked, ...], seq_at: Callable[[datetime], int]) -> Criterion:

@@ -10,18 +10,18 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import quote, urlencode
 
 import flask
 
 import hub
-from hub import Directory, Entity, FieldError, Invalid, NotFound, Query
+from hub import Directory, Entity, FieldError, Gone, Invalid, Moved, NotFound, Query
 from plugins.fhir import datatypes as dt
-from plugins.fhir import outcome, smart
+from plugins.fhir import smart
 from plugins.fhir import systems as s
 from plugins.fhir.criteria import with_ids
+from plugins.fhir.listing import add_search, searchset, understand
 from plugins.fhir.params import RESOURCES
-from plugins.fhir.preferring import FORM, is_strict, refuse_unknown
+from plugins.fhir.preferring import FORM, refuse_unknown
 from plugins.fhir.search import MAX_COUNT
 
 Json = dict[str, Any]
@@ -93,48 +93,41 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
         refuse_unknown(FORM)
         asked = hub.directory()
         entity_id = id.rpartition(".")[0].lower()
-        found = [each for each in of(asked.get(entity_id), asked) if each["id"] == id.lower()] if entity_id else []
+        none = NotFound(f"There is no {TYPE} with id {id[:80]}.")
+        try:
+            found = [each for each in of(asked.get(entity_id), asked) if each["id"] == id.lower()] if entity_id else []
+        except Gone as gone:
+            raise Gone(f"{TYPE}/{id[:80]} has been removed with the resource that it is about.", seq=gone.seq) from gone
+        except (Moved, NotFound) as missing:
+            raise none from missing
         if not found:
-            raise NotFound(f"There is no {TYPE} with id {id[:80]}.")
+            raise none
         return answer(found[0])
 
-    @blueprint.get(f"/{TYPE}")
-    def search_provenance() -> flask.Response:
-        return answer(_search(list(flask.request.args.items(multi=True)), base()))
+    add_search(blueprint, TYPE, lambda given: answer(_search(given, base())))
 
-    @blueprint.post(f"/{TYPE}/_search")
-    def search_provenance_by_post() -> flask.Response:
-        return answer(_search([*flask.request.args.items(multi=True), *flask.request.form.items(multi=True)], base()))
+
+_TARGET: Final = ("target", *(f"target:{name}" for name in RESOURCES))
 
 
 def _search(given: Sequence[tuple[str, str]], base: str) -> Json:
-    strict = is_strict()
-    warnings: list[Json] = []
-    understood: list[tuple[str, str]] = []
+    asked = understand(TYPE, given, ("_id", *_TARGET), MAX_COUNT)
     targets: list[tuple[str, str]] = []
-    for name, value in given:
-        if name in FORM:
-            continue
-        bare, _, modifier = name.partition(":")
-        if bare == "target" and (not modifier or modifier in RESOURCES):
-            if targets:
-                raise _invalid(name, "can be given once; write several targets with commas between them.", value)
-            targets = [_target(name, each, modifier) for each in value.split(",") if each]
-            understood.append((name, value))
-            continue
-        told = f"{name[:80]}: {TYPE} has no such parameter; there is target."
-        if strict:
-            raise _invalid(name, told, value)
-        warnings.append(outcome.issue("warning", "not-supported", told + " It was left out.", name[:80]))
-    if not targets or len(targets) > MAX_COUNT:
+    ids: set[str] | None = None
+    for name, value in asked.wanted:
+        if name == "_id":
+            these = {each.lower() for each in value.split(",") if each}
+            ids = these if ids is None else ids & these
+        elif targets:
+            raise _invalid(name, "can be given once; write several targets with commas between them.", value)
+        else:
+            targets = [_target(name, each, name.partition(":")[2]) for each in value.split(",") if each]
+    if not targets and ids is not None and not any(name in _TARGET for name, _ in asked.wanted):
+        targets = [("", each.rpartition(".")[0]) for each in sorted(ids)]
+    if (not targets and not ids) or len(targets) > MAX_COUNT:
         raise _invalid("target", f"is required: Type/id of 1 to {MAX_COUNT} resources, with commas between them.", "")
     found = [each for entity in _entities(targets) for each in of(entity, hub.directory())]
-    entries: list[Json] = [{"fullUrl": f"{base}/{TYPE}/{each['id']}", "resource": each, "search": {"mode": "match"}} for each in found]
-    if warnings:
-        entries.append(outcome.entry(warnings))
-    address = f"{base}/{TYPE}?{urlencode(understood, quote_via=quote)}"
-    bundle: Json = {"resourceType": "Bundle", "type": "searchset", "total": len(found), "link": [{"relation": "self", "url": address}]}
-    return bundle | {"entry": entries} if entries else bundle
+    return searchset(asked, base, [each for each in found if ids is None or each["id"] in ids])
 
 
 def _target(name: str, value: str, modifier: str) -> tuple[str, str]:
@@ -176,7 +169,8 @@ def declared() -> Json:
                 "name": "target",
                 "definition": "http://hl7.org/fhir/SearchParameter/Provenance-target",
                 "type": "reference",
-                "documentation": "The resource that it is about; required.",
-            }
+                "documentation": "The resource that it is about; required beside nothing but _id.",
+            },
+            {"name": "_id", "definition": "http://hl7.org/fhir/SearchParameter/Resource-id", "type": "token", "documentation": "The id of the resource."},
         ],
     }

@@ -12,14 +12,16 @@ from typing import Any, Final
 import flask
 import orjson
 from flask.globals import request_ctx
-from werkzeug.exceptions import HTTPException, PreconditionFailed, UnsupportedMediaType
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, PreconditionFailed, UnsupportedMediaType
+from werkzeug.exceptions import NotFound as NoSuchAddress
 from werkzeug.http import http_date, unquote_etag
 from werkzeug.sansio.utils import get_current_url
 
 import hub
 from hub import FichehubError, Hit, Invalid, Moved, NotFound
 from plugins.fhir import accesses, batch, bulk, history, outcome, provenance, smart, validation
-from plugins.fhir.capability import statement
+from plugins.fhir.absent import spoken_of
+from plugins.fhir.capability import only_mode, statement
 from plugins.fhir.conformance import routes as definitions
 from plugins.fhir.datatypes import Labels
 from plugins.fhir.feed import routes as feeding
@@ -27,19 +29,19 @@ from plugins.fhir.including import MOST, coming_along
 from plugins.fhir.json_form import to_bytes
 from plugins.fhir.negotiation import MEDIA_TYPES, form_for
 from plugins.fhir.params import RESOURCES
-from plugins.fhir.periods import last_change
-from plugins.fhir.preferring import PARTS, is_strict, refuse_unknown
+from plugins.fhir.periods import with_seqs
+from plugins.fhir.preferring import FORM, PARTS, is_strict, refuse_unknown
 from plugins.fhir.rendering import Memory, Rendered, resource_for, version_of
 from plugins.fhir.search import TOO_MANY, Entry, Search, bundle, in_your_words, parse
 from plugins.fhir.searchable import Resource
 from plugins.fhir.subscriptions import routes as subscribing
 from plugins.fhir.subsetting import subset_of
-from plugins.fhir.unmatched import unmatched
+from plugins.fhir.unmatched import methods_here, unmatched
 from plugins.fhir.xml_form import to_xml
 
 _log = logging.getLogger(__name__)
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
-_FORM: Final = "application/x-www-form-urlencoded"
+_URLENCODED: Final = "application/x-www-form-urlencoded"
 _EXPOSED: Final = "ETag, Last-Modified, Location, Content-Location, Retry-After"
 _ALLOWED: Final = "Accept, Authorization, Content-Type, If-Modified-Since, If-None-Match, Prefer, X-API-Key"
 VARY: Final = "Authorization, X-API-Key, Accept"
@@ -59,6 +61,8 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
     @blueprint.get("/metadata")
     @hub.open_to_all
     def metadata() -> flask.Response:
+        refuse_unknown((*FORM, "mode"))
+        only_mode(flask.request.args.get("mode", "full"), strict=is_strict())
         return _answer(statement(_base()))
 
     @blueprint.get("/<any({}):type>/<id>".format(",".join(RESOURCES)))
@@ -70,7 +74,8 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
         asked, request = hub.directory(), flask.request
 
         def made() -> Rendered:
-            entity = asked.get(id.lower(), resource.entity)
+            with spoken_of(type, id[:80]):
+                entity = asked.get(id.lower(), resource.entity)
             if any(link.link == "member_of" for link in resource.always) and not _both_ends(entity):
                 raise NotFound(f"There is no {type} with id {id}.")
             body = memory.resource(entity, asked.grant, labels)
@@ -109,7 +114,7 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
     @blueprint.post("/<any({}):type>/_search".format(",".join(RESOURCES)))
     def search_by_post(type: str) -> flask.Response:
         request = flask.request
-        if request.mimetype != _FORM and request.content_length:
+        if request.mimetype != _URLENCODED and request.content_length:
             raise UnsupportedMediaType
         given = [*request.args.items(multi=True), *request.form.items(multi=True)]
         return _search(RESOURCES[type], given, memory)
@@ -133,6 +138,8 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
 
     @blueprint.errorhandler(Exception)
     def failed(error: Exception) -> flask.Response:
+        if isinstance(error, MethodNotAllowed | NoSuchAddress) and flask.request.url_rule is None:  # not even the view for the rest takes it
+            error = unmatched(flask.request.path.strip("/").partition("/")[2])
         return _failure(error)
 
     return blueprint
@@ -181,10 +188,7 @@ def _xml_of(
 
 
 def _page(search: Search, base: str, asked: hub.Directory, labels: Labels, memory: Memory) -> bytes:
-    query = search.query
-    if search.changed:
-        moments = tuple(last_change(each, asked.seq_at) for each in search.changed)
-        query = replace(query, where=(*query.where, *moments))
+    query = with_seqs(search.query, asked.seq_at)
     try:
         page = asked.search(query, sources=False)
     except Invalid as error:
@@ -204,7 +208,8 @@ def _page(search: Search, base: str, asked: hub.Directory, labels: Labels, memor
             entries.pop()
             search.warnings.append(outcome.issue("warning", "too-costly", TOO_MANY, "_include"))
     if search.subset is not None:
-        entries = [replace(entry, body=search.subset.of(entry.body)) for entry in entries]
+        whole = () if search.subset.of_included else ("include",)
+        entries = [entry if entry.mode in whole else replace(entry, body=search.subset.of(entry.body)) for entry in entries]
     if search.provenance:
         entries += [
             Entry(f"{provenance.TYPE}/{each['id']}", to_bytes(each), "include")
@@ -236,7 +241,7 @@ def _answer(
     """A resource in the form that was asked for; `in_xml` gives its XML form where that is not to be written anew."""
     request = request_ctx.request
     wanted = request.args.get("_format") or (
-        request.form.get("_format") if request.mimetype == _FORM else None
+        request.form.get("_format") if request.mimetype == _URLENCODED else None
     )
     form = form_for(request.headers.get("Accept", ""), wanted or "")
     pretty = request.args.get("_pretty") == "true"
@@ -261,7 +266,10 @@ def _for_other_pages(response: flask.Response) -> flask.Response:
     headers["Access-Control-Allow-Origin"] = "*"
     headers["Access-Control-Expose-Headers"] = _EXPOSED
     if flask.request.method == "OPTIONS":
-        headers["Access-Control-Allow-Methods"] = headers.get("Allow", "GET, HEAD, POST")
+        takes = methods_here()
+        headers["Allow"] = ", ".join((*takes, "OPTIONS"))
+        # Where there is nothing a page may ask all the same, and read that there is not.
+        headers["Access-Control-Allow-Methods"] = ", ".join(takes) or "GET, HEAD, POST"
         headers["Access-Control-Allow-Headers"] = _ALLOWED
         headers["Access-Control-Max-Age"] = "86400"
     return response

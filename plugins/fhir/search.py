@@ -14,13 +14,14 @@ import orjson
 from hub import Criterion, Directory, FieldError, Invalid, Linked, Near, Query, query_of
 from plugins.fhir import outcome
 from plugins.fhir.asking import conditions, unsupported
-from plugins.fhir.criteria import Remark, Words, split, with_ids
+from plugins.fhir.criteria import Remark, Words, with_ids
 from plugins.fhir.extensions import DISTANCE
 from plugins.fhir.including import MOST, Followed
 from plugins.fhir.json_form import to_bytes
+from plugins.fhir.listing import page_size
 from plugins.fhir.moments import with_plus
 from plugins.fhir.params import INCLUDES
-from plugins.fhir.periods import Asked
+from plugins.fhir.periods import with_seqs
 from plugins.fhir.searchable import Resource
 from plugins.fhir.subsetting import Subset, subset_of, subset_of_form
 
@@ -34,21 +35,22 @@ _SORTS: Final[dict[str, Literal["name", "updated", "distance"]]] = {
     "_lastUpdated": "updated",
     "near": "distance",
 }
-_IN_RESOURCE: Final = ("_id", "_profile", "_source", "_tag", "_text", "_content")
+_IN_RESOURCE: Final = ("_id", "_lastUpdated", "_profile", "_source", "_tag", "_text", "_content")
 _INCLUDING: Final = ("_include", "_revinclude", "_revInclude")
 PROVENANCE: Final = "Provenance:target"
 """The `_revinclude` of where resources come from: no entities, so no `Include`."""
 _ONCE: Final = ("_count", "_total", "_sort")
-_WITHOUT_MODIFIER: Final = (*_ONCE, "_lastUpdated", "_summary", "_elements")
+_WITHOUT_MODIFIER: Final = (*_ONCE, "_summary", "_elements")
 _FORM_ONLY: Final = ("_format", "_pretty")
 TOO_MANY: Final = f"More than {MOST:,} resources come with this page, and the rest was left out. Ask for a smaller page with _count."
 
 
 @dataclass(slots=True)
 class Search:
-    """A search as it was understood. `understood` are the parameters of the self link, `warnings` what was not understood and left out.
+    """A search as it was understood. `understood` are the parameters of the self link, `warnings` what was not understood and left out;
+    `told` are the parameters of which the first page says something that holds for all pages.
 
-    `changed`: when it changed last, alternatives in each; the directory knows which seqs these moments are.
+    The moments of last changes in the query are as they were asked: `periods.with_seqs` is for when it is asked.
     """
 
     resource: Resource
@@ -57,7 +59,7 @@ class Search:
     provenance: bool = False
     count_only: bool = False
     subset: Subset | None = None
-    changed: list[tuple[Asked, ...]] = field(default_factory=list)
+    told: tuple[str, ...] = ()
     understood: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[dict[str, Any]] = field(default_factory=list)
 
@@ -113,6 +115,8 @@ def parse(resource: Resource, given: Sequence[tuple[str, str]], *, strict: bool 
                 value = with_plus(value)
         search.understood.append((name, value))
     search.subset = subset_of(resource.name, search.understood)
+    if search.subset is not None and search.subset.kind == "text" and (search.followed or search.provenance):
+        raise _invalid("_summary", "text cannot be combined with _include or _revinclude; ask for one of them, or for _summary=true.", "text")
     near: Near | None = settings.get("near")
     limit: int = settings.get("limit", DEFAULT_COUNT)
     if settings.get("sort") == "distance" and near is None:
@@ -129,9 +133,13 @@ def parse(resource: Resource, given: Sequence[tuple[str, str]], *, strict: bool 
         total="accurate" if limit == 0 or search.count_only else settings.get("total", "none"),
     )
     search.count_only = search.count_only or limit == 0
+    named = (each.get("expression", [""])[0].removeprefix("http.") for each in search.warnings if each["severity"] == "warning")
+    search.told = tuple(dict.fromkeys(name[:_LONGEST_NAME] for name in named if name))[:_MOST_TOLD]
     return search
 
 
+_MOST_TOLD: Final = 10
+_LONGEST_NAME: Final = 80
 _MOST_TRIED: Final = 50
 
 
@@ -141,7 +149,7 @@ def in_your_words(error: Invalid, resource: Resource, given: Sequence[tuple[str,
         if name in ("_cursor", "_sort"):  # an order may need a place, which is not there when it is tried alone
             continue
         try:
-            query = parse(resource, [(name, value)]).query
+            query = with_seqs(parse(resource, [(name, value)]).query, asked.seq_at)
             # Nobody's id beside it: it is asked whether this can be asked, and nothing is looked for.
             asked.search(replace(query, where=(*query.where, with_ids(())), limit=1), sources=False)
         except Invalid as refused:
@@ -155,23 +163,11 @@ def _reasons(error: Invalid) -> str:
 
 
 def _control(search: Search, settings: dict[str, Any], name: str, value: str, strict: bool) -> str | None:
-    """Parameters that say how the answer looks, and when it changed. The value as it was understood, None for what was not."""
+    """Parameters that say how the answer looks. The value as it was understood, None for what was not."""
     if name == "_count":
-        if not value.isascii() or not value.isdigit():
-            raise _invalid(name, "a whole number from 0 is expected.", value)
-        count = int(value[:9])
-        if count > MAX_COUNT:
-            search.warnings.append(
-                outcome.issue(
-                    "information",
-                    "too-costly",
-                    f"A page holds at most {MAX_COUNT} resources, not {value[:20]}; follow the next link.",
-                    name,
-                )
-            )
-            count = MAX_COUNT
-        settings["limit"] = count
-        return str(count)
+        settings["limit"], told = page_size(value, MAX_COUNT)
+        search.warnings += told
+        return str(settings["limit"])
     elif name == "_total":
         if value not in _TOTALS:
             raise _invalid(name, "none, estimate or accurate is expected.", value)
@@ -180,9 +176,6 @@ def _control(search: Search, settings: dict[str, Any], name: str, value: str, st
         return _sorted_by(search, settings, value, strict)
     elif name in ("_summary", "_elements"):
         search.count_only = search.count_only or (name, value) == ("_summary", "count")
-    elif name == "_lastUpdated":
-        value = with_plus(value)
-        search.changed.append(tuple(Asked.of(name, each) for each in split(value) or (value,)))
     elif name in ("_revinclude", "_revInclude") and value == PROVENANCE:
         search.provenance = True
     elif name.partition(":")[0] in _INCLUDING:
@@ -266,10 +259,10 @@ def _invalid(name: str, reason: str, value: str) -> Invalid:
 
 def _cursor(search: Search, next_page: str) -> str:
     """The hub's cursor, and what FHIR adds to a page."""
-    if not search.followed and search.subset is None and not search.provenance:
+    if not search.followed and search.subset is None and not search.provenance and not search.told:
         return next_page
     followed = [each.form() for each in search.followed]
-    added = orjson.dumps([followed, search.subset.form() if search.subset else None, search.provenance])
+    added = orjson.dumps([followed, search.subset.form() if search.subset else None, search.provenance, search.told])
     return f"{next_page}~{base64.urlsafe_b64encode(added).decode().rstrip('=')}"
 
 
@@ -285,14 +278,16 @@ def _resumed(resource: Resource, given: Sequence[tuple[str, str]], cursor: str, 
     search = Search(resource, query, understood=[("_cursor", cursor)])
     if added:
         try:
-            followed, subset, provenance = orjson.loads(base64.urlsafe_b64decode(added + "=" * (-len(added) % 4)))
+            followed, subset, provenance, *told = orjson.loads(base64.urlsafe_b64decode(added + "=" * (-len(added) % 4)))
             search.subset = subset_of_form(subset) if subset else None
             search.provenance = provenance is True
             search.followed = [Followed.of_form(each) for each in followed]
+            search.told = _names(*told)
         except (binascii.Error, KeyError, TypeError, ValueError) as error:
             raise _invalid(
                 "_cursor", "this is not a cursor of ours; follow the next link as it stands.", cursor
             ) from error
+    search.warnings += [outcome.issue("warning", "informational", f"{name}: {_TOLD}", name) for name in search.told]
     settings: dict[str, Any] = {}
     for name, value in given:
         if name == "_count" and not settings:  # many clients send the size of the page with every page
@@ -305,6 +300,16 @@ def _resumed(resource: Resource, given: Sequence[tuple[str, str]], cursor: str, 
         search.count_only = limit == 0
         search.query = replace(query, limit=max(limit, 1), total="accurate" if limit == 0 else query.total)
     return search
+
+
+_TOLD: Final = "what the first page of this search says of this parameter holds for this page too."
+
+
+def _names(told: Any = ()) -> tuple[str, ...]:
+    """Back from a cursor; older ones have none. Raises `ValueError` for another form."""
+    if len(told) > _MOST_TOLD or not all(isinstance(each, str) and 0 < len(each) <= _LONGEST_NAME for each in told):
+        raise ValueError(told)
+    return tuple(told)
 
 
 # --- the answer -------------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from hub import Entity, EntityType, Linked
-from plugins.fhir import closed, criteria
+from plugins.fhir import closed, criteria, periods
 from plugins.fhir import systems as s
 from plugins.fhir.criteria import Absent, Build, Condition, Given, always, has, never
 from plugins.fhir.datatypes import Labels
@@ -92,6 +92,14 @@ _RESOURCE: Final = "http://hl7.org/fhir/SearchParameter/Resource-"
 ID: Final = Param("_id", "token", "The id of the resource.", criteria.ids, always, _RESOURCE + "id")
 COMMON: Final = (
     Param(
+        "_lastUpdated",
+        "date",
+        f"When it last changed for you: {', '.join(periods.PREFIXES)}; ap is within a day.",
+        periods.changed,
+        None,
+        _RESOURCE + "lastUpdated",
+    ),
+    Param(
         "_source",
         "uri",
         "The name of a source that contributes. There may be several, so meta.source is not shown; Provenance tells which said what.",
@@ -110,7 +118,7 @@ COMMON: Final = (
     ),
     Param("_content", "string", "The same as _text.", criteria.full_text, None, _RESOURCE + "content"),
 )
-"""The parameters of every resource, beside `_id`, `_lastUpdated` and `_profile`."""
+"""The parameters of every resource, beside `_id` and `_profile`."""
 
 
 def of_all(profiles: tuple[tuple[str, tuple[Condition, ...]], ...] = ()) -> tuple[Param, ...]:
@@ -126,7 +134,8 @@ def _profile(profiles: tuple[tuple[str, tuple[Condition, ...]], ...]) -> Param:
         asked = [frozenset(meets) for url, meets in profiles if url in wanted]
         weakest = [each for each in asked if not any(other < each for other in asked)]
         if len(set(weakest)) > 1:
-            raise criteria.wrong(given, "these profiles are met for different reasons; ask for one at a time.", ",".join(wanted))
+            told = "what has the one of these profiles and what has the other cannot be found together, because they ask for different things; send a request for each."
+            raise criteria.wrong(given, told, ",".join(wanted))
         return list(weakest[0]) if weakest else list(criteria.NOTHING)
 
     everywhere = always if any(not meets for _, meets in profiles) else None

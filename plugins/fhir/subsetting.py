@@ -97,6 +97,11 @@ class Subset:
         """As JSON, for a cursor."""
         return [self.kind, list(self.elements)]
 
+    @property
+    def of_included(self) -> bool:
+        """Whether what comes along is shown so too: elements are those of the type that is searched. https://hl7.org/fhir/R4/search.html#elements"""
+        return self.kind != "elements"
+
     def of(self, body: bytes) -> bytes:
         """The part of a resource, given as JSON."""
         resource = orjson.loads(body)

@@ -23,7 +23,7 @@ def unmatched(path: str) -> HTTPException:
     segments = [segment for segment in path.split("/") if segment]
     if not segments:
         return NoSuchAddress("This is the base of the FHIR server; start at /fhir/metadata.")
-    if takes := [method for method in _METHODS if _is_taken(method)]:
+    if takes := methods_here():
         return MethodNotAllowed(valid_methods=takes)
     first, last = segments[0][:100], segments[-1][:100]
     known = first in RESOURCES or first in TYPES or first in _OTHERS
@@ -37,6 +37,11 @@ def unmatched(path: str) -> HTTPException:
     if "_history" in segments and first not in RESOURCES:
         return NoSuchAddress(f"{first} has no history here; the resources of the directory have one: {', '.join(sorted(RESOURCES))}.")
     return NoSuchAddress(f"/{path[:200]} is not an address of this server; it has {first}, {first}/<id> and {first}/_search.")
+
+
+def methods_here() -> list[str]:
+    """The methods by which a view takes the address of the current request; none where there is nothing."""
+    return [method for method in _METHODS if _is_taken(method)]
 
 
 def _is_taken(method: str) -> bool:

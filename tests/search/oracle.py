@@ -181,7 +181,7 @@ class Oracle:
             asked = self._current(asked)
         elif asked.startswith("municipality|"):
             asked = "municipality|" + self._current(asked.partition("|")[2])
-        if op == "prefix":
+        if op == "prefix" or (key in ("code", "type", "identifier", "contact") and asked.endswith("|")):
             return has.startswith(asked)
         if op == "sounds":
             return sound_of(asked[:MAX_WORD]) == sound_of(has[:MAX_WORD])

@@ -70,6 +70,8 @@ def criteria(draw: st.DrawFn) -> Criterion:
     if op in ("prefix", "contains"):
         values = [value[: draw(st.integers(1, len(value)))] for value in values]
         values = [value if any(c.isalnum() for c in value) else value + "a" for value in values]
+    elif op == "eq" and key in ("code", "type", "identifier", "contact"):
+        values = [value[: value.index("|") + 1] if value[0] != "|" and draw(st.integers(0, 3)) == 0 else value for value in values]
     return Criterion(key, tuple(values), op, draw(st.integers(0, 4)) == 0)  # type: ignore[arg-type]
 
 

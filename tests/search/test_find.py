@@ -121,6 +121,22 @@ def test_long_lists_of_values(reading: Reading, places: Places, oracle: Oracle) 
     assert ask(reading(), places, query, INTERNAL) == oracle.find(query, INTERNAL) != []
 
 
+@pytest.mark.usefixtures("way")
+def test_anything_of_a_system_is_an_alternative_like_another(reading: Reading, places: Places, oracle: Oracle) -> None:
+    for key, values in (("identifier", ("kbo|", "riziv|18749704001")), ("code", ("rubriek|", "cd-hcparty|persphysician")), ("contact", ("email|", "phone|+3216000001"))):
+        for negate in (False, True):
+            query = Query(types=("aanbod", "organisatie", "zorgverlener"), where=(Criterion(key, values, negate=negate),), limit=1000)
+            assert ask(reading(), places, query, INTERNAL) == oracle.find(query, INTERNAL)
+            alone = replace(query, where=(Criterion(key, values[:1], "prefix", negate),))
+            assert ask(reading(), places, replace(query, where=(Criterion(key, values[:1], negate=negate),)), INTERNAL) == ask(reading(), places, alone, INTERNAL)
+
+
+def test_anything_of_a_system_is_told_as_the_reason(reading: Reading, places: Places) -> None:
+    query = Query(types=("aanbod",), where=(Criterion("code", ("rubriek|", "nobody|1")),), limit=1000)
+    hits = find(reading(), query, INTERNAL, places=places).rows
+    assert hits and all(("code", "rubriek|") in hit.why and ("code", "nobody|1") not in hit.why for hit in hits)
+
+
 @pytest.mark.parametrize(
     "text", ['"', "a* OR b", "NOT", "x' | 'y", "(", "a:b", "%_", "\\", "- -1", "NEAR(a b)", "{a}", "٣"]
 )

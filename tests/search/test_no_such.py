@@ -18,6 +18,7 @@ WITHOUT_ZONES, WITH_ZONES = Places.load(), Places.load(DEMO_ZONES)
     ("key", "value", "why"),
     [
         ("code", "rubriek|14.04", ""),
+        ("code", "rubriek|", ""),
         ("code", "rubriek|99.99", "no rubriek '99.99'"),
         ("type", "rubriek|99.99", "no rubriek '99.99'"),
         ("code", "nace|86.10", ""),

@@ -117,6 +117,7 @@ def test_the_api_speaks_json_only(client: FlaskClient) -> None:
         ("/api/v1/fiches?municipality=Nergensdorp", "municipality", "Nergensdorp"),
         ("/api/v1/fiches?rubriek=99.99", "rubriek", "99.99"),
         ("/api/v1/fiches?code=rubriek%7C99.99", "code", "rubriek|99.99"),
+        ("/api/v1/fiches?rubriek=%20", "rubriek", " "),
         ("/api/v1/fiches?province=mars", "province", "mars"),
         ("/api/v1/fiches?changedSince=9223372036854775808", "changedSince", "9223372036854775808"),
         ("/api/v1/fiches?changedSince=99999999", "changedSince", "99999999"),

@@ -71,6 +71,7 @@ def test_a_distance_is_given_in_kilometres(client: FlaskClient) -> None:
         "rubriek=14.04.01",
         "rubriek=14",
         "code=rubriek|14.04",
+        "code=rubriek|&code=nobody|1",
         "language=nl",
         "municipality=Zemst",
         "municipality=23096",
@@ -86,6 +87,10 @@ def test_each_of_these_selects_the_offer(client: FlaskClient, ids: Ids, selectio
         "&kind=aanbod&", "&"
     )
     assert ids.aanbod in {item["id"] for item in get(client, address)["items"]}
+
+
+def test_any_number_of_a_system_can_be_asked_for(client: FlaskClient) -> None:
+    assert get(client, f"{API}/fiches?identifier=kbo|")["items"] == [], "no fiche of this world has one"
 
 
 @pytest.mark.parametrize("selection", ["name=woonzorg%20wijkteam", "name=inde", "name=nergens&name=woonzorg%20niet"])

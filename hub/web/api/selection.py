@@ -237,7 +237,7 @@ def _named(values: Sequence[str]) -> list[Criterion]:
 def _identifier(given: str) -> str:
     """As a query writes it. A number that its own check digits contradict finds nothing for sure: whoever asks has mistyped it, and is told so."""
     system, bar, number = given.rpartition("|")
-    if system:
+    if system and number:
         try:
             identifiers.normalise(system, number)
         except InvalidIdentifier as error:

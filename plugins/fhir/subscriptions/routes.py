@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import flask
 from werkzeug.exceptions import PreconditionFailed
@@ -13,6 +13,9 @@ from werkzeug.exceptions import PreconditionFailed
 import hub
 from hub import FieldError, Invalid, Misconfigured, NotFound, Subscription, Subscriptions
 from plugins.fhir import outcome
+from plugins.fhir.listing import add_search, searchset, understand
+from plugins.fhir.preferring import FORM, refuse_unknown
+from plugins.fhir.search import MAX_COUNT
 from plugins.fhir.subscriptions import notification
 from plugins.fhir.subscriptions.resource import CONTENTS, filters_of, render, wish_of
 from plugins.fhir.subscriptions.topic import CAPABILITY, IG, TOPIC, TOPIC_ID, basic, explained
@@ -22,7 +25,6 @@ Json = dict[str, Any]
 Answer = Callable[[Json], flask.Response]
 ENDPOINT: Final = "fhir"
 TAKES: Final = ("_id", "status", "url", "criteria")
-_FORM: Final = ("_format", "_pretty")
 EVENTS_AT_ONCE: Final = 500
 
 
@@ -33,20 +35,18 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
     def subscribe() -> flask.Response:
         return _changed(lambda mine, resource: mine.create(wish_of(resource, base(), hub.directory())), 201)
 
-    @blueprint.get("/Subscription")
-    def search_subscriptions() -> flask.Response:
-        given = _given(TAKES)
+    def search_subscriptions(given: Sequence[tuple[str, str]]) -> flask.Response:
+        asked = understand("Subscription", given, TAKES, MAX_COUNT)
         found = [render(each) for each in _mine().all()]
-        for name, value in given:
+        for name, value in asked.wanted:
             found = [each for each in found if _value(each, name) in value.split(",")]
-        query = f"?{urlencode(given, quote_via=quote)}" if given else ""
-        entries = [
-            {"fullUrl": f"{base()}/Subscription/{each['id']}", "resource": each, "search": {"mode": "match"}} for each in found
-        ]
-        return answer(_searchset(f"{base()}/Subscription{query}", entries))
+        return answer(searchset(asked, base(), found))
+
+    add_search(blueprint, "Subscription", search_subscriptions)
 
     @blueprint.get("/Subscription/<id>")
     def read_subscription(id: str) -> flask.Response:
+        refuse_unknown(FORM)
         response = _shown(_mine().get(id))
         response.make_conditional(flask.request)
         return response
@@ -97,19 +97,19 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
             following = f"{base()}/Subscription/{id}/$events?{rest}"
         return answer(notification.bundle(known, "query-event", events, content, hub.directory(), following))
 
-    @blueprint.get("/Basic")
-    def search_topics() -> flask.Response:
-        given = _given(("code", "_id"))
+    def search_topics(given: Sequence[tuple[str, str]]) -> flask.Response:
+        asked = understand("Basic", given, ("_id", "code"), MAX_COUNT)
         found = [basic()]
-        for name, value in given:
+        for name, value in asked.wanted:
             wanted = {"SubscriptionTopic", "http://hl7.org/fhir/fhir-types|SubscriptionTopic"} if name == "code" else {TOPIC_ID}
             found = found if wanted & set(value.split(",")) else []
-        query = f"?{urlencode(given, quote_via=quote)}" if given else ""
-        entries = [{"fullUrl": f"{base()}/Basic/{TOPIC_ID}", "resource": each, "search": {"mode": "match"}} for each in found]
-        return answer(_searchset(f"{base()}/Basic{query}", entries))
+        return answer(searchset(asked, base(), found))
+
+    add_search(blueprint, "Basic", search_topics)
 
     @blueprint.get("/Basic/<id>")
     def read_topic(id: str) -> flask.Response:
+        refuse_unknown(FORM)
         if id != TOPIC_ID:
             raise NotFound(f"There is no Basic with id {id[:64]}; the topic is Basic/{TOPIC_ID}.")
         return answer(basic())
@@ -156,8 +156,8 @@ def _mine() -> Subscriptions:
 
 
 def _given(takes: Sequence[str]) -> list[tuple[str, str]]:
-    """The parameters; nothing is ever ignored here. Raises `Invalid` for one that is not taken."""
-    given = [pair for pair in flask.request.args.items(multi=True) if pair[0] not in _FORM]
+    """The parameters of an operation; nothing is ever ignored there. Raises `Invalid` for one that is not taken."""
+    given = [pair for pair in flask.request.args.items(multi=True) if pair[0] not in FORM]
     for name, value in given:
         if name not in takes:
             raise _wrong(name, f"this address takes {', '.join(takes)}.", value)

@@ -6,6 +6,7 @@ itself can be read as a Basic, with the elements of R5 as extensions. http://hl7
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -36,6 +37,7 @@ FILTERS: Final[dict[str, str]] = {
 }
 """The filters of the topic, beside the search parameters of each type."""
 _SEARCHED: Final = ("_id", "_has")
+_LAST_CHANGE: Final = re.compile(r"(?:^|[.:])_lastUpdated(?::|$)")
 _REGIONS: Final = ("vlaanderen", "brussel", "wallonie")
 _MOST_TRIED: Final = 50
 
@@ -106,6 +108,8 @@ def _query(resource: Resource, own: Sequence[tuple[str, str]], for_all: Sequence
     topical = [pair for pair in own if pair[0] in FILTERS]
     searched = [pair for pair in own if pair[0] not in FILTERS]
     for name, value in searched:
+        if _LAST_CHANGE.search(name):
+            raise _wrong(f"{name}={value}", "a filter looks at what a resource is and not at when it changed: every event is a change.")
         if name.startswith("_") and not name.startswith(_SEARCHED):
             raise _wrong(f"{name}={value}", f"a filter has no {name}; it takes search parameters and {', '.join(FILTERS)}.")
     query = replace(parse(resource, searched, strict=True).query, limit=20)

@@ -210,6 +210,18 @@ def test_searching(watched: Watched, small: Hub) -> None:
     assert '"outcome"' in watched.ask("AuditEvent?colour=blue", "auditor").text
 
 
+def test_a_search_is_called_one_however_it_is_asked(watched: Watched) -> None:
+    for path in ("Organization/_search?_count=1", "Provenance/_search?target=x", "Organization?_count=1"):
+        assert watched.ask(path).status_code == 200
+    told = [event["subtype"][0]["code"] for event in watched.events()]
+    assert told == ["search-type"] * 3
+    for path in ("AuditEvent/_search?_count=9999", "AuditEvent?_count=9999"):
+        answer = orjson.loads(watched.ask(path, "auditor").data)
+        [issue] = [issue for entry in answer["entry"] if entry["search"]["mode"] == "outcome" for issue in entry["resource"]["issue"]]
+        assert (issue["code"], issue["expression"]) == ("too-costly", ["http._count"])
+        assert answer["link"][0]["url"].endswith("AuditEvent?_count=500")
+
+
 def test_pages_follow_on_and_end(watched: Watched) -> None:
     for _ in range(5):
         watched.ask("Organization?_count=1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -145,6 +146,40 @@ def test_a_file_is_made_while_it_is_read(world_s: Hub, monkeypatch: pytest.Monke
         read += next(body).count(b"\n")
         assert len(rendered) == read
     assert 3 < read < 300
+    response.close()
+
+
+def test_a_file_can_be_had_compressed_but_not_when_its_bytes_are_counted(small: Hub) -> None:
+    client = small.client()
+    [part] = manifest(client, kick_off(client, "Organization/$export"))["output"]
+    plain = client.get(part["url"])
+    assert "Content-Encoding" not in plain.headers
+    assert "Accept-Encoding" in plain.headers["Vary"], "a store on the way keeps both forms"
+    zipped = client.get(part["url"], headers={"Accept-Encoding": "gzip, br"})
+    assert (zipped.status_code, zipped.headers["Content-Encoding"]) == (200, "gzip")
+    assert len(zipped.data) < len(plain.data) / 2
+    assert zlib.decompress(zipped.data, wbits=31) == plain.data
+    assert "Accept-Encoding" in zipped.headers["Vary"]
+    for headers in ({"Accept-Encoding": "gzip", "Range": "bytes=100-"}, {"Accept-Encoding": "gzip;q=0"}):
+        same = client.get(part["url"], headers=headers)
+        assert ("Content-Encoding" in same.headers, same.data) == (False, plain.data)
+
+
+def test_a_compressed_file_is_made_while_it_is_read_and_every_piece_that_came_can_be_read(world_s: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = world_s.client()
+    rendered = []
+    real = rendering.render
+    monkeypatch.setattr("plugins.fhir.bulk.render", lambda *given: rendered.append(1) or real(*given))  # type: ignore[func-returns-value]
+    [part] = manifest(client, kick_off(client, "Practitioner/$export"))["output"]
+    parts = urlsplit(part["url"])
+    response = client.get(f"{parts.path}?{parts.query}", headers={"Accept-Encoding": "gzip"}, buffered=False)
+    body: Iterator[bytes] = iter(response.response)  # type: ignore[arg-type]
+    reading, came = zlib.decompressobj(wbits=31), b""
+    for _ in range(3):
+        came += reading.decompress(next(body))
+        assert came.count(b"\n") == len(rendered)
+    assert came.endswith(b"\n")
+    assert 3 < len(rendered) < 300
     response.close()
 
 

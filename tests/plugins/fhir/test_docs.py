@@ -12,6 +12,7 @@ from lxml import etree
 
 from benchmarks.fhir_searches import SEARCHES
 from plugins.fhir import extensions as ext
+from plugins.fhir.capability import LIMITS
 from plugins.fhir.params import RESOURCES
 from tests.plugins.fhir.conftest import Hub
 from tests.plugins.fhir.judge import complaints
@@ -45,6 +46,11 @@ def test_requests_answer_as_described(world_s: Hub, status: int, path: str, head
     said = [entry["resource"] for entry in resource.get("entry", ()) if entry.get("search", {}).get("mode") == "outcome"]
     codes = {issue["code"] for each in said for issue in each["issue"]}
     assert codes <= {"informational"}, "the documented search was not understood"
+
+
+def test_the_limits_are_those_of_the_code() -> None:
+    listed = TEXT.partition("**Limits.**")[2].partition("\n## ")[0]
+    assert re.findall(r"^- (.*)$", listed, re.MULTILINE) == list(LIMITS)
 
 
 def test_the_searches_of_the_documentation_find_something(world_s: Hub) -> None:

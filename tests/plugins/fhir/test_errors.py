@@ -20,7 +20,9 @@ from werkzeug.exceptions import (
     RequestHeaderFieldsTooLarge,
     UnprocessableEntity,
 )
+from werkzeug.test import TestResponse
 
+from hub import QUERY_LIMITS
 from hub.access.limits import RateLimiter
 from hub.web.asking import serving_of
 from plugins.fhir.outcome import failure_of
@@ -124,14 +126,33 @@ def test_what_no_method_takes_is_a_404_with_what_there_is_not(client: FlaskClien
         ("DELETE", "CodeSystem/rubriek", {"GET", "HEAD"}),
         ("PATCH", "Subscription/x", {"GET", "HEAD", "PUT", "DELETE"}),
         ("PUT", "Provenance", {"GET", "HEAD"}),
+        ("PUT", "metadata", {"GET", "HEAD"}),
+        ("PATCH", "$export-status", {"GET", "HEAD", "DELETE"}),
     ],
 )
 def test_what_another_method_takes_is_a_405_with_those_methods(client: FlaskClient, method: str, path: str, takes: set[str]) -> None:
     response = client.open(f"/fhir/{path}", method=method)
-    assert (response.status_code, {each.strip() for each in response.headers.get("Allow", "").split(",")}) == (405, takes)
+    assert (response.status_code, _listed(response, "Allow")) == (405, takes)
+    asked = client.open(f"/fhir/{path}", method="OPTIONS")
+    assert (asked.status_code, _listed(asked, "Allow")) == (200, takes | {"OPTIONS"})
+    assert _listed(asked, "Access-Control-Allow-Methods") == takes
+    nobody_knows = client.open(f"/fhir/{path}", method="TRACE")
+    assert (nobody_knows.status_code, _listed(nobody_knows, "Allow")) == (405, takes)
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "Organization/{0}"), ("GET", "CodeSystem/visum"), ("POST", "$validate"), ("POST", "Organization/$validate")])
+def _listed(response: TestResponse, header: str) -> set[str]:
+    return {each.strip() for each in response.headers.get(header, "").split(",")}
+
+
+def test_where_there_is_nothing_no_method_is_listed(client: FlaskClient) -> None:
+    asked = client.open("/fhir/Patient/x", method="OPTIONS")
+    assert (asked.status_code, asked.headers["Allow"]) == (200, "OPTIONS")
+    assert "GET" in asked.headers["Access-Control-Allow-Methods"], "a page may ask, and read that there is nothing"
+    nothing = client.open("/fhir/Patient/x", method="TRACE")
+    assert (nothing.status_code, "Allow" in nothing.headers) == (404, False)
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "Organization/{0}"), ("GET", "CodeSystem/visum"), ("GET", "metadata"), ("GET", "Basic/directory-change"), ("POST", "$validate"), ("POST", "Organization/$validate")])
 def test_a_parameter_too_many_is_an_error_for_who_is_strict(client: FlaskClient, small: Hub, method: str, path: str) -> None:
     address = f"/fhir/{path}".format(small.ids["org-1"])
     sent: dict[str, Any] = {} if method == "GET" else {"json": {"resourceType": "Organization", "name": "x"}}
@@ -139,6 +160,22 @@ def test_a_parameter_too_many_is_an_error_for_who_is_strict(client: FlaskClient,
         response = client.open(f"{address}?{query}", method=method, headers={"Prefer": prefer} if prefer else {}, **sent)
         assert response.status_code == status, response.text
     assert orjson.loads(response.data)["issue"][0]["expression"] == ["http.colour"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "lenient", "strict"), [("full", 200, 200), ("normative", 200, 400), ("terminology", 200, 400), ("fast", 400, 400), ("", 400, 400)]
+)
+def test_there_is_one_statement_whatever_is_asked_for(client: FlaskClient, mode: str, lenient: int, strict: int) -> None:
+    for prefer, status in (("", lenient), ("handling=strict", strict)):
+        answer = get(client, f"/metadata?mode={mode}", status, Prefer=prefer)
+        assert answer == get(client, "/metadata") if status == 200 else answer["issue"][0]["expression"] == ["http.mode"]
+
+
+@pytest.mark.parametrize("path", ["$export-status?_job={0}", "$export-file?_part={0}", "Subscription/{0}", "AuditEvent/1"])
+def test_who_is_strict_hears_of_a_parameter_too_many_first(client: FlaskClient, path: str) -> None:
+    address = path.format("x") + ("&" if "?" in path else "?") + "colour=blue"
+    response = client.get(f"/fhir/{address}", headers={"Prefer": "handling=strict"})
+    assert (response.status_code, orjson.loads(response.data)["issue"][0]["expression"]) == (400, ["http.colour"])
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "Organization"), ("PUT", "Organization/x"), ("PUT", "Organization?identifier=a|b"), ("DELETE", "Organization/x")])
@@ -161,9 +198,55 @@ def _is_asked_who_he_is(client: FlaskClient, method: str, path: str) -> None:
 
 @pytest.mark.parametrize("name", ["type", "address-country", "partof.type", "_has:HealthcareService:organization:service-type"])
 def test_what_the_hub_refuses_is_told_by_the_name_of_the_parameter(client: FlaskClient, name: str) -> None:
-    [issue] = get(client, f"/Organization?active=true&{name}=" + ",".join(map(str, range(501))), 400)["issue"]
+    [issue] = get(client, f"/Organization?active=true&partof._lastUpdated=ge2020&{name}=" + ",".join(map(str, range(501))), 400)["issue"]
     assert issue["expression"] == [f"http.{name}"]
     assert "where" not in orjson.dumps(issue).decode()
+
+
+_NOBODY = "00000000-0000-4000-8000-000000000000"
+
+
+@pytest.mark.parametrize("type", sorted(RESOURCES))
+@pytest.mark.parametrize("rest", ["{type}/{id}", "{type}/{id}/_history", "{type}/{id}/_history/1", "Provenance/{id}.0123456789ab"])
+def test_what_is_not_there_is_told_by_its_fhir_type(client: FlaskClient, small: Hub, type: str, rest: str) -> None:
+    for id in (_NOBODY, small.ids["org-3"], small.ids["zv-1" if type == "Organization" else "org-1"] if rest[0] == "{" else _NOBODY):
+        [issue] = get(client, "/" + rest.format(type=type, id=id), 404)["issue"]
+        told = issue["details"]["text"]
+        assert rest.partition("/")[0].format(type=type) in told and id in told
+        assert not [word for word in ("fiche", *(resource.entity for resource in RESOURCES.values())) if f"{word} " in told], told
+
+
+def test_an_address_with_a_slash_too_many_is_told_as_any_other(client: FlaskClient) -> None:
+    [issue] = get(client, "//Organization", 404)["issue"]
+    assert "is not an address of this server" in issue["details"]["text"]
+
+
+def _words(count: int) -> str:
+    return "%20".join(f"w{number}" for number in range(count))
+
+
+@pytest.mark.parametrize(
+    ("fits", "too_much", "place"),
+    [
+        (f"type={','.join(map(str, range(QUERY_LIMITS.values)))}", ",x", "http.type"),
+        ("&".join(f"name=w{number}" for number in range(QUERY_LIMITS.criteria)), "&name=x", None),
+        (f"name={_words(QUERY_LIMITS.clauses)}", "%20x", "http.name"),
+        (f"name={_words(QUERY_LIMITS.clauses // 2)},x%20y", "%20z", "http.name"),
+        (f"_text={_words(QUERY_LIMITS.words)}", "%20x", "http._text"),
+        ("&".join(f"partof.name=w{number}" for number in range(QUERY_LIMITS.criteria)), "&partof.name=x", None),
+        (f"_has:Location:organization:near=51|4|{QUERY_LIMITS.km:.0f}", "1", "http._has:Location:organization:near"),
+    ],
+)
+def test_the_limits_of_a_search(client: FlaskClient, fits: str, too_much: str, place: str | None) -> None:
+    get(client, f"/Organization?{fits}")
+    [issue] = get(client, f"/Organization?{fits}{too_much}", 400)["issue"]
+    assert issue.get("expression") == (place and [place])
+    assert "at most" in issue["details"]["text"].lower() or "too many" in issue["details"]["text"]
+
+
+def test_the_limits_are_in_the_statement(client: FlaskClient) -> None:
+    about = get(client, "/metadata")["rest"][0]["documentation"]
+    assert f"at most {QUERY_LIMITS.values} values" in about and f"at most {QUERY_LIMITS.km:.0f} km" in about
 
 
 _WORDS = st.sampled_from(

@@ -135,11 +135,14 @@ def test_what_is_no_version_is_404_and_the_removal_is_410(writing: Writing) -> N
     for version in (of_other, "0", "99999", "12345678901234567890123", f"{seq}-0", "abc"):
         assert get(client, f"Organization/{id}/_history/{version}", 404)["issue"][0]["code"] == "not-found"
     get(client, f"Practitioner/{id}/_history/{seq}", 404)
+    [provenance] = [entry["resource"]["id"] for entry in get(client, f"Provenance?target={id}")["entry"]]
     writing.withdraw("org-1")
-    get(client, f"Organization/{id}", 410)
+    assert get(client, f"Organization/{id}", 410)["issue"][0]["details"]["text"] == f"Organization/{id} has been removed."
+    assert f"Provenance/{provenance} has been removed" in get(client, f"Provenance/{provenance}", 410)["issue"][0]["details"]["text"]
     get(client, f"Organization/{id}/_history/{seq}")
     removed = max(change.seq for change in _changes(writing))
-    assert get(client, f"Organization/{id}/_history/{removed}", 410)["issue"][0]["code"] == "deleted"
+    [issue] = get(client, f"Organization/{id}/_history/{removed}", 410)["issue"]
+    assert (issue["code"], issue["details"]["text"]) == ("deleted", f"Organization/{id} was removed in version {removed}.")
     get(client, f"Organization/{id}/_history/{removed + 1}", 404)
 
 

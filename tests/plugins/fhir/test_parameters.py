@@ -179,6 +179,8 @@ SMET, JANSSENS = "De Smet", "Janssens"
         (f"Organization?_profile={s.MCSD_ORGANIZATION}", {LINDE}),
         (f"Organization?_profile={s.BE_ORGANIZATION}", ALL),
         (f"Organization?_profile={s.BE_LOCATION}", set()),
+        (f"Organization?_profile={s.MCSD_ORGANIZATION},{s.BE_ORGANIZATION}", ALL),
+        (f"Organization?_profile={s.MCSD_ORGANIZATION},{s.BE_LOCATION}", {LINDE}),
         ("Organization?_source=sociale-kaart", ALL),
         ("Organization?_source=elders", set()),
         ("Organization?_tag=x", set()),
@@ -232,6 +234,19 @@ SMET, JANSSENS = "De Smet", "Janssens"
         ("Practitioner?telecom=email|", {SMET}),
         ("Practitioner?telecom=fax|", set()),
         ("Practitioner?telecom=url|,email|", {SMET}),
+        # anything of a system, or a value
+        ("Practitioner?telecom=fax|,an@example.org", {SMET}),
+        ("Practitioner?telecom=phone|,nobody@example.org", {SMET}),
+        ("Practitioner?telecom=fax|,nobody@example.org", set()),
+        ("Practitioner?telecom:not=phone|,nobody@example.org", {JANSSENS}),
+        (f"Organization?identifier={s.BASE}/NamingSystem/nobody|,0403019261", {LINDE}),
+        ("Organization?identifier=https://www.ehealth.fgov.be/standards/fhir/core/NamingSystem/cbe|,18749704001", {LINDE}),
+        ("Organization?identifier:not=https://www.ehealth.fgov.be/standards/fhir/core/NamingSystem/cbe|,18749704001", {PRAKTIJK, NETWERK}),
+        ("OrganizationAffiliation?role=http://nobody.example.org|,bestuur", {"bestuur"}),
+        (f"OrganizationAffiliation?role={s.code_system('role')}|,http://nobody.example.org|x", {"lid", "bestuur"}),
+        (f"Organization?type={s.CD_HCPARTY}|,nobody", {LINDE}),
+        (f"Organization?type:not={s.CD_HCPARTY}|,nobody", {PRAKTIJK, NETWERK}),
+        (f"Organization?partof.type={s.CD_HCPARTY}|,nobody", {PRAKTIJK}),
         ("Practitioner?telecom=pager|", set()),
         ("Practitioner?telecom:not=phone|", {JANSSENS}),
         ("Practitioner?phone=phone|", {SMET}),
@@ -344,6 +359,15 @@ def test_every_resource_of_some_types_claims_a_profile(client: FlaskClient) -> N
     assert found(client, "Organization?_profile:missing=true") == []
     refused = get(client, "HealthcareService?_profile:missing=true", 400)  # some do and some do not
     assert refused["issue"][0]["expression"] == ["http._profile:missing"]
+
+
+def test_profiles_of_which_no_one_is_the_weaker_are_asked_for_apart(client: FlaskClient) -> None:
+    both = f"{s.BE_PRACTITIONER_ROLE},{s.MCSD_PRACTITIONER_ROLE}"
+    [issue] = get(client, f"PractitionerRole?_profile={both}", 400)["issue"]
+    assert issue["expression"] == ["http._profile"]
+    assert "send a request for each" in issue["details"]["text"]
+    for each in both.split(","):
+        assert "entry" in get(client, f"PractitionerRole?_profile={each}")
 
 
 def test_who_may_see_a_gender_may_ask_for_it(client: FlaskClient, told: Hub) -> None:
@@ -470,13 +494,16 @@ def test_a_search_is_the_same_by_get_by_search_and_by_post(client: FlaskClient) 
 @pytest.mark.parametrize(
     ("asked", "expression"),
     [
-        ("Organization?identifier=kbo|,0403019261", "identifier"),
-        ("Practitioner?telecom=phone|,an@example.org", "telecom"),
         ("Organization?partof.active=perhaps", "partof.active"),
         ("Organization?address-use=castle", "address-use"),
         ("Organization?address-postalcode:contains=1", "address-postalcode:contains"),
         ("Organization?_content=a,b", "_content"),
         ("Organization?_lastUpdated=ge", "_lastUpdated"),
+        ("PractitionerRole?practitioner:Organization.name=an", "practitioner:Organization.name"),
+        ("PractitionerRole?practitioner:contains.name=an", "practitioner:contains.name"),
+        ("PractitionerRole?organization:Organization.partof:Location.name=an", "organization:Organization.partof:Location.name"),
+        ("PractitionerRole?practitioner:Organization=an", "practitioner:Organization"),
+        ("Organization?_has:PractitionerRole:organization:practitioner:Patient.name=an", "_has:PractitionerRole:organization:practitioner:Patient.name"),
         ("HealthcareService?coverage-area=Location/1", "coverage-area"),
         ("HealthcareService?patientenstop=maybe", "patientenstop"),
         ("OrganizationAffiliation?date=gt2024-13", "date"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -79,6 +80,24 @@ def test_a_summary_stays_one_on_the_next_page_and_in_what_is_included(client: Fl
     assert modes["include"]["meta"]["tag"][0]["code"] == "SUBSETTED"
 
 
+def test_elements_are_those_of_the_matches_and_what_comes_along_is_whole(client: FlaskClient) -> None:
+    [alone] = found(client, "Organization?name=elise")
+    first = get(client, "Organization?name=wijkteam,linde&_elements=active&_include=Organization:partof&_sort=-name&_count=30")
+    last = get(client, link(first, "next") or "")
+    by_mode = {entry["search"]["mode"]: entry["resource"] for entry in last["entry"]}
+    assert by_mode["match"].keys() == {"resourceType", "id", "meta", "active", "name"}
+    assert by_mode["include"] == alone
+
+
+@pytest.mark.parametrize("along", ["_include=Organization:partof", "_revinclude=Location:organization", "_revinclude=Provenance:target"])
+def test_a_summary_of_texts_takes_nothing_along(client: FlaskClient, along: str) -> None:
+    for query in (f"_summary=text&{along}", f"{along}&_summary=text"):
+        [issue] = get(client, f"Organization?name=linde&{query}", 400)["issue"]
+        assert issue["expression"] == ["http._summary"]
+        assert "_revinclude" in issue["details"]["text"]
+    get(client, f"Organization?name=linde&{along}&_summary=true")
+
+
 def test_an_endpoint_keeps_what_makes_it_valid(client: FlaskClient) -> None:
     for asked in ("_elements=name", "_summary=text", "_summary=true"):
         [endpoint] = found(client, f"Endpoint?{asked}")
@@ -100,6 +119,38 @@ def test_what_changed_since_a_moment(writing: Writing) -> None:
     assert names(client, "Organization?_lastUpdated=ge2026&_lastUpdated=sa2026-11-22T09:00:24.999Z&_count=1") == {"Huis 25", "Huis drie"}
     assert len(found(client, "Organization?_lastUpdated=ge2026-11&_count=4")) == 25
     assert found(client, "Organization?_lastUpdated=gt2026-11-22") == []
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("partof._lastUpdated=ge2026-11-22T09:00:03Z", {"Huis twee"}),
+        ("partof._lastUpdated=lt2026-11-22T09:00:03Z", {"Huis een"}),
+        ("partof._lastUpdated=ge2026-11-22T10:00:01%2B01:00&partof._lastUpdated=le2026-11-22T09:00:01Z", {"Huis een"}),
+        ("partof:Organization._lastUpdated=lt2026-11-22,ge2026-11-22T09:00:03Z", {"Huis twee"}),
+        ("partof._lastUpdated=gt2026-11-22", set()),
+        ("_has:Organization:partof:_lastUpdated=ge2026-11-22T09:00:04Z", {"Koepel een"}),
+        ("_has:Organization:partof:_lastUpdated=lt2026-11-22T09:00:04Z", {"Koepel twee nieuw"}),
+        ("_has:Organization:partof:partof._lastUpdated=ge2026-11-22T09:00:03Z&_lastUpdated=le2026-11-22T09:00:03Z", {"Koepel twee nieuw"}),
+    ],
+)
+def test_a_chain_asks_when_the_other_end_changed(writing: Writing, query: str, expected: set[str]) -> None:
+    houses = [named(number + 10, f"Huis {name}", parent={"source": "sociale-kaart", "external_id": f"org-{number}"}) for number, name in ((1, "een"), (2, "twee"))]
+    writing.put(named(1, "Koepel een"), named(2, "Koepel twee"))
+    writing.put(*houses)
+    writing.put(named(2, "Koepel twee nieuw"))
+    writing.put(replace(houses[0], content={**houses[0].content, "form": "praktijk"}))
+    client = writing.hub.client()
+    assert names(client, f"Organization?{query}") == expected
+    assert names(client, f"Organization?{query}&_count=1&_sort=-name") == expected
+
+
+def test_a_moment_to_come_has_not_come_when_it_is_asked_again(writing: Writing) -> None:
+    client, path = writing.hub.client(), "Organization?_has:Organization:partof:_lastUpdated=lt2099"
+    writing.put(named(1, "Koepel"), named(2, "Huis", parent={"source": "sociale-kaart", "external_id": "org-1"}))
+    assert names(client, path) == {"Koepel"}
+    writing.put(named(2, "Huis nieuw", parent={"source": "sociale-kaart", "external_id": "org-1"}))
+    assert names(client, path) == {"Koepel"}
 
 
 # --- :missing and _has ---------------------------------------------------------------------------------------------------------------
@@ -172,6 +223,8 @@ def test_missing_parts_the_world_in_two(client: FlaskClient) -> None:
         ("_summary=true&_elements=name", "_elements"),
         ("_lastUpdated=gisteren", "_lastUpdated"),
         ("_lastUpdated=xx2026-11-22", "_lastUpdated"),
+        ("partof._lastUpdated=gisteren", "partof._lastUpdated"),
+        ("_has:Location:organization:_lastUpdated:missing=true", "_has:Location:organization:_lastUpdated:missing"),
         ("name:missing=maybe", "name:missing"),
         ("_has:Location:organization:status=maybe", "_has:Location:organization:status"),
     ],

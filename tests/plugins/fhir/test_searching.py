@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -156,6 +157,26 @@ def test_next_link_is_one_parameter_on_the_same_path_and_keeps_includes(client: 
     assert name == "_cursor"
     second = matches(get(client, f"/Location?_cursor={value}"), "include")
     assert [each["resourceType"] for each in second] == ["Organization"] * 4
+
+
+def test_every_page_says_what_the_first_one_left_out(client: FlaskClient) -> None:
+    path = f"/Organization?address=kerkstraat%201&colour=blue&=x&{'y' * 200}=1&_sort=name,_id&_count=12"
+    first, *others = walk(client, path)
+    asked = ["address", "colour", "y" * 80, "_sort"]
+    [said] = matches(first, "outcome")
+    assert {issue["expression"][0][:85] for issue in said["issue"] if "expression" in issue} == {f"http.{name}" for name in asked}
+    assert len(others) == 2
+    for page in others:
+        [said] = matches(page, "outcome")
+        assert {issue["expression"][0] for issue in said["issue"]} == {f"http.{name}" for name in asked}
+        assert all("holds for this page too" in issue["details"]["text"] for issue in said["issue"])
+    assert [matches(page, "outcome") for page in walk(client, "/Organization?address=kerkstraat&_count=12")] == [[], [], []]
+
+
+@pytest.mark.parametrize(("added", "status"), [([[], None, True], 200), ([[], None, False, ["colour"]], 200), ([[], None, False, ["x"] * 11], 400), ([[], None, False, ["x" * 81]], 400), ([[], None, False, [1]], 400), ([[], None, False, 7], 400), ([[], None, False, [], []], 400)])
+def test_what_a_cursor_carries_is_looked_at(client: FlaskClient, added: list[Any], status: int) -> None:
+    [(_, page)] = parse_qsl(urlsplit(link(get(client, "/Organization?_count=1"), "next") or "").query)
+    get(client, f"/Organization?_cursor={page}~{base64.urlsafe_b64encode(orjson.dumps(added)).decode().rstrip('=')}", status)
 
 
 def test_beside_a_cursor_another_count_is_taken_and_nothing_else(client: FlaskClient) -> None:
