@@ -272,9 +272,12 @@ def runs(installation: Installation, connection: str | None, limit: int, as_json
         say_json([report_json(report) for report in found])
         return
     say_table(
-        ("run", "connection", "mode", "state", "started", "ended", "read", "changed", "pushed", "rejected", "reason"),
+        ("run", "connection", "mode", "state", "started", "ended", "read", "changed", "pushed", "undeliverable", "rejected", "reason"),
         [
-            (r.id, r.connection, f"{r.mode}, dry" if r.dry_run else r.mode, r.state, r.started_at, r.ended_at, r.read, r.changed, r.pushed, r.rejected, r.reason)
+            (
+                r.id, r.connection, f"{r.mode}, dry" if r.dry_run else r.mode, r.state, r.started_at, r.ended_at,
+                r.read, r.changed, r.pushed, r.undeliverable, r.rejected, r.reason,
+            )
             for r in found
         ],
         "Nothing has run yet.",

@@ -148,16 +148,17 @@ def _say_preview(report: RunReport) -> None:
         return
     for line in filter(None, (report.reason, *report.warnings)):
         click.echo(line)
+    nowhere = f" {report.undeliverable} cannot be delivered: the partner does not know whom they are about." if report.undeliverable else ""
     if report.foreseen == "nothing changes":
-        click.echo(f"Nothing changes: {report.read} rows were read, all as they were.")
+        click.echo(f"Nothing changes: {report.read} rows were read, all as they were.{nowhere}")
         return
     say_table(
-        ("fiche", "field", "from", "to"),
-        [(one.fiche, one.field, _short(one.old), _short(one.new)) for one in report.preview],
+        ("fiche", "field", "where", "from", "to"),
+        [(one.fiche, one.field, "at the partner" if one.sent else "here", _short(one.old), _short(one.new)) for one in report.preview],
         "No fiche changes by itself.",
     )
     click.echo(
-        f"In all: {report.changed} rows new or different, {report.deleted} removed, {report.withheld} withheld by the guard, {report.pushed} to push."
+        f"In all: {report.changed} rows new or different, {report.deleted} removed, {report.withheld} withheld by the guard, {report.pushed} to push.{nowhere}"
     )
 
 
