@@ -101,10 +101,14 @@ class _Pull:
         # A row that is right again is taken off the list of rejected ones; only rows on that list need to be looked for.
         with session.store.read() as connection:
             self._listed = records.rejected_ids(connection, session.known.name)
-            pinned = None if accept_feed else drift.load(connection, session.known.name)
+            whole = drift.load(connection, session.known.name)
+            begun = drift.unfinished(connection, session.known.name) if session.report.resumed else None
+        pinned = None if accept_feed else whole
         self._accept_feed = accept_feed
         required = {} if accept_feed else self._connector.required_fields
-        self._gauge = drift.Gauge(session.known.name, pinned, required, whole=cursor is None)
+        self._gauge = drift.Gauge(session.known.name, pinned, required, whole=cursor is None, begun=begun)
+        # Until a run has seen the whole feed, what was seen is pinned with each cursor, so that the run which goes on from there is measured too.
+        self._pins_along = whole is None and (cursor is None or begun is not None)
         self._newly_rejected = 0
         self._hears = hears(self._connector)
         self._agreed_seen: set[int] = set()
@@ -217,6 +221,8 @@ class _Pull:
         base = session.report.tally
         read = len(batch.claims) + len(batch.rejected)
         self._gauge.judge(batch.claims)
+        self._gauge.note(batch.claims)
+        unfinished = self._gauge.unfinished() if self._pins_along and batch.cursor is not None and not session.dry else None
         pace.meanwhile = None if session.dry else self._get_ready
 
         def work(writer: Writer) -> tuple[Tally, tuple[list[Rejected], list[Difference]]]:
@@ -240,6 +246,8 @@ class _Pull:
                     differences = preview.sample(before, after, session.report.preview)
             self._check_rejected(base.read + read, rejected)
             self._keep(writer, batch, rejected)
+            if unfinished:
+                drift.pin(writer.connection, session.known.name, unfinished, session.report.id, to_second(session.store.now()))
             return tally.plus(read=read, rejected=len(rejected)), (rejected, differences)
 
         cursors: dict[str, object] = {}
@@ -250,7 +258,6 @@ class _Pull:
         with self._watch.writing():
             rejected, differences = session.commit(work, pace=pace, **cursors)
         self._newly_rejected += self._new(rejected)
-        self._gauge.note(batch.claims)
         pace.took(len(batch), session.report.tally.changed - base.changed)
         session.note(rejections=tuple(rejected), preview=(*session.report.preview, *differences))
         self._nameless += sum(not row.external_id for row in rejected)
@@ -298,7 +305,7 @@ class _Pull:
         )
         whole = self._cursor is None and finished.complete
         warnings, shape = self._gauge.news()
-        if self._gauge.pinned is None and whole:
+        if self._gauge.pinned is None and (whole or self._gauge.begun is not None):
             shape = self._gauge.shape()
         session.note(warnings=warnings)
 
@@ -312,6 +319,8 @@ class _Pull:
                 records.forget_older_rejections(connection, name, session.report.id)
             if shape:
                 drift.pin(connection, name, shape, session.report.id, to_second(session.store.now()))
+            elif self._pins_along:
+                drift.forget(connection, name)  # it is at its end and was not whole: nobody goes on with it
             return tally, None
 
         session.commit(work, cursor=cursor, full_since_run=None)
