@@ -27,12 +27,13 @@ from hub.sync.echo import has
 from hub.sync.outbox import Letter
 from hub.sync.records import Tally
 from hub.sync.session import Session
+from hub.sync.watch import Watch
 
 _PAGE = 100
 
 
-def deliver(session: Session, sink: Sink, desired: Callable[[Change], State]) -> None:
-    """Deliver every letter whose time has come. Raises `Unreachable` when the breaker opens, and what the sink raises otherwise."""
+def deliver(session: Session, watch: Watch, sink: Sink, desired: Callable[[Change], State]) -> None:
+    """Deliver every letter whose time has come. Raises `Unreachable` when the breaker opens, `Stopped` between two letters, and what the sink raises otherwise."""
     store, name = session.store, session.known.name
     gate = open_gate(session)
     if gate is None:
@@ -45,6 +46,7 @@ def deliver(session: Session, sink: Sink, desired: Callable[[Change], State]) ->
         if not letters:
             break
         for letter in letters:
+            watch.look()
             delivery.take(letter)
         after = (letters[-1].change.seq, letters[-1].entity_id)
     if delivery.postponed:
@@ -151,7 +153,7 @@ class _Delivery:
                 breaker.save(connection, name, Breaker())
             return tally, None
 
-        session.commit(work)
+        session.commit(work, told=True)
         if mended:
             self.gate = Breaker()
 
@@ -167,7 +169,7 @@ class _Delivery:
             records.keep_rejections(writer.connection, name, session.report.id, [row], to_second(now))
             return tally, None
 
-        session.commit(work)
+        session.commit(work, told=True)
         session.note(rejections=(row,))
 
     def _failed(self, letter: Letter, error: Unreachable) -> None:
@@ -192,7 +194,7 @@ class _Delivery:
                 breaker.save(writer.connection, name, gate)
             return tally, dead
 
-        if session.commit(work):
+        if session.commit(work, told=True):
             session.note(
                 warnings=(
                     f"{letter.change.type} {letter.change.id} was given up after {letter.attempts + 1} attempts: fichehub deadletters list",

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 from sqlalchemy import select
 
@@ -20,7 +20,7 @@ from hub.store.pace import SMALLEST
 from hub.store.tables import claim as claim_table
 from hub.store.tables import connection as connection_table
 from hub.store.tables import source as source_table
-from hub.sync import drift, guard, preview, records, stops
+from hub.sync import drift, guard, preview, records
 from hub.sync.echo import hears, note_absent, without_echoes
 from hub.sync.records import Difference, Tally
 from hub.sync.seen import Seen
@@ -38,15 +38,11 @@ def claim_source(connector: Source) -> str:
     return connector.claim_source or connector.name
 
 
-def pull(session: Session, *, full: bool, released_by: str = "", accept_feed: bool = False) -> None:
+def pull(session: Session, watch: Watch, *, full: bool, released_by: str = "", accept_feed: bool = False) -> None:
     """Pull to the source's own end. Raises what the source raises; what it gave before is kept then, and nothing is removed."""
-    watch = Watch(session)
-    try:
-        with session.wire.before_each(watch.look):
-            _pull(session, watch, None if full else session.known.cursor, released_by, accept_feed)
-    except stops.Leaving:
-        session.note(retry_at=to_second(session.store.now()))  # nothing was wrong, so nobody waits for the next slot
-        raise
+    cursor = None if full else session.known.cursor
+    with session.wire.before_each(watch.look):
+        _pull(session, watch, cursor, released_by, accept_feed)
 
 
 def _pull(session: Session, watch: Watch, cursor: str | None, released_by: str, accept_feed: bool) -> None:
@@ -250,7 +246,7 @@ class _Pull:
                 drift.pin(writer.connection, session.known.name, unfinished, session.report.id, to_second(session.store.now()))
             return tally.plus(read=read, rejected=len(rejected)), (rejected, differences)
 
-        cursors: dict[str, object] = {}
+        cursors: dict[str, Any] = {}
         if batch.cursor is not None:
             cursors["cursor"] = batch.cursor
             if self._cursor is None:

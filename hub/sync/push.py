@@ -28,6 +28,7 @@ from hub.sync.delivery import at_rest, deliver, open_gate, refusal, to_tell
 from hub.sync.preview import SAMPLE
 from hub.sync.records import Difference, Tally
 from hub.sync.session import Session
+from hub.sync.watch import Watch
 
 PAGE = 200
 States = Mapping[str, agreed.State]
@@ -45,8 +46,8 @@ def open_directory(store: Store, partner: str) -> Directory:
     return Directory(store, grant_for(known, store.today()))
 
 
-def push(session: Session, *, full: bool) -> None:
-    """Push every change since the cursor. Raises what the sink raises; what was agreed before stays agreed.
+def push(session: Session, watch: Watch, *, full: bool) -> None:
+    """Push every change since the cursor. Raises what the sink raises, and `Stopped` between deliveries; what was agreed before stays agreed.
 
     When the configuration or the agreement changed, every entity is looked at again: what we stand for may be something else without any change of a fiche.
     """
@@ -60,8 +61,9 @@ def push(session: Session, *, full: bool) -> None:
         found = directory.get_many(change.id for change in changes)
         return {id: sink.shape(entity) for id, entity in found.items()}
 
-    foresight = _Foresight(session, sink, desired) if session.dry else None
+    foresight = _Foresight(session, watch, sink, desired) if session.dry else None
     while True:
+        watch.look()
         page = directory.changes(since, PAGE, types=sink.entity_types, not_from=session.known.name)
         changes = _latest(page.changes)
         if foresight is not None:
@@ -75,7 +77,7 @@ def push(session: Session, *, full: bool) -> None:
     if foresight is not None:
         foresight.look_at_waiting()
     else:
-        deliver(session, sink, lambda change: desired([change]).get(change.id))
+        deliver(session, watch, sink, lambda change: desired([change]).get(change.id))
 
 
 def cursor(store: Store, name: str) -> int:
@@ -144,8 +146,9 @@ def _fill(session: Session, changes: list[Change], since: int, desired: Callable
 class _Foresight:
     """What the next push would tell the partner, counted and shown: decided by the very functions that decide in it, and told by nobody."""
 
-    def __init__(self, session: Session, sink: Sink, desired: Callable[[Iterable[Change]], States]) -> None:
+    def __init__(self, session: Session, watch: Watch, sink: Sink, desired: Callable[[Iterable[Change]], States]) -> None:
         self._session = session
+        self._watch = watch
         self._sink = sink
         self._desired = desired
         self._told = bytearray()  # one bit per entity: what changes on several pages, or waits besides, goes out once
@@ -188,6 +191,7 @@ class _Foresight:
         session = self._session
         if at_rest(self._sink, state, wanted) is not None:
             return
+        self._watch.look()
         try:
             told = self._sink.foresee(to_tell(change, wanted, state), wanted, state.answer)
         except Rejected as error:
