@@ -305,21 +305,23 @@ class _Pull:
             shape = self._gauge.shape()
         session.note(warnings=warnings)
 
-        def work(writer: Writer) -> tuple[Tally, None]:
+        def work(writer: Writer) -> tuple[Tally, str]:
+            refusal = ""
             if session.dry:
-                return tally, None
+                return tally, refusal
             connection, name = writer.connection, session.known.name
             if self._hears and whole and finished.missing == 0 and self._connector.absence_tells:
-                note_absent(session, connection, self._agreed_seen)
+                refusal = note_absent(session, connection, self._agreed_seen, released=bool(self._released_by))
             if whole:
                 records.forget_older_rejections(connection, name, session.report.id)
             if shape:
                 drift.pin(connection, name, shape, session.report.id, to_second(session.store.now()))
             elif self._pins_along:
                 drift.forget(connection, name)  # it is at its end and was not whole: nobody goes on with it
-            return tally, None
+            return tally, refusal
 
-        session.commit(work, cursor=cursor, full_since_run=None)
+        refusal = session.commit(work, cursor=cursor, full_since_run=None)
+        session.note(warnings=(refusal,) if refusal else ())
 
     def _remove_unseen(self, seen: Seen) -> None:
         """Only what the guard allows; else the reason is in the report."""
