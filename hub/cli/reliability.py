@@ -55,7 +55,7 @@ def status_(installation: Installation, name: str | None, as_json: bool) -> None
 @as_json
 @click.pass_obj
 def stop(installation: Installation, name: str | None, everything: bool, reason: str, as_json: bool) -> None:
-    """Stop the connection NAME, or all, at the next commit of a run; until `go`."""
+    """Stop the connection NAME, or all, at the next request, delivery or commit of a run; until `go`."""
     target = _target(installation, name, everything)
     stops.stop(installation.store, target, reason)
     sentence = "All connections are stopped." if everything else f"{name} is stopped."
