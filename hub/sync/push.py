@@ -191,9 +191,9 @@ class _Foresight:
         session = self._session
         if at_rest(self._sink, state, wanted) is not None:
             return
-        self._watch.look()
         try:
-            told = self._sink.foresee(to_tell(change, wanted, state), wanted, state.answer)
+            with session.wire.before_each(self._watch.look):  # nothing is told, so it may end at any question
+                told = self._sink.foresee(to_tell(change, wanted, state), wanted, state.answer)
         except Rejected as error:
             row = refusal(session, change.id, error)
             session.note(tally=session.report.tally.plus(rejected=1), rejections=(row,))

@@ -10,7 +10,7 @@ import requests
 from hub import plugins
 from hub.outbound import Outbound
 from hub.store import Store, editing, erasure, reading
-from hub.sync import connections, outbox, run
+from hub.sync import connections, outbox, run, stops
 from plugins import progezondheid
 from plugins.progezondheid import proposing
 from plugins.progezondheid.client import Client
@@ -394,3 +394,12 @@ def test_a_preview_counts_and_shows_what_the_next_run_proposes(go: Run, soka: So
     assert foreseen() == (0, 0, [])
     report = go()
     assert (report.pushed, report.undeliverable) == (0, 0), "nobody is told of who was not there"
+
+
+def test_a_preview_ends_at_its_next_question_when_its_process_does(go: Run, soka: Soka, register: ProGezondheidSimulator) -> None:
+    for index in range(4):
+        soka.says(index, contacts=[phone(PHONE)])
+    register.requests.clear()
+    with stops.until(lambda: sum(f"/providers/{soka.number(index)}" in str(register.requests) for index in range(4)) > 1):
+        report = go(dry_run=True)
+    assert (report.state, report.pushed) == ("stopped", 2)
