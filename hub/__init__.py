@@ -20,6 +20,7 @@ from hub.connector import (
     Response,
     Sink,
     Source,
+    Unsent,
 )
 from hub.demo.world import World
 from hub.directory import ChangePage, Directory
@@ -212,6 +213,7 @@ __all__ = [
     "Text",
     "UnknownPlace",
     "Unreachable",
+    "Unsent",
     "Vestiging",
     "Visibility",
     "Volatile",

@@ -202,6 +202,18 @@ class Decision:
     cursor: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """What `Sink.push` answers when it told the partner nothing after all. `agreed`: the agreed state, as `push` would have returned it.
+
+    `undeliverable`: there is something to tell, but the partner has nowhere to put it (it does not know whom it is about); the run counts it so. Else
+    the partner has it already.
+    """
+
+    agreed: dict[str, Any] | None
+    undeliverable: bool = False
+
+
 class Sink(Connector):
     """Something that we push fiches to, and that answers what it made of them.
 
@@ -219,9 +231,25 @@ class Sink(Connector):
         """The partner's view of `entity`, or `None` when it is none of this partner's business. Pure."""
         raise NotImplementedError  # abstract: each sink has its own
 
-    def push(self, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None) -> dict[str, Any] | None:
-        """Bring the partner from `agreed` to `desired` and return the partner's normalised answer: the new agreed state."""
+    def push(
+        self, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None
+    ) -> dict[str, Any] | Unsent | None:
+        """Bring the partner from `agreed` to `desired` and return the partner's normalised answer: the new agreed state.
+
+        A push that told the partner nothing answers `Unsent`, so that it is not counted as pushed.
+        """
         raise NotImplementedError  # abstract: each sink has its own
+
+    def foresee(
+        self, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None
+    ) -> Mapping[str, tuple[Any, Any]] | Unsent:
+        """What `push` would tell the partner now: field -> from what to what; or `Unsent`. May ask the partner, and must change nothing there.
+
+        Raises what `push` would. Default: every field in which the two states differ. A sink overrides this whose states hold more than what is sent, or
+        whose `push` can answer `Unsent`.
+        """
+        old, new = agreed or {}, desired or {}
+        return {name: (old.get(name), new.get(name)) for name in sorted({*old, *new}) if old.get(name) != new.get(name)}
 
     def read_back(self, state: dict[str, Any]) -> Document:
         """For a connector that is a `Source` too: the claim content that its pull gives for an entity in this (agreed) state. Pure.

@@ -128,7 +128,7 @@ class Worker:
         self._owner = f"{socket.gethostname()}/{os.getpid()}/{threading.get_ident()}"
 
     def run_forever(self, stop: threading.Event, *, tick_seconds: float = TICK_SECONDS) -> None:
-        """Tick until `stop` is set; pulls under way end then at their next request or batch, others are left to the next process."""
+        """Tick until `stop` is set; runs under way end then at their next request, batch or delivery, and what waits is left to the next process."""
         scheduler = BackgroundScheduler(
             jobstores={"default": MemoryJobStore()}, executors={"default": Ticks(1)}, timezone=UTC
         )

@@ -103,7 +103,15 @@ def _told(known: connections.ConnectionInfo) -> dict[str, Any]:
 def _summary(report: RunReport | None) -> str:
     if report is None:
         return "never"
-    return f"{report.state} {report.ended_at or report.started_at}: {report.read} read, {report.changed} changed"
+    return f"{report.state} {report.ended_at or report.started_at}: {_counts(report)}"
+
+
+def _counts(report: RunReport) -> str:
+    """What there is to count of this run, in words; of one that only pushes or writes not that it read nothing."""
+    of_a_pull = report.mode in ("full", "incremental")
+    told = {name: count for name, count in asdict(report.tally).items() if count or (name == "read" and of_a_pull)}
+    pushed = "to push" if report.dry_run else "pushed"
+    return ", ".join(f"{count} {pushed if name == 'pushed' else name}" for name, count in told.items()) or f"0 {pushed}"
 
 
 def report_json(report: RunReport) -> dict[str, Any]:
@@ -248,9 +256,8 @@ def run(
 
 
 def _sentence(report: RunReport) -> str:
-    counts = ", ".join(f"{count} {name}" for name, count in asdict(report.tally).items() if count or name == "read")
-    dry = " (dry run: nothing was kept)" if report.dry_run else ""
-    lines = [f"{report.connection}: {report.state}{dry}. {counts}."]
+    dry = " (dry run: nothing was kept or sent)" if report.dry_run else ""
+    lines = [f"{report.connection}: {report.state}{dry}. {_counts(report)}."]
     lines += [line for line in (report.reason, *report.warnings) if line]
     if report.file:
         lines.append(f"Written: {report.file}")
@@ -272,9 +279,12 @@ def runs(installation: Installation, connection: str | None, limit: int, as_json
         say_json([report_json(report) for report in found])
         return
     say_table(
-        ("run", "connection", "mode", "state", "started", "ended", "read", "changed", "pushed", "rejected", "reason"),
+        ("run", "connection", "mode", "state", "started", "ended", "read", "changed", "pushed", "undeliverable", "rejected", "reason"),
         [
-            (r.id, r.connection, f"{r.mode}, dry" if r.dry_run else r.mode, r.state, r.started_at, r.ended_at, r.read, r.changed, r.pushed, r.rejected, r.reason)
+            (
+                r.id, r.connection, f"{r.mode}, dry" if r.dry_run else r.mode, r.state, r.started_at, r.ended_at,
+                r.read, r.changed, r.pushed, r.undeliverable, r.rejected, r.reason,
+            )
             for r in found
         ],
         "Nothing has run yet.",

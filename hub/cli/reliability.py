@@ -55,7 +55,7 @@ def status_(installation: Installation, name: str | None, as_json: bool) -> None
 @as_json
 @click.pass_obj
 def stop(installation: Installation, name: str | None, everything: bool, reason: str, as_json: bool) -> None:
-    """Stop the connection NAME, or all, at the next commit of a run; until `go`."""
+    """Stop the connection NAME, or all, at the next request, delivery or commit of a run; until `go`."""
     target = _target(installation, name, everything)
     stops.stop(installation.store, target, reason)
     sentence = "All connections are stopped." if everything else f"{name} is stopped."
@@ -148,16 +148,17 @@ def _say_preview(report: RunReport) -> None:
         return
     for line in filter(None, (report.reason, *report.warnings)):
         click.echo(line)
+    nowhere = f" {report.undeliverable} cannot be delivered: the partner does not know whom they are about." if report.undeliverable else ""
     if report.foreseen == "nothing changes":
-        click.echo(f"Nothing changes: {report.read} rows were read, all as they were.")
+        click.echo(f"Nothing changes: {report.read} rows were read, all as they were.{nowhere}")
         return
     say_table(
-        ("fiche", "field", "from", "to"),
-        [(one.fiche, one.field, _short(one.old), _short(one.new)) for one in report.preview],
+        ("fiche", "field", "where", "from", "to"),
+        [(one.fiche, one.field, "at the partner" if one.sent else "here", _short(one.old), _short(one.new)) for one in report.preview],
         "No fiche changes by itself.",
     )
     click.echo(
-        f"In all: {report.changed} rows new or different, {report.deleted} removed, {report.withheld} withheld by the guard, {report.pushed} to push."
+        f"In all: {report.changed} rows new or different, {report.deleted} removed, {report.withheld} withheld by the guard, {report.pushed} to push.{nowhere}"
     )
 
 

@@ -25,6 +25,7 @@ from hub.sync import agreed, connections
 from hub.sync.agreed import Agreed
 from hub.sync.records import Tally
 from hub.sync.session import Session
+from hub.sync.watch import Watch
 
 _AT_ONCE = 500
 LOOKED_AT = 10_000
@@ -52,20 +53,21 @@ class Page:
     following: Place | None
 
 
-def follow(session: Session) -> None:
-    """Take in what the partner decided since the last time. Raises what the sink raises; what was taken in stays."""
+def follow(session: Session, watch: Watch) -> None:
+    """Take in what the partner decided since the last time. Raises what the sink raises, and `Stopped`; what was taken in stays."""
     sink = cast(Sink, session.built.connector)
     name = session.known.name
     with session.store.read() as connection:
         known = connection.execute(
             select(setting.c.value).where(setting.c.name == cursor_name(name))
         ).scalar_one_or_none()
-    try:
-        _take(session, sink, known)
-    except CursorExpired:
-        if known is None:
-            raise
-        _take(session, sink, None)
+    with session.wire.before_each(watch.look):
+        try:
+            _take(session, watch, sink, known)
+        except CursorExpired:
+            if known is None:
+                raise
+            _take(session, watch, sink, None)
 
 
 def cursor_name(name: str) -> str:
@@ -154,13 +156,14 @@ def _of_one(
         after = rows[-1].entity_id
 
 
-def _take(session: Session, sink: Sink, cursor: str | None) -> None:
+def _take(session: Session, watch: Watch, sink: Sink, cursor: str | None) -> None:
     batch: list[Decision] = []
     for decision in sink.decisions(cursor):
         batch.append(decision)
         if decision.cursor is not None:
             _apply(session, sink, batch)
             batch = []
+            watch.look()
     if batch:
         _apply(session, sink, batch)
 

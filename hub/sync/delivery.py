@@ -15,7 +15,7 @@ from typing import cast
 
 import orjson
 
-from hub.connector import Sink
+from hub.connector import Sink, Unsent
 from hub.errors import AuthFailed, Misconfigured, Rejected, Unreachable
 from hub.model.entity import Change
 from hub.model.moments import to_second
@@ -27,21 +27,16 @@ from hub.sync.echo import has
 from hub.sync.outbox import Letter
 from hub.sync.records import Tally
 from hub.sync.session import Session
+from hub.sync.watch import Watch
 
 _PAGE = 100
 
 
-def deliver(session: Session, sink: Sink, desired: Callable[[Change], State]) -> None:
-    """Deliver every letter whose time has come. Raises `Unreachable` when the breaker opens, and what the sink raises otherwise."""
+def deliver(session: Session, watch: Watch, sink: Sink, desired: Callable[[Change], State]) -> None:
+    """Deliver every letter whose time has come. Raises `Unreachable` when the breaker opens, `Stopped` between two letters, and what the sink raises otherwise."""
     store, name = session.store, session.known.name
-    with store.read() as connection:
-        gate = breaker.load(connection, name)
-    if gate.is_open(store.now()):
-        session.note(
-            warnings=(
-                f"Nothing was delivered: after {gate.failures} failures in a row the partner is left alone until {gate.open_until}.",
-            )
-        )
+    gate = open_gate(session)
+    if gate is None:
         return
     delivery = _Delivery(session, sink, desired, gate)
     after = (-1, -1)
@@ -51,10 +46,50 @@ def deliver(session: Session, sink: Sink, desired: Callable[[Change], State]) ->
         if not letters:
             break
         for letter in letters:
+            watch.look()
             delivery.take(letter)
         after = (letters[-1].change.seq, letters[-1].entity_id)
     if delivery.postponed:
         session.note(warnings=(f"{delivery.postponed} could not be delivered and will be tried again.",))
+
+
+def open_gate(session: Session) -> Breaker | None:
+    """The breaker of this connection; None, with a warning in the report, while it lets nothing through."""
+    store = session.store
+    with store.read() as connection:
+        gate = breaker.load(connection, session.known.name)
+    if not gate.is_open(store.now()):
+        return gate
+    session.note(
+        warnings=(f"Nothing was delivered: after {gate.failures} failures in a row the partner is left alone until {gate.open_until}.",)
+    )
+    return None
+
+
+def at_rest(sink: Sink, state: Agreed, wanted: State) -> Agreed | None:
+    """What is agreed without telling the partner anything, since it has what we want; None when it is to be told."""
+    if state.covers(wanted):
+        return state
+    if state.said is None:
+        return None
+    if wanted is None:
+        there = not state.said
+    else:
+        back = sink.read_back(wanted)
+        there = bool(back) and has(state.said, back)
+    return Agreed(wanted, wanted) if there else None
+
+
+def to_tell(change: Change, wanted: State, state: Agreed) -> Change:
+    """The change as the sink gets it: what it does is seen from the partner."""
+    operation = "delete" if wanted is None else "create" if state.answer is None else "update"
+    return replace(change, operation=cast("object", operation))  # type: ignore[arg-type]
+
+
+def refusal(session: Session, entity: str, error: Rejected) -> Rejected:
+    """The row for the administrator about an entity (UUID) that the partner, or the connector, would not take."""
+    redact = session.built.redact
+    return Rejected(redact(error.message), external_id=error.external_id or entity, field=error.field, raw=redact(error.raw))
 
 
 def key(connection: str, letter: Letter, desired: State, state: Agreed) -> str:
@@ -77,14 +112,11 @@ class _Delivery:
         with session.store.read() as connection:
             state = agreed.load(connection, name, [letter.entity_id]).get(letter.entity_id, Agreed())
         wanted = self.desired(letter.change)
-        if state.covers(wanted):
-            self._settle(letter, None)
+        rest = at_rest(self.sink, state, wanted)
+        if rest is not None:
+            self._settle(letter, None if rest is state else rest)
             return
-        if state.said is not None and self._has(state, wanted):
-            self._settle(letter, Agreed(wanted, wanted))
-            return
-        operation = "delete" if wanted is None else "create" if state.answer is None else "update"
-        change = replace(letter.change, operation=cast("object", operation))  # type: ignore[arg-type]
+        change = to_tell(letter.change, wanted, state)
         try:
             with session.wire.delivering(key(name, letter, wanted, state)):
                 answer = self.sink.push(change, wanted, state.answer)
@@ -99,47 +131,36 @@ class _Delivery:
             self._postpone(letter, "The connector failed in a way that it should not; the trace is in the log.", None)
             raise
         else:
-            self._settle(letter, Agreed(wanted, answer), pushed=1)
+            if isinstance(answer, Unsent):
+                self._settle(letter, Agreed(wanted, answer.agreed), answered=True, undeliverable=int(answer.undeliverable))
+            else:
+                self._settle(letter, Agreed(wanted, answer), answered=True, pushed=1)
 
-    def _has(self, state: Agreed, wanted: State) -> bool:
-        """Whether what the partner said since is what we would tell it."""
-        assert state.said is not None
-        if wanted is None:
-            return not state.said
-        back = self.sink.read_back(wanted)
-        return bool(back) and has(state.said, back)
-
-    def _settle(self, letter: Letter, state: Agreed | None, *, pushed: int = 0) -> None:
+    def _settle(self, letter: Letter, state: Agreed | None, *, answered: bool = False, **counted: int) -> None:
         session, name = self.session, self.session.known.name
-        tally = session.report.tally.plus(pushed=pushed)
+        tally = session.report.tally.plus(**counted)
         at = to_second(session.store.now())
-        mended = pushed and self.gate != Breaker()
+        mended = answered and self.gate != Breaker()
 
         def work(writer: Writer) -> tuple[Tally, None]:
             connection = writer.connection
             if state is not None:
                 agreed.save(connection, name, letter.entity_id, state, at)
             outbox.forget(connection, name, [letter.entity_id])
-            if pushed:
+            if answered:
                 records.forget_rejections(connection, name, [letter.change.id])
             if mended:
                 breaker.save(connection, name, Breaker())
             return tally, None
 
-        session.commit(work)
+        session.commit(work, told=True)
         if mended:
             self.gate = Breaker()
 
     def _refused(self, letter: Letter, error: Rejected) -> None:
         """The partner will not take this one: a dead letter, and a row for the administrator; its next change is tried again."""
         session, name = self.session, self.session.known.name
-        redact = session.built.redact
-        row = Rejected(
-            redact(error.message),
-            external_id=error.external_id or letter.change.id,
-            field=error.field,
-            raw=redact(error.raw),
-        )
+        row = refusal(session, letter.change.id, error)
         tally = session.report.tally.plus(rejected=1)
         now = session.store.now()
 
@@ -148,7 +169,7 @@ class _Delivery:
             records.keep_rejections(writer.connection, name, session.report.id, [row], to_second(now))
             return tally, None
 
-        session.commit(work)
+        session.commit(work, told=True)
         session.note(rejections=(row,))
 
     def _failed(self, letter: Letter, error: Unreachable) -> None:
@@ -173,7 +194,7 @@ class _Delivery:
                 breaker.save(writer.connection, name, gate)
             return tally, dead
 
-        if session.commit(work):
+        if session.commit(work, told=True):
             session.note(
                 warnings=(
                     f"{letter.change.type} {letter.change.id} was given up after {letter.attempts + 1} attempts: fichehub deadletters list",

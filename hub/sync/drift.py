@@ -1,13 +1,13 @@
 """Whether a feed still has the shape that it had: the fields that its claims fill, and how many of its rows can be used.
 
-At the first complete run the shape is pinned, down to the fields of objects in lists (`addresses[].street`); what is null or empty is not there. A later
+At the first complete run the shape is pinned, and until then what was seen of it at each checkpoint, down to the fields of objects in lists (`addresses[].street`); what is null or empty is not there. A later
 run is compared with it before its first row is written: a field that many rows had and that no row has any more was renamed or lost, and writing on
 would empty it in every fiche. See docs/reliability.md.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,13 +45,15 @@ class FeedChanged(FichehubError):
 class Shape:
     """What the claims of one kind look like: `fields` -> JSON types -> how often; `head`: field -> how many of the first rows of the run have it.
 
-    `deep`: how many of the `rows` were looked into for the fields of their objects.
+    `deep`: how many of the `rows` were looked into for the fields of their objects. `tail`: of a first load that is not at its end, the fields that
+    nearly all of its last rows have; of any other, None.
     """
 
     rows: int = 0
     deep: int = 0
     fields: dict[str, dict[str, int]] = field(default_factory=dict)
     head: dict[str, int] = field(default_factory=dict)
+    tail: list[str] | None = None
 
     def usual(self) -> list[str]:
         """Fields that nearly every row has, from the first rows on."""
@@ -71,10 +73,19 @@ Fingerprint = dict[str, Shape]
 
 
 class Gauge:
-    """Measures a run against what was pinned. One per pull; `whole`: one from the start, whose first rows are those of the pinned run."""
+    """Measures a run against what was pinned. One per pull; `whole`: one from the start, whose first rows are those of the pinned run.
+
+    `begun`: what was seen of a first load with which this run goes on; it is measured against that, and counts on.
+    """
 
     def __init__(
-        self, connection: str, pinned: Fingerprint | None, required: Mapping[str, Sequence[str]], *, whole: bool
+        self,
+        connection: str,
+        pinned: Fingerprint | None,
+        required: Mapping[str, Sequence[str]],
+        *,
+        whole: bool,
+        begun: Fingerprint | None = None,
     ) -> None:
         self._connection = connection
         self._whole = whole
@@ -85,11 +96,16 @@ class Gauge:
         self._heads: dict[str, Counter[str]] = {}
         self._rows: Counter[str] = Counter()
         self._judged = False
+        self.begun = begun
+        self._tails: dict[str, deque[tuple[bool, tuple[str, ...]]]] = {}
+        for kind, shape in (begun or {}).items():
+            self._rows[kind], self._heads[kind] = shape.rows, Counter(shape.head)
+            self._counted[kind] = Shape(shape.rows, shape.deep, {name: dict(types) for name, types in shape.fields.items()}, self._heads[kind])
 
     @property
     def waits(self) -> bool:
         """Whether the first rows are still to be judged, so that nothing may be written yet."""
-        return not self._judged and (self.pinned is not None or bool(self._required))
+        return not self._judged and (self.pinned is not None or self.begun is not None or bool(self._required))
 
     def judge(self, claims: Iterable[Claim]) -> None:
         """Look at the first rows of the run. Raises `FeedChanged` when fields are missing in all of them."""
@@ -110,10 +126,13 @@ class Gauge:
                 wanted.update(self.pinned[kind].usual())
                 if self._whole:
                     wanted.update(self.pinned[kind].expected(count))
+            if count >= ENOUGH and self.begun and kind in self.begun:
+                wanted.update(self._usual_until_now(self.begun[kind]))
             gone = wanted - seen[kind]
             lost = sorted(name for name in gone if _holder(name) not in gone)
             if lost:
-                known = set(self.pinned[kind].fields) if self.pinned and kind in self.pinned else seen[kind]
+                before = self.pinned or self.begun or {}
+                known = set(before[kind].fields) if kind in before else seen[kind]
                 new = sorted(seen[kind] - known)
                 instead = f" (new instead: {', '.join(new)})" if new else ""
                 missing.append(f"{', '.join(lost)} in all of the first {count:,} rows of {kind}{instead}")
@@ -123,8 +142,19 @@ class Gauge:
                 f"as it is now: fichehub connections accept {self._connection}"
             )
 
+    @staticmethod
+    def _usual_until_now(shape: Shape) -> set[str]:
+        """The fields that what follows should have, too. Not those that ended before the load was broken off: a feed may be in the order of its sorts."""
+        if shape.rows < FIRST:
+            return set()
+        found: set[str] = set()
+        for name in sorted(set(shape.usual()) & set(shape.tail or ())):
+            if _holder(name) in ("", *found):  # of fewer rows is known what stands inside a field, so that its end is seen later
+                found.add(name)
+        return found
+
     def note(self, claims: Iterable[Claim]) -> None:
-        """Count what was written."""
+        """Count what is written."""
         for claim in claims:
             if not claim.gone:
                 kind = claim.kind
@@ -132,7 +162,10 @@ class Gauge:
                 self._rows[kind] += 1
                 deep = row < FIRST or row % _DEEP_EVERY == 0
                 fields = dict(_fields(claim.content)) if deep else _top(claim.content)
-                self._seen[kind, deep, tuple(fields), tuple(fields.values())] += 1
+                names = tuple(fields)
+                self._seen[kind, deep, names, tuple(fields.values())] += 1
+                if self.pinned is None:
+                    self._tails.setdefault(kind, deque(maxlen=FIRST)).append((deep, names))
                 if row < FIRST:
                     self._heads.setdefault(kind, Counter()).update(fields.keys())
         if len(self._seen) > _SHAPES:
@@ -150,6 +183,19 @@ class Gauge:
                 counts[word] = counts.get(word, 0) + count
         self._seen.clear()
         return self._counted
+
+    def unfinished(self) -> Fingerprint:
+        """What a first load has seen until now, for the run that goes on with it."""
+        found = {}
+        for kind, shape in self.shape().items():
+            rows = self._tails.get(kind, deque())
+            deep = sum(one for one, _ in rows)
+            counts = Counter(name for looked_into, names in rows for name in names if looked_into or "." not in name)
+            tail = {name for name, count in counts.items() if count > NEARLY_ALL * (deep if "." in name else len(rows))}
+            if len(rows) < FIRST and self.begun and kind in self.begun:
+                tail = tail & set(self.begun[kind].tail or ()) if rows else set(self.begun[kind].tail or ())
+            found[kind] = Shape(shape.rows, shape.deep, shape.fields, shape.head, sorted(tail))
+        return found
 
     def news(self) -> tuple[tuple[str, ...], Fingerprint | None]:
         """Warnings about fields and types that were not pinned, and the pinned shape with them in it; None when there are none."""
@@ -209,7 +255,18 @@ def too_many_rejected(read: int, rejected: int, examples: Sequence[Rejected], co
 
 
 def load(connection: Connection, name: str) -> Fingerprint | None:
-    """What was pinned for this connection."""
+    """What was pinned for this connection when a run had seen the whole feed."""
+    found = _kept(connection, name)
+    return found if found is not None and all(shape.tail is None for shape in found.values()) else None
+
+
+def unfinished(connection: Connection, name: str) -> Fingerprint | None:
+    """What a first load that is not at its end has seen; None when the feed was seen whole, or not at all."""
+    found = _kept(connection, name)
+    return found if found and any(shape.tail is not None for shape in found.values()) else None
+
+
+def _kept(connection: Connection, name: str) -> Fingerprint | None:
     raw = connection.execute(select(table.c.content).where(table.c.connection == name)).scalar_one_or_none()
     if raw is None:
         return None
@@ -222,7 +279,7 @@ def load(connection: Connection, name: str) -> Fingerprint | None:
 def pin(connection: Connection, name: str, found: Fingerprint, run_id: int, at: str) -> None:
     """Keep this as the shape of the feed."""
     content: dict[str, Any] = {
-        kind: {"rows": shape.rows, "deep": shape.deep, "fields": shape.fields, "head": shape.head}
+        kind: {"rows": shape.rows, "deep": shape.deep, "fields": shape.fields, "head": shape.head, "tail": shape.tail}
         for kind, shape in found.items()
     }
     forget(connection, name)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from hub import schemas
 from hub.connector import Sink
@@ -22,6 +22,7 @@ from hub.model.fiche import Document
 from hub.model.moments import to_second
 from hub.store import Writer
 from hub.store.identity import keys_of, own_key
+from hub.store.references import HUB
 from hub.store.tables import agreed as agreed_table
 from hub.store.tables import claim as claim_table
 from hub.store.tables import entity as entity_table
@@ -115,18 +116,18 @@ def _note_around(
                 _note(session, connection, row.from_id, replace(state, said=said))
 
 
-def note_absent(session: Session, connection: Connection, seen: set[int]) -> int:
-    """Note what the partner has, as far as we agreed, but did not give in a complete pull: it removed that row. The answer is how many.
+def note_absent(session: Session, connection: Connection, seen: set[int], *, released: bool) -> str:
+    """Note what the partner has, as far as we agreed, but did not give in a complete pull: it removed that row. The answer is a warning, or empty.
 
-    Beyond what the guard allows nothing is noted: a list that came back empty must not become a storm of deliveries.
+    Beyond what the guard allows nothing is noted, unless an administrator `released` it: a list that came back empty must not become a storm of deliveries.
     """
     held = agreed.held(connection, session.known.name)
     absent = sorted(set(held) - seen)
-    if not absent or not guard.allows(len(absent), len(held)):
-        return 0
+    if absent and not released and not guard.allows(len(absent), len(held)):
+        return guard.refusal_to_send(len(absent), len(held), session.known.name)
     for number in absent:
         _note(session, connection, number, replace(held[number], said={}))
-    return len(absent)
+    return ""
 
 
 def has(said: Mapping[str, Any], back: Mapping[str, Any]) -> bool:
@@ -173,11 +174,23 @@ def _entities(connection: Connection, claims: Iterable[Claim]) -> dict[str, int]
             select(identity_table).where(identity_table.c.key.in_(wanted[start : start + _AT_ONCE]))
         )
         found |= {row.key: row.fiche_id for row in rows}
+    prefix = f"{HUB}|"  # a partner that gives our own id back names no key that is stored
+    ours = [key.removeprefix(prefix) for key in wanted if key.startswith(prefix)]
+    for start in range(0, len(ours), _AT_ONCE):
+        for row in connection.execute(select(entity_table).where(entity_table.c.uuid.in_(ours[start : start + _AT_ONCE]))):
+            found[prefix + row.uuid] = _standing_now(connection, row)
     return {
         own: next(found[key] for key in named if key in found)
         for own, named in keys.items()
         if any(key in found for key in named)
     }
+
+
+def _standing_now(connection: Connection, row: Row[Any]) -> int:
+    """The fiche to which this one redirects in the end, or itself."""
+    while row.moved_to is not None:
+        row = connection.execute(select(entity_table).where(entity_table.c.id == row.moved_to)).one()
+    return int(row.fiche_id)
 
 
 def _standing(connection: Connection, claims: Sequence[Claim]) -> dict[str, _Standing]:

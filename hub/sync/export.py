@@ -10,24 +10,26 @@ from hub.connector import Export
 from hub.model.entity import Entity
 from hub.sync.push import open_directory
 from hub.sync.session import Session
+from hub.sync.watch import Watch
 from hub.sync.whole import whole_file
 
 FOLDER = "exports"
 _EVERY = 500
 
 
-def export(session: Session, file: Path | None) -> None:
+def export(session: Session, watch: Watch, file: Path | None) -> None:
     """Write the export; `file` or else `exports/<connection>.<extension>` in FICHEHUB_HOME. A reader sees the old file or the new, never half of one."""
     connector = cast(Export, session.built.connector)
     target = file or session.store.home / FOLDER / f"{session.known.name}.{connector.extension}"
     directory = open_directory(session.store, session.known.partner)
     with whole_file(target, keep=not session.dry, mode=0o640) as written:
-        rows = connector.write(_counted(session, directory.walk(connector.query()), connector.title), written)
+        rows = connector.write(_counted(session, watch, directory.walk(connector.query()), connector.title), written)
     session.note(tally=session.report.tally.plus(pushed=rows), file=None if session.dry else str(target))
 
 
-def _counted(session: Session, entities: Iterator[Entity], title: str) -> Iterator[Entity]:
+def _counted(session: Session, watch: Watch, entities: Iterator[Entity], title: str) -> Iterator[Entity]:
     for count, entity in enumerate(entities, start=1):
         yield entity
         if count % _EVERY == 0:
             session.progress(count, None, title)
+            watch.look()

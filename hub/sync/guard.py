@@ -33,6 +33,14 @@ def refusal(missing: int, known: int, connection: str) -> str:
     )
 
 
+def refusal_to_send(missing: int, known: int, connection: str) -> str:
+    """Why nothing was sent again of what a partner does not have any more, and what an administrator can do."""
+    return (
+        f"{missing:,} of {known:,} entities on which we agreed with the partner were not in its complete list any more; more than {limit(known):,} are never sent "
+        f"again by themselves, so none was. Look at the partner. If it is to get them again: fichehub run {connection} --release-guard (holds for that one run)."
+    )
+
+
 def reminder(withheld: int, since: str, connection: str) -> str:
     """What is said of a connection as long as removals wait for an administrator: later runs from a cursor know nothing of them."""
     return (

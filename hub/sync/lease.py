@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from hub.errors import FichehubError
@@ -22,8 +24,13 @@ from hub.store import Store
 from hub.store.tables import lease
 
 SECONDS = 600.0
+BEATS = 10
+"""So often within its time `kept` prolongs a lease: one beat that does not get through loses nothing."""
 _at_work: dict[str, threading.Thread] = {}
 """Owners within this process -> the thread that took the lease and has not let it go."""
+
+
+_log = structlog.get_logger(__name__)
 
 
 class Busy(FichehubError):
@@ -92,6 +99,33 @@ def acquire(store: Store, name: str, *, seconds: float = SECONDS) -> Lease:
     taken = store.write(lambda writer: take(writer.connection))
     _at_work[owner] = threading.current_thread()
     return taken
+
+
+@contextmanager
+def kept(store: Store, held: Lease) -> Iterator[None]:
+    """Keep this lease for the length of the block, however long nothing is committed in it: a slow page, a long commit, a file being written.
+
+    A thread prolongs it, which ends with the block or the process. It never takes back what somebody else took over meanwhile, as after a machine that
+    was stopped for a while: `Lease.hold` then tells whoever works in the block.
+    """
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(held.seconds / BEATS):
+            try:
+                store.write(lambda writer: held.hold(writer.connection))
+            except LeaseLost:
+                return
+            except Exception as error:  # noqa: BLE001 - other writers were in the way, or the database is away: the next beat comes
+                _log.warning("lease not prolonged", lease=held.name, reason=str(error))
+
+    thread = threading.Thread(target=beat, name=f"keeps {held.name}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def is_free(connection: Connection, name: str, now: datetime) -> bool:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 from sqlalchemy import select
 
@@ -20,7 +20,7 @@ from hub.store.pace import SMALLEST
 from hub.store.tables import claim as claim_table
 from hub.store.tables import connection as connection_table
 from hub.store.tables import source as source_table
-from hub.sync import drift, guard, preview, records, stops
+from hub.sync import drift, guard, preview, records
 from hub.sync.echo import hears, note_absent, without_echoes
 from hub.sync.records import Difference, Tally
 from hub.sync.seen import Seen
@@ -38,15 +38,11 @@ def claim_source(connector: Source) -> str:
     return connector.claim_source or connector.name
 
 
-def pull(session: Session, *, full: bool, released_by: str = "", accept_feed: bool = False) -> None:
+def pull(session: Session, watch: Watch, *, full: bool, released_by: str = "", accept_feed: bool = False) -> None:
     """Pull to the source's own end. Raises what the source raises; what it gave before is kept then, and nothing is removed."""
-    watch = Watch(session)
-    try:
-        with session.wire.before_each(watch.look):
-            _pull(session, watch, None if full else session.known.cursor, released_by, accept_feed)
-    except stops.Leaving:
-        session.note(retry_at=to_second(session.store.now()))  # nothing was wrong, so nobody waits for the next slot
-        raise
+    cursor = None if full else session.known.cursor
+    with session.wire.before_each(watch.look):
+        _pull(session, watch, cursor, released_by, accept_feed)
 
 
 def _pull(session: Session, watch: Watch, cursor: str | None, released_by: str, accept_feed: bool) -> None:
@@ -101,10 +97,14 @@ class _Pull:
         # A row that is right again is taken off the list of rejected ones; only rows on that list need to be looked for.
         with session.store.read() as connection:
             self._listed = records.rejected_ids(connection, session.known.name)
-            pinned = None if accept_feed else drift.load(connection, session.known.name)
+            whole = drift.load(connection, session.known.name)
+            begun = drift.unfinished(connection, session.known.name) if session.report.resumed else None
+        pinned = None if accept_feed else whole
         self._accept_feed = accept_feed
         required = {} if accept_feed else self._connector.required_fields
-        self._gauge = drift.Gauge(session.known.name, pinned, required, whole=cursor is None)
+        self._gauge = drift.Gauge(session.known.name, pinned, required, whole=cursor is None, begun=begun)
+        # Until a run has seen the whole feed, what was seen is pinned with each cursor, so that the run which goes on from there is measured too.
+        self._pins_along = whole is None and (cursor is None or begun is not None)
         self._newly_rejected = 0
         self._hears = hears(self._connector)
         self._agreed_seen: set[int] = set()
@@ -217,6 +217,8 @@ class _Pull:
         base = session.report.tally
         read = len(batch.claims) + len(batch.rejected)
         self._gauge.judge(batch.claims)
+        self._gauge.note(batch.claims)
+        unfinished = self._gauge.unfinished() if self._pins_along and batch.cursor is not None and not session.dry else None
         pace.meanwhile = None if session.dry else self._get_ready
 
         def work(writer: Writer) -> tuple[Tally, tuple[list[Rejected], list[Difference]]]:
@@ -240,9 +242,11 @@ class _Pull:
                     differences = preview.sample(before, after, session.report.preview)
             self._check_rejected(base.read + read, rejected)
             self._keep(writer, batch, rejected)
+            if unfinished:
+                drift.pin(writer.connection, session.known.name, unfinished, session.report.id, to_second(session.store.now()))
             return tally.plus(read=read, rejected=len(rejected)), (rejected, differences)
 
-        cursors: dict[str, object] = {}
+        cursors: dict[str, Any] = {}
         if batch.cursor is not None:
             cursors["cursor"] = batch.cursor
             if self._cursor is None:
@@ -250,7 +254,6 @@ class _Pull:
         with self._watch.writing():
             rejected, differences = session.commit(work, pace=pace, **cursors)
         self._newly_rejected += self._new(rejected)
-        self._gauge.note(batch.claims)
         pace.took(len(batch), session.report.tally.changed - base.changed)
         session.note(rejections=tuple(rejected), preview=(*session.report.preview, *differences))
         self._nameless += sum(not row.external_id for row in rejected)
@@ -298,23 +301,27 @@ class _Pull:
         )
         whole = self._cursor is None and finished.complete
         warnings, shape = self._gauge.news()
-        if self._gauge.pinned is None and whole:
+        if self._gauge.pinned is None and (whole or self._gauge.begun is not None):
             shape = self._gauge.shape()
         session.note(warnings=warnings)
 
-        def work(writer: Writer) -> tuple[Tally, None]:
+        def work(writer: Writer) -> tuple[Tally, str]:
+            refusal = ""
             if session.dry:
-                return tally, None
+                return tally, refusal
             connection, name = writer.connection, session.known.name
             if self._hears and whole and finished.missing == 0 and self._connector.absence_tells:
-                note_absent(session, connection, self._agreed_seen)
+                refusal = note_absent(session, connection, self._agreed_seen, released=bool(self._released_by))
             if whole:
                 records.forget_older_rejections(connection, name, session.report.id)
             if shape:
                 drift.pin(connection, name, shape, session.report.id, to_second(session.store.now()))
-            return tally, None
+            elif self._pins_along:
+                drift.forget(connection, name)  # it is at its end and was not whole: nobody goes on with it
+            return tally, refusal
 
-        session.commit(work, cursor=cursor, full_since_run=None)
+        refusal = session.commit(work, cursor=cursor, full_since_run=None)
+        session.note(warnings=(refusal,) if refusal else ())
 
     def _remove_unseen(self, seen: Seen) -> None:
         """Only what the guard allows; else the reason is in the report."""

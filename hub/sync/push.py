@@ -14,9 +14,9 @@ import orjson
 from sqlalchemy import Connection, delete, insert, select
 
 from hub.access import agreement, grant_for
-from hub.connector import Sink
+from hub.connector import Sink, Unsent
 from hub.directory import Directory
-from hub.errors import Misconfigured
+from hub.errors import Misconfigured, Rejected
 from hub.model.audience import Grant
 from hub.model.entity import Change
 from hub.store import Store, Writer
@@ -24,10 +24,11 @@ from hub.store.tables import entity as entity_table
 from hub.store.tables import setting
 from hub.sync import agreed, outbox
 from hub.sync.agreed import Agreed
-from hub.sync.delivery import deliver
-from hub.sync.preview import SAMPLE, compare
+from hub.sync.delivery import at_rest, deliver, open_gate, refusal, to_tell
+from hub.sync.preview import SAMPLE
 from hub.sync.records import Difference, Tally
 from hub.sync.session import Session
+from hub.sync.watch import Watch
 
 PAGE = 200
 States = Mapping[str, agreed.State]
@@ -45,8 +46,8 @@ def open_directory(store: Store, partner: str) -> Directory:
     return Directory(store, grant_for(known, store.today()))
 
 
-def push(session: Session, *, full: bool) -> None:
-    """Push every change since the cursor. Raises what the sink raises; what was agreed before stays agreed.
+def push(session: Session, watch: Watch, *, full: bool) -> None:
+    """Push every change since the cursor. Raises what the sink raises, and `Stopped` between deliveries; what was agreed before stays agreed.
 
     When the configuration or the agreement changed, every entity is looked at again: what we stand for may be something else without any change of a fiche.
     """
@@ -60,19 +61,23 @@ def push(session: Session, *, full: bool) -> None:
         found = directory.get_many(change.id for change in changes)
         return {id: sink.shape(entity) for id, entity in found.items()}
 
+    foresight = _Foresight(session, watch, sink, desired) if session.dry else None
     while True:
+        watch.look()
         page = directory.changes(since, PAGE, types=sink.entity_types, not_from=session.known.name)
         changes = _latest(page.changes)
-        if session.dry:
-            _foresee(session, changes, desired)
+        if foresight is not None:
+            foresight.look_at(changes)
         elif changes or page.next != since:
             _fill(session, changes, page.next, desired)
         since = page.next
         session.progress(since, page.head, sink.title)
         if since >= page.head:
             break
-    if not session.dry:
-        deliver(session, sink, lambda change: desired([change]).get(change.id))
+    if foresight is not None:
+        foresight.look_at_waiting()
+    else:
+        deliver(session, watch, sink, lambda change: desired([change]).get(change.id))
 
 
 def cursor(store: Store, name: str) -> int:
@@ -138,21 +143,70 @@ def _fill(session: Session, changes: list[Change], since: int, desired: Callable
     session.commit(work)
 
 
-def _foresee(session: Session, changes: list[Change], desired: Callable[[Iterable[Change]], States]) -> None:
-    """What would be pushed, counted and shown."""
-    with session.store.read() as connection:
-        numbers, known = _agreed(connection, session.known.name, changes)
-    states = desired(changes)
-    count = 0
-    found: list[Difference] = []
-    for change in changes:
-        state = known.get(numbers[change.id], Agreed())
-        wanted = states.get(change.id)
-        if not state.covers(wanted):
-            count += 1
-            if len({one.fiche for one in (*session.report.preview, *found)}) < SAMPLE:
-                found += compare(change.id, state.answer, wanted)
-    session.note(tally=session.report.tally.plus(pushed=count), preview=(*session.report.preview, *found))
+class _Foresight:
+    """What the next push would tell the partner, counted and shown: decided by the very functions that decide in it, and told by nobody."""
+
+    def __init__(self, session: Session, watch: Watch, sink: Sink, desired: Callable[[Iterable[Change]], States]) -> None:
+        self._session = session
+        self._watch = watch
+        self._sink = sink
+        self._desired = desired
+        self._told = bytearray()  # one bit per entity: what changes on several pages, or waits besides, goes out once
+        self._open = open_gate(session) is not None
+
+    def look_at(self, changes: list[Change]) -> None:
+        """What these changes would send. They stand before what waits in the outbox for the same entities."""
+        if not self._open:
+            return
+        name = self._session.known.name
+        with self._session.store.read() as connection:
+            numbers, known = _agreed(connection, name, changes)
+        new = [change for change in changes if self._is_new(numbers[change.id])]
+        states = self._desired(new)
+        for change in new:
+            self._look(change, known.get(numbers[change.id], Agreed()), states.get(change.id))
+
+    def look_at_waiting(self) -> None:
+        """What waits in the outbox from before, and whose time has come."""
+        session, after = self._session, (-1, -1)
+        while self._open:
+            with session.store.read() as connection:
+                letters = outbox.due(connection, session.known.name, session.store.now(), after, PAGE)
+            if not letters:
+                break
+            self.look_at([letter.change for letter in letters])
+            after = (letters[-1].change.seq, letters[-1].entity_id)
+        if session.report.changed or session.report.deleted:
+            session.note(warnings=("What would go to the partner was worked out from the fiches as they are now, without what this run would take in.",))
+
+    def _is_new(self, number: int) -> bool:
+        place, bit = divmod(number, 8)
+        if place >= len(self._told):
+            self._told.extend(bytes(place + 1 - len(self._told)))
+        new = not self._told[place] >> bit & 1
+        self._told[place] |= 1 << bit
+        return new
+
+    def _look(self, change: Change, state: Agreed, wanted: agreed.State) -> None:
+        session = self._session
+        if at_rest(self._sink, state, wanted) is not None:
+            return
+        try:
+            with session.wire.before_each(self._watch.look):  # nothing is told, so it may end at any question
+                told = self._sink.foresee(to_tell(change, wanted, state), wanted, state.answer)
+        except Rejected as error:
+            row = refusal(session, change.id, error)
+            session.note(tally=session.report.tally.plus(rejected=1), rejections=(row,))
+            return
+        if isinstance(told, Unsent):
+            session.note(tally=session.report.tally.plus(undeliverable=int(told.undeliverable)))
+            return
+        if not told and state.said is not None:  # they are as agreed on both sides, and the partner has something else by now
+            back = {} if wanted is None else self._sink.read_back(wanted)
+            told = {name: (state.said.get(name), value) for name, value in back.items() if state.said.get(name) != value}
+        shown = {one.fiche for one in session.report.preview if one.sent}
+        found = [Difference(change.id, name, old, new, sent=True) for name, (old, new) in told.items()] if len(shown) < SAMPLE else []
+        session.note(tally=session.report.tally.plus(pushed=1), preview=(*session.report.preview, *found))
 
 
 def _agreed(

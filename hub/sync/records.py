@@ -26,13 +26,14 @@ KEPT_REJECTIONS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What a run counted. `missing`: rows announced but never given; `withheld`: removals that the guard refused."""
+    """What a run counted. `missing`: rows announced but never given; `withheld`: removals that the guard refused; `undeliverable`: see `RunReport`."""
 
     read: int = 0
     changed: int = 0
     unchanged: int = 0
     rejected: int = 0
     pushed: int = 0
+    undeliverable: int = 0
     deleted: int = 0
     missing: int = 0
     withheld: int = 0
@@ -44,12 +45,13 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One field of one fiche (`fiche`: UUID, or the source's own id of one that would be new). `None`: not there."""
+    """One field of one fiche (`fiche`: UUID, or the source's own id of one that would be new). `None`: not there. `sent`: it would change at the partner, not here."""
 
     fiche: str
     field: str
     old: Any
     new: Any
+    sent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +115,13 @@ class RunReport:
 
     @property
     def pushed(self) -> int:
-        """Entities brought to the partner."""
+        """Entities of which something really went to the partner; of an export the rows that were written."""
         return self.tally.pushed
+
+    @property
+    def undeliverable(self) -> int:
+        """Entities of which nothing could go to the partner: it does not know whom they are about."""
+        return self.tally.undeliverable
 
     @property
     def deleted(self) -> int:

@@ -27,6 +27,7 @@ from hub.sync.pull import pull
 from hub.sync.push import push
 from hub.sync.records import Mode, RunReport
 from hub.sync.session import Session
+from hub.sync.watch import Watch
 from hub.sync.wire import Wire
 
 RETRY_BASE = timedelta(minutes=1)
@@ -71,10 +72,11 @@ def run(
     try:
         known = connections.stored(store, name)  # the last run may have moved the cursor before it let go
         options = _Options(dry_run, full or release_guard, by if release_guard else "", accept_feed, file)
-        if http is not None:
-            return _run(store, plugins, known, held, http, options, progress)
-        with connections.open_outbound() as outbound:
-            return _run(store, plugins, known, held, outbound, options, progress)
+        with lease.kept(store, held):
+            if http is not None:
+                return _run(store, plugins, known, held, http, options, progress)
+            with connections.open_outbound() as outbound:
+                return _run(store, plugins, known, held, outbound, options, progress)
     finally:
         held.release(store)
 
@@ -118,18 +120,19 @@ def _run(
         session.note(warnings=("There is no guard to release: this connection never takes a row for removed because it is absent.",))
     with store.read() as connection:
         wire.landing = not dry_run and landing.days(connection, known.name) > 0
+    watch = Watch(session)
     try:
         if isinstance(built.connector, Sink) and not dry_run:
-            decisions.follow(session)  # first, so that the pull can tell an accepted value from the partner's own word
+            decisions.follow(session, watch)  # first, so that the pull can tell an accepted value from the partner's own word
         if isinstance(built.connector, Source):
-            pull(session, full=full, released_by=options.released_by, accept_feed=options.accept_feed)
+            pull(session, watch, full=full, released_by=options.released_by, accept_feed=options.accept_feed)
             wire.landing = False
             if wire.overflowed:
                 session.note(warnings=("More came in at once than can be kept as it came; a part of it was not kept.",))
         if isinstance(built.connector, Sink) and built.connector.may_push(built.connector.config):
-            push(session, full=full)
+            push(session, watch, full=full)
         if isinstance(built.connector, Export):
-            export(session, options.file)
+            export(session, watch, options.file)
     except FichehubError as error:
         _fail(session, built, error)
     except Exception as error:  # noqa: BLE001  a connector is a stranger's code, and a bug in it must not end the worker
@@ -185,6 +188,8 @@ def _fail(session: Session, built: Built, error: FichehubError) -> None:
     session.note(state="failed", reason=reason)
     if isinstance(error, lease.LeaseLost | stops.Stopped | FeedChanged):
         session.note(state="stopped")
+        if isinstance(error, stops.Leaving):
+            session.note(retry_at=to_second(session.store.now()))  # nothing was wrong, so nobody waits for the next slot
     elif isinstance(error, Unreachable):
         session.note(retry_at=_retry_at(session, error))
     elif isinstance(error, AuthFailed | Misconfigured) and not session.dry:

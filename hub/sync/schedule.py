@@ -60,18 +60,20 @@ class Cron:
 
     In the night that the clock goes back, 02:30 comes twice and counts once, the first time, unless the hour is `*`: every 15 minutes stays every
     15 minutes. In the night that it goes forward, 02:30 does not come; it counts at 03:30. Numbers of weekdays are those of crontab(5): 0
-    and 7 are Sunday.
+    and 7 are Sunday; and as there, where day of the month and weekday are both given, and neither begins with `*`, a day counts on which either matches.
     """
 
     def __init__(self, expression: str) -> None:
         fields = expression.split()
+        weekday = fields[-1] if fields else ""
         if len(fields) == 5:
-            fields[4] = _weekdays(fields[4])
-        self._trigger = CronTrigger.from_crontab(" ".join(fields), timezone=ZONE)
-        self._trigger.end_date = _CALENDAR[1]  # else a day that there is not is looked for until the year 9999
-        if self._from(_CALENDAR[0]) is None:
+            fields[4] = _weekdays(weekday)
+        either = len(fields) == 5 and not fields[2].startswith("*") and not weekday.startswith("*")
+        readings = [[*fields[:4], "*"], [*fields[:2], "*", *fields[3:]]] if either else [fields]
+        found = [CronTrigger.from_crontab(" ".join(reading), timezone=ZONE) for reading in readings]
+        self._triggers = [trigger for trigger in found if _ever_comes(trigger)]
+        if not self._triggers:
             raise ValueError("there is no such day in any year")
-        self._trigger.end_date = None
         self._every_hour = len(fields) == 5 and fields[1].startswith("*")
 
     def last(self, now: datetime) -> datetime | None:
@@ -93,13 +95,22 @@ class Cron:
 
     def _from(self, moment: datetime) -> datetime | None:
         while True:
-            found: datetime | None = self._trigger.get_next_fire_time(None, moment.astimezone(ZONE))
+            asked = moment.astimezone(ZONE)
+            found = min(filter(None, (trigger.get_next_fire_time(None, asked) for trigger in self._triggers)), default=None)
             if found is None:
                 return None
             moment = found.astimezone(UTC)
             if not moment.astimezone(ZONE).fold or self._every_hour:
                 return moment
             moment += timedelta(minutes=1)  # the same time on the wall for the second time
+
+
+def _ever_comes(trigger: CronTrigger) -> bool:
+    """Whether it has a moment in the years of a whole cycle of leap days; one that has none would be looked for until the year 9999."""
+    trigger.end_date = _CALENDAR[1]
+    comes = trigger.get_next_fire_time(None, _CALENDAR[0]) is not None
+    trigger.end_date = None
+    return comes
 
 
 @dataclass(frozen=True, slots=True)

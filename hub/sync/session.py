@@ -14,7 +14,7 @@ from hub.store import Pace, Store, Writer
 from hub.store.bulk import Bulk
 from hub.sync import landing, records, stops
 from hub.sync.connections import Built, ConnectionInfo
-from hub.sync.lease import Lease
+from hub.sync.lease import BEATS, Lease
 from hub.sync.records import RunReport, Tally
 from hub.sync.wire import Wire
 
@@ -42,15 +42,20 @@ class Session:
         return self.report.dry_run
 
     def commit(
-        self, work: Callable[[Writer], tuple[Tally, T]], *, pace: Pace | None = None, **cursors: Any
+        self, work: Callable[[Writer], tuple[Tally, T]], *, pace: Pace | None = None, told: bool = False, **cursors: Any
     ) -> T:
-        """Run `work` in a transaction with the lease, the new counts, and `cursors` (columns of the connection). `work` may be retried."""
+        """Run `work` in a transaction with the lease, the new counts, and `cursors` (columns of the connection). `work` may be retried.
+
+        `told`: it records what the partner knows already, so that the stop switch comes too late for it.
+        """
         after = self.report
         landed = self.wire.take_landed()
 
         def whole(writer: Writer) -> T:
             nonlocal after
-            stops.check(writer.connection, self.known.name)
+            began = self.store.now()
+            if not told:
+                stops.check(writer.connection, self.known.name)
             if not self.dry:
                 self.lease.hold(writer.connection)
             tally, result = work(writer)
@@ -66,6 +71,8 @@ class Session:
                 if landed:
                     at = to_second(self.store.now())
                     landing.keep(writer.connection, self.known.name, self.report.id, landed, at)
+                if (self.store.now() - began).total_seconds() > self.lease.seconds / BEATS:
+                    self.lease.hold(writer.connection)  # others see this row when all is committed: its time counts from then
             return result
 
         result = self.store.write(whole, dry_run=self.dry, pace=pace)

@@ -14,6 +14,7 @@ from hub.store.tables import setting
 from hub.sync import breaker, connections, guard, outbox, records, stops
 from hub.sync.connections import ConnectionInfo
 from hub.sync.push import cursor_name
+from hub.sync.records import RunReport
 
 _ALL_WELL = "Everything is as it should be."
 
@@ -92,6 +93,13 @@ def _unrun(kind: type[Connector] | None, info: ConnectionInfo) -> str:
     return "It has not run yet."
 
 
+def _of_last_run(last: RunReport, checked_at: str) -> str:
+    """Its reason; what a check has refuted since is told as what was."""
+    if last.state != "failed" or not last.reason or checked_at <= (last.ended_at or last.started_at):
+        return last.reason
+    return f"It passed its check at {checked_at} and waits for its next run. The last one failed: {last.reason}"
+
+
 def _reason(
     store: Store, connection: Connection, kind: type[Connector] | None, info: ConnectionInfo, house: _House
 ) -> str:
@@ -100,7 +108,7 @@ def _reason(
     if info.state == "disabled":
         return info.reason or "It has not been enabled."
     last = info.last_run
-    told = [info.reason, "" if last is None else last.reason]
+    told = [info.reason, "" if last is None else _of_last_run(last, info.checked_at or "")]
     now, gate = store.now(), breaker.load(connection, info.name)
     if gate.is_open(now):
         told.append(

@@ -1,4 +1,5 @@
-"""The stop switch: one for each connection and one for all. A run that is under way ends at its next request or commit; its cursor stays.
+"""The stop switch: one for each connection and one for all. A run that is under way ends at its next request for rows, between two deliveries, or at its
+next commit; its cursor stays.
 
 A process that wants to end does the same to its own runs (`until`); whoever runs the connection next goes on at once.
 """
@@ -36,7 +37,7 @@ _ends: ContextVar[Callable[[], bool]] = ContextVar("ends", default=_never)
 
 @contextmanager
 def until(ends: Callable[[], bool]) -> Iterator[None]:
-    """Pulls that this thread runs in the block stop as soon as `ends()`, which is asked from any thread."""
+    """Runs that this thread does in the block stop as soon as `ends()`, which is asked from any thread."""
     before = _ends.set(ends)
     try:
         yield

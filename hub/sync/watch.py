@@ -1,4 +1,7 @@
-"""Whether a pull is to go on, asked before each request to its source: one that pages without bringing a row would never let the engine have a say."""
+"""Whether a run is to go on: asked before each request for rows or decisions, between deliveries, and now and then while a file is written.
+
+A source that pages without bringing a row would never let the engine have a say otherwise. A delivery is never broken off in its middle: the partner has been told then.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,8 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from hub.sync import stops
+from hub.sync.lease import BEATS
 from hub.sync.session import Session
-
-_PROLONGED = 0.1
-"""The part of its time after which a lease is prolonged: often enough to keep it, too seldom to be in other writers' way."""
 
 
 class Watch:
@@ -45,4 +46,4 @@ class Watch:
             self._lock.release()
 
     def _next(self) -> datetime:
-        return self._session.store.now() + timedelta(seconds=self._session.lease.seconds * _PROLONGED)
+        return self._session.store.now() + timedelta(seconds=self._session.lease.seconds / BEATS)

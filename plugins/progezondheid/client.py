@@ -28,7 +28,10 @@ class Overtaken(FichehubError):
 
 
 class Client:
-    """Asks below `base_url` with a bearer token. One for each run, which reads each list once, page after page, and notices when that never ends."""
+    """Asks below `base_url` with a bearer token. One for each run, which reads each list once, page after page, and notices when that never ends.
+
+    `told`: whether a proposal or a withdrawal went out.
+    """
 
     def __init__(self, http: Http, base_url: str, token: str) -> None:
         self._http = http
@@ -36,6 +39,7 @@ class Client:
         self._url = f"{self._base}/providers"
         self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
         self._walks: dict[str, _Walk] = {}
+        self.told = False
 
     def page(self, cursor: str | None, limit: int) -> ProviderPage:
         """The page after `cursor`, or the first one. Raises `CursorExpired` when they no longer know the cursor, and what `Http` raises."""
@@ -64,6 +68,7 @@ class Client:
         """
         url = f"{self._base}/proposals"
         headers = {**self._headers, "If-Match": tag, "Idempotency-Key": key}
+        self.told = True
         answer = self._http.post(url, json=proposal, headers=headers)
         if answer.status == 412:
             raise Overtaken("The caregiver changed in the register meanwhile.")
@@ -78,6 +83,7 @@ class Client:
         """Take back what is still pending under our reference: of one field, or all."""
         url = f"{self._base}/withdrawals"
         said = {"reference": reference} if field is None else {"reference": reference, "field": field}
+        self.told = True
         answer = self._http.post(url, json=said, headers=self._headers)
         if answer.status != 200:
             raise Unreachable(f"{url} answered {answer.status}, which the contract does not foresee.")
@@ -108,6 +114,29 @@ class Client:
         if not body["complete"]:
             self._walks.setdefault(url, _Walk(url, cursor)).goes_on(body["next_cursor"], empty=not body["items"])
         return body
+
+
+class Foreseeing(Client):
+    """Reads in the register, and notes what would be told instead of telling it.
+
+    `proposed`: field -> from what to what. `taken_back`: the fields of which what is pending would be withdrawn; None for all of them.
+    """
+
+    def __init__(self, http: Http, base_url: str, token: str) -> None:
+        super().__init__(http, base_url, token)
+        self.proposed: dict[str, tuple[Any, Any]] = {}
+        self.taken_back: set[str | None] = set()
+
+    def propose(self, proposal: Mapping[str, Any], *, tag: str, key: str) -> dict[str, Any]:
+        """See `Client.propose`; the answer is one that waits for its owner."""
+        self.told = True
+        self.proposed[proposal["field"]] = (proposal["old"], proposal["new"])
+        return {"id": "", "state": "pending"}
+
+    def withdraw(self, reference: str, field: str | None = None) -> None:
+        """See `Client.withdraw`."""
+        self.told = True
+        self.taken_back.add(field)
 
 
 class _Walk:

@@ -26,9 +26,10 @@ from hub import (
     Sink,
     Source,
     Unreachable,
+    Unsent,
 )
 from plugins.progezondheid import proposing
-from plugins.progezondheid.client import Client, Overtaken, ProviderPage
+from plugins.progezondheid.client import Client, Foreseeing, Overtaken, ProviderPage
 from plugins.progezondheid.drift import drift_in
 from plugins.progezondheid.simulator import ProGezondheidSimulator
 from plugins.progezondheid.translate import claim_of
@@ -129,9 +130,30 @@ class ProGezondheid(Source, Sink):
 
     def push(
         self, change: Change, desired: proposing.State | None, agreed: proposing.State | None
-    ) -> proposing.State | None:
+    ) -> proposing.State | Unsent | None:
         """Propose what changed; nothing is written over there but by its owner. A caregiver who is not there is left alone."""
         client = self._client()
+        return _outcome(client, self._bring(client, change, desired, agreed))
+
+    def foresee(
+        self, change: Change, desired: proposing.State | None, agreed: proposing.State | None
+    ) -> Mapping[str, tuple[Any, Any]] | Unsent:
+        """See `Sink.foresee`. A field goes from what stands in the register to what would be proposed; what would be withdrawn, from what waits to nothing."""
+        client = Foreseeing(self.context.http, self.config["base_url"], self.config["token"])
+        outcome = _outcome(client, self._bring(client, change, desired, agreed))
+        if isinstance(outcome, Unsent):
+            return outcome
+        withdrawn = {
+            field: (value, None)
+            for field, value in proposing.waiting(agreed or {}).items()
+            if None in client.taken_back or field in client.taken_back
+        }
+        return {**withdrawn, **client.proposed}
+
+    def _bring(
+        self, client: Client, change: Change, desired: proposing.State | None, agreed: proposing.State | None
+    ) -> proposing.State | None:
+        """The state once the register has been told what changed; of whoever is not there it says `absent`."""
         state = agreed or {}
         if "erased" in state or (desired is not None and state and state["nihdi8"] != desired["nihdi8"]):
             client.withdraw(change.id)  # we no longer know whom it was about, or it is about somebody else now
@@ -243,6 +265,11 @@ class ProGezondheid(Source, Sink):
             warnings.add(
                 f"ProGezondheid sends fields that the contract does not know: {', '.join(found.new)}. They are left aside."
             )
+
+
+def _outcome(client: Client, state: proposing.State | None) -> proposing.State | Unsent | None:
+    """The state, as a push answers it: whether anything went out is what the client knows."""
+    return state if client.told else Unsent(state, undeliverable=state is not None and "absent" in state)
 
 
 def _incoming(page: ProviderPage) -> Iterator[Incoming | Rejected]:

@@ -269,6 +269,11 @@ def pending(state: State) -> bool:
     return any(entry["state"] == "pending" for entry in state.get("fields", {}).values())
 
 
+def waiting(state: State) -> dict[str, Any]:
+    """What waits for the register's decision: field -> the value that was proposed."""
+    return {field: entry["new"] for field, entry in state.get("fields", {}).items() if entry["state"] == "pending"}
+
+
 def pending_outside(state: State, fields: Sequence[str]) -> list[str]:
     """The fields of which something waits for the register's decision although they may not be proposed any more."""
     return [field for field, entry in state.get("fields", {}).items() if entry["state"] == "pending" and field not in fields]

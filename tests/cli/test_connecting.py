@@ -68,7 +68,9 @@ def test_an_export_from_add_to_remove(filled: CommandLine, tmp_path: Path) -> No
     dry = filled.json("run", "book", "--dry-run", "--output", str(tmp_path / "dry.xlsx"))
     assert (dry["state"], dry["dry_run"], dry["counts"]["pushed"]) == ("done", True, 1)
     assert not (tmp_path / "dry.xlsx").exists()
-    assert "1 pushed" in filled.ok("run", "book", "--output", str(tmp_path / "book.xlsx"))
+    assert "book: done. 1 pushed.\n" in filled.ok("run", "book", "--output", str(tmp_path / "book.xlsx"))
+    assert "1 pushed" in filled.ok("connections", "list"), "and nothing of what an export never reads"
+    assert "0 read" not in filled.ok("connections", "list")
     assert (tmp_path / "book.xlsx").exists()
     assert [report["connection"] for report in filled.json("runs")] == ["book", "book"]
     assert filled.ok("runs").count(", dry") == 1
@@ -76,6 +78,8 @@ def test_an_export_from_add_to_remove(filled: CommandLine, tmp_path: Path) -> No
     assert "There are more than these 1; --limit N" in filled.ok("runs", "--limit", "1")
     assert "There are more" not in filled.ok("runs", "--limit", "2")
     assert "Warning" not in filled.ok("runs")
+    told = filled.ok("run", "book", "--dry-run", "--output", str(tmp_path / "dry.xlsx"))
+    assert "book: done (dry run: nothing was kept or sent). 1 to push.\n" in told
     assert filled.json("connections", "pause", "book", "--reason", "on holiday")["reason"] == "on holiday"
     assert "on holiday" in filled.ok("connections", "list")
     changed = filled.json("connections", "configure", "book", "--set", "title=Nieuw", "--schedule", "every 2 hours")

@@ -251,3 +251,21 @@ def test_nested_secrets_are_secrets() -> None:
         "others": [{"pass": REDACTED}, {"user": "b"}],
     }
     assert redactor(Nested, config)("a hunter22b hunter23") == f"a {REDACTED}b {REDACTED}"
+
+
+def test_a_failure_that_a_check_refuted_is_told_as_what_was(store: Store, offer: Offer, clock: Clock) -> None:
+    source = fresh_rows(3)
+    plugins = offer(source)
+    connections.add(store, plugins, "own", "rows")
+    connections.enable(store, plugins, "own")
+    source.failure = AuthFailed("They refused our credentials.")
+    assert run(store, plugins, "own").state == "failed"
+    assert status.of_all(store, plugins)[0].reason == "They refused our credentials."
+    source.failure = None
+    clock.forward(minutes=1)
+    connections.enable(store, plugins, "own")
+    (one,) = status.of_all(store, plugins)
+    assert one.state == "enabled"
+    assert one.reason == "It passed its check at 2026-11-22T09:01:00Z and waits for its next run. The last one failed: They refused our credentials."
+    assert run(store, plugins, "own").state == "done"
+    assert status.of_all(store, plugins)[0].reason == "Everything is as it should be."

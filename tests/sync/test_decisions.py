@@ -7,13 +7,14 @@ from typing import Any, ClassVar
 
 import pytest
 
-from hub.connector import Decision, Proposal, Sink
+from hub.connector import Decision, Proposal, Response, Sink
 from hub.errors import CursorExpired, NotFound, Unreachable
 from hub.model.claims import Claim
 from hub.model.entity import Change, Entity
 from hub.plugins import Plugins
 from hub.store import Store, erasure, reading
-from hub.sync import RunReport, connections, decisions, run, status
+from hub.sync import RunReport, connections, decisions, run, status, stops
+from tests.sync.test_outbox import Answer
 
 Offer = Callable[..., Plugins]
 
@@ -56,6 +57,15 @@ class Committee(Sink):
 
     def proposals(self, state: dict[str, Any]) -> Iterable[Proposal]:
         return [Proposal("name", None, state["name"], state["verdict"])]
+
+
+class Silent:
+    """An HTTP client whose partner has nothing to say."""
+
+    def get(self, url: str, **how: Any) -> Response:
+        return Answer()
+
+    post = get
 
 
 class Both:
@@ -113,6 +123,30 @@ def test_a_list_that_breaks_off_keeps_what_it_gave(both: Both) -> None:
     both.committee.asked.clear()
     assert both.run().state == "done"
     assert both.committee.asked == ["2"]
+    assert set(both.verdicts().values()) == {"accepted"}
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_a_process_that_wants_to_end_asks_for_no_more_decisions(both: Both, asks: bool) -> None:
+    """Before the next request, and between what is taken in of a list that needs none."""
+    both.committee.log += [(house, "accepted") for house in both.houses]
+    heard: list[str] = []
+    whole = both.committee.decisions
+
+    def deciding(committee: Committee, cursor: str | None) -> Iterator[Decision]:
+        for decision in whole(committee, cursor):
+            if asks:
+                committee.context.http.get("https://partner.test/decisions")
+            heard.append(decision.entity)
+            yield decision
+
+    both.committee.decisions = deciding
+    with stops.until(lambda: len(heard) > 0):
+        report = both.run(http=Silent())
+    assert (report.state, len(heard)) == ("stopped", 1 if asks else 2)
+    assert report.retry_at is not None, "nobody waits for the next slot"
+    assert list(both.verdicts().values()).count("accepted") == (0 if asks else 2), "what stands before a cursor is taken in with it"
+    assert both.run(http=Silent()).state == "done"
     assert set(both.verdicts().values()) == {"accepted"}
 
 

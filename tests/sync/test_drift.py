@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from hub.errors import Rejected
+from hub.errors import Rejected, Unreachable
 from hub.model.claims import Claim
 from hub.plugins import Plugins
 from hub.store import Store
@@ -168,6 +168,67 @@ def test_the_shape_is_pinned_at_a_complete_run_only(store: Store, source: type[R
     assert found["organisatie"].usual() == [
         "contacts", "contacts[].kind", "contacts[].value", "kind", "names", "names[].text", "names[].text.nl",
     ]  # fmt: skip
+
+
+def broken_off(store: Store, source: type[Rows], offer: Offer, after: int) -> RunReport:
+    """A first load that ends after so many rows."""
+    source.fail_after, source.failure = after, Unreachable("The line broke.")
+    cut = go(store, source, offer)
+    assert cut.state == "failed"
+    source.failure = None
+    return cut
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_first_load_that_goes_on_is_measured_against_its_first_half(any_store: Store, source: type[Rows], offer: Offer, times: int) -> None:
+    broken_off(any_store, source, offer, 225)
+    if times == 2:
+        broken_off(any_store, source, offer, 235)
+    source.rows[220:] = [rich(number, contacts=None) for number in range(220, 300)]
+    before = changes(any_store)
+    stopped = go(any_store, source, offer)
+    assert (stopped.state, stopped.resumed, changes(any_store) - before) == ("stopped", True, 0)
+    assert f"contacts in all of the first {80 if times == 1 else 70} rows of organisatie" in stopped.reason
+    assert go(any_store, source, offer).state == "stopped", "it stays stopped until somebody looks"
+    assert go(any_store, source, offer, full=True, accept_feed=True).state == "done"
+
+
+def test_both_halves_of_a_first_load_are_pinned_as_one(any_store: Store, source: type[Rows], offer: Offer) -> None:
+    source.rows = [rich(number, contacts=None) if number % 40 == 3 else rich(number) for number in range(600)]
+    broken_off(any_store, source, offer, 330)
+    broken_off(any_store, source, offer, 470)
+    done = go(any_store, source, offer)
+    assert (done.state, done.resumed, done.warnings) == ("done", True, ())
+    with any_store.read() as db:
+        halves = drift.load(db, "own")
+        assert drift.unfinished(db, "own") is None
+    go(any_store, source, offer, full=True, accept_feed=True)
+    with any_store.read() as db:
+        assert halves == drift.load(db, "own"), "as if it had never been broken off"
+    source.changed = [rich(number, 2, names=None) for number in range(250)]
+    assert go(any_store, source, offer).state == "stopped"
+
+
+def test_a_first_load_in_the_order_of_its_sorts_goes_on(store: Store, source: type[Rows], offer: Offer) -> None:
+    """The field of the first sort ended before the load was broken off, or few rows had been seen: neither says that it was lost."""
+    source.rows = [rich(number, contacts=None) if number >= 397 else rich(number) for number in range(800)]
+    broken_off(store, source, offer, 400)
+    assert go(store, source, offer).state == "done"
+
+
+def test_a_few_rows_of_a_first_load_prove_nothing(store: Store, source: type[Rows], offer: Offer) -> None:
+    source.rows[100:] = [rich(number, contacts=None) for number in range(100, 300)]
+    broken_off(store, source, offer, 100)
+    assert go(store, source, offer).state == "done"
+
+
+def test_a_first_load_that_begins_anew_is_measured_against_nothing(store: Store, source: type[Rows], offer: Offer) -> None:
+    broken_off(store, source, offer, 250)
+    source.rows = [rich(number, 2, contacts=None) for number in range(300)]
+    done = go(store, source, offer, full=True)
+    assert (done.state, done.warnings) == ("done", ())
+    source.rows = [rich(number, 3, contacts=None) for number in range(300)]
+    assert go(store, source, offer, full=True).state == "done"
 
 
 def bad(number: int) -> Rejected:

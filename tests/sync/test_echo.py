@@ -174,3 +174,36 @@ def test_a_row_that_a_complete_pull_does_not_give_is_sent_again_only_where_absen
     go(full=True)
     go()
     assert len(register.pushes) == pushed
+
+
+def test_a_list_that_came_back_empty_is_told_and_sends_nothing_until_it_is_released(
+    any_store: Store, register: type[Register], go: Callable[..., RunReport]
+) -> None:
+    for number in range(60):
+        claim = Claim("sociale-kaart", f"z{number}", 1, "organisatie", {"kind": "organisatie", "names": [{"text": {"nl": f"Huis {number}"}}]})
+        any_store.write(lambda writer, claim=claim: writer.put([claim], origin="sociale-kaart"))  # type: ignore[misc]
+    assert go().pushed == 60
+    there = dict(register.rows)
+    register.rows.clear()
+    report = go(full=True)
+    (warning,) = [one for one in report.warnings if "on which we agreed" in one]
+    assert "60 of 60 entities" in warning
+    assert "fichehub run own --release-guard" in warning
+    assert (report.state, report.pushed) == ("done", 0)
+    register.rows.update(there)
+    assert go(full=True).warnings == ()
+    register.rows.clear()
+    released = go(release_guard=True)
+    assert [one for one in released.warnings if "on which we agreed" in one] == []
+    assert go().pushed + released.pushed == 60
+
+
+def test_what_comes_back_under_our_own_id_is_an_echo_from_the_first_time_on(
+    any_store: Store, register: type[Register], go: Callable[..., RunReport]
+) -> None:
+    say(any_store, "sociale-kaart", "HUIS", 1)
+    assert go().pushed == 1
+    assert go(full=True).pushed == go(full=True).pushed == 0, "it is there, as it was sent"
+    with any_store.read() as db:
+        said = db.execute(select(claim.c.content).where(claim.c.external_id == "r1")).scalar_one()
+    assert b"HUIS" not in said, "our own word did not become theirs"

@@ -15,7 +15,7 @@ from hub.model.entity import Entity
 from hub.model.query import Query
 from hub.plugins import Plugins
 from hub.store import Store
-from hub.sync import connections, run
+from hub.sync import connections, run, stops
 
 Offer = Callable[..., Plugins]
 
@@ -90,6 +90,14 @@ def test_a_failing_export_leaves_the_old_file(store: Store, plugins: Plugins) ->
     assert run(store, plugins, "own").state == "failed"
     assert file.read_bytes() == before
     assert [each.name for each in file.parent.iterdir()] == ["own.txt"]
+
+
+def test_an_export_ends_with_its_process_and_is_written_at_the_next_run(store: Store, plugins: Plugins, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hub.sync.export._EVERY", 2)
+    with stops.until(lambda: True):
+        cut = run(store, plugins, "own")
+    assert (cut.state, cut.retry_at, list((store.home / "exports").iterdir())) == ("stopped", cut.ended_at, [])
+    assert run(store, plugins, "own").pushed == 5
 
 
 def test_a_dry_run_writes_no_file(store: Store, plugins: Plugins) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -303,6 +304,37 @@ def test_the_switch_stops_one_or_all_and_a_run_under_way(
     stops.go(any_store, "own")
     assert go().pushed + cut.pushed >= 4
     assert len(line.theirs) == 5
+
+
+@pytest.mark.parametrize("how", ["switch", "process"])
+def test_a_push_ends_between_two_deliveries_and_the_next_run_goes_on(
+    any_store: Store, go: Callable[..., Any], line: Line, offer: Offer, how: str
+) -> None:
+    """What the partner was told is recorded, also when the stop comes while it is being told."""
+    for number in range(5):
+        say(any_store, number, f"Huis {number}", 1)
+    ends = threading.Event()
+    whole = line.post
+
+    def post(url: str, **given: Any) -> Response:
+        if len(line.posts) == 1:
+            ends.set()
+            if how == "switch":
+                stops.stop(any_store, "own", "Enough.")
+        return whole(url, **given)
+
+    line.post = post  # type: ignore[method-assign]
+    with stops.until(lambda: how == "process" and ends.is_set()):
+        cut = go()
+    assert (cut.state, cut.pushed, len(line.posts)) == ("stopped", 2, 2)
+    assert letters(any_store) == [("waiting", 0)] * 3
+    worker = Worker(any_store, offer(Post))
+    if how == "switch":
+        assert "Enough." in cut.reason
+        stops.go(any_store, "own")
+    assert [job.name for job in worker.due() if job.connection] == ["again own" if how == "process" else "deliver own"]
+    assert go().pushed == 3
+    assert len(line.posts) == len(line.theirs) == 5, "nothing is lost or doubled"
 
 
 def test_a_failed_delivery_is_a_job_when_its_time_comes(

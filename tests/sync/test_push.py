@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import pytest
 from sqlalchemy import event, select
 
-from hub.connector import Finished, Incoming, Sink, Source
+from hub.connector import Finished, Incoming, Sink, Source, Unsent
 from hub.errors import Rejected, Unreachable
 from hub.model.claims import Claim
 from hub.model.entity import Change, Entity
@@ -182,6 +182,76 @@ def test_a_dry_run_pushes_nothing(any_store: Store, partner: type[Partner], plug
     assert run(any_store, plugins, "own", dry_run=True).pushed == 1
     assert partner.pushes == []
     assert run(any_store, plugins, "own").pushed == 1
+
+
+def previewed(store: Store, plugins: Plugins, **how: Any) -> tuple[int, set[tuple[str, Any, Any]]]:
+    """What the next run would push, counted and shown; the run that follows then is told to agree."""
+    report = run(store, plugins, "own", dry_run=True, **how)
+    return report.pushed, {(one.field, one.old, one.new) for one in report.preview}
+
+
+def test_a_preview_counts_and_shows_exactly_what_the_next_run_sends(
+    any_store: Store, partner: type[Partner], plugins: Plugins, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    monkeypatch.setattr("hub.sync.push.PAGE", 2)
+    monkeypatch.setattr("random.random", lambda: 0.5)  # a pause of no length would be no pause
+    for number in range(3):
+        say(any_store, number, f"Huis {number}", 1)
+    for revision in (2, 3, 4):
+        say(any_store, 0, f"Huis {revision}", revision)
+    assert previewed(any_store, plugins) == (3, {("name", None, f"Huis {number}") for number in (1, 2, 4)}), "each entity once, on whatever page"
+    partner.failure, partner.fail_at = Unreachable("They are down."), 1
+    cut = run(any_store, plugins, "own")
+    assert (cut.state, cut.pushed) == ("done", 1)
+    assert previewed(any_store, plugins) == (0, set()), "its next attempts come later"
+    clock.forward(hours=1)
+    assert previewed(any_store, plugins)[0] == 2, "what waits in the outbox goes too"
+    partner.fail_at = 0
+    say(any_store, 5, "Huis 5", 1)
+    assert run(any_store, plugins, "own").state == "failed"
+    resting = run(any_store, plugins, "own", dry_run=True)
+    assert (resting.pushed, resting.warnings[0][:22]) == (0, "Nothing was delivered:")
+    assert previewed(any_store, plugins, full=True) == (0, set())
+    partner.failure = None
+    clock.forward(hours=1)
+    before = len(partner.pushes)
+    foreseen = previewed(any_store, plugins)[0]
+    assert (foreseen, run(any_store, plugins, "own").pushed, len(partner.pushes) - before) == (3, 3, 3)
+    say(any_store, 1, "Tussen", 2)
+    say(any_store, 1, "Huis 1", 3)
+    assert previewed(any_store, plugins) == (0, set()), "it is again what was agreed"
+
+
+def test_what_told_the_partner_nothing_is_not_counted_as_pushed(any_store: Store, offer: Offer) -> None:
+    class Picky(Partner):
+        name = "picky"
+        pushes: ClassVar[list[tuple[str, Any, Any]]] = []
+
+        def push(self, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None) -> Any:
+            told = self.foresee(change, desired, agreed)
+            return told if isinstance(told, Unsent) else super().push(change, desired, agreed)
+
+        def foresee(self, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None) -> Any:
+            if desired == {"name": "Te kort"}:
+                raise Rejected("The name is too short.", field="name")
+            if desired is not None and desired["name"].startswith("Onbekend"):
+                return Unsent({"name": desired["name"], "absent": True}, undeliverable=True)
+            return Unsent(desired) if desired == {"name": "Daar al"} else super().foresee(change, desired, agreed)
+
+    loaded = offer(Picky)
+    connections.add(any_store, loaded, "own", "picky")
+    connections.enable(any_store, loaded, "own")
+    for number, name in enumerate(("Huis", "Onbekend 1", "Onbekend 2", "Daar al", "Te kort")):
+        say(any_store, number, name, 1)
+    foreseen = run(any_store, loaded, "own", dry_run=True)
+    done = run(any_store, loaded, "own")
+    for report in (foreseen, done):
+        assert (report.pushed, report.undeliverable, report.rejected) == (1, 2, 1)
+    assert len(Picky.pushes) == 1
+    again = run(any_store, loaded, "own", full=True)
+    assert (again.pushed, again.undeliverable) == (0, 0), "nobody is asked about again"
+    say(any_store, 1, "Bekend", 2)
+    assert run(any_store, loaded, "own").pushed == 1
 
 
 def test_both_ways_at_once_comes_to_rest(any_store: Store, offer: Offer) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -123,6 +123,36 @@ def test_ranges_of_weekdays_begin_on_sunday_and_may_end_on_it(weekdays: str, day
     assert [str(noon.day) for noon in noons if runs.last(noon) == noon] == days.split()
 
 
+@pytest.mark.parametrize(
+    ("days", "runs"),
+    [
+        ("13 * fri", "27 4 11 13 18 25"),
+        ("1,24 * 5-7", "22 24 27 28 29 1 4 5 6 11 12 13 18 19 20 24 25 26 27"),
+        ("13 * *", "13"),
+        ("* * fri", "27 4 11 18 25"),
+        ("*/2 * fri", "27 11 25"),
+        ("13 * 0-6", " ".join(str(day) for day in (*range(22, 31), *range(1, 28)))),
+        ("31 2 fri", ""),
+        ("13 12 fri", "4 11 13 18 25"),
+    ],
+)
+def test_day_of_the_month_or_weekday_where_both_are_given(days: str, runs: str) -> None:
+    """As in crontab(5): either matches; one that begins with `*` restricts nothing, and what it leaves out counts for both."""
+    noons = [datetime(2026, 11, 22, 11, tzinfo=UTC) + timedelta(days=number) for number in range(36)]
+    found = normal(f"cron 0 12 {days}")
+    assert [str(noon.day) for noon in noons if found.last(noon) == noon] == runs.split()
+
+
+def test_a_day_that_never_comes_leaves_the_weekdays() -> None:
+    """And is not looked for until the year 9999."""
+    assert moments("cron 0 3 31 2 mon", datetime(2027, 1, 1, tzinfo=UTC), 5) == ["01 02:00", "08 02:00", "15 02:00", "22 02:00", "07 02:00"]
+
+
+def test_either_day_through_the_change_of_the_clock() -> None:
+    assert moments("cron 30 2 25,26 10 sun", AUTUMN, 2) == ["25 00:30", "26 01:30"], "the 25th is a Sunday too, and has two 02:30"
+    assert moments("cron 30 2 30 3 sun", SPRING, 2) == ["29 01:30", "30 00:30"]
+
+
 def test_a_second_schedule_for_the_full_reconcile() -> None:
     both = parse("every 15 minutes; full cron 0 3 * * sun")
     assert both.normal is not None
@@ -163,7 +193,7 @@ def test_what_would_never_come_is_refused(text: str, reason: str) -> None:
 def test_what_comes_seldom_is_not_refused() -> None:
     assert normal("every 366 days").next(NOON) == datetime(2027, 2, 13, tzinfo=UTC)
     assert normal("cron 0 3 29 2 *").next(NOON) == datetime(2028, 2, 29, 2, tzinfo=UTC)
-    assert normal("cron 0 3 29 2 mon").next(NOON) == datetime(2044, 2, 29, 2, tzinfo=UTC)
+    assert normal("cron 0 3 */29 2 mon").next(NOON) == datetime(2027, 2, 1, 2, tzinfo=UTC)
 
 
 def test_one_that_is_stored_and_cannot_be_read_says_so_and_does_nothing() -> None:

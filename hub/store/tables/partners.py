@@ -165,7 +165,7 @@ fingerprint = Table(
     metadata,
     Column("connection", Text, primary_key=True),
     Column("content", LargeBinary, nullable=False),  # hub.sync.drift.Fingerprint
-    Column("run_id", big(), nullable=False),  # the complete run that it was pinned at
+    Column("run_id", big(), nullable=False),  # the run that it was pinned at
     Column("at", Text, nullable=False),
 )
 

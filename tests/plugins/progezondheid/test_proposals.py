@@ -10,7 +10,7 @@ import requests
 from hub import plugins
 from hub.outbound import Outbound
 from hub.store import Store, editing, erasure, reading
-from hub.sync import connections, outbox, run
+from hub.sync import connections, outbox, run, stops
 from plugins import progezondheid
 from plugins.progezondheid import proposing
 from plugins.progezondheid.client import Client
@@ -366,3 +366,40 @@ def test_who_only_reads_never_speaks_of_proposals(
     soka.says(contacts=[phone(PHONE)])
     assert go(full=True).pushed == 0
     assert not any("proposals" in request for request in register.requests)
+
+
+def test_a_preview_counts_and_shows_what_the_next_run_proposes(go: Run, soka: Soka, register: ProGezondheidSimulator) -> None:
+    def foreseen(**how: bool) -> tuple[int, int, list[tuple[str, str, Any, Any]]]:
+        posts = len(asked(register))
+        report = go(dry_run=True, **how)
+        assert (report.state, len(asked(register))) == ("done", posts)
+        return report.pushed, report.undeliverable, [(one.fiche, one.field, one.old, one.new) for one in report.preview if one.sent]
+
+    there = standing(register, soka.number())
+    fiche = soka.says(contacts=[phone(PHONE)], languages=there["languages"])
+    soka.says(1, languages=standing(register, soka.number(1))["languages"])
+    soka.says(2, contacts=[phone(OTHER)])
+    register.delete(soka.number(2))
+    wanted = [*there["contacts"], {"kind": "phone", "value": PHONE, "audience": "public"}]
+    assert "without what this run would take in" in go(dry_run=True).warnings[-1]
+    assert foreseen() == foreseen(full=True) == (1, 1, [(fiche, "contacts", there["contacts"], wanted)])
+    report = go()
+    assert (report.pushed, report.undeliverable) == (1, 1), "one has it already, and one is not there"
+    assert [(one["field"], one["old"], one["new"]) for one in asked(register)] == [("contacts", there["contacts"], wanted)]
+    assert foreseen() == (0, 0, [])
+    soka.says(languages=there["languages"])
+    assert foreseen() == (1, 0, [(fiche, "contacts", wanted, None)]), "what waits is taken back"
+    assert (go().pushed, asked(register)[0]["state"]) == (1, "withdrawn")
+    soka.says(2, gone=True)
+    assert foreseen() == (0, 0, [])
+    report = go()
+    assert (report.pushed, report.undeliverable) == (0, 0), "nobody is told of who was not there"
+
+
+def test_a_preview_ends_at_its_next_question_when_its_process_does(go: Run, soka: Soka, register: ProGezondheidSimulator) -> None:
+    for index in range(4):
+        soka.says(index, contacts=[phone(PHONE)])
+    register.requests.clear()
+    with stops.until(lambda: sum(f"/providers/{soka.number(index)}" in str(register.requests) for index in range(4)) > 1):
+        report = go(dry_run=True)
+    assert (report.state, report.pushed) == ("stopped", 2)
