@@ -73,7 +73,7 @@ def connect(url: str) -> Engine:
         ) from error
     backend = parsed.get_backend_name()
     if backend == "postgresql":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=10, max_overflow=20)
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=10, max_overflow=20, pool_use_lifo=True)
     if backend != "sqlite":
         raise FichehubError(f"Fichehub runs on SQLite and PostgreSQL; the database URL names {backend}.")
     if parsed.database in (None, "", ":memory:"):
@@ -81,8 +81,10 @@ def connect(url: str) -> Engine:
             "A database in memory is not shared between processes; name a file: sqlite:///FILE."
         )
     Path(parsed.database or "").parent.mkdir(parents=True, exist_ok=True)
+    # The last one given back is the next one handed out: each has pages and statements of its own in memory, and those of one that is used in
+    # turns with another are out of date each time.
     engine = create_engine(
-        parsed, connect_args={"timeout": 0, "check_same_thread": False, "cached_statements": 512}
+        parsed, pool_use_lifo=True, connect_args={"timeout": 0, "check_same_thread": False, "cached_statements": 512}
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
