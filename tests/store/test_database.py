@@ -173,6 +173,17 @@ def test_a_reader_sees_one_state(store: Store) -> None:
         assert connection.exec_driver_sql("SELECT count(*) FROM claim").scalar_one() == before == 0
 
 
+def test_a_load_stays_with_its_connection_when_another_was_needed_for_a_moment(store: Store) -> None:
+    def used() -> Any:
+        with store.engine.connect() as connection:
+            return connection.connection.driver_connection
+
+    with store.engine.connect() as first, store.engine.connect() as second:
+        one, other = first.connection.driver_connection, second.connection.driver_connection
+    assert one is not other
+    assert {used() for _ in range(3)} == {one}
+
+
 def test_a_locked_database_says_so(sqlite_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
     engine = database.connect(sqlite_database_url)
