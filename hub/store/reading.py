@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, cast
 
-import orjson
 from sqlalchemy import Connection
 
 from hub import schemas
@@ -269,34 +268,6 @@ def conflicts_of(connection: Connection, fiche_id: int) -> tuple[Conflict, ...]:
     """The conflicts on one fiche."""
     rows = Bulk(connection).rows("SELECT conflicts FROM fiche WHERE id = ?", fiche_id)
     return decode_conflicts(rows[0][0]) if rows else ()
-
-
-@dataclass(frozen=True, slots=True)
-class Review:
-    """Two fiches that may be one: for an administrator. `reason`: `key-clash`, `candidate` or `decision`; `detail` says why."""
-
-    id: int
-    fiche: str
-    other: str
-    reason: str
-    score: float
-    state: str
-    at: str
-    detail: Mapping[str, Any] = field(default_factory=dict)
-
-
-def reviews(connection: Connection, limit: int = 50, after: int = 0, state: str = "open") -> list[Review]:
-    """Pairs in the review queue, oldest first; page on with the last `id` as `after`."""
-    rows = Bulk(connection).rows(
-        "SELECT r.id, a.uuid, b.uuid, r.reason, r.score, r.state, r.at, r.detail FROM review r JOIN entity a ON a.id = r.fiche_id"
-        " JOIN entity b ON b.id = r.other_id WHERE r.state = ? AND r.id > ? ORDER BY r.id LIMIT ?",
-        state,
-        after,
-        limit,
-    )
-    return [
-        Review(row[0], row[1], row[2], row[3], row[4], row[5], row[6], orjson.loads(row[7])) for row in rows
-    ]
 
 
 @dataclass(frozen=True, slots=True)
