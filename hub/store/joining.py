@@ -222,21 +222,9 @@ def split_fiche(
         "SELECT c.id, s.name, c.external_id, c.revision, c.partner, c.home_id, c.content FROM claim c JOIN source s ON s.id = c.source_id WHERE c.fiche_id = ?",
         fiche,
     )
+    refuse_split([(row[1], row[2]) for row in rows], keys)
     wanted = set(keys)
     chosen = [row for row in rows if (row[1], row[2]) in wanted]
-    missing = wanted - {(row[1], row[2]) for row in chosen}
-    if missing or not chosen:
-        raise Invalid(
-            "Only claims that the fiche has can be split off.",
-            tuple(
-                FieldError("claims", "is no claim of this fiche", f"{source}|{external_id}")
-                for source, external_id in sorted(missing)
-            ),
-        )
-    if len(chosen) == len(rows):
-        raise Invalid(
-            "One claim at least must stay with the fiche.", (FieldError("claims", "these are all of them"),)
-        )
     state = space.fiches[fiche]
     homes = {row[5] for row in chosen}
     own = _revived(space, state, homes.pop() if len(homes) == 1 else fiche)
@@ -262,6 +250,18 @@ def split_fiche(
     touched = {number for (number,) in depending} - {fiche}
     space.load(touched, lock=True)
     return own.id, touched
+
+
+def refuse_split(held: Sequence[tuple[str, str]], leaving: Sequence[tuple[str, str]]) -> None:
+    """Raise `Invalid` unless some but not all of the claims that a fiche has, as `(source, external id)`, leave it."""
+    missing = {*leaving} - {*held}
+    if missing or not leaving:
+        raise Invalid(
+            "Only claims that the fiche has can be split off.",
+            tuple(FieldError("claims", "is no claim of this fiche", f"{source}|{external_id}") for source, external_id in sorted(missing)),
+        )
+    if {*leaving} == {*held}:
+        raise Invalid("One claim at least must stay with the fiche.", (FieldError("claims", "these are all of them"),))
 
 
 def _note_keys_anew(space: Workspace, *fiches: int) -> None:

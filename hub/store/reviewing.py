@@ -8,7 +8,7 @@ first makes no difference.
 # ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, cast, get_args
 
@@ -16,7 +16,7 @@ import orjson
 from sqlalchemy import Connection
 
 from hub import schemas
-from hub.errors import Gone, NotFound
+from hub.errors import FieldError, Gone, Invalid, NotFound
 from hub.model.claims import EDITOR
 from hub.model.fiche import Document, Kind
 from hub.store import reading
@@ -46,6 +46,10 @@ _APART: Final = (
 )
 _WAITS: Final = f"f.document IS NOT NULL AND o.document IS NOT NULL AND (r.reason <> 'candidate' OR ({_EVIDENCE} AND NOT {_APART}))"
 _FROM: Final = "FROM review r JOIN fiche f ON f.id = r.fiche_id JOIN fiche o ON o.id = r.other_id"
+_SELECT: Final = (
+    "SELECT r.id, f.id, o.id, a.uuid, b.uuid, f.kind, o.kind, f.document, o.document, r.reason, r.score, r.state, r.at, r.detail"
+    f" {_FROM} JOIN entity a ON a.id = r.fiche_id JOIN entity b ON b.id = r.other_id"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +91,7 @@ class Review:
 def reviews(connection: Connection, limit: int = 50, after: int = 0, state: State = "open") -> list[Review]:
     """Pairs in the review queue, oldest first; page on with the last `id` as `after`. `open`: those that wait; the others are decided."""
     rows = Bulk(connection).rows(
-        "SELECT r.id, f.id, o.id, a.uuid, b.uuid, f.kind, o.kind, f.document, o.document, r.reason, r.score, r.state, r.at, r.detail"
-        f" {_FROM} JOIN entity a ON a.id = r.fiche_id JOIN entity b ON b.id = r.other_id"
-        f" WHERE r.state = ? AND r.id > ?{f' AND {_WAITS}' if state == 'open' else ''} ORDER BY r.id LIMIT ?",
+        f"{_SELECT} WHERE r.state = ? AND r.id > ?{f' AND {_WAITS}' if state == 'open' else ''} ORDER BY r.id LIMIT ?",
         state,
         after,
         limit,
@@ -97,17 +99,34 @@ def reviews(connection: Connection, limit: int = 50, after: int = 0, state: Stat
     return _reviews(connection, rows)
 
 
-def pair(connection: Connection, first: str, other: str) -> Review | None:
-    """What the queue holds about two fiches, by their UUIDs; None when nobody ever asked or decided."""
-    numbers = sorted((known.id for known in reading.resolve(connection, [first, other]).values()), reverse=True)
-    if len(numbers) < 2:
-        return None
-    rows = Bulk(connection).rows(
-        "SELECT r.id, f.id, o.id, a.uuid, b.uuid, f.kind, o.kind, f.document, o.document, r.reason, r.score, r.state, r.at, r.detail"
-        f" {_FROM} JOIN entity a ON a.id = r.fiche_id JOIN entity b ON b.id = r.other_id WHERE r.fiche_id = ? AND r.other_id = ?",
-        *numbers,
-    )
-    return next(iter(_reviews(connection, rows)), None)
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a join of two fiches would do: `goes` becomes part of `stays`, which is the older one.
+
+    `review`: what the queue holds about them; None when nobody ever asked or decided. `apart`: the sources that have a claim in both.
+    """
+
+    stays: Side
+    goes: Side
+    review: Review | None
+    apart: tuple[str, ...]
+
+
+def proposal(connection: Connection, first: str, other: str) -> Proposal:
+    """The two fiches with these UUIDs, as they would be joined. Raises `NotFound`, `Gone`, and `Invalid` for what cannot be one."""
+    found = dict(_standing(connection, uuid) for uuid in (first, other))
+    if len(found) < 2:
+        raise Invalid("These are one fiche already.", (FieldError("other", "the same fiche", other),))
+    (low, stays), (high, goes) = sorted(found.items())
+    if stays.kind != goes.kind:
+        raise Invalid(f"An {stays.kind} and an {goes.kind} cannot be one fiche.", (FieldError("other", "another kind", other),))
+    rows = Bulk(connection).rows(f"{_SELECT} WHERE r.fiche_id = ? AND r.other_id = ?", high, low)
+    return Proposal(stays, goes, next(iter(_reviews(connection, rows)), None), tuple(sorted({*stays.sources} & {*goes.sources} - {EDITOR})))
+
+
+def side(connection: Connection, uuid: str) -> Side:
+    """The fiche with this UUID, under the id that it goes by now. Raises `NotFound`, also for a part, and `Gone`."""
+    return _standing(connection, uuid)[1]
 
 
 def _reviews(connection: Connection, rows: Sequence[Any]) -> list[Review]:
@@ -134,21 +153,18 @@ def waiting(connection: Connection) -> int:
     return int(count)
 
 
-def sides(connection: Connection, uuids: Iterable[str]) -> list[Side]:
-    """These fiches as they stand, each under the id that it goes by now. Raises `NotFound`, also for a part, and `Gone` for one that was removed."""
-    found = []
-    for uuid in uuids:
-        known = reading.resolve(connection, [uuid]).get(uuid)
-        while known is not None and known.moved_to is not None:
-            known = reading.resolve(connection, [known.moved_to]).get(known.moved_to)
-        if known is None or known.id != known.fiche_id:
-            raise NotFound(f"There is no fiche with id {uuid}.")
-        document = reading.documents(connection, [known.id]).get(known.id)
-        if document is None:
-            raise Gone(f"The fiche {uuid} has been removed; there is nothing to decide about it.")
-        sources = reading.sources(connection, [known.id]).get(known.id, ())
-        found.append(Side(known.uuid, cast(Kind, known.type), name_of(document), sources))
-    return found
+def _standing(connection: Connection, uuid: str) -> tuple[int, Side]:
+    """With its number: the older of two has the lower one."""
+    known = reading.resolve(connection, [uuid]).get(uuid)
+    if known is not None and known.moved_to is not None:
+        known = reading.resolve(connection, [known.moved_to]).get(known.moved_to)
+    if known is None or known.id != known.fiche_id:
+        raise NotFound(f"There is no fiche with id {uuid}.")
+    document = reading.documents(connection, [known.id]).get(known.id)
+    if document is None:
+        raise Gone(f"The fiche {uuid} has been removed; there is nothing to decide about it.")
+    sources = reading.sources(connection, [known.id]).get(known.id, ())
+    return known.id, Side(known.uuid, cast(Kind, known.type), name_of(document), sources)
 
 
 def _called(document: bytes | None) -> str:

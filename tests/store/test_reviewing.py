@@ -182,9 +182,9 @@ def test_a_decision_about_what_cannot_be_one_is_refused(store: Store) -> None:
             store.write(lambda writer, decide=decide: getattr(writer, decide)(one, two))  # type: ignore[misc]
     with store.read() as connection:
         with pytest.raises(Gone):
-            reviewing.sides(connection, [two])
+            reviewing.side(connection, two)
         with pytest.raises(NotFound):
-            reviewing.sides(connection, ["no-such-id"])
+            reviewing.side(connection, "no-such-id")
     assert count(store, "review") == 0
 
 
