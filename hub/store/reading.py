@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from hub import schemas
 from hub.model.claims import Claim, Conflict, Provenance
-from hub.model.fiche import Document, EntityType
+from hub.model.fiche import PARTS, Document, EntityType
 from hub.store.bulk import Bulk
 from hub.store.log_reading import VISIBLE
 from hub.store.provenance import decode_conflicts, decode_provenance
@@ -170,6 +170,53 @@ def sources(
     for fiche_id, name in bulk.rows(sql, partner or "", bulk.many(set(fiches))):
         names.setdefault(fiche_id, set()).add(name)
     return {fiche_id: tuple(sorted(some)) for fiche_id, some in names.items()}
+
+
+def sources_it_had(connection: Connection, fiche_id: int, partner: str | None = None) -> tuple[str, ...]:
+    """The names of the sources of a fiche that became one with another, sorted: of the claims that came there with it."""
+    sql = (
+        "SELECT DISTINCT s.name FROM entity e JOIN claim c ON c.fiche_id = e.moved_to AND c.home_id = e.id JOIN source s ON s.id = c.source_id"
+        " WHERE e.id = ? AND NOT c.gone AND (c.partner = '' OR c.partner = ?) ORDER BY s.name"
+    )
+    return tuple(name for (name,) in Bulk(connection).rows(sql, fiche_id, partner or ""))
+
+
+def standing_for(connection: Connection, then: Mapping[str, Document], partner: str | None = None) -> dict[str, Document]:
+    """What stands now for these documents of the past, by the UUIDs of their fiches; what has been removed is left out.
+
+    Of a fiche that became one with another it is the document of that one. A part that moved since is in it under its old id as well, so that
+    what is hidden of it now is found from either id.
+    """
+    known = resolve(connection, then)
+    targets = {uuid: one.moved_to or uuid for uuid, one in known.items()}
+    now = documents_by_uuid(connection, targets.values(), partner)
+    found = {uuid: now[target] for uuid, target in targets.items() if target in now}
+    missing = {
+        part["id"]
+        for uuid, document in found.items()
+        for field in PARTS
+        for part in _parts(then[uuid], field)
+        if all(part["id"] != one["id"] for one in _parts(document, field))
+    }
+    moved = {uuid: one.moved_to for uuid, one in resolve(connection, missing).items() if one.moved_to is not None} if missing else {}
+    return {uuid: _with_old_ids(document, moved) for uuid, document in found.items()}
+
+
+def _parts(document: Document, field: str) -> list[Document]:
+    """The parts in a field; an aanbod names vestigingen of others there, which are none of its own."""
+    value = document.get(field, ())
+    return [part for part in value if part.keys() != {"id"}]
+
+
+def _with_old_ids(document: Document, moved: Mapping[str, str]) -> Document:
+    if not moved:
+        return document
+    fields = {
+        field: [*document[field], *({**part, "id": old} for part in document[field] for old, new in moved.items() if part["id"] == new)]
+        for field in PARTS
+        if field in document
+    }
+    return {**document, **fields}
 
 
 def as_at(connection: Connection, fiche_id: int, seq: int, partner: str | None = None) -> Document | None:

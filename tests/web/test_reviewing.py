@@ -101,6 +101,20 @@ def test_a_pair_is_shown_joined_and_split(operator: FlaskClient) -> None:
     assert operator.get(done["other"]).get_json()["sources"] == ["twee"]
 
 
+def test_what_went_is_read_as_it_was(operator: FlaskClient) -> None:
+    first = operator.get(f"{API}/reviews?pageSize=1").get_json()["items"][0]
+    old = first["fiche"]["href"]
+    was = operator.get(old).get_json()
+    operator.post(first["href"], json={"decision": "same", "by": "An"})
+    then = operator.get(f"{old}?asAt={was['seq']}")
+    assert (then.status_code, then.get_json()["fiche"]) == (200, was["fiche"])
+    gone, made = operator.get(f"{old}/history").get_json()["items"]
+    assert (gone["operation"], made["operation"]) == ("delete", "create")
+    assert operator.get(made["href"]).get_json()["fiche"] == was["fiche"]
+    late = operator.get(f"{old}?asAt={gone['seq']}")
+    assert (late.status_code, late.headers["Location"]) == (308, f"{first['other']['href']}?asAt={gone['seq']}")
+
+
 def test_kept_apart_waits_no_more(operator: FlaskClient) -> None:
     for item in operator.get(f"{API}/reviews").get_json()["items"]:
         assert operator.post(item["href"], json={"decision": "different", "by": "An"}).status_code == 200
