@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from alembic import command
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
@@ -101,6 +102,23 @@ def test_the_same_pairs_wait_in_whatever_order_and_batches_the_claims_come(
     store.close()
 
 
+def test_what_was_loaded_before_is_compared_by_the_upgrade(store: Store) -> None:
+    for claims in SAID.values():
+        put(store, *claims)
+    one, two = uuid_of(store, f"{SK}|s1"), uuid_of(store, f"{PG}|p1")
+    store.write(lambda writer: writer.apart(one, two))
+    with store.read() as connection:
+        told = {frozenset({each.fiche.id, each.other.id}): (each.score, each.why) for each in reviewing.reviews(connection)}
+    with database.writing(store.engine) as connection:
+        command.downgrade(database._config(connection), "0016")
+        connection.exec_driver_sql("DELETE FROM review WHERE state = 'open'")
+    database.migrate(store.engine)
+    assert waiting(store) == WAITING - {frozenset({"s1", "p1"})}
+    with store.read() as connection:
+        again = {frozenset({each.fiche.id, each.other.id}): (each.score, each.why) for each in reviewing.reviews(connection)}
+    assert again == told
+
+
 def test_a_pair_whose_fiche_is_gone_does_not_wait_and_does_again_when_it_is_back(store: Store) -> None:
     mine, theirs = organisatie("o1", identifiers=KBO), organisatie("b1", "Ander", source=SB, identifiers=KBO)
     put(store, mine, theirs)
@@ -159,6 +177,19 @@ def test_pairs_of_a_fiche_that_goes_wait_for_the_one_that_stays_and_come_back_wi
     assert waiting(store) == {frozenset({"p1+x1", "s1"}), frozenset({"s1", "s2"})}, "what was kept apart stays so"
     store.write(lambda writer: writer.split(one, [(SB, "x1")]))
     assert waiting(store) == before
+
+
+def test_kept_apart_from_either_is_kept_apart_from_both(store: Store) -> None:
+    put(store, person("p1", "Een", contacts=_called("+3290000001")), person("x1", "Twee", source=SB, addresses=KOUTER))
+    put(store, person("s1", "Twee", source=SK, addresses=KOUTER, contacts=_called("+3290000001")))
+    one, two, third = (uuid_of(store, key) for key in (f"{PG}|p1", f"{SB}|x1", f"{SK}|s1"))
+    assert waiting(store) == {frozenset({"p1", "s1"}), frozenset({"x1", "s1"})}
+    store.write(lambda writer: writer.apart(two, third, origin="an"))
+    store.write(lambda writer: writer.join(one, two))
+    assert waiting(store) == set()
+    with store.read() as connection:
+        kept = {one.other.id: one.detail["by"] for one in reviewing.reviews(connection, state="different")}
+    assert kept == {one: "an", two: "an"}
 
 
 def test_claims_that_are_split_off_into_a_new_fiche_take_their_pairs_along(store: Store) -> None:
