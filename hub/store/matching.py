@@ -98,8 +98,10 @@ def note_candidates(
     for key, source_id, fiche_id in rows:
         known.setdefault(key, []).append((source_id, fiche_id))
     for place, (claim, keys) in enumerate(claims):
-        if any(len(known[key]) > 1 for key in keys):  # else nobody shares any
-            _review(space, identities, claim, keys, placed[place], known)
+        fiche = placed[place]
+        shared = [key for key in keys if len(known[key]) > 1]  # else nobody else has it
+        if shared and any(number != fiche for key in shared for _, number in known[key]):
+            _review(space, identities, claim, keys, fiche, known)
     if rows:
         bulk.insert_new("candidate_key", ("key", "source_id", "fiche_id"), sorted(rows))
 

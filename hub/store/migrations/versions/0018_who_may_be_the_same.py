@@ -68,9 +68,9 @@ def _alike(connection: sa.Connection) -> Iterator[tuple[int, int, str]]:
     """Every two fiches of different sources that share a key which few have."""
     shared = sa.text(
         "SELECT key, fiche_id, source_id FROM candidate_key WHERE key IN (SELECT key FROM candidate_key GROUP BY key"
-        f" HAVING count(DISTINCT fiche_id) BETWEEN 2 AND {_CROWD}) ORDER BY key, fiche_id"  # noqa: S608 - a number of ours
+        " HAVING count(DISTINCT fiche_id) BETWEEN 2 AND :crowd) ORDER BY key, fiche_id"
     )
-    for key, rows in groupby(connection.execute(shared), key=lambda row: row.key):
+    for key, rows in groupby(connection.execute(shared, {"crowd": _CROWD}), key=lambda row: row.key):
         reason = key.split("|", 2)[1]
         holders: dict[int, set[int]] = {}
         for row in rows:
