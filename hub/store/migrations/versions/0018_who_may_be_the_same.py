@@ -1,6 +1,6 @@
 """The review queue holds every pair that it would hold had all claims come in any other order; establishment numbers make candidates
 
-Revision 0018, after 0016. What is there already is compared once, which takes some ten seconds for half a million fiches.
+Revision 0018, after 0016. What is there already is compared once.
 """
 
 from __future__ import annotations
