@@ -330,7 +330,7 @@ class Endpoint(Connector):
 
 @dataclass(frozen=True, slots=True)
 class MatchCandidate:
-    """A fiche that may be the same as an incoming claim; `reasons` as the hub found them (`kbo`, `name`, `address`, `phone`), `score` 0 to 1."""
+    """A fiche that may be the same as an incoming claim; `reasons` as the hub found them (`establishment`, `kbo`, `name`, `phone`), `score` 0 to 1."""
 
     fiche: Mapping[str, Any]
     score: float

@@ -183,11 +183,11 @@ class Directory:
     def as_at(self, id: str, seq: int, type: EntityType | None = None) -> Entity:
         """The entity as it stood right after the transaction of change `seq`, with what it depends on as that stood then.
 
-        What has been hidden since stays hidden (`hub.model.hindsight`).
-        Raises `NotFound` when it was not there yet, `Gone` when it was removed by then.
+        What has been hidden since stays hidden (`hub.model.hindsight`), also where it stands under another id now: before two became one, each id answers
+        with what it was. Raises `NotFound` when it was not there yet, `Gone` when it was removed by then, `Moved` when it lived under another id by then.
         """
         entity = self._as_it_stood(id, seq, type, withholding=True)
-        if not self._selected([(entity.id, entity.type)]):
+        if not self._selected([(self._now(entity.id), entity.type)]):
             raise _not_found(id, type)
         return entity
 
@@ -205,8 +205,14 @@ class Directory:
     def _as_it_stood(self, id: str, seq: int, type: EntityType | None, *, withholding: bool) -> Entity:
         partner = self.grant.partner
         with self._read() as connection:
-            known = self._known(connection, id, type)
+            known = self._ever_known(connection, id, type)
             seq = log_reading.settled(connection, seq)
+            lived = log_reading.lived(connection, known.id, seq, partner)
+            if known.moved_to is not None and not lived.there and lived.fiche_id:
+                raise _moved(id, known.moved_to)
+            fiche_id, fiche = known.fiche_id, known.fiche
+            if lived.fiche_id not in (-1, 0, fiche_id) and log_reading.lived(connection, lived.fiche_id, seq, partner).there:
+                fiche_id, fiche = lived.fiche_id, lived.fiche
             seen = log_reading.last_seen(connection, [known.id], self.grant.rank, partner, upto=seq)
             if known.id not in seen:
                 raise _not_found(id, type)
@@ -216,12 +222,12 @@ class Directory:
                     uuid: reading.as_at(connection, fiche.fiche_id, seq, partner)
                     for uuid, fiche in reading.resolve(connection, uuids).items()
                 }
-                current = reading.documents_by_uuid(connection, documents, partner) if withholding else {}
+                past = {uuid: document for uuid, document in documents.items() if document is not None}
+                current = reading.standing_for(connection, past, partner) if withholding else {}
                 today = self._store.today()
                 shown = {
                     uuid: withheld(document, current.get(uuid), self.grant.rank)
-                    for uuid, document in documents.items()
-                    if document is not None
+                    for uuid, document in past.items()
                 }
                 return _present(
                     (uuid, document and project(document, self.grant, today)) for uuid, document in shown.items()
@@ -229,9 +235,11 @@ class Directory:
 
             last = seen[known.id]
             row = reading.Found(
-                known.id, known.id, known.type, known.uuid, known.fiche_id, known.fiche, b"", last.seq, last.at
+                known.id, known.id, known.type, known.uuid, fiche_id, fiche, b"", last.seq, last.at
             )
-            sources = reading.sources(connection, [known.fiche_id], partner)
+            sources = reading.sources(connection, [fiche_id], partner)
+            if fiche_id not in sources:
+                sources[fiche_id] = reading.sources_it_had(connection, fiche_id, partner)
             held = partial(self._held, connection)
             entity = assembled(connection, [row], self.grant, at_that_time, sources, held).get(known.id)
             if entity is None:
@@ -239,12 +247,25 @@ class Directory:
             return entity
 
     def _known(self, connection: Connection, id: str, type: EntityType | None) -> reading.Known:
+        known = self._ever_known(connection, id, type)
+        if known.moved_to is not None:
+            raise _moved(id, known.moved_to)
+        return known
+
+    def _ever_known(self, connection: Connection, id: str, type: EntityType | None) -> reading.Known:
+        """Also of an entity that goes by another id now: what it was before that is asked by the old one."""
         known = reading.resolve(connection, [id]).get(id)
         if known is None or (type is not None and known.type != type) or not shows(self.grant.fields, known.type):
             raise _not_found(id, type)
-        if known.moved_to is not None:
-            raise Moved(f"{id} goes by {known.moved_to} now.", id=known.moved_to)
         return known
+
+    def _now(self, id: str) -> str:
+        """The id that an entity goes by now."""
+        if self.grant.scope is None:
+            return id  # nobody asks
+        with self._read() as connection:
+            known = reading.resolve(connection, [id]).get(id)
+        return id if known is None else known.moved_to or id
 
     # --- the change log ------------------------------------------------------------------------------------------------------
 
@@ -264,9 +285,12 @@ class Directory:
         return ChangePage(told, found.next, found.head)
 
     def history(self, id: str, *, before: int | None = None, limit: int = 100) -> tuple[Change, ...]:
-        """The changes of one entity that the asker can see, newest first. Raises `NotFound` (also outside the agreement's selection) and `Moved`."""
+        """The changes of one entity that the asker can see, newest first; of one that goes by another id now those until then.
+
+        Raises `NotFound` (also outside the agreement's selection), and `Moved` for an id under which he never saw anything.
+        """
         with self._read() as connection:
-            known = self._known(connection, id, None)
+            known = self._ever_known(connection, id, None)
             found = log_reading.history(
                 connection,
                 known.id,
@@ -275,7 +299,9 @@ class Directory:
                 before=before,
                 limit=limit,
             )
-        if (not found and before is None) or not self._selected([(id, known.type)]):
+        if known.moved_to is not None and not found and before is None:
+            raise _moved(id, known.moved_to)
+        if (not found and before is None) or not self._selected([(known.moved_to or id, known.type)]):
             raise _not_found(id, None)
         return self._named(tuple(item.change for item in found))
 
@@ -443,6 +469,10 @@ class Directory:
 
 def _present(found: Iterable[tuple[str, Document | None]]) -> dict[str, Document]:
     return {uuid: document for uuid, document in found if document is not None}
+
+
+def _moved(id: str, to: str) -> Moved:
+    return Moved(f"{id} goes by {to} now.", id=to)
 
 
 def _not_found(id: str, type: EntityType | None) -> NotFound:

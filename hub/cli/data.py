@@ -13,6 +13,7 @@ import click
 from hub.cli.connecting import settings
 from hub.cli.installation import Installation
 from hub.cli.output import as_json, at_most, progress, say_done, say_json, say_line, say_table
+from hub.cli.reviewing import remind
 from hub.connector import Context, Export
 from hub.directory import Directory
 from hub.errors import FieldError, Invalid, Misconfigured
@@ -206,6 +207,7 @@ def conflicts(installation: Installation, limit: int, as_json: bool) -> None:
     """Fields on which equal sources disagree: each value, its source, and when that came in; the first one stands until somebody decides."""
     with installation.store.read() as connection:
         found = at_most(reading.conflicts(connection, limit + 1), limit)
+    remind(installation.store)
     if as_json:
         say_json(
             [

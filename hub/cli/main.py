@@ -10,7 +10,17 @@ from pathlib import Path
 import click
 import structlog
 
-from hub.cli import auditing, connecting, data, demonstrating, partners, reliability, serving, subscribing
+from hub.cli import (
+    auditing,
+    connecting,
+    data,
+    demonstrating,
+    partners,
+    reliability,
+    reviewing,
+    serving,
+    subscribing,
+)
 from hub.cli.installation import Installation
 from hub.cli.output import Failure
 from hub.errors import FichehubError
@@ -76,7 +86,7 @@ def _log_to(path: Path) -> None:
     click.get_current_context().call_on_close(file.close)
 
 
-for _room in (serving, demonstrating, connecting, data, partners, auditing, reliability, subscribing):
+for _room in (serving, demonstrating, connecting, data, partners, auditing, reliability, reviewing, subscribing):
     for _command in _room.COMMANDS:
         main.add_command(_command)
 

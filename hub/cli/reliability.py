@@ -12,6 +12,7 @@ from sqlalchemy import select
 from hub.cli.connecting import connections_group, report_json
 from hub.cli.installation import Installation
 from hub.cli.output import as_json, at_most, progress, say_done, say_json, say_table
+from hub.cli.reviewing import remind
 from hub.connector import ProposalState
 from hub.errors import FieldError, Invalid, NotFound
 from hub.store import editing, reading
@@ -35,6 +36,8 @@ def status_(installation: Installation, name: str | None, as_json: bool) -> None
     if name is not None:
         connections.get(installation.store, installation.plugins, name)
         found = [one for one in found if one.name == name]
+    if name is None:
+        remind(installation.store)
     if as_json:
         say_json([asdict(one) for one in found])
         return

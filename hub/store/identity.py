@@ -185,11 +185,11 @@ class Identities:
 
     # --- deciding ------------------------------------------------------------------------------------------------------------
 
-    def place(self, claims: list[Claim]) -> tuple[dict[int, int], list[tuple[int, int]], set[int]]:
+    def place(self, claims: list[Claim]) -> tuple[dict[int, int], list[tuple[int, int]]]:
         """Find or make the fiche of each claim.
 
-        The answer: position -> fiche; pairs of fiches that turned out to be one (a claim names keys of both); the positions whose
-        fiche was made for them. Clashes of keys within one source are put in the review queue.
+        The answer: position -> fiche; pairs of fiches that turned out to be one (a claim names keys of both). Clashes of keys within one
+        source are put in the review queue.
         """
         space = self._space
         keys = [self.keys_of(claim) for claim in claims]
@@ -198,14 +198,12 @@ class Identities:
         taken = self._sources_of({fiche for fiches in meant for fiche in fiches})
         placed: dict[int, int] = {}
         joined: list[tuple[int, int]] = []
-        made: set[int] = set()
         given = self._given
         space.reserve(meant.count([]))
         for position, (claim, (own, others)) in enumerate(zip(claims, keys, strict=True)):
             if not meant[position] and own not in given and given.keys().isdisjoint(others):
                 # Nobody knows any of its keys, as in most of a first load.
                 (state,) = space.make_fiches([claim.kind])
-                made.add(position)
                 placed[position] = fiche = state.id
                 for key in (own, *others):
                     self.give(key, fiche)
@@ -232,7 +230,6 @@ class Identities:
                     found.append(fiche)
             if not found:
                 (state,) = space.make_fiches([claim.kind])
-                made.add(position)
                 found = [state.id]
             fiche = min(found) if home is None else home
             joined += [(fiche, other) for other in found if other != fiche]
@@ -245,7 +242,7 @@ class Identities:
                 taken.setdefault(fiche, set()).add(me)
             for other in clashing:
                 self.review(fiche, other, "key-clash", 1.0, {"keys": others, "source": claim.source})
-        return placed, joined, made
+        return placed, joined
 
     def _kind(self, fiche_id: int) -> str:
         space = self._space

@@ -1,5 +1,7 @@
 """Two fiches that are one, and one that is two after all. Nothing is lost either way."""
 
+# ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -9,6 +11,7 @@ from hub.errors import FieldError, Invalid
 from hub.model.audience import ABSENT
 from hub.store.identity import Identities, keys_of, own_key
 from hub.store.linking import write_links
+from hub.store.matching import candidate_keys
 from hub.store.settling import part_changes
 from hub.store.workspace import FicheState, PendingChange, Workspace
 
@@ -52,6 +55,7 @@ def join_fiches(
     bulk.run(
         "UPDATE review SET state = 'same' WHERE fiche_id = ? AND other_id = ? AND state = 'open'", high, low
     )
+    _ask_too(space, high, low)
     _close(space, goes, "moved")
     identities.relocate(high, low)
     depending = bulk.rows(
@@ -61,6 +65,32 @@ def join_fiches(
     _move_overlays(space, high)
     space.load(again, lock=True)
     return again
+
+
+def _ask_too(space: Workspace, fiche: int, other: int) -> None:
+    """What the queue asks, or an administrator said, of pairs of `fiche` holds for `other` as well; what was kept apart stays so.
+
+    The rows of `fiche` stay: while it is away nobody sees them, and a split finds them again.
+    """
+    bulk = space.bulk
+    space.flush_reviews()
+    for one, two, reason, score, detail, state, at in bulk.rows(
+        "SELECT fiche_id, other_id, reason, score, detail, state, at FROM review WHERE (fiche_id = ? OR other_id = ?) AND state <> 'same' ORDER BY id",
+        fiche,
+        fiche,
+    ):
+        third = two if one == fiche else one
+        if third != other:
+            space.new_reviews.append((max(third, other), min(third, other), reason, score, detail, state, at))
+            if state == "different":
+                bulk.run(
+                    "UPDATE review SET state = ?, detail = ? WHERE fiche_id = ? AND other_id = ? AND state = 'open'",
+                    state,
+                    detail,
+                    max(third, other),
+                    min(third, other),
+                )
+    space.flush_reviews()
 
 
 def _standing(space: Workspace, number: int) -> int:
@@ -192,21 +222,9 @@ def split_fiche(
         "SELECT c.id, s.name, c.external_id, c.revision, c.partner, c.home_id, c.content FROM claim c JOIN source s ON s.id = c.source_id WHERE c.fiche_id = ?",
         fiche,
     )
+    refuse_split([(row[1], row[2]) for row in rows], keys)
     wanted = set(keys)
     chosen = [row for row in rows if (row[1], row[2]) in wanted]
-    missing = wanted - {(row[1], row[2]) for row in chosen}
-    if missing or not chosen:
-        raise Invalid(
-            "Only claims that the fiche has can be split off.",
-            tuple(
-                FieldError("claims", "is no claim of this fiche", f"{source}|{external_id}")
-                for source, external_id in sorted(missing)
-            ),
-        )
-    if len(chosen) == len(rows):
-        raise Invalid(
-            "One claim at least must stay with the fiche.", (FieldError("claims", "these are all of them"),)
-        )
     state = space.fiches[fiche]
     homes = {row[5] for row in chosen}
     own = _revived(space, state, homes.pop() if len(homes) == 1 else fiche)
@@ -223,6 +241,8 @@ def split_fiche(
     for key in leaving - staying:
         bulk.run("UPDATE identity SET fiche_id = ? WHERE key = ? AND fiche_id = ?", own.id, key, fiche)
     identities.forget(leaving)
+    _note_keys_anew(space, fiche, own.id)
+    _ask_too(space, fiche, own.id)
     _part_ways(space, fiche, own.id, chosen)
     depending = bulk.rows(
         "SELECT DISTINCT e.fiche_id FROM link l JOIN entity e ON e.id = l.from_id WHERE l.to_id = ?", fiche
@@ -230,6 +250,36 @@ def split_fiche(
     touched = {number for (number,) in depending} - {fiche}
     space.load(touched, lock=True)
     return own.id, touched
+
+
+def refuse_split(held: Sequence[tuple[str, str]], leaving: Sequence[tuple[str, str]]) -> None:
+    """Raise `Invalid` unless some but not all of the claims that a fiche has, as `(source, external id)`, leave it."""
+    missing = {*leaving} - {*held}
+    if missing or not leaving:
+        raise Invalid(
+            "Only claims that the fiche has can be split off.",
+            tuple(FieldError("claims", "is no claim of this fiche", f"{source}|{external_id}") for source, external_id in sorted(missing)),
+        )
+    if {*leaving} == {*held}:
+        raise Invalid("One claim at least must stay with the fiche.", (FieldError("claims", "these are all of them"),))
+
+
+def _note_keys_anew(space: Workspace, *fiches: int) -> None:
+    """By what these fiches are found to be like others, from the claims that each has now."""
+    bulk = space.bulk
+    many = bulk.many(fiches)
+    bulk.run(f"DELETE FROM candidate_key WHERE {bulk.listed('fiche_id')}", many)
+    rows = bulk.rows(
+        "SELECT c.fiche_id, c.source_id, s.name, c.external_id, c.revision, c.content FROM claim c JOIN source s ON s.id = c.source_id"
+        f" WHERE c.partner = '' AND NOT c.gone AND {bulk.listed('c.fiche_id')}",
+        many,
+    )
+    found = {
+        (key, source_id, fiche_id)
+        for fiche_id, source_id, source, external_id, revision, content in rows
+        for key in candidate_keys(schemas.decode_claim(source, external_id, revision, None, content))
+    }
+    bulk.insert_new("candidate_key", ("key", "source_id", "fiche_id"), sorted(found))
 
 
 def _revived(space: Workspace, state: FicheState, home: int) -> FicheState:

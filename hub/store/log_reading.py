@@ -15,6 +15,7 @@ import orjson
 from sqlalchemy import Connection
 
 from hub.errors import CursorGone, FieldError, Invalid
+from hub.model.audience import ABSENT
 from hub.model.entity import Change, Operation
 from hub.model.fiche import EntityType
 from hub.model.moments import to_millisecond
@@ -191,6 +192,26 @@ def last_seen(
         parameters.append(upto)
     rows = bulk.rows(sql, *parameters, bulk.many(set(entity_ids)))
     return {number: LastSeen(seq, at) for number, seq, at in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Lived:
+    """Which fiche an entity was, or was a part of, and whether it was there at all. `fiche_id` -1: it has never been in the log; 0: not yet."""
+
+    fiche_id: int
+    fiche: str
+    there: bool
+
+
+def lived(connection: Connection, entity_id: int, seq: int, partner: str | None = None) -> Lived:
+    """Where an entity stood right after change `seq`, whoever could see it: parts move when two fiches become one, and come back."""
+    bulk = Bulk(connection)
+    whose = "c.entity_id = ? AND c.operation <> 'spread' AND (c.partner = '' OR c.partner = ?)"
+    sql = f"SELECT c.fiche_id, e.uuid, c.now FROM change c JOIN entity e ON e.id = c.fiche_id WHERE {whose} AND c.seq <= ? ORDER BY c.seq DESC LIMIT 1"
+    for fiche_id, uuid, now in bulk.rows(sql, entity_id, partner or "", seq):
+        return Lived(fiche_id, uuid, now != ABSENT)
+    later = bulk.rows(f"SELECT 1 FROM change c WHERE {whose} LIMIT 1", entity_id, partner or "")
+    return Lived(0 if later else -1, "", there=False)
 
 
 def settled(connection: Connection, seq: int) -> int:

@@ -1,7 +1,8 @@
 """Who may be the same: candidates for the review queue. Never joins anything.
 
-An enterprise number, a folded name in a postcode, or a telephone number makes a candidate. Each is a row in a table of keys, so that looking for
-candidates is one indexed look-up per batch.
+An enterprise number, an establishment number, a folded name in a postcode, or a telephone number makes a candidate. Each is a row in a table of keys,
+so that looking for candidates is one indexed look-up per batch. Every claim that arrives is compared with all that stand, whatever became of it, so that
+the pairs found do not depend on who came first; which of them still need somebody is judged when they are read (`hub.store.reviewing`).
 """
 
 # ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
@@ -14,32 +15,44 @@ from hub import schemas
 from hub.connector import MatchCandidate
 from hub.model.claims import Claim
 from hub.model.folding import fold
-from hub.model.identifiers import KBO, InvalidIdentifier, normalise
+from hub.model.identifiers import KBO, VESTIGING, InvalidIdentifier, normalise
 from hub.store.identity import Identities
 from hub.store.workspace import Workspace
 
 CROWD: Final = 20
 """A key that more fiches than this share says nothing about any of them."""
-WEIGHTS: Final[Mapping[str, float]] = {"kbo": 0.5, "name": 0.6, "phone": 0.4}
+WEIGHTS: Final[Mapping[str, float]] = {"establishment": 0.9, "kbo": 0.5, "name": 0.6, "phone": 0.4}
 """How much each reason says alone; several together leave 1 - (1 - a)(1 - b) ... of doubt away."""
 
 
+_NUMBERS: Final = {KBO: "kbo", VESTIGING: "establishment"}
+
+
 def candidate_keys(claim: Claim) -> set[str]:
-    """`<kind>|kbo|<digits>`, `<kind>|name|<postcode>|<folded name>` and `<kind>|phone|<E.164>` of what the claim says."""
+    """`<kind>|kbo|<digits>`, `<kind>|establishment|<digits>`, `<kind>|name|<postcode>|<folded name>` and `<kind>|phone|<E.164>` of what the claim says.
+
+    The number of an establishment joins when it is the fiche's own (`hub.store.identity`). Of a vestiging it only makes a candidate: sources draw the line
+    round an organisation differently, so that one fiche may have the sites of several others.
+    """
     content, kind = claim.content, claim.kind
     keys = set()
-    for item in content.get("identifiers", ()):
-        if item["system"] == KBO:
-            try:
-                keys.add(f"{kind}|kbo|{normalise(KBO, item['value'])}")
-            except InvalidIdentifier:
-                continue  # a wrong number makes nobody the same
-    places = content.get("vestigingen", ()) if kind == "organisatie" else ()
+    numbers = [*content.get("identifiers", ())]
     contacts = [*content.get("contacts", ())]
     addresses = [*content.get("addresses", ())]
-    for place in places:
+    for place in content.get("vestigingen", ()) if kind == "organisatie" else ():
+        numbers += place.get("identifiers", ())
         contacts += place.get("contacts", ())
         addresses += place.get("addresses", ())
+    for item in numbers:
+        system, value = item["system"], item["value"]
+        if system in (KBO, VESTIGING):
+            try:
+                value = normalise(system, value)
+            except InvalidIdentifier:
+                if system == KBO:
+                    continue  # a wrong number makes nobody the same
+                value = value.strip()  # wrong, but the same wrong number is still the same site (`hub.model.parts`)
+            keys.add(f"{kind}|{_NUMBERS[system]}|{value}")
     keys.update(
         f"{kind}|phone|{contact['value']}" for contact in contacts if contact["kind"] in ("phone", "mobile")
     )
@@ -73,22 +86,22 @@ def note_candidates(
     identities: Identities,
     claims: Sequence[tuple[Claim, set[str]]],
     placed: Mapping[int, int],
-    made: set[int],
     known: Holders,
 ) -> None:
-    """Remember the keys of these claims; for those that got a fiche of their own, put similar fiches of other sources up for review.
+    """Remember the keys of these claims, and put fiches of other sources that share one up for review.
 
-    `known`: the `holders` of the keys of those in `made`, looked up before this transaction wrote anything; nothing is asked of the database here.
+    `known`: the `holders` of these keys, looked up before this transaction wrote anything; nothing is asked of the database here, unless a plugin is.
     """
     bulk = space.bulk
     sources = {name: space.source_id(name) for name in {claim.source for claim, _ in claims}}
     rows = {(key, sources[claim.source], placed[place]) for place, (claim, keys) in enumerate(claims) for key in keys}
     for key, source_id, fiche_id in rows:
         known.setdefault(key, []).append((source_id, fiche_id))
-    for place in sorted(made):
-        claim, keys = claims[place]
-        if any(len(known[key]) > 1 for key in keys):  # else nobody shares any
-            _review(space, identities, claim, keys, placed[place], known)
+    for place, (claim, keys) in enumerate(claims):
+        fiche = placed[place]
+        shared = [key for key in keys if len(known[key]) > 1]  # else nobody else has it
+        if shared and any(number != fiche for key in shared for _, number in known[key]):
+            _review(space, identities, claim, keys, fiche, known)
     if rows:
         bulk.insert_new("candidate_key", ("key", "source_id", "fiche_id"), sorted(rows))
 
@@ -134,7 +147,7 @@ def _score(reasons: list[str]) -> float:
 def _asked(
     space: Workspace, claim: Claim, scored: dict[int, tuple[float, list[str]]]
 ) -> dict[int, tuple[float, list[str]]]:
-    """The scores and reasons of a plugin that knows better; without one, ours."""
+    """The scores and reasons of a plugin that knows better; without one, and for what came in the same batch, ours."""
     bulk = space.bulk
     offered: dict[str, int] = {}
     shown: list[MatchCandidate] = []
@@ -147,7 +160,9 @@ def _asked(
     answer = space.around.match(claim, shown) if space.around.match and shown else None
     if answer is None:
         return scored
-    return {
+    shown_to_it = {*offered.values()}
+    ours = {number: found for number, found in scored.items() if number not in shown_to_it}
+    return ours | {
         offered[item.fiche["id"]]: (item.score, list(item.reasons))
         for item in answer
         if item.fiche.get("id") in offered

@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, cast
 
-import orjson
 from sqlalchemy import Connection
 
 from hub import schemas
 from hub.model.claims import Claim, Conflict, Provenance
-from hub.model.fiche import Document, EntityType
+from hub.model.fiche import PARTS, Document, EntityType
 from hub.store.bulk import Bulk
 from hub.store.log_reading import VISIBLE
 from hub.store.provenance import decode_conflicts, decode_provenance
@@ -173,6 +172,53 @@ def sources(
     return {fiche_id: tuple(sorted(some)) for fiche_id, some in names.items()}
 
 
+def sources_it_had(connection: Connection, fiche_id: int, partner: str | None = None) -> tuple[str, ...]:
+    """The names of the sources of a fiche that became one with another, sorted: of the claims that came there with it."""
+    sql = (
+        "SELECT DISTINCT s.name FROM entity e JOIN claim c ON c.fiche_id = e.moved_to AND c.home_id = e.id JOIN source s ON s.id = c.source_id"
+        " WHERE e.id = ? AND NOT c.gone AND (c.partner = '' OR c.partner = ?) ORDER BY s.name"
+    )
+    return tuple(name for (name,) in Bulk(connection).rows(sql, fiche_id, partner or ""))
+
+
+def standing_for(connection: Connection, then: Mapping[str, Document], partner: str | None = None) -> dict[str, Document]:
+    """What stands now for these documents of the past, by the UUIDs of their fiches; what has been removed is left out.
+
+    Of a fiche that became one with another it is the document of that one. A part that moved since is in it under its old id as well, so that
+    what is hidden of it now is found from either id.
+    """
+    known = resolve(connection, then)
+    targets = {uuid: one.moved_to or uuid for uuid, one in known.items()}
+    now = documents_by_uuid(connection, targets.values(), partner)
+    found = {uuid: now[target] for uuid, target in targets.items() if target in now}
+    missing = {
+        part["id"]
+        for uuid, document in found.items()
+        for field in PARTS
+        for part in _parts(then[uuid], field)
+        if all(part["id"] != one["id"] for one in _parts(document, field))
+    }
+    moved = {uuid: one.moved_to for uuid, one in resolve(connection, missing).items() if one.moved_to is not None} if missing else {}
+    return {uuid: _with_old_ids(document, moved) for uuid, document in found.items()}
+
+
+def _parts(document: Document, field: str) -> list[Document]:
+    """The parts in a field; an aanbod names vestigingen of others there, which are none of its own."""
+    value = document.get(field, ())
+    return [part for part in value if part.keys() != {"id"}]
+
+
+def _with_old_ids(document: Document, moved: Mapping[str, str]) -> Document:
+    if not moved:
+        return document
+    fields = {
+        field: [*document[field], *({**part, "id": old} for part in document[field] for old, new in moved.items() if part["id"] == new)]
+        for field in PARTS
+        if field in document
+    }
+    return {**document, **fields}
+
+
 def as_at(connection: Connection, fiche_id: int, seq: int, partner: str | None = None) -> Document | None:
     """The fiche as it stood right after change `seq`; None when it was not there then. Erased ones have no history."""
     bulk = Bulk(connection)
@@ -269,34 +315,6 @@ def conflicts_of(connection: Connection, fiche_id: int) -> tuple[Conflict, ...]:
     """The conflicts on one fiche."""
     rows = Bulk(connection).rows("SELECT conflicts FROM fiche WHERE id = ?", fiche_id)
     return decode_conflicts(rows[0][0]) if rows else ()
-
-
-@dataclass(frozen=True, slots=True)
-class Review:
-    """Two fiches that may be one: for an administrator. `reason`: `key-clash`, `candidate` or `decision`; `detail` says why."""
-
-    id: int
-    fiche: str
-    other: str
-    reason: str
-    score: float
-    state: str
-    at: str
-    detail: Mapping[str, Any] = field(default_factory=dict)
-
-
-def reviews(connection: Connection, limit: int = 50, after: int = 0, state: str = "open") -> list[Review]:
-    """Pairs in the review queue, oldest first; page on with the last `id` as `after`."""
-    rows = Bulk(connection).rows(
-        "SELECT r.id, a.uuid, b.uuid, r.reason, r.score, r.state, r.at, r.detail FROM review r JOIN entity a ON a.id = r.fiche_id"
-        " JOIN entity b ON b.id = r.other_id WHERE r.state = ? AND r.id > ? ORDER BY r.id LIMIT ?",
-        state,
-        after,
-        limit,
-    )
-    return [
-        Review(row[0], row[1], row[2], row[3], row[4], row[5], row[6], orjson.loads(row[7])) for row in rows
-    ]
 
 
 @dataclass(frozen=True, slots=True)

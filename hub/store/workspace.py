@@ -366,6 +366,7 @@ class Workspace:
         elif change.operation != "context":
             earlier.operation = operation_of(earlier.was, change.now)
         earlier.now, earlier.version, earlier.origin = change.now, change.version, change.origin
+        earlier.fiche_id = change.fiche_id  # a part that came along when two fiches became one, or went back
         earlier.audience = min(earlier.audience, change.audience, earlier.was, change.now)
 
     def changed_outwardly(self, fiche_id: int, audience: int, partner: str = "") -> None:

@@ -12,7 +12,7 @@ import orjson
 from sqlalchemy import Connection
 
 from hub import schemas
-from hub.errors import FieldError, Invalid, NotFound, Rejected
+from hub.errors import FieldError, Gone, Invalid, NotFound, Rejected
 from hub.model.claims import Claim
 from hub.model.concepts import Concept, ConceptScheme, Mapping
 from hub.model.fiche import Kind
@@ -190,10 +190,10 @@ class Writer:
         arriving = [ready for ready in good if ready.key not in stored]
         staying = [(ready, stored[ready.key]) for ready in good if ready.key in stored]
         claims = [ready.claim for ready in arriving]
-        placed, joined, made = identities.place(claims)
+        placed, joined = identities.place(claims)
         joined += self._named_later(staying)
         # From here on much is written that nobody waits for; a look at the database would wait for all of it.
-        known = holders(space, {key for place in made for key in arriving[place].candidates})
+        known = holders(space, {key for ready in arriving for key in ready.candidates})
         numbers = space.numbers.take(space.bulk, "claim", len(arriving))
         identities.flush()
         touched = {*placed.values(), *(row.fiche_id for _, row in staying)}
@@ -202,7 +202,7 @@ class Writer:
         space.load(touched | linked | both, lock=True)
         self._check_standing(touched | both)
         told = [(ready.claim, ready.candidates) for ready in arriving]
-        note_candidates(space, identities, told, placed, made, known)
+        note_candidates(space, identities, told, placed, known)
         fresh: dict[int, list[Claim]] = {}
         sources = {name: space.source_id(name) for name in {claim.source for claim in claims}}
         with space.bulk.inserting("claim", _CLAIM, len(arriving)) as insert:
@@ -329,27 +329,39 @@ class Writer:
     # --- one or two ------------------------------------------------------------------------------------------------------------
 
     def join(self, first: str, second: str, *, origin: str = "editor") -> str:
-        """An administrator says that two fiches are one; the answer is the UUID that stays (the older). Raises `NotFound`, `Invalid`."""
+        """An administrator says that two fiches are one; the answer is the UUID that stays (the older). Raises `NotFound`, `Gone`, `Invalid`."""
+        low, high = self._two(first, second, origin)
+        self._decide(low, high, "same")
+        self.settle(join_fiches(self.space, self.identities, low, high, decided=True))
+        return self.space.uuid_of[low]
+
+    def apart(self, first: str, second: str, *, origin: str = "editor") -> None:
+        """An administrator says that two fiches are not one: no key joins them and nobody is asked again. Raises `NotFound`, `Gone`, `Invalid`."""
+        low, high = self._two(first, second, origin)
+        self._decide(low, high, "different")
+
+    def _two(self, first: str, second: str, origin: str) -> tuple[int, int]:
+        """Two fiches of one kind, locked, the older one first."""
         space = self.space
         space.origin = origin
         a, b = self._live(first), self._live(second)
         if a == b:
             raise Invalid("These are one fiche already.", (FieldError("second", "the same fiche", second),))
         space.load([a, b], lock=True)
+        for number, uuid in ((a, first), (b, second)):
+            if space.fiches[number].state == "erased":
+                raise Gone(f"The fiche {uuid} has been erased.")
         if space.fiches[a].kind != space.fiches[b].kind:
             raise Invalid(
                 f"An {space.fiches[a].kind} and an {space.fiches[b].kind} cannot be one fiche.",
                 (FieldError("second", "another kind", second),),
             )
-        low, high = sorted((a, b))
-        self._decide(low, high, "same")
-        self.settle(join_fiches(space, self.identities, low, high, decided=True))
-        return space.uuid_of[low]
+        return min(a, b), max(a, b)
 
     def split(self, fiche: str, claims: Sequence[tuple[str, str]], *, origin: str = "editor") -> str:
         """Give these claims, as `(source, external id)`, a fiche of their own again; the answer is its UUID.
 
-        When they came from a fiche that was moved here, that one lives again under its old id. Raises `NotFound`, `Invalid`.
+        When they came from a fiche that was moved here, that one lives again under its old id. The two are kept apart from then on. Raises `NotFound`, `Invalid`.
         """
         space = self.space
         space.origin = origin
@@ -362,11 +374,16 @@ class Writer:
         return space.uuid_of[own]
 
     def _decide(self, low: int, high: int, state: str) -> None:
-        self.space.flush_reviews()
-        if not self.space.bulk.run(
-            "UPDATE review SET state = ? WHERE fiche_id = ? AND other_id = ?", state, high, low
-        ):
-            self.identities.review(high, low, "decision", 1.0, {"by": self.space.origin}, state)
+        """Note it, with who decided and when."""
+        space = self.space
+        space.flush_reviews()
+        told = {"by": space.origin, "decided_at": space.at}
+        found = space.bulk.rows("SELECT id, detail FROM review WHERE fiche_id = ? AND other_id = ?", high, low)
+        for number, detail in found:
+            kept = orjson.dumps({**orjson.loads(detail), **told})
+            space.bulk.run("UPDATE review SET state = ?, detail = ? WHERE id = ?", state, kept, number)
+        if not found:
+            self.identities.review(high, low, "decision", 1.0, told, state)
 
     def _live(self, uuid: str) -> int:
         self.identities.load([f"{HUB}|{uuid}"])

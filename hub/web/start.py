@@ -17,6 +17,7 @@ from hub.errors import FichehubError
 from hub.model.entity import Change, Entity
 from hub.model.fiche import KINDS, LANGUAGES, Document
 from hub.model.query import Criterion, Query
+from hub.store import reviewing
 from hub.store.tables import entry
 from hub.sync import connections
 from hub.web import health
@@ -79,7 +80,7 @@ def start() -> flask.Response:
     """The page."""
     hub = serving()
     with hub.store.read() as reading:
-        counts = _counts(reading)
+        counts, waiting = _counts(reading)
     page = flask.render_template(
         "start.html",
         language=_language(),
@@ -87,6 +88,8 @@ def start() -> flask.Response:
         status=health.status(),
         demo=hub.settings.demo,
         counts=counts,
+        waiting=min(waiting, reviewing.COUNTED),
+        more_wait=waiting > reviewing.COUNTED,
         fares=_connections(hub),
         doors=_doors(hub),
         news=_news(),
@@ -110,8 +113,8 @@ def _language() -> str:
     return flask.request.accept_languages.best_match(LANGUAGES, "nl") or "nl"
 
 
-def _counts(reading: Connection) -> dict[str, int]:
-    """How many fiches of each kind the public may see; counting a million takes a while, so not for every visitor."""
+def _counts(reading: Connection) -> tuple[dict[str, int], int]:
+    """How many fiches of each kind the public may see, and how many pairs may be one; counting a million takes a while, so not for every visitor."""
     remembered: dict[str, Any] = flask.current_app.extensions["fichehub-counts"]
     if remembered.get("until", 0.0) < time.monotonic():
         wanted = (
@@ -121,9 +124,10 @@ def _counts(reading: Connection) -> dict[str, int]:
         )
         found = {row[0]: int(row[1]) for row in reading.execute(wanted)}
         remembered["counts"] = {kind: found.get(kind, 0) for kind in KINDS}
+        remembered["waiting"] = reviewing.waiting(reading)
         remembered["until"] = time.monotonic() + COUNTED_EVERY
     counts: dict[str, int] = remembered["counts"]
-    return counts
+    return counts, remembered["waiting"]
 
 
 def _connections(hub: Serving) -> list[Fares]:

@@ -247,7 +247,7 @@ class State:
 
 
 def states(changes: Iterable[Change], asked: Directory) -> list[State]:
-    """What these changes of the log (newest first) made. Left out is what cannot be told any more: an erased past, or one under another id now."""
+    """What these changes of the log (newest first) made. Left out is what cannot be told any more: an erased past."""
     changes = list(changes)
     now = _as_they_are(changes, asked)
     found = []

@@ -19,7 +19,7 @@ _ARTICLES: Final = frozenset(
     ("de", "het", "een", "van", "en", "la", "le", "les", "l", "un", "une", "du", "des", "d", "et")
 )
 _NAME_WEIGHTS: Final = {"name": 0.6, "name in another language": 0.6, "similar name": 0.35}
-_HUB_WEIGHTS: Final = {"kbo": 0.5, "phone": 0.4, "name": 0.6}
+_HUB_WEIGHTS: Final = {"establishment": 0.9, "kbo": 0.5, "phone": 0.4, "name": 0.6}
 _ADDRESS_WEIGHT: Final = 0.5
 _SIMILAR: Final = 0.6
 

@@ -16,7 +16,7 @@ WANTED = {
     *("plugins", "connections", "run", "runs"),
     *("query", "export", "changes", "conflicts", "erase", "db"),
     *("partners", "keys"),
-    *("preview", "decide", "settle", "deadletters", "rejected", "proposals"),
+    *("preview", "decide", "settle", "deadletters", "rejected", "proposals", "reviews"),
     *("subscriptions", "audit"),
 }
 

@@ -10,7 +10,7 @@ import pytest
 from hub.connector import MatchCandidate
 from hub.errors import Invalid, NotFound
 from hub.model.claims import Claim
-from hub.store import Store, reading
+from hub.store import Store, reading, reviewing
 from hub.store.workspace import new_uuids
 from tests.store.conftest import put
 from tests.store.saying import (
@@ -42,7 +42,7 @@ def test_what_one_source_holds_apart_is_never_joined_by_a_key(store: Store) -> N
     put(store, person("p1", number=1), person("p2", number=1))
     assert number_of(store, f"{PG}|p1") != number_of(store, f"{PG}|p2")
     with store.read() as connection:
-        (found,) = reading.reviews(connection)
+        (found,) = reviewing.reviews(connection)
     assert found.reason == "key-clash"
 
 
@@ -52,10 +52,10 @@ def test_two_services_of_one_enterprise_at_one_address_stay_two(store: Store) ->
     put(store, organisatie("b1", "Dienst A", source=SB, identifiers=kbo))
     assert count(store, "fiche") == 3
     with store.read() as connection:
-        found = reading.reviews(connection)
+        found = reviewing.reviews(connection)
     assert {item.reason for item in found} == {"candidate"}
     best = max(found, key=lambda item: item.score)
-    assert best.other == uuid_of(store, f"{SK}|o1")
+    assert best.other.id == uuid_of(store, f"{SK}|o1")
     assert best.detail["reasons"] == ["kbo", "name"]
 
 
@@ -91,7 +91,7 @@ def test_a_join_that_a_source_forbids_goes_to_review(store: Store) -> None:
     put(store, Claim(SB, "x", 1, "zorgverlener", {"kind": "zorgverlener"}, same_as=(("riziv", riziv(1)), ("riziv", riziv(2)))))
     assert number_of(store, f"{PG}|p1") != number_of(store, f"{PG}|p2")
     with store.read() as connection:
-        assert [item.reason for item in reading.reviews(connection)] == ["key-clash"]
+        assert [item.reason for item in reviewing.reviews(connection)] == ["key-clash"]
 
 
 def test_stubs_that_turn_out_to_be_one(store: Store) -> None:
@@ -152,7 +152,7 @@ def test_a_plugin_scores_candidates(open_store: Callable[..., Store]) -> None:
     put(store, organisatie("o1", phone="+3216000001"))
     put(store, organisatie("b1", "Anders", source=SB, sites=(), phone="+3216000001"))
     with store.read() as connection:
-        (found,) = reading.reviews(connection)
+        (found,) = reviewing.reviews(connection)
     assert (asked, found.score) == ([1], 0.99)
 
 

@@ -322,8 +322,9 @@ def test_the_documentation_is_a_page_of_our_own(client: FlaskClient) -> None:
     text = client.get(f"{API}/docs").get_data(as_text=True)
     assert "<script" not in text and "style=" not in text and "http://" not in text and "https://" not in text
     for path, methods in client.get(f"{API}/openapi.json").get_json()["paths"].items():
-        (method,) = methods.keys() & {"get", "post"}
-        assert f"{method.upper()} {path}" in text
+        described = methods.keys() & {"get", "post"}
+        assert described
+        assert [method for method in described if f"{method.upper()} {path}" not in text] == []
 
 
 def test_no_compressed_form_outlives_an_erasure(empty_store: Store) -> None:

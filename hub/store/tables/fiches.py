@@ -95,7 +95,7 @@ claim = Table(
 candidate_key = Table(
     "candidate_key",
     metadata,
-    Column("key", sorted_text(), primary_key=True),  # "<kind>|kbo|...", "<kind>|name|<postcode>|...", "<kind>|phone|...": never joins
+    Column("key", sorted_text(), primary_key=True),  # hub.store.matching.candidate_keys; never joins
     Column("source_id", Integer, primary_key=True),
     Column("fiche_id", big(), primary_key=True, index=True),
     sqlite_with_rowid=False,
@@ -189,8 +189,8 @@ review = Table(
     metadata,
     Column("id", big(), primary_key=True),
     Column("fiche_id", big(), nullable=False),
-    Column("other_id", big(), nullable=False),
-    Column("reason", Text, nullable=False),  # key-clash, candidate
+    Column("other_id", big(), nullable=False, index=True),
+    Column("reason", Text, nullable=False),  # key-clash, candidate, decision
     Column("score", Float, nullable=False),
     Column("detail", LargeBinary, nullable=False),
     Column("state", Text, nullable=False),  # open, same, different

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import flask
 
-from hub.web.api import changes, concepts, description, fiches, operating, operations, places
+from hub.web.api import changes, concepts, description, fiches, operating, operations, places, reviewing
 
 
 def install(app: flask.Flask) -> None:
     """Serve the API and its description."""
     api = description.make(app)
-    for module in (fiches, changes, concepts, places, operating):
+    for module in (fiches, changes, concepts, places, operating, reviewing):
         api.register_blueprint(module.blueprint)
     description.install(app, api)
 
@@ -37,4 +37,4 @@ def install(app: flask.Flask) -> None:
 
 
 def _is_operation(request: flask.Request) -> bool:
-    return request.blueprint in ("fiches", "changes", "concepts", "places", "operating")
+    return request.blueprint in ("fiches", "changes", "concepts", "places", "operating", "reviewing")

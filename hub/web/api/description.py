@@ -90,7 +90,7 @@ def _docs() -> str:
     groups: dict[str, list[dict[str, Any]]] = {tag["name"]: [] for tag in described["tags"]}
     for path, methods in described["paths"].items():
         anchor = path.removeprefix(PREFIX).strip("/").translate(str.maketrans("/", "-", "{}"))
-        for method in _METHODS & methods.keys():
+        for method in sorted(_METHODS & methods.keys()):
             operation = methods[method]
             shown = {
                 **operation,

@@ -130,7 +130,8 @@ class Decision(ma.Schema):
     )
 
 
-def _must_operate() -> None:
+def must_operate() -> None:
+    """Raise `Forbidden`, or ask for a key, unless the asker may read and decide what administrators do."""
     require_partner("Only partners with the right to operate read this")
     grant = directory().grant
     if RIGHT not in grant.rights:
@@ -148,7 +149,7 @@ def connections_(given: dict[str, Any]) -> flask.Response:
 
     Its last and next run, how many changes it is behind, and the reason in plain words.
     """
-    _must_operate()
+    must_operate()
     hub = serving()
     found = status.of_all(hub.store, hub.plugins)
     return json(
@@ -159,7 +160,7 @@ def connections_(given: dict[str, Any]) -> flask.Response:
 @operation(blueprint, "/connections/<name>", OneConnection, path=_NAME)
 def connection_(given: dict[str, Any], name: str) -> flask.Response:
     """How one connection fares"""
-    _must_operate()
+    must_operate()
     hub = serving()
     connections.get(hub.store, hub.plugins, name)  # says which there are when there is none of this name
     (found,) = (one for one in status.of_all(hub.store, hub.plugins) if one.name == name)
@@ -169,7 +170,7 @@ def connection_(given: dict[str, Any], name: str) -> flask.Response:
 @operation(blueprint, "/runs", RunCollection, parameters=RunsPage)
 def runs(given: dict[str, Any]) -> flask.Response:
     """The last runs, newest first"""
-    _must_operate()
+    must_operate()
     hub = serving()
     name = given.get("connection")
     if name is not None:
@@ -230,7 +231,7 @@ def conflicts(given: dict[str, Any]) -> flask.Response:
 
     The first value stands until somebody decides.
     """
-    _must_operate()
+    must_operate()
     size = given["pageSize"]
     with serving().store.read() as connection:
         found = reading.conflicts(connection, size + 1, given["after"])
@@ -276,7 +277,7 @@ def decide(given: dict[str, Any], body: dict[str, Any], fiche: str, field: str) 
 
     The value becomes an editor's claim; no other field is touched.
     """
-    _must_operate()
+    must_operate()
     editing.decide_conflict(serving().store, fiche, field, body["value"], body["by"])
     return json({"fiche": f"{PREFIX}/fiches/{fiche}", "field": field, "value": body["value"]})
 
@@ -287,7 +288,7 @@ def dead_letters(given: dict[str, Any]) -> flask.Response:
 
     By connection, there oldest first.
     """
-    _must_operate()
+    must_operate()
     size = given["pageSize"]
     place = _CHANGE.match(given["after"])
     behind = (place["connection"], int(place["seq"]), int(place["number"])) if place else ("", 0, 0)
@@ -310,7 +311,7 @@ def replay(given: dict[str, Any]) -> flask.Response:
 
     With all their attempts, at the next run of their connection; at most `pageSize` of them. Name at least one of `connection`, `entity` and `reason`.
     """
-    _must_operate()
+    must_operate()
     return json({"replayed": outbox.replay(serving().store, _letters(given, given["pageSize"]))})
 
 
@@ -344,7 +345,7 @@ def proposals(given: dict[str, Any]) -> flask.Response:
 
     Value by value: what stood there, what was proposed with which evidence, and whether it is pending, accepted, rejected (with the reason) or withdrawn.
     """
-    _must_operate()
+    must_operate()
     hub, size = serving(), given["pageSize"]
     place = _ENTITY.match(given["after"])
     found = decisions.page(
@@ -375,7 +376,7 @@ def proposals(given: dict[str, Any]) -> flask.Response:
 )
 def proposal(given: dict[str, Any], connection: str, entity: str, field: str) -> flask.Response:
     """What was last proposed about one value"""
-    _must_operate()
+    must_operate()
     hub = serving()
     for one in decisions.proposals(hub.store, hub.plugins, connection, entity):
         if one.proposal.field == field:

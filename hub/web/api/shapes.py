@@ -402,6 +402,62 @@ class Replayed(_Shape):
     replayed = _number("So many.")
 
 
+class ReviewedFiche(_Shape):
+    """One fiche of a pair."""
+
+    href = _address("The fiche.")
+    id = _text("The hub's own id: a UUID.", format="uuid")
+    kind = _text("", enum=list(KINDS))
+    name = _text("What it is called; empty when it has been removed since.")
+    sources = fields.List(fields.String(), required=True, metadata={"description": "The sources that contribute."})
+
+
+class ReviewItem(_Shape):
+    """Two fiches that may be one."""
+
+    href = _address("The pair: read what a join would do, and decide, there.")
+    fiche = fields.Nested(ReviewedFiche, required=True, metadata={"description": "The newer one, which goes when they are joined."})
+    other = fields.Nested(ReviewedFiche, required=True, metadata={"description": "The older one, which stays."})
+    reason = _text("How it came here; `candidate`: they look alike.", enum=["candidate", "key-clash", "decision"])
+    why = fields.List(fields.String(), required=True, metadata={"description": "The reasons in plain words."})
+    score = fields.Float(required=True, metadata={"description": "How strong the reasons are, from 0 to 1."})
+    state = _text("", enum=["open", "same", "different"])
+    since = _text("When it came here.", format="date-time")
+    by = _text("Who decided.", required=False)
+    decidedAt = _text("When.", required=False, format="date-time")
+
+
+class ReviewCollection(_Collection):
+    """Pairs of fiches, oldest first."""
+
+    items = fields.List(fields.Nested(ReviewItem), required=True)
+
+
+class OneReview(_Shape):
+    """What a join of two fiches would do."""
+
+    self = _address("This pair.")
+    stays = fields.Nested(ReviewedFiche, required=True, metadata={"description": "The older one."})
+    goes = fields.Nested(ReviewedFiche, required=True, metadata={"description": "The newer one, whose id leads to the older one afterwards."})
+    heldApartBy = fields.List(fields.String(), required=True, metadata={"description": "The sources that have a claim in both."})
+    review = fields.Nested(ReviewItem, metadata={"description": "What the queue holds about them; not there when nobody ever asked."})
+
+
+class ReviewDecided(_Shape):
+    """What was decided about two fiches."""
+
+    fiche = _address("The fiche that stays; of two that are kept apart the older one.")
+    other = _address("The other one. After a join it leads to the first.")
+    decision = _text("", enum=["same", "different"])
+
+
+class SplitOff(_Shape):
+    """A fiche that was split."""
+
+    fiche = _address("The fiche that was split.")
+    split = _address("The fiche that stands beside it now.")
+
+
 class Health(_Shape):
     """How the hub is."""
 

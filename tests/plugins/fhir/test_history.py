@@ -21,7 +21,7 @@ from hub.model.audience import INTERNAL
 from hub.model.claims import Claim
 from hub.model.entity import Change
 from hub.model.query import Criterion, Query
-from hub.store import Store, Writer
+from hub.store import Store, Writer, log_reading
 from plugins.fhir.params import RESOURCES
 from tests.plugins.fhir.conftest import CLAIMS, HIDDEN, Hub, hub_over, organisation, site
 from tests.plugins.fhir.judge import complaints
@@ -110,6 +110,25 @@ def test_a_version_is_what_it_was_with_what_it_named_then(writing: Writing) -> N
     assert response.headers["ETag"] == f'W/"{first["meta"]["versionId"]}"'
     tag = {"If-None-Match": response.headers["ETag"]}
     assert client.get(f"/fhir/Organization/{id}/_history/{first['meta']['versionId']}", headers=tag).status_code == 304
+
+
+def test_what_became_one_with_another_keeps_its_versions(writing: Writing) -> None:
+    client = writing.hub.client()
+    writing.put(named(1, "Huis blijft"))
+    writing.put(named(2, "Huis gaat"))
+    stays, goes = writing.uuid("org-1"), writing.uuid("org-2")
+    first = get(client, f"Organization/{goes}")
+    writing.hub.store.write(lambda writer: writer.join(stays, goes))
+    assert get(client, f"Organization/{goes}/_history/{first['meta']['versionId']}") == first
+    bundle = get(client, f"Organization/{goes}/_history")
+    assert told(bundle) == [("DELETE", f"Organization/{goes}", ""), ("PUT", f"Organization/{goes}", first["meta"]["versionId"])]
+    everything = told(get(client, "Organization/_history"))
+    assert ("PUT", f"Organization/{goes}", first["meta"]["versionId"]) in everything
+    with writing.hub.store.read() as connection:
+        head = log_reading.head(connection)
+    for late in ("", f"/_history/{head}"):
+        answer = client.get(f"/fhir/Organization/{goes}{late}")
+        assert (answer.status_code, answer.headers["Location"]) == (301, f"http://localhost/fhir/Organization/{stays}")
 
 
 def test_a_site_gets_a_version_with_every_name_of_its_organisation(writing: Writing) -> None:
