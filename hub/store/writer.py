@@ -138,6 +138,7 @@ class Writer:
                         counts.erased += 1
                         continue
                 ready.check()
+                claim = ready.claim
                 if not claim.gone:
                     self._validate(claim)
             except Invalid as error:
