@@ -131,8 +131,8 @@ def _edit(writer: Writer, uuid: str, field: str, value: Any, who: str) -> None:
         claim = replace(claim, content={}, excluded={})
     parts = _part_ids(state)
     counts = writer.put([claim], origin=who)
-    if counts.rejected:
-        first = counts.rejected[0]
+    if wrong := counts.rejected or counts.left_out:
+        first = wrong[0]
         raise Invalid(first.message, (FieldError(first.field or field, first.message),))
     if place.part is not None and value is not None:
         _check_outcome(space.fiches[number], place, field, value, parts)

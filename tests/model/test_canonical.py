@@ -21,10 +21,10 @@ def _claim(content: dict[str, Any], excluded: dict[str, list[Any]] | None = None
 
 @pytest.mark.parametrize("kind", sorted(door._AS_KEPT))
 @given(data=st.data())
-def test_what_the_patterns_let_pass_is_what_the_rules_leave_as_it_is(kind: str, data: st.DataObject) -> None:
+def test_what_the_patterns_let_pass_the_rules_leave_as_it_is_or_cannot_read(kind: str, data: st.DataObject) -> None:
     pattern: re.Pattern[str] = door._AS_KEPT[kind].__self__  # type: ignore[attr-defined]
     value = data.draw(st.from_regex(pattern, fullmatch=True))
-    assert door._NORMALISERS[kind](value) == value
+    assert door._NORMALISERS[kind](value) in (value, None)
 
 
 def test_numbers_and_contacts_of_a_fiche_and_of_its_parts_come_to_one_form() -> None:
