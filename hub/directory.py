@@ -139,6 +139,7 @@ class Directory:
             connection,
             self.grant.fields,
             lambda spelled: Indexer(store.concepts_in(connection, version), store.places, store.today(), spelled=spelled),
+            store.today(),
         )
 
     def walk(self, query: Query) -> Iterator[Entity]:
