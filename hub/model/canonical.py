@@ -25,7 +25,7 @@ from hub.model.identifiers import (
     normalise,
 )
 
-__all__ = ["canonical", "canonical_content"]
+__all__ = ["as_kept", "canonical", "canonical_content"]
 
 _NUMBERS: Final = frozenset({KBO, VESTIGING, RIZIV, RIZIV_GROUP, EHP})
 _PARTS: Final = ("vestigingen", "caregivers")
@@ -62,6 +62,14 @@ def canonical(claim: Claim) -> Claim:
     if content is claim.content and excluded is claim.excluded:
         return claim
     return replace(claim, content=content, excluded=excluded)
+
+
+def as_kept(claim: Claim) -> Claim:
+    """As `canonical`, of a claim that was taken in before this was asked of it: with a number that is none it stays as it is."""
+    try:
+        return canonical(claim)
+    except Invalid:
+        return claim
 
 
 def canonical_content(content: Document) -> Document:

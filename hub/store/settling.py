@@ -12,6 +12,7 @@ from hub.authority import Authority
 from hub.errors import Rejected
 from hub.merge import merge, sole
 from hub.model.audience import ABSENT, level_of, part_level_differs, stamp, visible_levels_differ
+from hub.model.canonical import as_kept
 from hub.model.claims import Claim
 from hub.model.fiche import PARTS, VOLATILE_FIELDS, Document, Kind
 from hub.store.identity import Identities, link_keys
@@ -88,7 +89,7 @@ class Settler:
                 claim = schemas.decode_claim(
                     space.source_name(source_id), external_id, revision, partner or None, content
                 )
-                claims[fiche_id].append(claim)
+                claims[fiche_id].append(as_kept(claim))
         return claims
 
     def _resolve(self, claims: Mapping[int, list[Claim]]) -> dict[int, list[Claim]]:
