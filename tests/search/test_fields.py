@@ -57,7 +57,7 @@ def judge(oracle: Oracle, rows: dict[int, IndexRow], fields: frozenset[str], pla
     return Oracle(World(list(rows.values()), world.uuids, links, world.changes, world.masks), places)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # part of conditions, which are told apart
 class Held:
     rows: dict[int, IndexRow]
     today: str = TODAY
