@@ -24,7 +24,7 @@ from hub.model import origins
 from hub.model.audience import Grant, project
 from hub.model.claims import Provenance
 from hub.model.entity import Change, Entity, Hit, Page
-from hub.model.fiche import Document, EntityType
+from hub.model.fiche import KINDS, Document, EntityType
 from hub.model.hindsight import withheld
 from hub.model.query import Criterion, Query, normalise
 from hub.model.query_rules import MAX_VALUES
@@ -91,7 +91,12 @@ class Directory:
 
     def no_such(self, key: str, value: str) -> str:
         """Why nothing can ever be found under this value of a key of a query, such as a rubriek or a place that there is not; empty when something could be."""
-        return no_such(key, value, self.places, self.concepts())
+        return no_such(key, value, self.places, self.concepts(), self.hears)
+
+    def hears(self, source: str) -> bool:
+        """Whether a source of this name says something that the asker may see; in an empty hub any may come to do so."""
+        asked = Query(types=KINDS, where=(Criterion("source", (source,)),), limit=1)
+        return bool(self.search(asked, sources=False).hits) or self.newest() == 0
 
     def head(self) -> int:
         """The newest seq of the change log that a reader may pass."""
@@ -134,6 +139,7 @@ class Directory:
             connection,
             self.grant.fields,
             lambda spelled: Indexer(store.concepts_in(connection, version), store.places, store.today(), spelled=spelled),
+            store.today(),
         )
 
     def walk(self, query: Query) -> Iterator[Entity]:

@@ -167,6 +167,8 @@ class Desk:
         external id and, of a part, its first key. Raises `Invalid` for a claim that cannot be used, and `Gone` for one about somebody who was erased.
         """
         locked: dict[tuple[str, str], list[Locked]] = {}
+        # In the form in which they are kept, else the same again would differ from what was said before.
+        told = [schemas.canonical_claim(claim) for claim in told]
         wanted = {claim.external_id: self._unlocked(claim, locked) for claim in told}
         before = self.claims(wanted)
         news = [

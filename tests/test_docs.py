@@ -10,6 +10,8 @@ import click
 import pytest
 
 from hub.cli import main
+from hub.store.tables import metadata
+from tests.test_house import FLOORS
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted([*ROOT.glob("docs/**/*.md"), ROOT / "README.md"])
@@ -70,3 +72,20 @@ def test_paths_that_a_document_names_exist(document: Path) -> None:
     """A file of the repository in backticks, e.g. `hub/merge.py`; patterns and places to fill in are left alone."""
     named = re.findall(r"`((?:hub|plugins|tests|docs|benchmarks)/[\w./-]+)`", document.read_text(encoding="utf-8"))
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+ARCHITECTURE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+
+
+def test_the_architecture_names_every_table_and_its_writers() -> None:
+    section = ARCHITECTURE[ARCHITECTURE.index("## The tables") : ARCHITECTURE.index("## Promises")]
+    rows = re.findall(r"^\| (`.+?) \| .* \| (`.+?) \|$", section, re.MULTILINE)
+    named = {name for tables, _ in rows for name in re.findall(r"`(\w+)`", tables)}
+    assert named == {*metadata.tables, "fulltext"}, "the full text is made by the dialect, outside of the metadata"
+    writers = [path for _, paths in rows for path in re.findall(r"`([\w./]+)`", paths)]
+    assert writers and [path for path in writers if not (ROOT / "hub" / path).exists()] == []
+
+
+def test_the_architecture_draws_the_floors_as_they_are_kept() -> None:
+    (drawn,) = re.findall(r"```\n(errors < [^`]+)```", ARCHITECTURE)
+    assert tuple(re.split(r"\s+<\s+", drawn.strip())) == FLOORS

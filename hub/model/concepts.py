@@ -17,7 +17,6 @@ Relation = Literal["exact", "close", "broad", "narrow"]
 
 RUBRIEK = "rubriek"
 SOCIAAL_BRUSSELS = "sociaal-brussels"
-PROFESSION = "profession"
 CD_HCPARTY = "cd-hcparty"
 TARGET_GROUP = "target-group"
 LEGAL_FORM = "legal-form"

@@ -2,7 +2,7 @@
 
 A fiche *is* its JSON form: the `TypedDict` classes below describe plain dictionaries, so nothing is encoded or decoded between the
 database, the merge and an output. `hub.schemas` builds the marshmallow schemas and the fast checker from these very
-declarations; `Rule` says how a field merges, and `hub.model.audience` who may see it.
+declarations; `Rule` says how a field merges, and `hub.model.visibility` who may see it.
 
 Three kinds, named as the field names them: `Organisatiefiche`, `Aanbodfiche` and `Zorgverlenersfiche`. A *part* (a vestiging, a membership,
 an electronic address, a caregiver in an aanbod) lives inside a fiche and has an id of its own, given once and kept.

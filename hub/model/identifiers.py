@@ -6,6 +6,7 @@ naming system of its partner. A system that is not known here passes through wit
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "VESTIGING",
     "InvalidIdentifier",
     "display",
+    "is_canonical",
     "normalise",
     "riziv_check_digits",
     "riziv_key",
@@ -62,15 +64,19 @@ def normalise(system: str, value: str) -> str:
     if system in _SSIN_NAMES:
         # Not repeated in the error: an error may be logged or mailed.
         raise InvalidIdentifier(system, "", "The hub never stores a social security number.")
-    if system == KBO:
-        return _kbo(value)
-    if system == VESTIGING:
-        return _vestiging(value)
-    if system in (RIZIV, RIZIV_GROUP):
-        return _riziv(system, value)
-    if system == EHP:
-        return _digits(system, value)
-    return value.strip()
+    check = _CHECKS.get(system)
+    return value.strip() if check is None else check(system, value)
+
+
+def is_canonical(system: str, value: str) -> bool:
+    """Whether this is the form in which the hub stores the identifier; of a system that is not known here any value is."""
+    check = _CHECKS.get(system)
+    if check is None:
+        return True
+    try:
+        return check(system, value) == value
+    except InvalidIdentifier:
+        return False
 
 
 def strong_key(system: str, value: str) -> str | None:
@@ -125,6 +131,9 @@ def display(system: str, value: str) -> str:
 
 
 def _digits(system: str, value: str, prefix: str = "") -> str:
+    # Most come as they are kept, and a load looks at each several times.
+    if value.isascii() and value.isdigit():
+        return value
     bare = value.translate(_SEPARATORS)
     if prefix and bare[: len(prefix)].upper() == prefix:
         bare = bare[len(prefix) :]
@@ -135,8 +144,8 @@ def _digits(system: str, value: str, prefix: str = "") -> str:
     return bare
 
 
-def _kbo(value: str) -> str:
-    number = _digits(KBO, value, prefix="BE")
+def _kbo(system: str, value: str) -> str:
+    number = _digits(system, value, prefix="BE")
     if len(number) == 9:
         number = "0" + number
     if len(number) != 10 or number[0] not in "01":
@@ -145,8 +154,8 @@ def _kbo(value: str) -> str:
     return number
 
 
-def _vestiging(value: str) -> str:
-    number = _digits(VESTIGING, value)
+def _vestiging(system: str, value: str) -> str:
+    number = _digits(system, value)
     if len(number) != 10 or number[0] not in "2345678":
         raise InvalidIdentifier(
             VESTIGING, value, "An establishment number has ten digits and starts with 2 to 8."
@@ -164,8 +173,7 @@ def _check_mod97(system: str, number: str, value: str) -> None:
 
 
 def _riziv(system: str, value: str) -> str:
-    # Most come as they are kept, and a load looks at each several times.
-    number = value if value.isascii() and value.isdigit() else _digits(system, value)
+    number = _digits(system, value)
     if len(number) not in (8, 11):
         raise InvalidIdentifier(
             system, value, "A RIZIV number has eight digits, or eleven with the competence code."
@@ -176,3 +184,12 @@ def _riziv(system: str, value: str) -> str:
             system, value, "The check digits (the seventh and eighth) do not fit; a digit is wrong."
         )
     return number
+
+
+_CHECKS: Final[Mapping[str, Callable[[str, str], str]]] = {
+    KBO: _kbo,
+    VESTIGING: _vestiging,
+    RIZIV: _riziv,
+    RIZIV_GROUP: _riziv,
+    EHP: _digits,
+}

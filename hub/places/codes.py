@@ -72,6 +72,9 @@ class Codes:
         for row in _rows("postcodes.csv"):
             self._by_postcode[row["postcode"]].append(self._by_refnis[row["refnis"]])
             self._postcodes[row["refnis"]].append(row["postcode"])
+        self.codes_in_use = frozenset(self._by_refnis)
+        """The REFNIS codes of the municipalities of today."""
+        self.postcodes_in_use = frozenset(self._by_postcode)
         for sharing in self._by_postcode.values():
             sharing.sort(key=lambda one: (len(self._postcodes[one.refnis]), one.refnis))
 

@@ -143,14 +143,6 @@ class Zones:
             rows = exact or [row for row in rows if not row.postcode]
         return tuple(sorted({row.zone for row in rows}, key=lambda zone: zone.code))
 
-    def zone_of(self, refnis: str, postcode: str | None = None, on: date | None = None) -> Zone | None:
-        """The one zone of a municipality (or of a postcode in it) on that day, today by default.
-
-        None when no zone is known or when several come into question: a guess would send people to the wrong care council.
-        """
-        found = self.zones_of(refnis, postcode, on)
-        return found[0] if len(found) == 1 else None
-
     def members(self, zone_code: str, on: date | None = None) -> tuple[ZoneMember, ...]:
         """What lies in a zone on that day (today by default), by REFNIS code and postcode. Raises UnknownPlace."""
         self.zone(zone_code)

@@ -4,7 +4,7 @@ Everything here is built from the declarations in `hub.model.fiche`. On the hot 
 microseconds a fiche); only when that refuses a document do the marshmallow schemas, built from the same declarations, word what is wrong.
 """
 
-from hub.schemas.checking import check, check_claim
+from hub.schemas.checking import canonical_claim, check, check_claim
 from hub.schemas.codec import (
     claim_digest,
     decode,
@@ -19,6 +19,7 @@ from hub.schemas.described import claim_schema, entity_schema, fiche_schema, par
 from hub.schemas.packing import pack, unpack
 
 __all__ = [
+    "canonical_claim",
     "check",
     "check_claim",
     "claim_digest",

@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 import orjson
 
 from hub.errors import FieldError, Invalid
+from hub.model.canonical import canonical
 from hub.model.claims import Claim
 from hub.model.declarations import (
     MAX_ITEMS,
@@ -70,6 +71,12 @@ def check_claim(claim: Claim, told: bytes | None = None) -> None:
             errors.append(FieldError(f"same_as.{number}", "Give a system (or a source's name) and a value."))
     if errors:
         raise _invalid("partial ", claim.kind, tuple(errors))
+
+
+def canonical_claim(claim: Claim, told: bytes | None = None) -> Claim:
+    """As `check_claim`; the answer is the claim with its numbers and contacts in the one form that is kept: the same object when they are already."""
+    check_claim(claim, told)
+    return canonical(claim)
 
 
 def _invalid(partial: str, kind: str, errors: tuple[FieldError, ...]) -> Invalid:

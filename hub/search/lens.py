@@ -39,7 +39,11 @@ _SEVERAL: Final = 8
 
 
 class Rows(Protocol):
-    """Makes index rows of entries anew."""
+    """Makes index rows of entries anew, as on the day `today` (`YYYY-MM-DD`)."""
+
+    @property
+    def today(self) -> str:
+        """The day."""
 
     def __call__(self, ids: Collection[int], *, spelled: bool = False) -> Mapping[int, IndexRow]:
         """By number, what the index would hold if fiches had only the fields of the agreement; `spelled`: with texts as they are written."""

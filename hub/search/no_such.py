@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
+from babel import Locale
+
 from hub.errors import FieldError
 from hub.model.concepts import RUBRIEK
 from hub.model.folding import fold
@@ -12,12 +14,15 @@ from hub.model.query import Query
 from hub.places import Places, UnknownPlace
 from hub.store.concepts import ConceptBook
 
+Heard = Callable[[str], bool]
+"""Whether a source of this name says something that the asker may see."""
 
-def no_such(key: str, value: str, places: Places, book: ConceptBook) -> str:
+
+def no_such(key: str, value: str, places: Places, book: ConceptBook, heard: Heard | None = None) -> str:
     """Why nothing can ever be found under this value of a key of a query; empty when something could be, as for keys without a list of their values.
 
     Of codes only those of rubrieken are judged: their concepts come with the fiches that have them. Where none has come yet they are no reason, nor is a
-    former municipality.
+    former municipality. Sources are judged where `heard` is given; of languages those of two letters, because the longer ones are too many to know.
     """
     if key == "serves":
         key, _, value = value.partition("|")
@@ -27,6 +32,10 @@ def no_such(key: str, value: str, places: Places, book: ConceptBook) -> str:
             return f"There is no rubriek {code[:40]!r} known here."
     elif key == "province" and fold(value) not in _provinces(places):
         return f"There is no province {value[:40]!r}; give its Dutch name."
+    elif key == "language" and not _is_language(value.lower()):
+        return f"There is no language {value[:40]!r}; give two or three letters of ISO 639, e.g. nl."
+    elif key == "source" and heard is not None and not heard(value):
+        return f"No source {value[:40]!r} is known here."
     elif key == "municipality":
         return _unknown(places.municipality, value)
     elif key == "zone":
@@ -36,15 +45,17 @@ def no_such(key: str, value: str, places: Places, book: ConceptBook) -> str:
     return ""
 
 
-def unfindable(query: Query, places: Places, book: ConceptBook, path: str = "") -> Iterator[FieldError]:
+def unfindable(
+    query: Query, places: Places, book: ConceptBook, path: str = "", *, heard: Heard | None = None
+) -> Iterator[FieldError]:
     """Each value of `query`, and of those nested in it, under which nothing can ever be found: `where.0.values` with the reason."""
     for place, criterion in enumerate(query.where):
         for value in criterion.values if criterion.op == "eq" else ():
-            reason = no_such(criterion.key, value, places, book)
+            reason = no_such(criterion.key, value, places, book, heard)
             if reason:
                 yield FieldError(f"{path}where.{place}.values", reason, value[:60])
     for place, linked in enumerate(query.linked):
-        yield from unfindable(linked.query, places, book, f"{path}linked.{place}.query.")
+        yield from unfindable(linked.query, places, book, f"{path}linked.{place}.query.", heard=heard)
 
 
 def _unknown(look: Callable[[str], object], value: str) -> str:
@@ -53,6 +64,15 @@ def _unknown(look: Callable[[str], object], value: str) -> str:
     except UnknownPlace as error:
         return error.reason
     return ""
+
+
+def _is_language(code: str) -> bool:
+    return code.isascii() and code.isalpha() and (len(code) == 3 or code in _languages())
+
+
+@lru_cache(1)
+def _languages() -> frozenset[str]:
+    return frozenset(code for code in map(str, Locale("en").languages) if len(code) == 2)
 
 
 @lru_cache(2)

@@ -31,7 +31,7 @@ from hub.search.match import (
     present,
     word,
 )
-from hub.search.shown import HasWords, IsShown, IsSpelled
+from hub.search.shown import HasWords, IsAvailable, IsShown, IsSpelled, some_ran_out
 from hub.store.index_tokens import FACETS, is_whole
 
 _MOST_ALTERNATIVES = 300
@@ -291,6 +291,14 @@ def _demands(query: Query, lens: Lens, scope: Query | None = None) -> tuple[Matc
             conditions.append(IsShown(lens, criterion, asked))
             if criterion.negate != (criterion.op == "missing"):
                 continue  # what has a hidden value only must be met as well, so the index cannot lead
+        if covered != "part" and criterion.key == "availability" and criterion.op == "eq":
+            fields = sorted({value.partition("|")[0] for value in criterion.values})
+            if some_ran_out(lens, fields):
+                conditions.append(IsAvailable(lens, criterion, _facets(criterion, lens)))
+                if criterion.negate:
+                    continue
+                any_value = tuple(f"{field}|{value}" for field in fields for value in ("yes", "no", "unknown"))
+                criterion = replace(criterion, values=any_value)  # leads to what the condition judges
         if criterion.key in ("id", "fiche"):
             conditions.append(IsEntity(lens, criterion))
         elif criterion.key == "updated":

@@ -17,7 +17,7 @@ from hub.model.sounds import sound_of
 from hub.schemas import decode
 from hub.search.coverage import CONTAINERS
 from hub.search.lens import Lens, Row
-from hub.search.match import Alternatives, has_one
+from hub.search.match import Alternatives, Match, has_one
 from hub.store import reading
 from hub.store.bulk import Bulk
 from hub.store.index_forms import tokens_of
@@ -46,8 +46,11 @@ def _only(document: Document, kept: frozenset[str]) -> Document:
 class Shown:
     """Index rows of entries, made when asked for and kept while one search lasts."""
 
-    def __init__(self, conn: Connection, fields: frozenset[str] | None, indexer: Callable[[bool], Indexer]) -> None:
-        """`indexer` makes the maker of rows, `spelled` or not."""
+    def __init__(
+        self, conn: Connection, fields: frozenset[str] | None, indexer: Callable[[bool], Indexer], today: str
+    ) -> None:
+        """`indexer` makes the maker of rows, `spelled` or not, of the day `today`."""
+        self.today = today
         self._conn = conn
         self._fields = fields
         self._indexer = indexer
@@ -141,6 +144,47 @@ class IsShown:
 
     def _sounds(self, row: IndexRow) -> set[str]:
         return {sound_of(name) for names in row.names[: self.lens.rank + 1] for name in names if " " not in name}
+
+
+@dataclass(frozen=True, slots=True)
+class IsAvailable:
+    """A value that runs out, asked for while the index still has some that ran out since it was written: of their few fiches today's value is worked out."""
+
+    lens: Lens
+    criterion: Criterion
+    tokens: Alternatives
+
+    def few(self, most: int) -> set[int] | None:
+        return None
+
+    def keep(self, rows: Sequence[Row]) -> set[int]:
+        bulk, rest = self.lens.bulk, list(rows)
+        past = {
+            found[0]
+            for found in bulk.rows(
+                f"SELECT fiche_id FROM expiry WHERE {bulk.listed('fiche_id')} AND valid_until < ?",  # noqa: S608
+                bulk.many({row.fiche_id for row in rest}),
+                today_of(self.lens),
+            )
+        }
+        standing = {row.id for row in rest if row.fiche_id not in past}
+        met = self.lens.among(Match((self.tokens,)), standing)
+        if self.criterion.negate:
+            met = standing - met
+        return met | IsShown(self.lens, self.criterion, self.tokens).keep([row for row in rest if row.fiche_id in past])
+
+
+def today_of(lens: Lens) -> str:
+    """The day on which is searched; "" where nobody said, when nothing has run out."""
+    return "" if lens.shown is None else lens.shown.today
+
+
+def some_ran_out(lens: Lens, fields: Collection[str]) -> bool:
+    """Whether there are values of these fields that ran out since the index was written: a look at one row."""
+    listed = ", ".join("?" * len(fields))
+    sql = f"SELECT 1 FROM expiry WHERE valid_until < ? AND field IN ({listed}) LIMIT 1"  # noqa: S608
+    today = today_of(lens)
+    return bool(today and lens.bulk.rows(sql, today, *fields))
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,10 +130,6 @@ class ConceptBook:
         """The codes right below, sorted; without a code those at the top."""
         return tuple(self._below.get((scheme, code), ()))
 
-    def visible_in(self, scheme: str, region: str) -> tuple[str, ...]:
-        """The codes that exist in the region, sorted: those that name it, or (like everything above them) name no region at all."""
-        return tuple(one.code for one in self._of.get(scheme, ()) if self._exists_in(one, region))
-
     def search(self, text: str, scheme: str | None = None, language: str | None = None, limit: int = 20) -> tuple[Concept, ...]:
         """Concepts in which every word begins a word of a label, a synonym or the code. Best first: the whole label, its beginning, a label, else.
 
@@ -201,13 +197,6 @@ class ConceptBook:
     def _link(self, subject: str, other: str, relation: Relation, confidence: float) -> None:
         target_scheme, _, code = other.partition("|")
         self._mapped.setdefault((subject, target_scheme), []).append(Mapped(code, relation, relation == "narrow", confidence))
-
-    def _exists_in(self, concept: Concept, region: str) -> bool:
-        for code in (concept.code, *self.ancestors(concept.scheme, concept.code)):
-            known = self._concepts.get((concept.scheme, code))
-            if known is not None and known.regions and region not in known.regions:
-                return False
-        return True
 
     def _searchable(self) -> list[tuple[Concept, dict[Language, list[str]], list[str]]]:
         if not self._folded:

@@ -9,6 +9,7 @@ from hub import schemas
 from hub.authority import declared_rules
 from hub.errors import FieldError, Gone, Invalid, NotFound
 from hub.merge import item_label
+from hub.model.canonical import canonical_content
 from hub.model.claims import EDITOR, Claim
 from hub.model.fiche import FICHE_TYPES, PARTS, Document, Kind, Rule
 from hub.store import reading
@@ -120,6 +121,9 @@ def _edit(writer: Writer, uuid: str, field: str, value: Any, who: str) -> None:
             (FieldError("field", f"one of {', '.join(sorted(declared_rules(FICHE_TYPES[state.kind])))}, or inside these", field),),
         )
     _check_lock(writer, state, place)
+    if value is not None and place.part is None and place.item is None:
+        # In the form in which it is kept, because what else stands in a list is compared with it.
+        value = canonical_content(schemas.check(state.kind, {field: value}, claim=True))[field]
     known = _standing(writer, number, state.uuid, state.kind)
     claim = _edited(known, state.document, place, value)
     claim = replace(claim, revision=known.revision + 1, gone=len(claim.content) < 2)
@@ -127,8 +131,8 @@ def _edit(writer: Writer, uuid: str, field: str, value: Any, who: str) -> None:
         claim = replace(claim, content={}, excluded={})
     parts = _part_ids(state)
     counts = writer.put([claim], origin=who)
-    if counts.rejected:
-        first = counts.rejected[0]
+    if wrong := counts.rejected or counts.left_out:
+        first = wrong[0]
         raise Invalid(first.message, (FieldError(first.field or field, first.message),))
     if place.part is not None and value is not None:
         _check_outcome(space.fiches[number], place, field, value, parts)

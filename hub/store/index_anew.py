@@ -15,15 +15,20 @@ from typing import Final
 from sqlalchemy import Connection
 
 from hub.connector import Progress
+from hub.model.canonical import as_kept
+from hub.model.claims import Claim
 from hub.store import index_rows, vocabulary
 from hub.store.bulk import Bulk
 from hub.store.database import commits_a_load
 from hub.store.index_tokens import FORM, FORM_COUNTER, PLACE_COUNTER
 from hub.store.indexing import write_index
 from hub.store.linking import Link, links_of, named_in, write_links
+from hub.store.place_codes import PlaceCodes
 from hub.store.store import Store
 from hub.store.workspace import Workspace
+from hub.store.writer import Writer
 
+_ORIGIN: Final = "upgrade"
 _REACHED: Final = "SELECT n FROM counter WHERE name = ?"
 
 
@@ -57,7 +62,7 @@ def renew(store: Store, *, progress: Progress | None = None, restart: bool = Fal
     while True:
         if progress is not None:
             progress(began + done, total, "fiches")
-        fiches = store.write(lambda writer: _batch(writer.space, pace.size), pace=pace)
+        fiches = store.write(lambda writer: _batch(writer, pace.size), pace=pace)
         if not fiches:
             vocabulary.sweep(store.engine)
             return Renewed(done, began, batches)
@@ -79,8 +84,9 @@ def _counted(bulk: Bulk) -> tuple[int, int]:
     return before, total
 
 
-def _batch(space: Workspace, size: int) -> int:
+def _batch(writer: Writer, size: int) -> int:
     """Renew the next fiches; the answer is how many, 0 when all are done."""
+    space = writer.space
     bulk = space.bulk
     # Whoever does the same waits here, and goes on where this batch ends.
     place = bulk.rows(_REACHED + (" FOR UPDATE" if bulk.postgres else ""), PLACE_COUNTER)
@@ -98,7 +104,22 @@ def _batch(space: Workspace, size: int) -> int:
     _write_links(space, ids)
     write_index(space, ids)
     bulk.run("UPDATE counter SET n = ? WHERE name = ?", ids[-1], PLACE_COUNTER)
+    space.origin = _ORIGIN
+    writer.settle(_outdated(space, ids))
     return len(ids)
+
+
+def _outdated(space: Workspace, ids: list[int]) -> set[int]:
+    """The fiches with numbers, contacts or codes of places as an earlier version kept them: merged again, they have them as claims do that come now."""
+    codes = PlaceCodes(space.around.places)
+    found = set()
+    for number in ids:
+        state = space.fiches[number]
+        if state.document is not None:
+            stands = Claim("", state.uuid, 0, state.kind, state.document)
+            if codes.current(stands) is not stands or as_kept(stands) is not stands:
+                found.add(number)
+    return found
 
 
 def _remove_orphans(bulk: Bulk, behind: int, to: int | None) -> None:

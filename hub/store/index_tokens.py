@@ -22,7 +22,7 @@ from urllib.parse import unquote
 from hub.model.fiche import EntityType
 from hub.model.selection import PARTS_OF
 
-FORM: Final = 4
+FORM: Final = 5
 """The form of what the index holds. One more when the same fiche comes to have other tokens, terms or levels, so that what stands there is
 made anew (`hub.store.index_anew`); not for new fields of a fiche, which no earlier version stored."""
 FORM_COUNTER: Final = "index"

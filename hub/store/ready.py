@@ -17,8 +17,8 @@ Key = tuple[str, str, str]
 
 
 class Ready:
-    """One claim, and the digest of what it says. Once it is checked also `names`, its own key and the others that it names, the keys and kinds that
-    it `links` to, and the `candidates` keys by which something similar is found."""
+    """One claim, and the digest of what it says as it came. Once it is checked, its numbers and contacts are in the one form, and there are also `names`, its
+    own key and the others that it names, the keys and kinds that it `links` to, and the `candidates` keys by which something similar is found."""
 
     __slots__ = (
         "_checked",
@@ -48,12 +48,13 @@ class Ready:
         """Fill in the rest, once. Raises `Invalid` or `Rejected` for a claim that cannot be used."""
         if not self._checked:
             self._checked = True
-            claim = self.claim
             self._refusal: Exception | None = None
             self.links: list[tuple[str, Kind]] = []
             self.candidates: set[str] = set()
             try:
-                schemas.check_claim(claim, self._told)
+                claim = schemas.canonical_claim(self.claim, self._told)
+                if claim is not self.claim:
+                    self.claim, self._told = claim, schemas.encode_claim(claim)
                 self.names = keys_of(claim)
                 if not claim.gone:
                     self.links = link_keys(claim)

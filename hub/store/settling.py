@@ -9,12 +9,15 @@ from typing import Any, cast
 
 from hub import schemas
 from hub.authority import Authority
+from hub.errors import Rejected
 from hub.merge import merge, sole
 from hub.model.audience import ABSENT, level_of, part_level_differs, stamp, visible_levels_differ
+from hub.model.canonical import as_kept
 from hub.model.claims import Claim
 from hub.model.fiche import PARTS, VOLATILE_FIELDS, Document, Kind
 from hub.store.identity import Identities, link_keys
 from hub.store.linking import INWARD, Link, links_of, write_links
+from hub.store.place_codes import PlaceCodes
 from hub.store.provenance import encode_conflicts, encode_provenance, encode_sole
 from hub.store.references import HUB, link_key, resolved
 from hub.store.workspace import FicheState, PendingChange, Workspace, operation_of
@@ -59,8 +62,14 @@ class Settler:
     def __init__(self, space: Workspace, identities: Identities) -> None:
         self._space = space
         self._identities = identities
+        self._codes = PlaceCodes(space.around.places)
         self._links: list[Link] = []
         self._standing: list[tuple[Iterable[int], list[Link]]] = []
+
+    @property
+    def left_out(self) -> Mapping[tuple[str, str, str], Rejected]:
+        """Each code of a place that there is not, in the claims that were merged, by source, external id and path: the fiches stand without them."""
+        return self._codes.left_out
 
     # --- claims, with their links resolved ------------------------------------------------------------------------------------
 
@@ -80,7 +89,7 @@ class Settler:
                 claim = schemas.decode_claim(
                     space.source_name(source_id), external_id, revision, partner or None, content
                 )
-                claims[fiche_id].append(claim)
+                claims[fiche_id].append(as_kept(claim))
         return claims
 
     def _resolve(self, claims: Mapping[int, list[Claim]]) -> dict[int, list[Claim]]:
@@ -226,7 +235,10 @@ class Settler:
         ids = sorted(ids)
         space.load(ids)
         ids = [number for number in ids if space.fiches[number].state not in ("moved", "erased")]
-        claims = self._resolve(self._claims(ids, fresh or {}))
+        current = self._codes.current
+        claims = self._resolve(
+            {number: [current(claim) for claim in of_fiche] for number, of_fiche in self._claims(ids, fresh or {}).items()}
+        )
         for number, of_fiche in claims.items():
             space.voices[number] = {
                 (claim.partner or "", claim.source) for claim in of_fiche if not claim.gone

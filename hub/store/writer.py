@@ -30,13 +30,15 @@ from hub.store.workspace import Workspace
 
 @dataclass(slots=True)
 class Counts:
-    """What became of the claims of one `put`. `erased`: of persons who were erased, and stay so."""
+    """What became of the claims of one `put`. `erased`: of persons who were erased, and stay so. `left_out`: values that cannot be right and were
+    left out of the fiches, while the rest of their claims stands."""
 
     read: int = 0
     changed: int = 0
     unchanged: int = 0
     erased: int = 0
     rejected: list[Rejected] = field(default_factory=list)
+    left_out: list[Rejected] = field(default_factory=list)
 
 
 class _Stored(NamedTuple):
@@ -90,6 +92,9 @@ class Writer:
         if good:
             counts.changed += len(good)
             self._take(good, stored)
+            if left_out := self._settler.left_out:
+                news = {(ready.claim.source, ready.claim.external_id) for ready in good}
+                counts.left_out += [value for (source, external_id, _), value in left_out.items() if (source, external_id) in news]
         return counts
 
     def _new_in(
@@ -138,6 +143,7 @@ class Writer:
                         counts.erased += 1
                         continue
                 ready.check()
+                claim = ready.claim
                 if not claim.gone:
                     self._validate(claim)
             except Invalid as error:

@@ -30,6 +30,7 @@ from hub.sync.watch import Watch
 WAIT_SECONDS = 5.0
 """What a slow source has given is written after this time, however little it is."""
 LONGEST_ID = 500
+_EXAMPLES = 5
 _PAGE = 10_000
 
 
@@ -94,6 +95,8 @@ class _Pull:
         self._items: Iterator[object] = iter(())
         self._ended: Finished | Exception | None = None
         self._nameless = 0
+        self._left_out = 0
+        self._examples: list[Rejected] = []
         # A row that is right again is taken off the list of rejected ones; only rows on that list need to be looked for.
         with session.store.read() as connection:
             self._listed = records.rejected_ids(connection, session.known.name)
@@ -220,11 +223,13 @@ class _Pull:
         self._gauge.note(batch.claims)
         unfinished = self._gauge.unfinished() if self._pins_along and batch.cursor is not None and not session.dry else None
         pace.meanwhile = None if session.dry else self._get_ready
+        left_out: list[Rejected] = []
 
         def work(writer: Writer) -> tuple[Tally, tuple[list[Rejected], list[Difference]]]:
             if batch.concepts:
                 writer.put_concepts(batch.concepts)
             rejected = list(batch.rejected)
+            left_out.clear()  # what an attempt found that came to nothing
             tally = base
             differences: list[Difference] = []
             if batch.claims:
@@ -236,6 +241,7 @@ class _Pull:
                 ready = batch.ready if batch.ready is not None and claims is batch.claims else claims
                 counts = writer.put(ready, origin=session.known.name)
                 rejected.extend(counts.rejected)
+                left_out.extend(counts.left_out)
                 tally = base.plus(changed=counts.changed, unchanged=counts.unchanged)
                 if session.dry and counts.changed:
                     after = preview.documents(writer.connection, claims)
@@ -253,6 +259,8 @@ class _Pull:
                 cursors["full_since_run"] = session.report.id
         with self._watch.writing():
             rejected, differences = session.commit(work, pace=pace, **cursors)
+        self._left_out += len(left_out)
+        self._examples = [*self._examples, *left_out][:_EXAMPLES]
         self._newly_rejected += self._new(rejected)
         pace.took(len(batch), session.report.tally.changed - base.changed)
         session.note(rejections=tuple(rejected), preview=(*session.report.preview, *differences))
@@ -291,7 +299,7 @@ class _Pull:
 
     def _finish(self, finished: Finished) -> None:
         session = self._session
-        session.note(warnings=finished.warnings)
+        session.note(warnings=(*finished.warnings, *self._remarks()))
         tally = session.report.tally.plus(missing=finished.missing)
         # A source that is whole and names no cursor has no increments: its next pull begins anew.
         cursor = (
@@ -322,6 +330,12 @@ class _Pull:
 
         refusal = session.commit(work, cursor=cursor, full_since_run=None)
         session.note(warnings=(refusal,) if refusal else ())
+
+    def _remarks(self) -> Iterator[str]:
+        """What the rows say that cannot be right, while the rest of each stands."""
+        if self._left_out:
+            shown = " ".join(f"{each.external_id}: {each.message}" for each in self._examples)
+            yield f"{self._left_out:,} codes of places that there are not were left out; the rest of their rows stands. For example {shown}"
 
     def _remove_unseen(self, seen: Seen) -> None:
         """Only what the guard allows; else the reason is in the report."""

@@ -122,7 +122,7 @@ class SourceContract(_Offered):
     def test_every_claim_can_be_stored(self) -> None:
         for item in self._pull().items:
             if isinstance(item, Incoming):
-                schemas.check_claim(item.claim)
+                schemas.canonical_claim(item.claim)
 
     def test_every_claim_is_in_the_sources_own_name(self) -> None:
         with _http() as http:

@@ -107,9 +107,7 @@ def _read(row: Json, external_id: str, words: Vocabulary) -> Row:
         raise _wrong("legalName.description", "the name of the organisation or person", None)
     places = tuple(_places(row, words))
     links = tuple(_links(row))
-    linked = next(
-        (leaflet for rel, leaflet in links if rel in ("organisation", "organization", "provider")), ""
-    )
+    linked = next((leaflet for rel, leaflet in links if rel in _ORGANISATION), "")
     state = _text(row.get("state"), "state")
     return Row(
         id=external_id,

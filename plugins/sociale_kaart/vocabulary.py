@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Final
 
 from hub import Language, Places, UnknownPlace, fold
 
 SOURCE: Final = "sociale-kaart"
-RowKind = Literal["aanbod", "zorgverlener"]
 Municipal = Callable[[str, str], "str | None"]
 """Postcode and name of a place -> REFNIS code of the municipality, `None` when they do not tell."""
 

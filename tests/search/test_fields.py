@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import pytest
@@ -57,8 +57,17 @@ def judge(oracle: Oracle, rows: dict[int, IndexRow], fields: frozenset[str], pla
     return Oracle(World(list(rows.values()), world.uuids, links, world.changes, world.masks), places)
 
 
+@dataclass(frozen=True, eq=False)  # part of conditions, which are told apart
+class Held:
+    rows: dict[int, IndexRow]
+    today: str = TODAY
+
+    def __call__(self, ids: Collection[int], *, spelled: bool = False) -> dict[int, IndexRow]:
+        return {number: self.rows[number] for number in ids if number in self.rows}
+
+
 def shown_by(rows: dict[int, IndexRow]) -> Rows:
-    return lambda ids, *, spelled=False: {number: rows[number] for number in ids if number in rows}
+    return Held(rows)
 
 
 def everything(conn: Connection, query: Query, grant: Grant, places: Places, shown: Rows) -> list[FoundRow]:

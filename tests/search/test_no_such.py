@@ -33,6 +33,12 @@ WITHOUT_ZONES, WITH_ZONES = Places.load(), Places.load(DEMO_ZONES)
         ("zone", "any", "No primary-care zones are known here"),
         ("postcode", "1005", ""),  # a postcode need not be that of a place
         ("name", "99999", ""),
+        ("language", "nl", ""),
+        ("language", "NL", ""),
+        ("language", "vgt", ""),  # Flemish sign language
+        ("language", "zz", "no language 'zz'"),
+        ("language", "nl-BE", "no language 'nl-BE'"),
+        ("source", "any", ""),  # where nobody says which there are
     ],
 )
 def test_what_can_be_found(key: str, value: str, why: str) -> None:
@@ -48,6 +54,12 @@ def test_zones_are_those_of_the_file() -> None:
 
 def test_where_no_rubriek_has_come_yet_none_is_missed() -> None:
     assert no_such("code", "rubriek|99.99", WITHOUT_ZONES, ConceptBook({}, {})) == ""
+
+
+def test_a_source_is_judged_by_who_knows_what_the_asker_may_see() -> None:
+    query = Query(types=("aanbod",), where=(Criterion("source", ("kaart", "foo")),))
+    (wrong,) = unfindable(query, WITHOUT_ZONES, BOOK, heard=lambda source: source == "kaart")
+    assert (wrong.path, wrong.reason, wrong.value) == ("where.0.values", "No source 'foo' is known here.", "foo")
 
 
 def test_every_value_of_a_query_is_looked_at_also_inside_others() -> None:

@@ -4,7 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
+from hub.directory import Directory
 from hub.errors import CursorGone, Invalid
+from hub.model.audience import Grant
+from hub.model.fiche import EntityType, Visibility
+from hub.model.query import Criterion, Query
 from hub.store import Store, database, log_reading, reading
 from tests.store.conftest import Clock, put
 from tests.store.saying import (
@@ -210,6 +214,37 @@ def test_any_moment_of_the_past_can_be_read(store: Store) -> None:
         assert [item.change.operation for item in items] == ["create", "delete", "update", "update", "create"]
         seen = log_reading.last_seen(connection, [number], 0)[number]
     assert seen.seq == items[0].change.seq
+
+
+@pytest.mark.parametrize("level", ["public", "internal"])
+def test_what_ran_out_is_searched_as_it_reads_also_before_it_is_a_change(store: Store, clock: Clock, level: Visibility) -> None:
+    short, long = {"value": "no", "valid_until": "2026-11-25"}, {"value": "no", "valid_until": "2027-11-25"}
+    put(store, organisatie("o1"), person("p1", number=1))
+    put(store, aanbod("a1", "o1", patientenstop=short, people=(1,)), aanbod("a2", "o1", patientenstop=long, on_call=short), aanbod("a3", "o1"))
+    clock.pass_by(days=9)
+
+    def found(*values: str, type: EntityType = "aanbod", negate: bool = False) -> set[str]:
+        query = Query(types=(type,), where=(Criterion("availability", values, negate=negate),), total="accurate")
+        page = Directory(store, Grant(level=level)).search(query)
+        assert page.total == len(page.hits)
+        return {hit.entity.fiche["id"] for hit in page.hits}
+
+    a1, a2, a3 = (uuid_of(store, f"{SK}|a{number}") for number in (1, 2, 3))
+
+    def look() -> list[set[str]]:
+        return [
+            found("patientenstop|no"),
+            found("patientenstop|unknown"),
+            found("patientenstop|no", "on_call|unknown"),
+            found("patientenstop|no", negate=True),
+            found("patientenstop|no", type="caregiver"),
+            found("patientenstop|unknown", type="caregiver"),
+        ]
+
+    before = look()
+    assert before == [{a2}, {a1}, {a2}, {a1, a3}, set(), {a1}]
+    assert store.write(lambda writer: writer.expire(store.today())) == 2
+    assert look() == before
 
 
 def test_what_runs_out_is_a_change_once(store: Store, clock: Clock) -> None:

@@ -114,13 +114,6 @@ def test_a_circle_of_broader_codes_ends() -> None:
     book = book_of(*(Concept("s", code, {}, broader=above) for code, above in (("a", "b"), ("b", "c"), ("c", "a"), ("x", "x"))))
     assert book.ancestors("s", "a") == ("b", "c")
     assert book.ancestors("s", "x") == ()
-    assert book.visible_in("s", "VL") == ("a", "b", "c", "x")
-
-
-def test_a_category_of_one_region_hides_what_lies_below_it_elsewhere() -> None:
-    book = book_of(Concept("s", "a", {}, regions=("BRU",)), Concept("s", "a1", {}, broader="a"), Concept("s", "b", {}))
-    assert book.visible_in("s", "BRU") == ("a", "a1", "b")
-    assert book.visible_in("s", "VL") == ("b",)
 
 
 def test_search_folds_and_puts_the_whole_label_first() -> None:

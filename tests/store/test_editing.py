@@ -106,3 +106,11 @@ def test_deciding_one_conflict_touches_no_other_field(store: Store) -> None:
         decide_conflict(store, uuid, "status", loser)
     with pytest.raises(Invalid):
         decide_conflict(store, uuid, "legal_form", {"scheme": "legal-form", "code": "bv"})
+
+
+def test_an_edited_list_may_spell_what_stands_in_it_differently(store: Store) -> None:
+    put(store, organisatie("o1", phone="+3216000005"))
+    uuid = uuid_of(store, f"{SK}|o1")
+    edit(store, uuid, "contacts", [{"kind": "phone", "value": "016 00 00 05"}], "redactie")
+    document = fiche(store, f"{SK}|o1")
+    assert document and [contact["value"] for contact in document["contacts"]] == ["+3216000005"]

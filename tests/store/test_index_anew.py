@@ -11,7 +11,8 @@ import pytest
 from alembic import command
 
 from hub.demo import World
-from hub.model.audience import Grant
+from hub.directory import Directory
+from hub.model.audience import PUBLIC, Grant
 from hub.model.concepts import Concept, Mapping
 from hub.model.query import Criterion, Query
 from hub.search import find
@@ -20,7 +21,7 @@ from hub.store.bulk import Bulk
 from hub.store.index_entries import IndexRow
 from hub.store.workspace import Workspace
 from tests.store.conftest import put
-from tests.store.saying import SK, aanbod, organisatie
+from tests.store.saying import SK, aanbod, fiche, head, log, organisatie
 
 
 @pytest.fixture
@@ -226,3 +227,28 @@ def test_a_database_of_before_is_older_and_an_empty_one_never(store: Store) -> N
     assert older(store)
     index_anew.renew(store)
     assert not older(store)
+
+
+def test_fiches_of_before_get_todays_form_of_numbers_and_codes(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = organisatie("o", identifiers=[{"system": "kbo", "value": "BE 0403.019.261"}])
+    old.content["vestigingen"][0]["addresses"][0]["municipality"] = "11056"
+    with monkeypatch.context() as before:
+        before.setattr("hub.schemas.canonical_claim", lambda claim, told=None: claim)
+        before.setattr("hub.store.place_codes.PlaceCodes.current", lambda self, claim: claim)
+        put(store, old, organisatie("o2"))
+    was = fiche(store, f"{SK}|o")
+    assert was and was["identifiers"][0]["value"] == "BE 0403.019.261"
+    since = head(store)
+    index_anew.renew(store)
+    document = fiche(store, f"{SK}|o")
+    assert document
+    assert document["identifiers"][0]["value"] == "0403019261"
+    assert document["vestigingen"][0]["addresses"][0]["municipality"] == "46030"
+    assert {change.fiche for change in log(store, since)} == {document["id"]}, "what was in order is left alone"
+    found = find_by(store, "kbo|0403019261")
+    assert found == [document["id"]]
+
+
+def find_by(store: Store, number: str) -> list[str]:
+    asked = Query(types=("organisatie",), where=(Criterion("identifier", (number,)),))
+    return [hit.entity.id for hit in Directory(store, PUBLIC).search(asked).hits]

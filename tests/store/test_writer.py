@@ -6,8 +6,11 @@ from dataclasses import replace
 import pytest
 
 from hub import schemas
+from hub.directory import Directory
 from hub.errors import FieldError
+from hub.model.audience import PUBLIC
 from hub.model.claims import Claim
+from hub.model.query import Criterion, Query
 from hub.store import Store, reading
 from tests.store.conftest import put
 from tests.store.saying import (
@@ -174,3 +177,26 @@ def test_whole_degrees_are_kept_as_the_fractions_that_they_mean(store: Store) ->
     before = head(store)
     put(store, replace(said, revision=2))  # as it stands after the check: nothing is different
     assert head(store) == before
+
+
+def test_a_number_is_found_and_shown_alike_whoever_stated_it(store: Store) -> None:
+    odd = organisatie("o1", source="derde", identifiers=[{"system": "kbo", "value": "BE 0403.019.261"}], phone="016 33 22 11")
+    put(store, odd, organisatie("o2", identifiers=[{"system": "kbo", "value": "0403019261"}], phone="+3216332211"))
+    for key in ("derde|o1", f"{SK}|o2"):
+        document = fiche(store, key)
+        assert document
+        assert [item["value"] for item in document["identifiers"]] == ["0403019261"]
+        assert [contact["value"] for contact in document["contacts"]] == ["+3216332211"]
+    asked = Query(types=("organisatie",), where=(Criterion("identifier", ("kbo|0403019261",)),))
+    assert len(Directory(store, PUBLIC).search(asked).hits) == 2
+    before = head(store)
+    assert put(store, odd).unchanged == 1, "the same spelling again is no news"
+    assert head(store) == before
+
+
+def test_a_number_of_a_part_that_is_none_rejects_the_claim_with_its_place(store: Store) -> None:
+    wrong = organisatie("o1")
+    wrong.content["vestigingen"][0]["identifiers"] = [{"system": "vestigingsnummer", "value": "rommel"}]
+    counts = put(store, wrong, organisatie("o2"))
+    assert [(error.external_id, error.field) for error in counts.rejected] == [("o1", "vestigingen.0.identifiers.0.value")]
+    assert counts.changed == 1

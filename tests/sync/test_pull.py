@@ -553,3 +553,17 @@ def test_an_unknown_connection_is_answered_with_those_there_are(store: Store, of
     connect(store, plugins)
     with pytest.raises(NotFound, match="no connection 'nope'; there are: own"):
         run(store, plugins, "nope")
+
+
+def test_a_code_of_a_place_that_there_is_not_costs_no_row_and_the_run_tells(store: Store, offer: Offer) -> None:
+    source = fresh_rows()
+    for said in (rows := [row(number) for number in range(7)]):
+        address = {"street": {"nl": "Dorp"}, "postcode": "99999"}
+        said.content["vestigingen"] = [{"keys": [f"rows:{said.external_id}"], "addresses": [address]}]
+    source.rows = [*rows]
+    report = go(store, source, offer)
+    assert (report.state, report.changed, report.rejected) == ("done", 7, 0)
+    (told,) = report.warnings
+    assert told.startswith("7 codes of places that there are not were left out")
+    assert told.count("vestigingen.0.addresses.0.postcode '99999'") == 5, "some examples, not all"
+    assert go(store, source, offer).warnings == ()

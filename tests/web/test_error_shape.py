@@ -116,6 +116,11 @@ def test_the_api_speaks_json_only(client: FlaskClient) -> None:
         ("/api/v1/fiches?postcode=90", "postcode", "90"),
         ("/api/v1/fiches?municipality=Nergensdorp", "municipality", "Nergensdorp"),
         ("/api/v1/fiches?rubriek=99.99", "rubriek", "99.99"),
+        ("/api/v1/fiches?language=zz", "language", "zz"),
+        ("/api/v1/fiches?source=foo", "source", "foo"),
+        ("/api/v1/fiches?source=buurkaart", "source", "buurkaart"),  # says something to one partner only
+        ("/api/v1/fiches?text=%ff%fe", "text", None),
+        ("/api/v1/places?text=a%20%e9", "text", None),
         ("/api/v1/fiches?code=rubriek%7C99.99", "code", "rubriek|99.99"),
         ("/api/v1/fiches?rubriek=%20", "rubriek", " "),
         ("/api/v1/fiches?province=mars", "province", "mars"),

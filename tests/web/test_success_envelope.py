@@ -12,7 +12,7 @@ from typing import Any
 import flask
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import event, select
 from structlog.testing import capture_logs
 
 from hub.store import Store
@@ -125,6 +125,32 @@ def test_one_fiche_has_contacts_that_say_whose_they_are(client: FlaskClient, ids
         "origin": "organisatie",
         "originId": ids.organisatie,
     }
+
+
+def test_each_fiche_of_a_page_has_the_contacts_that_it_has_alone(client: FlaskClient, ids: Ids) -> None:
+    items = walk(client, f"{API}/fiches?pageSize=20")
+    for item in items:
+        assert item["contacts"] == get(client, item["href"])["contacts"]
+    (offer,) = (item for item in items if item["id"] == ids.aanbod)
+    assert [each["origin"] for each in offer["contacts"]] == ["organisatie"]
+
+
+def test_the_contacts_of_a_page_cost_no_look_for_each_of_its_fiches(client: FlaskClient, hub_store: Store) -> None:
+    looks: list[str] = []
+
+    def note(*given: Any) -> None:
+        looks.append(given[2])
+
+    def cost(size: int) -> int:
+        looks.clear()
+        assert len(get(client, f"{API}/fiches?pageSize={size}&text=wijkteam")["items"]) == size
+        return len(looks)
+
+    event.listen(hub_store.engine, "before_cursor_execute", note)
+    try:
+        assert 0 < cost(2) + 3 > cost(20)
+    finally:
+        event.remove(hub_store.engine, "before_cursor_execute", note)
 
 
 def test_a_part_is_found_by_its_own_id(client: FlaskClient, ids: Ids) -> None:

@@ -49,7 +49,8 @@ class Before(ma.Schema):
 def fiches(given: dict[str, Any]) -> flask.Response:
     """Search fiches
 
-    All parameters must hold; of several values of one parameter, one must. Follow `next` until it is not there any more.
+    All parameters must hold; of several values of one parameter, one must. Follow `next` until it is not there any more. Each comes with the contacts under
+    which it can be reached; where it has none of its own, those of who carries it, and each says where it comes from.
     """
     door = directory()
     query = query_of(given, door)
@@ -170,7 +171,7 @@ def _entity(entity: Entity) -> dict[str, Any]:
 
 
 def _item(hit: Hit) -> dict[str, Any]:
-    item = _entity(hit.entity)
+    item = _whole(hit.entity)
     item["why"] = [{"reason": reason, "value": value} for reason, value in hit.why]
     if hit.distance_km is not None:
         item["distance"] = round(hit.distance_km, 3)

@@ -182,7 +182,7 @@ def query_of(given: Mapping[str, Any], door: Directory) -> Query:
     )
     names = {"where": [name for name, _ in where], "linked": [name for name, _ in linked]}
     with renamed(lambda path: _parameter(path, names)):
-        wrong = tuple(unfindable(query, places, door.concepts()))
+        wrong = tuple(unfindable(query, places, door.concepts(), heard=door.hears))
         if wrong:
             raise Invalid("The query finds nothing, ever.", wrong)
         return normalise(query)

@@ -74,7 +74,29 @@ class _Entity(_Shape):
     )
 
 
-class FoundFiche(_Entity):
+class ResolvedContact(_Shape):
+    """A contact, and whose it is."""
+
+    contact = fields.Raw(required=True, metadata={"type": "object"})
+    origin = _text("self, caregiver, zorgverlener, aanbod, vestiging, organisatie or parent.")
+    originId = _text(
+        "The id of that fiche or part; left out where your selection does not hold it.",
+        required=False,
+        format="uuid",
+    )
+
+
+class _Reached(_Entity):
+    contacts = fields.List(
+        fields.Nested(ResolvedContact),
+        required=True,
+        metadata={
+            "description": "Under which it can be reached; where it has none of its own, those of who carries it. Of each kind those of the nearest that has one."
+        },
+    )
+
+
+class FoundFiche(_Reached):
     """A fiche that was found."""
 
     why = fields.List(fields.Nested(Reason), required=True)
@@ -88,19 +110,10 @@ class FicheCollection(_Collection):
     seq = _number("Where the change log stood when paging began: /changes?since= tells what came after.")
 
 
-class ResolvedContact(_Shape):
-    """A contact, and whose it is."""
-
-    contact = fields.Raw(required=True, metadata={"type": "object"})
-    origin = _text("self, caregiver, zorgverlener, aanbod, vestiging, organisatie or parent.")
-    originId = _text("The id of that fiche or part; left out where your selection does not hold it.", required=False, format="uuid")
-
-
-class OneFiche(_Entity):
+class OneFiche(_Reached):
     """One fiche."""
 
     self = _address("This address.")
-    contacts = fields.List(fields.Nested(ResolvedContact), required=True)
 
 
 class ChangeItem(_Shape):
@@ -371,13 +384,18 @@ class ProposalItem(_Shape):
     field = _text("The partner's field.")
     state = _text("What became of it there.", enum=list(PROPOSAL_STATES))
     old = fields.Raw(
-        required=True, allow_none=True, metadata={"description": "What stood there, in the partner's language."}
+        required=True,
+        allow_none=True,
+        metadata={"description": "What stood there, in the partner's language."},
     )
     new = fields.Raw(
-        required=True, allow_none=True, metadata={"description": "What was proposed, in the partner's language."}
+        required=True,
+        allow_none=True,
+        metadata={"description": "What was proposed, in the partner's language."},
     )
     evidence = fields.Dict(
-        required=True, metadata={"description": "What the partner was told of where it comes from: fiche, moment, sources."}
+        required=True,
+        metadata={"description": "What the partner was told of where it comes from: fiche, moment, sources."},
     )
     number = _text("The partner's number of it.", required=False)
     since = _text("Since when it stands like that.", required=False, format="date-time")

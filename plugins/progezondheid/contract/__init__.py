@@ -16,9 +16,3 @@ def json_schema() -> dict[str, Any]:
     """The shapes of the contract by name, under `$defs`."""
     loaded: dict[str, Any] = orjson.loads((files(__name__) / "schema.json").read_bytes())
     return loaded
-
-
-def schema_of(openapi: dict[str, Any]) -> dict[str, Any]:
-    """What `schema.json` holds, made from the OpenAPI document: its schemas with references of their own."""
-    text = orjson.dumps(openapi["components"]["schemas"]).replace(b"#/components/schemas/", b"#/$defs/")
-    return {"$schema": DIALECT, "title": openapi["info"]["title"], "$defs": orjson.loads(text)}
