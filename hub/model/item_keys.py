@@ -102,6 +102,11 @@ def is_text(value: Any) -> bool:
     return type(value) is dict and bool(value) and all(name in LANGUAGES for name in value)
 
 
+def text_keys(text: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """A text as it compares, in each of its languages."""
+    return tuple([(language, _folded(said)) for language, said in text.items()])
+
+
 def same_text(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
     """Whether two texts are one: they share a language, and say the same in every language that they share."""
     shared = one.keys() & other.keys()
@@ -109,9 +114,7 @@ def same_text(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
 
 
 def _comparable(value: Any) -> tuple[Any, ...]:
-    if not is_text(value):
-        return (json.dumps(value, sort_keys=True),)
-    return tuple([(language, _folded(text)) for language, text in value.items()])
+    return text_keys(value) if is_text(value) else (json.dumps(value, sort_keys=True),)
 
 
 @lru_cache(maxsize=8192)
