@@ -56,13 +56,13 @@ class Past:
         number = known.fiche_id
         then, newest = reading.version_at(connection, number, seq), reading.standing_version(connection, number)
         at_hand = self._at_hand.pop(number, None)
-        if at_hand is None or at_hand[0] != newest or at_hand[1] <= then:
+        if at_hand is None or at_hand[0] != newest:
             at_hand = (newest, newest + 1, Hindsight(self._rank))
         _, lowest, hindsight = at_hand
-        if then + 1 < lowest:
+        if then + 1 < lowest:  # what it knows of the version asked for, or of older ones, decides nothing of that
             for version in reading.versions(connection, number, then, lowest):
                 hindsight.add(version)
-        self._at_hand[number] = (newest, then + 1, hindsight)
+        self._at_hand[number] = (newest, min(lowest, then + 1), hindsight)
         if len(self._at_hand) > _AT_HAND:
             del self._at_hand[next(iter(self._at_hand))]
         return hindsight

@@ -36,7 +36,7 @@ def withheld(then: Document, later: Iterable[Document], rank: int) -> Document |
 class Hindsight:
     """What the versions of one fiche tell an asker of this rank about the time before them.
 
-    `add` them newest first; in between, `kept` says what may be told of a version that is older than those.
+    `add` them newest first; in between, `kept` says what may be told of a version that is older than those, or is among them.
     """
 
     def __init__(self, rank: int) -> None:

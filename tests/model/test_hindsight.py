@@ -46,6 +46,7 @@ def person(**fields: Any) -> Document:
             {"description": {"nl": "bel +3290000001"}, "field_visibility": {"description": "internal"}},
             {"description": {"nl": "bel niet"}},
         ),
+        ({"description": {"nl": "bel +3290000001"}}, {"field_visibility": {"description": "internal"}}, {}),
         ({"vestigingen": [site(contacts=[PHONE])]}, {"vestigingen": [site(contacts=[{**PHONE, "visibility": "professional"}])]}, {"vestigingen": [site()]}),
         ({"vestigingen": [site(contacts=[PHONE])]}, {"vestigingen": [site(contacts=[PHONE], visibility="internal")]}, {}),
         ({"vestigingen": [site(contacts=[PHONE])]}, {"vestigingen": [site(contacts=[PHONE], visibility="internal")]}, {"vestigingen": [site()]}),
@@ -59,6 +60,12 @@ def test_a_value_that_was_hidden_where_it_last_stood_is_not_told_of_the_past(the
     later = {"hidden": [after], "dropped": [gone, after], "dropped long ago": [gone, gone, after, before], "hidden twice": [gone, after, before, after]}[since]
     assert PHONE["value"] not in str(withheld(before, later, 0))
     assert PHONE["value"] in str(withheld(before, later, 2))
+
+
+def test_what_one_of_two_sites_hid_that_became_one_is_not_told_of_the_other() -> None:
+    one, other, both = site(contacts=[PHONE]), {**site(contacts=[{**PHONE, **HIDDEN}]), "id": ID, "keys": ["y"]}, site(keys=["x", "y"])
+    for sites in ([one, other], [other, one]):
+        assert PHONE["value"] not in str(withheld(organisation(vestigingen=[one]), [organisation(vestigingen=[both]), organisation(vestigingen=sites)], 0))
 
 
 @pytest.mark.parametrize("since", ["shown", "ended", "shown again", "shown again and ended"])
@@ -183,6 +190,8 @@ def test_nothing_of_the_past_is_told_that_was_hidden_where_it_last_stood(version
         later = versions[:number:-1]
         kept = hindsight.kept(then)
         assert kept == withheld(then, later, rank), "one that takes account of versions as it goes says the same"
+        among = withheld(then, versions[::-1], rank)
+        assert (kept and project(kept, grant, "2026-11-22")) == (among and project(among, grant, "2026-11-22")), "what is older decides nothing"
         told = project(kept, grant, "2026-11-22") if kept is not None else None
         shown = stands_in({"contacts": [], "vestigingen": [], "field_visibility": {"contacts": "public", "description": "public"}, **restored(told)}) if told else {}
         for value, level in stands_in(then).items():
