@@ -139,7 +139,7 @@ def test_what_depends_on_something_of_a_partner_does_not_make_him_see_the_shared
         seq = put(store, huis(revision, contacts=[PHONE], parent=koepel, description={"nl": f"{revision}"}))
     put(store, own(1, contacts=[PHONE | HIDDEN]))
     put(store, replace(own(1, names=[{"text": {"nl": "Onze koepel"}}]), external_id="k", same_as=((SK, "k"),)))
-    put(store, huis(4, parent=koepel))
+    put(store, huis(4, parent=koepel), own(2, description={"nl": "van ons"}))
     assert CANARY not in str(Directory(store, Grant(partner="gent")).as_at(uuid_of(store, f"{SK}|o"), seq))
 
 
