@@ -25,9 +25,9 @@ from hub.model.audience import Grant, project
 from hub.model.claims import Provenance
 from hub.model.entity import Change, Entity, Hit, Page
 from hub.model.fiche import KINDS, Document, EntityType
-from hub.model.hindsight import withheld
 from hub.model.query import Criterion, Query, normalise
 from hub.model.query_rules import MAX_VALUES
+from hub.past import Past
 from hub.places import Places
 from hub.schemas import decode
 from hub.search import Shown, find, no_such
@@ -61,6 +61,7 @@ class Directory:
         self._snapshot = snapshot
         self._seen: log_reading.State | None = None
         self._erasures = store.erasures  # that what is read here knows of, at least
+        self._past = Past(grant)
 
     def _read(self) -> AbstractContextManager[Connection]:
         return self._store.read() if self._snapshot is None else self._snapshot.read()
@@ -189,8 +190,8 @@ class Directory:
     def as_at(self, id: str, seq: int, type: EntityType | None = None) -> Entity:
         """The entity as it stood right after the transaction of change `seq`, with what it depends on as that stood then.
 
-        What has been hidden since stays hidden (`hub.model.hindsight`), also where it stands under another id now: before two became one, each id answers
-        with what it was. Raises `NotFound` when it was not there yet, `Gone` when it was removed by then, `Moved` when it lived under another id by then.
+        What was hidden where it last stood stays hidden (`hub.model.hindsight`), also where it stands under another id now: before two became one, each id
+        answers with what it was. Raises `NotFound` when it was not there yet, `Gone` when it was removed by then, `Moved` when it lived under another id by then.
         """
         entity = self._as_it_stood(id, seq, type, withholding=True)
         if not self._selected([(self._now(entity.id), entity.type)]):
@@ -209,48 +210,61 @@ class Directory:
         return True
 
     def _as_it_stood(self, id: str, seq: int, type: EntityType | None, *, withholding: bool) -> Entity:
-        partner = self.grant.partner
         with self._read() as connection:
             known = self._ever_known(connection, id, type)
             seq = log_reading.settled(connection, seq)
-            lived = log_reading.lived(connection, known.id, seq, partner)
+            last = log_reading.last_seen(connection, [known.id], self.grant.rank, self.grant.partner, upto=seq).get(known.id)
+            lived = log_reading.lived(connection, known.id, seq, self.grant.partner)
             if known.moved_to is not None and not lived.there and lived.fiche_id:
                 raise _moved(id, known.moved_to)
-            fiche_id, fiche = known.fiche_id, known.fiche
-            if lived.fiche_id not in (-1, 0, fiche_id) and log_reading.lived(connection, lived.fiche_id, seq, partner).there:
-                fiche_id, fiche = lived.fiche_id, lived.fiche
-            seen = log_reading.last_seen(connection, [known.id], self.grant.rank, partner, upto=seq)
-            if known.id not in seen:
+            if last is None:
                 raise _not_found(id, type)
-
-            def at_that_time(uuids: Iterable[str]) -> Mapping[str, Document]:
-                documents = {
-                    uuid: reading.as_at(connection, fiche.fiche_id, seq, partner)
-                    for uuid, fiche in reading.resolve(connection, uuids).items()
-                }
-                past = {uuid: document for uuid, document in documents.items() if document is not None}
-                current = reading.standing_for(connection, past, partner) if withholding else {}
-                today = self._store.today()
-                shown = {
-                    uuid: withheld(document, current.get(uuid), self.grant.rank)
-                    for uuid, document in past.items()
-                }
-                return _present(
-                    (uuid, document and project(document, self.grant, today)) for uuid, document in shown.items()
-                )
-
-            last = seen[known.id]
-            row = reading.Found(
-                known.id, known.id, known.type, known.uuid, fiche_id, fiche, b"", last.seq, last.at
-            )
-            sources = reading.sources(connection, [fiche_id], partner)
-            if fiche_id not in sources:
-                sources[fiche_id] = reading.sources_it_had(connection, fiche_id, partner)
-            held = partial(self._held, connection)
-            entity = assembled(connection, [row], self.grant, at_that_time, sources, held).get(known.id)
+            entity = self._standing(connection, known, lived, seq, last, withholding=withholding)
             if entity is None:
                 raise Gone(f"{id} had been removed at {seq}.", seq=last.seq)
             return entity
+
+    def _standing(
+        self,
+        connection: Connection,
+        known: reading.Known,
+        lived: log_reading.Lived,
+        seq: int,
+        last: log_reading.LastSeen,
+        *,
+        withholding: bool,
+    ) -> Entity | None:
+        """The entity after the transaction that `seq` ends, where it `lived` then; `last`: the newest of its changes until then that the asker can see."""
+        partner = self.grant.partner
+        fiche_id, fiche = known.fiche_id, known.fiche
+        if lived.fiche_id not in (-1, 0, fiche_id) and log_reading.lived(connection, lived.fiche_id, seq, partner).there:
+            fiche_id, fiche = lived.fiche_id, lived.fiche
+
+        def at_that_time(uuids: Iterable[str]) -> Mapping[str, Document]:
+            if withholding:
+                documents = self._past.documents(connection, uuids, seq)
+            else:
+                documents = {
+                    uuid: document
+                    for uuid, one in reading.resolve(connection, uuids).items()
+                    if (document := reading.as_at(connection, one.fiche_id, seq, partner)) is not None
+                }
+            today = self._store.today()
+            return _present((uuid, project(document, self.grant, today)) for uuid, document in documents.items())
+
+        row = reading.Found(known.id, known.id, known.type, known.uuid, fiche_id, fiche, b"", last.seq, last.at)
+        sources = reading.sources(connection, [fiche_id], partner)
+        if fiche_id not in sources:
+            sources[fiche_id] = reading.sources_it_had(connection, fiche_id, partner)
+        held = partial(self._held, connection)
+        return assembled(connection, [row], self.grant, at_that_time, sources, held).get(known.id)
+
+    def _told_of(self, connection: Connection, known: reading.Known, seq: int) -> Entity | None:
+        """As `as_at`; None where it was not there, or may not be told."""
+        seq = log_reading.settled(connection, seq)
+        last = log_reading.last_seen(connection, [known.id], self.grant.rank, self.grant.partner, upto=seq)[known.id]
+        lived = log_reading.lived(connection, known.id, seq, self.grant.partner)
+        return self._standing(connection, known, lived, seq, last, withholding=True)
 
     def _known(self, connection: Connection, id: str, type: EntityType | None) -> reading.Known:
         known = self._ever_known(connection, id, type)
@@ -290,26 +304,57 @@ class Directory:
         told = tuple(change for change in self._told(found.changes) if not_from is None or change.origin != not_from)
         return ChangePage(told, found.next, found.head)
 
-    def history(self, id: str, *, before: int | None = None, limit: int = 100) -> tuple[Change, ...]:
+    def history(self, id: str, *, before: int | None = None, limit: int = 100, every: bool = False) -> tuple[Change, ...]:
         """The changes of one entity that the asker can see, newest first; of one that goes by another id now those until then.
 
+        Left out, unless `every` one is wanted for what it is not to be shown for, is what only tells of what is withheld from the past (`tells`).
         Raises `NotFound` (also outside the agreement's selection), and `Moved` for an id under which he never saw anything.
         """
+        rank, partner = self.grant.rank, self.grant.partner
+        told: list[Change] = []
+        upto = before
         with self._read() as connection:
             known = self._ever_known(connection, id, None)
-            found = log_reading.history(
-                connection,
-                known.id,
-                rank=self.grant.rank,
-                partner=self.grant.partner,
-                before=before,
-                limit=limit,
-            )
-        if known.moved_to is not None and not found and before is None:
-            raise _moved(id, known.moved_to)
-        if (not found and before is None) or not self._selected([(known.moved_to or id, known.type)]):
+            doubtful = not every and self._past.hides(connection, known.fiche)
+            while len(told) < limit:
+                found = log_reading.history(connection, known.id, rank=rank, partner=partner, before=upto, limit=limit)
+                if not found and upto is None:
+                    raise _not_found(id, None) if known.moved_to is None else _moved(id, known.moved_to)
+                changes = [item.change for item in found]
+                told += [change for change in changes if not doubtful or self._tells(connection, known, change)]
+                if len(found) < limit:
+                    break
+                upto = changes[-1].seq
+        if not self._selected([(known.moved_to or id, known.type)]):
             raise _not_found(id, None)
-        return self._named(tuple(item.change for item in found))
+        return self._named(tuple(told[:limit]))
+
+    def tells(self, change: Change) -> bool:
+        """Whether a change that the asker can see tells anything of the past that may be told: not where all that it changed has been hidden since.
+
+        The newest change of an entity always does, and so does every removal: it is how a copy learns what to let go of. Raises `NotFound` and `Moved`.
+        """
+        with self._read() as connection:
+            return self._tells(connection, self._ever_known(connection, change.id, None), change)
+
+    def _tells(self, connection: Connection, known: reading.Known, change: Change) -> bool:
+        rank, partner = self.grant.rank, self.grant.partner
+        if rank == 2 or change.operation == "delete":
+            return True
+        newest = log_reading.last_seen(connection, [known.id], rank, partner).get(known.id)
+        if newest is None or newest.seq <= change.seq:
+            return True
+        withheld = self._past.withheld
+        after = self._told_of(connection, known, change.seq)
+        if after is None or change.operation == "create":
+            return after is not None
+        earlier = log_reading.history(connection, known.id, rank=rank, partner=partner, before=change.seq, limit=1)
+        if not earlier or after.seq != change.seq:
+            return True
+        before = self._told_of(connection, known, earlier[0].change.seq)
+        if self._past.withheld == withheld or before is None or before.seq == after.seq:
+            return True
+        return (before.fiche, before.part, before.related) != (after.fiche, after.part, after.related)
 
     def log(
         self, type: EntityType | None = None, *, after: int = 0, before: int | None = None, limit: int = 100

@@ -34,6 +34,7 @@ FLOORS = (
     "outbound",
     "access",
     "assembling",
+    "past",
     "directory",
     "feeding",
     "sync",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from hub.merge.plans import Field
@@ -25,10 +25,13 @@ def visibility_of(field: Field, item: Document) -> Visibility:
 
 def one_list(field: Field, items: list[Any]) -> list[Any]:
     """The list as one claim states it. An item that it states twice stands once, with what either says; of visibilities the stricter."""
-    if len(items) < 2 or len({field.plain(item) for item in items}) == len(items):
+    if len(items) < 2:
         return items
-    groups = alike(items, field.keys)
-    return items if len(groups) == len(items) else [_joined(field, group) for group in groups]
+    if len({field.plain(item) for item in items}) < len(items):
+        groups = alike(items, field.keys)
+        if len(groups) < len(items):
+            items = [_joined(field, group) for group in groups]
+    return settled(field, items)
 
 
 def _joined(field: Field, items: list[Document]) -> Document:
@@ -37,10 +40,57 @@ def _joined(field: Field, items: list[Document]) -> Document:
     for item in items[1:]:
         if item != joined:
             visible = strictest((visibility_of(field, joined), visibility_of(field, item)))
-            joined = {name: completed([one[name] for one in (joined, item) if name in one]) for name in {**item, **joined}}
+            joined = {name: best_of(name, [one[name] for one in (joined, item) if name in one]) for name in {**item, **joined}}
             if "visibility" in joined or visible != field.default:
                 joined["visibility"] = visible
     return joined
+
+
+def settled(field: Field, items: list[Any], firm: Collection[int] = ()) -> list[Any]:
+    """The list, in which a vague item passes its visibility to the precise ones of the same thing; it goes where one of these says all that it does.
+
+    Else all that speak of the thing take the strictest, so that whoever leaves out the type of an address does not show what another hides. The result is
+    the same for any order of what was said. `firm`: the `id()` of items of which the owner said in so many words who may see them.
+    """
+    vague = field.vague
+    if vague is None or len(items) < 2 or not any(map(vague.is_vague, items)):
+        return items
+    instead: dict[int, Document | None] = {}
+    for group in alike(items, vague.things):
+        said = [item for item in group if vague.is_vague(item)]
+        precise = [item for item in group if not vague.is_vague(item)]
+        if not said or not precise:
+            continue
+        listed = [item for item in precise if vague.stands_for(item)]
+        level = strictest(visibility_of(field, item) for item in (said if listed else group))
+        for item in group:
+            if listed and vague.is_vague(item):
+                instead[id(item)] = None
+                continue
+            full = _filled(item, said) if item in listed else item
+            visible = strictest((visibility_of(field, item), level))
+            if visible != visibility_of(field, full) and id(item) not in firm:
+                full = {**full, "visibility": visible}
+            instead[id(item)] = full
+    return [kept for item in items if (kept := instead.get(id(item), item)) is not None] if instead else items
+
+
+def _filled(item: Document, vague: Iterable[Document]) -> Document:
+    """The item with what only vague ones of the same thing say; their visibility is passed on otherwise."""
+    for other in vague:
+        more = {name: value for name, value in other.items() if name != "visibility"}
+        if more.keys() - item.keys() or any(is_text(value) for value in more.values()):
+            item = {name: completed([one[name] for one in (item, more) if name in one]) for name in {**more, **item}}
+    return item
+
+
+def best_of(attribute: str, values: Sequence[Any]) -> Any:
+    """The best value, unless another one says more of the same: that the number is a mobile one, that the website is there over https."""
+    if attribute == "kind":
+        return "mobile" if "mobile" in values else values[0]
+    if attribute == "value" and str(values[0]).startswith("http:"):
+        return next((value for value in values if value.startswith("https:")), values[0])
+    return completed(values)
 
 
 def completed(values: Sequence[Any]) -> Any:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from hub.authority import EDITOR_RANK, GROUPS, Authority
-from hub.merge.items import agree, completed, item_label, one_list, strictest, visibility_of
+from hub.merge.items import agree, best_of, item_label, one_list, settled, strictest, visibility_of
 from hub.merge.plans import AS_PARTS, ITEMS, SETTINGS, VALUES, VISIBLE, WHOLE, Field, plan_of
 from hub.model.claims import EDITOR, Claim, Conflict, Merged, Provenance
 from hub.model.fiche import Document, Group, Kind, PartType, Visibility
@@ -248,7 +248,9 @@ class _Merge:
         if not barred and all(items == stated[0][2] for _, _, items in stated[1:]):
             return one_list(field, stated[0][2]), [claim for _, claim, _ in stated]
         said = [(rank, claim, item) for rank, claim, items in stated for item in items]
+        vague = field.vague is not None and any(field.vague.is_vague(item) for _, _, item in said)
         merged = []
+        firm: list[int] = []
         contributed: set[int] = set()
         for statements in alike(said, lambda one: keys(one[2])):
             if barred:
@@ -257,8 +259,10 @@ class _Merge:
                 if not statements:
                     continue
             merged.append(statements[0][2] if len(statements) == 1 else self._item(field, statements, path))
+            if vague and self._is_firm(field.group, statements):
+                firm.append(id(merged[-1]))
             contributed.update(id(claim) for _, claim, _ in statements)
-        return merged, [claim for _, claim, _ in stated if id(claim) in contributed]
+        return settled(field, merged, firm) if vague else merged, [claim for _, claim, _ in stated if id(claim) in contributed]
 
     def _item(self, field: Field, statements: list[_Stated], path: str) -> Document:
         """One item that several claims (or one claim twice) state."""
@@ -267,14 +271,15 @@ class _Merge:
             return best
         merged = best.copy()
         attributes = {attribute for _, _, item in statements for attribute in item}
-        for attribute in sorted(attributes.difference(("visibility",))):
+        # First what the item is called by: that is how a conflict about the rest names it.
+        for attribute in sorted(attributes.difference(("visibility",)), key=lambda name: (name not in field.attributes, name)):
             stated = [(rank, claim, item[attribute]) for rank, claim, item in statements if attribute in item]
             rank, first, value = stated[0]
-            merged[attribute] = completed([said for _, _, said in stated])
+            merged[attribute] = best_of(attribute, [said for _, _, said in stated])
             if attribute in field.attributes:
                 continue
             if any(peer == rank and claim is not first and not agree(other, value) for peer, claim, other in stated[1:]):
-                label = item_label(best, field.attributes)
+                label = item_label(merged, field.attributes)
                 per_claim = {id(claim): (peer, claim, other) for peer, claim, other in reversed(stated) if peer == rank}
                 self.conflicts.append(_conflict(f"{path}{field.name}[{label}].{attribute}", reversed(per_claim.values())))
         seen_by = [
@@ -292,11 +297,18 @@ class _Merge:
     def _visibility(self, group: Group, stated: Sequence[_Stated], *, explicit: bool) -> Visibility:
         """The stricter, unless the owner of the group stands first among those whom everybody hears, and says it in so many words."""
         voices: Sequence[_Stated] = stated
-        if explicit:
-            first = next((one for one in stated if one[1].partner is None), None)
-            if first is not None and first[1].source in self._authority.authentic(group, self._kind):
-                voices = [first, *(one for one in stated if one[1].partner is not None)]
+        if explicit and (first := self._owner(group, stated)) is not None:
+            voices = [first, *(one for one in stated if one[1].partner is not None)]
         return strictest(value for _, _, value in voices)
+
+    def _owner(self, group: Group, stated: Sequence[_Stated]) -> _Stated | None:
+        """What the owner of the group says, where he stands first among those whom everybody hears."""
+        first = next((one for one in stated if one[1].partner is None), None)
+        return first if first is not None and first[1].source in self._authority.authentic(group, self._kind) else None
+
+    def _is_firm(self, group: Group, statements: Sequence[_Stated]) -> bool:
+        owner = self._owner(group, statements)
+        return owner is not None and "visibility" in owner[2]
 
     # --- parts -------------------------------------------------------------------------------------------------------------------
 

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple, get_args, get_type_hints
 
 from hub.authority import declared_rules
 from hub.model.fiche import FICHE_TYPES, PARTS, Group, Kind, PartType, Rule, Visibility
-from hub.model.item_keys import Keys, itself, keys_by
+from hub.model.item_keys import Keys, Vague, itself, keys_by, vague_by, website_key
 from hub.model.visibility import BY_KIND, VISIBILITY
 
 WHOLE, ITEMS, VALUES, SETTINGS, AS_PARTS, VISIBLE = range(6)
 """How a field merges: the value of one claim; items by their key; plain values; visibilities of fields; parts; the visibility of the whole."""
 _TEXT_ATTRIBUTES = frozenset({"text", "street"})
+_CONTACT = ("kind", "value")
 
 class Field(NamedTuple):
     """One field of a fiche or part, as the merge goes through them."""
@@ -28,6 +29,7 @@ class Field(NamedTuple):
     by_kind: tuple[str, Mapping[str, Visibility]]
     part_type: PartType | None
     inner: tuple[Field, ...]
+    vague: Vague | None
 
 
 @cache
@@ -56,11 +58,13 @@ def _field(declaration: str, name: str, rule: Rule, hint: Any) -> Field:
     item_type = getattr((*get_args(hint), None)[0], "__name__", "")
     default = VISIBILITY[declaration].get(name, "internal")
     by_kind = BY_KIND.get(item_type, ("", {}))
-    return Field(name, rule.group, how, keys, plain, rule.key, default, by_kind, part_type, inner)
+    return Field(name, rule.group, how, keys, plain, rule.key, default, by_kind, part_type, inner, vague_by(rule.key))
 
 
 def _plain_key_of(attributes: tuple[str, ...]) -> Callable[[Any], Any]:
     """A cheaper key that only tells apart: where it differs for two items, so do the real ones."""
+    if attributes == _CONTACT:
+        return lambda item: website_key(item["value"]) if item["kind"] == "website" else item["value"]
     plain = [attribute for attribute in attributes if attribute not in _TEXT_ATTRIBUTES]
     one, other = (plain * 2)[:2]
     return lambda item: (item.get(one), item.get(other))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from hub.model.fiche import LANGUAGES
 from hub.model.folding import fold
+from hub.model.identifiers import RIZIV, RIZIV_GROUP
 
 _Item = TypeVar("_Item")
 Keys = Callable[[Any], tuple[Any, ...]]
@@ -20,7 +21,12 @@ def keys_by(attributes: tuple[str, ...]) -> Keys:
 
     Texts compare folded, and in each language for itself: who gives an address in Dutch and who gives it in Dutch and French mean one. At most
     one of the attributes is a text. An item without any of them is only equal to itself.
+
+    A telephone number is one whatever kind it is given, a website one without its scheme and a slash at its end, and house numbers and boxes compare
+    without blanks and case.
     """
+    if attributes in _OF_THEIR_OWN:
+        return _OF_THEIR_OWN[attributes]
 
     def keys(item: Any) -> tuple[Any, ...]:
         parts: list[Any] = []
@@ -44,6 +50,26 @@ def keys_by(attributes: tuple[str, ...]) -> Keys:
         return tuple((*parts[:place], value, *parts[place + 1 :]) for value in several)
 
     return keys
+
+
+class Vague(NamedTuple):
+    """How an item that leaves something out is known from precise ones, and these from it: it is not the same item, but speaks of the same thing."""
+
+    is_vague: Callable[[Any], bool]
+    things: Callable[[Any], tuple[Any, ...]]
+    """What it speaks of: a vague and a precise item that share one mean the same."""
+    stands_for: Callable[[Any], bool]
+    """Whether a precise item says all that a vague one of the same thing does, so that this one need not be listed beside it."""
+
+
+def vague_by(attributes: tuple[str, ...]) -> Vague | None:
+    """Which items of such a list may be vague: an address without type beside one with a type, a RIZIV number of eight digits beside one of eleven."""
+    return _VAGUE.get(attributes)
+
+
+def website_key(value: str) -> str:
+    """The website without scheme and without a slash at its end."""
+    return value.partition("://")[2].rstrip("/") or value
 
 
 def itself(value: Any) -> tuple[Any, ...]:
@@ -76,6 +102,11 @@ def is_text(value: Any) -> bool:
     return type(value) is dict and bool(value) and all(name in LANGUAGES for name in value)
 
 
+def text_keys(text: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """A text as it compares, in each of its languages."""
+    return tuple([(language, _folded(said)) for language, said in text.items()])
+
+
 def same_text(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
     """Whether two texts are one: they share a language, and say the same in every language that they share."""
     shared = one.keys() & other.keys()
@@ -83,11 +114,64 @@ def same_text(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
 
 
 def _comparable(value: Any) -> tuple[Any, ...]:
-    if not is_text(value):
-        return (json.dumps(value, sort_keys=True),)
-    return tuple([(language, _folded(text)) for language, text in value.items()])
+    return text_keys(value) if is_text(value) else (json.dumps(value, sort_keys=True),)
 
 
 @lru_cache(maxsize=8192)
 def _folded(text: str) -> str:
     return fold(text) or text
+
+
+# --- items that are the same in a way of their own --------------------------------------------------------------------------------------
+
+_PHONES: Final = frozenset({"phone", "mobile"})
+_WHERE_PEOPLE_COME: Final = frozenset({"visit", "practice"})
+
+
+def _contact_keys(contact: Any) -> tuple[Any, ...]:
+    kind, value = contact["kind"], contact["value"]
+    if kind in _PHONES:
+        return (("phone", value),)
+    return ((kind, website_key(value) if kind == "website" else value),)
+
+
+def _address_keys(address: Any) -> tuple[Any, ...]:
+    if "type" not in address and not _PLACE.intersection(address):
+        return (json.dumps(address, sort_keys=True),)
+    kind = address.get("type")
+    return tuple([(kind, *place) for place in _places(address)])
+
+
+def _places(address: Any) -> tuple[Any, ...]:
+    """Where it is, in each language of the street; nothing where it does not say."""
+    street, postcode = address.get("street"), address.get("postcode")
+    number, box = _number(address.get("house_number")), _number(address.get("box"))
+    if street is None:
+        return ((postcode, None, number, box),)
+    return tuple([(postcode, (language, _folded(text)), number, box) for language, text in street.items()])
+
+
+def _number(written: str | None) -> str | None:
+    return written if written is None or written.isdigit() else "".join(written.split()).casefold()
+
+
+def _stated_places(address: Any) -> tuple[Any, ...]:
+    return _places(address) if _PLACE.intersection(address) else ()
+
+
+def _is_short(identifier: Any) -> bool:
+    return identifier["system"] in _RIZIVS and len(identifier["value"]) == 8
+
+
+def _person(identifier: Any) -> tuple[Any, ...]:
+    return ((identifier["system"], identifier["value"][:8]),) if identifier["system"] in _RIZIVS and len(identifier["value"]) in (8, 11) else ()
+
+
+_ADDRESS: Final = ("type", "postcode", "street", "house_number", "box")
+_PLACE: Final = frozenset(_ADDRESS[1:])
+_RIZIVS: Final = frozenset({RIZIV, RIZIV_GROUP})
+_OF_THEIR_OWN: Final[Mapping[tuple[str, ...], Keys]] = {("kind", "value"): _contact_keys, _ADDRESS: _address_keys}
+_VAGUE: Final[Mapping[tuple[str, ...], Vague]] = {
+    _ADDRESS: Vague(lambda address: "type" not in address, _stated_places, lambda address: address.get("type") in _WHERE_PEOPLE_COME),
+    ("system", "value"): Vague(_is_short, _person, lambda identifier: True),
+}

@@ -7,7 +7,7 @@ unless a name says UUID.
 # ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, cast
@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from hub import schemas
 from hub.model.claims import Claim, Conflict, Provenance
-from hub.model.fiche import PARTS, Document, EntityType
+from hub.model.fiche import Document, EntityType
 from hub.store.bulk import Bulk
 from hub.store.log_reading import VISIBLE
 from hub.store.provenance import decode_conflicts, decode_provenance
@@ -181,44 +181,6 @@ def sources_it_had(connection: Connection, fiche_id: int, partner: str | None = 
     return tuple(name for (name,) in Bulk(connection).rows(sql, fiche_id, partner or ""))
 
 
-def standing_for(connection: Connection, then: Mapping[str, Document], partner: str | None = None) -> dict[str, Document]:
-    """What stands now for these documents of the past, by the UUIDs of their fiches; what has been removed is left out.
-
-    Of a fiche that became one with another it is the document of that one. A part that moved since is in it under its old id as well, so that
-    what is hidden of it now is found from either id.
-    """
-    known = resolve(connection, then)
-    targets = {uuid: one.moved_to or uuid for uuid, one in known.items()}
-    now = documents_by_uuid(connection, targets.values(), partner)
-    found = {uuid: now[target] for uuid, target in targets.items() if target in now}
-    missing = {
-        part["id"]
-        for uuid, document in found.items()
-        for field in PARTS
-        for part in _parts(then[uuid], field)
-        if all(part["id"] != one["id"] for one in _parts(document, field))
-    }
-    moved = {uuid: one.moved_to for uuid, one in resolve(connection, missing).items() if one.moved_to is not None} if missing else {}
-    return {uuid: _with_old_ids(document, moved) for uuid, document in found.items()}
-
-
-def _parts(document: Document, field: str) -> list[Document]:
-    """The parts in a field; an aanbod names vestigingen of others there, which are none of its own."""
-    value = document.get(field, ())
-    return [part for part in value if part.keys() != {"id"}]
-
-
-def _with_old_ids(document: Document, moved: Mapping[str, str]) -> Document:
-    if not moved:
-        return document
-    fields = {
-        field: [*document[field], *({**part, "id": old} for part in document[field] for old, new in moved.items() if part["id"] == new)]
-        for field in PARTS
-        if field in document
-    }
-    return {**document, **fields}
-
-
 def as_at(connection: Connection, fiche_id: int, seq: int, partner: str | None = None) -> Document | None:
     """The fiche as it stood right after change `seq`; None when it was not there then. Erased ones have no history."""
     bulk = Bulk(connection)
@@ -232,9 +194,73 @@ def as_at(connection: Connection, fiche_id: int, seq: int, partner: str | None =
     return None if version is None else _version(bulk, fiche_id, version, "")
 
 
+def has_overlay(connection: Connection, fiche_id: int, partner: str | None) -> bool:
+    """Whether the partner has, or once had, a view of his own of the fiche."""
+    return bool(partner and Bulk(connection).rows("SELECT 1 FROM overlay WHERE partner = ? AND fiche_id = ?", partner, fiche_id))
+
+
+def standing_version(connection: Connection, fiche_id: int) -> int:
+    """The number of the shared document that stands now, or of there being none."""
+    ((version,),) = Bulk(connection).rows("SELECT version FROM fiche WHERE id = ?", fiche_id)
+    return int(version)
+
+
+def version_at(connection: Connection, fiche_id: int, seq: int) -> int:
+    """The number of the shared document that stood right after change `seq`; 0 when there was none."""
+    return _version_at(Bulk(connection), fiche_id, seq, "") or 0
+
+
+def versions(connection: Connection, fiche_id: int, after: int, before: int) -> Iterator[Document]:
+    """The shared documents of a fiche with numbers between these two (both left out), newest first, with the one that stands now."""
+    bulk = Bulk(connection)
+    sql = "SELECT version, document FROM fiche WHERE id = ? AND document IS NOT NULL AND version > ? AND version < ?"
+    for _, document in bulk.rows(sql, fiche_id, after, before):
+        yield schemas.decode(document)
+    sql = "SELECT document FROM version WHERE fiche_id = ? AND partner = '' AND version > ? AND version < ? ORDER BY version DESC"
+    for (document,) in bulk.rows(sql, fiche_id, after, before):
+        yield schemas.decode(schemas.unpack(document))
+
+
+def views_since(connection: Connection, fiche_id: int, seq: int, partner: str | None) -> list[Document]:
+    """What this partner was shown of a fiche after change `seq`, newest first: his own document while he had one, else the shared one."""
+    bulk = Bulk(connection)
+    sql = f"SELECT tx_end, partner, version FROM change WHERE fiche_id = ? AND seq > ? AND (partner = '' OR (partner = ? AND {_ITS_OWN})) ORDER BY seq"
+    standing = {whose: _version_at(bulk, fiche_id, seq, whose) for whose in {"", partner or ""}}
+    states: dict[int, dict[str, int | None]] = {}
+    for tx_end, whose, number in bulk.rows(sql, fiche_id, seq, partner or ""):
+        standing = {**standing, whose: number}
+        states[tx_end] = standing
+    views: list[Document] = list(documents(connection, [fiche_id], partner).values())  # also where nobody was told of the change
+    known: dict[tuple[str, int], Document | None] = {}
+    for state in reversed(states.values()):
+        for whose in dict.fromkeys((partner or "", "")):
+            number = state[whose]
+            if number is None:
+                continue
+            if (whose, number) not in known:
+                known[whose, number] = _version(bulk, fiche_id, number, whose)
+            view = known[whose, number]
+            if view is not None:
+                if not views or views[-1] is not view:
+                    views.append(view)
+                break
+    return views
+
+
+def last_told(connection: Connection, fiche_id: int) -> int:
+    """The last change of a fiche or its parts, with the transaction that it belongs to; 0 when the log holds none."""
+    ((seq,),) = Bulk(connection).rows("SELECT max(tx_end) FROM change WHERE fiche_id = ?", fiche_id)
+    return int(seq or 0)
+
+
+_ITS_OWN = "operation NOT IN ('context', 'spread')"
+"""Changes of a partner that name a version of his own; a dependent fiche is told with the shared one."""
+
+
 def _version_at(bulk: Bulk, fiche_id: int, seq: int, partner: str) -> int | None:
+    own = f" AND {_ITS_OWN}" if partner else ""
     rows = bulk.rows(
-        "SELECT version FROM change WHERE fiche_id = ? AND seq <= ? AND partner = ? ORDER BY seq DESC LIMIT 1",
+        f"SELECT version FROM change WHERE fiche_id = ? AND seq <= ? AND partner = ?{own} ORDER BY seq DESC LIMIT 1",
         fiche_id,
         seq,
         partner,

@@ -295,7 +295,7 @@ def _removed(part: Part, asked: Directory) -> Iterator[bytes]:
 def _is_last(change: Change, upto: int, asked: Directory) -> bool:
     """Whether it did not come back before the export began."""
     try:
-        newest = asked.history(change.id, before=upto + 1, limit=1)
+        newest = asked.history(change.id, before=upto + 1, limit=1, every=True)
     except (Moved, NotFound):  # under another id, or outside the selection of the agreement
         return change.operation == "delete"
     return bool(newest) and newest[0].seq == change.seq

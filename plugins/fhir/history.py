@@ -259,6 +259,8 @@ def states(changes: Iterable[Change], asked: Directory) -> list[State]:
             entity = current if is_current else _then(change, asked)
             if entity is not None and entity.seq != change.seq:
                 continue  # of the same transaction, which the newer entry tells whole
+            if entity is not None and not is_current and not asked.tells(change):
+                continue  # all that it changed has been hidden since
         if entity is not None:
             found.append(State(change, entity, is_current))
         elif _was_removed(change, asked):
@@ -294,7 +296,7 @@ def _was_removed(change: Change, asked: Directory) -> bool:
     try:
         if asked.was_shown(change.id, change.seq, change.type):
             return False  # it was there after this change, and has been hidden since: a newer one tells that
-        before = asked.history(change.id, before=change.seq, limit=1)
+        before = asked.history(change.id, before=change.seq, limit=1, every=True)
         return bool(before) and asked.was_shown(change.id, before[0].seq, change.type)
     except Moved:
         return False

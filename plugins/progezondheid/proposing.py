@@ -322,9 +322,11 @@ def _is_practice(name: str, item: Any) -> bool:
 
 
 def _contact_key(item: Mapping[str, Any]) -> tuple[str, str]:
-    """Of a contact in the register's words or in the hub's."""
-    kind = item["kind"]
-    return kind, normal_contact(kind, item["value"]).lower()
+    """Of a contact in the register's words or in the hub's: of one number the two may tell the kind differently, of one website the scheme."""
+    kind, value = item["kind"], normal_contact(item["kind"], item["value"]).lower()
+    if kind == "website":
+        return kind, value.partition("://")[2].rstrip("/") or value
+    return "phone" if kind == "mobile" else kind, value
 
 
 def _address_key(item: Mapping[str, Any]) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from plugins.progezondheid.words import (
     PROOF,
     SOURCE,
     VISUM,
+    kind_of,
     normal_contact,
 )
 
@@ -164,7 +165,7 @@ def _contact(item: Any) -> Document:
     kind, raw = item["kind"], _clean(item["value"])
     _among(kind, CONTACT_KINDS)
     value = normal_contact(kind, raw)
-    contact: Document = {"kind": kind, "value": value}
+    contact: Document = {"kind": kind_of(kind, value), "value": value}
     if value != raw:
         contact["raw"] = raw
     if visibility := AUDIENCES[_clean(item["audience"])]:

@@ -32,6 +32,7 @@ from plugins.progezondheid.words import (
     PROOF,
     SOURCE,
     VISUM,
+    kind_of,
     normal_contact,
 )
 
@@ -267,7 +268,7 @@ def _address(row: _Row) -> Document:
 def _contact(row: _Row) -> Document:
     kind, raw = row.choice("kind", CONTACT_KINDS), row.text("value")
     value = normal_contact(kind, raw)
-    contact: Document = {"kind": kind, "value": value}
+    contact: Document = {"kind": kind_of(kind, value), "value": value}
     if value != raw:
         contact["raw"] = raw
     if visibility := AUDIENCES[row.choice("audience", tuple(AUDIENCES))]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from hub import normalise_email, normalise_phone, normalise_website
+from hub import normalise_email, normalise_phone, normalise_website, phone_kind
 
 SOURCE: Final = "progezondheid"
 COMPETENCES: Final = "riziv-competence"
@@ -33,3 +33,8 @@ _NORMALISERS: Final = {
 def normal_contact(kind: str, raw: str) -> str:
     """A contact value in its one form; as it came when it has none."""
     return _NORMALISERS[kind](raw) or raw
+
+
+def kind_of(kind: str, value: str) -> str:
+    """The kind of a contact with this normalised value: whether a number is a mobile one is told by the number, as with other sources."""
+    return phone_kind(value) if kind in ("phone", "mobile") and value.startswith("+") else kind

@@ -25,6 +25,7 @@ from hub.store import Store, Writer, log_reading
 from plugins.fhir.params import RESOURCES
 from tests.plugins.fhir.conftest import CLAIMS, HIDDEN, Hub, hub_over, organisation, site
 from tests.plugins.fhir.judge import complaints
+from tests.store.saying import riziv
 
 
 @dataclass
@@ -246,6 +247,67 @@ def test_what_has_been_hidden_since_is_not_told_of_the_past(writing: Writing) ->
     writing.put(named(1, "Huis", contacts=[phone | {"visibility": "internal"}]))
     assert all("15999901" not in client.get(f"/fhir/{path}").text for path in paths), "remembered bytes must not come back either"
     get(client, paths[0])
+
+
+@pytest.mark.parametrize("story", ["value", "site", "fiche", "person"])
+def test_what_was_hidden_is_not_told_of_the_past_once_it_is_gone_either(writing: Writing, story: str) -> None:
+    client = writing.hub.client()
+    hidden = {"visibility": "internal"}
+    phone = {"kind": "phone", "value": "+3215999901"}
+
+    def person(**content: Any) -> Claim:
+        number = [{"system": "riziv", "value": riziv(1)}]
+        return Claim("sociale-kaart", "p", 1, "zorgverlener", {"kind": "zorgverlener", "name": {"family": "15999901"}, "identifiers": number, **content})
+
+    shown: dict[str, tuple[Claim, Claim, Claim | None]] = {
+        "value": (named(1, "Huis", contacts=[phone]), named(1, "Huis", contacts=[phone | hidden]), named(1, "Huis")),
+        "site": (
+            named(1, "Huis", vestigingen=[site(1, "1000", {"nl": "Brussel"}, name={"nl": "15999901"})]),
+            named(1, "Huis", vestigingen=[site(1, "1000", {"nl": "Brussel"}, name={"nl": "15999901"}, **hidden)]),
+            named(1, "Huis"),
+        ),
+        "fiche": (named(1, "15999901"), named(1, "15999901", **hidden), None),
+        "person": (person(), person(**hidden), None),
+    }
+    before, after, last = shown[story]
+    writing.put(before)
+    types = ("Organization", "Location", "Practitioner")
+    there = [each["resource"] for name in types for each in get(client, name).get("entry", ()) if each["search"]["mode"] == "match"]
+    paths = [f"{each['resourceType']}/{each['id']}" for each in there]
+    versions = [f"{path}/_history/{each['meta']['versionId']}" for path, each in zip(paths, there, strict=True)]
+    asked = [*versions, *(f"{path}/_history" for path in paths), *(f"{name}/_history" for name in types), "_history"]
+
+    def told(**headers: str) -> str:
+        return "".join(client.get(f"/fhir/{path}", headers=headers).text for path in asked)
+
+    assert "15999901" in told()
+    writing.put(after)
+    assert "15999901" not in told()
+    if last is None:
+        writing.withdraw(before.external_id)
+    else:
+        writing.put(last)
+    assert "15999901" not in told()
+    assert "15999901" not in told(**{"X-API-Key": writing.hub.key})
+
+
+def test_a_history_does_not_list_versions_that_differ_by_what_is_hidden_since(writing: Writing) -> None:
+    client = writing.hub.client()
+    phone = {"kind": "phone", "value": "+3215999901"}
+    koepel = {"parent": {"source": "sociale-kaart", "external_id": "org-1"}}
+    writing.put(named(1, "Koepel"), named(2, "Huis", **koepel))
+    writing.put(named(1, "Koepel", contacts=[phone]))
+    paths = [f"Organization/{writing.uuid('org-1')}/_history", f"Organization/{writing.uuid('org-2')}/_history", "Organization/_history"]
+    before = [len(get(client, path)["entry"]) for path in paths]
+    assert before == [2, 2, 4]
+    writing.put(named(1, "Koepel", contacts=[phone | {"visibility": "internal"}]))
+    assert [len(get(client, path)["entry"]) for path in paths] == before, "whoever has the number hears that it went, not when it came"
+    writing.put(named(1, "Koepel anders"))
+    last = get(client, paths[2])
+    assert [len(get(client, path)["entry"]) for path in paths[:2]] == [2, 2]
+    assert len(last["entry"]) == 4
+    resources = [orjson.dumps({**each["resource"], "meta": None}) for each in last["entry"]]
+    assert len(set(resources)) == 4, "every entry tells something"
 
 
 def test_pages_stay_on_the_path_and_do_not_move_when_something_is_written(writing: Writing) -> None:

@@ -151,6 +151,14 @@ def test_what_was_decided_stays_decided() -> None:
     assert decided(state, {"id": "p1", "field": "name", "state": "rejected"}) == state
 
 
+def test_what_the_register_has_under_another_kind_or_scheme_is_not_asked_again() -> None:
+    there = [{"kind": "phone", "value": "0468 00 00 00", "audience": "public"}, {"kind": "website", "value": "http://a.be/", "audience": "public"}]
+    here = [{"kind": "mobile", "value": "+32468000000", "audience": "public"}, {"kind": "website", "value": "https://a.be", "audience": "public"}]
+    provider = {"languages": [], "addresses": [], "contacts": there, "practices": []}
+    (ask,) = asks({}, {"nihdi8": "10000013", "contacts": here}, provider, "r")
+    assert ask.new == ask.old == there
+
+
 def test_a_caregiver_that_breaks_the_contract_is_rejected_by_field() -> None:
     for field, wrong in (("languages", 3), ("contacts", [{"kind": "phone"}]), ("practice_addresses", [{"street": {}}])):
         provider: dict[str, Any] = {"nihdi8": "10000013", "languages": [], "contacts": [], "addresses": [], "practices": [], field: wrong}

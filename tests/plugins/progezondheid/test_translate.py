@@ -88,6 +88,13 @@ def test_a_contact_for_professionals_is_not_public() -> None:
     ]
 
 
+def test_the_number_tells_whether_it_is_a_mobile_one() -> None:
+    contacts = [{"kind": kind, "value": value, "audience": "public"} for kind, value in (("phone", "0468 00 00 00"), ("mobile", "016 00 00 00"), ("fax", "016 00 00 01"), ("mobile", "?"))]
+    for content in (claim_of(provider(contacts=contacts)).content, quick.content_of(provider(contacts=contacts))):
+        assert content is not None
+        assert [contact["kind"] for contact in content["contacts"]] == ["mobile", "phone", "fax", "mobile"]
+
+
 def test_a_national_number_is_never_taken_over() -> None:
     claim = claim_of(provider(ssin="85073003328", insz="85.07.30-033.28"))
     assert "850730" not in repr(claim)
