@@ -144,14 +144,6 @@ def test_the_number_of_a_site_is_also_that_of_a_fiche(store: Store) -> None:
     assert waiting(store) == {frozenset({"o3", "k1"})}
 
 
-def test_the_same_wrong_number_is_still_the_same_site(store: Store) -> None:
-    for source in (SK, SB):
-        site = {"identifiers": [{"system": "vestigingsnummer", "value": "2.000.000.026"}], "keys": [f"{source}:1"]}
-        put(store, organisatie("o", f"Poli van {source}", source=source, sites=(), vestigingen=[site]))
-    with store.read() as connection:
-        assert [one.why for one in reviewing.reviews(connection)] == [("the same establishment number",)]
-
-
 def test_kept_apart_is_never_asked_again(store: Store) -> None:
     put(store, person("p1", "Twee", addresses=KOUTER), person("s1", "Twee", source=SK, addresses=KOUTER))
     one, two = uuid_of(store, f"{PG}|p1"), uuid_of(store, f"{SK}|s1")
