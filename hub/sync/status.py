@@ -108,7 +108,7 @@ def _reason(
     if info.state == "disabled":
         return info.reason or "It has not been enabled."
     last = info.last_run
-    told = [info.reason, "" if last is None else _of_last_run(last, info.checked_at or "")]
+    told = [info.reason, "" if last is None else _of_last_run(last, info.checked_at or ""), info.missing]
     now, gate = store.now(), breaker.load(connection, info.name)
     if gate.is_open(now):
         told.append(
