@@ -52,6 +52,14 @@ MUTANTS = (
         "tests/test_directory.py::test_an_erasure_by_another_process_empties_what_this_one_remembers",
     ),
     Mutant(
+        "orphans",
+        "what is killed leaves no children that hold its port",
+        "hub/web/lifeline.py",
+        "        _written.pop().close()  # a child",
+        "        _written.pop()  # a child",
+        "tests/cli/test_processes.py::test_who_is_killed_leaves_no_children_and_no_taken_port",
+    ),
+    Mutant(
         "short-for-ever",
         "after a run that came short of what its source announces another begins at the start by itself",
         "hub/sync/run.py",
