@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -22,7 +22,7 @@ _SECONDS = 60
 
 @contextmanager
 def started(home: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """The command, running; it is stopped by its own id, and waited for."""
+    """The command, running, in a session of its own; it is stopped with all that it started, and waited for."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FICHEHUB_")}
     process = subprocess.Popen(
         [sys.executable, "-m", "hub.cli", "--home", str(home), *arguments],
@@ -32,11 +32,13 @@ def started(home: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         text=True,
         # A suite in the background of a shell is deaf to SIGINT, and its children would be.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        start_new_session=True,
     )
     try:
         yield process
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # with the children that a failed test left behind
         process.communicate(timeout=_SECONDS)
 
 
