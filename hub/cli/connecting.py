@@ -158,6 +158,7 @@ def add(
     installation: Installation, name: str, connector: str, pairs: tuple[str, ...], partner: str, schedule: str, as_json: bool
 ) -> None:
     """Set up the connection NAME with a CONNECTOR; it does nothing until it is enabled."""
+    installation.create()  # setting up may begin with this
     known = connections.add(
         installation.store, installation.plugins, name, connector, settings(pairs), partner=partner, schedule=schedule
     )

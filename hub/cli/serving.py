@@ -55,6 +55,7 @@ def work(installation: Installation, with_parent: bool) -> None:
     """Run the connections that are due, and the hub's own jobs, until interrupted. Any number may run side by side."""
     from hub.jobs import Worker
 
+    installation.require()  # a worker of a folder that somebody mistyped would wait there for ever
     installation.settle()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -90,8 +90,8 @@ def test_an_unknown_fault_is_named_with_those_that_there_are(fichehub: CommandLi
     assert "rate-limit" in result.output
 
 
-def test_the_worker_stops_when_told_to(tmp_path: Path) -> None:
-    with started(tmp_path, "work") as process:
+def test_the_worker_stops_when_told_to(fichehub: CommandLine) -> None:
+    with started(fichehub.home, "work") as process:
         assert first_line(process).startswith("Working.")
         assert stopped(process, signal.SIGTERM) == ""
 
