@@ -115,6 +115,19 @@ def test_a_connection_runs_at_each_of_its_moments(
     assert [state for _, state in runs(store)] == ["done"] * 5
 
 
+def test_what_runs_from_a_cursor_is_read_from_the_start_once_a_week(
+    store: Store, worker: Worker, clock: Clock, source: type[Ticks], connect: Callable[..., None]
+) -> None:
+    connect("every 12 hours")
+    clock.forward(minutes=1)
+    done = []
+    for _ in range(8 * 24 * 2):
+        clock.forward(minutes=30)
+        done += names(worker.run_due())
+    assert (done.count("full own"), done.count("run own")) == (1, 8 * 2)
+    assert [cursor for cursor in source.cursors if cursor is None] == [None, None], "the first run, and the one in the night to Sunday"
+
+
 def test_what_was_missed_is_made_up_for_once(
     store: Store, worker: Worker, clock: Clock, connect: Callable[..., None]
 ) -> None:
@@ -138,7 +151,7 @@ def test_a_nightly_run_is_done_once_in_the_nights_that_the_clock_changes(
     store: Store, worker: Worker, clock: Clock, connect: Callable[..., None], evening: datetime, minutes: int, at: datetime
 ) -> None:
     clock.moment = evening
-    connect("cron 30 2 * * *")
+    connect("cron 30 2 * * *; full never")
     done = []
     while clock.moment < evening + timedelta(hours=12):
         clock.forward(minutes=minutes)

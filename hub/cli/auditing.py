@@ -8,7 +8,7 @@ import click
 
 from hub.access import audit
 from hub.cli.installation import Installation
-from hub.cli.output import as_json, say_done, say_json, say_table
+from hub.cli.output import as_json, counted, say_done, say_json, say_table
 from hub.errors import FichehubError
 
 
@@ -60,7 +60,7 @@ def list_(installation: Installation, partner: str | None, since: str, limit: in
 def keep(installation: Installation, days: int, as_json: bool) -> None:
     """Keep rows for so many DAYS; older ones go at night, and the rest of the chain still holds."""
     installation.store.write(lambda writer: audit.keep_days(writer.connection, days))
-    say_done({"days": days}, f"Rows are kept for {days} days.", as_json)
+    say_done({"days": days}, f"Rows are kept for {counted(days, 'day')}.", as_json)
 
 
 COMMANDS = (group,)

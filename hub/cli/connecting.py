@@ -87,7 +87,7 @@ def list_(installation: Installation, as_json: bool) -> None:
                 known.state,
                 _summary(known.last_run),
                 known.next_at,
-                known.reason or (known.last_run.reason if known.last_run else ""),
+                known.reason or (known.last_run.reason if known.last_run else "") or known.missing,
             )
             for known in found
         ],
@@ -111,7 +111,8 @@ def _counts(report: RunReport) -> str:
     of_a_pull = report.mode in ("full", "incremental")
     told = {name: count for name, count in asdict(report.tally).items() if count or (name == "read" and of_a_pull)}
     pushed = "to push" if report.dry_run else "pushed"
-    return ", ".join(f"{count} {pushed if name == 'pushed' else name}" for name, count in told.items()) or f"0 {pushed}"
+    words = {"pushed": pushed, "erased": "of erased persons"}
+    return ", ".join(f"{count} {words.get(name, name)}" for name, count in told.items()) or f"0 {pushed}"
 
 
 def report_json(report: RunReport) -> dict[str, Any]:
@@ -138,6 +139,10 @@ def settings(pairs: tuple[str, ...]) -> dict[str, Any]:
     return config
 
 
+_SCHEDULE = (
+    "'every 15 minutes', 'every 2 hours', 'every 1 day' or 'cron 0 3 * * *' (minute, hour, day, month, weekday; Belgian time). After a semicolon when everything is "
+    "read from the start, which shows what the source removed: 'every 15 minutes; full cron 0 3 * * sun', or '...; full never'; default: in the night to Sunday."
+)
 _set = click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A field of the configuration; lists as JSON.")
 
 
@@ -146,23 +151,24 @@ _set = click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="
 @click.argument("connector")
 @_set
 @click.option("--partner", default="", help="The partner that it is for; default: everybody.")
-@click.option("--schedule", default="", help="'every 15 minutes' or 'cron 0 3 * * *' (Belgian time).")
+@click.option("--schedule", default="", help=f"When it runs; default: when somebody asks. {_SCHEDULE}")
 @as_json
 @click.pass_obj
 def add(
     installation: Installation, name: str, connector: str, pairs: tuple[str, ...], partner: str, schedule: str, as_json: bool
 ) -> None:
     """Set up the connection NAME with a CONNECTOR; it does nothing until it is enabled."""
+    installation.create()  # setting up may begin with this
     known = connections.add(
         installation.store, installation.plugins, name, connector, settings(pairs), partner=partner, schedule=schedule
     )
-    _answer(known, as_json, f"Added {name}. Next: fichehub connections enable {name}")
+    _answer(known, as_json, f"Added {name}. {_about_whole_runs(installation, known)}Next: fichehub connections enable {name}")
 
 
 @connections_group.command()
 @click.argument("name")
 @_set
-@click.option("--schedule", default=None, help="The new schedule.")
+@click.option("--schedule", default=None, help=f"The new schedule; '': it runs when somebody asks. {_SCHEDULE}")
 @as_json
 @click.pass_obj
 def configure(installation: Installation, name: str, pairs: tuple[str, ...], schedule: str | None, as_json: bool) -> None:
@@ -171,7 +177,16 @@ def configure(installation: Installation, name: str, pairs: tuple[str, ...], sch
     now = connections.get(store, known_plugins, name)
     config = {**now.config, **settings(pairs)} if pairs else None
     known = connections.configure(store, known_plugins, name, config=config, schedule=schedule)
-    _answer(known, as_json, f"Changed {name}; it is {known.state}. {known.reason}".strip())
+    about = _about_whole_runs(installation, known) if schedule is not None else ""
+    _answer(known, as_json, f"Changed {name}; it is {known.state}. {known.reason} {about}".strip().replace("  ", " "))
+
+
+def _about_whole_runs(installation: Installation, known: connections.ConnectionInfo) -> str:
+    """When a source that runs by itself is read whole, where its schedule leaves that open; ends with a space."""
+    default = connections.default_reconcile(installation.plugins.connectors.get(known.connector), known.name, known.schedule)
+    if default is None:
+        return ""
+    return f"If its runs only bring changes, it is read whole once a week ('{default}'), since only that shows what it no longer has; --schedule can say otherwise. "
 
 
 @connections_group.command()
@@ -279,11 +294,11 @@ def runs(installation: Installation, connection: str | None, limit: int, as_json
         say_json([report_json(report) for report in found])
         return
     say_table(
-        ("run", "connection", "mode", "state", "started", "ended", "read", "changed", "pushed", "undeliverable", "rejected", "reason"),
+        ("run", "connection", "mode", "state", "started", "ended", "read", "changed", "pushed", "undeliverable", "rejected", "missing", "erased", "reason"),
         [
             (
                 r.id, r.connection, f"{r.mode}, dry" if r.dry_run else r.mode, r.state, r.started_at, r.ended_at,
-                r.read, r.changed, r.pushed, r.undeliverable, r.rejected, r.reason,
+                r.read, r.changed, r.pushed, r.undeliverable, r.rejected, r.missing, r.erased, r.reason,
             )
             for r in found
         ],

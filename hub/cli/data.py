@@ -9,17 +9,20 @@ from pathlib import Path
 from typing import Any, cast
 
 import click
+from sqlalchemy import make_url
 
 from hub.cli.connecting import settings
 from hub.cli.installation import Installation
-from hub.cli.output import as_json, at_most, progress, say_done, say_json, say_line, say_table
+from hub.cli.output import as_json, at_most, counted, progress, say_done, say_json, say_line, say_table
 from hub.cli.reviewing import remind
 from hub.connector import Context, Export
 from hub.directory import Directory
 from hub.errors import FieldError, Invalid, Misconfigured
+from hub.model import identifiers
 from hub.model.audience import LEVELS
 from hub.model.entity import Entity
 from hub.model.fiche import ENTITY_TYPES
+from hub.model.identifiers import InvalidIdentifier
 from hub.model.query import SORTS, Criterion, Near, Query
 from hub.store import database, erasure, index_anew, reading
 from hub.sync import connections
@@ -102,9 +105,26 @@ def _criterion(text: str, directory: Directory) -> Criterion:
     if key == "municipality":
         values = ",".join(found.refnis for value in values.split(",") for found in directory.places.meant(value))
     for value in values.split(","):
+        if key == "identifier":
+            _check_identifier(text, value)
         if reason := directory.no_such(key, value):
             raise Invalid(f"{text!r} finds nothing, ever.", (FieldError("where", reason, value),))
     return Criterion(key, tuple(values.split(",")))
+
+
+def _check_identifier(text: str, value: str) -> None:
+    """As the API does: a number that cannot be one of its system finds nothing, which nobody should take for an answer."""
+    system, _, number = value.partition("|")
+    if not (system and number.strip()):
+        return
+    try:
+        identifiers.normalise(system, number)
+    except InvalidIdentifier as error:
+        # Of some systems not even the value may be repeated.
+        raise Invalid(
+            f"{text!r} finds nothing, ever." if error.value else "This identifier finds nothing, ever.",
+            (FieldError("where", error.reason, value if error.value else None),),
+        ) from None
 
 
 def _near(text: str) -> Near:
@@ -146,7 +166,7 @@ def export(
     if as_json:
         say_json({"file": str(output), "rows": rows})
     else:
-        click.echo(f"{rows} rows written to {output}")
+        click.echo(f"{counted(rows, 'row')} written to {output}")
 
 
 def _write(
@@ -252,7 +272,7 @@ def erase(installation: Installation, fiche: str, reason: str, yes: bool, as_jso
     # For a program only its JSON goes to standard output; somebody who is asked must still see what for.
     if not (as_json and yes):
         kind, id = entity.fiche["kind"], entity.fiche["id"]
-        click.echo(f"This erases {_name(entity)} ({kind} {id}) and {len(claims)} claims:", err=as_json)
+        click.echo(f"This erases {_name(entity)} ({kind} {id}) and {counted(len(claims), 'claim')}:", err=as_json)
         for claim in claims:
             click.echo(f"  {claim.source} {claim.external_id}", err=as_json)
         click.echo("It cannot be undone, and a later reload of these sources will not bring it back.", err=as_json)
@@ -283,6 +303,11 @@ def upgrade(installation: Installation, as_json: bool) -> None:
 @click.pass_obj
 def status(installation: Installation, as_json: bool) -> None:
     """Which database, which schema, how much is in it."""
+    if not database.exists(installation.database_url):
+        click.echo(installation.nothing_here(), err=True)
+        if as_json:
+            say_json({"database": make_url(installation.database_url).render_as_string(hide_password=True), "schema": None, "current": False})
+        raise SystemExit(1)
     engine = database.connect(installation.database_url)
     found = database.revision(engine)
     told: dict[str, Any] = {

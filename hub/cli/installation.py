@@ -7,13 +7,15 @@ from functools import cached_property
 from pathlib import Path
 
 import click
+from sqlalchemy import make_url
 
 from hub import concepts_data, plugins
 from hub.cli.output import progress
 from hub.demo import stage
 from hub.directory import Directory
+from hub.errors import Misconfigured
 from hub.model.audience import Grant
-from hub.store import Store, index_anew
+from hub.store import Store, database, index_anew
 from hub.sync.connections import ALLOW_PRIVATE
 from hub.sync.push import open_directory
 
@@ -27,10 +29,29 @@ class Installation:
         self.home = home
         self.database_url = database_url or f"sqlite:///{home / 'fichehub.sqlite'}"
         self.log_file = home / "fichehub.log"
+        self._may_be_new = False
+
+    def create(self) -> None:
+        """This command may make the installation, if there is none yet; all others say that there is none."""
+        self._may_be_new = True
+
+    def require(self) -> None:
+        """Return when there is an installation here, or may be one. Raises `Misconfigured`: who mistyped a folder should not be told that nothing is found."""
+        if not self._may_be_new and not database.exists(self.database_url):
+            raise Misconfigured(self.nothing_here())
+
+    def nothing_here(self) -> str:
+        """What is said where there is no installation."""
+        where = make_url(self.database_url).render_as_string(hide_password=True)
+        return (
+            f"There is no installation of Fichehub at {where}. Check --home ({self.home}) and --database-url. To make a new one there: "
+            "fichehub db upgrade (empty), fichehub demo (with the demonstration), or fichehub up."
+        )
 
     @cached_property
     def store(self) -> Store:
         """The store, at the current schema."""
+        self.require()
         store = Store.open(self.database_url, self.home)
         click.get_current_context().call_on_close(store.close)
         if stage.is_set(store):
@@ -45,6 +66,7 @@ class Installation:
 
     def settle(self) -> None:
         """Load the concepts that the hub and its plugins bring along; what is there already is left alone. A search index of another version is made anew."""
+        self.create()
         brought = (*concepts_data.schemes(), *self.plugins.concepts)
         self.store.write(lambda writer: writer.put_concepts(brought))
         if self.index_is_older():

@@ -6,6 +6,7 @@ import logging
 import sys
 from importlib import metadata
 from pathlib import Path
+from typing import TextIO, cast
 
 import click
 import structlog
@@ -68,10 +69,31 @@ def main(ctx: click.Context, home: Path, database_url: str) -> None:
     _log_to(ctx.obj.log_file)
 
 
+class _Log:
+    """The file, made when there is something to write: a command that is told of a folder where nothing is leaves nothing there."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: TextIO | None = None
+
+    def write(self, text: str) -> None:
+        if self._file is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._path.open("a", encoding="utf-8")
+        self._file.write(text)
+
+    def flush(self) -> None:
+        if self._file is not None:
+            self._file.flush()
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
 def _log_to(path: Path) -> None:
     """Log lines go to a file, so that the terminal shows only what was asked for."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = path.open("a", encoding="utf-8")
+    file = _Log(path)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -81,7 +103,7 @@ def _log_to(path: Path) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(file=file),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", file)),
     )
     click.get_current_context().call_on_close(file.close)
 

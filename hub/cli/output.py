@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -25,15 +26,35 @@ class Failure(click.ClickException):
     """An error of the hub as a sentence, with the fields that are wrong below it."""
 
     def __init__(self, error: FichehubError) -> None:
-        lines = [error.message]
-        lines += [
-            f"  {wrong.path}: {wrong.reason}" + (f" (given: {wrong.value})" if wrong.value else "")
-            for wrong in getattr(error, "errors", ())
-        ]
+        errors = getattr(error, "errors", ())
+        told = [f"{wrong.path}: {wrong.reason}" for wrong in errors]
+        lines = [_without(told, error.message) or "This cannot be done:"]
+        lines += [f"  {said}" + (f" (given: {wrong.value})" if wrong.value else "") for said, wrong in zip(told, errors, strict=True)]
         route = getattr(error, "route", "")
         if route:
             lines.append(f"  {route}")
         super().__init__("\n".join(lines))
+
+
+def _without(told: Sequence[str], message: str) -> str:
+    """A sentence that ends in fields with their reasons, as those for programs and logs do, without these: here each stands on a line of its own."""
+    begins = [place for said in told if (place := message.find(said)) >= 0]
+    if not begins:
+        return message
+    rest = message[min(begins) :]
+    for said in told:
+        rest = rest.replace(said, "")
+    return message if rest.strip(" ;") else message[: min(begins)].rstrip()
+
+
+def counted(count: int, what: str, many: str = "") -> str:
+    """So many of `what`: 1 row, 2 rows, 3,574 rows; `many` is the plural that has no s."""
+    return f"{count:,} {what if count == 1 else many or f'{what}s'}"
+
+
+def shortened(text: str, width: int = 90) -> str:
+    """The text on one line, cut between two words where it is longer than a table can bear; `--json` has all of it."""
+    return textwrap.shorten(text, width, placeholder=" …") if " " in text[:width].strip() else text[:width]
 
 
 def say_json(value: Any) -> None:

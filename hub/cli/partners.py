@@ -90,6 +90,7 @@ def add(
     as_json: bool,
 ) -> None:
     """Make or change the agreement with NAME."""
+    installation.create()  # setting up may begin with this
     given = Agreement(
         name=name,
         title=title,

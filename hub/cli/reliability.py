@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from hub.cli.connecting import connections_group, report_json
 from hub.cli.installation import Installation
-from hub.cli.output import as_json, at_most, progress, say_done, say_json, say_table
+from hub.cli.output import as_json, at_most, counted, progress, say_done, say_json, say_table, shortened
 from hub.cli.reviewing import remind
 from hub.connector import ProposalState
 from hub.errors import FieldError, Invalid, NotFound
@@ -121,7 +121,7 @@ def keep_raw(installation: Installation, name: str, days: int, as_json: bool) ->
     """Keep what NAME brings, as it came, for so many DAYS; 0 keeps nothing."""
     connections.get(installation.store, installation.plugins, name)
     landing.keep_for(installation.store, name, days)
-    sentence = f"What {name} brings is kept for {days} days." if days else f"What {name} brings is not kept."
+    sentence = f"What {name} brings is kept for {counted(days, 'day')}." if days else f"What {name} brings is not kept."
     say_done({"name": name, "days": days}, sentence, as_json)
 
 
@@ -153,7 +153,7 @@ def _say_preview(report: RunReport) -> None:
         click.echo(line)
     nowhere = f" {report.undeliverable} cannot be delivered: the partner does not know whom they are about." if report.undeliverable else ""
     if report.foreseen == "nothing changes":
-        click.echo(f"Nothing changes: {report.read} rows were read, all as they were.{nowhere}")
+        click.echo(f"Nothing changes: {counted(report.read, 'row')} {'was' if report.read == 1 else 'were'} read, all as before.{nowhere}")
         return
     say_table(
         ("fiche", "field", "where", "from", "to"),
@@ -161,7 +161,7 @@ def _say_preview(report: RunReport) -> None:
         "No fiche changes by itself.",
     )
     click.echo(
-        f"In all: {report.changed} rows new or different, {report.deleted} removed, {report.withheld} withheld by the guard, {report.pushed} to push.{nowhere}"
+        f"In all: {counted(report.changed, 'row')} new or different, {report.deleted} removed, {report.withheld} withheld by the guard, {report.pushed} to push.{nowhere}"
     )
 
 
@@ -199,7 +199,7 @@ def decide(
 def settle(installation: Installation, as_json: bool) -> None:
     """Settle conflicts by the rules of `authority.toml` as they are now; new rules apply by themselves to what comes in afterwards."""
     count = editing.apply_rules(installation.store)
-    sentence = f"{count} conflicts are settled by rule. What is left needs somebody: fichehub conflicts"
+    sentence = f"{counted(count, 'conflict')} {'is' if count == 1 else 'are'} settled by rule. What is left needs somebody: fichehub conflicts"
     say_done({"settled": count}, sentence, as_json)
 
 
@@ -269,7 +269,7 @@ def list_(
         return
     say_table(
         ("connection", "entity", "type", "attempts", "since", "reason"),
-        [(one.connection, one.change.id, one.change.type, one.attempts, one.at, one.reason[:90]) for one in found],
+        [(one.connection, one.change.id, one.change.type, one.attempts, one.at, shortened(one.reason)) for one in found],
         "There are no dead letters.",
     )
 
@@ -297,7 +297,7 @@ def drop(
     """Give them up for good. The next change of the same entity is delivered again."""
     found = _letters(installation, connection, entity, reason, limit)
     if found and not yes:
-        click.confirm(f"Drop {len(found)} dead letters?", abort=True, err=as_json)
+        click.confirm(f"Drop {counted(len(found), 'dead letter')}?", abort=True, err=as_json)
     count = outbox.drop(installation.store, found)
     say_done({"dropped": count}, f"{count} dropped.", as_json)
 
@@ -323,7 +323,7 @@ def rejected(installation: Installation, connection: str, limit: int, as_json: b
         return
     say_table(
         ("row", "field", "reason", "at"),
-        [(row["external_id"], row["field"], row["reason"][:90], row["at"]) for row in rows],
+        [(row["external_id"], row["field"], shortened(row["reason"]), row["at"]) for row in rows],
         "No row was rejected.",
     )
 
@@ -362,7 +362,7 @@ def list_proposals(
                 one.proposal.state,
                 _short(one.proposal.old),
                 _short(one.proposal.new),
-                one.proposal.reason[:90],
+                shortened(one.proposal.reason),
             )
             for one in found
         ],

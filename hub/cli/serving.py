@@ -14,6 +14,7 @@ import click
 from hub.cli import demonstrating
 from hub.cli.installation import Installation
 from hub.cli.output import progress
+from hub.web import lifeline
 from hub.web.settings import WORKERS, Settings
 
 _host = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
@@ -48,15 +49,19 @@ def serve(
 
 
 @click.command()
+@click.option("--with-parent", is_flag=True, hidden=True, help="End when standard input does: whoever started it is gone.")
 @click.pass_obj
-def work(installation: Installation) -> None:
+def work(installation: Installation, with_parent: bool) -> None:
     """Run the connections that are due, and the hub's own jobs, until interrupted. Any number may run side by side."""
     from hub.jobs import Worker
 
+    installation.require()  # a worker of a folder that somebody mistyped would wait there for ever
     installation.settle()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    if with_parent:
+        lifeline.end_with(sys.stdin.fileno())
     click.echo("Working. Connections run when they are due.")
     gc.freeze()  # as in `run`
     Worker(installation.store, installation.plugins).run_forever(stop)
@@ -72,8 +77,9 @@ def work(installation: Installation) -> None:
 @click.pass_obj
 def up(installation: Installation, host: str, port: int, size: str, demo: bool, anonymous: bool, public_url: str) -> None:
     """Everything on one machine: database, demonstration world, server and worker. What `make run` calls."""
-    from hub.web.server import serve as serve_forever
+    from hub.web import server
 
+    server.require_free(installation.home, host, port)  # before the demonstration is loaded for nothing
     installation.settle()
     with demonstrating.simulated_systems(installation, size, wanted=demo) as shown:
         if shown:
@@ -82,15 +88,16 @@ def up(installation: Installation, host: str, port: int, size: str, demo: bool, 
                     click.echo(line)
         # By the environment: what stands on a command line can be read by every user of the machine.
         where = {"FICHEHUB_HOME": str(installation.home), "FICHEHUB_DATABASE_URL": installation.database_url}
+        parent = lifeline.hold()
         worker = subprocess.Popen(
-            [sys.executable, "-m", "hub.cli", "work"],
+            [sys.executable, "-m", "hub.cli", "work", "--with-parent"],
             env={**os.environ, **where},
             stdout=subprocess.DEVNULL,
-            stdin=subprocess.DEVNULL,
+            stdin=parent.fileno(),
         )
         try:
             _say_addresses(host, port)
-            serve_forever(
+            server.serve(
                 installation.database_url,
                 installation.home,
                 Settings(demo=bool(shown), anonymous=anonymous, public_url=public_url),

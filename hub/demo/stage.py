@@ -22,8 +22,8 @@ _SIZE: Final = "demo-size"
 MARK: Final = "demo"
 """Connections of the demonstration are named `demo-<connector>`."""
 SCHEDULES: Final = {
-    "sociale-kaart": "every 15 minutes",
-    "progezondheid": "every 15 minutes",
+    "sociale-kaart": "every 15 minutes; full cron 0 2 * * sun",
+    "progezondheid": "every 15 minutes; full cron 0 4 * * sun",
     "sociaal-brussels": "cron 0 3 * * *",
 }
 AGREEMENTS: Final = (

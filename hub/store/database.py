@@ -13,13 +13,13 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from hub.errors import FichehubError, StoreBusy
@@ -254,6 +254,20 @@ def revision(engine: Engine) -> str | None:
         if not inspect(connection).has_table("alembic_version"):
             return None
         return cast("str | None", connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar())
+
+
+def exists(url: str) -> bool:
+    """Whether there is a database of Fichehub at `url`; makes none. True also where nobody can tell: whoever opens it is told what is wrong."""
+    with suppress(SQLAlchemyError):
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite" and parsed.database and not Path(parsed.database).exists():
+            return False
+        engine = connect(url)
+        try:
+            return revision(engine) is not None
+        finally:
+            engine.dispose()
+    return True
 
 
 def is_current(engine: Engine) -> bool:

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from threading import Event
 from typing import Any
 
 import marshmallow as ma
@@ -36,7 +37,7 @@ from hub.store.tables import breaker as breaker_table
 from hub.store.tables import connection as table
 from hub.store.tables import outbox as outbox_table
 from hub.store.tables import partner as partner_table
-from hub.sync import breaker, lease, outbox, records, schedule
+from hub.sync import breaker, lease, outbox, records, schedule, shortfall
 from hub.sync.records import RunReport, last_runs
 from hub.sync.secrets import Vault, redacted, redactor, with_kept_secrets
 
@@ -52,7 +53,7 @@ class ConnectionInfo:
     """A connection as an administrator sees it: `config` without its secrets, the last run, the next moment it is due (RFC 3339, UTC).
 
     `state` is `disabled`, `enabled` or `paused` (with a `reason`). `partner` is "" for what everybody shares. An enabled one has a `reason` when its
-    schedule cannot be used.
+    schedule cannot be used. `missing` says what its source announced and did not give, and what will happen; "" when nothing is missing.
     """
 
     name: str
@@ -69,14 +70,16 @@ class ConnectionInfo:
     created_at: str
     last_run: RunReport | None = None
     next_at: str | None = None
+    missing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A connector ready to work, and the function that takes its secrets out of a text."""
+    """A connector ready to work, and the function that takes its secrets out of a text. `compares`: whether it asked what the hub holds of its rows."""
 
     connector: Connector
     redact: Callable[[str], str]
+    compares: Callable[[], bool] = lambda: False
 
 
 def add(
@@ -205,7 +208,8 @@ def remove(store: Store, name: str) -> None:
         for rows in (rejected, run, agreed, outbox_table, breaker_table, fingerprint, landing):
             connection.execute(delete(rows).where(rows.c.connection == name))
         connection.execute(delete(table).where(table.c.name == name))
-        own = [f"{what} {name}" for what in ("push cursor", "push basis", "decision cursor", "stop", "landing days")]
+        own = [shortfall.setting_name(name)]
+        own += [f"{what} {name}" for what in ("push cursor", "push basis", "decision cursor", "stop", "landing days")]
         connection.execute(delete(setting).where(setting.c.name.in_(own)))
         lease.forget(connection, f"connection {name}")
 
@@ -225,7 +229,8 @@ def list_all(store: Store, plugins: Plugins) -> list[ConnectionInfo]:
     with store.read() as connection:
         rows = [_info(row) for row in connection.execute(select(table).order_by(table.c.name)).mappings()]
         runs = last_runs(connection)
-    return [_shown(store, plugins, info, runs.get(info.name)) for info in rows]
+        short = shortfall.of_all(connection)
+    return [_shown(store, plugins, info, runs.get(info.name), short.get(info.name)) for info in rows]
 
 
 def build(store: Store, plugins: Plugins, known: ConnectionInfo, http: Http, progress: Any = None) -> Built:
@@ -240,7 +245,10 @@ def build(store: Store, plugins: Plugins, known: ConnectionInfo, http: Http, pro
     def label(scheme: str, code: str, language: str) -> str:
         return book().label(scheme, code, language)
 
+    asked = Event()
+
     def held(external_ids: Sequence[str]) -> Mapping[str, Claim]:
+        asked.set()
         source = kind.claim_source or kind.name if issubclass(kind, Source) else kind.name
         with store.read() as opened:
             return reading.held(opened, source, external_ids, known.partner)
@@ -250,7 +258,7 @@ def build(store: Store, plugins: Plugins, known: ConnectionInfo, http: Http, pro
         context = replace(context, progress=progress)
     redact = redactor(kind.config_schema, config)
     try:
-        return Built(kind(kind.config_schema().load(config), context), redact)
+        return Built(kind(kind.config_schema().load(config), context), redact, asked.is_set)
     except ConnectorError:
         raise
     except Exception as error:
@@ -399,10 +407,27 @@ def _info(row: RowMapping) -> ConnectionInfo:
     )
 
 
-def _shown(store: Store, plugins: Plugins, info: ConnectionInfo, last: RunReport | None) -> ConnectionInfo:
+def planned(kind: type[Connector] | None, name: str, text: str, cursor: str | None) -> tuple[schedule.Schedule, str]:
+    """When a connection runs, and what is wrong with the text of its schedule.
+
+    A source whose runs go on from a `cursor` and whose schedule says nothing of whole runs is read whole once a week: only that shows what it no longer has.
+    """
+    found, wrong = schedule.kept(text)
+    default = default_reconcile(kind, name, text) if cursor is not None else None
+    return (found if default is None else replace(found, full=schedule.parse(f"full {default}").full)), wrong
+
+
+def default_reconcile(kind: type[Connector] | None, name: str, text: str) -> str | None:
+    """When a connection is read whole, once it runs from a cursor, as part of a schedule; None when its own schedule says it, or nobody is to be told by absence."""
+    found, _ = schedule.kept(text)
+    tells = kind is not None and issubclass(kind, Source) and kind.absence_tells
+    return schedule.reconcile(name) if tells and found.leaves_full_open else None
+
+
+def _shown(store: Store, plugins: Plugins, info: ConnectionInfo, last: RunReport | None, short: shortfall.Shortfall | None) -> ConnectionInfo:
     kind = plugins.connectors.get(info.connector)
-    planned, wrong = schedule.kept(info.schedule)
-    due = planned.next(store.now()) if info.state == "enabled" else None
+    plan, wrong = planned(kind, info.name, info.schedule, info.cursor)
+    due = plan.next(store.now()) if info.state == "enabled" else None
     if wrong:
         wrong += f". Nothing runs by itself before it is corrected: fichehub connections configure {info.name} --schedule 'every 1 day'"
     return replace(
@@ -413,6 +438,7 @@ def _shown(store: Store, plugins: Plugins, info: ConnectionInfo, last: RunReport
         config=redacted(kind.config_schema, info.config) if kind else {},
         last_run=last,
         next_at=None if due is None else to_second(due),
+        missing="" if short is None else short.sentence(info.name, store.now(), increments=info.cursor is not None, scheduled=due is not None),
     )
 
 

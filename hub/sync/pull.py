@@ -20,11 +20,12 @@ from hub.store.pace import SMALLEST
 from hub.store.tables import claim as claim_table
 from hub.store.tables import connection as connection_table
 from hub.store.tables import source as source_table
-from hub.sync import drift, guard, preview, records
+from hub.sync import drift, erased, guard, preview, records, shortfall
 from hub.sync.echo import hears, note_absent, without_echoes
 from hub.sync.records import Difference, Tally
 from hub.sync.seen import Seen
 from hub.sync.session import Session
+from hub.sync.shortfall import Shortfall
 from hub.sync.watch import Watch
 
 WAIT_SECONDS = 5.0
@@ -238,11 +239,14 @@ class _Pull:
                     claims, known = without_echoes(session, writer, claims)
                     self._agreed_seen |= known
                 before = preview.documents(writer.connection, claims) if session.dry else {}
-                ready = batch.ready if batch.ready is not None and claims is batch.claims else claims
+                ready = batch.ready if batch.ready is not None and claims is batch.claims else prepare(claims)
+                known_already = erased.nothing_new(writer, ready) if session.built.compares() else set()
+                if known_already:
+                    ready = prepare(claim for claim in claims if claim.external_id not in known_already)
                 counts = writer.put(ready, origin=session.known.name)
                 rejected.extend(counts.rejected)
                 left_out.extend(counts.left_out)
-                tally = base.plus(changed=counts.changed, unchanged=counts.unchanged)
+                tally = base.plus(changed=counts.changed, unchanged=counts.unchanged + len(known_already), erased=counts.erased)
                 if session.dry and counts.changed:
                     after = preview.documents(writer.connection, claims)
                     differences = preview.sample(before, after, session.report.preview)
@@ -313,10 +317,10 @@ class _Pull:
             shape = self._gauge.shape()
         session.note(warnings=warnings)
 
-        def work(writer: Writer) -> tuple[Tally, str]:
+        def work(writer: Writer) -> tuple[Tally, tuple[str, Shortfall | None]]:
             refusal = ""
             if session.dry:
-                return tally, refusal
+                return tally, (refusal, None)
             connection, name = writer.connection, session.known.name
             if self._hears and whole and finished.missing == 0 and self._connector.absence_tells:
                 refusal = note_absent(session, connection, self._agreed_seen, released=bool(self._released_by))
@@ -326,10 +330,16 @@ class _Pull:
                 drift.pin(connection, name, shape, session.report.id, to_second(session.store.now()))
             elif self._pins_along:
                 drift.forget(connection, name)  # it is at its end and was not whole: nobody goes on with it
-            return tally, refusal
+            full = session.report.mode == "full"
+            short = shortfall.settle(connection, name, finished.missing, session.store.now(), full=full, whole=whole)
+            return tally, (refusal, short if full else None)
 
-        refusal = session.commit(work, cursor=cursor, full_since_run=None)
+        refusal, short = session.commit(work, cursor=cursor, full_since_run=None)
         session.note(warnings=(refusal,) if refusal else ())
+        if short is not None:
+            known = session.known
+            said = short.sentence(known.name, session.store.now(), increments=cursor is not None, scheduled=bool(known.schedule))
+            session.note(warnings=(said,))
 
     def _remarks(self) -> Iterator[str]:
         """What the rows say that cannot be right, while the rest of each stands."""

@@ -26,7 +26,8 @@ KEPT_REJECTIONS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What a run counted. `missing`: rows announced but never given; `withheld`: removals that the guard refused; `undeliverable`: see `RunReport`."""
+    """What a run counted. `missing`: rows announced but never given; `withheld`: removals that the guard refused; `undeliverable`: see `RunReport`; `erased`: rows of
+    persons who were erased, and stay so."""
 
     read: int = 0
     changed: int = 0
@@ -37,6 +38,7 @@ class Tally:
     deleted: int = 0
     missing: int = 0
     withheld: int = 0
+    erased: int = 0
 
     def plus(self, **more: int) -> Tally:
         """The tally with these counts added."""
@@ -137,6 +139,11 @@ class RunReport:
     def withheld(self) -> int:
         """Removals that the guard refused."""
         return self.tally.withheld
+
+    @property
+    def erased(self) -> int:
+        """Rows of persons who were erased, and stay so."""
+        return self.tally.erased
 
 
 def begin(connection: Connection, report: RunReport) -> int:

@@ -19,7 +19,7 @@ from hub.errors import AuthFailed, ConnectorError, FichehubError, Misconfigured,
 from hub.model.moments import to_second
 from hub.plugins import Plugins
 from hub.store import Store, Writer
-from hub.sync import connections, decisions, landing, lease, records, stops
+from hub.sync import connections, decisions, landing, lease, records, shortfall, stops
 from hub.sync.connections import Built, ConnectionInfo
 from hub.sync.drift import FeedChanged
 from hub.sync.export import export
@@ -114,10 +114,13 @@ def _run(
         ):
             connections.pause(store, known.name, error.message)
         raise
-    report = _begin(store, known, built.connector, dry_run=dry_run, full=full)
+    missing = _to_fetch(store, known)
+    report = _begin(store, known, built.connector, dry_run=dry_run, full=full or missing is not None)
     session = Session(store, plugins, known, built, held, report, progress, wire)
     if options.released_by and not (isinstance(built.connector, Source) and built.connector.absence_tells):
         session.note(warnings=("There is no guard to release: this connection never takes a row for removed because it is absent.",))
+    if missing is not None and not full:
+        session.note(warnings=(f"An earlier run did not get all that the source announces ({missing.missing:,} missing), so this one began at the start.",))
     with store.read() as connection:
         wire.landing = not dry_run and landing.days(connection, known.name) > 0
     watch = Watch(session)
@@ -125,7 +128,7 @@ def _run(
         if isinstance(built.connector, Sink) and not dry_run:
             decisions.follow(session, watch)  # first, so that the pull can tell an accepted value from the partner's own word
         if isinstance(built.connector, Source):
-            pull(session, watch, full=full, released_by=options.released_by, accept_feed=options.accept_feed)
+            pull(session, watch, full=full or missing is not None, released_by=options.released_by, accept_feed=options.accept_feed)
             wire.landing = False
             if wire.overflowed:
                 session.note(warnings=("More came in at once than can be kept as it came; a part of it was not kept.",))
@@ -151,6 +154,15 @@ def _run(
         session.note(state="done")
     _end(session)
     return session.report
+
+
+def _to_fetch(store: Store, known: ConnectionInfo) -> shortfall.Shortfall | None:
+    """What an earlier run did not get, when it is time to begin at the start for it; a run from the start that was cut off goes on first."""
+    if known.cursor is None or known.full_since_run is not None:
+        return None
+    with store.read() as connection:
+        found = shortfall.load(connection, known.name)
+    return found if found is not None and found.is_due(store.now()) else None
 
 
 def _begin(

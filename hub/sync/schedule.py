@@ -1,7 +1,7 @@
 """Schedules as administrators write them, in Belgian time.
 
 `every 15 minutes`, `every 2 hours`, `every 1 day`, or `cron 0 3 * * *` (minute, hour, day, month, weekday). After a semicolon a second one
-for the full reconcile: `every 15 minutes; full cron 0 3 * * sun`. Only the moments are worked out here; who runs is decided in `hub.jobs`.
+for the full reconcile: `every 15 minutes; full cron 0 3 * * sun`, or `full never`. Only the moments are worked out here; who runs is decided in `hub.jobs`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
+from zlib import crc32
 from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
@@ -115,10 +116,16 @@ def _ever_comes(trigger: CronTrigger) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When a connection runs; `full` when it starts from the beginning."""
+    """When a connection runs; `full` when it starts from the beginning. `never_full`: somebody wants no such run."""
 
     normal: Moments | None = None
     full: Moments | None = None
+    never_full: bool = False
+
+    @property
+    def leaves_full_open(self) -> bool:
+        """Whether the connection runs by itself and nobody chose when it starts from the beginning."""
+        return self.normal is not None and self.full is None and not self.never_full
 
     def next(self, now: datetime) -> datetime | None:
         """The first moment after `now` at which the connection runs."""
@@ -149,12 +156,22 @@ def _weekday(text: str) -> int:
 def parse(text: str) -> Schedule:
     """What `text` means; an empty one never runs by itself. Raises `Misconfigured` naming the part that is not understood."""
     parts: dict[str, Moments] = {}
+    never = False
     for part in filter(None, (piece.strip() for piece in text.split(";"))):
         name, rest = ("full", part[5:].strip()) if part.startswith("full ") else ("normal", part)
-        if name in parts:
+        if name in parts or (name == "full" and never):
             raise _not_understood(text, f"there is more than one {name} schedule")
-        parts[name] = _moments(text, rest)
-    return Schedule(parts.get("normal"), parts.get("full"))
+        if part == "full never":
+            never = True
+        else:
+            parts[name] = _moments(text, rest)
+    return Schedule(parts.get("normal"), parts.get("full"), never)
+
+
+def reconcile(name: str) -> str:
+    """The default for the full reconcile of the connection `name`: a moment of its own in the night to Sunday, so that not all ask at once."""
+    minute = crc32(name.encode()) % 240
+    return f"cron {minute % 60} {1 + minute // 60} * * sun"
 
 
 def kept(text: str) -> tuple[Schedule, str]:

@@ -108,7 +108,7 @@ def _reason(
     if info.state == "disabled":
         return info.reason or "It has not been enabled."
     last = info.last_run
-    told = [info.reason, "" if last is None else _of_last_run(last, info.checked_at or "")]
+    told = [info.reason, "" if last is None else _of_last_run(last, info.checked_at or ""), info.missing]
     now, gate = store.now(), breaker.load(connection, info.name)
     if gate.is_open(now):
         told.append(
@@ -118,10 +118,10 @@ def _reason(
     elif info.next_at is not None and last is not None and (last.retry_at or "") > to_second(now):
         told.append(f"It is asked again at {last.retry_at}; at once with: fichehub run {info.name}")
     if dead := house.counts.get(info.name, (0, 0))[1]:
-        told.append(f"{dead} deliveries were given up: fichehub deadletters list")
+        told.append(f"{'1 delivery was' if dead == 1 else f'{dead} deliveries were'} given up: fichehub deadletters list")
     if info.name in house.retried:
         count, first = house.retried[info.name]
-        told.append(f"{count} deliveries failed and will be tried again, from {first} on.")
+        told.append(f"{'1 delivery' if count == 1 else f'{count} deliveries'} failed and will be tried again, from {first} on.")
     held = records.withholding(connection, info.name)
     if held is not None and last is not None and held.id != last.id:
         told.append(guard.reminder(held.withheld, held.started_at, info.name))

@@ -7,6 +7,7 @@ which takes the slowest percent of answers from 9 ms to 1.3 ms.
 from __future__ import annotations
 
 import encodings.idna  # noqa: F401  see _call_when_ready
+import errno
 import gc
 import logging
 import os
@@ -15,8 +16,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,12 +30,15 @@ from granian.constants import Interfaces
 from granian.errors import ConfigurationError
 
 from hub.errors import Misconfigured
+from hub.web import lifeline
 from hub.web.settings import WORKERS, Settings
 
 if TYPE_CHECKING:
     import flask
 
 _STARTING_SECONDS = 60.0
+PROCESS_FILE = "serving-PORT.pid"
+"""In the home: the process that serves at this port."""
 
 
 def serve(
@@ -49,8 +55,8 @@ def serve(
 
     Raises `Misconfigured` when the port is taken. The database must be at its current schema: workers do not migrate it together.
     """
-    _require_free(host, port)
-    with tempfile.TemporaryDirectory(prefix="fichehub-metrics-") as counts:
+    require_free(home, host, port)
+    with _named(home, port), tempfile.TemporaryDirectory(prefix="fichehub-metrics-") as counts:
         # Before prometheus-client is imported, which looks at it once: the workers are the first to do so.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = counts
         try:
@@ -67,12 +73,17 @@ def serve(
             )
             if on_ready is not None:
                 server.on_startup(lambda: _call_when_ready(host, port, on_ready))
-            load = partial(application, database_url, home, settings or Settings())
+            load = partial(_worker, lifeline.hold(), database_url, home, settings or Settings())
             server.serve(target_loader=load, wrap_loader=False)
         except ConfigurationError as error:
             raise Misconfigured(f"The server cannot start: {error}") from error
         finally:
             os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+
+
+def _worker(parent: Connection, database_url: str, home: Path, settings: Settings) -> flask.Flask:
+    lifeline.end_with(parent)
+    return application(database_url, home, settings)
 
 
 def application(database_url: str, home: Path, settings: Settings) -> flask.Flask:
@@ -105,15 +116,45 @@ def log_as_json() -> None:
     )
 
 
-def _require_free(host: str, port: int) -> None:
+def require_free(home: Path, host: str, port: int) -> None:
+    """Return when something can be served there. Raises `Misconfigured` with what is in the way and what to do; `home` may know who it is."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise Misconfigured(
-                f"Nothing can be served at {host}:{port} ({error.strerror}). Stop what runs there, or choose another port."
-            ) from error
+            raise Misconfigured(f"Nothing can be served at {host}:{port} ({error.strerror}). {_what_to_do(home, port, error.errno)}") from error
+
+
+def _what_to_do(home: Path, port: int, reason: int | None) -> str:
+    if reason != errno.EADDRINUSE:
+        return "Choose another address with --host, or another port with --port."
+    number = _serving_at(home, port)
+    if number is not None:
+        return f"A Fichehub of this home runs there already, as process {number}: use it, stop it (kill {number}), or choose another port with --port."
+    find = f"lsof -nP -iTCP:{port} -sTCP:LISTEN"
+    return f"Another Fichehub may still run there, or another program. '{find}' tells which process it is: stop it, or choose another port with --port."
+
+
+@contextmanager
+def _named(home: Path, port: int) -> Iterator[None]:
+    """While it serves, a file says who does, for whoever finds the port taken. One that was killed leaves it; so nobody trusts it alone."""
+    home.mkdir(parents=True, exist_ok=True)
+    file = home / PROCESS_FILE.replace("PORT", str(port))
+    file.write_text(f"{os.getpid()}\n", encoding="ascii")
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def _serving_at(home: Path, port: int) -> int | None:
+    """The process of this home that serves at this port, if it is known and lives."""
+    with suppress(OSError, ValueError):  # nobody said so, or who did is gone
+        number = int((home / PROCESS_FILE.replace("PORT", str(port))).read_text(encoding="ascii"))
+        os.kill(number, 0)
+        return number
+    return None
 
 
 def _call_when_ready(host: str, port: int, on_ready: Callable[[str], None]) -> None:

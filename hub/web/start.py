@@ -36,7 +36,7 @@ _ENTRANCES: Final = {"fhir": "/fhir/metadata", "widget": "/widget/demo"}
 
 @dataclass(frozen=True, slots=True)
 class Fares:
-    """How one connection fares. `light` is one of ok, busy, paused, off, failed, new; `counts` are those of its last run."""
+    """How one connection fares. `light` is one of ok, busy, paused, off, failed, short (rows that its source announced are missing), new; `counts` are those of its last run."""
 
     name: str
     title: str
@@ -153,7 +153,7 @@ def _fares(info: connections.ConnectionInfo, hub: Serving) -> Fares:
         title=info.title if connector is None else connector.title_in(_language()),
         partner=info.partner,
         light=_light(info, ready_when_asked=is_endpoint or is_idle_export),
-        reason=info.reason or (run.reason if run is not None and failed else ""),
+        reason=info.reason or (run.reason if run is not None and failed else info.missing),
         last=datetime.fromisoformat(ended) if ended else None,
         next=datetime.fromisoformat(info.next_at) if info.next_at else None,
         counts={name: count for name, count in asdict(run.tally).items() if count} if run is not None else {},
@@ -170,7 +170,8 @@ def _light(info: connections.ConnectionInfo, *, ready_when_asked: bool) -> str:
     if ready_when_asked:
         return "ok"
     lights = {"running": "busy", "done": "ok", "failed": "failed", "stopped": "failed"}
-    return lights[info.last_run.state] if info.last_run is not None else "new"
+    light = lights[info.last_run.state] if info.last_run is not None else "new"
+    return "short" if light == "ok" and info.missing else light
 
 
 def _doors(hub: Serving) -> list[Door]:

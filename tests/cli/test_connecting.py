@@ -180,3 +180,15 @@ def test_programs_are_told_of_agreements_and_keys(filled: CommandLine) -> None:
     assert key["expires_at"] == "2999-12-31T16:00:00Z"
     [listed] = filled.json("keys", "list", "kring")
     assert (listed["prefix"], listed["expires_at"], listed["revoked_at"]) == (key["prefix"], key["expires_at"], None)
+
+
+def test_who_sets_a_schedule_is_told_of_whole_runs(fichehub: CommandLine) -> None:
+    for command in ("add", "configure"):
+        assert "full cron 0 3 * * sun" in " ".join(fichehub.ok("connections", command, "--help").split())
+    said = fichehub.ok("connections", "add", "kaart", "sociale-kaart", "--schedule", "every 15 minutes")
+    assert "it is read whole once a week ('cron " in said
+    assert "* * sun')" in said
+    assert "once a week" not in fichehub.ok("connections", "configure", "kaart", "--schedule", "every 15 minutes; full cron 0 3 * * sun")
+    assert "once a week" in fichehub.ok("connections", "configure", "kaart", "--schedule", "every 1 day")
+    assert "once a week" not in fichehub.ok("connections", "configure", "kaart", "--schedule", "every 15 minutes; full never")
+    assert "once a week" not in fichehub.ok("connections", "add", "register", "progezondheid", "--set", "base_url=https://example.org", "--set", "token=x", "--schedule", "every 1 day")

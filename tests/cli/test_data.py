@@ -15,8 +15,12 @@ from tests.cli.conftest import ORGANISATIE, CommandLine
 
 def test_db(fichehub: CommandLine) -> None:
     fichehub = CommandLine(fichehub.home / "new")
-    before = fichehub.json("db", "status")
-    assert (before["current"], before["schema"]) == (False, None)
+    before = fichehub("db", "status", "--json")
+    assert before.exit_code == 1
+    told = json.loads(before.stdout)
+    assert (told["current"], told["schema"]) == (False, None)
+    assert "fichehub db upgrade" in before.stderr
+    assert not fichehub.home.exists(), "who asks makes nothing"
     assert "The database is at" in fichehub.ok("db", "upgrade")
     after = fichehub.json("db", "status")
     assert after["current"] is True
@@ -132,3 +136,37 @@ def test_reading_changes_nothing(filled: CommandLine, level: str) -> None:
     filled.ok("query", "--level", level)
     filled.ok("conflicts")
     assert filled.json("db", "status")["head"] == head
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("query",), ("runs",), ("conflicts",), ("changes",), ("export", "excel", "x.xlsx"), ("connections", "status"), ("partners", "list"), ("audit", "verify"), ("work",)],
+)
+def test_where_no_installation_is_a_command_says_so_and_makes_none(tmp_path: Path, command: tuple[str, ...]) -> None:
+    for home, options in ((tmp_path / "typo", ()), (tmp_path / "other", ("--database-url", f"sqlite:///{tmp_path / 'folder' / 'typo.sqlite'}"))):
+        said = CommandLine(home).refused(*options, *command)
+        assert "There is no installation of Fichehub at sqlite:///" in said
+        assert "typo" in said
+        assert "fichehub db upgrade" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.postgres
+def test_a_server_that_holds_no_installation_is_said_to_hold_none(postgres_url: str, tmp_path: Path) -> None:
+    said = CommandLine(tmp_path / "home").refused("--database-url", postgres_url, "runs")
+    assert "There is no installation of Fichehub at postgresql" in said
+
+
+def test_a_number_that_its_system_cannot_have_is_refused_as_in_the_api(filled: CommandLine) -> None:
+    assert "eight digits" in filled.refused("query", "--where", "identifier=riziv|1")
+    for usable in ("identifier=riziv|", "identifier=|1"):
+        assert filled.json("query", "--where", usable)["total"] == 0
+
+
+def test_what_is_wrong_is_said_once(filled: CommandLine) -> None:
+    said = filled.refused("query", "--where", "colour=red", "--where", "postcode=x")
+    assert said.count("There is no such key") == said.count("has four digits") == 1
+    (filled.home / "authority.toml").write_text('[groups.colours]\norder = ["a"]\n[groups.smells]\norder = ["a"]\n')
+    said = filled.refused("query")
+    assert said.count("groups.colours:") == said.count("groups.smells:") == 1
+    assert "authority.toml cannot be used." in said

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.request import Request, urlopen
+
+import pytest
 
 from tests.cli.conftest import CommandLine
 
@@ -19,7 +22,7 @@ _SECONDS = 60
 
 @contextmanager
 def started(home: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """The command, running; it is stopped by its own id, and waited for."""
+    """The command, running, in a session of its own; it is stopped with all that it started, and waited for."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FICHEHUB_")}
     process = subprocess.Popen(
         [sys.executable, "-m", "hub.cli", "--home", str(home), *arguments],
@@ -29,11 +32,13 @@ def started(home: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         text=True,
         # A suite in the background of a shell is deaf to SIGINT, and its children would be.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        start_new_session=True,
     )
     try:
         yield process
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # with the children that a failed test left behind
         process.communicate(timeout=_SECONDS)
 
 
@@ -85,7 +90,57 @@ def test_an_unknown_fault_is_named_with_those_that_there_are(fichehub: CommandLi
     assert "rate-limit" in result.output
 
 
-def test_the_worker_stops_when_told_to(tmp_path: Path) -> None:
-    with started(tmp_path, "work") as process:
+def test_the_worker_stops_when_told_to(fichehub: CommandLine) -> None:
+    with started(fichehub.home, "work") as process:
         assert first_line(process).startswith("Working.")
         assert stopped(process, signal.SIGTERM) == ""
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _ready(process: subprocess.Popen[str]) -> None:
+    assert process.stdout is not None
+    for line in iter(process.stdout.readline, ""):
+        if line.startswith("Ready: "):
+            return
+    raise AssertionError(process.communicate(timeout=_SECONDS)[1])
+
+
+@pytest.mark.parametrize("command", [("up", "--no-demo"), ("serve", "--workers", "2")])
+def test_who_is_killed_leaves_no_children_and_no_taken_port(tmp_path: Path, command: tuple[str, ...]) -> None:
+    port = _free_port()
+    with started(tmp_path, *command, "--port", str(port)) as process:
+        _ready(process)
+        process.kill()
+        process.communicate(timeout=_SECONDS)  # returns when nobody has its output open any more, and all its children have
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+
+
+def test_who_finds_the_port_taken_by_the_same_home_is_told_by_which_process(tmp_path: Path) -> None:
+    port = _free_port()
+    with started(tmp_path, "serve", "--port", str(port)) as process:
+        _ready(process)
+        with started(tmp_path, "up", "--port", str(port)) as second:
+            said = second.communicate(timeout=_SECONDS)[1]
+            assert (second.returncode, f"kill {process.pid}" in said) == (1, True), said
+        stopped(process, signal.SIGTERM)
+    assert not list(tmp_path.glob("serving-*"))
+
+
+def test_who_finds_the_port_taken_by_somebody_else_is_told_how_to_find_out(fichehub: CommandLine) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        (fichehub.home / f"serving-{port}.pid").write_text("not a number")
+        said = fichehub.refused("up", "--port", str(port))
+        assert f"lsof -nP -iTCP:{port}" in said
+        assert "Another Fichehub may still run there" in said
+        assert "--port" in said

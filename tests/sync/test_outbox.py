@@ -101,7 +101,7 @@ def test_every_attempt_of_the_same_content_has_the_same_key(
     assert (first.state, first.pushed, letters(any_store)) == ("done", 0, [("waiting", 1)])
     assert "will be tried again" in first.warnings[0]
     (one,) = status.of_all(any_store, offer(Post))
-    assert (one.waiting, "1 deliveries failed and will be tried again, from 2026-11-22T09:0" in one.reason) == (1, True)
+    assert (one.waiting, "1 delivery failed and will be tried again, from 2026-11-22T09:0" in one.reason) == (1, True)
     clock.forward(minutes=5)
     go()
     line.failing.clear()
@@ -378,7 +378,7 @@ def test_status_says_how_far_behind_and_why(
     go()
     (one,) = status.of_all(any_store, offer(Post))
     assert (one.behind, one.dead) == (0, 1)
-    assert "1 deliveries were given up" in one.reason
+    assert "1 delivery was given up" in one.reason
     stops.stop(any_store, stops.ALL, "Holidays.")
     (one,) = status.of_all(any_store, offer(Post))
     assert (one.state, one.reason, one.next_at) == ("stopped", "Stopped: Holidays.", None)

@@ -160,6 +160,11 @@ def test_a_second_schedule_for_the_full_reconcile() -> None:
     assert both.full.next(NOON) == datetime(2026, 11, 29, 2, tzinfo=UTC)
     assert both.next(NOON) == datetime(2026, 11, 22, 12, 15, tzinfo=UTC)
     assert parse("").next(NOON) is None
+    assert [parse(text).leaves_full_open for text in ("every 1 day", "every 1 day; full never", "every 1 day; full every 7 days", "full every 7 days", "")] == [
+        True, False, False, False, False,
+    ]  # fmt: skip
+    with pytest.raises(Misconfigured, match="more than one full schedule"):
+        parse("every 1 day; full never; full every 7 days")
 
 
 @pytest.mark.parametrize(

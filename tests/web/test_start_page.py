@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import flask
@@ -17,6 +19,7 @@ from hub import plugins
 from hub.model.claims import Claim
 from hub.store import Store
 from hub.store.tables import connection, counter, run
+from hub.sync import shortfall
 from hub.web import create_app
 from hub.web.start import NEWEST
 from hub.web.translations.__main__ import FOLDER, TRANSLATED, catalogue, texts
@@ -135,6 +138,12 @@ def test_it_tells_how_each_connection_fares(empty_store: Store) -> None:
     assert "laatste run mislukt" in page() and "De bron zweeg." in page()
     empty_store.write(lambda writer: writer.connection.execute(update(run).values(state="done", reason="")))
     assert "configure bron" not in page()
+    settle = partial(shortfall.settle, now=datetime.fromisoformat(NOW), full=True)
+    empty_store.write(lambda writer: settle(writer.connection, "bron", 72, whole=False))
+    assert "onvolledig" in page() and "72 rows that the source announced were not given" in page()
+    assert client.get("/?lang=fr").get_data(as_text=True).count("incomplet") == 1
+    empty_store.write(lambda writer: settle(writer.connection, "bron", 0, whole=True))
+    assert "onvolledig" not in page()
     empty_store.write(lambda writer: writer.connection.execute(update(connection).values(schedule="every 99999999999 days")))
     assert "fichehub connections configure bron --schedule" in page(), "a stored schedule that cannot be used"
     fill("paused", "De sleutel is verlopen.")

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
-from typing import Any, ClassVar
 
 import pytest
 from sqlalchemy import select
 
 from hub import plugins, schemas
-from hub.connector import Context
 from hub.demo import World
 from hub.hookspecs import hookimpl
 from hub.model.claims import Claim
-from hub.store import Store
+from hub.store import Store, erasure
 from hub.store.tables import claim as claim_table
 from hub.store.tables import entity as entity_table
-from hub.store.tables import source as source_table
 from hub.sync import connections, run
 from hub.sync.records import RunReport
 from plugins.sociale_kaart.connector import SocialeKaart
@@ -38,43 +34,14 @@ class Clock:
         return self.moment
 
 
-class Remembered(SocialeKaart):
-    """With a hub behind it that says what it holds."""
-
-    store: ClassVar[Store]
-
-    def __init__(self, config: Mapping[str, Any], context: Context) -> None:
-        super().__init__(config, replace(context, held=self._held))
-
-    def _held(self, external_ids: Sequence[str]) -> dict[str, Claim]:
-        with self.store.read() as connection:
-            rows = connection.execute(
-                select(claim_table)
-                .join(source_table, source_table.c.id == claim_table.c.source_id)
-                .where(
-                    source_table.c.name == "sociale-kaart",
-                    claim_table.c.partner == "",
-                    claim_table.c.gone.is_(False),
-                    claim_table.c.external_id.in_(external_ids),
-                )
-            ).all()
-        return {
-            row.external_id: schemas.decode_claim(
-                "sociale-kaart", row.external_id, row.revision, None, row.content
-            )
-            for row in rows
-        }
-
-
 class Running:
     """A hub with one connection to a simulator."""
 
     def __init__(self, store: Store, clock: Clock, simulator: SocialeKaartSimulator) -> None:
         self.store = store
         self.clock = clock
-        connector = type("Remembering", (Remembered,), {"store": store})
         module = ModuleType("under_test")
-        vars(module)["register_connectors"] = hookimpl(lambda: [connector], specname="register_connectors")
+        vars(module)["register_connectors"] = hookimpl(lambda: [SocialeKaart], specname="register_connectors")
         self.plugins = plugins.load([("sociale_kaart", module)], installed=False)
         config = {"base_url": f"{simulator.url}/api", "pace": 0}
         connections.add(store, self.plugins, "kaart", "sociale-kaart", config)
@@ -155,3 +122,47 @@ def test_a_source_that_breaks_off_keeps_what_is_there_and_the_next_run_completes
 def test_two_services_of_one_enterprise_at_one_address_are_two_fiches(running: Running, world: World) -> None:
     running.run()
     assert len({running.fiche_of(world.source_id("organisatie", index)) for index in (51, 52)}) == 2
+
+
+def test_a_reload_after_an_erasure_is_quiet_and_says_whom_it_left_out(running: Running, simulator: SocialeKaartSimulator) -> None:
+    running.run()
+    caregiver, offers = next((each, names) for each, names in _named_in(running.store).items() if len(names) == 1)
+    erasure.erase(running.store, running.fiche_of(caregiver), "asked for")
+    before = _claims(running.store)
+    for _ in range(2):
+        again = running.run(full=True)
+        assert (again.state, again.changed, again.erased) == ("done", 0, 1), again.reason
+        assert _claims(running.store) == before, "nothing was written"
+    index = next(index for index in range(simulator.row_count) if World(size="S").source_id("aanbod", index) == offers[0])
+    simulator.edit(index, state="INACTIVE")
+    assert running.run(full=True).changed == 1, "what else the source says of such a row still comes in"
+    assert caregiver not in str(_claims(running.store))
+
+
+def test_a_row_that_the_source_withheld_once_comes_with_the_next_run(running: Running, simulator: SocialeKaartSimulator) -> None:
+    simulator.switch("missing-rows")
+    first = running.run()
+    assert first.missing > 0
+    simulator.switch("missing-rows", False)
+    second = running.run()
+    assert (second.mode, second.missing) == ("full", 0)
+    assert second.changed >= first.missing
+    assert running.run().mode == "incremental"
+
+
+def _claims(store: Store) -> dict[str, tuple[int, str, Claim]]:
+    """External id -> revision, when it was written, and what it says."""
+    with store.read() as connection:
+        rows = connection.execute(select(claim_table).order_by(claim_table.c.external_id)).all()
+    return {row.external_id: (row.revision, row.at, schemas.decode_claim("sociale-kaart", row.external_id, row.revision, None, row.content)) for row in rows}
+
+
+def _named_in(store: Store) -> dict[str, list[str]]:
+    """Caregivers that have a fiche of their own -> the aanbod that names them."""
+    claims = {name: claim for name, (_, _, claim) in _claims(store).items()}
+    found: dict[str, list[str]] = {}
+    for name, claim in claims.items():
+        for each in claim.content.get("caregivers", ()):
+            if each["zorgverlener"]["external_id"] in claims:
+                found.setdefault(each["zorgverlener"]["external_id"], []).append(name)
+    return found

@@ -1,0 +1,86 @@
+"""What a source announced and did not give: remembered with its connection until a run from the start came complete.
+
+Runs from a cursor only bring what changed, so a row that was withheld once would never come. The run after a short one therefore begins at the start by itself.
+If that one comes short too, the waits in between grow: a source whose totals are never right is read from the start once a day, and its changes in between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+import orjson
+from sqlalchemy import Connection, delete, insert, select
+
+from hub.model.moments import to_second
+from hub.store.tables import setting
+
+WAITS = (timedelta(0), timedelta(hours=1), timedelta(hours=6), timedelta(days=1))
+"""How long after a run from the start that came short the next one begins at the start again: after the first, the second, the third, and every later one."""
+_SETTING = "shortfall "
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """`missing` rows were announced and not given by the last run that could tell; the first such run ended at `since`, and `tries` began at the start after it.
+
+    A run that begins at `full_at` or later begins at the start. Moments: RFC 3339, UTC.
+    """
+
+    missing: int
+    since: str
+    tries: int
+    full_at: str
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether a run that begins now is to begin at the start."""
+        return to_second(now) >= self.full_at
+
+    def sentence(self, name: str, now: datetime, *, increments: bool, scheduled: bool) -> str:
+        """What is missing of the connection `name`, and what will happen; `increments`: other runs of it only bring changes."""
+        rows = "1 row that the source announced was not given" if self.missing == 1 else f"{self.missing:,} rows that the source announced were not given"
+        if not increments:
+            then = "Every run asks for everything again"
+        elif self.is_due(now):
+            then = "The next run begins at the start to fetch what is missing"
+        else:
+            then = f"Runs bring changes until {self.full_at}; the first one after that begins at the start again"
+        if not scheduled:
+            then += ", but none is scheduled"
+        return f"{rows} (since {self.since}). {then}. At once: fichehub run {name} --full"
+
+
+def load(connection: Connection, name: str) -> Shortfall | None:
+    """What is missing of this connection; None when nothing is known to be."""
+    found = connection.execute(select(setting.c.value).where(setting.c.name == setting_name(name))).scalar_one_or_none()
+    return None if found is None else Shortfall(**orjson.loads(found))
+
+
+def of_all(connection: Connection) -> dict[str, Shortfall]:
+    """What is missing, by connection."""
+    rows = connection.execute(select(setting).where(setting.c.name.startswith(_SETTING, autoescape=True)))
+    return {row.name[len(_SETTING) :]: Shortfall(**orjson.loads(row.value)) for row in rows}
+
+
+def settle(connection: Connection, name: str, missing: int, now: datetime, *, full: bool, whole: bool) -> Shortfall | None:
+    """Remember, or forget, what is missing after a pull that came to its end. `full`: it began at the start; `whole`: and saw all that the source has."""
+    known = load(connection, name)
+    if known is None and not missing:
+        return None
+    if known is not None and not full:
+        return known  # what changed since a cursor says nothing of what was withheld before it
+    after: Shortfall | None = None
+    if missing or not whole:
+        tries = known.tries + 1 if known is not None else 0
+        wait = WAITS[min(tries, len(WAITS) - 1)]
+        since = known.since if known is not None else to_second(now)
+        after = Shortfall(missing or (known.missing if known is not None else 0), since, tries, to_second(now + wait))
+    connection.execute(delete(setting).where(setting.c.name == setting_name(name)))
+    if after is not None:
+        connection.execute(insert(setting).values(name=setting_name(name), value=orjson.dumps(asdict(after)).decode()))
+    return after
+
+
+def setting_name(name: str) -> str:
+    """The name of the setting that remembers it."""
+    return _SETTING + name
