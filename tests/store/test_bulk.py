@@ -58,8 +58,8 @@ def test_after_the_database_hung_up_all_connections_are_new(postgres_database_ur
         for number in hung_up:
             if number != here:
                 Bulk(other).rows("SELECT pg_terminate_backend(?)", number)
-    with pytest.raises(DBAPIError) as refusal, database.reading(engine) as connection:
-        Bulk(connection).rows("SELECT 1")
+        with pytest.raises(DBAPIError) as refusal, database.reading(engine) as connection:
+            Bulk(connection).rows("SELECT 1")
     assert refusal.value.connection_invalidated
     for _ in hung_up:
         with database.reading(engine) as connection:
