@@ -53,13 +53,11 @@ def test_after_the_database_hung_up_all_connections_are_new(postgres_database_ur
     hung_up = [Bulk(each).rows("SELECT pg_backend_pid()")[0][0] for each in connections]
     for each in connections:
         each.close()
-    with engine.connect() as other:
-        here = Bulk(other).rows("SELECT pg_backend_pid()")[0][0]
+    with database.throwaway(engine).connect() as other:
         for number in hung_up:
-            if number != here:
-                Bulk(other).rows("SELECT pg_terminate_backend(?)", number)
-        with pytest.raises(DBAPIError) as refusal, database.reading(engine) as connection:
-            Bulk(connection).rows("SELECT 1")
+            Bulk(other).rows("SELECT pg_terminate_backend(?)", number)
+    with pytest.raises(DBAPIError) as refusal, database.reading(engine) as connection:
+        Bulk(connection).rows("SELECT 1")
     assert refusal.value.connection_invalidated
     for _ in hung_up:
         with database.reading(engine) as connection:
