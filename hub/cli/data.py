@@ -18,11 +18,10 @@ from hub.cli.reviewing import remind
 from hub.connector import Context, Export
 from hub.directory import Directory
 from hub.errors import FieldError, Invalid, Misconfigured
-from hub.model import identifiers
 from hub.model.audience import LEVELS
 from hub.model.entity import Entity
 from hub.model.fiche import ENTITY_TYPES
-from hub.model.identifiers import InvalidIdentifier
+from hub.model.identifiers import impossible
 from hub.model.query import SORTS, Criterion, Near, Query
 from hub.store import database, erasure, index_anew, reading
 from hub.sync import connections
@@ -105,26 +104,12 @@ def _criterion(text: str, directory: Directory) -> Criterion:
     if key == "municipality":
         values = ",".join(found.refnis for value in values.split(",") for found in directory.places.meant(value))
     for value in values.split(","):
-        if key == "identifier":
-            _check_identifier(text, value)
+        if key == "identifier" and (wrong := impossible(value)) is not None:
+            said = (f"{text!r} finds nothing, ever.", value) if wrong.value else ("This identifier finds nothing, ever.", None)
+            raise Invalid(said[0], (FieldError("where", wrong.reason, said[1]),))
         if reason := directory.no_such(key, value):
             raise Invalid(f"{text!r} finds nothing, ever.", (FieldError("where", reason, value),))
     return Criterion(key, tuple(values.split(",")))
-
-
-def _check_identifier(text: str, value: str) -> None:
-    """As the API does: a number that cannot be one of its system finds nothing, which nobody should take for an answer."""
-    system, _, number = value.partition("|")
-    if not (system and number.strip()):
-        return
-    try:
-        identifiers.normalise(system, number)
-    except InvalidIdentifier as error:
-        # Of some systems not even the value may be repeated.
-        raise Invalid(
-            f"{text!r} finds nothing, ever." if error.value else "This identifier finds nothing, ever.",
-            (FieldError("where", error.reason, value if error.value else None),),
-        ) from None
 
 
 def _near(text: str) -> Near:

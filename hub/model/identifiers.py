@@ -18,6 +18,7 @@ __all__ = [
     "VESTIGING",
     "InvalidIdentifier",
     "display",
+    "impossible",
     "is_canonical",
     "normalise",
     "riziv_check_digits",
@@ -77,6 +78,20 @@ def is_canonical(system: str, value: str) -> bool:
         return check(system, value) == value
     except InvalidIdentifier:
         return False
+
+
+def impossible(coded: str) -> InvalidIdentifier | None:
+    """Why nothing has this `system|value`, because the number contradicts itself: whoever searches for it has mistyped it. None when something may have it.
+
+    Of some systems not even the value may be repeated to who gave it; then the error has none.
+    """
+    system, _, number = coded.rpartition("|")
+    if system and number.strip():
+        try:
+            normalise(system, number)
+        except InvalidIdentifier as error:
+            return error
+    return None
 
 
 def strong_key(system: str, value: str) -> str | None:

@@ -13,10 +13,9 @@ from marshmallow import fields, validate
 
 from hub.directory import Directory
 from hub.errors import FieldError, Invalid
-from hub.model import identifiers
 from hub.model.fiche import KINDS, EntityType
 from hub.model.folding import words
-from hub.model.identifiers import InvalidIdentifier
+from hub.model.identifiers import impossible
 from hub.model.query import KEYS, SORTS, Criterion, Linked, Near, Query, Sort, any_of, normalise
 from hub.places import Places, UnknownPlace
 from hub.search import query_of as query_of_cursor
@@ -235,16 +234,11 @@ def _named(values: Sequence[str]) -> list[Criterion]:
 
 
 def _identifier(given: str) -> str:
-    """As a query writes it. A number that its own check digits contradict finds nothing for sure: whoever asks has mistyped it, and is told so."""
-    system, bar, number = given.rpartition("|")
-    if system and number:
-        try:
-            identifiers.normalise(system, number)
-        except InvalidIdentifier as error:
-            # Of some systems not even the value may be repeated.
-            wrong = FieldError("identifier", error.reason, given if error.value else None)
-            raise Invalid(f"identifier: {error.reason}", (wrong,)) from error
-    return given if bar else f"|{given}"
+    """As a query writes it. Raises `Invalid` for a number that contradicts itself."""
+    wrong = impossible(given)
+    if wrong is not None:
+        raise Invalid(f"identifier: {wrong.reason}", (FieldError("identifier", wrong.reason, given if wrong.value else None),))
+    return given if "|" in given else f"|{given}"
 
 
 def _municipalities(parameter: str, value: str, places: Places) -> tuple[str, ...]:
