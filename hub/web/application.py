@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import flask
 from flask.globals import request_ctx
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from hub.errors import FieldError, Invalid
 from hub.plugins import Plugins
 from hub.store import Store
 from hub.web import api, asking, endpoints, health, oauth, outgoing, problems, start
@@ -53,6 +55,8 @@ def build(store: Store, plugins: Plugins, settings: Settings) -> flask.Flask:
     mounted = endpoints.install(app, store, plugins)
     problems.register(app, mounted.handler_for)
 
+    app.before_request(_refuse_other_bytes)
+
     @app.before_request
     def let_in() -> None:
         request = request_ctx.request
@@ -72,3 +76,15 @@ def build(store: Store, plugins: Plugins, settings: Settings) -> flask.Flask:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     return app
+
+
+def _refuse_other_bytes() -> None:
+    """What is not UTF-8 would be read as signs that nobody wrote: another question than the one that was asked."""
+    given = flask.request.query_string
+    for pair in given.split(b"&") if b"%" in given or not given.isascii() else ():
+        try:
+            unquote_to_bytes(pair).decode()
+        except UnicodeDecodeError as error:
+            name = unquote_to_bytes(pair.partition(b"=")[0]).decode(errors="replace")
+            reason = "This is not text in UTF-8. Write it in UTF-8 before it is percent-encoded."
+            raise Invalid(f"{name}: {reason}", (FieldError(name, reason),)) from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Literal
-from urllib.parse import unquote_to_bytes, urlencode
+from urllib.parse import urlencode
 
 import flask
 import marshmallow as ma
@@ -76,19 +76,7 @@ def make_blueprint(name: str, description: str) -> Blueprint:
     """A group of operations, described under this name."""
     blueprint = Blueprint(name, __name__, url_prefix=PREFIX, description=description)
     blueprint.before_request(_refuse_other_bodies)
-    blueprint.before_request(_refuse_other_bytes)
     return blueprint
-
-
-def _refuse_other_bytes() -> None:
-    """What is not UTF-8 would be read as signs that nobody wrote: another question than the one that was asked."""
-    for pair in flask.request.query_string.split(b"&"):
-        try:
-            unquote_to_bytes(pair).decode()
-        except UnicodeDecodeError as error:
-            name = unquote_to_bytes(pair.partition(b"=")[0]).decode(errors="replace")
-            reason = "This is not text in UTF-8. Write it in UTF-8 before it is percent-encoded."
-            raise Invalid(f"{name}: {reason}", (FieldError(name, reason),)) from error
 
 
 def _refuse_other_bodies() -> None:

@@ -83,6 +83,8 @@ def test_other_errors_are_operation_outcomes_too(
         assert (issue["code"], issue["expression"]) == ("not-supported", [f"http.{place}"])
         assert value in issue["diagnostics"]
         assert "application/fhir+xml" in issue["details"]["text"]
+    [issue] = get(client, "/Organization?name=a&address=caf%E9", 400)["issue"]
+    assert issue["expression"] == ["http.address"], "read as signs that nobody wrote"
     assert get(client, "/Organization", 401, Authorization="Bearer fh_wrong")["issue"][0]["code"] == "login"
     wrong_type = client.post("/fhir/Organization/_search", data=b"{}", content_type="application/json")
     assert wrong_type.status_code == 415
