@@ -53,12 +53,12 @@ def drift_in(items: Sequence[Any]) -> Drift:
     A field counts as missing when every row lacks it and either the rows are many or another field came in its place; one odd row is not a
     changed interface, and is rejected by itself.
     """
-    rows = [item for item in items if isinstance(item, Mapping) and item.get("state") != "deleted"]
+    rows = [item for item in items if isinstance(item, dict) and item.get("state") != "deleted"]
     missing, new = _compared(rows, FIELDS, ())
     for name, (always, sometimes) in WITHIN.items():
         held = [row[name] for row in rows if name in row]
-        many = not all(isinstance(value, Mapping) for value in held)
-        objects = [one for value in held for one in (value if isinstance(value, list) else [value]) if isinstance(one, Mapping)]
+        many = not all(isinstance(value, dict) for value in held)
+        objects = [one for value in held for one in (value if isinstance(value, list) else (value,)) if isinstance(one, dict)]
         path = f"{name}[]." if many else f"{name}."
         inner_missing, inner_new = _compared(objects, always, sometimes)
         missing += [path + field for field in inner_missing]
@@ -66,11 +66,11 @@ def drift_in(items: Sequence[Any]) -> Drift:
     return Drift(tuple(missing), tuple(new))
 
 
-def _compared(objects: Sequence[Mapping[str, Any]], always: Sequence[str], sometimes: Sequence[str]) -> tuple[list[str], list[str]]:
+def _compared(objects: Sequence[dict[str, Any]], always: Sequence[str], sometimes: Sequence[str]) -> tuple[list[str], list[str]]:
     """The fields that all of them lack, and those that the contract does not know."""
     if not objects:
         return [], []
-    new = sorted({str(key) for one in objects for key in one} - {*always, *sometimes})
+    new = sorted(set[str]().union(*objects) - {*always, *sometimes})
     in_all = [key for key in new if all(key in one for one in objects)]
     missing = [field for field in always if all(field not in one for one in objects)]
     if missing and not (len(objects) >= ENOUGH or in_all):
