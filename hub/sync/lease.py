@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -41,15 +41,16 @@ class LeaseLost(FichehubError):
     """Somebody else took over meanwhile; what was in the transaction is rolled back."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Lease:
-    """A lease that we hold. `token` is higher than that of every owner before us."""
+    """A lease that we hold. `token` is higher than that of every owner before us; `is_fresh` while it was prolonged a moment ago."""
 
     name: str
     owner: str
     token: int
     seconds: float
     now: Callable[[], datetime]
+    _fresh_until: datetime | None = None
 
     def hold(self, connection: Connection) -> None:
         """Prove in this transaction that we still hold it, and prolong it. Raises `LeaseLost`."""
@@ -62,6 +63,11 @@ class Lease:
             raise LeaseLost(
                 f"{self.name} was taken over by another process; nothing of this last step was kept."
             )
+        self._fresh_until = self.now() + timedelta(seconds=self.seconds / BEATS)
+
+    def is_fresh(self) -> bool:
+        """Whether it was prolonged, here or by a thread beside, less than a beat ago: then nobody need do so again."""
+        return self._fresh_until is not None and self.now() < self._fresh_until
 
     def release(self, store: Store) -> None:
         """Let the next one in at once. The row stays, so that tokens only ever rise."""
@@ -105,13 +111,15 @@ def acquire(store: Store, name: str, *, seconds: float = SECONDS) -> Lease:
 def kept(store: Store, held: Lease) -> Iterator[None]:
     """Keep this lease for the length of the block, however long nothing is committed in it: a slow page, a long commit, a file being written.
 
-    A thread prolongs it, which ends with the block or the process. It never takes back what somebody else took over meanwhile, as after a machine that
-    was stopped for a while: `Lease.hold` then tells whoever works in the block.
+    A thread prolongs it, which ends with the block or the process, unless a commit did so a moment ago: a load needs no writer beside it. It never takes back
+    what somebody else took over meanwhile, as after a machine that was stopped for a while: `Lease.hold` then tells whoever works in the block.
     """
     over = threading.Event()
 
     def beat() -> None:
         while not over.wait(held.seconds / BEATS):
+            if held.is_fresh():
+                continue
             try:
                 store.write(lambda writer: held.hold(writer.connection))
             except LeaseLost:

@@ -8,10 +8,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
 
 from hub.sync import stops
-from hub.sync.lease import BEATS
 from hub.sync.session import Session
 
 
@@ -21,7 +19,6 @@ class Watch:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._process_ends = stops.process_ends()
-        self._prolong_at = self._next()
         self._lock = threading.Lock()
 
     @contextmanager
@@ -37,13 +34,9 @@ class Watch:
             raise stops.Leaving("The process that ran it ended; the next run goes on from its last cursor.")
         with session.store.read() as connection:
             stops.check(connection, session.known.name)
-        if session.store.now() < self._prolong_at or not self._lock.acquire(blocking=False):
+        if session.lease.is_fresh() or not self._lock.acquire(blocking=False):
             return
         try:
             session.store.write(lambda writer: session.lease.hold(writer.connection))
-            self._prolong_at = self._next()
         finally:
             self._lock.release()
-
-    def _next(self) -> datetime:
-        return self._session.store.now() + timedelta(seconds=self._session.lease.seconds / BEATS)

@@ -108,6 +108,30 @@ def test_a_lease_that_was_taken_over_is_not_taken_back(any_store: Store, clock: 
             any_store.write(lambda writer: held.hold(writer.connection))
 
 
+def test_no_thread_writes_beside_a_load_whose_commits_prolong_the_lease(store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = acquire(store, "connection own")
+    looked: list[int] = []
+    written: list[str] = []
+    is_fresh, hold = lease.Lease.is_fresh, lease.Lease.hold
+
+    def looking(self: lease.Lease) -> bool:
+        looked.append(1)
+        return is_fresh(self)
+
+    def holding(self: lease.Lease, connection: Connection) -> None:
+        written.append(threading.current_thread().name)
+        hold(self, connection)
+
+    monkeypatch.setattr(lease.Lease, "is_fresh", looking)
+    monkeypatch.setattr(lease.Lease, "hold", holding)
+    store.write(lambda writer: held.hold(writer.connection))
+    with kept(store, held):
+        until(lambda: len(looked) > 3)
+        assert written == ["MainThread"]
+        clock.forward(seconds=SECONDS / 2)
+        until(lambda: len(written) > 1)
+
+
 def test_a_writer_in_the_way_ends_no_beat(store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     held = acquire(store, "connection own")
     tried: list[int] = []
