@@ -1,6 +1,6 @@
 """The review queue holds every pair that it would hold had all claims come in any other order; establishment numbers make candidates
 
-Revision 0018, after 0016. What is there already is compared once.
+Revision 0017, after 0016. What is there already is compared once.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from alembic import op
 
 from hub.model.moments import to_millisecond
 
-revision = "0018"
+revision = "0017"
 down_revision = "0016"
 branch_labels = None
 depends_on = None
