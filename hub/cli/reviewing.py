@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -27,6 +28,13 @@ class _ListFirst(click.Group):
 
 _by = click.option("--by", default="editor", show_default=True, help="Who decides; kept with the decision and in the change log.")
 _yes = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+def _of_a_pair(decide: Callable[..., None]) -> Callable[..., None]:
+    """A command that decides about the fiches FIRST and OTHER."""
+    for option in (click.pass_obj, as_json, _yes, _by, click.argument("other"), click.argument("first")):
+        decide = option(decide)
+    return decide
 
 
 @click.group(cls=_ListFirst)
@@ -75,18 +83,16 @@ def _decided(one: Review) -> str:
     return f"\n  {what}" + (f" by {by}, {at}" if by else " by a claim that names both")
 
 
+def _proposed(installation: Installation, first: str, other: str) -> reviewing.Proposal:
+    with installation.store.read() as connection:
+        return reviewing.proposal(connection, first, other)
+
+
 @reviews.command()
-@click.argument("first")
-@click.argument("other")
-@_by
-@_yes
-@as_json
-@click.pass_obj
+@_of_a_pair
 def join(installation: Installation, first: str, other: str, by: str, yes: bool, as_json: bool) -> None:
     """The fiches FIRST and OTHER are one: the newer one goes into the older, and its id leads there. Asks first."""
-    store = installation.store
-    with store.read() as connection:
-        found = reviewing.proposal(connection, first, other)
+    store, found = installation.store, _proposed(installation, first, other)
     told = [f"This joins two fiches ({found.stays.kind}):", f"  stays: {_shown(found.stays)}", f"  goes:  {_shown(found.goes)}"]
     if found.review is not None:
         told.append(f"  why:   {_why(found.review)}{_decided(found.review)}")
@@ -99,17 +105,10 @@ def join(installation: Installation, first: str, other: str, by: str, yes: bool,
 
 
 @reviews.command()
-@click.argument("first")
-@click.argument("other")
-@_by
-@_yes
-@as_json
-@click.pass_obj
+@_of_a_pair
 def apart(installation: Installation, first: str, other: str, by: str, yes: bool, as_json: bool) -> None:
     """The fiches FIRST and OTHER are not one: nobody is asked again, and nothing joins them by itself. Asks first."""
-    store = installation.store
-    with store.read() as connection:
-        found = reviewing.proposal(connection, first, other)
+    store, found = installation.store, _proposed(installation, first, other)
     told = [f"This keeps two fiches apart ({found.stays.kind}):", f"  {_shown(found.stays)}", f"  {_shown(found.goes)}"]
     if found.review is not None:
         told.append(f"  why it was asked: {_why(found.review)}{_decided(found.review)}")
