@@ -89,7 +89,7 @@ MUTANTS = (
         "hub/sync/session.py",
         "        if \"reason\" in changes and self.standing:\n",
         "        if \"reason\" in changes and not self.standing:\n",
-        "tests/sync/test_pull.py::test_the_record_tells_a_release_also_when_the_run_was_stopped_halfway",
+        "tests/sync/test_guard.py::test_the_record_tells_a_release_also_when_the_run_was_stopped_halfway",
     ),
     Mutant(
         "no-byte-cap",
@@ -157,7 +157,7 @@ MUTANTS = (
         "hub/sync/guard.py",
         "    return missing <= limit(known)\n",
         "    return True\n",
-        "tests/sync/test_pull.py::test_the_guard_withholds_and_is_released_once",
+        "tests/sync/test_guard.py::test_the_guard_withholds_and_is_released_once",
     ),
     Mutant(
         "no-agreed-state",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from typing import Any
 
 import flask
 import pytest
@@ -13,58 +11,16 @@ from sqlalchemy import func, select
 from hub.connector import Endpoint
 from hub.errors import AuthFailed, Misconfigured, NotFound, Rejected, Unreachable
 from hub.model.claims import Claim
-from hub.plugins import Plugins
 from hub.store import Store
 from hub.store.behind import Behind
-from hub.store.tables import change, claim, connection, fiche, lease, rejected
+from hub.store.tables import fiche, lease, rejected
 from hub.store.tables import run as run_table
-from hub.sync import connections, records, run, status, stops
+from hub.sync import connections, records, run
 from hub.sync import lease as leases
 from hub.sync.lease import Busy, LeaseLost, acquire
-from hub.sync.records import RunReport
 from tests.sync.conftest import Clock
-from tests.sync.rows import Rows, fresh_rows, row
-
-Offer = Callable[..., Plugins]
-
-
-def connect(
-    store: Store, plugins: Plugins, name: str = "own", connector: str = "rows", **config: str
-) -> None:
-    connections.add(store, plugins, name, connector, config)
-    connections.enable(store, plugins, name)
-
-
-def go(store: Store, source: type[Rows], offer: Offer, **options: Any) -> RunReport:
-    plugins = offer(source)
-    if not connections.list_all(store, plugins):
-        connect(store, plugins)
-    return run(store, plugins, "own", **options)
-
-
-def stored(store: Store) -> list[str]:
-    """The external ids that the hub holds and that are not gone."""
-    with store.read() as db:
-        return list(
-            db.execute(
-                select(claim.c.external_id).where(claim.c.gone.is_(False)).order_by(claim.c.external_id)
-            ).scalars()
-        )
-
-
-def changes(store: Store) -> int:
-    with store.read() as db:
-        return int(db.execute(select(func.count()).select_from(change)).scalar_one())
-
-
-def cursor(store: Store) -> str | None:
-    with store.read() as db:
-        kept: str | None = db.execute(select(connection.c.cursor)).scalar_one()
-    return kept
-
-
-def ids(source: type[Rows]) -> list[str]:
-    return sorted(item.external_id for item in source.rows if isinstance(item, Claim))
+from tests.sync.pulling import Offer, changes, connect, cursor, go, ids, stored
+from tests.sync.rows import fresh_rows, row
 
 
 def test_a_first_and_a_second_run(any_store: Store, offer: Offer) -> None:
@@ -190,101 +146,6 @@ def test_an_incomplete_source_never_removes(store: Store, offer: Offer, finished
     assert (report.state, report.deleted) == ("done", 0)
     assert report.missing == finished.get("missing", 0)
     assert len(stored(store)) == 25
-
-
-def test_the_guard_withholds_and_is_released_once(store: Store, offer: Offer) -> None:
-    source = fresh_rows(120)
-    go(store, source, offer)
-    everything, source.rows = source.rows, source.rows[:60]
-    held = go(store, source, offer, full=True)
-    assert (held.state, held.deleted, held.withheld) == ("done", 0, 60)
-    assert "60 of 120 rows" in held.reason
-    assert "fichehub run own --release-guard" in held.reason
-    assert len(stored(store)) == 120
-    released = go(store, source, offer, release_guard=True, by="An")
-    assert (released.deleted, released.withheld) == (60, 0)
-    with store.read() as db:
-        recorded = records.reports(db, "own", limit=1)[0]
-    assert recorded.reason == released.reason
-    assert "released by An, for this run alone: 60 of 120 rows" in recorded.reason
-    source.rows = everything
-    go(store, source, offer, full=True)
-    source.rows = everything[:60]
-    assert go(store, source, offer, full=True).withheld == 60
-
-
-def test_status_goes_on_saying_that_removals_wait_until_they_are_released_or_back(store: Store, offer: Offer) -> None:
-    source = fresh_rows(120)
-    plugins = offer(source)
-
-    def told() -> str:
-        (one,) = status.of_all(store, plugins)
-        return one.reason
-
-    go(store, source, offer)
-    everything, source.rows = source.rows, source.rows[:60]
-    assert go(store, source, offer, full=True).withheld == 60
-    assert "60 of 120 rows" in told()
-    for _ in range(2):
-        assert go(store, source, offer).mode == "incremental"
-        assert "60 rows that were not in the source any more on 2026-11-22T09:00:00Z were not removed and wait for a release" in told()
-        assert "fichehub run own --release-guard" in told()
-    go(store, source, offer, release_guard=True, dry_run=True)
-    source.finished = {"complete": False}
-    go(store, source, offer, full=True)
-    source.finished, source.failure, source.fail_after = {}, Unreachable("The line broke."), 5
-    go(store, source, offer, full=True)
-    assert told().startswith("The line broke. 60 rows"), "what saw not the whole source cannot tell"
-    source.failure, source.rows = None, everything
-    go(store, source, offer, full=True)
-    assert told() == "Everything is as it should be."
-    source.rows = everything[:60]
-    go(store, source, offer, full=True)
-    go(store, source, offer, release_guard=True)
-    go(store, source, offer)
-    assert told() == "Everything is as it should be."
-
-
-def test_a_release_that_was_stopped_halfway_leaves_the_reminder(store: Store, offer: Offer) -> None:
-    source = fresh_rows(220)
-    plugins = offer(source)
-    go(store, source, offer)
-    source.rows = source.rows[:20]
-    go(store, source, offer, full=True)
-
-    def enough(done: int, total: int | None, what: str) -> None:
-        if what == "removed":
-            stops.stop(store, "own", "Enough.")
-
-    assert go(store, source, offer, release_guard=True, progress=enough).state == "stopped"
-    stops.go(store, "own")
-    go(store, source, offer)
-    (one,) = status.of_all(store, plugins)
-    assert "200 rows that were not in the source any more" in one.reason
-
-
-def test_the_record_tells_a_release_also_when_the_run_was_stopped_halfway(store: Store, offer: Offer) -> None:
-    source = fresh_rows(120)
-    go(store, source, offer)
-    source.rows = source.rows[:20]
-
-    def enough(done: int, total: int | None, what: str) -> None:
-        if what == "removed":
-            stops.stop(store, "own", "Enough.")
-
-    cut = go(store, source, offer, release_guard=True, progress=enough)
-    assert (cut.state, 0 < cut.deleted <= 100) == ("stopped", True)
-    assert "released by an administrator" in cut.reason
-    assert "Enough." in cut.reason
-    stops.go(store, "own")
-    assert "released" not in go(store, source, offer, full=True).reason
-
-
-def test_an_empty_answer_removes_nothing_large(store: Store, offer: Offer) -> None:
-    source = fresh_rows(60)
-    go(store, source, offer)
-    source.rows = []
-    assert go(store, source, offer, full=True).withheld == 60
 
 
 def test_a_rejected_row_is_not_absent(any_store: Store, offer: Offer) -> None:

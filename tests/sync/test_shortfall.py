@@ -12,8 +12,8 @@ from hub.store import Store
 from hub.sync import connections, run, shortfall, status
 from hub.sync.records import RunReport
 from tests.sync.conftest import Clock
+from tests.sync.pulling import stored
 from tests.sync.rows import Rows, fresh_rows, row
-from tests.sync.test_pull import stored
 
 Offer = Callable[..., Plugins]
 SCHEDULE = "every 15 minutes"

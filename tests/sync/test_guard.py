@@ -1,0 +1,104 @@
+"""The guard: what is withheld, that it is told until somebody looked, and that a release counts once."""
+
+from __future__ import annotations
+
+from hub.errors import Unreachable
+from hub.store import Store
+from hub.sync import records, status, stops
+from tests.sync.pulling import Offer, go, stored
+from tests.sync.rows import fresh_rows
+
+
+def test_the_guard_withholds_and_is_released_once(store: Store, offer: Offer) -> None:
+    source = fresh_rows(120)
+    go(store, source, offer)
+    everything, source.rows = source.rows, source.rows[:60]
+    held = go(store, source, offer, full=True)
+    assert (held.state, held.deleted, held.withheld) == ("done", 0, 60)
+    assert "60 of 120 rows" in held.reason
+    assert "fichehub run own --release-guard" in held.reason
+    assert len(stored(store)) == 120
+    released = go(store, source, offer, release_guard=True, by="An")
+    assert (released.deleted, released.withheld) == (60, 0)
+    with store.read() as db:
+        recorded = records.reports(db, "own", limit=1)[0]
+    assert recorded.reason == released.reason
+    assert "released by An, for this run alone: 60 of 120 rows" in recorded.reason
+    source.rows = everything
+    go(store, source, offer, full=True)
+    source.rows = everything[:60]
+    assert go(store, source, offer, full=True).withheld == 60
+
+
+def test_status_goes_on_saying_that_removals_wait_until_they_are_released_or_back(store: Store, offer: Offer) -> None:
+    source = fresh_rows(120)
+    plugins = offer(source)
+
+    def told() -> str:
+        (one,) = status.of_all(store, plugins)
+        return one.reason
+
+    go(store, source, offer)
+    everything, source.rows = source.rows, source.rows[:60]
+    assert go(store, source, offer, full=True).withheld == 60
+    assert "60 of 120 rows" in told()
+    for _ in range(2):
+        assert go(store, source, offer).mode == "incremental"
+        assert "60 rows that were not in the source any more on 2026-11-22T09:00:00Z were not removed and wait for a release" in told()
+        assert "fichehub run own --release-guard" in told()
+    go(store, source, offer, release_guard=True, dry_run=True)
+    source.finished = {"complete": False}
+    go(store, source, offer, full=True)
+    source.finished, source.failure, source.fail_after = {}, Unreachable("The line broke."), 5
+    go(store, source, offer, full=True)
+    assert told().startswith("The line broke. 60 rows"), "what saw not the whole source cannot tell"
+    source.failure, source.rows = None, everything
+    go(store, source, offer, full=True)
+    assert told() == "Everything is as it should be."
+    source.rows = everything[:60]
+    go(store, source, offer, full=True)
+    go(store, source, offer, release_guard=True)
+    go(store, source, offer)
+    assert told() == "Everything is as it should be."
+
+
+def test_a_release_that_was_stopped_halfway_leaves_the_reminder(store: Store, offer: Offer) -> None:
+    source = fresh_rows(220)
+    plugins = offer(source)
+    go(store, source, offer)
+    source.rows = source.rows[:20]
+    go(store, source, offer, full=True)
+
+    def enough(done: int, total: int | None, what: str) -> None:
+        if what == "removed":
+            stops.stop(store, "own", "Enough.")
+
+    assert go(store, source, offer, release_guard=True, progress=enough).state == "stopped"
+    stops.go(store, "own")
+    go(store, source, offer)
+    (one,) = status.of_all(store, plugins)
+    assert "200 rows that were not in the source any more" in one.reason
+
+
+def test_the_record_tells_a_release_also_when_the_run_was_stopped_halfway(store: Store, offer: Offer) -> None:
+    source = fresh_rows(120)
+    go(store, source, offer)
+    source.rows = source.rows[:20]
+
+    def enough(done: int, total: int | None, what: str) -> None:
+        if what == "removed":
+            stops.stop(store, "own", "Enough.")
+
+    cut = go(store, source, offer, release_guard=True, progress=enough)
+    assert (cut.state, 0 < cut.deleted <= 100) == ("stopped", True)
+    assert "released by an administrator" in cut.reason
+    assert "Enough." in cut.reason
+    stops.go(store, "own")
+    assert "released" not in go(store, source, offer, full=True).reason
+
+
+def test_an_empty_answer_removes_nothing_large(store: Store, offer: Offer) -> None:
+    source = fresh_rows(60)
+    go(store, source, offer)
+    source.rows = []
+    assert go(store, source, offer, full=True).withheld == 60
