@@ -30,7 +30,7 @@ from hub import schemas
 from hub.demo import World
 from hub.demo.claims import directory_claims
 from hub.model.claims import Claim
-from hub.store import Pace, Store, prepare, tables
+from hub.store import Pace, Store, loads_from_here, prepare, tables
 from tests.own_postgres import PostgresServer, find_programs, running_postgres
 
 LIMITS = {
@@ -248,7 +248,7 @@ def run(engine: str, home: Path, directory: Directory, server: PostgresServer | 
     servers = None if server is None else Servers(name)
     store.write(lambda writer: writer.put_concepts(directory.world.concepts()))
     gc.collect()
-    gc.freeze()  # as the server does after its start
+    loads_from_here()
     memory: dict[int, float] = {}
     quarters = [directory.rows * quarter // 4 for quarter in (1, 2, 3, 4)]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import subprocess
@@ -54,6 +53,7 @@ def serve(
 def work(installation: Installation, with_parent: bool) -> None:
     """Run the connections that are due, and the hub's own jobs, until interrupted. Any number may run side by side."""
     from hub.jobs import Worker
+    from hub.store import loads_from_here
 
     installation.require()  # a worker of a folder that somebody mistyped would wait there for ever
     installation.settle()
@@ -63,7 +63,7 @@ def work(installation: Installation, with_parent: bool) -> None:
     if with_parent:
         lifeline.end_with(sys.stdin.fileno())
     click.echo("Working. Connections run when they are due.")
-    gc.freeze()  # as in `run`
+    loads_from_here()
     Worker(installation.store, installation.plugins).run_forever(stop)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 from typing import Final
@@ -15,6 +16,18 @@ HELD: Final = 0.1
 batch; on PostgreSQL it is the counter of the log, which a batch takes at its end."""
 LASTING: Final = 0.4
 """Seconds that a batch may take as a whole: for so long PostgreSQL locks what it is about and what that leads to, and who edits one of these waits."""
+
+_BETWEEN_COLLECTIONS: Final = 100_000
+"""Objects that come to stay before the cyclic garbage collector looks: a batch has tens of thousands, and none of them lies in a circle."""
+
+
+def loads_from_here() -> None:
+    """Call this once in a process that is there to load, when all is ready: the collector leaves what there is alone, and looks at the rest seldom.
+
+    With Python's own threshold of 700 it walked through every batch several times, for nothing; that took a twenty-fifth of a load.
+    """
+    gc.freeze()
+    gc.set_threshold(_BETWEEN_COLLECTIONS)
 
 
 class Pace:
