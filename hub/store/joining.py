@@ -1,6 +1,6 @@
 """Two fiches that are one, and one that is two after all. Nothing is lost either way."""
 
-# ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
+
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hub.errors import FieldError, Invalid
 from hub.model.audience import ABSENT
 from hub.store.identity import Identities, keys_of, own_key
 from hub.store.linking import write_links
-from hub.store.matching import candidate_keys
+from hub.store.matching import note_keys_anew
 from hub.store.settling import part_changes
 from hub.store.workspace import FicheState, PendingChange, Workspace
 
@@ -241,7 +241,7 @@ def split_fiche(
     for key in leaving - staying:
         bulk.run("UPDATE identity SET fiche_id = ? WHERE key = ? AND fiche_id = ?", own.id, key, fiche)
     identities.forget(leaving)
-    _note_keys_anew(space, fiche, own.id)
+    note_keys_anew(space, fiche, own.id)
     _ask_too(space, fiche, own.id)
     _part_ways(space, fiche, own.id, chosen)
     depending = bulk.rows(
@@ -262,24 +262,6 @@ def refuse_split(held: Sequence[tuple[str, str]], leaving: Sequence[tuple[str, s
         )
     if {*leaving} == {*held}:
         raise Invalid("One claim at least must stay with the fiche.", (FieldError("claims", "these are all of them"),))
-
-
-def _note_keys_anew(space: Workspace, *fiches: int) -> None:
-    """By what these fiches are found to be like others, from the claims that each has now."""
-    bulk = space.bulk
-    many = bulk.many(fiches)
-    bulk.run(f"DELETE FROM candidate_key WHERE {bulk.listed('fiche_id')}", many)
-    rows = bulk.rows(
-        "SELECT c.fiche_id, c.source_id, s.name, c.external_id, c.revision, c.content FROM claim c JOIN source s ON s.id = c.source_id"
-        f" WHERE c.partner = '' AND NOT c.gone AND {bulk.listed('c.fiche_id')}",
-        many,
-    )
-    found = {
-        (key, source_id, fiche_id)
-        for fiche_id, source_id, source, external_id, revision, content in rows
-        for key in candidate_keys(schemas.decode_claim(source, external_id, revision, None, content))
-    }
-    bulk.insert_new("candidate_key", ("key", "source_id", "fiche_id"), sorted(found))
 
 
 def _revived(space: Workspace, state: FicheState, home: int) -> FicheState:

@@ -1,8 +1,9 @@
 """Who may be the same: candidates for the review queue. Never joins anything.
 
 An enterprise number, an establishment number, a folded name in a postcode, or a telephone number makes a candidate. Each is a row in a table of keys,
-so that looking for candidates is one indexed look-up per batch. Every claim that arrives is compared with all that stand, whatever became of it, so that
-the pairs found do not depend on who came first; which of them still need somebody is judged when they are read (`hub.store.reviewing`).
+so that looking for candidates is one indexed look-up per batch. Every claim that arrives, or comes to say something else, is compared with all that
+stand, whatever became of it, so that the pairs found do not depend on who came first; which of them still need somebody is judged when they are read
+(`hub.store.reviewing`).
 """
 
 # ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
@@ -81,29 +82,58 @@ def holders(space: Workspace, keys: Iterable[str]) -> Holders:
     return known
 
 
+def standing_keys(space: Workspace, fiches: Iterable[int]) -> dict[tuple[int, int], set[str]]:
+    """The keys that each source is known to give each of these fiches, by the numbers of both."""
+    bulk, wanted = space.bulk, [*fiches]
+    known: dict[tuple[int, int], set[str]] = {}
+    if wanted:
+        sql = f"SELECT source_id, fiche_id, key FROM candidate_key WHERE {bulk.listed('fiche_id')}"
+        for source_id, fiche_id, key in bulk.rows(sql, bulk.many(wanted)):
+            known.setdefault((source_id, fiche_id), set()).add(key)
+    return known
+
+
 def note_candidates(
     space: Workspace,
     identities: Identities,
-    claims: Sequence[tuple[Claim, set[str]]],
-    placed: Mapping[int, int],
+    claims: Sequence[tuple[Claim, set[str], int]],
     known: Holders,
 ) -> None:
-    """Remember the keys of these claims, and put fiches of other sources that share one up for review.
+    """Remember the keys of these claims, each with its fiche, and put fiches of other sources that share one up for review.
 
     `known`: the `holders` of these keys, looked up before this transaction wrote anything; nothing is asked of the database here, unless a plugin is.
     """
     bulk = space.bulk
-    sources = {name: space.source_id(name) for name in {claim.source for claim, _ in claims}}
-    rows = {(key, sources[claim.source], placed[place]) for place, (claim, keys) in enumerate(claims) for key in keys}
+    sources = {name: space.source_id(name) for name in {claim.source for claim, _, _ in claims}}
+    rows = {(key, sources[claim.source], fiche) for claim, keys, fiche in claims for key in keys}
     for key, source_id, fiche_id in rows:
         known.setdefault(key, []).append((source_id, fiche_id))
-    for place, (claim, keys) in enumerate(claims):
-        fiche = placed[place]
+    for claim, keys, fiche in claims:
         shared = [key for key in keys if len(known[key]) > 1]  # else nobody else has it
         if shared and any(number != fiche for key in shared for _, number in known[key]):
             _review(space, identities, claim, keys, fiche, known)
     if rows:
         bulk.insert_new("candidate_key", ("key", "source_id", "fiche_id"), sorted(rows))
+
+
+def note_keys_anew(space: Workspace, *fiches: int) -> None:
+    """By what these fiches are found to be like others, from the claims that each has now."""
+    if not fiches:
+        return
+    bulk = space.bulk
+    many = bulk.many(fiches)
+    bulk.run(f"DELETE FROM candidate_key WHERE {bulk.listed('fiche_id')}", many)
+    rows = bulk.rows(
+        "SELECT c.fiche_id, c.source_id, s.name, c.external_id, c.revision, c.content FROM claim c JOIN source s ON s.id = c.source_id"
+        f" WHERE c.partner = '' AND NOT c.gone AND {bulk.listed('c.fiche_id')}",
+        many,
+    )
+    found = {
+        (key, source_id, fiche_id)
+        for fiche_id, source_id, source, external_id, revision, content in rows
+        for key in candidate_keys(schemas.decode_claim(source, external_id, revision, None, content))
+    }
+    bulk.insert_new("candidate_key", ("key", "source_id", "fiche_id"), sorted(found))
 
 
 def _review(
@@ -129,15 +159,15 @@ def _review(
     candidates = {number: sorted(why) for number, why in reasons.items() if number not in apart}
     if not candidates:
         return
-    scored = {number: (_score(why), why) for number, why in candidates.items()}
-    match = space.around.match
-    if match is not None:
-        scored = _asked(space, claim, scored)
-    for number, (score, why) in sorted(scored.items()):
-        identities.review(fiche, number, "candidate", round(score, 3), {"reasons": why})
+    scored = {number: (score_of(why), why) for number, why in candidates.items()}
+    judged = scored if space.around.match is None else _asked(space, claim, scored)
+    for number, (score, why) in sorted(judged.items()):
+        plugin = {} if (score, why) == scored[number] else {"plugin": True}
+        identities.review(fiche, number, "candidate", round(score, 3), {"reasons": why, **plugin})
 
 
-def _score(reasons: list[str]) -> float:
+def score_of(reasons: Iterable[str]) -> float:
+    """How sure several reasons together make it, from 0 to 1."""
     doubt = 1.0
     for reason in reasons:
         doubt *= 1 - WEIGHTS[reason]

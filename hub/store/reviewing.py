@@ -2,7 +2,7 @@
 
 A pair is put in the queue when claims arrive (`hub.store.matching`, `hub.store.identity`) and never taken out by a machine. Whether it still needs somebody is
 judged here by what stands now: both fiches are there, no source holds a mere candidate apart, and what they share is not shared by a crowd. So who came
-first makes no difference.
+first makes no difference. Why they may be one is told by what they share now, unless a plugin said it.
 """
 
 # ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
@@ -21,7 +21,7 @@ from hub.model.claims import EDITOR
 from hub.model.fiche import Document, Kind
 from hub.store import reading
 from hub.store.bulk import Bulk
-from hub.store.matching import CROWD
+from hub.store.matching import CROWD, score_of
 
 State = Literal["open", "same", "different"]
 STATES: Final[tuple[State, ...]] = get_args(State)
@@ -35,9 +35,10 @@ _IN_WORDS: Final[Mapping[str, str]] = {
     "phone": "the same telephone number",
     "address": "the same address",
 }
+_NO_CROWD: Final = f"(SELECT count(*) FROM (SELECT DISTINCT z.fiche_id FROM candidate_key z WHERE z.key = x.key LIMIT {CROWD + 1}) held) <= {CROWD}"
 _EVIDENCE: Final = (
     "EXISTS (SELECT 1 FROM candidate_key x JOIN candidate_key y ON y.key = x.key AND y.fiche_id = r.other_id WHERE x.fiche_id = r.fiche_id"
-    f" AND (SELECT count(*) FROM (SELECT DISTINCT z.fiche_id FROM candidate_key z WHERE z.key = x.key LIMIT {CROWD + 1}) held) <= {CROWD})"
+    f" AND {_NO_CROWD})"
 )
 _APART: Final = (
     "EXISTS (SELECT 1 FROM claim x JOIN claim y ON y.source_id = x.source_id AND y.fiche_id = r.other_id WHERE x.fiche_id = r.fiche_id"
@@ -131,19 +132,33 @@ def side(connection: Connection, uuid: str) -> Side:
 
 def _reviews(connection: Connection, rows: Sequence[Any]) -> list[Review]:
     sources = reading.sources(connection, {number for row in rows for number in row[1:3]})
-    return [
-        Review(
-            number,
-            Side(first, first_kind, _called(first_document), sources.get(fiche, ())),
-            Side(second, second_kind, _called(second_document), sources.get(other, ())),
-            reason,
-            score,
-            state,
-            at,
-            orjson.loads(detail),
-        )
-        for number, fiche, other, first, second, first_kind, second_kind, first_document, second_document, reason, score, state, at, detail in rows
-    ]
+    shared = _shared(connection, [(row[1], row[2]) for row in rows if (row[9], row[11]) == ("candidate", "open")])
+    found = []
+    for number, fiche, other, first, second, first_kind, second_kind, first_document, second_document, reason, score, state, at, kept in rows:
+        detail = orjson.loads(kept)
+        reasons = shared.get((fiche, other))
+        if reasons and not detail.get("plugin"):
+            score, detail = round(score_of(reasons), 3), {**detail, "reasons": reasons}
+        one = Side(first, first_kind, _called(first_document), sources.get(fiche, ()))
+        two = Side(second, second_kind, _called(second_document), sources.get(other, ()))
+        found.append(Review(number, one, two, reason, score, state, at, detail))
+    return found
+
+
+def _shared(connection: Connection, pairs: Sequence[tuple[int, int]]) -> dict[tuple[int, int], list[str]]:
+    """What each of these pairs shares now, by kind of key."""
+    bulk = Bulk(connection)
+    kinds: dict[tuple[int, int], set[str]] = {pair: set() for pair in pairs}
+    rows = bulk.rows(
+        f"SELECT DISTINCT x.fiche_id, y.fiche_id, x.key FROM candidate_key x JOIN candidate_key y ON y.key = x.key"
+        f" WHERE {bulk.listed('x.fiche_id')} AND {bulk.listed('y.fiche_id')} AND {_NO_CROWD}",
+        bulk.many({fiche for fiche, _ in pairs}),
+        bulk.many({other for _, other in pairs}),
+    )
+    for fiche, other, key in rows:
+        if (fiche, other) in kinds:
+            kinds[fiche, other].add(key.split("|", 2)[1])
+    return {pair: sorted(found) for pair, found in kinds.items()}
 
 
 def waiting(connection: Connection) -> int:

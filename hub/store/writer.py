@@ -21,7 +21,7 @@ from hub.store.bulk import Clash
 from hub.store.expiring import expire
 from hub.store.identity import Identities, own_key
 from hub.store.joining import join_fiches, split_fiche
-from hub.store.matching import holders, note_candidates
+from hub.store.matching import holders, note_candidates, note_keys_anew, standing_keys
 from hub.store.ready import Key, Ready, ReadyClaims, prepare
 from hub.store.references import HUB, without
 from hub.store.settling import Settler
@@ -199,7 +199,9 @@ class Writer:
         placed, joined = identities.place(claims)
         joined += self._named_later(staying)
         # From here on much is written that nobody waits for; a look at the database would wait for all of it.
-        known = holders(space, {key for ready in arriving for key in ready.candidates})
+        renamed, outdated = self._found_otherwise(staying)
+        told = [(ready.claim, ready.candidates, placed[place]) for place, ready in enumerate(arriving)] + renamed
+        known = holders(space, {key for _, keys, _ in told for key in keys})
         numbers = space.numbers.take(space.bulk, "claim", len(arriving))
         identities.flush()
         touched = {*placed.values(), *(row.fiche_id for _, row in staying)}
@@ -207,8 +209,7 @@ class Writer:
         both = {number for pair in joined for number in pair}
         space.load(touched | linked | both, lock=True)
         self._check_standing(touched | both)
-        told = [(ready.claim, ready.candidates) for ready in arriving]
-        note_candidates(space, identities, told, placed, known)
+        note_candidates(space, identities, told, known)
         fresh: dict[int, list[Claim]] = {}
         sources = {name: space.source_id(name) for name in {claim.source for claim in claims}}
         with space.bulk.inserting("claim", _CLAIM, len(arriving)) as insert:
@@ -228,6 +229,7 @@ class Writer:
         space.bulk.run_many(
             "UPDATE claim SET revision = ?, digest = ?, gone = ?, content = ?, at = ? WHERE id = ?", updates
         )
+        note_keys_anew(space, *sorted(outdated))
         self.settle(touched, fresh, joined)
 
     @staticmethod
@@ -258,6 +260,21 @@ class Writer:
             claim.same_as,
             claim.partner,
         )
+
+    def _found_otherwise(self, staying: Sequence[tuple[Ready, _Stored]]) -> tuple[list[tuple[Claim, set[str], int]], set[int]]:
+        """Of claims that are known: those by which something similar may be found that was not before, with their keys and fiches; and the fiches that
+        may still be found by what nobody says any more."""
+        space = self.space
+        stood = standing_keys(space, {row.fiche_id for _, row in staying})
+        said: dict[tuple[int, int], set[str]] = {}
+        renamed = []
+        for ready, row in staying:
+            if ready.claim.partner is None:
+                place = space.source_id(ready.claim.source), row.fiche_id
+                said.setdefault(place, set()).update(ready.candidates)
+                if not ready.candidates <= stood.get(place, set()):
+                    renamed.append((ready.claim, ready.candidates, row.fiche_id))
+        return renamed, {place[1] for place, keys in said.items() if not stood.get(place, set()) <= keys}
 
     def _named_later(self, staying: Sequence[tuple[Ready, _Stored]]) -> list[tuple[int, int]]:
         """Strong keys that a known claim names for the first time."""
@@ -329,6 +346,8 @@ class Writer:
                 )
             )
         space.bulk.run_many("UPDATE claim SET digest = ?, gone = ?, content = ? WHERE id = ?", updates)
+        if not partner:
+            note_keys_anew(space, *(row[1] for row in rows))
         self.settle({row[1] for row in rows})
         return len(rows)
 

@@ -1,5 +1,6 @@
 """The review queue: the same pairs wait whoever came first, what was decided stays decided, and what no longer needs anybody is not asked."""
 
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 from typing import Final
@@ -217,3 +218,53 @@ def test_more_wait_than_are_counted(store: Store, monkeypatch: pytest.MonkeyPatc
         put(store, organisatie("o", source=source))
     with store.read() as connection:
         assert reviewing.waiting(connection) == 3
+
+
+def test_a_claim_that_comes_to_say_something_else_is_compared_anew(store: Store) -> None:
+    mine, theirs = person("s1", "Een", source=SK), person("p1", "Ander", contacts=_called("+3290000002"))
+    put(store, mine, theirs)
+    assert waiting(store) == set()
+    put(store, person("s1", "Een", source=SK, revision=2, contacts=_called("+3290000002")))
+    assert waiting(store) == {frozenset({"s1", "p1"})}
+
+
+def test_a_pair_whose_likeness_is_gone_does_not_wait_and_says_why_it_waits_now(store: Store) -> None:
+    put(store, person("s1", "Een", source=SK, contacts=_called("+3290000002")), person("p1", "Ander", contacts=_called("+3290000002")))
+    assert waiting(store) == {frozenset({"s1", "p1"})}
+    put(store, person("s1", "Een", source=SK, revision=2))
+    assert waiting(store) == set()
+    put(store, person("p1", "Een", revision=2, addresses=KOUTER), person("s1", "Een", source=SK, revision=3, addresses=KOUTER))
+    assert waiting(store) == {frozenset({"s1", "p1"})}
+    with store.read() as connection:
+        (pair,) = reviewing.reviews(connection)
+    assert (pair.why, pair.score) == (("the same name in one postcode",), 0.6)
+
+
+def test_what_a_source_no_longer_says_of_a_fiche_that_stays_makes_no_pair(store: Store) -> None:
+    alone = person("b1", "Een", source=SB, number=5, contacts=_called("+3290000002"))
+    put(store, person("s1", "Een", source=SK, number=5), alone, person("p1", "Ander", contacts=_called("+3290000002")))
+    assert waiting(store) == {frozenset({"b1+s1", "p1"})}
+    store.write(lambda writer: writer.withdraw(SB, ["b1"], origin="test"))
+    assert waiting(store) == set()
+    put(store, alone)
+    assert waiting(store) == {frozenset({"b1+s1", "p1"})}
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(st.data())
+def test_the_same_pairs_wait_whatever_the_claims_said_before(migrated_file: Path, tmp_path: Path, data: st.DataObject) -> None:
+    path = tmp_path / "one.sqlite"
+    path.write_bytes(migrated_file.read_bytes())
+    store = Store(database.connect(f"sqlite:///{path}"), authority=AUTHORITY, places=places(), secret=SECRET, now=Clock())
+    said = [claim for claims in SAID.values() for claim in claims if claim.kind == "zorgverlener"]
+    others = {claim.external_id: data.draw(st.sampled_from(said)) for claim in said}
+    put(store, *(replace(claim, revision=0, content={**others[claim.external_id].content, **_joins(claim)}) for claim in said))
+    for claims in data.draw(st.permutations([*SAID.values()])):
+        put(store, *claims)
+    assert waiting(store) == WAITING
+    store.close()
+
+
+def _joins(claim: Claim) -> dict[str, object]:
+    """What says who it is, which no revision takes back."""
+    return {"identifiers": claim.content.get("identifiers", [])}
