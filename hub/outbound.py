@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import importlib.metadata
 import ipaddress
+import json
 import socket
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
@@ -30,12 +31,15 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from hub.errors import AuthFailed, FichehubError, Misconfigured, Unreachable
+from hub.model.moments import to_second
 
 MEGABYTE = 1024 * 1024
 
 _CHUNK = 64 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
+_IN_SECONDS = 3600
+"""A wait of up to an hour is told in seconds."""
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 E = TypeVar("E", bound=BaseException)
 
@@ -50,14 +54,21 @@ class Answer:
     address: str
 
     def json(self) -> Any:
-        """The body as JSON; raises `Unreachable` when it is not."""
+        """The body as JSON; raises `Unreachable` when it is not.
+
+        What JSON does not allow but some write all the same (NaN, Infinity, half a character) is read as it stands, a number as its name:
+        whoever takes in the row that it stands in refuses that one alone.
+        """
         try:
             return orjson.loads(self.content)
         except orjson.JSONDecodeError as error:
-            kind = self.headers.get("Content-Type", "of no stated type")
-            raise Unreachable(
-                f"{self.address} answered {self.status} with {len(self.content):,} bytes ({kind}) that are not JSON."
-            ) from error
+            try:
+                return json.loads(self.content, parse_constant=str)
+            except (ValueError, RecursionError):
+                kind = self.headers.get("Content-Type", "of no stated type")
+                raise Unreachable(
+                    f"{self.address} answered {self.status} with {len(self.content):,} bytes ({kind}) that are not JSON ({error.msg}, character {error.pos:,})."
+                ) from error
 
 
 class Outbound:
@@ -180,7 +191,7 @@ class Outbound:
             raise AuthFailed(f"{address} refused our credentials ({status}).")
         if status in _RETRIED or status >= 500:
             retry_after = _seconds(response.headers.get("Retry-After"), self._now)
-            wait = f" and asks to wait {retry_after:.0f} seconds" if retry_after is not None else ""
+            wait = f" and asks {_waiting(retry_after, self._now())}" if retry_after is not None else ""
             raise _Again(
                 f"{address} answered {status}{wait}.", retry_after, harmless=status in (425, 429, 503)
             )
@@ -433,9 +444,19 @@ def _seconds(text: str | None, now: Callable[[], datetime]) -> float | None:
         return float(text[:9])
     try:
         at = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - now()).total_seconds())
+
+
+def _waiting(seconds: float, now: datetime) -> str:
+    """How long somebody asks us to wait, in words."""
+    if seconds <= _IN_SECONDS:
+        return f"to wait {seconds:.0f} seconds"
+    try:
+        return f"to wait until {to_second(now + timedelta(seconds=seconds))}"
+    except OverflowError:
+        return "to wait for longer than there are dates"
 
 
 def _cause(error: BaseException, *kinds: type[E]) -> E | None:

@@ -410,7 +410,8 @@ def _info(row: RowMapping) -> ConnectionInfo:
 def planned(kind: type[Connector] | None, name: str, text: str, cursor: str | None) -> tuple[schedule.Schedule, str]:
     """When a connection runs, and what is wrong with the text of its schedule.
 
-    A source whose runs go on from a `cursor` and whose schedule says nothing of whole runs is read whole once a week: only that shows what it no longer has.
+    A source whose runs go on from a `cursor` and whose schedule says nothing of whole runs is read whole once a week: only that shows what it no longer has,
+    and brings what was lost on the way.
     """
     found, wrong = schedule.kept(text)
     default = default_reconcile(kind, name, text) if cursor is not None else None
@@ -418,10 +419,9 @@ def planned(kind: type[Connector] | None, name: str, text: str, cursor: str | No
 
 
 def default_reconcile(kind: type[Connector] | None, name: str, text: str) -> str | None:
-    """When a connection is read whole, once it runs from a cursor, as part of a schedule; None when its own schedule says it, or nobody is to be told by absence."""
+    """When a source is read whole, once it runs from a cursor, as part of a schedule; None when its own schedule says it."""
     found, _ = schedule.kept(text)
-    tells = kind is not None and issubclass(kind, Source) and kind.absence_tells
-    return schedule.reconcile(name) if tells and found.leaves_full_open else None
+    return schedule.reconcile(name) if kind is not None and issubclass(kind, Source) and found.leaves_full_open else None
 
 
 def _shown(store: Store, plugins: Plugins, info: ConnectionInfo, last: RunReport | None, short: shortfall.Shortfall | None) -> ConnectionInfo:

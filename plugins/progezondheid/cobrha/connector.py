@@ -115,9 +115,9 @@ class Cobrha(Source):
             persons = persons_in(answer.content, url)
             if persons and answer.content == last:
                 raise Unreachable(f"{url} gives the same message for another offset, so reading would never end.")
-            yield persons
-            if len(persons) < most:
+            if not persons:  # a short message is not the last one: they may give fewer than we ask for
                 return
+            yield persons
             offset, last = offset + len(persons), answer.content
 
     def _files(self) -> Iterator[list[Any]]:

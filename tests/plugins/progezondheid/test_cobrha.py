@@ -78,6 +78,14 @@ def riziv(world: World, index: int = 0) -> str:
     return str(next(world.register_persons(index, 1)).riziv)
 
 
+@pytest.mark.parametrize("most", [1, 4, 7])
+def test_who_gives_fewer_than_asked_for_is_read_to_the_end(store: Store, go: Go, book: CobrhaSimulator, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    whole = CobrhaSimulator.message
+    monkeypatch.setattr(CobrhaSimulator, "message", lambda self, offset, asked: whole(self, offset, min(asked, most)))
+    report = go("cobrha", {**book.config(), "page_size": 7})
+    assert (report.state, report.changed) == ("done", COUNT)
+
+
 def test_everybody_comes_and_the_next_run_brings_nothing(store: Store, go: Go, book: CobrhaSimulator) -> None:
     report = go("cobrha", {**book.config(), "page_size": 7})
     assert (report.state, report.read, report.changed, report.rejected) == ("done", COUNT, COUNT, 0)
