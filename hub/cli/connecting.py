@@ -210,7 +210,7 @@ def enable(installation: Installation, name: str, as_json: bool) -> None:
 
 @connections_group.command()
 @click.argument("name")
-@click.option("--reason", default="paused by an administrator", show_default=True, help="Why; everybody sees it.")
+@click.option("--reason", default=connections.PAUSED(), show_default=True, help="Why; everybody sees it.")
 @as_json
 @click.pass_obj
 def pause(installation: Installation, name: str, reason: str, as_json: bool) -> None:

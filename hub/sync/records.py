@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import orjson
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
-from hub.errors import Rejected
+from hub.errors import Rejected, Sentence
 from hub.store.bulk import Bulk
 from hub.store.tables import rejected, run
 
 Foreseen = Literal["nothing changes", "changes", "cannot preview"]
 Mode = Literal["full", "incremental", "push", "export"]
 State = Literal["running", "done", "failed", "stopped"]
+
+CUT_OFF: Final = Sentence("The run was cut off; the next one goes on from its last cursor.")
+"""What is said of a run whose process was killed."""
 
 RAW_LIMIT = 2_000
 _LOOKED_BACK = 100  # full runs; a source that is never whole has many, of which none can tell what is absent
@@ -180,7 +183,7 @@ def close_abandoned(connection: Connection, name: str, now: str) -> None:
         .values(
             state="stopped",
             ended_at=now,
-            reason="The run was cut off; the next one goes on from its last cursor.",
+            reason=CUT_OFF(),
         )
     )
 

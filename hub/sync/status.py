@@ -11,7 +11,7 @@ from hub.model.moments import to_second
 from hub.plugins import Plugins
 from hub.store import Store
 from hub.store.tables import setting
-from hub.sync import breaker, connections, guard, outbox, records, stops
+from hub.sync import breaker, connections, guard, outbox, records
 from hub.sync.connections import ConnectionInfo
 from hub.sync.push import cursor_name
 from hub.sync.records import RunReport
@@ -44,7 +44,6 @@ def of_all(store: Store, plugins: Plugins) -> list[Status]:
         house = _House(
             counts=outbox.waiting(connection),
             retried=outbox.retried(connection),
-            stopped=stops.stopped(connection),
             head=int(connection.exec_driver_sql("SELECT n FROM counter WHERE name = 'change'").scalar_one()),
         )
         return [_status(store, plugins, connection, info, house) for info in infos]
@@ -56,7 +55,6 @@ class _House:
 
     counts: dict[str, tuple[int, int]]
     retried: dict[str, tuple[int, str]]
-    stopped: dict[str, str]
     head: int
 
 
@@ -67,21 +65,17 @@ def _status(store: Store, plugins: Plugins, connection: Connection, info: Connec
     if kind is not None and issubclass(kind, Sink) and kind.may_push(info.config):
         query = select(setting.c.value).where(setting.c.name == cursor_name(info.name))
         behind = house.head - int(connection.execute(query).scalar_one_or_none() or 0) + waiting
-    switch = house.stopped.get(info.name, house.stopped.get(stops.ALL))
     last = info.last_run
-    next_at = None if switch else info.next_at
-    if next_at is not None and last is not None and last.retry_at is not None:
-        next_at = last.retry_at  # sooner or later than planned, as the partner asked
     return Status(
         name=info.name,
-        state="stopped" if switch else info.state,
+        state=info.state,
         last_state=None if last is None else last.state,
         last_at=None if last is None else last.started_at,
-        next_at=next_at,
+        next_at=info.next_at,
         behind=behind,
         waiting=waiting,
         dead=dead,
-        reason=f"Stopped: {switch}" if switch else _reason(store, connection, kind, info, house),
+        reason=_reason(store, connection, kind, info, house),
     )
 
 
@@ -103,7 +97,7 @@ def _of_last_run(last: RunReport, checked_at: str) -> str:
 def _reason(
     store: Store, connection: Connection, kind: type[Connector] | None, info: ConnectionInfo, house: _House
 ) -> str:
-    if info.state == "paused":
+    if info.state in ("paused", "stopped"):
         return info.reason
     if info.state == "disabled":
         return info.reason or "It has not been enabled."
