@@ -190,9 +190,10 @@ def test_what_json_does_not_allow_within_a_row_is_left_to_whoever_takes_in_that_
     assert Answer(200, {}, body, "https://partner.example").json() == read
 
 
-@pytest.mark.parametrize(("body", "where"), [(b'{"name": "An",}', 15), (b"<html>", 1), (b"", 1), (b'{"name": "An"} {}', 16), (b"[" * 100_000, 1)])
-def test_what_is_not_json_is_told_with_its_place(body: bytes, where: int) -> None:
-    with pytest.raises(Unreachable, match=rf"https://partner\.example answered 200 with {len(body):,} bytes .* that are not JSON \(.*character [0-9,]+\)"):
+@pytest.mark.parametrize("body", [b'{"name": "An",}', b"<html>", b"", b'{"name": "An"} {}', b"[" * 100_000])
+def test_what_is_not_json_is_told_with_its_place(body: bytes) -> None:
+    where = rf"https://partner\.example answered 200 with {len(body):,} bytes \(of no stated type; .+, character [0-9,]+\) that are not JSON\."
+    with pytest.raises(Unreachable, match=where):
         Answer(200, {}, body, "https://partner.example").json()
 
 
@@ -288,7 +289,7 @@ def test_a_declared_length_past_the_cap_is_not_read(outbound: Outbound) -> None:
 
 def test_what_is_not_json(partner: Partner, outbound: Outbound) -> None:
     with pytest.raises(
-        Unreachable, match=r"/html answered 200 with 18 bytes \(text/html; charset=utf-8\) that are not JSON"
+        Unreachable, match=r"/html answered 200 with 18 bytes \(text/html; charset=utf-8; .*, character 0\) that are not JSON"
     ):
         outbound.get(f"{partner.url}/html").json()
 

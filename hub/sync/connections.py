@@ -231,7 +231,7 @@ def list_all(store: Store, plugins: Plugins) -> list[ConnectionInfo]:
     """Every connection by name, with its last run and when it runs next."""
     with store.read() as connection:
         rows = [_info(row) for row in connection.execute(select(table).order_by(table.c.name)).mappings()]
-        runs = last_runs(connection)
+        runs = {name: records.as_it_stands(connection, last, store.now()) for name, last in last_runs(connection).items()}
         short = shortfall.of_all(connection)
         switches = stops.stopped(connection)
     found = [_as_it_stands(info, plugins.connectors.get(info.connector), switches) for info in rows]

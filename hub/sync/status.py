@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Connection, select
 
@@ -17,6 +19,8 @@ from hub.sync.push import cursor_name
 from hub.sync.records import RunReport
 
 _ALL_WELL = "Everything is as it should be."
+_TOLD: Final = 2
+"""So many warnings of the last run are told in full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ def of_all(store: Store, plugins: Plugins) -> list[Status]:
         house = _House(
             counts=outbox.waiting(connection),
             retried=outbox.retried(connection),
+            rejected=records.rejected_rows(connection),
             head=int(connection.exec_driver_sql("SELECT n FROM counter WHERE name = 'change'").scalar_one()),
         )
         return [_status(store, plugins, connection, info, house) for info in infos]
@@ -55,6 +60,7 @@ class _House:
 
     counts: dict[str, tuple[int, int]]
     retried: dict[str, tuple[int, str]]
+    rejected: dict[str, int]
     head: int
 
 
@@ -94,6 +100,15 @@ def _of_last_run(last: RunReport, checked_at: str) -> str:
     return f"It passed its check at {checked_at} and waits for its next run. The last one failed: {last.reason}"
 
 
+def _warned(last: RunReport, missing: str) -> Iterator[str]:
+    """What the last run warned of, but for what only explains it, and what `missing` tells already."""
+    explained = [each for each in last.warnings if any(sentence.places_in(each) is not None for sentence in records.EXPLAIN)]
+    warnings = [each for each in last.warnings if each != missing and each not in explained]
+    yield from warnings[:_TOLD]
+    if len(warnings) > _TOLD:
+        yield f"It warned of {len(warnings) - _TOLD} more: fichehub runs {last.connection}"
+
+
 def _reason(
     store: Store, connection: Connection, kind: type[Connector] | None, info: ConnectionInfo, house: _House
 ) -> str:
@@ -103,6 +118,10 @@ def _reason(
         return info.reason or "It has not been enabled."
     last = info.last_run
     told = [info.reason, "" if last is None else _of_last_run(last, info.checked_at or ""), info.missing]
+    if last is not None and last.state == "running":
+        told.append(f"A run is under way since {last.started_at}: {last.read:,} read so far.")
+    elif last is not None and last.reason == records.CUT_OFF():
+        told.append(f"{last.read:,} had been read. To go on at once: fichehub run {info.name}")
     now, gate = store.now(), breaker.load(connection, info.name)
     if gate.is_open(now):
         told.append(
@@ -116,6 +135,10 @@ def _reason(
     if info.name in house.retried:
         count, first = house.retried[info.name]
         told.append(f"{'1 delivery' if count == 1 else f'{count} deliveries'} failed and will be tried again, from {first} on.")
+    if rejected := house.rejected.get(info.name, 0):
+        told.append(f"{'1 row' if rejected == 1 else f'{rejected:,} rows'} could not be used: fichehub rejected {info.name}")
+    if last is not None:
+        told += _warned(last, info.missing)
     held = records.withholding(connection, info.name)
     if held is not None and last is not None and held.id != last.id:
         told.append(guard.reminder(held.withheld, held.started_at, info.name))
