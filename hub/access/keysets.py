@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import orjson
 import structlog
@@ -16,7 +15,8 @@ from joserfc.jwk import ECKey, KeySet, RSAKey
 
 from hub.access.tokens import ALGORITHMS
 from hub.connector import Http
-from hub.errors import ConnectorError, FieldError, Invalid
+from hub.errors import ConnectorError, FieldError, Invalid, Misconfigured
+from hub.outbound import check_address
 
 MOST_KEYS: Final = 10
 SHORTEST_RSA: Final = 2048
@@ -27,6 +27,7 @@ STALE: Final = 3600.0
 AGAIN_AFTER: Final = 60.0
 """An unknown `kid` asks for a new look, but not more often than this (seconds): a rotated key is known at once, and a guesser makes no traffic."""
 
+_LONGEST_URL: Final = 500
 _SECRET_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _log = structlog.get_logger(__name__)
 
@@ -75,16 +76,14 @@ def _why_not(key: Any, kids: set[str]) -> str:
     return "is of another kind; taken are RSA (for RS384) and EC with curve P-384 (for ES384)"
 
 
-def checked_address(url: str) -> str:
-    """An address of keys as it may be kept. Raises `Invalid`; whether it leads into the own network is judged when it is called."""
+def checked_address(url: str, *, allow_private: bool = False) -> str:
+    """An address of keys as it may be kept. Raises `Invalid`; whether its name leads into the own network is judged when it is called."""
     try:
-        parts = urlsplit(url)
-        good = parts.scheme in ("https", "http") and bool(parts.hostname) and parts.username is None
-    except ValueError:
-        good = False
-    if not good or len(url) > 500:
-        reason = "an https address is expected, without a user name in it"
-        raise Invalid(f"jwks_url: {reason}.", (FieldError("jwks_url", reason, url[:100]),))
+        check_address(url, allow_private=allow_private)
+    except Misconfigured as error:
+        raise Invalid("This address of keys cannot be used.", (FieldError("jwks_url", error.message, url[:100]),)) from error
+    if len(url) > _LONGEST_URL:
+        raise Invalid("This address of keys cannot be used.", (FieldError("jwks_url", f"has more than {_LONGEST_URL} characters", url[:100]),))
     return url
 
 

@@ -71,10 +71,15 @@ def test_two_keys_of_one_name_are_refused() -> None:
     assert public_keys(jwks(EC_KEY, RSA_KEY))["keys"][0]["kid"] == "ec-1"
 
 
-@pytest.mark.parametrize("url", ["", "ftp://x.example.org/", "https://user@x.example.org/", "https://[", "https://x.example.org/" + "x" * 500])
+@pytest.mark.parametrize("url", ["", "ftp://x.example.org/", "https://user@x.example.org/", "https://[", "https://x.example.org/" + "x" * 500, "http://x.example.org/", "http://169.254.169.254/x", "https://localhost/k"])
 def test_an_address_that_cannot_be_called_is_refused(url: str) -> None:
-    with pytest.raises(Invalid):
+    with pytest.raises(Invalid) as refused:
         checked_address(url)
+    assert [error.path for error in refused.value.errors] == ["jwks_url"]
+
+
+def test_an_installation_may_allow_keys_in_its_own_network() -> None:
+    assert checked_address("http://127.0.0.1:8000/jwks", allow_private=True) == "http://127.0.0.1:8000/jwks"
 
 
 # --- keys at an address ------------------------------------------------------------------------------------------------------
