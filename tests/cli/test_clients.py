@@ -78,7 +78,7 @@ def test_a_pause_and_its_end(fichehub: CommandLine) -> None:
     fichehub.ok("partners", "add", "epd", *AGREED)
     assert "is paused" in fichehub.ok("partners", "pause", "epd", "--reason", "een lek")
     assert "een lek" in fichehub.refused("query", "--partner", "epd")
-    assert "let in again" in fichehub.ok("partners", "resume", "epd")
+    assert "told what happened meanwhile" in fichehub.ok("partners", "resume", "epd")
     fichehub.ok("query", "--partner", "epd")
     assert "no agreement" in fichehub.refused("partners", "pause", "nobody", "--reason", "x")
     assert "no agreement" in fichehub.refused("partners", "resume", "nobody")
