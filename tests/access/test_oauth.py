@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -342,6 +343,15 @@ def test_without_credentials_only_what_the_server_can_do_is_told(side: Side) -> 
         assert answer.status_code == 401, path
         assert answer.json()["resourceType"] == "OperationOutcome"
         assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_only_what_tells_of_no_fiche_is_open(side: Side) -> None:
+    rules = [rule for rule in side.app.url_map.iter_rules() if "GET" in (rule.methods or ()) and rule.endpoint != "static"]
+    paths = {re.sub(r"<any\(([^,)]*)[^>]*>", r"\1", rule.rule) for rule in rules}
+    paths = {re.sub("<[^>]*>", "x", path) for path in paths}
+    assert len(paths) > 50
+    opened = {path for path in paths if requests.get(side.url + path, timeout=10, allow_redirects=False).status_code != 401}
+    assert opened == {"/fhir/metadata", "/fhir/.well-known/smart-configuration", "/oauth/token", "/health", "/metrics", "/favicon.ico"}
 
 
 def test_what_the_server_can_do_says_smart(side: Side) -> None:
