@@ -152,7 +152,12 @@ class FetchedKeys:
                 known.looking, known.tried = Event(), now
             looking, patient = known.looking, not known.slow
         if begins:
-            self._start(partial(self._look, url, known))
+            try:
+                self._start(partial(self._look, url, known))
+            except RuntimeError:  # there is no thread to be had now; the next one who asks tries it again
+                with self._lock:
+                    known.looking = None
+                raise
         if looking is not None and patient:
             looking.wait(self._patience)
         with self._lock:

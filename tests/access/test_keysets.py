@@ -273,6 +273,22 @@ def test_keys_that_are_known_are_used_while_they_are_looked_up_anew(slow: Slow) 
         fetched.at(HANGS, "ec-2")
 
 
+def test_a_look_that_cannot_begin_is_begun_by_the_next_who_asks(slow: Slow) -> None:
+    now, begun = [0.0], [False]
+
+    def start(work: Callable[[], None]) -> None:
+        if not begun[0]:
+            begun[0] = True
+            raise RuntimeError("can't start new thread")
+        work()
+
+    fetched = FetchedKeys(lambda: slow, lambda: now[0], start=start)  # type: ignore[arg-type,return-value]
+    with pytest.raises(RuntimeError):
+        fetched.at("https://x.example.org/jwks", "ec-1")
+    now[0] += AGAIN_AFTER
+    assert _kids(fetched.at("https://x.example.org/jwks", "ec-1")) == ["ec-1"]
+
+
 def test_a_look_that_fails_as_nobody_foresaw_ends_all_the_same(slow: Slow) -> None:
     def broken() -> Any:
         raise RuntimeError("a bug of ours")
