@@ -24,7 +24,7 @@ from hub.model import origins
 from hub.model.audience import Grant, project
 from hub.model.claims import Provenance
 from hub.model.entity import Change, Entity, Hit, Page
-from hub.model.fiche import KINDS, Document, EntityType
+from hub.model.fiche import ENTITY_TYPES, KINDS, Document, EntityType
 from hub.model.query import Criterion, Query, normalise
 from hub.model.query_rules import MAX_VALUES
 from hub.past import Past
@@ -381,9 +381,14 @@ class Directory:
             return log_reading.seq_at(connection, moment)
 
     def moment_of(self, seq: int) -> str | None:
-        """When the newest change not after `seq` was made (RFC 3339, UTC); None when there is none."""
+        """When the newest change not after `seq` was made that the asker can see (RFC 3339, UTC); None when there is none.
+
+        `seq_at` of it is lower than `seq`: whoever goes on from there misses nothing.
+        """
+        fields = self.grant.fields
+        types = None if fields is None else [type for type in ENTITY_TYPES if shows(fields, type)]
         with self._read() as connection:
-            return log_reading.moment_of(connection, seq)
+            return log_reading.moment_of(connection, seq, self.grant.rank, self.grant.partner, types=types)
 
     def _told(self, changes: tuple[Change, ...]) -> tuple[Change, ...]:
         """Changes as the agreement lets them be told: what is outside its selection now is a removal, by its id alone.

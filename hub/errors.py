@@ -15,6 +15,7 @@
     │   ├── CursorGone            the cursor is too old: where to start again
     │   ├── Locked                the field belongs to an authentic source: who, and by which route
     │   └── Forbidden             the agreement does not allow this
+    │       └── Paused            not now: what stands waits until it is resumed
     └── StoreBusy                 the database stayed locked through every retry
 
 `message` is for the user: what is wrong, where, and what to do. The cause (`__cause__`) is for us and never leaves the house.
@@ -171,6 +172,10 @@ class Locked(RequestError):
 
 class Forbidden(RequestError):
     """The asker's agreement does not allow this."""
+
+
+class Paused(Forbidden):
+    """The asker's agreement is paused; it holds again when an administrator resumes it."""
 
 
 class StoreBusy(FichehubError):

@@ -259,11 +259,12 @@ class Outbound:
         return _Again(CLOSED(address=address))
 
 
+_INNER = "its host lies in a private or reserved network"
 _OWN_NETWORK = "Is it a system of your own network, or a simulator? FICHEHUB_ALLOW_PRIVATE=1 allows those."
 
 
 def check_address(url: str, *, allow_private: bool = False) -> str:
-    """What messages may say of an address: scheme, host and path. Raises `Misconfigured` for one that is never called.
+    """What messages may say of an address: scheme, host and path. Raises `Misconfigured` for one that is never called, such as a number of an inner network.
 
     That a name leads to an address where we may connect is seen only when it is called.
     """
@@ -279,7 +280,22 @@ def check_address(url: str, *, allow_private: bool = False) -> str:
         raise Misconfigured(f"{address}: put user and password in the fields for them, not in the address.")
     if parts.scheme != "https" and not allow_private:
         raise Misconfigured(f"{address}: partners are only called over https. {_OWN_NETWORK}")
+    if not allow_private and _is_inner(host):
+        raise Misconfigured(f"{address} may not be called: {_INNER}. {_OWN_NETWORK}")
     return address
+
+
+def _is_inner(host: str) -> bool:
+    """Whether a host, as an address names it, is this machine or a number that is not of the public internet."""
+    name = host.rstrip(".").lower()
+    try:
+        return not is_global(name)
+    except ValueError:
+        pass
+    try:
+        return not is_global(socket.inet_ntoa(socket.inet_aton(name)))  # as the resolver reads 127.1, 0x7f000001 and 2130706433
+    except (OSError, ValueError):
+        return name == "localhost" or name.endswith(".localhost")
 
 
 class _Again(Unreachable):
@@ -385,7 +401,7 @@ class _Guarded(HTTPConnection):
         if not self.allow_private:
             for *_, where in addresses:
                 if not is_global(str(where[0])):
-                    raise _Refused("its host lies in a private or reserved network")
+                    raise _Refused(_INNER)
         failed: OSError | None = None
         for family, kind, protocol, where in addresses:
             sock = socket.socket(family, kind, protocol)

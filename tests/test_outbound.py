@@ -14,7 +14,7 @@ import flask
 import pytest
 
 from hub.errors import AuthFailed, ConnectorError, Misconfigured, Unreachable
-from hub.outbound import MEGABYTE, Answer, Outbound, is_global
+from hub.outbound import MEGABYTE, Answer, Outbound, check_address, is_global
 from hub.testing.simulator import Simulator
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
@@ -373,6 +373,22 @@ def test_the_address_that_was_checked_is_the_one_connected_to(
 )  # fmt: skip
 def test_addresses_that_are_not_the_internet(address: str) -> None:
     assert not is_global(address)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "169.254.169.254", "10.0.0.7", "[::1]", "[fe80::1%25eth0]", "[::ffff:10.0.0.1]", "localhost", "LocalHost.", "keys.localhost",
+     "127.1", "2130706433", "0x7f000001", "0177.0.0.1"],
+)  # fmt: skip
+def test_a_host_that_is_written_as_one_of_the_own_network_is_told_before_anybody_calls_it(host: str) -> None:
+    with pytest.raises(Misconfigured, match="private or reserved network"):
+        check_address(f"https://{host}/keys")
+    check_address(f"https://{host}/keys", allow_private=True)
+
+
+@pytest.mark.parametrize("host", ["8.8.8.8", "[2a00:1450:4001::1]", "epd.example.org", "localhost.example.org", "10.example.org", "\N{LATIN SMALL LETTER E WITH ACUTE}pd.example.org"])
+def test_a_host_that_may_be_in_the_internet_is_taken(host: str) -> None:
+    assert check_address(f"https://{host}/keys") == f"https://{host}/keys"
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "2a00:1450:4001::1", "::ffff:8.8.8.8", "64:ff9b::808:808"])

@@ -11,7 +11,7 @@ from typing import Final
 import orjson
 from sqlalchemy import Connection, delete, insert, select, update
 
-from hub.errors import FieldError, Forbidden, Invalid, NotFound
+from hub.errors import FieldError, Forbidden, Invalid, NotFound, Paused
 from hub.model.audience import LEVELS, Grant
 from hub.model.declarations import fiche_record
 from hub.model.fiche import FICHE_TYPES, Visibility
@@ -159,9 +159,9 @@ def resume_agreement(connection: Connection, name: str) -> None:
 
 
 def grant_for(given: Agreement, today: str) -> Grant:
-    """What this partner may see today. Raises `Forbidden` once the agreement has run out, or while it is paused."""
+    """What this partner may see today. Raises `Forbidden` once the agreement has run out, and `Paused` while it is paused."""
     if given.paused:
-        raise Forbidden(f"The agreement with {given.title} is paused: {given.paused}. Ask {given.our_contact}.")
+        raise Paused(f"The agreement with {given.title} is paused: {given.paused}. Ask {given.our_contact}.")
     # An end that cannot be read, of before it was checked, is no permission for ever.
     if given.expires_on is not None and (day_of(given.expires_on) or "") < today:
         raise Forbidden(

@@ -1,7 +1,8 @@
 """Who asks for an access token: the judge of signed assertions (`private_key_jwt`, RFC 7523, as SMART Backend Services narrows it).
 
 What can be said from the assertion alone is said first, and in full, because it tells nobody what this hub knows. Whether there is such a client, such a key, a
-good signature is one answer, so that nobody learns which of the three was wrong. Only who has proved himself is told about his agreement.
+good signature is one answer, so that nobody learns which of the three was wrong. Only who has proved himself is told about his agreement. While the keys of a client are
+being fetched from its address there is no answer yet: that tells no more than its id, which nobody can guess.
 """
 
 from __future__ import annotations
@@ -50,7 +51,10 @@ def judge(
     find: Callable[[str], Client | None],
     fetched: FetchedKeys,
 ) -> Proved:
-    """Judge an assertion that was sent to one of the addresses in `audience`, at `now` (seconds since the epoch). Raises `Refused`."""
+    """Judge an assertion that was sent to one of the addresses in `audience`, at `now` (seconds since the epoch).
+
+    Raises `Refused`, and `keysets.NotYet` while the keys of the client are being fetched; for that everything holds which can be judged without them.
+    """
     header, claims = _read(text)
     _check_header(header)
     id, jti, expires_at = _check_claims(claims, audience, now)

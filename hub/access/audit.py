@@ -16,11 +16,12 @@ import hmac
 import ipaddress
 import threading
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from multiprocessing.util import Finalize
 from typing import Any, Final
+from urllib.parse import quote, urlencode
 
 import orjson
 import structlog
@@ -40,11 +41,18 @@ AT_ONCE: Final = 500
 MOST_WAITING: Final = 10_000
 KEPT_DAYS: Final = 730
 """How long rows are kept when nobody says otherwise."""
+FICHE: Final = "fiche"
+"""The type of what is asked for as a fiche and not as a resource."""
 LOST: Final = "lost"
 """The interaction of a row that says how many could not be written."""
 _DAYS: Final = "audit_days"
 _BEGIN: Final = b"\0" * 32
 _PAGE: Final = 5_000
+_LONGEST_NAME: Final = 100
+_LONGEST_VALUE: Final = 300
+_LONGEST_PATH: Final = 200
+_LONGEST_QUERY: Final = 2_000
+_READABLE: Final = "*,:|/"
 _log = structlog.get_logger(__name__)
 
 
@@ -52,7 +60,7 @@ _log = structlog.get_logger(__name__)
 class Access:
     """One request of a partner. `via`: the credential (`key fh_1a2b3`, `client <id>`); `address`: where it came from, truncated.
 
-    `interaction` is FHIR's word (`read`, `search-type`, ...), `target` the id that was asked for, `query` what was asked, without values that name people;
+    `interaction` is FHIR's word (`read`, `search-type`, ...), `type` a resource's or `FICHE`, `target` the id that was asked for, `query` what was asked (see `asked`),
     `status` that of the answer. `n` is its number in the trail, 0 while it waits.
     """
 
@@ -158,6 +166,12 @@ def _loss(store: Store, lost: int) -> Access:
     return Access(to_millisecond(store.now()), "", "", "", LOST, "", "", f"lost={lost}", 500)
 
 
+def asked(path: str, parameters: Iterable[tuple[str, str]]) -> str:
+    """What was asked as the trail keeps it: a path and parameters, cut where they are too long. Whoever calls this puts `*` for a value that may name somebody."""
+    told = [(name[:_LONGEST_NAME], value[:_LONGEST_VALUE]) for name, value in parameters]
+    return (path[:_LONGEST_PATH] + (f"?{urlencode(told, quote_via=quote, safe=_READABLE)}" if told else ""))[:_LONGEST_QUERY]
+
+
 @lru_cache(1_000)
 def truncated(address: str) -> str:
     """An address of the network it lies in: of IPv4 three numbers of four, of IPv6 the first 48 bits; "" for what is none."""
@@ -194,13 +208,20 @@ def append(connection: Connection, key: bytes, rows: list[Access]) -> None:
         connection.execute(insert(audit_end).values(name="head", n=len(rows), hash=_BEGIN, mac=b""))
     n, digest = (0, _BEGIN) if end is None else (end.n - len(rows), bytes(end.hash))
     values = []
-    for access in rows:
+    for access in map(_storable, rows):
         n += 1
         digest = _link(key, digest, n, access)
         values.append({**_columns(access), "n": n, "hash": digest})
     connection.execute(insert(audit), values)
     done = {"hash": digest, "mac": _mac(key, "head", n, digest)}
     connection.execute(update(audit_end).where(audit_end.c.name == "head").values(**done))
+
+
+def _storable(access: Access) -> Access:
+    """Without the one sign that a database may refuse: whoever sends it must not keep the rows of others waiting."""
+    if "\0" not in access.target + access.query:
+        return access
+    return replace(access, **{name: getattr(access, name).replace("\0", "\N{REPLACEMENT CHARACTER}") for name in ("target", "query")})
 
 
 def verify(connection: Connection, key: bytes, expect: str = "") -> Verdict:
@@ -253,6 +274,7 @@ def find(
     *,
     partner: str | None = None,
     interactions: tuple[str, ...] = (),
+    types: tuple[str, ...] = (),
     type: str = "",
     target: str = "",
     since: str = "",
@@ -268,6 +290,8 @@ def find(
         where.append(audit.c.partner == partner)
     if interactions:
         where.append(audit.c.interaction.in_(interactions))
+    if types:
+        where.append(audit.c.type.in_(types))
     for column, value in ((audit.c.type, type), (audit.c.target, target)):
         if value:
             where.append(column == value)

@@ -145,7 +145,7 @@ def revoke(installation: Installation, client: str, yes: bool, as_json: bool) ->
 def pause(installation: Installation, name: str, reason: str, as_json: bool) -> None:
     """Let nobody of NAME in until it is resumed: no API key, no access token, no delivery."""
     ended = installation.store.write(lambda writer: pause_agreement(writer.connection, name, reason))
-    sentence = f"{name} is paused; access tokens ended: {ended}. Next: fichehub partners resume {name}"
+    sentence = f"{name} is paused; access tokens ended: {ended}. Its subscriptions wait. Next: fichehub partners resume {name}"
     say_done({"name": name, "paused": reason, "tokensEnded": ended}, sentence, as_json)
 
 
@@ -156,15 +156,16 @@ def pause(installation: Installation, name: str, reason: str, as_json: bool) -> 
 def resume(installation: Installation, name: str, as_json: bool) -> None:
     """Let NAME in again after a pause."""
     installation.store.write(lambda writer: resume_agreement(writer.connection, name))
-    say_done({"name": name, "paused": ""}, f"{name} is let in again.", as_json)
+    say_done({"name": name, "paused": ""}, f"{name} is let in again. Its subscriptions are told what happened meanwhile.", as_json)
 
 
 def _keys(file: Path | None, url: str | None) -> tuple[dict[str, Any] | None, str | None]:
     """The keys or their address, judged."""
     from hub.access.keysets import checked_address, public_keys  # the cryptography is loaded by who needs it
+    from hub.sync.connections import allows_private
 
     if file is None:
-        return None, checked_address(url) if url is not None else None
+        return None, checked_address(url, allow_private=allows_private()) if url is not None else None
     try:
         content = orjson.loads(file.read_bytes())
     except orjson.JSONDecodeError as error:

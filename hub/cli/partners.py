@@ -13,7 +13,6 @@ from hub.access import (
     IssuedKey,
     agreement,
     agreements,
-    grant_for,
     issue_key,
     keys_of,
     revoke_key,
@@ -22,7 +21,7 @@ from hub.access import (
 from hub.cli import clients
 from hub.cli.installation import Installation
 from hub.cli.output import as_json, say_done, say_json, say_table
-from hub.errors import NotFound
+from hub.errors import FieldError, Invalid, NotFound
 from hub.model.audience import LEVELS
 from hub.model.moments import to_second
 from hub.store import Writer
@@ -106,7 +105,9 @@ def add(
 
     def agree(writer: Writer) -> Agreement:
         agreed = save_agreement(writer.connection, given, _now())
-        grant_for(agreed, installation.store.today())  # one that has ended already is a mistake
+        if agreed.expires_on is not None and agreed.expires_on < installation.store.today():
+            reason = f"is past, so nobody would be let in; give a later day. To let nobody of {name} in from now on: fichehub partners pause {name}"
+            raise Invalid("Nothing was changed.", (FieldError("expires_on", reason, agreed.expires_on),))
         return agreed
 
     stored = installation.store.write(agree)

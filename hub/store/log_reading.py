@@ -284,9 +284,17 @@ def _before(bulk: Bulk, moment: str, low: int, high: int) -> int:
     return low
 
 
-def moment_of(connection: Connection, seq: int) -> str | None:
-    """When the newest change not after `seq` was made; None for an empty log."""
-    rows = Bulk(connection).rows("SELECT at FROM change WHERE seq <= ? ORDER BY seq DESC LIMIT 1", seq)
+def moment_of(
+    connection: Connection, seq: int, rank: int, partner: str | None = None, *, types: Sequence[EntityType] | None = None
+) -> str | None:
+    """When the newest change not after `seq` was made that somebody of this rank can see, of entities of these types (None: of all); None when there is none.
+
+    `seq_at` of it is lower than `seq`: whoever goes on from there misses nothing.
+    """
+    wanted: list[Any] = [seq, rank, rank, rank, partner or ""]
+    of_types = "" if types is None else f" AND c.type IN ({', '.join('?' * len(types))})"
+    sql = f"SELECT c.at FROM change c WHERE c.seq <= ? AND {VISIBLE}{of_types} ORDER BY c.seq DESC LIMIT 1"
+    rows = Bulk(connection).rows(sql, *wanted, *(types or ()))
     return str(rows[0][0]) if rows else None
 
 

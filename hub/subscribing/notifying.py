@@ -15,7 +15,7 @@ from sqlalchemy import delete, select
 
 from hub.connector import Endpoint, Http
 from hub.directory import Directory
-from hub.errors import AuthFailed, CursorGone, FichehubError, Forbidden, Misconfigured, Unreachable
+from hub.errors import AuthFailed, CursorGone, FichehubError, Forbidden, Misconfigured, Paused, Unreachable
 from hub.model.moments import to_second
 from hub.model.subscription import Notification, NotificationKind, SubscriptionEvent, SubscriptionState
 from hub.outbound import Outbound
@@ -130,6 +130,8 @@ class Notifier:
             return
         try:
             directory = open_directory(store, known.shown.partner)
+        except Paused:
+            return  # nothing is read or told; what happens meanwhile is in the log
         except (Forbidden, Misconfigured) as error:
             self._turn_off(known, held, error.message)
             return

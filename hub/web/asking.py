@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,7 +20,7 @@ from sqlalchemy import or_, update
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import TooManyRequests, Unauthorized
 
-from hub.access import RateLimiter, agreement, authenticate, grant_for, tokens
+from hub.access import RateLimiter, agreement, audit, authenticate, grant_for, tokens
 from hub.access.audit import Access, Trail, truncated
 from hub.access.recognised import Asker, Recognised, credential_of
 from hub.directory import Directory
@@ -144,7 +144,13 @@ def via() -> str:
 
 
 def record_access(
-    *, interaction: str, type: str = "", target: str = "", query: str | Callable[[], str] = "", status: int
+    *,
+    interaction: str,
+    type: str = "",
+    target: str = "",
+    path: str = "",
+    parameters: Callable[[], Iterable[tuple[str, str]]] = tuple,
+    status: int,
 ) -> None:
     """See `hub.record_access`."""
     asked = flask.g.get("fichehub_directory")
@@ -159,7 +165,7 @@ def record_access(
         interaction=interaction,
         type=type,
         target=target,
-        query=query if isinstance(query, str) else query(),
+        query=audit.asked(path, parameters()),
         status=status,
     )
     hub.trail.note(access)

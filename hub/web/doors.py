@@ -5,7 +5,7 @@ A module of its own because every plugin imports `hub`, also where nothing is se
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -78,15 +78,22 @@ def open_to_all(view: View) -> View:
 
 
 def record_access(
-    *, interaction: str, type: str = "", target: str = "", query: str | Callable[[], str] = "", status: int
+    *,
+    interaction: str,
+    type: str = "",
+    target: str = "",
+    path: str = "",
+    parameters: Callable[[], Iterable[tuple[str, str]]] = tuple,
+    status: int,
 ) -> None:
     """Leave a row in the audit trail about the current request, when a partner sent it; costs no transaction. The words are those of `hub.Access`.
 
-    `query` may be a function, which is called only when there is a partner.
+    `parameters` is called only when there is a partner. It gives the names and values that are kept for years: `*` in the place of every value that may name somebody, and
+    of every name that is not one of yours.
     """
     from hub.web import asking
 
-    asking.record_access(interaction=interaction, type=type, target=target, query=query, status=status)
+    asking.record_access(interaction=interaction, type=type, target=target, path=path, parameters=parameters, status=status)
 
 
 def let_stand(newest: int, concepts: ConceptBook) -> None:

@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed, TooManyRequests
 
 from hub.access import RateLimiter, agreement, assertions, clients, grant_for, tokens
-from hub.access.keysets import FetchedKeys
+from hub.access.keysets import AGAIN_IN, FetchedKeys, NotYet
 from hub.errors import Forbidden, Invalid, StoreBusy
 from hub.model.scopes import beyond, scopes_of, spelled
 from hub.store import Writer
@@ -58,7 +58,7 @@ class _Service:
 
 def install(app: flask.Flask) -> None:
     """Serve it."""
-    http = connections.open_outbound(deadline=5.0, patience=6.0, byte_cap=1 << 18, attempts=1)
+    http = connections.open_outbound(deadline=float(AGAIN_IN), byte_cap=1 << 18, attempts=1)
     refusals = RateLimiter(per_second=1 / REFUSED_EVERY, burst=REFUSALS, clock=time.monotonic)
     app.extensions[_EXTENSION] = _Service(refusals, FetchedKeys(lambda: http))
     app.add_url_rule(asking.OAUTH_PATH, "oauth_token", open_to_all(token), methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
@@ -78,6 +78,8 @@ def token() -> flask.Response:
         return _said({"error": error.error, "error_description": error.description}, error.status)
     except StoreBusy:
         return _said(_busy("The database is busy; try again in a few seconds."), 503, {"Retry-After": "5"})
+    except NotYet as error:
+        return _said(_busy(error.message), 503, {"Retry-After": str(AGAIN_IN)})
     except TooManyRequests as error:
         wait = str(error.retry_after)
         reason = f"Too many requests were refused. Wait {wait} seconds, and find out why they are."

@@ -197,7 +197,8 @@ def _invalid(name: str, reason: str, value: str) -> Invalid:
 def bundle(wanted: Wanted, base: str, asked: Directory, memory: Memory) -> bytes:
     """The Bundle of type history. Raises `NotFound` for a resource that this asker has never seen.
 
-    `meta.lastUpdated` is the moment up to which the log was read when paging began: whoever sends it as the next `_since` misses nothing.
+    `meta.lastUpdated` is the moment of the newest change, when paging began, that this asker can see: whoever sends it as the next `_since` misses nothing. Without
+    any there is none.
     """
     changes, more = _changes(wanted, asked)
     labels = asked.concepts()

@@ -12,7 +12,7 @@ from typing import Final
 import flask
 import orjson
 
-from hub import FieldError, Invalid, Municipality, Query, UnknownPlace, directory, query_of
+from hub import FieldError, Invalid, Municipality, Query, UnknownPlace, directory, query_of, record_access
 from plugins.widget.cards import card
 from plugins.widget.wording import WORDING
 
@@ -106,6 +106,14 @@ def make_blueprint() -> flask.Blueprint:
         return _file(script, "text/javascript; charset=utf-8")
 
     @routes.after_request
+    def note(response: flask.Response) -> flask.Response:
+        """What is shown to whoever sends the key of a partner is in the audit trail; what was typed is not."""
+        request = flask.request
+        if request.endpoint == f"{routes.name}.search":
+            record_access(interaction="search-type", type="fiche", path=request.path.strip("/"), parameters=_told, status=response.status_code)
+        return response
+
+    @routes.after_request
     def for_any_website(response: flask.Response) -> flask.Response:
         # Public values and no credentials, so any origin may ask; what an origin may do is settled per widget id.
         response.headers["Access-Control-Allow-Origin"] = "*"
@@ -113,6 +121,11 @@ def make_blueprint() -> flask.Blueprint:
         return response
 
     return routes
+
+
+def _told() -> list[tuple[str, str]]:
+    given = flask.request.args.items(multi=True)
+    return [(name if name in _KNOWN["search"] else "*", value if name == "lang" and value in WORDING else "*") for name, value in given]
 
 
 def _file(content: bytes, media_type: str) -> flask.Response:

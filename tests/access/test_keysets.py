@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import flask
+import orjson
 import pytest
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 from hub.access import save_agreement
 from hub.access.assertions import Proved, Refused, spend
 from hub.access.clients import client, register_client
-from hub.access.keysets import AGAIN_AFTER, FRESH, STALE, FetchedKeys, checked_address, public_keys
+from hub.access.keysets import AGAIN_AFTER, FRESH, STALE, FetchedKeys, NotYet, checked_address, public_keys
 from hub.errors import Invalid, NotFound
 from hub.outbound import Outbound
 from hub.store import Store
@@ -71,10 +74,15 @@ def test_two_keys_of_one_name_are_refused() -> None:
     assert public_keys(jwks(EC_KEY, RSA_KEY))["keys"][0]["kid"] == "ec-1"
 
 
-@pytest.mark.parametrize("url", ["", "ftp://x.example.org/", "https://user@x.example.org/", "https://[", "https://x.example.org/" + "x" * 500])
+@pytest.mark.parametrize("url", ["", "ftp://x.example.org/", "https://user@x.example.org/", "https://[", "https://x.example.org/" + "x" * 500, "http://x.example.org/", "http://169.254.169.254/x", "https://localhost/k"])
 def test_an_address_that_cannot_be_called_is_refused(url: str) -> None:
-    with pytest.raises(Invalid):
+    with pytest.raises(Invalid) as refused:
         checked_address(url)
+    assert [error.path for error in refused.value.errors] == ["jwks_url"]
+
+
+def test_an_installation_may_allow_keys_in_its_own_network() -> None:
+    assert checked_address("http://127.0.0.1:8000/jwks", allow_private=True) == "http://127.0.0.1:8000/jwks"
 
 
 # --- keys at an address ------------------------------------------------------------------------------------------------------
@@ -102,6 +110,11 @@ def publisher() -> Iterator[tuple[Publisher, str]]:
         yield made, f"{url}/jwks"
 
 
+def _at_once(work: Callable[[], None]) -> None:
+    """Look before anybody waits for it."""
+    work()
+
+
 def _kids(keys: dict[str, Any]) -> list[str]:
     return [key["kid"] for key in keys["keys"]]
 
@@ -110,7 +123,7 @@ def test_keys_are_remembered_and_a_rotated_one_is_known_at_once(publisher: tuple
     partner, url = publisher
     now = [0.0]
     with Outbound(allow_private=True, attempts=1) as http:
-        fetched = FetchedKeys(lambda: http, lambda: now[0])
+        fetched = FetchedKeys(lambda: http, lambda: now[0], start=_at_once)
         for _ in range(3):
             assert _kids(fetched.at(url, "ec-1")) == ["ec-1"]
         assert partner.looked == 1
@@ -127,7 +140,7 @@ def test_a_removed_key_holds_no_longer_than_said(publisher: tuple[Publisher, str
     partner, url = publisher
     now = [0.0]
     with Outbound(allow_private=True, attempts=1) as http:
-        fetched = FetchedKeys(lambda: http, lambda: now[0])
+        fetched = FetchedKeys(lambda: http, lambda: now[0], start=_at_once)
         fetched.at(url, "ec-1")
         partner.keys = jwks(RSA_KEY)
         now[0] += FRESH
@@ -139,7 +152,7 @@ def test_a_partner_that_is_away_keeps_its_keys_for_an_hour(publisher: tuple[Publ
     partner, url = publisher
     now = [0.0]
     with Outbound(allow_private=True, attempts=1) as http:
-        fetched = FetchedKeys(lambda: http, lambda: now[0])
+        fetched = FetchedKeys(lambda: http, lambda: now[0], start=_at_once)
         fetched.at(url, "ec-1")
         partner.status, partner.keys = status, keys
         now[0] = STALE - 1
@@ -151,8 +164,144 @@ def test_a_partner_that_is_away_keeps_its_keys_for_an_hour(publisher: tuple[Publ
 def test_an_address_in_the_own_network_is_not_called(publisher: tuple[Publisher, str]) -> None:
     partner, url = publisher
     with Outbound(attempts=1) as http:
-        assert FetchedKeys(lambda: http).at(url, "ec-1") == {"keys": []}
+        assert FetchedKeys(lambda: http, start=_at_once).at(url, "ec-1") == {"keys": []}
     assert partner.looked == 0
+
+
+class Slow:
+    """A partner whose address answers when `go` is set, and the threads that wait for it."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self.looked = 0
+        self.looks: list[threading.Thread] = []
+
+    def start(self, work: Callable[[], None]) -> None:
+        self.looks.append(threading.Thread(target=work))
+        self.looks[-1].start()
+
+    def get(self, url: str, **more: Any) -> Any:
+        self.looked += 1
+        if "hangs" in url:
+            assert self.go.wait(60)
+        return SimpleNamespace(status=200, content=orjson.dumps(jwks(EC_KEY)))
+
+    def end(self) -> None:
+        """Let it answer, and wait until that has come."""
+        self.go.set()
+        for look in self.looks:
+            look.join(60)
+
+
+@pytest.fixture
+def slow() -> Iterator[Slow]:
+    made = Slow()
+    yield made
+    made.end()
+
+
+HANGS = "https://hangs.example.org/jwks"
+
+
+def test_an_address_that_hangs_holds_up_nobody_and_is_looked_at_once_at_a_time(slow: Slow) -> None:
+    now = [0.0]
+    fetched = FetchedKeys(lambda: slow, lambda: now[0], patience=0.01, start=slow.start)  # type: ignore[arg-type,return-value]
+    for _ in range(3):
+        with pytest.raises(NotYet):
+            fetched.at(HANGS, "ec-1")
+        now[0] += AGAIN_AFTER
+    assert slow.looked == 1
+    slow.end()
+    assert _kids(fetched.at(HANGS, "ec-1")) == ["ec-1"]
+
+
+def test_others_get_their_keys_while_one_waits(slow: Slow) -> None:
+    fetched = FetchedKeys(lambda: slow, patience=60, start=slow.start)  # type: ignore[arg-type,return-value]
+    found: list[dict[str, Any]] = []
+    waits = threading.Thread(target=lambda: found.append(fetched.at(HANGS, "ec-1")))
+    other = threading.Thread(target=lambda: found.append(fetched.at("https://x.example.org/jwks", "ec-1")))
+    waits.start()
+    other.start()
+    other.join(60)
+    assert (len(found), waits.is_alive()) == (1, True)
+    slow.end()
+    waits.join(60)
+    assert [_kids(each) for each in found] == [["ec-1"], ["ec-1"]]
+
+
+def test_who_was_waited_for_in_vain_is_not_waited_for_again_until_it_was_quick(slow: Slow) -> None:
+    now = [0.0]
+    fetched = FetchedKeys(lambda: slow, lambda: now[0], patience=1.0, start=slow.start)  # type: ignore[arg-type,return-value]
+    waited: list[float | None] = []
+
+    class Watched(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            waited.append(timeout)
+            return super().wait(0)
+
+    def ask() -> None:
+        with suppress(NotYet):
+            fetched.at(HANGS, "ec-1")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hub.access.keysets.Event", Watched)
+        ask()
+        ask()
+        now[0] += 3
+        slow.end()
+        now[0] += FRESH
+        ask()
+        assert waited == [1.0]
+        slow.end()  # this one came at once
+        now[0] += FRESH
+        ask()
+    assert waited == [1.0, 1.0]
+
+
+def test_keys_that_are_known_are_used_while_they_are_looked_up_anew(slow: Slow) -> None:
+    now = [0.0]
+    fetched = FetchedKeys(lambda: slow, lambda: now[0], patience=0.01, start=slow.start)  # type: ignore[arg-type,return-value]
+    slow.go.set()
+    with suppress(NotYet):
+        fetched.at(HANGS, "ec-1")
+    slow.end()
+    slow.go.clear()
+    now[0] += FRESH
+    assert _kids(fetched.at(HANGS, "ec-1")) == ["ec-1"]
+    assert slow.looked == 2
+    with pytest.raises(NotYet):
+        fetched.at(HANGS, "ec-2")
+
+
+def test_a_look_that_cannot_begin_is_begun_by_the_next_who_asks(slow: Slow) -> None:
+    now, begun = [0.0], [False]
+
+    def start(work: Callable[[], None]) -> None:
+        if not begun[0]:
+            begun[0] = True
+            raise RuntimeError("can't start new thread")
+        work()
+
+    fetched = FetchedKeys(lambda: slow, lambda: now[0], start=start)  # type: ignore[arg-type,return-value]
+    with pytest.raises(RuntimeError):
+        fetched.at("https://x.example.org/jwks", "ec-1")
+    now[0] += AGAIN_AFTER
+    assert _kids(fetched.at("https://x.example.org/jwks", "ec-1")) == ["ec-1"]
+
+
+def test_a_look_that_fails_as_nobody_foresaw_ends_all_the_same(slow: Slow) -> None:
+    def broken() -> Any:
+        raise RuntimeError("a bug of ours")
+
+    def start(work: Callable[[], None]) -> None:
+        with pytest.raises(RuntimeError):
+            work()
+
+    now = [0.0]
+    fetched = FetchedKeys(broken, lambda: now[0], start=start)
+    assert fetched.at(HANGS, "ec-1") == {"keys": []}
+    now[0] += AGAIN_AFTER
+    assert fetched.at(HANGS, "ec-1") == {"keys": []}
 
 
 # --- in the database, on both engines -------------------------------------------------------------------------------------------

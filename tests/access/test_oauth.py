@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import base64
 import hmac
+import re
 import shutil
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import flask
 import orjson
 import pytest
 import requests
@@ -24,6 +27,7 @@ from hub import jobs
 from hub import plugins as loading
 from hub.access import issue_key, pause_agreement, resume_agreement, save_agreement
 from hub.access.clients import Client, register_client, revoke_client
+from hub.access.keysets import FetchedKeys
 from hub.access.tokens import SECONDS
 from hub.errors import NotFound
 from hub.store import Store, Writer, database
@@ -44,6 +48,12 @@ class Side:
     store: Store
     client: Client
     key: str
+    app: flask.Flask
+
+    def serve_keys(self, fetched: FetchedKeys) -> None:
+        """Look for keys at addresses in this way."""
+        service = self.app.extensions["fichehub-oauth"]
+        self.app.extensions["fichehub-oauth"] = replace(service, fetched=fetched)
 
     @property
     def endpoint(self) -> str:
@@ -86,7 +96,7 @@ def side(agreed_home: tuple[Path, Client, str], tmp_path: Path) -> Iterator[Side
     store = Store(database.connect(f"sqlite:///{tmp_path / 'fichehub.sqlite'}"), secret=b"x" * 32)
     app = create_app(store, loading.load([("fhir", plugins.fhir)], installed=False), Settings(anonymous=False))
     with on_a_socket(app) as url:
-        yield Side(url, store, made, key)
+        yield Side(url, store, made, key, app)
     store.close()
 
 
@@ -238,6 +248,33 @@ def test_who_is_refused_too_often_waits_and_who_has_proved_himself_does_not_coun
     assert int(answer.headers["Retry-After"]) >= 1
 
 
+def test_keys_that_are_still_being_fetched_are_asked_for_again(side: Side) -> None:
+    made = side.store.write(lambda writer: register_client(writer.connection, "epd", NOW, title="", scopes="system/*.rs", jwks_url="https://x.example.org/jwks"))
+    published = SimpleNamespace(status=200, content=orjson.dumps(jwks(EC_KEY)))
+    looks: list[Callable[[], None]] = []
+    http = SimpleNamespace(get=lambda url, headers: published)
+    side.serve_keys(FetchedKeys(lambda: http, patience=0, start=looks.append))
+    answer = side.ask(assertion(made.id, side.endpoint))
+    assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
+    assert int(answer.headers["Retry-After"]) >= 1
+    [look] = looks
+    look()
+    assert side.ask(assertion(made.id, side.endpoint)).status_code == 200
+    assert side.ask(assertion(made.id, side.endpoint, key=OTHER_KEY)).status_code == 401
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_nobody_looks_for_keys_while_anything_else_is_wrong(side: Side, name: str) -> None:
+    made = side.store.write(lambda writer: register_client(writer.connection, "epd", NOW, title="", scopes="system/*.rs", jwks_url="https://x.example.org/jwks"))
+    looks: list[Callable[[], None]] = []
+    side.serve_keys(FetchedKeys(lambda: pytest.fail("called"), patience=0, start=looks.append))
+    given, _ = REFUSED[name]
+    shift = int(time.time()) - _SHORT
+    given = {claim: value + shift if claim in ("exp", "iat") and isinstance(value, int) else value for claim, value in given.items()}
+    answers = [side.ask(assertion(made.id, side.endpoint, **given)), side.ask(assertion(made.id, side.endpoint, header={"jku": "https://elsewhere.example.org/jwks"}))]
+    assert ([answer.status_code for answer in answers], looks) == ([401, 401], [])
+
+
 # --- tokens -----------------------------------------------------------------------------------------------------------------
 
 
@@ -306,6 +343,15 @@ def test_without_credentials_only_what_the_server_can_do_is_told(side: Side) -> 
         assert answer.status_code == 401, path
         assert answer.json()["resourceType"] == "OperationOutcome"
         assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_only_what_tells_of_no_fiche_is_open(side: Side) -> None:
+    rules = [rule for rule in side.app.url_map.iter_rules() if "GET" in (rule.methods or ()) and rule.endpoint != "static"]
+    paths = {re.sub(r"<any\(([^,)]*)[^>]*>", r"\1", rule.rule) for rule in rules}
+    paths = {re.sub("<[^>]*>", "x", path) for path in paths}
+    assert len(paths) > 50
+    opened = {path for path in paths if requests.get(side.url + path, timeout=10, allow_redirects=False).status_code != 401}
+    assert opened == {"/fhir/metadata", "/fhir/.well-known/smart-configuration", "/oauth/token", "/health", "/metrics", "/favicon.ico"}
 
 
 def test_what_the_server_can_do_says_smart(side: Side) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from joserfc.jwk import ECKey
 
 from hub.access.clients import live_client
@@ -63,11 +64,21 @@ def test_a_private_key_is_refused_and_never_kept(fichehub: CommandLine, tmp_path
     assert fichehub.json("partners", "clients") == []
 
 
+def test_keys_in_an_inner_network_are_refused_unless_the_installation_allows_it(fichehub: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FICHEHUB_ALLOW_PRIVATE", raising=False)
+    fichehub.ok("partners", "add", "epd", *AGREED)
+    for url in ("http://169.254.169.254/x", "https://localhost/k", "https://127.0.0.1/k"):
+        assert "jwks_url: " in fichehub.refused("partners", "register", "epd", "--jwks-url", url)
+    assert fichehub.json("partners", "clients") == []
+    monkeypatch.setenv("FICHEHUB_ALLOW_PRIVATE", "1")
+    assert fichehub.json("partners", "register", "epd", "--jwks-url", "http://localhost/k")["jwksUrl"] == "http://localhost/k"
+
+
 def test_a_pause_and_its_end(fichehub: CommandLine) -> None:
     fichehub.ok("partners", "add", "epd", *AGREED)
     assert "is paused" in fichehub.ok("partners", "pause", "epd", "--reason", "een lek")
     assert "een lek" in fichehub.refused("query", "--partner", "epd")
-    assert "let in again" in fichehub.ok("partners", "resume", "epd")
+    assert "told what happened meanwhile" in fichehub.ok("partners", "resume", "epd")
     fichehub.ok("query", "--partner", "epd")
     assert "no agreement" in fichehub.refused("partners", "pause", "nobody", "--reason", "x")
     assert "no agreement" in fichehub.refused("partners", "resume", "nobody")

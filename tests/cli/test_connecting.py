@@ -140,9 +140,20 @@ def test_what_a_run_warned_of_is_shown_below_the_runs(fichehub: CommandLine, tmp
     assert "holds 3 rows, but there are 1" in fichehub.ok("runs")
 
 
-def test_an_agreement_that_has_ended_is_refused(fichehub: CommandLine) -> None:
-    assert "2001-01-01" in fichehub.refused(*agreement(), "--expires-on", "2001-01-01")
-    assert "1 January" in fichehub.refused(*agreement(), "--expires-on", "1 January")
+def test_an_end_that_is_past_is_refused_as_what_was_given_wrong_and_changes_nothing(filled: CommandLine) -> None:
+    filled.ok(*agreement("professional"))
+    before = filled.json("partners", "list")
+    told = filled.refused(*agreement(), "--expires-on", "2001-01-01")
+    assert "Nothing was changed" in told and "expires_on: is past" in told and "2001-01-01" in told
+    assert "ended on" not in told, "the agreement that stands has not"
+    assert filled.json("partners", "list") == before
+    assert "1 January" in filled.refused(*agreement(), "--expires-on", "1 January")
+
+
+def test_the_agreement_of_a_paused_partner_can_be_changed_and_stays_paused(filled: CommandLine) -> None:
+    filled.ok(*agreement())
+    filled.ok("partners", "pause", "kring", "--reason", "een lek")
+    assert filled.json(*agreement("professional"))["paused"] == "een lek"
 
 
 def test_a_right_is_given_by_name_and_taken_back_by_leaving_it_out(filled: CommandLine) -> None:

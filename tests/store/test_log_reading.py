@@ -70,8 +70,8 @@ def test_the_last_seq_before_a_moment(log: Log) -> None:
     expected = {-3600: 0, 0: 0, 1: 0, 1.0001: 0, 1.001: 1, 2: 1, 10: 9, 10.5: 10, 20: 19, 20.5: 20, 3600: 20}
     with log.store.read() as connection:
         found = {seconds: log_reading.seq_at(connection, START + timedelta(seconds=seconds)) for seconds in expected}
-        assert log_reading.moment_of(connection, 7) == "2026-11-22T09:00:07.000Z"
-        assert log_reading.moment_of(connection, 999) == "2026-11-22T09:00:20.000Z"
+        assert log_reading.moment_of(connection, 7, 2) == "2026-11-22T09:00:07.000Z"
+        assert log_reading.moment_of(connection, 999, 2) == "2026-11-22T09:00:20.000Z"
     assert found == expected
 
 
@@ -89,11 +89,33 @@ def test_nothing_is_missed_when_a_long_transaction_was_numbered_late(log: Log) -
             assert log_reading.seq_at(connection, moment) == later - 1
 
 
+def test_the_newest_moment_is_that_of_what_somebody_sees(log: Log) -> None:
+    with log.store.read() as connection:
+        assert log_reading.moment_of(connection, 7, 0) == "2026-11-22T09:00:06.000Z"
+        assert log_reading.moment_of(connection, 1, 0) is None
+        assert log_reading.moment_of(connection, 20, 0, types=["organisatie"]) == "2026-11-22T09:00:18.000Z"
+        assert log_reading.moment_of(connection, 20, 0, types=["vestiging"]) is None
+
+
+def test_who_goes_on_from_the_newest_moment_that_he_sees_misses_nothing(log: Log) -> None:
+    """Also where long transactions were numbered late, so that moments run backwards."""
+    with log.store.engine.begin() as connection:
+        for seq, seconds in ((4, 13), (9, 12), (12, 9), (13, 4), (16, 8), (18, 9)):
+            at = (START + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+            connection.exec_driver_sql(f"UPDATE change SET at = '{at}' WHERE seq = {seq}")
+    with log.store.read() as connection:
+        for rank in (0, 1, 2):
+            for head in range(2, 21):
+                moment = log_reading.moment_of(connection, head, rank)
+                assert moment is not None
+                assert log_reading.seq_at(connection, datetime.fromisoformat(moment)) <= head
+
+
 def test_a_moment_needs_a_zone_and_an_empty_log_has_none(database_url: str, tmp_path: Path) -> None:
     store = Store.open(database_url, tmp_path / "home")
     with store.read() as connection:
         assert log_reading.seq_at(connection, START) == 0
-        assert log_reading.moment_of(connection, 0) is None
+        assert log_reading.moment_of(connection, 0, 2) is None
         with pytest.raises(ValueError, match="time zone"):
             log_reading.seq_at(connection, datetime(2026, 11, 22))
     store.close()

@@ -8,7 +8,17 @@ from __future__ import annotations
 
 import flask
 
-from hub.web.api import changes, concepts, description, fiches, operating, operations, places, reviewing
+from hub.web.api import (
+    changes,
+    concepts,
+    description,
+    fiches,
+    noting,
+    operating,
+    operations,
+    places,
+    reviewing,
+)
 
 
 def install(app: flask.Flask) -> None:
@@ -22,6 +32,8 @@ def install(app: flask.Flask) -> None:
     def only_json() -> None:
         if _is_operation(flask.request):
             operations.must_accept_json()
+
+    app.after_request(noting.note)
 
     @app.after_request
     def open_to_browsers(response: flask.Response) -> flask.Response:

@@ -19,7 +19,8 @@ from hub.web.api.shapes import FICHE_NAMES, PART_NAMES, Health
 _INTRODUCTION: Final = """\
 Every fiche of the hub, as you may see it.
 
-Without a key you are the public. A partner sends its key as `Authorization: Bearer fh_...` (or `X-API-Key`). Collections have `items`, `self` and, \
+Without a key you are the public. A partner sends its key as `Authorization: Bearer fh_...` (or `X-API-Key`); what it asks of fiches is \
+noted in the audit trail, without the words that it searches for. Collections have `items`, `self` and, \
 unless it is the last page, `next`. An error is a problem document (RFC 9457) whose `issues` name each parameter that is wrong.
 """
 _EXTENSION: Final = "fichehub-openapi"

@@ -16,7 +16,7 @@ from werkzeug.http import parse_etags
 
 import hub
 from hub import Directory, Entity, Feed, FieldError, Gone, Invalid, Locked, Moved, NotFound, Outranked
-from plugins.fhir import outcome
+from plugins.fhir import accesses, outcome
 from plugins.fhir.feed.filing import Filed, file, with_number
 from plugins.fhir.feed.naming import Entry
 from plugins.fhir.feed.noting import Repeated
@@ -88,10 +88,12 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
 
 def transaction(bundle: Json, answer: Answer) -> flask.Response:
     """The Bundle of type transaction-response, or why nothing of the transaction was kept."""
+    accesses.tell([accesses.Written("transaction", "", "", "/")])
     feed = hub.feed(ENDPOINT)
     if refused := _refused(bundle):
         return _outcome(answer, refused, 400)
     wishes = _wishes(bundle)
+    accesses.tell([_told_of(wish) for wish in wishes])
     for wish in wishes:  # the address of a transaction does not tell what is in it
         require(wish.type, _LETTERS[wish.method])
     done = _written(feed, wishes)
@@ -226,7 +228,9 @@ def _written(feed: Feed, wishes: Sequence[_Wish]) -> list[Filed] | Problem:
         return file(desk, entries, feed.source, asked, strict=strict)
 
     try:
-        return feed.write(work)
+        done = feed.write(work)
+        accesses.tell([_told_of(wish, filed) for wish, filed in zip(wishes, done, strict=True)])
+        return done
     except Invalid as error:
         wrong = error.errors or (FieldError("", error.message),)
         return Problem(422, [_issue("error", "business-rule", each.path, each.reason) for each in wrong])
@@ -234,6 +238,19 @@ def _written(feed: Feed, wishes: Sequence[_Wish]) -> list[Filed] | Problem:
         return Problem(409, [_issue("error", "business-rule", "", _locked(locked))])
     except Gone as gone:
         return Problem(410, [_issue("error", "deleted", "", gone.message)])
+
+
+def _told_of(wish: _Wish, filed: Filed | None = None) -> accesses.Written:
+    """What the audit trail is told: of what was kept by its id here, of what was not by the one in its address."""
+    address = f"{wish.type}/{wish.id}" if wish.id else f"{wish.type}?{wish.condition}" if wish.condition else wish.type
+    interaction, id = accesses.WRITTEN[wish.method], wish.id or ""
+    if filed is None:
+        return accesses.Written(interaction, wish.type, id, address)
+    return accesses.Written(interaction, wish.type, filed.id or id, address, _status(filed))
+
+
+def _status(filed: Filed) -> int:
+    return 201 if filed.created else 200
 
 
 def _check_unique(entries: Sequence[Entry]) -> None:
@@ -305,7 +322,7 @@ def _told(filed: Filed, asked: Directory) -> _Told:
     issues += [_issue("information", "business-rule", filed.entry.path, _outranked(each)) for each in filed.outranked]
     if filed.late:
         issues.append(_issue("information", "informational", filed.entry.path, "A later version of this resource came before; nothing was changed."))
-    status = 201 if filed.created else 200
+    status = _status(filed)
     entity = None if filed.id is None else _seen(filed.id, filed.entry.type, asked)
     if entity is None:
         if filed.entry.method != "DELETE" and filed.id is not None:

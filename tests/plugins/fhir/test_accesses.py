@@ -18,6 +18,7 @@ from hub.access.tokens import issue_token
 from hub.store import Writer
 from hub.web.asking import serving_of
 from plugins.fhir import accesses
+from plugins.fhir.params import RESOURCES
 from tests.access.signing import EC_KEY, agreed, jwks
 from tests.plugins.fhir.conftest import HIDDEN, NOW, Hub
 from tests.plugins.fhir.judge import complaints
@@ -135,6 +136,53 @@ def test_no_value_that_names_somebody_is_kept(watched: Watched) -> None:
     assert not any(name in base64.b64decode(entity["query"]).decode() for event in events for entity in event["entity"])
     assert events[1]["entity"][0]["description"] == "Practitioner?family:exact=*&_count=5"
     assert "active=true" in events[-1]["entity"][0]["description"]
+
+
+def test_no_page_of_a_search_carries_the_name_on(watched: Watched) -> None:
+    first = orjson.loads(watched.ask("Organization?name=wijk&_count=1").data)
+    [following] = [link["url"] for link in first["link"] if link["relation"] == "next"]
+    assert watched.ask(following.partition("/fhir/")[2]).status_code == 200
+    kicked = watched.ask("$export?_type=Location&name=peetersmans", headers={"Prefer": "respond-async, handling=lenient"})
+    assert watched.ask(kicked.headers["Content-Location"].partition("/fhir/")[2]).status_code == 200
+    assert [event["entity"][0]["description"] for event in watched.events()] == [
+        "Organization?name=*&_count=1", "Organization?_cursor=*", "$export?_type=Location&name=*", "$export-status?_job=*",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["practitioner-GEHEIM", "active:GEHEIM", "GEHEIM:missing", "organization.GEHEIM", "_has:GEHEIM:organization:active", "_GEHEIM"])
+def test_a_parameter_that_is_none_of_ours_is_not_called_by_its_name(watched: Watched, name: str) -> None:
+    watched.ask(f"Organization?{name}=true&_count=1")
+    [event] = watched.events()
+    assert event["entity"][0]["description"] == "Organization?*=*&_count=1"
+    assert "GEHEIM" not in orjson.dumps(event).decode()
+
+
+def test_every_parameter_that_is_ours_is_called_by_its_name() -> None:
+    given = [(name, "x") for resource in RESOURCES.values() for param in resource.by_name.values() for name in (param.name, *(f"{param.name}:{each}" for each in param.modifiers))]
+    given += [(name, "x") for name in ("organization.partof.name", "_has:PractitionerRole:service:role", "_include:iterate", "_revinclude", "_has:HealthcareService:organization:organization:identifier")]
+    assert [name for name, _ in accesses.told_of(given)] == [name for name, _ in given]
+
+
+def test_an_operation_is_called_one(watched: Watched) -> None:
+    watched.ask("Subscription/$status", method="POST")
+    watched.ask("Subscription/nobody/$status")
+    assert [(event["subtype"][0]["code"], event["action"]) for event in watched.events()] == [("operation", "E")] * 2
+
+
+def test_what_is_asked_through_the_api_is_an_event_but_none_of_mcsd(watched: Watched, small: Hub) -> None:
+    org = small.ids["org-1"]
+    headers = {"X-API-Key": watched.keys["asker"]}
+    for path in ("fiches?text=peetersmans&postcode=9000", f"fiches/{org}"):
+        assert watched.client.get(f"/api/v1/{path}", headers=headers).status_code == 200
+    searched, read = watched.events()
+    assert searched["entity"][0]["description"] == "api/v1/fiches?text=*&postcode=9000"
+    assert [(each["subtype"], "meta" in each) for each in (searched, read)] == [
+        ([{"system": "http://hl7.org/fhir/restful-interaction", "code": code, "display": code}], False) for code in ("search-type", "read")
+    ]
+    assert read["entity"][0]["what"] == {"display": f"fiche/{org}"}
+    AuditEvent.model_validate(read)
+    assert [event["id"] for event in watched.events(f"&entity={org}")] == [read["id"]]
+    assert watched.events("&subtype=ITI-90") == []
 
 
 def test_a_refusal_is_told_too_and_the_public_is_nobody(watched: Watched) -> None:

@@ -93,6 +93,19 @@ def test_a_file_is_what_stood_when_the_export_was_asked_and_the_next_tells_the_r
     assert not told & copy.keys()
 
 
+def test_the_time_of_an_export_is_that_of_what_the_asker_sees_and_the_next_one_misses_nothing(writing: Writing) -> None:
+    client = writing.hub.client()
+    writing.put(named(1, "Huis"))
+    first = manifest(client, kick_off(client))
+    writing.put(named(2, "Verborgen", visibility="internal"))
+    second = manifest(client, kick_off(client))
+    assert second["transactionTime"] == first["transactionTime"]
+    copy = copied(client, second)
+    writing.put(named(3, "Nieuw"))
+    third = manifest(client, kick_off(client, f"$export?_since={second['transactionTime']}"))
+    assert copied(client, third, copy) == what_there_is(client)
+
+
 def test_what_was_removed_and_came_back_is_not_deleted(writing: Writing) -> None:
     client = writing.hub.client()
     writing.put(named(1, "Een"), named(2, "Twee"))

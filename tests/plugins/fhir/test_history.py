@@ -223,6 +223,24 @@ def test_a_hidden_change_leaves_no_trace_and_hiding_is_a_removal(writing: Writin
     get(client, f"Organization/{writing.uuid('org-2')}/_history", 404)
 
 
+def test_what_the_asker_cannot_see_moves_no_moment_and_nothing_is_missed_by_it(writing: Writing) -> None:
+    client, key = writing.hub.client(), writing.hub.key
+    writing.put(named(1, "Verborgen", visibility="internal"))
+    assert "meta" not in get(client, "_history")
+    writing.put(named(2, "Huis"))
+    before = get(client, "_history")
+    assert before["meta"]["lastUpdated"] == before["entry"][0]["response"]["lastModified"]
+    secret = {"kind": "phone", "value": "+3215999901", "visibility": "internal"}
+    writing.put(named(2, "Huis", contacts=[secret]))
+    for type in ("", "Organization/", "Practitioner/", f"Organization/{writing.uuid('org-2')}/"):
+        assert get(client, f"{type}_history")["meta"] == before["meta"]
+        assert get(client, f"{type}_history", X_API_Key=key)["meta"] == before["meta"], "a professional does not see it either"
+    writing.put(named(3, "Nieuw"))
+    later = get(client, f"Organization/_history?_since={before['meta']['lastUpdated']}")
+    assert [url for _, url, _ in told(later)] == [f"Organization/{writing.uuid(f'org-{number}')}" for number in (3, 2)]
+    assert later["meta"]["lastUpdated"] > before["meta"]["lastUpdated"]
+
+
 def test_a_membership_is_told_only_while_both_ends_are_seen(writing: Writing) -> None:
     client = writing.hub.client()
     member = {"memberships": [{"keys": ["sociale-kaart:m"], "organisatie": {"source": "sociale-kaart", "external_id": "org-1"}}]}

@@ -11,6 +11,9 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from hub.access import Agreement, audit, issue_key, save_agreement
+from hub.store import Writer
+from hub.web.asking import serving_of
 from plugins.widget.wording import WORDING
 from tests.plugins.widget.conftest import HIDDEN
 
@@ -38,6 +41,28 @@ def test_local_hits_come_first_then_those_who_serve_the_place_then_near_then_the
         ("Huisarts aan huis", "serves"),
         ("Huisartsen Vilvoorde", "near"),
         ("Huisartsen Tienen", "rest"),
+    ]
+
+
+def test_what_a_partner_is_shown_is_in_the_trail_without_what_was_typed(client: FlaskClient, app: flask.Flask) -> None:
+    serving = serving_of(app)
+    agreed = Agreement(name="kring", title="Kring", purpose="t", legal_basis="t", contact="c", our_contact="o")
+
+    def agree(writer: Writer) -> str:
+        save_agreement(writer.connection, agreed, "2026-11-22T09:00:00Z")
+        return issue_key(writer.connection, "kring", "2026-11-22T09:00:00Z")
+
+    key = serving.store.write(agree)
+    asked = {"what": "huisarts", "where": "Zemst", "lang": "fr"}
+    for headers in ({}, {"X-API-Key": key}):
+        assert client.get("/widget/v1/search", query_string=asked, headers=headers).status_code == 200
+    client.get("/widget/v1/search", query_string={"lang": "GEHEIM", "GEHEIM": "x"}, headers={"X-API-Key": key})
+    serving.trail.flush()
+    with serving.store.read() as connection:
+        found = [(row.partner, row.interaction, row.type, row.query, row.status) for row in audit.find(connection)]
+    assert found == [
+        ("kring", "search-type", "fiche", "widget/v1/search?lang=*&*=*", 400),
+        ("kring", "search-type", "fiche", "widget/v1/search?what=*&where=*&lang=fr", 200),
     ]
 
 

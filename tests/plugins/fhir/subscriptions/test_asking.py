@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy import func, select
@@ -109,7 +111,16 @@ def test_only_https_outside_the_own_network(hub: Hub, receiver: Receiver, monkey
     monkeypatch.delenv("FICHEHUB_ALLOW_PRIVATE")
     refused = hub.ask("POST", "Subscription", subscription(receiver.url))
     assert (refused.status_code, "https" in refused.text) == (400, True)
-    id = hub.subscribe(receiver.url.replace("http://", "https://"))
+    for host in ("127.0.0.1", "169.254.169.254", "[::1]", "localhost"):
+        refused = hub.ask("POST", "Subscription", subscription(f"https://{host}/hook"))
+        [issue] = refused.get_json(force=True)["issue"]
+        assert (refused.status_code, issue["expression"]) == (400, ["Subscription.channel.endpoint"])
+        assert "private or reserved network" in refused.text
+    # A name tells only when it is called where it leads.
+    here = urlsplit(receiver.url)
+    inner = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (here.hostname, here.port))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **named: inner)
+    id = hub.subscribe("https://receiver.example.org/hook")
     hub.work()
     assert hub.state(id)["status"] == "error"
     assert "may not be called" in hub.state(id)["error"]
