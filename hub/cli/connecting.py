@@ -11,7 +11,7 @@ import marshmallow as ma
 import orjson
 
 from hub.cli.installation import Installation
-from hub.cli.output import as_json, at_most, progress, say_done, say_json, say_table
+from hub.cli.output import OutputFile, as_json, at_most, progress, say_done, say_json, say_table
 from hub.connector import Endpoint, Export, Sink, Source
 from hub.errors import FieldError, Misconfigured
 from hub.store import loads_from_here
@@ -240,7 +240,7 @@ def _answer(known: connections.ConnectionInfo, as_json: bool, sentence: str) -> 
 @click.option("--full", is_flag=True, help="Begin at the start instead of at the cursor.")
 @click.option("--release-guard", is_flag=True, help="Allow, in this run alone, more removals than the guard does.")
 @click.option("--by", default="an administrator", show_default=True, help="Who releases the guard; kept in the record of the run.")
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Where an export is written.")
+@click.option("--output", type=OutputFile(), help="Where an export is written.")
 @as_json
 @click.pass_obj
 def run(
@@ -259,6 +259,9 @@ def run(
             by=by,
             progress=draw,
             file=output,
+            asked_again=lambda attempt, most: click.echo(
+                f"{connection}: attempt {attempt} of {most} at the partner failed; it is asked again.", err=True
+            ),
         )
     if as_json:
         say_json(report_json(report))

@@ -13,7 +13,17 @@ from sqlalchemy import make_url
 
 from hub.cli.connecting import settings
 from hub.cli.installation import Installation
-from hub.cli.output import as_json, at_most, counted, progress, say_done, say_json, say_line, say_table
+from hub.cli.output import (
+    OutputFile,
+    as_json,
+    at_most,
+    counted,
+    progress,
+    say_done,
+    say_json,
+    say_line,
+    say_table,
+)
 from hub.cli.reviewing import remind
 from hub.connector import Context, Export
 from hub.directory import Directory
@@ -129,7 +139,7 @@ def _name(entity: Entity) -> str:
 
 @click.command()
 @click.argument("export")
-@click.argument("output", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("output", type=OutputFile())
 @click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A field of the configuration; lists as JSON.")
 @_partner
 @_level

@@ -19,6 +19,7 @@ from hub.testing.simulator import Simulator
 SOURCES: Final = ("sociale-kaart", "progezondheid", "sociaal-brussels")
 """The outside systems of the demonstration, in the order in which they are loaded."""
 _SIZE: Final = "demo-size"
+_MADE: Final = "demo-made "
 MARK: Final = "demo"
 """Connections of the demonstration are named `demo-<connector>`."""
 SCHEDULES: Final = {
@@ -103,15 +104,28 @@ class Stage:
         name = f"{MARK}-{connector}"
         known = {connection.name: connection for connection in connections.list_all(self._store, self._plugins)}
         if name not in known:
+            if self._was_made(name):
+                return  # an administrator removed it
             connections.add(
                 self._store, self._plugins, name, connector, config, schedule=SCHEDULES.get(connector, "")
             )
+            self._note_made(name)
         elif connections.stored(self._store, name).state != "enabled":
             return  # an administrator closed it; one whose stop switch is set has to find its system when it may run again
         else:
             # What an administrator set besides stays, such as what may be proposed to the register.
             connections.configure(self._store, self._plugins, name, config={**known[name].config, **config})
         connections.enable(self._store, self._plugins, name)
+
+    def _was_made(self, name: str) -> bool:
+        """Whether the demonstration made the connection of this name before: if it is gone, somebody removed it."""
+        with self._store.read() as connection:
+            return connection.execute(select(setting.c.name).where(setting.c.name == _MADE + name)).first() is not None
+
+    def _note_made(self, name: str) -> None:
+        if not self._was_made(name):
+            row = insert(setting).values(name=_MADE + name, value=self._store.now().isoformat())
+            self._store.write(lambda writer: writer.connection.execute(row))
 
     def _let_in(self, world: World) -> None:
         """Agreements, the world's own concepts, and a connection for everything that partners call or fetch."""
@@ -127,7 +141,8 @@ class Stage:
         known = {connection.connector for connection in connections.list_all(self._store, self._plugins)}
         for connector, kind in self._plugins.connectors.items():
             # A source that is not simulated here has nowhere to come from.
-            if connector not in known and not issubclass(kind, Source):
-                name = f"{MARK}-{connector}"
+            name = f"{MARK}-{connector}"
+            if connector not in known and not issubclass(kind, Source) and not self._was_made(name):
                 connections.add(self._store, self._plugins, name, connector, {})
+                self._note_made(name)
                 connections.enable(self._store, self._plugins, name)
