@@ -98,7 +98,8 @@ class Outbound:
     included. `byte_cap`: the largest body, after unpacking. `allow_private`: also connect to this machine and the own network, and without
     TLS; for simulators and partners inside the walls. `attempts`: how often a call is tried on connection faults, 408, 429 and 5xx, with full jitter,
     obeying Retry-After as long as it is at most `longest_wait` seconds. A POST is tried again only when the partner cannot have acted on
-    it, or when it carries an Idempotency-Key. `bodies`: whether anybody reads what is answered; else an answer may be headers alone.
+    it, or when it carries an Idempotency-Key. `bodies`: whether anybody reads what is answered; else an answer may be headers alone. `asked_again` is told, before
+    the wait for each next attempt, which one failed and how many there are: whoever watches should not take waiting for hanging.
     """
 
     def __init__(
@@ -111,6 +112,7 @@ class Outbound:
         attempts: int = 4,
         longest_wait: float = 60.0,
         bodies: bool = True,
+        asked_again: Callable[[int, int], None] | None = None,
         sleep: Callable[[float], None] | None = None,
         now: Callable[[], datetime] | None = None,
     ) -> None:
@@ -121,6 +123,7 @@ class Outbound:
         self._attempts = attempts
         self._longest_wait = longest_wait
         self._bodies = bodies
+        self._asked_again = asked_again
         self._sleep = sleep or tenacity.nap.sleep
         self._now = now or (lambda: datetime.now(UTC))
         self._session = requests.Session()
@@ -175,6 +178,7 @@ class Outbound:
             | _AskedTooMuch(self._longest_wait)
             | tenacity.stop_after_delay(self._patience),
             wait=_WaitAsAsked(tenacity.wait_random_exponential(multiplier=0.5, max=self._longest_wait)),
+            before_sleep=self._say_again,
             sleep=self._sleep,
             reraise=True,
         )
@@ -182,6 +186,10 @@ class Outbound:
             return retrying(self._attempt, method, url, address, request)
         except _Again as error:
             raise Unreachable(error.message, retry_after=error.retry_after) from error.__cause__
+
+    def _say_again(self, state: tenacity.RetryCallState) -> None:
+        if self._asked_again is not None:
+            self._asked_again(state.attempt_number, self._attempts)
 
     def _attempt(self, method: str, url: str, address: str, request: Mapping[str, Any]) -> Answer:
         with _Watch(self._deadline) as watch:

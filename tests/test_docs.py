@@ -9,7 +9,9 @@ from pathlib import Path
 import click
 import pytest
 
+from hub import plugins
 from hub.cli import main
+from hub.cli.connecting import in_short, settings_of
 from hub.store.tables import metadata
 from tests.test_house import FLOORS
 
@@ -35,6 +37,22 @@ def _commands(group: click.Group, above: tuple[str, ...] = ("fichehub",)) -> Ite
 def test_every_command_is_listed_with_what_it_does() -> None:
     listed = re.findall(r"^\| `(fichehub [^`]+)` \| (.*) \|$", CONFIGURATION, re.MULTILINE)
     assert listed == sorted(_commands(main))
+
+
+def _settings() -> str:
+    """The settings of the connectors that come with the hub, as the document lists them."""
+    brought = {name: kind for name, kind in plugins.load().connectors.items() if kind.__module__.startswith("plugins.")}
+    rows = [
+        f"| `{name}` | `{each['name']}` | {f'`{short}`' if (short := in_short(each)) not in ('', 'required') else short} | {each['description']} |"
+        for name, kind in sorted(brought.items())
+        for each in settings_of(kind)
+    ]
+    return "\n".join(["| connector | setting | default | what it is |", "|---|---|---|---|", *rows])
+
+
+def test_every_setting_of_a_connector_is_listed_with_what_it_is() -> None:
+    assert _settings() in CONFIGURATION, f"docs/configuration.md should have:\n{_settings()}"
+    assert not re.search(r"\| +\|$", _settings(), re.MULTILINE), "a setting that nobody explains"
 
 
 def test_every_variable_that_is_read_is_listed_and_no_other() -> None:

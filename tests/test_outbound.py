@@ -122,6 +122,14 @@ def test_redirects_are_not_followed(partner: Partner, outbound: Outbound, code: 
     assert len(partner.requests) == 1
 
 
+def test_whoever_watches_is_told_of_each_attempt_that_failed(partner: Partner) -> None:
+    partner.switch("rate-limit", every=1)
+    told: list[tuple[int, int]] = []
+    with Outbound(allow_private=True, deadline=5, sleep=lambda _: None, asked_again=lambda *at: told.append(at)) as client, pytest.raises(Unreachable):
+        client.get(f"{partner.url}/rows")
+    assert told == [(1, 4), (2, 4), (3, 4)]
+
+
 def test_retries_obey_retry_after(partner: Partner, outbound: Outbound, waits: list[float]) -> None:
     partner.switch("rate-limit", every=1)
     with pytest.raises(Unreachable, match="429 and asks to wait 1 seconds") as caught:

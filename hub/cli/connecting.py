@@ -11,8 +11,8 @@ import marshmallow as ma
 import orjson
 
 from hub.cli.installation import Installation
-from hub.cli.output import as_json, at_most, progress, say_done, say_json, say_table
-from hub.connector import Endpoint, Export, Sink, Source
+from hub.cli.output import OutputFile, as_json, at_most, progress, say_done, say_json, say_table
+from hub.connector import Connector, Endpoint, Export, Sink, Source
 from hub.errors import FieldError, Misconfigured
 from hub.store import loads_from_here
 from hub.sync import RunReport, connections, records
@@ -29,38 +29,56 @@ def _roles(kind: type) -> str:
 @as_json
 @click.pass_obj
 def plugins(installation: Installation, as_json: bool) -> None:
-    """What is installed: connectors with their configuration, and plugins that were left out, with the reason."""
+    """What is installed: connectors with their settings, and plugins that were left out, with the reason."""
     known = installation.plugins
     broken = [{"plugin": one.name, "distribution": one.distribution, "reason": one.reason} for one in known.broken]
     if as_json:
         found = [
-            {"connector": name, "title": kind.title, "roles": _roles(kind).split(", "), "config": _fields(kind.config_schema)}
+            {"connector": name, "title": kind.title, "roles": _roles(kind).split(", "), "config": settings_of(kind)}
             for name, kind in sorted(known.connectors.items())
         ]
         say_json({"connectors": found, "broken": broken})
         return
     say_table(
-        ("connector", "is", "title", "configuration"),
-        [
-            (name, _roles(kind), kind.title, ", ".join(field["name"] for field in _fields(kind.config_schema)))
-            for name, kind in sorted(known.connectors.items())
-        ],
+        ("connector", "is", "title"),
+        [(name, _roles(kind), kind.title) for name, kind in sorted(known.connectors.items())],
         "No connector is installed.",
     )
+    for name, kind in sorted(known.connectors.items()):
+        if told := settings_of(kind):
+            click.echo(f"\nSettings of {name}, for --set KEY=VALUE:")
+            say_table(("setting", "default", "what it is"), [(each["name"], in_short(each), each["description"]) for each in told], "")
     for one in broken:
         click.echo(f"Left out: {one['plugin']} ({one['distribution']}): {one['reason']}")
 
 
-def _fields(schema: type[ma.Schema]) -> list[dict[str, Any]]:
+def settings_of(kind: type[Connector]) -> list[dict[str, Any]]:
+    """The fields of its configuration, in their order: name, whether it is required, whether it is secret, its default (None: there is none) and what it is."""
     return [
         {
             "name": name,
             "required": field.required,
             "secret": bool(field.metadata.get("secret")),
+            "default": _default(field),
             "description": field.metadata.get("description", ""),
         }
-        for name, field in schema().fields.items()
+        for name, field in kind.config_schema().fields.items()
     ]
+
+
+def _default(field: ma.fields.Field[Any]) -> Any:
+    given = field.load_default
+    return None if given is ma.missing else given() if callable(given) else given
+
+
+def in_short(setting: dict[str, Any]) -> str:
+    """What stands where nothing is set, as it would be written after `--set`; else whether it must be set."""
+    default = setting["default"]
+    if setting["required"]:
+        return "required"
+    if isinstance(default, str):
+        return default
+    return "" if default in (None, [], {}) else orjson.dumps(default).decode()
 
 
 @click.group(name="connections")
@@ -143,7 +161,7 @@ _SCHEDULE = (
     "'every 15 minutes', 'every 2 hours', 'every 1 day' or 'cron 0 3 * * *' (minute, hour, day, month, weekday; Belgian time). After a semicolon when everything is "
     "read from the start, which shows what the source removed: 'every 15 minutes; full cron 0 3 * * sun', or '...; full never'; default: in the night to Sunday."
 )
-_set = click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A field of the configuration; lists as JSON.")
+_set = click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A setting of the connector (fichehub plugins lists them); lists as JSON.")
 
 
 @connections_group.command()
@@ -240,7 +258,7 @@ def _answer(known: connections.ConnectionInfo, as_json: bool, sentence: str) -> 
 @click.option("--full", is_flag=True, help="Begin at the start instead of at the cursor.")
 @click.option("--release-guard", is_flag=True, help="Allow, in this run alone, more removals than the guard does.")
 @click.option("--by", default="an administrator", show_default=True, help="Who releases the guard; kept in the record of the run.")
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Where an export is written.")
+@click.option("--output", type=OutputFile(), help="Where an export is written.")
 @as_json
 @click.pass_obj
 def run(
@@ -259,6 +277,9 @@ def run(
             by=by,
             progress=draw,
             file=output,
+            asked_again=lambda attempt, most: click.echo(
+                f"{connection}: attempt {attempt} of {most} at the partner failed; it is asked again.", err=True
+            ),
         )
     if as_json:
         say_json(report_json(report))

@@ -11,9 +11,19 @@ from typing import Any, cast
 import click
 from sqlalchemy import make_url
 
-from hub.cli.connecting import settings
+from hub.cli.connecting import in_short, settings, settings_of
 from hub.cli.installation import Installation
-from hub.cli.output import as_json, at_most, counted, progress, say_done, say_json, say_line, say_table
+from hub.cli.output import (
+    OutputFile,
+    as_json,
+    at_most,
+    counted,
+    progress,
+    say_done,
+    say_json,
+    say_line,
+    say_table,
+)
 from hub.cli.reviewing import remind
 from hub.connector import Context, Export
 from hub.directory import Directory
@@ -127,9 +137,25 @@ def _name(entity: Entity) -> str:
     return next((str(text) for name in fiche.get("names", ()) for text in name["text"].values()), "")
 
 
-@click.command()
+class _WithSettings(click.Command):
+    """A command whose help ends in the settings of every connector that writes files."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        installation = ctx.find_object(Installation)
+        if installation is None:
+            return
+        for name, kind in sorted(installation.plugins.connectors.items()):
+            told = [
+                (each["name"], each["description"] + (f" [default: {short}]" if (short := in_short(each)) else "")) for each in settings_of(kind)
+            ]
+            if issubclass(kind, Export) and told:
+                with formatter.section(f"Settings of {name}, for --set KEY=VALUE"):
+                    formatter.write_dl(told)
+
+
+@click.command(cls=_WithSettings)
 @click.argument("export")
-@click.argument("output", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("output", type=OutputFile())
 @click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A field of the configuration; lists as JSON.")
 @_partner
 @_level

@@ -80,6 +80,9 @@ def simulate(
         for name, text in sorted(kind.fault_texts().items()):
             click.echo(f"{name:<18}{text}")
         return
+    from hub.web import server  # granian: only who serves pays for loading it
+
+    server.require_free(installation.home, host, port)
     try:
         simulator = kind(World(seed=seed, size=size), size=size, faults=faults)  # type: ignore[arg-type]
     except ValueError as error:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import TextIO, cast
@@ -16,6 +18,7 @@ from hub.cli import (
     connecting,
     data,
     demonstrating,
+    faults,
     partners,
     reliability,
     reviewing,
@@ -40,10 +43,13 @@ class _Fichehub(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise  # who reads has enough, as `head` does: click ends without a word
         except Exception as error:
-            _log.error("command failed", command=ctx.invoked_subcommand, exc_info=True)
             home = ctx.find_object(Installation)
-            where = f" (see {home.log_file})" if home is not None else ""
-            raise click.ClickException(f"Something went wrong inside Fichehub: {type(error).__name__}{where}.") from error
+            sentence = faults.in_words(error, home)
+            if sentence is None:
+                _log.error("command failed", command=ctx.invoked_subcommand, exc_info=True)
+                where = f" (see {home.log_file})" if home is not None else ""
+                sentence = f"Something went wrong inside Fichehub: {type(error).__name__}{where}."
+            raise click.ClickException(sentence) from error
 
 
 @click.group(cls=_Fichehub, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -70,25 +76,41 @@ def main(ctx: click.Context, home: Path, database_url: str) -> None:
 
 
 class _Log:
-    """The file, made when there is something to write: a command that is told of a folder where nothing is leaves nothing there."""
+    """The file, made when there is something to write: a command that is told of a folder where nothing is leaves nothing there.
+
+    That it cannot be written, on a full disk or in a closed folder, is said once; it is no reason for a command to fail.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: TextIO | None = None
+        self._lost = False
 
     def write(self, text: str) -> None:
-        if self._file is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("a", encoding="utf-8")
-        self._file.write(text)
+        with self._said_once():
+            if self._file is None:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = self._path.open("a", encoding="utf-8")
+            self._file.write(text)
 
     def flush(self) -> None:
         if self._file is not None:
-            self._file.flush()
+            with self._said_once():
+                self._file.flush()
 
     def close(self) -> None:
         if self._file is not None:
-            self._file.close()
+            with self._said_once():
+                self._file.close()
+
+    @contextmanager
+    def _said_once(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if not self._lost:
+                self._lost = True
+                click.echo(f"The log {self._path} cannot be written ({error.strerror}); some of it is lost. Make room, or let this user write there.", err=True)
 
 
 def _log_to(path: Path) -> None:

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -20,6 +21,19 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for programs.")
+
+
+class OutputFile(click.Path):
+    """A file to write, in a folder that is there: one that somebody mistyped is refused, and not made."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, dir_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        file = Path(str(super().convert(value, param, ctx)))
+        if not file.parent.is_dir():
+            self.fail(f"There is no folder {str(file.parent)!r}. Make it first, or name another file.", param, ctx)
+        return file
 
 
 class Failure(click.ClickException):

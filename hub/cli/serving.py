@@ -37,7 +37,7 @@ _port = click.option("--port", type=click.IntRange(1, 65535), default=8080, show
 def serve(
     installation: Installation, host: str, port: int, workers: int, anonymous: bool, public_url: str, trusted_proxies: int
 ) -> None:
-    """Serve console, API and endpoints until interrupted."""
+    """Serve start page, API and endpoints until interrupted."""
     from hub.web.server import serve as serve_forever  # granian: only who serves pays for loading it
 
     installation.settle()

@@ -119,17 +119,19 @@ def offer_claim(offer: Offer, org: Org, source_id: SourceId) -> Claim:
                 "valid_from": offer.supervised_since,
             }
         ]
-    if offer.patientenstop:
-        content["patientenstop"] = _volatile(offer.patientenstop)
-    if offer.on_call:
-        content["on_call"] = _volatile(offer.on_call)
-    if offer.waiting_list:
-        content["waiting_list"] = _volatile(offer.waiting_list)
+    content |= availability(offer)
     if offer.price:
         content["price"] = dict(offer.price)
+    return Claim(DIRECTORY, external_id, offer.updated_ms, "aanbod", content)
+
+
+def availability(offer: Offer) -> Document:
+    """What is said of its patientenstop, its duty, its waiting list and its places: no source lists these, so who wants to know asks the offer itself."""
+    said = {"patientenstop": offer.patientenstop, "on_call": offer.on_call, "waiting_list": offer.waiting_list}
+    content: Document = {name: _volatile(value) for name, value in said.items() if value}
     if offer.places is not None:
         content["capacity"] = [{"unit": "place", "maximum": offer.places}]
-    return Claim(DIRECTORY, external_id, offer.updated_ms, "aanbod", content)
+    return content
 
 
 def person_claim(person: Person, source_id: SourceId) -> Claim:

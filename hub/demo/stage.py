@@ -9,16 +9,22 @@ from sqlalchemy import insert, select
 
 from hub.access import Agreement, agreements, save_agreement
 from hub.connector import Progress, Source
+from hub.demo.claims import DIRECTORY, availability
 from hub.demo.world import World
+from hub.model.claims import EDITOR, Claim
 from hub.plugins import Plugins
 from hub.store import Store, Writer
-from hub.store.tables import setting
+from hub.store.references import HUB
+from hub.store.tables import entity, identity, setting
 from hub.sync import connections, run
 from hub.testing.simulator import Simulator
 
 SOURCES: Final = ("sociale-kaart", "progezondheid", "sociaal-brussels")
 """The outside systems of the demonstration, in the order in which they are loaded."""
 _SIZE: Final = "demo-size"
+_MADE: Final = "demo-made "
+_ASKED: Final = "redactie"
+_AT_ONCE: Final = 500
 MARK: Final = "demo"
 """Connections of the demonstration are named `demo-<connector>`."""
 SCHEDULES: Final = {
@@ -81,12 +87,38 @@ class Stage:
         return running
 
     def load(self, progress: Progress) -> Iterator[str]:
-        """Run each connection to a source that has never run; yields a line about each."""
+        """Run each connection to a source that has never run, then ask what no source tells; yields a line about each."""
         for known in connections.list_all(self._store, self._plugins):
             if known.connector in SOURCES and known.state == "enabled" and known.last_run is None:
                 report = run(self._store, self._plugins, known.name, progress=progress)
                 told = f"  {known.title}: {report.read} read, {report.changed} new, {report.rejected} rejected"
                 yield told if report.state == "done" else f"{told}. {report.reason}"
+        if not self._was_made(_ASKED) and (asked := self._ask_around()):
+            self._note_made(_ASKED)
+            yield f"  Redactie: asked {asked} offers for their patientenstop, waiting list and places"
+
+    def _ask_around(self) -> int:
+        """What an editor of the hub heard from the offers themselves on this day, of how many: it is in none of the systems that are shown."""
+        world = World(size=self._size("S"), today=self._store.now().date())  # type: ignore[arg-type]
+        said = {f"{DIRECTORY}|{world.source_id('aanbod', offer.index)}": availability(offer) for offer in world.offers()}
+        said = {key: content for key, content in said.items() if content}
+        with self._store.read() as connection:
+            keys = list(said)
+            found: dict[str, str] = {}
+            for start in range(0, len(keys), _AT_ONCE):
+                wanted = (
+                    select(identity.c.key, entity.c.uuid)
+                    .join(entity, entity.c.id == identity.c.fiche_id)
+                    .where(identity.c.key.in_(keys[start : start + _AT_ONCE]), entity.c.type == "aanbod")
+                )
+                found |= {row.key: row.uuid for row in connection.execute(wanted)}
+        claims = [
+            Claim(EDITOR, uuid, 1, "aanbod", {"kind": "aanbod", **said[key]}, same_as=((HUB, uuid),)) for key, uuid in found.items()
+        ]
+        for start in range(0, len(claims), _AT_ONCE):
+            batch = claims[start : start + _AT_ONCE]
+            self._store.write(lambda writer, batch=batch: writer.put(batch, origin=EDITOR))  # type: ignore[misc]
+        return len(claims)
 
     def _size(self, asked: str) -> str:
         """The size that the installation was set up with; `asked` when it is new."""
@@ -103,15 +135,28 @@ class Stage:
         name = f"{MARK}-{connector}"
         known = {connection.name: connection for connection in connections.list_all(self._store, self._plugins)}
         if name not in known:
+            if self._was_made(name):
+                return  # an administrator removed it
             connections.add(
                 self._store, self._plugins, name, connector, config, schedule=SCHEDULES.get(connector, "")
             )
+            self._note_made(name)
         elif connections.stored(self._store, name).state != "enabled":
             return  # an administrator closed it; one whose stop switch is set has to find its system when it may run again
         else:
             # What an administrator set besides stays, such as what may be proposed to the register.
             connections.configure(self._store, self._plugins, name, config={**known[name].config, **config})
         connections.enable(self._store, self._plugins, name)
+
+    def _was_made(self, name: str) -> bool:
+        """Whether the demonstration made the connection of this name before: if it is gone, somebody removed it."""
+        with self._store.read() as connection:
+            return connection.execute(select(setting.c.name).where(setting.c.name == _MADE + name)).first() is not None
+
+    def _note_made(self, name: str) -> None:
+        if not self._was_made(name):
+            row = insert(setting).values(name=_MADE + name, value=self._store.now().isoformat())
+            self._store.write(lambda writer: writer.connection.execute(row))
 
     def _let_in(self, world: World) -> None:
         """Agreements, the world's own concepts, and a connection for everything that partners call or fetch."""
@@ -127,7 +172,8 @@ class Stage:
         known = {connection.connector for connection in connections.list_all(self._store, self._plugins)}
         for connector, kind in self._plugins.connectors.items():
             # A source that is not simulated here has nowhere to come from.
-            if connector not in known and not issubclass(kind, Source):
-                name = f"{MARK}-{connector}"
+            name = f"{MARK}-{connector}"
+            if connector not in known and not issubclass(kind, Source) and not self._was_made(name):
                 connections.add(self._store, self._plugins, name, connector, {})
+                self._note_made(name)
                 connections.enable(self._store, self._plugins, name)

@@ -82,8 +82,8 @@ def project(document: Document, grant: Grant, today: str) -> Document | None:
 
     The one function between the store and every output. Removes hidden fields, values and parts and, below internal, all
     that tells about visibility; keeps only the fields that the agreement names (and id and kind). A value that ran out before `today`
-    (`YYYY-MM-DD`) reads `unknown` with its `valid_until`, a capacity loses `available`, and government information that ran out or is withdrawn
-    is gone. Something that does not say its visibility is internal. The result shares unchanged values with `document`: change neither.
+    (`YYYY-MM-DD`) reads `unknown` with its `valid_until`, a capacity loses `available`, and government information that ran out, is withdrawn
+    or has not begun is not there. Something that does not say its visibility is internal. The result shares unchanged values with `document`: change neither.
     """
     rank = grant.rank
     if RANK.get(document.get("visibility", "internal"), 2) > rank:

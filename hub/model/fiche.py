@@ -399,6 +399,3 @@ PARTS: dict[str, tuple[Kind, PartType, type]] = {
     "caregivers": ("aanbod", "caregiver", Caregiver),
 }
 """Field of a fiche that holds parts -> (kind of the fiche, type of the part, declaration)."""
-
-VOLATILE_FIELDS: tuple[str, ...] = ("patientenstop", "on_call", "waiting_list", "capacity", "gov_info")
-"""Fields whose values run out at `valid_until` (inclusive)."""

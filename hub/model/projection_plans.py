@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 
 from hub.model.declarations import ListOf, Record, Shape, fiche_record
 from hub.model.fiche import FICHE_TYPES, KINDS, PARTS, Document, Kind, Visibility
+from hub.model.turning import ahead, turned
 from hub.model.visibility import BY_KIND, RANK, VISIBILITY
 
 KEEP: Final = object()
@@ -140,18 +141,13 @@ def _parts(plan: Plan, rank: Rank) -> Projector:
     return project_parts
 
 
-def _ran_out(value: Document, today: str) -> bool:
-    until: str | None = value.get("valid_until")
-    return until is not None and until < today
-
-
 def _volatile(shown: frozenset[str], rank: Rank) -> Projector:
     left = frozenset({"valid_until", "visibility"}) & shown
 
     def project_volatile(value: Document, today: str) -> Document | None:
         if not _sees(value, rank):
             return None
-        if _ran_out(value, today):
+        if turned(value, "valid_until", today):
             return {"value": "unknown", **{key: inner for key, inner in value.items() if key in left}}
         return {key: inner for key, inner in value.items() if key in shown}
 
@@ -165,7 +161,7 @@ def _capacity(shown: frozenset[str], rank: Rank) -> Projector:
         kept = []
         for item in items:
             if _sees(item, rank):
-                keys = left if _ran_out(item, today) else shown
+                keys = left if turned(item, "valid_until", today) else shown
                 kept.append({key: value for key, value in item.items() if key in keys})
         return kept
 
@@ -174,16 +170,14 @@ def _capacity(shown: frozenset[str], rank: Rank) -> Projector:
 
 def _gov_info(shown: frozenset[str], rank: Rank) -> Projector:
     def project_gov_info(items: list[Document], today: str) -> list[Document]:
-        kept = []
-        for item in items:
-            withdrawn = item.get("withdrawn_at")
-            if (
-                _sees(item, rank)
-                and not _ran_out(item, today)
-                and not (withdrawn and today and withdrawn <= today)
-            ):
-                kept.append({key: value for key, value in item.items() if key in shown})
-        return kept
+        return [
+            {key: value for key, value in item.items() if key in shown}
+            for item in items
+            if _sees(item, rank)
+            and not turned(item, "valid_until", today)
+            and not turned(item, "withdrawn_at", today)
+            and not ahead(item, "valid_from", today)
+        ]
 
     return project_gov_info
 

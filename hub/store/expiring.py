@@ -1,12 +1,11 @@
-"""Values that run out: past `valid_until` they read "unknown", and that is a change like any other."""
+"""Values that run out, are withdrawn or begin: from that day on they read otherwise, and that is a change like any other."""
 
 # ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
 from __future__ import annotations
 
 from hub import schemas
 from hub.model.audience import level_of, visible_levels_differ
-from hub.model.fiche import Document
-from hub.store.settling import expiries
+from hub.model.turning import last_days
 from hub.store.workspace import PendingChange, Workspace
 
 _BATCH = 500
@@ -34,7 +33,7 @@ def expire(space: Workspace, today: str) -> int:
             bulk.run("DELETE FROM expiry WHERE fiche_id = ? AND field = ?", fiche_id, field)
             if document is None or field not in document:
                 continue
-            later = [day for day in _days(document, field) if day >= today]
+            later = [day for day in last_days(document, field) if day >= today]
             if later:
                 bulk.insert("expiry", ("fiche_id", "field", "valid_until"), [(fiche_id, field, min(later))])
             without = {name: value for name, value in document.items() if name != field}
@@ -59,7 +58,7 @@ def expire(space: Workspace, today: str) -> int:
             space.reindex.add(fiche_id)
             for number, partner, version, raw in overlays:
                 own = schemas.decode(raw)
-                if number == fiche_id and any(name == field and day <= until for name, day in expiries(own)):
+                if number == fiche_id and any(until <= day < today for day in last_days(own, field)):
                     mine = level_of(own)
                     space.note(
                         PendingChange(
@@ -77,9 +76,3 @@ def expire(space: Workspace, today: str) -> int:
                         )
                     )
     return told
-
-
-def _days(document: Document, field: str) -> list[str]:
-    value = document[field]
-    items = value if isinstance(value, list) else [value]
-    return [item["valid_until"] for item in items if "valid_until" in item]

@@ -14,7 +14,8 @@ from hub.merge import merge, sole
 from hub.model.audience import ABSENT, level_of, part_level_differs, stamp, visible_levels_differ
 from hub.model.canonical import as_kept
 from hub.model.claims import Claim
-from hub.model.fiche import PARTS, VOLATILE_FIELDS, Document, Kind
+from hub.model.fiche import PARTS, Document, Kind
+from hub.model.turning import TURNS, last_days
 from hub.store.identity import Identities, link_keys
 from hub.store.linking import INWARD, Link, links_of, write_links
 from hub.store.place_codes import PlaceCodes
@@ -327,15 +328,20 @@ class Settler:
         old = [state.id for state in states if state.version > 1]
         if old:
             space.bulk.later(
-                len(old), f"DELETE FROM expiry WHERE {space.bulk.listed('fiche_id')}", space.bulk.many(old)
+                len(old),
+                f"DELETE FROM expiry WHERE {space.bulk.listed('fiche_id')} AND valid_until >= ?",
+                space.bulk.many(old),
+                space.today,
             )
+        # What lies behind reads today as it will tomorrow. A day that has passed and was not told yet stays, and is told.
         rows = [
-            (state.id, field, until)
+            (state.id, field, min(days))
             for state in states
             if state.document
-            for field, until in expiries(state.document)
+            for field in TURNS
+            if (days := [day for day in last_days(state.document, field) if day >= space.today])
         ]
-        space.bulk.insert("expiry", ("fiche_id", "field", "valid_until"), rows)
+        space.bulk.insert_new("expiry", ("fiche_id", "field", "valid_until"), rows)
 
     # --- changes ---------------------------------------------------------------------------------------------------------------
 
@@ -429,17 +435,3 @@ def _part_numbers(space: Workspace, document: Document | None, kind: Kind) -> li
     if document is None:
         return []
     return [space.number_of[part["id"]] for field, _ in PART_FIELDS[kind] for part in document.get(field, ())]
-
-
-def expiries(document: Document) -> Iterable[tuple[str, str]]:
-    """Each volatile field with the first day on which something in it runs out."""
-    for field in VOLATILE_FIELDS:
-        value = document.get(field)
-        if value:
-            dates = [
-                item["valid_until"]
-                for item in (value if isinstance(value, list) else [value])
-                if "valid_until" in item
-            ]
-            if dates:
-                yield field, min(dates)

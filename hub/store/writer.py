@@ -421,7 +421,7 @@ class Writer:
     # --- time ------------------------------------------------------------------------------------------------------------------
 
     def expire(self, today: str) -> int:
-        """Tell the log of every value whose `valid_until` lies before `today` (`YYYY-MM-DD`), once; the answer is how many."""
+        """Tell the log of every value that reads otherwise since a day before `today` or on it (`YYYY-MM-DD`), once; the answer is how many."""
         self.space.origin = "expiry"
         return expire(self.space, today)
 

@@ -21,6 +21,8 @@ def export(session: Session, watch: Watch, file: Path | None) -> None:
     """Write the export; `file` or else `exports/<connection>.<extension>` in FICHEHUB_HOME. A reader sees the old file or the new, never half of one."""
     connector = cast(Export, session.built.connector)
     target = file or session.store.home / FOLDER / f"{session.known.name}.{connector.extension}"
+    if file is None:
+        target.parent.mkdir(parents=True, exist_ok=True)
     directory = open_directory(session.store, session.known.partner)
     with whole_file(target, keep=not session.dry, mode=0o640) as written:
         rows = connector.write(_counted(session, watch, directory.walk(connector.query()), connector.title), written)

@@ -1,4 +1,4 @@
-"""One run of one connection: `run` is what the command line, the console and the jobs call.
+"""One run of one connection: `run` is what the command line and the jobs call.
 
 What a connector raises decides what happens next: `Unreachable` keeps the cursor and says when to try again, `AuthFailed` pauses the connection,
 `Misconfigured` does so too, anything else is a bug in the connector: the run fails with a plain reason, the trace is in the log.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -46,6 +47,7 @@ def run(
     by: str = "an administrator",
     accept_feed: bool = False,
     progress: Progress = unwatched,
+    asked_again: Callable[[int, int], None] | None = None,
     http: Http | None = None,
     file: Path | None = None,
 ) -> RunReport:
@@ -53,7 +55,7 @@ def run(
 
     `dry_run` does the same and rolls it back, batch by batch; only the report stays. `full` begins at the start. `release_guard` allows, in this run
     alone, more removals than the guard does (and implies `full`); the record says that, of how many rows, and `by` whom. `accept_feed` takes, in this run, a feed whose shape has changed or of which many rows are
-    rejected, and pins its shape anew. `file` is where an export goes. Raises `NotFound` for an unknown connection,
+    rejected, and pins its shape anew. `file` is where an export goes. `asked_again` is that of `hub.outbound.Outbound`. Raises `NotFound` for an unknown connection,
     `Misconfigured` when it cannot start, `stops.Stopped` when an administrator stopped it, `lease.Busy` when it is running already.
     """
     known = connections.stored(store, name)
@@ -75,7 +77,7 @@ def run(
         with lease.kept(store, held):
             if http is not None:
                 return _run(store, plugins, known, held, http, options, progress)
-            with connections.open_outbound() as outbound:
+            with connections.open_outbound(asked_again=asked_again) as outbound:
                 return _run(store, plugins, known, held, outbound, options, progress)
     finally:
         held.release(store)

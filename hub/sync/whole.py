@@ -23,8 +23,10 @@ _SUFFIX = ".part"
 
 @contextmanager
 def whole_file(target: Path, *, keep: bool = True, mode: int = 0o600) -> Iterator[IO[bytes]]:
-    """A file that takes the place of `target` with `mode` once it is whole and on disk; without `keep`, or when something is raised, it is removed."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    """A file that takes the place of `target` with `mode` once it is whole and on disk; without `keep`, or when something is raised, it is removed.
+
+    Its folder must be there: one that somebody mistyped is not made.
+    """
     handle, name = _begin(target)
     try:
         with os.fdopen(handle, "wb") as file:

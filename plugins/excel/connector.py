@@ -20,7 +20,9 @@ class ExcelConfig(ma.Schema):
     title = ma.fields.String(load_default="Zorg- en welzijnsaanbod", metadata={"description": "title of the workbook"})
     text = ma.fields.String(load_default="", metadata={"description": "words that must occur"})
     rubrieken = ma.fields.List(ma.fields.String(), load_default=list, metadata={"description": "rubriek numbers, narrower ones included"})
-    postcodes = ma.fields.List(ma.fields.String(validate=ma.validate.Regexp(r"^[1-9]\d{3}$")), load_default=list)
+    postcodes = ma.fields.List(
+        ma.fields.String(validate=ma.validate.Regexp(r"^[1-9]\d{3}$")), load_default=list, metadata={"description": "postcodes of the places where it is offered"}
+    )
     municipalities = ma.fields.List(ma.fields.String(), load_default=list, metadata={"description": "REFNIS codes"})
     zones = ma.fields.List(ma.fields.String(), load_default=list, metadata={"description": "codes of primary-care zones"})
     where = ma.fields.List(

@@ -51,7 +51,9 @@ class SocialeKaartConfig(ma.Schema):
             "description": "Read the same JSON from this file (may be gzipped) instead of calling the API."
         },
     )
-    page_size = ma.fields.Integer(load_default=500, validate=ma.validate.Range(1, MOST_PER_PAGE))
+    page_size = ma.fields.Integer(
+        load_default=500, validate=ma.validate.Range(1, MOST_PER_PAGE), metadata={"description": "Offers per page."}
+    )
     pace = ma.fields.Float(
         load_default=5.0,
         validate=ma.validate.Range(0, 1000),
@@ -76,7 +78,9 @@ class SocialeKaartConfig(ma.Schema):
             "description": "Newest rows remembered between runs; an incremental run reads back into them."
         },
     )
-    language = ma.fields.String(load_default="nl", validate=ma.validate.OneOf(["nl", "fr", "de", "en"]))
+    language = ma.fields.String(
+        load_default="nl", validate=ma.validate.OneOf(["nl", "fr", "de", "en"]), metadata={"description": "Language in which it is asked: nl, fr, de or en."}
+    )
     types = _mapping(_KINDS, dict(vocabulary.TYPES), "type of a row -> kind of fiche")
     states = _mapping(_ACTIVITIES, dict(vocabulary.STATES), "state of a row -> whether it is active")
     address_types = _mapping(

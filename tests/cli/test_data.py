@@ -112,6 +112,7 @@ def test_erase_says_what_it_will_do_and_asks(filled: CommandLine) -> None:
 
 def test_export_writes_a_workbook_that_can_be_read(filled: CommandLine, tmp_path: Path) -> None:
     file = tmp_path / "new" / "aanbod.xlsx"
+    file.parent.mkdir()
     told = filled.json("export", "excel", str(file), "--set", 'columns=["Aanbod","Organisatie"]', "--set", "title=Proef")
     assert told == {"file": str(file), "rows": 1}
     book = load_workbook(file, read_only=True)
@@ -119,6 +120,25 @@ def test_export_writes_a_workbook_that_can_be_read(filled: CommandLine, tmp_path
     book.close()
     assert ("Wonen in De Linde", "Zorghuis De Linde") in rows
     assert [path.name for path in file.parent.iterdir()] == ["aanbod.xlsx"]
+
+
+def test_the_help_of_an_export_and_the_list_of_plugins_tell_the_settings(filled: CommandLine) -> None:
+    for told in (filled.ok("export", "excel", "--help"), filled.ok("plugins")):
+        assert "Settings of excel" in told and "words that must occur" in told and "rubriek numbers, narrower ones included" in told
+    assert "Settings of sociaal-brussels" in filled.ok("plugins")
+    (excel,) = (one for one in filled.json("plugins")["connectors"] if one["connector"] == "excel")
+    assert [each["default"] for each in excel["config"] if each["name"] == "title"] == ["Zorg- en welzijnsaanbod"]
+
+
+def test_no_folder_is_made_of_one_that_was_mistyped(filled: CommandLine, tmp_path: Path) -> None:
+    nowhere = tmp_path / "nowhere" / "gids.xlsx"
+    filled.ok("connections", "add", "gids", "excel")
+    filled.ok("connections", "enable", "gids")
+    for command in (("export", "excel", str(nowhere)), ("export", "gids", str(nowhere)), ("run", "gids", "--output", str(nowhere))):
+        result = filled(*command)
+        assert result.exit_code == 2 and f"There is no folder '{nowhere.parent}'" in result.output
+    assert not nowhere.parent.exists()
+    assert filled.ok("run", "gids"), "where the hub itself puts files, it makes the folder"
 
 
 def test_export_names_a_wrong_setting(filled: CommandLine, tmp_path: Path) -> None:

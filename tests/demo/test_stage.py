@@ -11,7 +11,7 @@ from hub import plugins
 from hub.demo import stage
 from hub.store import Store, index_anew
 from hub.store.concepts import ConceptBook
-from hub.sync import connections, run
+from hub.sync import connections, run, stops
 from hub.sync.connections import ALLOW_PRIVATE
 
 
@@ -58,6 +58,31 @@ def test_a_connection_that_was_paused_stays_paused(store: Store, monkeypatch: py
             simulator.stop()
         assert connections.get(store, installed, "demo-progezondheid").state == expected
         connections.pause(store, "demo-progezondheid", "because I said so")
+
+
+def test_a_connection_that_was_removed_does_not_come_back(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ALLOW_PRIVATE, "1")
+    installed = plugins.load()
+    for _ in range(2):
+        for simulator in stage.Stage(store, installed).start("S"):
+            simulator.stop()
+        names = {known.name for known in connections.list_all(store, installed)}
+        for name in names & {"demo-progezondheid", "demo-excel"}:
+            connections.remove(store, name)
+    assert names == {"demo-fhir", "demo-widget", "demo-sociale-kaart", "demo-sociaal-brussels"}
+
+
+def test_a_stopped_connection_finds_its_system_when_it_may_run_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ALLOW_PRIVATE, "1")
+    installed = plugins.load()
+    for _ in range(2):
+        running = stage.Stage(store, installed).start("S")
+        address = next(simulator.url for simulator in running if simulator.name == "progezondheid")
+        for simulator in running:
+            simulator.stop()
+        stops.stop(store, "demo-progezondheid", "")
+    assert connections.get(store, installed, "demo-progezondheid").config["base_url"] == address
+    assert [line for line in stage.Stage(store, installed).load(lambda *_: None) if "ProGezondheid" in line] == [], "a stopped one is no error"
 
 
 def test_an_installation_with_connections_of_its_own_is_left_alone(store: Store) -> None:

@@ -35,7 +35,7 @@ from tests.fiches import canary_fiches
 
 PROFESSIONAL = Grant(level="professional")
 GRANTS = (PUBLIC, PROFESSIONAL, INTERNAL)
-LONG_AGO = "0000-12-31"  # before every date that exists: nothing has run out
+NO_DAY = ""  # nothing has run out, and nothing is still to begin
 TODAY = "2026-06-15"
 ID = "0190a0b2-0000-7000-8000-000000000001"
 
@@ -144,7 +144,7 @@ def test_a_canary_is_seen_by_exactly_those_who_may(data: st.DataObject, kind: Ki
     original = copy.deepcopy(document)
     levels = dict(canaries(document, level_of(document), RECORD_OF[kind]))
     for grant in GRANTS:
-        projected = project(document, grant, LONG_AGO)
+        projected = project(document, grant, NO_DAY)
         text = orjson.dumps(projected).decode()
         assert set(CANARY.findall(text)) == {
             canary for canary, level in levels.items() if level <= grant.rank
@@ -164,7 +164,7 @@ def test_a_stamp_is_complete_and_final(data: st.DataObject, kind: Kind) -> None:
     assert bare == before
     assert stamp(kind, stamped) == stamped
     schemas.check(kind, stamped)
-    assert project(stamped, INTERNAL, LONG_AGO) == stamped
+    assert project(stamped, INTERNAL, NO_DAY) == stamped
 
 
 @given(data=st.data(), kind=st.sampled_from(KINDS))
@@ -181,8 +181,8 @@ def test_a_level_sees_a_difference_exactly_when_it_is_said_to(data: st.DataObjec
     told = dict(visible_levels_differ(old, new))
     assert list(told) == sorted(told)
     for grant in GRANTS:
-        before = old and project(old, grant, LONG_AGO)
-        after = new and project(new, grant, LONG_AGO)
+        before = old and project(old, grant, NO_DAY)
+        after = new and project(new, grant, NO_DAY)
         # What the public sees differ need not differ for others: a hidden fiche that is published was known to some.
         assert before == after or any(level <= grant.rank for level in told.values())
         assert before != after or grant.rank not in told.values()
@@ -323,6 +323,8 @@ def test_a_capacity_that_ran_out_still_tells_how_many_there_are() -> None:
         ({"valid_until": "2026-06-14"}, False),
         ({"withdrawn_at": "2026-06-16"}, True),
         ({"withdrawn_at": "2026-06-15"}, False),
+        ({"valid_from": "2026-06-16"}, False),
+        ({"valid_from": "2026-06-15"}, True),
     ],
 )
 @pytest.mark.parametrize("grant", GRANTS, ids=LEVELS)

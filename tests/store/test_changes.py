@@ -267,6 +267,49 @@ def test_of_several_values_in_a_list_each_runs_out(store: Store, clock: Clock) -
     assert store.write(lambda writer: writer.expire(store.today())) == 1
 
 
+@pytest.mark.parametrize(
+    ("date", "last_day", "shown_before"),
+    [("valid_until", "2026-11-25", True), ("withdrawn_at", "2026-11-26", True), ("valid_from", "2026-11-26", False)],
+)
+def test_government_information_that_begins_or_ends_is_a_change_on_its_day(
+    store: Store, clock: Clock, date: str, last_day: str, shown_before: bool
+) -> None:
+    said = {"type": "supervision", "value": {"nl": "Toezicht"}, date: last_day}
+    put(store, organisatie("o1"), aanbod("a1", "o1", gov_info=[said]))
+    before, uuid = head(store), uuid_of(store, f"{SK}|a1")
+
+    def shown() -> bool:
+        entity = Directory(store, Grant(level="public")).get(uuid)
+        return "gov_info" in entity.fiche
+
+    assert shown() is shown_before
+    assert store.write(lambda writer: writer.expire("2026-11-25")) == 0
+    clock.pass_by(days=4)
+    assert shown() is not shown_before
+    assert store.write(lambda writer: writer.expire(store.today())) == 1
+    (change,) = [change for change in log(store, before, rank=0) if change.operation == "update"]
+    assert (change.type, change.fields) == ("aanbod", ("gov_info",))
+    assert store.write(lambda writer: writer.expire(store.today())) == 0
+
+
+def test_what_lay_behind_when_it_was_written_is_no_change_later(store: Store, clock: Clock) -> None:
+    said = {"type": "supervision", "valid_from": "2020-01-01", "valid_until": "2999-01-01"}
+    old = {"value": "no", "valid_until": "2026-11-01"}
+    put(store, organisatie("o1"), aanbod("a1", "o1", gov_info=[said], patientenstop=old))
+    clock.pass_by(days=1)
+    assert store.write(lambda writer: writer.expire(store.today())) == 0
+
+
+def test_what_has_passed_is_told_also_when_the_fiche_was_written_in_between(store: Store, clock: Clock) -> None:
+    said = [{"type": "supervision", "withdrawn_at": "2026-11-25"}]
+    put(store, organisatie("o1"), aanbod("a1", "o1", gov_info=said))
+    clock.pass_by(days=4)
+    put(store, aanbod("a1", "o1", "Andere naam", revision=2, gov_info=said))
+    before = head(store)
+    assert store.write(lambda writer: writer.expire(store.today())) == 1
+    assert [change.fields for change in log(store, before, rank=0) if change.operation == "update"] == [("gov_info",)]
+
+
 def test_hiding_an_organisatie_hides_its_parts(store: Store) -> None:
     put(store, organisatie("o1"))
     before = head(store)

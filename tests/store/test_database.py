@@ -21,7 +21,7 @@ from hub.store.index_rows import POINT
 from hub.store.index_tokens import FACETS, TYPE_MARKS
 from tests.own_postgres import PostgresServer
 from tests.store.conftest import put
-from tests.store.saying import organisatie
+from tests.store.saying import SK, aanbod, number_of, organisatie
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
@@ -94,6 +94,30 @@ def test_terms_of_before_get_their_letters(store: Store) -> None:
 def _terms(store: Store) -> list[tuple[Any, ...]]:
     with store.engine.connect() as connection:
         return sorted(map(tuple, connection.exec_driver_sql("SELECT type, key, value, entry_id, level FROM term")))
+
+
+def test_days_on_which_government_information_ends_or_begins_are_known_of_what_was_there(store: Store) -> None:
+    def said(**dates: str) -> list[dict[str, Any]]:
+        return [{"type": "supervision", **dates}]
+
+    put(
+        store,
+        organisatie("o1"),
+        aanbod("a1", "o1", gov_info=said(withdrawn_at="2998-12-02")),
+        aanbod("a2", "o1", gov_info=said(valid_from="2998-12-02")),
+        aanbod("a3", "o1", gov_info=said(valid_from="2020-01-01", valid_until="2997-01-01", withdrawn_at="2998-01-01")),
+        aanbod("a4", "o1", gov_info=said(valid_from="2020-01-01")),
+    )
+    with database.writing(store.engine) as connection:
+        command.downgrade(database._config(connection), "0017")
+        connection.exec_driver_sql("DELETE FROM expiry WHERE valid_until > '2998'")
+    database.migrate(store.engine)
+    numbers = [number_of(store, f"{SK}|a{number}") for number in (1, 2, 3)]
+    with store.engine.connect() as connection:
+        found = dict(tuple(row) for row in connection.exec_driver_sql("SELECT fiche_id, valid_until FROM expiry WHERE field = 'gov_info'"))
+    assert (found.pop(numbers[0]), found.pop(numbers[2])) == ("2998-12-01", "2997-01-01")
+    assert found.pop(numbers[1]) < "2998", "it has been shown too early until now, and that is told at once"
+    assert found == {}
 
 
 def test_a_newer_database_is_refused_in_plain_words(database_url: str) -> None:

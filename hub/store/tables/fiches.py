@@ -173,7 +173,7 @@ expiry = Table(
     metadata,
     Column("fiche_id", big(), primary_key=True),
     Column("field", Text, primary_key=True),
-    Column("valid_until", Text, nullable=False, index=True),
+    Column("valid_until", Text, nullable=False, index=True),  # the last day on which it reads as it does (hub.model.turning)
 )
 
 erasure = Table(

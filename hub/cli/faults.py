@@ -1,0 +1,89 @@
+"""Everyday faults of the machine that a command runs on, in plain words: what, where, and what to do."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import URL
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from hub.cli.installation import Installation
+
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_CLOSED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOENT})
+_OTHER: Final = "Name another file with --database-url or FICHEHUB_DATABASE_URL"
+_ROOM: Final = "Make room there and give the command again; what was written before is whole."
+
+
+def in_words(error: Exception, installation: Installation | None) -> str | None:
+    """The sentence for this error; None when it is no fault of the machine, but one of ours."""
+    if isinstance(error, OSError):
+        return _of_files(error, installation)
+    if isinstance(error, DatabaseError) and installation is not None:
+        url = make_url(installation.database_url)
+        return _of_sqlite(str(error.orig), url) if url.get_backend_name() == "sqlite" else _of_server(error, url)
+    return None
+
+
+def _of_files(error: OSError, installation: Installation | None) -> str | None:
+    where = "" if error.filename is None else f" ({error.filename})"
+    if error.errno in _FULL:
+        return f"The disk is full{where}. {_ROOM}"
+    if error.errno not in _CLOSED or error.filename is None or installation is None:
+        return None
+    file, home = Path(str(error.filename)), installation.home
+    folder = _folder(make_url(installation.database_url))
+    # A folder above one that cannot be entered or made is named in its place. A file that is not there is a fault of ours.
+    is_missing = error.errno == errno.ENOENT
+    if _leads_to(file, home) or (home in file.parents and not is_missing):
+        return (
+            f"The home {home} cannot be made or written ({error.filename}: {error.strerror}). "
+            "Name another folder with --home or FICHEHUB_HOME, or give this user the right to write there."
+        )
+    if folder is not None and _leads_to(file, folder):
+        return f"The folder of the database, {folder}, cannot be made or written ({file}: {error.strerror}). {_OTHER}, or give this user the right to write there."
+    if is_missing:
+        return None
+    return f"{file} cannot be read or written ({error.strerror}). Choose another place, or give this user the right to it."
+
+
+def _folder(url: URL) -> Path | None:
+    return Path(url.database).absolute().parent if url.get_backend_name() == "sqlite" and url.database else None
+
+
+def _leads_to(file: Path, folder: Path) -> bool:
+    return file == folder or file in folder.parents
+
+
+def _of_sqlite(reason: str, url: URL) -> str | None:
+    if "file is not a database" in reason:
+        return f"{url.database} is no SQLite database, and nothing in it was changed. {_OTHER}."
+    if "malformed" in reason:
+        return f"The database {url.database} is damaged ({reason}). Restore a backup of it."
+    if "is full" in reason:
+        return f"The disk is full ({url.database}). {_ROOM}"
+    if "unable to open" in reason or "readonly" in reason:
+        return f"The database {url.database} cannot be opened or written ({reason}). {_OTHER}, or give this user the right to write it and its folder."
+    return None
+
+
+def _of_server(error: DatabaseError, url: URL) -> str | None:
+    if "disk" in str(error.orig).lower() and getattr(error.orig, "sqlstate", "") == "53100":
+        return f"The disk of the database server at {_address(url)} is full. {_ROOM}"
+    lost = isinstance(error, OperationalError) and (error.statement is None or error.connection_invalidated)
+    if not lost:
+        return None
+    reason = next(iter(str(error.orig).splitlines()), "no reason is given").strip()
+    if url.password:
+        reason = reason.replace(str(url.password), "***")
+    return (
+        f"The database {url.database or ''} at {_address(url)} cannot be reached: {reason.rstrip('.')}. "
+        "Check that it runs and lets this machine in, and the host, the name and the user in --database-url or FICHEHUB_DATABASE_URL."
+    )
+
+
+def _address(url: URL) -> str:
+    return f"{url.host or url.query.get('host') or 'this machine'}{f':{url.port}' if url.port else ''}"

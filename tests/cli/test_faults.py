@@ -1,0 +1,111 @@
+"""Faults of the machine end in a sentence that says what, where and what to do; never in a stack trace, also when the log cannot be written."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from hub.cli import faults
+from hub.cli.installation import Installation
+from tests.cli.conftest import CommandLine
+
+
+def refused(home: Path, *arguments: str) -> str:
+    """The sentence with which a process of its own fails."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FICHEHUB_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "hub.cli", "--home", str(home), *arguments], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("Error: ") and done.stderr.count("\n") == 1, done.stderr
+    return done.stderr
+
+
+def test_a_home_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    home = tmp_path / "file" / "home"
+    for command in (("db", "upgrade"), ("up", "--port", str(_free_port())), ("connections", "add", "x", "excel")):
+        sentence = refused(home, *command)
+        assert f"The home {home} cannot be made or written" in sentence and "--home or FICHEHUB_HOME" in sentence
+
+
+def test_a_folder_of_the_database_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    sentence = refused(tmp_path / "home", "--database-url", f"sqlite:///{tmp_path / 'file' / 'data' / 'x.sqlite'}", "db", "upgrade")
+    assert f"The folder of the database, {tmp_path / 'file' / 'data'}, cannot be made" in sentence
+
+
+def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("These are my notes. " * 100)
+    sentence = refused(tmp_path, "--database-url", f"sqlite:///{file}", "db", "status")
+    assert f"{file} is no SQLite database" in sentence and "--database-url" in sentence
+    assert file.read_text() == "These are my notes. " * 100
+
+
+def test_a_server_that_does_not_answer_is_named_without_the_password(tmp_path: Path) -> None:
+    sentence = refused(tmp_path, "--database-url", f"postgresql://somebody:geheim@127.0.0.1:{_free_port()}/hub", "db", "upgrade")
+    assert "The database hub at 127.0.0.1:" in sentence and "cannot be reached" in sentence and "geheim" not in sentence
+    told = faults.in_words(
+        OperationalError(None, None, Exception("bad password geheim")), Installation(tmp_path, "postgresql://somebody:geheim@db.example/hub")
+    )
+    assert told is not None and "db.example" in told and "geheim" not in told
+
+
+def test_a_port_that_is_taken_is_told_by_simulate_as_by_serve(fichehub: CommandLine) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        sentence = fichehub.refused("simulate", "sociale-kaart", "--port", str(port))
+    assert f"Nothing can be served at 127.0.0.1:{port}" in sentence and f"lsof -nP -iTCP:{port}" in sentence
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    told = faults.in_words(OSError(errno.ENOSPC, "No space left on device", "/x/y"), Installation(tmp_path, ""))
+    assert told is not None and "The disk is full (/x/y)" in told
+    told = faults.in_words(OperationalError("INSERT", None, Exception("database or disk is full")), Installation(tmp_path, ""))
+    assert told is not None and "The disk is full" in told and str(tmp_path) in told
+
+
+def test_a_fault_of_ours_stays_one(fichehub: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert faults.in_words(FileNotFoundError(errno.ENOENT, "No such file", "/usr/lib/x.json"), Installation(fichehub.home, "")) is None
+    assert faults.in_words(KeyError("x"), None) is None
+    assert faults.in_words(OperationalError("SELECT nothing", None, Exception("no such column: nothing")), Installation(fichehub.home, "")) is None
+
+    def breaks(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("hub.sync.connections.list_all", breaks)
+    log = fichehub.home / "fichehub.log"
+    assert f"ZeroDivisionError (see {log})" in fichehub.refused("connections", "list")
+    assert "ZeroDivisionError" in log.read_text()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a device that is always full")
+def test_a_log_that_cannot_be_written_is_said_and_hides_nothing(fichehub: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("hub.sync.connections.list_all", breaks)
+    log = fichehub.home / "fichehub.log"
+    log.unlink(missing_ok=True)
+    log.symlink_to("/dev/full")
+    result = fichehub("connections", "list")
+    assert result.exit_code == 1
+    assert result.output.count(f"The log {log} cannot be written (No space left on device)") == 1
+    assert "Error: Something went wrong inside Fichehub: ZeroDivisionError" in result.output
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
