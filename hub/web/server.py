@@ -1,4 +1,6 @@
-"""Runs the application: granian with two workers of one blocking thread each (2.6 times gunicorn here, see DESIGN section 9).
+"""Runs the application: granian with two workers (2.6 times gunicorn here, see DESIGN section 9), in each of which one request at a time runs.
+
+A worker has many threads, of which all but one wait for whoever reads or sends slowly: see `hub.web.turns`.
 
 Each worker opens the store and builds the application of its own. After that its objects are frozen out of the garbage collector's sight,
 which takes the slowest percent of answers from 9 ms to 1.3 ms.
@@ -26,16 +28,20 @@ from typing import TYPE_CHECKING
 import orjson
 import structlog
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 from granian.errors import ConfigurationError
 
 from hub.errors import Misconfigured
 from hub.web import lifeline
 from hub.web.settings import WORKERS, Settings
+from hub.web.turns import in_turns
 
 if TYPE_CHECKING:
     import flask
+    from _typeshed.wsgi import WSGIApplication
 
+THREADS = 64
+"""Of a worker, each started when it is needed: so many slow readers and senders it bears at once, at most 5 MB each, before all others wait for one of them."""
 _STARTING_SECONDS = 60.0
 PROCESS_FILE = "serving-PORT.pid"
 """In the home: the process that serves at this port."""
@@ -65,8 +71,9 @@ def serve(
                 address=host,
                 port=port,
                 interface=Interfaces.WSGI,
+                http=HTTPModes.http1,  # as long as it may become HTTP/2, a connection on which nothing comes is never closed
                 workers=workers,
-                blocking_threads=1,
+                blocking_threads=THREADS,
                 respawn_failed_workers=True,
                 workers_kill_timeout=10,
                 log_enabled=False,
@@ -81,9 +88,9 @@ def serve(
             os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
 
 
-def _worker(parent: Connection, database_url: str, home: Path, settings: Settings) -> flask.Flask:
+def _worker(parent: Connection, database_url: str, home: Path, settings: Settings) -> WSGIApplication:
     lifeline.end_with(parent)
-    return application(database_url, home, settings)
+    return in_turns(application(database_url, home, settings), settings.max_body)
 
 
 def application(database_url: str, home: Path, settings: Settings) -> flask.Flask:

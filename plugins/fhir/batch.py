@@ -1,7 +1,8 @@
 """Many reads and searches in one request: a Bundle of type batch, of GETs. https://hl7.org/fhir/R4/http.html#transaction
 
 Each entry is answered as if it had been sent alone, with the same credentials and counted like one: so one that fails tells why, and the others are
-answered all the same. A Bundle of type transaction goes to `plugins.fhir.feed`.
+answered all the same. Only FHIR resources stand in a Bundle, and all of them together are not too much for one. A Bundle of type transaction goes
+to `plugins.fhir.feed`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import quote, unquote_plus, unquote_to_bytes, urlsplit
 
 import flask
 import orjson
@@ -25,7 +26,11 @@ from plugins.fhir.validation import read_body
 
 MAX_ENTRIES: Final = 200
 """The longest batch; a longer one is refused whole."""
+MAX_BYTES: Final = 16 << 20
+"""Of all answers together, as JSON. What does not fit is told so, entry by entry."""
+_FHIR_JSON: Final = "application/fhir+json"
 _PASSED_ON: Final = ("Authorization", "X-API-Key", "Prefer")
+_WITHOUT_A_BODY: Final = (204, 304)
 
 Answer = Callable[[dict[str, Any] | bytes], flask.Response]
 
@@ -66,7 +71,12 @@ def _invalid(path: str, reason: str, value: str | None = None) -> Invalid:
 def responses(entries: list[Any], base: str) -> bytes:
     """The Bundle of type batch-response: an entry for each that was asked, in the same order."""
     start = b'{"resourceType":"Bundle","type":"batch-response"'
-    answered = [_answered(entry, place, base) for place, entry in enumerate(entries)]
+    answered: list[bytes] = []
+    left = MAX_BYTES
+    for place, entry in enumerate(entries):
+        found = _answered(entry, place, base) if left > 0 else _too_much(place)
+        left -= len(found)
+        answered.append(found if left >= 0 else _too_much(place))
     return b"".join((start, b',"entry":[', b",".join(answered), b"]}")) if answered else start + b"}"
 
 
@@ -82,13 +92,18 @@ def _answered(entry: Any, place: int, base: str) -> bytes:
         message = f"{path}.url: an address below {base} is expected, such as Organization?name=zorg."
         return _refused(400, "invalid", message, f"{path}.url")
     address, query = inner
-    if "$" in address:
+    if b"$" in address:
         return _refused(400, "not-supported", f"{path}.url: operations are not taken in a batch.", f"{path}.url")
     try:
         conditions = _conditions(request)
     except Invalid as error:
         return _refused(400, "invalid", f"{path}.{error.message}", f"{path}.{error.errors[0].path}")
-    return _as_entry(_sent(address, _without_form(query), conditions))
+    response = _sent(address, _without_form(query), conditions)
+    if response.mimetype != _FHIR_JSON and response.status_code not in _WITHOUT_A_BODY:
+        response.close()
+        message = f"{path}.url: what this address answers is no FHIR resource, and only those stand in a Bundle; ask it apart."
+        return _refused(response.status_code if response.status_code >= 400 else 400, "not-supported", message, f"{path}.url")
+    return _as_entry(response)
 
 
 def _conditions(request: dict[str, Any]) -> dict[str, str]:
@@ -102,30 +117,28 @@ def _conditions(request: dict[str, Any]) -> dict[str, str]:
 
 
 def _without_form(query: str) -> str:
-    """The query without what asks for a form: an entry has that of the Bundle around it."""
-    if not any(name in query for name in FORM):
-        return query
-    return urlencode([(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name not in FORM])
+    """The query without what asks for a form, however its name is encoded: an entry has the form of the Bundle around it. The rest stays as it was written."""
+    return "&".join(pair for pair in query.split("&") if unquote_plus(pair.partition("=")[0]) not in FORM)
 
 
-def _inside(url: str, base: str) -> tuple[str, str] | None:
-    """The path below the base and the query; None for an address elsewhere."""
+def _inside(url: str, base: str) -> tuple[bytes, str] | None:
+    """The path below the base as the server reads it, decoded, and the query as it is written; None for an address elsewhere."""
     try:
         parts = urlsplit(url.removeprefix(base + "/") if url.startswith(base + "/") else url)
     except ValueError:
         return None
     if parts.scheme or parts.netloc:
         return None
-    return parts.path.removeprefix("/"), parts.query
+    return unquote_to_bytes(parts.path.removeprefix("/")), parts.query
 
 
-def _sent(path: str, query: str, conditions: dict[str, str]) -> flask.Response:
+def _sent(path: bytes, query: str, conditions: dict[str, str]) -> flask.Response:
     """The answer to this request as if it had come alone."""
     outer = flask.request
     headers = {name: outer.headers[name] for name in _PASSED_ON if name in outer.headers}
     headers |= conditions
     builder = EnvironBuilder(
-        path=f"/fhir/{path}",
+        path=f"/fhir/{quote(path)}",
         query_string=query,
         base_url=outer.url_root,
         headers=list(headers.items()),
@@ -152,6 +165,12 @@ def _as_entry(response: flask.Response) -> bytes:
     if status < HTTPStatus.MULTIPLE_CHOICES:
         return b'{"resource":%b,"response":%b}' % (body, orjson.dumps(told))
     return b'{"response":%b,"outcome":%b}}' % (orjson.dumps(told)[:-1], body)
+
+
+def _too_much(place: int) -> bytes:
+    path = f"Bundle.entry[{place}]"
+    message = f"{path}: with this answer those of the batch would be more than {MAX_BYTES >> 20} MB; ask it apart, or fewer things at once."
+    return _refused(413, "too-costly", message, path)
 
 
 def _refused(status: int, code: str, message: str, path: str) -> bytes:

@@ -139,6 +139,8 @@ def parse(
     chosen: list[str] = []
     for name, value in given:
         if name == "_since":
+            if after is not None:  # whichever counted, what lies between the two could be missed
+                raise _invalid(name, "an export is asked for since one moment; send the earlier one.", value)
             after = asked.seq_at(moment(name, value))
         elif name == "_type":
             for each in filter(None, (part.strip() for part in value.split(","))):

@@ -9,6 +9,7 @@ from hub import QUERY_LIMITS, FieldError, Invalid, __version__
 from plugins.fhir import accesses, provenance
 from plugins.fhir import systems as s
 from plugins.fhir.asking import LONGEST_CHAIN
+from plugins.fhir.batch import MAX_BYTES as BATCH_BYTES
 from plugins.fhir.batch import MAX_ENTRIES as BATCH
 from plugins.fhir.conformance.declared import VALIDATE, definition_types
 from plugins.fhir.conformance.routes import MAX_COUNT as DEFINITIONS_AT_ONCE
@@ -43,6 +44,7 @@ LIMITS: Final = (
     f"near reaches at most {QUERY_LIMITS.km:,.0f} km",
     f"a chain follows at most {LONGEST_CHAIN:,} references",
     f"a batch has at most {BATCH:,} entries and a transaction {TRANSACTION:,}",
+    f"the answers of a batch have at most {BATCH_BYTES >> 20:,} MB together; what does not fit is to be asked apart",
     f"a resource or Bundle that is sent has at most {MAX_BODY >> 20:,} MB, or less where the installation takes less",
 )
 """What is too much for one request, which is then an error that says so; only a page is cut. The documentation has the same sentences."""

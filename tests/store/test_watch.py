@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, event
@@ -70,3 +73,33 @@ def test_a_file_that_cannot_be_watched_is_looked_into_each_time(tmp_path: Path) 
     sqlite3.connect(file).close()
     assert watch.state(look) == watch.state(look), "now that it can be"
     watch.close()
+
+
+def test_threads_that_come_and_go_leave_no_connection_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[sqlite3.Connection] = []
+    connect = sqlite3.connect
+
+    def counted(*given: Any, **named: Any) -> sqlite3.Connection:
+        opened.append(connect(*given, **named))
+        return opened[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", counted)
+    with closing(connect(tmp_path / "x.sqlite", isolation_level=None)) as writer:
+        writer.execute("CREATE TABLE t (n)")
+        watch = Watch(create_engine(f"sqlite:///{tmp_path / 'x.sqlite'}"))
+        seen: list[State | None] = []
+        looks: list[State] = []
+
+        def look() -> State:
+            looks.append(State(len(looks), 0, 0))
+            return looks[-1]
+
+        for number in range(6):
+            if number == 3:
+                writer.execute("INSERT INTO t VALUES (1)")
+            thread = threading.Thread(target=lambda: seen.append(watch.state(look)))
+            thread.start()
+            thread.join()
+        watch.close()
+    assert seen == [looks[0]] * 3 + [looks[1]] * 3
+    assert len(opened) == 1

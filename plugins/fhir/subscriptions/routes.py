@@ -26,6 +26,7 @@ Answer = Callable[[Json], flask.Response]
 ENDPOINT: Final = "fhir"
 TAKES: Final = ("_id", "status", "url", "criteria")
 EVENTS_AT_ONCE: Final = 500
+_STATUS_TAKES: Final = ("id", "status")
 
 
 def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], str]) -> None:
@@ -70,21 +71,27 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
 
     @blueprint.route("/Subscription/<id>/$status", methods=["GET", "POST"])
     def status_of_one(id: str) -> flask.Response:
-        return _statuses([_mine().get(id)])
+        known = _mine().get(id)
+        _given(_STATUS_TAKES)  # they say nothing here, but must be what they are anywhere
+        return _statuses([known])
 
     @blueprint.route("/Subscription/$status", methods=["GET", "POST"])
     def status_of_all() -> flask.Response:
         found: Iterable[Subscription] = _mine().all()
-        given = _given(("id", "status"))
+        given = _given(_STATUS_TAKES)
         ids = {part for name, value in given if name == "id" for part in value.split(",")}
         states = {part for name, value in given if name == "status" for part in value.split(",")}
         return _statuses([each for each in found if (not ids or each.id in ids) and (not states or each.state in states)])
 
-    @blueprint.get("/Subscription/<id>/$events")
+    @blueprint.route("/Subscription/<id>/$events", methods=["GET", "POST"])
     def past_events(id: str) -> flask.Response:
         mine = _mine()
         known = mine.get(id)
-        given = dict(_given(("eventsSinceNumber", "eventsUntilNumber", "content")))
+        given: dict[str, str] = {}
+        for name, value in _given(("eventsSinceNumber", "eventsUntilNumber", "content")):
+            if name in given:
+                raise _wrong(name, "this is given once.", value)
+            given[name] = value
         since = _number("eventsSinceNumber", given, 1)
         until = min(_number("eventsUntilNumber", given, known.events), known.events)
         content = given.get("content") or known.wish.content["content"]
@@ -156,11 +163,31 @@ def _mine() -> Subscriptions:
 
 
 def _given(takes: Sequence[str]) -> list[tuple[str, str]]:
-    """The parameters of an operation; nothing is ever ignored there. Raises `Invalid` for one that is not taken."""
+    """The parameters of an operation, of its address and of its body; nothing is ever ignored there. Raises `Invalid` for one that is not taken."""
     given = [pair for pair in flask.request.args.items(multi=True) if pair[0] not in FORM]
+    if flask.request.method == "POST" and flask.request.get_data():
+        given += _parameters(read_body())
     for name, value in given:
         if name not in takes:
             raise _wrong(name, f"this address takes {', '.join(takes)}.", value)
+    return given
+
+
+def _parameters(sent: Any) -> list[tuple[str, str]]:
+    """Names and values of a Parameters resource whose values are texts or numbers. Raises `Invalid` for anything else."""
+    from plugins.fhir.judge import judge
+
+    if not isinstance(sent, dict) or sent.get("resourceType") != "Parameters":
+        raise _wrong("Parameters", "a Parameters with the parameters of the operation is expected here.")
+    wrong = [FieldError(each.expression, each.what) for each in judge(sent) if each.severity in ("fatal", "error")]
+    if wrong:
+        raise Invalid(f"{wrong[0].path}: {wrong[0].reason}", tuple(wrong))
+    given: list[tuple[str, str]] = []
+    for place, each in enumerate(sent.get("parameter", ())):
+        values = [value for key, value in each.items() if key.startswith("value")]
+        if len(values) != 1 or isinstance(values[0], bool) or not isinstance(values[0], str | int):
+            raise _wrong(f"Parameters.parameter[{place}]", "one value is expected, such as valueId, valueCode or valueString.")
+        given.append((each["name"], str(values[0])))
     return given
 
 

@@ -8,6 +8,7 @@ import orjson
 import pytest
 from fhir.resources.R4B.bundle import Bundle
 from flask.testing import FlaskClient
+from werkzeug.test import EnvironBuilder
 
 from plugins.fhir.batch import MAX_ENTRIES
 from plugins.fhir.judge.reading import from_xml
@@ -150,3 +151,61 @@ def test_a_batch_is_json_or_xml(client: FlaskClient) -> None:
     assert "application/fhir+json" in orjson.loads(response.data)["issue"][0]["details"]["text"]
     assert client.get("/fhir").status_code == 404
     assert client.put("/fhir").status_code in (404, 405)
+
+
+@pytest.fixture(scope="module")
+def file_part(small: Hub) -> str:
+    """The parameter of a file of an export."""
+    asked = small.client().get("/fhir/$export?_type=Organization", headers={"Prefer": "respond-async"})
+    listed = small.client().get(asked.headers["Content-Location"].partition("localhost")[2])
+    return str(orjson.loads(listed.data)["output"][0]["url"].partition("?")[2])
+
+
+@pytest.mark.parametrize("accepted", ["application/fhir+json", "application/fhir+xml"])
+def test_only_what_is_fhir_stands_in_a_bundle_however_it_is_spelled(client: FlaskClient, file_part: str, accepted: str) -> None:
+    urls = [
+        f"$export-file?{file_part}",
+        f"%24export-file?{file_part}",
+        f"/%24export-file?{file_part}",
+        f"%2524export-file?{file_part}",
+        f"$\t%65xport-file?{file_part}",
+        f"http://localhost/fhir/%24export-file?{file_part}",
+        "Organization%2F%24export",
+        ".well-known/smart-configuration",
+        "%2ewell-known/smart-configuration",
+        "metadata%3F_format=xml",
+        "%ff",
+        "metadata",
+    ]
+    sent = orjson.dumps({"resourceType": "Bundle", "type": "batch", "entry": [{"request": asking(url)} for url in urls]})
+    response = client.post("/fhir", data=sent, content_type=JSON, headers={"Accept": accepted})
+    assert response.status_code == 200, response.data
+    bundle: Any = orjson.loads(response.data) if accepted.endswith("json") else from_xml(response.data)
+    *refused, last = bundle["entry"]
+    assert last["resource"]["resourceType"] == "CapabilityStatement"
+    assert all("resource" not in entry and entry["response"]["status"][:3] in ("400", "404") for entry in refused)
+    codes = [entry["response"]["outcome"]["issue"][0]["code"] for entry in refused]
+    assert codes == ["not-supported"] * 3 + ["not-found"] + ["not-supported"] * 5 + ["not-found"] * 2
+
+
+@pytest.mark.parametrize("name", ["_format", "_%66ormat", "%5Fformat", "%5f%66%6f%72%6d%61%74"])
+def test_no_entry_chooses_a_form_however_it_spells_that(client: FlaskClient, name: str) -> None:
+    [found, about] = batch(client, asking(f"Organization?{name}=xml&_count=1&name=w%69jk%20"), asking(f"metadata?{name}=xml"))
+    assert found["resource"]["link"][0]["url"].endswith("?_count=1&name=wijk%20")
+    assert about["resource"]["resourceType"] == "CapabilityStatement"
+
+
+def test_what_does_not_fit_in_an_answer_any_more_is_to_be_asked_apart(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    page, one = asking("Organization?_count=20"), asking("Organization?_count=1")
+    size = len(client.get(f"/fhir/{page['url']}").data)
+    monkeypatch.setattr("plugins.fhir.batch.MAX_BYTES", size * 5 // 2)
+    requests: list[str] = []
+    monkeypatch.setattr("plugins.fhir.batch.EnvironBuilder", lambda **given: requests.append(given["path"]) or EnvironBuilder(**given))  # type: ignore[func-returns-value]
+    entries = batch(client, page, page, page, one, page)
+    assert [entry["response"]["status"][:3] for entry in entries] == ["200", "200", "413", "413", "413"]
+    assert [len(entry["resource"]["entry"]) for entry in entries[:2]] == [20, 20]
+    for place, entry in enumerate(entries[2:], 2):
+        [issue] = entry["response"]["outcome"]["issue"]
+        assert (issue["code"], issue["expression"]) == ("too-costly", [f"Bundle.entry[{place}]"])
+        assert "ask it apart" in issue["details"]["text"]
+    assert len(requests) == 3, "what cannot fit is not asked"

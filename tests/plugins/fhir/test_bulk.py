@@ -207,6 +207,8 @@ def test_cancelling_is_accepted(small: Hub) -> None:
     [
         ("$export", "Prefer", {}),
         ("$export?_since=gisteren", "http._since", ASYNC),
+        ("$export?_since=2026-11-22T09:00:00Z&_since=2026-11-23T09:00:00Z", "http._since", ASYNC),
+        ("$export?_since=2026&_since=2026", "http._since", {"Prefer": "respond-async, handling=lenient"}),
         ("$export?_type=Patient", "http._type", ASYNC),
         ("Organization/$export?_type=Location", "http._type", ASYNC),
         ("$export?_outputFormat=text/csv", "http._outputFormat", ASYNC),

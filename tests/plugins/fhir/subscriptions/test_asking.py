@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -160,3 +161,71 @@ def test_secrets_are_not_kept_in_the_clear(hub: Hub, receiver: Receiver, tmp_pat
     hub.work()
     assert receiver.sent[0]["HTTP_AUTHORIZATION"] == "Bearer s3cret-s3cret"
 
+
+
+def parameters(*given: tuple[str, str, object]) -> dict[str, object]:
+    return {"resourceType": "Parameters", "parameter": [{"name": name, f"value{kind}": value} for name, kind, value in given]}
+
+
+def test_an_operation_is_asked_for_by_post_as_by_get(hub: Hub, receiver: Receiver) -> None:
+    one, other = hub.subscribe(receiver.url), hub.subscribe(receiver.url)
+    for given, query in (
+        ([("id", "Id", one)], f"id={one}"),
+        ([("id", "Id", one), ("id", "String", other), ("status", "Code", "requested")], f"id={one},{other}&status=requested"),
+        ([("status", "Code", "off")], "status=off"),
+        ([("status", "Code", "requested"), ("status", "Code", "off")], "status=requested,off"),
+    ):
+        posted = hub.ask("POST", "Subscription/$status", parameters(*given)).get_json(force=True)
+        asked = hub.ask("GET", f"Subscription/$status?{query}").get_json(force=True)
+        assert statuses(posted) == statuses(asked), given
+    assert len(statuses(hub.ask("POST", "Subscription/$status").get_json(force=True))) == 2
+    assert len(statuses(hub.ask("POST", f"Subscription/$status?id={one}", parameters(("id", "Id", other))).get_json(force=True))) == 2
+    assert statuses(hub.ask("POST", f"Subscription/{one}/$status", parameters(("id", "Id", other))).get_json(force=True)) == [one]
+    hub.put(in_gent(1), in_gent(2), in_gent(3))
+    hub.work()
+    numbers = parameters(("eventsSinceNumber", "String", "2"), ("eventsUntilNumber", "Integer", 3), ("content", "Code", "empty"))
+    posted = hub.ask("POST", f"Subscription/{one}/$events", numbers)
+    asked = hub.ask("GET", f"Subscription/{one}/$events?eventsSinceNumber=2&eventsUntilNumber=3&content=empty")
+    assert posted.status_code == 200
+    assert without_ids(posted.get_json(force=True)) == without_ids(asked.get_json(force=True))
+
+
+def statuses(bundle: dict[str, Any]) -> list[str]:
+    """The ids of the subscriptions of which it tells."""
+    told = [{each["name"]: each for each in entry["resource"]["parameter"]} for entry in bundle.get("entry", ())]
+    return sorted(each["subscription"]["valueReference"]["reference"].rpartition("/")[2] for each in told)
+
+
+def without_ids(bundle: dict[str, Any]) -> list[object]:
+    """What a notification says, without the names that it gives itself."""
+    return [entry["resource"]["parameter"] for entry in bundle["entry"]]
+
+
+@pytest.mark.parametrize("path", ["Subscription/$status", "Subscription/ID/$status", "Subscription/ID/$events"])
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        (b'{"a":', "http.body"),
+        (b"[]", "Parameters"),
+        (b'{"resourceType":"Subscription"}', "Parameters"),
+        (b'{"resourceType":"Parameters","parameters":[]}', "Parameters.parameters"),
+        (b'{"resourceType":"Parameters","parameter":{}}', "Parameters.parameter"),
+        (b'{"resourceType":"Parameters","parameter":[1]}', "Parameters.parameter[0]"),
+        (b'{"resourceType":"Parameters","parameter":[{"valueId":"x"}]}', "Parameters.parameter[0].name"),
+        (b'{"resourceType":"Parameters","parameter":[{"name":"id"}]}', "Parameters.parameter[0]"),
+        (b'{"resourceType":"Parameters","parameter":[{"name":"id","valueBoolean":true}]}', "Parameters.parameter[0]"),
+        (b'{"resourceType":"Parameters","parameter":[{"name":"colour","valueCode":"blue"}]}', "http.colour"),
+    ],
+)
+def test_a_body_that_says_something_else_is_refused(hub: Hub, receiver: Receiver, path: str, body: bytes, place: str) -> None:
+    at = "/fhir/" + path.replace("ID", hub.subscribe(receiver.url))
+    answer = hub.app.test_client().post(at, data=body, headers={"X-API-Key": hub.keys["epd"]}, content_type="application/fhir+json")
+    assert answer.status_code == 400, answer.text
+    told = answer.get_json(force=True)
+    assert (told["resourceType"], told["issue"][0]["expression"][0].startswith(place)) == ("OperationOutcome", True), told
+
+
+def test_what_can_be_said_once_is_refused_twice(hub: Hub, receiver: Receiver) -> None:
+    id = hub.subscribe(receiver.url)
+    answer = hub.ask("GET", f"Subscription/{id}/$events?eventsSinceNumber=5&eventsSinceNumber=1")
+    assert (answer.status_code, answer.get_json(force=True)["issue"][0]["expression"]) == (400, ["http.eventsSinceNumber"])
