@@ -11,7 +11,16 @@ from sqlalchemy import Connection
 from hub.model.audience import Grant
 from hub.model.entity import Entity
 from hub.model.fiche import PARTS, Document, EntityType
-from hub.model.links import Loader, follow, referable, related_of, without_dead_links
+from hub.model.links import (
+    Loader,
+    follow,
+    referable,
+    related_of,
+    sites_in,
+    sites_named,
+    without_dead_links,
+    without_unseen_sites,
+)
 from hub.store import reading
 
 _PART_FIELDS: Final[dict[str, str]] = {part_type: field for field, (_, part_type, _) in PARTS.items()}
@@ -40,8 +49,9 @@ def assembled(
     if grant.scope is not None:
         for uuid in _people_outside(shown, held):
             del shown[uuid]
+    unseen = _unseen_sites(connection, shown, load)
     live = {
-        uuid: fiche if links[uuid] <= shown.keys() else without_dead_links(fiche, shown)
+        uuid: without_unseen_sites(fiche if links[uuid] <= shown.keys() else without_dead_links(fiche, shown), unseen)
         for uuid, fiche in shown.items()
     }
     entities = {}
@@ -69,12 +79,24 @@ def assembled(
             part=part,
             related=related,
             sources=sources.get(row.fiche_id, ()),
+            place_withheld=bool(unseen) and fiche["kind"] == "aanbod" and "vestigingen" in shown[row.fiche] and "vestigingen" not in fiche,
         )
     if grant.scope is None:
         return entities
     named = {number: referable(entity) for number, entity in entities.items()}
     inside = held({id: type for some in named.values() for id, type in some.items()})
     return {number: replace(entity, outside=frozenset(named[number].keys() - inside)) for number, entity in entities.items()}
+
+
+def _unseen_sites(connection: Connection, shown: Mapping[str, Document], load: Loader) -> set[str]:
+    """The vestigingen that these fiches name as their places and that the asker does not see."""
+    named = {site for fiche in shown.values() for site in sites_named(fiche)}
+    unseen = named - sites_in(shown.values())
+    if not unseen:
+        return unseen
+    # Whose they are need not be shown here: an agreement may not cover by whom an aanbod is given, and yet cover the vestigingen.
+    owners = {known.fiche for known in reading.resolve(connection, unseen).values()} - shown.keys()
+    return unseen - sites_in(load(owners).values()) if owners else unseen
 
 
 def _people_outside(shown: Mapping[str, Document], held: Held) -> set[str]:
