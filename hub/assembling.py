@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -14,6 +14,7 @@ from hub.model.fiche import PARTS, Document, EntityType
 from hub.model.links import (
     Loader,
     follow,
+    hides_sites,
     referable,
     related_of,
     sites_in,
@@ -36,10 +37,12 @@ def assembled(
     load: Loader,
     sources: Mapping[int, tuple[str, ...]],
     held: Held,
+    withholding: Collection[str],
 ) -> dict[int, Entity]:
     """The entities of these rows, by the rows' numbers; what the asker may not see is left out.
 
     `load` gives projected documents, as they are or were; `sources` names who contributes to each fiche. `held` is asked where the grant has a selection.
+    `withholding`: the UUIDs of the aanbod, of those that `load` gave so far, whose vestigingen were projected away.
     """
     persons = [row.entity_id for row in rows if row.type == "zorgverlener"]
     offers = reading.worked_in(connection, persons, grant.rank) if persons else {}
@@ -79,7 +82,7 @@ def assembled(
             part=part,
             related=related,
             sources=sources.get(row.fiche_id, ()),
-            place_withheld=bool(unseen) and fiche["kind"] == "aanbod" and "vestigingen" in shown[row.fiche] and "vestigingen" not in fiche,
+            place_withheld=row.fiche in withholding or hides_sites(shown[row.fiche], fiche),
         )
     if grant.scope is None:
         return entities

@@ -142,6 +142,17 @@ def test_an_offer_in_hidden_vestigingen_only_is_at_no_other_one(store: Store) ->
     assert not Directory(store, INTERNAL).get(entity.id).place_withheld
 
 
+def test_an_offer_that_hides_in_which_vestigingen_it_is_is_at_no_other_one(store: Store) -> None:
+    put(store, organisatie("o", "Huis De Wilg", sites=("1", "2")), aanbod("a", "o", "Dagopvang", sites=("2",), field_visibility={"vestigingen": "internal"}))
+    offer = uuid_of(store, "sociale-kaart|a")
+    entity = public(store).get(offer)
+    assert "vestigingen" not in entity.fiche
+    assert entity.place_withheld
+    assert public(store).as_at(offer, entity.seq) == entity
+    put(store, aanbod("b", "o", "Overal"))
+    assert not public(store).get(uuid_of(store, "sociale-kaart|b")).place_withheld
+
+
 def test_a_vestiging_that_hid_since_is_not_named_in_the_past_either(store: Store) -> None:
     put(store, organisatie("o", "Huis De Wilg", sites=("1", "2")), aanbod("a", "o", "Dagopvang", sites=("1", "2")))
     offer = uuid_of(store, "sociale-kaart|a")

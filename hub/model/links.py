@@ -87,6 +87,11 @@ def sites_named(fiche: Document) -> set[str]:
     return {link["id"] for link in fiche.get("vestigingen", ())} if fiche["kind"] == "aanbod" else set()
 
 
+def hides_sites(stored: Document, shown: Document) -> bool:
+    """Whether an aanbod names vestigingen and, as it is shown, none of them."""
+    return "vestigingen" in stored and "vestigingen" not in shown and stored["kind"] == "aanbod"
+
+
 def sites_in(fiches: Iterable[Document]) -> set[str]:
     """The ids of the vestigingen that these fiches have."""
     return {site["id"] for fiche in fiches if fiche["kind"] == "organisatie" for site in fiche.get("vestigingen", ())}
