@@ -22,7 +22,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from string import Formatter
 from typing import Final
 
 
@@ -33,6 +37,33 @@ class FieldError:
     path: str
     reason: str
     value: str | None = None
+
+
+class Sentence:
+    """A message of the hub's own, with `{places}` to fill in; who shows it in another language recognises it and what was filled in.
+
+    A place takes one word, such as an address or a number; the place `why` takes any text.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __call__(self, **places: object) -> str:
+        """The message."""
+        return self.text.format(**places)
+
+    def places_in(self, message: str) -> Mapping[str, str] | None:
+        """What was filled in to make this message; None when it is another one."""
+        found = self._shape.fullmatch(message)
+        return None if found is None else found.groupdict()
+
+    @cached_property
+    def _shape(self) -> re.Pattern[str]:
+        pieces = [
+            re.escape(text) + ("" if place is None else f"(?P<{place}>{'.+' if place == 'why' else r'[^ ]+'})")
+            for text, place, _, _ in Formatter().parse(self.text)
+        ]
+        return re.compile("".join(pieces), re.DOTALL)
 
 
 class FichehubError(Exception):

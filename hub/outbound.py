@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import importlib.metadata
 import ipaddress
+import json
 import socket
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 from urllib.parse import urlsplit
 
 import orjson
@@ -29,13 +30,35 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from hub.errors import AuthFailed, FichehubError, Misconfigured, Unreachable
+from hub.errors import AuthFailed, FichehubError, Misconfigured, Sentence, Unreachable
+from hub.model.moments import to_second
 
 MEGABYTE = 1024 * 1024
+
+NOT_JSON: Final = Sentence("{address} answered {status} with {size} bytes ({why}) that are not JSON.")
+REDIRECTED: Final = Sentence(
+    "{address} answered {status}, a redirect; redirects are not followed. Ask the partner for the right address and configure that."
+)
+REFUSED: Final = Sentence("{address} refused our credentials ({status}).")
+ANSWERED: Final = Sentence("{address} answered {status}.")
+ASKS_TO_WAIT: Final = Sentence("{address} answered {status} and asks to wait {seconds} seconds.")
+ASKS_TO_WAIT_UNTIL: Final = Sentence("{address} answered {status} and asks to wait until {moment}.")
+TOO_LARGE: Final = Sentence("{address} sends more than {size} bytes in one answer, which is more than we take in.")
+BROKE_OFF_BEFORE: Final = Sentence("{address} broke off before its answer began.")
+NOT_IN_FULL: Final = Sentence("{address} did not answer in full within {seconds} seconds.")
+UNKNOWN_HOST: Final = Sentence("{address}: the name of the host is not known here ({why}).")
+NO_CONNECTION: Final = Sentence("{address} cannot be connected to.")
+NO_TRUST: Final = Sentence("{address} has no certificate that we can trust, or speaks TLS in a way that we do not.")
+NOT_UNPACKED: Final = Sentence("{address} sent a body that cannot be unpacked.")
+NO_ANSWER: Final = Sentence("{address} did not answer within {seconds} seconds.")
+BROKE_OFF: Final = Sentence("{address} broke off in the middle of its answer.")
+CLOSED: Final = Sentence("{address} closed the connection without a full answer.")
 
 _CHUNK = 64 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
+_IN_SECONDS = 3600
+"""A wait of up to an hour is told in seconds."""
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 E = TypeVar("E", bound=BaseException)
 
@@ -50,14 +73,22 @@ class Answer:
     address: str
 
     def json(self) -> Any:
-        """The body as JSON; raises `Unreachable` when it is not."""
+        """The body as JSON; raises `Unreachable` when it is not.
+
+        What JSON does not allow but some write all the same (NaN, Infinity, half a character) is read as it stands, a number as its name:
+        whoever takes in the row that it stands in refuses that one alone.
+        """
         try:
             return orjson.loads(self.content)
         except orjson.JSONDecodeError as error:
-            kind = self.headers.get("Content-Type", "of no stated type")
-            raise Unreachable(
-                f"{self.address} answered {self.status} with {len(self.content):,} bytes ({kind}) that are not JSON."
-            ) from error
+            try:
+                return json.loads(self.content, parse_constant=str)
+            except (ValueError, RecursionError):
+                kind = self.headers.get("Content-Type", "of no stated type")
+                why = f"{kind}; {error.msg}, character {error.pos:,}"
+                raise Unreachable(
+                    NOT_JSON(address=self.address, status=self.status, size=f"{len(self.content):,}", why=why)
+                ) from error
 
 
 class Outbound:
@@ -172,24 +203,19 @@ class Outbound:
     def _judge(self, response: requests.Response, address: str) -> Answer:
         status = response.status_code
         if status in _REDIRECTS:
-            raise Unreachable(
-                f"{address} answered {status}, a redirect; redirects are not followed. "
-                "Ask the partner for the right address and configure that."
-            )
+            raise Unreachable(REDIRECTED(address=address, status=status))
         if status in (401, 403):
-            raise AuthFailed(f"{address} refused our credentials ({status}).")
+            raise AuthFailed(REFUSED(address=address, status=status))
         if status in _RETRIED or status >= 500:
             retry_after = _seconds(response.headers.get("Retry-After"), self._now)
-            wait = f" and asks to wait {retry_after:.0f} seconds" if retry_after is not None else ""
-            raise _Again(
-                f"{address} answered {status}{wait}.", retry_after, harmless=status in (425, 429, 503)
-            )
+            answered = ANSWERED(address=address, status=status)
+            if retry_after is not None:
+                answered = _asks_to_wait(address, status, retry_after, self._now())
+            raise _Again(answered, retry_after, harmless=status in (425, 429, 503))
         return Answer(status, response.headers, self._body(response, address), address)
 
     def _body(self, response: requests.Response, address: str) -> bytes:
-        too_large = Unreachable(
-            f"{address} sends more than {self._byte_cap:,} bytes in one answer, which is more than we take in."
-        )
+        too_large = Unreachable(TOO_LARGE(address=address, size=f"{self._byte_cap:,}"))
         declared = response.headers.get("Content-Length", "")
         if declared.isdigit() and int(declared) > self._byte_cap:
             raise too_large
@@ -208,7 +234,7 @@ class Outbound:
             and "Transfer-Encoding" not in response.headers
         ):
             # Only the end of the connection says how long this body is, so headers that broke off look like an empty one.
-            raise _Again(f"{address} broke off before its answer began.")
+            raise _Again(BROKE_OFF_BEFORE(address=address))
         return b"".join(pieces)
 
     def _in_words(self, error: Exception, address: str, watch: _Watch) -> FichehubError:
@@ -216,25 +242,21 @@ class Outbound:
         if refused is not None:
             return Misconfigured(f"{address} may not be called: {refused}. {_OWN_NETWORK}")
         if watch.over:
-            return _Again(f"{address} did not answer in full within {self._deadline:.0f} seconds.")
+            return _Again(NOT_IN_FULL(address=address, seconds=f"{self._deadline:.0f}"))
         name = _cause(error, socket.gaierror)
         if name is not None:
-            return _Again(
-                f"{address}: the name of the host is not known here ({name.strerror or name}).", harmless=True
-            )
+            return _Again(UNKNOWN_HOST(address=address, why=name.strerror or name), harmless=True)
         if _cause(error, urllib3.exceptions.NewConnectionError):
-            return _Again(f"{address} cannot be connected to.", harmless=True)
+            return _Again(NO_CONNECTION(address=address), harmless=True)
         if _cause(error, urllib3.exceptions.SSLError):
-            return Unreachable(
-                f"{address} has no certificate that we can trust, or speaks TLS in a way that we do not."
-            )
+            return Unreachable(NO_TRUST(address=address))
         if _cause(error, urllib3.exceptions.DecodeError):
-            return Unreachable(f"{address} sent a body that cannot be unpacked.")
+            return Unreachable(NOT_UNPACKED(address=address))
         if _cause(error, urllib3.exceptions.TimeoutError):
-            return _Again(f"{address} did not answer within {self._deadline:.0f} seconds.")
+            return _Again(NO_ANSWER(address=address, seconds=f"{self._deadline:.0f}"))
         if watch.answered:
-            return _Again(f"{address} broke off in the middle of its answer.")
-        return _Again(f"{address} closed the connection without a full answer.")
+            return _Again(BROKE_OFF(address=address))
+        return _Again(CLOSED(address=address))
 
 
 _OWN_NETWORK = "Is it a system of your own network, or a simulator? FICHEHUB_ALLOW_PRIVATE=1 allows those."
@@ -433,9 +455,15 @@ def _seconds(text: str | None, now: Callable[[], datetime]) -> float | None:
         return float(text[:9])
     try:
         at = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - now()).total_seconds())
+
+
+def _asks_to_wait(address: str, status: int, seconds: float, now: datetime) -> str:
+    if seconds <= _IN_SECONDS:
+        return ASKS_TO_WAIT(address=address, status=status, seconds=f"{seconds:.0f}")
+    return ASKS_TO_WAIT_UNTIL(address=address, status=status, moment=to_second(now + timedelta(seconds=seconds)))
 
 
 def _cause(error: BaseException, *kinds: type[E]) -> E | None:

@@ -14,7 +14,7 @@ import flask
 import pytest
 
 from hub.errors import AuthFailed, ConnectorError, Misconfigured, Unreachable
-from hub.outbound import MEGABYTE, Outbound, is_global
+from hub.outbound import MEGABYTE, Answer, Outbound, is_global
 from hub.testing.simulator import Simulator
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
@@ -162,6 +162,41 @@ def test_nobody_is_left_alone_for_more_than_a_day(partner: Partner, outbound: Ou
     assert caught.value.retry_after == 24 * 3600
 
 
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("Sun, 29 Nov 99999999999999999999 10:00:00 GMT", "answered 503."),
+        ("Sun, 29 Nov 2026 99999999999999999999:00:00 GMT", "answered 503."),
+        ("Sun, 22 Nov 2026 10:00:00 GMT", "asks to wait 3600 seconds."),
+        ("Tue, 22 Nov 2099 10:00:00 GMT", "asks to wait until 2099-11-22T10:00:00Z."),
+        ("9" * 40, "asks to wait until 2058-07-31T10:46:39Z."),
+    ],
+)
+def test_how_long_a_partner_asks_to_wait_is_told_so_that_people_understand_it(partner: Partner, outbound: Outbound, asked: str, told: str) -> None:
+    with pytest.raises(Unreachable) as caught:
+        outbound.get(f"{partner.url}/status/503?Retry-After={asked}")
+    assert caught.value.message.endswith(told)
+
+
+@pytest.mark.parametrize(
+    ("body", "read"),
+    [
+        (b'{"name": "A\\ud800", "age": NaN}', {"name": "A\ud800", "age": "NaN"}),
+        (b"[1, -Infinity]", [1, "-Infinity"]),
+        (b'{"name": "An"}', {"name": "An"}),
+    ],
+)
+def test_what_json_does_not_allow_within_a_row_is_left_to_whoever_takes_in_that_row(body: bytes, read: object) -> None:
+    assert Answer(200, {}, body, "https://partner.example").json() == read
+
+
+@pytest.mark.parametrize("body", [b'{"name": "An",}', b"<html>", b"", b'{"name": "An"} {}', b"[" * 100_000])
+def test_what_is_not_json_is_told_with_its_place(body: bytes) -> None:
+    where = rf"https://partner\.example answered 200 with {len(body):,} bytes \(of no stated type; .+, character [0-9,]+\) that are not JSON\."
+    with pytest.raises(Unreachable, match=where):
+        Answer(200, {}, body, "https://partner.example").json()
+
+
 def test_a_post_is_not_sent_twice_unless_that_is_safe(partner: Partner, outbound: Outbound) -> None:
     partner.switch("server-error", every=1)
     with pytest.raises(Unreachable):
@@ -254,7 +289,7 @@ def test_a_declared_length_past_the_cap_is_not_read(outbound: Outbound) -> None:
 
 def test_what_is_not_json(partner: Partner, outbound: Outbound) -> None:
     with pytest.raises(
-        Unreachable, match=r"/html answered 200 with 18 bytes \(text/html; charset=utf-8\) that are not JSON"
+        Unreachable, match=r"/html answered 200 with 18 bytes \(text/html; charset=utf-8; .*, character 0\) that are not JSON"
     ):
         outbound.get(f"{partner.url}/html").json()
 

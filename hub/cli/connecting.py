@@ -210,7 +210,7 @@ def enable(installation: Installation, name: str, as_json: bool) -> None:
 
 @connections_group.command()
 @click.argument("name")
-@click.option("--reason", default="paused by an administrator", show_default=True, help="Why; everybody sees it.")
+@click.option("--reason", default=connections.PAUSED(), show_default=True, help="Why; everybody sees it.")
 @as_json
 @click.pass_obj
 def pause(installation: Installation, name: str, reason: str, as_json: bool) -> None:
@@ -287,18 +287,19 @@ def _sentence(report: RunReport) -> str:
 def runs(installation: Installation, connection: str | None, limit: int, as_json: bool) -> None:
     """The last runs, of one CONNECTION or of all."""
     with installation.store.read() as opened:
-        found = at_most(records.reports(opened, connection, limit=limit + 1), limit)
+        now = installation.store.now()
+        found = [records.as_it_stands(opened, one, now) for one in at_most(records.reports(opened, connection, limit=limit + 1), limit)]
     if connection is not None and not found:  # one that was removed has left its runs
         connections.get(installation.store, installation.plugins, connection)
     if as_json:
         say_json([report_json(report) for report in found])
         return
     say_table(
-        ("run", "connection", "mode", "state", "started", "ended", "read", "changed", "pushed", "undeliverable", "rejected", "missing", "erased", "reason"),
+        ("run", "connection", "mode", "state", "started", "ended", "read", "changed", "deleted", "withheld", "pushed", "undeliverable", "rejected", "missing", "erased", "reason"),
         [
             (
                 r.id, r.connection, f"{r.mode}, dry" if r.dry_run else r.mode, r.state, r.started_at, r.ended_at,
-                r.read, r.changed, r.pushed, r.undeliverable, r.rejected, r.missing, r.erased, r.reason,
+                r.read, r.changed, r.deleted, r.withheld, r.pushed, r.undeliverable, r.rejected, r.missing, r.erased, r.reason,
             )
             for r in found
         ],

@@ -14,7 +14,7 @@ from hub.cli.installation import Installation
 from hub.cli.output import as_json, at_most, counted, progress, say_done, say_json, say_table, shortened
 from hub.cli.reviewing import remind
 from hub.connector import ProposalState
-from hub.errors import FieldError, Invalid, NotFound
+from hub.errors import FieldError, Invalid, Misconfigured, NotFound
 from hub.store import editing, reading
 from hub.store.tables import rejected as rejected_table
 from hub.sync import connections, decisions, landing, outbox, status, stops
@@ -54,14 +54,28 @@ def status_(installation: Installation, name: str | None, as_json: bool) -> None
 @connections_group.command()
 @click.argument("name", required=False)
 @click.option("--all", "everything", is_flag=True, help="Every connection, also those set up later.")
-@click.option("--reason", default="stopped by an administrator", show_default=True, help="Why; everybody sees it.")
+@click.option("--reason", default=stops.BY_SOMEBODY(), show_default=True, help="Why; everybody sees it.")
 @as_json
 @click.pass_obj
 def stop(installation: Installation, name: str | None, everything: bool, reason: str, as_json: bool) -> None:
-    """Stop the connection NAME, or all, at the next request, delivery or commit of a run; until `go`."""
+    """Stop the connection NAME, or all, at the next request, delivery or commit of a run; until `go`. What partners call goes on answering."""
     target = _target(installation, name, everything)
+    called = [
+        one
+        for one in connections.list_all(installation.store, installation.plugins)
+        if not connections.is_run(installation.plugins.connectors.get(one.connector))
+    ]
+    if any(one.name == target for one in called):
+        raise Misconfigured(
+            f"{target} is called by its partners; there is nothing to run, and so to stop. To close it: fichehub connections disable {target}"
+        )
     stops.stop(installation.store, target, reason)
-    sentence = "All connections are stopped." if everything else f"{name} is stopped."
+    sentence = f"{name} is stopped."
+    if everything:
+        still = ", ".join(one.name for one in called if one.state == "enabled")
+        sentence = "All connections are stopped."
+        if still:
+            sentence += f" What partners call goes on answering ({still}); to close one: fichehub connections disable NAME"
     say_done({"connection": name, "stopped": True, "reason": reason}, sentence, as_json)
 
 

@@ -106,8 +106,8 @@ class Stage:
             connections.add(
                 self._store, self._plugins, name, connector, config, schedule=SCHEDULES.get(connector, "")
             )
-        elif known[name].state != "enabled":
-            return  # an administrator stopped it
+        elif connections.stored(self._store, name).state != "enabled":
+            return  # an administrator closed it; one whose stop switch is set has to find its system when it may run again
         else:
             # What an administrator set besides stays, such as what may be proposed to the register.
             connections.configure(self._store, self._plugins, name, config={**known[name].config, **config})

@@ -147,9 +147,13 @@ def _edited(known: Claim, document: Document, place: _Place, value: Any) -> Clai
             content[place.field] = value
             rule = place.rule
             if rule.merge == "union":
-                others = [
-                    _key(item, rule.key) for item in document.get(place.field, ()) if not _among(item, value, rule.key)
-                ]
+                # Also what an earlier decision left out, which does not stand in the document any more.
+                known_otherwise = [*document.get(place.field, ()), *known.excluded.get(place.field, ())]
+                others = []
+                for item in known_otherwise:
+                    key = _key(item, rule.key)
+                    if key not in others and not _among(item, value, rule.key):
+                        others.append(key)
                 if others:
                     excluded[place.field] = others
         return replace(known, content=content, excluded=excluded)

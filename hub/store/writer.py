@@ -3,6 +3,7 @@
 # ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -427,7 +428,8 @@ class Writer:
 
 def _rejection(claim: Claim, error: Invalid) -> Rejected:
     first = error.errors[0] if error.errors else FieldError("", error.message)
-    raw = orjson.dumps(claim.content, default=_unknown)[:2000].decode("utf-8", "replace")
+    # The plain module also writes what is no JSON, such as half a character, which may be what is wrong.
+    raw = json.dumps(claim.content, default=_unknown, ensure_ascii=False)[:2000]
     return Rejected(error.message, external_id=claim.external_id, field=first.path, raw=raw)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from threading import Event
-from typing import Any
+from typing import Any, Final
 
 import marshmallow as ma
 import orjson
@@ -22,8 +22,8 @@ from sqlalchemy import Connection as DbConnection
 from sqlalchemy import RowMapping, delete, insert, select, update
 
 from hub.access import agreement
-from hub.connector import Connector, Context, Export, Http, Source
-from hub.errors import ConnectorError, FieldError, Invalid, Misconfigured, NotFound
+from hub.connector import Connector, Context, Export, Http, Sink, Source
+from hub.errors import ConnectorError, FieldError, Invalid, Misconfigured, NotFound, Sentence
 from hub.model.claims import Claim
 from hub.model.fiche import Visibility
 from hub.model.moments import to_second
@@ -37,12 +37,15 @@ from hub.store.tables import breaker as breaker_table
 from hub.store.tables import connection as table
 from hub.store.tables import outbox as outbox_table
 from hub.store.tables import partner as partner_table
-from hub.sync import breaker, lease, outbox, records, schedule, shortfall
+from hub.sync import breaker, lease, outbox, records, schedule, shortfall, stops
 from hub.sync.records import RunReport, last_runs
 from hub.sync.secrets import Vault, redacted, redactor, with_kept_secrets
 
 ALLOW_PRIVATE = "FICHEHUB_ALLOW_PRIVATE"
 """Set to 1, connections may reach addresses of the own network (simulators, a partner inside the walls), also without TLS."""
+
+PAUSED: Final = Sentence("paused by an administrator")
+"""What is said of a connection that somebody paused without saying why."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _log = structlog.get_logger(__name__)
@@ -52,8 +55,8 @@ _log = structlog.get_logger(__name__)
 class ConnectionInfo:
     """A connection as an administrator sees it: `config` without its secrets, the last run, the next moment it is due (RFC 3339, UTC).
 
-    `state` is `disabled`, `enabled` or `paused` (with a `reason`). `partner` is "" for what everybody shares. An enabled one has a `reason` when its
-    schedule cannot be used. `missing` says what its source announced and did not give, and what will happen; "" when nothing is missing.
+    `state` is `disabled`, `enabled`, `paused` (with a `reason`) or, whichever of these it is stored as, `stopped` while its own stop switch or the one for all is
+    set. `partner` is "" for what everybody shares. An enabled one has a `reason` when its schedule cannot be used. `missing` says what its source announced and did not give, and what will happen; "" when nothing is missing.
     """
 
     name: str
@@ -228,9 +231,11 @@ def list_all(store: Store, plugins: Plugins) -> list[ConnectionInfo]:
     """Every connection by name, with its last run and when it runs next."""
     with store.read() as connection:
         rows = [_info(row) for row in connection.execute(select(table).order_by(table.c.name)).mappings()]
-        runs = last_runs(connection)
+        runs = {name: records.as_it_stands(connection, last, store.now()) for name, last in last_runs(connection).items()}
         short = shortfall.of_all(connection)
-    return [_shown(store, plugins, info, runs.get(info.name), short.get(info.name)) for info in rows]
+        switches = stops.stopped(connection)
+    found = [_as_it_stands(info, plugins.connectors.get(info.connector), switches) for info in rows]
+    return [_shown(store, plugins, info, runs.get(info.name), short.get(info.name)) for info in found]
 
 
 def build(store: Store, plugins: Plugins, known: ConnectionInfo, http: Http, progress: Any = None) -> Built:
@@ -410,7 +415,8 @@ def _info(row: RowMapping) -> ConnectionInfo:
 def planned(kind: type[Connector] | None, name: str, text: str, cursor: str | None) -> tuple[schedule.Schedule, str]:
     """When a connection runs, and what is wrong with the text of its schedule.
 
-    A source whose runs go on from a `cursor` and whose schedule says nothing of whole runs is read whole once a week: only that shows what it no longer has.
+    A source whose runs go on from a `cursor` and whose schedule says nothing of whole runs is read whole once a week: only that shows what it no longer has,
+    and brings what was lost on the way.
     """
     found, wrong = schedule.kept(text)
     default = default_reconcile(kind, name, text) if cursor is not None else None
@@ -418,16 +424,29 @@ def planned(kind: type[Connector] | None, name: str, text: str, cursor: str | No
 
 
 def default_reconcile(kind: type[Connector] | None, name: str, text: str) -> str | None:
-    """When a connection is read whole, once it runs from a cursor, as part of a schedule; None when its own schedule says it, or nobody is to be told by absence."""
+    """When a source is read whole, once it runs from a cursor, as part of a schedule; None when its own schedule says it."""
     found, _ = schedule.kept(text)
-    tells = kind is not None and issubclass(kind, Source) and kind.absence_tells
-    return schedule.reconcile(name) if tells and found.leaves_full_open else None
+    return schedule.reconcile(name) if kind is not None and issubclass(kind, Source) and found.leaves_full_open else None
+
+
+def is_run(kind: type[Connector] | None) -> bool:
+    """Whether there is something to run, and so to stop. What partners call is opened and closed instead (`enable`, `disable`)."""
+    return kind is None or issubclass(kind, Source | Sink | Export)
+
+
+def _as_it_stands(info: ConnectionInfo, kind: type[Connector] | None, switches: Mapping[str, str]) -> ConnectionInfo:
+    """The connection in the state that it is in: a stop switch, its own or the one for all, goes before what is stored."""
+    why = switches.get(info.name, switches.get(stops.ALL))
+    return info if why is None or not is_run(kind) else replace(info, state="stopped", reason=stops.REASON(why=why))
 
 
 def _shown(store: Store, plugins: Plugins, info: ConnectionInfo, last: RunReport | None, short: shortfall.Shortfall | None) -> ConnectionInfo:
     kind = plugins.connectors.get(info.connector)
     plan, wrong = planned(kind, info.name, info.schedule, info.cursor)
     due = plan.next(store.now()) if info.state == "enabled" else None
+    next_at = None if due is None else to_second(due)
+    if next_at is not None and last is not None and last.retry_at is not None:
+        next_at = last.retry_at  # sooner or later than planned, as the partner asked
     if wrong:
         wrong += f". Nothing runs by itself before it is corrected: fichehub connections configure {info.name} --schedule 'every 1 day'"
     return replace(
@@ -437,7 +456,7 @@ def _shown(store: Store, plugins: Plugins, info: ConnectionInfo, last: RunReport
         # Without its schema nobody knows which fields are secret, so nothing is shown.
         config=redacted(kind.config_schema, info.config) if kind else {},
         last_run=last,
-        next_at=None if due is None else to_second(due),
+        next_at=next_at,
         missing="" if short is None else short.sentence(info.name, store.now(), increments=info.cursor is not None, scheduled=due is not None),
     )
 

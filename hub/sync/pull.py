@@ -56,7 +56,7 @@ def _pull(session: Session, watch: Watch, cursor: str | None, released_by: str, 
         session.note(
             mode="full",
             resumed=False,
-            warnings=("The source no longer knew our cursor, so this run began again from the start.",),
+            warnings=(records.BEGAN_AGAIN(),),
         )
         _Pull(session, watch, None, released_by, accept_feed).run()
 

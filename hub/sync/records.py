@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal
+from datetime import datetime
+from typing import Any, Final, Literal
 
 import orjson
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
-from hub.errors import Rejected
+from hub.errors import Rejected, Sentence
 from hub.store.bulk import Bulk
 from hub.store.tables import rejected, run
+from hub.sync import lease
 
 Foreseen = Literal["nothing changes", "changes", "cannot preview"]
 Mode = Literal["full", "incremental", "push", "export"]
 State = Literal["running", "done", "failed", "stopped"]
+
+CUT_OFF: Final = Sentence("The run was cut off; the next one goes on from its last cursor.")
+"""What is said of a run whose process was killed."""
+MADE_UP: Final = Sentence("An earlier run did not get all that the source announces ({missing} missing), so this one began at the start.")
+BEGAN_AGAIN: Final = Sentence("The source no longer knew our cursor, so this run began again from the start.")
+EXPLAIN: Final = (MADE_UP, BEGAN_AGAIN)
+"""What only explains what a run did, and leaves nobody anything to look after."""
 
 RAW_LIMIT = 2_000
 _LOOKED_BACK = 100  # full runs; a source that is never whole has many, of which none can tell what is absent
@@ -180,9 +189,16 @@ def close_abandoned(connection: Connection, name: str, now: str) -> None:
         .values(
             state="stopped",
             ended_at=now,
-            reason="The run was cut off; the next one goes on from its last cursor.",
+            reason=CUT_OFF(),
         )
     )
+
+
+def as_it_stands(connection: Connection, report: RunReport, now: datetime) -> RunReport:
+    """The run as people should read it: one that says `running` while nobody holds its lease was cut off, though nobody has noted that yet."""
+    if report.state != "running" or not lease.is_free(connection, f"connection {report.connection}", now):
+        return report
+    return replace(report, state="stopped", reason=CUT_OFF())
 
 
 def reports(
@@ -280,6 +296,12 @@ def forget_rejections(connection: Connection, name: str, external_ids: Iterable[
 def forget_older_rejections(connection: Connection, name: str, run_id: int) -> None:
     """Forget what earlier runs rejected: a complete run has seen every row again."""
     connection.execute(delete(rejected).where(rejected.c.connection == name, rejected.c.run_id < run_id))
+
+
+def rejected_rows(connection: Connection) -> dict[str, int]:
+    """How many rows of each connection stand on the list of those that could not be used."""
+    query = select(rejected.c.connection, func.count()).group_by(rejected.c.connection)
+    return {name: int(count) for name, count in connection.execute(query)}
 
 
 def rejected_ids(connection: Connection, name: str) -> set[str]:

@@ -120,7 +120,7 @@ def _run(
     if options.released_by and not (isinstance(built.connector, Source) and built.connector.absence_tells):
         session.note(warnings=("There is no guard to release: this connection never takes a row for removed because it is absent.",))
     if missing is not None and not full:
-        session.note(warnings=(f"An earlier run did not get all that the source announces ({missing.missing:,} missing), so this one began at the start.",))
+        session.note(warnings=(records.MADE_UP(missing=f"{missing.missing:,}"),))
     with store.read() as connection:
         wire.landing = not dry_run and landing.days(connection, known.name) > 0
     watch = Watch(session)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Connection, select
 
@@ -11,12 +13,14 @@ from hub.model.moments import to_second
 from hub.plugins import Plugins
 from hub.store import Store
 from hub.store.tables import setting
-from hub.sync import breaker, connections, guard, outbox, records, stops
+from hub.sync import breaker, connections, guard, outbox, records
 from hub.sync.connections import ConnectionInfo
 from hub.sync.push import cursor_name
 from hub.sync.records import RunReport
 
 _ALL_WELL = "Everything is as it should be."
+_TOLD: Final = 2
+"""So many warnings of the last run are told in full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ def of_all(store: Store, plugins: Plugins) -> list[Status]:
         house = _House(
             counts=outbox.waiting(connection),
             retried=outbox.retried(connection),
-            stopped=stops.stopped(connection),
+            rejected=records.rejected_rows(connection),
             head=int(connection.exec_driver_sql("SELECT n FROM counter WHERE name = 'change'").scalar_one()),
         )
         return [_status(store, plugins, connection, info, house) for info in infos]
@@ -56,7 +60,7 @@ class _House:
 
     counts: dict[str, tuple[int, int]]
     retried: dict[str, tuple[int, str]]
-    stopped: dict[str, str]
+    rejected: dict[str, int]
     head: int
 
 
@@ -67,21 +71,17 @@ def _status(store: Store, plugins: Plugins, connection: Connection, info: Connec
     if kind is not None and issubclass(kind, Sink) and kind.may_push(info.config):
         query = select(setting.c.value).where(setting.c.name == cursor_name(info.name))
         behind = house.head - int(connection.execute(query).scalar_one_or_none() or 0) + waiting
-    switch = house.stopped.get(info.name, house.stopped.get(stops.ALL))
     last = info.last_run
-    next_at = None if switch else info.next_at
-    if next_at is not None and last is not None and last.retry_at is not None:
-        next_at = last.retry_at  # sooner or later than planned, as the partner asked
     return Status(
         name=info.name,
-        state="stopped" if switch else info.state,
+        state=info.state,
         last_state=None if last is None else last.state,
         last_at=None if last is None else last.started_at,
-        next_at=next_at,
+        next_at=info.next_at,
         behind=behind,
         waiting=waiting,
         dead=dead,
-        reason=f"Stopped: {switch}" if switch else _reason(store, connection, kind, info, house),
+        reason=_reason(store, connection, kind, info, house),
     )
 
 
@@ -100,15 +100,28 @@ def _of_last_run(last: RunReport, checked_at: str) -> str:
     return f"It passed its check at {checked_at} and waits for its next run. The last one failed: {last.reason}"
 
 
+def _warned(last: RunReport, missing: str) -> Iterator[str]:
+    """What the last run warned of, but for what only explains it, and what `missing` tells already."""
+    explained = [each for each in last.warnings if any(sentence.places_in(each) is not None for sentence in records.EXPLAIN)]
+    warnings = [each for each in last.warnings if each != missing and each not in explained]
+    yield from warnings[:_TOLD]
+    if len(warnings) > _TOLD:
+        yield f"It warned of {len(warnings) - _TOLD} more: fichehub runs {last.connection}"
+
+
 def _reason(
     store: Store, connection: Connection, kind: type[Connector] | None, info: ConnectionInfo, house: _House
 ) -> str:
-    if info.state == "paused":
+    if info.state in ("paused", "stopped"):
         return info.reason
     if info.state == "disabled":
         return info.reason or "It has not been enabled."
     last = info.last_run
     told = [info.reason, "" if last is None else _of_last_run(last, info.checked_at or ""), info.missing]
+    if last is not None and last.state == "running":
+        told.append(f"A run is under way since {last.started_at}: {last.read:,} read so far.")
+    elif last is not None and last.reason == records.CUT_OFF():
+        told.append(f"{last.read:,} had been read. To go on at once: fichehub run {info.name}")
     now, gate = store.now(), breaker.load(connection, info.name)
     if gate.is_open(now):
         told.append(
@@ -122,6 +135,10 @@ def _reason(
     if info.name in house.retried:
         count, first = house.retried[info.name]
         told.append(f"{'1 delivery' if count == 1 else f'{count} deliveries'} failed and will be tried again, from {first} on.")
+    if rejected := house.rejected.get(info.name, 0):
+        told.append(f"{'1 row' if rejected == 1 else f'{rejected:,} rows'} could not be used: fichehub rejected {info.name}")
+    if last is not None:
+        told += _warned(last, info.missing)
     held = records.withholding(connection, info.name)
     if held is not None and last is not None and held.id != last.id:
         told.append(guard.reminder(held.withheld, held.started_at, info.name))

@@ -9,15 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Final
 
 from sqlalchemy import Connection, delete, insert, select
 
-from hub.errors import FichehubError
+from hub.errors import FichehubError, Sentence
 from hub.store import Store
 from hub.store.tables import setting
 
 ALL = "*"
 """The switch for all; no connection can be called so."""
+REASON: Final = Sentence("Stopped: {why}")
+"""What is said of a connection whose switch, or the one for all, is set."""
+BY_SOMEBODY: Final = Sentence("stopped by an administrator")
+PROCESS_ENDED: Final = Sentence("The process that ran it ended; the next run goes on from its last cursor.")
+UNSAID: Final = Sentence("no reason was given")
 
 
 class Stopped(FichehubError):
@@ -56,7 +62,7 @@ def stop(store: Store, name: str, reason: str) -> None:
 
     def work(connection: Connection) -> None:
         connection.execute(delete(setting).where(setting.c.name == row))
-        connection.execute(insert(setting).values(name=row, value=reason or "no reason was given"))
+        connection.execute(insert(setting).values(name=row, value=reason or UNSAID()))
 
     store.write(lambda writer: work(writer.connection))
 

@@ -31,7 +31,7 @@ class Watch:
         """Return when the run may go on, its lease prolonged. Raises `Stopped` after the stop switch or when the process wants to end, and `LeaseLost`."""
         session = self._session
         if self._process_ends():
-            raise stops.Leaving("The process that ran it ended; the next run goes on from its last cursor.")
+            raise stops.Leaving(stops.PROCESS_ENDED())
         with session.store.read() as connection:
             stops.check(connection, session.known.name)
         if session.lease.is_fresh() or not self._lock.acquire(blocking=False):

@@ -1,5 +1,8 @@
 """`/health`: is the hub well? `UP`, `DEGRADED` (it serves, but something needs an administrator) or `DOWN` (503). No internals.
 
+It speaks of this hub alone, for load balancers: whether it answers, with all its parts, and no connection is paused. That a partner is silent, a run failed or a
+stop switch is set does not change it; that is told by the start page, `fichehub connections status` and `/api/v1/connections`.
+
 https://www.belgif.be/specification/rest/api-guide/#health
 """
 

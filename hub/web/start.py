@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -21,7 +21,7 @@ from hub.model.query import Criterion, Query
 from hub.store import reviewing
 from hub.store.tables import entry
 from hub.sync import connections
-from hub.web import health
+from hub.web import health, reasons
 from hub.web.asking import Serving, directory, serving
 from hub.web.endpoints import endpoints
 
@@ -31,19 +31,20 @@ LOOKED_AT: Final = 400
 COUNTED_EVERY: Final = 10.0
 """Seconds between two counts of all fiches."""
 
+_NEEDS_SOMEBODY: Final = frozenset({"paused", "stopped", "failed", "short"})
 # Where to look first in an endpoint; another one is entered at its root.
 _ENTRANCES: Final = {"fhir": "/fhir/metadata", "widget": "/widget/demo"}
 
 
 @dataclass(frozen=True, slots=True)
 class Fares:
-    """How one connection fares. `light` is one of ok, busy, paused, off, failed, short (rows that its source announced are missing), new; `counts` are those of its last run."""
+    """How one connection fares. `light` is one of ok, busy, paused, stopped, off, failed, short (rows that its source announced are missing), new; `counts` are those of its last run."""
 
     name: str
     title: str
     partner: str
     light: str
-    reason: str
+    reason: reasons.Told
     last: datetime | None
     next: datetime | None
     counts: Mapping[str, int]
@@ -82,16 +83,17 @@ def start() -> flask.Response:
     hub = serving()
     with hub.store.read() as reading:
         counts, waiting = _counts(reading)
+    fares = _connections(hub)
     page = flask.render_template(
         "start.html",
         language=_language(),
         languages=LANGUAGES,
-        status=health.status(),
+        status=_headline(fares),
         demo=hub.settings.demo,
         counts=counts,
         waiting=min(waiting, reviewing.COUNTED),
         more_wait=waiting > reviewing.COUNTED,
-        fares=_connections(hub),
+        fares=fares,
         doors=_doors(hub),
         news=_news(),
         broken=[*hub.plugins.broken, *endpoints().broken],
@@ -131,6 +133,12 @@ def _counts(reading: Connection) -> tuple[dict[str, int], int]:
     return counts, remembered["waiting"]
 
 
+def _headline(fares: Iterable[Fares]) -> health.Status:
+    """The worst of what the page tells: how the hub itself is (`/health`), and how the connections fare that are shown."""
+    found = health.status()
+    return "DEGRADED" if found == "UP" and any(each.light in _NEEDS_SOMEBODY for each in fares) else found
+
+
 def _connections(hub: Serving) -> list[Fares]:
     """How the connections fare that are everybody's, or the asker's own; the hub's own people see all."""
     grant = directory().grant
@@ -149,12 +157,14 @@ def _fares(info: connections.ConnectionInfo, hub: Serving) -> Fares:
     is_idle_export = connector is not None and issubclass(connector, Export) and run is None and not info.schedule
     ended = (run.ended_at or run.started_at) if run is not None else None
     failed = run is not None and run.state in ("failed", "stopped")
+    by_administrator = info.state in ("paused", "stopped") and (run is None or info.reason != run.reason)
+    reason = info.reason or (run.reason if run is not None and failed else info.missing)
     return Fares(
         name=info.name,
         title=info.title if connector is None else connector.title_in(_language()),
         partner=info.partner,
         light=_light(info, ready_when_asked=is_endpoint or is_idle_export),
-        reason=info.reason or (run.reason if run is not None and failed else info.missing),
+        reason=reasons.told(reason, by_the_hub=not by_administrator),
         last=datetime.fromisoformat(ended) if ended else None,
         next=datetime.fromisoformat(info.next_at) if info.next_at else None,
         counts={name: count for name, count in asdict(run.tally).items() if count} if run is not None else {},
@@ -162,8 +172,8 @@ def _fares(info: connections.ConnectionInfo, hub: Serving) -> Fares:
 
 
 def _light(info: connections.ConnectionInfo, *, ready_when_asked: bool) -> str:
-    if info.state == "paused":
-        return "paused"
+    if info.state in ("paused", "stopped"):
+        return info.state
     if info.state != "enabled":
         return "off"
     if info.reason:

@@ -177,6 +177,8 @@ def _page(body: Any, url: str) -> Mapping[str, Any]:
         raise Unreachable(
             f"{url} answered a page without a list `items`, a text `next_cursor` or a yes or no `complete`."
         )
+    if "count" in body and body["count"] != len(items):
+        raise Unreachable(f"{url} says `count` {str(body['count'])[:20]} and gives {len(items)} items: the page was changed or cut on its way.")
     return body
 
 

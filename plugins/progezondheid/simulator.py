@@ -232,6 +232,7 @@ class ProGezondheidSimulator(Simulator):
             items = items + items
         page = {
             "items": items,
+            "count": len(items),
             "next_cursor": f"p{self._epoch}-{end}",
             "complete": end == len(self.desk.events),
             "server_time": self._clock(self._now()),
@@ -253,12 +254,12 @@ class ProGezondheidSimulator(Simulator):
                 items += [self._shown(provider) for provider in earlier if provider is not None]
             if self.fault("duplicate-events"):
                 items += items
-            written, after, complete = orjson.dumps(items).decode(), found.after, found.complete
+            written, count, after, complete = orjson.dumps(items).decode(), len(items), found.after, found.complete
         else:
             quick = self.register.written_after(place, limit)
-            written, after, complete = f"[{','.join(quick.items)}]", quick.after, quick.complete
+            written, count, after, complete = f"[{','.join(quick.items)}]", len(quick.items), quick.after, quick.complete
         end = f'"complete":{"true" if complete else "false"},"server_time":"{self._clock(self._now())}"'
-        return f'{{"items":{written},"next_cursor":"{after.text()}",{end}}}'.encode()
+        return f'{{"items":{written},"count":{count},"next_cursor":"{after.text()}",{end}}}'.encode()
 
     def _empty(self, following: str) -> bytes:
         server_time = self._clock(self._now())

@@ -28,12 +28,19 @@ def test_status_and_the_switches(filled: CommandLine, tmp_path: Path) -> None:
         filled.ok("connections", "enable", name)
         (asked,) = filled.json("connections", "status", name)
         assert ("Partners call it" if name == "door" else "fichehub export guide OUTPUT") in asked["reason"]
+        if name == "door":
+            assert "fichehub connections disable door" in filled.refused("connections", "stop", name)
+            assert "goes on answering (door)" in filled.ok("connections", "stop", "--all")
+            assert [one["state"] for one in filled.json("connections", "list")] == ["stopped", "enabled"]
+            filled.ok("connections", "go", "--all")
         filled.ok("connections", "remove", name, "--yes")
     filled.ok("connections", "stop", "--all", "--reason", "Holidays.")
     refused = filled.refused("run", "book", "--output", str(tmp_path / "book.xlsx"))
     assert "All connections are stopped: Holidays. To let it run again: fichehub connections go --all" in refused
     (one,) = filled.json("connections", "status", "book")
     assert (one["state"], one["next_at"]) == ("stopped", None)
+    (listed,) = filled.json("connections", "list")
+    assert (listed["state"], listed["next_at"], listed["reason"]) == ("stopped", None, one["reason"])
     still = "all connections are: Holidays. To let them run again: fichehub connections go --all"
     assert f"book had not been stopped by itself, but {still}" in filled.ok("connections", "go", "book")
     filled.ok("connections", "stop", "book")

@@ -41,6 +41,20 @@ def test_an_edited_list_is_exactly_that_list(store: Store) -> None:
     assert document and [contact["value"] for contact in document["contacts"]] == ["hallo@example.org"]
 
 
+@pytest.mark.parametrize("said", [[["tr"], ["es"], ["tr"], ["nl", "es"], ["fr"]], [["nl"], ["es"], ["fr"]], [["nl", "fr", "tr"], ["de"], ["de"]]])
+def test_a_list_that_is_edited_again_is_exactly_that_list_too(store: Store, said: list[list[str]]) -> None:
+    put(store, organisatie("o1", languages=["nl", "fr"]), replace(organisatie("b1", source=SB, languages=["de"]), same_as=((SK, "o1"),)))
+    uuid = uuid_of(store, f"{SK}|o1")
+    for turn, languages in enumerate(said):
+        edit(store, uuid, "languages", languages, "redactie")
+        put(store, organisatie("o1", revision=2 + turn, languages=["nl", "fr"], description={"nl": f"Beurt {turn}"}))
+        document = fiche(store, f"{SK}|o1")
+        assert document and sorted(document.get("languages", [])) == sorted(languages)
+    edit(store, uuid, "languages", None, "redactie")
+    document = fiche(store, f"{SK}|o1")
+    assert document and sorted(document["languages"]) == ["de", "fr", "nl"]
+
+
 def test_a_field_of_an_authentic_source_is_locked(store: Store) -> None:
     put(store, person("p1", number=1))
     with pytest.raises(Locked) as refusal:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import partial
+from string import Formatter
 from typing import TYPE_CHECKING
 
 import flask
@@ -15,16 +16,18 @@ from babel.messages.mofile import read_mo
 from flask.testing import FlaskClient
 from sqlalchemy import insert, update
 
-from hub import plugins
+from hub import hookspecs, outbound, plugins
+from hub.connector import Connector
+from hub.errors import Sentence
 from hub.model.claims import Claim
 from hub.store import Store
 from hub.store.tables import connection, counter, run
-from hub.sync import shortfall
-from hub.web import create_app
+from hub.sync import connections, shortfall, stops
+from hub.web import create_app, reasons
 from hub.web.start import NEWEST
 from hub.web.translations.__main__ import FOLDER, TRANSLATED, catalogue, texts
 from tests.over_http import serving
-from tests.web.conftest import NOW, Brought
+from tests.web.conftest import NOW, Brought, Parrot
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -162,6 +165,98 @@ def test_it_tells_how_each_connection_fares(empty_store: Store) -> None:
     assert client.get("/health").get_json() == {"status": "DEGRADED"}
     fill("disabled", "")
     assert "uitgeschakeld" in page()
+
+
+def _add(store: Store, name: str, connector: str, **values: object) -> None:
+    row = {"name": name, "connector": connector, "config": b"{}", "state": "enabled", "created_at": NOW, **values}
+    store.write(lambda writer: writer.connection.execute(insert(connection).values(**row)))
+
+
+def _ran(store: Store, name: str, state: str, reason: str = "") -> None:
+    row = {"connection": name, "mode": "full", "dry": False, "resumed": False, "state": state, "reason": reason, "started_at": NOW, "ended_at": NOW}
+    store.write(lambda writer: writer.connection.execute(insert(run).values(**row, counts=b"{}")))
+
+
+class Called:
+    """A plugin whose one connector works, and is called by partners."""
+
+    @hookspecs.hookimpl
+    def register_connectors(self) -> list[type[Connector]]:
+        return [Parrot]
+
+
+@pytest.mark.parametrize("switch", ["bron", stops.ALL])
+def test_a_stopped_connection_is_shown_as_stopped(empty_store: Store, switch: str) -> None:
+    client = create_app(empty_store, plugins.load([("called", Called())], installed=False)).test_client()
+    _add(empty_store, "bron", "bron", schedule="every 1 day")
+    _add(empty_store, "parrot", "parrot")
+    _ran(empty_store, "bron", "done")
+    page = client.get("/").get_data(as_text=True)
+    assert "Volgende run" in page and "Alles draait." in page and "gestopt" not in page
+    stops.stop(empty_store, switch, "Feestdagen")
+    page = client.get("/").get_data(as_text=True)
+    assert "Volgende run" not in page and "Alles draait." not in page
+    assert page.count("</span> gestopt</p>") == 1, "what partners call goes on answering, and reads so"
+    assert page.count("</span> werkt</p>") == 1
+    assert '<p class="reason">Gestopt: Feestdagen</p>' in page
+    assert client.get("/health").get_json() == {"status": "UP"}, "the hub itself is well"
+    stops.go(empty_store, switch)
+    assert "Alles draait." in client.get("/").get_data(as_text=True)
+
+
+def test_the_headline_is_no_better_than_what_stands_below_it(empty_store: Store) -> None:
+    client = create_app(empty_store, plugins.load([], installed=False)).test_client()
+    _add(empty_store, "bron", "bron")
+    _ran(empty_store, "bron", "done")
+    assert "Alles draait." in client.get("/").get_data(as_text=True)
+    _ran(empty_store, "bron", "failed", "De bron zweeg.")
+    page = client.get("/").get_data(as_text=True)
+    assert "Alles draait." not in page and "er is iets voor de beheerder" in page
+    assert client.get("/health").get_json() == {"status": "UP"}, "a partner that is silent is no fault of the hub"
+
+
+@pytest.mark.parametrize(
+    ("language", "reason"),
+    [
+        ("nl", "<p class=\"reason\">Met http://x.example/rest kan geen verbinding gemaakt worden.</p>"),
+        ("fr", "<p class=\"reason\">Impossible d&#39;établir une connexion avec http://x.example/rest.</p>"),
+        ("en", "<p class=\"reason\">http://x.example/rest cannot be connected to.</p>"),
+    ],
+)
+def test_reasons_of_the_hub_are_told_in_the_language_of_the_reader(empty_store: Store, language: str, reason: str) -> None:
+    client = create_app(empty_store, plugins.load([], installed=False)).test_client()
+    _add(empty_store, "bron", "bron")
+    _ran(empty_store, "bron", "failed", outbound.NO_CONNECTION(address="http://x.example/rest"))
+    assert reason in client.get(f"/?lang={language}").get_data(as_text=True)
+
+
+def test_reasons_that_stay_english_say_so_and_those_of_administrators_do_not(empty_store: Store) -> None:
+    client = create_app(empty_store, plugins.load([], installed=False)).test_client()
+    _add(empty_store, "bron", "bron")
+    _ran(empty_store, "bron", "failed", "The register has no row.")
+    assert '<p class="reason" lang="en">The register has no row.</p>' in client.get("/").get_data(as_text=True)
+    assert '<p class="reason">The register has no row.</p>' in client.get("/?lang=en").get_data(as_text=True)
+    connections.pause(empty_store, "bron", "The register has no row.")  # as a run does that cannot go on
+    assert '<p class="reason" lang="en">The register has no row.</p>' in client.get("/").get_data(as_text=True)
+    connections.pause(empty_store, "bron", "Wij verhuizen.")
+    assert '<p class="reason">Wij verhuizen.</p>' in client.get("/").get_data(as_text=True)
+    connections.pause(empty_store, "bron", connections.PAUSED())
+    assert "mise en pause par un administrateur" in client.get("/?lang=fr").get_data(as_text=True)
+    stops.stop(empty_store, "bron", "")
+    assert "Arrêtée : sans indication de raison" in client.get("/?lang=fr").get_data(as_text=True)
+
+
+def test_every_reason_keeps_what_was_filled_in_in_every_language() -> None:
+    for sentence in reasons.sentences():
+        places = {name: name for _, name, _, _ in Formatter().parse(sentence.text) if name}
+        assert sentence.places_in(sentence(**places)) == places
+        assert [each.text for each in reasons.sentences() if each.places_in(sentence(**places)) is not None] == [sentence.text]
+    of_outbound = {each.text for each in vars(outbound).values() if isinstance(each, Sentence)}
+    assert of_outbound <= {each.text for each in reasons.sentences()}
+    for language in TRANSLATED:
+        for message in catalogue(language):
+            if message.id:
+                assert set(re.findall(r"{\w+}", str(message.id))) == set(re.findall(r"{\w+}", str(message.string))), message.id
 
 
 def test_a_connection_of_one_partner_is_shown_to_that_partner_only(empty_store: Store) -> None:

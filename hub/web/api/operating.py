@@ -177,7 +177,8 @@ def runs(given: dict[str, Any]) -> flask.Response:
         connections.get(hub.store, hub.plugins, name)
     size = given["pageSize"]
     with hub.store.read() as connection:
-        found = records.reports(connection, name, limit=size + 1, before=given.get("before"))
+        kept = records.reports(connection, name, limit=size + 1, before=given.get("before"))
+        found = [records.as_it_stands(connection, one, hub.store.now()) for one in kept]
     answer: dict[str, Any] = {
         "items": [_run(report) for report in found[:size]],
         "self": page_address("operating.runs"),

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 import marshmallow as ma
 
 from hub import Claim, Finished, Incoming, Misconfigured, Rejected, Simulator, Source, Unreachable
-from plugins.progezondheid.cobrha.reading import SOURCE, claim_of, persons_in
+from plugins.progezondheid.cobrha.reading import PERSON, SOURCE, claim_of, persons_in
 from plugins.progezondheid.cobrha.simulator import CobrhaSimulator
 
 LARGEST: Final = 16 * 1024 * 1024
@@ -47,6 +47,9 @@ class CobrhaConfig(ma.Schema):
             raise ma.ValidationError("give either an address or a folder", "base_url")
 
 
+_NOBODY: Final = f"CoBRHA gave nobody at all: no {PERSON} in what it answered. Either this is no answer of the AddressBook, or its shape has changed."
+
+
 class Cobrha(Source):
     """Everything in each pull, since the message knows neither versions nor changes. Absence says nothing, so nobody is ever removed."""
 
@@ -63,8 +66,9 @@ class Cobrha(Source):
     absence_tells: ClassVar[bool] = False
 
     def check(self) -> None:
-        """There must be a first message, and it must be one."""
-        next(self._messages(), None)
+        """There must be a first message, and somebody in it."""
+        if not any(self._messages()):
+            raise Unreachable(_NOBODY)
 
     def pull(self, cursor: str | None) -> Iterator[Incoming | Rejected | Finished]:
         """Everybody, whatever the cursor; who is as before comes as before."""
@@ -80,7 +84,9 @@ class Cobrha(Source):
                     continue
                 claims[claim.external_id] = claim
             yield from map(Incoming, self._numbered(claims))
-        yield Finished(complete=total > 0, warnings=() if total else ("CoBRHA gave nobody at all.",))
+        if not total:
+            raise Unreachable(_NOBODY)
+        yield Finished(complete=True)
 
     def _numbered(self, claims: dict[str, Claim]) -> Iterator[Claim]:
         """The messages have no versions: whoever says something else than before has the next one."""
@@ -115,9 +121,9 @@ class Cobrha(Source):
             persons = persons_in(answer.content, url)
             if persons and answer.content == last:
                 raise Unreachable(f"{url} gives the same message for another offset, so reading would never end.")
-            yield persons
-            if len(persons) < most:
+            if not persons:  # a short message is not the last one: they may give fewer than we ask for
                 return
+            yield persons
             offset, last = offset + len(persons), answer.content
 
     def _files(self) -> Iterator[list[Any]]:

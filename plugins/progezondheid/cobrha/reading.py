@@ -16,13 +16,16 @@ from plugins.progezondheid.words import PROFESSIONS
 
 SOURCE: Final = "cobrha"
 PERSON: Final = "IndividualContactInformation"
+_ANSWER: Final = "Response"
+"""How the name of the element ends that holds the persons."""
 _GENDERS: Final = {"M": "male", "MALE": "male", "F": "female", "FEMALE": "female"}
 _COUNTRY: Final = re.compile(r"[A-Z]{2}").fullmatch
 _POSTCODE: Final = re.compile(r"[0-9A-Z -]{3,10}").fullmatch
 
 
 def persons_in(body: bytes, where: str) -> list[Any]:
-    """The persons in one message. Raises `Unreachable` for what is no XML, or has a document type: those can name files and grow without end."""
+    """The persons in one message. Raises `Unreachable` for what is no XML, is no answer, names persons in another way, or has a document type: those can name
+    files and grow without end."""
     from lxml import etree  # only who reads XML pays for loading it
 
     parser = etree.XMLParser(
@@ -37,7 +40,13 @@ def persons_in(body: bytes, where: str) -> list[Any]:
     fault = _first(root, "Fault")
     if fault is not None:
         raise Unreachable(f"{where} holds a fault in the place of an answer: {' '.join(fault.itertext()).strip()[:200]}")
-    return [node for node in root.iter() if _local(node) == PERSON]
+    persons = [node for node in root.iter() if _local(node) == PERSON]
+    if not persons:
+        if not any(_local(node).endswith(_ANSWER) for node in root.iter()):
+            raise Unreachable(f"{where} is XML, but no answer of the AddressBook: nothing in it is called {PERSON} or …{_ANSWER}.")
+        if _first(root, "NIHII") is not None or _first(root, "LastName") is not None:
+            raise Unreachable(f"{where} names people, but not in {PERSON}: its shape has changed. Nothing of it was read.")
+    return persons
 
 
 def claim_of(person: Any, practice_types: Collection[str] = ()) -> Claim:

@@ -127,8 +127,11 @@ class Asking:
     # --- what requirements are made of -----------------------------------------------------------------------------------------
 
     def page(self, **params: str) -> dict[str, Any]:
-        """A page of caregivers."""
-        return keeps(self.get("/providers", params), 200, "Page")
+        """A page of caregivers, which has as many as it says, if it says how many."""
+        page = keeps(self.get("/providers", params), 200, "Page")
+        count = len(page["items"])
+        must(page.get("count", count) == count, f"It says `count` {page.get('count')} and has {count} items.")
+        return page
 
     def somebody(self) -> dict[str, Any]:
         """A caregiver who was not deleted."""

@@ -78,6 +78,14 @@ def riziv(world: World, index: int = 0) -> str:
     return str(next(world.register_persons(index, 1)).riziv)
 
 
+@pytest.mark.parametrize("most", [1, 4, 7])
+def test_who_gives_fewer_than_asked_for_is_read_to_the_end(store: Store, go: Go, book: CobrhaSimulator, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    whole = CobrhaSimulator.message
+    monkeypatch.setattr(CobrhaSimulator, "message", lambda self, offset, asked: whole(self, offset, min(asked, most)))
+    report = go("cobrha", {**book.config(), "page_size": 7})
+    assert (report.state, report.changed) == ("done", COUNT)
+
+
 def test_everybody_comes_and_the_next_run_brings_nothing(store: Store, go: Go, book: CobrhaSimulator) -> None:
     report = go("cobrha", {**book.config(), "page_size": 7})
     assert (report.state, report.read, report.changed, report.rejected) == ("done", COUNT, COUNT, 0)
@@ -191,3 +199,36 @@ def test_who_cannot_be_recognised_is_rejected_by_field(world: World) -> None:
         with pytest.raises(Rejected) as caught:
             claim_of(found)
         assert (caught.value.field, bool(caught.value.message)) == (field, True)
+
+
+@pytest.mark.parametrize(
+    ("instead", "reason"),
+    [
+        (lambda message: '<html xmlns="http://www.w3.org/1999/xhtml"><body><form>Log in</form></body></html>', "no answer of the AddressBook"),
+        (lambda message: message.replace("IndividualContactInformation", "Individual"), "its shape has changed"),
+    ],
+)
+@pytest.mark.parametrize("before", [0, 2])
+def test_an_answer_that_names_nobody_is_no_end(
+    go: Go, book: CobrhaSimulator, monkeypatch: pytest.MonkeyPatch, instead: Callable[[str], str], reason: str, before: int
+) -> None:
+    go("cobrha", {**book.config(), "page_size": 7})
+    whole = CobrhaSimulator.message
+    monkeypatch.setattr(CobrhaSimulator, "message", lambda self, offset, most: (whole if offset < 7 * before else lambda *asked: instead(whole(*asked)))(self, offset, most))
+    report = go("cobrha")
+    assert (report.state, report.read) == ("failed", 7 * before)
+    assert reason in report.reason
+
+
+def test_a_register_that_gives_nobody_at_all_fails(go: Go, book: CobrhaSimulator) -> None:
+    go("cobrha", {**book.config(), "page_size": 7})
+    book.count = 0
+    report = go("cobrha")
+    assert report.state == "failed"
+    assert "gave nobody at all" in report.reason
+
+
+def test_a_register_that_gives_nobody_does_not_pass_its_check(go: Go, book: CobrhaSimulator) -> None:
+    book.count = 0
+    with pytest.raises(Unreachable, match="gave nobody at all"):
+        go("cobrha", book.config())

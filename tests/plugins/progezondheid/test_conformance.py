@@ -123,7 +123,12 @@ def _without(name: str) -> Break:
 
 
 def _unsteady(register: Spoilt, environ: WSGIEnvironment, said: Any) -> Any:
-    return {**said, "items": said["items"][register.count % 2 :]}
+    items = said["items"][register.count % 2 :]
+    return {**said, "items": items, "count": len(items)}
+
+
+def _lost(register: Spoilt, environ: WSGIEnvironment, said: Any) -> Any:
+    return {**said, "items": said["items"][::2]}
 
 
 def _backwards(register: Spoilt, environ: WSGIEnvironment, said: Any) -> Any:
@@ -251,3 +256,9 @@ def test_the_command_tells_requirement_by_requirement(
     assert (verdict["outcome"], verdict["exchanges"][-1]["status"]) == ("fail", 200)
     assert main(["--base-url", "http://127.0.0.1:1", "--token", "x", "--only", "L1"]) == 1
     assert "no full answer" in capsys.readouterr().out
+
+
+def test_a_page_that_lost_rows_on_its_way_is_no_page(register: Spoilt, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Spoilt, "spoil", body(_lost))
+    (verdict,) = run(asks(register), ["L1"])
+    assert (verdict.outcome, verdict.detail) == ("fail", "It says `count` 20 and has 10 items.")

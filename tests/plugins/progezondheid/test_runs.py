@@ -323,3 +323,39 @@ def test_the_token_is_kept_secret(store: Store, running: ProGezondheidSimulator,
 def test_a_cursor_that_no_database_keeps_is_refused(cursor: object) -> None:
     with pytest.raises(Unreachable, match="next_cursor"):
         _page({"items": [], "next_cursor": cursor, "complete": True}, "https://register.example.org/providers")
+
+
+def test_rows_that_are_lost_on_the_way_are_missed(store: Store, running: ProGezondheidSimulator, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    go = connect(running, page_size=5)
+    whole = ProGezondheidSimulator._page
+
+    def every_second(simulator: ProGezondheidSimulator, asked: dict[str, list[str]]) -> bytes:
+        page = orjson.loads(whole(simulator, asked))
+        return orjson.dumps({**page, "items": page["items"][::2]})
+
+    monkeypatch.setattr(ProGezondheidSimulator, "_page", every_second)
+    cut = go()
+    assert (cut.state, cut.read, cut.cursor_after) == ("failed", 0, None)
+    assert "says `count` 5 and gives 3 items" in cut.reason
+    monkeypatch.setattr(ProGezondheidSimulator, "_page", whole)
+    assert (go().changed, len(fiches(store))) == (COUNT, COUNT)
+
+
+@pytest.mark.parametrize(("written", "instead"), [('"family":"', '"family":"\\ud800'), ('"version":1,', '"version":NaN,')])
+def test_a_row_that_is_no_json_is_refused_alone(
+    store: Store, running: ProGezondheidSimulator, connect: Connect, monkeypatch: pytest.MonkeyPatch, written: str, instead: str
+) -> None:
+    go = connect(running, page_size=5)
+    whole, poisoned = ProGezondheidSimulator._page, numbers(running)[7]
+
+    def poison(simulator: ProGezondheidSimulator, asked: dict[str, list[str]]) -> bytes:
+        before, found, row = whole(simulator, asked).decode().partition(f'"nihdi8":"{poisoned}"')
+        assert not found or written in row
+        return f"{before}{found}{row.replace(written, instead, 1)}".encode()
+
+    monkeypatch.setattr(ProGezondheidSimulator, "_page", poison)
+    report = go()
+    assert (report.state, report.changed, report.rejected) == ("done", COUNT - 1, 1)
+    assert set(fiches(store)) == set(numbers(running)) - {poisoned}
+    (refused,) = report.rejections
+    assert refused.external_id == poisoned

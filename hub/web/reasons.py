@@ -1,0 +1,72 @@
+"""Reasons as a reader of the start page meets them: the hub's own sentences in the reader's language, all others as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from flask_babel import get_locale
+from flask_babel import lazy_gettext as _
+
+from hub import outbound
+from hub.errors import Sentence
+from hub.sync import connections, records, stops
+
+_IN_DUTCH: Final[tuple[tuple[Sentence, str], ...]] = (
+    (connections.PAUSED, _("gepauzeerd door een beheerder")),
+    (stops.REASON, _("Gestopt: {why}")),
+    (stops.BY_SOMEBODY, _("door een beheerder")),
+    (stops.UNSAID, _("zonder opgave van reden")),
+    (stops.PROCESS_ENDED, _("Het proces waarin hij liep, is gestopt; de volgende run gaat voort waar deze gebleven was.")),
+    (records.CUT_OFF, _("De run werd afgebroken; de volgende gaat voort waar deze gebleven was.")),
+    (outbound.NOT_JSON, _("{address} antwoordde {status} met {size} bytes ({why}) die geen JSON zijn.")),
+    (
+        outbound.REDIRECTED,
+        _("{address} antwoordde {status} en verwijst door; dat volgen we niet. Vraag de partner het juiste adres en stel dat in."),
+    ),
+    (outbound.REFUSED, _("{address} weigert onze toegangsgegevens ({status}).")),
+    (outbound.ANSWERED, _("{address} antwoordde {status}.")),
+    (outbound.ASKS_TO_WAIT, _("{address} antwoordde {status} en vraagt om {seconds} seconden te wachten.")),
+    (outbound.ASKS_TO_WAIT_UNTIL, _("{address} antwoordde {status} en vraagt om te wachten tot {moment}.")),
+    (outbound.TOO_LARGE, _("{address} stuurt meer dan {size} bytes in één antwoord, meer dan we aannemen.")),
+    (outbound.BROKE_OFF_BEFORE, _("{address} brak af voor het antwoord begon.")),
+    (outbound.NOT_IN_FULL, _("{address} antwoordde niet volledig binnen {seconds} seconden.")),
+    (outbound.UNKNOWN_HOST, _("{address}: de naam van deze server is hier niet bekend ({why}).")),
+    (outbound.NO_CONNECTION, _("Met {address} kan geen verbinding gemaakt worden.")),
+    (outbound.NO_TRUST, _("{address} heeft geen certificaat dat we kunnen vertrouwen, of spreekt TLS op een andere manier dan wij.")),
+    (outbound.NOT_UNPACKED, _("{address} stuurde een antwoord dat niet uitgepakt kan worden.")),
+    (outbound.NO_ANSWER, _("{address} antwoordde niet binnen {seconds} seconden.")),
+    (outbound.BROKE_OFF, _("{address} brak af midden in het antwoord.")),
+    (outbound.CLOSED, _("{address} sloot de verbinding zonder een volledig antwoord.")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A reason, and the language that it is in where that is not the page's; "" where it is, or where somebody wrote it in a language of his own."""
+
+    text: str
+    language: str
+
+
+def told(reason: str, *, by_the_hub: bool) -> Told:
+    """The reason for the reader of this page. `by_the_hub`: it was not written by an administrator, so what cannot be translated is English."""
+    found = _translated(reason)
+    if found is not None:
+        return Told(found, "")
+    return Told(reason, "en" if reason and by_the_hub and str(get_locale()) != "en" else "")
+
+
+def sentences() -> Iterator[Sentence]:
+    """Those that are told in the reader's language."""
+    for sentence, _dutch in _IN_DUTCH:
+        yield sentence
+
+
+def _translated(reason: str) -> str | None:
+    for sentence, dutch in _IN_DUTCH:
+        places = sentence.places_in(reason)
+        if places is not None:
+            return str(dutch).format(**{name: _translated(value) or value for name, value in places.items()})
+    return None

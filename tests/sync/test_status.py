@@ -1,0 +1,81 @@
+"""What is said of a connection is true, and says what to do."""
+
+from sqlalchemy import text
+
+from hub.errors import Rejected
+from hub.plugins import Plugins
+from hub.store import Store, database
+from hub.sync import connections, records, run, status
+from tests.sync.pulling import Offer, connect
+from tests.sync.rows import fresh_rows
+
+
+def said(store: Store, plugins: Plugins) -> str:
+    (one,) = status.of_all(store, plugins)
+    return one.reason
+
+
+def test_a_run_that_is_under_way_says_how_far_it_is(any_store: Store, offer: Offer) -> None:
+    plugins = offer(fresh_rows(3))
+    connect(any_store, plugins)
+    heard: list[tuple[str, str]] = []
+
+    def listen(done: int, total: int | None, what: str) -> None:
+        (one,) = connections.list_all(any_store, plugins)
+        heard.append((one.last_run.state if one.last_run else "", said(any_store, plugins)))
+
+    run(any_store, plugins, "own", progress=listen)
+    assert heard[-1] == ("running", "A run is under way since 2026-11-22T09:00:00Z: 3 read so far.")
+    assert said(any_store, plugins) == "Everything is as it should be."
+
+
+def test_a_run_whose_process_was_killed_does_not_read_as_if_it_went_on(any_store: Store, offer: Offer) -> None:
+    plugins = offer(fresh_rows(3))
+    connect(any_store, plugins)
+    assert run(any_store, plugins, "own").state == "done"
+    with database.writing(any_store.engine) as connection:
+        connection.execute(text("UPDATE run SET state = 'running', ended_at = NULL"))
+    (one,) = connections.list_all(any_store, plugins)
+    assert one.last_run is not None and one.last_run.state == "stopped"
+    assert said(any_store, plugins) == (
+        "The run was cut off; the next one goes on from its last cursor. 3 had been read. To go on at once: fichehub run own"
+    )
+    with any_store.read() as connection:
+        (kept,) = records.reports(connection)
+        assert records.as_it_stands(connection, kept, any_store.now()).reason == records.CUT_OFF()
+
+
+def test_rows_that_could_not_be_used_are_told_until_they_are_right(store: Store, offer: Offer) -> None:
+    source = fresh_rows(300)
+    good, source.rows[7] = source.rows[7], Rejected("The name is missing.", external_id="000007", field="name")
+    plugins = offer(source)
+    connect(store, plugins)
+    assert run(store, plugins, "own").rejected == 1
+    assert said(store, plugins) == "1 row could not be used: fichehub rejected own"
+    assert run(store, plugins, "own").read == 0
+    assert said(store, plugins) == "1 row could not be used: fichehub rejected own"
+    source.changed.append(good)
+    assert run(store, plugins, "own").changed == 1
+    assert said(store, plugins) == "Everything is as it should be."
+
+
+def test_what_the_last_run_warned_of_is_told(store: Store, offer: Offer) -> None:
+    source = fresh_rows(3)
+    plugins = offer(source)
+    connect(store, plugins)
+    source.finished |= {"warnings": ("One.", "Two.", "Three.", "Four.")}
+    run(store, plugins, "own")
+    assert said(store, plugins) == "One. Two. It warned of 2 more: fichehub runs own"
+    source.finished["warnings"] = ()
+    run(store, plugins, "own")
+    assert said(store, plugins) == "Everything is as it should be."
+
+
+def test_what_only_explains_a_run_is_no_warning(store: Store, offer: Offer) -> None:
+    source = fresh_rows(3)
+    plugins = offer(source)
+    connect(store, plugins)
+    run(store, plugins, "own")
+    source.expired = True
+    assert run(store, plugins, "own").warnings == (records.BEGAN_AGAIN(),)
+    assert said(store, plugins) == "Everything is as it should be."
