@@ -91,6 +91,19 @@ from hub.model.folding import fold, words
 from hub.model.identifiers import InvalidIdentifier
 from hub.model.identifiers import display as display_identifier
 from hub.model.identifiers import normalise as normalise_identifier
+from hub.model.particulars import (
+    Said,
+    address_of,
+    general_contacts,
+    house_number,
+    main_name,
+    name_in,
+    nearest_contact,
+    person_name,
+    said_in,
+    street_in,
+    town_in,
+)
 from hub.model.query import Criterion, Linked, Near, Query, any_of
 from hub.model.query_rules import QUERY_LIMITS
 from hub.model.subscription import (
@@ -113,6 +126,7 @@ from hub.web.doors import (
     record_access,
     refusals,
     require_partner,
+    source_title,
     subscriptions,
 )
 
@@ -200,6 +214,7 @@ __all__ = [
     "RequestError",
     "ResolvedContact",
     "Response",
+    "Said",
     "Sent",
     "Simulator",
     "Sink",
@@ -220,19 +235,26 @@ __all__ = [
     "WaitingList",
     "World",
     "Zorgverlenersfiche",
+    "address_of",
     "any_of",
     "authorization_metadata",
     "directory",
     "display_identifier",
     "feed",
     "fold",
+    "general_contacts",
     "hookimpl",
+    "house_number",
     "let_stand",
+    "main_name",
+    "name_in",
+    "nearest_contact",
     "normalise_email",
     "normalise_identifier",
     "normalise_phone",
     "normalise_website",
     "open_to_all",
+    "person_name",
     "phone_kind",
     "query_of",
     "record_access",
@@ -240,6 +262,10 @@ __all__ = [
     "require_partner",
     "resolve_contacts",
     "rubriek_from_label",
+    "said_in",
+    "source_title",
+    "street_in",
     "subscriptions",
+    "town_in",
     "words",
 ]

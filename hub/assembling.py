@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -11,7 +11,17 @@ from sqlalchemy import Connection
 from hub.model.audience import Grant
 from hub.model.entity import Entity
 from hub.model.fiche import PARTS, Document, EntityType
-from hub.model.links import Loader, follow, referable, related_of, without_dead_links
+from hub.model.links import (
+    Loader,
+    follow,
+    hides_sites,
+    referable,
+    related_of,
+    sites_in,
+    sites_named,
+    without_dead_links,
+    without_unseen_sites,
+)
 from hub.store import reading
 
 _PART_FIELDS: Final[dict[str, str]] = {part_type: field for field, (_, part_type, _) in PARTS.items()}
@@ -27,10 +37,12 @@ def assembled(
     load: Loader,
     sources: Mapping[int, tuple[str, ...]],
     held: Held,
+    withholding: Collection[str],
 ) -> dict[int, Entity]:
     """The entities of these rows, by the rows' numbers; what the asker may not see is left out.
 
     `load` gives projected documents, as they are or were; `sources` names who contributes to each fiche. `held` is asked where the grant has a selection.
+    `withholding`: the UUIDs of the aanbod, of those that `load` gave so far, whose vestigingen were projected away.
     """
     persons = [row.entity_id for row in rows if row.type == "zorgverlener"]
     offers = reading.worked_in(connection, persons, grant.rank) if persons else {}
@@ -40,8 +52,9 @@ def assembled(
     if grant.scope is not None:
         for uuid in _people_outside(shown, held):
             del shown[uuid]
+    unseen = _unseen_sites(connection, shown, load)
     live = {
-        uuid: fiche if links[uuid] <= shown.keys() else without_dead_links(fiche, shown)
+        uuid: without_unseen_sites(fiche if links[uuid] <= shown.keys() else without_dead_links(fiche, shown), unseen)
         for uuid, fiche in shown.items()
     }
     entities = {}
@@ -69,12 +82,24 @@ def assembled(
             part=part,
             related=related,
             sources=sources.get(row.fiche_id, ()),
+            place_withheld=row.fiche in withholding or hides_sites(shown[row.fiche], fiche),
         )
     if grant.scope is None:
         return entities
     named = {number: referable(entity) for number, entity in entities.items()}
     inside = held({id: type for some in named.values() for id, type in some.items()})
     return {number: replace(entity, outside=frozenset(named[number].keys() - inside)) for number, entity in entities.items()}
+
+
+def _unseen_sites(connection: Connection, shown: Mapping[str, Document], load: Loader) -> set[str]:
+    """The vestigingen that these fiches name as their places and that the asker does not see."""
+    named = {site for fiche in shown.values() for site in sites_named(fiche)}
+    unseen = named - sites_in(shown.values())
+    if not unseen:
+        return unseen
+    # Whose they are need not be shown here: an agreement may not cover by whom an aanbod is given, and yet cover the vestigingen.
+    owners = {known.fiche for known in reading.resolve(connection, unseen).values()} - shown.keys()
+    return unseen - sites_in(load(owners).values()) if owners else unseen
 
 
 def _people_outside(shown: Mapping[str, Document], held: Held) -> set[str]:

@@ -25,6 +25,7 @@ from hub.model.audience import Grant, project
 from hub.model.claims import Provenance
 from hub.model.entity import Change, Entity, Hit, Page
 from hub.model.fiche import ENTITY_TYPES, KINDS, Document, EntityType
+from hub.model.links import hides_sites
 from hub.model.query import Criterion, Query, normalise
 from hub.model.query_rules import MAX_VALUES
 from hub.past import Past
@@ -240,6 +241,8 @@ class Directory:
         if lived.fiche_id not in (-1, 0, fiche_id) and log_reading.lived(connection, lived.fiche_id, seq, partner).there:
             fiche_id, fiche = lived.fiche_id, lived.fiche
 
+        placeless: set[str] = set()
+
         def at_that_time(uuids: Iterable[str]) -> Mapping[str, Document]:
             if withholding:
                 documents = self._past.documents(connection, uuids, seq)
@@ -250,14 +253,16 @@ class Directory:
                     if (document := reading.as_at(connection, one.fiche_id, seq, partner)) is not None
                 }
             today = self._store.today()
-            return _present((uuid, project(document, self.grant, today)) for uuid, document in documents.items())
+            shown = _present((uuid, project(document, self.grant, today)) for uuid, document in documents.items())
+            placeless.update(uuid for uuid, fiche in shown.items() if hides_sites(documents[uuid], fiche))
+            return shown
 
         row = reading.Found(known.id, known.id, known.type, known.uuid, fiche_id, fiche, b"", last.seq, last.at)
         sources = reading.sources(connection, [fiche_id], partner)
         if fiche_id not in sources:
             sources[fiche_id] = reading.sources_it_had(connection, fiche_id, partner)
         held = partial(self._held, connection)
-        return assembled(connection, [row], self.grant, at_that_time, sources, held).get(known.id)
+        return assembled(connection, [row], self.grant, at_that_time, sources, held, placeless).get(known.id)
 
     def _told_of(self, connection: Connection, known: reading.Known, seq: int) -> Entity | None:
         """As `as_at`; None where it was not there, or may not be told."""
@@ -487,6 +492,7 @@ class Directory:
         at_hand = {row.fiche: row.document for row in rows}
 
         grant, store, today = self.grant, self._store, self._store.today()
+        placeless: set[str] = set()
 
         def as_they_are(uuids: Iterable[str]) -> Mapping[str, Document]:
             shown: dict[str, Document] = {}
@@ -495,8 +501,10 @@ class Directory:
                 document = at_hand.get(uuid)
                 if document is None:
                     missing.append(uuid)
-                elif (projected := project(decode(document), grant, today)) is not None:
+                elif (projected := project(stored := decode(document), grant, today)) is not None:
                     shown[uuid] = projected
+                    if hides_sites(stored, projected):
+                        placeless.add(uuid)
             if missing:
                 for uuid, document in reading.bytes_by_uuid(connection, missing, partner).items():
                     projected = store.projected(document, grant.level, grant.fields, today)
@@ -507,7 +515,7 @@ class Directory:
             return shown
 
         named = reading.sources(connection, [row.fiche_id for row in rows], partner) if sources else {}
-        return assembled(connection, rows, grant, as_they_are, named, partial(self._held, connection))
+        return assembled(connection, rows, grant, as_they_are, named, partial(self._held, connection), placeless)
 
     def _held(self, connection: Connection, types: Mapping[str, EntityType]) -> set[str]:
         """Which of these ids are in the agreement's selection; nothing of them is read but the index."""

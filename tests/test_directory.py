@@ -107,6 +107,63 @@ def test_a_caregiver_who_hides_leaves_no_trace_in_the_offer(store: Store) -> Non
     assert len(everything.fiche["caregivers"]) == 2
 
 
+def hidden_site(store: Store, *, offered: tuple[str, ...] = ("1", "2"), revision: int = 1) -> dict[str, str]:
+    """An organisatie with vestigingen in house 1, which is hidden, and in house 2; an aanbod in these; the ids of the two by house number."""
+    of = organisatie("o", "Huis De Wilg", sites=("1", "2"), revision=revision)
+    of.content["vestigingen"][0]["visibility"] = "internal"
+    put(store, of, aanbod("a", "o", "Dagopvang", sites=offered, revision=revision))
+    sites = Directory(store, INTERNAL).get(uuid_of(store, "sociale-kaart|o")).fiche["vestigingen"]
+    return {site["addresses"][0]["house_number"]: site["id"] for site in sites}
+
+
+@pytest.mark.parametrize(
+    "grant",
+    [PUBLIC, Grant("professional"), Grant("public", fields=frozenset({"names", "vestigingen"}))],
+    ids=["public", "professional", "without the field organisatie"],
+)
+def test_a_vestiging_that_hides_leaves_no_trace_in_the_offer(store: Store, grant: Grant) -> None:
+    sites = hidden_site(store)
+    offer = uuid_of(store, "sociale-kaart|a")
+    asked = Directory(store, grant)
+    entity = asked.get(offer)
+    assert entity.fiche["vestigingen"] == [{"id": sites["2"]}]
+    assert not entity.place_withheld
+    (hit,) = asked.search(Query(types=("aanbod",))).hits
+    for seen in (entity, hit.entity, asked.get_many([offer])[offer], asked.as_at(offer, entity.seq)):
+        assert sites["1"] not in str(seen)
+    assert {link["id"] for link in Directory(store, INTERNAL).get(offer).fiche["vestigingen"]} == set(sites.values())
+
+
+def test_an_offer_in_hidden_vestigingen_only_is_at_no_other_one(store: Store) -> None:
+    hidden_site(store, offered=("1",))
+    entity = public(store).get(uuid_of(store, "sociale-kaart|a"))
+    assert "vestigingen" not in entity.fiche
+    assert entity.place_withheld
+    assert not Directory(store, INTERNAL).get(entity.id).place_withheld
+
+
+def test_an_offer_that_hides_in_which_vestigingen_it_is_is_at_no_other_one(store: Store) -> None:
+    put(store, organisatie("o", "Huis De Wilg", sites=("1", "2")), aanbod("a", "o", "Dagopvang", sites=("2",), field_visibility={"vestigingen": "internal"}))
+    offer = uuid_of(store, "sociale-kaart|a")
+    entity = public(store).get(offer)
+    assert "vestigingen" not in entity.fiche
+    assert entity.place_withheld
+    assert public(store).as_at(offer, entity.seq) == entity
+    put(store, aanbod("b", "o", "Overal"))
+    assert not public(store).get(uuid_of(store, "sociale-kaart|b")).place_withheld
+
+
+def test_a_vestiging_that_hid_since_is_not_named_in_the_past_either(store: Store) -> None:
+    put(store, organisatie("o", "Huis De Wilg", sites=("1", "2")), aanbod("a", "o", "Dagopvang", sites=("1", "2")))
+    offer = uuid_of(store, "sociale-kaart|a")
+    before = public(store).get(offer)
+    sites = hidden_site(store, revision=2)
+    assert public(store).get(offer).seq > before.seq, "a copy is told that the offer reads otherwise"
+    then = public(store).as_at(offer, before.seq)
+    assert sites["1"] in str(before)
+    assert sites["1"] not in str(then)
+
+
 def test_a_caregiver_without_telephone_is_reached_through_the_practice(store: Store) -> None:
     fill(store)
     peeters = public(store).get(uuid_of(store, "progezondheid|p1"))

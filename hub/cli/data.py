@@ -32,6 +32,7 @@ from hub.model.audience import LEVELS
 from hub.model.entity import Entity
 from hub.model.fiche import ENTITY_TYPES
 from hub.model.identifiers import impossible
+from hub.model.particulars import name_in
 from hub.model.query import SORTS, Criterion, Near, Query
 from hub.store import database, erasure, index_anew, reading
 from hub.sync import connections
@@ -98,7 +99,7 @@ def query(
         return
     say_table(
         ("id", "kind", "name", "why"),
-        [(h.entity.id, h.entity.type, _name(h.entity), "; ".join(" ".join(reason) for reason in h.why)) for h in page.hits],
+        [(h.entity.id, h.entity.type, name_in(h.entity.fiche, "nl").text, "; ".join(" ".join(reason) for reason in h.why)) for h in page.hits],
         "Nothing found.",
     )
     if page.total is not None:
@@ -128,13 +129,6 @@ def _near(text: str) -> Near:
     except ValueError:
         raise Invalid("That is no place.", (FieldError("near", "write it as LAT,LON,KM, e.g. 51.05,3.72,10", text),)) from None
     return Near(lat, lon, km)
-
-
-def _name(entity: Entity) -> str:
-    fiche = entity.fiche
-    if "name" in fiche:
-        return " ".join((*fiche["name"].get("given", ()), fiche["name"]["family"]))
-    return next((str(text) for name in fiche.get("names", ()) for text in name["text"].values()), "")
 
 
 class _WithSettings(click.Command):
@@ -282,8 +276,8 @@ def erase(installation: Installation, fiche: str, reason: str, yes: bool, as_jso
         claims = reading.claims_of(connection, known.id)
     # For a program only its JSON goes to standard output; somebody who is asked must still see what for.
     if not (as_json and yes):
-        kind, id = entity.fiche["kind"], entity.fiche["id"]
-        click.echo(f"This erases {_name(entity)} ({kind} {id}) and {counted(len(claims), 'claim')}:", err=as_json)
+        kind, id, called = entity.fiche["kind"], entity.fiche["id"], name_in(entity.fiche, "nl").text
+        click.echo(f"This erases {called} ({kind} {id}) and {counted(len(claims), 'claim')}:", err=as_json)
         for claim in claims:
             click.echo(f"  {claim.source} {claim.external_id}", err=as_json)
         click.echo("It cannot be undone, and a later reload of these sources will not bring it back.", err=as_json)

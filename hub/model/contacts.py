@@ -12,7 +12,7 @@ Origin = Literal["self", "caregiver", "zorgverlener", "aanbod", "vestiging", "or
 Link = tuple[Origin, str, Document]
 """Where a contact may come from: the origin, its id, and the projected fiche or part that may hold `contacts`."""
 
-_APART: Final = frozenset({"emergency", "colleagues", "complaints"})
+APART: Final = frozenset({"emergency", "colleagues", "complaints"})
 """Purposes that do not serve to reach somebody in general: each falls back on its own."""
 
 
@@ -54,7 +54,7 @@ def resolve(chain: Iterable[Link]) -> list[ResolvedContact]:
             nearness = origin
         for contact in holder.get("contacts", ()):
             purpose = contact.get("purpose")
-            kind = (contact["kind"], purpose if purpose in _APART else "")
+            kind = (contact["kind"], purpose if purpose in APART else "")
             if kind not in settled and (one := (kind, contact["value"])) not in here:
                 found.append(_resolved(ResolvedContact, (contact, origin, origin_id)))
                 here.add(one)

@@ -20,7 +20,8 @@ class Entity:
     moment (RFC 3339, UTC). `fiche` is the whole projected fiche; `part` is the part itself when `type` is a part. `related` holds the projected
     fiches that an output needs beside it (organisatie, its parents, zorgverleners), by id; what the asker may not see is not there.
     `sources` names the sources that contribute. `outside`: ids of fiches and parts named here that the selection of the asker's agreement leaves out, so
-    that he cannot read them by themselves; an output must not point to them.
+    that he cannot read them by themselves; an output must not point to them. `place_withheld`: the aanbod names vestigingen and he sees none of them, so
+    the other ones of its organisatie are not where it takes place.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Entity:
     related: Mapping[str, Document] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
     outside: frozenset[str] = frozenset()
+    place_withheld: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,7 +156,6 @@ class Address(TypedDict):
     city: NotRequired[Text]
     country: NotRequired[str]
     position: NotRequired[Position]
-    address_id: NotRequired[str]
     visibility: NotRequired[Visibility]
 
 

@@ -82,6 +82,30 @@ def without_dead_links(fiche: Document, shown: Mapping[str, Document]) -> Docume
     return kept
 
 
+def sites_named(fiche: Document) -> set[str]:
+    """The ids of the vestigingen where an aanbod takes place; of another fiche none."""
+    return {link["id"] for link in fiche.get("vestigingen", ())} if fiche["kind"] == "aanbod" else set()
+
+
+def hides_sites(stored: Document, shown: Document) -> bool:
+    """Whether an aanbod names vestigingen and, as it is shown, none of them."""
+    return "vestigingen" in stored and "vestigingen" not in shown and stored["kind"] == "aanbod"
+
+
+def sites_in(fiches: Iterable[Document]) -> set[str]:
+    """The ids of the vestigingen that these fiches have."""
+    return {site["id"] for fiche in fiches if fiche["kind"] == "organisatie" for site in fiche.get("vestigingen", ())}
+
+
+def without_unseen_sites(fiche: Document, unseen: Collection[str]) -> Document:
+    """The aanbod without links to these vestigingen, which the asker does not see; another fiche as it is."""
+    if not unseen or sites_named(fiche).isdisjoint(unseen):
+        return fiche
+    kept = {field: value for field, value in fiche.items() if field != "vestigingen"}
+    left = [link for link in fiche["vestigingen"] if link["id"] not in unseen]
+    return {**kept, "vestigingen": left} if left else kept
+
+
 def without_links_to(fiche: Document, outside: Collection[str]) -> Document:
     """The fiche, or a part of one, without links to what the asker's selection leaves out; a caregiver or membership that loses its other end goes with it."""
     if not outside:

@@ -49,7 +49,7 @@ VISIBILITY: Final[Mapping[str, _Levels]] = {
     "Identifier": _levels(public="system value"),
     "Name": _levels(public="text use"),
     "Address": _levels(
-        public="type street house_number box postcode municipality city country position address_id",
+        public="type street house_number box postcode municipality city country position",
     ),
     "Contact": _levels(public="kind value purpose primary label language"),
     "Recognition": _levels(public="number authority type label period"),

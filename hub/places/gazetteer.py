@@ -18,6 +18,8 @@ from hub.places.zones import Zones
 # How people shorten saints; Dutch and French alike, because a Brussels street sign does not care.
 _SAINT: Final = {"st": "sint", "saint": "sint", "ste": "sinte", "sainte": "sinte"}
 _REGION_ORDER: Final = {"vlaanderen": 0, "brussel": 1, "wallonie": 2}
+_WHOLE: Final = 1
+"""The tiers of matches up to this one are whole names."""
 _POSTCODE: Final = re.compile(r"(?:B-?)?\s*(\d{1,4})\b\s*(.*)", re.IGNORECASE | re.DOTALL)
 
 
@@ -31,11 +33,15 @@ class Nearby:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """One line of an autocompletion: `label` is what to show; `postcode` is None when the whole municipality is meant."""
+    """One line of an autocompletion: `label` is what to show; `postcode` is None when the whole municipality is meant.
+
+    `whole`: what was typed is the whole of a name (also of a former one) or of a postcode, and not the beginning of several.
+    """
 
     label: str
     municipality: Municipality
     postcode: str | None
+    whole: bool
 
 
 def distance_km(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
@@ -117,7 +123,7 @@ class Places(Codes):
                 municipality.refnis,
             )
             if municipality.refnis not in hits or rank < hits[municipality.refnis][0]:
-                hits[municipality.refnis] = (rank, Suggestion(label, municipality, None))
+                hits[municipality.refnis] = (rank, Suggestion(label, municipality, None, tier <= _WHOLE))
         return tuple(suggestion for _, suggestion in sorted(hits.values(), key=lambda hit: hit[0])[:limit])
 
     def neighbours(self, refnis: str, km: float) -> tuple[Nearby, ...]:
@@ -158,7 +164,7 @@ class Places(Codes):
                     return tuple(found)
                 names = (_name_key(text) for text in municipality.name.values())
                 if not name or any(f" {name}" in f" {key}" for key in names):
-                    found.append(Suggestion(f"{postcode} {municipality.name_nl}", municipality, postcode))
+                    found.append(Suggestion(f"{postcode} {municipality.name_nl}", municipality, postcode, postcode == start))
         return tuple(found)
 
 

@@ -14,6 +14,7 @@ from hub.model.concepts import RUBRIEK, Concept, ConceptScheme, Relation, broade
 from hub.model.concepts import Mapping as ConceptMapping
 from hub.model.fiche import LANGUAGES, Language, Text
 from hub.model.folding import fold, words
+from hub.model.particulars import Said, said_in
 from hub.store.bulk import Bulk
 from hub.store.index_tokens import FORM_COUNTER, PLACE_COUNTER
 from hub.store.tables import concept as concept_table
@@ -25,7 +26,6 @@ __all__ = ["ConceptBook", "Coverage", "Mapped", "put"]
 _VERSION = "concepts"
 _BACKWARDS: dict[Relation, Relation] = {"exact": "exact", "close": "close", "broad": "narrow", "narrow": "broad"}
 _CLOSENESS: tuple[Relation, ...] = ("exact", "close", "broad", "narrow")
-_FALLBACK: tuple[Language, ...] = ("nl", "fr", "en", "de")
 
 
 class Mapped(NamedTuple):
@@ -110,12 +110,14 @@ class ConceptBook:
         return self._concepts.get((scheme, code))
 
     def label(self, scheme: str, code: str, language: str = "nl") -> str:
-        """The label in this language, else in Dutch, French, English or German; the code itself for what has no label."""
+        """The label in this language or the nearest that there is (`said_in`); the code itself for what has no label."""
+        return self.said(scheme, code, language).text
+
+    def said(self, scheme: str, code: str, language: str = "nl") -> Said:
+        """As `label`, with the language that it is in: none ("") of a code."""
         known = self._concepts.get((scheme, code))
-        if known is None:
-            return code
-        labels = cast("Mapping[str, str]", known.labels)
-        return labels.get(language) or next((labels[one] for one in _FALLBACK if labels.get(one)), code)
+        said = None if known is None else said_in(cast("Mapping[str, str]", known.labels), language)
+        return said if said is not None and said.text else Said(code, "")
 
     def ancestors(self, scheme: str, code: str) -> tuple[str, ...]:
         """The codes above, nearest first. A circle in the data ends where it would begin again."""

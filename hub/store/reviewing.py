@@ -18,7 +18,8 @@ from sqlalchemy import Connection
 from hub import schemas
 from hub.errors import FieldError, Gone, Invalid, NotFound
 from hub.model.claims import EDITOR
-from hub.model.fiche import Document, Kind
+from hub.model.fiche import Kind
+from hub.model.particulars import name_in
 from hub.store import reading
 from hub.store.bulk import Bulk
 from hub.store.matching import CROWD, score_of
@@ -179,15 +180,8 @@ def _standing(connection: Connection, uuid: str) -> tuple[int, Side]:
     if document is None:
         raise Gone(f"The fiche {uuid} has been removed; there is nothing to decide about it.")
     sources = reading.sources(connection, [known.id]).get(known.id, ())
-    return known.id, Side(known.uuid, cast(Kind, known.type), name_of(document), sources)
+    return known.id, Side(known.uuid, cast(Kind, known.type), name_in(document, "nl").text, sources)
 
 
 def _called(document: bytes | None) -> str:
-    return "" if document is None else name_of(schemas.decode(document))
-
-
-def name_of(document: Document) -> str:
-    """What people call the fiche: given and family name, or the first of its names in the first language that there is."""
-    if "name" in document:
-        return " ".join((*document["name"].get("given", ()), document["name"]["family"]))
-    return next((str(text) for name in document.get("names", ()) for text in name["text"].values()), "")
+    return "" if document is None else name_in(schemas.decode(document), "nl").text

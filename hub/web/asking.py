@@ -23,6 +23,7 @@ from werkzeug.exceptions import TooManyRequests, Unauthorized
 from hub.access import RateLimiter, agreement, audit, authenticate, grant_for, tokens
 from hub.access.audit import Access, Trail, truncated
 from hub.access.recognised import Asker, Recognised, credential_of
+from hub.connector import Source
 from hub.directory import Directory
 from hub.errors import FieldError, Forbidden, Invalid, Rejected, StoreBusy
 from hub.feeding import Feed
@@ -219,6 +220,14 @@ def let_stand(newest: int, concepts: ConceptBook) -> None:
 def token_address() -> str:
     """The address of the token endpoint, which is what an assertion must name as its `aud`."""
     return (serving().settings.public_url or flask.request.url_root).rstrip("/") + OAUTH_PATH
+
+
+def source_title(source: str, language: str) -> str:
+    """See `hub.source_title`."""
+    for name, connector in sorted(serving().plugins.connectors.items()):
+        if issubclass(connector, Source) and source == (connector.claim_source or name):
+            return connector.title_in(language)
+    return source
 
 
 def authorization_metadata() -> dict[str, Any]:

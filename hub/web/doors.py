@@ -108,6 +108,13 @@ def let_stand(newest: int, concepts: ConceptBook) -> None:
     asking.let_stand(newest, concepts)
 
 
+def source_title(source: str, language: str) -> str:
+    """What people call a source, in this language: the title of the connector that brings its claims, else its name. Works inside a request only."""
+    from hub.web import asking
+
+    return asking.source_title(source, language)
+
+
 def authorization_metadata() -> dict[str, Any]:
     """Where and how access tokens are fetched, in the words of RFC 8414; for the current request. https://www.rfc-editor.org/rfc/rfc8414"""
     from hub.web import asking

@@ -9,13 +9,14 @@ from datetime import datetime
 from typing import Any, Final
 
 import flask
-from flask_babel import Babel, get_locale, gettext
+from flask_babel import Babel, gettext
 from sqlalchemy import Connection, func, select
 
 from hub.connector import Endpoint, Export
 from hub.errors import FichehubError
 from hub.model.entity import Change, Entity
-from hub.model.fiche import KINDS, LANGUAGES, Document
+from hub.model.fiche import KINDS, LANGUAGES
+from hub.model.particulars import name_in
 from hub.model.query import Criterion, Query
 from hub.store import reviewing
 from hub.store.tables import entry
@@ -225,15 +226,4 @@ def _news() -> list[News]:
 
 
 def _name(entity: Entity) -> str:
-    fiche: Document = entity.fiche
-    if fiche["kind"] == "zorgverlener":
-        name = fiche.get("name", {})
-        return " ".join([*name.get("given", []), name.get("family", "")]).strip()
-    texts = [name["text"] for name in fiche.get("names", [])]
-    return in_language(texts[0]) if texts else gettext("zonder naam")
-
-
-def in_language(text: Mapping[str, str]) -> str:
-    """This text in the reader's language, else in the first that there is."""
-    language = str(get_locale() or "nl")
-    return text.get(language) or next((text[each] for each in LANGUAGES if each in text), "")
+    return name_in(entity.fiche, _language()).text or gettext("zonder naam")

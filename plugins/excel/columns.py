@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from hub import Document, Entity, Text, resolve_contacts
+from hub import (
+    Document,
+    Entity,
+    address_of,
+    general_contacts,
+    house_number,
+    name_in,
+    nearest_contact,
+    said_in,
+)
 
 Labels = Callable[[str, str, str], str]
 
@@ -30,11 +39,11 @@ COLUMNS: tuple[Column, ...] = (
     Column("Aanbod", 38, "Naam van het aanbod."),
     Column("Organisatie", 38, "Organisatie of praktijk die het aanbod doet."),
     Column("Rubriek", 34, "Rubriek van de Sociale Kaart: nummer en naam; van een andere lijst de naam van de lijst en die van de categorie. Meerdere gescheiden door een puntkomma."),
-    Column("Straat", 26, "Straat van de eerste vestiging waar het aanbod plaatsvindt."),
+    Column("Straat", 26, "Straat van de eerste vestiging waar het aanbod plaatsvindt; noemt het er geen, dan van de organisatie."),
     Column("Nummer", 9, "Huisnummer, met bus."),
     Column("Postcode", 10, "Postcode, als tekst."),
     Column("Gemeente", 22, "Gemeente of deelgemeente zoals in het adres."),
-    Column("Telefoon", 18, "Telefoonnummer van het aanbod; ontbreekt het, dan dat van de vestiging of de organisatie."),
+    Column("Telefoon", 18, "Telefoon- of gsm-nummer van het aanbod; ontbreekt het, dan dat van de vestiging of de organisatie. Nummers voor klachten, noodgevallen of collega's staan hier niet."),
     Column("E-mail", 30, "E-mailadres, met dezelfde terugval als het telefoonnummer."),
     Column("Website", 34, "Website, met dezelfde terugval."),
     Column("Doelgroep", 26, "Voor wie het aanbod bedoeld is."),
@@ -49,42 +58,25 @@ def row(entity: Entity, label: Labels, language: str = "nl") -> tuple[str, ...]:
     """One offer as the texts of `COLUMNS`; what is not known is an empty text."""
     offer = entity.fiche
     organisation = entity.related.get(offer.get("organisatie", {}).get("id", ""), {})
-    address = _address(offer, organisation)
-    reached = dict.fromkeys(("phone", "mobile", "email", "website"), "")
-    for resolved in resolve_contacts(entity):
-        kind = resolved.contact["kind"]
-        if kind in reached and not reached[kind]:
-            reached[kind] = resolved.contact["value"]
-    number = " bus ".join(part for part in (address.get("house_number", ""), address.get("box", "")) if part)
+    address = address_of(entity)
+    contacts = general_contacts(entity)
     return (
-        _name(offer, language),
-        _name(organisation, language),
+        name_in(offer, language).text,
+        name_in(organisation, language).text,
         "; ".join(_rubriek(code, label, language) for code in offer.get("rubrieken", ())),
-        _text(address.get("street"), language),
-        number,
+        said_in(address.get("street", {}), language).text,
+        house_number(address),
         address.get("postcode", ""),
-        _text(address.get("city"), language),
-        reached["phone"] or reached["mobile"],
-        reached["email"],
-        reached["website"],
+        said_in(address.get("city", {}), language).text,
+        nearest_contact(contacts, "phone", "mobile"),
+        nearest_contact(contacts, "email"),
+        nearest_contact(contacts, "website"),
         "; ".join(label(code["scheme"], code["code"], language) for code in offer.get("target_groups", ())),
         ", ".join(offer.get("languages", ())),
         _hours(offer, language),
         _YES_NO.get(offer.get("patientenstop", {}).get("value", ""), ""),
         entity.id,
     )
-
-
-def _name(fiche: Document, language: str) -> str:
-    names = fiche.get("names", ())
-    official = [name for name in names if name.get("use", "official") == "official"]
-    return _text((official or list(names) or [{}])[0].get("text"), language)
-
-
-def _text(text: Text | None, language: str) -> str:
-    if not text:
-        return ""
-    return str(text.get(language) or next(iter(text.values())))
 
 
 def _rubriek(code: Document, label: Labels, language: str) -> str:
@@ -94,19 +86,9 @@ def _rubriek(code: Document, label: Labels, language: str) -> str:
     return name if name == code["code"] else f"{code['code']} {name}"
 
 
-def _address(offer: Document, organisation: Document) -> Document:
-    """The address where a visitor goes: of the first vestiging of the offer, else of the organisation."""
-    wanted = [link["id"] for link in offer.get("vestigingen", ())]
-    sites = organisation.get("vestigingen", ())
-    chosen = [site for site in sites if site["id"] in wanted] or sites
-    addresses = [address for site in chosen for address in site.get("addresses", ())]
-    visited = [address for address in addresses if address.get("type", "visit") in ("visit", "practice")]
-    return next(iter(visited or addresses), {})
-
-
 def _hours(offer: Document, language: str) -> str:
     parts = [_opening(hours) for hours in offer.get("hours", ())]
-    return "; ".join(parts) if parts else _text(offer.get("hours_text"), language)
+    return "; ".join(parts) if parts else said_in(offer.get("hours_text", {}), language).text
 
 
 def _opening(hours: Document) -> str:

@@ -6,13 +6,13 @@ The order is the promise that the XML form rests on: it writes elements as they 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from html import escape
 from typing import Any, Final, Protocol
 from weakref import WeakKeyDictionary
 
-from hub import LANGUAGES, Document, Entity, resolve_contacts
+from hub import LANGUAGES, Document, Entity, main_name, name_in, resolve_contacts, said_in, street_in
 from plugins.fhir import extensions as ext
 from plugins.fhir.systems import HCPARTY, LANGUAGE_TAGS, REFNIS, code_system, identifier_system
 
@@ -129,7 +129,7 @@ def add_name(resource: Json, names: Sequence[Document]) -> str:
     """Set `name` (the official one, Dutch first) with `_name` for its translations; the name, or "" when there is none."""
     if not names:
         return ""
-    main, others = ext.first_language(_official(names)["text"])
+    main, others = ext.first_language(main_name(names, "nl")["text"])
     if main:
         resource["name"] = main
         if others:
@@ -149,39 +149,7 @@ def aliases(names: Sequence[Document], name: str) -> list[str]:
 
 def name_of(document: Document | None) -> str:
     """How a fiche or part is called where it is pointed to; "" when it has no name that the asker may see."""
-    if document is None:
-        return ""
-    if names := document.get("names"):
-        text: Mapping[str, str] = _official(names)["text"]
-        return _first(text)
-    name = document.get("name")
-    if not name:
-        return ""
-    if "family" in name:
-        return person_name(name)
-    return _first(name)
-
-
-def person_name(name: Document) -> str:
-    """A person's name as one writes it: prefix, given names, family name."""
-    return " ".join(filter(None, (name.get("prefix"), *name.get("given", ()), name["family"])))
-
-
-def _official(names: Sequence[Document]) -> Document:
-    for each in names:
-        if each.get("use") == "official":
-            return each
-    for each in names:
-        if each.get("use") is None:
-            return each
-    return names[0]
-
-
-def _first(text: Mapping[str, str]) -> str:
-    for language in LANGUAGES:
-        if found := text.get(language):
-            return found
-    return ""
+    return "" if document is None else name_in(document, "nl").text
 
 
 # --- contacts -------------------------------------------------------------------------------------------------------------
@@ -243,9 +211,8 @@ def address_languages(value: Document) -> tuple[str, ...]:
 
 def address(value: Document, language: str) -> Json:
     """One address in one language; what it lacks in that language is taken from the first that has it."""
-    street, city = value.get("street", {}), value.get("city", {})
-    road = street.get(language) or _first(street)
-    town = city.get(language) or _first(city)
+    road = said_in(value.get("street", {}), language).text
+    town = said_in(value.get("city", {}), language).text
     number, box, postcode = value.get("house_number"), value.get("box"), value.get("postcode")
     written: Json = {}
     if language:
@@ -254,15 +221,12 @@ def address(value: Document, language: str) -> Json:
     written["type"] = _ADDRESS_TYPE.get(value.get("type", "visit"), "physical")
     place = f"{postcode} {town}" if postcode and town else postcode or town
     parts = []
-    line = ""
+    line = street_in(value, language).text
     if road:
-        line = road
         parts.append({"url": ext.STREET_NAME, "valueString": road})
     if number:
-        line = f"{line} {number}" if line else number
         parts.append({"url": ext.HOUSE_NUMBER, "valueString": number})
     if box:
-        line = f"{line} bus {box}" if line else f"bus {box}"
         parts.append({"url": ext.POST_BOX, "valueString": box})
     if line or place:
         written["text"] = f"{line}, {place}" if line and place else line or place

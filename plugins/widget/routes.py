@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
@@ -12,9 +12,20 @@ from typing import Final
 import flask
 import orjson
 
-from hub import FieldError, Invalid, Municipality, Query, UnknownPlace, directory, query_of, record_access
+from hub import (
+    LANGUAGES,
+    FieldError,
+    Invalid,
+    Municipality,
+    Query,
+    UnknownPlace,
+    directory,
+    query_of,
+    record_access,
+    source_title,
+)
 from plugins.widget.cards import card
-from plugins.widget.wording import WORDING
+from plugins.widget.wording import DEMO, LANGUAGE_NAMES, WORDING
 
 PAGE: Final = 10
 _HERE: Final = Path(__file__).parent
@@ -60,40 +71,44 @@ def make_blueprint() -> flask.Blueprint:
         _known("search")
         language, asked = _language(), directory()
         cursor = flask.request.args.get("after", "")
-        postcode = None
+        taken = None
         if cursor:
             with _in_our_words():
                 query = replace(query_of(cursor), cursor=cursor)
         else:
-            where = _where(_text("where"))
+            taken = _where(_text("where"), language)
             query = Query(
                 types=("aanbod",),
                 text=_text("what"),
-                local=None if where is None else where[0].refnis,
-                sort="name" if where is None else "local",
+                local=None if taken is None else taken.municipality.refnis,
+                sort="name" if taken is None else "local",
                 limit=PAGE,
                 total="estimate",
             )
-            postcode = None if where is None else where[1]
         place = None if query.local is None else asked.places.municipality(query.local)
         with _in_our_words():
             page = asked.search(query)
-        label = asked.concepts().label
+        label = asked.concepts().said
         return _json(
             {
-                "items": [card(hit, label, language, place) for hit in page.hits],
+                "items": [card(hit, label, source_title, language, place) for hit in page.hits],
                 "next": page.next,
                 "total": page.total,
-                "place": None if place is None else _place(place, language, postcode),
+                "place": None if place is None else _place(place, language, taken),
                 "words": None if cursor else WORDING[language],
             },
             seconds=60,
         )
 
     @routes.get("/demo")
-    def demo() -> str:
+    def demo() -> flask.Response:
         """A page of somebody else's website, with the element in it."""
-        return flask.render_template("widget_demo.html", language=_language(), languages=tuple(WORDING))
+        language = _reader()
+        page = flask.render_template("widget_demo.html", language=language, words=DEMO[language], languages=LANGUAGE_NAMES)
+        response = flask.make_response(page)
+        response.headers["Content-Language"] = language
+        response.vary.add("Accept-Language")
+        return response
 
     @routes.get("/demo.css")
     def demo_stylesheet() -> flask.Response:
@@ -164,6 +179,12 @@ def _language() -> str:
     return asked
 
 
+def _reader() -> str:
+    """The language of a page for people: what its address asks for, else what the browser does. A wrong one is no reason to show nothing."""
+    asked = flask.request.args.get("lang", "")
+    return asked if asked in DEMO else flask.request.accept_languages.best_match(LANGUAGES, "nl") or "nl"
+
+
 def _text(name: str) -> str:
     typed = flask.request.args.get(name, "").strip()
     if len(typed) > _LONGEST:
@@ -171,28 +192,44 @@ def _text(name: str) -> str:
     return typed
 
 
-def _where(typed: str) -> tuple[Municipality, str | None] | None:
-    """The municipality that was typed: a REFNIS code, a postcode, a name, or both of these as the suggestions say it; and the postcode, if one was."""
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """The place that what was typed is taken for: `label` names it to the visitor, `postcode` is None unless one was typed."""
+
+    municipality: Municipality
+    postcode: str | None
+    label: str
+
+
+def _where(typed: str, language: str) -> _Taken | None:
+    """The place that was typed: a REFNIS code, a postcode, a name, or both of these as the suggestions say it. The beginning of one place will do; that of
+    several raises `Invalid` with what they are."""
     if not typed:
         return None
     places = directory().places
     try:
         if typed.isdigit() and len(typed) == 5:
-            return places.municipality(typed), None
-        found = places.suggest(typed.split(" (")[0], 1)[0]
-        return found.municipality, found.postcode
-    except (UnknownPlace, IndexError):
+            found = places.municipality(typed)
+            return _Taken(found, None, found.name.get(language, found.name_nl))
+        first, *others = places.suggest(typed.split(" (")[0], _SUGGESTIONS)
+    except (UnknownPlace, ValueError):
         wrong = FieldError("where", "give a municipality or a postcode of Belgium", typed[:40])
         raise Invalid("We do not know that place.", (wrong,)) from None
+    if others and not first.whole:
+        choice = ", ".join(one.label for one in (first, *others))
+        raise Invalid("Several places begin like that.", (FieldError("where", f"give one of them whole: {choice} ...", typed[:40]),))
+    return _Taken(first.municipality, first.postcode, first.label)
 
 
-def _place(municipality: Municipality, language: str, postcode: str | None = None) -> dict[str, object]:
+def _place(municipality: Municipality, language: str, taken: _Taken | None = None) -> dict[str, object]:
+    """What the element needs of a place; `label`, of one that was typed, says which one it was taken for."""
     postcodes = directory().places.postcodes_of(municipality.refnis)
-    return {
+    place: dict[str, object] = {
         "refnis": municipality.refnis,
         "name": municipality.name.get(language, municipality.name_nl),
-        "postcode": postcode or (postcodes[0] if postcodes else ""),
+        "postcode": (taken.postcode if taken else None) or (postcodes[0] if postcodes else ""),
     }
+    return {**place, "label": taken.label} if taken else place
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What the widget says, in four languages. The element asks for its own words together with the first answer, so that it stays small."""
+"""What the widget and the page that shows it say, in four languages. The element asks for its own words together with the first answer, so that it stays small."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ WORDING: dict[str, dict[str, str]] = {
         "choices": "{n} gemeenten; kies met de pijltjestoetsen",
         "unknown_words": "Hier staat geen letter of cijfer in. Typ een woord dat zegt wat u zoekt.",
         "unknown_place": "Deze gemeente kennen we niet. Kies er een uit de lijst.",
+        "several_places": "Meer dan één plaats begint zo. Kies er een uit de lijst.",
+        "place_taken": "Plaats: {place}.",
         "tier_local": "In {town}",
         "tier_serves": "Werkt in {town}",
         "tier_near": "In de buurt van {town}",
@@ -58,6 +60,8 @@ WORDING: dict[str, dict[str, str]] = {
         "choices": "{n} communes ; choisissez avec les flèches",
         "unknown_words": "Il n’y a ni lettre ni chiffre. Tapez un mot qui dit ce que vous cherchez.",
         "unknown_place": "Nous ne connaissons pas cette commune. Choisissez-en une dans la liste.",
+        "several_places": "Plusieurs lieux commencent ainsi. Choisissez-en un dans la liste.",
+        "place_taken": "Lieu : {place}.",
         "tier_local": "À {town}",
         "tier_serves": "Actif à {town}",
         "tier_near": "Près de {town}",
@@ -97,6 +101,8 @@ WORDING: dict[str, dict[str, str]] = {
         "choices": "{n} Gemeinden; wählen Sie mit den Pfeiltasten",
         "unknown_words": "Hier steht weder Buchstabe noch Ziffer. Geben Sie ein Wort ein, das sagt, was Sie suchen.",
         "unknown_place": "Diese Gemeinde kennen wir nicht. Wählen Sie eine aus der Liste.",
+        "several_places": "Mehrere Orte beginnen so. Wählen Sie einen aus der Liste.",
+        "place_taken": "Ort: {place}.",
         "tier_local": "In {town}",
         "tier_serves": "Tätig in {town}",
         "tier_near": "In der Nähe von {town}",
@@ -136,6 +142,8 @@ WORDING: dict[str, dict[str, str]] = {
         "choices": "{n} municipalities; choose with the arrow keys",
         "unknown_words": "There is no letter or digit in this. Type a word that says what you are looking for.",
         "unknown_place": "We do not know this municipality. Choose one from the list.",
+        "several_places": "More than one place begins like this. Choose one from the list.",
+        "place_taken": "Place: {place}.",
         "tier_local": "In {town}",
         "tier_serves": "Active in {town}",
         "tier_near": "Near {town}",
@@ -158,5 +166,54 @@ WORDING: dict[str, dict[str, str]] = {
         "email": "E-mail",
         "website": "Website",
         "label": "Find care and support",
+    },
+}
+
+LANGUAGE_NAMES: dict[str, str] = {"nl": "Nederlands", "fr": "Français", "de": "Deutsch", "en": "English"}
+
+DEMO: dict[str, dict[str, str]] = {
+    "nl": {
+        "site": "Fictieve gemeente",
+        "title": "Zorg in de buurt",
+        "lead": "Zo ziet de zoekwidget eruit op de website van een ander. Alle gegevens zijn verzonnen.",
+        "language": "Taal",
+        "no_script": "De zoekwidget werkt met JavaScript, en dat staat uit in deze browser. Zet het aan om hier te zoeken.",
+        "snippet_title": "Op uw eigen website",
+        "snippet_lead": "Twee regels. Geen cookie, geen ander adres dan dat van de hub.",
+        "copy_it": "Kopieer",
+        "copied": "Gekopieerd.",
+    },
+    "fr": {
+        "site": "Commune fictive",
+        "title": "Soins et aide près de chez vous",
+        "lead": "Voici le widget de recherche tel qu'il apparaît sur le site web de quelqu'un d'autre. Toutes les données sont fictives.",
+        "language": "Langue",
+        "no_script": "Le widget de recherche a besoin de JavaScript, qui est désactivé dans ce navigateur. Activez-le pour chercher ici.",
+        "snippet_title": "Sur votre propre site web",
+        "snippet_lead": "Deux lignes. Pas de cookie, pas d'autre adresse que celle du hub.",
+        "copy_it": "Copier",
+        "copied": "Copié.",
+    },
+    "de": {
+        "site": "Fiktive Gemeinde",
+        "title": "Pflege und Hilfe in der Nähe",
+        "lead": "So sieht das Such-Widget auf der Website von jemand anderem aus. Alle Angaben sind erfunden.",
+        "language": "Sprache",
+        "no_script": "Das Such-Widget braucht JavaScript, das in diesem Browser ausgeschaltet ist. Schalten Sie es ein, um hier zu suchen.",
+        "snippet_title": "Auf Ihrer eigenen Website",
+        "snippet_lead": "Zwei Zeilen. Kein Cookie, keine andere Adresse als die des Hubs.",
+        "copy_it": "Kopieren",
+        "copied": "Kopiert.",
+    },
+    "en": {
+        "site": "Fictional municipality",
+        "title": "Care close by",
+        "lead": "This is how the search widget looks on somebody else's website. All data are made up.",
+        "language": "Language",
+        "no_script": "The search widget needs JavaScript, which is switched off in this browser. Switch it on to search here.",
+        "snippet_title": "On your own website",
+        "snippet_lead": "Two lines. No cookie, no address but that of the hub.",
+        "copy_it": "Copy",
+        "copied": "Copied.",
     },
 }

@@ -59,6 +59,18 @@ def test_query_finds_and_shows_what_a_level_may_see(filled: CommandLine) -> None
     assert "1 in all." in table
 
 
+def test_a_fiche_goes_by_its_official_name(fichehub: CommandLine) -> None:
+    names = [{"text": {"nl": "Oude naam"}, "use": "former"}, {"text": {"fr": "Nom", "nl": "Officiële naam"}, "use": "official"}]
+    store = Store.open(f"sqlite:///{fichehub.home / 'fichehub.sqlite'}", fichehub.home)
+    store.write(lambda writer: writer.put([Claim("sociale-kaart", "o1", 1, "organisatie", {"kind": "organisatie", "names": names})], origin="x"))
+    store.close()
+    found = fichehub.ok("query")
+    assert "Officiële naam" in found
+    assert "Oude naam" not in found
+    (one,) = fichehub.json("query")["items"]
+    assert "This erases Officiële naam" in fichehub("erase", one["id"], "--reason", "a test", input="n\n").output
+
+
 def test_query_pages_by_cursor(filled: CommandLine) -> None:
     first = filled.json("query", "--limit", "2")
     second = filled.json("query", "--limit", "2", "--cursor", first["next"])

@@ -93,6 +93,17 @@ def test_it_counts_the_fiches_and_names_the_newest(client: FlaskClient) -> None:
     assert len(news) == len(set(news)) == NEWEST, "a house with sites is one piece of news"
 
 
+def test_a_fiche_goes_by_its_official_name_in_the_language_of_the_reader(empty_store: Store) -> None:
+    names = [{"text": {"nl": "Oude naam"}, "use": "former"}, {"text": {"fr": "Nom officiel", "nl": "Officiële naam"}, "use": "official"}]
+    claim = Claim("sociale-kaart", "o1", 1, "organisatie", {"kind": "organisatie", "names": names})
+    empty_store.write(lambda writer: writer.put([claim], origin="test"))
+    client = create_app(empty_store, plugins.load(installed=False)).test_client()
+    for language, name in (("nl", "Officiële naam"), ("fr", "Nom officiel"), ("de", "Officiële naam")):
+        text = client.get(f"/?lang={language}").get_data(as_text=True)
+        assert f">{name}</a>" in text
+        assert "Oude naam" not in text
+
+
 def test_browsers_find_a_picture_for_pages_that_name_none(client: FlaskClient) -> None:
     with client.get("/favicon.ico") as answer:
         assert (answer.status_code, answer.mimetype) == (200, "image/svg+xml")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hub import Entity
+from hub import Entity, person_name
 from plugins.fhir import datatypes as dt
 from plugins.fhir import extensions as ext
 from plugins.fhir.resources.organization import ACTIVE
@@ -40,7 +40,7 @@ def render(entity: Entity, labels: dt.Labels) -> dict[str, Any]:
         resource["active"] = active
     shown = ""
     if name:
-        shown = dt.person_name(name)
+        shown = person_name(name)
         human: dict[str, Any] = {"use": "official", "text": shown, "family": name["family"]}
         if name.get("given"):
             human["given"] = name["given"]

@@ -1,6 +1,8 @@
-/* Copies the snippet and says so. */
+/* Copies the snippet and says so. Without a script there is no button. */
+const button = document.getElementById("copy");
 const copied = document.getElementById("copied");
-document.getElementById("copy").addEventListener("click", async () => {
+button.hidden = false;
+button.addEventListener("click", async () => {
   await navigator.clipboard.writeText(document.getElementById("snippet").textContent);
-  copied.textContent = "Gekopieerd.";
+  copied.textContent = copied.dataset.said;
 });

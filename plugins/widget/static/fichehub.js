@@ -98,11 +98,11 @@ class FichehubZoek extends HTMLElement {
       this.#words = answer.words;
       this.#build(root, what, where);
       if (answer.items) this.#show(answer, false);
-    } catch {
+    } catch (error) {
       try {
         this.#words = (await this.#get("words", {})).words;
         this.#build(root, what, where);
-        this.#tell(this.#words.failed);
+        await this.#fail(error, false);
       } catch {
         root.append(make("p", { role: "alert", text: "fichehub: no connection" }));
       }
@@ -146,7 +146,7 @@ class FichehubZoek extends HTMLElement {
     form.addEventListener("submit", (event) => { event.preventDefault(); this.#close(); this.#search(); });
     p.where.addEventListener("input", () => this.#type());
     p.where.addEventListener("keydown", (event) => this.#key(event));
-    p.where.addEventListener("blur", () => setTimeout(() => this.#close(), 150));
+    p.where.addEventListener("blur", () => setTimeout(() => { if (root.activeElement !== p.where) this.#close(); }, 150));
     p.choices.addEventListener("mousedown", (event) => {
       const option = event.target.closest("[role=option]");
       if (option) { event.preventDefault(); this.#choose([...p.choices.children].indexOf(option)); }
@@ -225,8 +225,18 @@ class FichehubZoek extends HTMLElement {
       const answer = await this.#get("search", after ? { after } : { what: what.value.trim(), where: where.value.trim() });
       if (turn === this.#searched) this.#show(answer, Boolean(after));
     } catch (error) {
-      if (turn === this.#searched) this.#tell(this.#words[WRONG[error.wrong]] ?? this.#words.failed);
+      if (turn === this.#searched) await this.#fail(error, true);
     }
+  }
+
+  /* What begins like several places is a choice between them; the list opens for whoever searched just now. */
+  async #fail(error, asked) {
+    const turn = this.#searched;
+    const { where } = this.#parts;
+    const { items } = error.wrong === "where" ? await this.#get("suggest", { where: where.value.trim() }).catch(() => ({ items: [] })) : { items: [] };
+    if (turn !== this.#searched) return;
+    if (items.length && asked) { where.focus(); this.#open(items); }
+    this.#tell(items.length ? this.#words.several_places : this.#words[WRONG[error.wrong]] ?? this.#words.failed);
   }
 
   #show(answer, added) {
@@ -243,9 +253,19 @@ class FichehubZoek extends HTMLElement {
     more.hidden = !answer.next;
     const n = added || answer.total === null ? this.#shown : answer.total;
     const words = this.#words;
-    this.#tell(!this.#shown ? words.none : n === 1 ? words.results_one : answer.next && (added || n > 1000) ? fill(words.results_more, { n: this.#shown }) : fill(words.results, { n }));
+    const told = !this.#shown ? words.none : n === 1 ? words.results_one : answer.next && (added || n > 1000) ? fill(words.results_more, { n: this.#shown }) : fill(words.results, { n });
+    this.#tell(added ? told : this.#took(answer.place) + told);
     if (added && first) { first.tabIndex = -1; first.focus(); }
     this.dispatchEvent(new CustomEvent("fichehub-results", { bubbles: true, composed: true, detail: { shown: this.#shown } }));
+  }
+
+  /* The field shows the place that was searched in; where the visitor wrote it otherwise, it is also said. */
+  #took(place) {
+    const { where } = this.#parts;
+    const typed = where.value.trim();
+    if (!place || typed.toLowerCase() === place.label.toLowerCase()) return "";
+    where.value = place.label;
+    return `${fill(this.#words.place_taken, { place: place.label })} `;
   }
 
   #group(tier) {
@@ -269,8 +289,8 @@ class FichehubZoek extends HTMLElement {
       const since = item.patientenstop.since ? ` (${fill(words.asserted, { date: date(item.patientenstop.since) })})` : "";
       tags.push(make("li", { class: item.patientenstop.value === "yes" ? "stop" : null, text: item.patientenstop.text + since }));
     }
-    tags.push(...(item.rubrieken ?? []).map((text) => make("li", { text })));
-    const place = item.address ? [item.address.street, item.address.city].filter(Boolean).join(", ") : "";
+    tags.push(...(item.rubrieken ?? []).map((it) => make("li", { lang: it.text_language, text: it.text })));
+    const { street, street_language, city, city_language } = item.address ?? {};
     const origin = (contact) => (words[`from_${contact.from}`] ? ` (${words[`from_${contact.from}`]})` : "");
     const reach = (item.contacts ?? []).map((contact) => {
       const href = { phone: "tel:", mobile: "tel:", email: "mailto:", website: "" }[contact.kind] + contact.value;
@@ -280,8 +300,8 @@ class FichehubZoek extends HTMLElement {
     });
     return make("li", { class: "card", part: "card" },
       make("h3", { lang: item.name_language, text: item.name ?? "" }),
-      item.organisation && item.organisation !== item.name ? make("p", { class: "by", text: item.organisation }) : null,
-      place ? make("p", { text: place }) : null,
+      item.organisation && item.organisation !== item.name ? make("p", { class: "by", lang: item.organisation_language, text: item.organisation }) : null,
+      street || city ? make("p", {}, street ? make("span", { lang: street_language, text: street }) : null, street && city ? ", " : null, city ? make("span", { lang: city_language, text: city }) : null) : null,
       item.why ? make("p", {}, make("small", { text: item.why })) : null,
       tags.length ? make("ul", { class: "tags" }, ...tags) : null,
       reach.length ? make("ul", { class: "reach" }, ...reach) : null,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import openpyxl
@@ -87,6 +88,32 @@ def test_an_offer_is_one_row_with_the_address_of_its_own_site_and_inherited_cont
 def test_the_offers_own_telephone_comes_before_that_of_the_organisation() -> None:
     own = offer(contacts=[{"kind": "phone", "value": "+3290000002"}])
     assert row(own, label)[HEADERS.index("Telefoon")] == "+3290000002"
+
+
+def test_a_number_for_complaints_or_emergencies_is_in_no_column() -> None:
+    special = [
+        {"kind": "phone", "value": "+3278150000", "purpose": "complaints"},
+        {"kind": "mobile", "value": "+32470000009", "purpose": "emergency"},
+        {"kind": "email", "value": "klacht@example.org", "purpose": "complaints"},
+    ]
+    values = dict(zip(HEADERS, row(offer(contacts=special), label), strict=True))
+    assert (values["Telefoon"], values["E-mail"]) == ("+3290000001", "")
+
+
+def test_the_offers_own_mobile_comes_before_the_telephone_of_the_organisation() -> None:
+    own = offer(contacts=[{"kind": "mobile", "value": "+32470000001"}])
+    assert row(own, label)[HEADERS.index("Telefoon")] == "+32470000001"
+
+
+def test_an_offer_at_a_site_that_the_asker_may_not_see_has_no_address() -> None:
+    for hidden in (offer(vestigingen=[{"id": "7a0b5f2e-8f0e-4d5e-9a57-3a6f3f1f0a09"}]), replace(offer(vestigingen=[]), place_withheld=True)):
+        values = dict(zip(HEADERS, row(hidden, label), strict=True))
+        assert values["Straat"] == values["Nummer"] == values["Postcode"] == values["Gemeente"] == ""
+
+
+def test_the_name_of_today_comes_before_a_former_one() -> None:
+    names = [{"text": {"nl": "Oude naam"}, "use": "former"}, {"text": {"nl": "Officiële naam"}, "use": "official"}]
+    assert row(offer(names=names), label)[0] == "Officiële naam"
 
 
 def test_an_organisation_that_the_asker_may_not_see_leaves_empty_cells() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import ClassVar
 
 import flask
 import pytest
 
+from hub import Connector, Incoming, Source, hookimpl
 from hub import plugins as plugin_loading
 from hub.model.claims import Claim
 from hub.model.concepts import Concept
@@ -23,7 +26,7 @@ NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 HIDDEN = "+32470009999"
 
 
-def _site(key: str, street: str, postcode: str, refnis: str, city: str, lat: float, lon: float) -> Document:
+def _site(key: str, street: str, postcode: str, refnis: str, city: str, lat: float, lon: float, **more: str) -> Document:
     address: Document = {
         "type": "visit",
         "street": {"nl": street},
@@ -32,6 +35,7 @@ def _site(key: str, street: str, postcode: str, refnis: str, city: str, lat: flo
         "municipality": refnis,
         "city": {"nl": city},
         "position": {"lat": lat, "lon": lon},
+        **more,
     }
     return {"keys": [key], "addresses": [address]}
 
@@ -55,18 +59,51 @@ def _practice(key: str, name: str, rubriek: str, site: Document, **more: object)
     ]
 
 
+def _at_a_hidden_site() -> list[Claim]:
+    """An offer in one of two vestigingen, the one that is hidden."""
+    organisation, offer = _practice("e", "Ergotherapie", "19.03", _site("e1", "Zichtbare straat", "3300", "24107", "Tienen", 50.807, 4.938))
+    hidden = _site("e2", "Verborgen straat", "3300", "24107", "Tienen", 50.807, 4.938)
+    organisation.content["vestigingen"].append({**hidden, "visibility": "internal"})
+    offer.content.update(organisatie={"source": "onbekende-bron", "external_id": "e"}, vestigingen=[{"key": "e2"}])
+    return [replace(claim, source="onbekende-bron") for claim in (organisation, offer)]
+
+
+class Kaart(Source):
+    """The connector that brings the claims of this world."""
+
+    name: ClassVar[str] = "kaart"
+    title: ClassVar[str] = "De Kaart (fictief)"
+    titles: ClassVar[Mapping[str, str]] = {"fr": "La carte (fictive)"}
+    claim_source: ClassVar[str] = "sociale-kaart"
+
+    def pull(self, cursor: str | None) -> Iterator[Incoming]:
+        """Nothing: the claims are there already."""
+        return iter(())
+
+
+class Kaarten:
+    """A plugin with that connector."""
+
+    @hookimpl
+    def register_connectors(self) -> Sequence[type[Connector]]:
+        """The only one."""
+        return [Kaart]
+
+
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[flask.Flask]:
     home: Path = tmp_path_factory.mktemp("widget")
     store = Store.open(f"sqlite:///{home / 'hub.sqlite'}", home, now=lambda: NOW)
     claims = [
-        *_practice("z", "Huisartsen De Zenne", "19.01", _site("z1", "Kerkstraat", "1980", "23096", "Zemst", 50.983, 4.463),
+        *_practice("z", "Huisartsen De Zenne", "19.01", _site("z1", "Kerkstraat", "1980", "23096", "Zemst", 50.983, 4.463, box="7"),
                    patientenstop={"value": "yes", "asserted_at": "2026-11-01T09:00:00Z", "valid_until": "2027-02-01"}),
         *_practice("v", "Huisartsen Vilvoorde", "19.01", _site("v1", "Stationlei", "1800", "23088", "Vilvoorde", 50.928, 4.425)),
         *_practice("k", "Kinesitherapie Tienen", "19.02", _site("k1", "Grote Markt", "3300", "24107", "Tienen", 50.807, 4.938)),
         *_practice("t", "Huisartsen Tienen", "19.01", _site("t1", "Grote Markt", "3300", "24107", "Tienen", 50.807, 4.938)),
         *_practice("w", "Huisarts aan huis", "19.01", _site("w1", "Markt", "3000", "24062", "Leuven", 50.879, 4.701),
-                   service_area=[{"type": "municipality", "code": "23096"}]),
+                   service_area=[{"type": "municipality", "code": "23096"}],
+                   contacts=[{"kind": "mobile", "value": "+32470000001"}, {"kind": "phone", "value": "+3278150000", "purpose": "complaints"}]),
+        *_at_a_hidden_site(),
     ]
     labels = [
         Concept("rubriek", "19.01", {"nl": "Huisartsen (fictief)", "fr": "Médecins (fictif)"}),
@@ -74,7 +111,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[flask.Flask]:
     ]
     store.write(lambda writer: writer.put_concepts(labels))
     store.write(lambda writer: writer.put(claims, origin="test"))
-    installed = plugin_loading.load([("widget", widget)], installed=False)
+    installed = plugin_loading.load([("widget", widget), ("kaarten", Kaarten())], installed=False)
     connections.add(store, installed, "widget", "widget", {})
     connections.enable(store, installed, "widget")
     yield create_app(store, installed)

@@ -95,6 +95,48 @@ def test_nothing_found_says_what_to_do(demo: Page) -> None:
     expect(demo.locator(".told")).to_contain_text("Probeer een ruimer woord")
 
 
+def test_the_beginning_of_several_places_opens_the_choice_between_them(demo: Page) -> None:
+    fill_and_search(demo, "huisarts", "gen")
+    expect(demo.locator(".told")).to_contain_text("Meer dan één plaats begint zo")
+    expect(demo.get_by_role("combobox", name="Waar?")).to_be_focused()
+    expect(demo.get_by_role("option").first).to_be_visible()
+    assert {"Genk", "Gent"} <= {*demo.get_by_role("option").all_text_contents()}
+    demo.get_by_role("option", name="Gent", exact=True).click()
+    demo.keyboard.press("Enter")
+    expect(demo.locator(".told")).to_have_text("4 resultaten")
+    expect(demo.locator("fichehub-zoek p small").first).to_contain_text("km van Gent")
+
+
+def test_the_place_that_was_taken_is_shown_and_said(demo: Page) -> None:
+    fill_and_search(demo, "huisarts", "zems")
+    expect(demo.locator(".told")).to_have_text("Plaats: Zemst. 4 resultaten")
+    expect(demo.get_by_role("combobox", name="Waar?")).to_have_value("Zemst")
+
+
+def test_what_is_in_another_language_than_the_page_says_so(new_page: Callable[..., Page], address: str) -> None:
+    page = new_page(bypass_csp=True)
+    page.goto(f"{address}/widget/demo?lang=de")
+    page.locator("fichehub-zoek input#what").fill("zenne")
+    page.locator("fichehub-zoek button[type=submit]").click()
+    for text in ("Huisartsen (fictief)", "Kerkstraat 1 bus 7", "1980 Zemst"):
+        expect(page.get_by_text(text, exact=True)).to_have_attribute("lang", "nl")
+    expect(page.get_by_role("heading", level=3)).to_have_attribute("lang", "nl")
+
+
+def test_without_a_script_there_is_no_button_that_does_nothing(new_page: Callable[..., Page], address: str) -> None:
+    page = new_page(java_script_enabled=False)
+    page.goto(f"{address}/widget/demo?lang=fr")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.get_by_role("button")).to_have_count(0)
+
+
+def test_the_snippet_is_copied_and_that_is_said_in_the_language_of_the_page(new_page: Callable[..., Page], address: str) -> None:
+    page = new_page(bypass_csp=True, permissions=["clipboard-read", "clipboard-write"])
+    page.goto(f"{address}/widget/demo?lang=de")
+    page.get_by_role("button", name="Kopieren").click()
+    expect(page.get_by_text("Kopiert.")).to_be_visible()
+
+
 def test_an_unknown_place_says_so(demo: Page) -> None:
     fill_and_search(demo, "huisarts", "Nergenshuizen")
     expect(demo.locator(".told")).to_contain_text("kennen we niet")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import html
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from werkzeug.test import TestResponse
 from hub.access import Agreement, audit, issue_key, save_agreement
 from hub.store import Writer
 from hub.web.asking import serving_of
-from plugins.widget.wording import WORDING
+from plugins.widget.wording import DEMO, LANGUAGE_NAMES, WORDING
 from tests.plugins.widget.conftest import HIDDEN
 
 
@@ -78,7 +79,7 @@ def test_every_hit_says_why_it_is_there(client: FlaskClient) -> None:
 
 
 def test_contacts_come_from_the_organisation_and_say_so_and_hidden_ones_do_not_come(client: FlaskClient) -> None:
-    response = client.get("/widget/v1/search", query_string={"what": "huisarts"})
+    response = client.get("/widget/v1/search", query_string={"what": "zenne"})
     assert HIDDEN not in response.text
     assert body(response)["items"][0]["contacts"] == [{"kind": "phone", "value": "+3215000001", "from": "organisatie"}]
 
@@ -94,14 +95,14 @@ def test_fresh_patientenstop_with_its_date(client: FlaskClient) -> None:
 
 def test_a_label_in_another_language_finds_and_is_shown(client: FlaskClient) -> None:
     items = search(client, what="médecins", where="Zemst", lang="fr")["items"]
-    assert items[0]["rubrieken"] == ["Médecins (fictif)"]
+    assert items[0]["rubrieken"] == [{"text": "Médecins (fictif)"}]
     assert items[0]["name_language"] == "nl"
 
 
 def test_the_rest_of_the_list_by_cursor(client: FlaskClient) -> None:
     answer = search(client, where="Zemst")
     assert answer["next"] is None
-    assert answer["total"] == len(answer["items"]) == 5
+    assert answer["total"] == len(answer["items"]) == 6
 
 
 @pytest.mark.parametrize(
@@ -111,6 +112,8 @@ def test_the_rest_of_the_list_by_cursor(client: FlaskClient) -> None:
         ("search?lang=xx", "lang"),
         ("search?where=Nergenshuizen", "where"),
         ("search?where=99999", "where"),
+        ("search?where=gen", "where"),
+        ("search?where=90", "where"),
         ("search?after=abc", "after"), ("search?what=,&where=Gent", "what"),
         (f"search?what={'x' * 101}", "what"),
         ("suggest?q=x", "q"),
@@ -134,6 +137,79 @@ def test_a_suggestion_can_be_searched_as_it_is_written(client: FlaskClient) -> N
         assert search(client, where=item["label"])["place"]["refnis"] == item["refnis"]
 
 
+def test_the_answer_says_which_place_was_taken(client: FlaskClient) -> None:
+    taken = {typed: search(client, where=typed)["place"]["label"] for typed in ("zemst", "zems", "1980", "Gooik", "23096")}
+    assert taken == {"zemst": "Zemst", "zems": "Zemst", "1980": "1980 Zemst", "Gooik": "Gooik (Pajottegem)", "23096": "Zemst"}
+
+
+def test_the_beginning_of_several_places_is_a_choice_and_not_a_guess(client: FlaskClient) -> None:
+    (issue,) = body(client.get("/widget/v1/search?where=gen"))["issues"]
+    assert "Genk" in str(issue)
+    assert "Gent" in str(issue)
+    assert search(client, where="Gent")["place"]["name"] == "Gent"
+
+
+def test_texts_in_another_language_say_so(client: FlaskClient) -> None:
+    (item,) = search(client, what="Kinesitherapie", lang="de")["items"]
+    assert item["rubrieken"] == [{"text": "Kinesitherapeuten (fictief)", "text_language": "nl"}]
+    assert (item["name_language"], item["organisation_language"]) == ("nl", "nl")
+    assert item["address"] == {"street": "Grote Markt 1", "street_language": "nl", "city": "3300 Tienen", "city_language": "nl"}
+    (item,) = search(client, what="Kinesitherapie")["items"]
+    assert not [key for key in (*item, *item["address"], *item["rubrieken"][0]) if key.endswith("language")]
+
+
+def test_a_source_goes_by_its_title(client: FlaskClient) -> None:
+    (item,) = search(client, what="Kinesitherapie")["items"]
+    assert item["sources"] == ["De Kaart (fictief)"]
+    (item,) = search(client, what="Kinesitherapie", lang="fr")["items"]
+    assert item["sources"] == ["La carte (fictive)"]
+
+
+def test_a_source_that_no_connector_brings_goes_by_its_name(client: FlaskClient) -> None:
+    (item,) = search(client, what="Ergotherapie")["items"]
+    assert item["sources"] == ["onbekende-bron"]
+
+
+def test_an_offer_at_a_hidden_site_is_not_shown_at_another(client: FlaskClient) -> None:
+    response = client.get("/widget/v1/search", query_string={"what": "Ergotherapie"})
+    (item,) = body(response)["items"]
+    assert "address" not in item
+    assert "Zichtbare" not in response.text
+
+
+def test_the_box_of_an_address_is_written_as_one(client: FlaskClient) -> None:
+    (item,) = search(client, what="zenne")["items"]
+    assert item["address"]["street"] == "Kerkstraat 1 bus 7"
+
+
+def test_complaints_are_no_way_to_reach_somebody_and_an_own_mobile_comes_first(client: FlaskClient) -> None:
+    (item,) = search(client, what="Huisarts aan huis")["items"]
+    assert [contact["value"] for contact in item["contacts"]] == ["+32470000001", "+3215000001"]
+
+
+@pytest.mark.parametrize(
+    ("query", "header", "language", "words"),
+    [
+        ("", "", "nl", "Zorg in de buurt"),
+        ("", "fr-BE,fr;q=0.9", "fr", "Soins et aide près de chez vous"),
+        ("?lang=de", "fr", "de", "Pflege und Hilfe in der Nähe"),
+        ("?lang=en", "", "en", "Care close by"),
+        ("?lang=xx", "fr", "fr", "Soins et aide près de chez vous"),
+    ],
+)
+def test_the_demo_page_speaks_the_language_of_the_reader(client: FlaskClient, query: str, header: str, language: str, words: str) -> None:
+    response = client.get(f"/widget/demo{query}", headers={"Accept-Language": header} if header else {})
+    text = html.unescape(response.text)
+    assert f'<html lang="{language}">' in text
+    assert words in text
+    assert [said for key, said in DEMO[language].items() if said not in text] == []
+    others = {said for other, page in DEMO.items() if other != language for said in page.values()} - {*DEMO[language].values()}
+    assert [said for said in others if f">{said}<" in text or f'"{said}"' in text] == []
+    assert f"<noscript><p>{DEMO[language]['no_script']}</p></noscript>" in text
+    assert response.headers["Content-Language"] == language
+    assert "Accept-Language" in response.vary
+
+
 def test_any_website_may_ask_and_the_answer_can_be_kept(client: FlaskClient) -> None:
     first = client.get("/widget/v1/fichehub.js")
     assert first.headers["Access-Control-Allow-Origin"] == "*"
@@ -150,3 +226,5 @@ def test_the_element_stays_small() -> None:
 
 def test_every_language_says_the_same_things() -> None:
     assert {frozenset(words) for words in WORDING.values()} == {frozenset(WORDING["nl"])}
+    assert {frozenset(words) for words in DEMO.values()} == {frozenset(DEMO["nl"])}
+    assert {*WORDING} == {*DEMO} == {*LANGUAGE_NAMES}
