@@ -17,7 +17,7 @@ Linked Locked Mapping MatchCandidate Membership Misconfigured Moved Municipality
 Organisatiefiche Outranked Page PartRef Period PersonName Places Position Proposal Query Recognition Ref Rejected RequestError
 ResolvedContact Response Sent Simulator Sink Source StoreBusy
 Subscription SubscriptionEvent SubscriptionWish Subscriptions Tag Text UnknownPlace Unreachable Unsent Vestiging
-Visibility Volatile WaitingList World Zorgverlenersfiche any_of authorization_metadata directory display_identifier feed fold hookimpl let_stand
+Visibility Volatile WaitingList World Zorgverlenersfiche any_of authorization_metadata cancel directory display_identifier feed fold hookimpl is_cancelled let_stand
 normalise_email normalise_identifier normalise_phone normalise_website open_to_all phone_kind query_of record_access refusals require_partner resolve_contacts
 rubriek_from_label subscriptions words
 """
