@@ -119,8 +119,10 @@ from hub.store.concepts import ConceptBook
 from hub.testing.simulator import Simulator
 from hub.web.doors import (
     authorization_metadata,
+    cancel,
     directory,
     feed,
+    is_cancelled,
     let_stand,
     open_to_all,
     record_access,
@@ -238,6 +240,7 @@ __all__ = [
     "address_of",
     "any_of",
     "authorization_metadata",
+    "cancel",
     "directory",
     "display_identifier",
     "feed",
@@ -245,6 +248,7 @@ __all__ = [
     "general_contacts",
     "hookimpl",
     "house_number",
+    "is_cancelled",
     "let_stand",
     "main_name",
     "name_in",

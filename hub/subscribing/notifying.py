@@ -208,6 +208,12 @@ class Notifier:
         except (AuthFailed, Misconfigured) as error:
             self._failed(known, held, error, 0)
             return None
+        except FichehubError:
+            raise
+        except Exception as error:  # noqa: BLE001  what nobody foresaw is an attempt all the same, or it would be made at every tick
+            _log.exception("notification failed", subscription=known.shown.id)
+            self._failed(known, held, Unreachable(f"The notification could not be sent ({type(error).__name__}, see the log of the hub)."), attempts)
+            return None
         now = to_second(self._store.now())
         after = {"attempts": 0, "sent_at": now, "next_at": now}
         if kind == "handshake":

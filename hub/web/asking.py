@@ -33,6 +33,7 @@ from hub.model.moments import to_millisecond, to_second
 from hub.model.subscription import Subscriptions
 from hub.store.ready import Ready
 from hub.store.tables import api_key
+from hub.web import cancelled
 from hub.web.doors import OPEN
 
 if TYPE_CHECKING:
@@ -128,6 +129,18 @@ def subscriptions(endpoint: str) -> Subscriptions:
 
     require_partner("Only partners have subscriptions")
     return Door(serving().store, directory(), endpoint)
+
+
+def cancel(what: str) -> None:
+    """See `hub.cancel`."""
+    cancelled.cancel(serving().store, directory().grant.partner or "", what)
+
+
+def is_cancelled(what: str) -> bool:
+    """See `hub.is_cancelled`."""
+    partner = directory().grant.partner or ""
+    with _snapshot().read() as connection:
+        return cancelled.is_cancelled(connection, partner, what)
 
 
 def asks_nobody() -> bool:

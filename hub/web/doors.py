@@ -69,6 +69,23 @@ def subscriptions(endpoint: str) -> Subscriptions:
     return asking.subscriptions(endpoint)
 
 
+def cancel(what: str) -> None:
+    """Remember, for all workers, that whoever sends the current request is done with `what`, which is the endpoint's own name for it. Works inside a request only.
+
+    The last 10,000 of each partner are remembered, and of the public altogether. Raises as `directory`, and `StoreBusy`.
+    """
+    from hub.web import asking
+
+    asking.cancel(what)
+
+
+def is_cancelled(what: str) -> bool:
+    """Whether the same asker gave this to `cancel`. Works inside a request only; raises as `directory`."""
+    from hub.web import asking
+
+    return asking.is_cancelled(what)
+
+
 def open_to_all(view: View) -> View:
     """Mark a view of an endpoint that tells nothing of any fiche, such as what the server can do: it is answered without credentials, also where the
     public has no access. Credentials that are sent all the same must be good ones. Usable as a decorator, below that of the route.

@@ -2,7 +2,7 @@
 
 The choice that was made: an export is no job and leaves no file. What is asked is carried by the addresses that are given out (the types, where in
 the log to begin, and the number of the log at which the export was asked for); a file is computed while it is read, in constant memory. So an export is
-ready at once, there is nothing to clean up, any worker can serve any part of it, and a download that broke off goes on behind the last whole line. An
+ready at once, there is nothing to clean up (a cancelled one is remembered as such), any worker can serve any part of it, and a download that broke off goes on behind the last whole line. An
 address grants nothing: whoever reads it is narrowed by his own agreement.
 
 A file is what stood at that number: what changed later is shown as it was then, and what was removed later is left out; the next export, which begins
@@ -14,9 +14,9 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import flask
@@ -40,6 +40,7 @@ _FORMATS: Final = (NDJSON, "application/ndjson", "ndjson")
 _PAGE: Final = 500
 _PIECE: Final = 64 << 10
 _DELETED: Final = "deleted"
+_BEGINNING: Final = "1970-01-01T00:00:00.000Z"
 
 Answer = Callable[[dict[str, Any] | bytes], flask.Response]
 
@@ -59,15 +60,14 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer) -> None:
     @blueprint.get("/$export-status")
     def status() -> flask.Response:
         refuse_unknown((*FORM, "_job"))
-        job = _job_of(flask.request.args.get("_job", ""))
+        job = _wanted()
         response = answer(manifest(job, _base(), hub.directory()))
         response.content_type = "application/json"
         return response
 
     @blueprint.delete("/$export-status")
     def cancel() -> flask.Response:
-        hub.directory()
-        _job_of(flask.request.args.get("_job", ""))
+        hub.cancel(_wanted().key)
         return flask.Response(status=202)
 
     @blueprint.get("/$export-file")
@@ -96,6 +96,14 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer) -> None:
         return response
 
 
+def _wanted() -> Job:
+    """The export that the current request is about. Raises `NotFound` when whoever asks has cancelled it."""
+    job = _job_of(flask.request.args.get("_job", ""))
+    if hub.is_cancelled(job.key):
+        raise NotFound("You have cancelled this export. Ask for a new one with $export.")
+    return job
+
+
 def _base() -> str:
     return flask.request.url_root + "fhir"
 
@@ -105,16 +113,18 @@ def _base() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """An export: what changed after `after` in these types (None: everything), as it stood at `upto`. `request` is the address that was asked."""
+    """An export: what changed after `after` in these types (None: everything), as it stood at `upto`. `request` is the address that was asked, `key` of this one alone: who
+    cancels it cancels no other that asked the same."""
 
     request: str
     types: tuple[str, ...]
     after: int | None
     upto: int
+    key: str
 
     def form(self) -> list[Any]:
         """As JSON."""
-        return [self.request, list(self.types), self.after, self.upto]
+        return [self.request, list(self.types), self.after, self.upto, self.key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +166,7 @@ def parse(
     if any(name == "_type" for name, _ in given) and not chosen:
         raise _invalid("_type", f"no type is left; choose from {', '.join(sorted(types))}.", "")
     asked.log(after=after or 0, limit=1)  # an export since a moment that is no longer kept is refused now, not in its files
-    return Job(request, tuple(dict.fromkeys(chosen)) or types, after, asked.head())
+    return Job(request, tuple(dict.fromkeys(chosen)) or types, after, asked.head(), secrets.token_urlsafe(12))
 
 
 def manifest(job: Job, base: str, asked: Directory) -> dict[str, Any]:
@@ -167,9 +177,9 @@ def manifest(job: Job, base: str, asked: Directory) -> dict[str, Any]:
         sealed = _sealed(Part(name, job.types, job.after or 0, job.upto).form())
         return {"type": kind, "url": f"{base}/$export-file?_part={sealed}"}
 
-    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return {
-        "transactionTime": asked.moment_of(job.upto) or now,
+        # Who sees nothing yet begins at the beginning: what he comes to see may be older than this moment.
+        "transactionTime": asked.moment_of(job.upto) or _BEGINNING,
         "request": job.request,
         "requiresAccessToken": asked.grant.partner is not None,
         "output": [part(name) for name in job.types],
@@ -187,7 +197,7 @@ def _sealed(form: list[Any]) -> str:
     return base64.urlsafe_b64encode(_check(body) + body).decode().rstrip("=")
 
 
-def _unsealed(name: str, word: str) -> tuple[str, tuple[str, ...], int | None, int]:
+def _unsealed(name: str, word: str) -> tuple[str, tuple[str, ...], int | None, int, list[str]]:
     wrong = _invalid(name, _NO_ADDRESS.format(name.strip("_")), word)
     try:
         raw = base64.b64decode(word + "=" * (-len(word) % 4), altchars=b"-_", validate=True)
@@ -197,13 +207,13 @@ def _unsealed(name: str, word: str) -> tuple[str, tuple[str, ...], int | None, i
     if check != _check(body):
         raise wrong
     try:
-        text, types, after, upto = orjson.loads(body)
-        whole = all(each in RESOURCES for each in types) and isinstance(text, str)
+        text, types, after, upto, *more = orjson.loads(body)
+        whole = all(each in RESOURCES for each in types) and all(isinstance(each, str) for each in (text, *more))
     except (TypeError, ValueError):
         raise wrong from None
     if not whole or not all(type(each) is int and 0 <= each < 1 << 62 for each in (after or 0, upto)):
         raise wrong
-    return text, tuple(types), after, upto
+    return text, tuple(types), after, upto, more
 
 
 _NO_ADDRESS: Final = "this is not a {} of an export; use the addresses of Content-Location and of the manifest as they stand."
@@ -214,12 +224,15 @@ def _check(body: bytes) -> bytes:
 
 
 def _job_of(word: str) -> Job:
-    return Job(*_unsealed("_job", word))
+    text, types, after, upto, more = _unsealed("_job", word)
+    if len(more) != 1:
+        raise _invalid("_job", _NO_ADDRESS.format("job"), word)
+    return Job(text, types, after, upto, more[0])
 
 
 def _part_of(word: str) -> Part:
-    name, types, after, upto = _unsealed("_part", word)
-    if name not in RESOURCES and name != _DELETED:
+    name, types, after, upto, more = _unsealed("_part", word)
+    if more or (name not in RESOURCES and name != _DELETED):
         raise _invalid("_part", _NO_ADDRESS.format("part"), word)
     return Part(name, types, after or 0, upto)
 

@@ -95,6 +95,15 @@ audit = Table(
     Index("ix_audit_target_n", "target", "n"),
 )
 
+cancelled = Table(
+    "cancelled",
+    metadata,
+    Column("partner", Text, primary_key=True),  # whose it was; "": the public's
+    Column("what", Text, primary_key=True),  # SHA-256 of what its endpoint calls it
+    Column("at", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 audit_end = Table(
     "audit_end",
     metadata,

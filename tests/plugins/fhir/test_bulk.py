@@ -11,6 +11,9 @@ import orjson
 import pytest
 from flask.testing import FlaskClient
 
+import plugins.fhir
+from hub import plugins as loading
+from hub.web import create_app
 from plugins.fhir import bulk, rendering
 from plugins.fhir.params import RESOURCES
 from tests.plugins.fhir.conftest import CLAIMS, HIDDEN, Hub
@@ -106,6 +109,15 @@ def test_the_time_of_an_export_is_that_of_what_the_asker_sees_and_the_next_one_m
     assert copied(client, third, copy) == what_there_is(client)
 
 
+def test_who_saw_nothing_yet_misses_nothing_of_what_comes(writing: Writing) -> None:
+    client = writing.hub.client()
+    writing.put(named(1, "Verborgen", visibility="internal"))
+    first = kick_off(client)
+    writing.put(named(2, "Nieuw"))
+    since = manifest(client, first)["transactionTime"]
+    assert copied(client, manifest(client, kick_off(client, f"$export?_since={since}"))) == what_there_is(client) != {}
+
+
 def test_what_was_removed_and_came_back_is_not_deleted(writing: Writing) -> None:
     client = writing.hub.client()
     writing.put(named(1, "Een"), named(2, "Twee"))
@@ -196,10 +208,21 @@ def test_a_compressed_file_is_made_while_it_is_read_and_every_piece_that_came_ca
     response.close()
 
 
-def test_cancelling_is_accepted(small: Hub) -> None:
-    client = small.client()
-    response = client.delete(kick_off(client))
+def test_a_cancelled_export_is_gone_for_who_cancelled_it_and_for_nobody_else(small: Hub) -> None:
+    client, worker = small.client(), create_app(small.store, loading.load([("fhir", plugins.fhir)], installed=False)).test_client()
+    mine, same, partners = kick_off(client), kick_off(client), kick_off(client, X_API_Key=small.key)
+    [part, *_] = manifest(client, mine)["output"]
+    response = client.delete(mine)
     assert (response.status_code, response.data) == (202, b"")
+    for asking in (client.get, worker.get, worker.delete):
+        gone = asking(mine)
+        assert (gone.status_code, orjson.loads(gone.data)["issue"][0]["code"]) == (404, "not-found")
+    assert lines(client, part["url"])
+    assert client.delete(partners).status_code == 202
+    as_partner = {"X-API-Key": small.key}
+    assert client.get(partners, headers=as_partner).status_code == client.get(mine, headers=as_partner).status_code == client.get(same).status_code == 200
+    assert client.delete(partners, headers=as_partner).status_code == 202
+    assert client.get(partners, headers=as_partner).status_code == 404
 
 
 @pytest.mark.parametrize(

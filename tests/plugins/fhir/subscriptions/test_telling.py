@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 from hub.access import pause_agreement, resume_agreement
 from hub.jobs import Worker
 from hub.model.query import Criterion, Query
+from hub.outbound import Outbound
 from hub.store.tables import subscription_event
 from hub.subscribing import Notifier, request_again
 from plugins.fhir.judge import judge
@@ -295,6 +296,24 @@ def test_a_receiver_that_fails_is_tried_again_given_up_and_caught_up_when_it_is_
     hub.work()
     assert [told.kind for told in receiver.told()] == ["handshake", "handshake", "event-notification"]
     assert [number for number, _ in receiver.events()] == [1, 2, 3, 4]
+
+
+def test_what_nobody_foresaw_is_an_attempt_too(hub: Hub, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    id = hub.subscribe(receiver.url)
+    hub.work()
+    hub.put(in_gent(1))
+    tried: list[str] = []
+
+    def stumble(outbound: Outbound, url: str, **given: object) -> None:
+        tried.append(url)
+        raise OverflowError("a number that no calendar knows")
+
+    monkeypatch.setattr(Outbound, "post", stumble)
+    for _ in range(14):
+        hub.forward(hours=6)
+        hub.work()
+    assert len(tried) == 12
+    assert "could not be sent (OverflowError, see the log of the hub)" in hub.state(id)["error"]
 
 
 def test_retry_after_is_obeyed(hub: Hub, receiver: Receiver) -> None:

@@ -1,6 +1,6 @@
 """Government information that is withdrawn or begins on a day to come is a change on that day
 
-Revision 0020, after 0017. What was withdrawn without a word, and what is no longer shown before its day, is told at the next look at the calendar.
+Revision 0019, after 0018. What was withdrawn without a word, and what is no longer shown before its day, is told at the next look at the calendar.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from alembic import op
 
 from hub import schemas
 
-revision = "0020"
-down_revision = "0017"
+revision = "0019"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 
