@@ -396,11 +396,19 @@ MUTANTS = (
         "tests/plugins/fhir/feed/test_feed.py::test_the_erased_stay_erased",
     ),
     Mutant(
+        "unseen-site",
+        "an offer names no vestiging that the asker does not see",
+        "hub/assembling.py",
+        "    unseen = _unseen_sites(connection, shown, load)\n",
+        "    unseen = set[str]()\n",
+        "tests/test_directory.py",
+    ),
+    Mutant(
         "unhidden",
         "what a partner may not see never leaves",
         "hub/directory.py",
-        "                elif (projected := project(decode(document), grant, today)) is not None:\n",
-        "                elif (projected := decode(document)) is not None:\n",
+        "                elif (projected := project(stored := decode(document), grant, today)) is not None:\n",
+        "                elif (projected := (stored := decode(document))) is not None:\n",
         "tests/sync/test_machine.py",
     ),
 )
