@@ -106,7 +106,8 @@ def test_the_commands_work_in_order(folder: Path) -> None:
         timeout=120,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"^buurthuizen +source +Register van buurthuizen +base_url, token$", done.stdout, re.MULTILINE)
+    assert re.search(r"^buurthuizen +source +Register van buurthuizen$", done.stdout, re.MULTILINE)
+    assert re.search(r"^Settings of buurthuizen, for --set KEY=VALUE:\nsetting .*\n-.*\nbase_url .*\ntoken ", done.stdout, re.MULTILINE)
     for said in ("dry run: nothing was kept", "50 read, 50 changed", "50 in all.", "16 passed"):
         assert said in done.stdout, done.stdout
 

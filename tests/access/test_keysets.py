@@ -177,8 +177,9 @@ class Slow:
         self.looks: list[threading.Thread] = []
 
     def start(self, work: Callable[[], None]) -> None:
-        self.looks.append(threading.Thread(target=work))
-        self.looks[-1].start()
+        look = threading.Thread(target=work)
+        look.start()
+        self.looks.append(look)
 
     def get(self, url: str, **more: Any) -> Any:
         self.looked += 1

@@ -185,7 +185,7 @@ def test_a_process_that_wants_to_end_ends_its_pulls_and_the_next_one_goes_on(
     partner = Partner(then)
 
     @contextmanager
-    def outbound() -> Iterator[Partner]:
+    def outbound(**limits: object) -> Iterator[Partner]:
         yield partner
 
     monkeypatch.setattr(connections, "open_outbound", outbound)
