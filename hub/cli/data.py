@@ -1,4 +1,4 @@
-"""`query`, `export`, `changes`, `conflicts`, `erase` and `db`: what is in the hub."""
+"""`query`, `export`, `changes`, `erase` and `db`: what is in the hub."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from hub.cli.installation import Installation
 from hub.cli.output import (
     OutputFile,
     as_json,
-    at_most,
     counted,
     progress,
     say_done,
@@ -24,7 +23,6 @@ from hub.cli.output import (
     say_line,
     say_table,
 )
-from hub.cli.reviewing import remind
 from hub.connector import Context, Export
 from hub.directory import Directory
 from hub.errors import FieldError, Invalid, Misconfigured
@@ -225,44 +223,6 @@ def changes(installation: Installation, since: int, limit: int, partner: str, le
 
 
 @click.command()
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
-@as_json
-@click.pass_obj
-def conflicts(installation: Installation, limit: int, as_json: bool) -> None:
-    """Fields on which equal sources disagree: each value, its source, and when that came in; the first one stands until somebody decides."""
-    with installation.store.read() as connection:
-        found = at_most(reading.conflicts(connection, limit + 1), limit)
-    remind(installation.store)
-    if as_json:
-        say_json(
-            [
-                {
-                    "fiche": one.fiche,
-                    "kind": one.type,
-                    "field": conflict.field,
-                    "values": [
-                        {"source": s, "external_id": e, "value": v, "received_at": one.since.get((s, e))}
-                        for s, e, v in conflict.values
-                    ],
-                }
-                for one in found
-                for conflict in one.conflicts
-            ]
-        )
-        return
-    say_table(
-        ("fiche", "field", "source", "since", "says"),
-        [
-            (one.fiche, conflict.field, source, one.since.get((source, external_id), ""), str(value)[:70])
-            for one in found
-            for conflict in one.conflicts
-            for source, external_id, value in conflict.values
-        ],
-        "No conflicts.",
-    )
-
-
-@click.command()
 @click.argument("fiche")
 @click.option("--reason", required=True, help="Why (it is kept, without the data).")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -354,4 +314,4 @@ def reindex(installation: Installation, restart: bool, as_json: bool) -> None:
     click.echo(f"The search index of {renewed.fiches} fiches was made anew{before} in {seconds} seconds.")
 
 
-COMMANDS = (query, export, changes, conflicts, erase, db)
+COMMANDS = (query, export, changes, erase, db)

@@ -14,16 +14,19 @@ import click
 import structlog
 
 from hub.cli import (
+    attending,
     auditing,
     connecting,
     data,
+    deciding,
     demonstrating,
     faults,
     partners,
-    reliability,
+    proposing,
     reviewing,
     serving,
     subscribing,
+    undelivered,
 )
 from hub.cli.installation import Installation
 from hub.cli.output import Failure
@@ -130,7 +133,7 @@ def _log_to(path: Path) -> None:
     click.get_current_context().call_on_close(file.close)
 
 
-for _room in (serving, demonstrating, connecting, data, partners, auditing, reliability, reviewing, subscribing):
+for _room in (serving, demonstrating, connecting, data, partners, auditing, attending, deciding, undelivered, proposing, reviewing, subscribing):
     for _command in _room.COMMANDS:
         main.add_command(_command)
 

@@ -131,3 +131,9 @@ def progress() -> Iterator[Progress]:
     finally:
         if width:
             click.echo("\r" + " " * width + "\r", nl=False, err=True)
+
+
+def value_in_short(value: Any) -> str:
+    """A value as a cell of a table or a sentence can bear it: JSON, cut at 60 characters; `-` for none."""
+    text = "-" if value is None else orjson.dumps(value).decode()
+    return text if len(text) <= 60 else f"{text[:59]}…"

@@ -93,7 +93,7 @@ def apply_rules(store: Store) -> int:
             writer.space.origin = "authority"
             writer.space.load(numbers, lock=True)
             told = sum(len(reading.conflicts_of(writer.connection, number)) for number in numbers)
-            writer.settle(set(numbers))
+            writer.remake(set(numbers))
             return told - sum(len(reading.conflicts_of(writer.connection, number)) for number in numbers)
 
         settled += store.write(work)

@@ -22,7 +22,7 @@ from hub.store import index_rows, vocabulary
 from hub.store.forgetting import key_hash
 from hub.store.identity import own_key
 from hub.store.references import HUB, without
-from hub.store.settling import part_changes
+from hub.store.remaking import part_changes
 from hub.store.store import Store
 from hub.store.workspace import PendingChange
 from hub.store.writer import Writer
@@ -99,7 +99,7 @@ def _erase(writer: Writer, uuid: str, reason: str) -> None:
     space.load(depending, lock=True)
     for fiche_id in depending:
         _scrub(writer, fiche_id, {space.uuid_of[one] for one in ids})
-    writer.settle(depending)
+    writer.remake(depending)
 
 
 def _depending(writer: Writer, ids: list[int]) -> set[int]:

@@ -105,7 +105,7 @@ def _batch(writer: Writer, size: int) -> int:
     write_index(space, ids)
     bulk.run("UPDATE counter SET n = ? WHERE name = ?", ids[-1], PLACE_COUNTER)
     space.origin = _ORIGIN
-    writer.settle(_outdated(space, ids))
+    writer.remake(_outdated(space, ids))
     return len(ids)
 
 

@@ -13,7 +13,7 @@ from hub.model.links import PARENTS
 from hub.store import index_rows
 from hub.store.bulk import Bulk
 from hub.store.index_rows import IndexedEntity, Indexer
-from hub.store.settling import PART_FIELDS
+from hub.store.remaking import PART_FIELDS
 from hub.store.workspace import Workspace
 
 

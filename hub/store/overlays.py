@@ -11,13 +11,13 @@ from hub.merge import merge
 from hub.model.audience import ABSENT, level_of, stamp, visible_levels_differ
 from hub.model.claims import Claim
 from hub.model.fiche import Document
-from hub.store.settling import PART_FIELDS, part_changes
+from hub.store.remaking import PART_FIELDS, part_changes
 from hub.store.workspace import FicheState, PendingChange, Workspace, operation_of
 
 IdentifyParts = Callable[[Iterable[tuple[FicheState, Document]]], None]
 
 
-def settle_overlays(
+def remake_overlays(
     space: Workspace, claims: Mapping[int, list[Claim]], identify_parts: IdentifyParts
 ) -> None:
     """Merge the overlays of these fiches again; a change of one is its partner's alone."""

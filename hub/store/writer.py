@@ -25,7 +25,7 @@ from hub.store.joining import join_fiches, split_fiche
 from hub.store.matching import holders, note_candidates, note_keys_anew, standing_keys
 from hub.store.ready import Key, Ready, ReadyClaims, prepare
 from hub.store.references import HUB, without
-from hub.store.settling import Settler
+from hub.store.remaking import Remaker
 from hub.store.workspace import Workspace
 
 
@@ -60,7 +60,7 @@ class Writer:
     def __init__(self, space: Workspace) -> None:
         self.space = space
         self.identities = Identities(space)
-        self._settler = Settler(space, self.identities)
+        self._remaker = Remaker(space, self.identities)
 
     @property
     def connection(self) -> Connection:
@@ -93,7 +93,7 @@ class Writer:
         if good:
             counts.changed += len(good)
             self._take(good, stored)
-            if left_out := self._settler.left_out:
+            if left_out := self._remaker.left_out:
                 news = {(ready.claim.source, ready.claim.external_id) for ready in good}
                 counts.left_out += [value for (source, external_id, _), value in left_out.items() if (source, external_id) in news]
         return counts
@@ -231,7 +231,7 @@ class Writer:
             "UPDATE claim SET revision = ?, digest = ?, gone = ?, content = ?, at = ? WHERE id = ?", updates
         )
         note_keys_anew(space, *sorted(outdated))
-        self.settle(touched, fresh, joined)
+        self.remake(touched, fresh, joined)
 
     @staticmethod
     def _packed(ready: Ready, kept: Claim) -> bytes:
@@ -291,7 +291,7 @@ class Writer:
                     joined.append((row.fiche_id, fiche))
         return joined
 
-    def settle(
+    def remake(
         self,
         touched: set[int],
         fresh: dict[int, list[Claim]] | None = None,
@@ -301,14 +301,14 @@ class Writer:
         space = self.space
         if joined:
             # Fiches made a moment ago must stand in their tables before they can be moved.
-            self._settler.settle(touched, fresh)
+            self._remaker.remake(touched, fresh)
             touched, fresh = set(), None
             for first, second in joined:
                 touched |= join_fiches(space, self.identities, first, second)
         while touched:
             space.to_merge = set()
             space.load(touched)
-            self._settler.settle(touched, fresh)
+            self._remaker.remake(touched, fresh)
             touched, fresh = space.to_merge, None
 
     # --- concepts --------------------------------------------------------------------------------------------------------------
@@ -349,7 +349,7 @@ class Writer:
         space.bulk.run_many("UPDATE claim SET digest = ?, gone = ?, content = ? WHERE id = ?", updates)
         if not partner:
             note_keys_anew(space, *(row[1] for row in rows))
-        self.settle({row[1] for row in rows})
+        self.remake({row[1] for row in rows})
         return len(rows)
 
     # --- one or two ------------------------------------------------------------------------------------------------------------
@@ -358,7 +358,7 @@ class Writer:
         """An administrator says that two fiches are one; the answer is the UUID that stays (the older). Raises `NotFound`, `Gone`, `Invalid`."""
         low, high = self._two(first, second, origin)
         self._decide(low, high, "same")
-        self.settle(join_fiches(self.space, self.identities, low, high, decided=True))
+        self.remake(join_fiches(self.space, self.identities, low, high, decided=True))
         return self.space.uuid_of[low]
 
     def apart(self, first: str, second: str, *, origin: str = "editor") -> None:
@@ -395,8 +395,8 @@ class Writer:
         space.load([number], lock=True)
         own, touched = split_fiche(space, self.identities, number, claims)
         self._decide(min(number, own), max(number, own), "different")
-        self.settle({number})
-        self.settle(touched | {own})
+        self.remake({number})
+        self.remake(touched | {own})
         return space.uuid_of[own]
 
     def _decide(self, low: int, high: int, state: str) -> None:

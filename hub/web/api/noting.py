@@ -11,6 +11,7 @@ from flask.globals import request_ctx
 from hub.access.audit import FICHE
 from hub.web.asking import record_access
 
+_LONGEST: Final = 64
 SHOWS: Final = {
     "fiches.fiches": "search-type",
     "fiches.fiche": "read",
@@ -56,6 +57,3 @@ def _told() -> Iterator[tuple[str, str]]:
             yield name, value
         else:
             yield (name if name in SEARCHED else "*"), "*"
-
-
-_LONGEST: Final = 64

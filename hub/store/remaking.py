@@ -57,7 +57,7 @@ class _Rows:
         self.written: list[FicheState] = []
 
 
-class Settler:
+class Remaker:
     """Merges fiches again and writes what became different."""
 
     def __init__(self, space: Workspace, identities: Identities) -> None:
@@ -230,7 +230,7 @@ class Settler:
 
     # --- merging ---------------------------------------------------------------------------------------------------------------
 
-    def settle(self, ids: Iterable[int], fresh: Mapping[int, list[Claim]] | None = None) -> None:
+    def remake(self, ids: Iterable[int], fresh: Mapping[int, list[Claim]] | None = None) -> None:
         """Merge these fiches again (they are locked) and write what became different. `fresh`: the only claims of fiches made just now."""
         space = self._space
         ids = sorted(ids)
@@ -255,7 +255,7 @@ class Settler:
         )
         space.flush()
         self._write([(space.fiches[number], merged[number]) for number in ids])
-        self._settle_overlays({number: claims[number] for number in ids})
+        self._remake_overlays({number: claims[number] for number in ids})
         write_links(space, self._links, self._standing)
         self._links, self._standing = [], []
 
@@ -374,11 +374,11 @@ class Settler:
 
     # --- overlays --------------------------------------------------------------------------------------------------------------
 
-    def _settle_overlays(self, claims: Mapping[int, list[Claim]]) -> None:
+    def _remake_overlays(self, claims: Mapping[int, list[Claim]]) -> None:
         """Merge again what each partner with claims of its own sees of these fiches."""
-        from hub.store.overlays import settle_overlays
+        from hub.store.overlays import remake_overlays
 
-        settle_overlays(self._space, claims, self._identify_parts)
+        remake_overlays(self._space, claims, self._identify_parts)
 
 
 def part_changes(

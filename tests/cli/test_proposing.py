@@ -1,0 +1,43 @@
+"""Proposals from the command line."""
+
+from __future__ import annotations
+
+import pytest
+
+from hub import World
+from hub.model.claims import Claim
+from hub.store import Store
+from hub.sync.connections import ALLOW_PRIVATE
+from plugins.progezondheid.simulator import ProGezondheidSimulator
+from tests.cli.conftest import CommandLine
+
+
+def test_what_was_proposed_is_shown_with_the_reason_of_its_rejection(
+    fichehub: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ALLOW_PRIVATE, "1")
+    with ProGezondheidSimulator(World(), count=3, faults=("reject-proposals",)) as register:
+        number = register.register.after(register.register.start(0), 1).items[0]["nihdi8"]
+        told = [f"--set={name}={value}" for name, value in register.config().items()]
+        fichehub.ok("connections", "add", "register", "progezondheid", *told, '--set=proposals=["languages"]')
+        fichehub.ok("connections", "enable", "register")
+        fichehub.ok("run", "register")
+        assert fichehub.ok("proposals", "list") == "Nothing was proposed.\n"
+        store = Store.open(f"sqlite:///{fichehub.home / 'fichehub.sqlite'}", fichehub.home)
+        content = {"kind": "zorgverlener", "identifiers": [{"system": "riziv", "value": number}], "languages": ["sv"]}
+        said = Claim("sociale-kaart", "z", 1, "zorgverlener", content)
+        store.write(lambda writer: writer.put([said], origin="sociale-kaart"))
+        store.close()
+        fichehub.ok("run", "register")
+    (found,) = fichehub.json("proposals", "list", "--state", "rejected")
+    assert (found["field"], found["state"], found["reason"]) == ("languages", "rejected", "The caregiver does not confirm this (fictional).")
+    assert found["new"] == [*found["old"], "sv"]
+    assert fichehub.json("proposals", "list", "--connection", "register", "--state", "pending") == []
+    assert found["evidence"]["sources"] == ["sociale-kaart"]
+    assert "sv" in fichehub.ok("proposals", "list")
+    assert fichehub.json("proposals", "show", "register", found["entity"]) == [found]
+    shown = fichehub.ok("proposals", "show", "register", found["entity"], "languages")
+    assert found["reason"] in shown
+    assert found["evidence"]["fiche"] in shown
+    assert "contacts" in fichehub.refused("proposals", "show", "register", found["entity"], "contacts")
+    assert "nothing" in fichehub.refused("proposals", "list", "--connection", "nothing")
