@@ -17,8 +17,8 @@ batch; on PostgreSQL it is the counter of the log, which a batch takes at its en
 LASTING: Final = 0.4
 """Seconds that a batch may take as a whole: for so long PostgreSQL locks what it is about and what that leads to, and who edits one of these waits."""
 
-_BETWEEN_COLLECTIONS: Final = 100_000
-"""Objects that come to stay before the cyclic garbage collector looks: a batch has tens of thousands, and none of them lies in a circle."""
+_BETWEEN_COLLECTIONS: Final = 20_000
+"""Objects that come to stay before the cyclic garbage collector looks: about those of a batch, none of which lies in a circle."""
 
 
 def loads_from_here() -> None:
