@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +13,7 @@ from hub.model.moments import to_second
 from hub.plugins import Plugins
 from hub.store import Store
 from hub.store.tables import setting
-from hub.sync import breaker, connections, guard, outbox, records
+from hub.sync import breaker, connections, guard, outbox, records, stops
 from hub.sync.connections import ConnectionInfo
 from hub.sync.push import cursor_name
 from hub.sync.records import RunReport
@@ -49,6 +49,7 @@ def of_all(store: Store, plugins: Plugins) -> list[Status]:
             counts=outbox.waiting(connection),
             retried=outbox.retried(connection),
             rejected=records.rejected_rows(connection),
+            stopped=stops.stopped(connection).keys(),
             head=int(connection.exec_driver_sql("SELECT n FROM counter WHERE name = 'change'").scalar_one()),
         )
         return [_status(store, plugins, connection, info, house) for info in infos]
@@ -61,6 +62,7 @@ class _House:
     counts: dict[str, tuple[int, int]]
     retried: dict[str, tuple[int, str]]
     rejected: dict[str, int]
+    stopped: Collection[str]
     head: int
 
 
@@ -112,8 +114,11 @@ def _warned(last: RunReport, missing: str) -> Iterator[str]:
 def _reason(
     store: Store, connection: Connection, kind: type[Connector] | None, info: ConnectionInfo, house: _House
 ) -> str:
-    if info.state in ("paused", "stopped"):
+    if info.state == "paused":
         return info.reason
+    if info.state == "stopped":
+        target = info.name if info.name in house.stopped else "--all"
+        return f"{info.reason.rstrip('.')}. To let it run again: fichehub connections go {target}"
     if info.state == "disabled":
         return info.reason or "It has not been enabled."
     last = info.last_run

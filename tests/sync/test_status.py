@@ -5,7 +5,7 @@ from sqlalchemy import text
 from hub.errors import Rejected
 from hub.plugins import Plugins
 from hub.store import Store, database
-from hub.sync import connections, records, run, status
+from hub.sync import connections, records, run, status, stops
 from tests.sync.pulling import Offer, connect
 from tests.sync.rows import fresh_rows
 
@@ -79,3 +79,12 @@ def test_what_only_explains_a_run_is_no_warning(store: Store, offer: Offer) -> N
     source.expired = True
     assert run(store, plugins, "own").warnings == (records.BEGAN_AGAIN(),)
     assert said(store, plugins) == "Everything is as it should be."
+
+
+def test_what_is_stopped_says_how_it_may_run_again(store: Store, offer: Offer) -> None:
+    plugins = offer(fresh_rows(3))
+    connect(store, plugins)
+    stops.stop(store, stops.ALL, "Holidays.")
+    assert said(store, plugins) == "Stopped: Holidays. To let it run again: fichehub connections go --all"
+    stops.stop(store, "own", "")
+    assert said(store, plugins) == "Stopped: no reason was given. To let it run again: fichehub connections go own"
