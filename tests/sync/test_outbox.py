@@ -381,7 +381,7 @@ def test_status_says_how_far_behind_and_why(
     assert "1 delivery was given up" in one.reason
     stops.stop(any_store, stops.ALL, "Holidays.")
     (one,) = status.of_all(any_store, offer(Post))
-    assert (one.state, one.reason, one.next_at) == ("stopped", "Stopped: Holidays.", None)
+    assert (one.state, one.reason, one.next_at) == ("stopped", "Stopped: Holidays. To let it run again: fichehub connections go --all", None)
 
 
 def test_removing_a_connection_forgets_its_letters(
