@@ -75,6 +75,7 @@ def copied(file: Path, engine: Engine) -> None:
             conn.exec_driver_sql(statement)
     source.close()
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+        conn.exec_driver_sql("CHECKPOINT")
         conn.exec_driver_sql("VACUUM ANALYZE")
 
 

@@ -94,7 +94,7 @@ MUTANTS = (
     Mutant(
         "no-byte-cap",
         "an answer that does not end is left, not taken in",
-        "hub/outbound.py",
+        "hub/outbound/client.py",
         "            if size > self._byte_cap:\n",
         "            if size < 0:\n",
         "tests/test_outbound.py::test_too_large_an_answer_is_not_taken_in",
@@ -102,7 +102,7 @@ MUTANTS = (
     Mutant(
         "follows-redirects",
         "a redirect, also to an internal address, is not followed",
-        "hub/outbound.py",
+        "hub/outbound/client.py",
         "allow_redirects=False",
         "allow_redirects=True",
         "tests/test_outbound.py::test_redirects_are_not_followed",

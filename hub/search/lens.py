@@ -226,15 +226,10 @@ class Lens:
     ) -> list[Row]:
         """The next visible entries that match among those with names from `low` to `high`, in the order of names; at most so many, and after
         a look at so many entries none. For PostgreSQL, which looks at one row alone in microseconds."""
-        beyond, order = ("<", "DESC") if descending else (">", "ASC")
-        position, given = ("", ()) if after is None else (f" AND (name, id) {beyond} (?, ?)", after)
-        limit, limited = ("", ()) if looked is None else (" LIMIT ?", (looked,))
+        order = "DESC" if descending else "ASC"
         kept, keeping = ("", ()) if umbrella is None else (" AND e.umbrella = ?", (umbrella,))
         # The index of names leads, and alone; rows are looked at in the full text, and only what matches is fetched.
-        names = (
-            f"SELECT name, id FROM entry WHERE type = ? AND name >= ? AND name < ?{position}"  # noqa: S608
-            f" ORDER BY name {order}, id {order}{limit}"
-        )
+        names, given = self._along(after, low, high, descending, looked)
         sql = (
             f"SELECT {self.columns} FROM ({names}) n{postgresql.MET}"  # noqa: S608
             f" CROSS JOIN LATERAL (SELECT * FROM entry WHERE id = n.id OFFSET 0) e"
@@ -242,11 +237,7 @@ class Lens:
         )
         found = self.bulk.rows(
             sql,
-            self.type,
-            low,
-            high,
             *given,
-            *limited,
             postgresql.expression(match),
             *self.visible_with,
             *keeping,
@@ -258,14 +249,36 @@ class Lens:
         self, after: tuple[Any, ...] | None, low: str, high: str, descending: bool, most: int
     ) -> list[tuple[str, int]]:
         """Names from `low` to `high` with their entries, visible or not, in the order of names; the index alone knows them."""
+        sql, given = self._along(after, low, high, descending, most)
+        return [(row[0], row[1]) for row in self.bulk.rows(sql, *given)]
+
+    def saying_along_names(
+        self, word: str, after: tuple[Any, ...] | None, low: str, high: str, descending: bool, most: int, looked: int | None
+    ) -> list[tuple[str, int]]:
+        """As `along_names`, those in which a word behind the first begins so; after a look at so many names none."""
+        names, given = self._along(after, low, high, descending, looked)
+        holds = "strpos" if self.bulk.postgres else "instr"
+        sql = f"SELECT name, id FROM ({names}) n WHERE {holds}(name, ?) > 0 LIMIT ?"  # noqa: S608
+        return [(row[0], row[1]) for row in self.bulk.rows(sql, *given, " " + word, most)]
+
+    def more_names(self, after: tuple[Any, ...] | None, low: str, high: str, descending: bool, most: int) -> bool:
+        """Whether `along_names` would give at least so many."""
+        names, given = self._along(after, low, high, descending, most)
+        ((there,),) = self.bulk.rows(f"SELECT count(*) FROM ({names}) n", *given)  # noqa: S608
+        return bool(there == most)
+
+    def _along(
+        self, after: tuple[Any, ...] | None, low: str, high: str, descending: bool, most: int | None
+    ) -> tuple[str, tuple[Any, ...]]:
+        """The statement that goes along the index of names, and its parameters."""
         beyond, order = ("<", "DESC") if descending else (">", "ASC")
-        position = "" if after is None else f" AND (name, id) {beyond} (?, ?)"
+        position, given = ("", ()) if after is None else (f" AND (name, id) {beyond} (?, ?)", after)
+        limit, limited = ("", ()) if most is None else (" LIMIT ?", (most,))
         sql = (
             f"SELECT name, id FROM entry WHERE type = ? AND name >= ? AND name < ?{position}"  # noqa: S608
-            f" ORDER BY name {order}, id {order} LIMIT ?"
+            f" ORDER BY name {order}, id {order}{limit}"
         )
-        given = () if after is None else after
-        return [(row[0], row[1]) for row in self.bulk.rows(sql, self.type, low, high, *given, most)]
+        return sql, (self.type, low, high, *given, *limited)
 
     def beginnings(self, low: str, high: str, letters: int) -> list[str]:
         """The first letters of the names from `low` to `high`, each once, met by leaps along the index of names; for PostgreSQL."""

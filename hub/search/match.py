@@ -81,7 +81,7 @@ def called(kind: EntityType, rank: int, names: Iterable[str]) -> Alternatives:
 def letters_of(key: str) -> tuple[str, ...]:
     """The letters of the tokens that hold what somebody looks for letters in."""
     if key == "name":
-        return (tokens.FIRST_WORD, tokens.OTHER_WORD, tokens.SORT_NAME, tokens.OTHER_NAME)
+        return (tokens.FIRST_WORD, tokens.LATER_WORD, tokens.ALIAS_WORD, tokens.SORT_NAME, tokens.OTHER_NAME)
     return tuple(tokens.FACETS[part] for part in PARTS_OF.get(key, (key,)) if part in TEXT_KEYS)
 
 
@@ -101,14 +101,21 @@ def holds(token: str, asked: Iterable[str]) -> bool:
 
 def named_so(names: Alternatives) -> Match:
     """Of these names, those that lists are sorted by."""
-    return Match((tuple(token for token in names if token.text[2] in (tokens.FIRST_WORD, tokens.SORT_NAME)),))
+    return _lettered(names, tokens.FIRST_WORD, tokens.SORT_NAME)
+
+
+def named_later(names: Alternatives) -> Match:
+    """Of these words, those that stand behind the first in the name that lists are sorted by."""
+    return _lettered(names, tokens.LATER_WORD)
 
 
 def named_otherwise(names: Alternatives) -> Match:
-    """Of these names, the others."""
-    return Match(
-        (tuple(token for token in names if token.text[2] not in (tokens.FIRST_WORD, tokens.SORT_NAME)),)
-    )
+    """Of these names, those that only other names have."""
+    return _lettered(names, tokens.ALIAS_WORD, tokens.OTHER_NAME)
+
+
+def _lettered(names: Alternatives, *letters: str) -> Match:
+    return Match((tuple(token for token in names if token.text[2] in letters),))
 
 
 def initial(kind: EntityType, rank: int, letters: str) -> Match:
@@ -131,6 +138,13 @@ def initials(kind: EntityType, rank: int, beginnings: Iterable[str]) -> Match:
                 for word, blank, _ in parted
             ),
         )
+    )
+
+
+def not_beginning(kind: EntityType, rank: int, words: Iterable[str]) -> Match:
+    """The name that lists are sorted by begins with none of these words."""
+    return Match(
+        none=tuple(Token(tokens.facet(kind, level, "name", each)) for each in words for level in range(rank + 1))
     )
 
 

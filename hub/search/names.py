@@ -2,28 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from heapq import merge as merge_sorted
 from itertools import islice
+from math import isqrt
 from typing import Any, Final
 
+from hub.model.folding import MAX_WORD
 from hub.model.query import Query
+from hub.search.later_words import LaterWords, first_words
 from hub.search.lens import Row
 from hub.search.match import (
     Alternatives,
     Match,
     initial,
     initials,
+    named_later,
     named_otherwise,
     named_so,
+    not_beginning,
 )
 from hub.search.plan import Candidates, Plan
-from hub.search.steps import FIRST, LAST, by_name_and_number, entries, letters_from, only, steps
+from hub.search.steps import (
+    BLANK_AND_MORE,
+    FIRST,
+    LAST,
+    by_name_and_number,
+    entries,
+    letters_from,
+    only,
+    steps,
+)
 
 _NAMES_AT_ONCE: Final = 300
 """So many entries are fetched and sorted by name sooner than the first page of them is met along the names of a letter, however many there are."""
 
+_LOOKS: Final = 12
+"""So many names are looked at in their index sooner than one entry is fetched."""
+_LOOKS_A_READ: Final = 6
+"""The same for PostgreSQL sooner than one of the entries that match is read there."""
+_SPARSE: Final = 80
+"""Of so many numbers of entries about one stands for a name of the type that is asked for."""
 _SAMPLE: Final = 300
 _CELL: Final = 3
 """Letters of the part of the alphabet in which many are found at once."""
@@ -87,18 +107,60 @@ class Names:
             yield from self._by_letters(plan, after, umbrella)
             return
         asked, left, before = plan.match.every[plan.beginning_at], plan.beginning_met(), -1
-        others, down, low, high = left.narrowed(named_otherwise(asked)), self._query.descending, "", LAST
+        later, others = named_later(asked), left.narrowed(named_otherwise(asked))
+        down, low, high = self._query.descending, "", LAST
         whole = self._from_beginning(left, plan.beginning, asked, after, umbrella)
         page = list(islice(whole, self._query.limit + 1))
         if len(page) > self._query.limit:  # what comes behind it comes behind the page
             low, high = (page[-1].name, LAST) if down else ("", page[-1].name + FIRST)
-        both = merge_sorted(
-            page, self._by_letters(others, after, umbrella, low, high), key=by_name_and_number, reverse=down
-        )
-        for row in both:
-            if row.id != before:  # an entity may have such a name and such another one
+        parts = [page, self._by_letters(others, after, umbrella, low, high)]
+        if later.every[0] and len(plan.beginning) <= MAX_WORD:  # what is longer begins no word of the index
+            parts.append(
+                self._by_later_words(left.narrowed(later), plan.beginning, after, umbrella, low, high)
+            )
+        for row in merge_sorted(*parts, key=by_name_and_number, reverse=down):
+            if row.id != before:  # a name may have two such words, and an entity two such names
                 yield row
             before = row.id
+
+    def _by_later_words(
+        self, plan: Plan, word: str, after: tuple[Any, ...] | None, umbrella: int | None, low: str, high: str
+    ) -> Iterator[Row]:
+        """The hits behind a position among the names from `low` to `high` in which a word behind the first begins so.
+
+        Many are soon met along the index of names, which tells their words, unless nearly all begin with one of a few words, as those of one kind of
+        organisation do. Then these are met where such names stand. Few are fetched.
+        """
+        if len(plan.match.every) > 1 or plan.match.none or plan.match.lacking or plan.conditions:
+            yield from self._by_letters(plan, after, umbrella, low, high)
+            return
+        lens, page, down = plan.lens, self._query.limit + 1, self._query.descending
+        few = min(self._bound, max(_NAMES_AT_ONCE, isqrt(page * lens.last // _SPARSE)))
+        walk = LaterWords(lens, word, after, low, high, down, page)
+        looked = few
+        while not walk.ended and looked <= _LOOKS * few:
+            yield from _kept(walk.step(looked), umbrella)
+            looked = walk.far
+        if walk.ended:
+            return
+        found = plan.candidates(few)
+        if found is not None:
+            yield from self._sorted(found, walk.after, umbrella, low, high)
+            return
+        # PostgreSQL reads a match as a whole: while it reads one of them, many names are looked at.
+        many = lens.expected(plan.match)
+        first = first_words(plan) if many is None else []
+        rest = plan.narrowed(not_beginning(lens.type, lens.rank, first)).candidates(few) if first else None
+        if rest is None:
+            yield from _kept(walk.step(max(2 * _LOOKS * few, _LOOKS_A_READ * (many or 0))), umbrella)
+            if not walk.ended:
+                yield from self._by_letters(plan, walk.after, umbrella, low, high)
+            return
+        parts = [self._sorted(rest, walk.after, umbrella, low, high)]
+        for each in first:
+            there = max(low, each), min(high, each + BLANK_AND_MORE)
+            parts.append(_all(LaterWords(lens, word, walk.after, *there, down, page), umbrella))
+        yield from merge_sorted(*parts, key=by_name_and_number, reverse=down)
 
     def _from_beginning(
         self,
@@ -276,3 +338,14 @@ def first_step(query: Query, plan: Plan, bound: int) -> int:
     if not plan.match:
         return 4 * query.limit
     return max(400, 4 * query.limit) if plan.lens.bulk.postgres else bound // 2
+
+
+
+def _all(walk: LaterWords, umbrella: int | None) -> Iterator[Row]:
+    while not walk.ended:
+        yield from _kept(walk.step(), umbrella)
+
+
+def _kept(rows: Iterable[Row], umbrella: int | None) -> Iterator[Row]:
+    """The umbrella organisations among them (1) or all others (0); None keeps both."""
+    return (row for row in rows if umbrella is None or row.umbrella == umbrella)

@@ -9,6 +9,8 @@ from hub.search.lens import Lens, Row
 
 FIRST: Final = "\x01"
 """Sorts before every letter that a name may hold: what goes on behind `x` lies from `x` + FIRST."""
+BLANK_AND_MORE: Final = "!"
+"""Sorts after a blank, and before every letter and digit: names whose first word is `x` lie from `x` to `x` + BLANK_AND_MORE."""
 LAST: Final = "\U0010ffff"
 """Sorts after every text: what begins with `x` lies from `x` to `x` + LAST."""
 

@@ -9,12 +9,13 @@ from hub import schemas
 from hub.model.folding import MAX_WORD
 from hub.store.index_entries import IndexRow, Levels
 from hub.store.index_tokens import (
+    ALIAS_WORD,
     DESCRIBED_MARKS,
     FACET_MARKS,
     FACETS,
     FIRST_WORD,
+    LATER_WORD,
     OTHER_NAME,
-    OTHER_WORD,
     SHORTENED,
     SORT_NAME,
     TYPE_MARKS,
@@ -133,12 +134,13 @@ def tokens_of(row: IndexRow) -> str:
 def _names(head: str, names: Iterable[str], row: IndexRow) -> list[str]:
     """The tokens of whole names and their words; those of the name that lists are sorted by have letters of their own."""
     found = []
-    first = row.name.partition(" ")[0]
+    sorted_by = [word[:MAX_WORD] for word in row.name.split(" ")]
+    first = sorted_by[0]
     for name in names:
         blanks = " " in name
         if blanks or name in row.wholes:
             found.append(head + (SORT_NAME if name == row.name else OTHER_NAME) + shortened(name))
         if not blanks:
-            letter = FIRST_WORD if name == first else OTHER_WORD
+            letter = FIRST_WORD if name == first else LATER_WORD if name in sorted_by else ALIAS_WORD
             found.append(head + letter + (name if plain(name) else shortened(name)))
     return found

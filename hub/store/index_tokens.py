@@ -22,7 +22,7 @@ from urllib.parse import unquote
 from hub.model.fiche import EntityType
 from hub.model.selection import PARTS_OF
 
-FORM: Final = 5
+FORM: Final = 6
 """The form of what the index holds. One more when the same fiche comes to have other tokens, terms or levels, so that what stands there is
 made anew (`hub.store.index_anew`); not for new fields of a fiche, which no earlier version stored."""
 FORM_COUNTER: Final = "index"
@@ -66,9 +66,9 @@ FACETS: Final[dict[str, str]] = {
     "contact": "k",
 }
 """Keys of a query that are tokens of the full-text index, and the letter that stands for them there."""
-FIRST_WORD, OTHER_WORD, SORT_NAME, OTHER_NAME = FACETS["name"], "q", "h", "j"
-"""The letters of names: the first word of the name that lists are sorted by; any other word of a name; whole names, that one and others. Words and whole
-names stand apart, because many begin with the same word and few are wholly alike."""
+FIRST_WORD, LATER_WORD, ALIAS_WORD, SORT_NAME, OTHER_NAME = FACETS["name"], "q", "4", "h", "j"
+"""The letters of names: the first word of the name that lists are sorted by; its later words; words that only other names have; whole names, that one and
+others. Words and whole names stand apart, because many begin with the same word and few are wholly alike."""
 WORD_MARKS: Final = ("", "+", "=")
 DESCRIBED_MARKS: Final = ("-", ".", ":")
 FACET_MARKS: Final = ("@", "#", "$")
@@ -141,7 +141,7 @@ def facets(kind: EntityType, level: int, key: str, value: str) -> tuple[str, ...
     token = facet(kind, level, key, value)
     if key != "name":
         return (token,)
-    letters = (SORT_NAME, OTHER_NAME) if " " in value else (FIRST_WORD, OTHER_WORD)
+    letters = (SORT_NAME, OTHER_NAME) if " " in value else (FIRST_WORD, LATER_WORD, ALIAS_WORD)
     return tuple(token[:2] + letter + token[3:] for letter in letters)
 
 

@@ -9,8 +9,8 @@ from typing import Final
 from flask_babel import get_locale
 from flask_babel import lazy_gettext as _
 
-from hub import outbound
 from hub.errors import Sentence
+from hub.outbound import sentences as calls
 from hub.sync import connections, records, stops
 
 _IN_DUTCH: Final[tuple[tuple[Sentence, str], ...]] = (
@@ -20,25 +20,25 @@ _IN_DUTCH: Final[tuple[tuple[Sentence, str], ...]] = (
     (stops.UNSAID, _("zonder opgave van reden")),
     (stops.PROCESS_ENDED, _("Het proces waarin hij liep, is gestopt; de volgende run gaat voort waar deze gebleven was.")),
     (records.CUT_OFF, _("De run werd afgebroken; de volgende gaat voort waar deze gebleven was.")),
-    (outbound.NOT_JSON, _("{address} antwoordde {status} met {size} bytes ({why}) die geen JSON zijn.")),
+    (calls.NOT_JSON, _("{address} antwoordde {status} met {size} bytes ({why}) die geen JSON zijn.")),
     (
-        outbound.REDIRECTED,
+        calls.REDIRECTED,
         _("{address} antwoordde {status} en verwijst door; dat volgen we niet. Vraag de partner het juiste adres en stel dat in."),
     ),
-    (outbound.REFUSED, _("{address} weigert onze toegangsgegevens ({status}).")),
-    (outbound.ANSWERED, _("{address} antwoordde {status}.")),
-    (outbound.ASKS_TO_WAIT, _("{address} antwoordde {status} en vraagt om {seconds} seconden te wachten.")),
-    (outbound.ASKS_TO_WAIT_UNTIL, _("{address} antwoordde {status} en vraagt om te wachten tot {moment}.")),
-    (outbound.TOO_LARGE, _("{address} stuurt meer dan {size} bytes in één antwoord, meer dan we aannemen.")),
-    (outbound.BROKE_OFF_BEFORE, _("{address} brak af voor het antwoord begon.")),
-    (outbound.NOT_IN_FULL, _("{address} antwoordde niet volledig binnen {seconds} seconden.")),
-    (outbound.UNKNOWN_HOST, _("{address}: de naam van deze server is hier niet bekend ({why}).")),
-    (outbound.NO_CONNECTION, _("Met {address} kan geen verbinding gemaakt worden.")),
-    (outbound.NO_TRUST, _("{address} heeft geen certificaat dat we kunnen vertrouwen, of spreekt TLS op een andere manier dan wij.")),
-    (outbound.NOT_UNPACKED, _("{address} stuurde een antwoord dat niet uitgepakt kan worden.")),
-    (outbound.NO_ANSWER, _("{address} antwoordde niet binnen {seconds} seconden.")),
-    (outbound.BROKE_OFF, _("{address} brak af midden in het antwoord.")),
-    (outbound.CLOSED, _("{address} sloot de verbinding zonder een volledig antwoord.")),
+    (calls.REFUSED, _("{address} weigert onze toegangsgegevens ({status}).")),
+    (calls.ANSWERED, _("{address} antwoordde {status}.")),
+    (calls.ASKS_TO_WAIT, _("{address} antwoordde {status} en vraagt om {seconds} seconden te wachten.")),
+    (calls.ASKS_TO_WAIT_UNTIL, _("{address} antwoordde {status} en vraagt om te wachten tot {moment}.")),
+    (calls.TOO_LARGE, _("{address} stuurt meer dan {size} bytes in één antwoord, meer dan we aannemen.")),
+    (calls.BROKE_OFF_BEFORE, _("{address} brak af voor het antwoord begon.")),
+    (calls.NOT_IN_FULL, _("{address} antwoordde niet volledig binnen {seconds} seconden.")),
+    (calls.UNKNOWN_HOST, _("{address}: de naam van deze server is hier niet bekend ({why}).")),
+    (calls.NO_CONNECTION, _("Met {address} kan geen verbinding gemaakt worden.")),
+    (calls.NO_TRUST, _("{address} heeft geen certificaat dat we kunnen vertrouwen, of spreekt TLS op een andere manier dan wij.")),
+    (calls.NOT_UNPACKED, _("{address} stuurde een antwoord dat niet uitgepakt kan worden.")),
+    (calls.NO_ANSWER, _("{address} antwoordde niet binnen {seconds} seconden.")),
+    (calls.BROKE_OFF, _("{address} brak af midden in het antwoord.")),
+    (calls.CLOSED, _("{address} sloot de verbinding zonder een volledig antwoord.")),
 )
 
 

@@ -36,11 +36,13 @@ def everything(conn: Connection, query: Query, grant: Grant, places: Places) -> 
         cursor = page.next
 
 
-@pytest.fixture(params=["few", "many"])
+@pytest.fixture(params=["few", "many", "far"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few candidates are fetched and sorted, many are met along an index: the same world, taken both ways."""
-    if request.param == "many":
+    """Few candidates are fetched and sorted, many are met along an index, unless they stand far behind: the same world, taken three ways."""
+    if request.param != "few":
         monkeypatch.setattr("hub.search.orders._bound", lambda plans: 3)
+    if request.param == "far":
+        monkeypatch.setattr("hub.search.names._LOOKS", 0)
 
 
 @pytest.mark.usefixtures("way")
@@ -150,7 +152,7 @@ def test_no_text_is_a_command(reading: Reading, places: Places, text: str) -> No
 
 
 @pytest.mark.usefixtures("way")
-@pytest.mark.parametrize("beginning", ["thuis", "Thuis bij", "w", "h", "Д", "1"])
+@pytest.mark.parametrize("beginning", ["thuis", "Thuis bij", "bij", "zorg", "w", "h", "Д", "1"])
 def test_names_from_a_beginning_on(reading: Reading, places: Places, oracle: Oracle, beginning: str) -> None:
     named = Query(
         types=("aanbod", "organisatie"),

@@ -16,10 +16,11 @@ from babel.messages.mofile import read_mo
 from flask.testing import FlaskClient
 from sqlalchemy import insert, update
 
-from hub import hookspecs, outbound, plugins
+from hub import hookspecs, plugins
 from hub.connector import Connector
 from hub.errors import Sentence
 from hub.model.claims import Claim
+from hub.outbound import sentences
 from hub.store import Store
 from hub.store.tables import connection, counter, run
 from hub.sync import connections, shortfall, stops
@@ -226,7 +227,7 @@ def test_the_headline_is_no_better_than_what_stands_below_it(empty_store: Store)
 def test_reasons_of_the_hub_are_told_in_the_language_of_the_reader(empty_store: Store, language: str, reason: str) -> None:
     client = create_app(empty_store, plugins.load([], installed=False)).test_client()
     _add(empty_store, "bron", "bron")
-    _ran(empty_store, "bron", "failed", outbound.NO_CONNECTION(address="http://x.example/rest"))
+    _ran(empty_store, "bron", "failed", sentences.NO_CONNECTION(address="http://x.example/rest"))
     assert reason in client.get(f"/?lang={language}").get_data(as_text=True)
 
 
