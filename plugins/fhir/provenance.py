@@ -32,28 +32,29 @@ SOURCE: Final = s.BASE + "/NamingSystem/source"
 TARGET_PATH: Final = "http://hl7.org/fhir/StructureDefinition/targetPath"
 _AUTHOR: Final = {"system": "http://terminology.hl7.org/CodeSystem/provenance-participant-type", "code": "author", "display": "Author"}
 _BY_ENTITY: Final = {resource.entity: resource for resource in RESOURCES.values()}
-_COMMON: Final = {"identifiers": "identifier", "status": "active", "contacts": "telecom", "languages": "communication", "tags": "extension", "gov_info": "extension"}
+_COMMON: Final = {"identifiers": "identifier", "status": "active", "contacts": "telecom", "tags": "extension", "gov_info": "extension"}
 _VOLATILE: Final = dict.fromkeys(("patientenstop", "on_call", "waiting_list", "capacity", "recognitions", "provided_by", "price", "hours_text"), "extension")
 ELEMENTS: Final[Mapping[str, Mapping[str, str]]] = {
     "Organization": {
-        **_COMMON, "names": "name", "types": "type", "legal_form": "extension", "vestigingen": "address", "parent": "partOf", "electronic_addresses": "endpoint",
+        **_COMMON, "names": "name", "types": "type", "form": "type", "legal_form": "extension", "vestigingen": "address", "parent": "partOf", "electronic_addresses": "endpoint",
     },
     "Location": {
-        **_COMMON, "status": "status", "name": "name", "addresses": "address", "hours": "hoursOfOperation", "hours_text": "extension",
+        "identifiers": "identifier", "status": "status", "contacts": "telecom", "name": "name", "addresses": "address", "hours": "hoursOfOperation",
+        "hours_text": "extension",
     },
     "HealthcareService": {
-        **_COMMON, **_VOLATILE, "names": "name", "organisatie": "providedBy", "rubrieken": "type", "vestigingen": "location", "description": "comment",
+        **_COMMON, **_VOLATILE, "languages": "communication", "names": "name", "organisatie": "providedBy", "rubrieken": "type", "vestigingen": "location", "description": "comment",
         "service_area": "coverageArea", "target_groups": "eligibility", "delivery": "characteristic", "hours": "availableTime",
     },
     "Practitioner": {
-        **_COMMON, "name": "name", "addresses": "address", "gender": "gender", "professions": "qualification", "competences": "qualification",
+        **_COMMON, "languages": "communication", "name": "name", "addresses": "address", "gender": "gender", "professions": "qualification", "competences": "qualification",
         "visum": "extension", "convention": "extension",
     },
     "PractitionerRole": {"zorgverlener": "practitioner", "professions": "code", "contacts": "telecom", "hours": "availableTime", "period": "period"},
     "OrganizationAffiliation": {"organisatie": "organization", "role": "code", "period": "period"},
     "Endpoint": {"address": "address", "status": "status", "type": "connectionType"},
 }  # fmt: skip
-"""Where a field of the fiche shows in the resource; one that shows nowhere is not told."""
+"""Where a field of the fiche shows in the resource; one that shows nowhere is not told, and is named in `tests/plugins/fhir/test_provenance.py`."""
 
 
 def of(entity: Entity, asked: Directory) -> list[Json]:
