@@ -27,7 +27,7 @@ from hub.model.scopes import beyond, scopes_of, spelled
 from hub.store import Writer
 from hub.sync import connections
 from hub.web import asking
-from hub.web.doors import open_to_all
+from hub.web.open_views import open_to_all
 from hub.web.problems import trace_id
 
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 import flask
 
 import hub
-from hub import Access, FieldError, Invalid, NotFound
+from hub import Access, NotFound
 from plugins.fhir import datatypes as dt
 from plugins.fhir import outcome
 from plugins.fhir import systems as s
@@ -26,6 +26,7 @@ from plugins.fhir.listing import add_search, page_size
 from plugins.fhir.moments import span
 from plugins.fhir.params import RESOURCES, UNSUPPORTED
 from plugins.fhir.preferring import FORM, is_strict, refuse_unknown
+from plugins.fhir.refusing import invalid
 from plugins.fhir.search import DEFAULT_COUNT, MAX_COUNT
 
 Json = dict[str, Any]
@@ -284,7 +285,7 @@ def _search(given: Sequence[tuple[str, str]], base: str) -> Json:
             value = str(count)
         elif name == "_cursor":
             if not value.isascii() or not value.isdigit() or len(value) > 18:
-                raise _invalid(name, "this is not a cursor of this search; follow the next link as it stands.", value)
+                raise invalid(name, "this is not a cursor of this search; follow the next link as it stands.", value)
             wanted["before"] = int(value)
         elif name == "_sort" and value == "-date":
             pass
@@ -300,10 +301,10 @@ def _search(given: Sequence[tuple[str, str]], base: str) -> Json:
         else:
             known, _, modifier = name.partition(":")
             if modifier and known in PARAMS:
-                raise _invalid(name[:80], f"{known} takes no modifier{' but identifier' if known == 'agent' else ''} here.", value)
+                raise invalid(name[:80], f"{known} takes no modifier{' but identifier' if known == 'agent' else ''} here.", value)
             told = f"{name[:80]}: {TYPE} has no such parameter; there are {', '.join((*PARAMS, '_count', '_sort'))}."
             if strict:
-                raise _invalid(name, told, value)
+                raise invalid(name, told, value)
             warnings.append(outcome.issue("warning", "not-supported", told + " It was left out.", name[:80]))
             continue
         understood.append((name, value))
@@ -326,10 +327,10 @@ def _criteria(name: str, value: str) -> Json | None:
             bounds = {"eq": {"since": start, "until": end}, "ge": {"since": start}, "gt": {"since": end}, "sa": {"since": end}}
             bounds |= {"le": {"until": end}, "lt": {"until": start}, "eb": {"until": start}}
             if prefix not in bounds:
-                raise _invalid(name, f"the prefixes are {', '.join(bounds)}.", value)
+                raise invalid(name, f"the prefixes are {', '.join(bounds)}.", value)
             return bounds[prefix]
         case "agent":
-            raise _invalid(name, "a partner is no resource here; ask agent:identifier=name, or agent-name=name.", value)
+            raise invalid(name, "a partner is no resource here; ask agent:identifier=name, or agent-name=name.", value)
         case "agent:identifier":
             system = value.rpartition("|")[0]
             return {"partner": code} if system in ("", PARTNER) else {"nothing": True}
@@ -369,10 +370,6 @@ def _bundle(found: Sequence[Access], count: int, understood: list[tuple[str, str
 
 def _address(base: str, given: Sequence[tuple[str, str]]) -> str:
     return f"{base}/{TYPE}" + (f"?{urlencode(given, quote_via=quote)}" if given else "")
-
-
-def _invalid(parameter: str, reason: str, value: str) -> Invalid:
-    return Invalid(f"{parameter[:80]}: {reason}", (FieldError(parameter[:80], reason, value[:100]),))
 
 
 def declared() -> Json:

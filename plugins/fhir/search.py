@@ -22,6 +22,7 @@ from plugins.fhir.listing import page_size
 from plugins.fhir.moments import with_plus
 from plugins.fhir.params import INCLUDES
 from plugins.fhir.periods import with_seqs
+from plugins.fhir.refusing import invalid
 from plugins.fhir.searchable import Resource
 from plugins.fhir.subsetting import Subset, subset_of, subset_of_form
 
@@ -88,7 +89,7 @@ def parse(resource: Resource, given: Sequence[tuple[str, str]], *, strict: bool 
             if understood is None:
                 known, _, modifier = name.partition(":")
                 if modifier and known in _WITHOUT_MODIFIER:
-                    raise _invalid(name, f"{known} takes no modifier.", value)
+                    raise invalid(name, f"{known} takes no modifier.", value)
                 _unknown(search, name, value, strict)
                 continue
             value = understood
@@ -107,7 +108,7 @@ def parse(resource: Resource, given: Sequence[tuple[str, str]], *, strict: bool 
                 elif isinstance(condition, Remark):
                     search.warnings.append(outcome.issue("warning", "informational", f"{name}: {condition.text}", name))
                 elif "near" in settings:
-                    raise _invalid(name, "near can be given once only.", value)
+                    raise invalid(name, "near can be given once only.", value)
                 else:
                     settings["near"] = condition
             param = resource.by_name.get(name.partition(":")[0])
@@ -116,11 +117,11 @@ def parse(resource: Resource, given: Sequence[tuple[str, str]], *, strict: bool 
         search.understood.append((name, value))
     search.subset = subset_of(resource.name, search.understood)
     if search.subset is not None and search.subset.kind == "text" and (search.followed or search.provenance):
-        raise _invalid("_summary", "text cannot be combined with _include or _revinclude; ask for one of them, or for _summary=true.", "text")
+        raise invalid("_summary", "text cannot be combined with _include or _revinclude; ask for one of them, or for _summary=true.", "text")
     near: Near | None = settings.get("near")
     limit: int = settings.get("limit", DEFAULT_COUNT)
     if settings.get("sort") == "distance" and near is None:
-        raise _invalid("_sort", "the order near needs a place: give near too.", "near")
+        raise invalid("_sort", "the order near needs a place: give near too.", "near")
     search.query = Query(
         types=(resource.entity,),
         text=" ".join(texts),
@@ -153,7 +154,7 @@ def in_your_words(error: Invalid, resource: Resource, given: Sequence[tuple[str,
             # Nobody's id beside it: it is asked whether this can be asked, and nothing is looked for.
             asked.search(replace(query, where=(*query.where, with_ids(())), limit=1), sources=False)
         except Invalid as refused:
-            return _invalid(name, _reasons(refused), value[:100])
+            return invalid(name, _reasons(refused), value[:100])
     told = _reasons(error)
     return Invalid(told, (FieldError("", told),))
 
@@ -170,7 +171,7 @@ def _control(search: Search, settings: dict[str, Any], name: str, value: str, st
         return str(settings["limit"])
     elif name == "_total":
         if value not in _TOTALS:
-            raise _invalid(name, "none, estimate or accurate is expected.", value)
+            raise invalid(name, "none, estimate or accurate is expected.", value)
         settings["total"] = value
     elif name == "_sort":
         return _sorted_by(search, settings, value, strict)
@@ -204,7 +205,7 @@ def _sorted_by(search: Search, settings: dict[str, Any], value: str, strict: boo
     if rest:
         reason = f"no further key is taken behind {understood}: {', '.join(rest)[:60]}. What is alike comes in the default order."
         if strict:
-            raise _invalid("_sort", reason, value)
+            raise invalid("_sort", reason, value)
         search.warnings.append(outcome.issue("warning", "not-supported", f"_sort: {reason} It was left out; the self link says what was searched.", "_sort"))
     return understood
 
@@ -236,7 +237,7 @@ def _unknown(search: Search, name: str, value: str, strict: bool) -> None:
 def _left_out(search: Search, name: str, value: str, reason: str, strict: bool) -> None:
     """Say so in a warning. Raises `Invalid` when `strict`."""
     if strict:
-        raise _invalid(name, reason.removeprefix(f"{name}: "), value)
+        raise invalid(name, reason.removeprefix(f"{name}: "), value)
     search.warnings.append(
         outcome.issue(
             "warning",
@@ -248,10 +249,6 @@ def _left_out(search: Search, name: str, value: str, reason: str, strict: bool) 
 
 
 _NOT_UNDERSTOOD: Final = "The parameter {} is not known for {}; /fhir/metadata lists those that are."
-
-
-def _invalid(name: str, reason: str, value: str) -> Invalid:
-    return Invalid(f"{name}: {reason}", (FieldError(name, reason, value),))
 
 
 # --- cursors ----------------------------------------------------------------------------------------------------------------
@@ -270,7 +267,7 @@ def _resumed(resource: Resource, given: Sequence[tuple[str, str]], cursor: str, 
     page, _, added = cursor.partition("~")
     query = query_of(page)
     if query.types != (resource.entity,):
-        raise _invalid(
+        raise invalid(
             "_cursor",
             f"this is not a cursor of a search for {resource.name}; follow the next link as it stands.",
             cursor,
@@ -284,7 +281,7 @@ def _resumed(resource: Resource, given: Sequence[tuple[str, str]], cursor: str, 
             search.followed = [Followed.of_form(each) for each in followed]
             search.told = _names(*told)
         except (binascii.Error, KeyError, TypeError, ValueError) as error:
-            raise _invalid(
+            raise invalid(
                 "_cursor", "this is not a cursor of ours; follow the next link as it stands.", cursor
             ) from error
     search.warnings += [outcome.issue("warning", "informational", f"{name}: {_TOLD}", name) for name in search.told]

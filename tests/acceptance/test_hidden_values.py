@@ -130,7 +130,7 @@ def planted(loaded: Loaded) -> Planted:
             {"kind": "organisatie", "names": [{"text": {"nl": f"Eigen{CANARY}"}}]}, partner=PARTNER,
         ),
     ]  # fmt: skip
-    everywhere = {}
+    everywhere: dict[str, list[str]] = {}
     for kind in KINDS:
         content, everywhere[kind] = hidden_fiche(
             kind, CANARY,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -137,7 +137,7 @@ SAID: dict[Kind, dict[str, st.SearchStrategy[Any]]] = {
     for kind in KINDS
 }
 """Kind -> every declared field -> what sources say of it."""
-RULES: dict[Kind, dict[str, Rule]] = {kind: declared_rules(FICHE_TYPES[kind]) for kind in KINDS}
+RULES: dict[Kind, Mapping[str, Rule]] = {kind: declared_rules(FICHE_TYPES[kind]) for kind in KINDS}
 OFTEN = ("description", "visibility", "legal_form", "umbrella", "names", "identifiers", "contacts", "languages", "gov_info", "field_visibility", "vestigingen")
 """What an organisatie often says, so that claims meet; each of the others comes now and then."""
 

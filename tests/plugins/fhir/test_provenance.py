@@ -38,7 +38,7 @@ SHOWS_NOWHERE = {
 }
 """What R4 has no place for, or what is a resource of its own."""
 BOOKKEEPING = {"id", "kind", "keys", "visibility", "field_visibility", "in_scope_of", "source_url"}
-CONTAINER = {type: field for field, (_, type, _) in PARTS.items()}
+CONTAINER: dict[str, str] = {type: field for field, (_, type, _) in PARTS.items()}
 
 
 @pytest.mark.parametrize("name", RESOURCES)
