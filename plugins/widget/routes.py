@@ -14,6 +14,7 @@ import orjson
 
 from hub import (
     LANGUAGES,
+    Criterion,
     FieldError,
     Invalid,
     Municipality,
@@ -31,6 +32,8 @@ PAGE: Final = 10
 _HERE: Final = Path(__file__).parent
 _SUGGESTIONS: Final = 8
 _LONGEST: Final = 100
+_RUNS: Final = Criterion("status", ("inactive",), negate=True)
+"""What has stopped is not offered to anybody; what is not known to have stopped is."""
 _KNOWN: Final = {
     "search": {"what", "where", "lang", "after"},
     "suggest": {"where", "lang"},
@@ -80,6 +83,7 @@ def make_blueprint() -> flask.Blueprint:
             query = Query(
                 types=("aanbod",),
                 text=_text("what"),
+                where=(_RUNS,),
                 local=None if taken is None else taken.municipality.refnis,
                 sort="name" if taken is None else "local",
                 limit=PAGE,

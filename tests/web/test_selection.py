@@ -119,3 +119,22 @@ def test_the_tag_moves_when_another_source_says_the_same(filled: Store) -> None:
     after = client.get(path, headers=headers)
     assert after.status_code == 200
     assert after.json is not None and (after.json["sources"], after.json["seq"]) == ([PG, SK], before.json["seq"])
+
+
+def test_what_has_stopped_says_so_and_can_be_left_out(filled: Store) -> None:
+    states = {"b": "inactive", "c": "unknown", "d": "active"}
+    offers = [aanbod(key, "o", f"Nachtopvang {key}", status={"status": state}) for key, state in states.items()]
+    filled.write(lambda writer: writer.put(offers, origin="test"))
+    client, headers = _client(filled, "aanbod")
+
+    def found(asked: str) -> dict[str, str]:
+        answer = client.get(f"/api/v1/fiches?kind=aanbod{asked}", headers=headers)
+        assert answer.json is not None and answer.status_code == 200, answer.text
+        return {item["fiche"]["names"][0]["text"]["nl"]: item["fiche"].get("status", {}).get("status", "") for item in answer.json["items"]}
+
+    everything = {"Dagopvang": "", "Nachtopvang b": "inactive", "Nachtopvang c": "unknown", "Nachtopvang d": "active"}
+    assert found("") == everything
+    assert found("&notStatus=inactive") == {name: state for name, state in everything.items() if state != "inactive"}
+    assert found("&notStatus=inactive&notStatus=unknown").keys() == {"Dagopvang", "Nachtopvang d"}
+    wrong = client.get("/api/v1/fiches?notStatus=weg", headers=headers)
+    assert (wrong.status_code, [issue["name"] for issue in wrong.get_json()["issues"]]) == (400, ["notStatus"])

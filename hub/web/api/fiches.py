@@ -49,7 +49,8 @@ def fiches(given: dict[str, Any]) -> flask.Response:
     """Search fiches
 
     All parameters must hold; of several values of one parameter, one must. Follow `next` until it is not there any more. Each comes with the contacts under
-    which it can be reached; where it has none of its own, those of who carries it, and each says where it comes from.
+    which it can be reached; where it has none of its own, those of who carries it, and each says where it comes from. What has stopped is among
+    them, and says so in the `status` of its fiche; `notStatus=inactive` leaves it out.
     """
     door = directory()
     query = query_of(given, door)

@@ -284,6 +284,7 @@ class FichehubZoek extends HTMLElement {
     const words = this.#words;
     const date = (iso) => new Intl.DateTimeFormat(`${this.#language}-BE`, { dateStyle: "medium", timeZone: "UTC" }).format(new Date(iso));
     const tags = [];
+    if (item.organisation_stopped) tags.push(make("li", { class: "stop", text: words.organisation_stopped }));
     if (item.umbrella) tags.push(make("li", { text: words.umbrella }));
     if (item.patientenstop) {
       const since = item.patientenstop.since ? ` (${fill(words.asserted, { date: date(item.patientenstop.since) })})` : "";

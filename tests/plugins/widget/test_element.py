@@ -34,6 +34,11 @@ def test_a_visitor_finds_local_hits_first(demo: Page) -> None:
     expect(demo.get_by_text("Gevestigd in Zemst")).to_be_visible()
 
 
+def test_a_card_says_that_the_organisation_has_stopped(demo: Page) -> None:
+    fill_and_search(demo, "dagopvang", "")
+    expect(demo.locator("fichehub-zoek li.card", has_text="De organisatie is gestopt").get_by_role("heading")).to_have_text(["Dagopvang on"])
+
+
 def test_telephone_numbers_are_written_as_in_belgium(demo: Page) -> None:
     written = {
         "+32470123456": "0470 12 34 56",

@@ -84,6 +84,18 @@ def test_contacts_come_from_the_organisation_and_say_so_and_hidden_ones_do_not_c
     assert body(response)["items"][0]["contacts"] == [{"kind": "phone", "value": "+3215000001", "from": "organisatie"}]
 
 
+@pytest.mark.parametrize("place", [{}, {"where": "Tienen"}])
+def test_what_has_stopped_is_neither_shown_nor_counted(client: FlaskClient, place: dict[str, str]) -> None:
+    answer = search(client, what="dagopvang", **place)
+    assert {item["name"] for item in answer["items"]} == {"Dagopvang maybe", "Dagopvang on"}
+    assert answer["total"] == 2
+
+
+def test_that_an_organisation_has_stopped_is_said_of_what_it_offers(client: FlaskClient) -> None:
+    items = search(client, what="dagopvang")["items"]
+    assert {item["name"]: item.get("organisation_stopped", False) for item in items} == {"Dagopvang maybe": False, "Dagopvang on": True}
+
+
 def test_a_hidden_number_cannot_be_searched_for(client: FlaskClient) -> None:
     assert search(client, what=HIDDEN.strip("+"))["items"] == []
 
@@ -102,7 +114,7 @@ def test_a_label_in_another_language_finds_and_is_shown(client: FlaskClient) -> 
 def test_the_rest_of_the_list_by_cursor(client: FlaskClient) -> None:
     answer = search(client, where="Zemst")
     assert answer["next"] is None
-    assert answer["total"] == len(answer["items"]) == 6
+    assert answer["total"] == len(answer["items"]) == 8
 
 
 @pytest.mark.parametrize(
