@@ -1,4 +1,8 @@
-"""The widget's routes: the element, its words, suggestions of places, and the search. Public values only, for any website."""
+"""The widget's routes: the element, its words, suggestions of places, and the search. Public values only, for any website.
+
+Whoever sends the key of a partner is shown public values as well: its agreement can leave out some of them, and its overlay can add some, marked public, that
+only this partner shows. Such an answer is for no cache that others share.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +76,7 @@ def make_blueprint() -> flask.Blueprint:
     def search() -> flask.Response:
         """A page of offers by what and where, local ones first, each with the reason why it is there."""
         _known("search")
-        language, asked = _language(), directory()
+        language, asked = _language(), directory().in_public()
         cursor = flask.request.args.get("after", "")
         taken = None
         if cursor:
@@ -134,7 +138,7 @@ def make_blueprint() -> flask.Blueprint:
 
     @routes.after_request
     def for_any_website(response: flask.Response) -> flask.Response:
-        # Public values and no credentials, so any origin may ask; what an origin may do is settled per widget id.
+        # Public values whoever asks, and a browser sends no credentials along, so any origin may ask. There are no widget ids yet, with the origins of each.
         response.headers["Access-Control-Allow-Origin"] = "*"
         response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         return response
@@ -149,19 +153,21 @@ def _told() -> list[tuple[str, str]]:
 
 def _file(content: bytes, media_type: str) -> flask.Response:
     response = flask.Response(content, content_type=media_type)
-    response.set_etag(blake2b(content, digest_size=12).hexdigest())
-    response.cache_control.public = True
-    response.cache_control.max_age = 3600
-    response.make_conditional(flask.request)
-    return response
+    return _may_be_kept(response, content, seconds=3600)
 
 
 def _json(value: object, *, seconds: int) -> flask.Response:
     body = orjson.dumps(value)
     response = flask.Response(body, content_type="application/json")
+    return _may_be_kept(response, body, seconds=seconds)
+
+
+def _may_be_kept(response: flask.Response, body: bytes, *, seconds: int) -> flask.Response:
+    """With its ETag. Of a request without credentials anybody may keep the answer; the hub says of others that nobody may use them without asking again."""
     response.set_etag(blake2b(body, digest_size=12).hexdigest())
-    response.cache_control.public = True
-    response.cache_control.max_age = seconds
+    if directory().grant.partner is None:
+        response.cache_control.public = True
+        response.cache_control.max_age = seconds
     response.make_conditional(flask.request)
     return response
 
