@@ -180,6 +180,13 @@ def _known(route: str) -> None:
             "The request has a parameter that does not exist.",
             tuple(FieldError(name, f"is not a parameter; there are: {known}") for name in unknown),
         )
+    doubled = tuple(
+        FieldError(name, "This was given more than once, and takes one value.", values[0][:20])
+        for name, values in flask.request.args.lists()
+        if len(values) > 1
+    )
+    if doubled:
+        raise Invalid("A parameter was given more than once.", doubled)
 
 
 def _language() -> str:

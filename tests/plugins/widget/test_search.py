@@ -183,6 +183,10 @@ def test_the_rest_of_the_list_by_cursor(client: FlaskClient) -> None:
         ("search?after=abc", "after"), ("search?what=,&where=Gent", "what"),
         (f"search?what={'x' * 101}", "what"),
         ("suggest?q=x", "q"),
+        ("search?what=a&what=b", "what"),
+        ("search?what=zenne&lang=nl&lang=fr", "lang"),
+        ("suggest?where=a&where=b", "where"),
+        ("words?lang=nl&lang=nl", "lang"),
     ],
 )
 def test_a_wrong_parameter_is_named(client: FlaskClient, path: str, parameter: str) -> None:
