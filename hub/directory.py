@@ -64,6 +64,11 @@ class Directory:
         self._erasures = store.erasures  # that what is read here knows of, at least
         self._past = Past(grant)
 
+    def in_public(self) -> Directory:
+        """The same state for the same asker, with public values only, for what is shown to others: his agreement still leaves out what it leaves out, but opens
+        nothing that the public does not see. Of his own overlay it holds what is marked public."""
+        return Directory(self._store, replace(self.grant, level="public"), self._snapshot)
+
     def _read(self) -> AbstractContextManager[Connection]:
         return self._store.read() if self._snapshot is None else self._snapshot.read()
 

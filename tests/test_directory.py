@@ -89,6 +89,18 @@ def test_an_erasure_by_another_process_empties_what_this_one_remembers(
     snapshot.close()
 
 
+def test_in_public_an_asker_sees_no_more_than_the_public_and_no_more_than_he_may(store: Store) -> None:
+    fill(store)
+    everything = Query(types=("organisatie", "zorgverlener", "aanbod"))
+
+    def names(grant: Grant) -> set[str]:
+        return {hit.entity.id for hit in Directory(store, grant).in_public().search(everything).hits}
+
+    seen = {hit.entity.id for hit in public(store).search(everything).hits}
+    assert names(INTERNAL) == seen
+    assert names(Grant("professional", scope=Query(types=("aanbod",)))) == {uuid_of(store, f"{SK}|a")}
+
+
 def test_an_offer_comes_with_its_organisation_and_the_parents_of_that(store: Store) -> None:
     fill(store)
     entity = public(store).get(uuid_of(store, "sociale-kaart|a"))

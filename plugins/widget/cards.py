@@ -19,7 +19,7 @@ def card(hit: Hit, label: Labels, title: Titles, language: str, place: Municipal
     """One hit: name, organisation, address, contacts with their origin, rubrieken, freshness, tier, sources and the reason why it is there.
 
     Keys without a value are left out. `name_language`, `organisation_language` and so on say in which language that text is when it is not the one
-    asked for.
+    asked for. `organisation_stopped`: a source says that the organisation is not active any more, and none that the offer is not.
     """
     entity = hit.entity
     offer = entity.fiche
@@ -29,6 +29,7 @@ def card(hit: Hit, label: Labels, title: Titles, language: str, place: Municipal
         "id": entity.id,
         **_told(name_in(offer, language), language, "name"),
         **_told(name_in(organisation, language), language, "organisation"),
+        "organisation_stopped": organisation.get("status", {}).get("status") == "inactive" or None,
         "umbrella": bool(organisation.get("umbrella")) or None,
         "address": _address(address_of(entity), language),
         "contacts": _contacts(hit),

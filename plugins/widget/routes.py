@@ -1,4 +1,8 @@
-"""The widget's routes: the element, its words, suggestions of places, and the search. Public values only, for any website."""
+"""The widget's routes: the element, its words, suggestions of places, and the search. Public values only, for any website.
+
+Whoever sends the key of a partner is shown public values as well: its agreement can leave out some of them, and its overlay can add some, marked public, that
+only this partner shows. Such an answer is for no cache that others share.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ import orjson
 
 from hub import (
     LANGUAGES,
+    Criterion,
     FieldError,
     Invalid,
     Municipality,
@@ -31,6 +36,8 @@ PAGE: Final = 10
 _HERE: Final = Path(__file__).parent
 _SUGGESTIONS: Final = 8
 _LONGEST: Final = 100
+_RUNS: Final = Criterion("status", ("inactive",), negate=True)
+"""What has stopped is not offered to anybody; what is not known to have stopped is."""
 _KNOWN: Final = {
     "search": {"what", "where", "lang", "after"},
     "suggest": {"where", "lang"},
@@ -69,7 +76,7 @@ def make_blueprint() -> flask.Blueprint:
     def search() -> flask.Response:
         """A page of offers by what and where, local ones first, each with the reason why it is there."""
         _known("search")
-        language, asked = _language(), directory()
+        language, asked = _language(), directory().in_public()
         cursor = flask.request.args.get("after", "")
         taken = None
         if cursor:
@@ -80,6 +87,7 @@ def make_blueprint() -> flask.Blueprint:
             query = Query(
                 types=("aanbod",),
                 text=_text("what"),
+                where=(_RUNS,),
                 local=None if taken is None else taken.municipality.refnis,
                 sort="name" if taken is None else "local",
                 limit=PAGE,
@@ -130,7 +138,7 @@ def make_blueprint() -> flask.Blueprint:
 
     @routes.after_request
     def for_any_website(response: flask.Response) -> flask.Response:
-        # Public values and no credentials, so any origin may ask; what an origin may do is settled per widget id.
+        # Public values whoever asks, and a browser sends no credentials along, so any origin may ask. There are no widget ids yet, with the origins of each.
         response.headers["Access-Control-Allow-Origin"] = "*"
         response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         return response
@@ -145,19 +153,21 @@ def _told() -> list[tuple[str, str]]:
 
 def _file(content: bytes, media_type: str) -> flask.Response:
     response = flask.Response(content, content_type=media_type)
-    response.set_etag(blake2b(content, digest_size=12).hexdigest())
-    response.cache_control.public = True
-    response.cache_control.max_age = 3600
-    response.make_conditional(flask.request)
-    return response
+    return _may_be_kept(response, content, seconds=3600)
 
 
 def _json(value: object, *, seconds: int) -> flask.Response:
     body = orjson.dumps(value)
     response = flask.Response(body, content_type="application/json")
+    return _may_be_kept(response, body, seconds=seconds)
+
+
+def _may_be_kept(response: flask.Response, body: bytes, *, seconds: int) -> flask.Response:
+    """With its ETag. Of a request without credentials anybody may keep the answer; the hub says of others that nobody may use them without asking again."""
     response.set_etag(blake2b(body, digest_size=12).hexdigest())
-    response.cache_control.public = True
-    response.cache_control.max_age = seconds
+    if directory().grant.partner is None:
+        response.cache_control.public = True
+        response.cache_control.max_age = seconds
     response.make_conditional(flask.request)
     return response
 
@@ -170,6 +180,13 @@ def _known(route: str) -> None:
             "The request has a parameter that does not exist.",
             tuple(FieldError(name, f"is not a parameter; there are: {known}") for name in unknown),
         )
+    doubled = tuple(
+        FieldError(name, "This was given more than once, and takes one value.", values[0][:20])
+        for name, values in flask.request.args.lists()
+        if len(values) > 1
+    )
+    if doubled:
+        raise Invalid("A parameter was given more than once.", doubled)
 
 
 def _language() -> str:

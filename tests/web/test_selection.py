@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,15 +10,12 @@ from flask.testing import FlaskClient
 
 from hub import plugins
 from hub.access import Agreement, issue_key, save_agreement
-from hub.directory import Directory
-from hub.model.audience import INTERNAL
 from hub.model.claims import Claim
 from hub.model.fiche import EntityType
 from hub.model.query import Criterion, Query
 from hub.store import Store
 from hub.web import Settings, create_app
-from hub.web.api.fiches import _etag
-from tests.store.saying import SK, aanbod, head, organisatie, person, uuid_of
+from tests.store.saying import PG, SK, aanbod, head, organisatie, person, uuid_of
 from tests.web.conftest import NOW
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -112,7 +108,33 @@ def test_the_tag_moves_when_the_selection_comes_to_hold_the_other_end(filled: St
     assert after.json is not None and "organisatie" in after.json["fiche"]
 
 
-def test_the_tag_tells_what_lies_outside(filled: Store) -> None:
-    entity = Directory(filled, INTERNAL).get(uuid_of(filled, f"{SK}|a"))
-    outside = [frozenset[str](), frozenset({"a"}), frozenset({"a", "b"})]
-    assert len({_etag(replace(entity, outside=ids), INTERNAL) for ids in outside}) == 3
+def test_the_tag_moves_when_another_source_says_the_same(filled: Store) -> None:
+    client, headers = _client(filled, "zorgverlener")
+    path = f"/api/v1/fiches/{uuid_of(filled, f'{PG}|p')}"
+    before = client.get(path, headers=headers)
+    assert before.json is not None and before.json["sources"] == [PG]
+    headers["If-None-Match"] = before.headers["ETag"]
+    assert client.get(path, headers=headers).status_code == 304
+    filled.write(lambda writer: writer.put([person("q", "Peeters", source=SK, number=1)], origin="test"))
+    after = client.get(path, headers=headers)
+    assert after.status_code == 200
+    assert after.json is not None and (after.json["sources"], after.json["seq"]) == ([PG, SK], before.json["seq"])
+
+
+def test_what_has_stopped_says_so_and_can_be_left_out(filled: Store) -> None:
+    states = {"b": "inactive", "c": "unknown", "d": "active"}
+    offers = [aanbod(key, "o", f"Nachtopvang {key}", status={"status": state}) for key, state in states.items()]
+    filled.write(lambda writer: writer.put(offers, origin="test"))
+    client, headers = _client(filled, "aanbod")
+
+    def found(asked: str) -> dict[str, str]:
+        answer = client.get(f"/api/v1/fiches?kind=aanbod{asked}", headers=headers)
+        assert answer.json is not None and answer.status_code == 200, answer.text
+        return {item["fiche"]["names"][0]["text"]["nl"]: item["fiche"].get("status", {}).get("status", "") for item in answer.json["items"]}
+
+    everything = {"Dagopvang": "", "Nachtopvang b": "inactive", "Nachtopvang c": "unknown", "Nachtopvang d": "active"}
+    assert found("") == everything
+    assert found("&notStatus=inactive") == {name: state for name, state in everything.items() if state != "inactive"}
+    assert found("&notStatus=inactive&notStatus=unknown").keys() == {"Dagopvang", "Nachtopvang d"}
+    wrong = client.get("/api/v1/fiches?notStatus=weg", headers=headers)
+    assert (wrong.status_code, [issue["name"] for issue in wrong.get_json()["issues"]]) == (400, ["notStatus"])

@@ -252,7 +252,7 @@ def test_every_reason_keeps_what_was_filled_in_in_every_language() -> None:
         places = {name: name for _, name, _, _ in Formatter().parse(sentence.text) if name}
         assert sentence.places_in(sentence(**places)) == places
         assert [each.text for each in reasons.sentences() if each.places_in(sentence(**places)) is not None] == [sentence.text]
-    of_outbound = {each.text for each in vars(outbound).values() if isinstance(each, Sentence)}
+    of_outbound = {each.text for each in vars(sentences).values() if isinstance(each, Sentence)}
     assert of_outbound <= {each.text for each in reasons.sentences()}
     for language in TRANSLATED:
         for message in catalogue(language):

@@ -86,6 +86,9 @@ _PARAMETERS: Final[dict[str, fields.Field[Any]]] = {
     "kind": _words("Which kinds of fiche; all when left out.", KINDS),
     "rubriek": _words("Code of a rubriek; a broad one finds the narrower ones."),
     **{name: _words(f"{KEYS[key][0].upper()}{KEYS[key][1:]}.") for name, key in _PLAIN.items()},
+    "notStatus": _words(
+        "Not these of status: `notStatus=inactive` leaves out what has stopped, and keeps what nobody says that of."
+    ),
     "municipality": _words("Municipality of an address: REFNIS code (old or new), postcode or name."),
     "near": _word(
         "Within a distance of a point: latitude, longitude (WGS84) and kilometres, as in 51.05,3.72,10."
@@ -152,6 +155,8 @@ def query_of(given: Mapping[str, Any], door: Directory) -> Query:
     where += [("name", criterion) for criterion in _named(given.get("name", ()))]
     if "rubriek" in given:
         where.append(("rubriek", Criterion("code", tuple(f"rubriek|{code}" for code in given["rubriek"]))))
+    if "notStatus" in given:
+        where.append(("notStatus", Criterion("status", tuple(given["notStatus"]), negate=True)))
     if "municipality" in given:
         codes = [
             code for value in given["municipality"] for code in _municipalities("municipality", value, places)

@@ -3,12 +3,22 @@
  * <script type="module" src="https://HUB/widget/v1/fichehub.js"></script>
  * <fichehub-zoek lang="nl" what="thuisverpleging" where="9100"></fichehub-zoek>
  *
- * Attributes: lang (nl, fr, de, en), what, where (a first search), hub (the hub's address; default: where this module came from).
+ * Attributes: lang (nl, fr, de, en; default: that of the page around it, Dutch for any other), what, where (a first search), hub (the hub's address; default:
+ * where this module came from). When the language changes, also around it, the element says everything anew.
  * Style it with custom properties (--fichehub-accent, --fichehub-ink, --fichehub-paper, --fichehub-line, --fichehub-font) and ::part(card), ::part(button).
  * Everything stands in one shadow root, because ARIA references do not cross one; styles are a constructed sheet and text is set as text, so a
  * strict Content-Security-Policy needs only the hub in script-src and connect-src. No cookie, no storage, no other host.
  */
 const HUB = new URL("../..", import.meta.url).href.replace(/\/$/, "");
+/* So long (in milliseconds) it waits for an answer of the hub. */
+const PATIENCE = 10_000;
+/* What it says by itself: until the hub has given it the other words, and where no answer comes. */
+const OWN = {
+  nl: { wait: "De zoekfunctie wordt geladen …", failed: "Zoeken lukt nu niet. Probeer het zo dadelijk opnieuw.", again: "Opnieuw proberen" },
+  fr: { wait: "Chargement de la recherche …", failed: "La recherche n’est pas possible pour l’instant. Réessayez dans un moment.", again: "Réessayer" },
+  de: { wait: "Die Suche wird geladen …", failed: "Die Suche ist gerade nicht möglich. Bitte versuchen Sie es gleich noch einmal.", again: "Noch einmal versuchen" },
+  en: { wait: "Loading the search …", failed: "Searching is not possible right now. Try again in a moment.", again: "Try again" },
+};
 /* The parameter that is wrong -> what is said about it. */
 const WRONG = { what: "unknown_words", where: "unknown_place" };
 const SHEET = new CSSStyleSheet();
@@ -28,7 +38,7 @@ input { width: 100%; min-height: 2.75rem; padding: .4rem .7rem; font: inherit; c
 input::placeholder { color: var(--soft); opacity: 1; }
 button { min-height: 2.75rem; padding: .4rem 1.4rem; font: inherit; font-weight: 600; cursor: pointer; color: var(--paper);
   background: var(--accent); border: 1px solid var(--accent); border-radius: 6px; }
-button.more { color: var(--accent); background: var(--paper); margin-top: 1rem; }
+button.more, button.again { color: var(--accent); background: var(--paper); margin-top: 1rem; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 [role=listbox] { position: absolute; z-index: 2; inset: 100% 0 auto; margin: .25rem 0 0; padding: .25rem; list-style: none; max-height: 18rem; overflow: auto;
   background: var(--paper); border: 1px solid var(--soft); border-radius: 6px; box-shadow: 0 6px 18px #0003; }
@@ -79,53 +89,111 @@ class FichehubZoek extends HTMLElement {
   #options = [];
   #active = -1;
   #timer = 0;
+  #saying = 0;
   #asked = 0;
   #searched = 0;
   #parts = {};
   #last = "";
   #place = null;
   #shown = 0;
+  #spoken = "";
+  #begun = null;
+  #again = "";
+  #watching = new MutationObserver(() => this.#relabel());
 
-  async connectedCallback() {
-    if (this.shadowRoot) return;
-    const root = this.attachShadow({ mode: "open" });
-    root.adoptedStyleSheets = [SHEET];
+  static observedAttributes = ["lang"];
+
+  connectedCallback() {
+    this.#watching.observe(document.documentElement, { attributes: true, attributeFilter: ["lang"], subtree: true });
+    if (this.shadowRoot) { this.#relabel(); return; }
+    this.attachShadow({ mode: "open" }).adoptedStyleSheets = [SHEET];
     const what = this.getAttribute("what") ?? "";
     const where = this.getAttribute("where") ?? "";
-    // A page that searches at once gets the words with the answer: two requests to the first hit.
-    try {
-      const answer = what || where ? await this.#get("search", { what, where }) : await this.#get("words", {});
-      this.#words = answer.words;
-      this.#build(root, what, where);
-      if (answer.items) this.#show(answer, false);
-    } catch (error) {
-      try {
-        this.#words = (await this.#get("words", {})).words;
-        this.#build(root, what, where);
-        await this.#fail(error, false);
-      } catch {
-        root.append(make("p", { role: "alert", text: "fichehub: no connection" }));
-      }
-    }
+    this.#start({ what, where, query: what || where ? { what, where } : null });
+  }
+
+  disconnectedCallback() {
+    this.#watching.disconnect();
+  }
+
+  attributeChangedCallback() {
+    this.#relabel(); // of an element in another's shadow root nobody else tells
   }
 
   get #language() {
-    const asked = (this.getAttribute("lang") || document.documentElement.lang || "nl").slice(0, 2).toLowerCase();
-    return ["nl", "fr", "de", "en"].includes(asked) ? asked : "nl";
+    let node = this;
+    let near = null;
+    while (node && !(near = node.closest("[lang]"))) node = node.getRootNode().host;
+    const asked = (near?.getAttribute("lang") ?? "").toLowerCase().split("-")[0];
+    return asked in OWN ? asked : "nl";
+  }
+
+  #relabel() {
+    if (!this.shadowRoot || !this.isConnected || this.#language === this.#spoken) return;
+    const { what, where } = this.#parts;
+    this.#start(what ? { what: what.value, where: where.value, query: this.#begun.query } : this.#begun);
+  }
+
+  /* Get the words, and with them the answer where there is a query: two requests to the first hit. `what` and `where` stand in the fields. */
+  async #start(begun) {
+    const turn = ++this.#searched;
+    this.#begun = begun;
+    this.#again = "";
+    this.#spoken = this.#language;
+    this.#close();
+    this.#parts = {};
+    this.#only(OWN[this.#spoken].wait);
+    let failure = null;
+    let answer = null;
+    try {
+      answer = await this.#get(begun.query ? "search" : "words", begun.query ?? {});
+    } catch (error) {
+      failure = error;
+      // A hub that refuses or fails may have the words; where no answer comes, a second question would only wait as long.
+      if (error.status) answer = await this.#get("words", {}).catch(() => null);
+    }
+    if (turn !== this.#searched) return;
+    this.#words = answer?.words ?? null;
+    if (!this.#words) {
+      this.#only(OWN[this.#spoken].failed, () => this.#start(begun));
+      return;
+    }
+    this.#build(begun.what, begun.where);
+    if (failure) await this.#fail(failure, "", false);
+    else if (answer.items) this.#show(answer, false);
+  }
+
+  /* A sentence instead of the form; with `again`, and a button that does it. */
+  #only(text, again) {
+    const button = again && make("button", { class: "again", type: "button", part: "button", text: OWN[this.#spoken].again });
+    button?.addEventListener("click", again);
+    this.#put(make("p", { class: "told", part: "told", role: again ? "alert" : "status", tabindex: again ? null : -1, text }), button);
+  }
+
+  /* Show this and nothing else; who was in it stays in it. Its language is said here: the page may have given another, or none. */
+  #put(...nodes) {
+    const root = this.shadowRoot;
+    const held = root.activeElement;
+    root.replaceChildren(make("div", { lang: this.#spoken }, ...nodes));
+    if (held) ((held.id && root.getElementById(held.id)) || root.querySelector("button, input, [tabindex]")).focus();
   }
 
   async #get(path, parameters) {
-    const url = new URL(`${this.getAttribute("hub") ?? HUB}/widget/v1/${path}`);
-    for (const [name, value] of Object.entries({ ...parameters, lang: this.#language })) if (value) url.searchParams.set(name, value);
-    const response = await fetch(url, { credentials: "omit", referrerPolicy: "no-referrer" });
-    if (!response.ok) {
-      const problem = response.status === 400 ? await response.json() : {};
-      throw Object.assign(new Error(response.statusText), { wrong: problem.issues?.[0]?.name });
+    const limit = new AbortController();
+    const timer = setTimeout(() => limit.abort(), PATIENCE);
+    try {
+      const url = new URL(`${this.getAttribute("hub") ?? HUB}/widget/v1/${path}`);
+      for (const [name, value] of Object.entries({ ...parameters, lang: this.#spoken })) if (value) url.searchParams.set(name, value);
+      const response = await fetch(url, { credentials: "omit", referrerPolicy: "no-referrer", signal: limit.signal });
+      if (response.ok) return await response.json();
+      const problem = response.status === 400 ? await response.json().catch(() => null) : null;
+      throw Object.assign(new Error(response.statusText), { status: response.status, wrong: problem?.issues?.[0]?.name });
+    } finally {
+      clearTimeout(timer);
     }
-    return response.json();
   }
 
-  #build(root, what, where) {
+  #build(what, where) {
     const words = this.#words;
     const p = this.#parts;
     p.what = make("input", { id: "what", type: "search", value: what, autocomplete: "off", "aria-describedby": "what-hint", maxlength: 100 });
@@ -134,24 +202,27 @@ class FichehubZoek extends HTMLElement {
       "aria-expanded": "false", "aria-controls": "choices", "aria-describedby": "where-hint",
     });
     p.choices = make("ul", { id: "choices", role: "listbox", "aria-label": words.where, hidden: true });
-    p.told = make("p", { class: "told", part: "told" });
+    p.told = make("p", { class: "told", part: "told", tabindex: -1 });
+    p.again = make("button", { class: "again", type: "button", part: "button", text: OWN[this.#spoken].again, hidden: true });
     p.status = make("p", { class: "hidden", role: "status" });
     p.results = make("div", { part: "results" });
     p.more = make("button", { class: "more", type: "button", part: "button", text: words.more, hidden: true });
-    const form = make("form", { role: "search", "aria-label": words.label, part: "form" },
+    const others = [...document.querySelectorAll(this.localName)].indexOf(this);
+    const form = make("form", { role: "search", "aria-label": others > 0 ? `${words.label} (${others + 1})` : words.label, part: "form" },
       make("div", { class: "field" }, make("label", { for: "what", text: words.what }), p.what, make("small", { id: "what-hint", text: words.what_hint })),
       make("div", { class: "field" }, make("label", { for: "where", text: words.where }), p.where, p.choices, make("small", { id: "where-hint", text: words.where_hint })),
       make("div", { class: "go" }, make("button", { type: "submit", part: "button", text: words.search })));
-    root.append(make("div", { class: "frame" }, form), p.told, p.status, p.results, p.more);
+    this.#put(make("div", { class: "frame" }, form), p.told, p.again, p.status, p.results, p.more);
     form.addEventListener("submit", (event) => { event.preventDefault(); this.#close(); this.#search(); });
     p.where.addEventListener("input", () => this.#type());
     p.where.addEventListener("keydown", (event) => this.#key(event));
-    p.where.addEventListener("blur", () => setTimeout(() => { if (root.activeElement !== p.where) this.#close(); }, 150));
+    p.where.addEventListener("blur", () => setTimeout(() => { if (this.shadowRoot.activeElement !== p.where) this.#close(); }, 150));
     p.choices.addEventListener("mousedown", (event) => {
       const option = event.target.closest("[role=option]");
       if (option) { event.preventDefault(); this.#choose([...p.choices.children].indexOf(option)); }
     });
     p.more.addEventListener("click", () => this.#search(this.#last));
+    p.again.addEventListener("click", () => this.#search(this.#again));
   }
 
   /* --- the place: a list autocomplete by the ARIA Authoring Practices; nothing is chosen before the visitor does --- */
@@ -165,7 +236,9 @@ class FichehubZoek extends HTMLElement {
       try {
         const { items } = await this.#get("suggest", { where: typed });
         if (turn === this.#asked) this.#open(items);
-      } catch { this.#close(); }
+      } catch {
+        if (turn === this.#asked) this.#close();
+      }
     }, TYPING);
   }
 
@@ -184,6 +257,7 @@ class FichehubZoek extends HTMLElement {
     clearTimeout(this.#timer);
     this.#asked++;
     const { choices, where } = this.#parts;
+    if (!choices) return;
     choices.hidden = true;
     where.setAttribute("aria-expanded", "false");
     where.removeAttribute("aria-activedescendant");
@@ -219,24 +293,39 @@ class FichehubZoek extends HTMLElement {
 
   async #search(after) {
     const turn = ++this.#searched;
-    const { what, where } = this.#parts;
+    const { what, where, more } = this.#parts;
+    this.#again = after;
+    if (!after) {
+      this.#begun = { query: { what: what.value.trim(), where: where.value.trim() } };
+      more.hidden = true; // it would go on with what was searched for before
+    }
     this.#tell(this.#words.searching);
     try {
-      const answer = await this.#get("search", after ? { after } : { what: what.value.trim(), where: where.value.trim() });
+      const answer = await this.#get("search", after ? { after } : this.#begun.query);
       if (turn === this.#searched) this.#show(answer, Boolean(after));
     } catch (error) {
-      if (turn === this.#searched) await this.#fail(error, true);
+      if (turn === this.#searched) await this.#fail(error, after, true);
     }
   }
 
   /* What begins like several places is a choice between them; the list opens for whoever searched just now. */
-  async #fail(error, asked) {
+  async #fail(error, after, asked) {
     const turn = this.#searched;
-    const { where } = this.#parts;
+    const { where, results } = this.#parts;
     const { items } = error.wrong === "where" ? await this.#get("suggest", { where: where.value.trim() }).catch(() => ({ items: [] })) : { items: [] };
     if (turn !== this.#searched) return;
+    if (!after) results.replaceChildren();
+    const wrong = items.length ? this.#words.several_places : this.#words[WRONG[error.wrong]];
+    this.#settle(wrong ?? OWN[this.#spoken].failed, !wrong);
     if (items.length && asked) { where.focus(); this.#open(items); }
-    this.#tell(items.length ? this.#words.several_places : this.#words[WRONG[error.wrong]] ?? this.#words.failed);
+  }
+
+  /* Say how a search ended; with `again`, a button repeats it. Who pressed that button is not left behind where it was. */
+  #settle(text, again) {
+    const { told, again: button } = this.#parts;
+    this.#tell(text);
+    if (!again && this.shadowRoot.activeElement === button) told.focus();
+    button.hidden = !again;
   }
 
   #show(answer, added) {
@@ -254,7 +343,7 @@ class FichehubZoek extends HTMLElement {
     const n = added || answer.total === null ? this.#shown : answer.total;
     const words = this.#words;
     const told = !this.#shown ? words.none : n === 1 ? words.results_one : answer.next && (added || n > 1000) ? fill(words.results_more, { n: this.#shown }) : fill(words.results, { n });
-    this.#tell(added ? told : this.#took(answer.place) + told);
+    this.#settle(added ? told : this.#took(answer.place) + told, false);
     if (added && first) { first.tabIndex = -1; first.focus(); }
     this.dispatchEvent(new CustomEvent("fichehub-results", { bubbles: true, composed: true, detail: { shown: this.#shown } }));
   }
@@ -273,8 +362,8 @@ class FichehubZoek extends HTMLElement {
     const name = TIERS.includes(tier) && this.#place ? tier : "all";
     let group = results.querySelector(`section[data-tier=${name}]`);
     if (!group) {
-      const title = name === "all" ? null : make("h2", { id: `tier-${name}`, text: fill(this.#words[`tier_${name}`], { town: this.#place.name }) });
-      group = make("section", { "data-tier": name, "aria-labelledby": title ? title.id : undefined }, title, make("ol"));
+      const title = name === "all" ? { class: "hidden", text: this.#words.found } : { text: fill(this.#words[`tier_${name}`], { town: this.#place.name }) };
+      group = make("section", { "data-tier": name }, make("h2", title), make("ol"));
       results.append(group);
     }
     return group.querySelector("ol");
@@ -282,8 +371,9 @@ class FichehubZoek extends HTMLElement {
 
   #card(item) {
     const words = this.#words;
-    const date = (iso) => new Intl.DateTimeFormat(`${this.#language}-BE`, { dateStyle: "medium", timeZone: "UTC" }).format(new Date(iso));
+    const date = (iso) => new Intl.DateTimeFormat(`${this.#spoken}-BE`, { dateStyle: "medium", timeZone: "UTC" }).format(new Date(iso));
     const tags = [];
+    if (item.organisation_stopped) tags.push(make("li", { class: "stop", text: words.organisation_stopped }));
     if (item.umbrella) tags.push(make("li", { text: words.umbrella }));
     if (item.patientenstop) {
       const since = item.patientenstop.since ? ` (${fill(words.asserted, { date: date(item.patientenstop.since) })})` : "";
@@ -293,7 +383,9 @@ class FichehubZoek extends HTMLElement {
     const { street, street_language, city, city_language } = item.address ?? {};
     const origin = (contact) => (words[`from_${contact.from}`] ? ` (${words[`from_${contact.from}`]})` : "");
     const reach = (item.contacts ?? []).map((contact) => {
-      const href = { phone: "tel:", mobile: "tel:", email: "mailto:", website: "" }[contact.kind] + contact.value;
+      // Whole, as RFC 6068 has it: what a source wrote behind a question mark would be headers of the message.
+      const value = contact.kind === "email" ? encodeURIComponent(contact.value).replaceAll("%40", "@") : contact.value;
+      const href = { phone: "tel:", mobile: "tel:", email: "mailto:", website: "" }[contact.kind] + value;
       const safe = /^(tel:|mailto:|https?:\/\/)/i.test(href);
       return make("li", {}, make("span", { class: "hidden", text: `${words[contact.kind]}: ` }),
         safe ? make("a", { href, rel: "noopener noreferrer", text: written(contact.value) }) : contact.value, origin(contact) ? make("small", { text: origin(contact) }) : null);
@@ -315,8 +407,9 @@ class FichehubZoek extends HTMLElement {
 
   #say(text) {
     // Announced once per settled state: a screen reader would otherwise read every step on the way.
-    clearTimeout(this.#parts.saying);
-    this.#parts.saying = setTimeout(() => { this.#parts.status.textContent = text; }, 700);
+    const { status } = this.#parts;
+    clearTimeout(this.#saying);
+    this.#saying = setTimeout(() => { status.textContent = text; }, 700);
   }
 }
 

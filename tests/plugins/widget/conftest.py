@@ -68,6 +68,19 @@ def _at_a_hidden_site() -> list[Claim]:
     return [replace(claim, source="onbekende-bron") for claim in (organisation, offer)]
 
 
+def _stopped() -> list[Claim]:
+    """An offer that is not there any more, one of which nobody knows, and one that is said to go on in an organisation that has stopped."""
+    states = {"gone": "inactive", "maybe": "unknown", "on": "active"}
+    claims: list[Claim] = []
+    for key, state in states.items():
+        organisation, offer = _practice(
+            key, f"Dagopvang {key}", "19.03", _site(f"{key}1", "Grote Markt", "3300", "24107", "Tienen", 50.807, 4.938), status={"status": state}
+        )
+        organisation.content["status"] = {"status": "inactive" if key == "on" else "active"}
+        claims += [organisation, offer]
+    return claims
+
+
 class Kaart(Source):
     """The connector that brings the claims of this world."""
 
@@ -104,6 +117,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[flask.Flask]:
                    service_area=[{"type": "municipality", "code": "23096"}],
                    contacts=[{"kind": "mobile", "value": "+32470000001"}, {"kind": "phone", "value": "+3278150000", "purpose": "complaints"}]),
         *_at_a_hidden_site(),
+        *_stopped(),
     ]
     labels = [
         Concept("rubriek", "19.01", {"nl": "Huisartsen (fictief)", "fr": "Médecins (fictif)"}),
