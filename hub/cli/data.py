@@ -32,10 +32,12 @@ from hub.model.fiche import ENTITY_TYPES
 from hub.model.identifiers import impossible
 from hub.model.particulars import name_in
 from hub.model.query import SORTS, Criterion, Near, Query
+from hub.outbound import open_outbound
 from hub.store import database, erasure, index_anew, reading
 from hub.sync import connections
 from hub.sync import run as run_once
-from hub.sync.connections import open_outbound
+from hub.sync.building import check_selection
+from hub.sync.configuring import config_errors
 from hub.sync.whole import whole_file
 
 _partner = click.option("--partner", default="", help="As this partner sees it.")
@@ -179,7 +181,7 @@ def _write(
     if not issubclass(kind, Export):
         raise Misconfigured(f"{name} does not write files.")
     schema = kind.config_schema()
-    wrong = connections.config_errors(kind, given)
+    wrong = config_errors(kind, given)
     if wrong:
         raise Misconfigured(f"{name} cannot be used with these settings.", wrong)
     directory = installation.directory(partner, level)
@@ -187,7 +189,7 @@ def _write(
         context = Context(http, installation.store.now, draw, directory.concepts().label)
         connector = kind(cast("dict[str, Any]", schema.load(given)), context)
         connector.check()
-        connections.check_selection(installation.store, connector)
+        check_selection(installation.store, connector)
         with whole_file(output) as file:
             return connector.write(_watched(directory.walk(connector.query()), draw, kind.title), file)
 
