@@ -66,7 +66,7 @@ def understand(type: str, given: Iterable[tuple[str, str]], takes: Collection[st
         elif modifier and bare in (*takes, *TAKES, *_NOT_TAKEN):
             raise invalid(name, f"this modifier is not supported; {bare} takes none here.", value)
         elif name in ("_count", "_total") and any(name == known for known, _ in asked.understood):
-            _left_out(asked, name, "this can be given once only.", value)
+            left_out(asked.warnings, name, "this can be given once only.", value)
             continue
         elif name == "_count":
             asked.count, told = page_size(value, most)
@@ -81,10 +81,10 @@ def understand(type: str, given: Iterable[tuple[str, str]], takes: Collection[st
         elif name == "_summary":
             if value not in SUMMARIES:
                 raise invalid(name, f"{', '.join(SUMMARIES[:-1])} or false is expected.", value)
-            _left_out(asked, name, _WHOLE, value)
+            left_out(asked.warnings, name, _WHOLE, value)
             continue
         else:
-            _left_out(asked, name, _NOT_TAKEN.get(name, f"{type} has no such parameter; there are {', '.join((*takes, *TAKES))}."), value)
+            left_out(asked.warnings, name, _NOT_TAKEN.get(name, f"{type} has no such parameter; there are {', '.join((*takes, *TAKES))}."), value)
             continue
         asked.understood.append((name, value))
     return asked
@@ -125,12 +125,12 @@ def add_search(blueprint: flask.Blueprint, type: str, search: Callable[[Sequence
     blueprint.add_url_rule(f"/{type}/_search", f"search_{type}_too", by_parameters, methods=["GET", "POST"])
 
 
-def _left_out(asked: Listed, name: str, reason: str, value: str) -> None:
-    """Say so in a warning. Raises `Invalid` for who is strict."""
+def left_out(warnings: list[Json], name: str, reason: str, value: str) -> None:
+    """Warn that a parameter was not understood. Raises `Invalid` for who is strict."""
     if is_strict():
         raise invalid(name, reason, value)
     told = f"{name[:80]}: {reason} It was left out; the self link says what was searched."
-    asked.warnings.append(outcome.issue("warning", "not-supported", told, name[:80]))
+    warnings.append(outcome.issue("warning", "not-supported", told, name[:80]))
 
 
 def _sealed(type: str, id: str) -> str:

@@ -287,3 +287,21 @@ def test_pages_follow_on_and_end(watched: Watched) -> None:
 def test_what_is_hidden_is_not_in_the_trail(watched: Watched) -> None:
     watched.ask(f"Organization?name={HIDDEN}")
     assert HIDDEN not in orjson.dumps(watched.events()).decode()
+
+
+def test_a_size_of_the_page_is_given_once(watched: Watched) -> None:
+    for _ in range(3):
+        watched.ask("Organization?_count=1")
+    watched.flush()
+    answer = watched.ask("AuditEvent?_count=2&_count=1", "auditor").get_json()
+    warning = answer["entry"][-1]["resource"]["issue"][0]
+    assert warning["details"]["text"].startswith("_count: this can be given once only.")
+    assert [each["search"]["mode"] for each in answer["entry"]] == ["match", "match", "outcome"]
+    assert answer["link"][0]["url"].endswith("/AuditEvent?_count=2")
+    strict = watched.ask("AuditEvent?_count=2&_count=1", "auditor", headers={"Prefer": "handling=strict"})
+    assert strict.status_code == 400
+
+
+def test_what_is_not_known_is_named_once(watched: Watched) -> None:
+    strict = watched.ask("AuditEvent?colour=red", "auditor", headers={"Prefer": "handling=strict"})
+    assert strict.get_json()["issue"][0]["details"]["text"].startswith("colour: AuditEvent has no such parameter")
