@@ -131,7 +131,7 @@ def test_unknown_codes_say_so(code: str) -> None:
         ("--", []),
     ],
 )
-def test_find(name: str, found: list[str]) -> None:
+def test_a_name_finds_the_municipalities_that_are_called_so(name: str, found: list[str]) -> None:
     assert names(BELGIUM.find(name)) == found
 
 
