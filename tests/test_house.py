@@ -35,6 +35,8 @@ FLOORS = (
     "access",
     "assembling",
     "past",
+    "entities",
+    "standing",
     "directory",
     "feeding",
     "sync",
