@@ -7,7 +7,7 @@ from typing import IO, ClassVar
 
 import marshmallow as ma
 
-from hub import Criterion, Entity, Export, Misconfigured, Query
+from hub import Criterion, Entity, Export, Misconfigured, Query, fold
 from plugins.excel.columns import COLUMNS, row
 from plugins.excel.workbook import WorkbookFull, write_workbook
 
@@ -54,7 +54,7 @@ class ExcelFeed(Export):
     extension: ClassVar[str] = "xlsx"
 
     def query(self) -> Query:
-        """Offers, in the order of their names."""
+        """Offers, in the order that never changes: whatever is written meanwhile, each comes exactly once. `write` sorts them by name."""
         wanted: dict[str, Sequence[str]] = {
             "code": [f"rubriek|{code}" for code in self.config["rubrieken"]],
             "postcode": self.config["postcodes"],
@@ -65,10 +65,10 @@ class ExcelFeed(Export):
         for text in self.config["where"]:
             key, _, values = text.partition("=")
             where.append(Criterion(key, tuple(values.split(","))))
-        return Query(types=("aanbod",), text=self.config["text"], where=tuple(where), sort="name", limit=500)
+        return Query(types=("aanbod",), text=self.config["text"], where=tuple(where), limit=500)
 
     def write(self, entities: Iterable[Entity], file: IO[bytes]) -> int:
-        """Write the workbook and return its number of offers. Memory does not grow with it."""
+        """Write the workbook, its offers by name, and return how many there are. Memory does not grow with them."""
         places = [_HEADERS.index(header) for header in self.config["columns"]] or list(range(len(COLUMNS)))
         label = self.context.label
         made_at = self.context.now()
@@ -77,7 +77,7 @@ class ExcelFeed(Export):
             f"Toegelaten gebruik: {self.config['allowed_use']}",
             "Een lege cel betekent dat de hub het niet weet, niet dat het er niet is.",
         )
-        rows = (tuple(values[place] for place in places) for values in (row(entity, label) for entity in entities))
+        rows = ((fold(values[0]), tuple([values[place] for place in places])) for values in (row(entity, label) for entity in entities))
         columns = [COLUMNS[place] for place in places]
         try:
             return write_workbook(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -133,12 +134,63 @@ def test_header_in_the_first_row_and_an_explanation_of_every_column() -> None:
     assert any("Toegelaten gebruik" in str(cell) for line in sheets["Toelichting"] for cell in line)
 
 
-@pytest.mark.parametrize("hostile", ["=1+1", '=HYPERLINK("http://x")', "+cmd|' /C calc'!A0", "@SUM(A1)", "-1", "http://example.org"])
+RICH = '<r><t>Dagcentrum</t></r></is></c><c r="P2"><f>HYPERLINK("http://x")</f><v>x</v></c><c r="Q2" t="inlineStr"><is><r><t>x</t></r>'
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    ["=1+1", '=HYPERLINK("http://x")', "+cmd|' /C calc'!A0", "@SUM(A1)", "-1", "http://example.org", RICH, "<r>Rood & Co</r>", "a < b > c & d", " \u00e9\u00e9n\nregel "],
+)
 def test_nothing_that_a_source_writes_becomes_a_formula_or_a_link(hostile: str) -> None:
     file = io.BytesIO()
     feed().write([offer(names=[{"text": {"nl": hostile}}])], file)
-    cell = openpyxl.load_workbook(file)["Aanbod"]["A2"]
+    sheet = openpyxl.load_workbook(file)["Aanbod"]
+    cell = sheet["A2"]
     assert (cell.value, cell.data_type, cell.hyperlink, cell.quotePrefix) == (hostile, "s", None, True)
+    assert sheet.max_column == len(HEADERS), "nothing came beside it"
+
+
+def test_a_text_that_looks_like_a_character_by_its_number_stays_as_it_is() -> None:
+    sheet = io.BytesIO()
+    feed(columns=["Aanbod"]).write([offer(names=[{"text": {"nl": "_x0041_x0042_ met _x_"}}])], sheet)
+    assert b"<t>_x005F_x0041_x005F_x0042_ met _x_</t>" in zipfile.ZipFile(sheet).read("xl/worksheets/sheet1.xml")
+
+
+def test_what_no_cell_can_hold_is_a_blank_there() -> None:
+    file = io.BytesIO()
+    feed(columns=["Aanbod", "Postcode"]).write([offer(names=[{"text": {"nl": "a\tb\x00c\x1fd\ufffe\r\ne"}}])], file)
+    assert read(file)["Aanbod"][1] == ["a b c d \ne", "9100"]
+
+
+def test_a_text_that_is_too_long_for_a_cell_is_cut_and_the_workbook_says_so() -> None:
+    file = io.BytesIO()
+    feed().write([offer(names=[{"text": {"nl": "\U0001f3e0" * 20_000}}]), offer(names=[{"text": {"nl": "z" * 32_767}}])], file)
+    sheets = read(file)
+    longest, fits = sorted((str(line[0]) for line in sheets["Aanbod"][1:]), reverse=True)
+    assert longest == "\U0001f3e0" * 16_383 + "\u2026" and fits == "z" * 32_767
+    assert any("afgebroken" in str(cell) and ": 1 cel." in str(cell) for line in sheets["Toelichting"] for cell in line)
+
+
+def test_offers_stand_by_name_whatever_the_order_in_which_they_come() -> None:
+    file = io.BytesIO()
+    names = ["Zorg", "de Wilg", "\u00c9\u00e9n", "De wilg"]
+    feed(columns=["Aanbod"]).write([offer(names=[{"text": {"nl": name}}]) for name in names], file)
+    assert [line[0] for line in read(file)["Aanbod"][1:]] == ["de Wilg", "De wilg", "\u00c9\u00e9n", "Zorg"]
+    assert feed().query().sort == "number", "an order in which nothing is doubled or missed, whatever is renamed meanwhile"
+
+
+def test_an_empty_selection_is_a_workbook_too() -> None:
+    file = io.BytesIO()
+    assert feed().write([], file) == 0
+    assert read(file)["Aanbod"] == [HEADERS]
+
+
+def test_the_sheet_says_how_large_it_is_and_what_is_filtered() -> None:
+    file = io.BytesIO()
+    feed().write([offer()] * 1_001, file)
+    sheet = openpyxl.load_workbook(file)["Aanbod"]
+    assert (sheet.dimensions, sheet.auto_filter.ref) == ("A1:O1002", "A1:O1002")
+    assert b'<dimension ref="A1:O1002"/>' in zipfile.ZipFile(file).read("xl/worksheets/sheet1.xml")
 
 
 def test_a_partner_chooses_columns() -> None:
@@ -161,5 +213,5 @@ def test_the_configuration_becomes_one_query() -> None:
 
 def test_more_rows_than_a_sheet_can_hold_are_refused_and_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workbook, "MAX_ROWS", 2)
-    with pytest.raises(Misconfigured, match="kleiner"):
+    with pytest.raises(Misconfigured, match="smaller"):
         feed().write([offer()] * 3, io.BytesIO())
