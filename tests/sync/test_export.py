@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, Any, ClassVar
@@ -90,6 +91,16 @@ def test_a_failing_export_leaves_the_old_file(store: Store, plugins: Plugins) ->
     assert run(store, plugins, "own").state == "failed"
     assert file.read_bytes() == before
     assert [each.name for each in file.parent.iterdir()] == ["own.txt"]
+
+
+@pytest.mark.parametrize(("number", "said"), [(errno.ENOSPC, "The disk is full"), (errno.EACCES, "Permission denied")])
+def test_a_fault_of_the_machine_is_said_in_plain_words_and_tried_again(store: Store, plugins: Plugins, number: int, said: str) -> None:
+    run(store, plugins, "own")
+    plugins.connectors["names"].failure = OSError(number, "")  # type: ignore[attr-defined]
+    report = run(store, plugins, "own")
+    assert report.state == "failed" and said in report.reason and report.retry_at is not None
+    assert connections.get(store, plugins, "own").state == "enabled"
+    assert [each.name for each in (store.home / "exports").iterdir()] == ["own.txt"]
 
 
 def test_an_export_ends_with_its_process_and_is_written_at_the_next_run(store: Store, plugins: Plugins, monkeypatch: pytest.MonkeyPatch) -> None:

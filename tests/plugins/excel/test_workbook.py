@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import gc
 import io
+import sqlite3
 import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import openpyxl
 import pytest
@@ -215,3 +219,39 @@ def test_more_rows_than_a_sheet_can_hold_are_refused_and_not_cut(monkeypatch: py
     monkeypatch.setattr(workbook, "MAX_ROWS", 2)
     with pytest.raises(Misconfigured, match="smaller"):
         feed().write([offer()] * 3, io.BytesIO())
+
+
+class FullDisk(io.BytesIO):
+    """A disk with room for so many bytes."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room = room
+
+    def write(self, data: Any, /) -> int:
+        if self.tell() + memoryview(data).nbytes > self.room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(data)
+
+
+@pytest.mark.parametrize("room", [0, 2_000, 20_000])
+def test_a_full_disk_is_told_as_such_and_once(room: int) -> None:
+    many = (offer(names=[{"text": {"nl": f"{number * 7919 % 100_003}"}}]) for number in range(3_000))
+    with pytest.raises(OSError) as told:
+        feed().write(many, FullDisk(room))  # what a zip file says when it is thrown away would be a warning, and so a failure
+    assert told.value.errno == errno.ENOSPC
+    gc.collect()
+
+
+def test_no_room_for_the_rows_on_their_way_is_a_full_disk_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = sqlite3.connect
+
+    def small(*given: Any, **more: Any) -> sqlite3.Connection:
+        database: sqlite3.Connection = real(*given, **more)
+        database.execute("PRAGMA max_page_count = 10")
+        return database
+
+    monkeypatch.setattr("plugins.excel.ordering.sqlite3.connect", small)
+    with pytest.raises(OSError, match="temporary files") as told:
+        feed().write([offer()] * 3_000, io.BytesIO())
+    assert told.value.errno == errno.ENOSPC
