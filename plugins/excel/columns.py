@@ -6,7 +6,7 @@ and municipality apart (mail merge needs that), no merged cells, the same names 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from hub import (
@@ -23,6 +23,7 @@ from hub import (
 Labels = Callable[[str, str, str], str]
 
 _DAYS = {"mon": "ma", "tue": "di", "wed": "wo", "thu": "do", "fri": "vr", "sat": "za", "sun": "zo"}
+_WEEK = list(_DAYS)
 _YES_NO = {"yes": "ja", "no": "nee", "unknown": "onbekend"}
 
 
@@ -48,14 +49,14 @@ COLUMNS: tuple[Column, ...] = (
     Column("Website", 34, "Website, met dezelfde terugval."),
     Column("Doelgroep", 26, "Voor wie het aanbod bedoeld is."),
     Column("Talen", 12, "Talen van de dienstverlening (ISO 639)."),
-    Column("Openingsuren", 34, "Uren per weekdag, of de tekst van de bron."),
+    Column("Openingsuren", 34, "Uren per weekdag, en de tekst van de bron. Wat voorbij is, staat er niet in; bij wat nog moet beginnen of eindigt, staat wanneer."),
     Column("Patiëntenstop", 14, "ja, nee of onbekend; een verlopen opgave is onbekend."),
     Column("Fichenummer", 38, "Vast nummer van de fiche in de hub: hiermee herkent een volgende versie dezelfde rij."),
 )
 
 
-def row(entity: Entity, label: Labels, language: str = "nl") -> tuple[str, ...]:
-    """One offer as the texts of `COLUMNS`; what is not known is an empty text."""
+def row(entity: Entity, label: Labels, today: str, language: str = "nl") -> tuple[str, ...]:
+    """One offer as the texts of `COLUMNS`, as it is on the day `today` (`YYYY-MM-DD`, in Belgium); what is not known is an empty text."""
     offer = entity.fiche
     organisation = entity.related.get(offer.get("organisatie", {}).get("id", ""), {})
     address = address_of(entity)
@@ -73,7 +74,7 @@ def row(entity: Entity, label: Labels, language: str = "nl") -> tuple[str, ...]:
         nearest_contact(contacts, "website"),
         "; ".join(label(code["scheme"], code["code"], language) for code in offer.get("target_groups", ())),
         ", ".join(offer.get("languages", ())),
-        _hours(offer, language),
+        _hours(offer, today, language),
         _YES_NO.get(offer.get("patientenstop", {}).get("value", ""), ""),
         entity.id,
     )
@@ -86,17 +87,30 @@ def _rubriek(code: Document, label: Labels, language: str) -> str:
     return name if name == code["code"] else f"{code['code']} {name}"
 
 
-def _hours(offer: Document, language: str) -> str:
-    parts = [_opening(hours) for hours in offer.get("hours", ())]
-    return "; ".join(parts) if parts else said_in(offer.get("hours_text", {}), language).text
+def _hours(offer: Document, today: str, language: str) -> str:
+    days: dict[str, str] = {}
+    for each in offer.get("hours", ()):
+        if each.get("valid_until", today) >= today:
+            when = " ".join(_DAYS[day] for day in sorted(each["days"], key=_WEEK.index))
+            said, known = _opening(each, today), days.get(when)
+            days[when] = said if known is None else f"{known} en {said}" if said not in known.split(" en ") else known
+    parts = [f"{when} {said}".rstrip() for when, said in days.items()]
+    return "; ".join(filter(None, (*parts, said_in(offer.get("hours_text", {}), language).text)))
 
 
-def _opening(hours: Document) -> str:
-    days = _days(hours["days"])
-    if "opens" in hours and "closes" in hours:
-        return f"{days} {hours['opens']}-{hours['closes']}"
-    return f"{days} op afspraak" if hours.get("by_appointment") else days
+def _opening(hours: Document, today: str) -> str:
+    """`09:00-12:00 op afspraak (tot 31/12/2026)`: all but the days."""
+    opens, closes = hours.get("opens"), hours.get("closes")
+    parts = [f"{opens}-{closes}" if opens and closes else f"vanaf {opens}" if opens else f"tot {closes}" if closes else ""]
+    if hours.get("by_appointment"):
+        parts.append("op afspraak")
+    begins, ends = hours.get("valid_from", ""), hours.get("valid_until", "")
+    bounds = [f"vanaf {_day(begins)}"] if begins > today else []
+    bounds += [f"tot {_day(ends)}"] if ends else []
+    if bounds:
+        parts.append(f"({' '.join(bounds)})")
+    return " ".join(filter(None, parts))
 
 
-def _days(days: Iterable[str]) -> str:
-    return " ".join(_DAYS[day] for day in days)
+def _day(day: str) -> str:
+    return "/".join(reversed(day.split("-")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import IO, ClassVar
+from zoneinfo import ZoneInfo
 
 import marshmallow as ma
 
@@ -11,6 +12,7 @@ from hub import Criterion, Entity, Export, Misconfigured, Query, fold
 from plugins.excel.columns import COLUMNS, row
 from plugins.excel.workbook import WorkbookFull, write_workbook
 
+_BELGIUM = ZoneInfo("Europe/Brussels")
 _HEADERS = tuple(column.header for column in COLUMNS)
 
 
@@ -72,12 +74,13 @@ class ExcelFeed(Export):
         places = [_HEADERS.index(header) for header in self.config["columns"]] or list(range(len(COLUMNS)))
         label = self.context.label
         made_at = self.context.now()
+        today = made_at.astimezone(_BELGIUM).date().isoformat()
         explanation = (
             f"Gemaakt op {made_at:%d/%m/%Y om %H:%M} UTC.",
             f"Toegelaten gebruik: {self.config['allowed_use']}",
             "Een lege cel betekent dat de hub het niet weet, niet dat het er niet is.",
         )
-        rows = ((fold(values[0]), tuple([values[place] for place in places])) for values in (row(entity, label) for entity in entities))
+        rows = ((fold(values[0]), tuple([values[place] for place in places])) for values in (row(entity, label, today) for entity in entities))
         columns = [COLUMNS[place] for place in places]
         try:
             return write_workbook(

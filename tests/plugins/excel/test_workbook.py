@@ -22,6 +22,7 @@ from plugins.excel import workbook
 from plugins.excel.columns import COLUMNS, row
 from plugins.excel.connector import ExcelConfig, ExcelFeed
 
+TODAY = "2026-11-22"
 HEADERS = [column.header for column in COLUMNS]
 ORGANISATION: Document = {
     "id": "7a0b5f2e-8f0e-4d5e-9a57-3a6f3f1f0a01",
@@ -82,7 +83,7 @@ def read(file: io.BytesIO) -> dict[str, list[list[object]]]:
 
 
 def test_an_offer_is_one_row_with_the_address_of_its_own_site_and_inherited_contacts() -> None:
-    values = dict(zip(HEADERS, row(offer(), label), strict=True))
+    values = dict(zip(HEADERS, row(offer(), label, TODAY), strict=True))
     assert values["Aanbod"] == "Dagopvang"
     assert values["Organisatie"] == "Huis De Wilg"
     assert values["Rubriek"] == "13.08 Dagopvang personen met een handicap"
@@ -92,7 +93,7 @@ def test_an_offer_is_one_row_with_the_address_of_its_own_site_and_inherited_cont
 
 def test_the_offers_own_telephone_comes_before_that_of_the_organisation() -> None:
     own = offer(contacts=[{"kind": "phone", "value": "+3290000002"}])
-    assert row(own, label)[HEADERS.index("Telefoon")] == "+3290000002"
+    assert row(own, label, TODAY)[HEADERS.index("Telefoon")] == "+3290000002"
 
 
 def test_a_number_for_complaints_or_emergencies_is_in_no_column() -> None:
@@ -101,29 +102,66 @@ def test_a_number_for_complaints_or_emergencies_is_in_no_column() -> None:
         {"kind": "mobile", "value": "+32470000009", "purpose": "emergency"},
         {"kind": "email", "value": "klacht@example.org", "purpose": "complaints"},
     ]
-    values = dict(zip(HEADERS, row(offer(contacts=special), label), strict=True))
+    values = dict(zip(HEADERS, row(offer(contacts=special), label, TODAY), strict=True))
     assert (values["Telefoon"], values["E-mail"]) == ("+3290000001", "")
 
 
 def test_the_offers_own_mobile_comes_before_the_telephone_of_the_organisation() -> None:
     own = offer(contacts=[{"kind": "mobile", "value": "+32470000001"}])
-    assert row(own, label)[HEADERS.index("Telefoon")] == "+32470000001"
+    assert row(own, label, TODAY)[HEADERS.index("Telefoon")] == "+32470000001"
 
 
 def test_an_offer_at_a_site_that_the_asker_may_not_see_has_no_address() -> None:
     for hidden in (offer(vestigingen=[{"id": "7a0b5f2e-8f0e-4d5e-9a57-3a6f3f1f0a09"}]), replace(offer(vestigingen=[]), place_withheld=True)):
-        values = dict(zip(HEADERS, row(hidden, label), strict=True))
+        values = dict(zip(HEADERS, row(hidden, label, TODAY), strict=True))
         assert values["Straat"] == values["Nummer"] == values["Postcode"] == values["Gemeente"] == ""
 
 
 def test_the_name_of_today_comes_before_a_former_one() -> None:
     names = [{"text": {"nl": "Oude naam"}, "use": "former"}, {"text": {"nl": "Officiële naam"}, "use": "official"}]
-    assert row(offer(names=names), label)[0] == "Officiële naam"
+    assert row(offer(names=names), label, TODAY)[0] == "Officiële naam"
+
+
+def at(days: str, **more: object) -> Document:
+    return {"days": days.split(), **more}
+
+
+MORNING, NOON = {"opens": "09:00", "closes": "12:00"}, {"opens": "13:00", "closes": "17:00"}
+
+
+@pytest.mark.parametrize(
+    ("hours", "text", "said"),
+    [
+        ([at("tue mon", **MORNING)], {}, "ma di 09:00-12:00"),
+        ([at("mon", **MORNING, by_appointment=True)], {}, "ma 09:00-12:00 op afspraak"),
+        ([at("mon", opens="09:00")], {}, "ma vanaf 09:00"),
+        ([at("mon", closes="17:00")], {}, "ma tot 17:00"),
+        ([at("mon", by_appointment=True)], {}, "ma op afspraak"),
+        ([at("mon")], {}, "ma"),
+        ([at("mon", **MORNING), at("tue", **NOON), at("mon", **NOON), at("mon", **NOON)], {}, "ma 09:00-12:00 en 13:00-17:00; di 13:00-17:00"),
+        ([at("mon", **MORNING, valid_until="2026-11-21")], {}, ""),
+        ([at("mon", **MORNING, valid_until="2026-11-22")], {}, "ma 09:00-12:00 (tot 22/11/2026)"),
+        ([at("mon", **MORNING, valid_from="2026-11-22")], {}, "ma 09:00-12:00"),
+        ([at("mon", **MORNING, valid_from="2026-12-01", valid_until="2026-12-31")], {}, "ma 09:00-12:00 (vanaf 01/12/2026 tot 31/12/2026)"),
+        ([at("mon", **MORNING)], {"nl": "Bel eerst."}, "ma 09:00-12:00; Bel eerst."),
+        ([], {"nl": "Bel eerst."}, "Bel eerst."),
+    ],
+)
+def test_opening_hours_say_all_that_is_known_of_today_and_later(hours: list[Document], text: Document, said: str) -> None:
+    assert row(offer(hours=hours, hours_text=text), label, TODAY)[HEADERS.index("Openingsuren")] == said
+
+
+def test_the_day_is_that_of_belgium() -> None:
+    file = io.BytesIO()
+    late = Context(http=None, now=lambda: datetime(2026, 11, 22, 23, 30, tzinfo=UTC), label=label)  # type: ignore[arg-type]
+    over = offer(hours=[at("mon", **MORNING, valid_until=TODAY)])
+    ExcelFeed(ExcelConfig().load({"columns": ["Openingsuren", "Aanbod"]}), late).write([over], file)
+    assert read(file)["Aanbod"][1] == [None, "Dagopvang"]
 
 
 def test_an_organisation_that_the_asker_may_not_see_leaves_empty_cells() -> None:
     alone = Entity("x", "aanbod", 1, 1, "2026-11-22T09:00:00Z", offer().fiche)
-    values = dict(zip(HEADERS, row(alone, label), strict=True))
+    values = dict(zip(HEADERS, row(alone, label, TODAY), strict=True))
     assert values["Organisatie"] == values["Straat"] == values["Telefoon"] == ""
 
 
