@@ -18,6 +18,7 @@ from hub.connector import Context
 from hub.errors import Misconfigured
 from hub.model.entity import Entity
 from hub.model.fiche import Document
+from hub.model.query import Criterion, Near, normalise
 from plugins.excel import workbook
 from plugins.excel.columns import COLUMNS, row
 from plugins.excel.connector import ExcelConfig, ExcelFeed
@@ -72,8 +73,10 @@ def label(scheme: str, code: str, language: str) -> str:
     return {"13.08": "Dagopvang personen met een handicap"}.get(code, code)
 
 
-def feed(**config: object) -> ExcelFeed:
-    context = Context(http=None, now=lambda: datetime(2026, 11, 22, 9, tzinfo=UTC), label=label)  # type: ignore[arg-type]
+def feed(fields: str | None = None, **config: object) -> ExcelFeed:
+    """A feed to somebody whose agreement names these fields; None: all."""
+    named = None if fields is None else frozenset(fields.split())
+    context = Context(http=None, now=lambda: datetime(2026, 11, 22, 9, tzinfo=UTC), label=label, fields=named)  # type: ignore[arg-type]
     return ExcelFeed(ExcelConfig().load(config), context)
 
 
@@ -83,7 +86,7 @@ def read(file: io.BytesIO) -> dict[str, list[list[object]]]:
 
 
 def test_an_offer_is_one_row_with_the_address_of_its_own_site_and_inherited_contacts() -> None:
-    values = dict(zip(HEADERS, row(offer(), label, TODAY), strict=True))
+    values = dict(zip(HEADERS, row(offer(), label, TODAY), strict=False))
     assert values["Aanbod"] == "Dagopvang"
     assert values["Organisatie"] == "Huis De Wilg"
     assert values["Rubriek"] == "13.08 Dagopvang personen met een handicap"
@@ -102,7 +105,7 @@ def test_a_number_for_complaints_or_emergencies_is_in_no_column() -> None:
         {"kind": "mobile", "value": "+32470000009", "purpose": "emergency"},
         {"kind": "email", "value": "klacht@example.org", "purpose": "complaints"},
     ]
-    values = dict(zip(HEADERS, row(offer(contacts=special), label, TODAY), strict=True))
+    values = dict(zip(HEADERS, row(offer(contacts=special), label, TODAY), strict=False))
     assert (values["Telefoon"], values["E-mail"]) == ("+3290000001", "")
 
 
@@ -113,7 +116,7 @@ def test_the_offers_own_mobile_comes_before_the_telephone_of_the_organisation() 
 
 def test_an_offer_at_a_site_that_the_asker_may_not_see_has_no_address() -> None:
     for hidden in (offer(vestigingen=[{"id": "7a0b5f2e-8f0e-4d5e-9a57-3a6f3f1f0a09"}]), replace(offer(vestigingen=[]), place_withheld=True)):
-        values = dict(zip(HEADERS, row(hidden, label, TODAY), strict=True))
+        values = dict(zip(HEADERS, row(hidden, label, TODAY), strict=False))
         assert values["Straat"] == values["Nummer"] == values["Postcode"] == values["Gemeente"] == ""
 
 
@@ -161,7 +164,7 @@ def test_the_day_is_that_of_belgium() -> None:
 
 def test_an_organisation_that_the_asker_may_not_see_leaves_empty_cells() -> None:
     alone = Entity("x", "aanbod", 1, 1, "2026-11-22T09:00:00Z", offer().fiche)
-    values = dict(zip(HEADERS, row(alone, label, TODAY), strict=True))
+    values = dict(zip(HEADERS, row(alone, label, TODAY), strict=False))
     assert values["Organisatie"] == values["Straat"] == values["Telefoon"] == ""
 
 
@@ -245,12 +248,59 @@ def test_an_unknown_column_is_named() -> None:
     assert "columns" in ExcelConfig().validate({"columns": ["Telefoonnr"]})
 
 
+def test_a_column_that_is_named_twice_is_refused() -> None:
+    assert "Postcode" in str(ExcelConfig().validate({"columns": ["Postcode", "Aanbod", "Postcode"]})["columns"])
+
+
 def test_the_configuration_becomes_one_query() -> None:
     query = feed(rubrieken=["13.08", "14"], postcodes=["9100"]).query()
-    assert {(criterion.key, criterion.values) for criterion in query.where} == {
-        ("code", ("rubriek|13.08", "rubriek|14")),
-        ("postcode", ("9100",)),
+    assert {(criterion.key, criterion.values, criterion.negate) for criterion in query.where} == {
+        ("code", ("rubriek|13.08", "rubriek|14"), False),
+        ("postcode", ("9100",), False),
+        ("status", ("inactive",), True),
     }
+
+
+def test_further_criteria_are_those_that_the_api_takes() -> None:
+    query = normalise(feed(where=["near=51.05,3.72,10", "changedSince=7", f"organisatie={ORGANISATION['id']}", "language=fr,nl"]).query())
+    assert (query.near, query.changed_since) == (Near(51.05, 3.72, 10.0), 7)
+    assert [(linked.link, linked.query.where[0].values) for linked in query.linked] == [("organisatie", (ORGANISATION["id"],))]
+    assert Criterion("language", ("fr", "nl")) in query.where
+
+
+def test_what_has_stopped_is_there_only_when_asked_for_and_then_marked() -> None:
+    stopped = offer(status={"status": "inactive"})
+    for where, header in (([], None), (["status=active,inactive"], "Status")):
+        file = io.BytesIO()
+        connector = feed(where=where)
+        connector.write([stopped], file)
+        sheets = read(file)
+        assert (Criterion("status", ("inactive",), negate=True) in connector.query().where) == (header is None)
+        assert sheets["Aanbod"][0] == HEADERS + ([header] if header else [])
+        assert (sheets["Aanbod"][1][-1] == "gestopt") == (header is not None)
+        assert any(("staat er niet in" if header is None else "staat er ook in") in str(cell) for line in sheets["Toelichting"] for cell in line)
+
+
+@pytest.mark.parametrize(
+    ("fields", "left"),
+    [
+        ("names rubrieken", ["Aanbod", "Rubriek", "Fichenummer"]),
+        ("names organisatie hours_text", ["Aanbod", "Organisatie", "Openingsuren", "Fichenummer"]),
+        ("organisatie vestigingen", ["Straat", "Nummer", "Postcode", "Gemeente", "Telefoon", "E-mail", "Website", "Fichenummer"]),
+    ],
+)
+def test_a_column_that_the_agreement_withholds_is_left_out_and_the_workbook_says_so(fields: str, left: list[str]) -> None:
+    file = io.BytesIO()
+    feed(fields).write([offer()], file)
+    sheets = read(file)
+    assert sheets["Aanbod"][0] == left
+    (said,) = (str(line[1]) for line in sheets["Toelichting"] if "overeenkomst geeft niet vrij" in str(line[1]))
+    assert [header for header in HEADERS if header in said.partition(":")[2].strip(" .").split(", ")] == [header for header in HEADERS if header not in left]
+
+
+def test_an_agreement_that_shows_none_of_the_columns_is_told_before_the_run() -> None:
+    with pytest.raises(Misconfigured, match="Telefoon"):
+        feed("names", columns=["Telefoon"]).check()
 
 
 def test_more_rows_than_a_sheet_can_hold_are_refused_and_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
