@@ -33,7 +33,7 @@ from hub.model.identifiers import impossible
 from hub.model.particulars import name_in
 from hub.model.query import SORTS, Near, Query
 from hub.model.query_words import narrowed, near_of
-from hub.store import database, erasure, index_anew, reading
+from hub.store import database, erasure, index_anew, loads_from_here, reading
 from hub.sync import connections
 from hub.sync import run as run_once
 from hub.sync.connections import open_outbound
@@ -157,6 +157,7 @@ def export(
     installation: Installation, export: str, output: Path, pairs: tuple[str, ...], partner: str, level: str, as_json: bool
 ) -> None:
     """Write a whole file to OUTPUT: of an EXPORT connection, or of an export connector (such as excel) with --set."""
+    loads_from_here()  # a whole selection is no less to the collector of garbage than a load
     known = {connection.name for connection in connections.list_all(installation.store, installation.plugins)}
     with progress() as draw:
         if export in known:
