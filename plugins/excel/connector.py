@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import IO, ClassVar
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,7 @@ from plugins.excel.workbook import WorkbookFull, write_workbook
 
 _PAGE = 200
 """Offers in memory at a time; more take more of it and are no faster."""
+_LABELS = 10_000
 _BELGIUM = ZoneInfo("Europe/Brussels")
 _HEADERS = tuple(column.header for column in EVERY)
 
@@ -104,7 +106,7 @@ class ExcelFeed(Export):
         """Write the workbook, its offers by name, and return how many there are. Memory does not grow with them."""
         columns, withheld = self._columns()
         places = [EVERY.index(column) for column in columns]
-        label = self.context.label
+        label = lru_cache(_LABELS)(self.context.label)
         made_at = self.context.now()
         today = made_at.astimezone(_BELGIUM).date().isoformat()
         explanation = [
