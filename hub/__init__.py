@@ -106,6 +106,7 @@ from hub.model.particulars import (
 )
 from hub.model.query import Criterion, Linked, Near, Query, any_of
 from hub.model.query_rules import QUERY_LIMITS
+from hub.model.query_words import narrowed
 from hub.model.subscription import (
     Notification,
     Subscription,
@@ -252,6 +253,7 @@ __all__ = [
     "let_stand",
     "main_name",
     "name_in",
+    "narrowed",
     "nearest_contact",
     "normalise_email",
     "normalise_identifier",

@@ -84,7 +84,8 @@ class Context:
     language)`: what a concept is called, the code itself when nobody named it; `held(external_ids)`: the claims of this very source (and
     partner) that the hub holds and that are not gone, as they were given, by external id; ask for some hundreds at a time. A source without
     revisions of its own learns from them what changed: it yields the held claim again for a row that says the same. `level`: the highest visibility
-    that this connection's partner may see; above `public`, what a sink is handed may hold values that are for colleagues only.
+    that this connection's partner may see; above `public`, what a sink is handed may hold values that are for colleagues only. `fields`: the top-level
+    fields of a fiche that its agreement names; None: all.
     """
 
     http: Http
@@ -93,6 +94,7 @@ class Context:
     label: Callable[[str, str, str], str] = _code
     held: Callable[[Sequence[str]], Mapping[str, Claim]] = _holds_nothing
     level: Visibility = "public"
+    fields: frozenset[str] | None = None
 
 
 class NoConfig(ma.Schema):

@@ -31,9 +31,10 @@ from hub.model.entity import Entity
 from hub.model.fiche import ENTITY_TYPES
 from hub.model.identifiers import impossible
 from hub.model.particulars import name_in
-from hub.model.query import SORTS, Criterion, Near, Query
+from hub.model.query import SORTS, Near, Query
+from hub.model.query_words import narrowed, near_of
 from hub.outbound import open_outbound
-from hub.store import database, erasure, index_anew, reading
+from hub.store import database, erasure, index_anew, loads_from_here, reading
 from hub.sync import connections
 from hub.sync import run as run_once
 from hub.sync.building import check_selection
@@ -47,7 +48,7 @@ _level = click.option("--level", type=click.Choice(LEVELS), default="public", sh
 @click.command()
 @click.option("--kind", "types", type=click.Choice(ENTITY_TYPES), multiple=True, help="Which entities; repeat for more; default: the three kinds of fiche.")
 @click.option("--text", default="", help="Words that must occur, each as the beginning of a word.")
-@click.option("--where", "criteria", multiple=True, metavar="KEY=VALUE", help="A criterion, e.g. postcode=9000 or 'code=rubriek|14'; values separated by commas are alternatives.")
+@click.option("--where", "criteria", multiple=True, metavar="KEY=VALUE", help="A criterion, e.g. postcode=9000, 'code=rubriek|14' or organisatie=ID; values separated by commas are alternatives.")
 @click.option("--near", metavar="LAT,LON,KM", help="Within so many kilometres of a point.")
 @click.option("--local", help="Municipality (REFNIS code, postcode or name) whose hits come first.")
 @click.option("--sort", type=click.Choice(SORTS), default=None, help="Order; default: local with --local, else the fixed number.")
@@ -76,7 +77,6 @@ def query(
     asked = Query(
         types=types or ("organisatie", "aanbod", "zorgverlener"),
         text=text,
-        where=tuple(_criterion(criterion, directory) for criterion in criteria),
         near=None if near is None else _near(near),
         local=None if local is None else directory.places.meant(local)[0].refnis,
         sort=sort or ("local" if local else "number"),
@@ -84,7 +84,7 @@ def query(
         cursor=cursor,
         total="accurate" if cursor is None else "none",
     )
-    page = directory.search(asked)
+    page = directory.search(narrowed(asked, [_usable(criterion, directory) for criterion in criteria]))
     if as_json:
         say_json(
             {
@@ -108,27 +108,27 @@ def query(
         click.echo(f"More: --cursor {page.next}")
 
 
-def _criterion(text: str, directory: Directory) -> Criterion:
+def _usable(text: str, directory: Directory) -> str:
+    """The criterion with its places as codes. Raises `Invalid` for one that never finds anything."""
     key, separator, values = text.partition("=")
     if not separator:
-        raise Invalid(f"{text!r} is no criterion.", (FieldError("where", "write it as key=value", text),))
+        return text  # `narrowed` says how it is written
     if key == "municipality":
         values = ",".join(found.refnis for value in values.split(",") for found in directory.places.meant(value))
     for value in values.split(","):
         if key == "identifier" and (wrong := impossible(value)) is not None:
             said = (f"{text!r} finds nothing, ever.", value) if wrong.value else ("This identifier finds nothing, ever.", None)
             raise Invalid(said[0], (FieldError("where", wrong.reason, said[1]),))
-        if reason := directory.no_such(key, value):
+        if reason := directory.no_such(*(("code", f"rubriek|{value}") if key == "rubriek" else (key, value))):
             raise Invalid(f"{text!r} finds nothing, ever.", (FieldError("where", reason, value),))
-    return Criterion(key, tuple(values.split(",")))
+    return f"{key}={values}" if key == "municipality" else text
 
 
 def _near(text: str) -> Near:
     try:
-        lat, lon, km = (float(part) for part in text.split(","))
+        return near_of(text)
     except ValueError:
         raise Invalid("That is no place.", (FieldError("near", "write it as LAT,LON,KM, e.g. 51.05,3.72,10", text),)) from None
-    return Near(lat, lon, km)
 
 
 class _WithSettings(click.Command):
@@ -159,6 +159,7 @@ def export(
     installation: Installation, export: str, output: Path, pairs: tuple[str, ...], partner: str, level: str, as_json: bool
 ) -> None:
     """Write a whole file to OUTPUT: of an EXPORT connection, or of an export connector (such as excel) with --set."""
+    loads_from_here()  # a whole selection is no less to the collector of garbage than a load
     known = {connection.name for connection in connections.list_all(installation.store, installation.plugins)}
     with progress() as draw:
         if export in known:
@@ -186,7 +187,8 @@ def _write(
         raise Misconfigured(f"{name} cannot be used with these settings.", wrong)
     directory = installation.directory(partner, level)
     with open_outbound() as http:
-        context = Context(http, installation.store.now, draw, directory.concepts().label)
+        grant = directory.grant
+        context = Context(http, installation.store.now, draw, directory.concepts().label, level=grant.level, fields=grant.fields)
         connector = kind(cast("dict[str, Any]", schema.load(given)), context)
         connector.check()
         check_selection(installation.store, connector)

@@ -112,13 +112,14 @@ def general_contacts(entity: Entity) -> list[ResolvedContact]:
 
 
 def nearest_contact(contacts: Iterable[ResolvedContact], *kinds: str) -> str:
-    """The value of the nearest of these contacts that is of one of these kinds; of equally near ones that of the kind that is named first."""
-    nearest = ""
-    found: dict[str, str] = {}
+    """The value of the nearest of these contacts that is of one of these kinds; of equally near ones a primary one, else that of the kind that is named first."""
+    nearest = best = ""
+    rank = (2, 0)
     for contact, origin, origin_id in contacts:
         if contact["kind"] in kinds:
             link = origin_id if origin == "parent" else origin
             nearest = nearest or link
-            if link == nearest:
-                found.setdefault(contact["kind"], contact["value"])
-    return next((found[kind] for kind in kinds if kind in found), "")
+            found = (0 if contact.get("primary") else 1, kinds.index(contact["kind"]))
+            if link == nearest and found < rank:
+                best, rank = contact["value"], found
+    return best

@@ -56,7 +56,8 @@ def build(store: Store, plugins: Plugins, known: ConnectionInfo, http: Http, pro
         with store.read() as opened:
             return reading.held(opened, source, external_ids, known.partner)
 
-    context = Context(http, store.now, label=label, held=held, level=_level(store, known.partner))
+    level, fields = _shown_to(store, known.partner)
+    context = Context(http, store.now, label=label, held=held, level=level, fields=fields)
     if progress is not None:
         context = replace(context, progress=progress)
     redact = redactor(kind.config_schema, config)
@@ -71,13 +72,13 @@ def build(store: Store, plugins: Plugins, known: ConnectionInfo, http: Http, pro
         ) from error
 
 
-def _level(store: Store, partner: str) -> Visibility:
-    """The highest visibility that the agreement with this partner opens; without one the public's."""
+def _shown_to(store: Store, partner: str) -> tuple[Visibility, frozenset[str] | None]:
+    """The highest visibility that the agreement with this partner opens, and the fields that it names; without one the public's."""
     if not partner:
-        return "public"
+        return "public", None
     with store.read() as connection:
         known = agreement(connection, partner)
-    return "public" if known is None else known.level
+    return ("public", None) if known is None else (known.level, known.fields)
 
 
 def check_built(store: Store, built: Built, known: ConnectionInfo) -> None:
@@ -100,12 +101,15 @@ def check_built(store: Store, built: Built, known: ConnectionInfo) -> None:
 def check_selection(store: Store, export: Export) -> None:
     """Return when the selection of this export can be understood and may find something, else raise `Misconfigured` with each value that is wrong."""
     with store.read() as connection:
-        book = store.concepts_in(connection, store.state(connection).concepts)
+        state = store.state(connection)
+        book, newest = store.concepts_in(connection, state.concepts), state.newest
     try:
         query = normalise(export.query())
     except Invalid as error:
         raise Misconfigured(error.message, error.errors) from error
     wrong = tuple(_as_configured(each, export.config) for each in unfindable(query, store.places, book))
+    if query.changed_since is not None and query.changed_since > newest:
+        wrong += (FieldError("changed_since", f"{query.changed_since} has not happened yet.", str(query.changed_since)),)
     if wrong:
         told = " ".join(dict.fromkeys(each.reason for each in wrong))
         raise Misconfigured(f"The selection of this export finds nothing, ever. {told}", wrong)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 from hub.connector import Export
+from hub.directory import Directory
+from hub.errors import Sentence, Unreachable
 from hub.model.entity import Entity
 from hub.sync.push import open_directory
 from hub.sync.session import Session
@@ -14,19 +19,41 @@ from hub.sync.watch import Watch
 from hub.sync.whole import whole_file
 
 FOLDER = "exports"
+DISK_FULL: Final = Sentence("The disk is full, so the export could not be written; what was there before stands. Make room; it is tried again.")
+NOT_WRITTEN: Final = Sentence("The export could not be written; what was there before stands ({why}). It is tried again.")
 _EVERY = 500
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_CLOSED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO})
 
 
 def export(session: Session, watch: Watch, file: Path | None) -> None:
     """Write the export; `file` or else `exports/<connection>.<extension>` in FICHEHUB_HOME. A reader sees the old file or the new, never half of one."""
     connector = cast(Export, session.built.connector)
     target = file or session.store.home / FOLDER / f"{session.known.name}.{connector.extension}"
-    if file is None:
-        target.parent.mkdir(parents=True, exist_ok=True)
     directory = open_directory(session.store, session.known.partner)
-    with whole_file(target, keep=not session.dry, mode=0o640) as written:
-        rows = connector.write(_counted(session, watch, directory.walk(connector.query()), connector.title), written)
+    with _faults_of_the_machine_told():
+        if file is None:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        rows = _write(session, watch, connector, directory, target)
     session.note(tally=session.report.tally.plus(pushed=rows), file=None if session.dry else str(target))
+
+
+def _write(session: Session, watch: Watch, connector: Export, directory: Directory, target: Path) -> int:
+    with whole_file(target, keep=not session.dry, mode=0o640) as written:
+        return connector.write(_counted(session, watch, directory.walk(connector.query()), connector.title), written)
+
+
+@contextmanager
+def _faults_of_the_machine_told() -> Iterator[None]:
+    """Raise `Unreachable`, which is tried again later, for what no connector can help: a full disk, a folder that is closed to this user."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise Unreachable(DISK_FULL()) from error
+        if error.errno in _CLOSED:
+            raise Unreachable(NOT_WRITTEN(why=os.strerror(error.errno))) from error
+        raise
 
 
 def _counted(session: Session, watch: Watch, entities: Iterator[Entity], title: str) -> Iterator[Entity]:

@@ -28,7 +28,7 @@ from hub.directory import Directory
 from hub.errors import FieldError, Forbidden, Invalid, Rejected, StoreBusy
 from hub.feeding import Feed
 from hub.model.audience import PUBLIC, Grant
-from hub.model.claims import Claim
+from hub.model.claims import EDITOR, Claim
 from hub.model.moments import to_millisecond, to_second
 from hub.model.subscription import Subscriptions
 from hub.store.ready import Ready
@@ -46,6 +46,7 @@ _log = structlog.get_logger(__name__)
 _EXTENSION = "fichehub"
 _PREFIX_LENGTH = 8
 OAUTH_PATH = "/oauth/token"
+_EDITORS = {"nl": "Redactie van deze hub", "fr": "Rédaction de ce hub", "de": "Redaktion dieses Hubs", "en": "Editors of this hub"}
 
 
 @dataclass(slots=True)
@@ -237,6 +238,8 @@ def token_address() -> str:
 
 def source_title(source: str, language: str) -> str:
     """See `hub.source_title`."""
+    if source == EDITOR:
+        return _EDITORS.get(language, _EDITORS["en"])
     for name, connector in sorted(serving().plugins.connectors.items()):
         if issubclass(connector, Source) and source == (connector.claim_source or name):
             return connector.title_in(language)

@@ -115,7 +115,7 @@ def let_stand(newest: int, concepts: ConceptBook) -> None:
 
 
 def source_title(source: str, language: str) -> str:
-    """What people call a source, in this language: the title of the connector that brings its claims, else its name. Works inside a request only."""
+    """What people call a source, in this language: the title of the connector that brings its claims, the editors of this hub, else its name. Works inside a request only."""
     from hub.web import asking
 
     return asking.source_title(source, language)

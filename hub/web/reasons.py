@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _
 
 from hub.errors import Sentence
 from hub.outbound import sentences as calls
-from hub.sync import connections, records, stops
+from hub.sync import connections, export, records, stops
 
 _IN_DUTCH: Final[tuple[tuple[Sentence, str], ...]] = (
     (connections.PAUSED, _("gepauzeerd door een beheerder")),
@@ -20,6 +20,8 @@ _IN_DUTCH: Final[tuple[tuple[Sentence, str], ...]] = (
     (stops.UNSAID, _("zonder opgave van reden")),
     (stops.PROCESS_ENDED, _("Het proces waarin hij liep, is gestopt; de volgende run gaat voort waar deze gebleven was.")),
     (records.CUT_OFF, _("De run werd afgebroken; de volgende gaat voort waar deze gebleven was.")),
+    (export.DISK_FULL, _("De schijf is vol; de export kon niet geschreven worden, en wat er eerder stond, staat er nog. Maak plaats; het wordt opnieuw geprobeerd.")),
+    (export.NOT_WRITTEN, _("De export kon niet geschreven worden, en wat er eerder stond, staat er nog ({why}). Het wordt opnieuw geprobeerd.")),
     (calls.NOT_JSON, _("{address} antwoordde {status} met {size} bytes ({why}) die geen JSON zijn.")),
     (
         calls.REDIRECTED,

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import IO, ClassVar
+from zoneinfo import ZoneInfo
 
 import marshmallow as ma
 
-from hub import Criterion, Entity, Export, Misconfigured, Query
-from plugins.excel.columns import COLUMNS, row
+from hub import Criterion, Entity, Export, Misconfigured, Query, fold, narrowed
+from plugins.excel.columns import COLUMNS, EVERY, ON_REQUEST, Column, row
 from plugins.excel.workbook import WorkbookFull, write_workbook
 
-_HEADERS = tuple(column.header for column in COLUMNS)
+_PAGE = 200
+"""Offers in memory at a time; more take more of it and are no faster."""
+_LABELS = 10_000
+_BELGIUM = ZoneInfo("Europe/Brussels")
+_HEADERS = tuple(column.header for column in EVERY)
+
+
+def _all_different(headers: Sequence[str]) -> None:
+    twice = sorted({header for header in headers if headers.count(header) > 1})
+    if twice:
+        raise ma.ValidationError(f"Name each column once; these came more often: {', '.join(twice)}.")
 
 
 class ExcelConfig(ma.Schema):
@@ -26,12 +38,18 @@ class ExcelConfig(ma.Schema):
     municipalities = ma.fields.List(ma.fields.String(), load_default=list, metadata={"description": "REFNIS codes"})
     zones = ma.fields.List(ma.fields.String(), load_default=list, metadata={"description": "codes of primary-care zones"})
     where = ma.fields.List(
-        ma.fields.String(validate=ma.validate.Regexp(r"^[a-z_]+=.+$", error="Write it as key=value.")),
+        ma.fields.String(validate=ma.validate.Regexp(r"^[A-Za-z_]+=.+$", error="Write it as key=value.")),
         load_default=list,
-        metadata={"description": "further criteria as key=value, those of `fichehub query --where`: language=fr, delivery=home,online"},
+        metadata={
+            "description": "further criteria as key=value, those of `fichehub query --where`: language=fr, delivery=home,online, near=51.05,3.72,10, organisatie=<id>; "
+            "without one of the status what has stopped is left out, with status=active,inactive,unknown it is marked as such"
+        },
     )
     columns = ma.fields.List(
-        ma.fields.String(validate=ma.validate.OneOf(_HEADERS)), load_default=list, metadata={"description": "headers; empty: all"}
+        ma.fields.String(validate=ma.validate.OneOf(_HEADERS)),
+        load_default=list,
+        validate=_all_different,
+        metadata={"description": f"headers, in their order; empty: all but {', '.join(column.header for column in ON_REQUEST)}"},
     )
     allowed_use = ma.fields.String(
         load_default="Enkel voor gebruik binnen de overeenkomst met de ontvanger; verdere verspreiding is niet toegestaan.",
@@ -54,7 +72,7 @@ class ExcelFeed(Export):
     extension: ClassVar[str] = "xlsx"
 
     def query(self) -> Query:
-        """Offers, in the order of their names."""
+        """Offers, in the order that never changes: whatever is written meanwhile, each comes exactly once. `write` sorts them by name."""
         wanted: dict[str, Sequence[str]] = {
             "code": [f"rubriek|{code}" for code in self.config["rubrieken"]],
             "postcode": self.config["postcodes"],
@@ -62,23 +80,44 @@ class ExcelFeed(Export):
             "zone": self.config["zones"],
         }
         where = [Criterion(key, tuple(values)) for key, values in wanted.items() if values]
-        for text in self.config["where"]:
-            key, _, values = text.partition("=")
-            where.append(Criterion(key, tuple(values.split(","))))
-        return Query(types=("aanbod",), text=self.config["text"], where=tuple(where), sort="name", limit=500)
+        if not self._asks_for_a_status():
+            where.append(Criterion("status", ("inactive",), negate=True))
+        return narrowed(Query(types=("aanbod",), text=self.config["text"], where=tuple(where), limit=_PAGE), self.config["where"])
+
+    def check(self) -> None:
+        """Raises `Misconfigured` when the agreement shows none of the columns."""
+        self._columns()
+
+    def _asks_for_a_status(self) -> bool:
+        return any(text.partition("=")[0] == "status" for text in self.config["where"])
+
+    def _columns(self) -> tuple[list[Column], list[Column]]:
+        """Those of the workbook, and those that the agreement withholds as a whole: an empty column would say that nobody knows."""
+        chosen = [EVERY[_HEADERS.index(header)] for header in self.config["columns"]]
+        if not chosen:
+            chosen = list(EVERY if self._asks_for_a_status() else COLUMNS)
+        withheld = [column for column in chosen if column.is_withheld(self.context.fields)]
+        columns = [column for column in chosen if column not in withheld]
+        if not columns:
+            raise Misconfigured(f"The agreement shows none of these columns: {', '.join(column.header for column in withheld)}.")
+        return columns, withheld
 
     def write(self, entities: Iterable[Entity], file: IO[bytes]) -> int:
-        """Write the workbook and return its number of offers. Memory does not grow with it."""
-        places = [_HEADERS.index(header) for header in self.config["columns"]] or list(range(len(COLUMNS)))
-        label = self.context.label
+        """Write the workbook, its offers by name, and return how many there are. Memory does not grow with them."""
+        columns, withheld = self._columns()
+        places = [EVERY.index(column) for column in columns]
+        label = lru_cache(_LABELS)(self.context.label)
         made_at = self.context.now()
-        explanation = (
+        today = made_at.astimezone(_BELGIUM).date().isoformat()
+        explanation = [
             f"Gemaakt op {made_at:%d/%m/%Y om %H:%M} UTC.",
             f"Toegelaten gebruik: {self.config['allowed_use']}",
-            "Een lege cel betekent dat de hub het niet weet, niet dat het er niet is.",
-        )
-        rows = (tuple(values[place] for place in places) for values in (row(entity, label) for entity in entities))
-        columns = [COLUMNS[place] for place in places]
+            "Een lege cel betekent dat de hub het niet weet of het u niet mag tonen, niet dat het er niet is.",
+            "Een aanbod dat gestopt is, staat er ook in." if self._asks_for_a_status() else "Een aanbod dat gestopt is, staat er niet in.",
+        ]
+        if withheld:
+            explanation.append(f"De overeenkomst geeft niet vrij, en daarom staan er niet in: {', '.join(column.header for column in withheld)}.")
+        rows = ((fold(values[0]), tuple([values[place] for place in places])) for values in (row(entity, label, today) for entity in entities))
         try:
             return write_workbook(
                 rows, file, title=self.config["title"], made_at=made_at, explanation=explanation, columns=columns

@@ -158,6 +158,8 @@ def test_export_names_a_wrong_setting(filled: CommandLine, tmp_path: Path) -> No
     assert "postcodes" in said
     assert "colour" in said
     assert not (tmp_path / "x.xlsx").exists()
+    for word, said in (("near=51.05", "latitude"), ("changedSince=99999", "has not happened yet"), ("colour=red", "no such key")):
+        assert said in filled.refused("export", "excel", str(tmp_path / "x.xlsx"), "--set", f'where=["{word}"]')
     assert "REFNIS" in filled.refused("export", "excel", str(tmp_path / "x.xlsx"), "--set", 'municipalities=["99999"]')
     assert not (tmp_path / "x.xlsx").exists()
 

@@ -120,7 +120,7 @@ def test_a_wrong_option_is_named_with_what_is_possible(fichehub: CommandLine, ar
         (("connections", "add", "x", "no-connector"), "installed are: "),
         (("connections", "add", "x", "excel", "--set", "postcodes"), "write it as key=value"),
         (("query", "--where", "colour=red"), "colour"),
-        (("query", "--where", "postcode"), "write it as key=value"),
+        (("query", "--where", "postcode"), "Write it as key=value"),
         (("query", "--where", "province=mars"), "no province 'mars'"),
         (("query", "--where", "municipality=Nergenshuizen"), "Nergenshuizen"),
         (("keys", "list", "nobody"), "no agreement with a partner named nobody"),

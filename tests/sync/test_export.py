@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
 import pytest
 
-from hub.access import Agreement, save_agreement
+from hub.access import Agreement, agreement, save_agreement
 from hub.connector import Export
 from hub.model.claims import Claim
 from hub.model.entity import Entity
 from hub.model.query import Query
+from hub.outbound import open_outbound
 from hub.plugins import Plugins
 from hub.store import Store
-from hub.sync import connections, run, stops
+from hub.sync import building, connections, run, stops
 
 Offer = Callable[..., Plugins]
 
@@ -50,7 +53,7 @@ def plugins(store: Store, offer: Offer) -> Plugins:
     contents[0]["contacts"] = [{"kind": "email", "value": "intern@example.org", "visibility": "professional"}]
     claims = [Claim("kbo", f"{number}", 1, "organisatie", content) for number, content in enumerate(contents)]
     store.write(lambda writer: writer.put(claims, origin="kbo"))
-    agreement = Agreement(
+    kring = Agreement(
         name="kring",
         title="Kring",
         purpose="gids",
@@ -59,7 +62,7 @@ def plugins(store: Store, offer: Offer) -> Plugins:
         our_contact="b",
         level="professional",
     )
-    store.write(lambda writer: save_agreement(writer.connection, agreement, "2026-11-22T09:00:00Z"))
+    store.write(lambda writer: save_agreement(writer.connection, kring, "2026-11-22T09:00:00Z"))
     loaded = offer(type("FreshNames", (Names,), {"failure": None}))
     connections.add(store, loaded, "own", "names")
     connections.enable(store, loaded, "own")
@@ -81,6 +84,19 @@ def test_a_partner_gets_what_its_agreement_says(store: Store, plugins: Plugins, 
     assert "intern@example.org" in (tmp_path / "kring.txt").read_text()
 
 
+def test_a_connector_knows_which_fields_its_agreement_names(store: Store, plugins: Plugins) -> None:
+    with store.read() as connection:
+        known = agreement(connection, "kring")
+    assert known is not None
+    named = replace(known, fields=frozenset({"names"}))
+    store.write(lambda writer: save_agreement(writer.connection, named, "2026-11-22T09:00:00Z"))
+    connections.add(store, plugins, "for-kring", "names", partner="kring")
+    for name, fields in (("for-kring", named.fields), ("own", None)):
+        with open_outbound() as http:
+            built = building.build(store, plugins, connections.stored(store, name), http)
+        assert built.connector.context.fields == fields
+
+
 def test_a_failing_export_leaves_the_old_file(store: Store, plugins: Plugins) -> None:
     run(store, plugins, "own")
     file = store.home / "exports" / "own.txt"
@@ -90,6 +106,16 @@ def test_a_failing_export_leaves_the_old_file(store: Store, plugins: Plugins) ->
     assert run(store, plugins, "own").state == "failed"
     assert file.read_bytes() == before
     assert [each.name for each in file.parent.iterdir()] == ["own.txt"]
+
+
+@pytest.mark.parametrize(("number", "said"), [(errno.ENOSPC, "The disk is full"), (errno.EACCES, "Permission denied")])
+def test_a_fault_of_the_machine_is_said_in_plain_words_and_tried_again(store: Store, plugins: Plugins, number: int, said: str) -> None:
+    run(store, plugins, "own")
+    plugins.connectors["names"].failure = OSError(number, "")  # type: ignore[attr-defined]
+    report = run(store, plugins, "own")
+    assert report.state == "failed" and said in report.reason and report.retry_at is not None
+    assert connections.get(store, plugins, "own").state == "enabled"
+    assert [each.name for each in (store.home / "exports").iterdir()] == ["own.txt"]
 
 
 def test_an_export_ends_with_its_process_and_is_written_at_the_next_run(store: Store, plugins: Plugins, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,18 @@ with Spool() as spool:
     print("ready", flush=True)
     sys.stdin.read()
 """
+MEGABYTES_OF_A_WORKBOOK = """
+import io, sys
+from datetime import datetime
+from plugins.excel.columns import COLUMNS
+from plugins.excel.workbook import write_workbook
+def rows():
+    for number in range(5_000):
+        yield f"{number}", ("Jan Peeters " * 20,) * len(COLUMNS)
+    print("ready", flush=True)
+    sys.stdin.read()
+write_workbook(rows(), io.BytesIO(), title="t", made_at=datetime(2026, 11, 22), explanation=())
+"""
 HALF_AN_EXPORT = """
 import sys
 from pathlib import Path
@@ -59,8 +71,8 @@ def at_work(program: str, temporary: Path, *arguments: str) -> Iterator[int]:
         process.send_signal(signal.SIGKILL)
 
 
-@pytest.mark.parametrize("program", [MEGABYTES_OF_IDS, MEGABYTES_OF_ROWS], ids=["ids", "rows"])
-def test_what_a_pull_keeps_beside_memory_has_no_name(tmp_path: Path, program: str) -> None:
+@pytest.mark.parametrize("program", [MEGABYTES_OF_IDS, MEGABYTES_OF_ROWS, MEGABYTES_OF_A_WORKBOOK], ids=["ids", "rows", "workbook"])
+def test_what_a_run_keeps_beside_memory_has_no_name(tmp_path: Path, program: str) -> None:
     with at_work(program, tmp_path) as pid:
         assert list(tmp_path.iterdir()) == [], "a kill from here on leaves nothing"
         held = Path(f"/proc/{pid}/fd")

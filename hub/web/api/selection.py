@@ -13,10 +13,11 @@ from marshmallow import fields, validate
 
 from hub.directory import Directory
 from hub.errors import FieldError, Invalid
-from hub.model.fiche import KINDS, EntityType
+from hub.model.fiche import KINDS
 from hub.model.folding import words
 from hub.model.identifiers import impossible
 from hub.model.query import KEYS, SORTS, Criterion, Linked, Near, Query, Sort, any_of, normalise
+from hub.model.query_words import LINKED_TYPES, linked_to, near_of
 from hub.places import Places, UnknownPlace
 from hub.search import query_of as query_of_cursor
 from hub.search import unfindable
@@ -47,14 +48,8 @@ _PLAIN: Final = {
     "umbrella": "umbrella",
     "source": "source",
 }
-# Parameter -> (link, type of what it points to).
-_LINKS: Final[dict[str, tuple[str, EntityType]]] = {
-    "organisatie": ("organisatie", "organisatie"),
-    "parent": ("parent", "organisatie"),
-    "providedBy": ("provided_by", "organisatie"),
-    "vestiging": ("vestiging", "vestiging"),
-    "zorgverlener": ("zorgverlener", "zorgverlener"),
-}
+# Parameter -> link.
+_LINKS: Final = {"providedBy" if link == "provided_by" else link: link for link in LINKED_TYPES}
 # What a field of a Query is called here, to name it in an error.
 _RENAMED: Final = {
     "cursor": "after",
@@ -100,7 +95,7 @@ _PARAMETERS: Final[dict[str, fields.Field[Any]]] = {
         name: fields.UUID(
             metadata={"description": f"Id of a fiche or vestiging: those with a link `{link}` to it."}
         )
-        for name, (link, _) in _LINKS.items()
+        for name, link in _LINKS.items()
     },
     "changedSince": fields.Integer(
         validate=validate.Range(0, 2**63 - 1),
@@ -162,10 +157,9 @@ def query_of(given: Mapping[str, Any], door: Directory) -> Query:
             code for value in given["municipality"] for code in _municipalities("municipality", value, places)
         ]
         where.append(("municipality", Criterion("municipality", tuple(codes))))
-    for name, (link, type_) in _LINKS.items():
+    for name, link in _LINKS.items():
         if name in given:
-            target = Query(types=(type_,), where=(Criterion("id", (str(given[name]),)),))
-            linked.append((name, Linked(link, target)))
+            linked.append((name, linked_to(link, [str(given[name])])))
     local = _municipalities("local", given["local"], places)[0] if "local" in given else None
     near = _near(given["near"]) if "near" in given else None
     order = given.get("sort") or ("local" if local else "distance" if near else "number")
@@ -256,8 +250,7 @@ def _municipalities(parameter: str, value: str, places: Places) -> tuple[str, ..
 
 def _near(value: str) -> Near:
     try:
-        lat, lon, km = (float(number) for number in value.split(","))
+        return near_of(value)
     except ValueError as error:
         reason = "Give latitude, longitude and kilometres, parted by commas: 51.05,3.72,10."
         raise Invalid("This place cannot be understood.", (FieldError("near", reason, value),)) from error
-    return Near(lat, lon, km)

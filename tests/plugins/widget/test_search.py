@@ -12,8 +12,9 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from hub import source_title
 from hub.access import Agreement, audit, issue_key, save_agreement
-from hub.model.claims import Claim
+from hub.model.claims import EDITOR, Claim
 from hub.model.query import Criterion, Query
 from hub.store import Writer
 from hub.web.asking import serving_of
@@ -233,6 +234,16 @@ def test_a_source_goes_by_its_title(client: FlaskClient) -> None:
     assert item["sources"] == ["De Kaart (fictief)"]
     (item,) = search(client, what="Kinesitherapie", lang="fr")["items"]
     assert item["sources"] == ["La carte (fictive)"]
+
+
+def test_what_an_editor_decided_is_told_in_the_language_of_the_visitor(app: flask.Flask) -> None:
+    with app.test_request_context():
+        assert [source_title(EDITOR, language) for language in ("nl", "fr", "de", "en")] == [
+            "Redactie van deze hub",
+            "Rédaction de ce hub",
+            "Redaktion dieses Hubs",
+            "Editors of this hub",
+        ]
 
 
 def test_a_source_that_no_connector_brings_goes_by_its_name(client: FlaskClient) -> None:
