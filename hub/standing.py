@@ -76,7 +76,7 @@ class Standing(Entities):
             placeless.update(uuid for uuid, fiche in shown.items() if hides_sites(documents[uuid], fiche))
             return shown
 
-        row = reading.Found(known.id, known.id, known.type, known.uuid, fiche_id, fiche, b"", last.seq, last.at)
+        row = reading.EntryRow(known.id, known.id, known.type, known.uuid, fiche_id, fiche, b"", last.seq, last.at)
         sources = reading.sources(connection, [fiche_id], partner)
         if fiche_id not in sources:
             sources[fiche_id] = reading.sources_it_had(connection, fiche_id, partner)
