@@ -65,6 +65,16 @@ class Search:
     warnings: list[dict[str, Any]] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class _Wanted:
+    """What the parameters of one search ask for together; `settings` are those of the query that can be given once."""
+
+    linked: list[Linked]
+    where: list[Criterion] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
 def parse(resource: Resource, given: Sequence[tuple[str, str]], *, strict: bool = False) -> Search:
     """Understand the parameters of a search, GET or POST. Raises `Invalid` for a bad value, and when `strict` for an unknown parameter.
 
@@ -74,47 +84,17 @@ def parse(resource: Resource, given: Sequence[tuple[str, str]], *, strict: bool 
     if cursor is not None:
         return _resumed(resource, given, cursor, strict)
     search = Search(resource, Query(types=(resource.entity,)))
-    where: list[Criterion] = []
-    linked: list[Linked] = list(resource.always)
-    texts: list[str] = []
-    settings: dict[str, Any] = {}
+    wanted = _Wanted(list(resource.always))
+    settings = wanted.settings
     for name, value in given:
         if name in _FORM_ONLY:
             continue
         if name.startswith("_") and name.partition(":")[0] not in (*_IN_RESOURCE, "_has"):
-            if name in _ONCE and any(name == known for known, _ in search.understood):
-                _left_out(search, name, value, f"{name}: this can be given once only.", strict)
-                continue
-            understood = _control(search, settings, name, value, strict)
-            if understood is None:
-                known, _, modifier = name.partition(":")
-                if modifier and known in _WITHOUT_MODIFIER:
-                    raise invalid(name, f"{known} takes no modifier.", value)
-                _unknown(search, name, value, strict)
-                continue
-            value = understood
+            understood = _controlled(search, settings, name, value, strict)
         else:
-            found = conditions(resource, name, value)
-            if found is None:
-                _unknown(search, name, value, strict)
-                continue
-            for condition in found:
-                if isinstance(condition, Criterion):
-                    where.append(condition)
-                elif isinstance(condition, Linked):
-                    linked.append(condition)
-                elif isinstance(condition, Words):
-                    texts.append(condition.text)
-                elif isinstance(condition, Remark):
-                    search.warnings.append(outcome.issue("warning", "informational", f"{name}: {condition.text}", name))
-                elif "near" in settings:
-                    raise invalid(name, "near can be given once only.", value)
-                else:
-                    settings["near"] = condition
-            param = resource.by_name.get(name.partition(":")[0])
-            if param is not None and param.type == "date":
-                value = with_plus(value)
-        search.understood.append((name, value))
+            understood = _narrowed(search, wanted, name, value, strict)
+        if understood is not None:
+            search.understood.append((name, understood))
     search.subset = subset_of(resource.name, search.understood)
     if search.subset is not None and search.subset.kind == "text" and (search.followed or search.provenance):
         raise invalid("_summary", "text cannot be combined with _include or _revinclude; ask for one of them, or for _summary=true.", "text")
@@ -124,9 +104,9 @@ def parse(resource: Resource, given: Sequence[tuple[str, str]], *, strict: bool 
         raise invalid("_sort", "the order near needs a place: give near too.", "near")
     search.query = Query(
         types=(resource.entity,),
-        text=" ".join(texts),
-        where=tuple(where),
-        linked=tuple(linked),
+        text=" ".join(wanted.texts),
+        where=tuple(wanted.where),
+        linked=tuple(wanted.linked),
         near=near,
         sort=settings.get("sort", "number"),
         descending=settings.get("descending", False),
@@ -142,6 +122,43 @@ def parse(resource: Resource, given: Sequence[tuple[str, str]], *, strict: bool 
 _MOST_TOLD: Final = 10
 _LONGEST_NAME: Final = 80
 _MOST_TRIED: Final = 50
+
+
+def _controlled(search: Search, settings: dict[str, Any], name: str, value: str, strict: bool) -> str | None:
+    """Take a parameter of the search itself, such as `_count`, and give its value as it was understood; None when it was left out."""
+    if name in _ONCE and any(name == known for known, _ in search.understood):
+        _left_out(search, name, value, f"{name}: this can be given once only.", strict)
+        return None
+    understood = _control(search, settings, name, value, strict)
+    if understood is None:
+        known, _, modifier = name.partition(":")
+        if modifier and known in _WITHOUT_MODIFIER:
+            raise invalid(name, f"{known} takes no modifier.", value)
+        _unknown(search, name, value, strict)
+    return understood
+
+
+def _narrowed(search: Search, wanted: _Wanted, name: str, value: str, strict: bool) -> str | None:
+    """Take a parameter of the type, and give its value as it was understood; None when it was left out."""
+    found = conditions(search.resource, name, value)
+    if found is None:
+        _unknown(search, name, value, strict)
+        return None
+    for condition in found:
+        if isinstance(condition, Criterion):
+            wanted.where.append(condition)
+        elif isinstance(condition, Linked):
+            wanted.linked.append(condition)
+        elif isinstance(condition, Words):
+            wanted.texts.append(condition.text)
+        elif isinstance(condition, Remark):
+            search.warnings.append(outcome.issue("warning", "informational", f"{name}: {condition.text}", name))
+        elif "near" in wanted.settings:
+            raise invalid(name, "near can be given once only.", value)
+        else:
+            wanted.settings["near"] = condition
+    param = search.resource.by_name.get(name.partition(":")[0])
+    return with_plus(value) if param is not None and param.type == "date" else value
 
 
 def in_your_words(error: Invalid, resource: Resource, given: Sequence[tuple[str, str]], asked: Directory) -> Invalid:
