@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date
+from sys import float_info
 from typing import Any, Final
 
 _DAY: Final = r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
@@ -57,6 +58,8 @@ def fault(kind: str, value: Any) -> tuple[str, str] | None:
     if kind == "decimal":
         if not isinstance(value, int | float) or isinstance(value, bool):
             return _expected("a number", value)
+        if abs(value) > float_info.max:
+            return "this number is too large.", "Give one that can be computed with."
         return None
     return _text_fault(kind, value)
 
@@ -91,8 +94,10 @@ def _expected(what: str, value: Any) -> tuple[str, str]:
         dict: "an object",
     }
     found = kind.get(type(value), "something else")
-    quoted = " Take away the quotation marks." if isinstance(value, str) and what != "a text" else ""
-    return f"here belongs {what}, and not {found}.", f"Give {what} in JSON.{quoted}"
+    if not isinstance(value, str) or what == "a text":
+        return f"here belongs {what}, and not {found}.", f"Give {what} in JSON."
+    plain = "" if what == "true or false" else " In XML write only its digits: no blanks, no + and no zeros before it."
+    return f"here belongs {what}, and not {found}.", f"Give {what} in JSON. Take away the quotation marks.{plain}"
 
 
 def _exists(day: str) -> bool:

@@ -30,7 +30,7 @@ def _text(words: str) -> Json:
 ORGANIZATION: Final[Json] = {
     "resourceType": "Organization",
     "id": "org-1",
-    "meta": {"profile": [s.BE_ORGANIZATION, s.MCSD_ORGANIZATION], "lastUpdated": "2026-11-22T09:00:00.123+01:00"},
+    "meta": {"lastUpdated": "2026-11-22T09:00:00.123+01:00", "profile": [s.BE_ORGANIZATION, s.MCSD_ORGANIZATION]},
     "text": _text("<p><b>Ziekenhuis Zon</b><br/>Brussel</p>"),
     "identifier": [{"system": s.CBE, "value": "0403019261"}, {"system": s.NIHDI, "value": "71000012"}],
     "active": True,
@@ -109,12 +109,12 @@ SERVICE: Final[Json] = {
 ENDPOINT: Final[Json] = {
     "resourceType": "Endpoint",
     "id": "end-1",
+    "contained": [{"resourceType": "Organization", "id": "o", "name": "Zon"}],
     "status": "active",
     "connectionType": {"system": "http://terminology.hl7.org/CodeSystem/endpoint-connection-type", "code": "hl7-fhir-rest"},
+    "managingOrganization": {"reference": "#o"},
     "payloadType": [{"text": "any"}],
     "address": "https://fhir.example.org/r4",
-    "contained": [{"resourceType": "Organization", "id": "o", "name": "Zon"}],
-    "managingOrganization": {"reference": "#o"},
 }  # fmt: skip
 AFFILIATION: Final[Json] = {
     "resourceType": "OrganizationAffiliation",
@@ -162,15 +162,15 @@ SEARCHSET: Final[Json] = {
 ABSENT: Final[Json] = {
     "resourceType": "Endpoint",
     "_status": {"extension": [{"url": ext.DATA_ABSENT, "valueCode": "unknown"}]},
-    "connectionType": {"code": "x", "system": "http://example.org/c"},
+    "connectionType": {"system": "http://example.org/c", "code": "x"},
     "payloadType": [{"text": "any"}],
     "_address": {"extension": [{"url": ext.DATA_ABSENT, "valueCode": "unknown"}]},
 }
 LEAP_DAY: Final[Json] = {
     "resourceType": "Practitioner",
-    "birthDate": "2024-02-29",
-    "name": [{"given": ["An", None, "Marie"], "_given": [None, {"extension": [{"url": ext.DATA_ABSENT, "valueCode": "masked"}]}, None]}],
     "identifier": [{"system": s.BE + "/NamingSystem/ssin", "value": "79123100123", "period": {"start": "2026"}}],
+    "name": [{"given": ["An", None, "Marie"], "_given": [None, {"extension": [{"url": ext.DATA_ABSENT, "valueCode": "masked"}]}, None]}],
+    "birthDate": "2024-02-29",
 }  # fmt: skip
 VALID: Final[dict[str, Json]] = {
     "organization": ORGANIZATION,
