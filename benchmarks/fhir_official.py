@@ -45,6 +45,7 @@ NOT_AT_HAND = (
     "Failed to retrieve profile",
     "http://hl7.org/fhir/uv/subscriptions-backport/",  # extensions of packages that are not at hand
     "http://hl7.org/fhir/StructureDefinition/targetPath",
+    "http://hl7.org/fhir/5.0/StructureDefinition/extension-",  # elements of R5, by which R4 has a topic
     "Unable to resolve package id",  # so it makes no snapshot of a StructureDefinition, to compare it with
 )
 """What it says when it lacks a package: nothing against the resource."""

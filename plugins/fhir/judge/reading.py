@@ -67,7 +67,7 @@ def from_xml(body: bytes) -> Json:
     if root.getroottree().docinfo.internalDTD is not None:
         _refuse("an XML document of FHIR has no document type; leave out <!DOCTYPE>.")
     around = (*root.itersiblings(preceding=True), *root.itersiblings())
-    instructions = [each.target for each in around if each.tag is etree.PI and each.target != "xml-stylesheet"]
+    instructions = [each.target for each in around if each.tag is etree.PI]
     return _resource(root, 0) | ({"#instruction": instructions[0]} if instructions else {})
 
 
