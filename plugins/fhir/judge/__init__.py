@@ -12,7 +12,14 @@ from typing import Any
 from fhir.resources.R4B import get_fhir_model_class
 from pydantic import ValidationError
 
-from plugins.fhir.judge.belgium import PROFILES, Concepts, check_coding, check_identifier, check_profiles
+from plugins.fhir.judge.belgium import (
+    PROFILES,
+    Concepts,
+    check_coding,
+    check_identifier,
+    check_profiles,
+    is_profile,
+)
 from plugins.fhir.judge.elements import is_resource
 from plugins.fhir.judge.invariants import broken
 from plugins.fhir.judge.issues import Findings, Issue, Json, is_refused
@@ -20,7 +27,7 @@ from plugins.fhir.judge.own_extensions import check_extensions
 from plugins.fhir.judge.structure import walk_resource
 from plugins.fhir.judge.whole import Seen, check_bundle, check_contained
 
-__all__ = ["PROFILES", "Concepts", "Issue", "is_refused", "is_resource", "judge"]
+__all__ = ["PROFILES", "Concepts", "Issue", "is_profile", "is_refused", "is_resource", "judge"]
 
 
 def judge(resource: Any, profiles: Sequence[str] = (), concepts: Concepts | None = None) -> list[Issue]:

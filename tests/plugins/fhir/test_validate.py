@@ -90,6 +90,29 @@ def test_parameters_carry_resource_profile_and_mode(client: FlaskClient) -> None
     ]
 
 
+R4 = "http://hl7.org/fhir/StructureDefinition/"
+
+
+@pytest.mark.parametrize("profile", ["Organization", "Organization|4.0.1", "DomainResource", "Resource"])
+def test_the_profiles_of_r4_itself_are_met_by_what_r4_allows(client: FlaskClient, profile: str) -> None:
+    [issue] = send(client, f"/Organization/$validate?profile={R4}{profile}", GOOD)
+    assert issue["details"]["text"] == "Nothing is wrong with it."
+    [issue] = send(client, "/$validate", GOOD | {"meta": {"profile": [R4 + profile]}})
+    assert issue["details"]["text"] == "Nothing is wrong with it."
+
+
+def test_the_profile_of_another_type_is_not_met(client: FlaskClient) -> None:
+    assert errors(send(client, "/$validate", GOOD | {"meta": {"profile": [R4 + "Patient"]}})) == ["Organization.meta.profile[0]"]
+    assert errors(send(client, f"/$validate?profile={R4}Patient", GOOD)) == ["Organization"]
+    assert errors(send(client, f"/$validate?profile={R4}DomainResource", TRANSACTION)) == ["Bundle"]
+
+
+@pytest.mark.parametrize("profile", ["", f"&profile={R4}Practitioner"])
+def test_the_mode_profile_asks_the_judge_alone(client: FlaskClient, profile: str) -> None:
+    [issue] = send(client, f"/$validate?mode=profile{profile}", PRACTITIONER)
+    assert issue["details"]["text"] == "Nothing is wrong with it.", "that a birth date is not kept is not told"
+
+
 def test_what_would_not_be_kept_is_told_before(client: FlaskClient) -> None:
     told = send(client, "/$validate", PRACTITIONER)
     assert [(each["severity"], each.get("expression")) for each in told] == [("warning", ["Practitioner.birthDate"]), ("information", None)]
@@ -160,7 +183,8 @@ def test_a_bundle_is_judged_whole(client: FlaskClient) -> None:
         ("/Organization/another/$validate", ORGANIZATION, JSON, 400, "http.resource"),
         ("/Organization/$validate?mode=dream", ORGANIZATION, JSON, 400, "http.mode"),
         ("/Organization/$validate?mode=delete", ORGANIZATION, JSON, 400, "http.mode"),
-        ("/Organization/$validate?mode=profile", ORGANIZATION, JSON, 400, "http.profile"),
+        ("/Organization/$validate?profile=http://hl7.org/fhir/StructureDefinition/Zorg", ORGANIZATION, JSON, 400, "http.profile"),
+        ("/Organization/$validate?profile=http://hl7.org/fhir/StructureDefinition/Organization|5.0.0", ORGANIZATION, JSON, 400, "http.profile"),
         ("/Organization/$validate?profile=https://example.org/p", ORGANIZATION, JSON, 400, "http.profile"),
         ("/$validate", b"", JSON, 400, "http.body"),
         ("/$validate", b"{", JSON, 400, "http.body"),
