@@ -32,6 +32,7 @@ _SHAPES: Final[Mapping[str, tuple[re.Pattern[str], str]]] = {
         ("base64Binary", r"(?:\s*[0-9a-zA-Z+/]){4,}(?:\s*=){0,2}\s*", "Write it in base64."),
     )
 }  # fmt: skip
+_ADDRESSES: Final = frozenset({"uri", "url", "canonical"})
 _WHOLE_NUMBERS: Final[Mapping[str, tuple[int, int]]] = {
     "integer": (-(2**31), 2**31 - 1),
     "unsignedInt": (0, 2**31 - 1),
@@ -77,6 +78,10 @@ def _text_fault(kind: str, value: Any) -> tuple[str, str] | None:
         shape, remedy = _SHAPES[kind]
         if shape.fullmatch(value) is None:
             return f"this is no {kind}.", remedy
+        if kind in _ADDRESSES and value.startswith("urn:oid:"):
+            return _text_fault("oid", value)
+        if kind in _ADDRESSES and value.startswith("urn:uuid:"):
+            return _text_fault("uuid", value.lower())  # as a name of something it may have capitals
         if kind in ("date", "dateTime", "instant") and not _exists(value[:10]):
             return "there is no such day.", "Give a day of the calendar."
     return None

@@ -172,6 +172,16 @@ LEAP_DAY: Final[Json] = {
     "name": [{"given": ["An", None, "Marie"], "_given": [None, {"extension": [{"url": ext.DATA_ABSENT, "valueCode": "masked"}]}, None]}],
     "birthDate": "2024-02-29",
 }  # fmt: skip
+NAMED: Final[Json] = {
+    "resourceType": "Organization",
+    "id": "org-1",
+    "contained": [{"resourceType": "Organization", "id": "o", "name": "Zon", "telecom": [{"id": "a", "system": "url"}]}],
+    "identifier": [{"id": "org-1", "system": "urn:oid:1.2.0", "value": "1"}, {"system": "urn:uuid:0B6F4C5E-0000-4000-8000-000000000001", "value": "1"}],
+    "name": "Zon",
+    "_name": {"id": "a", "extension": [{"url": "urn:oid:1.2.3", "valueString": "x"}]},
+    "partOf": {"reference": "#o"},
+}  # fmt: skip
+"""Ids of elements are their own in each resource."""
 VALID: Final[dict[str, Json]] = {
     "organization": ORGANIZATION,
     "location": LOCATION,
@@ -184,6 +194,7 @@ VALID: Final[dict[str, Json]] = {
     "searchset": SEARCHSET,
     "absent values": ABSENT,
     "leap day": LEAP_DAY,
+    "named elements": NAMED,
 }
 
 
@@ -268,6 +279,13 @@ BELGIUM: Final = (
 )  # fmt: skip
 
 FURTHER: Final = (
+    Fault("OID that is none", _set(ORGANIZATION, "identifier.0.system", "urn:oid:1.2.x"), "Organization.identifier[0].system"),
+    Fault("UUID that is none", _set(ORGANIZATION, "identifier.0.system", "urn:uuid:12"), "Organization.identifier[0].system"),
+    Fault("element ids twice", _set(_set(ORGANIZATION, "telecom.0.id", "a"), "address.0.id", "a"), "Organization.address[0].id"),
+    Fault("element ids twice, of a value", _set(_set(ORGANIZATION, "telecom.0.id", "a"), "_name.id", "a"), "Organization.telecom[0].id"),
+    Fault("extension with a name", _set(ORGANIZATION, "telecom.0.extension", [{"url": "oproep", "valueBoolean": True}]), "Organization.telecom[0].extension[0].url"),
+    Fault("modifier extension with a name", _set(AFFILIATION, "modifierExtension", [{"url": "x", "valueBoolean": True}]), "OrganizationAffiliation.modifierExtension[0].url"),
+    Fault("translation without content", _set(ORGANIZATION, "_name.extension.0.extension", [{"url": "lang", "valueCode": "fr"}]), "Organization.name.extension[0]"),
     Fault("NIHDI with dots", _set(PRACTITIONER, "identifier.0.value", "1-87497-04-001"), "Practitioner.identifier[0].value"),
     Fault("establishment number as KBO", _set(ORGANIZATION, "identifier.0.value", "2147812701"), "Organization.identifier[0].value"),
     Fault("mCSD no modifierExtension", _set(ORGANIZATION, "modifierExtension", [{"url": "http://example.org/x", "valueBoolean": True}]), "Organization.modifierExtension"),
