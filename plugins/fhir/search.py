@@ -14,7 +14,7 @@ import orjson
 from hub import Criterion, Directory, FieldError, Invalid, Linked, Near, Query, query_of
 from plugins.fhir import outcome
 from plugins.fhir.asking import conditions, unsupported
-from plugins.fhir.criteria import Remark, Words, with_ids
+from plugins.fhir.criteria import Remark, Words, whole_near, with_ids
 from plugins.fhir.extensions import DISTANCE
 from plugins.fhir.including import MOST, Followed
 from plugins.fhir.json_form import to_bytes
@@ -113,6 +113,8 @@ def parse(resource: Resource, given: Sequence[tuple[str, str]], *, strict: bool 
             param = resource.by_name.get(name.partition(":")[0])
             if param is not None and param.type == "date":
                 value = with_plus(value)
+            elif param is not None and param.name == "near":
+                value = whole_near(value)
         search.understood.append((name, value))
     search.subset = subset_of(resource.name, search.understood)
     if search.subset is not None and search.subset.kind == "text" and (search.followed or search.provenance):
