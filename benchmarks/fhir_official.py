@@ -4,7 +4,8 @@
 
 The validator is that of HL7 (org.hl7.fhir.validation, as HAPI brings it), with the R4 definitions and value sets, and our StructureDefinitions, CodeSystems and
 ValueSets loaded. It is fetched by Maven into DIR once; without Java and Maven this says so and answers 2. It judges resources of every type from the fictional
-world S, the Bundles of searches, history and batches, what errors and `/metadata` answer, our definitions, and the faults of `tests/plugins/fhir/faults.py`.
+world S, the Bundles of searches, history and batches, what errors and `/metadata` answer, our definitions, each as JSON and as XML, and the faults of
+`tests/plugins/fhir/faults.py`.
 
 The packages of the Belgian profiles and of mCSD are not in a package registry that can be counted on: what it says of profiles that it cannot find is left
 out, and our own judge looks at what they ask. Answers 1 when it refuses anything that we emit.
@@ -33,6 +34,7 @@ from hub.store.concepts import ConceptBook
 from plugins.fhir.conformance.catalogue import Catalogue
 from plugins.fhir.judge import is_refused, judge
 from plugins.fhir.params import RESOURCES
+from plugins.fhir.xml_form import to_xml
 from tests.plugins.fhir.conftest import hub_over
 from tests.plugins.fhir.faults import BASE, BELGIUM, FURTHER, VALID
 
@@ -43,6 +45,7 @@ NOT_AT_HAND = (
     "Failed to retrieve profile",
     "http://hl7.org/fhir/uv/subscriptions-backport/",  # extensions of packages that are not at hand
     "http://hl7.org/fhir/StructureDefinition/targetPath",
+    "http://hl7.org/fhir/5.0/StructureDefinition/extension-",  # elements of R5, by which R4 has a topic
     "Unable to resolve package id",  # so it makes no snapshot of a StructureDefinition, to compare it with
 )
 """What it says when it lacks a package: nothing against the resource."""
@@ -56,6 +59,7 @@ ANSWERS = (
     "/Organization?_summary=true&_count=3",
     "/Organization?_elements=name&_count=3",
     "/Organization?_summary=count",
+    "/Basic/directory-change",
     "/Organization?address-postalcode=x&_sort=onbekend",
     "/Organization/_history?_count=5",
     "/_history?_count=5",
@@ -82,10 +86,14 @@ class OfficialJudge:
         )  # fmt: skip
 
     def objections(self, resource: Any) -> list[str]:
-        """Its errors, without what it says for want of a package."""
+        """Its errors, without what it says for want of a package; of a resource as JSON."""
+        return self.objections_to(orjson.dumps(resource).decode())
+
+    def objections_to(self, document: str) -> list[str]:
+        """The same of JSON or XML as it is written, on one line."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(orjson.dumps(resource).decode() + "\n")
+        self._process.stdin.write(document + "\n")
         self._process.stdin.flush()
         said = self._process.stdout.readline()
         if not said:
@@ -182,7 +190,8 @@ def _judge_ours(official: OfficialJudge, resources: Iterator[tuple[str, Any]]) -
     began = time.monotonic()
     for what, resource in resources:
         judged[what] = judged.get(what, 0) + 1
-        objections = official.objections(resource)
+        in_xml = to_xml(resource).decode().replace("\n", " ")  # a line end stands in narratives only
+        objections = [*official.objections(resource), *(f"as XML: {each}" for each in official.objections_to(in_xml))]
         refused += bool(objections)
         for objection in objections[:3]:
             print(f"refused: {what} {resource.get('id', '')}: {objection[:300]}")

@@ -242,17 +242,16 @@ class Directory(Standing):
 
         Raises `CursorGone` when what came after `after` is no longer kept.
         """
-        with self._read() as connection:
-            found = log_reading.newest(
-                connection,
-                type,
-                after=after,
-                before=before,
-                limit=limit,
-                rank=self.grant.rank,
-                partner=self.grant.partner,
-            )
-        return self._told(tuple(found))
+        told: list[Change] = []
+        rank, partner = self.grant.rank, self.grant.partner
+        while len(told) < limit:
+            with self._read() as connection:
+                found = log_reading.newest(connection, type, after=after, before=before, limit=limit, rank=rank, partner=partner)
+            told += self._told(tuple(found))  # without parts that the agreement does not show
+            if len(found) < limit:
+                break
+            before = found[-1].seq
+        return tuple(told[:limit])
 
     def seq_at(self, moment: datetime) -> int:
         """The last seq before `moment` (with a time zone): everything from then on has a higher one."""

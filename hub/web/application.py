@@ -80,7 +80,10 @@ def build(store: Store, plugins: Plugins, settings: Settings) -> flask.Flask:
 
 def _refuse_other_bytes() -> None:
     """What is not UTF-8 would be read as signs that nobody wrote: another question than the one that was asked."""
-    given = flask.request.query_string
+    request = flask.request
+    given = request.query_string
+    if request.method == "POST" and request.mimetype == "application/x-www-form-urlencoded":
+        given = b"&".join((given, request.get_data()))  # which is kept for who reads the form
     for pair in given.split(b"&") if b"%" in given or not given.isascii() else ():
         try:
             unquote_to_bytes(pair).decode()

@@ -123,6 +123,7 @@ def _resource(resource: Resource) -> dict[str, Any]:
         "versioning": "versioned",
         "readHistory": True,
         "updateCreate": True,
+        "conditionalCreate": True,
         "conditionalRead": "full-support",
         "conditionalUpdate": True,
         "referencePolicy": ["literal"],

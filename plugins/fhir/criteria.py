@@ -75,6 +75,7 @@ _OUTER_COMMA: Final = re.compile(r"(?:\\.|[^\\,])+")
 _SEPARATORS: Final = str.maketrans("", "", " ./-")
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NOBODY: Final = "00000000-0000-0000-0000-000000000000"
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _KILOMETRES: Final = {"km": 1.0, "m": 0.001, "[mi_i]": 1.609344, "[mi_us]": 1.609347}
 """Units of a distance by their codes in UCUM, in kilometres."""
 _NUMBERS: Final = "house numbers ({}) are not searched: whatever stands in a street that begins so is found."
@@ -338,20 +339,25 @@ def full_text(given: Given) -> list[Condition]:
 
 def near(given: Given) -> list[Condition]:
     """`latitude|longitude|distance|unit`, also with the bars escaped, as clients do that take it for a text. Raises `Invalid`."""
-    parts = unescape(given.values[0]).split("|")
-    try:
-        lat, lon = float(parts[0]), float(parts[1])
-        distance = float(parts[2]) if len(parts) > 2 and parts[2] else 10.0
-    except (IndexError, ValueError):
-        raise wrong(
-            given, "latitude|longitude|distance|unit is expected, e.g. 51.05|3.72|5|km.", given.values[0]
-        ) from None
-    unit = parts[3] if len(parts) > 3 and parts[3] else "km"
+    if len(given.values) > 1:
+        raise wrong(given, "one place is taken; ask for others in requests of their own.", ",".join(given.values))
+    parts = [part.strip() for part in whole_near(unescape(given.values[0])).split("|")]
+    if len(parts) > 4 or any(_NUMBER.fullmatch(part) is None for part in parts[:3]):
+        raise wrong(given, "latitude|longitude|distance|unit is expected, e.g. 51.05|3.72|5|km.", given.values[0])
+    lat, lon, distance = map(float, parts[:3])
+    unit = parts[3]
     if unit not in _KILOMETRES:
         raise wrong(given, f"the unit must be one of {', '.join(_KILOMETRES)}.", unit)
-    if len(given.values) > 1 or not (-90 <= lat <= 90 and -180 <= lon <= 180 and distance > 0):
+    if not (-90 <= lat <= 90 and -180 <= lon <= 180 and distance > 0):
         raise wrong(given, "one place on earth and a distance above 0 are expected.", given.values[0])
     return [Near(lat, lon, distance * _KILOMETRES[unit])]
+
+
+def whole_near(value: str) -> str:
+    """`near` with what is understood where it says no distance or no unit: `51.05|3.72` -> `51.05|3.72|10|km`."""
+    bar = "|" if "|" in value.replace("\\|", "") else "\\|"
+    parts = [*value.split(bar), "", "", ""]
+    return bar.join((*parts[:2], parts[2] or "10", parts[3] or "km", *parts[4:-3]))
 
 
 def _here() -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -25,7 +25,6 @@ from hub import (
     Directory,
     Entity,
     Gone,
-    Grant,
     Moved,
     NotFound,
     Query,
@@ -44,6 +43,9 @@ from plugins.fhir.searchable import Resource
 TAKES: Final = ("_since", "_count", "_cursor", "_sort", "_format", "_pretty")
 """The parameters of a history. A Bundle of this type has no room for a warning, so any other is an error and never ignored."""
 _VERSION: Final = re.compile(r"(\d{1,18})(?:-\d{1,18})?")
+
+_LOOKED_AT: Final = 2_000
+"""So many changes are looked at for one page; where nearly none of them can be told, it is shorter than it might be."""
 
 Answer = Callable[[dict[str, Any] | bytes], flask.Response]
 
@@ -97,13 +99,20 @@ def version_at(asked: Directory, resource: Resource, id: str, version: str) -> E
         with spoken_of(resource.name, id[:80]):
             entity = asked.as_at(id, seq, resource.entity)
     except Gone as gone:
-        if gone.seq == seq:
+        if gone.seq == seq and _removes(id, seq, asked):
             raise Gone(f"{resource.name}/{id} was removed in version {version}.", seq=seq) from gone
         raise unknown from None
     # The version of a partner names the revision of its agreement too: what another one showed is not to be had.
     if version_of(entity, asked.grant) != version:
         raise unknown
     return entity
+
+
+def _removes(id: str, seq: int, asked: Directory) -> bool:
+    """Whether the asker is told of a removal in this version, of which nothing is left; of what was never shown to him there is none."""
+    if asked.grant.scope is not None:
+        return True  # what left the selection is told by its id alone
+    return any(change.seq == seq and _was_removed(change, asked) for change in asked.history(id, before=seq + 1, limit=1, every=True))
 
 
 # --- what was asked -----------------------------------------------------------------------------------------------------------
@@ -195,15 +204,15 @@ def bundle(wanted: Wanted, base: str, asked: Directory, memory: Memory) -> bytes
     `meta.lastUpdated` is the moment of the newest change, when paging began, that this asker can see: whoever sends it as the next `_since` misses nothing. Without
     any there is none.
     """
-    changes, more = _changes(wanted, asked)
+    shown, following = _page(wanted, asked)
     labels = asked.concepts()
-    entries = [_entry(base, state, asked.grant, labels, memory) for state in states(changes, asked)]
-    if wanted.id is not None and not entries and not wanted.after and wanted.before > wanted.head and not more:
+    entries = [_entry(base, state, asked, labels, memory) for state in shown]
+    if wanted.id is not None and not entries and not wanted.after and wanted.before > wanted.head and following is None:
         raise _never_seen(wanted)
     query = f"?{urlencode(wanted.understood, quote_via=quote)}" if wanted.understood else ""
     links = [{"relation": "self", "url": f"{base}/{wanted.path}{query}"}]
-    if more:
-        links.append({"relation": "next", "url": f"{base}/{wanted.path}?_cursor={_cursor(wanted, changes[-1].seq)}"})
+    if following is not None:
+        links.append({"relation": "next", "url": f"{base}/{wanted.path}?_cursor={_cursor(wanted, following)}"})
     head: dict[str, Any] = {"resourceType": "Bundle"}
     if upto := asked.moment_of(wanted.head):
         head["meta"] = {"lastUpdated": upto}
@@ -211,19 +220,40 @@ def bundle(wanted: Wanted, base: str, asked: Directory, memory: Memory) -> bytes
     return b"".join((start[:-1], b',"entry":[', b",".join(entries), b"]}")) if entries else start
 
 
-def _changes(wanted: Wanted, asked: Directory) -> tuple[Sequence[Change], bool]:
-    """The changes of the page, and whether there are more."""
+def _page(wanted: Wanted, asked: Directory) -> tuple[list[State], int | None]:
+    """What the page tells, and before which number of the log the next one begins; None when there is nothing more to tell.
+
+    Not every change of the log is told, so it is read on until the page is full and one more is known, or too much was looked at for one request.
+    """
+    found: list[State] = []
+    looked, before = 0, wanted.before
+    while True:
+        changes, more = _changes(wanted, before, asked)
+        for state in states(changes, asked):
+            if len(found) == wanted.count:
+                return found, state.change.seq + 1
+            found.append(state)
+        if not more:
+            return found, None
+        looked, before = looked + len(changes), changes[-1].seq
+        if looked >= _LOOKED_AT:
+            return found, before
+
+
+def _changes(wanted: Wanted, before: int, asked: Directory) -> tuple[Sequence[Change], bool]:
+    """Some changes before this number, as many as a page has and one, and whether there may be more."""
     type = wanted.resource.entity if wanted.resource else None
+    limit = min(wanted.count + 1, MAX_COUNT)
     if wanted.id is None:
-        found = asked.log(type, after=wanted.after, before=wanted.before, limit=wanted.count + 1)
-    else:
-        assert wanted.resource is not None  # one that has an id is of a type
-        with spoken_of(wanted.resource.name, wanted.id[:80]):
-            found = asked.history(wanted.id, before=wanted.before, limit=wanted.count + 1)
-        if (not found and wanted.before > wanted.head) or any(change.type != type for change in found):
-            raise _never_seen(wanted)
-        found = tuple(change for change in found if change.seq > wanted.after)
-    return found[: wanted.count], len(found) > wanted.count
+        found = asked.log(type, after=wanted.after, before=before, limit=limit)
+        return found, len(found) == limit
+    assert wanted.resource is not None  # one that has an id is of a type
+    with spoken_of(wanted.resource.name, wanted.id[:80]):
+        found = asked.history(wanted.id, before=before, limit=limit)
+    if (not found and before > wanted.head) or any(change.type != type for change in found):
+        raise _never_seen(wanted)
+    since = tuple(change for change in found if change.seq > wanted.after)
+    return since, len(since) == limit
 
 
 def _never_seen(wanted: Wanted) -> NotFound:
@@ -242,11 +272,10 @@ class State:
     is_current: bool = False
 
 
-def states(changes: Iterable[Change], asked: Directory) -> list[State]:
+def states(changes: Iterable[Change], asked: Directory) -> Iterator[State]:
     """What these changes of the log (newest first) made. Left out is what cannot be told any more: an erased past."""
     changes = list(changes)
     now = _as_they_are(changes, asked)
-    found = []
     for change in changes:
         entity, is_current = None, False
         if change.operation != "delete":
@@ -258,10 +287,9 @@ def states(changes: Iterable[Change], asked: Directory) -> list[State]:
             if entity is not None and not is_current and not asked.tells(change):
                 continue  # all that it changed has been hidden since
         if entity is not None:
-            found.append(State(change, entity, is_current))
+            yield State(change, entity, is_current)
         elif _was_removed(change, asked):
-            found.append(State(change, None))
-    return found
+            yield State(change, None)
 
 
 def _as_they_are(changes: Sequence[Change], asked: Directory) -> dict[str, Entity]:
@@ -298,11 +326,25 @@ def _was_removed(change: Change, asked: Directory) -> bool:
         return False
 
 
+def _is_first(change: Change, asked: Directory) -> bool:
+    """Whether the asker is told of nothing before this change that it could have changed: to him it is new, whatever it did to others."""
+    if change.operation == "create":
+        return True
+    before = change.seq
+    while earlier := asked.history(change.id, before=before, limit=1, every=True):
+        [last] = earlier
+        entity = None if last.operation == "delete" else _then(last, asked)
+        if entity is None or entity.seq < change.seq:
+            return entity is None
+        before = last.seq  # of the same transaction
+    return True
+
+
 _BY_ENTITY: Final = {resource.entity: resource.name for resource in RESOURCES.values()}
 
 
-def _entry(base: str, state: State, grant: Grant, labels: Labels, memory: Memory) -> bytes:
-    change = state.change
+def _entry(base: str, state: State, asked: Directory, labels: Labels, memory: Memory) -> bytes:
+    change, grant = state.change, asked.grant
     address = f"{_BY_ENTITY[change.type]}/{change.id}"
     if state.entity is None:
         told: dict[str, Any] = {
@@ -310,7 +352,7 @@ def _entry(base: str, state: State, grant: Grant, labels: Labels, memory: Memory
             "response": {"status": "204", "lastModified": change.at},
         }
         return orjson.dumps(told)
-    created = change.operation == "create"
+    created = _is_first(change, asked)
     told = {
         # By PUT in either case: clients read type and id from the address.
         "request": {"method": "PUT", "url": address},

@@ -14,7 +14,7 @@ import orjson
 from hub import Criterion, Directory, FieldError, Invalid, Linked, Near, Query, query_of
 from plugins.fhir import outcome
 from plugins.fhir.asking import conditions, unsupported
-from plugins.fhir.criteria import Remark, Words, with_ids
+from plugins.fhir.criteria import Remark, Words, whole_near, with_ids
 from plugins.fhir.extensions import DISTANCE
 from plugins.fhir.including import MOST, Followed
 from plugins.fhir.json_form import to_bytes
@@ -158,7 +158,9 @@ def _narrowed(search: Search, wanted: _Wanted, name: str, value: str, strict: bo
         else:
             wanted.settings["near"] = condition
     param = search.resource.by_name.get(name.partition(":")[0])
-    return with_plus(value) if param is not None and param.type == "date" else value
+    if param is not None and param.type == "date":
+        return with_plus(value)
+    return whole_near(value) if param is not None and param.name == "near" else value
 
 
 def in_your_words(error: Invalid, resource: Resource, given: Sequence[tuple[str, str]], asked: Directory) -> Invalid:

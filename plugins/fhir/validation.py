@@ -48,7 +48,7 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer) -> None:
 
 def _validate(type_name: str, id: str) -> Json:
     # Here and not above: the models of FHIR take a while to load, and reading needs none of them.
-    from plugins.fhir.judge import PROFILES, is_refused, judge
+    from plugins.fhir.judge import PROFILES, is_profile, is_refused, judge
 
     refuse_unknown(_TAKES)
     if flask.request.args.get("mode") == "delete":  # which needs no body
@@ -56,15 +56,13 @@ def _validate(type_name: str, id: str) -> Json:
     sent = read_body()
     resource, profiles, mode = _asked(sent)
     for profile in profiles:
-        if profile.partition("|")[0] not in PROFILES:
-            known = ", ".join(sorted(PROFILES))
+        if not is_profile(profile):
+            known = ", ".join((*sorted(PROFILES), "those of R4 itself (http://hl7.org/fhir/StructureDefinition/<Type>)"))
             raise invalid("profile", f"this profile is not known here; there are {known}.", profile)
     if mode not in ("", *_MODES):
         raise invalid("mode", f"there are {', '.join(_MODES)}.", mode)
     if mode == "delete":
         raise invalid("mode", _NOTHING_TO_TRY, mode)
-    if mode == "profile" and not profiles:
-        raise invalid("profile", "the mode profile needs a profile.", "")
     named = resource.get("resourceType") if isinstance(resource, dict) else None
     if type_name and named is not None and named != type_name:
         raise invalid(

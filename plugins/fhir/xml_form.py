@@ -13,6 +13,11 @@ from xml.sax.saxutils import escape
 
 _QUOTES: Final = {'"': "&quot;", "\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}
 _NO_CONTROLS: Final = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 65534, 65535))
+_EXTENSIONS: Final = ("extension", "modifierExtension")
+# The id of an element and the address of an extension are attributes, all else is elements; the id of a resource is one too.
+_OF_RESOURCES: Final = ("resourceType",)
+_OF_ELEMENTS: Final = ("id",)
+_OF_EXTENSIONS: Final = ("id", "url")
 _SPECIAL: Final = re.compile("[\x00-\x1f\"&<>\ufffe\uffff]")
 
 
@@ -34,16 +39,16 @@ def _indented(pieces: Iterable[str]) -> Iterator[str]:
 def _resource(resource: dict[str, Any], out: list[str], namespace: str = "") -> None:
     name = resource["resourceType"]
     out.append(f"<{name}{namespace}>")
-    _children(resource, out, "resourceType")
+    _children(resource, out, _OF_RESOURCES)
     out.append(f"</{name}>")
 
 
-def _children(element: dict[str, Any], out: list[str], skip: str = "") -> None:
+def _children(element: dict[str, Any], out: list[str], skip: tuple[str, ...]) -> None:
     for name, value in element.items():
         if name[0] == "_":
             if name[1:] not in element:
                 _primitive(name[1:], None, value, out)
-        elif name != skip:
+        elif name not in skip:
             extra = element.get("_" + name)
             if type(value) is str and extra is None and name != "div":  # most of what there is
                 out.append(f'<{name} value="{_attribute(value)}"/>')
@@ -64,19 +69,22 @@ def _element(name: str, value: Any, extra: Any, out: list[str]) -> None:
             out.append(value)
         else:
             _primitive(name, value, extra, out)
-    elif name == "extension":
-        # The id of an element and the address of an extension are attributes, all else is elements.
-        out.append(f'<extension url="{_attribute(value["url"])}">')
-        _children(value, out, "url")
-        out.append("</extension>")
     elif "resourceType" in value:
         out.append(f"<{name}>")
         _resource(value, out)
         out.append(f"</{name}>")
-    else:
-        out.append(f"<{name}>")
-        _children(value, out)
+    elif name in _EXTENSIONS:
+        out.append(f'<{name}{_id(value)} url="{_attribute(value["url"])}">')
+        _children(value, out, _OF_EXTENSIONS)
         out.append(f"</{name}>")
+    else:
+        out.append(f"<{name}{_id(value)}>")
+        _children(value, out, _OF_ELEMENTS)
+        out.append(f"</{name}>")
+
+
+def _id(element: dict[str, Any]) -> str:
+    return f' id="{_attribute(element["id"])}"' if "id" in element else ""
 
 
 def _primitive(name: str, value: Any, extra: dict[str, Any] | None, out: list[str]) -> None:
@@ -84,8 +92,8 @@ def _primitive(name: str, value: Any, extra: dict[str, Any] | None, out: list[st
     if extra is None:
         out.append(f"<{name}{shown}/>")
         return
-    out.append(f"<{name}{shown}>")
-    _children(extra, out)
+    out.append(f"<{name}{_id(extra)}{shown}>")
+    _children(extra, out, _OF_ELEMENTS)
     out.append(f"</{name}>")
 
 

@@ -20,7 +20,7 @@ import org.hl7.fhir.common.hapi.validation.support.ValidationSupportChain;
 import org.hl7.fhir.common.hapi.validation.validator.FhirInstanceValidator;
 import org.hl7.fhir.instance.model.api.IBaseResource;
 
-/** Judges resources by the official validator: one JSON resource a line on standard input, one line of errors (or an empty one) each on standard output. */
+/** Judges resources by the official validator: one resource a line, JSON or XML, on standard input, one line of errors (or an empty one) each on standard output. */
 public final class Judge {
     public static void main(String[] folders) throws Exception {
         FhirContext context = FhirContext.forR4();

@@ -63,13 +63,15 @@ class Filed:
     repeated: list[tuple[Repeated, str]] = field(default_factory=list)
 
 
-def file(desk: Desk, entries: Sequence[Entry], source: str, asked: Directory, *, strict: bool) -> list[Filed]:
-    """File them all, in the order in which they need each other; the answer is in theirs.
+def file(
+    desk: Desk, entries: Sequence[Entry], source: str, asked: Directory, *, strict: bool, known: Mapping[str, str] | None = None
+) -> list[Filed]:
+    """File them all, in the order in which they need each other; the answer is in theirs. `known`: what else they may refer to, `Type/<id>` by its full URL.
 
     Raises `Invalid` with every element that cannot be used, `NotFound` for a removal of what was never sent, `Gone` for the
     erased, and when `strict` `Locked` for a value that another source owns.
     """
-    return _Filing(desk, source, asked).all(entries, strict=strict)
+    return _Filing(desk, source, asked, known or {}).all(entries, strict=strict)
 
 
 @dataclass(slots=True)
@@ -86,12 +88,12 @@ class _Plan:
 
 
 class _Filing:
-    def __init__(self, desk: Desk, source: str, asked: Directory) -> None:
+    def __init__(self, desk: Desk, source: str, asked: Directory, known: Mapping[str, str]) -> None:
         self._desk = desk
         self._source = source
         self._asked = asked
         self._around = around(asked, self._link)
-        self._names: dict[str, str] = {}  # fullUrl -> name
+        self._names = dict(known)  # fullUrl -> name
         self._sent: dict[str, Sent] = {}  # in this transaction
         self._claims: dict[str, Claim] = {}
         self._errors: list[FieldError] = []

@@ -26,7 +26,7 @@ from plugins.fhir.feed.translate import TRANSLATED
 from plugins.fhir.feed.trying import tried as tried_entries
 from plugins.fhir.json_form import to_bytes
 from plugins.fhir.params import RESOURCES
-from plugins.fhir.preferring import is_strict
+from plugins.fhir.preferring import PARTS, is_strict
 from plugins.fhir.rendering import render, version_of
 from plugins.fhir.search import parse
 from plugins.fhir.smart import require
@@ -64,12 +64,12 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
         if id is not None and id[0] in "$_":  # not the id of anything
             raise unmatched(f"{type}/{id}")
         feed, request = hub.feed(ENDPOINT), flask.request
-        if "If-None-Exist" in request.headers:
-            raise _wrong("If-None-Exist", "a create that is sent again changes nothing here, so there is no need for it; leave it out.")
+        if "If-None-Exist" in request.headers and method != "POST":
+            raise _wrong("If-None-Exist", f"this is said of a POST only; leave it out of a {method}.")
         resource = None if method == "DELETE" else read_body()
         if refused := _refused(resource):
             return _outcome(answer, refused, 400)
-        wish = _Wish(method, type, type, id, condition, resource, None, request.headers.get("If-Match", ""), request.headers.get("If-None-Match", ""))
+        wish = _Wish(method, type, type, id, condition, resource, None, request.headers.get("If-Match", ""), request.headers.get("If-None-Match", ""), request.headers.get("If-None-Exist"))
         done = _written(feed, [wish])
         if isinstance(done, Problem):
             return _outcome(answer, done.issues, done.status)
@@ -145,6 +145,7 @@ class _Wish:
     full_url: str | None
     if_match: str
     if_none_match: str
+    if_none_exist: str | None = None
 
 
 def _wishes(bundle: Json) -> list[_Wish]:
@@ -161,8 +162,8 @@ def _wish(entry: Json, place: int) -> _Wish:
     method, url = request.get("method", ""), urlsplit(request.get("url", ""))
     if method not in ("POST", "PUT", "DELETE"):
         raise _wrong(f"{path}.request.method", "POST, PUT and DELETE are taken in a transaction; send GETs as type batch.", method)
-    if "ifNoneExist" in request:
-        raise _wrong(f"{path}.request.ifNoneExist", "a create that is sent again changes nothing here; leave it out.")
+    if "ifNoneExist" in request and method != "POST":
+        raise _wrong(f"{path}.request.ifNoneExist", f"this is said of a POST only; leave it out of a {method}.")
     segments = [each for each in url.path.split("/") if each]
     if url.scheme in ("http", "https"):
         segments = segments[1:] if segments[:1] == ["fhir"] else segments
@@ -174,7 +175,7 @@ def _wish(entry: Json, place: int) -> _Wish:
         raise _wrong(f"{path}.resource", "a POST or PUT has a resource, a DELETE has none.")
     where = path if resource is None else f"{path}.resource"
     conditions = request.get("ifMatch", ""), request.get("ifNoneMatch", "")
-    return _Wish(method, name, where, id, url.query, resource, entry.get("fullUrl"), *conditions)
+    return _Wish(method, name, where, id, url.query, resource, entry.get("fullUrl"), *conditions, request.get("ifNoneExist"))
 
 
 def _refused(resource: Json | None) -> list[Json]:
@@ -199,17 +200,44 @@ def _entry(wish: _Wish) -> Entry:
 
 
 def _met(wish: _Wish, asked: Directory) -> Entry:
-    """What is to be done, a conditional update to the one resource that it means; to a new one when there is none yet. Raises `Invalid`, `PreconditionFailed`."""
+    """What is to be done, a conditional update to the one resource that it means; to a new one when there is none yet. Raises `Invalid`, `PreconditionFailed`.
+
+    A conditional create gets the id of what is there already, and then there is nothing to do.
+    """
     entry = _entry(wish)
-    if wish.method != "PUT" or wish.id is not None:
+    if wish.if_none_exist is not None:
+        found = _one_met(wish, _condition(wish.if_none_exist, "If-None-Exist"), asked)
+    elif wish.method == "PUT" and wish.id is None:
+        given = _condition(wish.condition, "PUT")
+        if any(name not in ("identifier", "organization", "managingOrganization") for name, _ in given) or given[0][0] != "identifier":
+            raise _wrong("PUT", f"send {wish.type}/<id>, or {wish.type}?identifier=system|value.", wish.condition)
+        found = _one_met(wish, given, asked)
+    else:
         return entry
-    given = parse_qsl(wish.condition, keep_blank_values=True)
-    if not given or any(name not in ("identifier", "organization", "managingOrganization") for name, _ in given) or given[0][0] != "identifier":
-        raise _wrong("PUT", f"send {wish.type}/<id>, or {wish.type}?identifier=system|value.", wish.condition)
+    return replace(entry, id=found) if found else entry
+
+
+def _condition(query: str, place: str) -> list[tuple[str, str]]:
+    """What a resource is found by: parameters of a search, apart from those that say how to answer (clients send them with every request). Raises `Invalid`."""
+    given = [(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name not in PARTS]
+    if not given or any(name[0:1] == "_" and name != "_id" for name, _ in given):
+        raise _wrong(place, "parameters of a search are expected here that say which resource is meant, such as identifier=system|value.", query)
+    return given
+
+
+def _one_met(wish: _Wish, given: list[tuple[str, str]], asked: Directory) -> str | None:
+    """The id of the one resource that meets the condition; None when there is none. Raises `Invalid`, `PreconditionFailed`."""
     page = asked.search(parse(RESOURCES[wish.type], given, strict=True).query)
     if len(page.hits) > 1:
-        raise PreconditionFailed(f"{len(page.hits)} resources have this identifier; say which one is meant: {wish.type}/<id>.")
-    return replace(entry, id=page.hits[0].entity.id) if page.hits else entry
+        how = f": {wish.type}/<id>" if wish.method == "PUT" else ""
+        raise PreconditionFailed(f"{len(page.hits)} resources or more meet this condition; say which one is meant{how}.")
+    return page.hits[0].entity.id if page.hits else None
+
+
+def _names(entry: Entry) -> list[str]:
+    """By what others of the same transaction may refer to it."""
+    id = (entry.resource or {}).get("id")
+    return [name for name in (entry.full_url, f"{entry.type}/{id}" if id else None) if name]
 
 
 def _written(feed: Feed, wishes: Sequence[_Wish]) -> list[Filed] | Problem:
@@ -218,17 +246,21 @@ def _written(feed: Feed, wishes: Sequence[_Wish]) -> list[Filed] | Problem:
     strict = is_strict()
     try:
         entries = [_met(wish, asked) for wish in wishes]
-        _check_unique(entries)
+        there = {place: Filed(entry, id=entry.id) for place, entry in enumerate(entries) if wishes[place].if_none_exist is not None and entry.id}
+        wanted = [(wish, entry) for place, (wish, entry) in enumerate(zip(wishes, entries, strict=True)) if place not in there]
+        _check_unique([entry for _, entry in wanted])
     except Invalid as error:
         return Problem(400, [_issue("error", "invalid", each.path, each.reason) for each in error.errors])
 
     def work(desk: hub.Desk) -> list[Filed]:
-        for wish, entry in zip(wishes, entries, strict=True):
+        for wish, entry in wanted:
             _check_version(wish, entry, desk, asked)
-        return file(desk, entries, feed.source, asked, strict=strict)
+        known = {name: f"{filed.entry.type}/{filed.id}" for filed in there.values() for name in _names(filed.entry)}
+        return file(desk, [entry for _, entry in wanted], feed.source, asked, strict=strict, known=known)
 
     try:
-        done = feed.write(work)
+        written = iter(feed.write(work))
+        done = [there[place] if place in there else next(written) for place in range(len(entries))]
         accesses.tell([_told_of(wish, filed) for wish, filed in zip(wishes, done, strict=True)])
         return done
     except Invalid as error:

@@ -12,15 +12,22 @@ from typing import Any
 from fhir.resources.R4B import get_fhir_model_class
 from pydantic import ValidationError
 
-from plugins.fhir.judge.belgium import PROFILES, Concepts, check_coding, check_identifier, check_profiles
+from plugins.fhir.judge.belgium import (
+    PROFILES,
+    Concepts,
+    check_coding,
+    check_identifier,
+    check_profiles,
+    is_profile,
+)
 from plugins.fhir.judge.elements import is_resource
 from plugins.fhir.judge.invariants import broken
 from plugins.fhir.judge.issues import Findings, Issue, Json, is_refused
 from plugins.fhir.judge.own_extensions import check_extensions
 from plugins.fhir.judge.structure import walk_resource
-from plugins.fhir.judge.whole import Seen, check_bundle, check_contained
+from plugins.fhir.judge.whole import Seen, check_bundle, check_contained, check_ids
 
-__all__ = ["PROFILES", "Concepts", "Issue", "is_refused", "is_resource", "judge"]
+__all__ = ["PROFILES", "Concepts", "Issue", "is_profile", "is_refused", "is_resource", "judge"]
 
 
 def judge(resource: Any, profiles: Sequence[str] = (), concepts: Concepts | None = None) -> list[Issue]:
@@ -32,11 +39,14 @@ def judge(resource: Any, profiles: Sequence[str] = (), concepts: Concepts | None
     resources: list[Seen] = []
     bundles: list[Seen] = []
     references: list[Seen] = []
+    ids: list[tuple[str, Any]] = []
 
     def visit(type_name: str, value: Json, path: str) -> None:
         for place, what, remedy in broken(type_name, value):
             found.error("invariant", path + place, what, remedy)
-        if "extension" in value:
+        if "id" in value and "resourceType" not in value and type_name != "ElementDefinition":
+            ids.append((path, value["id"]))
+        if "extension" in value or "modifierExtension" in value:
             check_extensions(type_name, value, path, found)
         if type_name == "Identifier":
             check_identifier(value, path, found)
@@ -49,6 +59,7 @@ def judge(resource: Any, profiles: Sequence[str] = (), concepts: Concepts | None
             check_profiles(value, path, profiles if path == type_name else (), found)
 
     walk_resource(resource, "", found, visit)
+    check_ids(ids, {path for path, _ in (*resources, *bundles)}, found)
     check_contained(resources, references, found)
     for path, bundle in bundles:
         check_bundle(path, bundle, references, found)

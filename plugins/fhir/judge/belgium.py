@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from plugins.fhir import systems as s
+from plugins.fhir.judge.elements import is_resource
 from plugins.fhir.judge.issues import Findings, Json, shown
 
 
@@ -167,6 +168,22 @@ PROFILES: Final[Mapping[str, Profile]] = {
 """The profiles that are judged here, by canonical."""
 
 
+_BASE: Final = re.compile(r"http://hl7\.org/fhir/StructureDefinition/([A-Za-z]+)(?:\|4\.0(?:\.1)?)?")
+_NO_DOMAIN: Final = frozenset({"Binary", "Bundle", "Parameters"})
+"""The resource types that are no DomainResource."""
+
+
+def is_profile(canonical: str) -> bool:
+    """Whether it is judged here: one of `PROFILES`, or the profile of a resource type that R4 itself gives."""
+    return canonical.partition("|")[0] in PROFILES or _base(canonical) is not None
+
+
+def _base(canonical: str) -> str | None:
+    """The type of which this is R4's own profile, also Resource and DomainResource; None for any other."""
+    found = _BASE.fullmatch(canonical)
+    return found[1] if found and (found[1] in ("Resource", "DomainResource") or is_resource(found[1])) else None
+
+
 def check_profiles(resource: Json, path: str, also: Iterable[str], found: Findings) -> None:
     """The resource meets every profile that it claims, and those in `also`."""
     meta = resource.get("meta")
@@ -183,10 +200,15 @@ def _check_profile(resource: Json, path: str, claim: str, where: str, found: Fin
     url = claim.partition("|")[0]
     named = resource.get("resourceType")
     profile = PROFILES.get(url)
+    base = _base(claim)
+    if base is not None:
+        # What it asks is what R4 asks, and that was looked at.
+        if base not in (named, "Resource") and (base != "DomainResource" or named in _NO_DOMAIN):
+            found.error("invalid", where, f"{url} is the profile of {base}, and this is a {named}.", "Leave it out.")
+        return
     if profile is None:
-        if url != f"http://hl7.org/fhir/StructureDefinition/{named}":
-            what = f"the profile {shown(url)} is not known here, so nobody has looked whether it is met."
-            found.warning("not-supported", where, what, "GET /fhir/metadata lists the profiles that are.")
+        what = f"the profile {shown(url)} is not known here, so nobody has looked whether it is met."
+        found.warning("not-supported", where, what, "GET /fhir/metadata lists the profiles that are.")
         return
     if profile.type != named:
         found.error(

@@ -41,6 +41,8 @@ def faults(div: str) -> Iterator[tuple[str, str]]:
         )
         return
     seen = any(str(text).strip() for text in root.itertext())
+    if any(True for _ in root.iter(etree.PI)):
+        yield "a processing instruction is not allowed in a narrative.", "Leave it out."
     for element in root.iter(etree.Element):
         tag = str(element.tag).removeprefix(_XHTML)
         seen = seen or tag == "img"

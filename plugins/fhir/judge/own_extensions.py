@@ -1,29 +1,45 @@
-"""Extensions of ours, held against the table from which their definitions are written. Those of others are left alone, as R4 asks."""
+"""Extensions of ours, held against the table from which their definitions are written, and the one of R4 for texts in other languages.
+
+Of those of others only the address is looked at, as R4 asks.
+"""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from typing import Any
+from typing import Any, Final
 
 from plugins.fhir.conformance.code_lists import CODE_LISTS
 from plugins.fhir.conformance.extension_table import DEFINITIONS, TEXT_PARTS, Part, Value, value_name
+from plugins.fhir.extensions import TRANSLATION
 from plugins.fhir.judge.elements import spoken
 from plugins.fhir.judge.issues import Findings, Json, shown
 from plugins.fhir.judge.structure import target_of
 from plugins.fhir.systems import BASE
 
+_OF_R4: Final = "See https://hl7.org/fhir/R4/extension-translation.html."
+_WHOLE_ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:.")
 _SEE = "GET StructureDefinition?url={} tells what it holds."
 
 
 def check_extensions(type_name: str, value: Json, path: str, found: Findings) -> None:
     """The extensions that stand on an object of that type."""
+    for place, each in enumerate(_list(value.get("modifierExtension"))):
+        if isinstance(each, dict) and isinstance(each.get("url"), str):
+            _check_address(each["url"], f"{path}.modifierExtension[{place}]", found)
     given = [
         (place, each) for place, each in enumerate(_list(value.get("extension"))) if isinstance(each, dict)
     ]
     often = Counter(str(each.get("url")) for _, each in given)
     for place, extension in given:
         here, url = f"{path}.extension[{place}]", extension.get("url")
-        if not isinstance(url, str) or not url.startswith(BASE + "/"):
+        if not isinstance(url, str):
+            continue
+        if type_name != "Extension":
+            _check_address(url, here, found)
+        if url == TRANSLATION:
+            _check_parts(extension, TEXT_PARTS, here, _OF_R4, found)
+        if not url.startswith(BASE + "/"):
             continue
         definition = DEFINITIONS.get(url)
         if definition is None:
@@ -43,6 +59,12 @@ def check_extensions(type_name: str, value: Json, path: str, found: Findings) ->
             _check_value(extension, definition.value, here, see, found)
         else:
             _check_parts(extension, definition.parts, here, see, found)
+
+
+def _check_address(url: str, path: str, found: Findings) -> None:
+    if _WHOLE_ADDRESS.match(url) is None:
+        what = f"{shown(url)} is no whole address; only the parts inside an extension have names."
+        found.error("value", f"{path}.url", what, "Write the address of the definition: https://...")
 
 
 def _check_parts(extension: Json, parts: tuple[Part, ...], path: str, see: str, found: Findings) -> None:

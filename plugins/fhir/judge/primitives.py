@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date
+from sys import float_info
 from typing import Any, Final
 
 _DAY: Final = r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
@@ -31,6 +32,7 @@ _SHAPES: Final[Mapping[str, tuple[re.Pattern[str], str]]] = {
         ("base64Binary", r"(?:\s*[0-9a-zA-Z+/]){4,}(?:\s*=){0,2}\s*", "Write it in base64."),
     )
 }  # fmt: skip
+_ADDRESSES: Final = frozenset({"uri", "url", "canonical"})
 _WHOLE_NUMBERS: Final[Mapping[str, tuple[int, int]]] = {
     "integer": (-(2**31), 2**31 - 1),
     "unsignedInt": (0, 2**31 - 1),
@@ -57,6 +59,8 @@ def fault(kind: str, value: Any) -> tuple[str, str] | None:
     if kind == "decimal":
         if not isinstance(value, int | float) or isinstance(value, bool):
             return _expected("a number", value)
+        if abs(value) > float_info.max:
+            return "this number is too large.", "Give one that can be computed with."
         return None
     return _text_fault(kind, value)
 
@@ -74,6 +78,10 @@ def _text_fault(kind: str, value: Any) -> tuple[str, str] | None:
         shape, remedy = _SHAPES[kind]
         if shape.fullmatch(value) is None:
             return f"this is no {kind}.", remedy
+        if kind in _ADDRESSES and value.startswith("urn:oid:"):
+            return _text_fault("oid", value)
+        if kind in _ADDRESSES and value.startswith("urn:uuid:"):
+            return _text_fault("uuid", value.lower())  # as a name of something it may have capitals
         if kind in ("date", "dateTime", "instant") and not _exists(value[:10]):
             return "there is no such day.", "Give a day of the calendar."
     return None
@@ -91,8 +99,10 @@ def _expected(what: str, value: Any) -> tuple[str, str]:
         dict: "an object",
     }
     found = kind.get(type(value), "something else")
-    quoted = " Take away the quotation marks." if isinstance(value, str) and what != "a text" else ""
-    return f"here belongs {what}, and not {found}.", f"Give {what} in JSON.{quoted}"
+    if not isinstance(value, str) or what == "a text":
+        return f"here belongs {what}, and not {found}.", f"Give {what} in JSON."
+    plain = "" if what == "true or false" else " In XML write only its digits: no blanks, no + and no zeros before it."
+    return f"here belongs {what}, and not {found}.", f"Give {what} in JSON. Take away the quotation marks.{plain}"
 
 
 def _exists(day: str) -> bool:

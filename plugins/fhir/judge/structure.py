@@ -25,6 +25,13 @@ from plugins.fhir.judge.primitives import fault
 Visit = Callable[[str, Json, str], None]
 """Called with the type, the value and the place of every object that was walked."""
 
+ODD: Final[Mapping[str, tuple[str, str]]] = {
+    "#text": ("the text {} stands between the elements.", "Leave it out: a value stands in the attribute value."),
+    "#order": ("the element {} comes too late.", "In XML elements stand in the order of the specification, and those that repeat beside each other."),
+    "#element": ("{} stands here as an element.", "In XML it is an attribute here."),
+    "#instruction": ("the processing instruction {} stands here.", "Leave it out."),
+}
+"""What XML can do wrong and JSON cannot, by the name under which the reader keeps it; an attribute that does not belong there is kept as `@name`."""
 _DEEPEST: Final = 60
 _LOCAL_KINDS: Final = ("urn:uuid:", "urn:oid:")
 _RESTFUL: Final = re.compile(
@@ -71,7 +78,13 @@ def walk(value: Json, type_name: str, path: str, found: Findings, visit: Visit, 
                 )
             continue
         element = known.get(key.removeprefix("_"))
-        if element is None:
+        if key in ODD:
+            what, remedy = ODD[key]
+            found.error("structure", path, what.format(shown(inner)), remedy)
+        elif key[:1] == "@":
+            what = f"the attribute {shown(key[1:])} does not belong here."
+            found.error("structure", path, what, "Write it as an element: <name value=.../>.")
+        elif element is None:
             near = _nearest(key, known)
             found.error(
                 "structure",
@@ -81,7 +94,7 @@ def walk(value: Json, type_name: str, path: str, found: Findings, visit: Visit, 
                 if near
                 else "Leave it out; what R4 has no element for goes in an extension.",
             )
-        elif key[0] == "_":
+        elif key[:1] == "_":
             _extra(inner, element, value, f"{path}.{element.name}", found, visit, depth)
         else:
             _element(inner, element, value.get("_" + key), f"{path}.{key}", found, visit, depth)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import Any, Final
 
 from plugins.fhir.judge.issues import Findings, Json, shown
@@ -72,6 +72,27 @@ def check_contained(resources: Sequence[Seen], references: Sequence[Seen], found
                     f"nothing refers to the contained resource {shown(id)} (dom-3).",
                     "Refer to it, or leave it out.",
                 )
+
+
+def check_ids(ids: Iterable[tuple[str, Any]], resources: Set[str], found: Findings) -> None:
+    """The ids of elements, given as (place, id), are each the only one of its resource. https://hl7.org/fhir/R4/element.html#id
+
+    An ElementDefinition stands in a snapshot and in a differential under one id.
+    """
+    places: dict[Any, list[str]] = {}
+    for path, id in ids:
+        if isinstance(id, str):
+            places.setdefault(id, []).append(path)
+    for id, here in places.items():
+        owners: set[str] = set()
+        for path in here if len(here) > 1 else ():
+            owner = path
+            while owner and owner not in resources:
+                owner = owner.rpartition(".")[0]
+            if owner in owners:
+                what = f"the id {shown(id)} occurs twice in this resource."
+                found.error("invariant", f"{path}.id", what, "Give every element an id of its own, or none.")
+            owners.add(owner)
 
 
 def _owner(path: str, resources: Sequence[Seen]) -> str:

@@ -30,7 +30,7 @@ def _text(words: str) -> Json:
 ORGANIZATION: Final[Json] = {
     "resourceType": "Organization",
     "id": "org-1",
-    "meta": {"profile": [s.BE_ORGANIZATION, s.MCSD_ORGANIZATION], "lastUpdated": "2026-11-22T09:00:00.123+01:00"},
+    "meta": {"lastUpdated": "2026-11-22T09:00:00.123+01:00", "profile": [s.BE_ORGANIZATION, s.MCSD_ORGANIZATION]},
     "text": _text("<p><b>Ziekenhuis Zon</b><br/>Brussel</p>"),
     "identifier": [{"system": s.CBE, "value": "0403019261"}, {"system": s.NIHDI, "value": "71000012"}],
     "active": True,
@@ -109,12 +109,12 @@ SERVICE: Final[Json] = {
 ENDPOINT: Final[Json] = {
     "resourceType": "Endpoint",
     "id": "end-1",
+    "contained": [{"resourceType": "Organization", "id": "o", "name": "Zon"}],
     "status": "active",
     "connectionType": {"system": "http://terminology.hl7.org/CodeSystem/endpoint-connection-type", "code": "hl7-fhir-rest"},
+    "managingOrganization": {"reference": "#o"},
     "payloadType": [{"text": "any"}],
     "address": "https://fhir.example.org/r4",
-    "contained": [{"resourceType": "Organization", "id": "o", "name": "Zon"}],
-    "managingOrganization": {"reference": "#o"},
 }  # fmt: skip
 AFFILIATION: Final[Json] = {
     "resourceType": "OrganizationAffiliation",
@@ -162,16 +162,26 @@ SEARCHSET: Final[Json] = {
 ABSENT: Final[Json] = {
     "resourceType": "Endpoint",
     "_status": {"extension": [{"url": ext.DATA_ABSENT, "valueCode": "unknown"}]},
-    "connectionType": {"code": "x", "system": "http://example.org/c"},
+    "connectionType": {"system": "http://example.org/c", "code": "x"},
     "payloadType": [{"text": "any"}],
     "_address": {"extension": [{"url": ext.DATA_ABSENT, "valueCode": "unknown"}]},
 }
 LEAP_DAY: Final[Json] = {
     "resourceType": "Practitioner",
-    "birthDate": "2024-02-29",
-    "name": [{"given": ["An", None, "Marie"], "_given": [None, {"extension": [{"url": ext.DATA_ABSENT, "valueCode": "masked"}]}, None]}],
     "identifier": [{"system": s.BE + "/NamingSystem/ssin", "value": "79123100123", "period": {"start": "2026"}}],
+    "name": [{"given": ["An", None, "Marie"], "_given": [None, {"extension": [{"url": ext.DATA_ABSENT, "valueCode": "masked"}]}, None]}],
+    "birthDate": "2024-02-29",
 }  # fmt: skip
+NAMED: Final[Json] = {
+    "resourceType": "Organization",
+    "id": "org-1",
+    "contained": [{"resourceType": "Organization", "id": "o", "name": "Zon", "telecom": [{"id": "a", "system": "url"}]}],
+    "identifier": [{"id": "org-1", "system": "urn:oid:1.2.0", "value": "1"}, {"system": "urn:uuid:0B6F4C5E-0000-4000-8000-000000000001", "value": "1"}],
+    "name": "Zon",
+    "_name": {"id": "a", "extension": [{"url": "urn:oid:1.2.3", "valueString": "x"}]},
+    "partOf": {"reference": "#o"},
+}  # fmt: skip
+"""Ids of elements are their own in each resource."""
 VALID: Final[dict[str, Json]] = {
     "organization": ORGANIZATION,
     "location": LOCATION,
@@ -184,6 +194,7 @@ VALID: Final[dict[str, Json]] = {
     "searchset": SEARCHSET,
     "absent values": ABSENT,
     "leap day": LEAP_DAY,
+    "named elements": NAMED,
 }
 
 
@@ -268,6 +279,13 @@ BELGIUM: Final = (
 )  # fmt: skip
 
 FURTHER: Final = (
+    Fault("OID that is none", _set(ORGANIZATION, "identifier.0.system", "urn:oid:1.2.x"), "Organization.identifier[0].system"),
+    Fault("UUID that is none", _set(ORGANIZATION, "identifier.0.system", "urn:uuid:12"), "Organization.identifier[0].system"),
+    Fault("element ids twice", _set(_set(ORGANIZATION, "telecom.0.id", "a"), "address.0.id", "a"), "Organization.address[0].id"),
+    Fault("element ids twice, of a value", _set(_set(ORGANIZATION, "telecom.0.id", "a"), "_name.id", "a"), "Organization.telecom[0].id"),
+    Fault("extension with a name", _set(ORGANIZATION, "telecom.0.extension", [{"url": "oproep", "valueBoolean": True}]), "Organization.telecom[0].extension[0].url"),
+    Fault("modifier extension with a name", _set(AFFILIATION, "modifierExtension", [{"url": "x", "valueBoolean": True}]), "OrganizationAffiliation.modifierExtension[0].url"),
+    Fault("translation without content", _set(ORGANIZATION, "_name.extension.0.extension", [{"url": "lang", "valueCode": "fr"}]), "Organization.name.extension[0]"),
     Fault("NIHDI with dots", _set(PRACTITIONER, "identifier.0.value", "1-87497-04-001"), "Practitioner.identifier[0].value"),
     Fault("establishment number as KBO", _set(ORGANIZATION, "identifier.0.value", "2147812701"), "Organization.identifier[0].value"),
     Fault("mCSD no modifierExtension", _set(ORGANIZATION, "modifierExtension", [{"url": "http://example.org/x", "valueBoolean": True}]), "Organization.modifierExtension"),

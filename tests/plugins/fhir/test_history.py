@@ -22,6 +22,7 @@ from hub.model.claims import Claim
 from hub.model.entity import Change
 from hub.model.query import Criterion, Query
 from hub.store import Store, Writer, log_reading
+from plugins.fhir import history
 from plugins.fhir.params import RESOURCES
 from tests.plugins.fhir.conftest import CLAIMS, HIDDEN, Hub, hub_over, organisation, site
 from tests.plugins.fhir.judge import complaints
@@ -194,13 +195,13 @@ def test_the_history_of_an_instance_newest_first_with_its_removal(writing: Writi
     versions = [entry["resource"]["name"] for entry in get(client, f"Organization/{id}/_history")["entry"]]
     assert versions == ["Drie", "Twee", "Een"]
     writing.withdraw("org-1")
-    history = get(client, f"Organization/{id}/_history")
-    assert [method for method, _, _ in told(history)] == ["DELETE", "PUT", "PUT", "PUT"]
-    assert history["entry"][0] == {
+    bundle = get(client, f"Organization/{id}/_history")
+    assert [method for method, _, _ in told(bundle)] == ["DELETE", "PUT", "PUT", "PUT"]
+    assert bundle["entry"][0] == {
         "request": {"method": "DELETE", "url": f"Organization/{id}"},
         "response": {"status": "204", "lastModified": "2026-11-22T09:00:04.000Z"},
     }
-    assert history["entry"][-1]["response"]["status"] == "201"
+    assert bundle["entry"][-1]["response"]["status"] == "201"
     get(client, f"Practitioner/{id}/_history", 404)
     get(client, "Organization/00000000-0000-4000-8000-000000000000/_history", 404)
 
@@ -349,6 +350,104 @@ def test_pages_stay_on_the_path_and_do_not_move_when_something_is_written(writin
         assert page["meta"]["lastUpdated"] == first_moment, "who asks on from here must get what was written meanwhile"
     assert seen == whole
     assert len(told(page)) == 1, "no empty page at the end"
+
+
+def caregivers(writing: Writing, *numbers: int, aanbod: int = 1) -> None:
+    """An aanbod in which these work, before anybody told who they are; the log says, as logs did, that everybody saw them from then on."""
+    works = [{"keys": [f"sociale-kaart:zv-{n}"], "zorgverlener": {"source": "sociale-kaart", "external_id": f"zv-{n}"}} for n in numbers]
+    writing.put(Claim("sociale-kaart", f"aanbod-{aanbod}", 1, "aanbod", {"kind": "aanbod", "names": [{"text": {"nl": "Artsen"}}], "caregivers": works}))
+
+    def as_before(writer: Writer) -> None:
+        writer.connection.exec_driver_sql("UPDATE change SET audience = 0, now = 0 WHERE type = 'caregiver' AND operation = 'create'")
+
+    writing.hub.store.write(as_before)
+
+
+def person(number: int, **content: Any) -> Claim:
+    return Claim("sociale-kaart", f"zv-{number}", 1, "zorgverlener", {"kind": "zorgverlener", "name": {"family": f"Peeters{number}"}, **content})
+
+
+def statuses(bundle: dict[str, Any]) -> list[str]:
+    return [each["response"]["status"] for each in bundle.get("entry", ())]
+
+
+def test_what_could_not_be_seen_when_it_came_is_new_when_it_can_be(writing: Writing) -> None:
+    """A PractitionerRole of somebody whom no source had told of yet."""
+    client = writing.hub.client()
+    caregivers(writing, 1, 2)
+    created = {f"PractitionerRole/{change.id}": change.seq for change in _changes(writing) if change.type == "caregiver" and change.operation == "create"}
+    assert told(get(client, "PractitionerRole/_history")) == []
+    writing.put(person(1))
+    [entry] = get(client, "PractitionerRole/_history")["entry"]
+    address, version = entry["request"]["url"], entry["resource"]["meta"]["versionId"]
+    assert (entry["request"]["method"], entry["response"]["status"]) == ("PUT", "201")
+    alone = get(client, f"{address}/_history?_count=1")
+    assert (statuses(alone), link(alone, "next")) == (["201"], None)
+    get(client, f"{address}/_history/{version}")
+    [issue] = get(client, f"{address}/_history/{created[address]}", 404)["issue"]
+    assert f"has no version {created[address]}" in issue["details"]["text"]
+    writing.put(person(1, name={"family": "Janssens"}))
+    assert statuses(get(client, f"{address}/_history")) == ["200", "201"]
+    writing.put(person(1, name={"family": "Janssens"}, visibility="internal"))
+    assert told(get(client, f"{address}/_history")) == [("DELETE", address, "")]
+
+
+def test_pages_are_full_whatever_of_the_log_cannot_be_told(writing: Writing) -> None:
+    client = writing.hub.client()
+    for number in range(1, 6):
+        writing.put(person(number))
+    caregivers(writing, *range(1, 30))
+    whole = told(get(client, "PractitionerRole/_history"))
+    assert len(whole) == 5
+    sizes, seen, following = [], [], "PractitionerRole/_history?_count=2"
+    while following:
+        page = get(client, following)
+        sizes.append(len(told(page)))
+        seen += told(page)
+        following = link(page, "next") or ""
+    assert (sizes, seen) == ([2, 2, 1], whole)
+    assert link(get(client, "PractitionerRole/_history?_count=5"), "next") is None
+
+
+def test_one_request_looks_at_so_many_changes_and_the_next_goes_on(writing: Writing, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "_LOOKED_AT", 10)
+    client = writing.hub.client()
+    writing.put(person(1))
+    caregivers(writing, 1)
+    [only] = told(get(client, "PractitionerRole/_history"))
+    for number in range(40, 60):
+        caregivers(writing, number, aanbod=number)
+    seen, following, empty = [], "PractitionerRole/_history?_count=2", 0
+    while following:
+        page = get(client, following)
+        seen += told(page)
+        empty += not told(page)
+        following = link(page, "next") or ""
+    assert seen == [only]
+    assert 0 < empty <= 4
+
+
+def test_a_page_is_full_also_where_the_agreement_does_not_cover_what_changed_most(writing: Writing) -> None:
+    client = writing.hub.client()
+
+    def agree(writer: Writer) -> str:
+        agreement = Agreement(
+            name="namen", title="Namen", purpose="test", legal_basis="test", contact="a@example.org", our_contact="b@example.org", level="public", fields=frozenset({"names"}),
+        )  # fmt: skip
+        save_agreement(writer.connection, agreement, "2026-11-22T09:00:00Z")
+        return issue_key(writer.connection, "namen", "2026-11-22T09:00:00Z")
+
+    key = writing.hub.store.write(agree)
+    writing.put(named(1, "Huis"))
+    for number in range(1, 9):
+        writing.put(named(2, "Ander", vestigingen=[site(each, "1000", {"nl": "Brussel"}) for each in range(1, number)]))
+    page = get(client, "_history?_count=3", X_API_Key=key)
+    seen, following = told(page), link(page, "next")
+    assert len(seen) == 3 or following is None
+    while following:
+        page = get(client, following, X_API_Key=key)
+        seen, following = seen + told(page), link(page, "next")
+    assert f"Organization/{writing.uuid('org-1')}" in {address for _, address, _ in seen}
 
 
 @pytest.mark.parametrize("zone", ["Z", "+00:00", " 00:00", "%2B00:00"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import orjson
 import pytest
@@ -253,6 +253,9 @@ def test_a_page_longer_than_allowed_is_said_and_not_silently_cut(client: FlaskCl
         ("/Organization?partof=Location/1", "partof"),
         ("/Location?near=here", "near"),
         ("/Location?near=51|4&near=52|4", "near"),
+        ("/Location?near=5_1|4|1_0|km", "near"),
+        ("/Location?near=51|4|5|km|6", "near"),
+        ("/Location?near=%D9%A5%D9%A1|4|5|km", "near"),
         ("/Location?status=open", "status"),
         ("/Organization?_cursor=nonsense", "_cursor"),
         ("/Organization?_cursor=", "_cursor"),
@@ -270,3 +273,28 @@ def test_a_cursor_works_for_its_own_type_only(client: FlaskClient) -> None:
     get(client, "/Location?" + urlsplit(following).query, 400)
     get(client, "/Organization?" + urlsplit(following).query[:-3], 400)
     get(client, "/Organization?" + urlsplit(following).query + "~e30", 400)
+
+
+@pytest.mark.parametrize(
+    ("given", "understood"),
+    [("51|4", "51|4|10|km"), ("51|4||km", "51|4|10|km"), ("51|4|2", "51|4|2|km"), ("51|4|2000|m", "51|4|2000|m"), ("51\\|4", "51\\|4\\|10\\|km")],
+)
+def test_near_says_which_distance_was_taken(client: FlaskClient, given: str, understood: str) -> None:
+    bundle = orjson.loads(client.get("/fhir/Location", query_string={"near": given}).data)
+    [own] = [each["url"] for each in bundle["link"] if each["relation"] == "self"]
+    assert parse_qs(urlsplit(own).query)["near"] == [understood]
+
+
+def test_near_takes_one_place_and_says_so(client: FlaskClient) -> None:
+    [issue] = orjson.loads(client.get("/fhir/Location?near=51|4|5|km,52|4|5|km").data)["issue"]
+    assert "near: one place is taken" in issue["details"]["text"]
+
+
+def test_a_search_by_post_is_text_in_utf_8_too(client: FlaskClient) -> None:
+    def post(body: bytes) -> Any:
+        return client.post("/fhir/Organization/_search", data=body, content_type="application/x-www-form-urlencoded")
+
+    refused = post(b"name=%E8che")
+    assert (refused.status_code, "name: This is not text in UTF-8" in refused.text) == (400, True)
+    assert post("name=sint-élise".encode()).status_code == 200
+    assert len(orjson.loads(post(b"name=sint-%C3%A9lise").data)["entry"]) == 1

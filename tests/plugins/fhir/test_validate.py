@@ -90,6 +90,29 @@ def test_parameters_carry_resource_profile_and_mode(client: FlaskClient) -> None
     ]
 
 
+R4 = "http://hl7.org/fhir/StructureDefinition/"
+
+
+@pytest.mark.parametrize("profile", ["Organization", "Organization|4.0.1", "DomainResource", "Resource"])
+def test_the_profiles_of_r4_itself_are_met_by_what_r4_allows(client: FlaskClient, profile: str) -> None:
+    [issue] = send(client, f"/Organization/$validate?profile={R4}{profile}", GOOD)
+    assert issue["details"]["text"] == "Nothing is wrong with it."
+    [issue] = send(client, "/$validate", GOOD | {"meta": {"profile": [R4 + profile]}})
+    assert issue["details"]["text"] == "Nothing is wrong with it."
+
+
+def test_the_profile_of_another_type_is_not_met(client: FlaskClient) -> None:
+    assert errors(send(client, "/$validate", GOOD | {"meta": {"profile": [R4 + "Patient"]}})) == ["Organization.meta.profile[0]"]
+    assert errors(send(client, f"/$validate?profile={R4}Patient", GOOD)) == ["Organization"]
+    assert errors(send(client, f"/$validate?profile={R4}DomainResource", TRANSACTION)) == ["Bundle"]
+
+
+@pytest.mark.parametrize("profile", ["", f"&profile={R4}Practitioner"])
+def test_the_mode_profile_asks_the_judge_alone(client: FlaskClient, profile: str) -> None:
+    [issue] = send(client, f"/$validate?mode=profile{profile}", PRACTITIONER)
+    assert issue["details"]["text"] == "Nothing is wrong with it.", "that a birth date is not kept is not told"
+
+
 def test_what_would_not_be_kept_is_told_before(client: FlaskClient) -> None:
     told = send(client, "/$validate", PRACTITIONER)
     assert [(each["severity"], each.get("expression")) for each in told] == [("warning", ["Practitioner.birthDate"]), ("information", None)]
@@ -160,7 +183,8 @@ def test_a_bundle_is_judged_whole(client: FlaskClient) -> None:
         ("/Organization/another/$validate", ORGANIZATION, JSON, 400, "http.resource"),
         ("/Organization/$validate?mode=dream", ORGANIZATION, JSON, 400, "http.mode"),
         ("/Organization/$validate?mode=delete", ORGANIZATION, JSON, 400, "http.mode"),
-        ("/Organization/$validate?mode=profile", ORGANIZATION, JSON, 400, "http.profile"),
+        ("/Organization/$validate?profile=http://hl7.org/fhir/StructureDefinition/Zorg", ORGANIZATION, JSON, 400, "http.profile"),
+        ("/Organization/$validate?profile=http://hl7.org/fhir/StructureDefinition/Organization|5.0.0", ORGANIZATION, JSON, 400, "http.profile"),
         ("/Organization/$validate?profile=https://example.org/p", ORGANIZATION, JSON, 400, "http.profile"),
         ("/$validate", b"", JSON, 400, "http.body"),
         ("/$validate", b"{", JSON, 400, "http.body"),
@@ -219,7 +243,7 @@ def test_xml_becomes_the_same_as_json(name: str) -> None:
         ('<active value="yes"/>', "Organization.active"),
         ('<naam value="Zon"/>', "Organization.naam"),
         ('<name value="a"/><name value="b"/>', "Organization.name"),
-        ("Zon", "Organization.#text"),
+        ("Zon", "Organization"),
         ("<name/>", "Organization.name"),
         ('<telecom><system value="phone"/><value value="1"/><rank value="one"/></telecom>', "Organization.telecom[0].rank"),
     ],
@@ -227,6 +251,60 @@ def test_xml_becomes_the_same_as_json(name: str) -> None:
 def test_faults_of_xml_are_told(xml: str, expression: str) -> None:
     document = f'<Organization xmlns="http://hl7.org/fhir"><identifier><value value="1"/></identifier>{xml}</Organization>'
     assert expression in [issue.expression for issue in judge(from_xml(document.encode()))]
+
+
+ORGANIZATION_IN_XML = '<Organization xmlns="http://hl7.org/fhir"{}><id value="o"/><active value="true"/><name value="W"/>{}</Organization>'
+LOCATION_IN_XML = '<Location xmlns="http://hl7.org/fhir"><position><longitude value="{}"/><latitude value="51"/></position></Location>'
+PHONE_IN_XML = '<telecom><system value="phone"/><value value="+3290000001"/><rank value="{}"/></telecom>'
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        *((LOCATION_IN_XML.format(number), "here belongs a number") for number in ("3_7", "03.70", "3.", ".5", "+51.05", "\u0663", "1e", " 3", "0x3", "NaN", "")),
+        (LOCATION_IN_XML.format("1e999"), "this number is too large"),
+        *((ORGANIZATION_IN_XML.format("", PHONE_IN_XML.format(rank)), "here belongs a whole number") for rank in ("01", "+1", " 1", "1_0", "1.0")),
+        (ORGANIZATION_IN_XML.format("", "").replace('"W"/>', '"W"><value value="Other"/></name>'), "Element has no element 'value'"),
+        (ORGANIZATION_IN_XML.format("", '<telecom system="phone" value="+3290000001"/>'), "the attribute 'system' does not belong"),
+        (ORGANIZATION_IN_XML.format(' name="NamedByAttribute"', ""), "the attribute 'name' does not belong"),
+        (ORGANIZATION_IN_XML.format(' id="o2"', ""), "the attribute 'id' does not belong"),
+        (ORGANIZATION_IN_XML.format("", '<telecom><id value="t"/><value value="1"/></telecom>'), "'id' stands here as an element"),
+        (ORGANIZATION_IN_XML.format("", "<type/>"), "the element 'type' comes too late"),
+        (ORGANIZATION_IN_XML.format("", '<alias value="a"/><telecom><system value="url"/></telecom><alias value="b"/>'), "the element 'alias' comes too late"),
+        (ORGANIZATION_IN_XML.format("", "<?run this?>"), "the processing instruction 'run'"),
+        ("<?run this?>" + ORGANIZATION_IN_XML.format("", ""), "the processing instruction 'run'"),
+        ('<?xml-stylesheet href="a.xsl"?>' + ORGANIZATION_IN_XML.format("", ""), "the processing instruction 'xml-stylesheet'"),
+        (ORGANIZATION_IN_XML.format("", "") + "<?run this?>", "the processing instruction 'run'"),
+        (ORGANIZATION_IN_XML.format("", "").replace("<active", '<extension><url value="https://example.org/e"/><valueCode value="a"/></extension><active'), "'url' stands here as an element"),
+        (ORGANIZATION_IN_XML.format("", "").replace("<active", '<contained a="b"><Location><id value="l"/></Location></contained><active'), "the attribute 'a' does not belong"),
+        (ORGANIZATION_IN_XML.format("", "").replace("<active", '<contained>so<Location><id value="l"/></Location></contained><active'), "the text 'so' stands between"),
+        (ORGANIZATION_IN_XML.format("", "").replace("<active", '<text><status value="generated"/><div xmlns="http://www.w3.org/1999/xhtml">a</div><div xmlns="http://www.w3.org/1999/xhtml">b</div></text><active'), "here is a list"),
+        (ORGANIZATION_IN_XML.format("", "").replace("<active", '<text><status value="generated"/><div xmlns="http://www.w3.org/1999/xhtml">a<?run?></div></text><active'), "not allowed in a narrative"),
+    ],
+)  # fmt: skip
+def test_what_only_xml_can_do_wrong_is_told(document: str, said: str) -> None:
+    found = judge(from_xml(document.encode()))
+    assert said in " ".join(issue.what for issue in found if issue.severity == "error"), found
+
+
+@pytest.mark.parametrize("name", ["_name", "resourceType"])
+def test_an_element_that_means_something_else_in_json_is_refused(name: str) -> None:
+    with pytest.raises(Invalid, match=f"<{name}> is no element of FHIR"):
+        from_xml(ORGANIZATION_IN_XML.format("", f'<{name} value="Location"/>').encode())
+
+
+def test_what_other_readers_of_xml_are_told_is_no_fault() -> None:
+    """As the examples of the specification are written."""
+    schema = ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:schemaLocation="http://hl7.org/fhir ../../schema/organization.xsd"'
+    phone = '<telecom id="t"><extension url="https://example.org/e"><valueDecimal value="-0.50e+2"/></extension><system value="phone"/><value value="1"/></telecom>'
+    read = from_xml(ORGANIZATION_IN_XML.format(schema, "<!-- so -->" + phone).encode())
+    assert judge(read) == []
+    told = {"id": "t", "extension": [{"url": "https://example.org/e", "valueDecimal": -50.0}], "system": "phone", "value": "1"}
+    assert read == {"resourceType": "Organization", "id": "o", "active": True, "name": "W", "telecom": [told]}
+
+
+def test_what_is_wrong_as_xml_is_not_taken_in(client: FlaskClient) -> None:
+    assert errors(send(client, "/$validate", LOCATION_IN_XML.format("3_7").encode(), kind=XML)) == ["Location.position.longitude"]
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
