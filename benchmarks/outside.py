@@ -19,6 +19,7 @@ import psutil
 
 from benchmarks.copying import kept_postgres
 from hub import World, concepts_data, plugins
+from hub.outbound import ALLOW_PRIVATE
 from hub.store import Store
 from hub.sync import connections
 from hub.testing.simulator import Simulator
@@ -114,7 +115,7 @@ def database(engine: str, home: Path) -> Iterator[str]:
 
 def connect(url: str, home: Path, kind: str, config: dict[str, Any]) -> None:
     """Set up and enable the connection of the name of its connector, or lead the one that is there to where the simulator is now."""
-    os.environ[connections.ALLOW_PRIVATE] = "1"
+    os.environ[ALLOW_PRIVATE] = "1"
     store, loaded = Store.open(url, home), plugins.load()
     try:
         if kind in {known.name for known in connections.list_all(store, loaded)}:
@@ -143,7 +144,7 @@ class Running:
     """`fichehub run` in a process of its own."""
 
     def __init__(self, url: str, home: Path, name: str, *options: str) -> None:
-        where = {"FICHEHUB_HOME": str(home), "FICHEHUB_DATABASE_URL": url, connections.ALLOW_PRIVATE: "1"}
+        where = {"FICHEHUB_HOME": str(home), "FICHEHUB_DATABASE_URL": url, ALLOW_PRIVATE: "1"}
         self._serving = not url.startswith("sqlite")
         self._served: dict[int, float] = {}
         self._look_at_servers()

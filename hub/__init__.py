@@ -125,13 +125,13 @@ from hub.web.doors import (
     feed,
     is_cancelled,
     let_stand,
-    open_to_all,
     record_access,
     refusals,
     require_partner,
     source_title,
     subscriptions,
 )
+from hub.web.open_views import open_to_all
 
 __version__ = "0.1.0"
 

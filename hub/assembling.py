@@ -32,7 +32,7 @@ Held = Callable[[Mapping[str, EntityType]], set[str]]
 
 def assembled(
     connection: Connection,
-    rows: Sequence[reading.Found],
+    rows: Sequence[reading.EntryRow],
     grant: Grant,
     load: Loader,
     sources: Mapping[int, tuple[str, ...]],

@@ -7,10 +7,8 @@ leaves it holds a value that the asker may not see, nor a link to something that
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 from itertools import count
 from typing import Any, Final
 
@@ -18,25 +16,21 @@ from sqlalchemy import Connection
 
 from hub.access import audit
 from hub.access.audit import Access
-from hub.assembling import assembled
-from hub.errors import Forbidden, Gone, Moved, NotFound
+from hub.entities import moved, not_found
+from hub.errors import Forbidden, Gone, NotFound
 from hub.model import origins
-from hub.model.audience import Grant, project
 from hub.model.claims import Provenance
 from hub.model.entity import Change, Entity, Hit, Page
-from hub.model.fiche import ENTITY_TYPES, KINDS, Document, EntityType
-from hub.model.links import hides_sites
+from hub.model.fiche import ENTITY_TYPES, KINDS, EntityType
 from hub.model.query import Criterion, Query, normalise
 from hub.model.query_rules import MAX_VALUES
-from hub.past import Past
 from hub.places import Places
-from hub.schemas import decode
-from hub.search import Shown, find, no_such
+from hub.search import find, no_such
 from hub.search.coverage import shows
 from hub.search.cursor import Cursor, encode
-from hub.store import Snapshot, Store, database, log_reading, reading
+from hub.standing import Standing
+from hub.store import database, log_reading, reading
 from hub.store.concepts import ConceptBook
-from hub.store.index_rows import Indexer
 
 _AT_ONCE: Final = MAX_VALUES
 """So many ids go into one query."""
@@ -52,35 +46,13 @@ class ChangePage:
     head: int
 
 
-class Directory:
+class Directory(Standing):
     """What one asker may see. Cheap to make: one per request or run."""
-
-    def __init__(self, store: Store, grant: Grant, snapshot: Snapshot | None = None) -> None:
-        """With a `snapshot` everything is read from that one state until it is closed; without one each call sees the newest."""
-        self._store = store
-        self.grant = grant
-        self._snapshot = snapshot
-        self._seen: log_reading.State | None = None
-        self._erasures = store.erasures  # that what is read here knows of, at least
-        self._past = Past(grant)
 
     def in_public(self) -> Directory:
         """The same state for the same asker, with public values only, for what is shown to others: his agreement still leaves out what it leaves out, but opens
         nothing that the public does not see. Of his own overlay it holds what is marked public."""
         return Directory(self._store, replace(self.grant, level="public"), self._snapshot)
-
-    def _read(self) -> AbstractContextManager[Connection]:
-        return self._store.read() if self._snapshot is None else self._snapshot.read()
-
-    def _state(self, connection: Connection) -> log_reading.State:
-        if self._snapshot is None or not self._snapshot.held:
-            state = self._store.state(connection)
-            self._erasures = state.erasures
-            return state
-        if self._seen is None:
-            self._seen = self._store.state(connection)
-            self._erasures = self._seen.erasures
-        return self._seen
 
     @property
     def places(self) -> Places:
@@ -139,16 +111,6 @@ class Directory:
             ]
         return Page(hits=tuple(hits), next=found.next, total=found.total, seq=found.seq)
 
-    def _shown(self, connection: Connection) -> Shown:
-        """What the index would hold of the fields of the agreement, and of texts as they are written."""
-        store, version = self._store, self._state(connection).concepts
-        return Shown(
-            connection,
-            self.grant.fields,
-            lambda spelled: Indexer(store.concepts_in(connection, version), store.places, store.today(), spelled=spelled),
-            store.today(),
-        )
-
     def walk(self, query: Query) -> Iterator[Entity]:
         """The whole selection, page by page, in constant memory; of a query with a cursor, what comes behind it."""
         for number in count(1):
@@ -180,7 +142,7 @@ class Directory:
                 return entity
             seen = log_reading.last_seen(connection, [known.id], self.grant.rank, self.grant.partner).get(known.id)
         if seen is None or self.grant.scope is not None:
-            raise _not_found(id, type)
+            raise not_found(id, type)
         raise Gone(f"{id} has been removed.", seq=seen.seq)
 
     def get_many(self, ids: Iterable[str]) -> dict[str, Entity]:
@@ -201,7 +163,7 @@ class Directory:
         """
         entity = self._as_it_stood(id, seq, type, withholding=True)
         if not self._selected([(self._now(entity.id), entity.type)]):
-            raise _not_found(id, type)
+            raise not_found(id, type)
         return entity
 
     def was_shown(self, id: str, seq: int, type: EntityType | None = None) -> bool:
@@ -214,80 +176,6 @@ class Directory:
         except (Gone, NotFound):
             return False
         return True
-
-    def _as_it_stood(self, id: str, seq: int, type: EntityType | None, *, withholding: bool) -> Entity:
-        with self._read() as connection:
-            known = self._ever_known(connection, id, type)
-            seq = log_reading.settled(connection, seq)
-            last = log_reading.last_seen(connection, [known.id], self.grant.rank, self.grant.partner, upto=seq).get(known.id)
-            lived = log_reading.lived(connection, known.id, seq, self.grant.partner)
-            if known.moved_to is not None and not lived.there and lived.fiche_id:
-                raise _moved(id, known.moved_to)
-            if last is None:
-                raise _not_found(id, type)
-            entity = self._standing(connection, known, lived, seq, last, withholding=withholding)
-            if entity is None:
-                raise Gone(f"{id} had been removed at {seq}.", seq=last.seq)
-            return entity
-
-    def _standing(
-        self,
-        connection: Connection,
-        known: reading.Known,
-        lived: log_reading.Lived,
-        seq: int,
-        last: log_reading.LastSeen,
-        *,
-        withholding: bool,
-    ) -> Entity | None:
-        """The entity after the transaction that `seq` ends, where it `lived` then; `last`: the newest of its changes until then that the asker can see."""
-        partner = self.grant.partner
-        fiche_id, fiche = known.fiche_id, known.fiche
-        if lived.fiche_id not in (-1, 0, fiche_id) and log_reading.lived(connection, lived.fiche_id, seq, partner).there:
-            fiche_id, fiche = lived.fiche_id, lived.fiche
-
-        placeless: set[str] = set()
-
-        def at_that_time(uuids: Iterable[str]) -> Mapping[str, Document]:
-            if withholding:
-                documents = self._past.documents(connection, uuids, seq)
-            else:
-                documents = {
-                    uuid: document
-                    for uuid, one in reading.resolve(connection, uuids).items()
-                    if (document := reading.as_at(connection, one.fiche_id, seq, partner)) is not None
-                }
-            today = self._store.today()
-            shown = _present((uuid, project(document, self.grant, today)) for uuid, document in documents.items())
-            placeless.update(uuid for uuid, fiche in shown.items() if hides_sites(documents[uuid], fiche))
-            return shown
-
-        row = reading.Found(known.id, known.id, known.type, known.uuid, fiche_id, fiche, b"", last.seq, last.at)
-        sources = reading.sources(connection, [fiche_id], partner)
-        if fiche_id not in sources:
-            sources[fiche_id] = reading.sources_it_had(connection, fiche_id, partner)
-        held = partial(self._held, connection)
-        return assembled(connection, [row], self.grant, at_that_time, sources, held, placeless).get(known.id)
-
-    def _told_of(self, connection: Connection, known: reading.Known, seq: int) -> Entity | None:
-        """As `as_at`; None where it was not there, or may not be told."""
-        seq = log_reading.settled(connection, seq)
-        last = log_reading.last_seen(connection, [known.id], self.grant.rank, self.grant.partner, upto=seq)[known.id]
-        lived = log_reading.lived(connection, known.id, seq, self.grant.partner)
-        return self._standing(connection, known, lived, seq, last, withholding=True)
-
-    def _known(self, connection: Connection, id: str, type: EntityType | None) -> reading.Known:
-        known = self._ever_known(connection, id, type)
-        if known.moved_to is not None:
-            raise _moved(id, known.moved_to)
-        return known
-
-    def _ever_known(self, connection: Connection, id: str, type: EntityType | None) -> reading.Known:
-        """Also of an entity that goes by another id now: what it was before that is asked by the old one."""
-        known = reading.resolve(connection, [id]).get(id)
-        if known is None or (type is not None and known.type != type) or not shows(self.grant.fields, known.type):
-            raise _not_found(id, type)
-        return known
 
     def _now(self, id: str) -> str:
         """The id that an entity goes by now."""
@@ -329,14 +217,14 @@ class Directory:
             while len(told) < limit:
                 found = log_reading.history(connection, known.id, rank=rank, partner=partner, before=upto, limit=limit)
                 if not found and upto is None:
-                    raise _not_found(id, None) if known.moved_to is None else _moved(id, known.moved_to)
+                    raise not_found(id, None) if known.moved_to is None else moved(id, known.moved_to)
                 changes = [item.change for item in found]
                 told += [change for change in changes if not doubtful or self._tells(connection, known, change)]
                 if len(found) < limit:
                     break
                 upto = changes[-1].seq
         if not self._selected([(known.moved_to or id, known.type)]):
-            raise _not_found(id, None)
+            raise not_found(id, None)
         return self._named(tuple(told[:limit]))
 
     def tells(self, change: Change) -> bool:
@@ -346,25 +234,6 @@ class Directory:
         """
         with self._read() as connection:
             return self._tells(connection, self._ever_known(connection, change.id, None), change)
-
-    def _tells(self, connection: Connection, known: reading.Known, change: Change) -> bool:
-        rank, partner = self.grant.rank, self.grant.partner
-        if rank == 2 or change.operation == "delete":
-            return True
-        newest = log_reading.last_seen(connection, [known.id], rank, partner).get(known.id)
-        if newest is None or newest.seq <= change.seq:
-            return True
-        withheld = self._past.withheld
-        after = self._told_of(connection, known, change.seq)
-        if after is None or change.operation == "create":
-            return after is not None
-        earlier = log_reading.history(connection, known.id, rank=rank, partner=partner, before=change.seq, limit=1)
-        if not earlier or after.seq != change.seq:
-            return True
-        before = self._told_of(connection, known, earlier[0].change.seq)
-        if self._past.withheld == withheld or before is None or before.seq == after.seq:
-            return True
-        return (before.fiche, before.part, before.related) != (after.fiche, after.part, after.related)
 
     def log(
         self, type: EntityType | None = None, *, after: int = 0, before: int | None = None, limit: int = 100
@@ -485,41 +354,7 @@ class Directory:
         with self._read() as connection:
             return audit.find(connection, limit=limit, **wanted)
 
-    # --- from rows to entities -----------------------------------------------------------------------------------------------
-
-    def _of_entries(self, connection: Connection, entry_ids: list[int], *, sources: bool = True) -> dict[int, Entity]:
-        """The entities behind rows of the index, by those rows' numbers; what the asker may not see is left out."""
-        partner = self.grant.partner
-        if not entry_ids:
-            return {}
-        rows = reading.found(connection, entry_ids, self.grant.rank, partner)
-        at_hand = {row.fiche: row.document for row in rows}
-
-        grant, store, today = self.grant, self._store, self._store.today()
-        placeless: set[str] = set()
-
-        def as_they_are(uuids: Iterable[str]) -> Mapping[str, Document]:
-            shown: dict[str, Document] = {}
-            missing = []
-            for uuid in uuids:
-                document = at_hand.get(uuid)
-                if document is None:
-                    missing.append(uuid)
-                elif (projected := project(stored := decode(document), grant, today)) is not None:
-                    shown[uuid] = projected
-                    if hides_sites(stored, projected):
-                        placeless.add(uuid)
-            if missing:
-                for uuid, document in reading.bytes_by_uuid(connection, missing, partner).items():
-                    projected = store.projected(document, grant.level, grant.fields, today)
-                    if projected is not None:
-                        shown[uuid] = projected
-                if store.erasures != self._erasures:  # somebody was erased meanwhile, and these may be from before
-                    store.projected.cache_clear()
-            return shown
-
-        named = reading.sources(connection, [row.fiche_id for row in rows], partner) if sources else {}
-        return assembled(connection, rows, grant, as_they_are, named, partial(self._held, connection), placeless)
+    # --- the agreement's selection -------------------------------------------------------------------------------------------
 
     def _held(self, connection: Connection, types: Mapping[str, EntityType]) -> set[str]:
         """Which of these ids are in the agreement's selection; nothing of them is read but the index."""
@@ -533,15 +368,3 @@ class Directory:
             numbers = {row.entity_id for row in found.rows}
             held |= {uuid for uuid, known in reading.resolve(connection, some).items() if known.id in numbers}
         return held
-
-
-def _present(found: Iterable[tuple[str, Document | None]]) -> dict[str, Document]:
-    return {uuid: document for uuid, document in found if document is not None}
-
-
-def _moved(id: str, to: str) -> Moved:
-    return Moved(f"{id} goes by {to} now.", id=to)
-
-
-def _not_found(id: str, type: EntityType | None) -> NotFound:
-    return NotFound(f"There is no {type or 'fiche'} with id {id}.")

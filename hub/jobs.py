@@ -31,7 +31,7 @@ from hub.store.tables import connection as connection_table
 from hub.store.tables import job_slot
 from hub.subscribing import Notifier
 from hub.subscribing import purge as forget_events
-from hub.sync import breaker, connections, landing, lease, outbox, records, schedule, stops
+from hub.sync import breaker, landing, lease, outbox, records, schedule, stops
 from hub.sync.run import run
 
 TICK_SECONDS = 10
@@ -246,7 +246,7 @@ class Worker:
                 jobs.append(Job(f"again {row.name}", f"{last_run.id:020}", row.name))
             elif row.name in letters and not breaker.load(connection, row.name).is_open(now):
                 jobs.append(Job(f"deliver {row.name}", letters[row.name], row.name))
-            planned, _ = connections.planned(self._plugins.connectors.get(row.connector), row.name, row.schedule, row.cursor)
+            planned, _ = schedule.planned(self._plugins.connectors.get(row.connector), row.name, row.schedule, row.cursor)
             for name, moments, full in (
                 (f"full {row.name}", planned.full, True),
                 (f"run {row.name}", planned.normal, False),

@@ -46,7 +46,7 @@ MUTANTS = (
     Mutant(
         "page-of-before",
         "a page from before an erasure leaves nothing in memory behind it",
-        "hub/directory.py",
+        "hub/entities.py",
         "                if store.erasures != self._erasures:",
         "                if store.erasures < self._erasures:",
         "tests/test_directory.py::test_an_erasure_by_another_process_empties_what_this_one_remembers",
@@ -406,7 +406,7 @@ MUTANTS = (
     Mutant(
         "unhidden",
         "what a partner may not see never leaves",
-        "hub/directory.py",
+        "hub/entities.py",
         "                elif (projected := project(stored := decode(document), grant, today)) is not None:\n",
         "                elif (projected := (stored := decode(document))) is not None:\n",
         "tests/sync/test_machine.py",

@@ -76,3 +76,51 @@ def _value(draw: st.DrawFn, shape: Shape, numbers: itertools.count[int] | None) 
             )
         case Record():
             return _record(draw, shape, numbers)
+
+
+def hidden_fiche(kind: Kind, canary: str, *, organisatie: dict[str, str], zorgverlener: dict[str, str]) -> tuple[dict[str, Any], list[str]]:
+    """A claim's fiche of this kind that says every declared field, each free text of it a canary, and hides them all; with the canaries.
+
+    What carries a visibility of its own is internal by that; the other fields are by `field_visibility`. Links lead to `organisatie` and
+    `zorgverlener`, which must be there.
+    """
+    canaries: list[str] = []
+
+    def planted() -> str:
+        canaries.append(f"{canary}{kind}{len(canaries)}x")
+        return canaries[-1]
+
+    def value(shape: Shape, name: str) -> Any:
+        match shape:
+            case Words(choices=choices) if choices:
+                return next((word for word in _CHOSEN if word in choices), choices[0])
+            case Words(format="url"):
+                return f"https://{planted()}.example.org/"
+            case Words(format="date"):
+                return "2099-12-31" if name in _ENDS else "2026-01-01"
+            case Words(format=str(word)):
+                return _ONE_OF_FORMAT[word]
+            case Words():
+                return planted()
+            case Flag():
+                return True
+            case Number():
+                return 1
+            case ListOf(item=item):
+                return [value(item, name)]
+            case MapOf(keys=keys):
+                return dict.fromkeys(keys, "internal")
+            case Record(forms=forms) if forms:
+                return {"key": "intern:plek"} if ("key",) in forms else zorgverlener if name == "zorgverlener" else organisatie
+            case Record():
+                return {f.name: value(f.shape, f.name) for f in shape if f.name not in ("id", "keys")}
+
+    record = fiche_record(kind, claim=True)
+    said = {f.name: value(f.shape, f.name) for f in record if f.name not in ("id", "kind", "visibility")}
+    return {"kind": kind, **said}, canaries
+
+
+_CHOSEN = ("internal", "email", "region")
+"""What a canary may stand beside: of an email and a region nobody knows how they must look."""
+_ENDS = {"until", "valid_until", "end", "withdrawn_at"}
+_ONE_OF_FORMAT = {"moment": "2026-01-01T00:00:00Z", "time": "12:00", "opening time": "09:00", "language": "rmy", "identifier system": "intern"}

@@ -90,7 +90,7 @@ def outbound(waits: list[float]) -> Iterator[Outbound]:
         yield client
 
 
-def test_get_and_post(partner: Partner, outbound: Outbound) -> None:
+def test_a_call_brings_back_what_was_answered_and_says_who_asks(partner: Partner, outbound: Outbound) -> None:
     answer = outbound.get(f"{partner.url}/rows", params={"q": "é&"})
     assert answer.status == 200
     assert answer.headers["content-type"] == "application/json"

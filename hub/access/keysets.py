@@ -98,7 +98,7 @@ class NotYet(FichehubError):
 
 
 @dataclass(slots=True)
-class _Known:
+class _Fetched:
     """What is known of an address: its keys, when they were fetched and when that was last tried (monotonic).
 
     `looking` is set at the end of the look that goes on, `slow` while the last one took longer than anybody waits.
@@ -134,7 +134,7 @@ class FetchedKeys:
         self._clock = clock
         self._patience = patience
         self._start = start
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, _Fetched] = {}
         self._lock = Lock()
 
     def at(self, url: str, kid: str) -> dict[str, Any]:
@@ -143,7 +143,7 @@ class FetchedKeys:
         Raises `NotYet` when `kid` is not known and the look is not over.
         """
         with self._lock:
-            known = self._known.setdefault(url, _Known())
+            known = self._known.setdefault(url, _Fetched())
             now = self._clock()
             if known.keys is not None and now - known.at < FRESH and _has(known.keys, kid):
                 return known.keys
@@ -168,7 +168,7 @@ class FetchedKeys:
                     raise NotYet(f"The keys of this client are being fetched from where it publishes them. Ask again in {AGAIN_IN} seconds.")
             return keys
 
-    def _look(self, url: str, known: _Known) -> None:
+    def _look(self, url: str, known: _Fetched) -> None:
         began, keys = self._clock(), None
         try:
             keys = self._fetched(url)

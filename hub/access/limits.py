@@ -20,11 +20,11 @@ class RateLimiter:
         self._askers = askers
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def must_wait(self, asker: str, cost: float = 1.0) -> float:
+    def must_wait(self, asker: str) -> float:
         """As `wait_for`, but nothing is counted."""
         tokens, since = self._buckets.get(asker, (self._burst, self._clock()))
         tokens = min(self._burst, tokens + (self._clock() - since) * self._per_second)
-        return 0.0 if tokens >= cost else (cost - tokens) / self._per_second
+        return 0.0 if tokens >= 1 else (1 - tokens) / self._per_second
 
     def wait_for(self, asker: str, cost: float = 1.0) -> float:
         """Seconds that the asker must wait; 0.0 when the request may go on (and is then counted)."""

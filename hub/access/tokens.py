@@ -23,7 +23,7 @@ PREFIX: Final = "fhat_"
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Bearer:
     """What a good token says: whose it is and what it may be used for."""
 
     partner: str
@@ -46,7 +46,7 @@ def issue_token(connection: Connection, client: Client, scopes: frozenset[str], 
     return token
 
 
-def read_token(connection: Connection, token: str, now: int) -> Held:
+def read_token(connection: Connection, token: str, now: int) -> Bearer:
     """Whose token this is. Raises `Forbidden` for one that is unknown, has expired or was ended."""
     both = access_token.join(oauth_client, oauth_client.c.id == access_token.c.client)
     row = connection.execute(
@@ -56,7 +56,7 @@ def read_token(connection: Connection, token: str, now: int) -> Held:
     ).first()
     if row is None or row.revoked_at is not None or row.expires_at <= now:
         raise Forbidden("This access token is unknown, has expired or was ended. Fetch a new one.")
-    return Held(row.partner, row.id, frozenset(row.scopes.split()), row.expires_at)
+    return Bearer(row.partner, row.id, frozenset(row.scopes.split()), row.expires_at)
 
 
 def forget_tokens(connection: Connection, now: int) -> None:

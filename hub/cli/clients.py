@@ -162,7 +162,7 @@ def resume(installation: Installation, name: str, as_json: bool) -> None:
 def _keys(file: Path | None, url: str | None) -> tuple[dict[str, Any] | None, str | None]:
     """The keys or their address, judged."""
     from hub.access.keysets import checked_address, public_keys  # the cryptography is loaded by who needs it
-    from hub.sync.connections import allows_private
+    from hub.outbound import allows_private
 
     if file is None:
         return None, checked_address(url, allow_private=allows_private()) if url is not None else None

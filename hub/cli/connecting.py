@@ -15,8 +15,9 @@ from hub.cli.output import OutputFile, as_json, at_most, progress, say_done, say
 from hub.connector import Connector, Endpoint, Export, Sink, Source
 from hub.errors import FieldError, Misconfigured
 from hub.store import loads_from_here
-from hub.sync import RunReport, connections, records
+from hub.sync import RunReport, connections, records, schedule
 from hub.sync import run as run_once
+from hub.sync.info import ConnectionInfo
 
 _ROLES = ((Source, "source"), (Sink, "sink"), (Export, "export"), (Endpoint, "endpoint"))
 
@@ -113,7 +114,7 @@ def list_(installation: Installation, as_json: bool) -> None:
     )
 
 
-def _told(known: connections.ConnectionInfo) -> dict[str, Any]:
+def _told(known: ConnectionInfo) -> dict[str, Any]:
     last = known.last_run
     return {**asdict(known), "config": dict(known.config), "last_run": None if last is None else report_json(last)}
 
@@ -199,9 +200,9 @@ def configure(installation: Installation, name: str, pairs: tuple[str, ...], sch
     _answer(known, as_json, f"Changed {name}; it is {known.state}. {known.reason} {about}".strip().replace("  ", " "))
 
 
-def _about_whole_runs(installation: Installation, known: connections.ConnectionInfo) -> str:
+def _about_whole_runs(installation: Installation, known: ConnectionInfo) -> str:
     """When a source that runs by itself is read whole, where its schedule leaves that open; ends with a space."""
-    default = connections.default_reconcile(installation.plugins.connectors.get(known.connector), known.name, known.schedule)
+    default = schedule.default_reconcile(installation.plugins.connectors.get(known.connector), known.name, known.schedule)
     if default is None:
         return ""
     return f"If its runs only bring changes, it is read whole once a week ('{default}'), since only that shows what it no longer has; --schedule can say otherwise. "
@@ -248,7 +249,7 @@ def remove(installation: Installation, name: str, as_json: bool) -> None:
     say_done({"name": name, "removed": True}, f"Removed {name}.", as_json)
 
 
-def _answer(known: connections.ConnectionInfo, as_json: bool, sentence: str) -> None:
+def _answer(known: ConnectionInfo, as_json: bool, sentence: str) -> None:
     say_done(_told(known), sentence, as_json)
 
 

@@ -33,10 +33,12 @@ from hub.model.identifiers import impossible
 from hub.model.particulars import name_in
 from hub.model.query import SORTS, Near, Query
 from hub.model.query_words import narrowed, near_of
+from hub.outbound import open_outbound
 from hub.store import database, erasure, index_anew, loads_from_here, reading
 from hub.sync import connections
 from hub.sync import run as run_once
-from hub.sync.connections import open_outbound
+from hub.sync.building import check_selection
+from hub.sync.configuring import config_errors
 from hub.sync.whole import whole_file
 
 _partner = click.option("--partner", default="", help="As this partner sees it.")
@@ -180,7 +182,7 @@ def _write(
     if not issubclass(kind, Export):
         raise Misconfigured(f"{name} does not write files.")
     schema = kind.config_schema()
-    wrong = connections.config_errors(kind, given)
+    wrong = config_errors(kind, given)
     if wrong:
         raise Misconfigured(f"{name} cannot be used with these settings.", wrong)
     directory = installation.directory(partner, level)
@@ -189,7 +191,7 @@ def _write(
         context = Context(http, installation.store.now, draw, directory.concepts().label, level=grant.level, fields=grant.fields)
         connector = kind(cast("dict[str, Any]", schema.load(given)), context)
         connector.check()
-        connections.check_selection(installation.store, connector)
+        check_selection(installation.store, connector)
         with whole_file(output) as file:
             return connector.write(_watched(directory.walk(connector.query()), draw, kind.title), file)
 

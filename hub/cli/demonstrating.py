@@ -15,8 +15,8 @@ from hub.connector import Progress
 from hub.demo import World
 from hub.demo.stage import Stage
 from hub.errors import Misconfigured
+from hub.outbound import ALLOW_PRIVATE
 from hub.plugins import Plugins
-from hub.sync.connections import ALLOW_PRIVATE
 from hub.testing.simulator import Simulator
 
 

@@ -15,8 +15,8 @@ from hub.demo import stage
 from hub.directory import Directory
 from hub.errors import Misconfigured
 from hub.model.audience import Grant
+from hub.outbound import ALLOW_PRIVATE
 from hub.store import Store, database, index_anew
-from hub.sync.connections import ALLOW_PRIVATE
 from hub.sync.push import open_directory
 
 OLDER_INDEX = "The search index is of another version, or of other mappings: searches may miss what is there. Run: fichehub db upgrade"

@@ -77,7 +77,7 @@ class Settlement:
         return self._urns[region][draw >> 2]
 
 
-def _town(municipality: Municipality, postcodes: tuple[str, ...], merged_into: str | None = None) -> Town:
+def _town(municipality: Municipality, postcodes: tuple[str, ...]) -> Town:
     return Town(
         refnis=municipality.refnis,
         nl=municipality.name_nl,
@@ -86,7 +86,6 @@ def _town(municipality: Municipality, postcodes: tuple[str, ...], merged_into: s
         lat=municipality.lat,
         lon=municipality.lon,
         postcodes=postcodes,
-        merged_into=merged_into,
     )
 
 
@@ -94,7 +93,7 @@ def _former(places: Places, heir: Municipality, postcodes: tuple[str, ...]) -> I
     for code in places.predecessors(heir.refnis):
         old = places.municipality(code, on=_BEFORE_THE_MERGERS)
         if old.refnis == code:
-            yield _town(old, postcodes, heir.refnis)
+            yield _town(old, postcodes)
 
 
 def address(

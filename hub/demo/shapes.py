@@ -24,7 +24,6 @@ class Town:
     lat: float
     lon: float
     postcodes: tuple[str, ...]
-    merged_into: str | None = None
 
 
 @dataclass(slots=True, unsafe_hash=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, Literal, get_args
 
 from hub.errors import FieldError, Invalid
+from hub.model.folding import fold
 
 Region = Literal["vlaanderen", "brussel", "wallonie"]
 
@@ -117,6 +118,16 @@ class Codes:
         if found is None:
             raise UnknownPlace(code, "This is not a Belgian postcode (four digits).")
         return tuple(found)
+
+    def of_address(self, postcode: str, name: str) -> str | None:
+        """The REFNIS code of the municipality with this postcode; among several the one with this Dutch or French name, else none."""
+        try:
+            here = self.by_postcode(postcode)
+        except UnknownPlace:
+            return None
+        named = [place for place in here if fold(name) in (fold(place.name_nl), fold(place.name_fr))]
+        found = named or list(here)
+        return found[0].refnis if len(found) == 1 else None
 
     def postcodes_of(self, refnis: str) -> tuple[str, ...]:
         """The postcodes of a municipality, sorted. Raises UnknownPlace."""

@@ -19,6 +19,7 @@ from hub.model.audience import ABSENT, level_of
 from hub.model.claims import Claim
 from hub.model.fiche import Document
 from hub.store import index_rows, vocabulary
+from hub.store.database import writing
 from hub.store.forgetting import key_hash
 from hub.store.identity import own_key
 from hub.store.references import HUB, without
@@ -272,8 +273,6 @@ def clean(engine: Engine) -> None:
             for table in _CLEANED:
                 connection.exec_driver_sql(f"VACUUM {table}")
         return
-    from hub.store.database import writing
-
     with writing(engine) as connection:
         index_rows.optimize(connection)
     vocabulary.sweep(engine)

@@ -3,7 +3,7 @@
 # ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from hub import schemas
@@ -11,10 +11,8 @@ from hub.merge import merge
 from hub.model.audience import ABSENT, level_of, stamp, visible_levels_differ
 from hub.model.claims import Claim
 from hub.model.fiche import Document
-from hub.store.remaking import PART_FIELDS, part_changes
+from hub.store.remaking import PART_FIELDS, IdentifyParts, part_changes
 from hub.store.workspace import FicheState, PendingChange, Workspace, operation_of
-
-IdentifyParts = Callable[[Iterable[tuple[FicheState, Document]]], None]
 
 
 def remake_overlays(

@@ -100,7 +100,7 @@ def bytes_by_uuid(
     return cast("dict[str, bytes]", raw)
 
 
-class Found(NamedTuple):
+class EntryRow(NamedTuple):
     """A row of the search index with all that an entity is made of: the merged document as bytes, and the last change that the asker can see."""
 
     id: int
@@ -114,7 +114,7 @@ class Found(NamedTuple):
     at: str
 
 
-def found(connection: Connection, entry_ids: Iterable[int], rank: int, partner: str | None = None) -> list[Found]:
+def found(connection: Connection, entry_ids: Iterable[int], rank: int, partner: str | None = None) -> list[EntryRow]:
     """These rows of the index, in one statement: it is what a page of a search costs.
 
     With the partner's overlay in front of the shared document. What is no longer there, or what this rank never saw, is left out.
@@ -133,7 +133,7 @@ def found(connection: Connection, entry_ids: Iterable[int], rank: int, partner: 
         f" ORDER BY c.seq DESC LIMIT 1) WHERE {bulk.listed('n.id')} AND {document} IS NOT NULL"
     )
     rows = bulk.rows(sql, *parameters, rank, rank, rank, partner or "", bulk.many(set(entry_ids)))
-    return list(map(Found._make, rows))
+    return list(map(EntryRow._make, rows))
 
 
 def entry_for(connection: Connection, entity_id: int, partner: str | None) -> int:

@@ -3,7 +3,7 @@
 # ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -46,6 +46,10 @@ def _outcome(claims: Sequence[Claim], authority: Authority) -> _Outcome:
     merged = merge(claims, authority)
     return merged.content, encode_provenance(merged), encode_conflicts(merged)
 
+IdentifyParts = Callable[[Iterable[tuple[FicheState, Document]]], None]
+RemakeOverlays = Callable[[Workspace, Mapping[int, list[Claim]], IdentifyParts], None]
+"""`hub.store.overlays.remake_overlays`, which is given and not imported: it tells changes of parts in the words of this module."""
+
 
 class _Rows:
     """What has to be written about fiches that stood before, and which ones have another document now."""
@@ -60,9 +64,10 @@ class _Rows:
 class Remaker:
     """Merges fiches again and writes what became different."""
 
-    def __init__(self, space: Workspace, identities: Identities) -> None:
+    def __init__(self, space: Workspace, identities: Identities, remake_overlays: RemakeOverlays) -> None:
         self._space = space
         self._identities = identities
+        self._overlays = remake_overlays
         self._codes = PlaceCodes(space.around.places)
         self._links: list[Link] = []
         self._standing: list[tuple[Iterable[int], list[Link]]] = []
@@ -376,9 +381,7 @@ class Remaker:
 
     def _remake_overlays(self, claims: Mapping[int, list[Claim]]) -> None:
         """Merge again what each partner with claims of its own sees of these fiches."""
-        from hub.store.overlays import remake_overlays
-
-        remake_overlays(self._space, claims, self._identify_parts)
+        self._overlays(self._space, claims, self._identify_parts)
 
 
 def part_changes(

@@ -23,6 +23,7 @@ from hub.store.expiring import expire
 from hub.store.identity import Identities, own_key
 from hub.store.joining import join_fiches, split_fiche
 from hub.store.matching import holders, note_candidates, note_keys_anew, standing_keys
+from hub.store.overlays import remake_overlays
 from hub.store.ready import Key, Ready, ReadyClaims, prepare
 from hub.store.references import HUB, without
 from hub.store.remaking import Remaker
@@ -60,7 +61,7 @@ class Writer:
     def __init__(self, space: Workspace) -> None:
         self.space = space
         self.identities = Identities(space)
-        self._remaker = Remaker(space, self.identities)
+        self._remaker = Remaker(space, self.identities, remake_overlays)
 
     @property
     def connection(self) -> Connection:

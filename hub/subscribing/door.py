@@ -9,11 +9,10 @@ from sqlalchemy import Connection
 from hub.directory import Directory
 from hub.errors import CursorGone, NotFound
 from hub.model.subscription import Subscription, SubscriptionEvent, SubscriptionWish
-from hub.outbound import check_address
+from hub.outbound import allows_private, check_address
 from hub.store import Store
 from hub.subscribing import rows
 from hub.subscribing.rows import Row
-from hub.sync.connections import allows_private
 
 
 class Door:

@@ -18,7 +18,7 @@ from hub.directory import Directory
 from hub.errors import AuthFailed, CursorGone, FichehubError, Forbidden, Misconfigured, Paused, Unreachable
 from hub.model.moments import to_second
 from hub.model.subscription import Notification, NotificationKind, SubscriptionEvent, SubscriptionState
-from hub.outbound import Outbound
+from hub.outbound import Outbound, allows_private
 from hub.plugins import Plugins
 from hub.store import Store, Writer, log_reading
 from hub.store.tables import connection as connections
@@ -28,7 +28,6 @@ from hub.subscribing import rows
 from hub.subscribing.generating import begin, generate, is_current
 from hub.subscribing.rows import Changed, Row
 from hub.sync import lease, outbox, stops
-from hub.sync.connections import allows_private
 from hub.sync.lease import Lease
 from hub.sync.push import open_directory
 from hub.sync.wire import KEY_HEADER

@@ -16,12 +16,13 @@ from hub.connector import Connector, Decision, Proposal, Sink
 from hub.errors import CursorExpired, Misconfigured, NotFound
 from hub.model.fiche import EntityType
 from hub.model.moments import to_second
+from hub.outbound import open_outbound
 from hub.plugins import Plugins
 from hub.store import Store, Writer
 from hub.store.tables import agreed as agreed_table
 from hub.store.tables import entity as entity_table
 from hub.store.tables import setting
-from hub.sync import agreed, connections
+from hub.sync import agreed, building, connections, settings
 from hub.sync.agreed import Agreed
 from hub.sync.records import Tally
 from hub.sync.session import Session
@@ -72,7 +73,7 @@ def follow(session: Session, watch: Watch) -> None:
 
 def cursor_name(name: str) -> str:
     """The setting that holds a connection's cursor in the decisions of its partner."""
-    return f"decision cursor {name}"
+    return settings.DECISION_CURSOR + name
 
 
 def proposals(store: Store, plugins: Plugins, name: str | None = None, entity: str | None = None) -> Iterator[Proposed]:
@@ -116,10 +117,10 @@ def _looked_at(
         names = [one.name for one in every if _proposes(plugins.connectors.get(one.connector)) and one.name >= after[0]]
     else:
         names = [name]
-    with connections.open_outbound() as http:  # nothing is called: a connector only reads its own states
+    with open_outbound() as http:  # nothing is called: a connector only reads its own states
         for each in names:
             try:
-                connector = connections.build(store, plugins, connections.stored(store, each), http).connector
+                connector = building.build(store, plugins, connections.stored(store, each), http).connector
             except Misconfigured as error:  # its plugin is gone, or wants another configuration by now
                 raise NotFound(error.message) from error
             if not isinstance(connector, Sink):

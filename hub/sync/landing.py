@@ -17,10 +17,10 @@ from hub.model.moments import to_second
 from hub.store import Store
 from hub.store.tables import landing as table
 from hub.store.tables import setting
+from hub.sync import settings
 from hub.sync.wire import Landed
 
 LONGEST_DAYS = 90
-_SETTING = "landing days "
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +44,16 @@ def keep_for(store: Store, name: str, days: int) -> None:
         )
 
     def work(connection: Connection) -> None:
-        connection.execute(delete(setting).where(setting.c.name == _SETTING + name))
+        connection.execute(delete(setting).where(setting.c.name == settings.LANDING_DAYS + name))
         if days:
-            connection.execute(insert(setting).values(name=_SETTING + name, value=str(days)))
+            connection.execute(insert(setting).values(name=settings.LANDING_DAYS + name, value=str(days)))
 
     store.write(lambda writer: work(writer.connection))
 
 
 def days(connection: Connection, name: str) -> int:
     """How many days this connection's bytes are kept."""
-    kept = connection.execute(select(setting.c.value).where(setting.c.name == _SETTING + name)).scalar_one_or_none()
+    kept = connection.execute(select(setting.c.value).where(setting.c.name == settings.LANDING_DAYS + name)).scalar_one_or_none()
     return int(kept or 0)
 
 

@@ -22,7 +22,7 @@ from hub.model.entity import Change
 from hub.store import Store, Writer
 from hub.store.tables import entity as entity_table
 from hub.store.tables import setting
-from hub.sync import agreed, outbox
+from hub.sync import agreed, outbox, settings
 from hub.sync.agreed import Agreed
 from hub.sync.delivery import at_rest, deliver, open_gate, refusal, to_tell
 from hub.sync.preview import SAMPLE
@@ -112,12 +112,12 @@ def _begins_anew(session: Session, directory: Directory) -> bool:
 
 def basis_name(name: str) -> str:
     """The setting that holds a digest of the configuration and the agreement of which everything was looked at."""
-    return f"push basis {name}"
+    return settings.PUSH_BASIS + name
 
 
 def cursor_name(name: str) -> str:
     """The setting that holds a connection's push cursor."""
-    return f"push cursor {name}"
+    return settings.PUSH_CURSOR + name
 
 
 def _fill(session: Session, changes: list[Change], since: int, desired: Callable[[Iterable[Change]], States]) -> None:

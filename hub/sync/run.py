@@ -18,12 +18,14 @@ import structlog
 from hub.connector import Connector, Export, Http, Progress, Sink, Source, unwatched
 from hub.errors import AuthFailed, ConnectorError, FichehubError, Misconfigured, Unreachable
 from hub.model.moments import to_second
+from hub.outbound import open_outbound
 from hub.plugins import Plugins
 from hub.store import Store, Writer
-from hub.sync import connections, decisions, landing, lease, records, shortfall, stops
-from hub.sync.connections import Built, ConnectionInfo
+from hub.sync import building, connections, decisions, landing, lease, records, shortfall, stops
+from hub.sync.building import Built
 from hub.sync.drift import FeedChanged
 from hub.sync.export import export
+from hub.sync.info import ConnectionInfo
 from hub.sync.pull import pull
 from hub.sync.push import push
 from hub.sync.records import Mode, RunReport
@@ -77,7 +79,7 @@ def run(
         with lease.kept(store, held):
             if http is not None:
                 return _run(store, plugins, known, held, http, options, progress)
-            with connections.open_outbound(asked_again=asked_again) as outbound:
+            with open_outbound(asked_again=asked_again) as outbound:
                 return _run(store, plugins, known, held, outbound, options, progress)
     finally:
         held.release(store)
@@ -104,7 +106,7 @@ def _run(
     wire = Wire(http)
     dry_run, full = options.dry_run, options.full
     try:
-        built = connections.build(store, plugins, known, wire, progress)
+        built = building.build(store, plugins, known, wire, progress)
         if not isinstance(built.connector, Source | Sink | Export):
             raise Misconfigured(f"{built.connector.title} is called by its partner; there is nothing to run.")
     except Misconfigured as error:

@@ -7,7 +7,7 @@ for the full reconcile: `every 15 minutes; full cron 0 3 * * sun`, or `full neve
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from zlib import crc32
@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
 
+from hub.connector import Connector, Source
 from hub.errors import FieldError, Misconfigured
 
 ZONE = ZoneInfo("Europe/Brussels")
@@ -180,6 +181,23 @@ def kept(text: str) -> tuple[Schedule, str]:
         return parse(text), ""
     except Misconfigured as error:
         return Schedule(), error.message
+
+
+def planned(kind: type[Connector] | None, name: str, text: str, cursor: str | None) -> tuple[Schedule, str]:
+    """When a connection runs, and what is wrong with the text of its schedule.
+
+    A source whose runs go on from a `cursor` and whose schedule says nothing of whole runs is read whole once a week: only that shows what it no longer has,
+    and brings what was lost on the way.
+    """
+    found, wrong = kept(text)
+    default = default_reconcile(kind, name, text) if cursor is not None else None
+    return (found if default is None else replace(found, full=parse(f"full {default}").full)), wrong
+
+
+def default_reconcile(kind: type[Connector] | None, name: str, text: str) -> str | None:
+    """When a source is read whole, once it runs from a cursor, as part of a schedule; None when its own schedule says it."""
+    found, _ = kept(text)
+    return reconcile(name) if kind is not None and issubclass(kind, Source) and found.leaves_full_open else None
 
 
 def _moments(text: str, part: str) -> Moments:

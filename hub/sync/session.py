@@ -13,7 +13,8 @@ from hub.plugins import Plugins
 from hub.store import Pace, Store, Writer
 from hub.store.bulk import Bulk
 from hub.sync import landing, records, stops
-from hub.sync.connections import Built, ConnectionInfo
+from hub.sync.building import Built
+from hub.sync.info import ConnectionInfo
 from hub.sync.lease import BEATS, Lease
 from hub.sync.records import RunReport, Tally
 from hub.sync.wire import Wire

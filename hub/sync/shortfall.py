@@ -14,10 +14,10 @@ from sqlalchemy import Connection, delete, insert, select
 
 from hub.model.moments import to_second
 from hub.store.tables import setting
+from hub.sync import settings
 
 WAITS = (timedelta(0), timedelta(hours=1), timedelta(hours=6), timedelta(days=1))
 """How long after a run from the start that came short the next one begins at the start again: after the first, the second, the third, and every later one."""
-_SETTING = "shortfall "
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +52,14 @@ class Shortfall:
 
 def load(connection: Connection, name: str) -> Shortfall | None:
     """What is missing of this connection; None when nothing is known to be."""
-    found = connection.execute(select(setting.c.value).where(setting.c.name == setting_name(name))).scalar_one_or_none()
+    found = connection.execute(select(setting.c.value).where(setting.c.name == settings.SHORTFALL + name)).scalar_one_or_none()
     return None if found is None else Shortfall(**orjson.loads(found))
 
 
 def of_all(connection: Connection) -> dict[str, Shortfall]:
     """What is missing, by connection."""
-    rows = connection.execute(select(setting).where(setting.c.name.startswith(_SETTING, autoescape=True)))
-    return {row.name[len(_SETTING) :]: Shortfall(**orjson.loads(row.value)) for row in rows}
+    rows = connection.execute(select(setting).where(setting.c.name.startswith(settings.SHORTFALL, autoescape=True)))
+    return {row.name[len(settings.SHORTFALL) :]: Shortfall(**orjson.loads(row.value)) for row in rows}
 
 
 def settle(connection: Connection, name: str, missing: int, now: datetime, *, full: bool, whole: bool) -> Shortfall | None:
@@ -75,12 +75,9 @@ def settle(connection: Connection, name: str, missing: int, now: datetime, *, fu
         wait = WAITS[min(tries, len(WAITS) - 1)]
         since = known.since if known is not None else to_second(now)
         after = Shortfall(missing or (known.missing if known is not None else 0), since, tries, to_second(now + wait))
-    connection.execute(delete(setting).where(setting.c.name == setting_name(name)))
+    connection.execute(delete(setting).where(setting.c.name == settings.SHORTFALL + name))
     if after is not None:
-        connection.execute(insert(setting).values(name=setting_name(name), value=orjson.dumps(asdict(after)).decode()))
+        connection.execute(insert(setting).values(name=settings.SHORTFALL + name, value=orjson.dumps(asdict(after)).decode()))
     return after
 
 
-def setting_name(name: str) -> str:
-    """The name of the setting that remembers it."""
-    return _SETTING + name

@@ -14,7 +14,7 @@ from hub.plugins import Plugins
 from hub.store import Store
 from hub.store.tables import setting
 from hub.sync import breaker, connections, guard, outbox, records, stops
-from hub.sync.connections import ConnectionInfo
+from hub.sync.info import ConnectionInfo
 from hub.sync.push import cursor_name
 from hub.sync.records import RunReport
 

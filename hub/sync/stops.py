@@ -16,6 +16,7 @@ from sqlalchemy import Connection, delete, insert, select
 from hub.errors import FichehubError, Sentence
 from hub.store import Store
 from hub.store.tables import setting
+from hub.sync import settings
 
 ALL = "*"
 """The switch for all; no connection can be called so."""
@@ -91,4 +92,4 @@ def check(connection: Connection, name: str) -> None:
 
 
 def _name(name: str) -> str:
-    return f"stop {name}"
+    return settings.STOP + name

@@ -34,7 +34,7 @@ from hub.model.subscription import Subscriptions
 from hub.store.ready import Ready
 from hub.store.tables import api_key
 from hub.web import cancelled
-from hub.web.doors import OPEN
+from hub.web.open_views import is_open
 
 if TYPE_CHECKING:
     from hub.plugins import Plugins
@@ -150,7 +150,7 @@ def asks_nobody() -> bool:
     if request.path == OAUTH_PATH:
         return True
     view = flask.current_app.view_functions.get(request.endpoint or "")
-    return getattr(view, OPEN, False) and _key() is None
+    return is_open(view) and _key() is None
 
 
 def via() -> str:

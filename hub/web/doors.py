@@ -6,7 +6,7 @@ A module of its own because every plugin imports `hub`, also where nothing is se
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hub.directory import Directory
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from hub.model.claims import Claim
     from hub.model.subscription import Subscriptions
     from hub.store.concepts import ConceptBook
-
-OPEN = "fichehub_open_to_all"
-View = TypeVar("View", bound=Callable[..., Any])
 
 
 def directory() -> Directory:
@@ -84,14 +81,6 @@ def is_cancelled(what: str) -> bool:
     from hub.web import asking
 
     return asking.is_cancelled(what)
-
-
-def open_to_all(view: View) -> View:
-    """Mark a view of an endpoint that tells nothing of any fiche, such as what the server can do: it is answered without credentials, also where the
-    public has no access. Credentials that are sent all the same must be good ones. Usable as a decorator, below that of the route.
-    """
-    setattr(view, OPEN, True)
-    return view
 
 
 def record_access(

@@ -24,10 +24,10 @@ from hub.access import RateLimiter, agreement, assertions, clients, grant_for, t
 from hub.access.keysets import AGAIN_IN, FetchedKeys, NotYet
 from hub.errors import Forbidden, Invalid, StoreBusy
 from hub.model.scopes import beyond, scopes_of, spelled
+from hub.outbound import open_outbound
 from hub.store import Writer
-from hub.sync import connections
 from hub.web import asking
-from hub.web.doors import open_to_all
+from hub.web.open_views import open_to_all
 from hub.web.problems import trace_id
 
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -58,7 +58,7 @@ class _Service:
 
 def install(app: flask.Flask) -> None:
     """Serve it."""
-    http = connections.open_outbound(deadline=float(AGAIN_IN), byte_cap=1 << 18, attempts=1)
+    http = open_outbound(deadline=float(AGAIN_IN), byte_cap=1 << 18, attempts=1)
     refusals = RateLimiter(per_second=1 / REFUSED_EVERY, burst=REFUSALS, clock=time.monotonic)
     app.extensions[_EXTENSION] = _Service(refusals, FetchedKeys(lambda: http))
     app.add_url_rule(asking.OAUTH_PATH, "oauth_token", open_to_all(token), methods=["GET", "POST", "PUT", "PATCH", "DELETE"])

@@ -21,6 +21,7 @@ from hub.model.query import Criterion, Query
 from hub.store import reviewing
 from hub.store.tables import entry
 from hub.sync import connections
+from hub.sync.info import ConnectionInfo
 from hub.web import health, reasons
 from hub.web.asking import Serving, directory, serving
 from hub.web.endpoints import endpoints
@@ -150,7 +151,7 @@ def _connections(hub: Serving) -> list[Fares]:
     return [_fares(info, hub) for info in shown]
 
 
-def _fares(info: connections.ConnectionInfo, hub: Serving) -> Fares:
+def _fares(info: ConnectionInfo, hub: Serving) -> Fares:
     connector = hub.plugins.connectors.get(info.connector)
     run = info.last_run
     is_endpoint = connector is not None and issubclass(connector, Endpoint)
@@ -171,7 +172,7 @@ def _fares(info: connections.ConnectionInfo, hub: Serving) -> Fares:
     )
 
 
-def _light(info: connections.ConnectionInfo, *, ready_when_asked: bool) -> str:
+def _light(info: ConnectionInfo, *, ready_when_asked: bool) -> str:
     if info.state in ("paused", "stopped"):
         return info.state
     if info.state != "enabled":

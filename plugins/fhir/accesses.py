@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
@@ -18,14 +19,15 @@ from urllib.parse import parse_qsl, quote, urlencode
 import flask
 
 import hub
-from hub import Access, FieldError, Invalid, NotFound
+from hub import Access, NotFound
 from plugins.fhir import datatypes as dt
 from plugins.fhir import outcome
 from plugins.fhir import systems as s
-from plugins.fhir.listing import add_search, page_size
+from plugins.fhir.listing import add_search, left_out, page_size
 from plugins.fhir.moments import span
 from plugins.fhir.params import RESOURCES, UNSUPPORTED
-from plugins.fhir.preferring import FORM, is_strict, refuse_unknown
+from plugins.fhir.preferring import FORM, refuse_unknown
+from plugins.fhir.refusing import invalid
 from plugins.fhir.search import DEFAULT_COUNT, MAX_COUNT
 
 Json = dict[str, Any]
@@ -267,51 +269,67 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
     add_search(blueprint, TYPE, lambda given: answer(_search(given, base())))
 
 
-def _search(given: Sequence[tuple[str, str]], base: str) -> Json:
-    hub.require_partner(_ASKERS)
-    strict = is_strict()
-    wanted: Json = {}
-    count = DEFAULT_COUNT
-    nothing = False
-    understood: list[tuple[str, str]] = []
-    warnings: list[Json] = []
-    for name, value in given:
-        if name in ("_format", "_pretty"):
-            continue
+@dataclass(slots=True)
+class _Asked:
+    """A search of the trail as it was understood; `nothing` when two of its criteria are of no row at once."""
+
+    count: int = DEFAULT_COUNT
+    wanted: Json = field(default_factory=dict)
+    nothing: bool = False
+    understood: list[tuple[str, str]] = field(default_factory=list)
+    warnings: list[Json] = field(default_factory=list)
+
+    def take(self, name: str, value: str) -> None:
+        """Understand one more parameter. Raises `Invalid`, also for what is not known if the request wants that."""
+        if name == "_count" and any(name == known for known, _ in self.understood):
+            left_out(self.warnings, name, "this can be given once only.", value)
+            return
         if name == "_count":
-            count, told_of_it = page_size(value, MAX_COUNT)
-            warnings += told_of_it
-            value = str(count)
+            self.count, told = page_size(value, MAX_COUNT)
+            self.warnings += told
+            value = str(self.count)
         elif name == "_cursor":
             if not value.isascii() or not value.isdigit() or len(value) > 18:
-                raise _invalid(name, "this is not a cursor of this search; follow the next link as it stands.", value)
-            wanted["before"] = int(value)
-        elif name == "_sort" and value == "-date":
-            pass
-        elif (criteria := _criteria(name, value)) is not None:
+                raise invalid(name, "this is not a cursor of this search; follow the next link as it stands.", value)
+            self.wanted["before"] = int(value)
+        elif name != "_sort" or value != "-date":
+            criteria = _criteria(name, value)
+            if criteria is None:
+                self._not_known(name, value)
+                return
             for key, meant in criteria.items():
-                if key == "since":
-                    meant = max(meant, wanted.get(key, ""))
-                elif key == "until":
-                    meant = min(meant, wanted.get(key, "9999"))
-                elif key == "nothing" or wanted.get(key, meant) != meant:
-                    nothing = True
-                wanted[key] = meant
+                self._narrow(key, meant)
+        self.understood.append((name, value))
+
+    def _narrow(self, key: str, meant: Any) -> None:
+        known = self.wanted.get(key, meant)
+        if key == "nothing":
+            self.nothing = True
+        elif key == "since":
+            self.wanted[key] = max(meant, known)
+        elif key == "until":
+            self.wanted[key] = min(meant, known)
         else:
-            known, _, modifier = name.partition(":")
-            if modifier and known in PARAMS:
-                raise _invalid(name[:80], f"{known} takes no modifier{' but identifier' if known == 'agent' else ''} here.", value)
-            told = f"{name[:80]}: {TYPE} has no such parameter; there are {', '.join((*PARAMS, '_count', '_sort'))}."
-            if strict:
-                raise _invalid(name, told, value)
-            warnings.append(outcome.issue("warning", "not-supported", told + " It was left out.", name[:80]))
-            continue
-        understood.append((name, value))
-    wanted.pop("nothing", None)
-    found = hub.directory().accesses(**wanted, limit=count + 1)
-    if nothing or not count:
+            self.nothing |= known != meant
+            self.wanted[key] = meant
+
+    def _not_known(self, name: str, value: str) -> None:
+        known, _, modifier = name.partition(":")
+        if modifier and known in PARAMS:
+            raise invalid(name, f"{known} takes no modifier{' but identifier' if known == 'agent' else ''} here.", value)
+        left_out(self.warnings, name, f"{TYPE} has no such parameter; there are {', '.join((*PARAMS, '_count', '_sort'))}.", value)
+
+
+def _search(given: Sequence[tuple[str, str]], base: str) -> Json:
+    hub.require_partner(_ASKERS)
+    asked = _Asked()
+    for name, value in given:
+        if name not in ("_format", "_pretty"):
+            asked.take(name, value)
+    found = hub.directory().accesses(**asked.wanted, limit=asked.count + 1)
+    if asked.nothing or not asked.count:
         found = []
-    return _bundle(found, count, understood, warnings, base)
+    return _bundle(found, asked.count, asked.understood, asked.warnings, base)
 
 
 def _criteria(name: str, value: str) -> Json | None:
@@ -326,10 +344,10 @@ def _criteria(name: str, value: str) -> Json | None:
             bounds = {"eq": {"since": start, "until": end}, "ge": {"since": start}, "gt": {"since": end}, "sa": {"since": end}}
             bounds |= {"le": {"until": end}, "lt": {"until": start}, "eb": {"until": start}}
             if prefix not in bounds:
-                raise _invalid(name, f"the prefixes are {', '.join(bounds)}.", value)
+                raise invalid(name, f"the prefixes are {', '.join(bounds)}.", value)
             return bounds[prefix]
         case "agent":
-            raise _invalid(name, "a partner is no resource here; ask agent:identifier=name, or agent-name=name.", value)
+            raise invalid(name, "a partner is no resource here; ask agent:identifier=name, or agent-name=name.", value)
         case "agent:identifier":
             system = value.rpartition("|")[0]
             return {"partner": code} if system in ("", PARTNER) else {"nothing": True}
@@ -369,10 +387,6 @@ def _bundle(found: Sequence[Access], count: int, understood: list[tuple[str, str
 
 def _address(base: str, given: Sequence[tuple[str, str]]) -> str:
     return f"{base}/{TYPE}" + (f"?{urlencode(given, quote_via=quote)}" if given else "")
-
-
-def _invalid(parameter: str, reason: str, value: str) -> Invalid:
-    return Invalid(f"{parameter[:80]}: {reason}", (FieldError(parameter[:80], reason, value[:100]),))
 
 
 def declared() -> Json:

@@ -17,12 +17,13 @@ import orjson
 from werkzeug.http import http_date
 from werkzeug.test import EnvironBuilder
 
-from hub import FieldError, Invalid
+from hub import Invalid
 from plugins.fhir import outcome
+from plugins.fhir.bodies import read_body
 from plugins.fhir.json_form import to_bytes
 from plugins.fhir.moments import moment
 from plugins.fhir.preferring import FORM
-from plugins.fhir.validation import read_body
+from plugins.fhir.refusing import invalid
 
 MAX_ENTRIES: Final = 200
 """The longest batch; a longer one is refused whole."""
@@ -49,23 +50,19 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, transaction: Callable
 def _bundle() -> dict[str, Any]:
     bundle = read_body()
     if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
-        raise _invalid("Bundle", "a Bundle of type batch or transaction is expected.")
+        raise invalid("Bundle", "a Bundle of type batch or transaction is expected.")
     return bundle
 
 
 def _entries(bundle: dict[str, Any]) -> list[Any]:
     if bundle.get("type") != "batch":
-        raise _invalid("Bundle.type", "batch or transaction is expected.", str(bundle.get("type"))[:100])
+        raise invalid("Bundle.type", "batch or transaction is expected.", str(bundle.get("type"))[:100])
     entries = bundle.get("entry", [])
     if not isinstance(entries, list):
-        raise _invalid("Bundle.entry", "a list is expected.")
+        raise invalid("Bundle.entry", "a list is expected.")
     if len(entries) > MAX_ENTRIES:
-        raise _invalid("Bundle.entry", f"a batch has at most {MAX_ENTRIES} entries; send several.", str(len(entries)))
+        raise invalid("Bundle.entry", f"a batch has at most {MAX_ENTRIES} entries; send several.", str(len(entries)))
     return entries
-
-
-def _invalid(path: str, reason: str, value: str | None = None) -> Invalid:
-    return Invalid(f"{path}: {reason}", (FieldError(path, reason, value),))
 
 
 def responses(entries: list[Any], base: str) -> bytes:

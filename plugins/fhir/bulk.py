@@ -31,6 +31,7 @@ from plugins.fhir.json_form import to_bytes
 from plugins.fhir.moments import moment
 from plugins.fhir.params import RESOURCES
 from plugins.fhir.preferring import FORM, refuse_unknown
+from plugins.fhir.refusing import invalid
 from plugins.fhir.rendering import render
 from plugins.fhir.searchable import Resource
 
@@ -78,7 +79,7 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer) -> None:
         part = _part_of(given.get("_part", ""))
         smart.require_all((part.name,) if part.name != _DELETED else part.types, "rs")
         if part.upto > asked.head():
-            raise _invalid("_part", _NO_ADDRESS.format("part"), given["_part"])
+            raise invalid("_part", _NO_ADDRESS.format("part"), given["_part"])
         lines = lines_of(part, asked, given.get("_after"))
         return flask.Response(pieces(lines), content_type=NDJSON, headers={"Vary": "Authorization, X-API-Key"})
 
@@ -150,21 +151,21 @@ def parse(
     for name, value in given:
         if name == "_since":
             if after is not None:  # whichever counted, what lies between the two could be missed
-                raise _invalid(name, "an export is asked for since one moment; send the earlier one.", value)
+                raise invalid(name, "an export is asked for since one moment; send the earlier one.", value)
             after = asked.seq_at(moment(name, value))
         elif name == "_type":
             for each in filter(None, (part.strip() for part in value.split(","))):
                 if each in types:
                     chosen.append(each)
                 elif not lenient:
-                    raise _invalid(name, f"{each[:60]} is not exported here; choose from {', '.join(sorted(types))}.", value)
+                    raise invalid(name, f"{each[:60]} is not exported here; choose from {', '.join(sorted(types))}.", value)
         elif name == "_outputFormat":
             if value.replace(" ", "+") not in _FORMATS:
-                raise _invalid(name, f"files are written as {NDJSON}.", value)
+                raise invalid(name, f"files are written as {NDJSON}.", value)
         elif not lenient:
-            raise _invalid(name, f"an export does not take this; it takes {', '.join(TAKES)}.", value)
+            raise invalid(name, f"an export does not take this; it takes {', '.join(TAKES)}.", value)
     if any(name == "_type" for name, _ in given) and not chosen:
-        raise _invalid("_type", f"no type is left; choose from {', '.join(sorted(types))}.", "")
+        raise invalid("_type", f"no type is left; choose from {', '.join(sorted(types))}.", "")
     asked.log(after=after or 0, limit=1)  # an export since a moment that is no longer kept is refused now, not in its files
     return Job(request, tuple(dict.fromkeys(chosen)) or types, after, asked.head(), secrets.token_urlsafe(12))
 
@@ -198,7 +199,7 @@ def _sealed(form: list[Any]) -> str:
 
 
 def _unsealed(name: str, word: str) -> tuple[str, tuple[str, ...], int | None, int, list[str]]:
-    wrong = _invalid(name, _NO_ADDRESS.format(name.strip("_")), word)
+    wrong = invalid(name, _NO_ADDRESS.format(name.strip("_")), word)
     try:
         raw = base64.b64decode(word + "=" * (-len(word) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
@@ -226,19 +227,15 @@ def _check(body: bytes) -> bytes:
 def _job_of(word: str) -> Job:
     text, types, after, upto, more = _unsealed("_job", word)
     if len(more) != 1:
-        raise _invalid("_job", _NO_ADDRESS.format("job"), word)
+        raise invalid("_job", _NO_ADDRESS.format("job"), word)
     return Job(text, types, after, upto, more[0])
 
 
 def _part_of(word: str) -> Part:
     name, types, after, upto, more = _unsealed("_part", word)
     if more or (name not in RESOURCES and name != _DELETED):
-        raise _invalid("_part", _NO_ADDRESS.format("part"), word)
+        raise invalid("_part", _NO_ADDRESS.format("part"), word)
     return Part(name, types, after or 0, upto)
-
-
-def _invalid(name: str, reason: str, value: str) -> Invalid:
-    return Invalid(f"{name}: {reason}", (FieldError(name, reason, value[:100] or None),))
 
 
 # --- the files --------------------------------------------------------------------------------------------------------------

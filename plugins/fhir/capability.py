@@ -11,6 +11,7 @@ from plugins.fhir import systems as s
 from plugins.fhir.asking import LONGEST_CHAIN
 from plugins.fhir.batch import MAX_BYTES as BATCH_BYTES
 from plugins.fhir.batch import MAX_ENTRIES as BATCH
+from plugins.fhir.bodies import MAX_BODY
 from plugins.fhir.conformance.declared import VALIDATE, definition_types
 from plugins.fhir.conformance.routes import MAX_COUNT as DEFINITIONS_AT_ONCE
 from plugins.fhir.feed.routes import INTERACTIONS as WRITTEN
@@ -20,7 +21,6 @@ from plugins.fhir.params import INCLUDES, RESOURCES
 from plugins.fhir.search import DEFAULT_COUNT, MAX_COUNT, PROVENANCE
 from plugins.fhir.searchable import OLDER_MCSD, Param, Resource, of_all
 from plugins.fhir.subscriptions.routes import declared as subscription_types
-from plugins.fhir.validation import MAX_BODY
 
 PUBLISHED: Final = "2026-11-29"
 """When what is declared here last changed; a change of the table moves it."""

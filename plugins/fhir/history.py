@@ -24,9 +24,7 @@ from hub import (
     Criterion,
     Directory,
     Entity,
-    FieldError,
     Gone,
-    Invalid,
     Moved,
     NotFound,
     Query,
@@ -37,6 +35,7 @@ from plugins.fhir.json_form import to_bytes
 from plugins.fhir.moments import moment, with_plus
 from plugins.fhir.params import RESOURCES
 from plugins.fhir.preferring import FORM, refuse_unknown
+from plugins.fhir.refusing import invalid
 from plugins.fhir.rendering import Memory, render, version_of
 from plugins.fhir.search import DEFAULT_COUNT, MAX_COUNT
 from plugins.fhir.searchable import Resource
@@ -147,9 +146,9 @@ def parse(
     understood: list[tuple[str, str]] = []
     for name, value in given:
         if name not in TAKES:
-            raise _invalid(name, f"a history does not take this; it takes {', '.join(TAKES)}.", value)
+            raise invalid(name, f"a history does not take this; it takes {', '.join(TAKES)}.", value)
         if any(name == known for known, _ in understood):
-            raise _invalid(name, "this can be given once only.", value)
+            raise invalid(name, "this can be given once only.", value)
         if name == "_cursor":
             cursor = value
         elif name == "_since":
@@ -157,12 +156,12 @@ def parse(
             after = asked.seq_at(moment(name, value))
         elif name == "_count":
             if not value.isascii() or not value.isdigit() or int(value[:9]) < 1:
-                raise _invalid(name, "a whole number from 1 is expected.", value)
+                raise invalid(name, "a whole number from 1 is expected.", value)
             count = min(int(value[:9]), MAX_COUNT)
             value = str(count)
         elif name == "_sort":
             if value != "-_lastUpdated":
-                raise _invalid(name, "a history comes newest first: -_lastUpdated.", value)
+                raise invalid(name, "a history comes newest first: -_lastUpdated.", value)
         else:
             continue
         understood.append((name, value))
@@ -178,12 +177,12 @@ def _resumed(resource: Resource | None, id: str | None, cursor: str, given: Sequ
         numbers = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         after, before, head, size = numbers
     except (binascii.Error, TypeError, ValueError) as error:
-        raise _invalid("_cursor", _NO_CURSOR, cursor) from error
+        raise invalid("_cursor", _NO_CURSOR, cursor) from error
     if not all(type(number) is int and 0 <= number < 1 << 62 for number in numbers) or not 0 < size <= MAX_COUNT:
-        raise _invalid("_cursor", _NO_CURSOR, cursor)
+        raise invalid("_cursor", _NO_CURSOR, cursor)
     for name, value in given:
         if name not in ("_cursor", "_count"):
-            raise _invalid(name, "the cursor carries the whole history; beside it only another _count is taken.", value)
+            raise invalid(name, "the cursor carries the whole history; beside it only another _count is taken.", value)
     size = count if any(name == "_count" for name, _ in given) else size
     return Wanted(resource, id, after, before, head, size, tuple(given))
 
@@ -194,10 +193,6 @@ _NO_CURSOR: Final = "this is not a cursor of a history; follow the next link as 
 def _cursor(wanted: Wanted, before: int) -> str:
     numbers = orjson.dumps([wanted.after, before, wanted.head, wanted.count])
     return base64.urlsafe_b64encode(numbers).decode().rstrip("=")
-
-
-def _invalid(name: str, reason: str, value: str) -> Invalid:
-    return Invalid(f"{name}: {reason}", (FieldError(name, reason, value),))
 
 
 # --- the answer -------------------------------------------------------------------------------------------------------------

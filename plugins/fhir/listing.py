@@ -14,9 +14,9 @@ from urllib.parse import quote, urlencode
 import flask
 from werkzeug.exceptions import UnsupportedMediaType
 
-from hub import FieldError, Invalid
 from plugins.fhir import outcome
 from plugins.fhir.preferring import FORM, is_strict
+from plugins.fhir.refusing import invalid
 from plugins.fhir.subsetting import SUMMARIES
 
 Json = dict[str, Any]
@@ -64,9 +64,9 @@ def understand(type: str, given: Iterable[tuple[str, str]], takes: Collection[st
         if name in takes:
             asked.wanted.append((name, value))
         elif modifier and bare in (*takes, *TAKES, *_NOT_TAKEN):
-            raise _invalid(name, f"this modifier is not supported; {bare} takes none here.", value)
+            raise invalid(name, f"this modifier is not supported; {bare} takes none here.", value)
         elif name in ("_count", "_total") and any(name == known for known, _ in asked.understood):
-            _left_out(asked, name, "this can be given once only.", value)
+            left_out(asked.warnings, name, "this can be given once only.", value)
             continue
         elif name == "_count":
             asked.count, told = page_size(value, most)
@@ -76,15 +76,15 @@ def understand(type: str, given: Iterable[tuple[str, str]], takes: Collection[st
             asked.after = _unsealed(type, value)
         elif name == "_total" or (name == "_summary" and value in ("count", "false")):
             if name == "_total" and value not in _TOTALS:
-                raise _invalid(name, f"{', '.join(_TOTALS[:-1])} or {_TOTALS[-1]} is expected.", value)
+                raise invalid(name, f"{', '.join(_TOTALS[:-1])} or {_TOTALS[-1]} is expected.", value)
             asked.count = 0 if value == "count" else asked.count
         elif name == "_summary":
             if value not in SUMMARIES:
-                raise _invalid(name, f"{', '.join(SUMMARIES[:-1])} or false is expected.", value)
-            _left_out(asked, name, _WHOLE, value)
+                raise invalid(name, f"{', '.join(SUMMARIES[:-1])} or false is expected.", value)
+            left_out(asked.warnings, name, _WHOLE, value)
             continue
         else:
-            _left_out(asked, name, _NOT_TAKEN.get(name, f"{type} has no such parameter; there are {', '.join((*takes, *TAKES))}."), value)
+            left_out(asked.warnings, name, _NOT_TAKEN.get(name, f"{type} has no such parameter; there are {', '.join((*takes, *TAKES))}."), value)
             continue
         asked.understood.append((name, value))
     return asked
@@ -93,7 +93,7 @@ def understand(type: str, given: Iterable[tuple[str, str]], takes: Collection[st
 def page_size(value: str, most: int) -> tuple[int, list[Json]]:
     """The size of a page that `_count` asks for, and what is told of it when it is more than a page can have. Raises `Invalid`."""
     if not value.isascii() or not value.isdigit():
-        raise _invalid("_count", "a whole number from 0 is expected.", value)
+        raise invalid("_count", "a whole number from 0 is expected.", value)
     if int(value[:9]) <= most:
         return int(value[:9]), []
     told = f"A page holds at most {most} resources, not {value[:20]}; follow the next link."
@@ -125,12 +125,12 @@ def add_search(blueprint: flask.Blueprint, type: str, search: Callable[[Sequence
     blueprint.add_url_rule(f"/{type}/_search", f"search_{type}_too", by_parameters, methods=["GET", "POST"])
 
 
-def _left_out(asked: Listed, name: str, reason: str, value: str) -> None:
-    """Say so in a warning. Raises `Invalid` for who is strict."""
+def left_out(warnings: list[Json], name: str, reason: str, value: str) -> None:
+    """Warn that a parameter was not understood. Raises `Invalid` for who is strict."""
     if is_strict():
-        raise _invalid(name, reason, value)
+        raise invalid(name, reason, value)
     told = f"{name[:80]}: {reason} It was left out; the self link says what was searched."
-    asked.warnings.append(outcome.issue("warning", "not-supported", told, name[:80]))
+    warnings.append(outcome.issue("warning", "not-supported", told, name[:80]))
 
 
 def _sealed(type: str, id: str) -> str:
@@ -139,13 +139,9 @@ def _sealed(type: str, id: str) -> str:
 
 def _unsealed(type: str, cursor: str) -> str:
     if cursor != _sealed(type, cursor[8:]):
-        raise _invalid("_cursor", f"this is not a cursor of a search for {type}; follow the next link as it stands.", cursor)
+        raise invalid("_cursor", f"this is not a cursor of a search for {type}; follow the next link as it stands.", cursor)
     return cursor[8:]
 
 
 def _address(type: str, base: str, given: Sequence[tuple[str, str]]) -> str:
     return f"{base}/{type}" + (f"?{urlencode(given, quote_via=quote)}" if given else "")
-
-
-def _invalid(name: str, reason: str, value: str) -> Invalid:
-    return Invalid(f"{name[:80]}: {reason}", (FieldError(name[:80], reason, value[:100] or None),))

@@ -14,7 +14,7 @@ from typing import Any, Final
 import flask
 
 import hub
-from hub import Directory, Entity, FieldError, Gone, Invalid, Moved, NotFound, Query
+from hub import Directory, Entity, Gone, Moved, NotFound, Query
 from plugins.fhir import datatypes as dt
 from plugins.fhir import smart
 from plugins.fhir import systems as s
@@ -22,6 +22,7 @@ from plugins.fhir.criteria import with_ids
 from plugins.fhir.listing import add_search, searchset, understand
 from plugins.fhir.params import RESOURCES
 from plugins.fhir.preferring import FORM, refuse_unknown
+from plugins.fhir.refusing import invalid
 from plugins.fhir.search import MAX_COUNT
 
 Json = dict[str, Any]
@@ -32,28 +33,29 @@ SOURCE: Final = s.BASE + "/NamingSystem/source"
 TARGET_PATH: Final = "http://hl7.org/fhir/StructureDefinition/targetPath"
 _AUTHOR: Final = {"system": "http://terminology.hl7.org/CodeSystem/provenance-participant-type", "code": "author", "display": "Author"}
 _BY_ENTITY: Final = {resource.entity: resource for resource in RESOURCES.values()}
-_COMMON: Final = {"identifiers": "identifier", "status": "active", "contacts": "telecom", "languages": "communication", "tags": "extension", "gov_info": "extension"}
+_COMMON: Final = {"identifiers": "identifier", "status": "active", "contacts": "telecom", "tags": "extension", "gov_info": "extension"}
 _VOLATILE: Final = dict.fromkeys(("patientenstop", "on_call", "waiting_list", "capacity", "recognitions", "provided_by", "price", "hours_text"), "extension")
 ELEMENTS: Final[Mapping[str, Mapping[str, str]]] = {
     "Organization": {
-        **_COMMON, "names": "name", "types": "type", "legal_form": "extension", "vestigingen": "address", "parent": "partOf", "electronic_addresses": "endpoint",
+        **_COMMON, "names": "name", "types": "type", "form": "type", "legal_form": "extension", "vestigingen": "address", "parent": "partOf", "electronic_addresses": "endpoint",
     },
     "Location": {
-        **_COMMON, "status": "status", "name": "name", "addresses": "address", "hours": "hoursOfOperation", "hours_text": "extension",
+        "identifiers": "identifier", "status": "status", "contacts": "telecom", "name": "name", "addresses": "address", "hours": "hoursOfOperation",
+        "hours_text": "extension",
     },
     "HealthcareService": {
-        **_COMMON, **_VOLATILE, "names": "name", "organisatie": "providedBy", "rubrieken": "type", "vestigingen": "location", "description": "comment",
+        **_COMMON, **_VOLATILE, "languages": "communication", "names": "name", "organisatie": "providedBy", "rubrieken": "type", "vestigingen": "location", "description": "comment",
         "service_area": "coverageArea", "target_groups": "eligibility", "delivery": "characteristic", "hours": "availableTime",
     },
     "Practitioner": {
-        **_COMMON, "name": "name", "addresses": "address", "gender": "gender", "professions": "qualification", "competences": "qualification",
+        **_COMMON, "languages": "communication", "name": "name", "addresses": "address", "gender": "gender", "professions": "qualification", "competences": "qualification",
         "visum": "extension", "convention": "extension",
     },
     "PractitionerRole": {"zorgverlener": "practitioner", "professions": "code", "contacts": "telecom", "hours": "availableTime", "period": "period"},
     "OrganizationAffiliation": {"organisatie": "organization", "role": "code", "period": "period"},
     "Endpoint": {"address": "address", "status": "status", "type": "connectionType"},
 }  # fmt: skip
-"""Where a field of the fiche shows in the resource; one that shows nowhere is not told."""
+"""Where a field of the fiche shows in the resource; one that shows nowhere is not told, and is named in `tests/plugins/fhir/test_provenance.py`."""
 
 
 def of(entity: Entity, asked: Directory) -> list[Json]:
@@ -119,13 +121,13 @@ def _search(given: Sequence[tuple[str, str]], base: str) -> Json:
             these = {each.lower() for each in value.split(",") if each}
             ids = these if ids is None else ids & these
         elif targets:
-            raise _invalid(name, "can be given once; write several targets with commas between them.", value)
+            raise invalid(name, "can be given once; write several targets with commas between them.", value)
         else:
             targets = [_target(name, each, name.partition(":")[2]) for each in value.split(",") if each]
     if not targets and ids is not None and not any(name in _TARGET for name, _ in asked.wanted):
         targets = [("", each.rpartition(".")[0]) for each in sorted(ids)]
     if (not targets and not ids) or len(targets) > MAX_COUNT:
-        raise _invalid("target", f"is required: Type/id of 1 to {MAX_COUNT} resources, with commas between them.", "")
+        raise invalid("target", f"is required: Type/id of 1 to {MAX_COUNT} resources, with commas between them.", "")
     found = [each for entity in _entities(targets) for each in of(entity, hub.directory())]
     return searchset(asked, base, [each for each in found if ids is None or each["id"] in ids])
 
@@ -135,7 +137,7 @@ def _target(name: str, value: str, modifier: str) -> tuple[str, str]:
     type, _, id = value.rpartition("/")
     type = type.rpartition("/")[2] or modifier
     if (type and type not in RESOURCES) or _ID.fullmatch(id) is None:
-        raise _invalid(name, f"a resource of one of these types is expected, as Type/id: {', '.join(sorted(RESOURCES))}.", value)
+        raise invalid(name, f"a resource of one of these types is expected, as Type/id: {', '.join(sorted(RESOURCES))}.", value)
     return type, id.lower()
 
 
@@ -150,10 +152,6 @@ def _entities(targets: Sequence[tuple[str, str]]) -> list[Entity]:
     page = hub.directory().search(Query(types=types, where=(with_ids(by_id),), limit=MAX_COUNT))
     found = {hit.entity.id: hit.entity for hit in page.hits if by_id[hit.entity.id] in (None, hit.entity.type)}
     return [found[id] for id in by_id if id in found]
-
-
-def _invalid(parameter: str, reason: str, value: str) -> Invalid:
-    return Invalid(f"{parameter[:80]}: {reason}", (FieldError(parameter[:80], reason, value[:100]),))
 
 
 def declared() -> Json:

@@ -22,6 +22,7 @@ from plugins.fhir.listing import page_size
 from plugins.fhir.moments import with_plus
 from plugins.fhir.params import INCLUDES
 from plugins.fhir.periods import with_seqs
+from plugins.fhir.refusing import invalid
 from plugins.fhir.searchable import Resource
 from plugins.fhir.subsetting import Subset, subset_of, subset_of_form
 
@@ -64,6 +65,16 @@ class Search:
     warnings: list[dict[str, Any]] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class _Wanted:
+    """What the parameters of one search ask for together; `settings` are those of the query that can be given once."""
+
+    linked: list[Linked]
+    where: list[Criterion] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
 def parse(resource: Resource, given: Sequence[tuple[str, str]], *, strict: bool = False) -> Search:
     """Understand the parameters of a search, GET or POST. Raises `Invalid` for a bad value, and when `strict` for an unknown parameter.
 
@@ -73,61 +84,29 @@ def parse(resource: Resource, given: Sequence[tuple[str, str]], *, strict: bool 
     if cursor is not None:
         return _resumed(resource, given, cursor, strict)
     search = Search(resource, Query(types=(resource.entity,)))
-    where: list[Criterion] = []
-    linked: list[Linked] = list(resource.always)
-    texts: list[str] = []
-    settings: dict[str, Any] = {}
+    wanted = _Wanted(list(resource.always))
+    settings = wanted.settings
     for name, value in given:
         if name in _FORM_ONLY:
             continue
         if name.startswith("_") and name.partition(":")[0] not in (*_IN_RESOURCE, "_has"):
-            if name in _ONCE and any(name == known for known, _ in search.understood):
-                _left_out(search, name, value, f"{name}: this can be given once only.", strict)
-                continue
-            understood = _control(search, settings, name, value, strict)
-            if understood is None:
-                known, _, modifier = name.partition(":")
-                if modifier and known in _WITHOUT_MODIFIER:
-                    raise _invalid(name, f"{known} takes no modifier.", value)
-                _unknown(search, name, value, strict)
-                continue
-            value = understood
+            understood = _controlled(search, settings, name, value, strict)
         else:
-            found = conditions(resource, name, value)
-            if found is None:
-                _unknown(search, name, value, strict)
-                continue
-            for condition in found:
-                if isinstance(condition, Criterion):
-                    where.append(condition)
-                elif isinstance(condition, Linked):
-                    linked.append(condition)
-                elif isinstance(condition, Words):
-                    texts.append(condition.text)
-                elif isinstance(condition, Remark):
-                    search.warnings.append(outcome.issue("warning", "informational", f"{name}: {condition.text}", name))
-                elif "near" in settings:
-                    raise _invalid(name, "near can be given once only.", value)
-                else:
-                    settings["near"] = condition
-            param = resource.by_name.get(name.partition(":")[0])
-            if param is not None and param.type == "date":
-                value = with_plus(value)
-            elif param is not None and param.name == "near":
-                value = whole_near(value)
-        search.understood.append((name, value))
+            understood = _narrowed(search, wanted, name, value, strict)
+        if understood is not None:
+            search.understood.append((name, understood))
     search.subset = subset_of(resource.name, search.understood)
     if search.subset is not None and search.subset.kind == "text" and (search.followed or search.provenance):
-        raise _invalid("_summary", "text cannot be combined with _include or _revinclude; ask for one of them, or for _summary=true.", "text")
+        raise invalid("_summary", "text cannot be combined with _include or _revinclude; ask for one of them, or for _summary=true.", "text")
     near: Near | None = settings.get("near")
     limit: int = settings.get("limit", DEFAULT_COUNT)
     if settings.get("sort") == "distance" and near is None:
-        raise _invalid("_sort", "the order near needs a place: give near too.", "near")
+        raise invalid("_sort", "the order near needs a place: give near too.", "near")
     search.query = Query(
         types=(resource.entity,),
-        text=" ".join(texts),
-        where=tuple(where),
-        linked=tuple(linked),
+        text=" ".join(wanted.texts),
+        where=tuple(wanted.where),
+        linked=tuple(wanted.linked),
         near=near,
         sort=settings.get("sort", "number"),
         descending=settings.get("descending", False),
@@ -145,6 +124,45 @@ _LONGEST_NAME: Final = 80
 _MOST_TRIED: Final = 50
 
 
+def _controlled(search: Search, settings: dict[str, Any], name: str, value: str, strict: bool) -> str | None:
+    """Take a parameter of the search itself, such as `_count`, and give its value as it was understood; None when it was left out."""
+    if name in _ONCE and any(name == known for known, _ in search.understood):
+        _left_out(search, name, value, f"{name}: this can be given once only.", strict)
+        return None
+    understood = _control(search, settings, name, value, strict)
+    if understood is None:
+        known, _, modifier = name.partition(":")
+        if modifier and known in _WITHOUT_MODIFIER:
+            raise invalid(name, f"{known} takes no modifier.", value)
+        _unknown(search, name, value, strict)
+    return understood
+
+
+def _narrowed(search: Search, wanted: _Wanted, name: str, value: str, strict: bool) -> str | None:
+    """Take a parameter of the type, and give its value as it was understood; None when it was left out."""
+    found = conditions(search.resource, name, value)
+    if found is None:
+        _unknown(search, name, value, strict)
+        return None
+    for condition in found:
+        if isinstance(condition, Criterion):
+            wanted.where.append(condition)
+        elif isinstance(condition, Linked):
+            wanted.linked.append(condition)
+        elif isinstance(condition, Words):
+            wanted.texts.append(condition.text)
+        elif isinstance(condition, Remark):
+            search.warnings.append(outcome.issue("warning", "informational", f"{name}: {condition.text}", name))
+        elif "near" in wanted.settings:
+            raise invalid(name, "near can be given once only.", value)
+        else:
+            wanted.settings["near"] = condition
+    param = search.resource.by_name.get(name.partition(":")[0])
+    if param is not None and param.type == "date":
+        return with_plus(value)
+    return whole_near(value) if param is not None and param.name == "near" else value
+
+
 def in_your_words(error: Invalid, resource: Resource, given: Sequence[tuple[str, str]], asked: Directory) -> Invalid:
     """What the hub refused about the query of these parameters, by the name of the first that it refuses alone: a client knows nothing of our queries."""
     for name, value in given[:_MOST_TRIED]:
@@ -155,7 +173,7 @@ def in_your_words(error: Invalid, resource: Resource, given: Sequence[tuple[str,
             # Nobody's id beside it: it is asked whether this can be asked, and nothing is looked for.
             asked.search(replace(query, where=(*query.where, with_ids(())), limit=1), sources=False)
         except Invalid as refused:
-            return _invalid(name, _reasons(refused), value[:100])
+            return invalid(name, _reasons(refused), value[:100])
     told = _reasons(error)
     return Invalid(told, (FieldError("", told),))
 
@@ -172,7 +190,7 @@ def _control(search: Search, settings: dict[str, Any], name: str, value: str, st
         return str(settings["limit"])
     elif name == "_total":
         if value not in _TOTALS:
-            raise _invalid(name, "none, estimate or accurate is expected.", value)
+            raise invalid(name, "none, estimate or accurate is expected.", value)
         settings["total"] = value
     elif name == "_sort":
         return _sorted_by(search, settings, value, strict)
@@ -206,7 +224,7 @@ def _sorted_by(search: Search, settings: dict[str, Any], value: str, strict: boo
     if rest:
         reason = f"no further key is taken behind {understood}: {', '.join(rest)[:60]}. What is alike comes in the default order."
         if strict:
-            raise _invalid("_sort", reason, value)
+            raise invalid("_sort", reason, value)
         search.warnings.append(outcome.issue("warning", "not-supported", f"_sort: {reason} It was left out; the self link says what was searched.", "_sort"))
     return understood
 
@@ -238,7 +256,7 @@ def _unknown(search: Search, name: str, value: str, strict: bool) -> None:
 def _left_out(search: Search, name: str, value: str, reason: str, strict: bool) -> None:
     """Say so in a warning. Raises `Invalid` when `strict`."""
     if strict:
-        raise _invalid(name, reason.removeprefix(f"{name}: "), value)
+        raise invalid(name, reason.removeprefix(f"{name}: "), value)
     search.warnings.append(
         outcome.issue(
             "warning",
@@ -250,10 +268,6 @@ def _left_out(search: Search, name: str, value: str, reason: str, strict: bool) 
 
 
 _NOT_UNDERSTOOD: Final = "The parameter {} is not known for {}; /fhir/metadata lists those that are."
-
-
-def _invalid(name: str, reason: str, value: str) -> Invalid:
-    return Invalid(f"{name}: {reason}", (FieldError(name, reason, value),))
 
 
 # --- cursors ----------------------------------------------------------------------------------------------------------------
@@ -272,7 +286,7 @@ def _resumed(resource: Resource, given: Sequence[tuple[str, str]], cursor: str, 
     page, _, added = cursor.partition("~")
     query = query_of(page)
     if query.types != (resource.entity,):
-        raise _invalid(
+        raise invalid(
             "_cursor",
             f"this is not a cursor of a search for {resource.name}; follow the next link as it stands.",
             cursor,
@@ -286,7 +300,7 @@ def _resumed(resource: Resource, given: Sequence[tuple[str, str]], cursor: str, 
             search.followed = [Followed.of_form(each) for each in followed]
             search.told = _names(*told)
         except (binascii.Error, KeyError, TypeError, ValueError) as error:
-            raise _invalid(
+            raise invalid(
                 "_cursor", "this is not a cursor of ours; follow the next link as it stands.", cursor
             ) from error
     search.warnings += [outcome.issue("warning", "informational", f"{name}: {_TOLD}", name) for name in search.told]

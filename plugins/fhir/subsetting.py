@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, cast
 
 import orjson
 
-from hub import FieldError, Invalid
+from plugins.fhir.refusing import invalid
 
 SUMMARIES: Final = ("true", "text", "data", "count", "false")
 _TAG: Final = {
@@ -138,20 +138,16 @@ def subset_of(resource: str, given: Iterable[tuple[str, str]]) -> Subset | None:
     for name, value in given:
         if name == "_summary":
             if value not in SUMMARIES:
-                raise _invalid(name, f"{', '.join(SUMMARIES[:-1])} or false is expected.", value)
+                raise invalid(name, f"{', '.join(SUMMARIES[:-1])} or false is expected.", value)
             summary = value
         elif name == "_elements":
             for each in filter(None, (part.strip() for part in value.split(","))):
                 bare = each.removeprefix(f"{resource}.")
                 if bare not in ELEMENTS[resource] | _ALWAYS:
-                    raise _invalid(name, f"{resource} has no element {each[:60]}.", value)
+                    raise invalid(name, f"{resource} has no element {each[:60]}.", value)
                 elements[bare] = None
     if summary in ("true", "text", "data"):
         if elements:
-            raise _invalid("_elements", "it cannot be combined with _summary.", ",".join(elements))
+            raise invalid("_elements", "it cannot be combined with _summary.", ",".join(elements))
         return Subset(cast(Literal["true", "text", "data"], summary))
     return Subset("elements", tuple(elements)) if elements else None
-
-
-def _invalid(name: str, reason: str, value: str) -> Invalid:
-    return Invalid(f"{name}: {reason}", (FieldError(name, reason, value[:100]),))

@@ -11,32 +11,23 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import flask
-from werkzeug.exceptions import UnsupportedMediaType
 
 import hub
-from hub import FieldError, Invalid
 from plugins.fhir import outcome
+from plugins.fhir.bodies import read_body
+from plugins.fhir.feed.routes import tried
 from plugins.fhir.params import RESOURCES
 from plugins.fhir.preferring import FORM, refuse_unknown
+from plugins.fhir.refusing import invalid
 
 Json = dict[str, Any]
 Answer = Callable[[Json], flask.Response]
-MAX_BODY: Final = 4 << 20
-"""The most bytes that are judged at once."""
 _TAKES: Final = ("profile", "mode", *FORM)
 _MODES: Final = ("create", "update", "delete", "profile")
 _NOTHING_TO_TRY: Final = (
     "a DELETE cannot be tried beforehand: it takes back what you sent in yourself, and says of nothing else whether it is here. Send it; it removes nothing for "
     "good. To judge a resource, leave mode out."
 )
-_FORMS: Final = {
-    "application/fhir+json": "json",
-    "application/json": "json",
-    "text/json": "json",
-    "application/fhir+xml": "xml",
-    "application/xml": "xml",
-    "text/xml": "xml",
-}
 
 
 def add_routes(blueprint: flask.Blueprint, answer: Answer) -> None:
@@ -57,32 +48,30 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer) -> None:
 
 def _validate(type_name: str, id: str) -> Json:
     # Here and not above: the models of FHIR take a while to load, and reading needs none of them.
-    # Sending in reads its bodies as this module does.
-    from plugins.fhir.feed.routes import tried
     from plugins.fhir.judge import PROFILES, is_profile, is_refused, judge
 
     refuse_unknown(_TAKES)
     if flask.request.args.get("mode") == "delete":  # which needs no body
-        raise _invalid("mode", _NOTHING_TO_TRY, "delete")
+        raise invalid("mode", _NOTHING_TO_TRY, "delete")
     sent = read_body()
     resource, profiles, mode = _asked(sent)
     for profile in profiles:
         if not is_profile(profile):
             known = ", ".join((*sorted(PROFILES), "those of R4 itself (http://hl7.org/fhir/StructureDefinition/<Type>)"))
-            raise _invalid("profile", f"this profile is not known here; there are {known}.", profile)
+            raise invalid("profile", f"this profile is not known here; there are {known}.", profile)
     if mode not in ("", *_MODES):
-        raise _invalid("mode", f"there are {', '.join(_MODES)}.", mode)
+        raise invalid("mode", f"there are {', '.join(_MODES)}.", mode)
     if mode == "delete":
-        raise _invalid("mode", _NOTHING_TO_TRY, mode)
+        raise invalid("mode", _NOTHING_TO_TRY, mode)
     named = resource.get("resourceType") if isinstance(resource, dict) else None
     if type_name and named is not None and named != type_name:
-        raise _invalid(
+        raise invalid(
             "resource",
             f"this address judges a resource of type {type_name}; send it to /$validate or to its own type.",
             str(named),
         )
     if id and isinstance(resource, dict) and resource.get("id") != id:
-        raise _invalid(
+        raise invalid(
             "resource", f"the resource must have the id {id} of the address.", str(resource.get("id", ""))
         )
     asked = hub.directory()
@@ -94,23 +83,6 @@ def _validate(type_name: str, id: str) -> Json:
         text = "Nothing is wrong with it." if not told else "It is acceptable; there are remarks."
         told.append(outcome.issue("information", "informational", text))
     return outcome.document(told)
-
-
-def read_body() -> Any:
-    """The resource in the body of the request, as JSON was or would have been read. Raises `Invalid`, or what becomes 413 or 415."""
-    from plugins.fhir.judge.reading import from_json, from_xml
-
-    request = flask.request
-    request.max_content_length = min(MAX_BODY, flask.current_app.config["MAX_CONTENT_LENGTH"] or MAX_BODY)
-    body = request.get_data()
-    if not body.strip():
-        raise _invalid("body", "the body is empty; send a resource.", "")
-    form = _FORMS.get(request.mimetype)
-    if form is None:
-        raise UnsupportedMediaType(
-            f"A resource is sent as application/fhir+json or application/fhir+xml, not as {request.mimetype[:80] or 'nothing'}."
-        )
-    return from_json(body) if form == "json" else from_xml(body)
 
 
 def _asked(sent: Any) -> tuple[Any, list[str], str]:
@@ -128,7 +100,7 @@ def _asked(sent: Any) -> tuple[Any, list[str], str]:
         # A Parameters that is itself to be judged has no parameter of that name.
         if not resources and not any(each.get("name") in ("mode", "profile") for each in parameters):
             return sent, profiles, mode
-        raise _invalid("resource", "give exactly one parameter resource, with the resource to judge.", "")
+        raise invalid("resource", "give exactly one parameter resource, with the resource to judge.", "")
     for each in parameters:
         name = each.get("name")
         value = next((each[key] for key in each if key.startswith("value")), None)
@@ -137,9 +109,5 @@ def _asked(sent: Any) -> tuple[Any, list[str], str]:
         elif name == "mode" and isinstance(value, str):
             mode = value
         elif name in ("profile", "mode"):
-            raise _invalid(str(name), "its value must be a text: valueUri or valueCode.", "")
+            raise invalid(str(name), "its value must be a text: valueUri or valueCode.", "")
     return resources[0], profiles, mode
-
-
-def _invalid(parameter: str, reason: str, value: str) -> Invalid:
-    return Invalid(f"{parameter}: {reason}", (FieldError(parameter, reason, value),))

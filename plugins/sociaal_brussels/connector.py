@@ -18,8 +18,6 @@ from hub import (
     Rejected,
     Simulator,
     Source,
-    UnknownPlace,
-    fold,
 )
 from plugins.sociaal_brussels import vocabulary
 from plugins.sociaal_brussels.client import Client
@@ -120,26 +118,10 @@ def _both(rejected: Rejected) -> Iterator[Rejected]:
         )
 
 
-def municipalities(places: Places) -> Municipal:
-    """Finds a municipality by postcode; among several with that postcode the one with that name, else none."""
-
-    @lru_cache(1024)
-    def find(postcode: str, name: str) -> str | None:
-        try:
-            here = places.by_postcode(postcode)
-        except UnknownPlace:
-            return None
-        named = [place for place in here if fold(name) in (fold(place.name_nl), fold(place.name_fr))]
-        found = named or list(here)
-        return found[0].refnis if len(found) == 1 else None
-
-    return find
-
-
 @cache
 def _municipalities() -> Municipal:
     """Made once: reading the tables of places takes longer than a small pull."""
-    return municipalities(Places())
+    return lru_cache(1024)(Places().of_address)
 
 
 def _full(row: Any, client: Client) -> Json | None:

@@ -64,10 +64,10 @@ class Api:
         self._base = base_url.rstrip("/")
         self._pace = pace
 
-    def offers(self, page: int, size: int, sort: str = LATEST_FIRST) -> ListPage:
+    def offers(self, page: int, size: int) -> ListPage:
         """A page of the list, counted from 0. Raises `Unreachable` for an answer that is no page, `Misconfigured` where there is no such list."""
         url = f"{self._base}/health-offers"
-        answer = self._get(url, {"page": str(page), "size": str(size), "sort": sort})
+        answer = self._get(url, {"page": str(page), "size": str(size), "sort": LATEST_FIRST})
         if answer.status in (400, 404, 405, 410):
             raise Misconfigured(
                 f"{url} answered {answer.status}: there is no list of offers. Check base_url; it usually ends in /api."

@@ -16,10 +16,12 @@ from flask.testing import FlaskClient
 
 from hub import Claim
 from hub.directory import Directory
-from hub.model.audience import PUBLIC
+from hub.model.audience import INTERNAL, PUBLIC
+from hub.model.fiche import KINDS
 from plugins.fhir.params import RESOURCES
 from tests.acceptance.conftest import Loaded
 from tests.acceptance.installation import FICHEHUB, ROOT, fiche_of, scalars
+from tests.fiches import hidden_fiche
 
 CANARY = "kanarie"
 """In every planted text, and nowhere else."""
@@ -37,6 +39,8 @@ class Planted:
     client: FlaskClient
     ids: dict[str, str]
     since: int
+    everywhere: dict[str, list[str]]
+    """Kind -> the canaries in a fiche of which everybody may see that it is there, and nobody any field."""
 
     def ask(self, address: str, **headers: str) -> str:
         """Whatever comes back, headers and all, without what the asker typed himself."""
@@ -126,6 +130,14 @@ def planted(loaded: Loaded) -> Planted:
             {"kind": "organisatie", "names": [{"text": {"nl": f"Eigen{CANARY}"}}]}, partner=PARTNER,
         ),
     ]  # fmt: skip
+    everywhere: dict[str, list[str]] = {}
+    for kind in KINDS:
+        content, everywhere[kind] = hidden_fiche(
+            kind, CANARY,
+            organisatie={"source": "sociale-kaart", "external_id": organisation},
+            zorgverlener={"source": "progezondheid", "external_id": number},
+        )  # fmt: skip
+        claims.append(Claim("intern", f"overal-{kind}", 1, kind, content))
     counts = hub.store.write(lambda writer: writer.put(claims, origin="intern"))
     assert counts.rejected == []
     # And once more, so that there is a history in which only hidden values changed.
@@ -144,8 +156,9 @@ def planted(loaded: Loaded) -> Planted:
         "mens": fiche_of(hub.store, "intern", "mens"),
         "weg": fiche_of(hub.store, "intern", "weg"),
         "zorgverlener": fiche_of(hub.store, "progezondheid", number),
+        **{f"overal-{kind}": fiche_of(hub.store, "intern", f"overal-{kind}") for kind in KINDS},
     }
-    return Planted(loaded, hub.client(), ids, since)
+    return Planted(loaded, hub.client(), ids, since, everywhere)
 
 
 def clean(said: str, where: str) -> None:
@@ -286,6 +299,23 @@ def test_no_canary_in_a_workbook_or_on_the_command_line(planted: Planted) -> Non
     clean(said("changes", "--json", "--since", str(planted.since)), "changes")
     log = hub.store.home / "fichehub.log"
     clean(log.read_text() if log.exists() else "", "the log file")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_declared_text_was_planted_and_only_the_hub_itself_sees_it(planted: Planted, kind: str) -> None:
+    id, canaries = planted.ids[f"overal-{kind}"], planted.everywhere[kind]
+    whole, shown = (str(Directory(planted.loaded.hub.store, audience).get(id).fiche) for audience in (INTERNAL, PUBLIC))
+    assert [canary for canary in canaries if canary not in whole] == []
+    assert CANARY not in shown
+    keys = planted.loaded.hub.keys
+    for canary in canaries:
+        for asked in (f"/api/v1/fiches?text={canary}", f"/api/v1/fiches?name={canary}", f"/fhir/{RESOURCE[kind]}?name:contains={canary}"):
+            for headers in ({}, {"X-API-Key": keys["collega"]}):
+                said = planted.client.get(asked, headers=headers).get_json()
+                assert not said.get("items") and not said.get("entry"), asked
+
+
+RESOURCE = {"organisatie": "Organization", "aanbod": "HealthcareService", "zorgverlener": "Practitioner"}
 
 
 def test_those_who_may_see_them_do(planted: Planted) -> None:

@@ -13,7 +13,7 @@ from hub.store import Store, database
 from tests.cli.conftest import ORGANISATIE, CommandLine
 
 
-def test_db(fichehub: CommandLine) -> None:
+def test_a_database_is_made_by_upgrade_and_not_by_who_asks_for_its_status(fichehub: CommandLine) -> None:
     fichehub = CommandLine(fichehub.home / "new")
     before = fichehub("db", "status", "--json")
     assert before.exit_code == 1

@@ -6,8 +6,8 @@ import pytest
 
 from hub import World
 from hub.model.claims import Claim
+from hub.outbound import ALLOW_PRIVATE
 from hub.store import Store
-from hub.sync.connections import ALLOW_PRIVATE
 from plugins.progezondheid.simulator import ProGezondheidSimulator
 from tests.cli.conftest import CommandLine
 

@@ -9,10 +9,10 @@ import pytest
 
 from hub import plugins
 from hub.demo import stage
+from hub.outbound import ALLOW_PRIVATE
 from hub.store import Store, index_anew
 from hub.store.concepts import ConceptBook
 from hub.sync import connections, run, stops
-from hub.sync.connections import ALLOW_PRIVATE
 
 
 @pytest.fixture

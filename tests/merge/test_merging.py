@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hub.merge import merge, sole
 from hub.model.audience import RANK, stamp
 from hub.model.claims import EDITOR, Claim, Merged
-from hub.model.fiche import KINDS, Kind
+from hub.model.fiche import KINDS, PARTS, Group, Kind
 from hub.model.folding import fold
 from hub.store.provenance import encode_provenance, encode_sole
 from tests.fiches import fiches
@@ -23,6 +23,8 @@ from tests.merge.saying import (
     CLAIMS,
     CONTENTS,
     EQUALS,
+    RULES,
+    SAID,
     SOURCES,
     STREET,
     TEXTS,
@@ -39,7 +41,7 @@ from tests.merge.saying import (
 # --- any order, any repetition, any replay --------------------------------------------------------------------------------------------
 
 
-@given(st.lists(claim(("organisatie", "organisatie", "aanbod")), min_size=1, max_size=5), st.randoms(use_true_random=False))
+@given(st.lists(claim(("organisatie", *KINDS)), min_size=1, max_size=5), st.randoms(use_true_random=False))
 def test_order_and_repetition_do_not_matter(claims: list[Claim], random: Any) -> None:
     again = claims + random.choices(claims, k=3)
     random.shuffle(again)
@@ -103,7 +105,7 @@ def of_any_form(kind: Kind) -> st.SearchStrategy[Claim]:
     return fiches(kind, claim=True).map(lambda content: says("kbo", content, kind=kind))
 
 
-@given(claim(("organisatie", "organisatie", "aanbod")) | st.sampled_from(KINDS).flatmap(of_any_form))
+@given(claim(("organisatie", *KINDS)) | st.sampled_from(KINDS).flatmap(of_any_form))
 def test_one_claim_alone_is_merged_faster_to_the_same(one: Claim) -> None:
     merged, alone = merge([one], AUTHORITY), sole(one)
     if alone is None:
@@ -127,7 +129,7 @@ def test_what_one_claim_cannot_tell_is_left_to_merge() -> None:
 
 @given(CLAIMS)
 def test_a_merged_fiche_merges_to_itself(claims: list[Claim]) -> None:
-    claims = [replace(one, content={field: value for field, value in one.content.items() if field != "vestigingen"}) for one in claims]
+    claims = [replace(one, content={field: value for field, value in one.content.items() if field not in PARTS}) for one in claims]
     content = merge(claims, AUTHORITY).content
     if content is not None:
         assert merged_content(says("sociale-kaart", content)) == content
@@ -136,10 +138,28 @@ def test_a_merged_fiche_merges_to_itself(claims: list[Claim]) -> None:
 # --- who is right ------------------------------------------------------------------------------------------------------------------------
 
 
-@given(CLAIMS, st.sampled_from([("description", "operation"), ("legal_form", "names"), ("umbrella", "classification")]))
-def test_a_whole_value_is_the_best_sources_and_lower_ones_never_change_it(claims: list[Claim], whole: tuple[str, str]) -> None:
-    field, group = whole
+WHOLE = {kind: {field: rule.group for field, rule in rules.items() if rule.merge == "whole" and field != "visibility"} for kind, rules in RULES.items()}
+"""Kind -> every declared field that merges as a whole -> its group."""
+
+
+@st.composite
+def about_whole_values(draw: st.DrawFn, kind: Kind) -> list[Claim]:
+    """Claims that each say about half of these fields."""
+    claims = draw(st.lists(claim((kind,)), min_size=1, max_size=4))
+    said = [{field: draw(SAID[kind][field]) for field in WHOLE[kind] if draw(st.booleans())} for _ in claims]
+    return [replace(one, content=more) for one, more in zip(claims, said, strict=True)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(data=st.data())
+def test_a_whole_value_is_the_best_sources_and_lower_ones_never_change_it(kind: Kind, data: st.DataObject) -> None:
+    claims = data.draw(about_whole_values(kind))
     merged = merge(claims, AUTHORITY)
+    for field, group in WHOLE[kind].items():
+        is_the_best_sources(merged, claims, field, group)
+
+
+def is_the_best_sources(merged: Merged, claims: list[Claim], field: str, group: Group) -> None:
     speaking = [one for one in heard(group, claims) if field in one.content]
     if not speaking:
         assert field not in (merged.content or {})

@@ -46,6 +46,13 @@ def test_all_of_belgium_is_there() -> None:
     assert len({(m.lat, m.lon) for m in BELGIUM}) == 565
 
 
+def test_an_address_is_in_the_municipality_of_its_postcode_and_name() -> None:
+    assert BELGIUM.of_address("9000", "Nergens") == BELGIUM.of_address("9000", "") == "44021"
+    assert BELGIUM.of_address("1050", "ixelles") == BELGIUM.of_address("1050", "Elsene") == "21009"
+    assert BELGIUM.of_address("1050", "Gent") is None, "two municipalities have it, and neither is called so"
+    assert BELGIUM.of_address("0999", "Gent") is None
+
+
 def test_postcodes_and_municipalities_are_many_to_many() -> None:
     assert names(BELGIUM.by_postcode("1040")) == ["Etterbeek", "Brussel"]
     assert names(BELGIUM.by_postcode("1050")) == ["Elsene", "Brussel"]
@@ -124,7 +131,7 @@ def test_unknown_codes_say_so(code: str) -> None:
         ("--", []),
     ],
 )
-def test_find(name: str, found: list[str]) -> None:
+def test_a_name_finds_the_municipalities_that_are_called_so(name: str, found: list[str]) -> None:
     assert names(BELGIUM.find(name)) == found
 
 

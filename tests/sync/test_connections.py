@@ -15,10 +15,11 @@ from sqlalchemy import select, update
 
 from hub.errors import AuthFailed, Misconfigured, NotFound
 from hub.jobs import Worker
+from hub.outbound import open_outbound
 from hub.plugins import Plugins
 from hub.store import Store
 from hub.store.tables import connection as table
-from hub.sync import connections, run, status
+from hub.sync import building, connections, run, status
 from hub.sync.secrets import REDACTED, Vault, redacted, redactor
 from tests.sync.conftest import Clock
 from tests.sync.rows import Rows, fresh_rows
@@ -144,8 +145,8 @@ def test_a_changed_configuration_keeps_its_secret_and_must_be_checked_again(
         schedule="every 2 hours",
     )
     assert (info.state, info.checked_at, info.schedule) == ("disabled", None, "every 2 hours")
-    with connections.open_outbound() as http:
-        built = connections.build(store, plugins, connections.stored(store, "own"), http)
+    with open_outbound() as http:
+        built = building.build(store, plugins, connections.stored(store, "own"), http)
     assert built.connector.config["token"] == "hunter22"
     assert set(errors(lambda: connections.configure(store, plugins, "own", config={"url": "x"}))) == {
         "config.url"

@@ -15,9 +15,10 @@ from hub.connector import Export
 from hub.model.claims import Claim
 from hub.model.entity import Entity
 from hub.model.query import Query
+from hub.outbound import open_outbound
 from hub.plugins import Plugins
 from hub.store import Store
-from hub.sync import connections, run, stops
+from hub.sync import building, connections, run, stops
 
 Offer = Callable[..., Plugins]
 
@@ -91,8 +92,8 @@ def test_a_connector_knows_which_fields_its_agreement_names(store: Store, plugin
     store.write(lambda writer: save_agreement(writer.connection, named, "2026-11-22T09:00:00Z"))
     connections.add(store, plugins, "for-kring", "names", partner="kring")
     for name, fields in (("for-kring", named.fields), ("own", None)):
-        with connections.open_outbound() as http:
-            built = connections.build(store, plugins, connections.stored(store, name), http)
+        with open_outbound() as http:
+            built = building.build(store, plugins, connections.stored(store, name), http)
         assert built.connector.context.fields == fields
 
 

@@ -12,7 +12,7 @@ from hub.model.claims import Claim
 from hub.model.concepts import Concept, ConceptScheme
 from hub.outbound import Outbound
 from hub.store import Store
-from hub.sync import connections, run
+from hub.sync import building, connections, run
 
 
 def test_a_workbook_of_a_connection_shows_the_labels_of_rubrieken(store: Store, tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_the_book_of_concepts_is_opened_once_and_only_when_asked(store: Store, m
     loaded = plugins.load()
     connections.add(store, loaded, "book", "excel", {})
     with Outbound() as http:
-        built = connections.build(store, loaded, connections.stored(store, "book"), http)
+        built = building.build(store, loaded, connections.stored(store, "book"), http)
     assert opened == []
     assert [built.connector.context.label("rubriek", code, "nl") for code in ("1", "2")] == ["1", "2"]
     assert opened == [1]

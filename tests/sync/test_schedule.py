@@ -30,7 +30,7 @@ def normal(text: str) -> Moments:
         ("cron 0 4 1 1 *", "2026-01-01T03:00:00", "2027-01-01T03:00:00"),
     ],
 )
-def test_moments(text: str, last: str, following: str) -> None:
+def test_a_schedule_names_its_last_and_its_next_moment(text: str, last: str, following: str) -> None:
     moments = normal(text)
     assert moments.last(NOON) == datetime.fromisoformat(last).replace(tzinfo=UTC)
     assert moments.next(NOON) == datetime.fromisoformat(following).replace(tzinfo=UTC)

@@ -8,7 +8,7 @@ import pytest
 
 from hub.plugins import Plugins
 from hub.store import Store
-from hub.sync import connections, run, shortfall, status
+from hub.sync import connections, run, schedule, shortfall, status
 from hub.sync.records import RunReport
 from tests.sync.conftest import Clock
 from tests.sync.pulling import stored
@@ -148,20 +148,20 @@ def test_what_runs_incrementally_is_read_whole_once_a_week_unless_its_schedule_s
 ) -> None:
     plugins = offer(fresh_rows())
     connect(store, plugins, schedule="cron 0 12 * * *")
-    assert connections.planned(fresh_rows(), "own", "every 15 minutes", None)[0].full is None
-    usual = connections.planned(fresh_rows(), "own", "every 15 minutes", "since:0")[0]
+    assert schedule.planned(fresh_rows(), "own", "every 15 minutes", None)[0].full is None
+    usual = schedule.planned(fresh_rows(), "own", "every 15 minutes", "since:0")[0]
     assert usual.full is not None
     assert (weekly := usual.full.next(clock())) is not None
     assert weekly.weekday() == 6 or weekly.hour >= 22  # the night to Sunday in Belgium
-    assert connections.planned(fresh_rows(), "other", "every 15 minutes", "since:0")[0].full.next(clock()) != weekly  # type: ignore[union-attr]
+    assert schedule.planned(fresh_rows(), "other", "every 15 minutes", "since:0")[0].full.next(clock()) != weekly  # type: ignore[union-attr]
     for chosen in ("every 15 minutes; full never", "", "full every 3 days"):
-        assert connections.planned(fresh_rows(), "own", chosen, "since:0")[0] == connections.planned(fresh_rows(), "own", chosen, None)[0]
+        assert schedule.planned(fresh_rows(), "own", chosen, "since:0")[0] == schedule.planned(fresh_rows(), "own", chosen, None)[0]
 
     class Speaking(Rows):
         """Tells of each row that goes; not of one that was lost on its way."""
 
         absence_tells = False
 
-    speaking = connections.planned(Speaking, "own", "every 15 minutes", "since:0")[0].full
+    speaking = schedule.planned(Speaking, "own", "every 15 minutes", "since:0")[0].full
     assert speaking is not None and speaking.next(clock()) == weekly
-    assert connections.planned(None, "own", "every 15 minutes", "since:0")[0].full is None
+    assert schedule.planned(None, "own", "every 15 minutes", "since:0")[0].full is None

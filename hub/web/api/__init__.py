@@ -6,6 +6,8 @@ https://www.belgif.be/specification/rest/api-guide/. Each module here is a group
 
 from __future__ import annotations
 
+from typing import Final
+
 import flask
 
 from hub.web.api import (
@@ -20,11 +22,13 @@ from hub.web.api import (
     reviewing,
 )
 
+_OPERATIONS: Final = (fiches, changes, concepts, places, operating, reviewing)
+
 
 def install(app: flask.Flask) -> None:
     """Serve the API and its description."""
     api = description.make(app)
-    for module in (fiches, changes, concepts, places, operating, reviewing):
+    for module in _OPERATIONS:
         api.register_blueprint(module.blueprint)
     description.install(app, api)
 
@@ -49,4 +53,4 @@ def install(app: flask.Flask) -> None:
 
 
 def _is_operation(request: flask.Request) -> bool:
-    return request.blueprint in ("fiches", "changes", "concepts", "places", "operating", "reviewing")
+    return request.blueprint in {module.blueprint.name for module in _OPERATIONS}

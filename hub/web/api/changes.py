@@ -11,7 +11,7 @@ from marshmallow import fields, validate
 from hub.errors import CursorGone
 from hub.web.api.fiches import change_item
 from hub.web.api.operations import json, make_blueprint, operation, page_address
-from hub.web.api.shapes import ChangeCollection
+from hub.web.api.shapes.changes import ChangeCollection
 from hub.web.asking import directory
 
 MOST: Final = 1000

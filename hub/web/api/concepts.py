@@ -11,7 +11,7 @@ from marshmallow import fields, validate
 from hub.errors import NotFound
 from hub.model.concepts import Concept
 from hub.web.api.operations import json, make_blueprint, operation, page_address
-from hub.web.api.shapes import ConceptCollection, OneConcept, SchemeCollection
+from hub.web.api.shapes.concepts import ConceptCollection, OneConcept, SchemeCollection
 from hub.web.asking import directory
 
 blueprint: Final = make_blueprint(

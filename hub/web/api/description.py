@@ -14,7 +14,8 @@ from hub.model.fiche import KINDS
 from hub.schemas import fiche_schema, part_schema
 from hub.web import health
 from hub.web.api.operations import PREFIX, Problem, json
-from hub.web.api.shapes import FICHE_NAMES, PART_NAMES, Health
+from hub.web.api.shapes.forms import FICHE_NAMES, PART_NAMES
+from hub.web.api.shapes.health import Health
 
 _INTRODUCTION: Final = """\
 Every fiche of the hub, as you may see it.

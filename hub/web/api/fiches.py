@@ -14,7 +14,8 @@ from hub.model.entity import Change, Entity, Hit
 from hub.model.links import without_links_to
 from hub.web.api.operations import json, make_blueprint, operation, page_address
 from hub.web.api.selection import Selection, must_have_happened, query_of, renamed
-from hub.web.api.shapes import ChangeCollection, FicheCollection, OneFiche, ProvenanceCollection
+from hub.web.api.shapes.changes import ChangeCollection
+from hub.web.api.shapes.fiches import FicheCollection, OneFiche, ProvenanceCollection
 from hub.web.asking import directory
 
 blueprint: Final = make_blueprint("fiches", "The fiches: organisations, what they offer, and caregivers.")

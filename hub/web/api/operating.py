@@ -22,7 +22,7 @@ from hub.sync.outbox import Letter
 from hub.sync.records import RunReport
 from hub.sync.status import Status
 from hub.web.api.operations import PREFIX, json, make_blueprint, operation, page_address
-from hub.web.api.shapes import (
+from hub.web.api.shapes.operating import (
     PROPOSAL_STATES,
     ConflictCollection,
     ConnectionCollection,

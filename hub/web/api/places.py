@@ -11,7 +11,7 @@ from marshmallow import fields, validate
 from hub.errors import NotFound
 from hub.places import Municipality, UnknownPlace
 from hub.web.api.operations import json, make_blueprint, operation, page_address
-from hub.web.api.shapes import OnePlace, PlaceCollection
+from hub.web.api.shapes.places import OnePlace, PlaceCollection
 from hub.web.asking import directory
 
 blueprint: Final = make_blueprint("places", "Municipalities, postcodes and how they are called.")

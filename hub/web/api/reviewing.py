@@ -15,7 +15,7 @@ from hub.store import reviewing
 from hub.store.reviewing import Review, Side
 from hub.web.api.operating import Page, must_operate
 from hub.web.api.operations import PREFIX, json, make_blueprint, operation, page_address
-from hub.web.api.shapes import OneReview, ReviewCollection, ReviewDecided, SplitOff
+from hub.web.api.shapes.reviewing import OneReview, ReviewCollection, ReviewDecided, SplitOff
 from hub.web.asking import serving
 
 blueprint: Final = make_blueprint("reviewing", "Which fiches may be one, and what somebody decides about them. Needs the right `operate`.")

@@ -17,6 +17,7 @@ from werkzeug.http import parse_etags
 import hub
 from hub import Directory, Entity, Feed, FieldError, Gone, Invalid, Locked, Moved, NotFound, Outranked
 from plugins.fhir import accesses, outcome
+from plugins.fhir.bodies import read_body
 from plugins.fhir.feed.filing import Filed, file, with_number
 from plugins.fhir.feed.naming import Entry
 from plugins.fhir.feed.noting import Repeated
@@ -30,7 +31,6 @@ from plugins.fhir.rendering import render, version_of
 from plugins.fhir.search import parse
 from plugins.fhir.smart import require
 from plugins.fhir.unmatched import unmatched
-from plugins.fhir.validation import read_body
 
 Json = dict[str, Any]
 Answer = Callable[[Json], flask.Response]

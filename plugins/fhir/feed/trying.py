@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from hub import Claim, Directory, Document, FieldError, Places, UnknownPlace, fold, refusals
+from hub import Claim, Directory, Document, FieldError, UnknownPlace, refusals
 from plugins.fhir.feed.naming import NAMELESS, Entry, name_of, named
 from plugins.fhir.feed.noting import Around, Json, Link
 from plugins.fhir.feed.saying import PART_FIELDS, Said
@@ -60,7 +60,7 @@ def around(asked: Directory, link: Link) -> Around:
     places = asked.places
 
     def place(postcode: str, town: str) -> str | None:
-        return municipality(places, postcode, town)
+        return places.of_address(postcode, town)
 
     def is_place(kind: str, code: str) -> bool:
         try:
@@ -83,14 +83,3 @@ def refused(told: Said, source: str, known: Iterable[FieldError]) -> list[FieldE
     about = {error.path for error in known}
     errors = [told.in_elements(error) for error in refusals(Claim(source, told.read.path, 1, told.kind, content))]
     return [error for error in errors if error.path not in about]
-
-
-def municipality(places: Places, postcode: str, town: str) -> str | None:
-    """The REFNIS code of the municipality with this postcode; among several the one of that name, else none."""
-    try:
-        here = places.by_postcode(postcode)
-    except UnknownPlace:
-        return None
-    named = [place for place in here if fold(town) in (fold(place.name_nl), fold(place.name_fr))]
-    found = named or list(here)
-    return found[0].refnis if len(found) == 1 else None

@@ -13,13 +13,13 @@ from werkzeug.exceptions import PreconditionFailed
 import hub
 from hub import FieldError, Invalid, Misconfigured, NotFound, Subscription, Subscriptions
 from plugins.fhir import outcome
+from plugins.fhir.bodies import read_body
 from plugins.fhir.listing import add_search, searchset, understand
 from plugins.fhir.preferring import FORM, refuse_unknown
 from plugins.fhir.search import MAX_COUNT
 from plugins.fhir.subscriptions import notification
 from plugins.fhir.subscriptions.resource import CONTENTS, filters_of, render, wish_of
 from plugins.fhir.subscriptions.topic import CAPABILITY, IG, TOPIC, TOPIC_ID, basic, explained
-from plugins.fhir.validation import read_body
 
 Json = dict[str, Any]
 Answer = Callable[[Json], flask.Response]

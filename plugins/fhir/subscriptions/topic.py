@@ -24,7 +24,6 @@ IG: Final = "http://hl7.org/fhir/uv/subscriptions-backport/"
 TOPIC_ID: Final = "directory-change"
 TOPIC: Final = f"{s.BASE}/SubscriptionTopic/{TOPIC_ID}"
 _R5: Final = "http://hl7.org/fhir/5.0/StructureDefinition/extension-SubscriptionTopic."
-_PLACES: Final = ("region", "municipality", "zone", "province")
 _PLACED: Final[frozenset[EntityType]] = frozenset({"organisatie", "aanbod", "zorgverlener", "vestiging", "caregiver"})
 _OF_AN_ORGANISATIE: Final[frozenset[EntityType]] = frozenset({"membership", "electronic_address"})
 _CLASSIFIED: Final[frozenset[EntityType]] = frozenset({"aanbod", "caregiver"})

@@ -232,27 +232,36 @@ def test_a_token_needs_the_scope_by_name(watched: Watched) -> None:
         assert answer.status_code == status
 
 
-def test_searching(watched: Watched, small: Hub) -> None:
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", 3),
+        ("&entity=Organization/{org}", 1),
+        ("&entity={org}", 1),
+        ("&subtype=read", 1),
+        ("&subtype=ITI-90", 3),
+        ("&subtype=vread,history-type", 0),
+        ("&outcome=4", 1),
+        ("&outcome=0", 2),
+        ("&type=rest", 3),
+        ("&type=login", 0),
+        (f"&agent:identifier={accesses.PARTNER}|asker", 3),
+        ("&agent:identifier=https://elsewhere.example.org|asker", 0),
+        ("&date=ge2020-01-01&date=lt2090-01-01", 3),
+        ("&date=lt2020-01-01", 0),
+        ("&date=gt2090-01-01", 0),
+        ("&date=ge{today}", 3),
+    ],
+)
+def test_the_trail_is_searched_by_what_was_asked_of_whom_and_when(watched: Watched, small: Hub, query: str, found: int) -> None:
     org = small.ids["org-1"]
-    watched.ask(f"Organization/{org}")
-    watched.ask("Location?_count=1")
-    watched.ask("Location?_count=many")
-    today = time.strftime("%Y-%m-%d", time.gmtime())
+    for asked in (f"Organization/{org}", "Location?_count=1", "Location?_count=many"):
+        watched.ask(asked)
+    events = watched.events(query.format(org=org, today=time.strftime("%Y-%m-%d", time.gmtime())))
+    assert len([event for event in events if event["agent"][0]["name"] == "asker"]) == found
 
-    def count(query: str) -> int:
-        return len([event for event in watched.events(query) if event["agent"][0]["name"] == "asker"])
 
-    assert count("") == 3
-    assert count(f"&entity=Organization/{org}") == count(f"&entity={org}") == count("&subtype=read") == 1
-    assert count("&subtype=ITI-90") == 3
-    assert count("&subtype=vread,history-type") == 0
-    assert count("&outcome=4") == 1 and count("&outcome=0") == 2
-    assert count("&type=rest") == 3 and count("&type=login") == 0
-    assert count(f"&agent:identifier={accesses.PARTNER}|asker") == 3
-    assert count("&agent:identifier=https://elsewhere.example.org|asker") == 0
-    assert count("&date=ge2020-01-01&date=lt2090-01-01") == 3
-    assert count("&date=lt2020-01-01") == count("&date=gt2090-01-01") == 0
-    assert count(f"&date=ge{today}") == 3
+def test_what_the_trail_cannot_be_searched_by_is_refused_or_named(watched: Watched) -> None:
     assert watched.ask("AuditEvent?date=soon", "auditor").status_code == 400
     assert watched.ask("AuditEvent?colour=blue", "auditor", headers={"Prefer": "handling=strict"}).status_code == 400
     assert '"outcome"' in watched.ask("AuditEvent?colour=blue", "auditor").text
@@ -287,3 +296,21 @@ def test_pages_follow_on_and_end(watched: Watched) -> None:
 def test_what_is_hidden_is_not_in_the_trail(watched: Watched) -> None:
     watched.ask(f"Organization?name={HIDDEN}")
     assert HIDDEN not in orjson.dumps(watched.events()).decode()
+
+
+def test_a_size_of_the_page_is_given_once(watched: Watched) -> None:
+    for _ in range(3):
+        watched.ask("Organization?_count=1")
+    watched.flush()
+    answer = watched.ask("AuditEvent?_count=2&_count=1", "auditor").get_json()
+    warning = answer["entry"][-1]["resource"]["issue"][0]
+    assert warning["details"]["text"].startswith("_count: this can be given once only.")
+    assert [each["search"]["mode"] for each in answer["entry"]] == ["match", "match", "outcome"]
+    assert answer["link"][0]["url"].endswith("/AuditEvent?_count=2")
+    strict = watched.ask("AuditEvent?_count=2&_count=1", "auditor", headers={"Prefer": "handling=strict"})
+    assert strict.status_code == 400
+
+
+def test_what_is_not_known_is_named_once(watched: Watched) -> None:
+    strict = watched.ask("AuditEvent?colour=red", "auditor", headers={"Prefer": "handling=strict"})
+    assert strict.get_json()["issue"][0]["details"]["text"].startswith("colour: AuditEvent has no such parameter")

@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 
 from hub import plugins
 from hub.demo.stage import Stage
+from hub.outbound import ALLOW_PRIVATE
 from hub.store import Store
-from hub.sync.connections import ALLOW_PRIVATE
 from hub.web import Settings, create_app
 from tests.plugins.fhir.test_docs import TEXT, requests
 

@@ -13,7 +13,12 @@ from fhir.resources.R4B.provenance import Provenance
 from flask.testing import FlaskClient
 
 from hub.model.claims import Claim
+from hub.model.declarations import fiche_record, part_record
+from hub.model.fiche import KINDS, PARTS
 from hub.store import Store
+from plugins.fhir import subsetting
+from plugins.fhir.params import RESOURCES
+from plugins.fhir.provenance import ELEMENTS
 from tests.plugins.fhir.conftest import Hub, hub_over, site
 from tests.plugins.fhir.judge import complaints
 
@@ -24,6 +29,26 @@ def claim(source: str, name: str, kind: str = "organisatie", **content: Any) -> 
     """What a source says of `name`."""
     same = () if source == SK else ((SK, name),)
     return Claim(source=source, external_id=name, revision=1, kind=kind, content={"kind": kind, **content}, same_as=same)  # type: ignore[arg-type]
+
+
+SHOWS_NOWHERE = {
+    "Organization": {"description", "languages", "umbrella", "memberships"},
+    "HealthcareService": {"caregivers"},
+    "Practitioner": {"description"},
+}
+"""What R4 has no place for, or what is a resource of its own."""
+BOOKKEEPING = {"id", "kind", "keys", "visibility", "field_visibility", "in_scope_of", "source_url"}
+CONTAINER: dict[str, str] = {type: field for field, (_, type, _) in PARTS.items()}
+
+
+@pytest.mark.parametrize("name", RESOURCES)
+def test_every_declared_field_has_its_element_or_shows_nowhere(name: str) -> None:
+    entity = RESOURCES[name].entity
+    declared = fiche_record(entity) if entity in KINDS else part_record(CONTAINER[entity])
+    nowhere = SHOWS_NOWHERE.get(name, set())
+    assert {field.name for field in declared} - BOOKKEEPING == ELEMENTS[name].keys() | nowhere
+    assert not ELEMENTS[name].keys() & nowhere
+    assert set(ELEMENTS[name].values()) <= subsetting.ELEMENTS[name]
 
 
 CLAIMS = [

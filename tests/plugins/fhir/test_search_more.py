@@ -171,7 +171,7 @@ def test_a_moment_to_come_has_not_come_when_it_is_asked_again(writing: Writing) 
         ("HealthcareService?_has:PractitionerRole:service:role=persphysician", {"Huisartsen De Linde"}),
     ],
 )
-def test_finds(client: FlaskClient, path: str, expected: set[str]) -> None:
+def test_a_search_finds_these_and_no_others(client: FlaskClient, path: str, expected: set[str]) -> None:
     assert names(client, path) == expected
 
 

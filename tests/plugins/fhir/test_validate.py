@@ -18,9 +18,9 @@ from hub import plugins as loading
 from hub.web.asking import serving_of
 from plugins.fhir import extensions as ext
 from plugins.fhir import systems as s
+from plugins.fhir.bodies import MAX_BODY
 from plugins.fhir.judge import judge
 from plugins.fhir.judge.reading import from_json, from_xml
-from plugins.fhir.validation import MAX_BODY
 from plugins.fhir.xml_form import to_xml
 from tests.plugins.fhir.conftest import Hub
 from tests.plugins.fhir.faults import BASE, LOCATION, ORGANIZATION, PRACTITIONER, TRANSACTION, VALID

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from hub import Claim, Invalid, Mapping, Places, Rejected, World
 from hub.schemas import check_claim
-from plugins.sociaal_brussels.connector import municipalities
 from plugins.sociaal_brussels.listing import Listing, mangled
 from plugins.sociaal_brussels.reading import day, mended
 from plugins.sociaal_brussels.translate import revision_of, told_by
@@ -21,7 +20,7 @@ from plugins.sociaal_brussels.vocabulary import mappings, read_mappings
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 ROWS = list(Listing(World()).rows.values())
-FIND = municipalities(Places())
+FIND = Places().of_address
 
 
 def told(**keys: Any) -> tuple[Claim, Claim, Counter[str]]:

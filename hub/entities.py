@@ -1,0 +1,119 @@
+"""From rows to entities: what one asker sees of what stands now, read from one state of the database or from the newest.
+
+The part of `hub.directory` that every way of asking goes through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from functools import partial
+
+from sqlalchemy import Connection
+
+from hub.assembling import assembled
+from hub.errors import Moved, NotFound
+from hub.model.audience import Grant, project
+from hub.model.entity import Entity
+from hub.model.fiche import Document, EntityType
+from hub.model.links import hides_sites
+from hub.schemas import decode
+from hub.search import Shown
+from hub.search.coverage import shows
+from hub.store import Snapshot, Store, log_reading, reading
+from hub.store.index_rows import Indexer
+
+
+class Entities:
+    """What one asker may see of what stands now. `_held` says what his agreement selects."""
+
+    def __init__(self, store: Store, grant: Grant, snapshot: Snapshot | None = None) -> None:
+        """With a `snapshot` everything is read from that one state until it is closed; without one each call sees the newest."""
+        self._store = store
+        self.grant = grant
+        self._snapshot = snapshot
+        self._seen: log_reading.State | None = None
+        self._erasures = store.erasures  # that what is read here knows of, at least
+
+    def _read(self) -> AbstractContextManager[Connection]:
+        return self._store.read() if self._snapshot is None else self._snapshot.read()
+
+    def _state(self, connection: Connection) -> log_reading.State:
+        if self._snapshot is None or not self._snapshot.held:
+            state = self._store.state(connection)
+            self._erasures = state.erasures
+            return state
+        if self._seen is None:
+            self._seen = self._store.state(connection)
+            self._erasures = self._seen.erasures
+        return self._seen
+
+    def _shown(self, connection: Connection) -> Shown:
+        """What the index would hold of the fields of the agreement, and of texts as they are written."""
+        store, version = self._store, self._state(connection).concepts
+        return Shown(
+            connection,
+            self.grant.fields,
+            lambda spelled: Indexer(store.concepts_in(connection, version), store.places, store.today(), spelled=spelled),
+            store.today(),
+        )
+
+    def _known(self, connection: Connection, id: str, type: EntityType | None) -> reading.Known:
+        known = self._ever_known(connection, id, type)
+        if known.moved_to is not None:
+            raise moved(id, known.moved_to)
+        return known
+
+    def _ever_known(self, connection: Connection, id: str, type: EntityType | None) -> reading.Known:
+        """Also of an entity that goes by another id now: what it was before that is asked by the old one."""
+        known = reading.resolve(connection, [id]).get(id)
+        if known is None or (type is not None and known.type != type) or not shows(self.grant.fields, known.type):
+            raise not_found(id, type)
+        return known
+
+    def _of_entries(self, connection: Connection, entry_ids: list[int], *, sources: bool = True) -> dict[int, Entity]:
+        """The entities behind rows of the index, by those rows' numbers; what the asker may not see is left out."""
+        partner = self.grant.partner
+        if not entry_ids:
+            return {}
+        rows = reading.found(connection, entry_ids, self.grant.rank, partner)
+        at_hand = {row.fiche: row.document for row in rows}
+
+        grant, store, today = self.grant, self._store, self._store.today()
+        placeless: set[str] = set()
+
+        def as_they_are(uuids: Iterable[str]) -> Mapping[str, Document]:
+            shown: dict[str, Document] = {}
+            missing = []
+            for uuid in uuids:
+                document = at_hand.get(uuid)
+                if document is None:
+                    missing.append(uuid)
+                elif (projected := project(stored := decode(document), grant, today)) is not None:
+                    shown[uuid] = projected
+                    if hides_sites(stored, projected):
+                        placeless.add(uuid)
+            if missing:
+                for uuid, document in reading.bytes_by_uuid(connection, missing, partner).items():
+                    projected = store.projected(document, grant.level, grant.fields, today)
+                    if projected is not None:
+                        shown[uuid] = projected
+                if store.erasures != self._erasures:  # somebody was erased meanwhile, and these may be from before
+                    store.projected.cache_clear()
+            return shown
+
+        named = reading.sources(connection, [row.fiche_id for row in rows], partner) if sources else {}
+        return assembled(connection, rows, grant, as_they_are, named, partial(self._held, connection), placeless)
+
+    def _held(self, connection: Connection, types: Mapping[str, EntityType]) -> set[str]:
+        raise NotImplementedError  # the selection is a search, which stands above
+
+
+def moved(id: str, to: str) -> Moved:
+    """What is answered under an id that goes by another one now."""
+    return Moved(f"{id} goes by {to} now.", id=to)
+
+
+def not_found(id: str, type: EntityType | None) -> NotFound:
+    """What is answered where there is nothing, or nothing that the asker may see."""
+    return NotFound(f"There is no {type or 'fiche'} with id {id}.")
