@@ -257,7 +257,7 @@ def db() -> None:
 @as_json
 @click.pass_obj
 def upgrade(installation: Installation, as_json: bool) -> None:
-    """Bring it to the schema of this version, and the search index to what this version looks for."""
+    """Bring it to the schema of this version, the fiches to what it makes of their claims, and the search index to what it looks for."""
     installation.settle()
     found = database.revision(installation.store.engine)
     say_done({"schema": found}, f"The database is at {found}.", as_json)
@@ -291,7 +291,7 @@ def status(installation: Installation, as_json: bool) -> None:
     if as_json:
         say_json(told)
     else:
-        words = {"database": "database", "schema": "schema", "current": "of this version", "index_current": "search index of this version", "head": "newest seq"}
+        words = {"database": "database", "schema": "schema", "current": "of this version", "index_current": "fiches and search index of this version", "head": "newest seq"}
         shown = [(words[name], ("no", "yes")[value] if isinstance(value, bool) else value) for name, value in told.items() if name in words]
         shown += told.get("fiches", {}).items()
         say_table(("what", "value"), shown, "")

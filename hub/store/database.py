@@ -22,6 +22,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from hub import merge
 from hub.errors import FichehubError, StoreBusy
 from hub.store.behind import writing_behind
 from hub.store.bulk import Bulk
@@ -301,8 +302,9 @@ def migrate(engine: Engine) -> None:
             command.upgrade(_config(connection), "head")
         except CommandError as error:
             raise FichehubError(f"The database could not be brought to this version: {error}") from error
-        if found is None:  # nothing is in the index yet
+        if found is None:  # nothing is in it yet
             connection.exec_driver_sql(f"UPDATE counter SET n = {FORM:d} WHERE name = 'index'")  # noqa: S608
+            connection.exec_driver_sql(f"INSERT INTO counter (name, n) VALUES ('{merge.FORM_COUNTER}', {merge.FORM:d})")  # noqa: S608
 
 
 def analyze(engine: Engine) -> None:
