@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.pool import NullPool
 
 from hub import merge
 from hub.errors import FichehubError, StoreBusy
 from hub.store.behind import writing_behind
 from hub.store.bulk import Bulk
 from hub.store.index_tokens import FORM
+from hub.store.opening import postgresql
 
 if sys.platform != "win32":
     import fcntl
@@ -72,11 +72,14 @@ def connect(url: str) -> Engine:
         raise FichehubError(
             "The database URL cannot be read; write sqlite:///FILE or postgresql://USER@HOST/NAME."
         ) from error
-    backend = parsed.get_backend_name()
-    if backend == "postgresql":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=10, max_overflow=20, pool_use_lifo=True)
-    if backend != "sqlite":
-        raise FichehubError(f"Fichehub runs on SQLite and PostgreSQL; the database URL names {backend}.")
+    if parsed.drivername in ("postgresql", "postgresql+psycopg"):
+        return postgresql(parsed)
+    if parsed.drivername not in ("sqlite", "sqlite+pysqlite"):
+        raise FichehubError(
+            f"Fichehub runs on SQLite and PostgreSQL; the database URL names {parsed.drivername}. Write sqlite:///FILE or postgresql://USER@HOST/NAME."
+        )
+    if parsed.query:
+        raise FichehubError(f"The database URL has an option that SQLite does not take here: {next(iter(parsed.query))}. Write sqlite:///FILE.")
     if parsed.database in (None, "", ":memory:"):
         raise FichehubError(
             "A database in memory is not shared between processes; name a file: sqlite:///FILE."
@@ -312,8 +315,3 @@ def analyze(engine: Engine) -> None:
     if engine.dialect.name == "postgresql":
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql("ANALYZE")
-
-
-def throwaway(engine: Engine) -> Engine:
-    """An engine for the same database that keeps no connection; for short transactions beside a long one."""
-    return create_engine(engine.url, poolclass=NullPool)
