@@ -19,7 +19,14 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    PendingRollbackError,
+    SQLAlchemyError,
+    TimeoutError,
+)
 
 from hub import merge
 from hub.errors import FichehubError, StoreBusy
@@ -174,6 +181,11 @@ def can_retry(error: DBAPIError) -> bool:
     return state in _RETRIED_STATES if state is not None else is_lock_refusal(error)
 
 
+def store_is_away(error: BaseException) -> bool:
+    """Whether this says that the database is busy or cannot be reached, so that the same may work in a moment."""
+    return isinstance(error, StoreBusy | OperationalError | InterfaceError | PendingRollbackError | TimeoutError)
+
+
 def commits_a_load(bulk: Bulk) -> None:
     """The transaction at hand belongs to a load: if the log of SQLite is long, this one moves it into the database file.
 
@@ -222,8 +234,10 @@ def reading(engine: Engine) -> Iterator[Connection]:
     connection = engine.connect()
     if engine.dialect.name == "postgresql":
         connection = connection.execution_options(isolation_level="REPEATABLE READ")
-    with connection, connection.begin():
+    with connection, connection.begin() as transaction:
         yield connection
+        with suppress(DBAPIError, PendingRollbackError):  # whoever only read has what was read, also where the server is gone by now
+            transaction.commit()
 
 
 def give_back(connection: Connection) -> None:

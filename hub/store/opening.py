@@ -5,8 +5,6 @@ from __future__ import annotations
 import select
 from typing import Any, Final
 
-from psycopg import Error, pq
-from psycopg.conninfo import make_conninfo
 from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import NullPool
@@ -28,6 +26,9 @@ def throwaway(engine: Engine) -> Engine:
 
 
 def _check_options(url: URL) -> None:
+    from psycopg import Error  # only who uses PostgreSQL pays for loading it
+    from psycopg.conninfo import make_conninfo
+
     for name, values in url.query.items():
         try:
             make_conninfo("", **{name: ""})
@@ -65,6 +66,8 @@ def _alive(raw: Any, record: object, proxy: object) -> None:
 
     A server says nothing between transactions unless it takes its leave, so a look whether there is something to read tells, and costs no round trip.
     """
+    from psycopg import pq
+
     connection = raw.pgconn
     if connection.status != pq.ConnStatus.OK or (_has_something(connection.socket) and not _still_open(connection)):
         raise _hung_up()
@@ -83,6 +86,8 @@ def _has_something(socket: int) -> bool:
 
 
 def _still_open(connection: Any) -> bool:
+    from psycopg import Error, pq
+
     try:
         connection.consume_input()  # it may be a notice
     except Error:
