@@ -117,6 +117,7 @@ from hub.model.subscription import (
 from hub.places import Municipality, Places, UnknownPlace
 from hub.search import query_of
 from hub.store.concepts import ConceptBook
+from hub.store.database import store_is_away
 from hub.testing.simulator import Simulator
 from hub.web.doors import (
     authorization_metadata,
@@ -270,6 +271,7 @@ __all__ = [
     "rubriek_from_label",
     "said_in",
     "source_title",
+    "store_is_away",
     "street_in",
     "subscriptions",
     "town_in",

@@ -125,11 +125,13 @@ def declared_rules(declaration: type) -> Mapping[str, Rule]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise Misconfigured(f"The authority table {path} cannot be read: {error.strerror}. Check the path and its permissions.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Misconfigured(f"The authority table {path} is not TOML: {error}.") from error
+    except RecursionError:
+        raise Misconfigured(f"The authority table {path} cannot be read: it holds brackets within brackets without end.") from None
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from hub.access.tokens import forget_assertions, forget_tokens
 from hub.errors import FichehubError
 from hub.model.moments import to_millisecond, to_second
 from hub.plugins import Plugins
-from hub.store import Store, index_rows
+from hub.store import Store, erasure, index_rows
 from hub.store.tables import connection as connection_table
 from hub.store.tables import job_slot
 from hub.subscribing import Notifier
@@ -107,6 +107,7 @@ def _keep_trail(store: Store) -> None:
 
 HOUSEKEEPING: dict[str, tuple[str, Callable[[Store], object]]] = {
     "expire": ("cron 5 0 * * *", _expire),
+    "clean": ("every 15 minutes", erasure.finish),
     "spread": ("every 5 minutes", lambda store: store.spread()),
     "forget": ("every 15 minutes", _forget),
     "prune": ("cron 30 4 * * *", _prune),

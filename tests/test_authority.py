@@ -125,3 +125,12 @@ def test_a_table_that_is_not_there_or_not_toml_is_no_stack_trace(tmp_path: Path)
         Authority.load(tmp_path / "weg.toml")
     with pytest.raises(Misconfigured, match=r"is not TOML.*line 2"):
         Authority.load(own(tmp_path, "[groups]\n= 3"))
+
+
+def test_a_file_with_a_byte_order_mark_is_read_and_one_of_brackets_without_end_refused(tmp_path: Path) -> None:
+    file = tmp_path / "authority.toml"
+    file.write_text('[sources.eigen]\ntitle = "Eigen"\nroute = "bel"\n', encoding="utf-8-sig")
+    assert Authority.load(file).title("eigen") == "Eigen"
+    file.write_text("a = " + "[" * 100_000, encoding="utf-8")
+    with pytest.raises(Misconfigured, match="brackets within brackets"):
+        Authority.load(file)

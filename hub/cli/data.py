@@ -234,8 +234,15 @@ def changes(installation: Installation, since: int, limit: int, partner: str, le
 @click.pass_obj
 def erase(installation: Installation, fiche: str, reason: str, yes: bool, as_json: bool) -> None:
     """Erase the FICHE with this id for ever: claims, versions, index. No later reload brings it back (AVG art. 17)."""
+    store = installation.store
+    with store.read() as connection:
+        cut_off = erasure.is_erased(connection, fiche) and erasure.due(connection).cleaning
+    if cut_off:
+        erasure.finish(store)
+        _say_erased(installation, fiche, [], as_json, "This fiche was erased before; what an earlier call had no time to clean is cleaned.")
+        return
     entity = installation.directory("", "internal").get(fiche)
-    with installation.store.read() as connection:
+    with store.read() as connection:
         known = reading.resolve(connection, [entity.fiche["id"]])[entity.fiche["id"]]
         claims = reading.claims_of(connection, known.id)
     # For a program only its JSON goes to standard output; somebody who is asked must still see what for.
@@ -247,9 +254,21 @@ def erase(installation: Installation, fiche: str, reason: str, yes: bool, as_jso
         click.echo("It cannot be undone, and a later reload of these sources will not bring it back.", err=as_json)
     if not yes:
         click.confirm("Erase it?", abort=True, err=as_json)
-    erasure.erase(installation.store, entity.fiche["id"], reason)
+    erasure.erase(store, entity.fiche["id"], reason)
     told = [{"source": claim.source, "external_id": claim.external_id} for claim in claims]
-    say_done({"erased": entity.fiche["id"], "claims": told}, "Erased.", as_json)
+    _say_erased(installation, entity.fiche["id"], told, as_json, "Erased.")
+
+
+def _say_erased(installation: Installation, fiche: str, claims: list[dict[str, str]], as_json: bool, sentence: str) -> None:
+    with installation.store.read() as connection:
+        left = erasure.due(connection).rewriting > 0
+    if left:
+        sentence += (
+            " The files of PostgreSQL may hold what was erased until their pages are used again. To write them anew: fichehub db rewrite,"
+            " which says first what it locks."
+        )
+    sentence += " Backups, and archives of the write-ahead log, hold it as long as they are kept."
+    say_done({"erased": fiche, "claims": claims, "rewrite_due": left}, sentence, as_json)
 
 
 @click.group()
@@ -261,7 +280,7 @@ def db() -> None:
 @as_json
 @click.pass_obj
 def upgrade(installation: Installation, as_json: bool) -> None:
-    """Bring it to the schema of this version, and the search index to what this version looks for."""
+    """Bring it to the schema of this version, the fiches to what it makes of their claims, and the search index to what it looks for."""
     installation.settle()
     found = database.revision(installation.store.engine)
     say_done({"schema": found}, f"The database is at {found}.", as_json)
@@ -295,7 +314,7 @@ def status(installation: Installation, as_json: bool) -> None:
     if as_json:
         say_json(told)
     else:
-        words = {"database": "database", "schema": "schema", "current": "of this version", "index_current": "search index of this version", "head": "newest seq"}
+        words = {"database": "database", "schema": "schema", "current": "of this version", "index_current": "fiches and search index of this version", "head": "newest seq"}
         shown = [(words[name], ("no", "yes")[value] if isinstance(value, bool) else value) for name, value in told.items() if name in words]
         shown += told.get("fiches", {}).items()
         say_table(("what", "value"), shown, "")
@@ -316,6 +335,28 @@ def reindex(installation: Installation, restart: bool, as_json: bool) -> None:
         return
     before = f" ({renewed.before} were done before)" if renewed.before else ""
     click.echo(f"The search index of {renewed.fiches} fiches was made anew{before} in {seconds} seconds.")
+
+
+@db.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_json
+@click.pass_obj
+def rewrite(installation: Installation, yes: bool, as_json: bool) -> None:
+    """Write the tables that held people anew, so that nothing of who was erased is left in the files of the database. Says first what it locks, and asks."""
+    store = installation.store
+    tables = erasure.to_rewrite(store)
+    if tables and not (as_json and yes):
+        bytes_ = sum(size for _, size in tables)
+        click.echo(f"This writes {counted(len(tables), 'table')} of {bytes_ / 1e6:.0f} MB anew, one after the other:", err=as_json)
+        for name, size in tables:
+            click.echo(f"  {name} {size / 1e6:.1f} MB", err=as_json)
+        click.echo("While a table is written nobody reads or writes it, requests wait, and the disk needs room for a copy of it.", err=as_json)
+        if not yes:
+            click.confirm("Write them anew?", abort=True, err=as_json)
+    with progress() as draw:
+        erasure.rewrite(store, draw)
+    sentence = "The files hold nothing any more of who was erased. Backups, and the write-ahead log with its archives, do as long as they are kept."
+    say_done({"rewritten": [name for name, _ in tables]}, sentence, as_json)
 
 
 COMMANDS = (query, export, changes, erase, db)

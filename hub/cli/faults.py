@@ -15,6 +15,11 @@ from hub.cli.installation import Installation
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _CLOSED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOENT})
 _OTHER: Final = "Name another file with --database-url or FICHEHUB_DATABASE_URL"
+_REFUSALS: Final = {
+    "25006": "The database {database} at {address} takes no writes: it is a standby, or default_transaction_read_only is on there. Name the one that takes them with --database-url or FICHEHUB_DATABASE_URL.",
+    "57014": "The database {database} at {address} ended a statement that took too long for it (statement_timeout). Ask for less, or let this user take longer: ALTER ROLE ... SET statement_timeout = 0.",
+}
+"""What PostgreSQL says with these codes: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 _ROOM: Final = "Make room there and give the command again; what was written before is whole."
 
 
@@ -73,6 +78,9 @@ def _of_sqlite(reason: str, url: URL) -> str | None:
 def _of_server(error: DatabaseError, url: URL) -> str | None:
     if "disk" in str(error.orig).lower() and getattr(error.orig, "sqlstate", "") == "53100":
         return f"The disk of the database server at {_address(url)} is full. {_ROOM}"
+    refusal = _REFUSALS.get(getattr(error.orig, "sqlstate", ""))
+    if refusal is not None:
+        return refusal.format(database=url.database or "", address=_address(url))
     lost = isinstance(error, OperationalError) and (error.statement is None or error.connection_invalidated)
     if not lost:
         return None

@@ -19,7 +19,7 @@ from hub.outbound import ALLOW_PRIVATE
 from hub.store import Store, database, index_anew
 from hub.sync.push import open_directory
 
-OLDER_INDEX = "The search index is of another version, or of other mappings: searches may miss what is there. Run: fichehub db upgrade"
+OLDER_INDEX = "The fiches or their search index are of another version, or of other mappings: they may say what they should not, and searches may miss what is there. Run: fichehub db upgrade"
 
 
 class Installation:
@@ -65,18 +65,18 @@ class Installation:
         return plugins.load()
 
     def settle(self) -> None:
-        """Load the concepts that the hub and its plugins bring along; what is there already is left alone. A search index of another version is made anew."""
+        """Load the concepts that the hub and its plugins bring along; what is there already is left alone. Fiches and a search index of another version are made anew."""
         self.create()
         brought = (*concepts_data.schemes(), *self.plugins.concepts)
         self.store.write(lambda writer: writer.put_concepts(brought))
         if self.index_is_older():
-            click.echo("The search index is of another version, or of other mappings: making it anew. Whoever is interrupted goes on from there.", err=True)
+            click.echo("The fiches or their search index are of another version, or of other mappings: making them anew. Whoever is interrupted goes on from there.", err=True)
             with progress() as draw:
                 renewed = index_anew.renew(self.store, progress=draw)
-            click.echo(f"The search index of {renewed.before + renewed.fiches} fiches is of this version.", err=True)
+            click.echo(f"{renewed.before + renewed.fiches} fiches and their search index are of this version.", err=True)
 
     def index_is_older(self) -> bool:
-        """Whether another version wrote the search index."""
+        """Whether another version merged the fiches or wrote their search index."""
         with self.store.read() as connection:
             return index_anew.is_older(connection)
 

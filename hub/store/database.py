@@ -19,13 +19,21 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    PendingRollbackError,
+    SQLAlchemyError,
+    TimeoutError,
+)
 
+from hub import merge
 from hub.errors import FichehubError, StoreBusy
 from hub.store.behind import writing_behind
 from hub.store.bulk import Bulk
 from hub.store.index_tokens import FORM
+from hub.store.opening import postgresql
 
 if sys.platform != "win32":
     import fcntl
@@ -71,11 +79,14 @@ def connect(url: str) -> Engine:
         raise FichehubError(
             "The database URL cannot be read; write sqlite:///FILE or postgresql://USER@HOST/NAME."
         ) from error
-    backend = parsed.get_backend_name()
-    if backend == "postgresql":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=10, max_overflow=20, pool_use_lifo=True)
-    if backend != "sqlite":
-        raise FichehubError(f"Fichehub runs on SQLite and PostgreSQL; the database URL names {backend}.")
+    if parsed.drivername in ("postgresql", "postgresql+psycopg"):
+        return postgresql(parsed)
+    if parsed.drivername not in ("sqlite", "sqlite+pysqlite"):
+        raise FichehubError(
+            f"Fichehub runs on SQLite and PostgreSQL; the database URL names {parsed.drivername}. Write sqlite:///FILE or postgresql://USER@HOST/NAME."
+        )
+    if parsed.query:
+        raise FichehubError(f"The database URL has an option that SQLite does not take here: {next(iter(parsed.query))}. Write sqlite:///FILE.")
     if parsed.database in (None, "", ":memory:"):
         raise FichehubError(
             "A database in memory is not shared between processes; name a file: sqlite:///FILE."
@@ -170,6 +181,11 @@ def can_retry(error: DBAPIError) -> bool:
     return state in _RETRIED_STATES if state is not None else is_lock_refusal(error)
 
 
+def store_is_away(error: BaseException) -> bool:
+    """Whether this says that the database is busy or cannot be reached, so that the same may work in a moment."""
+    return isinstance(error, StoreBusy | OperationalError | InterfaceError | PendingRollbackError | TimeoutError)
+
+
 def commits_a_load(bulk: Bulk) -> None:
     """The transaction at hand belongs to a load: if the log of SQLite is long, this one moves it into the database file.
 
@@ -218,8 +234,10 @@ def reading(engine: Engine) -> Iterator[Connection]:
     connection = engine.connect()
     if engine.dialect.name == "postgresql":
         connection = connection.execution_options(isolation_level="REPEATABLE READ")
-    with connection, connection.begin():
+    with connection, connection.begin() as transaction:
         yield connection
+        with suppress(DBAPIError, PendingRollbackError):  # whoever only read has what was read, also where the server is gone by now
+            transaction.commit()
 
 
 def give_back(connection: Connection) -> None:
@@ -301,8 +319,9 @@ def migrate(engine: Engine) -> None:
             command.upgrade(_config(connection), "head")
         except CommandError as error:
             raise FichehubError(f"The database could not be brought to this version: {error}") from error
-        if found is None:  # nothing is in the index yet
+        if found is None:  # nothing is in it yet
             connection.exec_driver_sql(f"UPDATE counter SET n = {FORM:d} WHERE name = 'index'")  # noqa: S608
+            connection.exec_driver_sql(f"INSERT INTO counter (name, n) VALUES ('{merge.FORM_COUNTER}', {merge.FORM:d})")  # noqa: S608
 
 
 def analyze(engine: Engine) -> None:
@@ -310,8 +329,3 @@ def analyze(engine: Engine) -> None:
     if engine.dialect.name == "postgresql":
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql("ANALYZE")
-
-
-def throwaway(engine: Engine) -> Engine:
-    """An engine for the same database that keeps no connection; for short transactions beside a long one."""
-    return create_engine(engine.url, poolclass=NullPool)

@@ -1,24 +1,29 @@
 """Erasure: an overriding claim that nothing was ever known of somebody (GDPR, article 17).
 
 What identifies the fiche is remembered as keyed hashes only, so that a later reload can be told apart and is dropped. Everything else goes: claims,
-documents, versions, rows of the index, raw rows kept for administrators, and what other fiches said of it in their links. The database file
-itself is cleaned too, since a deleted row stays in free pages otherwise; and every process empties its memory at its next look (`Store.state`).
+documents, versions, rows of the index, raw rows kept for administrators, what other fiches said of it in their links, and by which names partners
+sent it in. The files of the database are cleaned too, since a deleted row stays in free pages otherwise; and every process empties its memory at its next
+look (`Store.state`). That they must be cleaned is noted in the transaction that erases, so whoever is cut off in between is followed by the next
+`erase`, or by a job (`finish`). PostgreSQL's are rewritten when an administrator says so (`rewrite`), because nobody reads a table meanwhile.
 """
 
 # ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from hub import schemas
+from hub.connector import Progress
 from hub.errors import NotFound
 from hub.model.audience import ABSENT, level_of
 from hub.model.claims import Claim
 from hub.model.fiche import Document
 from hub.store import index_rows, vocabulary
+from hub.store.bulk import Bulk
 from hub.store.database import writing
 from hub.store.forgetting import key_hash
 from hub.store.identity import own_key
@@ -46,16 +51,89 @@ _CLEANED: Final = (
     "agreed",
     "outbox",
     "landing",
+    "fed",
 )
+"""Tables with rows that say something of people, or of which an earlier version of a row may have."""
+_CLEANING: Final = "cleaning due"
+"""Where a database notes that somebody was erased since its free pages were last cleaned, and how often."""
+_REWRITING: Final = "rewriting due"
+"""The same of its files, for PostgreSQL."""
 
 
 def erase(store: Store, uuid: str, reason: str) -> None:
     """Erase a fiche for ever: no reload brings it back. Raises `NotFound` when there is none with this id.
 
-    Whoever follows the change log gets one deletion. Fiches that were joined into it are erased with it.
+    Whoever follows the change log gets one deletion. Fiches that were joined into it are erased with it. Of somebody who was erased already, what an
+    earlier call had no time to clean is cleaned. See `due` for what is left to do afterwards.
     """
     store.write(lambda writer: _erase(writer, uuid, reason))
+    finish(store)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What is still to be done about the people who were erased: `cleaning` by `finish`, `rewriting` by `rewrite`."""
+
+    cleaning: int
+    rewriting: int
+
+
+def due(connection: Connection) -> Due:
+    """How many erasures have not been cleaned up after, and after how many the files of PostgreSQL were not rewritten."""
+    noted = dict(Bulk(connection).rows("SELECT name, n FROM counter WHERE name IN (?, ?)", _CLEANING, _REWRITING))
+    return Due(noted.get(_CLEANING, 0), noted.get(_REWRITING, 0))
+
+
+def is_erased(connection: Connection, uuid: str) -> bool:
+    """Whether the fiche with this id was erased."""
+    sql = "SELECT 1 FROM fiche f JOIN entity e ON e.id = f.id WHERE e.uuid = ? AND f.state = 'erased'"
+    return bool(Bulk(connection).rows(sql, uuid))
+
+
+def finish(store: Store) -> bool:
+    """Clean up after whoever was erased since that was last done; whether there was anything to do. Several at once do no harm."""
+    with store.read() as connection:
+        seen = due(connection).cleaning
+    if seen:
+        clean(store.engine)
+        _done(store.engine, _CLEANING, seen)
+    return bool(seen)
+
+
+def _done(engine: Engine, counter: str, seen: int) -> None:
+    """Unless somebody else was erased meanwhile."""
+    with writing(engine) as connection:
+        Bulk(connection).run("DELETE FROM counter WHERE name = ? AND n = ?", counter, seen)
+
+
+def rewrite(store: Store, progress: Progress | None = None) -> None:
+    """Write the tables that held people anew, so that nothing of who was erased is left in the files of the database.
+
+    On PostgreSQL nobody reads or writes a table while it is written (`VACUUM FULL`), and it needs room for a copy of it; see `to_rewrite` for which and
+    how large. On SQLite that is what `clean` does at every erasure.
+    """
+    with store.read() as connection:
+        seen = due(connection).rewriting
     clean(store.engine)
+    if store.engine.dialect.name != "postgresql":
+        return
+    tables = to_rewrite(store)
+    with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for number, (table, _) in enumerate(tables):
+            if progress is not None:
+                progress(number, len(tables), table)
+            connection.exec_driver_sql(f"VACUUM (FULL, ANALYZE) {table}")
+        # What is most common in a column is kept there, names too; the owner of a database may write it anew.
+        connection.exec_driver_sql("VACUUM FULL pg_statistic")
+    _done(store.engine, _REWRITING, seen)
+
+
+def to_rewrite(store: Store) -> list[tuple[str, int]]:
+    """The tables that `rewrite` writes anew, and the bytes of each with its indexes. None on SQLite."""
+    if store.engine.dialect.name != "postgresql":
+        return []
+    with store.read() as connection:
+        return [(name, Bulk(connection).rows("SELECT pg_total_relation_size(?::regclass)", name)[0][0]) for name in _CLEANED]
 
 
 def _erase(writer: Writer, uuid: str, reason: str) -> None:
@@ -88,6 +166,8 @@ def _erase(writer: Writer, uuid: str, reason: str) -> None:
     keys.update(f"{HUB}|{space.uuid_of[one]}" for one in ids)
     hashes = sorted({key_hash(space.around.secret, key) for key in keys})
     bulk.run("INSERT INTO counter (name, n) VALUES ('erasures', 1) ON CONFLICT (name) DO UPDATE SET n = counter.n + 1")
+    for note in (_CLEANING, _REWRITING) if bulk.postgres else (_CLEANING,):
+        bulk.run("INSERT INTO counter (name, n) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET n = counter.n + 1", note)
     bulk.insert_new("erasure", ("key_hash", "at", "reason"), [(one, space.at, reason) for one in hashes])
     space.forgets_from_now_on()
     identities.forget(keys)
@@ -172,6 +252,8 @@ def _remove(writer: Writer, ids: list[int], claims: list[Claim]) -> None:
         f"DELETE FROM rejected WHERE {bulk.listed('external_id', 'text')}",
         bulk.many({claim.external_id for claim in claims}),
     )
+    for claim in claims:
+        _forget_sent(writer, claim.source, claim.external_id)
     bulk.run(f"UPDATE outbox SET reason = '' WHERE {bulk.listed('entity_id')}", bulk.many(owners))
     bulk.run("DELETE FROM landing")  # compressed bytes of whole pages: who is in them cannot be told apart
     # What a partner agreed on goes, but not that it had been told: the deletion must still be pushed.
@@ -193,10 +275,22 @@ def _remove(writer: Writer, ids: list[int], claims: list[Claim]) -> None:
         space.parts_of[one] = {}
 
 
+def _forget_sent(writer: Writer, source: str, owner: str, key: str = "") -> None:
+    """By which names of its own a partner sent in this claim, or the part of it with this key. The source of what a partner sends in ends in its name."""
+    bulk = writer.space.bulk
+    pieces = source.split("-")
+    partners = bulk.many("-".join(pieces[at:]) for at in range(1, len(pieces)))
+    which, given = (" AND key = ?", (key,)) if key else ("", ())
+    bulk.run(f"DELETE FROM fed WHERE owner = ? AND {bulk.listed('partner', 'text')}{which}", owner, partners, *given)
+
+
 def _scrub(writer: Writer, fiche_id: int, uuids: set[str]) -> None:
     """Take what a fiche's claims and history say of the erased ones out of them."""
     space, identities = writer.space, writer.identities
     bulk = space.bulk
+    space.load_parts([fiche_id])
+    owners = []
+    parts: set[str] = set()
     for number, source_id, external_id, revision, partner, content in bulk.rows(
         "SELECT id, source_id, external_id, revision, partner, content FROM claim WHERE fiche_id = ?",
         fiche_id,
@@ -204,6 +298,7 @@ def _scrub(writer: Writer, fiche_id: int, uuids: set[str]) -> None:
         claim = schemas.decode_claim(
             space.source_name(source_id), external_id, revision, partner or None, content
         )
+        owners.append(claim)
         kept = without(claim.kind, claim.content, identities.is_erased)
         if kept is not claim.content:
             scrubbed = Claim(
@@ -221,7 +316,7 @@ def _scrub(writer: Writer, fiche_id: int, uuids: set[str]) -> None:
             bulk.run("UPDATE claim SET content = ? WHERE id = ?", schemas.pack(schemas.encode_claim(scrubbed)), number)
     for number, data in bulk.rows("SELECT id, document FROM version WHERE fiche_id = ?", fiche_id):
         document = schemas.decode(schemas.unpack(data))
-        if _leave_out(document, uuids):
+        if _leave_out(document, uuids, parts):
             bulk.run(
                 "UPDATE version SET document = ? WHERE id = ?",
                 schemas.pack(schemas.encode(document)),
@@ -231,14 +326,30 @@ def _scrub(writer: Writer, fiche_id: int, uuids: set[str]) -> None:
     state = space.fiches[fiche_id]
     if state.document is not None:
         document = schemas.decode(state.raw or b"{}")
-        if _leave_out(document, uuids):
+        if _leave_out(document, uuids, parts):
             state.scrubbed = schemas.encode(document)
+    for number, data in bulk.rows("SELECT id, document FROM overlay WHERE fiche_id = ? AND document IS NOT NULL", fiche_id):
+        document = schemas.decode(data)
+        if _leave_out(document, uuids, parts):
+            bulk.run("UPDATE overlay SET document = ? WHERE id = ?", schemas.encode(document), number)
+    _forget_keys(writer, fiche_id, {space.number_of[part] for part in parts if part in space.number_of}, owners)
     for uuid in uuids:
         bulk.run("DELETE FROM part_key WHERE fiche_id = ? AND key LIKE ?", fiche_id, f"%{uuid}%")
 
 
-def _leave_out(document: Document, uuids: set[str]) -> bool:
-    """Remove every link to these, and every part made of such a link; whether there was one."""
+def _forget_keys(writer: Writer, fiche_id: int, parts: set[int], claims: list[Claim]) -> None:
+    """By what sources recognise these parts, which stood for somebody; such as a partner's own id of a role."""
+    space = writer.space
+    known = space.parts_of[fiche_id]
+    for type_, key in [each for each, part in known.items() if part in parts]:
+        del known[type_, key]
+        for claim in claims:
+            _forget_sent(writer, claim.source, claim.external_id, key)
+    space.bulk.run(f"DELETE FROM part_key WHERE {space.bulk.listed('entity_id')}", space.bulk.many(parts))
+
+
+def _leave_out(document: Document, uuids: set[str], parts: set[str]) -> bool:
+    """Remove every link to these, and every part made of such a link, whose ids are added to `parts`; whether there was one."""
     found = False
     for name, value in list(document.items()):
         if isinstance(value, dict) and value.get("id") in uuids:
@@ -248,6 +359,7 @@ def _leave_out(document: Document, uuids: set[str]) -> bool:
             kept = [item for item in value if not (isinstance(item, dict) and _names(item, uuids))]
             if len(kept) != len(value):
                 found = True
+                parts.update(item["id"] for item in value if isinstance(item, dict) and _names(item, uuids) and "id" in item)
                 if kept:
                     document[name] = kept
                 else:
@@ -263,7 +375,8 @@ def clean(engine: Engine) -> None:
     """Remove what deleted rows leave behind in the files of the database.
 
     What nobody is called any more leaves the vocabulary. SQLite: the full text is rewritten, free space was overwritten at once (`secure_delete`), and the write-ahead log is emptied; pages are
-    rewritten by VACUUM, because a page that was split can keep a copy of a row in its unused middle. PostgreSQL: dead rows are vacuumed away.
+    rewritten by VACUUM, because a page that was split can keep a copy of a row in its unused middle. PostgreSQL: dead rows are vacuumed away, which does
+    not overwrite them (see `rewrite`).
     """
     if engine.dialect.name == "postgresql":
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

@@ -1,8 +1,10 @@
-"""The search index made anew from the stored fiches: for a database that an earlier version filled, or an index that nobody trusts any more.
+"""What is stored made anew by the code of today: for a database that an earlier version filled, or an index that nobody trusts any more.
 
-What the index holds of a fiche is said by the code that wrote it. When that code comes to say something else, `FORM` is one more; a
-database notes the form of its index and so knows when it is older. Batch by batch, each in one transaction with the place that it reached:
-readers find each entity as it was or as it is now, never half; whoever is killed goes on from there; and several at once share the work.
+What the index holds of a fiche, and what a fiche holds of its claims, is said by the code that wrote it. When that code comes to say something else, its form
+is one more (`hub.store.index_tokens.FORM`, `hub.merge.FORM`); a database notes both and so knows when it is older. Where only the index is, it is
+written anew; where the merge is, every fiche and overlay is merged again from its claims, and what became different is a change as any other. Batch by
+batch, each in one transaction with the place that it reached: readers find each entity as it was or as it is now, never half; whoever is killed goes on
+from there; and several at once share the work.
 """
 
 # ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
@@ -14,22 +16,23 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from hub import merge
 from hub.connector import Progress
-from hub.model.canonical import as_kept
-from hub.model.claims import Claim
 from hub.store import index_rows, vocabulary
 from hub.store.bulk import Bulk
 from hub.store.database import commits_a_load
 from hub.store.index_tokens import FORM, FORM_COUNTER, PLACE_COUNTER
 from hub.store.indexing import write_index
 from hub.store.linking import Link, links_of, named_in, write_links
-from hub.store.place_codes import PlaceCodes
 from hub.store.store import Store
 from hub.store.workspace import Workspace
 from hub.store.writer import Writer
 
 _ORIGIN: Final = "upgrade"
 _REACHED: Final = "SELECT n FROM counter WHERE name = ?"
+_AIM_COUNTER: Final = "anew for"
+"""Where a database notes for which forms it is made anew: what was begun for others begins again at the first fiche."""
+_AIM: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +45,25 @@ class Renewed:
 
 
 def is_older(connection: Connection) -> bool:
-    """Whether another version wrote the search index, or it was written for other mappings, so that searches may miss what is there; a look at two rows."""
+    """Whether another version merged the fiches or wrote the search index, or this was written for other mappings; a look at a few rows.
+
+    Until that is made anew searches may miss what is there, and fiches may say what they would not say now.
+    """
     bulk = Bulk(connection)
-    noted = bulk.rows(_REACHED, FORM_COUNTER)
-    return (not noted or noted[0][0] != FORM) and bool(bulk.rows("SELECT 1 FROM fiche LIMIT 1"))
+    return (_noted(bulk, FORM_COUNTER) != FORM or _merge_is_older(bulk)) and bool(bulk.rows("SELECT 1 FROM fiche LIMIT 1"))
+
+
+def _noted(bulk: Bulk, counter: str) -> int | None:
+    found = bulk.rows(_REACHED, counter)
+    return found[0][0] if found else None
+
+
+def _merge_is_older(bulk: Bulk) -> bool:
+    return _noted(bulk, merge.FORM_COUNTER) != merge.FORM
 
 
 def renew(store: Store, *, progress: Progress | None = None, restart: bool = False) -> Renewed:
-    """Make the whole search index, and the links between entities, anew from the stored fiches.
+    """Make the whole search index, and the links between entities, anew; the fiches as well when another version merged them.
 
     Goes on where an earlier call was broken off, unless `restart`. Others may read, write, and do the same meanwhile.
     Raises `StoreBusy` when other writers leave no room; what is done by then stays done.
@@ -72,8 +86,12 @@ def renew(store: Store, *, progress: Progress | None = None, restart: bool = Fal
 
 def _begin(bulk: Bulk, restart: bool) -> None:
     bulk.insert_new("counter", ("name", "n"), [(PLACE_COUNTER, 0)])
-    if restart:
+    bulk.rows(_REACHED + (" FOR UPDATE" if bulk.postgres else ""), PLACE_COUNTER)
+    aim = FORM * _AIM + (merge.FORM if _merge_is_older(bulk) else 0)
+    if restart or _noted(bulk, _AIM_COUNTER) != aim:
         bulk.run("UPDATE counter SET n = 0 WHERE name = ?", PLACE_COUNTER)
+        bulk.run("DELETE FROM counter WHERE name = ?", _AIM_COUNTER)
+        bulk.insert("counter", ("name", "n"), [(_AIM_COUNTER, aim)])
 
 
 def _counted(bulk: Bulk) -> tuple[int, int]:
@@ -94,32 +112,25 @@ def _batch(writer: Writer, size: int) -> int:
         return 0  # somebody else came to the end
     ids = [row[0] for row in bulk.rows("SELECT id FROM fiche WHERE id > ? ORDER BY id LIMIT ?", place[0][0], size)]
     _remove_orphans(bulk, place[0][0], ids[-1] if ids else None)
+    merging = bool((_noted(bulk, _AIM_COUNTER) or 0) % _AIM)
     if not ids:
-        bulk.run("DELETE FROM counter WHERE name IN (?, ?)", FORM_COUNTER, PLACE_COUNTER)
-        bulk.insert("counter", ("name", "n"), [(FORM_COUNTER, FORM)])
+        told = [(FORM_COUNTER, FORM), *([(merge.FORM_COUNTER, merge.FORM)] if merging else [])]
+        for name in (PLACE_COUNTER, _AIM_COUNTER, *(name for name, _ in told)):
+            bulk.run("DELETE FROM counter WHERE name = ?", name)
+        bulk.insert("counter", ("name", "n"), told)
         return 0
     if bulk.postgres:
         space.load(ids, lock=True)
     commits_a_load(bulk)
     _write_links(space, ids)
-    write_index(space, ids)
     bulk.run("UPDATE counter SET n = ? WHERE name = ?", ids[-1], PLACE_COUNTER)
-    space.origin = _ORIGIN
-    writer.remake(_outdated(space, ids))
+    if merging:
+        space.origin = _ORIGIN
+        writer.remake(set(ids))
+        space.reindex.update(ids)  # written at the end of the transaction, as what they say is settled
+    else:
+        write_index(space, ids)
     return len(ids)
-
-
-def _outdated(space: Workspace, ids: list[int]) -> set[int]:
-    """The fiches with numbers, contacts or codes of places as an earlier version kept them: merged again, they have them as claims do that come now."""
-    codes = PlaceCodes(space.around.places)
-    found = set()
-    for number in ids:
-        state = space.fiches[number]
-        if state.document is not None:
-            stands = Claim("", state.uuid, 0, state.kind, state.document)
-            if codes.current(stands) is not stands or as_kept(stands) is not stands:
-                found.add(number)
-    return found
 
 
 def _remove_orphans(bulk: Bulk, behind: int, to: int | None) -> None:

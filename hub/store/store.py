@@ -278,6 +278,7 @@ class Store:
         refusal: BaseException | None = None
         for attempt in range(ATTEMPTS):
             try:
+                self._numbers.stock_up()
                 with database.writing(self.engine, load=pace is not None) as connection:
                     began, about = time.monotonic(), connection.info
                     _shut(connection, began)

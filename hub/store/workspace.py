@@ -29,7 +29,8 @@ from hub.model.moments import to_millisecond
 from hub.places import Places
 from hub.store.bulk import Bulk
 from hub.store.concepts import ConceptBook
-from hub.store.database import throwaway, writing
+from hub.store.database import writing
+from hub.store.opening import throwaway
 
 _REVIEW: Final = ("fiche_id", "other_id", "reason", "score", "detail", "state", "at")
 WIDE: Final = 500
@@ -69,7 +70,7 @@ class Numbers:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = throwaway(engine) if engine.dialect.name == "postgresql" else None
-        self._left: dict[str, tuple[int, int]] = {}
+        self._left: dict[str, tuple[int, int]] = dict.fromkeys(("entity", "claim"), (0, 0))
         self._lock = Lock()
 
     def take(self, bulk: Bulk, name: str, count: int) -> range:
@@ -77,13 +78,29 @@ class Numbers:
         if self._engine is None:
             return self._block(bulk, name, count)
         with self._lock:
-            start, end = self._left.get(name, (0, 0))
+            start, end = self._left[name]
             if end - start < count:
-                with writing(self._engine) as connection:
-                    block = self._block(Bulk(connection), name, max(count, self.BLOCK))
-                start, end = block.start, block.stop
+                start, end = self._fetched(self._engine, name, count)
             self._left[name] = (start + count, end)
             return range(start, start + count)
+
+    def stock_up(self) -> None:
+        """Fetch new blocks of what soon runs out; called between transactions.
+
+        A transaction that holds one of the few connections of a pool (PgBouncer) and waits for another may wait for one that waits likewise.
+        """
+        if self._engine is None:
+            return
+        for name, (start, end) in list(self._left.items()):
+            if end - start < self.BLOCK // 2:
+                block = self._fetched(self._engine, name, self.BLOCK)
+                with self._lock:  # not held while it is fetched: whoever holds a connection may need a number
+                    self._left[name] = block
+
+    def _fetched(self, engine: Engine, name: str, count: int) -> tuple[int, int]:
+        with writing(engine) as connection:
+            block = self._block(Bulk(connection), name, max(count, self.BLOCK))
+        return block.start, block.stop
 
     @staticmethod
     def _block(bulk: Bulk, name: str, count: int) -> range:

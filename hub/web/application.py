@@ -70,7 +70,7 @@ def build(store: Store, plugins: Plugins, settings: Settings) -> flask.Flask:
             mounted.require_enabled(name, None if grant is None else grant.partner or "")
 
     app.teardown_request(asking.let_go)
-    app.wsgi_app = again.around(app.wsgi_app, mounted)  # type: ignore[method-assign]
+    app.wsgi_app = problems.never_empty(again.around(app.wsgi_app, mounted))  # type: ignore[method-assign, assignment]
 
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

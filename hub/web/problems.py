@@ -15,15 +15,14 @@ key. So a FHIR client gets an OperationOutcome for each of them, and the plugin 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import flask
 import marshmallow as ma
 import orjson
 import structlog
-from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException, TooManyRequests, Unauthorized
 from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.routing import RoutingException
@@ -40,6 +39,10 @@ from hub.errors import (
     RequestError,
     StoreBusy,
 )
+from hub.store.database import store_is_away
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 MEDIA_TYPE = "application/problem+json"
 BELGIF = "urn:problem-type:belgif:"
@@ -66,6 +69,7 @@ _DETAILS = {
     415: "This address does not take that Content-Type.",
     500: "Something went wrong on our side. Tell us the instance above, and we can find out what.",
 }
+_AWAY = "The database is busy or away. Nothing was changed; try again in a few seconds."
 _HANDLED_AS_400 = {422}  # webargs' word for a parameter that is wrong; Belgif says 400
 
 _log = structlog.get_logger(__name__)
@@ -110,9 +114,8 @@ def problem_of(error: Exception) -> Problem:
     """The problem that tells an asker about `error`. An error that is no answer to a request tells nothing of itself."""
     if isinstance(error, RequestError):
         return _request_problem(error)
-    if isinstance(error, StoreBusy | OperationalError):
-        detail = "The database is busy or away. Nothing was changed; try again in a few seconds."
-        return Problem(503, BELGIF + "serviceUnavailable", detail, headers={"Retry-After": "5"})
+    if store_is_away(error):
+        return Problem(503, BELGIF + "serviceUnavailable", _AWAY, headers={"Retry-After": "5"})
     if isinstance(error, ma.ValidationError):
         return _bad_request("The request is not valid.", tuple(_issues(error.messages, _place())))
     if isinstance(error, HTTPException):
@@ -245,6 +248,33 @@ def answer(problem: Problem) -> flask.Response:
         headers=dict(problem.headers),
         content_type=MEDIA_TYPE,
     )
+
+
+def never_empty(application: WSGIApplication) -> WSGIApplication:
+    """The application, with a problem as the answer also where something failed beside a request, such as letting go of what it read from."""
+
+    def answered(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        begun: list[tuple[Any, ...]] = []
+
+        def begin(*answer: Any) -> Callable[[bytes], object]:
+            begun.append(answer)  # not told yet: what comes after may fail
+            return lambda _: None
+
+        try:
+            answer = application(environ, begin)
+        except Exception as error:  # noqa: BLE001  whatever it is, somebody waits for an answer
+            _log.error("a request failed at its end", exc_info=error)
+            away = store_is_away(error)
+            status = 503 if away else 500
+            title = HTTP_STATUS_CODES[status]
+            told = {"type": BELGIF + _BELGIF_TYPES[status], "title": title, "status": status, "detail": _AWAY if away else _DETAILS[500]}
+            headers = [("Content-Type", MEDIA_TYPE), *([("Retry-After", "5")] if away else [])]
+            start_response(f"{status} {title}", headers)
+            return [orjson.dumps({**told, "instance": f"urn:uuid:{uuid.uuid4()}"})]
+        start_response(*begun[-1])
+        return answer
+
+    return answered
 
 
 def register(app: flask.Flask, handler_for: Callable[[Exception], Callable[[Exception], Any] | None]) -> None:

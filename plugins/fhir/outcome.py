@@ -16,7 +16,7 @@ from werkzeug.exceptions import (
     UnsupportedMediaType,
 )
 
-from hub import CursorGone, FichehubError, Forbidden, Gone, Invalid, Locked, Moved, NotFound, StoreBusy
+from hub import CursorGone, FichehubError, Forbidden, Gone, Invalid, Locked, Moved, NotFound, store_is_away
 from plugins.fhir.negotiation import NoSuchForm
 
 Json = dict[str, Any]
@@ -104,8 +104,8 @@ def failure_of(error: Exception) -> Failure:
             return _one(403, "forbidden", error.message)
         case Locked():
             return _one(409, "business-rule", error.message)
-        case StoreBusy():
-            message = "The database is busy. Nothing was changed; try again in a few seconds."
+        case _ if store_is_away(error):
+            message = "The database is busy or away. Nothing was changed; try again in a few seconds."
             return Failure(503, [issue("error", "transient", message)], {"Retry-After": "5"})
         case HTTPException():
             return _of_http(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -120,6 +121,39 @@ def test_erase_says_what_it_will_do_and_asks(filled: CommandLine) -> None:
     assert filled.json("query", "--kind", "zorgverlener")["total"] == 1
     assert "Erased." in filled.ok("erase", person, "--reason", "asked to", input="y\n")
     assert filled.json("query", "--kind", "zorgverlener")["total"] == 0
+
+
+def test_an_erasure_that_was_cut_off_is_finished_by_the_same_command(filled: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    person = filled.json("query", "--kind", "zorgverlener")["items"][0]["id"]
+
+    def full(engine: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("hub.store.erasure.clean", full)
+        assert "The disk is full" in filled("erase", person, "--reason", "asked to", "--yes").output
+    told = filled.ok("erase", person, "--reason", "asked to", "--yes")
+    assert "erased before" in told and "is cleaned" in told and "Backups" in told
+    again = filled("erase", person, "--reason", "asked to", "--yes")
+    assert again.exit_code == 1 and "has been removed" in again.output
+
+
+def test_rewrite_on_sqlite_has_nothing_to_ask(filled: CommandLine) -> None:
+    assert filled.json("db", "rewrite") == {"rewritten": []}
+
+
+@pytest.mark.postgres
+def test_on_postgresql_erase_says_what_is_left_and_rewrite_what_it_locks(fichehub: CommandLine, postgres_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FICHEHUB_DATABASE_URL", postgres_database_url)
+    store = Store.open(postgres_database_url, fichehub.home)
+    said = {"kind": "zorgverlener", "name": {"family": "Peeters", "given": ["An"]}}
+    store.write(lambda writer: writer.put([Claim("progezondheid", "p1", 1, "zorgverlener", said)], origin="test"))
+    store.close()
+    person = fichehub.json("query", "--kind", "zorgverlener")["items"][0]["id"]
+    assert "fichehub db rewrite" in fichehub.ok("erase", person, "--reason", "asked to", "--yes")
+    asked = fichehub("db", "rewrite", input="n\n").output
+    assert "vocabulary" in asked and "nobody reads or writes it" in asked
+    assert "fiche" in fichehub.json("db", "rewrite", "--yes")["rewritten"]
 
 
 def test_export_writes_a_workbook_that_can_be_read(filled: CommandLine, tmp_path: Path) -> None:

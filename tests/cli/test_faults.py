@@ -14,7 +14,9 @@ from sqlalchemy.exc import OperationalError
 
 from hub.cli import faults
 from hub.cli.installation import Installation
-from tests.cli.conftest import CommandLine
+from hub.model.claims import Claim
+from hub.store import Store
+from tests.cli.conftest import ORGANISATIE, CommandLine
 
 
 def refused(home: Path, *arguments: str) -> str:
@@ -74,6 +76,26 @@ def test_a_full_disk(tmp_path: Path) -> None:
     assert told is not None and "The disk is full (/x/y)" in told
     told = faults.in_words(OperationalError("INSERT", None, Exception("database or disk is full")), Installation(tmp_path, ""))
     assert told is not None and "The disk is full" in told and str(tmp_path) in told
+
+
+@pytest.mark.postgres
+def test_a_database_that_takes_no_writes_and_one_that_ends_statements(tmp_path: Path, postgres_database_url: str) -> None:
+    store = Store.open(postgres_database_url, tmp_path)
+    store.write(lambda writer: writer.put([Claim("sociale-kaart", "o1", 1, "organisatie", ORGANISATIE)], origin="test"))
+    with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+
+        def set_to(what: str) -> None:
+            connection.exec_driver_sql(f'ALTER DATABASE "{store.engine.url.database}" SET {what}')
+
+        set_to("default_transaction_read_only = on")
+        for command in (("db", "reindex"), ("db", "upgrade")):
+            assert "takes no writes" in refused(tmp_path, "--database-url", postgres_database_url, *command)
+        set_to("default_transaction_read_only = off")
+        set_to("statement_timeout = 200")
+        connection.exec_driver_sql("BEGIN; LOCK TABLE entry")
+        assert "statement_timeout" in refused(tmp_path, "--database-url", postgres_database_url, "query")
+        connection.exec_driver_sql("ROLLBACK")
+    store.close()
 
 
 def test_a_fault_of_ours_stays_one(fichehub: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:

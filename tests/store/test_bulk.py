@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 
-from hub.store import Store, database
+from hub.store import Store, database, opening
 from hub.store.bulk import Bulk
 from tests.store.conftest import put
 from tests.store.saying import organisatie
@@ -53,7 +53,7 @@ def test_after_the_database_hung_up_all_connections_are_new(postgres_database_ur
     hung_up = [Bulk(each).rows("SELECT pg_backend_pid()")[0][0] for each in connections]
     for each in connections:
         each.close()
-    with database.throwaway(engine).connect() as other:
+    with opening.throwaway(engine).connect() as other:
         for number in hung_up:
             Bulk(other).rows("SELECT pg_terminate_backend(?)", number)
     with pytest.raises(DBAPIError) as refusal, database.reading(engine) as connection:

@@ -2,20 +2,25 @@
 
 import fcntl
 import os
+import socket
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from queue import Queue
 from threading import Thread
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import Engine
+from sqlalchemy.engine import make_url
 
 from hub.errors import FichehubError, StoreBusy
-from hub.store import Store, database, tables
+from hub.store import Store, database, opening, tables
 from hub.store.bulk import Bulk
 from hub.store.index_rows import POINT
 from hub.store.index_tokens import FACETS, TYPE_MARKS
@@ -134,6 +139,105 @@ def test_a_newer_database_is_refused_in_plain_words(database_url: str) -> None:
 def test_urls_that_cannot_be_used(url: str) -> None:
     with pytest.raises(FichehubError):
         database.connect(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("postgresql://x@127.0.0.1/x?foo=1", "does not know: foo"),
+        ("postgresql://x@127.0.0.1/x?prepare_threshold=0", "does not know: prepare_threshold"),
+        ("postgresql://x@127.0.0.1/x?connect_timeout=abc", "connect_timeout of the database URL is a whole number, not 'abc'"),
+        ("postgresql+asyncpg://x@127.0.0.1/x", "names postgresql\\+asyncpg"),
+        ("sqlite:////tmp/x.sqlite?foo=1", "does not take here: foo"),
+    ],
+)
+def test_an_option_of_a_url_that_is_wrong_is_named(url: str, why: str) -> None:
+    with pytest.raises(FichehubError, match=why):
+        database.connect(url)
+
+
+def test_options_that_postgresql_knows_are_taken(postgres_database_url: str) -> None:
+    engine = database.connect(f"{postgres_database_url}&connect_timeout=5&application_name=proef&keepalives_idle=30")
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SHOW application_name").scalar() == "proef"
+    engine.dispose()
+
+
+def prepared(engine: Engine) -> int:
+    """How many statements the session of a connection has prepared after it asked the same thing often."""
+    with database.reading(engine) as connection:
+        for _ in range(20):
+            Bulk(connection).rows("SELECT n FROM counter WHERE name = ?", "change")
+        found: int = connection.exec_driver_sql("SELECT count(*) FROM pg_prepared_statements").scalar_one()
+    return found
+
+
+def test_behind_a_pool_between_transactions_no_statement_is_prepared(postgres_database_url: str, tmp_path: Path) -> None:
+    """A pool such as PgBouncer tells each connection a number of its own, and not that of the session."""
+    straight = database.connect(postgres_database_url)
+    assert prepared(straight)
+    straight.dispose()
+    with like_a_pool(postgres_database_url, tmp_path) as url:
+        engine = database.connect(url)
+        assert prepared(engine) == 0
+        other = opening.throwaway(engine)
+        assert prepared(other) == 0
+        engine.dispose()
+        other.dispose()
+
+
+@contextmanager
+def like_a_pool(url: str, folder: Path) -> Iterator[str]:
+    """Something between that changes the number of the session which the server tells, and nothing else."""
+    host = make_url(url).query["host"]
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(str(folder / ".s.PGSQL.5432"))
+    listening.listen()
+
+    threads: list[Thread] = []
+
+    def carry(source: socket.socket, to: socket.socket, told: bool) -> None:
+        with suppress(OSError), source:
+            while data := source.recv(1 << 16):
+                if told and (at := data.find(b"K\x00\x00\x00\x0c")) >= 0:
+                    data, told = data[: at + 5] + b"\x00\x00\x00\x07" + data[at + 9 :], False
+                to.sendall(data)
+            to.shutdown(socket.SHUT_RDWR)
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                asking, _ = listening.accept()
+                server = socket.socket(socket.AF_UNIX)
+                server.connect(f"{host}/.s.PGSQL.5432")
+                for each in ((asking, server, False), (server, asking, True)):
+                    threads.append(Thread(target=carry, args=each, daemon=True))
+                    threads[-1].start()
+
+    threads.append(Thread(target=accept, daemon=True))
+    threads[0].start()
+    try:
+        yield url.replace(quote(str(host), safe=""), quote(str(folder), safe=""))
+    finally:
+        listening.shutdown(socket.SHUT_RDWR)
+        listening.close()
+        for thread in threads:
+            thread.join(10)
+
+
+def test_a_connection_on_which_the_server_hung_up_is_given_to_nobody(postgres_database_url: str) -> None:
+    engine = database.connect(postgres_database_url)
+    with ExitStack() as held:
+        for _ in range(3):
+            held.enter_context(engine.connect()).exec_driver_sql("SELECT 1")
+    other = opening.throwaway(engine)
+    with other.connect() as connection:
+        sql = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        assert [row[0] for row in connection.exec_driver_sql(sql)] == [True] * 3
+    for _ in range(3):
+        with database.reading(engine) as connection:
+            assert connection.exec_driver_sql("SELECT 1").scalar() == 1
+    engine.dispose()
 
 
 def test_of_several_loads_only_one_stands_in_line_before_an_editor(

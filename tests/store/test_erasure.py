@@ -1,7 +1,9 @@
 """Somebody is erased: from every table, from the files of the database, and from every later load."""
 
 import zlib
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,10 +11,12 @@ from sqlalchemy import text
 
 from hub import schemas
 from hub.errors import NotFound
+from hub.jobs import HOUSEKEEPING
 from hub.model.claims import Claim
-from hub.store import Store, reading, tables
-from hub.store.erasure import erase
-from tests.store.conftest import put
+from hub.store import Store, database, reading, tables
+from hub.store.bulk import Bulk
+from hub.store.erasure import Due, due, erase, finish, rewrite, to_rewrite
+from tests.store.conftest import AUTHORITY, SECRET, Clock, put
 from tests.store.saying import (
     PG,
     SB,
@@ -30,6 +34,7 @@ from tests.store.saying import (
 
 NAME = "Zeldzamenaam"
 PHONE = "+3216000099"
+_PARTNER = {"title": "T", "purpose": "proef", "legal_basis": "geen", "level": "internal", "contact": "a@example.org", "our_contact": "b@example.org", "revision": 1, "created_at": "2026-11-22"}
 
 
 def _fill(store: Store) -> str:
@@ -130,3 +135,95 @@ def test_everybody_is_told_once(store: Store) -> None:
 def test_who_is_not_there_cannot_be_erased(store: Store) -> None:
     with pytest.raises(NotFound):
         erase(store, "00000000-0000-7000-8000-000000000000", "")
+
+
+@pytest.mark.postgres
+def test_after_a_rewrite_nothing_is_left_in_the_files_of_postgresql(postgres_database_url: str, open_on: Callable[[str], Store]) -> None:
+    store = open_on(postgres_database_url)
+    uuid = _fill(store)
+    database.analyze(store.engine)
+    assert _in_files(store)
+    erase(store, uuid, "vraag van de betrokkene")
+    with store.read() as connection:
+        assert due(connection) == Due(cleaning=0, rewriting=1)
+    told: list[str] = []
+    rewrite(store, lambda done, total, table: told.append(table))
+    assert _in_files(store) == set()
+    assert told == [name for name, _ in to_rewrite(store)]
+    with store.read() as connection:
+        assert due(connection) == Due(cleaning=0, rewriting=0)
+
+
+@pytest.fixture
+def open_on(clock: Clock) -> Iterator[Callable[[str], Store]]:
+    opened: list[Store] = []
+
+    def open_(url: str) -> Store:
+        opened.append(Store(database.connect(url), authority=AUTHORITY, secret=SECRET, now=clock))
+        return opened[-1]
+
+    yield open_
+    for store in opened:
+        store.close()
+
+
+def _in_files(store: Store) -> set[str]:
+    """Tables and indexes in whose files the person still stands."""
+    with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("CHECKPOINT")
+        folder = connection.exec_driver_sql("SHOW data_directory").scalar_one()
+        files = "SELECT relname, pg_relation_filepath(oid) FROM pg_class WHERE pg_relation_filepath(oid) IS NOT NULL"
+        named = connection.exec_driver_sql(files).all()
+    return {
+        name
+        for name, path in named
+        if (file := Path(folder) / path).exists()
+        for word in (NAME, riziv(1)[:8], PHONE[3:])
+        if word.lower().encode() in file.read_bytes().lower()
+    }
+
+
+def test_whoever_is_cut_off_before_cleaning_is_followed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    uuid = _fill(store)
+
+    def killed(engine: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("hub.store.erasure.clean", killed)
+        with pytest.raises(KeyboardInterrupt):
+            erase(store, uuid, "vraag van de betrokkene")
+    assert NAME.lower() in _everything(store), "the vocabulary"
+    HOUSEKEEPING["clean"][1](store)
+    assert NAME.lower() not in _everything(store)
+    assert not finish(store)
+
+
+def test_the_names_that_partners_gave_are_forgotten_and_those_of_others_kept(store: Store) -> None:
+    role = "fhir-canpart:PractitionerRole/rol-kwibusz"
+    part = {"keys": [role], "zorgverlener": {"system": "riziv", "value": riziv(1)}, "contacts": [{"kind": "phone", "value": PHONE}]}
+    offer = aanbod("HealthcareService/a", "Organization/o", source="fhir-canpart", caregivers=[part])
+    put(
+        store,
+        organisatie("Organization/o", source="fhir-canpart"),
+        person("Practitioner/kwibusz-1", NAME, source="fhir-canpart", number=1),
+        offer,
+        replace(aanbod("mine", "Organization/o", "Van de kaart", source="kaart", caregivers=[part]), partner="kaart", same_as=(("fhir-canpart", "HealthcareService/a"),)),
+    )
+    sent = [
+        ("canpart", "Practitioner/kwibusz-1", "Practitioner/kwibusz-1", ""),
+        ("canpart", "PractitionerRole/rol-kwibusz", "HealthcareService/a", role),
+        ("canpart", "HealthcareService/a", "HealthcareService/a", ""),
+        ("other", "Practitioner/9", "Practitioner/kwibusz-1", ""),
+    ]
+    with database.writing(store.engine) as connection:
+        bulk = Bulk(connection)
+        bulk.insert("partner", ("name", *_PARTNER), [(name, *_PARTNER.values()) for name in ("canpart", "other")])
+        bulk.insert("fed", ("partner", "name", "owner", "key", "version"), [(*row, "") for row in sent])
+    assert count(store, "part_key", "key LIKE '%kwibusz%'")
+    erase(store, uuid_of(store, "fhir-canpart|Practitioner/kwibusz-1"), "vraag van de betrokkene")
+    with store.read() as connection:
+        left = Bulk(connection).rows("SELECT partner, name FROM fed ORDER BY partner, name")
+    assert [tuple(row) for row in left] == [("canpart", "HealthcareService/a"), ("other", "Practitioner/9")]
+    assert not count(store, "part_key", "key LIKE '%kwibusz%'")
+    assert "rol-kwibusz" not in _everything(store) and PHONE not in _everything(store)

@@ -12,6 +12,7 @@ from alembic import command
 
 from hub.demo import World
 from hub.directory import Directory
+from hub.merge import merge
 from hub.model.audience import PUBLIC, Grant
 from hub.model.concepts import Concept, Mapping
 from hub.model.query import Criterion, Query
@@ -21,7 +22,7 @@ from hub.store.bulk import Bulk
 from hub.store.index_entries import IndexRow
 from hub.store.workspace import Workspace
 from tests.store.conftest import put
-from tests.store.saying import SK, aanbod, fiche, head, log, organisatie
+from tests.store.saying import PG, SB, SK, aanbod, fiche, head, log, organisatie, person, uuid_of
 
 
 @pytest.fixture
@@ -239,6 +240,8 @@ def test_fiches_of_before_get_todays_form_of_numbers_and_codes(store: Store, mon
     was = fiche(store, f"{SK}|o")
     assert was and was["identifiers"][0]["value"] == "BE 0403.019.261"
     since = head(store)
+    forget_the_form_of_the_merge(store)
+    assert older(store)
     index_anew.renew(store)
     document = fiche(store, f"{SK}|o")
     assert document
@@ -247,6 +250,98 @@ def test_fiches_of_before_get_todays_form_of_numbers_and_codes(store: Store, mon
     assert {change.fiche for change in log(store, since)} == {document["id"]}, "what was in order is left alone"
     found = find_by(store, "kbo|0403019261")
     assert found == [document["id"]]
+
+
+def forget_the_form_of_the_merge(store: Store) -> None:
+    """As in a database of before there were forms of it."""
+    with database.writing(store.engine) as connection:
+        Bulk(connection).run("DELETE FROM counter WHERE name = 'merge'")
+
+
+def test_an_overlay_of_before_gets_them_as_well(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = organisatie("mine", source="kaart-proef", contacts=[{"kind": "phone", "value": "03 774 00 11"}])
+    mine.content["vestigingen"][0]["addresses"][0]["municipality"] = "46013"
+    with monkeypatch.context() as before:
+        before.setattr("hub.schemas.canonical_claim", lambda claim, told=None: claim)
+        before.setattr("hub.store.place_codes.PlaceCodes.current", lambda self, claim: claim)
+        before.setattr("hub.store.remaking.as_kept", lambda claim: claim)
+        put(store, organisatie("o"), replace(mine, partner="kaart", same_as=((SK, "o"),)))
+    assert "46013" in overlay(store) and "+3237740011" not in overlay(store)
+    since = head(store)
+    forget_the_form_of_the_merge(store)
+    index_anew.renew(store)
+    assert "46030" in overlay(store) and "+3237740011" in overlay(store)
+    assert "46013" not in overlay(store)
+    assert not log(store, since) and log(store, since, partner="kaart"), "what one partner sees is told to that partner"
+
+
+def overlay(store: Store) -> str:
+    with store.read() as connection:
+        ((document,),) = Bulk(connection).rows("SELECT document FROM overlay")
+    return bytes(document).decode()
+
+
+MOBILE = "+32470111222"
+
+
+@pytest.fixture
+def leaking(store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """Fiches as a merge left them in which the first of two sources decided about who may see a number, beside others that are in order."""
+    said = [{"kind": "mobile", "value": MOBILE, "visibility": "internal"}]
+    also = [{"kind": "mobile", "value": MOBILE, "visibility": "public"}]
+
+    def before(claims: Any, authority: Any) -> Any:
+        merged = merge(claims, authority)
+        for contact in (merged.content or {}).get("contacts", ()):
+            contact.pop("visibility", None)
+        return merged
+
+    with monkeypatch.context() as older_merge:
+        older_merge.setattr("hub.store.remaking.merge", before)
+        for number in range(1, 6):
+            put(store, person(f"p{number}", number=number, contacts=said), person(f"x{number}", source=SB, number=number, contacts=also))
+    put(store, *(organisatie(f"o{number}") for number in range(5)))
+    forget_the_form_of_the_merge(store)
+    monkeypatch.setattr(pace, "FIRST", 3)
+    monkeypatch.setattr(pace, "LARGEST", 3)
+    monkeypatch.setattr(pace, "SMALLEST", 3)
+    return store
+
+
+def shown(store: Store) -> int:
+    """How many mobile numbers everybody sees."""
+    people = Directory(store, PUBLIC).walk(Query(types=("zorgverlener",)))
+    return sum(MOBILE in str(entity.fiche) for entity in people)
+
+
+def test_what_an_older_merge_left_public_is_hidden_and_told(leaking: Store) -> None:
+    assert shown(leaking) == 5 and older(leaking)
+    since = head(leaking)
+    index_anew.renew(leaking)
+    assert shown(leaking) == 0 and not older(leaking)
+    told = log(leaking, since, rank=0)
+    assert {change.fiche for change in told} == {uuid_of(leaking, f"{PG}|p{number}") for number in range(1, 6)}
+    assert {(change.origin, change.fields) for change in told} == {("upgrade", ("contacts",))}
+    since = head(leaking)
+    forget_the_form_of_the_merge(leaking)
+    index_anew.renew(leaking)
+    assert head(leaking) == since, "the same claims merged again give the same"
+
+
+def test_merging_anew_goes_on_where_it_was_broken_off_but_not_where_the_index_alone_was(leaking: Store) -> None:
+    def broken_off(done: int, total: int | None, what: str) -> None:
+        if done >= 6:
+            raise KeyboardInterrupt
+
+    with database.writing(leaking.engine) as connection:  # an earlier version was making its index anew
+        Bulk(connection).insert("counter", ("name", "n"), [("index anew", 1_000_000)])
+    with pytest.raises(KeyboardInterrupt):
+        index_anew.renew(leaking, progress=broken_off)
+    assert shown(leaking) < 5 and older(leaking)
+    renewed = index_anew.renew(leaking)
+    assert (renewed.before, renewed.fiches) == (6, 4)
+    assert shown(leaking) == 0 and not older(leaking)
+    assert index_anew.renew(leaking).fiches == 10 and not older(leaking), "the index alone"
 
 
 def find_by(store: Store, number: str) -> list[str]:

@@ -1,0 +1,91 @@
+"""A database that hangs up, fails over or is away: who asks is told when to come back, and nobody gets an empty answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import flask
+import pytest
+from sqlalchemy import insert
+
+from hub import plugins
+from hub.errors import StoreBusy
+from hub.store import Store, log_reading, opening
+from hub.store.tables import connection
+from hub.web import Settings, create_app, problems
+from tests.own_postgres import PostgresServer
+
+ASKED = ("/fhir/Practitioner?family=Peeters", "/api/v1/fiches?kind=zorgverlener")
+
+
+@pytest.fixture
+def far_store(postgres_database_url: str, tmp_path: Path) -> Iterator[Store]:
+    store = Store.open(postgres_database_url, tmp_path)
+    row = {"name": "fhir", "connector": "fhir", "partner": "", "state": "enabled", "config": b"{}", "secrets": b"", "schedule": "", "created_at": "2026-11-22"}
+    known = connection.c.keys()
+    store.write(lambda writer: writer.connection.execute(insert(connection).values({name: value for name, value in row.items() if name in known})))
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def far_app(far_store: Store) -> flask.Flask:
+    return create_app(far_store, plugins.load(), Settings())
+
+
+def hang_up(store: Store) -> None:
+    """As a server that restarts does to each of its sessions."""
+    other = opening.throwaway(store.engine)
+    with other.connect() as one:
+        sql = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        assert one.exec_driver_sql(sql).all()
+    other.dispose()
+
+
+@pytest.mark.parametrize("path", ASKED)
+def test_after_a_failover_the_first_request_is_answered(far_app: flask.Flask, far_store: Store, path: str) -> None:
+    client = far_app.test_client()
+    assert client.get(path).status_code == 200
+    hang_up(far_store)
+    assert client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("path", ASKED)
+def test_hung_up_in_the_middle_says_when_to_come_back(far_app: flask.Flask, far_store: Store, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    real: Callable[..., Any] = log_reading.state
+    client = far_app.test_client()
+    with monkeypatch.context() as patched:
+
+        def dies(asking: Any) -> Any:
+            hang_up(far_store)
+            return real(asking)
+
+        patched.setattr(log_reading, "state", dies)
+        told = client.get(path)
+    assert (told.status_code, int(told.headers["Retry-After"]) > 0) == (503, True)
+    assert "try again in a few seconds" in told.get_data(as_text=True)
+    assert client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("path", ASKED)
+def test_away_says_when_to_come_back(far_app: flask.Flask, far_store: Store, postgres_server: PostgresServer, path: str) -> None:
+    postgres_server.drop(str(far_store.engine.url.database))
+    told = far_app.test_client().get(path)
+    assert (told.status_code, int(told.headers["Retry-After"]) > 0) == (503, True)
+    assert "try again in a few seconds" in told.get_data(as_text=True)
+
+
+@pytest.mark.parametrize(("error", "status"), [(RuntimeError("at the end"), 500), (StoreBusy("at the end"), 503)])
+def test_what_fails_at_the_end_of_a_request_is_answered_too(error: Exception, status: int) -> None:
+    app = flask.Flask(__name__)
+
+    @app.teardown_request
+    def fails(_: BaseException | None) -> None:
+        raise error
+
+    app.wsgi_app = problems.never_empty(app.wsgi_app)  # type: ignore[method-assign, assignment]
+    told = app.test_client().get("/")
+    assert (told.status_code, told.content_type, "Retry-After" in told.headers) == (status, "application/problem+json", status == 503)
+    assert told.get_json()["detail"] and "at the end" not in told.get_data(as_text=True)
