@@ -68,7 +68,7 @@ def copied(file: Path, engine: Engine) -> None:
             ]
             _copy(conn, table.name, columns, _rows(source, table.name, columns, flags))
         tokens = _rows(source, "fulltext_tokens", ("entry_id", "tokens"), ())
-        _copy(conn, "fulltext", ("entry_id", "tokens"), ((row[0], packed(read_tokens(row[1]).split())) for row in tokens))
+        _copy(conn, "fulltext", ("entry_id", "tokens"), ((row[0], packed(read_tokens(row[1]))) for row in tokens))
         heads = list(source.execute("SELECT key, head FROM fulltext_head"))
         Bulk(conn).insert_new("fulltext_head", ("key", "head"), heads)
         for statement in indexes:

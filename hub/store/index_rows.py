@@ -150,7 +150,7 @@ def write(
             insert_entry(_entry(row))
             tokens = tokens_of(row)
             if bulk.postgres:
-                insert_tokens((row.entry_id, packed(tokens.split())))
+                insert_tokens((row.entry_id, packed(tokens)))
             else:
                 insert_tokens((row.entry_id, packed_tokens(tokens)))
                 fresh.append((row.entry_id, tokens))
@@ -255,7 +255,7 @@ def _change_tokens(bulk: Bulk, again: list[IndexRow], old: Mapping[int, str]) ->
         _forget(bulk, {number: old[number] for number, _ in changed if number in old})
         bulk.insert("fulltext_tokens", _TOKENS, [(number, packed_tokens(tokens)) for number, tokens in sorted(changed)])
         return changed
-    missing = [(number, packed(tokens.split())) for number, tokens in changed if number not in old]
+    missing = [(number, packed(tokens)) for number, tokens in changed if number not in old]
     bulk.insert("fulltext", _TOKENS, missing)
     changed = [one for one in changed if one[0] in old]
     if changed:
@@ -286,10 +286,12 @@ def _forget(bulk: Bulk, old: dict[int, str]) -> None:
     bulk.run_many("DELETE FROM fulltext_tokens WHERE entry_id = ?", [(number,) for number in sorted(old)])
 
 
-def packed(tokens: Iterable[str]) -> bytes:
-    """The binary form of a tsvector with these tokens, no positions; the server need not read it letter by letter."""
-    lexemes = sorted({*tokens})
-    return len(lexemes).to_bytes(4, "big") + "".join([lexeme + "\0\0\0" for lexeme in lexemes]).encode()
+def packed(tokens: str) -> bytes:
+    """The binary form of a tsvector with these tokens, which differ, in any order, and no positions; the server need not read it letter by letter."""
+    if not tokens:
+        return bytes(4)
+    lexemes = tokens.replace(" ", "\0\0\0") + "\0\0\0"
+    return (tokens.count(" ") + 1).to_bytes(4, "big") + lexemes.encode()
 
 
 def vector(tokens: str) -> str:

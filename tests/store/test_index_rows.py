@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Connection, event, inspect
 
 from hub.places import DEMO_ZONES, Places
+from hub.store import Store
 from hub.store.bulk import Bulk
 from hub.store.database import connect, writing
 from hub.store.index_forms import read_tokens, tokens_of
@@ -19,10 +20,12 @@ from hub.store.index_rows import (
     create_fulltext,
     drop_fulltext,
     optimize,
+    packed,
     point_of,
     point_value,
     remove,
     rows_for,
+    vector,
     write,
 )
 from hub.store.index_tokens import (
@@ -403,3 +406,21 @@ def test_a_period_without_an_end_goes_on(places: Places, period: dict[str, str],
     owner = {"kind": "organisatie", "visibility": "public"}
     row = row_of(places, "membership", owner, part={"id": "m", "visibility": "public", "period": period})
     assert [value for key, value in row.terms if key == "period"] == [indexed]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_tokens_in_any_order_are_the_vector_that_postgresql_reads_from_text(store: Store) -> None:
+    tokens = ["ozorg", "o@nzorg", "oa", "o@4b", "o@hzorg%20thuis", "oабв", "oab", "o", "o@n%c3%a9"]
+    with writing(store.engine) as connection:
+        bulk = Bulk(connection)
+        dice = random.Random(7)
+        orders = [dice.sample(tokens, len(tokens)) for _ in range(30)]
+        bulk.insert("fulltext", ("entry_id", "tokens"), [(number, packed(" ".join(order))) for number, order in enumerate(orders, 1)])
+        bulk.insert("fulltext", ("entry_id", "tokens"), [(31, packed(""))])
+        bulk.settle()
+        whole = connection.exec_driver_sql("SELECT CAST(%s AS tsvector)::text", (vector(" ".join(tokens)),)).scalar_one()
+        rows = connection.exec_driver_sql("SELECT tokens::text FROM fulltext ORDER BY entry_id").scalars().all()
+        assert rows == [whole] * 30 + [""]
+        for token in tokens:
+            found = connection.exec_driver_sql("SELECT count(*) FROM fulltext WHERE tokens @@ CAST(%s AS tsquery)", (f"'{token}'",)).scalar_one()
+            assert found == 30, token

@@ -75,7 +75,7 @@ def test_a_sweep_waits_for_who_finds_a_text_that_nobody_had_until_now(store: Sto
     sweeping = Thread(target=vocabulary.sweep, args=(store.engine,))
     with database.writing(store.engine) as connection:
         vocabulary.take_in(Bulk(connection), [("o", "n", "linde")])
-        Bulk(connection).insert("fulltext", ("entry_id", "tokens"), [(1, packed([facet("organisatie", 0, "name", "linde")]))])
+        Bulk(connection).insert("fulltext", ("entry_id", "tokens"), [(1, packed(facet("organisatie", 0, "name", "linde")))])
         sweeping.start()
         while sweeping.is_alive() and not _waits(store):
             pass
