@@ -11,11 +11,20 @@ from hub import schemas
 from hub.authority import Authority
 from hub.errors import Rejected
 from hub.merge import merge, sole
-from hub.model.audience import ABSENT, level_of, part_level_differs, stamp, visible_levels_differ
+from hub.model.audience import (
+    ABSENT,
+    level_of,
+    level_of_part,
+    part_level_differs,
+    stamp,
+    visible_levels_differ,
+)
 from hub.model.canonical import as_kept
 from hub.model.claims import Claim
 from hub.model.fiche import PARTS, Document, Kind
+from hub.model.links import end_of
 from hub.model.turning import TURNS, last_days
+from hub.store.ends import ends, load_ends
 from hub.store.identity import Identities, link_keys
 from hub.store.linking import INWARD, Link, links_of, write_links
 from hub.store.place_codes import PlaceCodes
@@ -48,13 +57,14 @@ def _outcome(claims: Sequence[Claim], authority: Authority) -> _Outcome:
 
 
 class _Rows:
-    """What has to be written about fiches that stood before, and which ones have another document now."""
+    """What has to be written about fiches that stood before, which ones have another document now, and how those of which the log must tell stood."""
 
     def __init__(self) -> None:
         self.updated: list[tuple[Any, ...]] = []
         self.noted: list[tuple[Any, ...]] = []
         self.versions: list[tuple[Any, ...]] = []
         self.written: list[FicheState] = []
+        self.differing: list[tuple[FicheState, Document | None, int]] = []
 
 
 class Remaker:
@@ -233,6 +243,7 @@ class Remaker:
     def remake(self, ids: Iterable[int], fresh: Mapping[int, list[Claim]] | None = None) -> None:
         """Merge these fiches again (they are locked) and write what became different. `fresh`: the only claims of fiches made just now."""
         space = self._space
+        space.rounds += 1
         ids = sorted(ids)
         space.load(ids)
         ids = [number for number in ids if space.fiches[number].state not in ("moved", "erased")]
@@ -273,6 +284,11 @@ class Remaker:
                 if state.new:
                     insert((state.id, state.kind, "stub", ABSENT, 0, None, None, None, None))
                     state.new = False
+        # Only now each has the level that it will have, which decides who sees the links to it.
+        load_ends(space, (document for state, before, _ in rows.differing for document in (before, state.document)))
+        hidden = [differing for differing in rows.differing if self._note(*differing)]
+        if hidden:
+            self._tell_partners(hidden)
         bulk.run_many(
             "UPDATE fiche SET state = ?, level = ?, version = ?, digest = ?, document = ?, provenance = ?, conflicts = ? WHERE id = ?",
             rows.updated,
@@ -307,7 +323,7 @@ class Remaker:
         state.replace(document, raw, digest)
         state.level = level_of(document)
         if document is not None or before is not None:
-            self._note(state, before, before_level)
+            rows.differing.append((state, before, before_level))
         links = [] if document is None else links_of(state.id, document, space.number_of)
         row = (state.kind, state.state, state.level, state.version, digest, raw, provenance, conflicts)
         if state.new:
@@ -345,16 +361,17 @@ class Remaker:
 
     # --- changes ---------------------------------------------------------------------------------------------------------------
 
-    def _note(self, state: FicheState, before: Document | None, was: int) -> None:
-        """Owe the log what became of the fiche and of each of its parts."""
+    def _note(self, state: FicheState, before: Document | None, was: int) -> bool:
+        """Owe the log what became of the fiche and of each of its parts. The answer: whether it leads, or led, to something that not everybody sees."""
         space = self._space
         space.reindex.add(state.id)
         after, now = state.document, state.level
         fields: dict[str, int] | None = None
         audience = min(was, now)
+        seen = ends(space, before, after)
         if before is not None and after is not None:
-            fields = dict(visible_levels_differ(before, after))
-            audience = min(fields.values(), default=2) if was == now else audience
+            fields = dict(visible_levels_differ(before, after, seen.before, seen.now))
+            audience = min(fields.values(), default=ABSENT) if was == now else audience
         operation = operation_of(was, now)
         version, origin = state.version, space.origin
         space.note(
@@ -371,8 +388,15 @@ class Remaker:
                 else min(level for field, level in fields.items() if field not in INWARD)
             )
             space.changed_outwardly(state.id, outward)
+        return bool(seen.before or seen.now)
 
     # --- overlays --------------------------------------------------------------------------------------------------------------
+
+    def _tell_partners(self, hidden: Sequence[tuple[FicheState, Document | None, int]]) -> None:
+        """Owe a partner what he sees of these fiches because he has a view of his own of what they lead to."""
+        from hub.store.overlays import tell_of_other_ends
+
+        tell_of_other_ends(self._space, hidden)
 
     def _remake_overlays(self, claims: Mapping[int, list[Claim]]) -> None:
         """Merge again what each partner with claims of its own sees of these fiches."""
@@ -392,8 +416,20 @@ def part_changes(
     partner: str = "",
     version: int | None = None,
 ) -> Iterable[PendingChange]:
-    """What became of each part between two states of a fiche, whose levels were `was` and are `now`."""
+    """What became of each part between two states of a fiche, whose levels were `was` and are `now`.
+
+    A part that stands for a link is seen by who sees both ends of it; while the other one is not there, by nobody.
+    """
+    if not PART_FIELDS[kind]:
+        return
     version = space.fiches[fiche_id].version if version is None else version
+    seen = ends(space, before, after, partner=partner)
+
+    def level(document: Document | None, field: str, part: Document | None, own: int, others: dict[str, int]) -> int:
+        if document is None or part is None:
+            return ABSENT
+        return max(own, level_of_part(document, field, part), others.get(end_of(part) or "", 0))
+
     for field, type_ in PART_FIELDS[kind]:
         old = {part["id"]: part for part in (before or {}).get(field, ())}
         new = {part["id"]: part for part in (after or {}).get(field, ())}
@@ -401,12 +437,12 @@ def part_changes(
             continue
         for uuid in {**old, **new}:
             part_before, part_after = old.get(uuid), new.get(uuid)
-            part_was = ABSENT if part_before is None else max(was, level_of(part_before))
-            part_now = ABSENT if part_after is None else max(now, level_of(part_after))
+            part_was = level(before, field, part_before, was, seen.before)
+            part_now = level(after, field, part_after, now, seen.now)
             if part_before is not None and part_after is not None:
                 if part_before == part_after and part_was == part_now:
                     continue
-                differs = max(part_level_differs(field, part_before, part_after), was, now)
+                differs = part_level_differs(field, part_before, part_after, max(part_was, part_now))
                 audience = min(part_was, part_now) if part_was != part_now else min(differs, 2)
                 fields: dict[str, int] | None = {
                     name: audience
@@ -421,7 +457,7 @@ def part_changes(
                 fiche_id,
                 type_,
                 partner,
-                operation_of(part_was, part_now),
+                "context" if part_before == part_after else operation_of(part_was, part_now),
                 space.origin,
                 fields,
                 audience,
