@@ -12,7 +12,9 @@ from hub.errors import NotFound
 from hub.model.claims import Claim
 from hub.store import Store, reading, tables
 from hub.store.erasure import erase
-from tests.store.conftest import put
+from hub.store.forgetting import key_hash
+from hub.store.references import HUB
+from tests.store.conftest import SECRET, put
 from tests.store.saying import (
     PG,
     SB,
@@ -130,3 +132,22 @@ def test_everybody_is_told_once(store: Store) -> None:
 def test_who_is_not_there_cannot_be_erased(store: Store) -> None:
     with pytest.raises(NotFound):
         erase(store, "00000000-0000-7000-8000-000000000000", "")
+
+
+def test_of_two_fiches_that_were_joined_both_are_erased(store: Store) -> None:
+    put(store, person("1", "Oudnaam"), person("2", NAME, source=SB))
+    put(store, person("2", "Anderenaam", source=SB, revision=2))
+    stays, goes = uuid_of(store, f"{PG}|1"), uuid_of(store, f"{SB}|2")
+    assert store.write(lambda writer: writer.join(stays, goes)) == stays
+    assert count(store, "version") > 1
+    erase(store, stays, "asked for")
+    assert {table: count(store, table) for table in ("version", "claim", "part_key", "identity", "review")} == dict.fromkeys(
+        ("version", "claim", "part_key", "identity", "review"), 0
+    )
+    assert count(store, "fiche", "state = 'erased' AND document IS NULL") == count(store, "fiche") == 2
+    keys = {key_hash(SECRET, key) for key in (f"{PG}|1", f"{SB}|2", f"{HUB}|{stays}", f"{HUB}|{goes}")}
+    with store.read() as connection:
+        assert set(connection.execute(text("SELECT key_hash FROM erasure")).scalars()) == keys
+    told = _everything(store)
+    assert not any(name in told for name in ("Oudnaam", NAME, "Anderenaam"))
+    assert put(store, person("2", NAME, source=SB, revision=3)).erased == 1
