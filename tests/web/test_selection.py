@@ -12,8 +12,9 @@ from flask.testing import FlaskClient
 from hub import plugins
 from hub.access import Agreement, issue_key, save_agreement
 from hub.directory import Directory
-from hub.model.audience import INTERNAL
+from hub.model.audience import INTERNAL, Grant
 from hub.model.claims import Claim
+from hub.model.entity import Entity
 from hub.model.fiche import EntityType
 from hub.model.query import Criterion, Query
 from hub.store import Store
@@ -116,3 +117,10 @@ def test_the_tag_tells_what_lies_outside(filled: Store) -> None:
     entity = Directory(filled, INTERNAL).get(uuid_of(filled, f"{SK}|a"))
     outside = [frozenset[str](), frozenset({"a"}), frozenset({"a", "b"})]
     assert len({_etag(replace(entity, outside=ids), INTERNAL) for ids in outside}) == 3
+
+
+def test_the_tag_moves_with_the_agreement() -> None:
+    entity = Entity(id="1", type="aanbod", number=1, seq=5, updated_at="2026-11-22T09:00:00Z", fiche={"id": "1", "kind": "aanbod"})
+    tag = _etag(entity, Grant("professional", name="proef", revision=3))
+    assert _etag(entity, Grant("professional", name="proef", revision=3)) == tag
+    assert tag not in (_etag(entity, Grant("professional", name="proef", revision=4)), _etag(entity, Grant("professional", name="ander", revision=3)))
