@@ -469,3 +469,29 @@ def test_a_page_names_sources_only_to_who_wants_them(store: Store) -> None:
     assert [replace(hit.entity, sources=()) for hit in whole.hits] == [hit.entity for hit in bare.hits]
     assert {hit.entity.sources for hit in whole.hits} == {(SK,)}
     assert sum("FROM claim" in each for each in heard) == 1, "one look less"
+
+
+def test_a_link_to_something_hidden_moves_nothing_for_who_does_not_see_it(store: Store) -> None:
+    hidden = {"source": SK, "external_id": "hidden"}
+    put(store, organisatie("hidden", visibility="internal"), organisatie("o"), aanbod("a", "o"), person("p", number=1, visibility="internal"))
+    of, offer = (public(store).get(uuid_of(store, f"sociale-kaart|{name}")) for name in ("o", "a"))
+    head = public(store).head()
+    put(
+        store,
+        organisatie("o", revision=2, parent=hidden, memberships=[{"organisatie": hidden}]),
+        aanbod("a", "o", revision=2, people=(1,)),
+    )
+    assert public(store).changes(head).changes == ()
+    assert (public(store).get(of.id).seq, public(store).get(offer.id).seq) == (of.seq, offer.seq)
+    told = Directory(store, INTERNAL).changes(head).changes
+    parts = {change.type: change.id for change in told if change.operation == "create"}
+    assert parts.keys() == {"membership", "caregiver"}
+    for type, id in parts.items():
+        with pytest.raises(NotFound):
+            public(store).get(id)
+        assert public(store).search(Query(types=(type,), total="accurate")).total == 0
+    head = public(store).head()
+    put(store, organisatie("hidden", revision=2), person("p", number=1, revision=2))
+    told = public(store).changes(head).changes
+    assert {(change.operation, change.type) for change in told if change.id in parts.values()} == {("create", "membership"), ("create", "caregiver")}
+    assert {of.id, offer.id} <= {change.id for change in told}

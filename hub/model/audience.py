@@ -6,11 +6,12 @@ the table is internal: deny by default. `project` stands between the store and e
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from hub.model.fiche import FICHE_TYPES, PARTS, Document, Kind, Visibility
+from hub.model.links import hides_sites, without_links_to
 from hub.model.projection_plans import KEEP, PLANS, RANKS, STAMPS, overridden
 from hub.model.scopes import allows
 from hub.model.visibility import ABSENT, BY_KIND, LEVELS, RANK, VISIBILITY
@@ -28,6 +29,7 @@ __all__ = [
     "VISIBILITY",
     "Grant",
     "level_of",
+    "level_of_part",
     "part_level_differs",
     "project",
     "stamp",
@@ -64,6 +66,7 @@ class Grant:
         return self.scopes is None or allows(self.scopes, resource, letters)
 
 
+_NO_ENDS: Final[Mapping[str, int]] = {}
 PUBLIC = Grant()
 INTERNAL = Grant(level="internal", name="internal")
 
@@ -112,11 +115,23 @@ def level_of(document: Document | None) -> int:
     return RANK.get(document.get("visibility", "internal"), 2)
 
 
-def visible_levels_differ(old: Document | None, new: Document | None) -> list[tuple[str, int]]:
+def level_of_part(document: Document, field: str, part: Document) -> int:
+    """The rank of the lowest level that sees this part, which stands under `field` of a stamped fiche; whoever it may lead to comes on top."""
+    said = document.get("field_visibility") or {}
+    return max(level_of(document), RANK.get(said[field], 2) if field in said else 0, level_of(part))
+
+
+def visible_levels_differ(
+    old: Document | None,
+    new: Document | None,
+    ends_before: Mapping[str, int] = _NO_ENDS,
+    ends_now: Mapping[str, int] = _NO_ENDS,
+) -> list[tuple[str, int]]:
     """The fields of a stamped fiche that changed, each with the rank of the lowest level that sees a difference; sorted.
 
     None stands for a fiche that is not there (yet, or any more). When a fiche appears for a level or disappears from it, `visibility` is
-    named among the fields. Values that ran out count as they were asserted.
+    named among the fields. Values that ran out count as they were asserted. `ends_before`, `ends_now`: the lowest rank that sees what the
+    links of the one and of the other lead to, by UUID; what is not named everybody sees. A link whose other end a level does not see is not there for it.
     """
     before, after = old or {}, new or {}
     if before.get("visibility") == after.get("visibility") and before.get("field_visibility") == after.get(
@@ -126,8 +141,8 @@ def visible_levels_differ(old: Document | None, new: Document | None) -> list[tu
         before, after = _only(before, changed), _only(after, changed)
     lowest: dict[str, int] = {}
     for rank, grant in enumerate(_LEVEL_GRANTS):
-        seen = project(before, grant, _NEVER) if before else None
-        seeing = project(after, grant, _NEVER) if after else None
+        seen = _seen_by(before, grant, ends_before)
+        seeing = _seen_by(after, grant, ends_now)
         if (seen is None) != (seeing is None):
             lowest.setdefault("visibility", rank)
         seen, seeing = seen or {}, seeing or {}
@@ -137,16 +152,26 @@ def visible_levels_differ(old: Document | None, new: Document | None) -> list[tu
     return sorted(lowest.items())
 
 
-def part_level_differs(field: str, old: Document | None, new: Document | None) -> int:
-    """The rank of the lowest level that sees a difference between two states of a stamped part under `field`, or `ABSENT`.
+def part_level_differs(field: str, old: Document | None, new: Document | None, lowest: int = 0) -> int:
+    """The rank of the lowest level, from `lowest` on, that sees a difference between two states of a stamped part under `field`, or `ABSENT`.
 
-    For whoever sees the fiche: the fiche's own level comes on top.
+    `lowest`: of those who see the part at all, for whom the fiche and the other end of the part count as well.
     """
-    for rank in RANKS:
+    for rank in RANKS[lowest:]:
         show = PLANS[rank][PARTS[field][0]][field]
         if show([old] if old else [], _NEVER) != show([new] if new else [], _NEVER):
             return rank
     return ABSENT
+
+
+def _seen_by(document: Document, grant: Grant, ends: Mapping[str, int]) -> Document | None:
+    shown = project(document, grant, _NEVER) if document else None
+    if shown is None:
+        return None
+    if ends:
+        shown = without_links_to(shown, {uuid for uuid, level in ends.items() if level > grant.rank})
+    # An aanbod at places that are all hidden is at no other one; an aanbod that names none is wherever its organisatie is.
+    return {**shown, "vestigingen": []} if hides_sites(document, shown) else shown
 
 
 _NEVER: Final = ""

@@ -21,7 +21,7 @@ Loader = Callable[[Iterable[str]], Mapping[str, Document]]
 
 def follow(load: Loader, shown: dict[str, Document]) -> dict[str, set[str]]:
     """Add what the shown fiches point to, and then the parents of that, a generation at a time; the answer is what each points to."""
-    links = {uuid: _targets(fiche) for uuid, fiche in shown.items()}
+    links = {uuid: targets(fiche) for uuid, fiche in shown.items()}
     asked = set(shown)
     wanted = set().union(*links.values()) - asked
     for _ in range(PARENTS + 1):
@@ -30,17 +30,26 @@ def follow(load: Loader, shown: dict[str, Document]) -> dict[str, set[str]]:
         asked |= wanted
         found = load(wanted)
         shown.update(found)
-        links |= {uuid: _targets(fiche) for uuid, fiche in found.items()}
+        links |= {uuid: targets(fiche) for uuid, fiche in found.items()}
         wanted = {fiche["parent"]["id"] for fiche in found.values() if "parent" in fiche} - asked
     return links
 
 
-def _targets(fiche: Document) -> set[str]:
+def targets(fiche: Document) -> set[str]:
+    """The ids of the fiches that this one links to, itself or by its parts."""
     links = {fiche[field]["id"] for field in _SINGLE_LINKS if field in fiche}
     for field, link in _LISTED_LINKS:
         if field in fiche:
             links.update(part[link]["id"] for part in fiche[field] if link in part)
     return links
+
+
+def end_of(part: Document) -> str | None:
+    """The id of the fiche that a part stands for the link to: whoever may not see that sees no such part. None for a part that stands for itself."""
+    for link in _ENDS:
+        if link in part:
+            return str(part[link]["id"])
+    return None
 
 
 def related_of(links: Iterable[str], live: Mapping[str, Document]) -> dict[str, Document]:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from hub.model.fiche import Document
 from hub.model.folding import MAX_WORD
+from hub.model.links import end_of
 from hub.model.query import PARTS_OF, Criterion
 from hub.model.sounds import sound_of
 from hub.schemas import decode
@@ -106,9 +107,8 @@ class Shown:
 
 def _pointed_to(document: Document) -> list[str]:
     links = [document[name]["id"] for name in _LINKS if name in document]
-    return links + [
-        part["zorgverlener"]["id"] for part in document.get("caregivers", ()) if "zorgverlener" in part
-    ]
+    parts = (*document.get("caregivers", ()), *document.get("memberships", ()))
+    return links + [uuid for part in parts if (uuid := end_of(part)) is not None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,14 @@ and in the order of the commits (on both engines); only rows of the log itself f
 # ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import orjson
 
 from hub.model.audience import ABSENT
+from hub.store.bulk import Bulk
 from hub.store.database import commits_a_load
+from hub.store.ends import own_levels
 from hub.store.index_terms import INDEXED_ELSEWHERE
 from hub.store.indexing import write_index
 from hub.store.linking import dependents
@@ -22,6 +24,8 @@ LOAD = 20
 """A transaction about more fiches than this is no editor's."""
 EACH = 4
 """So many dependents more are no wide change when there is one fiche more in the transaction."""
+_BY_TWO_ENDS = ("membership", "caregiver")
+"""The types of parts that stand for a link: who may not see its other end sees no such part."""
 SPREAD = "spread"
 """The operation of a marker: what depends on this fiche is told a little later, before any reader passes the marker."""
 
@@ -49,6 +53,9 @@ def finish(space: Workspace) -> int:
     in_index: set[int] = set(space.reindex)
     for (partner, level), fiches in _by_audience(space).items():
         found, depending = dependents(space.bulk, _leading(space, fiches))
+        if space.untied:  # no link leads there any more
+            left = {person for offer, person in space.untied if offer in fiches} - space.made - found.keys()
+            note_context(space, {person: (person, "zorgverlener") for person in left}, level, partner)
         untold = sum(1 for number in found if (partner, number) not in space.changes)
         if untold > space.around.wide + EACH * (len(fiches) - 1):
             markers += [
@@ -57,7 +64,7 @@ def finish(space: Workspace) -> int:
                 if _leads_anywhere(space, number)
             ]
             continue
-        note_context(space, found, level, partner)
+        note_context(space, found, level, partner, fiches)
         in_index |= _read_by_others(space, partner, fiches, depending)
     if space.bulk.postgres:
         space.load(in_index - space.reindex, lock=True)
@@ -114,12 +121,18 @@ def _marker(space: Workspace, number: int, level: int, partner: str) -> PendingC
     )
 
 
-def note_context(space: Workspace, found: dict[int, tuple[int, str]], level: int, partner: str) -> None:
-    """Owe the log a `context` change of each of these, unless it changed itself and told at least as many."""
+def note_context(
+    space: Workspace, found: dict[int, tuple[int, str]], level: int, partner: str, sources: Collection[int] = (), marker: int = 0
+) -> None:
+    """Owe the log a `context` change of each of these, unless it changed itself and told at least as many.
+
+    `sources`: the fiches that they depend on. `marker`: the seq of the marker that is being spread out.
+    """
     wanted = [
         number
         for number in sorted(found)
-        if (change := space.changes.get((partner, number))) is None or change.audience > level
+        if space.rounds > 1  # what was told in the first round may not be so any more
+        or (change := space.changes.get((partner, number))) is None or change.audience > level
     ]
     if not wanted:
         return
@@ -132,15 +145,32 @@ def note_context(space: Workspace, found: dict[int, tuple[int, str]], level: int
         )
     }
     own = dict(bulk.rows(f"SELECT id, level FROM entry WHERE {bulk.listed('id')}", bulk.many(wanted)))
+    leading = [number for number in wanted if found[number][1] in _BY_TWO_ENDS]
+    becoming = _seen_from_now_on(space, leading, partner)
+    told_before = _told_before(bulk, leading, marker) if marker and not partner else {}
+    owners: dict[int, dict[int, tuple[int, str]]] = {}  # of memberships that somebody begins or ceases to see
     for number in wanted:
         fiche_id, type_ = found[number]
         version, fiche_level = versions[fiche_id]
-        stands = fiche_level if number == fiche_id else max(own.get(number, fiche_level), fiche_level)
+        was = fiche_level if number == fiche_id else max(own.get(number, fiche_level), fiche_level)
+        now = was
+        if number in becoming:
+            end, how, now = becoming[number]
+            if partner:
+                was = max(how, min(level, now)) if end in sources else now
+            elif not marker:
+                was = max(how, *(space.fiches[one].stood for one in (fiche_id, end) if one in space.fiches)) if end in space.fiches else now
+            else:
+                was = told_before.get(number, ABSENT) if end in sources else now
+        if type_ == "membership" and (partner or was != now) and fiche_id not in found:
+            owners.setdefault(max(level, min(was, now)), {})[fiche_id] = (fiche_id, "organisatie")
         change = space.changes.get((partner, number))
         if change is not None:
+            if number in becoming and change.now < ABSENT and change.now != now:
+                change.now, change.audience = now, min(change.audience, change.was, now)
             change.audience = min(change.audience, max(level, min(change.was, change.now)))
             continue
-        if stands >= ABSENT:
+        if min(was, now) >= ABSENT:
             continue
         space.changes[partner, number] = PendingChange(
             number,
@@ -150,11 +180,36 @@ def note_context(space: Workspace, found: dict[int, tuple[int, str]], level: int
             "context",
             space.origin,
             {},
-            max(level, stands),
-            stands,
-            stands,
+            max(level, min(was, now)),
+            was,
+            now,
             version,
         )
+    for seen, fiches in owners.items():
+        note_context(space, fiches, seen, partner)
+
+
+def _told_before(bulk: Bulk, parts: list[int], marker: int) -> dict[int, int]:
+    """The levels of these parts as the log had them before this seq. Not as it has them now: who wrote since knew nothing of what is told late."""
+    if not parts:
+        return {}
+    last = "SELECT max(l.seq) FROM change l WHERE l.entity_id = c.entity_id AND l.partner = '' AND l.operation <> 'spread' AND l.seq < ?"
+    sql = f"SELECT c.entity_id, c.now FROM change c WHERE {bulk.listed('c.entity_id')} AND c.seq = ({last})"
+    return dict(bulk.rows(sql, bulk.many(parts), marker))
+
+
+def _seen_from_now_on(space: Workspace, parts: list[int], partner: str) -> dict[int, tuple[int, int, int]]:
+    """Of parts that stand for a link: its other end, the lowest rank that sees the link, and the lowest that sees both, also if the end is seen by others now."""
+    if not parts:
+        return {}
+    bulk = space.bulk
+    sql = (
+        "SELECT l.from_id, l.level, l.to_id, f.level FROM link l JOIN fiche f ON f.id = l.to_id"
+        f" WHERE l.role IN ('member_of', 'zorgverlener') AND {bulk.listed('l.from_id')}"
+    )
+    rows = bulk.rows(sql, bulk.many(parts))
+    own = own_levels(space, partner, [row[2] for row in rows]) if partner else {}
+    return {number: (to_id, how, max(how, own.get(to_id, stands))) for number, how, to_id, stands in rows}
 
 
 def write_log(space: Workspace, markers: Iterable[PendingChange] = ()) -> None:
@@ -211,16 +266,25 @@ def spread_one(space: Workspace, batch: int) -> bool:
     seq, after, source, level, partner, origin = waiting[0]
     space.origin = origin
     found, _ = dependents(bulk, [source])
-    chosen = [number for number in sorted(found) if number > after][:batch]
-    part = {number: found[number] for number in chosen}
+    # A fiche and its parts together, since the index is written of all of them.
+    waiting_fiches: dict[int, list[int]] = {}
+    for number, (fiche_id, _) in sorted(found.items()):
+        if fiche_id > after:
+            waiting_fiches.setdefault(fiche_id, []).append(number)
+    part: dict[int, tuple[int, str]] = {}
+    for reached in sorted(waiting_fiches):
+        if len(part) >= batch:
+            break
+        part.update((number, found[number]) for number in waiting_fiches[reached])
+        after = reached
     fiches = {fiche_id for fiche_id, type_ in part.values() if type_ != "zorgverlener"}
     if bulk.postgres:
         space.load(fiches, lock=True)
-    note_context(space, part, level, partner)
+    note_context(space, part, level, partner, [source], seq)
     write_index(space, fiches)
-    if len(chosen) < batch:
+    if not waiting_fiches or after == max(waiting_fiches):
         bulk.run("DELETE FROM spread WHERE seq = ?", seq)
     else:
-        bulk.run("UPDATE spread SET after_entity = ? WHERE seq = ?", chosen[-1], seq)
+        bulk.run("UPDATE spread SET after_entity = ? WHERE seq = ?", after, seq)
     write_log(space)
     return True

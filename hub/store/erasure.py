@@ -27,8 +27,8 @@ from hub.store.bulk import Bulk
 from hub.store.database import writing
 from hub.store.forgetting import key_hash
 from hub.store.identity import own_key
+from hub.store.part_changes import part_changes
 from hub.store.references import HUB, without
-from hub.store.remaking import part_changes
 from hub.store.store import Store
 from hub.store.workspace import PendingChange
 from hub.store.writer import Writer

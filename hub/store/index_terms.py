@@ -16,6 +16,7 @@ from hub.model.audience import LEVELS, RANK, VISIBILITY
 from hub.model.concepts import CD_HCPARTY, FORM_SCHEME, Concept
 from hub.model.fiche import Document
 from hub.model.folding import MAX_WORD, fold, words
+from hub.model.links import end_of
 from hub.places import Places
 from hub.store.index_entries import COMPARED, IndexedEntity, IndexRow
 from hub.store.index_tokens import Facet
@@ -78,9 +79,9 @@ class Indexer:
         level = _level(document)
         if part is not None:
             level = max(_level(part), _hidden(document, level).get(_PART_FIELDS[entity.type], level))
-            # A caregiver is shown to nobody who may not see the person, so is neither found nor counted for them.
-            person = entity.related.get(part.get("zorgverlener", {}).get("id", ""))
-            level = max(level, _level(person)) if person is not None else level
+            # A part that stands for a link is shown to nobody who may not see its other end, so is neither found nor counted for them.
+            end = entity.related.get(end_of(part) or "")
+            level = max(level, _level(end)) if end is not None else level
         row = IndexRow(entity.entry_id, entity.entity_id, entity.fiche_id, entity.type, entity.partner, level)
         for source in entity.sources:
             self._add(row, "source", source, level)

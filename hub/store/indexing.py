@@ -3,17 +3,17 @@
 # ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, cast
 
 from hub import schemas
 from hub.model.fiche import Document, EntityType
-from hub.model.links import PARENTS
+from hub.model.links import PARENTS, end_of
 from hub.store import index_rows
 from hub.store.bulk import Bulk
 from hub.store.index_rows import IndexedEntity, Indexer
-from hub.store.remaking import PART_FIELDS
+from hub.store.part_changes import PART_FIELDS
 from hub.store.workspace import Workspace
 
 
@@ -39,13 +39,26 @@ class Documents:
         if not unknown:
             return
         self._read.update(dict.fromkeys(unknown))
-        sql = f"SELECT e.uuid, f.document FROM entity e JOIN fiche f ON f.id = e.id WHERE {space.bulk.listed('e.uuid', 'text')}"
-        for uuid, raw in space.bulk.rows(sql, space.bulk.many(unknown)):
+        sql = f"SELECT e.id, e.uuid, f.document FROM entity e JOIN fiche f ON f.id = e.id WHERE {space.bulk.listed('e.uuid', 'text')}"
+        for number, uuid, raw in space.bulk.rows(sql, space.bulk.many(unknown)):
+            space.know(number, uuid)
             self._read[uuid] = None if raw is None else schemas.decode(raw)
 
     def get(self, uuid: str) -> Document | None:
         """One that was loaded."""
         return self._read.get(uuid)
+
+    def nowhere(self) -> set[str]:
+        """Of those that were loaded, the fiches that are not there, not even for a partner with a view of his own."""
+        space = self._space
+        missing = {space.number_of[uuid]: uuid for uuid, document in self._read.items() if document is None and uuid in space.number_of}
+        if not missing:
+            return set()
+        older = [number for number in missing if number not in space.made or number in space.voices]
+        sql = f"SELECT fiche_id FROM overlay WHERE document IS NOT NULL AND {space.bulk.listed('fiche_id')}"
+        for (number,) in space.bulk.rows(sql, space.bulk.many(older)) if older else ():
+            missing.pop(number, None)
+        return set(missing.values())
 
 
 def _direct(document: Document) -> list[str]:
@@ -54,6 +67,11 @@ def _direct(document: Document) -> list[str]:
     names = ("organisatie", "provided_by") if document["kind"] == "aanbod" else ("parent",)
     people = [part["zorgverlener"]["id"] for part in document.get("caregivers", ()) if "zorgverlener" in part]
     return [document[name]["id"] for name in names if name in document] + people
+
+
+def _ends(document: Document) -> list[str]:
+    """What the parts of a fiche lead to that stand for links: not followed further, only asked who sees it."""
+    return [uuid for _, part in _parts(document) if (uuid := end_of(part)) is not None]
 
 
 def _related(document: Document, documents: Documents) -> Mapping[str, Document]:
@@ -70,11 +88,15 @@ def _related(document: Document, documents: Documents) -> Mapping[str, Document]
         if not above:
             break
         frontier = above
+    for uuid in _ends(document):
+        if uuid not in found and (other := documents.get(uuid)) is not None:
+            found[uuid] = other
     return found
 
 
 def _load_related(wanted: list[Document], documents: Documents) -> None:
     frontier = [uuid for document in wanted for uuid in _direct(document)]
+    documents.load([*frontier, *(uuid for document in wanted for uuid in _ends(document))])
     for _ in range(PARENTS + 1):
         if not frontier:
             return
@@ -95,6 +117,7 @@ def write_index(space: Workspace, fiches: Iterable[int]) -> None:
     older = [number for number in ids if number not in space.made]
     voices = _voices(space, ids)
     _load_related([state.document for state in states if state.document], documents)
+    nowhere = documents.nowhere()
     space.numbers_for(part["id"] for state in states for _, part in _parts(state.document))
     rows: list[IndexedEntity] = []
     for state in states:
@@ -107,6 +130,7 @@ def write_index(space: Workspace, fiches: Iterable[int]) -> None:
                 "",
                 None,
                 voices.get((state.id, ""), ()),
+                nowhere,
             )
     kept = {row.entry_id for row in rows}
     standing = index_rows.standing(space.connection, older, "fiche_id") if older else {}
@@ -208,8 +232,9 @@ def indexed(
     partner: str,
     entries: Mapping[int, int] | None,
     sources: Sequence[str],
+    nowhere: Collection[str] = (),
 ) -> list[IndexedEntity]:
-    """The fiche and its parts, as the index takes them."""
+    """The fiche and its parts, as the index takes them; without the parts that stand for a link to one of `nowhere`, which are there for nobody."""
 
     def entity(number: int, type_: EntityType, part: Document | None) -> IndexedEntity:
         return IndexedEntity(
@@ -228,7 +253,7 @@ def indexed(
     parts = _parts(document)
     if parts:
         space.numbers_for(part["id"] for _, part in parts)
-        made += [entity(space.number_of[part["id"]], type_, part) for type_, part in parts]
+        made += [entity(space.number_of[part["id"]], type_, part) for type_, part in parts if end_of(part) not in nowhere]
     return made
 
 

@@ -12,7 +12,7 @@ from hub.model.audience import ABSENT
 from hub.store.identity import Identities, keys_of, own_key
 from hub.store.linking import write_links
 from hub.store.matching import note_keys_anew
-from hub.store.remaking import part_changes
+from hub.store.part_changes import part_changes
 from hub.store.workspace import FicheState, PendingChange, Workspace
 
 

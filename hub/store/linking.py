@@ -115,6 +115,7 @@ def write_links(
     for from_id, _, to_id, _ in new:
         space.tied.add(from_id)
         space.tied.add(to_id)
+    space.untied.update((from_id, to_id) for from_id, role, to_id in removed if role == "zorgverlener")
     bulk.run_many("DELETE FROM link WHERE from_id = ? AND role = ? AND to_id = ?", removed)
     bulk.run_many("UPDATE link SET level = ? WHERE from_id = ? AND role = ? AND to_id = ?", changed)
     bulk.insert("link", ("from_id", "role", "to_id", "level"), sorted(new))

@@ -3,16 +3,20 @@
 # ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from hub import schemas
 from hub.merge import merge
-from hub.model.audience import ABSENT, level_of, stamp, visible_levels_differ
+from hub.model.audience import ABSENT, level_of, level_of_part, stamp, visible_levels_differ
 from hub.model.claims import Claim
 from hub.model.fiche import Document
-from hub.store.remaking import PART_FIELDS, IdentifyParts, part_changes
+from hub.model.links import end_of, targets
+from hub.store.ends import ends
+from hub.store.part_changes import PART_FIELDS, part_changes
 from hub.store.workspace import FicheState, PendingChange, Workspace, operation_of
+
+IdentifyParts = Callable[[Iterable[tuple[FicheState, Document]]], None]
 
 
 def remake_overlays(
@@ -105,7 +109,8 @@ def _note(
     """Owe the partner's log the difference, and a word on each entity of which the shared log said something that is not so for him."""
     was, now = level_of(old), level_of(new)
     changes: dict[int, PendingChange] = {}
-    fields = dict(visible_levels_differ(old, new)) if old is not None and new is not None else None
+    seen = ends(space, old, new, partner=partner)
+    fields = dict(visible_levels_differ(old, new, seen.before, seen.now)) if old is not None and new is not None else None
     if old is None or new is None or fields or was != now:
         audience = min(was, now) if was != now else min((fields or {}).values(), default=2)
         changes[state.id] = PendingChange(
@@ -122,28 +127,31 @@ def _note(
             version,
         )
         space.changed_outwardly(state.id, audience, partner)
-    for change in part_changes(space, state.id, state.kind, old, new, was, now, partner, version):
+    for change in part_changes(space, state.id, state.kind, old, new, was, now, partner, version, seen):
         changes[change.entity_id] = change
-    levels = _levels(space, state, new)
+    levels = _levels(space, state, new, seen.now)
     for entity in sorted(told):
         shared = space.changes["", entity]
         level = levels.get(entity, ABSENT)
-        audience = min(shared.now, level)
+        mine = changes.get(entity)
+        # Where the shared log tells him nothing, he goes by what he saw himself; where it hides the fiche, it has told him so.
+        stood = level if mine is None else mine.was
+        before = shared.now if shared.was < shared.now else min(stood, shared.now)
+        audience = min(before, level)
         if audience >= ABSENT:
             changes.pop(entity, None)
             continue
-        mine = changes.get(entity)
         known = None if mine is None else mine.fields
         changes[entity] = PendingChange(
             entity,
             state.id,
             shared.type,
             partner,
-            operation_of(shared.now, level),
+            operation_of(before, level),
             space.origin,
             known or {},
             audience,
-            shared.now,
+            before,
             level,
             version,
         )
@@ -151,12 +159,45 @@ def _note(
         space.note(change)
 
 
-def _levels(space: Workspace, state: FicheState, document: Document | None) -> dict[int, int]:
+def tell_of_other_ends(space: Workspace, differing: Sequence[tuple[FicheState, Document | None, int]]) -> None:
+    """Owe each partner who sees more of what these shared fiches lead to than others do what that makes of them for him.
+
+    `differing`: fiches as they are, with the documents and levels that they had.
+    """
+    bulk = space.bulk
+    leading: dict[int, list[tuple[FicheState, Document | None, int]]] = {}
+    for state, before, was in differing:
+        uuids = {uuid for document in (before, state.document) if document is not None for uuid in targets(document)}
+        for number in {space.number_of[uuid] for uuid in uuids if uuid in space.number_of} - (space.made - space.voices.keys()):
+            leading.setdefault(number, []).append((state, before, was))
+    sql = f"SELECT partner, fiche_id FROM overlay WHERE document IS NOT NULL AND {bulk.listed('fiche_id')} ORDER BY partner, fiche_id"
+    rows = bulk.rows(sql, bulk.many(leading)) if leading else ()
+    for partner, state, before, was in {(partner, each[0].id): (partner, *each) for partner, number in rows for each in leading[number]}.values():
+        if any(whose == partner for whose, _ in space.voices.get(state.id, ())):
+            continue  # he has a view of his own of this one as well
+        seen, after = ends(space, before, state.document, partner=partner), state.document
+        changes = list(part_changes(space, state.id, state.kind, before, after, was, state.level, partner))
+        if before is not None and after is not None:
+            fields = dict(visible_levels_differ(before, after, seen.before, seen.now))
+            audience = max(min(fields.values(), default=ABSENT), min(was, state.level))
+            changes.append(
+                PendingChange(
+                    state.id, state.id, state.kind, partner, "update", space.origin, fields, audience, was, state.level, state.version
+                )
+            )
+            space.changed_outwardly(state.id, audience, partner)
+        for change in changes:
+            shared = space.changes.get(("", change.entity_id))
+            if shared is None or shared.audience > change.audience or (shared.was, shared.now) != (change.was, change.now):
+                space.note(change)
+
+
+def _levels(space: Workspace, state: FicheState, document: Document | None, others: Mapping[str, int]) -> dict[int, int]:
     if document is None:
         return {}
-    own = level_of(document)
-    levels: dict[int, Any] = {state.id: own}
+    levels: dict[int, Any] = {state.id: level_of(document)}
     for field, _ in PART_FIELDS[state.kind]:
         for part in document.get(field, ()):
-            levels[space.number_of[part["id"]]] = max(own, level_of(part))
+            level = max(level_of_part(document, field, part), others.get(end_of(part) or "", 0))
+            levels[space.number_of[part["id"]]] = level
     return levels

@@ -3,7 +3,7 @@
 # ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -11,24 +11,25 @@ from hub import schemas
 from hub.authority import Authority
 from hub.errors import Rejected
 from hub.merge import merge, sole
-from hub.model.audience import ABSENT, level_of, part_level_differs, stamp, visible_levels_differ
+from hub.model.audience import (
+    ABSENT,
+    level_of,
+    stamp,
+    visible_levels_differ,
+)
 from hub.model.canonical import as_kept
 from hub.model.claims import Claim
-from hub.model.fiche import PARTS, Document, Kind
+from hub.model.fiche import Document, Kind
 from hub.model.turning import TURNS, last_days
+from hub.store.ends import ends, load_ends
 from hub.store.identity import Identities, link_keys
 from hub.store.linking import INWARD, Link, links_of, write_links
+from hub.store.overlays import remake_overlays, tell_of_other_ends
+from hub.store.part_changes import PART_FIELDS, part_changes
 from hub.store.place_codes import PlaceCodes
 from hub.store.provenance import encode_conflicts, encode_provenance, encode_sole
 from hub.store.references import HUB, link_key, resolved
 from hub.store.workspace import FicheState, PendingChange, Workspace, operation_of
-
-PART_FIELDS: dict[str, tuple[tuple[str, str], ...]] = {
-    kind: tuple((field, type_) for field, (owner, type_, _) in PARTS.items() if owner == kind)
-    for kind in ("organisatie", "aanbod", "zorgverlener")
-}
-"""Kind -> its fields that hold parts, each with the type of the parts."""
-
 
 _FICHE = ("id", "kind", "state", "level", "version", "digest", "document", "provenance", "conflicts")
 
@@ -46,28 +47,25 @@ def _outcome(claims: Sequence[Claim], authority: Authority) -> _Outcome:
     merged = merge(claims, authority)
     return merged.content, encode_provenance(merged), encode_conflicts(merged)
 
-IdentifyParts = Callable[[Iterable[tuple[FicheState, Document]]], None]
-RemakeOverlays = Callable[[Workspace, Mapping[int, list[Claim]], IdentifyParts], None]
-"""`hub.store.overlays.remake_overlays`, which is given and not imported: it tells changes of parts in the words of this module."""
 
 
 class _Rows:
-    """What has to be written about fiches that stood before, and which ones have another document now."""
+    """What has to be written about fiches that stood before, which ones have another document now, and how those of which the log must tell stood."""
 
     def __init__(self) -> None:
         self.updated: list[tuple[Any, ...]] = []
         self.noted: list[tuple[Any, ...]] = []
         self.versions: list[tuple[Any, ...]] = []
         self.written: list[FicheState] = []
+        self.differing: list[tuple[FicheState, Document | None, int]] = []
 
 
 class Remaker:
     """Merges fiches again and writes what became different."""
 
-    def __init__(self, space: Workspace, identities: Identities, remake_overlays: RemakeOverlays) -> None:
+    def __init__(self, space: Workspace, identities: Identities) -> None:
         self._space = space
         self._identities = identities
-        self._overlays = remake_overlays
         self._codes = PlaceCodes(space.around.places)
         self._links: list[Link] = []
         self._standing: list[tuple[Iterable[int], list[Link]]] = []
@@ -238,6 +236,7 @@ class Remaker:
     def remake(self, ids: Iterable[int], fresh: Mapping[int, list[Claim]] | None = None) -> None:
         """Merge these fiches again (they are locked) and write what became different. `fresh`: the only claims of fiches made just now."""
         space = self._space
+        space.rounds += 1
         ids = sorted(ids)
         space.load(ids)
         ids = [number for number in ids if space.fiches[number].state not in ("moved", "erased")]
@@ -260,7 +259,7 @@ class Remaker:
         )
         space.flush()
         self._write([(space.fiches[number], merged[number]) for number in ids])
-        self._remake_overlays({number: claims[number] for number in ids})
+        remake_overlays(space, {number: claims[number] for number in ids}, self._identify_parts)
         write_links(space, self._links, self._standing)
         self._links, self._standing = [], []
 
@@ -278,6 +277,11 @@ class Remaker:
                 if state.new:
                     insert((state.id, state.kind, "stub", ABSENT, 0, None, None, None, None))
                     state.new = False
+        # Only now each has the level that it will have, which decides who sees the links to it.
+        load_ends(space, (document for state, before, _ in rows.differing for document in (before, state.document)))
+        hidden = [differing for differing in rows.differing if self._note(*differing)]
+        if hidden:
+            tell_of_other_ends(self._space, hidden)
         bulk.run_many(
             "UPDATE fiche SET state = ?, level = ?, version = ?, digest = ?, document = ?, provenance = ?, conflicts = ? WHERE id = ?",
             rows.updated,
@@ -312,7 +316,7 @@ class Remaker:
         state.replace(document, raw, digest)
         state.level = level_of(document)
         if document is not None or before is not None:
-            self._note(state, before, before_level)
+            rows.differing.append((state, before, before_level))
         links = [] if document is None else links_of(state.id, document, space.number_of)
         row = (state.kind, state.state, state.level, state.version, digest, raw, provenance, conflicts)
         if state.new:
@@ -350,16 +354,17 @@ class Remaker:
 
     # --- changes ---------------------------------------------------------------------------------------------------------------
 
-    def _note(self, state: FicheState, before: Document | None, was: int) -> None:
-        """Owe the log what became of the fiche and of each of its parts."""
+    def _note(self, state: FicheState, before: Document | None, was: int) -> bool:
+        """Owe the log what became of the fiche and of each of its parts. The answer: whether it leads, or led, to something that not everybody sees."""
         space = self._space
         space.reindex.add(state.id)
         after, now = state.document, state.level
         fields: dict[str, int] | None = None
         audience = min(was, now)
+        seen = ends(space, before, after)
         if before is not None and after is not None:
-            fields = dict(visible_levels_differ(before, after))
-            audience = min(fields.values(), default=2) if was == now else audience
+            fields = dict(visible_levels_differ(before, after, seen.before, seen.now))
+            audience = min(fields.values(), default=ABSENT) if was == now else audience
         operation = operation_of(was, now)
         version, origin = state.version, space.origin
         space.note(
@@ -367,7 +372,7 @@ class Remaker:
                 state.id, state.id, state.kind, "", operation, origin, fields, audience, was, now, version
             )
         )
-        for change in part_changes(space, state.id, state.kind, before, after, was, now):
+        for change in part_changes(space, state.id, state.kind, before, after, was, now, seen=seen):
             space.note(change)
         if fields is None or any(field not in INWARD for field in fields):
             outward = (
@@ -376,62 +381,7 @@ class Remaker:
                 else min(level for field, level in fields.items() if field not in INWARD)
             )
             space.changed_outwardly(state.id, outward)
-
-    # --- overlays --------------------------------------------------------------------------------------------------------------
-
-    def _remake_overlays(self, claims: Mapping[int, list[Claim]]) -> None:
-        """Merge again what each partner with claims of its own sees of these fiches."""
-        self._overlays(self._space, claims, self._identify_parts)
-
-
-def part_changes(
-    space: Workspace,
-    fiche_id: int,
-    kind: Kind,
-    before: Document | None,
-    after: Document | None,
-    was: int,
-    now: int,
-    partner: str = "",
-    version: int | None = None,
-) -> Iterable[PendingChange]:
-    """What became of each part between two states of a fiche, whose levels were `was` and are `now`."""
-    version = space.fiches[fiche_id].version if version is None else version
-    for field, type_ in PART_FIELDS[kind]:
-        old = {part["id"]: part for part in (before or {}).get(field, ())}
-        new = {part["id"]: part for part in (after or {}).get(field, ())}
-        if not old and not new:
-            continue
-        for uuid in {**old, **new}:
-            part_before, part_after = old.get(uuid), new.get(uuid)
-            part_was = ABSENT if part_before is None else max(was, level_of(part_before))
-            part_now = ABSENT if part_after is None else max(now, level_of(part_after))
-            if part_before is not None and part_after is not None:
-                if part_before == part_after and part_was == part_now:
-                    continue
-                differs = max(part_level_differs(field, part_before, part_after), was, now)
-                audience = min(part_was, part_now) if part_was != part_now else min(differs, 2)
-                fields: dict[str, int] | None = {
-                    name: audience
-                    for name in sorted(part_before.keys() | part_after.keys())
-                    if part_before.get(name) != part_after.get(name)
-                }
-            else:
-                fields, audience = None, min(part_was, part_now)
-            number = space.number_of[uuid]
-            yield PendingChange(
-                number,
-                fiche_id,
-                type_,
-                partner,
-                operation_of(part_was, part_now),
-                space.origin,
-                fields,
-                audience,
-                part_was,
-                part_now,
-                version,
-            )
+        return bool(seen.before or seen.now)
 
 
 def _part_numbers(space: Workspace, document: Document | None, kind: Kind) -> list[int]:

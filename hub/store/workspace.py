@@ -122,7 +122,11 @@ class FicheState:
     raw: bytes | None = None
     new: bool = False
     scrubbed: bytes | None = None  # what history may keep of the document that stands
+    stood: int = field(init=False)  # its level before this transaction
     _document: Document | None = None
+
+    def __post_init__(self) -> None:
+        self.stood = self.level
 
     @property
     def document(self) -> Document | None:
@@ -182,6 +186,9 @@ class Workspace:
         default_factory=set
     )  # fiches made in this transaction: nobody else has rows about them
     tied: set[int] = field(default_factory=set)  # both ends of every link that this transaction wrote
+    untied: set[tuple[int, int]] = field(default_factory=set)  # (aanbod or part of it, zorgverlener) of every such link that it took away
+    rounds: int = 0  # how often fiches were merged
+    looked_up: dict[int, int] = field(default_factory=dict)  # fiche that was not read -> its level
     voices: dict[int, set[tuple[str, str]]] = field(
         default_factory=dict
     )  # merged fiche -> (partner, source) of its live claims
@@ -384,7 +391,9 @@ class Workspace:
             earlier.operation = operation_of(earlier.was, change.now)
         earlier.now, earlier.version, earlier.origin = change.now, change.version, change.origin
         earlier.fiche_id = change.fiche_id  # a part that came along when two fiches became one, or went back
-        earlier.audience = min(earlier.audience, change.audience, earlier.was, change.now)
+        earlier.audience = min(earlier.audience, change.audience)
+        if earlier.was != earlier.now:
+            earlier.audience = min(earlier.audience, earlier.was, earlier.now)
 
     def changed_outwardly(self, fiche_id: int, audience: int, partner: str = "") -> None:
         """What depends on this fiche looks different from now on, to whoever is at least of this level."""

@@ -23,7 +23,6 @@ from hub.store.expiring import expire
 from hub.store.identity import Identities, own_key
 from hub.store.joining import join_fiches, split_fiche
 from hub.store.matching import holders, note_candidates, note_keys_anew, standing_keys
-from hub.store.overlays import remake_overlays
 from hub.store.ready import Key, Ready, ReadyClaims, prepare
 from hub.store.references import HUB, without
 from hub.store.remaking import Remaker
@@ -61,7 +60,7 @@ class Writer:
     def __init__(self, space: Workspace) -> None:
         self.space = space
         self.identities = Identities(space)
-        self._remaker = Remaker(space, self.identities, remake_overlays)
+        self._remaker = Remaker(space, self.identities)
 
     @property
     def connection(self) -> Connection:

@@ -1,4 +1,4 @@
-"""Delivering the outbox: at least once, each attempt of the same content under the same idempotency key, bounded, behind a breaker.
+"""Delivering the outbox: at least once, each attempt of a letter with the same content under the same idempotency key, bounded, behind a breaker.
 
 The partner is told, then what was agreed is recorded and the letter removed in one transaction. After a crash between the two the same content goes
 out once more under the same key, which changes nothing there. What is delivered is the entity as it is now: a value that was hidden since
@@ -93,8 +93,12 @@ def refusal(session: Session, entity: str, error: Rejected) -> Rejected:
 
 
 def key(connection: str, letter: Letter, desired: State, state: Agreed) -> str:
-    """The idempotency key of a delivery: the same for each attempt of the same content, another for any other. 64 characters."""
-    said = orjson.dumps([connection, letter.change.id, letter.change.seq, desired, state.answer], option=orjson.OPT_SORT_KEYS)
+    """The idempotency key of a delivery: the same for each attempt of the same content of one letter, another for any other. 64 characters.
+
+    What a partner undoes while nothing changes here is told once more, with the same content after the same change: the letter is another one.
+    """
+    told = [connection, letter.change.id, letter.change.seq, letter.number, desired, state.answer]
+    said = orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(said).hexdigest()
 
 

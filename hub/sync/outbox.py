@@ -7,6 +7,7 @@ is one row per entity, since what goes out is the entity as it is at that moment
 from __future__ import annotations
 
 import random
+import secrets
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -43,7 +44,10 @@ AT_ONCE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A delivery that waits (`state` waiting) or was given up (dead), with the reason in plain words. Moments: RFC 3339, UTC."""
+    """A delivery that waits (`state` waiting) or was given up (dead), with the reason in plain words. Moments: RFC 3339, UTC.
+
+    `number` tells it from every other delivery, also of the same entity after the same change; its attempts share it.
+    """
 
     connection: str
     entity_id: int
@@ -53,6 +57,7 @@ class Letter:
     next_at: str
     reason: str
     at: str
+    number: str = ""
 
 
 def pause(attempts: int, retry_after: float | None = None) -> timedelta:
@@ -70,7 +75,7 @@ def enqueue(connection: Connection, name: str, entries: Iterable[tuple[int, Chan
             "connection": name,
             "entity_id": number,
             "seq": change.seq,
-            "change": orjson.dumps(asdict(change)),
+            "change": orjson.dumps({**asdict(change), "letter": secrets.token_hex(16)}),
             "state": "waiting",
             "attempts": 0,
             "next_at": to_second(now),
@@ -234,5 +239,6 @@ def _is(letter: Letter) -> tuple[Any, ...]:
 
 def _letter(row: Row[Any]) -> Letter:
     said = orjson.loads(row.change)
+    number = said.pop("letter", "")  # what an earlier version enqueued has none
     change = Change(**{**said, "fields": tuple(said["fields"])})
-    return Letter(row.connection, row.entity_id, change, row.state, row.attempts, row.next_at, row.reason, row.at)
+    return Letter(row.connection, row.entity_id, change, row.state, row.attempts, row.next_at, row.reason, row.at, number)

@@ -170,9 +170,13 @@ def _merged(field: str, theirs: Any, entry: Mapping[str, Any] | None, value: Any
 
 
 def idempotency_key(state: State, reference: str, seq: int, ask: Ask) -> str:
-    """The same for each attempt of the same proposal about the same change, another for any other, and for one that takes up what was withdrawn. 64 characters."""
+    """The same for each attempt of the same proposal about the same change, another for any other, and for one that takes up what was withdrawn or accepted. 64 characters.
+
+    Under the key of a proposal that was accepted the register would answer with that one, also where it has undone since what it took over. What was
+    rejected is not asked again until our value changes, which is another change; under its key the register repeats its answer.
+    """
     entry = state.get("fields", {}).get(ask.field)
-    taken_up = [entry["id"]] if entry is not None and entry["state"] == "withdrawn" else []
+    taken_up = [entry["id"]] if entry is not None and entry["state"] in ("withdrawn", "accepted") else []
     said = [reference, seq, ask.field, ask.old, ask.new, *taken_up]
     return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).hexdigest()
 

@@ -16,6 +16,8 @@ from hub.model.claims import Claim
 from hub.store import Store, database, reading, tables
 from hub.store.bulk import Bulk
 from hub.store.erasure import Due, due, erase, finish, rewrite, to_rewrite
+from hub.store.forgetting import key_hash
+from hub.store.references import HUB
 from tests.store.conftest import AUTHORITY, SECRET, Clock, put
 from tests.store.saying import (
     PG,
@@ -227,3 +229,22 @@ def test_the_names_that_partners_gave_are_forgotten_and_those_of_others_kept(sto
     assert [tuple(row) for row in left] == [("canpart", "HealthcareService/a"), ("other", "Practitioner/9")]
     assert not count(store, "part_key", "key LIKE '%kwibusz%'")
     assert "rol-kwibusz" not in _everything(store) and PHONE not in _everything(store)
+
+
+def test_of_two_fiches_that_were_joined_both_are_erased(store: Store) -> None:
+    put(store, person("1", "Oudnaam"), person("2", NAME, source=SB))
+    put(store, person("2", "Anderenaam", source=SB, revision=2))
+    stays, goes = uuid_of(store, f"{PG}|1"), uuid_of(store, f"{SB}|2")
+    assert store.write(lambda writer: writer.join(stays, goes)) == stays
+    assert count(store, "version") > 1
+    erase(store, stays, "asked for")
+    assert {table: count(store, table) for table in ("version", "claim", "part_key", "identity", "review")} == dict.fromkeys(
+        ("version", "claim", "part_key", "identity", "review"), 0
+    )
+    assert count(store, "fiche", "state = 'erased' AND document IS NULL") == count(store, "fiche") == 2
+    keys = {key_hash(SECRET, key) for key in (f"{PG}|1", f"{SB}|2", f"{HUB}|{stays}", f"{HUB}|{goes}")}
+    with store.read() as connection:
+        assert set(connection.execute(text("SELECT key_hash FROM erasure")).scalars()) == keys
+    told = _everything(store)
+    assert not any(name in told for name in ("Oudnaam", NAME, "Anderenaam"))
+    assert put(store, person("2", NAME, source=SB, revision=3)).erased == 1

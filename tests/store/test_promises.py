@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hub.model.audience import Grant, project
 from hub.model.claims import Claim
 from hub.model.fiche import Visibility
+from hub.model.links import without_dead_links
 from hub.places import places
 from hub.store import Store, database, log_reading, reading
 from tests.store.conftest import AUTHORITY, SECRET, Clock
@@ -160,11 +161,14 @@ def _seen(connection: Any, level: Visibility, partner: str | None) -> set[str]:
     """Every entity that projection shows to this level."""
     fiches = [row[0] for row in connection.exec_driver_sql("SELECT id FROM fiche")]
     there: set[str] = set()
-    for document in reading.documents(connection, fiches, partner).values():
-        shown = project(document, Grant(level=level), "2026-11-22")
-        if shown is None:
+    documents = reading.documents(connection, fiches, partner).values()
+    projected = [(document, project(document, Grant(level=level), "2026-11-22")) for document in documents]
+    live = {shown["id"]: shown for _, shown in projected if shown is not None}
+    for document, fiche in projected:
+        if fiche is None:
             continue
-        there.add(shown["id"])
+        there.add(fiche["id"])
+        shown = without_dead_links(fiche, live)
         for field in ("vestigingen", "caregivers", "memberships"):
             if document["kind"] != "aanbod" or field != "vestigingen":
                 there.update(part["id"] for part in shown.get(field, ()))

@@ -11,7 +11,7 @@ from typing import Any
 import marshmallow as ma
 import pytest
 from cryptography.fernet import Fernet
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
 from hub.errors import AuthFailed, Misconfigured, NotFound
 from hub.jobs import Worker
@@ -19,6 +19,7 @@ from hub.outbound import open_outbound
 from hub.plugins import Plugins
 from hub.store import Store
 from hub.store.tables import connection as table
+from hub.store.tables import setting
 from hub.sync import building, connections, run, status
 from hub.sync.secrets import REDACTED, Vault, redacted, redactor
 from tests.sync.conftest import Clock
@@ -199,6 +200,18 @@ def test_removing_forgets_the_runs_and_keeps_what_was_brought(
     connections.add(store, plugins, "own", "rows", GOOD)
     connections.enable(store, plugins, "own")
     assert run(store, plugins, "own").unchanged == 3
+
+
+def test_a_connection_that_is_added_again_begins_without_what_the_one_before_noted(store: Store, offer: Offer) -> None:
+    plugins = offer(picky())
+    connections.add(store, plugins, "own", "rows", GOOD)
+    what = ("push cursor", "push basis", "decision cursor", "stop", "landing days")
+    noted = [{"name": f"{one} {name}", "value": "5"} for one in what for name in ("own", "other")]
+    store.write(lambda writer: writer.connection.execute(insert(setting), noted))
+    connections.remove(store, "own")
+    with store.read() as db:
+        left = set(db.execute(select(setting.c.name).where(setting.c.value == "5")).scalars())
+    assert left == {f"{one} other" for one in what}
 
 
 def test_the_key_is_a_file_that_only_we_can_read(store: Store, offer: Offer) -> None:

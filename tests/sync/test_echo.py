@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import pytest
@@ -16,6 +17,7 @@ from hub.store import Store, editing, reading
 from hub.store.tables import claim, entity
 from hub.sync import connections, run
 from hub.sync.records import RunReport
+from hub.sync.wire import Wire
 
 Offer = Callable[..., Plugins]
 
@@ -207,3 +209,36 @@ def test_what_comes_back_under_our_own_id_is_an_echo_from_the_first_time_on(
     with any_store.read() as db:
         said = db.execute(select(claim.c.content).where(claim.c.external_id == "r1")).scalar_one()
     assert b"HUIS" not in said, "our own word did not become theirs"
+
+
+def test_what_the_partner_undoes_again_is_told_under_another_key(
+    any_store: Store, go: Callable[..., RunReport], register: type[Register], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A partner that honours keys gives the answer of the first time to a delivery whose key it knows, and does nothing."""
+    answers: dict[str, Any] = {}
+    used: list[str] = []
+    delivering, push = Wire.delivering, register.push
+
+    @contextmanager
+    def noting(wire: Wire, key: str) -> Iterator[None]:
+        used.append(key)
+        with delivering(wire, key):
+            yield
+
+    def honouring(sink: Register, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None) -> Any:
+        if used[-1] not in answers:
+            answers[used[-1]] = push(sink, change, desired, agreed)
+        return answers[used[-1]]
+
+    monkeypatch.setattr(Wire, "delivering", noting)
+    monkeypatch.setattr(register, "push", honouring)
+    fiche = say(any_store, "sociale-kaart", "Huis", 1)
+    go()
+    go()
+    (row,) = register.rows
+    for _ in range(3):
+        register.edit(row, "Anders")
+        go()
+        assert name_of(any_store, fiche) == "Huis"
+        assert register.rows[row][1] == "HUIS"
+    assert len(set(used)) == len(used) == 4

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
+
 from hub.errors import Unreachable
 from hub.store import Store
-from hub.sync import records, status, stops
+from hub.sync import guard, records, status, stops
 from tests.sync.pulling import Offer, go, stored
 from tests.sync.rows import fresh_rows
+
+
+@pytest.mark.parametrize(("most", "known"), [(50, 50), (50, 1_000), (50, 2_549), (51, 2_550), (200, 10_000)])
+def test_the_guard_lets_fifty_or_two_percent_go_and_not_one_more(most: int, known: int) -> None:
+    assert guard.allows(most, known)
+    assert not guard.allows(most + 1, known)
 
 
 def test_the_guard_withholds_and_is_released_once(store: Store, offer: Offer) -> None:

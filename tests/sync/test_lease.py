@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -200,3 +201,9 @@ def test_a_killed_process_keeps_nothing(tmp_path: Path, sqlite_database_url: str
         os.kill(process.pid, signal.SIGKILL)
     assert acquire(store, "connection own").token == 2, "whatever the killed one still wanted to commit is refused"
     store.close()
+
+
+def test_a_process_whose_number_is_used_again_does_not_hold_the_lease_of_the_one_before() -> None:
+    other, host = os.getppid(), socket.gethostname()
+    assert not lease._is_dead(f"{host}|{other}|{lease._began(other)}|0a")
+    assert lease._is_dead(f"{host}|{other}|1{lease._began(other)}|0a"), "that one began at another moment"

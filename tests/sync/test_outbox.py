@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,8 +19,10 @@ from hub.plugins import Plugins
 from hub.store import Store, erasure
 from hub.store.tables import agreed
 from hub.store.tables import outbox as table
-from hub.sync import breaker, connections, outbox, run, status, stops
+from hub.sync import breaker, connections, delivery, outbox, run, status, stops
+from hub.sync.agreed import Agreed
 from hub.sync.breaker import Breaker
+from hub.sync.outbox import Letter
 from hub.sync.stops import Stopped
 from tests.sync.conftest import Clock
 from tests.sync.test_push import say
@@ -114,6 +117,22 @@ def test_every_attempt_of_the_same_content_has_the_same_key(
     assert go().pushed == 1
     assert line.posts[-1][0] not in keys
     assert letters(any_store) == []
+
+
+def test_the_key_tells_deliveries_apart_by_all_that_makes_them_another() -> None:
+    change = Change(5, "2026-11-22T09:00:00Z", "id", "organisatie", "id", "update", "editor")
+    letter = Letter("own", 1, change, "waiting", 0, "", "", "", "one")
+    key = delivery.key("own", letter, {"name": "Huis"}, Agreed())
+    assert delivery.key("own", replace(letter, attempts=7, state="dead"), {"name": "Huis"}, Agreed(said={})) == key
+    others = [
+        delivery.key("other", letter, {"name": "Huis"}, Agreed()),
+        delivery.key("own", replace(letter, number="two"), {"name": "Huis"}, Agreed()),
+        delivery.key("own", replace(letter, change=replace(change, seq=6)), {"name": "Huis"}, Agreed()),
+        delivery.key("own", replace(letter, change=replace(change, id="another")), {"name": "Huis"}, Agreed()),
+        delivery.key("own", letter, {"name": "Thuis"}, Agreed()),
+        delivery.key("own", letter, {"name": "Huis"}, Agreed({"name": "Huis"}, {"name": "HUIS"})),
+    ]
+    assert len({key, *others}) == 1 + len(others)
 
 
 def test_a_crash_after_the_partner_took_it_repeats_the_key(

@@ -165,7 +165,7 @@ spread = Table(
     "spread",
     metadata,
     Column("seq", big(), primary_key=True, autoincrement=False),  # a very wide context change that is not yet spread out
-    Column("after_entity", big(), nullable=False),
+    Column("after_entity", big(), nullable=False),  # of the fiches up to this one it is told
 )
 
 expiry = Table(

@@ -178,3 +178,19 @@ def test_nothing_that_the_register_owns_can_be_proposed() -> None:
     for group in groups.values():
         assert "progezondheid" not in authority.authentic(group, "zorgverlener")  # type: ignore[arg-type]
     assert issubclass(ProGezondheid, Sink) and not ProGezondheid.may_push({})
+
+
+def test_what_was_accepted_or_withdrawn_is_asked_again_under_another_key() -> None:
+    ask = Ask("languages", ["nl"], ["nl", "fr"], ["fr"])
+    before: State = {"nihdi8": "10000007", "practice": None, "fields": {}}
+    first = proposing.idempotency_key(before, "r", 5, ask)
+    assert proposing.idempotency_key(before, "r", 5, ask) == first
+    pending = noted(before, ask, {"id": "p1", "state": "pending"}, {"seq": 5})
+    assert proposing.idempotency_key(pending, "r", 5, ask) == first, "it may not have been stored that it was asked"
+    keys = {first}
+    for verdict in ("accepted", "rejected", "withdrawn"):
+        state = decided(pending, {"field": "languages", "id": "p1", "state": verdict, "value": ["nl", "fr"]})
+        assert state["fields"]["languages"]["state"] == verdict
+        keys.add(proposing.idempotency_key(state, "r", 5, ask))
+        assert (proposing.idempotency_key(state, "r", 5, ask) == first) == (verdict == "rejected")
+    assert len(keys) == 2
