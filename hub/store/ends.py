@@ -24,7 +24,14 @@ NONE: Final = Ends({}, {})
 
 def load_ends(space: Workspace, documents: Iterable[Document | None]) -> None:
     """Learn the levels of all that these fiches lead to, in as few statements as for one; whoever asks for the `ends` of one of them then waits for nothing."""
-    wanted = {uuid for document in documents if document is not None for uuid in targets(document)}
+    _load(space, _led_to(documents))
+
+
+def _led_to(documents: Iterable[Document | None]) -> set[str]:
+    return {uuid for document in documents if document is not None for uuid in targets(document)}
+
+
+def _load(space: Workspace, wanted: set[str]) -> None:
     if not wanted:
         return
     space.numbers_for(wanted)
@@ -38,31 +45,29 @@ def load_ends(space: Workspace, documents: Iterable[Document | None]) -> None:
 
 def ends(space: Workspace, *documents: Document | None, partner: str = "") -> Ends:
     """Who sees what these states of one fiche lead to; to a partner with a view of his own of an other end, as that has it."""
-    wanted = {uuid for document in documents if document is not None for uuid in targets(document)}
-    sites = _sites_that_moved(documents)
+    wanted, sites = _led_to(documents), _sites_that_moved(documents)
     if not wanted and not sites:
         return NONE
-    load_ends(space, documents)
+    _load(space, wanted)
     found = Ends({}, {})
-    numbers: dict[str, int] = {}
-    for uuid in wanted:
-        number = space.number_of.get(uuid)
-        if number is None:
-            continue
-        numbers[uuid] = number
+    numbers = {uuid: space.number_of[uuid] for uuid in wanted if uuid in space.number_of}
+    own = own_levels(space, partner, numbers.values()) if partner else {}
+    for uuid, number in numbers.items():
         state = space.fiches.get(number)
-        looked_up = space.looked_up.get(number, ABSENT)
-        found.before[uuid] = looked_up if state is None else state.stood
-        found.now[uuid] = looked_up if state is None else state.level
-    if partner:
-        own = own_levels(space, partner, numbers.values())
-        for uuid, number in numbers.items():
-            if number in own:
-                found.before[uuid] = found.now[uuid] = own[number]
+        if number in own:
+            before = now = own[number]
+        elif state is None:
+            before = now = space.looked_up.get(number, ABSENT)
+        else:
+            before, now = state.stood, state.level
+        if before or now:
+            found.before[uuid], found.now[uuid] = before, now
     if sites:
-        before, now = _site_levels(space, sites)
-        found.before.update(before)
-        found.now.update(now)
+        of_sites = _site_levels(space, sites)
+        found.before.update(of_sites.before)
+        found.now.update(of_sites.now)
+    if not found.now:  # as nearly always
+        return NONE
     return Ends(*({uuid: level for uuid, level in levels.items() if level > 0} for levels in found))
 
 

@@ -134,7 +134,9 @@ def tokens_of(row: IndexRow) -> str:
 def _names(head: str, names: Iterable[str], row: IndexRow) -> list[str]:
     """The tokens of whole names and their words; those of the name that lists are sorted by have letters of their own."""
     found = []
-    sorted_by = [word[:MAX_WORD] for word in row.name.split(" ")]
+    sorted_by = row.name.split(" ")
+    if len(row.name) > MAX_WORD:
+        sorted_by = [word[:MAX_WORD] for word in sorted_by]
     first = sorted_by[0]
     for name in names:
         blanks = " " in name
