@@ -138,7 +138,7 @@ class Directory(Standing):
             known = self._known(connection, id, type)
             entry_id = reading.entry_for(connection, known.id, self.grant.partner)
             entity = self._of_entries(connection, [entry_id]).get(entry_id)
-            if entity is not None and self._selected([(entity.id, entity.type)]):
+            if entity is not None and self._findable([(entity.id, entity.type)]):
                 return entity
             seen = log_reading.last_seen(connection, [known.id], self.grant.rank, self.grant.partner).get(known.id)
         if seen is None or self.grant.scope is not None:
@@ -152,7 +152,7 @@ class Directory(Standing):
             shown = [one for one in known.values() if one.moved_to is None and shows(self.grant.fields, one.type)]
             entries = reading.entries_for(connection, [one.id for one in shown], self.grant.partner)
             found = {entity.id: entity for entity in self._of_entries(connection, list(entries.values())).values()}
-            held = self._selected([(entity.id, entity.type) for entity in found.values()])
+            held = self._findable([(entity.id, entity.type) for entity in found.values()])
         return {id: entity for id, entity in found.items() if id in held}
 
     def as_at(self, id: str, seq: int, type: EntityType | None = None) -> Entity:
@@ -162,7 +162,7 @@ class Directory(Standing):
         answers with what it was. Raises `NotFound` when it was not there yet, `Gone` when it was removed by then, `Moved` when it lived under another id by then.
         """
         entity = self._as_it_stood(id, seq, type, withholding=True)
-        if not self._selected([(self._now(entity.id), entity.type)]):
+        if not self._findable([(self._now(entity.id), entity.type)]):
             raise not_found(id, type)
         return entity
 
@@ -223,7 +223,7 @@ class Directory(Standing):
                 if len(found) < limit:
                     break
                 upto = changes[-1].seq
-        if not self._selected([(known.moved_to or id, known.type)]):
+        if not self._findable([(known.moved_to or id, known.type)]):
             raise not_found(id, None)
         return self._named(tuple(told[:limit]))
 
@@ -274,7 +274,7 @@ class Directory(Standing):
         Whether it was inside before cannot be asked any more; a copy that is told too often lets go of nothing it needs.
         """
         if self.grant.scope is not None:
-            inside = self._selected([(change.id, change.type) for change in changes])
+            inside = self._findable([(change.id, change.type) for change in changes])
             changes = tuple(
                 change
                 if change.id in inside
@@ -283,8 +283,8 @@ class Directory(Standing):
             )
         return self._named(changes)
 
-    def _selected(self, entities: Sequence[tuple[str, EntityType]]) -> set[str]:
-        """The ids of those that the agreement's selection holds now; the same SQL decides that decides a search."""
+    def _findable(self, entities: Sequence[tuple[str, EntityType]]) -> set[str]:
+        """The ids of those that the asker would find now: in the agreement's selection (`_held`), and of a link both ends; a search itself decides."""
         if self.grant.scope is None:
             return {id for id, _ in entities}
         types: dict[str, EntityType] = dict(entities)
@@ -357,7 +357,7 @@ class Directory(Standing):
     # --- the agreement's selection -------------------------------------------------------------------------------------------
 
     def _held(self, connection: Connection, types: Mapping[str, EntityType]) -> set[str]:
-        """Which of these ids are in the agreement's selection; nothing of them is read but the index."""
+        """Which of these ids are in the agreement's selection by themselves, whatever they lead to; nothing of them is read but the index."""
         ids = list(types)
         held: set[str] = set()
         shown = self._shown(connection)
