@@ -137,6 +137,14 @@ def test_a_trail_that_was_put_back_is_known_by_the_end_that_was_written_down(sto
     assert "put back" in verified(store, f"9{later}").reason
 
 
+def test_a_stretch_of_time_begins_with_its_first_moment_and_ends_before_its_last(store: Store) -> None:
+    moments = [f"2026-11-22T09:0{minute}:00.000Z" for minute in range(3)]
+    append(store, *(access(number, at) for number, at in enumerate(moments)))
+    with store.read() as connection:
+        assert [row.at for row in audit.find(connection, since=moments[1])] == [moments[2], moments[1]]
+        assert [row.at for row in audit.find(connection, until=moments[1])] == [moments[0]]
+
+
 def test_what_is_too_old_goes_and_the_rest_still_holds(store: Store) -> None:
     old = (store.now() - timedelta(days=11)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     new = store.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")

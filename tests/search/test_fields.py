@@ -125,6 +125,22 @@ def test_a_word_counts_as_a_name_only_where_the_name_is_shown(
         assert len(wanted) > 2 or left_out == "description"
 
 
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("negate", [False, True])
+def test_a_whole_name_is_met_where_it_is_shown(
+    reading: Reading, maker: Maker, oracle: Oracle, indexer: Indexer, places: Places, negate: bool
+) -> None:
+    fields = frozenset(FIELDS) - {"names"}
+    rows = rows_without(maker, indexer, fields)
+    asked = sorted({name for row in rows.values() if row.type == "vestiging" for name in row.wholes})[:3]
+    assert asked
+    query = Query(types=("vestiging",), where=(Criterion("name", tuple(asked), "whole", negate=negate),), limit=1000)
+    wanted = judge(oracle, rows, fields, places).find(query, INTERNAL)
+    found = everything(reading(), query, replace(INTERNAL, fields=fields), places, shown_by(rows))
+    assert [row.entry_id for row in found] == wanted
+    assert wanted
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
