@@ -425,7 +425,7 @@ MUTANTS = (
         "hub/feeding.py",
         "        if counts.rejected:\n            raise Invalid(\n",
         "        if counts.rejected and not counts.changed:\n            raise Invalid(\n",
-        "tests/plugins/fhir/feed/test_feed.py::test_what_the_writer_refuses_undoes_the_whole_transaction",
+        "tests/test_feeding.py::test_when_one_claim_cannot_be_used_nothing_of_the_transaction_is_kept[sqlite]",
     ),
     Mutant(
         "feed-revives",

@@ -17,6 +17,7 @@ from hub.model.concepts import CD_HCPARTY, FORM_SCHEME, Concept
 from hub.model.fiche import Document
 from hub.model.folding import MAX_WORD, fold, words
 from hub.model.links import end_of
+from hub.model.particulars import main_name, said_in
 from hub.places import Places
 from hub.store.index_entries import COMPARED, IndexedEntity, IndexRow
 from hub.store.index_tokens import Facet
@@ -248,16 +249,15 @@ class Indexer:
 
     def _names(self, row: IndexRow, document: Document, level: int) -> None:
         named = _hidden(document, level).get("names", level)
-        shown: list[tuple[bool, str]] = []
+        seen: list[Document] = []
         for name in document.get("names", ()):
             at = max(named, _level(name))
             for text in name["text"].values():
                 row.add_name(*self._split(text), at)
             if at <= row.level:
-                text = name["text"].get("nl") or next(iter(name["text"].values()))
-                shown.append((name.get("use", "official") != "official", self._split(text)[0]))
-        if shown:
-            row.name = min(shown)[1]
+                seen.append(name)
+        if seen:  # lists are sorted by what they show
+            row.name = self._split(said_in(main_name(seen, "nl")["text"], "nl").text)[0]
 
     def _owner_names(self, row: IndexRow, document: Document) -> None:
         self._names(row, document, row.level)

@@ -206,6 +206,18 @@ def test_what_does_not_say_who_may_see_it_is_internal(places: Places) -> None:
     assert row_of(places, "organisatie", {"kind": "organisatie"}).level == 2
 
 
+def test_lists_are_sorted_by_the_name_that_they_show(places: Places) -> None:
+    def sorted_by(*names: tuple[str, dict[str, str], str]) -> str:
+        said = [{"text": text, "visibility": level, **({"use": use} if use else {})} for use, text, level in names]
+        return row_of(places, "organisatie", {"kind": "organisatie", "visibility": "public", "names": said}).name
+
+    former, plain = ("former", {"nl": "Aaltje"}, "public"), ("", {"nl": "Aalmoezenier"}, "public")
+    assert sorted_by(former, ("alternative", {"nl": "Zilverlinde"}, "public")) == "zilverlinde"
+    assert sorted_by(plain, ("official", {"nl": "Zonnehof"}, "public")) == "zonnehof"
+    assert sorted_by(plain, ("official", {"nl": "Zonnehof"}, "internal")) == "aalmoezenier"
+    assert sorted_by(("official", {"de": "Haus", "fr": "Maison"}, "public")) == "maison"
+
+
 def test_a_hidden_field_hides_what_is_in_it(places: Places) -> None:
     document = {
         "kind": "aanbod", "visibility": "public", "description": {"nl": "geheim"}, "rubrieken": [{"scheme": "rubriek", "code": "14.04"}],

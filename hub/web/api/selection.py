@@ -77,7 +77,7 @@ _PARAMETERS: Final[dict[str, fields.Field[Any]]] = {
     "text": _word(
         "Words that must all occur in names, labels of codes, places or the description; each may be cut short."
     ),
-    "name": _words("Words of a name that must all occur in it; each may be cut short. Given several times, one of them is enough."),
+    "name": _words("Words that must all occur in its names, the same one or several; each may be cut short. Given several times, one of them is enough."),
     "kind": _words("Which kinds of fiche; all when left out.", KINDS),
     "rubriek": _words("Code of a rubriek; a broad one finds the narrower ones."),
     **{name: _words(f"{KEYS[key][0].upper()}{KEYS[key][1:]}.") for name, key in _PLAIN.items()},
