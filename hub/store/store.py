@@ -278,7 +278,7 @@ class Store:
         refusal: BaseException | None = None
         for attempt in range(ATTEMPTS):
             try:
-                self._numbers.stock_up()
+                measured = False
                 with database.writing(self.engine, load=pace is not None) as connection:
                     began, about = time.monotonic(), connection.info
                     _shut(connection, began)
@@ -293,9 +293,10 @@ class Store:
                             connection.rollback()
                         elif pace is not None and pace.meanwhile is not None and not outcome[1][0]:
                             _commit(connection, pace, began)
-                            return outcome
-                if pace is not None:
+                            measured = True
+                if pace is not None and not measured:
                     pace.measured(began, about.pop(COUNTING, None))
+                self._numbers.stock_up()
                 return outcome
             except Clash as clash:
                 refusal = clash

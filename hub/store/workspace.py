@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
@@ -17,11 +18,12 @@ from typing import Any, Final, cast
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from hub import schemas
 from hub.authority import Authority
 from hub.connector import MatchCandidate
-from hub.errors import FieldError
+from hub.errors import FieldError, StoreBusy
 from hub.model.audience import ABSENT
 from hub.model.claims import Claim
 from hub.model.fiche import Document, Kind
@@ -70,7 +72,8 @@ class Numbers:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = throwaway(engine) if engine.dialect.name == "postgresql" else None
-        self._left: dict[str, tuple[int, int]] = dict.fromkeys(("entity", "claim"), (0, 0))
+        self._left: dict[str, tuple[int, int]] = {}
+        self._low: set[str] = set()
         self._lock = Lock()
 
     def take(self, bulk: Bulk, name: str, count: int) -> range:
@@ -78,21 +81,24 @@ class Numbers:
         if self._engine is None:
             return self._block(bulk, name, count)
         with self._lock:
-            start, end = self._left[name]
+            start, end = self._left.get(name, (0, 0))
             if end - start < count:
                 start, end = self._fetched(self._engine, name, count)
             self._left[name] = (start + count, end)
+            if end - start - count < self.BLOCK // 2:
+                self._low.add(name)
             return range(start, start + count)
 
     def stock_up(self) -> None:
-        """Fetch new blocks of what soon runs out; called between transactions.
+        """Fetch new blocks of what has become scarce; called between transactions. What cannot be had now is fetched when it is needed.
 
         A transaction that holds one of the few connections of a pool (PgBouncer) and waits for another may wait for one that waits likewise.
         """
         if self._engine is None:
             return
-        for name, (start, end) in list(self._left.items()):
-            if end - start < self.BLOCK // 2:
+        for name in tuple(self._low):
+            self._low.discard(name)
+            with suppress(DBAPIError, StoreBusy):
                 block = self._fetched(self._engine, name, self.BLOCK)
                 with self._lock:  # not held while it is fetched: whoever holds a connection may need a number
                     self._left[name] = block

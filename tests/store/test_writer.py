@@ -12,7 +12,7 @@ from hub.model.audience import PUBLIC
 from hub.model.claims import Claim
 from hub.model.query import Criterion, Query
 from hub.store import Store, reading
-from tests.store.conftest import put
+from tests.store.conftest import AUTHORITY, SECRET, put
 from tests.store.saying import (
     PG,
     SK,
@@ -200,3 +200,19 @@ def test_a_number_of_a_part_that_is_none_rejects_the_claim_with_its_place(store:
     counts = put(store, wrong, organisatie("o2"))
     assert [(error.external_id, error.field) for error in counts.rejected] == [("o1", "vestigingen.0.identifiers.0.value")]
     assert counts.changed == 1
+
+
+def test_the_same_again_takes_no_numbers_from_anybody(store: Store) -> None:
+    """Also of a process that wrote before: blocks are fetched by who uses them up."""
+    claims = [organisatie(f"o{number}", sites=()) for number in range(30)]
+    put(store, *claims)
+
+    def blocks() -> list[tuple[str, int]]:
+        with store.read() as connection:
+            return [(row[0], row[1]) for row in connection.exec_driver_sql("SELECT name, n FROM id_block ORDER BY name")]
+
+    before = blocks()
+    assert put(store, *claims).unchanged == 30
+    fresh = Store(store.engine, authority=AUTHORITY, secret=SECRET)
+    assert put(fresh, *claims).unchanged == 30
+    assert blocks() == before
