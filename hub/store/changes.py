@@ -61,11 +61,9 @@ def finish(space: Workspace) -> int:
         told = [(partner, number) for number in found] + [(whose, number) for whose, (only, _) in of_partners.items() for number in only]
         untold = sum(1 for each in told if each not in space.changes)
         if untold > space.around.wide + EACH * (len(fiches) - 1):
-            markers += [
-                _marker(space, number, level, partner)
-                for number in sorted(fiches)
-                if _leads_anywhere(space, number, partner)
-            ]
+            leading_on = [number for number in sorted(fiches) if _leads_anywhere(space, number, partner)]
+            markers += [_marker(space, number, level, partner) for number in leading_on]
+            space.waiting.update((partner, number) for number in leading_on)
             continue
         note_context(space, found, level, partner, fiches)
         in_index |= _read_by_others(space, partner, fiches, depending)
@@ -173,6 +171,8 @@ def note_context(
         now = was
         if number in becoming:
             end, how, now, of_partner = becoming[number]
+            if not marker and ("" if of_all else partner, end) in space.waiting:
+                continue  # who begins or ceases to see the part is told with what else depends on its other end, and that is told to as many
             if partner and (of_partner or not of_all):
                 was = max(how, min(level, now)) if end in sources else now
             elif not marker:

@@ -26,7 +26,8 @@ def remake_overlays(
     """Merge the overlays of these fiches again; a change of one is its partner's alone."""
     bulk = space.bulk
     standing: dict[tuple[int, str], tuple[int, int, int, bytes | None, bytes | None]] = {}
-    older = [fiche_id for fiche_id in claims if fiche_id not in space.made]
+    # Of a fiche made in this transaction there is one only when it is merged for the second time, since what it leads to was joined.
+    older = [fiche_id for fiche_id in claims if fiche_id not in space.made or space.rounds > 1]
     sql = f"SELECT fiche_id, partner, id, level, version, digest, document FROM overlay WHERE {bulk.listed('fiche_id')}"
     for fiche_id, partner, *rest in bulk.rows(sql, bulk.many(older)) if older else ():
         standing[fiche_id, partner] = (rest[0], rest[1], rest[2], rest[3], rest[4])

@@ -192,6 +192,9 @@ class Workspace:
     own_entries: dict[tuple[str, int], int] = field(
         default_factory=dict
     )  # (partner, entity) -> the number that his row of it in the index has, or gets
+    waiting: set[tuple[str, int]] = field(
+        default_factory=set
+    )  # (partner, fiche) of which a marker was written: what depends on it is told later
     rounds: int = 0  # how often fiches were merged
     looked_up: dict[int, int] = field(default_factory=dict)  # fiche that was not read -> its level
     voices: dict[int, set[tuple[str, str]]] = field(

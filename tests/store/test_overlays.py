@@ -247,6 +247,14 @@ def test_it_follows_an_organisatie_that_was_joined_into_another(store: Store) ->
     assert hits(store, "aanbod", "een") == 1
 
 
+def test_it_follows_what_is_joined_in_the_transaction_in_which_it_arrives(store: Store) -> None:
+    put(store, organisatie("o8", "Een", source="elders"))
+    put(store, organisatie("o1", "Linde"))
+    put(store, offer(), replace(organisatie("o7", source="derde"), same_as=((SK, "o1"), ("elders", "o8"))))
+    assert (fiche(store, "kaart-proef|a1", MINE) or {})["organisatie"] == {"id": uuid_of(store, "elders|o8")}
+    assert hits(store, "aanbod", "linde") == 1
+
+
 def test_whoever_comes_from_an_earlier_version_gets_its_links(store: Store) -> None:
     put(store, organisatie("o1"), person("p1", number=1))
     put(store, offer(1))
