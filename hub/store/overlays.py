@@ -12,7 +12,7 @@ from hub.model.audience import ABSENT, level_of, level_of_part, stamp, visible_l
 from hub.model.claims import Claim
 from hub.model.fiche import Document
 from hub.model.links import end_of, targets
-from hub.store.ends import ends
+from hub.store.ends import Ends, ends
 from hub.store.linking import Link, links_of, named_in, write_links
 from hub.store.part_changes import PART_FIELDS, part_changes
 from hub.store.workspace import FicheState, PendingChange, Workspace, operation_of
@@ -158,6 +158,8 @@ def _note(
     was, now = level_of(old), level_of(new)
     changes: dict[int, PendingChange] = {}
     seen = ends(space, old, new, partner=partner)
+    if was != now:  # it may lead to itself, and stands already as it is now
+        seen = Ends({**seen.before, state.uuid: was}, {**seen.now, state.uuid: now})
     fields = dict(visible_levels_differ(old, new, seen.before, seen.now)) if old is not None and new is not None else None
     if old is None or new is None or fields or was != now:
         audience = min(was, now) if was != now else min((fields or {}).values(), default=2)

@@ -255,6 +255,17 @@ def test_it_follows_what_is_joined_in_the_transaction_in_which_it_arrives(store:
     assert hits(store, "aanbod", "linde") == 1
 
 
+def test_what_leads_to_itself_and_hides_takes_that_with_it(store: Store) -> None:
+    put(store, organisatie("o1", memberships=[{"organisatie": {"source": SK, "external_id": "o1"}}]))
+    put(store, overlay(names=[{"text": {"nl": "Mijn Huis"}}], visibility="public"))
+    before = head(store)
+    put(store, overlay(names=[{"text": {"nl": "Mijn Huis"}}], visibility="internal", revision=2))
+    assert ("delete", "membership") in told(store, before, 0, MINE)
+    before = head(store)
+    put(store, overlay(names=[{"text": {"nl": "Mijn Huis"}}], visibility="public", revision=3))
+    assert ("create", "membership") in told(store, before, 0, MINE)
+
+
 def test_whoever_comes_from_an_earlier_version_gets_its_links(store: Store) -> None:
     put(store, organisatie("o1"), person("p1", number=1))
     put(store, offer(1))
