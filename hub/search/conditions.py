@@ -147,6 +147,12 @@ class IsEntity:
         return {row.id for row in rows} - found if self.criterion.negate else found
 
 
+_LINKS_OF: Final = "CASE WHEN o.partner = '' THEN o.id ELSE -o.id END"
+"""Where the links of an entry `o` come from (`hub.store.linking.Link`)."""
+_SEEN: Final = "(o.partner = ? OR (o.partner = '' AND NOT EXISTS (SELECT 1 FROM entry_mask m WHERE m.partner = ? AND m.entry_id = o.id)))"
+"""Whether an entry `o` is what this partner sees; he is given twice."""
+
+
 @dataclass(frozen=True, slots=True)
 class IsLinked:
     """A linked entity satisfies a query of its own: `plans` hold it, one per type that it asks for."""
@@ -179,24 +185,46 @@ class IsLinked:
             return {row[0] for row in found} if len(found) <= LINKS * most else None
         # CROSS: on SQLite the order of the tables, from the few to the many, is not the planner's to choose.
         join = "JOIN" if bulk.postgres else "CROSS JOIN"
+        if self.linked.reverse:
+            links = f"entry o {join} link l ON l.from_id = {_LINKS_OF} {join} entry e ON e.entity_id = l.to_id"
+            led = f"{bulk.listed('o.entity_id')} AND {_SEEN}"
+            given: tuple[object, ...] = (bulk.many(there), self.lens.partner, self.lens.partner)
+        else:
+            links, led, given = f"link l {join} entry e ON e.id = abs(l.from_id)", bulk.listed("l.to_id"), (bulk.many(there),)
         sql = (
-            f"SELECT DISTINCT e.id FROM link l {join} entry e ON e.entity_id = l.{mine}"  # noqa: S608
-            f" WHERE l.role = ? AND l.level <= ? AND {bulk.listed('l.' + theirs)} AND {self.lens.visible} LIMIT ?"
+            f"SELECT DISTINCT e.id FROM {links}"  # noqa: S608
+            f" WHERE l.role = ? AND l.level <= ? AND {led} AND {self.lens.visible} LIMIT ?"
         )
-        found = bulk.rows(
-            sql, self.linked.link, self.lens.rank, bulk.many(there), *self.lens.visible_with, most + 1
-        )
+        found = bulk.rows(sql, self.linked.link, self.lens.rank, *given, *self.lens.visible_with, most + 1)
         return {row[0] for row in found} if len(found) <= most else None
 
     def keep(self, rows: Sequence[Row]) -> set[int]:
-        numbers: dict[int, list[int]] = {}
-        for row in rows:
-            numbers.setdefault(row.entity_id, []).append(row.id)
-        found = {number for entity in self.held_by(numbers) for number in numbers[entity]}
+        found = self._held_by_rows(rows) if self.lens.partner else self.held_by({row.id for row in rows})
         return {row.id for row in rows} - found if self.linked.negate else found
 
+    def _held_by_rows(self, rows: Sequence[Row]) -> set[int]:
+        """Those of these entries that have such a link, as a partner has it: what he sees in place of an entity has links of its own."""
+        bulk = self.lens.bulk
+        if self.linked.reverse:
+            sql = (
+                f"SELECT l.to_id, o.entity_id FROM link l JOIN entry o ON o.id = abs(l.from_id)"  # noqa: S608
+                f" WHERE {bulk.listed('l.to_id')} AND l.role = ? AND l.level <= ? AND {_SEEN}"
+            )
+            entities = bulk.many({row.entity_id for row in rows})
+            links = bulk.rows(sql, entities, self.linked.link, self.lens.rank, self.lens.partner, self.lens.partner)
+        else:
+            sql = f"SELECT abs(from_id), to_id FROM link WHERE {bulk.listed('from_id')} AND role = ? AND level <= ?"  # noqa: S608
+            entries = bulk.many({number for row in rows for number in (row.id, -row.id)})
+            links = bulk.rows(sql, entries, self.linked.link, self.lens.rank)
+        there = {link[1] for link in links}
+        good: set[int] = set()
+        for plan in self.plans:
+            good |= plan.entities_of(there)
+        held = {link[0] for link in links if link[1] in good}
+        return {row.id for row in rows if (row.entity_id if self.linked.reverse else row.id) in held}
+
     def held_by(self, entities: Collection[int]) -> set[int]:
-        """Those of these entities that have such a link."""
+        """Those of these entities that have such a link; for who is no partner."""
         bulk, (mine, theirs) = self.lens.bulk, self._ends
         sql = f"SELECT {mine}, {theirs} FROM link WHERE {bulk.listed(mine)} AND role = ? AND level <= ?"  # noqa: S608
         links = bulk.rows(sql, bulk.many(entities), self.linked.link, self.lens.rank)

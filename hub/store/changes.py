@@ -17,7 +17,7 @@ from hub.store.database import commits_a_load
 from hub.store.ends import own_levels
 from hub.store.index_terms import INDEXED_ELSEWHERE
 from hub.store.indexing import write_index
-from hub.store.linking import dependents
+from hub.store.linking import dependents, dependents_of_partners
 from hub.store.workspace import PendingChange, Workspace
 
 LOAD = 20
@@ -52,20 +52,24 @@ def finish(space: Workspace) -> int:
     markers: list[PendingChange] = []
     in_index: set[int] = set(space.reindex)
     for (partner, level), fiches in _by_audience(space).items():
-        found, depending = dependents(space.bulk, _leading(space, fiches))
+        leading = _leading(space, fiches)
+        found, depending = dependents(space.bulk, leading, partner)
+        of_partners = {} if partner else dependents_of_partners(space.bulk, leading, found)
         if space.untied:  # no link leads there any more
-            left = {person for offer, person in space.untied if offer in fiches} - space.made - found.keys()
+            left = {person for whose, offer, person in space.untied if whose == partner and offer in fiches} - space.made - found.keys()
             note_context(space, {person: (person, "zorgverlener") for person in left}, level, partner)
-        untold = sum(1 for number in found if (partner, number) not in space.changes)
+        told = [(partner, number) for number in found] + [(whose, number) for whose, (only, _) in of_partners.items() for number in only]
+        untold = sum(1 for each in told if each not in space.changes)
         if untold > space.around.wide + EACH * (len(fiches) - 1):
-            markers += [
-                _marker(space, number, level, partner)
-                for number in sorted(fiches)
-                if _leads_anywhere(space, number)
-            ]
+            leading_on = [number for number in sorted(fiches) if _leads_anywhere(space, number, partner)]
+            markers += [_marker(space, number, level, partner) for number in leading_on]
+            space.waiting.update((partner, number) for number in leading_on)
             continue
         note_context(space, found, level, partner, fiches)
         in_index |= _read_by_others(space, partner, fiches, depending)
+        for whose, (only, shown) in of_partners.items():
+            note_context(space, only, level, whose, fiches, of_all=True)
+            in_index |= shown
     if space.bulk.postgres:
         space.load(in_index - space.reindex, lock=True)
     space.flush()
@@ -90,7 +94,7 @@ def _read_by_others(space: Workspace, partner: str, fiches: list[int], depending
             telling.append(number)
     if len(telling) == len(fiches) or not depending:
         return depending
-    return dependents(space.bulk, _leading(space, telling))[1]
+    return dependents(space.bulk, _leading(space, telling), partner)[1]
 
 
 def _leading(space: Workspace, fiches: list[int]) -> list[int]:
@@ -99,8 +103,9 @@ def _leading(space: Workspace, fiches: list[int]) -> list[int]:
     return [number for number in fiches if number not in space.made or number in space.tied]
 
 
-def _leads_anywhere(space: Workspace, number: int) -> bool:
-    return bool(dependents(space.bulk, [number])[0])
+def _leads_anywhere(space: Workspace, number: int, partner: str) -> bool:
+    found = dependents(space.bulk, [number], partner)[0]
+    return bool(found or (not partner and dependents_of_partners(space.bulk, [number], found)))
 
 
 def _by_audience(space: Workspace) -> dict[tuple[str, int], list[int]]:
@@ -122,11 +127,18 @@ def _marker(space: Workspace, number: int, level: int, partner: str) -> PendingC
 
 
 def note_context(
-    space: Workspace, found: dict[int, tuple[int, str]], level: int, partner: str, sources: Collection[int] = (), marker: int = 0
+    space: Workspace,
+    found: dict[int, tuple[int, str]],
+    level: int,
+    partner: str,
+    sources: Collection[int] = (),
+    marker: int = 0,
+    of_all: bool = False,
 ) -> None:
     """Owe the log a `context` change of each of these, unless it changed itself and told at least as many.
 
-    `sources`: the fiches that they depend on. `marker`: the seq of the marker that is being spread out.
+    `sources`: the fiches that they depend on; `of_all`: as everybody has them, not only this partner. `marker`: the seq of the marker that is being spread
+    out.
     """
     wanted = [
         number
@@ -137,17 +149,20 @@ def note_context(
     if not wanted:
         return
     bulk = space.bulk
+    many = bulk.many({found[number][0] for number in wanted})
     versions = {
         number: (version, fiche_level)
-        for number, version, fiche_level in bulk.rows(
-            f"SELECT id, version, level FROM fiche WHERE {bulk.listed('id')}",
-            bulk.many({found[number][0] for number in wanted}),
-        )
+        for number, version, fiche_level in bulk.rows(f"SELECT id, version, level FROM fiche WHERE {bulk.listed('id')}", many)
     }
     own = dict(bulk.rows(f"SELECT id, level FROM entry WHERE {bulk.listed('id')}", bulk.many(wanted)))
+    if partner:  # what he has in place of others is as he has it
+        sql = f"SELECT fiche_id, version, level FROM overlay WHERE partner = ? AND document IS NOT NULL AND {bulk.listed('fiche_id')}"
+        versions.update((number, (version, stands)) for number, version, stands in bulk.rows(sql, partner, many))
+        sql = f"SELECT entity_id, level FROM entry WHERE partner = ? AND {bulk.listed('entity_id')}"
+        own.update(bulk.rows(sql, partner, bulk.many(wanted)))
     leading = [number for number in wanted if found[number][1] in _BY_TWO_ENDS]
     becoming = _seen_from_now_on(space, leading, partner)
-    told_before = _told_before(bulk, leading, marker) if marker and not partner else {}
+    told_before = _told_before(bulk, leading, marker, partner) if marker and (of_all or not partner) else {}
     owners: dict[int, dict[int, tuple[int, str]]] = {}  # of memberships that somebody begins or ceases to see
     for number in wanted:
         fiche_id, type_ = found[number]
@@ -155,15 +170,21 @@ def note_context(
         was = fiche_level if number == fiche_id else max(own.get(number, fiche_level), fiche_level)
         now = was
         if number in becoming:
-            end, how, now = becoming[number]
-            if partner:
+            end, how, now, of_partner = becoming[number]
+            if not marker and ("" if of_all else partner, end) in space.waiting:
+                continue  # who begins or ceases to see the part is told with what else depends on its other end, and that is told to as many
+            if partner and (of_partner or not of_all):
                 was = max(how, min(level, now)) if end in sources else now
             elif not marker:
-                was = max(how, *(space.fiches[one].stood for one in (fiche_id, end) if one in space.fiches)) if end in space.fiches else now
+                moved = (end,) if of_all else (fiche_id, end)  # the partner's own view of the fiche did not change, or is told of already
+                was = max(how, *(space.fiches[one].stood for one in moved if one in space.fiches)) if end in space.fiches else now
             else:
                 was = told_before.get(number, ABSENT) if end in sources else now
         if type_ == "membership" and (partner or was != now) and fiche_id not in found:
             owners.setdefault(max(level, min(was, now)), {})[fiche_id] = (fiche_id, "organisatie")
+        shared = space.changes.get(("", number)) if of_all else None
+        if shared is not None and shared.audience <= max(level, min(was, now)) and (shared.was, shared.now) == (was, now):
+            continue  # that tells him as much
         change = space.changes.get((partner, number))
         if change is not None:
             if number in becoming and change.now < ABSENT and change.now != now:
@@ -186,20 +207,21 @@ def note_context(
             version,
         )
     for seen, fiches in owners.items():
-        note_context(space, fiches, seen, partner)
+        note_context(space, fiches, seen, partner, of_all=of_all)
 
 
-def _told_before(bulk: Bulk, parts: list[int], marker: int) -> dict[int, int]:
+def _told_before(bulk: Bulk, parts: list[int], marker: int, partner: str) -> dict[int, int]:
     """The levels of these parts as the log had them before this seq. Not as it has them now: who wrote since knew nothing of what is told late."""
     if not parts:
         return {}
-    last = "SELECT max(l.seq) FROM change l WHERE l.entity_id = c.entity_id AND l.partner = '' AND l.operation <> 'spread' AND l.seq < ?"
+    last = "SELECT max(l.seq) FROM change l WHERE l.entity_id = c.entity_id AND l.partner IN ('', ?) AND l.operation <> 'spread' AND l.seq < ?"
     sql = f"SELECT c.entity_id, c.now FROM change c WHERE {bulk.listed('c.entity_id')} AND c.seq = ({last})"
-    return dict(bulk.rows(sql, bulk.many(parts), marker))
+    return dict(bulk.rows(sql, bulk.many(parts), partner, marker))
 
 
-def _seen_from_now_on(space: Workspace, parts: list[int], partner: str) -> dict[int, tuple[int, int, int]]:
-    """Of parts that stand for a link: its other end, the lowest rank that sees the link, and the lowest that sees both, also if the end is seen by others now."""
+def _seen_from_now_on(space: Workspace, parts: list[int], partner: str) -> dict[int, tuple[int, int, int, bool]]:
+    """Of parts that stand for a link: its other end, the lowest rank that sees the link, the lowest that sees both, also if the end is seen by others now, and
+    whether the end is one that the partner has a view of his own of."""
     if not parts:
         return {}
     bulk = space.bulk
@@ -207,9 +229,18 @@ def _seen_from_now_on(space: Workspace, parts: list[int], partner: str) -> dict[
         "SELECT l.from_id, l.level, l.to_id, f.level FROM link l JOIN fiche f ON f.id = l.to_id"
         f" WHERE l.role IN ('member_of', 'zorgverlener') AND {bulk.listed('l.from_id')}"
     )
-    rows = bulk.rows(sql, bulk.many(parts))
+    entries = _own_entries(space, parts, partner) if partner else {}
+    numbers = {-entry: number for number, entry in entries.items()} | {number: number for number in parts if number not in entries}
+    rows = [(numbers[from_id], *rest) for from_id, *rest in bulk.rows(sql, bulk.many(numbers))]
     own = own_levels(space, partner, [row[2] for row in rows]) if partner else {}
-    return {number: (to_id, how, max(how, own.get(to_id, stands))) for number, how, to_id, stands in rows}
+    return {number: (to_id, how, max(how, own.get(to_id, stands)), to_id in own) for number, how, to_id, stands in rows}
+
+
+def _own_entries(space: Workspace, entities: list[int], partner: str) -> dict[int, int]:
+    """The numbers of what a partner has in place of these; of the others nothing."""
+    sql = f"SELECT entity_id, id FROM entry WHERE partner = ? AND {space.bulk.listed('entity_id')}"
+    written = dict(space.bulk.rows(sql, partner, space.bulk.many(entities)))
+    return {entity: space.own_entries[partner, entity] for entity in entities if (partner, entity) in space.own_entries} | written
 
 
 def write_log(space: Workspace, markers: Iterable[PendingChange] = ()) -> None:
@@ -265,22 +296,28 @@ def spread_one(space: Workspace, batch: int) -> bool:
         return False
     seq, after, source, level, partner, origin = waiting[0]
     space.origin = origin
-    found, _ = dependents(bulk, [source])
+    found, _ = dependents(bulk, [source], partner)
+    of_each = {partner: found}
+    if not partner:
+        of_each.update((whose, only) for whose, (only, _) in dependents_of_partners(bulk, [source], found).items())
     # A fiche and its parts together, since the index is written of all of them.
-    waiting_fiches: dict[int, list[int]] = {}
-    for number, (fiche_id, _) in sorted(found.items()):
-        if fiche_id > after:
-            waiting_fiches.setdefault(fiche_id, []).append(number)
-    part: dict[int, tuple[int, str]] = {}
+    waiting_fiches: dict[int, list[tuple[str, int]]] = {}
+    for whose, depending in of_each.items():
+        for number, (fiche_id, _) in sorted(depending.items()):
+            if fiche_id > after:
+                waiting_fiches.setdefault(fiche_id, []).append((whose, number))
+    parts: dict[str, dict[int, tuple[int, str]]] = {whose: {} for whose in of_each}
     for reached in sorted(waiting_fiches):
-        if len(part) >= batch:
+        if sum(map(len, parts.values())) >= batch:
             break
-        part.update((number, found[number]) for number in waiting_fiches[reached])
+        for whose, number in waiting_fiches[reached]:
+            parts[whose][number] = of_each[whose][number]
         after = reached
-    fiches = {fiche_id for fiche_id, type_ in part.values() if type_ != "zorgverlener"}
+    fiches = {fiche_id for part in parts.values() for fiche_id, type_ in part.values() if type_ != "zorgverlener"}
     if bulk.postgres:
         space.load(fiches, lock=True)
-    note_context(space, part, level, partner, [source], seq)
+    for whose, part in parts.items():
+        note_context(space, part, level, whose, [source], seq, of_all=whose != partner)
     write_index(space, fiches)
     if not waiting_fiches or after == max(waiting_fiches):
         bulk.run("DELETE FROM spread WHERE seq = ?", seq)

@@ -27,6 +27,7 @@ from hub.store.bulk import Bulk
 from hub.store.database import writing
 from hub.store.forgetting import key_hash
 from hub.store.identity import own_key
+from hub.store.linking import fiches_leading_to, remove_own_links
 from hub.store.part_changes import part_changes
 from hub.store.references import HUB, without
 from hub.store.store import Store
@@ -187,8 +188,7 @@ def _depending(writer: Writer, ids: list[int]) -> set[int]:
     """Fiches that link to these, or did: what their claims and history say of them goes as well."""
     space = writer.space
     bulk = space.bulk
-    sql = f"SELECT DISTINCT e.fiche_id FROM link l JOIN entity e ON e.id = l.from_id WHERE {bulk.listed('l.to_id')}"
-    found = {row[0] for row in bulk.rows(sql, bulk.many(ids))}
+    found = fiches_leading_to(bulk, ids)
     for one in ids:
         pattern = f"%{space.uuid_of[one]}%"
         found.update(
@@ -242,6 +242,7 @@ def _remove(writer: Writer, ids: list[int], claims: list[Claim]) -> None:
     many = bulk.many(ids)
     entries = [row[0] for row in bulk.rows(f"SELECT id FROM entry WHERE {bulk.listed('fiche_id')}", many)]
     index_rows.remove(space.connection, entries)
+    remove_own_links(bulk, entries)
     bulk.run(f"DELETE FROM entry_mask WHERE {bulk.listed('entry_id')}", bulk.many(entries))
     owners = [row[0] for row in bulk.rows(f"SELECT id FROM entity WHERE {bulk.listed('fiche_id')}", many)]
     bulk.run(f"DELETE FROM link WHERE {bulk.listed('from_id')}", bulk.many(owners))

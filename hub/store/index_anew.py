@@ -16,14 +16,15 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from hub import merge
+from hub import merge, schemas
 from hub.connector import Progress
 from hub.store import index_rows, vocabulary
 from hub.store.bulk import Bulk
 from hub.store.database import commits_a_load
 from hub.store.index_tokens import FORM, FORM_COUNTER, PLACE_COUNTER
 from hub.store.indexing import write_index
-from hub.store.linking import Link, links_of, named_in, write_links
+from hub.store.linking import Link, links_of, named_in, remove_lost_links, remove_own_links, write_links
+from hub.store.overlays import write_own_links
 from hub.store.store import Store
 from hub.store.workspace import Workspace
 from hub.store.writer import Writer
@@ -92,6 +93,7 @@ def _begin(bulk: Bulk, restart: bool) -> None:
         bulk.run("UPDATE counter SET n = 0 WHERE name = ?", PLACE_COUNTER)
         bulk.run("DELETE FROM counter WHERE name = ?", _AIM_COUNTER)
         bulk.insert("counter", ("name", "n"), [(_AIM_COUNTER, aim)])
+    remove_lost_links(bulk)
 
 
 def _counted(bulk: Bulk) -> tuple[int, int]:
@@ -139,6 +141,7 @@ def _remove_orphans(bulk: Bulk, behind: int, to: int | None) -> None:
     alone = "NOT EXISTS (SELECT 1 FROM fiche f WHERE f.id = e.fiche_id)"
     found = bulk.rows(f"SELECT e.id FROM entry e WHERE e.fiche_id > ?{end} AND {alone}", behind, *given)
     index_rows.remove(bulk.connection, [row[0] for row in found])
+    remove_own_links(bulk, [row[0] for row in found])
 
 
 def _write_links(space: Workspace, ids: list[int]) -> None:
@@ -154,3 +157,6 @@ def _write_links(space: Workspace, ids: list[int]) -> None:
         for number, document in documents.items()
     ]
     write_links(space, [], standing)
+    sql = f"SELECT partner, fiche_id, id, document FROM overlay WHERE {space.bulk.listed('fiche_id')}"
+    rows = space.bulk.rows(sql, space.bulk.many(ids))
+    write_own_links(space, [(partner, fiche_id, number, None if raw is None else schemas.decode(raw)) for partner, fiche_id, number, raw in rows])

@@ -13,6 +13,7 @@ from hub.model.links import PARENTS, end_of
 from hub.store import index_rows
 from hub.store.bulk import Bulk
 from hub.store.index_rows import IndexedEntity, Indexer
+from hub.store.linking import remove_own_links
 from hub.store.part_changes import PART_FIELDS
 from hub.store.workspace import Workspace
 
@@ -141,7 +142,7 @@ def write_index(space: Workspace, fiches: Iterable[int]) -> None:
             (partner, fiche_id, number, schemas.decode(raw)) for partner, fiche_id, number, raw in overlays
         ]
         _load_related([document for *_, document in decoded], documents)
-        own = {(entry[4], entry[1]): number for number, entry in standing.items() if entry[4]}
+        own = space.own_entries | {(entry[4], entry[1]): number for number, entry in standing.items() if entry[4]}
         for partner, fiche_id, number, document in decoded:
             own[partner, fiche_id] = number
             entries = _entry_numbers(space, partner, fiche_id, document, own)
@@ -166,7 +167,9 @@ def write_index(space: Workspace, fiches: Iterable[int]) -> None:
     rows.sort(key=attrgetter("entry_id"))
     masked = _masks(space, ids) if older or masks else set()
     index_rows.write(space.connection, map(make, rows), standing, len(rows) - len(standing))
-    index_rows.remove(space.connection, [number for number in standing if number not in kept])
+    gone = [number for number in standing if number not in kept]
+    index_rows.remove(space.connection, gone)
+    remove_own_links(space.bulk, [number for number in gone if standing[number][4]])
     _write_masks(space.bulk, masked, masks)
 
 

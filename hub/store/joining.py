@@ -10,8 +10,9 @@ from hub import schemas
 from hub.errors import FieldError, Invalid
 from hub.model.audience import ABSENT
 from hub.store.identity import Identities, keys_of, own_key
-from hub.store.linking import write_links
+from hub.store.linking import fiches_leading_to, write_links
 from hub.store.matching import note_keys_anew
+from hub.store.overlays import write_own_links
 from hub.store.part_changes import part_changes
 from hub.store.workspace import FicheState, PendingChange, Workspace
 
@@ -58,10 +59,7 @@ def join_fiches(
     _ask_too(space, high, low)
     _close(space, goes, "moved")
     identities.relocate(high, low)
-    depending = bulk.rows(
-        "SELECT DISTINCT e.fiche_id FROM link l JOIN entity e ON e.id = l.from_id WHERE l.to_id = ?", high
-    )
-    again = {low, *(number for (number,) in depending)} - {high}
+    again = ({low} | fiches_leading_to(bulk, [high])) - {high}
     _move_overlays(space, high)
     space.load(again, lock=True)
     return again
@@ -167,14 +165,7 @@ def _move_parts(space: Workspace, from_fiche: int, to_fiche: int) -> None:
 
 def _rename_keys(space: Workspace, goes: FicheState, stays: FicheState) -> None:
     """Caregivers and memberships are recognised by the UUID that they lead to: teach them the new one, so that they keep their ids."""
-    bulk = space.bulk
-    depending = {
-        number
-        for (number,) in bulk.rows(
-            "SELECT DISTINCT e.fiche_id FROM link l JOIN entity e ON e.id = l.from_id WHERE l.to_id = ?",
-            goes.id,
-        )
-    }
+    depending = fiches_leading_to(space.bulk, [goes.id])
     space.load_parts(depending)
     for fiche_id in depending:
         for (type_, key), part in list(space.parts_of[fiche_id].items()):
@@ -201,6 +192,7 @@ def _move_overlays(space: Workspace, goes: int) -> None:
             version + 1,
             number,
         )
+        write_own_links(space, [(partner, goes, number, None)])
         kind = space.fiches[goes].kind
         space.note(
             PendingChange(
@@ -244,10 +236,7 @@ def split_fiche(
     note_keys_anew(space, fiche, own.id)
     _ask_too(space, fiche, own.id)
     _part_ways(space, fiche, own.id, chosen)
-    depending = bulk.rows(
-        "SELECT DISTINCT e.fiche_id FROM link l JOIN entity e ON e.id = l.from_id WHERE l.to_id = ?", fiche
-    )
-    touched = {number for (number,) in depending} - {fiche}
+    touched = fiches_leading_to(bulk, [fiche]) - {fiche}
     space.load(touched, lock=True)
     return own.id, touched
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from hub.model.audience import ABSENT, RANK, VISIBILITY, level_of
 from hub.model.fiche import FICHE_TYPES, PARTS, Document, Kind
@@ -12,10 +12,13 @@ from hub.store.bulk import Bulk
 from hub.store.workspace import Workspace
 
 Link = tuple[int, str, int, int]
-"""From entity, role (`hub.model.query.LINKS`), to entity, level."""
+"""From entity (of a partner's overlay: from his own entry, its number negative, so that it leads nobody else anywhere), role (`hub.model.query.LINKS`), to entity, level."""
 
 INWARD: Final = frozenset({"description", "source_url", "in_scope_of", "price", "recognitions", "gov_info"})
 """Fields that nothing but the fiche itself shows. A change of any other one is a change of what depends on the fiche."""
+
+_LED_THROUGH: Final = frozenset({"organisatie", "aanbod", "vestiging"})
+"""The types of what depends on a fiche that more depends on in turn."""
 
 _PART_LINKS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "vestigingen": (),
@@ -115,18 +118,41 @@ def write_links(
     for from_id, _, to_id, _ in new:
         space.tied.add(from_id)
         space.tied.add(to_id)
-    space.untied.update((from_id, to_id) for from_id, role, to_id in removed if role == "zorgverlener")
+    space.untied.update(("", from_id, to_id) for from_id, role, to_id in removed if role == "zorgverlener")
     bulk.run_many("DELETE FROM link WHERE from_id = ? AND role = ? AND to_id = ?", removed)
     bulk.run_many("UPDATE link SET level = ? WHERE from_id = ? AND role = ? AND to_id = ?", changed)
     bulk.insert("link", ("from_id", "role", "to_id", "level"), sorted(new))
 
 
-def dependents(bulk: Bulk, fiches: Iterable[int]) -> tuple[dict[int, tuple[int, str]], set[int]]:
+def remove_own_links(bulk: Bulk, entries: Iterable[int]) -> None:
+    """Take away the links of these entries, which partners had in place of others."""
+    numbers = [-entry for entry in entries]
+    if numbers:
+        bulk.run(f"DELETE FROM link WHERE {bulk.listed('from_id')}", bulk.many(numbers))
+
+
+def remove_lost_links(bulk: Bulk) -> None:
+    """Take away the links of entries that partners have no more, should there be any."""
+    bulk.run("DELETE FROM link WHERE from_id < 0 AND NOT EXISTS (SELECT 1 FROM entry e WHERE e.id = -link.from_id)")
+
+
+def fiches_leading_to(bulk: Bulk, entities: Iterable[int]) -> set[int]:
+    """The fiches with a link to one of these, their own or that of a part, be it as one partner alone has them."""
+    many = bulk.many(set(entities))
+    # A partner's entry may not be written yet where his overlay is.
+    leading = " UNION ".join(
+        f"SELECT e.fiche_id FROM link l JOIN {table} e ON e.id = {number} WHERE {bulk.listed('l.to_id')}"
+        for table, number in (("entity", "l.from_id"), ("entry", "-l.from_id"), ("overlay", "-l.from_id"))
+    )
+    return {number for (number,) in bulk.rows(leading, many, many, many)}
+
+
+def dependents(bulk: Bulk, fiches: Iterable[int], partner: str = "") -> tuple[dict[int, tuple[int, str]], set[int]]:
     """What shows something of these fiches: entity -> (its fiche, its type); and the fiches whose rows in the index do.
 
     An organisatie: its parts, the organisaties under it, the aanbod that it or they offer or carry out, the caregivers in that aanbod with
     their parts, memberships of it. An aanbod: its caregiver parts and their zorgverleners. A zorgverlener: the aanbod they work
-    in. The fiches themselves are not among them.
+    in. The fiches themselves are not among them. For a partner, what he sees in place of others leads there as well.
     """
     start = set(fiches)
     kinds: dict[str, set[int]] = {"organisatie": set(), "aanbod": set(), "zorgverlener": set()}
@@ -143,7 +169,7 @@ def dependents(bulk: Bulk, fiches: Iterable[int]) -> tuple[dict[int, tuple[int, 
     while frontier:
         below: set[int] = set()
         for number, type_, fiche_id in _pointing(
-            bulk, frontier, ("organisatie", "provided_by", "parent", "member_of")
+            bulk, frontier, ("organisatie", "provided_by", "parent", "member_of"), partner
         ):
             found[number] = (fiche_id, type_)
             in_index.add(fiche_id)
@@ -154,27 +180,60 @@ def dependents(bulk: Bulk, fiches: Iterable[int]) -> tuple[dict[int, tuple[int, 
         organisaties |= below
         frontier = below
     places = [number for number, (_, type_) in found.items() if type_ == "vestiging"]
-    for number, type_, fiche_id in _pointing(bulk, places, ("vestiging",)):
+    for number, type_, fiche_id in _pointing(bulk, places, ("vestiging",), partner):
         found[number] = (fiche_id, type_)
         in_index.add(fiche_id)
         if type_ == "aanbod":
             aanbod.add(number)
-    for number, type_, fiche_id in _pointing(bulk, kinds["zorgverlener"], ("zorgverlener",)):
+    for number, type_, fiche_id in _pointing(bulk, kinds["zorgverlener"], ("zorgverlener",), partner):
         found[number] = (fiche_id, type_)
         in_index.add(fiche_id)
-    for number, type_, fiche_id in _pointing(bulk, aanbod, ("aanbod",)):
+    for number, type_, fiche_id in _pointing(bulk, aanbod, ("aanbod",), partner):
         found[number] = (fiche_id, type_)
         in_index.add(fiche_id)
     if aanbod:
         sql = f"SELECT DISTINCT to_id FROM link WHERE role = 'zorgverlener' AND {bulk.listed('from_id')}"
-        for (number,) in bulk.rows(sql, bulk.many(aanbod)):
+        given: tuple[Any, ...] = (bulk.many(aanbod),)
+        if partner:
+            sql += (
+                " UNION SELECT l.to_id FROM overlay o JOIN link l ON l.from_id = -o.id"
+                f" WHERE l.role = 'zorgverlener' AND o.partner = ? AND {bulk.listed('o.fiche_id')}"
+            )
+            given = (*given, partner, *given)
+        for (number,) in bulk.rows(sql, *given):
             found.setdefault(number, (number, "zorgverlener"))
     for number in start:
         found.pop(number, None)
     return found, in_index - start
 
 
-def _pointing(bulk: Bulk, to: Iterable[int], roles: tuple[str, ...]) -> Iterable[tuple[int, str, int]]:
+def dependents_of_partners(
+    bulk: Bulk, fiches: Iterable[int], found: Mapping[int, tuple[int, str]]
+) -> dict[str, tuple[dict[int, tuple[int, str]], set[int]]]:
+    """What shows something of these fiches to one partner only, because of what he sees in place of others: partner -> the `dependents` that only he has,
+    or has as nobody else does. `found`: those that everybody has."""
+    start = set(fiches)
+    if not start or not bulk.rows("SELECT 1 FROM overlay LIMIT 1"):
+        return {}
+    # Caregivers and people lead no further.
+    reached = start | {number for number, (_, type_) in found.items() if type_ in _LED_THROUGH}
+    many = bulk.many(reached)
+    sql = (
+        f"SELECT e.partner FROM link l JOIN entry e ON e.id = -l.from_id WHERE {bulk.listed('l.to_id')}"
+        f" UNION SELECT partner FROM overlay WHERE document IS NOT NULL AND {bulk.listed('fiche_id')}"
+    )
+    of_partners: dict[str, tuple[dict[int, tuple[int, str]], set[int]]] = {}
+    for (partner,) in sorted(bulk.rows(sql, many, many)):
+        theirs, in_index = dependents(bulk, start, partner)
+        sql_own = f"SELECT entity_id FROM entry WHERE partner = ? AND {bulk.listed('entity_id')}"
+        own = {number for (number,) in bulk.rows(sql_own, partner, bulk.many(theirs))} if theirs else set()
+        only = {number: where for number, where in theirs.items() if number in own or number not in found}
+        if only:
+            of_partners[partner] = only, in_index & {fiche_id for fiche_id, _ in only.values()}
+    return of_partners
+
+
+def _pointing(bulk: Bulk, to: Iterable[int], roles: tuple[str, ...], partner: str) -> Iterable[tuple[int, str, int]]:
     to = list(to)
     if not to:
         return ()
@@ -183,4 +242,11 @@ def _pointing(bulk: Bulk, to: Iterable[int], roles: tuple[str, ...]) -> Iterable
         "SELECT DISTINCT e.id, e.type, e.fiche_id FROM link l JOIN entity e ON e.id = l.from_id"
         f" WHERE {bulk.listed('l.to_id')} AND l.role IN ({marks})"
     )
-    return cast("Iterable[tuple[int, str, int]]", bulk.rows(sql, bulk.many(to), *roles))
+    given: tuple[Any, ...] = (bulk.many(to), *roles)
+    if partner:
+        sql += (
+            " UNION SELECT e.entity_id, e.type, e.fiche_id FROM link l JOIN entry e ON e.id = -l.from_id"
+            f" WHERE {bulk.listed('l.to_id')} AND l.role IN ({marks}) AND e.partner = ?"
+        )
+        given = (*given, *given, partner)
+    return cast("Iterable[tuple[int, str, int]]", bulk.rows(sql, *given))

@@ -12,7 +12,8 @@ from hub.model.audience import ABSENT, level_of, level_of_part, stamp, visible_l
 from hub.model.claims import Claim
 from hub.model.fiche import Document
 from hub.model.links import end_of, targets
-from hub.store.ends import ends
+from hub.store.ends import Ends, ends
+from hub.store.linking import Link, links_of, named_in, write_links
 from hub.store.part_changes import PART_FIELDS, part_changes
 from hub.store.workspace import FicheState, PendingChange, Workspace, operation_of
 
@@ -25,13 +26,15 @@ def remake_overlays(
     """Merge the overlays of these fiches again; a change of one is its partner's alone."""
     bulk = space.bulk
     standing: dict[tuple[int, str], tuple[int, int, int, bytes | None, bytes | None]] = {}
-    older = [fiche_id for fiche_id in claims if fiche_id not in space.made]
+    # Of a fiche made in this transaction there is one only when it is merged for the second time, since what it leads to was joined.
+    older = [fiche_id for fiche_id in claims if fiche_id not in space.made or space.rounds > 1]
     sql = f"SELECT fiche_id, partner, id, level, version, digest, document FROM overlay WHERE {bulk.listed('fiche_id')}"
     for fiche_id, partner, *rest in bulk.rows(sql, bulk.many(older)) if older else ():
         standing[fiche_id, partner] = (rest[0], rest[1], rest[2], rest[3], rest[4])
     wanted = set(standing)
     for fiche_id, of_fiche in claims.items():
         wanted.update((fiche_id, claim.partner) for claim in of_fiche if claim.partner is not None)
+    differing: list[tuple[str, int, int, Document | None]] = []
     for fiche_id, partner in sorted(wanted):
         state = space.fiches[fiche_id]
         own = [claim for claim in claims[fiche_id] if claim.partner == partner]
@@ -43,7 +46,48 @@ def remake_overlays(
             identify_parts([(state, document)])
             document["id"] = state.uuid
             document = stamp(state.kind, document)
-        _write(space, state, partner, document, standing.get((fiche_id, partner)))
+        number = _write(space, state, partner, document, standing.get((fiche_id, partner)))
+        if number is not None:
+            differing.append((partner, fiche_id, number, document))
+    write_own_links(space, differing)
+
+
+def write_own_links(space: Workspace, overlays: Sequence[tuple[str, int, int, Document | None]]) -> None:
+    """Bring the links of these overlays, each (partner, fiche, number, document), to what the documents say; of one without a document none is left.
+
+    They come from the partner's own entries (see `hub.store.linking.Link`).
+    """
+    if not overlays:
+        return
+    bulk = space.bulk
+    standing: dict[tuple[str, int], dict[int, int]] = {}
+    older = {fiche_id for _, fiche_id, _, _ in overlays if fiche_id not in space.made}
+    sql = f"SELECT partner, fiche_id, entity_id, id FROM entry WHERE partner <> '' AND {bulk.listed('fiche_id')}"
+    for partner, fiche_id, entity, entry in bulk.rows(sql, bulk.many(older)) if older else ():
+        standing.setdefault((partner, fiche_id), {})[entity] = entry
+    space.numbers_for(uuid for *_, document in overlays if document is not None for uuid in named_in(document))
+    written: list[tuple[Iterable[int], list[Link]]] = []
+    homes: dict[int, tuple[str, int]] = {}
+    for partner, fiche_id, number, document in overlays:
+        own = {**standing.get((partner, fiche_id), {}), fiche_id: number}
+        links = [] if document is None else links_of(fiche_id, document, space.number_of)
+        parts = [] if document is None else [space.number_of[part["id"]] for field, _ in PART_FIELDS[space.fiches[fiche_id].kind] for part in document.get(field, ())]
+        own.update((part, space.own_entries[partner, part]) for part in parts if part not in own and (partner, part) in space.own_entries)
+        missing = [part for part in dict.fromkeys(parts) if part not in own]
+        if missing:
+            own.update(zip(missing, space.numbers.take(bulk, "entity", len(missing)), strict=True))
+        space.own_entries.update(((partner, entity), entry) for entity, entry in own.items())
+        written.append(([-entry for entry in own.values()], [(-own[from_id], role, to_id, how) for from_id, role, to_id, how in links]))
+        homes.update((-entry, (partner, entity)) for entity, entry in own.items())
+        if links:
+            space.tied.add(fiche_id)
+    untied = set(space.untied)
+    write_links(space, [], written)
+    # Said of the aanbod or part that it is, and of whom it concerns.
+    for removed in space.untied - untied:
+        space.untied.remove(removed)
+        partner, entity = homes[removed[1]]
+        space.untied.add((partner, entity, removed[2]))
 
 
 def _write(
@@ -52,7 +96,8 @@ def _write(
     partner: str,
     document: Document | None,
     row: tuple[int, int, int, bytes | None, bytes | None] | None,
-) -> None:
+) -> int | None:
+    """The answer: the number of the overlay if it is another now."""
     bulk = space.bulk
     had_own = row is not None and row[4] is not None
     before = schemas.decode(row[4]) if row is not None and row[4] is not None else None
@@ -62,7 +107,7 @@ def _write(
     version = 1 if row is None else row[2] + (0 if same else 1)
     if row is None:
         if document is None:
-            return
+            return None
         (number,) = space.numbers.take(bulk, "entity", 1)
         columns = ("id", "partner", "fiche_id", "level", "version", "digest", "document")
         bulk.insert(
@@ -83,18 +128,21 @@ def _write(
             raw,
             row[0],
         )
+    if row is not None:
+        number = row[0]
     told = {
         entity
         for (whose, entity), change in space.changes.items()
         if whose == "" and change.fiche_id == state.id
     }
     if same and not told:
-        return
+        return None
     space.reindex.add(state.id)
     # What the partner saw until now, and what he sees from now on: his own document, else the shared one.
     old = before if had_own else state.document
     new = document if document is not None else state.document
     _note(space, state, partner, old, new, version, told)
+    return None if same else number
 
 
 def _note(
@@ -110,6 +158,8 @@ def _note(
     was, now = level_of(old), level_of(new)
     changes: dict[int, PendingChange] = {}
     seen = ends(space, old, new, partner=partner)
+    if was != now:  # it may lead to itself, and stands already as it is now
+        seen = Ends({**seen.before, state.uuid: was}, {**seen.now, state.uuid: now})
     fields = dict(visible_levels_differ(old, new, seen.before, seen.now)) if old is not None and new is not None else None
     if old is None or new is None or fields or was != now:
         audience = min(was, now) if was != now else min((fields or {}).values(), default=2)

@@ -23,7 +23,7 @@ from hub.model.fiche import Document, Kind
 from hub.model.turning import TURNS, last_days
 from hub.store.ends import ends, load_ends
 from hub.store.identity import Identities, link_keys
-from hub.store.linking import INWARD, Link, links_of, write_links
+from hub.store.linking import INWARD, Link, fiches_leading_to, links_of, write_links
 from hub.store.overlays import remake_overlays, tell_of_other_ends
 from hub.store.part_changes import PART_FIELDS, part_changes
 from hub.store.place_codes import PlaceCodes
@@ -228,8 +228,7 @@ class Remaker:
         for key, part in keys.items():
             if part == other:
                 keys[key] = stays
-        sql = "SELECT DISTINCT e.fiche_id FROM link l JOIN entity e ON e.id = l.from_id WHERE l.to_id = ? AND l.role = 'vestiging'"
-        space.to_merge.update(number for (number,) in space.bulk.rows(sql, other))
+        space.to_merge.update(fiches_leading_to(space.bulk, [other]) - {fiche_id})
 
     # --- merging ---------------------------------------------------------------------------------------------------------------
 

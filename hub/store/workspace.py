@@ -192,7 +192,15 @@ class Workspace:
         default_factory=set
     )  # fiches made in this transaction: nobody else has rows about them
     tied: set[int] = field(default_factory=set)  # both ends of every link that this transaction wrote
-    untied: set[tuple[int, int]] = field(default_factory=set)  # (aanbod or part of it, zorgverlener) of every such link that it took away
+    untied: set[tuple[str, int, int]] = field(
+        default_factory=set
+    )  # (partner, aanbod or part of it, zorgverlener) of every such link that it took away
+    own_entries: dict[tuple[str, int], int] = field(
+        default_factory=dict
+    )  # (partner, entity) -> the number that his row of it in the index has, or gets
+    waiting: set[tuple[str, int]] = field(
+        default_factory=set
+    )  # (partner, fiche) of which a marker was written: what depends on it is told later
     rounds: int = 0  # how often fiches were merged
     looked_up: dict[int, int] = field(default_factory=dict)  # fiche that was not read -> its level
     voices: dict[int, set[tuple[str, str]]] = field(

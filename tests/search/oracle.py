@@ -22,7 +22,7 @@ class World:
 
     rows: list[IndexRow]
     uuids: dict[int, str]
-    links: list[tuple[int, str, int, int]]  # from, role, to, level
+    links: list[tuple[int, str, int, int]]  # from (`origin`), role, to, level
     changes: list[tuple[int, int, int, str]]  # seq, entity, audience, partner
     masks: set[tuple[str, int]] = field(default_factory=set)
 
@@ -199,16 +199,21 @@ class Oracle:
             for start, role, end, level in self.world.links
             if role == linked.link
             and level <= grant.rank
-            and row.entity_id == (end if linked.reverse else start)
+            and (row.entity_id == end if linked.reverse else origin(row) == start)
         }
         found = any(
-            other.entity_id in there
+            (origin(other) if linked.reverse else other.entity_id) in there
             and self._visible(other, grant)
             and self._holds(other, linked.query, grant, scope)
             and (scope is None or self._inside(other, scope, grant))
             for other in self.world.rows
         )
         return found != linked.negate
+
+
+def origin(row: IndexRow) -> int:
+    """What the links of an entry come from: what a partner has in place of an entity has links of its own."""
+    return -row.entry_id if row.partner else row.entry_id
 
 
 def numbers(rows: Iterable[Any]) -> Sequence[int]:

@@ -52,8 +52,8 @@ def rows_without(maker: Maker, indexer: Indexer, fields: frozenset[str]) -> dict
 
 def judge(oracle: Oracle, rows: dict[int, IndexRow], fields: frozenset[str], places: Places) -> Oracle:
     world = oracle.world
-    types = {row.entity_id: row.type for row in world.rows}
-    links = [link for link in world.links if coverage.follows(fields, types[link[0]], link[1])]
+    types = {row.entry_id: row.type for row in world.rows}
+    links = [link for link in world.links if coverage.follows(fields, types[abs(link[0])], link[1])]
     return Oracle(World(list(rows.values()), world.uuids, links, world.changes, world.masks), places)
 
 

@@ -77,6 +77,8 @@ class Maker:
         self.numbers = 0
         self.indexed: list[IndexedEntity] = []
         self.links: list[tuple[int, str, int, int]] = []
+        self.owns: dict[int, int] = {}
+        self.last: dict[str, int] = {}
         self.uuids: dict[int, str] = {}
         self.masks: set[tuple[str, int]] = set()
 
@@ -152,6 +154,7 @@ class Maker:
             own = self.number()
             del self.uuids[own]
             self.masks.add(("vrgt", number))
+            self.owns[number] = own
             version = {**document, "names": [{"text": {"nl": "Onze Huisarts"}, "visibility": "public"}]}
             self.indexed.append(
                 IndexedEntity(
@@ -167,6 +170,10 @@ class Maker:
 
     def link(self, start: int, role: str, end: int) -> None:
         self.links.append((start, role, end, self.dice.choice((0, 0, 0, 1, 2))))
+        own = self.owns.get(start)
+        if own is not None and own % 4:  # a partner's own version leads elsewhere now and then
+            self.links.append((-own, role, end if own % 3 else self.last.get(role, end), own % 2))
+        self.last[role] = end
 
     def fill(self, organisations: int) -> None:
         organisaties: list[tuple[int, Document]] = []

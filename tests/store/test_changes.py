@@ -194,6 +194,19 @@ def test_a_very_wide_change_is_spread_before_a_reader_passes_it(open_store: Call
     assert numbers == list(range(1, newest + 1))
 
 
+def test_who_ceases_to_see_a_part_is_told_although_something_else_it_depends_on_goes_as_well(open_store: Callable[..., Store]) -> None:
+    """The person of all is spread out, the organisatie of a few is told at once, and first."""
+    store = open_store(wide=0)
+    put(store, organisatie("o1", visibility="professional"), person("p1", number=1), aanbod("a1", "o1", people=(1,)))
+    [part] = [change.id for change in log(store, 0, 0) if change.type == "caregiver"]
+    before = head(store)
+    put(store, gone(organisatie("o1"), 2), organisatie("o2", revision=2, visibility="professional"), gone(person("p1"), 2))
+    while store.spread():
+        pass
+    for rank in (0, 1, 2):
+        assert [change.operation for change in log(store, before, rank) if change.id == part] == ["delete"]
+
+
 def test_any_moment_of_the_past_can_be_read(store: Store) -> None:
     moments = []
     for revision, name in enumerate(("Een", "Twee", "Drie"), 1):

@@ -1,12 +1,34 @@
 """What one partner says for himself: he sees it, nobody else does, and no update of the shared fiche takes it away."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from hub.directory import Directory
+from hub.model.audience import Grant
 from hub.model.claims import Claim
-from hub.store import Store, reading
+from hub.model.fiche import EntityType
+from hub.model.query import Linked, Query
+from hub.store import Store, erasure, index_anew, reading
+from hub.store.bulk import Bulk
+from hub.store.database import writing
 from tests.store.conftest import put
-from tests.store.saying import SK, count, fiche, gone, head, log, number_of, organisatie
+from tests.store.saying import (
+    PG,
+    SK,
+    aanbod,
+    count,
+    fiche,
+    gone,
+    head,
+    log,
+    number_of,
+    organisatie,
+    person,
+    riziv,
+    told,
+    uuid_of,
+)
 
 MINE = "zorgraad-proef"
 
@@ -100,3 +122,158 @@ def test_its_past_can_be_read_by_the_partner_alone(store: Store) -> None:
     with store.read() as connection:
         assert numbers(reading.as_at(connection, number, then, MINE)) == ["+3216000077"]
         assert numbers(reading.as_at(connection, number, then)) == []
+
+
+# --- what an overlay leads to ------------------------------------------------------------------------------------------------------
+
+
+def offer(*people: int, of: str = "o1", revision: int = 1, same_as: tuple[tuple[str, str], ...] = (), **content: Any) -> Claim:
+    """An aanbod of the partner's own, of a shared organisatie and with shared caregivers."""
+    said = aanbod("a1", of, "Eigen aanbod", revision=revision, people=people, **content)
+    return replace(said, source="kaart-proef", partner=MINE, same_as=same_as)
+
+
+def hits(store: Store, kind: EntityType, text: str = "", partner: str = MINE, *linked: Linked) -> int:
+    """How many he finds, who sees what is public."""
+    grant = Grant("public", partner=partner or None)
+    return len(Directory(store, grant).search(Query(types=(kind,), text=text, linked=linked)).hits)
+
+
+def named(kind: EntityType, text: str) -> Query:
+    return Query(types=(kind,), text=text)
+
+
+def links(store: Store) -> list[tuple[Any, ...]]:
+    """Those that partners alone have."""
+    with store.read() as connection:
+        return sorted(map(tuple, Bulk(connection).rows("SELECT from_id, role, to_id, level FROM link WHERE from_id < 0")))
+
+
+def test_what_it_leads_to_hides_and_the_partner_is_told_and_finds_it_no_more(store: Store) -> None:
+    put(store, organisatie("o1", "Zeldzaam"))
+    put(store, offer())
+    assert hits(store, "aanbod", "zeldzaam") == 1
+    before = head(store)
+    put(store, organisatie("o1", "Zeldzaam", revision=2, visibility="internal"))
+    assert ("context", "aanbod") in told(store, before, 0, MINE)
+    assert ("context", "aanbod") not in told(store, before, 2, "somebody-else") | told(store, before)
+    assert (hits(store, "aanbod", "zeldzaam"), hits(store, "aanbod", "eigen")) == (0, 1)
+    before = head(store)
+    put(store, organisatie("o1", "Anders", revision=3))
+    assert ("context", "aanbod") in told(store, before, 0, MINE)
+    assert (hits(store, "aanbod", "zeldzaam"), hits(store, "aanbod", "anders")) == (0, 1)
+
+
+def test_whoever_works_in_it_hides_comes_back_and_arrives_late(open_store: Callable[..., Store]) -> None:
+    for wide in (500, 0):  # at once, and spread out afterwards
+        store, number = open_store(wide=wide), 7 + wide
+        external = f"p{wide}"
+        put(store, organisatie("o1", "Linde", revision=wide + 1))
+        put(store, replace(offer(number), external_id=f"a{wide}"))
+        assert hits(store, "caregiver", "", MINE, Linked("zorgverlener", named("zorgverlener", f"naam{wide}"))) == 0
+        steps = ("create", "context", "delete", "create")
+        for revision, (operation, visibility) in enumerate(zip(steps, ("public", "public", "internal", "public"), strict=True), 1):
+            before = head(store)
+            name = f"Naam{wide}" if revision == 1 else f"Ander{wide}"
+            put(store, person(external, name, number=number, revision=revision, visibility=visibility))
+            while store.spread():
+                pass
+            seen = told(store, before, 0, MINE)
+            assert {(operation, "caregiver"), ("context", "aanbod")} <= seen, (wide, revision)
+            assert not {type_ for _, type_ in told(store, before, 0)} & {"caregiver", "aanbod"}
+            assert hits(store, "caregiver", name) == (visibility == "public")
+
+
+def test_an_overlay_that_only_adds_a_caregiver_leads_to_him(store: Store) -> None:
+    put(store, organisatie("o1"), person("p1", "Vroeger", number=1), aanbod("s1", "o1"))
+    content = {"kind": "aanbod", "caregivers": [{"zorgverlener": {"system": "riziv", "value": riziv(1)}}]}
+    put(store, Claim("kaart-proef", "a1", 1, "aanbod", content, same_as=((SK, "s1"),), partner=MINE))
+    before = head(store)
+    put(store, person("p1", "Later", number=1, revision=2))
+    assert {("context", "caregiver"), ("context", "aanbod")} <= told(store, before, 0, MINE)
+    assert not {type_ for _, type_ in told(store, before, 0)} & {"caregiver", "aanbod"}
+    assert (hits(store, "caregiver", "vroeger"), hits(store, "caregiver", "later")) == (0, 1)
+
+
+def test_its_links_are_followed_from_both_ends_by_the_partner_alone(store: Store) -> None:
+    put(store, organisatie("o1", "Linde"), organisatie("o2", "Beuk"), person("p1", "Peeters", number=1), aanbod("s1", "o2", "Gedeeld"))
+    put(store, offer(1), replace(offer(of="o1", same_as=((SK, "s1"),)), external_id="a2"))
+    linde, eigen = Linked("organisatie", named("organisatie", "linde")), Linked("organisatie", named("aanbod", "eigen"), reverse=True)
+    peeters = Linked("zorgverlener", named("zorgverlener", "peeters"))
+    assert hits(store, "aanbod", "", MINE, linde) == 2
+    assert hits(store, "aanbod", "", MINE, Linked("organisatie", named("organisatie", "beuk"))) == 0  # in his eyes it is of another
+    assert hits(store, "organisatie", "", MINE, eigen) == 1
+    assert hits(store, "organisatie", "", MINE, replace(eigen, negate=True)) == 1
+    assert hits(store, "caregiver", "", MINE, peeters) == hits(store, "caregiver", "", MINE, linde) == 1
+    assert hits(store, "aanbod", "", MINE, peeters) == 1
+    for somebody in ("", "somebody-else"):
+        assert hits(store, "aanbod", "", somebody, linde) == hits(store, "organisatie", "", somebody, eigen) == 0
+        assert hits(store, "organisatie", "", somebody, replace(eigen, negate=True)) == 2
+        assert hits(store, "caregiver", "", somebody, peeters) == hits(store, "zorgverlener", "", somebody, replace(eigen, link="zorgverlener")) == 0
+
+
+def test_its_links_go_with_it_and_with_what_it_says(store: Store) -> None:
+    put(store, organisatie("o1"), person("p1", number=1), person("p2", number=2))
+    put(store, offer(1, 2))
+    assert {role for _, role, _, _ in links(store)} == {"organisatie", "zorgverlener", "aanbod"}
+    some, before = len(links(store)), head(store)
+    put(store, offer(1, revision=2))
+    assert 0 < len(links(store)) < some
+    left = [change for change in log(store, before, 0, MINE) if change.type == "zorgverlener"]
+    assert {change.id for change in left} == {uuid_of(store, f"{PG}|p1"), uuid_of(store, f"{PG}|p2")}  # whoever left is told of as well
+    put(store, gone(offer(), 3))
+    assert links(store) == []
+
+
+def test_its_links_go_with_whoever_is_erased(store: Store) -> None:
+    put(store, organisatie("o1"), person("p1", number=1))
+    put(store, offer(1))
+    erasure.erase(store, uuid_of(store, f"{PG}|p1"), "asked")
+    assert {role for _, role, _, _ in links(store)} == {"organisatie"}
+    assert "caregivers" not in (fiche(store, "kaart-proef|a1", MINE) or {})
+    erasure.erase(store, uuid_of(store, "kaart-proef|a1"), "asked")
+    assert links(store) == []
+
+
+def test_it_follows_an_organisatie_that_was_joined_into_another(store: Store) -> None:
+    put(store, organisatie("o1", "Een"))
+    put(store, organisatie("o2", "Twee"), person("p1", number=1))
+    put(store, offer(1, of="o2"))
+    stays, goes = uuid_of(store, f"{SK}|o1"), uuid_of(store, f"{SK}|o2")
+    store.write(lambda writer: writer.join(stays, goes))
+    assert (fiche(store, "kaart-proef|a1", MINE) or {})["organisatie"] == {"id": stays}
+    number = number_of(store, f"{SK}|o1")
+    assert {to for _, role, to, _ in links(store) if role == "organisatie"} == {number}
+    assert hits(store, "aanbod", "een") == 1
+
+
+def test_it_follows_what_is_joined_in_the_transaction_in_which_it_arrives(store: Store) -> None:
+    put(store, organisatie("o8", "Een", source="elders"))
+    put(store, organisatie("o1", "Linde"))
+    put(store, offer(), replace(organisatie("o7", source="derde"), same_as=((SK, "o1"), ("elders", "o8"))))
+    assert (fiche(store, "kaart-proef|a1", MINE) or {})["organisatie"] == {"id": uuid_of(store, "elders|o8")}
+    assert hits(store, "aanbod", "linde") == 1
+
+
+def test_what_leads_to_itself_and_hides_takes_that_with_it(store: Store) -> None:
+    put(store, organisatie("o1", memberships=[{"organisatie": {"source": SK, "external_id": "o1"}}]))
+    put(store, overlay(names=[{"text": {"nl": "Mijn Huis"}}], visibility="public"))
+    before = head(store)
+    put(store, overlay(names=[{"text": {"nl": "Mijn Huis"}}], visibility="internal", revision=2))
+    assert ("delete", "membership") in told(store, before, 0, MINE)
+    before = head(store)
+    put(store, overlay(names=[{"text": {"nl": "Mijn Huis"}}], visibility="public", revision=3))
+    assert ("create", "membership") in told(store, before, 0, MINE)
+
+
+def test_whoever_comes_from_an_earlier_version_gets_its_links(store: Store) -> None:
+    put(store, organisatie("o1"), person("p1", number=1))
+    put(store, offer(1))
+    wanted = links(store)
+    with writing(store.engine) as connection:
+        bulk = Bulk(connection)
+        bulk.run("DELETE FROM link WHERE from_id < 0")
+        bulk.insert("link", ("from_id", "role", "to_id", "level"), [(-900_000, "organisatie", number_of(store, f"{SK}|o1"), 0)])
+        bulk.settle()
+    index_anew.renew(store, restart=True)
+    assert links(store) == wanted

@@ -201,7 +201,7 @@ review = Table(
 link = Table(
     "link",
     metadata,
-    Column("from_id", big(), primary_key=True),  # entity
+    Column("from_id", big(), primary_key=True),  # entity; in an overlay: -entry.id of his own row, which is no entity and no entry
     Column("role", Text, primary_key=True),  # hub.model.query.LINKS
     Column("to_id", big(), primary_key=True),  # entity
     Column("level", SmallInteger, nullable=False),
