@@ -371,8 +371,14 @@ def statuses(bundle: dict[str, Any]) -> list[str]:
     return [each["response"]["status"] for each in bundle.get("entry", ())]
 
 
-def test_what_could_not_be_seen_when_it_came_is_new_when_it_can_be(writing: Writing) -> None:
+def _told_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Logs of before tell of a caregiver also while nobody sees the person."""
+    monkeypatch.setattr("hub.store.part_changes.end_of", lambda part: None)
+
+
+def test_what_could_not_be_seen_when_it_came_is_new_when_it_can_be(writing: Writing, monkeypatch: pytest.MonkeyPatch) -> None:
     """A PractitionerRole of somebody whom no source had told of yet."""
+    _told_early(monkeypatch)
     client = writing.hub.client()
     caregivers(writing, 1, 2)
     created = {f"PractitionerRole/{change.id}": change.seq for change in _changes(writing) if change.type == "caregiver" and change.operation == "create"}
@@ -415,6 +421,7 @@ def test_one_request_looks_at_so_many_changes_and_the_next_goes_on(writing: Writ
     writing.put(person(1))
     caregivers(writing, 1)
     [only] = told(get(client, "PractitionerRole/_history"))
+    _told_early(monkeypatch)
     for number in range(40, 60):
         caregivers(writing, number, aanbod=number)
     seen, following, empty = [], "PractitionerRole/_history?_count=2", 0
