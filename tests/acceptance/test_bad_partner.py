@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def hub(tmp_path: Path, sqlite_database_url: str, monkeypatch: pytest.MonkeyPatc
     def hurried(**limits: object) -> Outbound:
         return Outbound(allow_private=True, deadline=0.5, attempts=1, byte_cap=MEGABYTE, sleep=lambda seconds: None)
 
-    monkeypatch.setattr(connections, "open_outbound", hurried)
+    monkeypatch.setattr(import_module("hub.sync.run"), "open_outbound", hurried)
     with installation(sqlite_database_url, tmp_path, Clock()) as empty:
         yield empty
 

@@ -6,6 +6,7 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any, ClassVar
 
 import pytest
@@ -188,7 +189,7 @@ def test_a_process_that_wants_to_end_ends_its_pulls_and_the_next_one_goes_on(
     def outbound(**limits: object) -> Iterator[Partner]:
         yield partner
 
-    monkeypatch.setattr(connections, "open_outbound", outbound)
+    monkeypatch.setattr(import_module("hub.sync.run"), "open_outbound", outbound)
     thread = threading.Thread(target=Worker(any_store, connected).run_forever, args=(stop,), kwargs={"tick_seconds": 0.05})
     thread.start()
     thread.join(30)
