@@ -40,7 +40,7 @@ _NAMES_AT_ONCE: Final = 300
 
 _LOOKS: Final = 12
 """So many names are looked at in their index sooner than one entry is fetched."""
-_LOOKS_A_READ: Final = 16
+_LOOKS_A_READ: Final = 6
 """The same for PostgreSQL sooner than one of the entries that match is read there."""
 _SPARSE: Final = 80
 """Of so many numbers of entries about one stands for a name of the type that is asked for."""
