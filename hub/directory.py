@@ -6,24 +6,21 @@ leaves it holds a value that the asker may not see, nor a link to something that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import count
 from typing import Any, Final
 
-from sqlalchemy import Connection
-
 from hub.access import audit
 from hub.access.audit import Access
-from hub.entities import moved, not_found
+from hub.entities import asking_for, moved, not_found
 from hub.errors import Forbidden, Gone, NotFound
 from hub.model import origins
 from hub.model.claims import Provenance
 from hub.model.entity import Change, Entity, Hit, Page
 from hub.model.fiche import ENTITY_TYPES, KINDS, EntityType
 from hub.model.query import Criterion, Query, normalise
-from hub.model.query_rules import MAX_VALUES
 from hub.places import Places
 from hub.search import find, no_such
 from hub.search.coverage import shows
@@ -32,7 +29,6 @@ from hub.standing import Standing
 from hub.store import database, log_reading, reading
 from hub.store.concepts import ConceptBook
 
-_AT_ONCE: Final = MAX_VALUES
 """So many ids go into one query."""
 _GIVE_BACK_EVERY: Final = 10
 
@@ -287,16 +283,7 @@ class Directory(Standing):
         """The ids of those that the asker would find now: in the agreement's selection (`_held`), and of a link both ends; a search itself decides."""
         if self.grant.scope is None:
             return {id for id, _ in entities}
-        types: dict[str, EntityType] = dict(entities)
-        ids = list(types)
-        held: set[str] = set()
-        for start in range(0, len(ids), _AT_ONCE):
-            some = tuple(ids[start : start + _AT_ONCE])
-            asked = Query(
-                types=tuple(sorted({types[id] for id in some})), where=(Criterion("id", some),), limit=_AT_ONCE
-            )
-            held.update(hit.entity.id for hit in self.search(asked).hits)
-        return held
+        return {hit.entity.id for query in asking_for(dict(entities)) for hit in self.search(query).hits}
 
     def _named(self, changes: tuple[Change, ...]) -> tuple[Change, ...]:
         """Without the names of fields that the agreement does not cover, and without parts that it does not show."""
@@ -355,16 +342,3 @@ class Directory(Standing):
             return audit.find(connection, limit=limit, **wanted)
 
     # --- the agreement's selection -------------------------------------------------------------------------------------------
-
-    def _held(self, connection: Connection, types: Mapping[str, EntityType]) -> set[str]:
-        """Which of these ids are in the agreement's selection by themselves, whatever they lead to; nothing of them is read but the index."""
-        ids = list(types)
-        held: set[str] = set()
-        shown = self._shown(connection)
-        for start in range(0, len(ids), _AT_ONCE):
-            some = tuple(ids[start : start + _AT_ONCE])
-            asked = Query(types=tuple(sorted({types[id] for id in some})), where=(Criterion("id", some),), limit=_AT_ONCE)
-            found = find(connection, asked, self.grant, places=self.places, shown=shown)
-            numbers = {row.entity_id for row in found.rows}
-            held |= {uuid for uuid, known in reading.resolve(connection, some).items() if known.id in numbers}
-        return held

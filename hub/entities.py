@@ -5,7 +5,7 @@ The part of `hub.directory` that every way of asking goes through.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 
@@ -17,15 +17,17 @@ from hub.model.audience import Grant, project
 from hub.model.entity import Entity
 from hub.model.fiche import Document, EntityType
 from hub.model.links import hides_sites
+from hub.model.query import Criterion, Query
+from hub.model.query_rules import MAX_VALUES
 from hub.schemas import decode
-from hub.search import Shown
+from hub.search import Shown, find
 from hub.search.coverage import shows
 from hub.store import Snapshot, Store, log_reading, reading
 from hub.store.index_rows import Indexer
 
 
 class Entities:
-    """What one asker may see of what stands now. `_held` says what his agreement selects."""
+    """What one asker may see of what stands now."""
 
     def __init__(self, store: Store, grant: Grant, snapshot: Snapshot | None = None) -> None:
         """With a `snapshot` everything is read from that one state until it is closed; without one each call sees the newest."""
@@ -106,7 +108,23 @@ class Entities:
         return assembled(connection, rows, grant, as_they_are, named, partial(self._held, connection), placeless)
 
     def _held(self, connection: Connection, types: Mapping[str, EntityType]) -> set[str]:
-        raise NotImplementedError  # the selection is a search, which stands above
+        """Which of these ids are in the agreement's selection by themselves, whatever they lead to; nothing of them is read but the index."""
+        held: set[str] = set()
+        shown = self._shown(connection)
+        for asked in asking_for(types):
+            found = find(connection, asked, self.grant, places=self._store.places, shown=shown)
+            numbers = {row.entity_id for row in found.rows}
+            known = reading.resolve(connection, asked.where[0].values)
+            held |= {uuid for uuid, each in known.items() if each.id in numbers}
+        return held
+
+
+def asking_for(types: Mapping[str, EntityType]) -> Iterator[Query]:
+    """Queries for the entities with these ids and nothing else, no more ids in each than a question may have."""
+    ids = list(types)
+    for start in range(0, len(ids), MAX_VALUES):
+        some = tuple(ids[start : start + MAX_VALUES])
+        yield Query(types=tuple(sorted({types[id] for id in some})), where=(Criterion("id", some),), limit=MAX_VALUES)
 
 
 def moved(id: str, to: str) -> Moved:

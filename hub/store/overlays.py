@@ -226,7 +226,7 @@ def tell_of_other_ends(space: Workspace, differing: Sequence[tuple[FicheState, D
         if any(whose == partner for whose, _ in space.voices.get(state.id, ())):
             continue  # he has a view of his own of this one as well
         seen, after = ends(space, before, state.document, partner=partner), state.document
-        changes = list(part_changes(space, state.id, state.kind, before, after, was, state.level, partner))
+        changes = list(part_changes(space, state.id, state.kind, before, after, was, state.level, partner, seen=seen))
         if before is not None and after is not None:
             fields = dict(visible_levels_differ(before, after, seen.before, seen.now))
             audience = max(min(fields.values(), default=ABSENT), min(was, state.level))

@@ -11,12 +11,7 @@ from hub import schemas
 from hub.authority import Authority
 from hub.errors import Rejected
 from hub.merge import merge, sole
-from hub.model.audience import (
-    ABSENT,
-    level_of,
-    stamp,
-    visible_levels_differ,
-)
+from hub.model.audience import ABSENT, level_of, stamp, visible_levels_differ
 from hub.model.canonical import as_kept
 from hub.model.claims import Claim
 from hub.model.fiche import Document, Kind
@@ -46,7 +41,6 @@ def _outcome(claims: Sequence[Claim], authority: Authority) -> _Outcome:
             return content, encode_sole(claims[0], stated) if len(content) > 1 else None, None
     merged = merge(claims, authority)
     return merged.content, encode_provenance(merged), encode_conflicts(merged)
-
 
 
 class _Rows:
@@ -280,7 +274,7 @@ class Remaker:
         load_ends(space, (document for state, before, _ in rows.differing for document in (before, state.document)))
         hidden = [differing for differing in rows.differing if self._note(*differing)]
         if hidden:
-            tell_of_other_ends(self._space, hidden)
+            tell_of_other_ends(space, hidden)
         bulk.run_many(
             "UPDATE fiche SET state = ?, level = ?, version = ?, digest = ?, document = ?, provenance = ?, conflicts = ? WHERE id = ?",
             rows.updated,
