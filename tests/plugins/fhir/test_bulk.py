@@ -18,7 +18,7 @@ from plugins.fhir import bulk, rendering
 from plugins.fhir.params import RESOURCES
 from tests.plugins.fhir.conftest import CLAIMS, HIDDEN, Hub
 from tests.plugins.fhir.judge import complaints
-from tests.plugins.fhir.test_history import Writing, named, what_there_is, writing
+from tests.plugins.fhir.writing import Writing, named, what_there_is, writing
 
 __all__ = ["writing"]
 ASYNC = {"Prefer": "respond-async"}

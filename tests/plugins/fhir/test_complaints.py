@@ -17,7 +17,7 @@ from hub.store import Store
 from plugins.fhir.asking import LONGEST_CHAIN
 from plugins.fhir.params import RESOURCES
 from tests.plugins.fhir.conftest import Hub, hub_over, organisation, site
-from tests.plugins.fhir.test_history import Writing, get, link, named, told, writing
+from tests.plugins.fhir.writing import Writing, get, link, named, told, writing
 
 __all__ = ["writing"]
 

@@ -16,7 +16,7 @@ from plugins.fhir import systems as s
 from plugins.fhir.params import RESOURCES
 from tests.plugins.fhir.conftest import Hub, hub_over, organisation, site
 from tests.plugins.fhir.test_complaints import pages, resources
-from tests.plugins.fhir.test_history import Writing, get, link, named, writing
+from tests.plugins.fhir.writing import Writing, get, link, named, writing
 
 __all__ = ["writing"]
 

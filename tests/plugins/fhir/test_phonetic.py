@@ -14,7 +14,7 @@ from hub.store import Store
 from tests.own_postgres import PostgresServer
 from tests.plugins.fhir.conftest import Hub, hub_over, organisation
 from tests.plugins.fhir.test_complaints import pages, resources
-from tests.plugins.fhir.test_history import get
+from tests.plugins.fhir.writing import get
 
 FAMILIES = ("Janssens", "De Clercq", "Claeys", "Peeters", "Vandenbroucke", "D'Hondt", "Dhont", "Verhaeghe", "Thys", "Meyer", "Philips", "Huysmans", "Van Damme", "Beaumont", "Vos")
 

@@ -14,7 +14,7 @@ from plugins.fhir import subsetting
 from plugins.fhir.params import RESOURCES
 from tests.plugins.fhir.conftest import Hub
 from tests.plugins.fhir.judge import complaints
-from tests.plugins.fhir.test_history import Writing, get, link, named, writing
+from tests.plugins.fhir.writing import Writing, get, link, named, writing
 
 __all__ = ["writing"]
 
