@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError
 
 from hub.store import Store, database, opening
@@ -47,19 +47,24 @@ def test_who_listens_hears_every_statement(store: Store) -> None:
     assert any(statement.startswith("SELECT count(*) FROM claim") for statement in heard)
 
 
-def test_after_the_database_hung_up_all_connections_are_new(postgres_database_url: str) -> None:
+def test_after_the_database_hung_up_in_the_middle_all_connections_are_new(postgres_database_url: str) -> None:
     engine = database.connect(postgres_database_url)
-    connections = [engine.connect() for _ in range(3)]
-    hung_up = [Bulk(each).rows("SELECT pg_backend_pid()")[0][0] for each in connections]
-    for each in connections:
-        each.close()
-    with opening.throwaway(engine).connect() as other:
-        for number in hung_up:
-            Bulk(other).rows("SELECT pg_terminate_backend(?)", number)
-    with pytest.raises(DBAPIError) as refusal, database.reading(engine) as connection:
-        Bulk(connection).rows("SELECT 1")
+    idle = [engine.connect() for _ in range(2)]
+    with database.reading(engine) as connection:
+        hung_up = [_session(each) for each in (*idle, connection)]
+        for each in idle:
+            each.close()
+        with opening.throwaway(engine).connect() as other:
+            gone = [Bulk(other).rows("SELECT pg_terminate_backend(?, 5000)", number) for number in hung_up]
+        with pytest.raises(DBAPIError) as refusal:
+            Bulk(connection).rows("SELECT 1")
+    assert gone == [[(True,)]] * 3  # each waited until it was
     assert refusal.value.connection_invalidated
     for _ in hung_up:
         with database.reading(engine) as connection:
             assert Bulk(connection).rows("SELECT 1") == [(1,)]
     engine.dispose()
+
+
+def _session(connection: Connection) -> int:
+    return int(Bulk(connection).rows("SELECT pg_backend_pid()")[0][0])
