@@ -1,4 +1,7 @@
-"""What the widget and the page that shows it say, in four languages. The element asks for its own words together with the first answer, so that it stays small."""
+"""What the widget and the page that shows it say, in four languages. The element asks for its own words together with the first answer, so that it stays small.
+
+`{town}`, and in French `{of_town}` and `{at_town}`, are filled in by `towns.sentence`, all other places by the element.
+"""
 
 from __future__ import annotations
 
@@ -63,15 +66,15 @@ WORDING: dict[str, dict[str, str]] = {
         "unknown_place": "Nous ne connaissons pas cette commune ou ce code postal. Corrigez votre saisie, ou laissez le champ vide pour chercher partout.",
         "several_places": "Plusieurs lieux commencent ainsi. Choisissez-en un dans la liste.",
         "place_taken": "Lieu : {place}.",
-        "tier_local": "À {town}",
-        "tier_serves": "Actif à {town}",
-        "tier_near": "Près de {town}",
+        "tier_local": "{at_town}",
+        "tier_serves": "Actif {at_town}",
+        "tier_near": "Près {of_town}",
         "tier_rest": "Plus loin",
-        "why_local": "Situé à {town}",
-        "why_serves": "Également actif à {town}",
-        "why_near": "Près de {town}",
-        "why_rest": "En dehors de {town}",
-        "why_distance": "À {km} km de {town}",
+        "why_local": "Situé {at_town}",
+        "why_serves": "Également actif {at_town}",
+        "why_near": "Près {of_town}",
+        "why_rest": "En dehors {of_town}",
+        "why_distance": "À {km} km {of_town}",
         "umbrella": "Organisation faîtière",
         "organisation_stopped": "L'organisation a cessé ses activités",
         "patientenstop_yes": "N'accepte pas de nouveaux patients",

@@ -383,7 +383,7 @@ class FichehubZoek extends HTMLElement {
     const name = TIERS.includes(tier) && this.#place ? tier : "all";
     let group = results.querySelector(`section[data-tier=${name}]`);
     if (!group) {
-      const title = name === "all" ? { class: "hidden", text: this.#words.found } : { text: fill(this.#words[`tier_${name}`], { town: this.#place.name }) };
+      const title = name === "all" ? { class: "hidden", text: this.#words.found } : { text: this.#place.tiers[name] };
       group = make("section", { "data-tier": name }, make("h2", title), make("ol"));
       results.append(group);
     }
