@@ -10,6 +10,8 @@ https://www.belgif.be/specification/rest/api-guide/#error-handling
 **An endpoint's errors.** An endpoint plugin registers handlers on its blueprint (`@blueprint.errorhandler(Exception)`), which win over these for its routes. The
 same handlers are asked for whatever goes wrong below `/<its name>` outside a route: an unknown path, a method that is not allowed, a refused
 key. So a FHIR client gets an OperationOutcome for each of them, and the plugin does nothing more than register its handlers.
+
+A person with a browser who mistyped an address gets a page instead (`hub.web.pages`).
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ from hub.errors import (
     StoreBusy,
 )
 from hub.store.database import store_is_away
+from hub.web import pages
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -290,7 +293,10 @@ def register(app: flask.Flask, handler_for: Callable[[Exception], Callable[[Exce
                 "a request failed", trace=trace_id(), route=str(flask.request.url_rule), exc_info=error
             )
         own = handler_for(error)
-        return own(error) if own is not None else answer(problem_of(error))
+        if own is not None:
+            return own(error)
+        problem = problem_of(error)
+        return pages.page_of(problem) or answer(problem)
 
     # By class only: a handler for a status code would win over an endpoint's own handlers.
     app.register_error_handler(Exception, handle)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hub import Document, Hit, Municipality, Said, address_of, general_contacts, name_in, street_in, town_in
+from plugins.widget.towns import sentence
 from plugins.widget.wording import WORDING
 
 Labels = Callable[[str, str, str], Said]
@@ -85,5 +86,5 @@ def _why(hit: Hit, tier: str, language: str, place: Municipality | None) -> str:
     words = WORDING[language]
     if tier in ("near", "rest") and hit.distance_km is not None:
         km = f"{hit.distance_km:.1f}"
-        return words["why_distance"].format(km=km if language == "en" else km.replace(".", ","), town=town)
-    return words.get(f"why_{tier}", "").format(town=town)
+        return sentence(words["why_distance"], town, language, km=km if language == "en" else km.replace(".", ","))
+    return sentence(words.get(f"why_{tier}", ""), town, language)

@@ -30,6 +30,7 @@ from hub import (
     source_title,
 )
 from plugins.widget.cards import card
+from plugins.widget.towns import sentence
 from plugins.widget.wording import DEMO, LANGUAGE_NAMES, WORDING
 
 PAGE: Final = 10
@@ -239,14 +240,18 @@ def _where(typed: str, language: str) -> _Taken | None:
 
 
 def _place(municipality: Municipality, language: str, taken: _Taken | None = None) -> dict[str, object]:
-    """What the element needs of a place; `label`, of one that was typed, says which one it was taken for."""
+    """What the element needs of a place; `label`, of one that was typed, says which one it was taken for, and `tiers` are then the headings above the hits."""
     postcodes = directory().places.postcodes_of(municipality.refnis)
+    name = municipality.name.get(language, municipality.name_nl)
     place: dict[str, object] = {
         "refnis": municipality.refnis,
-        "name": municipality.name.get(language, municipality.name_nl),
+        "name": name,
         "postcode": (taken.postcode if taken else None) or (postcodes[0] if postcodes else ""),
     }
-    return {**place, "label": taken.label} if taken else place
+    if taken is None:
+        return place
+    tiers = {key.removeprefix("tier_"): sentence(text, name, language) for key, text in WORDING[language].items() if key.startswith("tier_")}
+    return {**place, "label": taken.label, "tiers": tiers}
 
 
 @contextmanager

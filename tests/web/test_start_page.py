@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import partial
 from string import Formatter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import flask
 import pytest
@@ -19,18 +20,19 @@ from sqlalchemy import insert, update
 from hub import hookspecs, plugins
 from hub.connector import Connector
 from hub.errors import Sentence
-from hub.model.claims import Claim
+from hub.model.claims import EDITOR, Claim
 from hub.outbound import sentences
 from hub.store import Store
 from hub.store.tables import connection, counter, run
 from hub.sync import connections, shortfall, stops
 from hub.web import create_app, reasons
 from hub.web.start import NEWEST
-from hub.web.translations.__main__ import FOLDER, TRANSLATED, catalogue, texts
+from hub.web.translations.__main__ import FOLDER, TRANSLATED, Text, catalogue, texts
 from tests.over_http import serving
 from tests.web.conftest import NOW, Brought, Parrot
 
 if TYPE_CHECKING:
+    from babel.messages.catalog import Catalog
     from playwright.sync_api import Page
 
 PAGES = ("/", "/?lang=fr", "/api/v1/docs")
@@ -73,11 +75,19 @@ def test_every_text_is_translated_and_compiled() -> None:
     assert len(wanted) > 40
     for language in TRANSLATED:
         known = catalogue(language)
-        assert {message.id for message in known if message.id} == wanted
-        assert [text for text in wanted if not (found := known.get(text)) or not found.string] == []
+        assert {Text(str(message.id), message.context or "") for message in known if message.id} == wanted
+        assert [text for text in wanted if not (found := known.get(text.text, text.context or None)) or not found.string] == []
         with (FOLDER / language / "LC_MESSAGES" / "messages.mo").open("rb") as file:
             compiled = read_mo(file)
-        assert {m.id: m.string for m in compiled if m.id} == {m.id: m.string for m in known if m.id}
+        assert _told(compiled) == _told(known)
+
+
+def _told(catalogue: Catalog) -> dict[tuple[Any, str], Any]:
+    def context(message: Any) -> str:
+        told = message.context or ""
+        return told.decode() if isinstance(told, bytes) else str(told)  # Babel gives that of a compiled one as bytes
+
+    return {(message.id, context(message)): message.string for message in catalogue if message.id}
 
 
 def test_it_says_that_the_demonstration_is_fictional(client: FlaskClient, empty_store: Store) -> None:
@@ -92,6 +102,57 @@ def test_it_counts_the_fiches_and_names_the_newest(client: FlaskClient) -> None:
     assert "Wijkteam nummer" in text
     news = re.findall(r'<a href="/api/v1/fiches/([^"?]+)">', text)
     assert len(news) == len(set(news)) == NEWEST, "a house with sites is one piece of news"
+
+
+@pytest.mark.parametrize(
+    ("language", "counted", "news"),
+    [
+        ("nl", "aanbod", "aanbod, nieuw · Redactie van deze hub"),
+        ("fr", "offres", "offre, création · Rédaction de ce hub"),
+        ("de", "Angebote", "Angebot, neu · Redaktion dieses Hubs"),
+        ("en", "offers", "offer, new · Editors of this hub"),
+    ],
+)
+def test_one_word_of_dutch_is_several_elsewhere(empty_store: Store, language: str, counted: str, news: str) -> None:
+    claim = Claim("sociale-kaart", "a1", 1, "aanbod", {"kind": "aanbod", "names": [{"text": {"nl": "Thuiszorg"}}]})
+    empty_store.write(lambda writer: writer.put([claim], origin=EDITOR))
+    text = create_app(empty_store, plugins.load(installed=False)).test_client().get(f"/?lang={language}").get_data(as_text=True)
+    assert f"<dt>{counted}</dt><dd>1</dd>" in text
+    assert f"<small>{news}</small>" in text
+
+
+def test_news_names_a_connection_by_its_title(empty_store: Store) -> None:
+    client = create_app(empty_store, plugins.load([("called", Called())], installed=False)).test_client()
+    _add(empty_store, "onze-papegaai", "parrot")
+    claim = Claim("sociale-kaart", "o1", 1, "organisatie", {"kind": "organisatie", "names": [{"text": {"nl": "Huis"}}]})
+    empty_store.write(lambda writer: writer.put([claim], origin="onze-papegaai"))
+    assert "<small>organisation, création · Perroquet</small>" in client.get("/?lang=fr").get_data(as_text=True)
+
+
+def test_what_is_behind_the_news_are_the_newest_changes(client: FlaskClient, hub_store: Store) -> None:
+    text = client.get("/").get_data(as_text=True)
+    (to,) = re.findall(r'<a href="(/api/v1/changes[^"]*)">[^<]*\(JSON\)</a>', text)
+    answer = client.get(html.unescape(to)).get_json()
+    assert answer["since"] == answer["head"] and "next" not in answer
+    shown = set(re.findall(r'<a href="(/api/v1/fiches/[^"?]+)">', text))
+    assert shown <= {change["href"] for change in answer["items"]}
+    assert answer["items"][0]["href"] in shown, "it begins at the oldest of the news"
+
+
+def test_the_documentation_offers_no_trial_of_what_needs_a_key(client: FlaskClient) -> None:
+    described = client.get("/api/v1/openapi.json").get_json()
+    text = client.get("/api/v1/docs").get_data(as_text=True)
+    marked = set()
+    for path, methods in described["paths"].items():
+        for method in methods.keys() & {"get", "post"}:
+            needs_key = methods[method].get("security") == [{"key": []}]
+            address = text.split(f"<code>{method.upper()} {path}</code>")[1].split("</p>")[0]
+            assert ("needs an API key" in address) == needs_key
+            if method == "get" and "{" not in path:
+                assert (client.get(path).status_code == 401) == needs_key
+                assert (f'href="{path}"' in address) != needs_key
+                marked |= {path} if needs_key else set()
+    assert len(marked) == 6
 
 
 def test_a_fiche_goes_by_its_official_name_in_the_language_of_the_reader(empty_store: Store) -> None:
@@ -156,7 +217,7 @@ def test_it_tells_how_each_connection_fares(empty_store: Store) -> None:
     settle = partial(shortfall.settle, now=datetime.fromisoformat(NOW), full=True)
     empty_store.write(lambda writer: settle(writer.connection, "bron", 72, whole=False))
     assert "onvolledig" in page() and "72 rows that the source announced were not given" in page()
-    assert client.get("/?lang=fr").get_data(as_text=True).count("incomplet") == 1
+    assert client.get("/?lang=fr").get_data(as_text=True).count("incomplète") == 1
     empty_store.write(lambda writer: settle(writer.connection, "bron", 0, whole=True))
     assert "onvolledig" not in page()
     empty_store.write(lambda writer: writer.connection.execute(update(connection).values(schedule="every 99999999999 days")))

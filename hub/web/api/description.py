@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 from hub.model.fiche import KINDS
 from hub.schemas import fiche_schema, part_schema
 from hub.web import health
-from hub.web.api.operations import PREFIX, Problem, json
+from hub.web.api.operations import KEY, PREFIX, Problem, json
 from hub.web.api.shapes.forms import FICHE_NAMES, PART_NAMES
 from hub.web.api.shapes.health import Health
 
@@ -69,7 +69,7 @@ def install(app: flask.Flask, api: Api) -> None:
     document["components"]["schemas"].pop(
         "PaginationMetadata", None
     )  # flask-smorest's own, which we do not use
-    document["security"] = [{}, {"key": []}]
+    document["security"] = [{}, KEY]
     app.extensions[_EXTENSION] = document
     app.add_template_filter(_ticks, "ticks")
     app.add_url_rule(f"{PREFIX}/openapi.json", "openapi", _openapi)

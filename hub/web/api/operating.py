@@ -39,7 +39,7 @@ from hub.web.asking import directory, require_partner, serving
 MOST: Final = 1000
 RIGHT: Final = "operate"
 blueprint: Final = make_blueprint(
-    "operating", "How connections fare, and what needs somebody. Needs the right `operate`."
+    "operating", "How connections fare, and what needs somebody. Needs the right `operate`.", needs_key=True
 )
 
 _ENTITY: Final = re.compile(r"(?P<connection>[a-z0-9-]{1,63}):(?P<number>[0-9]{1,18})\Z")

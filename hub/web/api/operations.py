@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from urllib.parse import urlencode
 
 import flask
@@ -23,6 +23,8 @@ from hub.web import problems
 
 View = Callable[..., flask.Response]
 PREFIX = "/api/v1"
+KEY: Final[dict[str, list[str]]] = {"key": []}
+"""An API key, in the words of OpenAPI."""
 ANY_ERROR = (400, 401, 403, 404, 406, 429, 500, 503)
 
 _DESCRIPTIONS = {
@@ -72,9 +74,16 @@ class Problem(ma.Schema):
     issues = fields.List(fields.Nested(Issue))
 
 
-def make_blueprint(name: str, description: str) -> Blueprint:
+class Group(Blueprint):  # type: ignore[misc]
+    """A group of operations; `needs_key`: the public has none of them."""
+
+    needs_key = False
+
+
+def make_blueprint(name: str, description: str, *, needs_key: bool = False) -> Group:
     """A group of operations, described under this name."""
-    blueprint = Blueprint(name, __name__, url_prefix=PREFIX, description=description)
+    blueprint = Group(name, __name__, url_prefix=PREFIX, description=description)
+    blueprint.needs_key = needs_key
     blueprint.before_request(_refuse_other_bodies)
     return blueprint
 
@@ -87,7 +96,7 @@ def _refuse_other_bodies() -> None:
 
 
 def operation(
-    blueprint: Blueprint,
+    blueprint: Group,
     rule: str,
     schema: type[ma.Schema],
     *,
@@ -134,6 +143,8 @@ def operation(
             {"name": name, "in": "path", "required": True, "description": text, "schema": {"type": "string"}}
             for name, text in (path or {}).items()
         ]
+        if blueprint.needs_key:
+            described = blueprint.doc(security=[KEY])(described)
         blueprint.route(rule, methods=[method], parameters=variables)(described)
         return view
 

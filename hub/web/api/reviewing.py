@@ -18,7 +18,9 @@ from hub.web.api.operations import PREFIX, json, make_blueprint, operation, page
 from hub.web.api.shapes.reviewing import OneReview, ReviewCollection, ReviewDecided, SplitOff
 from hub.web.asking import serving
 
-blueprint: Final = make_blueprint("reviewing", "Which fiches may be one, and what somebody decides about them. Needs the right `operate`.")
+blueprint: Final = make_blueprint(
+    "reviewing", "Which fiches may be one, and what somebody decides about them. Needs the right `operate`.", needs_key=True
+)
 
 _PAIR: Final = {"fiche": "One fiche.", "other": "The other one."}
 

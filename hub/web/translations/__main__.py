@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
@@ -19,10 +19,17 @@ _NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)  # so that the same texts give 
 _METHODS: Final = [("**.py", "python"), ("templates/**.html", "jinja2.ext.babel_extract")]
 
 
-def texts() -> Iterator[str]:
-    """Every text of the screens, in Dutch, as the templates and the code have them."""
-    for _, _, message, _, _ in extract_from_dir(FOLDER.parent, method_map=_METHODS):
-        yield message if isinstance(message, str) else message[0]
+class Text(NamedTuple):
+    """A text of the screens, in Dutch; with a `context` where other languages have another word for it elsewhere."""
+
+    text: str
+    context: str = ""
+
+
+def texts() -> Iterator[Text]:
+    """Every text of the screens, as the templates and the code have them."""
+    for _, _, message, _, context in extract_from_dir(FOLDER.parent, method_map=_METHODS):
+        yield Text(message if isinstance(message, str) else message[0], context or "")
 
 
 def catalogue(language: str) -> Catalog:
@@ -40,12 +47,12 @@ def main() -> int:
         fresh = Catalog(
             locale=language, project="fichehub", fuzzy=False, creation_date=_NEVER, revision_date=_NEVER
         )
-        for text in wanted:
-            found = known.get(text)
-            fresh.add(text, found.string if found is not None else "")
+        for text, context in wanted:
+            found = known.get(text, context or None)
+            fresh.add(text, found.string if found is not None else "", context=context or None)
             if found is None or not found.string:
                 missing += 1
-                print(f"{language}: {text}")
+                print(f"{language}: {text}" + (f" ({context})" if context else ""))
         folder = FOLDER / language / "LC_MESSAGES"
         with (folder / "messages.po").open("wb") as file:
             write_po(file, fresh, width=0, omit_header=True)

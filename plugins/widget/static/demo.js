@@ -1,8 +1,15 @@
 /* Copies the snippet and says so. Without a script there is no button. */
 const button = document.getElementById("copy");
 const copied = document.getElementById("copied");
+const snippet = document.getElementById("snippet");
 button.hidden = false;
 button.addEventListener("click", async () => {
-  await navigator.clipboard.writeText(document.getElementById("snippet").textContent);
-  copied.textContent = copied.dataset.said;
+  try {
+    await navigator.clipboard.writeText(snippet.textContent);
+    copied.textContent = copied.dataset.said;
+  } catch {
+    // Over plain http there is no clipboard, and a browser may refuse it anywhere.
+    getSelection().selectAllChildren(snippet);
+    copied.textContent = copied.dataset.yourself;
+  }
 });

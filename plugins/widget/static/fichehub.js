@@ -35,6 +35,7 @@ label, .go::before { display: block; font-weight: 600; margin-bottom: .25rem; }
 @container (max-width: 38rem) { .go { flex-basis: 100%; } .go::before { display: none; } }
 input { width: 100%; min-height: 2.75rem; padding: .4rem .7rem; font: inherit; color: inherit; background: var(--paper);
   border: 1px solid var(--soft); border-radius: 6px; }
+input[aria-invalid=true] { border-color: currentcolor; border-width: 2px; }
 input::placeholder { color: var(--soft); opacity: 1; }
 button { min-height: 2.75rem; padding: .4rem 1.4rem; font: inherit; font-weight: 600; cursor: pointer; color: var(--paper);
   background: var(--accent); border: 1px solid var(--accent); border-radius: 6px; }
@@ -54,7 +55,7 @@ h3 { font-size: 1.05rem; margin: 0; }
 p { margin: .25rem 0 0; }
 .by { color: var(--soft); }
 .tags { display: flex; flex-wrap: wrap; gap: .35rem; margin: .45rem 0 0; padding: 0; list-style: none; }
-.tags li { padding: .1rem .6rem; font-size: .875rem; border: 1px solid var(--line); border-radius: 999px; }
+.tags li { padding: .1rem .6rem; font-size: .875rem; border: 1px solid var(--line); border-radius: .8rem; }
 .tags .stop { font-weight: 600; border-color: currentcolor; }
 .reach { display: flex; flex-wrap: wrap; gap: .1rem 1.25rem; margin: .35rem 0 0; padding: 0; list-style: none; }
 .reach a { display: inline-block; padding: .15rem 0; color: var(--accent); }
@@ -202,7 +203,7 @@ class FichehubZoek extends HTMLElement {
       "aria-expanded": "false", "aria-controls": "choices", "aria-describedby": "where-hint",
     });
     p.choices = make("ul", { id: "choices", role: "listbox", "aria-label": words.where, hidden: true });
-    p.told = make("p", { class: "told", part: "told", tabindex: -1 });
+    p.told = make("p", { id: "told", class: "told", part: "told", tabindex: -1 });
     p.again = make("button", { class: "again", type: "button", part: "button", text: OWN[this.#spoken].again, hidden: true });
     p.status = make("p", { class: "hidden", role: "status" });
     p.results = make("div", { part: "results" });
@@ -214,12 +215,15 @@ class FichehubZoek extends HTMLElement {
       make("div", { class: "go" }, make("button", { type: "submit", part: "button", text: words.search })));
     this.#put(make("div", { class: "frame" }, form), p.told, p.again, p.status, p.results, p.more);
     form.addEventListener("submit", (event) => { event.preventDefault(); this.#close(); this.#search(); });
-    p.where.addEventListener("input", () => this.#type());
+    p.what.addEventListener("input", () => this.#mark(null));
+    p.where.addEventListener("input", () => { this.#mark(null); this.#type(); });
     p.where.addEventListener("keydown", (event) => this.#key(event));
     p.where.addEventListener("blur", () => setTimeout(() => { if (this.shadowRoot.activeElement !== p.where) this.#close(); }, 150));
     p.choices.addEventListener("mousedown", (event) => {
       const option = event.target.closest("[role=option]");
-      if (option) { event.preventDefault(); this.#choose([...p.choices.children].indexOf(option)); }
+      if (!option) return;
+      event.preventDefault(); // the list closes when the field loses the focus
+      if (event.button === 0) this.#choose([...p.choices.children].indexOf(option));
     });
     p.more.addEventListener("click", () => this.#search(this.#last));
     p.again.addEventListener("click", () => this.#search(this.#again));
@@ -242,7 +246,8 @@ class FichehubZoek extends HTMLElement {
     }, TYPING);
   }
 
-  #open(items) {
+  /* `wrong`: what is said before the number of places, where a search has just ended in this choice. */
+  #open(items, wrong) {
     const { choices, where } = this.#parts;
     this.#options = items;
     this.#active = -1;
@@ -250,7 +255,8 @@ class FichehubZoek extends HTMLElement {
     choices.hidden = !items.length;
     where.setAttribute("aria-expanded", String(Boolean(items.length)));
     where.removeAttribute("aria-activedescendant");
-    this.#say(items.length ? fill(this.#words.choices, { n: items.length }) : this.#words.unknown_place);
+    const said = items.length ? fill(this.#words.choices, { n: items.length }) : this.#words.unknown_place;
+    this.#say(wrong ? `${wrong} ${said}` : said);
   }
 
   #close() {
@@ -267,7 +273,7 @@ class FichehubZoek extends HTMLElement {
     const { choices, where } = this.#parts;
     const open = !choices.hidden;
     if (event.key === "Escape") {
-      if (open) this.#close(); else where.value = "";
+      if (open) this.#close(); else { where.value = ""; this.#mark(null); }
       event.preventDefault();
     } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
@@ -285,6 +291,7 @@ class FichehubZoek extends HTMLElement {
 
   #choose(n) {
     this.#parts.where.value = this.#options[n].label;
+    this.#mark(null);
     this.#close();
     this.#parts.where.focus();
   }
@@ -295,6 +302,7 @@ class FichehubZoek extends HTMLElement {
     const turn = ++this.#searched;
     const { what, where, more } = this.#parts;
     this.#again = after;
+    this.#mark(null);
     if (!after) {
       this.#begun = { query: { what: what.value.trim(), where: where.value.trim() } };
       more.hidden = true; // it would go on with what was searched for before
@@ -308,16 +316,29 @@ class FichehubZoek extends HTMLElement {
     }
   }
 
-  /* What begins like several places is a choice between them; the list opens for whoever searched just now. */
+  /* What begins like several places is a choice between them. Whoever searched just now comes to the field that is wrong, with the list open where there is one. */
   async #fail(error, after, asked) {
     const turn = this.#searched;
-    const { where, results } = this.#parts;
+    const { where, results, [error.wrong]: field } = this.#parts;
     const { items } = error.wrong === "where" ? await this.#get("suggest", { where: where.value.trim() }).catch(() => ({ items: [] })) : { items: [] };
     if (turn !== this.#searched) return;
     if (!after) results.replaceChildren();
     const wrong = items.length ? this.#words.several_places : this.#words[WRONG[error.wrong]];
     this.#settle(wrong ?? OWN[this.#spoken].failed, !wrong);
-    if (items.length && asked) { where.focus(); this.#open(items); }
+    if (!wrong) return;
+    this.#mark(field);
+    if (!asked) return;
+    field.focus();
+    if (items.length) this.#open(items, wrong);
+  }
+
+  /* The field that is wrong, or none, says so to a screen reader, with the sentence about it. */
+  #mark(wrong) {
+    const { what, where } = this.#parts;
+    for (const field of [what, where]) {
+      field.setAttribute("aria-invalid", String(field === wrong));
+      field.setAttribute("aria-describedby", field === wrong ? `told ${field.id}-hint` : `${field.id}-hint`);
+    }
   }
 
   /* Say how a search ended; with `again`, a button repeats it. Who pressed that button is not left behind where it was. */
@@ -362,7 +383,7 @@ class FichehubZoek extends HTMLElement {
     const name = TIERS.includes(tier) && this.#place ? tier : "all";
     let group = results.querySelector(`section[data-tier=${name}]`);
     if (!group) {
-      const title = name === "all" ? { class: "hidden", text: this.#words.found } : { text: fill(this.#words[`tier_${name}`], { town: this.#place.name }) };
+      const title = name === "all" ? { class: "hidden", text: this.#words.found } : { text: this.#place.tiers[name] };
       group = make("section", { "data-tier": name }, make("h2", title), make("ol"));
       results.append(group);
     }

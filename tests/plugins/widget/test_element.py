@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -422,3 +423,95 @@ def test_an_address_is_no_more_than_an_address(demo: Page) -> None:
     links = demo.locator("fichehub-zoek ul.reach a")
     expect(links).to_have_text(list(written))
     assert [link.get_attribute("href") for link in links.all()] == list(written.values())
+
+
+def test_a_place_that_is_a_choice_is_told_to_a_screen_reader_with_the_choice(demo: Page) -> None:
+    fill_and_search(demo, "", "be")
+    expect(demo.get_by_role("listbox")).to_be_visible()
+    expect(demo.locator("fichehub-zoek").get_by_role("status")).to_have_text(re.compile("^Meer dan één plaats begint zo.* 8 gemeenten; kies met de pijltjestoetsen$"))
+
+
+@pytest.mark.parametrize(
+    ("what", "where", "wrong", "said"),
+    [
+        ("", "be", "where", "Meer dan één plaats begint zo"),
+        ("", "qqqq", "where", "laat het veld leeg om overal te zoeken"),
+        ("", "99999", "where", "laat het veld leeg om overal te zoeken"),
+        ("???", "", "what", "Typ een woord dat zegt wat u zoekt"),
+    ],
+)
+def test_the_field_that_is_wrong_says_so_and_has_the_focus(demo: Page, what: str, where: str, wrong: str, said: str) -> None:
+    fill_and_search(demo, what, where)
+    field, other = demo.locator(f"fichehub-zoek #{wrong}"), demo.locator(f"fichehub-zoek #{'what' if wrong == 'where' else 'where'}")
+    expect(field).to_be_focused()
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(field).to_have_accessible_description(re.compile(said))
+    expect(other).to_have_attribute("aria-invalid", "false")
+    assert "lijst" not in demo.locator(".told").inner_text() or demo.get_by_role("listbox").is_visible()
+    demo.keyboard.press("End")
+    demo.keyboard.type("x")
+    expect(field).to_have_attribute("aria-invalid", "false")
+    expect(field).not_to_have_accessible_description(re.compile(said))
+
+
+def test_a_field_that_is_wrong_from_the_start_says_so_and_takes_no_focus(new_page: Callable[..., Page], address: str) -> None:
+    page = new_page(bypass_csp=True)
+    elsewhere(page, address, '<fichehub-zoek where="qqqq"></fichehub-zoek>')
+    field = page.get_by_role("combobox")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(field).not_to_be_focused()
+
+
+def test_only_the_first_button_of_a_mouse_chooses(demo: Page) -> None:
+    place = demo.get_by_role("combobox", name="Waar?")
+    place.press_sequentially("zems")
+    option = demo.get_by_role("option", name="Zemst")
+    for button in ("right", "middle"):
+        option.click(button=button)
+        expect(place).to_have_value("zems")
+        expect(option).to_be_visible()
+    option.click()
+    expect(place).to_have_value("Zemst")
+
+
+def test_the_text_of_a_tag_stays_within_its_round_edge(new_page: Callable[..., Page], address: str) -> None:
+    page = new_page(bypass_csp=True, viewport={"width": 320, "height": 640})
+    long = {"text": "Diensten voor gezinszorg en aanvullende thuiszorg, met nachtopvang en oppas aan huis"}
+    item = {"id": "x", "name": "X", "tier": "", "updated_at": "2026-11-01", "rubrieken": [long]}
+    page.route("**/widget/v1/search*", lambda route: route.fulfill(json={"items": [item], "next": None, "total": 1, "place": None}))
+    page.goto(f"{address}/widget/demo")
+    fill_and_search(page, "x", "")
+    room = page.get_by_text(long["text"]).evaluate(
+        """tag => {
+          const style = getComputedStyle(tag), { width, height } = tag.getBoundingClientRect();
+          const r = Math.min(parseFloat(style.borderTopLeftRadius), width / 2, height / 2), d = parseFloat(style.paddingTop);
+          return { lines: height / parseFloat(style.lineHeight), left: parseFloat(style.paddingLeft) - (r - Math.sqrt(r * r - (r - d) ** 2)) };
+        }"""
+    )
+    assert room["lines"] > 3, "it is wrapped"
+    assert room["left"] > 0, "the edge has turned straight, or nearly, where the text begins"
+
+
+def test_where_the_clipboard_is_closed_the_snippet_is_selected_and_that_is_said(new_page: Callable[..., Page], address: str) -> None:
+    page = new_page(bypass_csp=True)
+    page.add_init_script("Object.defineProperty(navigator, 'clipboard', { value: undefined })")  # as over plain http
+    page.goto(f"{address}/widget/demo?lang=en")
+    page.get_by_role("button", name="Copy").click()
+    expect(page.locator("#copied")).to_have_text("This browser does not let us copy here. The text is selected: copy it yourself.")
+    assert page.evaluate("String(getSelection())") == page.locator("#snippet").inner_text()
+
+
+def test_without_a_script_the_message_stands_in_one_frame(new_page: Callable[..., Page], address: str) -> None:
+    page = new_page(java_script_enabled=False)
+    page.goto(f"{address}/widget/demo")
+    frame, message = page.locator("fichehub-zoek").bounding_box(), page.locator("noscript p").bounding_box()
+    assert frame and message
+    assert frame["x"] < message["x"] and frame["y"] < message["y"]
+    assert frame["y"] + frame["height"] > message["y"] + message["height"]
+
+
+def test_in_forced_colours_a_button_has_an_edge(new_page: Callable[..., Page], address: str) -> None:
+    page = new_page(bypass_csp=True, forced_colors="active")
+    page.goto(f"{address}/widget/demo")
+    button = page.get_by_role("button", name="Kopieer")
+    assert button.evaluate("button => getComputedStyle(button).borderTopStyle + getComputedStyle(button).borderTopWidth") == "solid1px"

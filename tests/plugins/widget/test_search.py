@@ -133,6 +133,16 @@ def test_every_hit_says_why_it_is_there(client: FlaskClient) -> None:
     assert search(client, what="huisarts", where="Zemst", lang="en")["items"][0]["why"] == "Based in Zemst"
 
 
+def test_a_place_brings_the_headings_above_its_hits(client: FlaskClient) -> None:
+    assert search(client, where="Ieper", lang="fr")["place"]["tiers"] == {
+        "local": "À Ypres",
+        "serves": "Actif à Ypres",
+        "near": "Près d’Ypres",
+        "rest": "Plus loin",
+    }
+    assert [item["why"] for item in search(client, what="zenne", where="Ieper", lang="fr")["items"]] == ["À 111,5 km d’Ypres"]
+
+
 def test_contacts_come_from_the_organisation_and_say_so_and_hidden_ones_do_not_come(client: FlaskClient) -> None:
     response = client.get("/widget/v1/search", query_string={"what": "zenne"})
     assert HIDDEN not in response.text

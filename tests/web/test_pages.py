@@ -1,0 +1,95 @@
+"""What the pages for people share: the language that was asked for goes along, and an address where nothing is has a page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import flask
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from flask.testing import FlaskClient
+
+from hub import plugins
+from hub.store import Store
+from hub.web import create_app
+from tests.over_http import serving
+from tests.web.test_start_page import RULES
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
+
+
+@pytest.fixture(scope="module")
+def address(app: flask.Flask) -> Iterator[str]:
+    """The application over real HTTP."""
+    with serving(app) as address:
+        yield address
+
+
+def links(client: FlaskClient, page: str, accept: str = BROWSER) -> set[str]:
+    return set(re.findall(r'href="([^"]*)"', client.get(page, headers={"Accept": accept}).get_data(as_text=True)))
+
+
+def test_links_between_pages_keep_the_language_that_was_asked_for(empty_store: Store) -> None:
+    client = create_app(empty_store, plugins.load()).test_client()
+    plain = links(client, "/")
+    french = links(client, "/?lang=fr")
+    assert {"/", "/api/v1/docs"} <= plain
+    assert {"/?lang=fr", "/api/v1/docs?lang=fr"} <= french
+    assert {"/api/v1/openapi.json", "/health", "/metrics"} <= plain & french, "what is for programs has no language"
+    for page in ("/api/v1/docs", "/nope"):
+        assert "/" in links(client, page)
+        assert "/?lang=fr" in links(client, f"{page}?lang=fr")
+    assert "/" in links(client, "/?lang=xx")
+
+
+def test_the_door_to_the_widget_keeps_the_language(app: flask.Flask) -> None:
+    to = app.jinja_env.filters["in_language"]
+    with app.test_request_context("/?lang=fr"):
+        assert (to("/widget/demo"), to("/fhir/metadata")) == ("/widget/demo?lang=fr", "/fhir/metadata")
+    with app.test_request_context("/", headers={"Accept-Language": "fr"}):
+        assert to("/widget/demo") == "/widget/demo", "the browser goes on asking for it"
+
+
+@pytest.mark.parametrize(
+    ("path", "accept", "language", "words"),
+    [
+        ("/nope", BROWSER, "nl", "Op dit adres is niets"),
+        ("/nope", "text/html", "fr", "Il n’y a rien à cette adresse"),
+        ("/nope/deeper?lang=de", BROWSER, "fr", "Unter dieser Adresse gibt es nichts"),
+        ("/apix", BROWSER, "en", "There is nothing at this address"),
+    ],
+)
+def test_a_mistyped_address_has_a_page_for_a_person(client: FlaskClient, path: str, accept: str, language: str, words: str) -> None:
+    response = client.get(path, headers={"Accept": accept, "Accept-Language": language})
+    assert (response.status_code, response.mimetype) == (404, "text/html")
+    assert words in response.get_data(as_text=True)
+    assert {"Accept", "Accept-Language"} <= set(response.vary)
+    assert response.headers["Content-Language"] == ("de" if "lang=de" in path else language)
+
+
+@pytest.mark.parametrize(
+    ("path", "accept"),
+    [("/nope", "*/*"), ("/nope", ""), ("/nope", "application/json, text/html"), ("/api/v1/nope", BROWSER), ("/api", BROWSER), ("/throw/not-found/x", BROWSER)],
+)
+def test_a_program_has_a_problem_and_so_has_whoever_asks_the_api(client: FlaskClient, path: str, accept: str) -> None:
+    response = client.get(path, headers={"Accept": accept})
+    assert (response.status_code, response.mimetype) == (404, "application/problem+json")
+
+
+def test_an_endpoint_words_its_own_errors_for_a_browser_too(client: FlaskClient) -> None:
+    assert client.get("/parrot/nowhere", headers={"Accept": BROWSER}).get_json() == {"parrot": "NotFound"}
+
+
+def test_axe_finds_nothing_where_nothing_is(new_page: Callable[..., Page], address: str) -> None:
+    page = new_page(viewport={"width": 320, "height": 640})
+    page.goto(f"{address}/nope")
+    results = Axe().run(page, options=RULES)
+    assert results.violations_count == 0, results.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    page.get_by_role("link", name="Naar de startpagina").click()
+    assert page.url == f"{address}/"
