@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import orjson
 import pytest
 from flask.testing import FlaskClient
 
 from plugins.fhir import systems as s
 from plugins.fhir.searchable import OLDER_MCSD
+from tests.plugins.fhir.conftest import Hub
 from tests.plugins.fhir.test_complaints import pages, resources
 from tests.plugins.fhir.test_parameters import ALL, client, found, told
+from tests.plugins.fhir.test_smart import ask
 from tests.plugins.fhir.writing import get, link
 
 __all__ = ["client", "told"]
@@ -66,6 +69,16 @@ def test_profiles_of_which_no_one_is_the_weaker_are_asked_for_apart(client: Flas
     assert "send a request for each" in issue["details"]["text"]
     for each in both.split(","):
         assert "entry" in get(client, f"PractitionerRole?_profile={each}")
+
+
+@pytest.mark.parametrize("claimed", ["_profile={}", "_profile={}&_count=1", "_profile:missing=true"])
+def test_what_a_role_claims_stands_in_the_role(small: Hub, claimed: str) -> None:
+    page = ask(small, "system/PractitionerRole.rs", f"PractitionerRole?{claimed.format(s.BE_PRACTITIONER_ROLE)}")
+    assert page.status_code == 200, page.text
+    for each in orjson.loads(page.data)["link"]:
+        assert ask(small, "system/PractitionerRole.rs", each["url"].partition("/fhir/")[2]).status_code == 200
+    assert ask(small, "system/PractitionerRole.rs", "PractitionerRole?practitioner.given=an").status_code == 403
+    assert ask(small, "system/Organization.rs", f"Practitioner?_has:PractitionerRole:practitioner:{claimed.format(s.BE_PRACTITIONER_ROLE)}").status_code == 403
 
 
 @pytest.mark.parametrize(("asked", "comes"), [("Provenance:*", True), ("Provenance:target", True), ("Provenance:target:Organization", True), ("Provenance:target:Location", False)])

@@ -14,7 +14,6 @@ from hub.access.tokens import issue_token
 from hub.store import Writer
 from plugins.fhir import smart
 from plugins.fhir.params import RESOURCES
-from plugins.fhir.systems import BE_PRACTITIONER_ROLE
 from tests.access.signing import EC_KEY, jwks
 from tests.plugins.fhir.conftest import NOW, Hub
 
@@ -87,16 +86,6 @@ def test_a_search_by_post_is_a_search(small: Hub) -> None:
     form = {"method": "POST", "data": "name=linde", "content_type": "application/x-www-form-urlencoded"}
     assert ask(small, "system/Organization.s", "Organization/_search", **form).status_code == 200
     assert ask(small, "system/Organization.r", "Organization/_search", **form).status_code == 403
-
-
-@pytest.mark.parametrize("claimed", ["_profile={}", "_profile={}&_count=1", "_profile:missing=true"])
-def test_what_a_role_claims_stands_in_the_role(small: Hub, claimed: str) -> None:
-    page = ask(small, "system/PractitionerRole.rs", f"PractitionerRole?{claimed.format(BE_PRACTITIONER_ROLE)}")
-    assert page.status_code == 200, page.text
-    for link in orjson.loads(page.data)["link"]:
-        assert ask(small, "system/PractitionerRole.rs", link["url"].partition("/fhir/")[2]).status_code == 200
-    assert ask(small, "system/PractitionerRole.rs", "PractitionerRole?practitioner.given=an").status_code == 403
-    assert ask(small, "system/Organization.rs", f"Practitioner?_has:PractitionerRole:practitioner:{claimed.format(BE_PRACTITIONER_ROLE)}").status_code == 403
 
 
 @pytest.mark.parametrize(("method", "path", "letter"), [("POST", "Organization", "c"), ("PUT", "Organization/1", "u"), ("PATCH", "Organization/1", "u"), ("DELETE", "Organization/1", "d")])
