@@ -37,7 +37,7 @@ _ASKERS: Final = "Only partners read who asked for what"
 PARTNER: Final = s.BASE + "/NamingSystem/partner"
 PARAMS: Final = {
     "_id": ("token", "Its number in the trail."),
-    "date": ("date", "When it happened: eq, ge, gt, le, lt; may be given twice."),
+    "date": ("date", "When it happened: eq, ge, gt, le, lt, sa, eb, one moment at a time; may be given twice."),
     "agent": ("reference", "The partner that asked, as agent:identifier=system|name."),
     "agent-name": ("string", "The name of the partner that asked, in full."),
     "type": ("token", "The kind of event; every one here is rest."),
@@ -339,12 +339,14 @@ def _criteria(name: str, value: str) -> Json | None:
         case "_id":
             return {"n": int(value)} if value.isascii() and value.isdigit() and len(value) < 19 else {"nothing": True}
         case "date":
+            if "," in value:
+                raise invalid(name, "one moment is taken, and no alternatives; give the parameter twice for from and until.", value)
             prefix = value[:2] if value[:2].isalpha() else "eq"
             start, end = (_moment(each) for each in span(name, value.removeprefix(prefix)))
             bounds = {"eq": {"since": start, "until": end}, "ge": {"since": start}, "gt": {"since": end}, "sa": {"since": end}}
             bounds |= {"le": {"until": end}, "lt": {"until": start}, "eb": {"until": start}}
             if prefix not in bounds:
-                raise invalid(name, f"the prefixes are {', '.join(bounds)}.", value)
+                raise invalid(name, f"the prefixes are {', '.join(bounds)} here: an event is looked for in one stretch of time.", value)
             return bounds[prefix]
         case "agent":
             raise invalid(name, "a partner is no resource here; ask agent:identifier=name, or agent-name=name.", value)

@@ -22,7 +22,7 @@ from plugins.fhir.search import DEFAULT_COUNT, MAX_COUNT, PROVENANCE
 from plugins.fhir.searchable import OLDER_MCSD, Param, Resource, of_all
 from plugins.fhir.subscriptions.routes import declared as subscription_types
 
-PUBLISHED: Final = "2026-11-29"
+PUBLISHED: Final = "2026-11-30"
 """When what is declared here last changed; a change of the table moves it."""
 
 _SMART: Final = {

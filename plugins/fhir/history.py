@@ -34,11 +34,12 @@ from plugins.fhir.datatypes import Labels
 from plugins.fhir.json_form import to_bytes
 from plugins.fhir.moments import moment, with_plus
 from plugins.fhir.params import RESOURCES
-from plugins.fhir.preferring import FORM, refuse_unknown
+from plugins.fhir.preferring import PARTS, refuse_unknown
 from plugins.fhir.refusing import invalid
 from plugins.fhir.rendering import Memory, render, version_of
 from plugins.fhir.search import DEFAULT_COUNT, MAX_COUNT
 from plugins.fhir.searchable import Resource
+from plugins.fhir.subsetting import subset_of
 
 TAKES: Final = ("_since", "_count", "_cursor", "_sort", "_format", "_pretty")
 """The parameters of a history. A Bundle of this type has no room for a warning, so any other is an error and never ignored."""
@@ -56,10 +57,12 @@ def add_routes(blueprint: flask.Blueprint, memory: Memory, answer: Answer) -> No
 
     @blueprint.get(f"/<any({types}):type>/<id>/_history/<version>")
     def vread(type: str, id: str, version: str) -> flask.Response:
-        refuse_unknown(FORM)
+        refuse_unknown(PARTS)
         asked = hub.directory()
+        subset = subset_of(type, flask.request.args.items(multi=True))
         entity = version_at(asked, RESOURCES[type], id.lower(), version)
-        response = answer(to_bytes(render(entity, asked.grant, asked.concepts())))
+        body = to_bytes(render(entity, asked.grant, asked.concepts()))
+        response = answer(body if subset is None else subset.of(body))
         response.headers["ETag"] = f'W/"{version_of(entity, asked.grant)}"'
         response.last_modified = datetime.fromisoformat(entity.updated_at)
         response.make_conditional(flask.request)

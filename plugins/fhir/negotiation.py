@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final, Literal
 
@@ -25,6 +26,18 @@ _KNOWN: Final[dict[str, Form]] = {
     "text/xml": "xml",
     "xml": "xml",
 }
+_HTML: Final = ("text/html",)
+_RANGES: Final[dict[Form, tuple[tuple[str, ...], ...]]] = {
+    form: (
+        (f"application/fhir+{form}",),
+        tuple(name for name, known in _KNOWN.items() if known == form),
+        *((_HTML,) if form == "json" else ()),
+        ("application/*",),
+        ("*/*",),
+    )
+    for form in MEDIA_TYPES
+}
+"""What a header may call a form, the nearest first; a browser, which asks for pages, gets JSON."""
 _VERSIONS: Final = ("4.0", "4.0.1")
 
 
@@ -42,20 +55,26 @@ def form_for(accept: str, wanted: str = "") -> Form:
         return form
     if not accept:
         return "json"
-    offers = parse_accept_header(accept, MIMEAccept)
-    for media, quality in offers:
-        if not quality > 0:
-            continue
+    asked: dict[str, tuple[float, int]] = {}
+    for place, (media, quality) in enumerate(parse_accept_header(accept, MIMEAccept)):
         name, _, parameters = media.lower().partition(";")
-        name = name.strip()
-        if name in _KNOWN:
-            if _version_fits(parameters):
-                # A browser puts XML before anything, and means no FHIR.
-                browser = any(each.lower().startswith("text/html") and asked >= quality for each, asked in offers)
-                return "json" if browser else _KNOWN[name]
-        elif name in ("*/*", "application/*", "text/html"):
-            return "json"
+        if _version_fits(parameters):
+            asked.setdefault(name.strip(), (quality, place))
+    weights = {form: _weight(form, asked) for form in MEDIA_TYPES}
+    best = max(quality for quality, _ in weights.values())
+    if best > 0:
+        return min((place, form) for form, (quality, place) in weights.items() if quality == best)[1]
     raise NoSuchForm("Accept", accept)
+
+
+def _weight(form: Form, asked: Mapping[str, tuple[float, int]]) -> tuple[float, int]:
+    """How much a form is wanted, and where that stands: the range that says most of it counts, whatever a wider one says. RFC 9110, 12.5.1"""
+    for names in _RANGES[form]:
+        if found := [asked[name] for name in names if name in asked]:
+            quality, place = max(found, key=lambda each: each[0])
+            # A browser puts XML before anything, and means no FHIR.
+            return quality, -1 if names == _HTML else place
+    return 0.0, len(asked)
 
 
 class NoSuchForm(NotAcceptable):

@@ -7,6 +7,7 @@ https://hl7.org/fhir/R4/search.html
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from hub import Criterion, Entity, EntityType, Linked, Query
@@ -145,6 +146,8 @@ _WITH_GIVEN: Final = Criterion("given", (), "missing", negate=True)
 _NOT_WITHOUT_GIVEN: Final = Linked(
     "zorgverlener", Query(types=("zorgverlener",), where=(Criterion("given", (), "missing"),)), negate=True
 )
+STANDS_IN_ITSELF: Final = (_NOT_WITHOUT_GIVEN, replace(_NOT_WITHOUT_GIVEN, negate=False))
+"""What looks like a chain in a query and is none: `meta.profile` of the resource itself shows it."""
 
 RESOURCES: Final[dict[str, Resource]] = {
     resource.name: resource
@@ -287,9 +290,9 @@ RESOURCES: Final[dict[str, Resource]] = {
                 Param(
                     "identifier",
                     "token",
-                    "A number of the caregiver: a role has none of its own.",
+                    "A number of the caregiver: a role has none of its own, so :missing is true of every one.",
                     criteria.identifiers,
-                    has("identifier"),
+                    never,
                 ),
                 _ACTIVE,
                 _to("practitioner", "zorgverlener", "zorgverlener", "Practitioner", "The caregiver."),

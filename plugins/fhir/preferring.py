@@ -16,12 +16,19 @@ PARTS: Final = (*FORM, "_summary", "_elements")
 """Those of a read that can show a part."""
 _HANDLING: Final = re.compile(r"""(?:^|[,;])\s*handling\s*=\s*"?(\w+)"?""", re.IGNORECASE)
 """The preference in a header, of which the first counts. https://www.rfc-editor.org/rfc/rfc7240"""
+_RETURN: Final = re.compile(r"""(?:^|[,;])\s*return\s*=\s*"?(\w+)"?""", re.IGNORECASE)
 
 
 def is_strict() -> bool:
     """Whether the current request wants an error for what is not understood, and not a warning."""
     preferred = flask.request.headers.get("Prefer", "")
     return bool(preferred) and "strict" in map(str.lower, _HANDLING.findall(preferred)[:1])
+
+
+def wanted_in_return() -> str:
+    """What the current request wants back of what it writes, in lower case: `minimal`, `operationoutcome`, or anything else for the resource as it stands."""
+    said = _RETURN.search(flask.request.headers.get("Prefer", ""))
+    return said[1].lower() if said else "representation"
 
 
 def refuse_unknown(takes: Sequence[str]) -> None:

@@ -43,7 +43,7 @@ _log = logging.getLogger(__name__)
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _URLENCODED: Final = "application/x-www-form-urlencoded"
 _EXPOSED: Final = "ETag, Last-Modified, Location, Content-Location, Retry-After"
-_ALLOWED: Final = "Accept, Authorization, Content-Type, If-Modified-Since, If-None-Match, Prefer, X-API-Key"
+_ALLOWED: Final = "Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Exist, If-None-Match, Prefer, X-API-Key"
 VARY: Final = "Authorization, X-API-Key, Accept"
 _CONDITIONS: Final = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE")
 
@@ -240,11 +240,8 @@ def _answer(
 ) -> flask.Response:
     """A resource in the form that was asked for; `in_xml` gives its XML form where that is not to be written anew."""
     request = request_ctx.request
-    wanted = request.args.get("_format") or (
-        request.form.get("_format") if request.mimetype == _URLENCODED else None
-    )
-    form = form_for(request.headers.get("Accept", ""), wanted or "")
-    pretty = request.args.get("_pretty") == "true"
+    form = form_for(request.headers.get("Accept", ""), _said("_format"))
+    pretty = _said("_pretty") == "true"
     if form == "xml":
         if in_xml is not None and not pretty:
             body = in_xml()
@@ -258,6 +255,12 @@ def _answer(
     response = flask.Response(body, status, content_type=MEDIA_TYPES[form])
     response.headers["Vary"] = VARY
     return response
+
+
+def _said(name: str) -> str:
+    """What the current request says of the form of its answer, in its address or else in the body of a search; "" when it says nothing."""
+    request = request_ctx.request
+    return request.args.get(name) or (request.form.get(name, "") if request.mimetype == _URLENCODED else "")
 
 
 def _for_other_pages(response: flask.Response) -> flask.Response:

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
-from hub import Criterion, Directory, FieldError, Invalid, Linked, Near, Query, query_of
+from hub import QUERY_LIMITS, Criterion, Directory, FieldError, Invalid, Linked, Near, Query, query_of
 from plugins.fhir import outcome
 from plugins.fhir.asking import conditions, unsupported
 from plugins.fhir.criteria import Remark, Words, whole_near, with_ids
@@ -36,7 +36,8 @@ _SORTS: Final[dict[str, Literal["name", "updated", "distance"]]] = {
     "_lastUpdated": "updated",
     "near": "distance",
 }
-_IN_RESOURCE: Final = ("_id", "_lastUpdated", "_profile", "_source", "_tag", "_text", "_content")
+IN_RESOURCE: Final = ("_id", "_lastUpdated", "_profile", "_source", "_tag", "_text", "_content", "_has")
+"""The parameters with a `_` that ask something of a resource; all others say how to answer."""
 _INCLUDING: Final = ("_include", "_revinclude", "_revInclude")
 PROVENANCE: Final = "Provenance:target"
 """The `_revinclude` of where resources come from: no entities, so no `Include`."""
@@ -89,7 +90,7 @@ def parse(resource: Resource, given: Sequence[tuple[str, str]], *, strict: bool 
     for name, value in given:
         if name in _FORM_ONLY:
             continue
-        if name.startswith("_") and name.partition(":")[0] not in (*_IN_RESOURCE, "_has"):
+        if name.startswith("_") and name.partition(":")[0] not in IN_RESOURCE:
             understood = _controlled(search, settings, name, value, strict)
         else:
             understood = _narrowed(search, wanted, name, value, strict)
@@ -121,7 +122,6 @@ def parse(resource: Resource, given: Sequence[tuple[str, str]], *, strict: bool 
 
 _MOST_TOLD: Final = 10
 _LONGEST_NAME: Final = 80
-_MOST_TRIED: Final = 50
 
 
 def _controlled(search: Search, settings: dict[str, Any], name: str, value: str, strict: bool) -> str | None:
@@ -164,18 +164,34 @@ def _narrowed(search: Search, wanted: _Wanted, name: str, value: str, strict: bo
 
 
 def in_your_words(error: Invalid, resource: Resource, given: Sequence[tuple[str, str]], asked: Directory) -> Invalid:
-    """What the hub refused about the query of these parameters, by the name of the first that it refuses alone: a client knows nothing of our queries."""
-    for name, value in given[:_MOST_TRIED]:
-        if name in ("_cursor", "_sort"):  # an order may need a place, which is not there when it is tried alone
-            continue
-        try:
-            query = with_seqs(parse(resource, [(name, value)]).query, asked.seq_at)
-            # Nobody's id beside it: it is asked whether this can be asked, and nothing is looked for.
-            asked.search(replace(query, where=(*query.where, with_ids(())), limit=1), sources=False)
-        except Invalid as refused:
-            return invalid(name, _reasons(refused), value[:100])
-    told = _reasons(error)
-    return Invalid(told, (FieldError("", told),))
+    """What the hub refused about the query of these parameters, by the name of the first that is too much, alone or beside those before it: a client
+    knows nothing of our queries."""
+    tried = [(name, value) for name, value in given if name not in ("_cursor", "_sort")]  # an order may need a place, which may come behind it
+    taken, upto = 0, len(tried) + 1  # so many of them are taken, and so many are not
+    told: Invalid | None = None
+    while upto - taken > 1:
+        some = (taken + upto) // 2
+        refused = _refusal(resource, tried[:some], asked)
+        if refused is None:
+            taken = some
+        else:
+            upto, told = some, refused
+    if told is None:
+        return Invalid(_reasons(error), (FieldError("", _reasons(error)),))
+    name, value = tried[upto - 1]
+    return invalid(name, _reasons(told), value[:100])
+
+
+def _refusal(resource: Resource, given: Sequence[tuple[str, str]], asked: Directory) -> Invalid | None:
+    """What the hub refuses about the query of these parameters; None when it takes it."""
+    try:
+        query = with_seqs(parse(resource, given).query, asked.seq_at)
+        # Nobody's id beside it, where there is room: it is asked whether this can be asked, and nothing is looked for.
+        where = (*query.where, with_ids(())) if len(query.where) < QUERY_LIMITS.criteria else query.where
+        asked.search(replace(query, where=where, limit=1, total="none"), sources=False)
+    except Invalid as refused:
+        return refused
+    return None
 
 
 def _reasons(error: Invalid) -> str:
@@ -196,13 +212,13 @@ def _control(search: Search, settings: dict[str, Any], name: str, value: str, st
         return _sorted_by(search, settings, value, strict)
     elif name in ("_summary", "_elements"):
         search.count_only = search.count_only or (name, value) == ("_summary", "count")
-    elif name in ("_revinclude", "_revInclude") and value == PROVENANCE:
-        search.provenance = True
     elif name.partition(":")[0] in _INCLUDING:
         wanted = _includes(search.resource, name, value)
-        if wanted is None:
+        provenance = name in ("_revinclude", "_revInclude") and value in ("*", "Provenance:*", PROVENANCE, f"{PROVENANCE}:{search.resource.name}")
+        if wanted is None and not provenance:
             return None
-        search.followed += [each for each in wanted if each not in search.followed]
+        search.provenance |= provenance
+        search.followed += [each for each in wanted or () if each not in search.followed]
     else:
         return None
     return value
@@ -249,7 +265,10 @@ def _includes(resource: Resource, name: str, value: str) -> list[Followed] | Non
 
 def _unknown(search: Search, name: str, value: str, strict: bool) -> None:
     understood = f"{name}={value}" if name.startswith("_") else name
-    reason = unsupported(search.resource, name) or _NOT_UNDERSTOOD.format(understood[:200], search.resource.name)
+    reason = unsupported(search.resource, name)
+    if name.startswith(("_revinclude:", "_revInclude:")) and value.startswith("Provenance:"):
+        reason = f"{name}: a Provenance comes with the hits alone; ask for it without a modifier."
+    reason = reason or _NOT_UNDERSTOOD.format(understood[:200], search.resource.name)
     _left_out(search, name, value, reason, strict)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
-from hub import Entity, EntityType, Linked
+from hub import Criterion, Entity, EntityType, FieldError, Invalid, Linked
 from plugins.fhir import closed, criteria, periods
 from plugins.fhir import systems as s
 from plugins.fhir.criteria import Absent, Build, Condition, Given, always, has, never
@@ -96,7 +96,7 @@ COMMON: Final = (
         "date",
         f"When it last changed for you: {', '.join(periods.PREFIXES)}; ap is within a day.",
         periods.changed,
-        None,
+        always,
         _RESOURCE + "lastUpdated",
     ),
     Param(
@@ -113,10 +113,10 @@ COMMON: Final = (
         "string",
         "Words that must all occur, each as the beginning of a word, in names, labels of codes, places or the description.",
         criteria.full_text,
-        None,
+        always,
         "http://hl7.org/fhir/SearchParameter/DomainResource-text",
     ),
-    Param("_content", "string", "The same as _text.", criteria.full_text, None, _RESOURCE + "content"),
+    Param("_content", "string", "The same as _text.", criteria.full_text, always, _RESOURCE + "content"),
 )
 """The parameters of every resource, beside `_id` and `_profile`."""
 
@@ -130,16 +130,45 @@ def _profile(profiles: tuple[tuple[str, tuple[Condition, ...]], ...]) -> Param:
     """`_profile`, for the profiles that instances claim when they meet them."""
 
     def build(given: Given) -> list[Condition]:
-        wanted = [criteria.unescape(value).partition("|")[0].replace(OLDER_MCSD, s.MCSD) for value in given.values]
-        asked = [frozenset(meets) for url, meets in profiles if url in wanted]
-        weakest = [each for each in asked if not any(other < each for other in asked)]
-        if len(set(weakest)) > 1:
+        wanted = [criteria.unescape(value).replace(OLDER_MCSD, s.MCSD) for value in given.values]
+        asked = [frozenset(meets) for url, meets in profiles if any(_is_meant(url, canonical) for canonical in wanted)]
+        weakest = _weakest(asked)
+        if len(weakest) > 1:
             told = "what has the one of these profiles and what has the other cannot be found together, because they ask for different things; send a request for each."
             raise criteria.wrong(given, told, ",".join(wanted))
         return list(weakest[0]) if weakest else list(criteria.NOTHING)
 
-    everywhere = always if any(not meets for _, meets in profiles) else None
-    return Param("_profile", "uri", "A profile that the resource claims, as meta.profile shows it.", build, everywhere, _RESOURCE + "profile")
+    about = "A profile that the resource claims, as meta.profile shows it; with a version behind | only in that version."
+    return Param("_profile", "uri", about, build, lambda absent: _claims_none(profiles, absent), _RESOURCE + "profile")
+
+
+def _is_meant(url: str, canonical: str) -> bool:
+    """Whether a canonical names this profile, in the version that we go by or, as far as it says one, in no other: `2.1` is `2.1.2`."""
+    named, _, version = canonical.partition("|")
+    return named == url and f"{s.version_of(url)}.".startswith(f"{version}." if version else "")
+
+
+def _claims_none(profiles: tuple[tuple[str, tuple[Condition, ...]], ...], absent: bool) -> list[Condition]:
+    """`_profile:missing`: whether an instance claims no profile at all. Raises `Invalid` where that is an "or" of what no query can ask at once."""
+    demands = _weakest([frozenset(meets) for _, meets in profiles])
+    if not all(demands):
+        return always(absent)
+    if absent and all(len(meets) == 1 for meets in demands):
+        return [_opposite(condition) for meets in demands for condition in meets]
+    if not absent and len(demands) == 1:
+        return list(demands[0])
+    reason = f"of this type only {'false' if absent else 'true'} can be asked; ask for profiles by their address, each in a request of its own."
+    raise Invalid(f"_profile:missing: {reason}", (FieldError("_profile:missing", reason, "true" if absent else "false"),))
+
+
+def _weakest(demands: Sequence[frozenset[Condition]]) -> list[frozenset[Condition]]:
+    """Those that ask least, each once: whatever meets one of the others meets one of these."""
+    return list(dict.fromkeys(each for each in demands if not any(other < each for other in demands)))
+
+
+def _opposite(condition: Condition) -> Condition:
+    assert isinstance(condition, Criterion | Linked)  # those that profiles ask
+    return replace(condition, negate=not condition.negate)
 
 
 OLDER_MCSD: Final = "http://ihe.net/fhir/StructureDefinition/IHE.mCSD."

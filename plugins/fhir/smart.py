@@ -17,7 +17,7 @@ from werkzeug.exceptions import Forbidden
 import hub
 from hub import Query
 from plugins.fhir.conformance.catalogue import TYPES as DEFINITIONS
-from plugins.fhir.params import RESOURCES
+from plugins.fhir.params import RESOURCES, STANDS_IN_ITSELF
 from plugins.fhir.search import Search
 
 CONFIGURATION: Final = ".well-known/smart-configuration"
@@ -111,6 +111,8 @@ def require_search(search: Search) -> None:
 def _looked_into(query: Query) -> Iterator[str]:
     """The types of which a condition asks more than which one it is: that much the reference itself says."""
     for linked in query.linked:
+        if linked in STANDS_IN_ITSELF:
+            continue
         inner = linked.query
         asks = any(each.key not in _NAMED_BY_REFERENCE for each in inner.where) or inner.near or inner.linked
         if asks or linked.reverse:

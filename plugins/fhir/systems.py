@@ -81,6 +81,12 @@ MCSD_PRACTITIONER: Final = MCSD + "Practitioner"
 MCSD_PRACTITIONER_ROLE: Final = MCSD + "PractitionerRole"
 MCSD_ORGANIZATION_AFFILIATION: Final = MCSD + "OrganizationAffiliation"
 MCSD_ENDPOINT: Final = MCSD + "Endpoint"
+_VERSIONS: Final = {BE: "2.1.2", MCSD: "4.0.0"}
+
+
+def version_of(profile: str) -> str:
+    """The version of a profile of Belgium or of mCSD that we go by."""
+    return next(version for start, version in _VERSIONS.items() if profile.startswith(start))
 
 _OUR_NAMING: Final = BASE + "/NamingSystem/"
 _OUR_CODES: Final = BASE + "/CodeSystem/"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 import flask
 import orjson
@@ -18,6 +18,7 @@ import hub
 from hub import Directory, Entity, Feed, FieldError, Gone, Invalid, Locked, Moved, NotFound, Outranked
 from plugins.fhir import accesses, outcome
 from plugins.fhir.bodies import read_body
+from plugins.fhir.feed.conditions import condition, finder, one_met, resolved, unlooked, wrong
 from plugins.fhir.feed.filing import Filed, file, with_number
 from plugins.fhir.feed.naming import Entry
 from plugins.fhir.feed.noting import Repeated
@@ -26,9 +27,8 @@ from plugins.fhir.feed.translate import TRANSLATED
 from plugins.fhir.feed.trying import tried as tried_entries
 from plugins.fhir.json_form import to_bytes
 from plugins.fhir.params import RESOURCES
-from plugins.fhir.preferring import PARTS, is_strict
+from plugins.fhir.preferring import is_strict, wanted_in_return
 from plugins.fhir.rendering import render, version_of
-from plugins.fhir.search import parse
 from plugins.fhir.smart import require
 from plugins.fhir.unmatched import unmatched
 
@@ -65,7 +65,7 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
             raise unmatched(f"{type}/{id}")
         feed, request = hub.feed(ENDPOINT), flask.request
         if "If-None-Exist" in request.headers and method != "POST":
-            raise _wrong("If-None-Exist", f"this is said of a POST only; leave it out of a {method}.")
+            raise wrong("If-None-Exist", f"this is said of a POST only; leave it out of a {method}.")
         resource = None if method == "DELETE" else read_body()
         if refused := _refused(resource):
             return _outcome(answer, refused, 400)
@@ -74,9 +74,10 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
         if isinstance(done, Problem):
             return _outcome(answer, done.issues, done.status)
         told = _told(done[0], feed.directory())
-        body = told.outcome() if told.issues or told.resource is None or "return=OperationOutcome" in _prefer() else told.resource
+        wanted = wanted_in_return()
+        body = told.outcome() if told.issues or told.resource is None or wanted == "operationoutcome" else told.resource
         response = answer(body)
-        if "return=minimal" in _prefer() and not told.issues:
+        if wanted == "minimal" and not told.issues:
             response.set_data(b"")
         response.status_code = told.status
         if told.address:
@@ -96,12 +97,18 @@ def transaction(bundle: Json, answer: Answer) -> flask.Response:
     accesses.tell([_told_of(wish) for wish in wishes])
     for wish in wishes:  # the address of a transaction does not tell what is in it
         require(wish.type, _LETTERS[wish.method])
+    unmet: list[FieldError] = []
+    find = finder(feed.directory(), unmet)
+    wishes = [replace(wish, resource=resolved(wish.resource, wish.path, find)) for wish in wishes]
+    if unmet:
+        return _outcome(answer, [_issue("error", "conflict", each.path, each.reason) for each in unmet], 412)
     done = _written(feed, wishes)
     if isinstance(done, Problem):
         return _outcome(answer, done.issues, done.status)
     asked = feed.directory()
     told: Json = {"resourceType": "Bundle", "type": "transaction-response"}
-    return answer(told | {"entry": [_told(filed, asked).entry() for filed in done]} if done else told)
+    wanted = wanted_in_return()
+    return answer(told | {"entry": [_told(filed, asked).entry(wanted) for filed in done]} if done else told)
 
 
 def tried(resource: Json, asked: Directory) -> list[Json]:
@@ -114,7 +121,8 @@ def tried(resource: Json, asked: Directory) -> list[Json]:
         if name in TRANSLATED:
             wishes = [_Wish("POST", name, name, None, "", resource, None, "", "")]
         else:
-            wishes = _wishes(resource) if name == "Bundle" and resource.get("type") == "transaction" else []
+            sent = _wishes(resource) if name == "Bundle" and resource.get("type") == "transaction" else []
+            wishes = [replace(wish, resource=resolved(wish.resource, wish.path, unlooked)) for wish in sent]
         entries = [_entry(wish) for wish in wishes]
         _check_unique(entries)
     except Invalid as error:
@@ -152,7 +160,7 @@ def _wishes(bundle: Json) -> list[_Wish]:
     """The entries of a transaction that the judge has passed. Raises `Invalid`."""
     entries = bundle.get("entry", [])
     if len(entries) > MAX_ENTRIES:
-        raise _wrong("Bundle.entry", f"a transaction has at most {MAX_ENTRIES} entries; send several.", str(len(entries)))
+        raise wrong("Bundle.entry", f"a transaction has at most {MAX_ENTRIES} entries; send several.", str(len(entries)))
     return [_wish(entry, place) for place, entry in enumerate(entries)]
 
 
@@ -161,18 +169,18 @@ def _wish(entry: Json, place: int) -> _Wish:
     request: Json = entry.get("request", {})
     method, url = request.get("method", ""), urlsplit(request.get("url", ""))
     if method not in ("POST", "PUT", "DELETE"):
-        raise _wrong(f"{path}.request.method", "POST, PUT and DELETE are taken in a transaction; send GETs as type batch.", method)
+        raise wrong(f"{path}.request.method", "POST, PUT and DELETE are taken in a transaction; send GETs as type batch.", method)
     if "ifNoneExist" in request and method != "POST":
-        raise _wrong(f"{path}.request.ifNoneExist", f"this is said of a POST only; leave it out of a {method}.")
+        raise wrong(f"{path}.request.ifNoneExist", f"this is said of a POST only; leave it out of a {method}.")
     segments = [each for each in url.path.split("/") if each]
     if url.scheme in ("http", "https"):
         segments = segments[1:] if segments[:1] == ["fhir"] else segments
     name, id = (segments[0] if segments else ""), segments[1] if len(segments) == 2 else None
     if name not in TRANSLATED or len(segments) > 2 or (method == "DELETE" and id is None) or (method == "POST" and id is not None):
-        raise _wrong(f"{path}.request.url", f"Type, Type/<id> or Type?identifier=... is expected, with one of {', '.join(TRANSLATED)}.", request.get("url", ""))
+        raise wrong(f"{path}.request.url", f"Type, Type/<id> or Type?identifier=... is expected, with one of {', '.join(TRANSLATED)}.", request.get("url", ""))
     resource = entry.get("resource")
     if (resource is None) != (method == "DELETE"):
-        raise _wrong(f"{path}.resource", "a POST or PUT has a resource, a DELETE has none.")
+        raise wrong(f"{path}.resource", "a POST or PUT has a resource, a DELETE has none.")
     where = path if resource is None else f"{path}.resource"
     conditions = request.get("ifMatch", ""), request.get("ifNoneMatch", "")
     return _Wish(method, name, where, id, url.query, resource, entry.get("fullUrl"), *conditions, request.get("ifNoneExist"))
@@ -193,9 +201,9 @@ def _entry(wish: _Wish) -> Entry:
     resource, id = wish.resource, wish.id
     if resource is not None:
         if resource.get("resourceType") != wish.type:
-            raise _wrong(f"{wish.path}.resourceType", f"a {wish.type} is expected here.", str(resource.get("resourceType")))
+            raise wrong(f"{wish.path}.resourceType", f"a {wish.type} is expected here.", str(resource.get("resourceType")))
         if wish.method == "PUT" and id is not None and resource.get("id") != id:
-            raise _wrong(f"{wish.path}.id", f"the resource must have the id {id} of the address.", str(resource.get("id", "")))
+            raise wrong(f"{wish.path}.id", f"the resource must have the id {id} of the address.", str(resource.get("id", "")))
     return Entry(method=wish.method, type=wish.type, path=wish.path, id=id, resource=resource, full_url=wish.full_url)
 
 
@@ -206,32 +214,15 @@ def _met(wish: _Wish, asked: Directory) -> Entry:
     """
     entry = _entry(wish)
     if wish.if_none_exist is not None:
-        found = _one_met(wish, _condition(wish.if_none_exist, "If-None-Exist"), asked)
+        found = one_met(wish.type, condition(wish.if_none_exist, "If-None-Exist"), asked)
     elif wish.method == "PUT" and wish.id is None:
-        given = _condition(wish.condition, "PUT")
+        given = condition(wish.condition, "PUT")
         if any(name not in ("identifier", "organization", "managingOrganization") for name, _ in given) or given[0][0] != "identifier":
-            raise _wrong("PUT", f"send {wish.type}/<id>, or {wish.type}?identifier=system|value.", wish.condition)
-        found = _one_met(wish, given, asked)
+            raise wrong("PUT", f"send {wish.type}/<id>, or {wish.type}?identifier=system|value.", wish.condition)
+        found = one_met(wish.type, given, asked, f": {wish.type}/<id>")
     else:
         return entry
     return replace(entry, id=found) if found else entry
-
-
-def _condition(query: str, place: str) -> list[tuple[str, str]]:
-    """What a resource is found by: parameters of a search, apart from those that say how to answer (clients send them with every request). Raises `Invalid`."""
-    given = [(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name not in PARTS]
-    if not given or any(name[0:1] == "_" and name != "_id" for name, _ in given):
-        raise _wrong(place, "parameters of a search are expected here that say which resource is meant, such as identifier=system|value.", query)
-    return given
-
-
-def _one_met(wish: _Wish, given: list[tuple[str, str]], asked: Directory) -> str | None:
-    """The id of the one resource that meets the condition; None when there is none. Raises `Invalid`, `PreconditionFailed`."""
-    page = asked.search(parse(RESOURCES[wish.type], given, strict=True).query)
-    if len(page.hits) > 1:
-        how = f": {wish.type}/<id>" if wish.method == "PUT" else ""
-        raise PreconditionFailed(f"{len(page.hits)} resources or more meet this condition; say which one is meant{how}.")
-    return page.hits[0].entity.id if page.hits else None
 
 
 def _names(entry: Entry) -> list[str]:
@@ -290,7 +281,7 @@ def _check_unique(entries: Sequence[Entry]) -> None:
     for entry in entries:
         id = entry.id or (entry.resource or {}).get("id")
         if id is not None and (entry.type, id) in seen:
-            raise _wrong(entry.path, f"{entry.type}/{id} stands in this transaction twice; send it once.")
+            raise wrong(entry.path, f"{entry.type}/{id} stands in this transaction twice; send it once.")
         if id is not None:
             seen.add((entry.type, id))
 
@@ -338,14 +329,15 @@ class _Told:
         """What is to be said, or that all is well."""
         return outcome.document(self.issues or [_issue("information", "informational", "", "It was taken in.")])
 
-    def entry(self) -> Json:
-        """As `Bundle.entry` of a transaction-response."""
+    def entry(self, wanted: str) -> Json:
+        """As `Bundle.entry` of a transaction-response, of what is `wanted` (`preferring.wanted_in_return`)."""
         answered: Json = {"status": f"{self.status} {HTTPStatus(self.status).phrase}"}
         if self.address:
             answered |= {"location": f"{self.address}/_history/{self.version}", "etag": f'W/"{self.version}"', "lastModified": self.changed_at}
-        if self.issues:
+        if self.issues or wanted == "operationoutcome":
             answered["outcome"] = self.outcome()
-        return {"response": answered} if self.resource is None else {"resource": self.resource, "response": answered}
+        shown = self.resource is not None and wanted not in ("minimal", "operationoutcome")
+        return {"resource": self.resource, "response": answered} if shown else {"response": answered}
 
 
 def _told(filed: Filed, asked: Directory) -> _Told:
@@ -402,11 +394,3 @@ def _outcome(answer: Answer, issues: Sequence[Json], status: int) -> flask.Respo
     response = answer(outcome.document(issues))
     response.status_code = status
     return response
-
-
-def _prefer() -> str:
-    return flask.request.headers.get("Prefer", "")
-
-
-def _wrong(place: str, reason: str, value: str = "") -> Invalid:
-    return Invalid(f"{place}: {reason}", (FieldError(place, reason, value[:100] or None),))

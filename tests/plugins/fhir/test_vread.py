@@ -35,6 +35,20 @@ def test_a_version_is_what_it_was_with_what_it_named_then(writing: Writing) -> N
     assert client.get(f"/fhir/Organization/{id}/_history/{first['meta']['versionId']}", headers=tag).status_code == 304
 
 
+def test_a_part_of_a_version_is_shown_as_a_read_shows_it(writing: Writing) -> None:
+    client = writing.hub.client()
+    writing.put(named(1, "Huis"))
+    whole = get(client, f"Organization/{writing.uuid('org-1')}")
+    address = f"Organization/{whole['id']}/_history/{whole['meta']['versionId']}"
+    for query in ("_summary=true", "_summary=text", "_summary=data", "_elements=name"):
+        part = get(client, f"{address}?{query}", Prefer="handling=strict")
+        assert part == get(client, f"Organization/{whole['id']}?{query}"), query
+        assert part["meta"]["tag"][0]["code"] == "SUBSETTED"
+    assert get(client, f"{address}?_summary=false") == whole
+    [issue] = get(client, f"{address}?_elements=naam", 400)["issue"]
+    assert issue["expression"] == ["http._elements"]
+
+
 def test_what_became_one_with_another_keeps_its_versions(writing: Writing) -> None:
     client = writing.hub.client()
     writing.put(named(1, "Huis blijft"))

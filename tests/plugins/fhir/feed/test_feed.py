@@ -361,60 +361,6 @@ def test_writing_to_an_id_of_the_hub_s_speaks_of_that_fiche(hub: Hub) -> None:
     assert body(hub.ask("GET", f"Location?organization={known['id']}&_total=accurate"))["total"] == 1
 
 
-def test_a_conditional_update_finds_its_resource_by_number(hub: Hub) -> None:
-    path = "Organization?identifier=https://epd.example.org/ids|77"
-    without = {name: value for name, value in ORGANISATION.items() if name != "id"}
-    made = hub.ask("PUT", path, without)
-    again = hub.ask("PUT", path, without | {"name": "Anders"})
-    assert (made.status_code, again.status_code, body(again)["id"]) == (201, 200, body(made)["id"])
-    assert body(again)["name"] == "Anders"
-    put(hub, NETWORK | {"identifier": [{"system": "https://epd.example.org/ids", "value": "77"}]})
-    assert hub.ask("PUT", path, without).status_code == 412
-    assert hub.ask("PUT", "Organization?name=x", without).status_code == 400
-    assert hub.ask("PUT", "Organization?_format=json", without).status_code == 400
-    assert hub.ask("POST", "Organization", without | {"identifier": None}).status_code == 422
-
-
-@pytest.mark.parametrize("form", ["_format=json", "_pretty=true", "_summary=false", "_format=application/fhir%2Bxml"])
-def test_a_conditional_update_may_say_how_it_wants_to_be_answered(hub: Hub, form: str) -> None:
-    """Clients that have chosen an encoding send it with every request."""
-    path = f"Organization?identifier=https://epd.example.org/ids|77&{form}"
-    without = {name: value for name, value in ORGANISATION.items() if name != "id"}
-    assert [hub.ask("PUT", path, without).status_code for _ in range(2)] == [201, 200]
-
-
-def test_a_conditional_create_does_nothing_when_there_is_one(hub: Hub) -> None:
-    number = {"If-None-Exist": "identifier=https://epd.example.org/ids|77&_format=json"}
-    made = hub.ask("POST", "Organization", ORGANISATION, **number)
-    shown, before = body(made), head(hub)
-    assert made.status_code == 201
-    again = hub.ask("POST", "Organization", ORGANISATION | {"name": "Anders"}, **number)
-    assert (again.status_code, body(again), head(hub)) == (200, shown, before)
-    assert again.headers["Location"].endswith(f"Organization/{shown['id']}/_history/{shown['meta']['versionId']}")
-    by_name = hub.ask("POST", "Organization", NETWORK, **{"If-None-Exist": "name=netwerk"})
-    assert by_name.status_code == 201
-    several = hub.ask("POST", "Organization", NETWORK | {"id": "o3"}, **{"If-None-Exist": "active=true"})
-    assert (several.status_code, "meet this condition" in texts(several)) == (412, True)
-    for wrong in ("", "_count=1", "onbekend=1", "identifier"):
-        assert hub.ask("POST", "Organization", NETWORK, **{"If-None-Exist": wrong}).status_code == 400, wrong
-    assert hub.ask("PUT", "Organization/o2", NETWORK, **{"If-None-Exist": "name=netwerk"}).status_code == 400
-
-
-@pytest.mark.parametrize("name", ["urn:uuid:0b6f4c5e-0000-4000-8000-000000000001", "Organization/o1"])
-def test_in_a_transaction_others_may_refer_to_what_was_there_already(hub: Hub, name: str) -> None:
-    hub.put(Claim("sociale-kaart", "org-5", 1, "organisatie", {"kind": "organisatie", "names": [{"text": {"nl": "Huis Vijf"}}]}))
-    known = body(hub.ask("GET", "Organization?name=vijf"))["entry"][0]["resource"]
-    sent = transaction(ORGANISATION | {"name": "Vijf"}, SITE, method="POST")
-    sent["entry"][0]["fullUrl"] = "urn:uuid:0b6f4c5e-0000-4000-8000-000000000001"
-    sent["entry"][1]["resource"] = SITE | {"managingOrganization": {"reference": name}}
-    sent["entry"][0]["request"]["ifNoneExist"] = "name=vijf"
-    answered = body(hub.ask("POST", "", sent))["entry"]
-    assert [each["response"]["status"] for each in answered] == ["200 OK", "201 Created"]
-    assert answered[0]["resource"] == body(hub.ask("GET", f"Organization/{known['id']}"))
-    assert answered[1]["resource"]["managingOrganization"]["reference"] == f"Organization/{known['id']}"
-    assert answered[0]["resource"]["name"] == "Huis Vijf"
-
-
 def test_xml_forms_limits_and_odd_bodies(hub: Hub) -> None:
     client, headers = hub.app.test_client(), {"X-API-Key": hub.keys["epd"]}
 
