@@ -31,7 +31,7 @@ from hub.store.tables import connection as connection_table
 from hub.store.tables import job_slot
 from hub.subscribing import Notifier
 from hub.subscribing import purge as forget_events
-from hub.sync import breaker, landing, lease, outbox, records, schedule, stops
+from hub.sync import breaker, landing, lease, outbox, overdue, records, schedule, stops
 from hub.sync.run import run
 
 TICK_SECONDS = 10
@@ -108,7 +108,7 @@ def _keep_trail(store: Store) -> None:
 HOUSEKEEPING: dict[str, tuple[str, Callable[[Store], object]]] = {
     "expire": ("cron 5 0 * * *", _expire),
     "clean": ("every 15 minutes", erasure.finish),
-    "spread": ("every 5 minutes", lambda store: store.spread()),
+    overdue.BEAT: ("every 5 minutes", lambda store: store.spread()),
     "forget": ("every 15 minutes", _forget),
     "prune": ("cron 30 4 * * *", _prune),
     "audit": ("cron 40 4 * * *", _keep_trail),

@@ -11,7 +11,8 @@ import marshmallow as ma
 import orjson
 
 from hub.cli.installation import Installation
-from hub.cli.output import OutputFile, as_json, at_most, progress, say_done, say_json, say_table
+from hub.cli.output import OutputFile, as_json, ask, at_most, counted, progress, say_done, say_json, say_table
+from hub.cli.output import yes as _yes
 from hub.connector import Connector, Endpoint, Export, Sink, Source
 from hub.errors import FieldError, Misconfigured
 from hub.store import loads_from_here
@@ -106,7 +107,7 @@ def list_(installation: Installation, as_json: bool) -> None:
                 known.state,
                 _summary(known.last_run),
                 known.next_at,
-                known.reason or (known.last_run.reason if known.last_run else "") or known.missing,
+                known.reason or known.overdue or (known.last_run.reason if known.last_run else "") or known.missing,
             )
             for known in found
         ],
@@ -238,13 +239,27 @@ def pause(installation: Installation, name: str, reason: str, as_json: bool) -> 
     _answer(connections.get(installation.store, installation.plugins, name), as_json, f"{name} is paused.")
 
 
+_KEPT = (
+    ("waiting", "delivery that waits", "deliveries that wait", ": the partner is not told"),
+    ("dead", "dead letter", "", ""),
+    ("agreed", "state agreed with the partner", "states agreed with the partner", ": set up anew, it tells the partner everything again, and takes its own words that come back for edits"),
+    ("rejected", "rejected row", "", ""),
+    ("landing", "page kept as it came", "pages kept as they came", ""),
+    ("runs", "run record", "", ""),
+)
+
+
 @connections_group.command()
 @click.argument("name")
-@click.confirmation_option(prompt="Remove the connection, its runs and its rejected rows? Fiches stay.")
+@_yes
 @as_json
 @click.pass_obj
-def remove(installation: Installation, name: str, as_json: bool) -> None:
-    """Remove it with its run records. What it brought in stays."""
+def remove(installation: Installation, name: str, yes: bool, as_json: bool) -> None:
+    """Remove it with all that is kept of it: says how much that is, and asks. What it brought in stays."""
+    goes = connections.kept_of(installation.store, name)
+    told = [f"This removes the connection {name}. Fiches that it brought stay. What goes, for good:"]
+    told += [f"  {counted(goes[what], one, many)}{why}" for what, one, many, why in _KEPT if goes[what]] or ["  nothing but its settings"]
+    ask(told, "Remove it?", yes, as_json)
     connections.remove(installation.store, name)
     say_done({"name": name, "removed": True}, f"Removed {name}.", as_json)
 

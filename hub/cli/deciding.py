@@ -8,7 +8,8 @@ import click
 import orjson
 
 from hub.cli.installation import Installation
-from hub.cli.output import as_json, at_most, counted, say_done, say_json, say_table, value_in_short
+from hub.cli.output import as_json, ask, at_most, counted, say_done, say_json, say_table, value_in_short
+from hub.cli.output import yes as _yes
 from hub.cli.reviewing import remind
 from hub.errors import FieldError, Invalid, NotFound
 from hub.store import editing, reading
@@ -73,10 +74,13 @@ def decide(
 
 
 @click.command()
+@_yes
 @as_json
 @click.pass_obj
-def settle(installation: Installation, as_json: bool) -> None:
-    """Settle conflicts by the rules of `authority.toml` as they are now; new rules apply by themselves to what comes in afterwards."""
+def settle(installation: Installation, yes: bool, as_json: bool) -> None:
+    """Settle conflicts by the rules of `authority.toml` as they are now; new rules apply by themselves to what comes in afterwards. Asks first."""
+    if not yes and (would := editing.apply_rules(installation.store, dry_run=True)):
+        ask([], f"Settle {counted(would, 'conflict')} by rule? The value that the rule names stands from then on.", yes, as_json)
     count = editing.apply_rules(installation.store)
     sentence = f"{counted(count, 'conflict')} {'is' if count == 1 else 'are'} settled by rule. What is left needs somebody: fichehub conflicts"
     say_done({"settled": count}, sentence, as_json)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for programs.")
+yes = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 class OutputFile(click.Path):
@@ -82,6 +83,15 @@ def say_done(told: dict[str, Any], sentence: str, as_json: bool) -> None:
         say_json(told)
     else:
         click.echo(sentence)
+
+
+def ask(told: Sequence[str], question: str, yes: bool, as_json: bool) -> None:
+    """Say what will happen, and go on when somebody agrees, or agreed beforehand (`--yes`)."""
+    # For a program only its JSON goes to standard output; somebody who is asked must still see what for.
+    if told and not (as_json and yes):
+        click.echo("\n".join(told), err=as_json)
+    if not yes:
+        click.confirm(question, abort=True, err=as_json)
 
 
 def say_line(value: Any) -> None:

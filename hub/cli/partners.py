@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import click
+import orjson
 
 from hub.access import (
     RIGHTS,
@@ -20,11 +22,18 @@ from hub.access import (
 )
 from hub.cli import clients
 from hub.cli.installation import Installation
-from hub.cli.output import as_json, say_done, say_json, say_table
+from hub.cli.output import as_json, ask, counted, say_done, say_json, say_table
+from hub.cli.output import yes as _yes
 from hub.errors import FieldError, Invalid, NotFound
 from hub.model.audience import LEVELS
 from hub.model.moments import to_second
+from hub.model.query import to_json
+from hub.model.visibility import RANK
 from hub.store import Writer
+
+_ALL: Final = "all"
+_NONE: Final = "none"
+"""Words for what is taken away from an agreement that has it."""
 
 
 def _now() -> str:
@@ -63,53 +72,105 @@ def list_(installation: Installation, as_json: bool) -> None:
 
 @partners.command()
 @click.argument("name")
-@click.option("--title", required=True, help="What the partner is called.")
-@click.option("--purpose", required=True, help="What the data is for.")
-@click.option("--legal-basis", required=True, help="On which ground (AVG art. 6).")
-@click.option("--contact", required=True, help="Whom to call at the partner.")
-@click.option("--our-contact", required=True, help="Whom they call here.")
-@click.option("--level", type=click.Choice(LEVELS), default="public", show_default=True, help="The highest visibility granted.")
-@click.option("--field", "fields", multiple=True, help="A field that the agreement covers; repeat for more; default: all.")
-@click.option("--right", "rights", type=click.Choice(sorted(RIGHTS)), multiple=True, help="What it may do besides reading; repeat for more. " + "; ".join(f"{name}: {what}" for name, what in RIGHTS.items()) + ".")
-@click.option("--expires-on", help="Last day, YYYY-MM-DD.")
+@as_json
+@click.pass_obj
+def show(installation: Installation, name: str, as_json: bool) -> None:
+    """The agreement with NAME in full: what it is for, what it lets the partner see and do, until when."""
+    with installation.store.read() as connection:
+        known = agreement(connection, name)
+    if known is None:
+        raise NotFound(f"There is no agreement with a partner named {name}.")
+    told = {
+        **_told(known), "legal_basis": known.legal_basis, "contact": known.contact, "our_contact": known.our_contact,
+        "scope": None if known.scope is None else to_json(known.scope),
+    }  # fmt: skip
+    if as_json:
+        say_json(told)
+        return
+    lines = {**told, **_granted(known), "scope": "everything" if known.scope is None else orjson.dumps(told["scope"]).decode()}
+    say_table(("agreement", known.name), [(what.replace("_", " "), value) for what, value in lines.items() if what != "name"], "")
+
+
+def _granted(known: Agreement) -> dict[str, str]:
+    """What the agreement grants, in words."""
+    return {
+        "level": known.level,
+        "fields": "all" if known.fields is None else " ".join(sorted(known.fields)),
+        "rights": " ".join(sorted(known.rights)) or "none",
+        "expires_on": known.expires_on or "none",
+    }
+
+
+def _wider(before: Agreement, after: Agreement) -> list[str]:
+    """What `after` grants that `before` did not, a line each: from what to what."""
+    wider = {
+        "level": RANK[after.level] > RANK[before.level],
+        "fields": before.fields is not None and (after.fields is None or not after.fields <= before.fields),
+        "rights": not after.rights <= before.rights,
+        "expires_on": before.expires_on is not None and (after.expires_on is None or after.expires_on > before.expires_on),
+    }
+    was, becomes = _granted(before), _granted(after)
+    return [f"  {what.replace('_', ' ')}: {was[what]} -> {becomes[what]}" for what, is_wider in wider.items() if is_wider]
+
+
+def _chosen(given: tuple[str, ...], word: str, option: str) -> frozenset[str]:
+    """What was named; nothing where `word` stands for all or none, which goes with no other."""
+    if word in given and len(given) > 1:
+        raise Invalid("Nothing was changed.", (FieldError(option, f"{word} goes with no other", " ".join(given)),))
+    return frozenset(given) - {word}
+
+
+@partners.command()
+@click.argument("name")
+@click.option("--title", help="What the partner is called.")
+@click.option("--purpose", help="What the data is for.")
+@click.option("--legal-basis", help="On which ground (AVG art. 6).")
+@click.option("--contact", help="Whom to call at the partner.")
+@click.option("--our-contact", help="Whom they call here.")
+@click.option("--level", type=click.Choice(LEVELS), help="The highest visibility granted; of a new agreement, unless it says so: public.")
+@click.option("--field", "fields", multiple=True, help="A field that the agreement covers; repeat for more. all: every field, as of a new agreement.")
+@click.option("--right", "rights", type=click.Choice([*sorted(RIGHTS), _NONE]), multiple=True, help="What it may do besides reading; repeat for more. " + "; ".join(f"{name}: {what}" for name, what in RIGHTS.items()) + ". none: only read, as of a new agreement.")
+@click.option("--expires-on", help="Last day, YYYY-MM-DD. none: no end, as of a new agreement.")
+@_yes
 @as_json
 @click.pass_obj
 def add(
     installation: Installation,
+    /,
     name: str,
-    title: str,
-    purpose: str,
-    legal_basis: str,
-    contact: str,
-    our_contact: str,
-    level: str,
     fields: tuple[str, ...],
     rights: tuple[str, ...],
     expires_on: str | None,
+    yes: bool,
     as_json: bool,
+    **texts: str | None,
 ) -> None:
-    """Make or change the agreement with NAME."""
+    """Make the agreement with NAME, or change it: what is left out stays as it was. What becomes wider is shown and asked first."""
     installation.create()  # setting up may begin with this
-    given = Agreement(
-        name=name,
-        title=title,
-        purpose=purpose,
-        legal_basis=legal_basis,
-        contact=contact,
-        our_contact=our_contact,
-        level=level,  # type: ignore[arg-type]
-        fields=frozenset(fields) or None,
-        rights=frozenset(rights),
-        expires_on=expires_on,
-    )
+    with installation.store.read() as connection:
+        before = agreement(connection, name)
+    given: dict[str, Any] = {what: text for what, text in texts.items() if text is not None}
+    if fields:
+        given["fields"] = _chosen(fields, _ALL, "field") or None
+    if rights:
+        given["rights"] = _chosen(rights, _NONE, "right")
+    if expires_on is not None:
+        given["expires_on"] = None if expires_on == _NONE else expires_on
+    after = replace(before or Agreement(name=name, title="", purpose="", legal_basis="", contact="", our_contact=""), **given)
 
     def agree(writer: Writer) -> Agreement:
-        agreed = save_agreement(writer.connection, given, _now())
+        if agreement(writer.connection, name) != before:
+            raise Invalid(f"Nothing was changed: somebody else changed the agreement with {name} meanwhile. Look at it and begin again: fichehub partners show {name}")
+        agreed = save_agreement(writer.connection, after, _now())
         if agreed.expires_on is not None and agreed.expires_on < installation.store.today():
             reason = f"is past, so nobody would be let in; give a later day. To let nobody of {name} in from now on: fichehub partners pause {name}"
             raise Invalid("Nothing was changed.", (FieldError("expires_on", reason, agreed.expires_on),))
         return agreed
 
+    wider = [] if before is None else _wider(before, after)
+    if wider:
+        installation.store.write(agree, dry_run=True)  # what cannot be is said before anybody is asked
+        ask([f"The agreement with {after.title} becomes wider:", *wider], "Is that what was agreed?", yes, as_json)
     stored = installation.store.write(agree)
     if as_json:
         say_json(_told(stored))
@@ -145,10 +206,22 @@ def issue(installation: Installation, partner: str, expires_at: str | None, as_j
 @keys.command()
 @click.argument("partner")
 @click.argument("prefix")
+@_yes
 @as_json
 @click.pass_obj
-def revoke(installation: Installation, partner: str, prefix: str, as_json: bool) -> None:
-    """End the key of PARTNER that begins with PREFIX, at once."""
+def revoke(installation: Installation, partner: str, prefix: str, yes: bool, as_json: bool) -> None:
+    """End the key of PARTNER that begins with PREFIX, at once. Asks first."""
+    with installation.store.read() as connection:
+        live = [known for known in keys_of(connection, partner) if known.revoked_at is None]
+    ends = next((known for known in live if known.prefix == prefix), None)
+    if ends is None:
+        raise NotFound(f"{partner} has no live key that begins with {prefix}.")
+    left = [known for known in live if known != ends and (known.expires_at is None or known.expires_at >= _now())]
+    told = [
+        f"The key {prefix} of {partner}, made {ends.created_at}, last used {ends.last_used_on or 'never'}, opens nothing any more, for good.",
+        f"{partner} is left with {counted(len(left), 'live API key')}.",
+    ]
+    ask(told, "Revoke it?", yes, as_json)
     installation.store.write(lambda writer: revoke_key(writer.connection, partner, prefix, _now()))
     say_done({"partner": partner, "prefix": prefix, "revoked": True}, "Revoked.", as_json)
 

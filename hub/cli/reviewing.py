@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from hub.cli.installation import Installation
-from hub.cli.output import as_json, at_most, say_done, say_json
+from hub.cli.output import as_json, ask, at_most, say_done, say_json
+from hub.cli.output import yes as _yes
 from hub.store import Store, reading, reviewing
 from hub.store.joining import refuse_split
 from hub.store.reviewing import Review, Side
@@ -27,7 +28,6 @@ class _ListFirst(click.Group):
 
 
 _by = click.option("--by", default="editor", show_default=True, help="Who decides; kept with the decision and in the change log.")
-_yes = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 def _of_a_pair(decide: Callable[..., None]) -> Callable[..., None]:
@@ -99,7 +99,7 @@ def join(installation: Installation, first: str, other: str, by: str, yes: bool,
     if found.apart:
         told.append(f"Beware: {', '.join(found.apart)} holds them apart, with a claim in each.")
     told.append(f"From then on the id {found.goes.id} leads to {found.stays.id}. To undo it: fichehub reviews split {found.stays.id} SOURCE EXTERNAL_ID")
-    _ask(told, "Are they one?", yes, as_json)
+    ask(told, "Are they one?", yes, as_json)
     stays = store.write(lambda writer: writer.join(first, other, origin=by))
     say_done({"fiche": stays, "joined": found.goes.id, "by": by}, f"Joined: {found.goes.id} leads to {stays} now.", as_json)
 
@@ -113,7 +113,7 @@ def apart(installation: Installation, first: str, other: str, by: str, yes: bool
     if found.review is not None:
         told.append(f"  why it was asked: {_why(found.review)}{_decided(found.review)}")
     told.append("Nobody is asked about them again, and no number that they share joins them; fichehub reviews join still can.")
-    _ask(told, "Are they two?", yes, as_json)
+    ask(told, "Are they two?", yes, as_json)
     store.write(lambda writer: writer.apart(first, other, origin=by))
     told_program = {"fiche": found.stays.id, "other": found.goes.id, "by": by}
     say_done(told_program, f"Kept apart: {found.stays.id} and {found.goes.id}.", as_json)
@@ -140,18 +140,10 @@ def split(
     told = ["This splits a fiche in two:", f"  {_shown(side)}"]
     told += [f"  {'leaves' if (one.source, one.external_id) in leaving else 'stays '}: {one.source} {one.external_id}" for one in claims]
     told.append("What leaves gets back the fiche that it came with, under its old id, or else a new one. The two are kept apart from then on.")
-    _ask(told, "Split it?", yes, as_json)
+    ask(told, "Split it?", yes, as_json)
     own = store.write(lambda writer: writer.split(side.id, leaving, origin=by))
     program = {"fiche": side.id, "split": own, "claims": [{"source": one, "external_id": id} for one, id in leaving], "by": by}
     say_done(program, f"Split: {own} stands beside {side.id} now.", as_json)
-
-
-def _ask(told: list[str], question: str, yes: bool, as_json: bool) -> None:
-    # For a program only its JSON goes to standard output; somebody who is asked must still see what for.
-    if not (as_json and yes):
-        click.echo("\n".join(told), err=as_json)
-    if not yes:
-        click.confirm(question, abort=True, err=as_json)
 
 
 def remind(store: Store) -> None:

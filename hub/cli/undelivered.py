@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
@@ -9,7 +10,8 @@ import click
 from sqlalchemy import select
 
 from hub.cli.installation import Installation
-from hub.cli.output import as_json, at_most, counted, say_done, say_json, say_table, shortened
+from hub.cli.output import as_json, ask, at_most, counted, say_done, say_json, say_table, shortened
+from hub.cli.output import yes as _yes
 from hub.store.tables import rejected as rejected_table
 from hub.sync import connections, outbox
 from hub.sync.outbox import Letter
@@ -42,6 +44,11 @@ def _letters(installation: Installation, connection: str | None, entity: str | N
     return at_most(found, limit, "choose with --connection, --entity or --reason, or come back when these are gone.")
 
 
+def _by_connection(letters: list[Letter]) -> list[str]:
+    """How many there are of each connection, a line each."""
+    return [f"  {name}: {counted(count, 'dead letter')}" for name, count in sorted(Counter(one.connection for one in letters).items())]
+
+
 @deadletters.command(name="list")
 @_filtered
 @as_json
@@ -63,28 +70,32 @@ def list_(
 
 @deadletters.command()
 @_filtered
+@_yes
 @as_json
 @click.pass_obj
 def replay(
-    installation: Installation, connection: str | None, entity: str | None, reason: str, limit: int, as_json: bool
+    installation: Installation, connection: str | None, entity: str | None, reason: str, limit: int, yes: bool, as_json: bool
 ) -> None:
-    """Deliver them again, with all their attempts; at the next run of their connection."""
-    count = outbox.replay(installation.store, _letters(installation, connection, entity, reason, limit))
+    """Deliver them again, with all their attempts; at the next run of their connection. Asks first."""
+    found = _letters(installation, connection, entity, reason, limit)
+    if found:
+        ask(_by_connection(found), f"Deliver {counted(len(found), 'dead letter')} again?", yes, as_json)
+    count = outbox.replay(installation.store, found)
     say_done({"replayed": count}, f"{count} will be delivered again.", as_json)
 
 
 @deadletters.command()
 @_filtered
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@_yes
 @as_json
 @click.pass_obj
 def drop(
     installation: Installation, connection: str | None, entity: str | None, reason: str, limit: int, yes: bool, as_json: bool
 ) -> None:
-    """Give them up for good. The next change of the same entity is delivered again."""
+    """Give them up for good. The next change of the same entity is delivered again. Asks first."""
     found = _letters(installation, connection, entity, reason, limit)
-    if found and not yes:
-        click.confirm(f"Drop {counted(len(found), 'dead letter')}?", abort=True, err=as_json)
+    if found:
+        ask(_by_connection(found), f"Drop {counted(len(found), 'dead letter')}?", yes, as_json)
     count = outbox.drop(installation.store, found)
     say_done({"dropped": count}, f"{count} dropped.", as_json)
 

@@ -75,10 +75,10 @@ def decide_conflict(store: Store, uuid: str, field: str, chosen: Any, who: str =
     store.write(decide)
 
 
-def apply_rules(store: Store) -> int:
+def apply_rules(store: Store, *, dry_run: bool = False) -> int:
     """Merge every fiche with a conflict again, by the authority of its sources as it is now; the answer is how many conflicts that settled.
 
-    A changed rule applies by itself only to what comes in afterwards.
+    A changed rule applies by itself only to what comes in afterwards. `dry_run` counts, and changes nothing.
     """
     after = settled = 0
     while True:
@@ -96,7 +96,7 @@ def apply_rules(store: Store) -> int:
             writer.remake(set(numbers))
             return told - sum(len(reading.conflicts_of(writer.connection, number)) for number in numbers)
 
-        settled += store.write(work)
+        settled += store.write(work, dry_run=dry_run)
 
 
 def _fiche(writer: Writer, uuid: str) -> int:

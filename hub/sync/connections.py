@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import orjson
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from hub.connector import Connector, Export, Http, Sink, Source
 from hub.errors import FieldError, NotFound, Sentence
@@ -26,7 +26,7 @@ from hub.store.tables import breaker as breaker_table
 from hub.store.tables import connection as table
 from hub.store.tables import outbox as outbox_table
 from hub.store.tables import partner as partner_table
-from hub.sync import breaker, lease, outbox, records, schedule, settings, shortfall, stops
+from hub.sync import breaker, lease, outbox, overdue, records, schedule, settings, shortfall, stops
 from hub.sync.building import build, check_built
 from hub.sync.configuring import config_errors, misconfigured, schedule_errors
 from hub.sync.info import ConnectionInfo, info_of
@@ -171,6 +171,18 @@ def remove(store: Store, name: str) -> None:
     store.write(lambda writer: write(writer.connection))
 
 
+def kept_of(store: Store, name: str) -> dict[str, int]:
+    """How much is kept of a connection, and goes with it: what -> how many rows. Raises `NotFound`."""
+    _known(store, name)
+    rows = {"agreed": agreed, "rejected": rejected, "landing": landing, "runs": run}
+    with store.read() as connection:
+        waiting, dead = outbox.waiting(connection).get(name, (0, 0))
+        counts = {
+            what: int(connection.execute(select(func.count()).where(of.c.connection == name)).scalar_one()) for what, of in rows.items()
+        }
+    return {"waiting": waiting, "dead": dead, **counts}
+
+
 def get(store: Store, plugins: Plugins, name: str) -> ConnectionInfo:
     """One connection. Raises `NotFound` naming those that exist."""
     for info in list_all(store, plugins):
@@ -186,8 +198,9 @@ def list_all(store: Store, plugins: Plugins) -> list[ConnectionInfo]:
         runs = {name: records.as_it_stands(connection, last, store.now()) for name, last in last_runs(connection).items()}
         short = shortfall.of_all(connection)
         switches = stops.stopped(connection)
+        worked = overdue.somebody_works(connection, store.now())
     found = [_as_it_stands(info, plugins.connectors.get(info.connector), switches) for info in rows]
-    return [_shown(store, plugins, info, runs.get(info.name), short.get(info.name)) for info in found]
+    return [_shown(store, plugins, info, runs.get(info.name), short.get(info.name), worked=worked) for info in found]
 
 
 def stored(store: Store, name: str) -> ConnectionInfo:
@@ -225,11 +238,15 @@ def _as_it_stands(info: ConnectionInfo, kind: type[Connector] | None, switches: 
     return info if why is None or not is_run(kind) else replace(info, state="stopped", reason=stops.REASON(why=why))
 
 
-def _shown(store: Store, plugins: Plugins, info: ConnectionInfo, last: RunReport | None, short: shortfall.Shortfall | None) -> ConnectionInfo:
+def _shown(
+    store: Store, plugins: Plugins, info: ConnectionInfo, last: RunReport | None, short: shortfall.Shortfall | None, *, worked: bool
+) -> ConnectionInfo:
     kind = plugins.connectors.get(info.connector)
     plan, wrong = schedule.planned(kind, info.name, info.schedule, info.cursor)
     due = plan.next(store.now()) if info.state == "enabled" else None
     next_at = None if due is None else to_second(due)
+    by_itself = due is not None and is_run(kind)
+    overdue_since = overdue.since(info, plan, last, store.now()) if by_itself else None
     if next_at is not None and last is not None and last.retry_at is not None:
         next_at = last.retry_at  # sooner or later than planned, as the partner asked
     if wrong:
@@ -243,6 +260,8 @@ def _shown(store: Store, plugins: Plugins, info: ConnectionInfo, last: RunReport
         last_run=last,
         next_at=next_at,
         missing="" if short is None else short.sentence(info.name, store.now(), increments=info.cursor is not None, scheduled=due is not None),
+        overdue_since=overdue_since,
+        overdue=overdue.sentence(overdue_since, worked=worked) if by_itself else "",
     )
 
 

@@ -18,6 +18,7 @@ class ConnectionInfo:
 
     `state` is `disabled`, `enabled`, `paused` (with a `reason`) or, whichever of these it is stored as, `stopped` while its own stop switch or the one for all is
     set. `partner` is "" for what everybody shares. An enabled one has a `reason` when its schedule cannot be used. `missing` says what its source announced and did not give, and what will happen; "" when nothing is missing.
+    `overdue_since`: since when a run of it is overdue; `overdue` says so, or that no worker is there to run it; "" when all is well.
     """
 
     name: str
@@ -35,6 +36,8 @@ class ConnectionInfo:
     last_run: RunReport | None = None
     next_at: str | None = None
     missing: str = ""
+    overdue_since: str | None = None
+    overdue: str = ""
 
 
 def info_of(row: RowMapping) -> ConnectionInfo:

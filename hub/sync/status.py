@@ -26,6 +26,7 @@ _TOLD: Final = 2
 @dataclass(frozen=True, slots=True)
 class Status:
     """One connection. `state`: `disabled`, `enabled`, `paused` or `stopped`. Moments: RFC 3339, UTC; `next_at` is None when nothing is due.
+    `overdue_since`: when it should have run, if no run began since; None when none is overdue.
 
     `behind`: changes of the hub that were not looked at yet for this partner, plus deliveries that wait; None for a connection that only pulls.
     """
@@ -39,6 +40,7 @@ class Status:
     waiting: int
     dead: int
     reason: str
+    overdue_since: str | None = None
 
 
 def of_all(store: Store, plugins: Plugins) -> list[Status]:
@@ -84,6 +86,7 @@ def _status(store: Store, plugins: Plugins, connection: Connection, info: Connec
         waiting=waiting,
         dead=dead,
         reason=_reason(store, connection, kind, info, house),
+        overdue_since=info.overdue_since,
     )
 
 
@@ -122,7 +125,8 @@ def _reason(
     if info.state == "disabled":
         return info.reason or "It has not been enabled."
     last = info.last_run
-    told = [info.reason, "" if last is None else _of_last_run(last, info.checked_at or ""), info.missing]
+    unrun = _unrun(kind, info) if last is None and info.overdue else ""
+    told = [info.reason, unrun, info.overdue, "" if last is None else _of_last_run(last, info.checked_at or ""), info.missing]
     if last is not None and last.state == "running":
         told.append(f"A run is under way since {last.started_at}: {last.read:,} read so far.")
     elif last is not None and last.reason == records.CUT_OFF():

@@ -279,6 +279,12 @@ def _count(who: str) -> None:
         )
 
 
+def sends_credentials() -> bool:
+    """Whether the current request brings any, right or wrong."""
+    headers = request_ctx.request.headers
+    return "Authorization" in headers or "X-API-Key" in headers
+
+
 def _key() -> str | None:
     headers = request_ctx.request.headers
     given = headers.get("Authorization")

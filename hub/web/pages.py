@@ -1,8 +1,8 @@
-"""What the pages for people share: links that keep the language that was asked for, and a page for an address where nothing is."""
+"""What the pages for people share: links that keep the language that was asked for, and what a browser is shown where a program gets a problem."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import flask
 from flask_babel import get_locale
@@ -29,15 +29,34 @@ def in_language(address: str) -> str:
     return f"{address}?lang={asked}" if address in _PAGES and asked in LANGUAGES else address
 
 
-def page_of(problem: Problem) -> flask.Response | None:
-    """The page that tells a reader with a browser that there is nothing at this address; None for a program, and for every other problem."""
-    request = flask.request
-    accepted = request.accept_mimetypes
-    is_lost = problem.status == 404 and request.url_rule is None and request.path.split("/")[1] != "api"
-    if not is_lost or accepted["text/html"] <= accepted["application/json"]:
-        return None
+def is_wanted() -> bool:
+    """Whether somebody looks at this with a browser: it would rather have HTML, where a program takes anything or says nothing."""
+    accepted = flask.request.accept_mimetypes
+    return accepted["text/html"] > accepted["application/json"]
+
+
+def page(template: str, code: int = 200, /, **told: Any) -> flask.Response:
+    """A page of the hub, which says in which language it is."""
     language = str(get_locale())
-    response = flask.make_response(flask.render_template("lost.html", language=language), problem.status)
+    response = flask.make_response(flask.render_template(template, language=language, languages=LANGUAGES, **told), code)
     response.headers["Content-Language"] = language
-    response.vary.update(("Accept", "Accept-Language"))
+    response.vary.add("Accept-Language")
+    return response
+
+
+def page_of(problem: Problem) -> flask.Response | None:
+    """The page that tells a reader with a browser that there is nothing at this address, or nothing without a key; None for a program, and for every other problem."""
+    request = flask.request
+    is_lost = problem.status == 404 and request.url_rule is None and request.path.split("/")[1] != "api"
+    is_for_partners = problem.status == 401 and not asking.serving().settings.anonymous and not asking.sends_credentials()
+    if not (is_lost or is_for_partners) or not is_wanted():
+        return None
+    return instead("lost.html" if is_lost else "partners_only.html", problem)
+
+
+def instead(template: str, problem: Problem, **told: Any) -> flask.Response:
+    """The page in the place of this problem, with its status and its headers."""
+    response = page(template, problem.status, **told)
+    response.headers.update(problem.headers)
+    response.vary.add("Accept")
     return response

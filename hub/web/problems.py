@@ -11,7 +11,7 @@ https://www.belgif.be/specification/rest/api-guide/#error-handling
 same handlers are asked for whatever goes wrong below `/<its name>` outside a route: an unknown path, a method that is not allowed, a refused
 key. So a FHIR client gets an OperationOutcome for each of them, and the plugin does nothing more than register its handlers.
 
-A person with a browser who mistyped an address gets a page instead (`hub.web.pages`).
+A person with a browser who mistyped an address, or has no key where one is needed for everything, gets a page instead (`hub.web.pages`).
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -11,7 +12,7 @@ from flask_babel import lazy_gettext as _
 
 from hub.errors import Sentence
 from hub.outbound import sentences as calls
-from hub.sync import connections, export, records, stops
+from hub.sync import connections, export, overdue, records, stops
 
 _IN_DUTCH: Final[tuple[tuple[Sentence, str], ...]] = (
     (connections.PAUSED, _("gepauzeerd door een beheerder")),
@@ -20,6 +21,9 @@ _IN_DUTCH: Final[tuple[tuple[Sentence, str], ...]] = (
     (stops.UNSAID, _("zonder opgave van reden")),
     (stops.PROCESS_ENDED, _("Het proces waarin hij liep, is gestopt; de volgende run gaat voort waar deze gebleven was.")),
     (records.CUT_OFF, _("De run werd afgebroken; de volgende gaat voort waar deze gebleven was.")),
+    (overdue.NO_WORKER, _("Er is geen worker aan het werk, dus loopt deze verbinding niet vanzelf. Een beheerder start er een met: fichehub work")),
+    (overdue.OVERDUE, _("Een run had moeten beginnen op {due} en is niet begonnen, hoewel er een worker aan het werk is; het logboek van de worker zegt waarom.")),
+    (overdue.OVERDUE_ALONE, _("Een run had moeten beginnen op {due}, maar er is geen worker aan het werk. Een beheerder start er een met: fichehub work")),
     (export.DISK_FULL, _("De schijf is vol; de export kon niet geschreven worden, en wat er eerder stond, staat er nog. Maak plaats; het wordt opnieuw geprobeerd.")),
     (export.NOT_WRITTEN, _("De export kon niet geschreven worden, en wat er eerder stond, staat er nog ({why}). Het wordt opnieuw geprobeerd.")),
     (calls.NOT_JSON, _("{address} antwoordde {status} met {size} bytes ({why}) die geen JSON zijn.")),
@@ -44,6 +48,10 @@ _IN_DUTCH: Final[tuple[tuple[Sentence, str], ...]] = (
 )
 
 
+_ADDRESS: Final = re.compile(r"(?:\b\w+://|\b[a-z][\w.-]*:(?=\d{2,5}\b)|\b\d+(?:\.\d+){3}\b)(?:\S*[^\s.,:;)'\"])?", re.IGNORECASE)
+"""Of a page, of a host with its port, or of a machine by its number."""
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """A reason, and the language that it is in where that is not the page's; "" where it is, or where somebody wrote it in a language of his own."""
@@ -52,8 +60,13 @@ class Told:
     language: str
 
 
-def told(reason: str, *, by_the_hub: bool) -> Told:
-    """The reason for the reader of this page. `by_the_hub`: it was not written by an administrator, so what cannot be translated is English."""
+def told(reason: str, *, by_the_hub: bool, addresses: bool) -> Told:
+    """The reason for the reader of this page. `by_the_hub`: it was not written by an administrator, so what cannot be translated is English.
+
+    `addresses`: the reader may know where partners live, which is often within a network of their own; all others read that one was called.
+    """
+    if not addresses:
+        reason = _ADDRESS.sub(str(_("[adres]")), reason)
     found = _translated(reason)
     if found is not None:
         return Told(found, "")

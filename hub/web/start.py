@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import flask
+import structlog
 from flask_babel import Babel, gettext
 from sqlalchemy import Connection, func, select
 
@@ -19,10 +20,11 @@ from hub.model.fiche import KINDS, LANGUAGES
 from hub.model.particulars import name_in
 from hub.model.query import Criterion, Query
 from hub.store import reviewing
+from hub.store.database import store_is_away
 from hub.store.tables import entry
 from hub.sync import connections
 from hub.sync.info import ConnectionInfo
-from hub.web import health, reasons
+from hub.web import health, pages, problems, reasons
 from hub.web.asking import Serving, directory, serving
 from hub.web.endpoints import endpoints
 
@@ -32,14 +34,17 @@ LOOKED_AT: Final = 400
 COUNTED_EVERY: Final = 10.0
 """Seconds between two counts of all fiches."""
 
-_NEEDS_SOMEBODY: Final = frozenset({"paused", "stopped", "failed", "short"})
+_log = structlog.get_logger(__name__)
+_OPERATE: Final = "operate"
+"""The right to be told where the partners live."""
+_NEEDS_SOMEBODY: Final = frozenset({"paused", "stopped", "failed", "short", "late"})
 # Where to look first in an endpoint; another one is entered at its root.
 _ENTRANCES: Final = {"fhir": "/fhir/metadata", "widget": "/widget/demo"}
 
 
 @dataclass(frozen=True, slots=True)
 class Fares:
-    """How one connection fares. `light` is one of ok, busy, paused, stopped, off, failed, short (rows that its source announced are missing), new; `counts` are those of its last run."""
+    """How one connection fares. `light` is one of ok, busy, paused, stopped, off, failed, short (rows that its source announced are missing), late (it does not run when it should), new; `counts` are those of its last run."""
 
     name: str
     title: str
@@ -80,15 +85,23 @@ def install(app: flask.Flask) -> None:
 
 
 def start() -> flask.Response:
-    """The page."""
+    """The page; with the database away it says only that, to a browser."""
+    try:
+        return _whole()
+    except Exception as error:
+        if not store_is_away(error) or not pages.is_wanted():
+            raise
+        _log.error("the database does not answer", exc_info=error)
+        return pages.instead("start.html", problems.problem_of(error), status="DOWN")
+
+
+def _whole() -> flask.Response:
     hub = serving()
     with hub.store.read() as reading:
         counts, waiting = _counts(reading)
     fares = _connections(hub)
-    page = flask.render_template(
+    return pages.page(
         "start.html",
-        language=_language(),
-        languages=LANGUAGES,
         status=_headline(fares),
         demo=hub.settings.demo,
         counts=counts,
@@ -99,10 +112,6 @@ def start() -> flask.Response:
         news=_news(),
         broken=[*hub.plugins.broken, *endpoints().broken],
     )
-    response = flask.make_response(page)
-    response.headers["Content-Language"] = _language()
-    response.vary.add("Accept-Language")
-    return response
 
 
 def favicon() -> flask.Response:
@@ -159,13 +168,13 @@ def _fares(info: ConnectionInfo, hub: Serving) -> Fares:
     ended = (run.ended_at or run.started_at) if run is not None else None
     failed = run is not None and run.state in ("failed", "stopped")
     by_administrator = info.state in ("paused", "stopped") and (run is None or info.reason != run.reason)
-    reason = info.reason or (run.reason if run is not None and failed else info.missing)
+    reason = info.reason or (run.reason if run is not None and failed else info.overdue or info.missing)
     return Fares(
         name=info.name,
         title=info.title if connector is None else connector.title_in(_language()),
         partner=info.partner,
         light=_light(info, ready_when_asked=is_endpoint or is_idle_export),
-        reason=reasons.told(reason, by_the_hub=not by_administrator),
+        reason=reasons.told(reason, by_the_hub=not by_administrator, addresses=_OPERATE in directory().grant.rights),
         last=datetime.fromisoformat(ended) if ended else None,
         next=datetime.fromisoformat(info.next_at) if info.next_at else None,
         counts={name: count for name, count in asdict(run.tally).items() if count} if run is not None else {},
@@ -183,6 +192,8 @@ def _light(info: ConnectionInfo, *, ready_when_asked: bool) -> str:
         return "ok"
     lights = {"running": "busy", "done": "ok", "failed": "failed", "stopped": "failed"}
     light = lights[info.last_run.state] if info.last_run is not None else "new"
+    if info.overdue and light in ("ok", "new"):
+        return "late"
     return "short" if light == "ok" and info.missing else light
 
 

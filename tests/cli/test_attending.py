@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hub.sync import overdue
 from tests.cli.conftest import CommandLine
 
 
@@ -15,7 +16,7 @@ def connect(filled: CommandLine) -> None:
 def test_status_and_the_switches(filled: CommandLine, tmp_path: Path) -> None:
     connect(filled)
     (one,) = filled.json("connections", "status")
-    assert (one["state"], one["reason"], one["behind"]) == ("enabled", "It has not run yet.", None)
+    assert (one["state"], one["reason"], one["behind"]) == ("enabled", f"It has not run yet. {overdue.NO_WORKER()}", None)
     for name, connector in (("door", "fhir"), ("guide", "excel")):
         filled.ok("connections", "add", name, connector)
         filled.ok("connections", "enable", name)
@@ -43,7 +44,9 @@ def test_status_and_the_switches(filled: CommandLine, tmp_path: Path) -> None:
     assert "may run again" in filled.ok("connections", "go", "--all")
     assert filled.ok("connections", "go", "book") == "book had not been stopped.\n"
     filled.ok("run", "book", "--output", str(tmp_path / "book.xlsx"))
-    assert "Everything is as it should be." in filled.ok("connections", "status")
+    (one,) = filled.json("connections", "status")
+    assert one["reason"] == overdue.NO_WORKER(), "it has run, and will not do so again by itself"
+    assert one["overdue_since"] is None
     assert "--all" in filled.refused("connections", "stop")
     assert "book" in filled.refused("connections", "stop", "nothing")
 

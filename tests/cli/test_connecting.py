@@ -84,6 +84,9 @@ def test_an_export_from_add_to_remove(filled: CommandLine, tmp_path: Path) -> No
     assert "on holiday" in filled.ok("connections", "list")
     changed = filled.json("connections", "configure", "book", "--set", "title=Nieuw", "--schedule", "every 2 hours")
     assert (changed["config"]["title"], changed["config"]["text"], changed["schedule"]) == ("Nieuw", "wonen", "every 2 hours")
+    assert filled.refused("connections", "remove", "nobody").startswith("Error: There is no connection 'nobody'")
+    asked = filled("connections", "remove", "book")
+    assert asked.exit_code == 1 and "  3 run records\n" in asked.output and "dead letter" not in asked.output
     filled.ok("connections", "remove", "book", "--yes")
     assert filled.json("connections", "list") == []
 
@@ -122,7 +125,11 @@ def test_an_agreement_and_its_keys(filled: CommandLine) -> None:
     assert key not in shown
     filled.ok("keys", "issue", "kring")
     assert "already has 2 live keys" in filled.refused("keys", "issue", "kring")
-    assert filled.ok("keys", "revoke", "kring", prefix) == "Revoked.\n"
+    asked = filled("keys", "revoke", "kring", prefix)
+    assert asked.exit_code == 1 and f"The key {prefix} of kring" in asked.output and "kring is left with 1 live API key." in asked.output
+    assert "already has 2 live keys" in filled.refused("keys", "issue", "kring"), "nobody agreed, so nothing was revoked"
+    assert filled.ok("keys", "revoke", "kring", prefix, "--yes").endswith("Revoked.\n")
+    assert "no live key" in filled.refused("keys", "revoke", "kring", prefix)
     filled.ok("keys", "issue", "kring")
     mail = "collega@example.org"
     assert mail in filled.ok("query", "--partner", "kring", "--kind", "organisatie", "--json")
@@ -156,15 +163,44 @@ def test_the_agreement_of_a_paused_partner_can_be_changed_and_stays_paused(fille
     assert filled.json(*agreement("professional"))["paused"] == "een lek"
 
 
-def test_a_right_is_given_by_name_and_taken_back_by_leaving_it_out(filled: CommandLine) -> None:
+def test_a_right_is_given_by_name_and_taken_back_by_none(filled: CommandLine) -> None:
     def rights() -> list[list[str]]:
         return [one["rights"] for one in filled.json("partners", "list")]
 
     filled.ok(*agreement(), "--right", "operate", "--right", "feed")
     assert rights() == [["feed", "operate"]]
     filled.ok(*agreement())
+    assert rights() == [["feed", "operate"]]
+    filled.ok(*agreement(), "--right", "none")
     assert rights() == [[]]
+    assert "none goes with no other" in filled.refused(*agreement(), "--right", "none", "--right", "feed")
     assert filled(*agreement(), "--right", "everything").exit_code == 2
+
+
+def test_what_is_left_out_of_an_agreement_stays_as_it_was(filled: CommandLine) -> None:
+    def granted() -> tuple[object, ...]:
+        told = filled.json("partners", "show", "kring")
+        return told["level"], told["fields"], told["rights"], told["expires_on"]
+
+    add = ("partners", "add", "kring")
+    assert "title: is required" in filled.refused(*add, "--level", "public")
+    filled.ok(*agreement("public"), "--field", "names", "--expires-on", "2099-01-01")
+    filled.ok(*add, "--purpose", "kaart")
+    assert granted() == ("public", ["names"], [], "2099-01-01")
+    assert filled.json("partners", "show", "kring")["purpose"] == "kaart"
+    asked = filled(*add, "--level", "internal", "--right", "operate")
+    assert asked.exit_code == 1 and "level: public -> internal" in asked.output and "rights: none -> operate" in asked.output
+    assert "fields" not in asked.output and granted()[0] == "public", "only what becomes wider is shown, and nothing was changed"
+    filled.ok(*add, "--level", "internal", "--yes")
+    assert granted() == ("internal", ["names"], [], "2099-01-01")
+    asked = filled(*add, "--field", "all", "--expires-on", "none")
+    assert asked.exit_code == 1 and "fields: names -> all" in asked.output and "expires on: 2099-01-01 -> none" in asked.output
+    filled.ok(*add, "--field", "all", "--expires-on", "none", "--yes")
+    assert granted() == ("internal", None, [], None)
+    assert "all goes with no other" in filled.refused(*add, "--field", "all", "--field", "names")
+    filled.ok(*add, "--level", "public", "--field", "names", "--expires-on", "2099-01-01")
+    assert granted() == ("public", ["names"], [], "2099-01-01"), "who gets less is asked nothing"
+    assert "names" in filled.ok("partners", "show", "kring") and "no agreement" in filled.refused("partners", "show", "nobody")
 
 
 @pytest.mark.parametrize("given", ["gisteren", "2026-13-01", "31/12/2025", "20261231", "2026-12-31T00:00"])

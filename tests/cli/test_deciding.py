@@ -30,3 +30,21 @@ def test_a_conflict_is_decided_by_its_source(fichehub: CommandLine) -> None:
     assert "0 conflicts" in fichehub.ok("settle")
     assert "Decided" in fichehub.ok("decide", fiche, field, "--source", "other")
     assert field not in {one["field"] for one in fichehub.json("conflicts")}
+
+
+def test_what_a_rule_settles_is_counted_and_asked_first(fichehub: CommandLine) -> None:
+    store = Store.open(f"sqlite:///{fichehub.home / 'fichehub.sqlite'}", fichehub.home)
+    for source, form in (("one", "praktijk"), ("other", "organisatie")):
+        content = {"kind": "organisatie", "names": [{"text": {"nl": "Huis"}}], "form": form}
+        said = Claim(source, "1", 1, "organisatie", content, same_as=(("one", "1"),) if source == "other" else ())
+        store.write(lambda writer, said=said: writer.put([said], origin=said.source))  # type: ignore[misc]
+    store.close()
+    (conflict,) = fichehub.json("conflicts")
+    assert conflict["field"] == "form"
+    sources = "".join(f'[sources.{name}]\ntitle = "{name}"\nroute = "Ask {name}."\n' for name in ("one", "other"))
+    (fichehub.home / "authority.toml").write_text(f'{sources}[groups.classification]\norder = ["one", "other"]\n', encoding="utf-8")
+    asked = fichehub("settle")
+    assert asked.exit_code == 1 and "Settle 1 conflict by rule?" in asked.output
+    assert len(fichehub.json("conflicts")) == 1, "nobody agreed, so nothing was done"
+    assert "1 conflict is settled by rule" in fichehub.ok("settle", "--yes")
+    assert fichehub.json("conflicts") == []

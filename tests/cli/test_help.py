@@ -72,7 +72,7 @@ def test_what_was_done_is_told_to_programs(filled: CommandLine) -> None:
     assert filled.json("db", "upgrade")["schema"] == filled.json("db", "status")["schema"]
     filled.ok("partners", "add", "kring", *("--title=Kring", "--purpose=x", "--legal-basis=x", "--contact=x@example.org", "--our-contact=y@example.org"))
     prefix = filled.json("keys", "issue", "kring")["prefix"]
-    assert filled.json("keys", "revoke", "kring", prefix)["revoked"]
+    assert filled.json("keys", "revoke", "kring", prefix, "--yes")["revoked"]
     assert filled.json("partners", "pause", "kring", "--reason", "fair") == {"name": "kring", "paused": "fair", "tokensEnded": 0}
     assert not filled.json("partners", "resume", "kring")["paused"]
 

@@ -155,6 +155,8 @@ def test_a_conflict_is_settled_by_a_rule(open_store: Callable[..., Store], store
     rule.write_text('[groups.operation]\norder = ["sociale-kaart", "sociaal-brussels"]\n', encoding="utf-8")
     ruled = open_store(authority=Authority.load(rule))
     before = _document(ruled)
+    assert apply_rules(ruled, dry_run=True) == 2
+    assert _document(ruled) == before and _conflicts(ruled) == told
     assert apply_rules(ruled) == 2
     assert all(site["hours"] == MORNING for site in _document(ruled)["vestigingen"])
     assert _only(before, _document(ruled)) == [".vestigingen[0].hours", ".vestigingen[1].hours"]

@@ -11,7 +11,7 @@ from hub.store import Store
 from hub.sync import connections, run, schedule, shortfall, status
 from hub.sync.records import RunReport
 from tests.sync.conftest import Clock
-from tests.sync.pulling import stored
+from tests.sync.pulling import at_work, stored
 from tests.sync.rows import Rows, fresh_rows, row
 
 Offer = Callable[..., Plugins]
@@ -27,6 +27,7 @@ def short_of(missing: int, *, complete: bool = True) -> type[Rows]:
 
 
 def connect(store: Store, plugins: Plugins, schedule: str = SCHEDULE) -> None:
+    at_work(store)
     connections.add(store, plugins, "own", "rows", schedule=schedule)
     connections.enable(store, plugins, "own")
 

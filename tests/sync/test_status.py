@@ -2,10 +2,12 @@
 
 from sqlalchemy import text
 
-from hub.errors import Rejected
+from hub.errors import Rejected, Unreachable
+from hub.jobs import HOUSEKEEPING, Worker
 from hub.plugins import Plugins
 from hub.store import Store, database
-from hub.sync import connections, records, run, status, stops
+from hub.sync import connections, overdue, records, run, schedule, status, stops
+from tests.sync.conftest import Clock
 from tests.sync.pulling import Offer, connect
 from tests.sync.rows import fresh_rows
 
@@ -88,3 +90,58 @@ def test_what_is_stopped_says_how_it_may_run_again(store: Store, offer: Offer) -
     assert said(store, plugins) == "Stopped: Holidays. To let it run again: fichehub connections go --all"
     stops.stop(store, "own", "")
     assert said(store, plugins) == "Stopped: no reason was given. To let it run again: fichehub connections go own"
+
+
+def test_what_should_have_run_and_did_not_is_told_with_who_should_have_done_it(any_store: Store, offer: Offer, clock: Clock) -> None:
+    plugins = offer(fresh_rows(3))
+    connect(any_store, plugins)
+    assert said(any_store, plugins) == "It has not run yet.", "what runs when somebody asks needs no worker"
+    connections.configure(any_store, plugins, "own", schedule="every 15 minutes; full never")
+    assert said(any_store, plugins) == f"It has not run yet. {overdue.NO_WORKER()}"
+    clock.forward(minutes=15)
+    worker = Worker(any_store, plugins)
+    worker.run_due()
+    assert said(any_store, plugins) == "Everything is as it should be."
+    clock.forward(minutes=14)
+    assert said(any_store, plugins) == "Everything is as it should be.", "a slot may be taken a little later"
+    clock.forward(days=10)
+    (one,) = status.of_all(any_store, plugins)
+    assert (one.overdue_since, one.reason) == ("2026-11-22T09:30:00Z", overdue.OVERDUE_ALONE(due="2026-11-22T09:30:00Z"))
+    assert one.next_at == "2026-12-02T09:30:00Z", "which is no answer to whether it runs"
+    worker.take_due()  # which a worker does that then ends, or whose runs all hang
+    (one,) = status.of_all(any_store, plugins)
+    assert one.reason == overdue.OVERDUE(due="2026-11-22T09:30:00Z").rstrip()
+    stops.stop(any_store, "own", "Holidays.")
+    assert status.of_all(any_store, plugins)[0].overdue_since is None, "what is stopped should not run"
+    stops.go(any_store, "own")
+    run(any_store, plugins, "own")
+    assert said(any_store, plugins) == "Everything is as it should be.", "also when somebody ran it by hand"
+
+
+def test_what_waits_as_its_partner_asked_is_not_overdue(store: Store, offer: Offer, clock: Clock) -> None:
+    source = fresh_rows(3)
+    plugins = offer(source)
+    connect(store, plugins)
+    connections.configure(store, plugins, "own", schedule="every 15 minutes; full never")
+    source.failure = Unreachable("It is away.", retry_after=6 * 3600.0)
+    report = run(store, plugins, "own")
+    assert report.retry_at == "2026-11-22T15:00:00Z"
+    clock.forward(hours=5)
+    assert status.of_all(store, plugins)[0].overdue_since is None
+    clock.forward(hours=2)
+    assert status.of_all(store, plugins)[0].overdue_since == report.retry_at
+
+
+def test_a_worker_shows_that_it_is_at_work_much_more_often_than_it_is_asked(store: Store, offer: Offer, clock: Clock) -> None:
+    beats = schedule.parse(HOUSEKEEPING[overdue.BEAT][0]).normal
+    assert isinstance(beats, schedule.Every) and beats.seconds * 2 < overdue.SILENCE.total_seconds()
+
+    def works() -> bool:
+        with store.read() as connection:
+            return overdue.somebody_works(connection, store.now())
+
+    assert not works()
+    Worker(store, offer()).take_due()
+    assert works()
+    clock.forward(minutes=16)
+    assert not works()

@@ -77,6 +77,19 @@ def test_away_says_when_to_come_back(far_app: flask.Flask, far_store: Store, pos
     assert "try again in a few seconds" in told.get_data(as_text=True)
 
 
+def test_away_is_said_on_the_start_page_in_the_language_of_the_reader(far_app: flask.Flask, far_store: Store, postgres_server: PostgresServer) -> None:
+    client = far_app.test_client()
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    assert "Verbindingen" in client.get("/", headers=browser).get_data(as_text=True)
+    postgres_server.drop(str(far_store.engine.url.database))
+    told = client.get("/", headers=browser)
+    assert (told.status_code, told.mimetype, int(told.headers["Retry-After"]) > 0) == (503, "text/html", True)
+    assert "De database antwoordt niet." in told.get_data(as_text=True)
+    assert "Verbindingen" not in told.get_data(as_text=True), "what is not known is not told"
+    assert "La base de données ne répond pas." in client.get("/?lang=fr", headers=browser).get_data(as_text=True)
+    assert client.get("/").mimetype == problems.MEDIA_TYPE, "a program is told as everywhere"
+
+
 @pytest.mark.parametrize(("error", "status"), [(RuntimeError("at the end"), 500), (StoreBusy("at the end"), 503)])
 def test_what_fails_at_the_end_of_a_request_is_answered_too(error: Exception, status: int) -> None:
     app = flask.Flask(__name__)

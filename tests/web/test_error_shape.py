@@ -219,6 +219,21 @@ def test_a_hub_for_partners_only_asks_for_a_key(hub_store: Store, ids: Ids) -> N
     assert client.get("/health").status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/", "/api/v1/docs", "/api/v1/fiches", "/closed/"])
+def test_a_hub_for_partners_only_tells_a_browser_so_on_a_page(hub_store: Store, path: str) -> None:
+    brought = plugins.load([("brought", Brought())], installed=False)
+    client = create_app(hub_store, brought, Settings(anonymous=False)).test_client()
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    told = client.get(path, headers={**browser, "Accept-Language": "fr"})
+    assert (told.status_code, told.mimetype) == (401, "text/html")
+    assert told.headers["WWW-Authenticate"].startswith("Bearer") and {"Accept", "Accept-Language"} <= set(told.vary)
+    assert "Ce hub ne répond qu’à ceux qui ont une clé" in told.get_data(as_text=True)
+    for headers in ({}, {"Accept": "*/*"}, {"Accept": "application/json"}):
+        problem(client.get(path, headers=headers), 401, BELGIF + "noAccessToken")
+    problem(client.get(path, headers={**browser, "X-API-Key": "fh_wrong"}), 401, BELGIF + "invalidAccessToken")
+    assert client.get("/parrot/say/a", headers=browser).get_json() == {"parrot": "Unauthorized"}, "an endpoint words its own errors"
+
+
 def test_an_agreement_that_has_ended_says_whom_to_ask(empty_store: Store) -> None:
     keys: list[str] = []
 

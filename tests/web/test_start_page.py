@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from string import Formatter
 from typing import TYPE_CHECKING, Any
@@ -18,13 +18,15 @@ from flask.testing import FlaskClient
 from sqlalchemy import insert, update
 
 from hub import hookspecs, plugins
+from hub.access import Agreement, issue_key, save_agreement
 from hub.connector import Connector
 from hub.errors import Sentence
 from hub.model.claims import EDITOR, Claim
+from hub.model.moments import to_second
 from hub.outbound import sentences
-from hub.store import Store
-from hub.store.tables import connection, counter, run
-from hub.sync import connections, shortfall, stops
+from hub.store import Store, Writer
+from hub.store.tables import connection, counter, job_slot, run
+from hub.sync import connections, overdue, shortfall, stops
 from hub.web import create_app, reasons
 from hub.web.start import NEWEST
 from hub.web.translations.__main__ import FOLDER, TRANSLATED, Text, catalogue, texts
@@ -234,9 +236,31 @@ def _add(store: Store, name: str, connector: str, **values: object) -> None:
     store.write(lambda writer: writer.connection.execute(insert(connection).values(**row)))
 
 
-def _ran(store: Store, name: str, state: str, reason: str = "") -> None:
-    row = {"connection": name, "mode": "full", "dry": False, "resumed": False, "state": state, "reason": reason, "started_at": NOW, "ended_at": NOW}
+def _ran(store: Store, name: str, state: str, reason: str = "", at: datetime | None = None) -> None:
+    moment = NOW if at is None else to_second(at)
+    row = {"connection": name, "mode": "full", "dry": False, "resumed": False, "state": state, "reason": reason, "started_at": moment, "ended_at": moment}
     store.write(lambda writer: writer.connection.execute(insert(run).values(**row, counts=b"{}")))
+
+
+def _worked(store: Store) -> None:
+    """As a worker leaves it that ticks now."""
+    now = to_second(store.now())
+    store.write(lambda writer: writer.connection.execute(insert(job_slot).values(job=overdue.BEAT, slot=now, owner="test", at=now)))
+
+
+def test_a_connection_that_nobody_runs_is_shown_with_the_reason(empty_store: Store) -> None:
+    client = create_app(empty_store, plugins.load([], installed=False)).test_client()
+    _add(empty_store, "bron", "bron", schedule="every 15 minutes")
+    _ran(empty_store, "bron", "done", at=empty_store.now())
+    page = client.get("/?lang=fr").get_data(as_text=True)
+    assert "n’est pas exécutée à temps" in page and "Aucun worker n’est au travail" in page and "Tout fonctionne." not in page
+    assert client.get("/health").get_json() == {"status": "UP"}, "whether it answers is another matter"
+    _worked(empty_store)
+    page = client.get("/").get_data(as_text=True)
+    assert "Alles draait." in page and "</span> werkt</p>" in page
+    _ran(empty_store, "bron", "done", at=empty_store.now() - timedelta(days=10))
+    page = client.get("/").get_data(as_text=True)
+    assert "loopt niet op tijd" in page and "Een run had moeten beginnen op" in page and "Alles draait." not in page
 
 
 class Called:
@@ -252,7 +276,8 @@ def test_a_stopped_connection_is_shown_as_stopped(empty_store: Store, switch: st
     client = create_app(empty_store, plugins.load([("called", Called())], installed=False)).test_client()
     _add(empty_store, "bron", "bron", schedule="every 1 day")
     _add(empty_store, "parrot", "parrot")
-    _ran(empty_store, "bron", "done")
+    _ran(empty_store, "bron", "done", at=empty_store.now())
+    _worked(empty_store)
     page = client.get("/").get_data(as_text=True)
     assert "Volgende run" in page and "Alles draait." in page and "gestopt" not in page
     stops.stop(empty_store, switch, "Feestdagen")
@@ -289,7 +314,38 @@ def test_reasons_of_the_hub_are_told_in_the_language_of_the_reader(empty_store: 
     client = create_app(empty_store, plugins.load([], installed=False)).test_client()
     _add(empty_store, "bron", "bron")
     _ran(empty_store, "bron", "failed", sentences.NO_CONNECTION(address="http://x.example/rest"))
-    assert reason in client.get(f"/?lang={language}").get_data(as_text=True)
+    assert reason in client.get(f"/?lang={language}", headers=_key(empty_store, "operate")).get_data(as_text=True)
+
+
+def _key(store: Store, *rights: str) -> dict[str, str]:
+    """The credentials of a partner with these rights."""
+    agreed = Agreement(name="kring", title="Kring", purpose="x", legal_basis="x", contact="x", our_contact="x", rights=frozenset(rights))
+
+    def make(writer: Writer) -> str:
+        save_agreement(writer.connection, agreed, NOW)
+        return issue_key(writer.connection, "kring", NOW)
+
+    return {"X-API-Key": store.write(make)}
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        (sentences.UNKNOWN_HOST(address="http://intern.example:9/api/offers", why="no such name"), "[adres]: de naam van deze server is hier niet bekend (no such name)."),
+        (sentences.ANSWERED(address="https://intern.example/api", status=503), "[adres] antwoordde 503."),
+        ("intern.example:8443/x does not know us (10.0.0.7).", "[adres] does not know us ([adres])."),
+        ("Rows came until 09:30:00Z: 3 of 5.", "Rows came until 09:30:00Z: 3 of 5."),
+    ],
+)
+def test_where_a_partner_lives_is_for_those_who_may_operate(empty_store: Store, reason: str, shown: str) -> None:
+    client = create_app(empty_store, plugins.load([], installed=False)).test_client()
+    _add(empty_store, "bron", "bron")
+    _ran(empty_store, "bron", "failed", reason)
+    for headers in ({}, _key(empty_store, "feed")):
+        page = client.get("/", headers=headers).get_data(as_text=True)
+        assert f">{shown}</p>" in page and "laatste run mislukt" in page and "intern" not in page
+    operates = client.get("/", headers=_key(empty_store, "operate")).get_data(as_text=True)
+    assert ("intern.example" in operates) == ("intern" in reason)
 
 
 def test_reasons_that_stay_english_say_so_and_those_of_administrators_do_not(empty_store: Store) -> None:

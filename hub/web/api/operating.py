@@ -197,6 +197,7 @@ def _connection(one: Status) -> dict[str, Any]:
         "lastState": one.last_state,
         "lastAt": one.last_at,
         "nextAt": one.next_at,
+        "overdueSince": one.overdue_since,
         "behind": one.behind,
         "waiting": one.waiting,
         "dead": one.dead,

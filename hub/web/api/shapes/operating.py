@@ -22,6 +22,7 @@ class ConnectionItem(Shape):
     lastState = text("How its last run ended.", required=False)
     lastAt = text("When that began.", required=False, format="date-time")
     nextAt = text("When it runs again.", required=False, format="date-time")
+    overdueSince = text("When it should have run, if no run began since.", required=False, format="date-time")
     behind = number(
         "Changes that its partner does not have yet; not there when it only pulls.", required=False
     )

@@ -1,0 +1,50 @@
+"""What should have run and did not: nobody watches for years, so a worker that is gone must show by itself."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Connection, func, select
+
+from hub.errors import Sentence
+from hub.model.moments import to_second
+from hub.store.tables import job_slot
+from hub.sync.info import ConnectionInfo
+from hub.sync.records import RunReport
+from hub.sync.schedule import Schedule
+
+BEAT: Final = "spread"
+"""The job that workers do most often, every 5 minutes: the newest slot that one took of it tells when a worker was last at work."""
+SILENCE: Final = timedelta(minutes=15)
+"""After so long without one nobody is at work."""
+GRACE: Final = timedelta(minutes=30)
+"""So much later than planned a run may begin: it waits while others run, and a worker that is started again needs a moment."""
+NO_WORKER: Final = Sentence("No worker is at work, so it does not run by itself. To start one: fichehub work")
+OVERDUE: Final = Sentence("It should have run at {due} and did not, though a worker is at work; the log of the worker tells why.")
+OVERDUE_ALONE: Final = Sentence("It should have run at {due}, but no worker is at work. To start one: fichehub work")
+
+
+def somebody_works(connection: Connection, now: datetime) -> bool:
+    """Whether a worker, of whichever process or machine, ticked lately."""
+    newest = connection.execute(select(func.max(job_slot.c.slot)).where(job_slot.c.job == BEAT)).scalar_one()
+    return newest is not None and bool(newest >= to_second(now - SILENCE))
+
+
+def since(info: ConnectionInfo, plan: Schedule, last: RunReport | None, now: datetime) -> str | None:
+    """When it should have run, if that is longer ago than the grace and no run began since; None while one is under way. RFC 3339, UTC."""
+    if last is not None and last.state == "running":
+        return None
+    due = None if last is None else last.retry_at
+    if due is None:
+        begun = max(filter(None, (info.checked_at or info.created_at, None if last is None else last.started_at)))
+        planned = plan.next(datetime.fromisoformat(begun))
+        due = None if planned is None else to_second(planned)
+    return due if due is not None and due < to_second(now - GRACE) else None
+
+
+def sentence(overdue_since: str | None, *, worked: bool) -> str:
+    """What is said of a connection that runs by itself; "" when all is well. `worked`: somebody works."""
+    if overdue_since is None:
+        return "" if worked else NO_WORKER()
+    return (OVERDUE if worked else OVERDUE_ALONE)(due=overdue_since)
