@@ -8,8 +8,7 @@ import click
 import orjson
 
 from hub.cli.installation import Installation
-from hub.cli.output import as_json, ask, at_most, counted, say_done, say_json, say_table, value_in_short
-from hub.cli.output import yes as _yes
+from hub.cli.output import as_json, at_most, counted, say_done, say_json, say_table, value_in_short
 from hub.cli.reviewing import remind
 from hub.errors import FieldError, Invalid, NotFound
 from hub.store import editing, reading
@@ -74,14 +73,15 @@ def decide(
 
 
 @click.command()
-@_yes
+@click.option("--dry-run", is_flag=True, help="Only say how many there are.")
 @as_json
 @click.pass_obj
-def settle(installation: Installation, yes: bool, as_json: bool) -> None:
-    """Settle conflicts by the rules of `authority.toml` as they are now; new rules apply by themselves to what comes in afterwards. Asks first."""
-    if not yes and (would := editing.apply_rules(installation.store, dry_run=True)):
-        ask([], f"Settle {counted(would, 'conflict')} by rule? The value that the rule names stands from then on.", yes, as_json)
-    count = editing.apply_rules(installation.store)
+def settle(installation: Installation, dry_run: bool, as_json: bool) -> None:
+    """Settle conflicts by the rules of `authority.toml` as they are now; new rules apply by themselves to what comes in afterwards."""
+    count = editing.apply_rules(installation.store, dry_run=dry_run)
+    if dry_run:
+        say_done({"would_settle": count}, f"{counted(count, 'conflict')} would be settled by rule. Nothing was changed.", as_json)
+        return
     sentence = f"{counted(count, 'conflict')} {'is' if count == 1 else 'are'} settled by rule. What is left needs somebody: fichehub conflicts"
     say_done({"settled": count}, sentence, as_json)
 

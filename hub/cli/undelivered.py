@@ -76,9 +76,9 @@ def list_(
 def replay(
     installation: Installation, connection: str | None, entity: str | None, reason: str, limit: int, yes: bool, as_json: bool
 ) -> None:
-    """Deliver them again, with all their attempts; at the next run of their connection. Asks first."""
+    """Deliver them again, with all their attempts; at the next run of their connection. Asks first when nothing chooses among them."""
     found = _letters(installation, connection, entity, reason, limit)
-    if found:
+    if found and not (connection or entity or reason):
         ask(_by_connection(found), f"Deliver {counted(len(found), 'dead letter')} again?", yes, as_json)
     count = outbox.replay(installation.store, found)
     say_done({"replayed": count}, f"{count} will be delivered again.", as_json)

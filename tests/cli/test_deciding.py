@@ -32,7 +32,7 @@ def test_a_conflict_is_decided_by_its_source(fichehub: CommandLine) -> None:
     assert field not in {one["field"] for one in fichehub.json("conflicts")}
 
 
-def test_what_a_rule_settles_is_counted_and_asked_first(fichehub: CommandLine) -> None:
+def test_what_a_rule_settles_is_counted_first(fichehub: CommandLine) -> None:
     store = Store.open(f"sqlite:///{fichehub.home / 'fichehub.sqlite'}", fichehub.home)
     for source, form in (("one", "praktijk"), ("other", "organisatie")):
         content = {"kind": "organisatie", "names": [{"text": {"nl": "Huis"}}], "form": form}
@@ -43,8 +43,7 @@ def test_what_a_rule_settles_is_counted_and_asked_first(fichehub: CommandLine) -
     assert conflict["field"] == "form"
     sources = "".join(f'[sources.{name}]\ntitle = "{name}"\nroute = "Ask {name}."\n' for name in ("one", "other"))
     (fichehub.home / "authority.toml").write_text(f'{sources}[groups.classification]\norder = ["one", "other"]\n', encoding="utf-8")
-    asked = fichehub("settle")
-    assert asked.exit_code == 1 and "Settle 1 conflict by rule?" in asked.output
-    assert len(fichehub.json("conflicts")) == 1, "nobody agreed, so nothing was done"
-    assert "1 conflict is settled by rule" in fichehub.ok("settle", "--yes")
+    assert "1 conflict would be settled by rule" in fichehub.ok("settle", "--dry-run")
+    assert len(fichehub.json("conflicts")) == 1
+    assert "1 conflict is settled by rule" in fichehub.ok("settle")
     assert fichehub.json("conflicts") == []

@@ -41,6 +41,6 @@ def test_who_gives_no_filter_is_told_how_many_it_means_and_asked(filled: Command
         assert len(filled.json("deadletters", "list")) == 3, "nobody agreed, so nothing was done"
     asked = filled("connections", "remove", "book")
     assert "  2 dead letters\n" in asked.output and "deliver" not in asked.output
-    assert filled.ok("deadletters", "replay", "--connection", "book", "--yes").endswith("2 will be delivered again.\n")
+    assert filled.ok("deadletters", "replay", "--connection", "book").endswith("2 will be delivered again.\n")
     assert "  2 deliveries that wait: the partner is not told\n" in filled("connections", "remove", "book").output
     assert filled.ok("deadletters", "drop", "--yes").endswith("1 dropped.\n")
