@@ -45,8 +45,9 @@ class Rows(Protocol):
     def today(self) -> str:
         """The day."""
 
-    def __call__(self, ids: Collection[int], *, spelled: bool = False) -> Mapping[int, IndexRow]:
-        """By number, what the index would hold if fiches had only the fields of the agreement; `spelled`: with texts as they are written."""
+    def __call__(self, ids: Collection[int], *, spelled: bool = False, sourced: bool = False) -> Mapping[int, IndexRow]:
+        """By number, what the index would hold if fiches had only the fields of the agreement; `spelled`: with texts as they are written; `sourced`: with the
+        sources that are heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +125,11 @@ class Lens:
         name, umbrella = "e.name" if self.named else "''", "e.umbrella" if self.ranked else "0"
         return f"e.id, e.entity_id, e.fiche_id, {name}, {umbrella}, {'e.lat, e.lon' if self.placed else 'NULL, NULL'}"
 
-    def shown_rows(self, ids: Collection[int], *, spelled: bool = False) -> Mapping[int, IndexRow]:
-        """What the index would hold of these entries if fiches had only the fields of the agreement; `spelled`: with texts as they are written."""
+    def shown_rows(self, ids: Collection[int], *, spelled: bool = False, sourced: bool = False) -> Mapping[int, IndexRow]:
+        """As `Rows`, of these entries."""
         if self.shown is None:
             raise TypeError("An agreement that names its fields, and the op exact, need `shown`.")
-        return self.shown(ids, spelled=spelled)
+        return self.shown(ids, spelled=spelled, sourced=sourced)
 
     def heads(self, key: str) -> list[str]:
         """What stands before the bar in the values of a key: every scheme of codes, every system of identifiers."""

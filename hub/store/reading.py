@@ -158,13 +158,14 @@ def entries_for(connection: Connection, entities: Iterable[int], partner: str | 
 
 
 def sources(
-    connection: Connection, fiches: Iterable[int], partner: str | None = None
+    connection: Connection, fiches: Iterable[int], partner: str | None = None, *, own: bool = False
 ) -> dict[int, tuple[str, ...]]:
-    """The names of the sources that contribute to each fiche, sorted."""
+    """The names of the sources that contribute to each fiche, sorted; `own`: only those of the partner's own, which say something of his view alone."""
     bulk = Bulk(connection)
+    whose = "c.partner = ?" if own else "(c.partner = '' OR c.partner = ?)"
     sql = (
         "SELECT c.fiche_id, s.name FROM claim c JOIN source s ON s.id = c.source_id"
-        f" WHERE NOT c.gone AND (c.partner = '' OR c.partner = ?) AND {bulk.listed('c.fiche_id')}"
+        f" WHERE NOT c.gone AND {whose} AND {bulk.listed('c.fiche_id')}"
     )
     names: dict[int, set[str]] = {}
     for fiche_id, name in bulk.rows(sql, partner or "", bulk.many(set(fiches))):
@@ -291,10 +292,14 @@ def _version(bulk: Bulk, fiche_id: int, version: int, partner: str) -> Document 
 
 def provenance(connection: Connection, fiche_id: int) -> tuple[Provenance, ...]:
     """Where each field's value comes from, in the order of the names of the fields."""
-    rows = Bulk(connection).rows("SELECT provenance, document FROM fiche WHERE id = ?", fiche_id)
-    if not rows or rows[0][1] is None:
-        return ()
-    return decode_provenance(rows[0][0], schemas.decode(rows[0][1]))
+    return provenances(connection, [fiche_id]).get(fiche_id, ())
+
+
+def provenances(connection: Connection, fiches: Iterable[int]) -> dict[int, tuple[Provenance, ...]]:
+    """As `provenance`, of many at once; fiches that are not there are left out."""
+    bulk = Bulk(connection)
+    sql = f"SELECT id, provenance, document FROM fiche WHERE document IS NOT NULL AND {bulk.listed('id')}"
+    return {number: decode_provenance(kept, schemas.decode(raw)) for number, kept, raw in bulk.rows(sql, bulk.many(set(fiches)))}
 
 
 @dataclass(frozen=True, slots=True)
