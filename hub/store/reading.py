@@ -18,7 +18,7 @@ from hub import schemas
 from hub.model.claims import Claim, Conflict, Provenance
 from hub.model.fiche import Document, EntityType
 from hub.store.bulk import Bulk
-from hub.store.log_reading import VISIBLE
+from hub.store.log_reading import Fields, visible
 from hub.store.provenance import decode_conflicts, decode_provenance
 
 # --- entities and documents ------------------------------------------------------------------------------------------------------
@@ -114,8 +114,8 @@ class EntryRow(NamedTuple):
     at: str
 
 
-def found(connection: Connection, entry_ids: Iterable[int], rank: int, partner: str | None = None) -> list[EntryRow]:
-    """These rows of the index, in one statement: it is what a page of a search costs.
+def found(connection: Connection, entry_ids: Iterable[int], rank: int, partner: str | None = None, *, fields: Fields = None) -> list[EntryRow]:
+    """These rows of the index, in one statement: it is what a page of a search costs. `fields`: those that the agreement names.
 
     With the partner's overlay in front of the shared document. What is no longer there, or what this rank never saw, is left out.
     """
@@ -126,13 +126,14 @@ def found(connection: Connection, entry_ids: Iterable[int], rank: int, partner: 
         document = "coalesce(o.document, m.document)"
         overlay = " LEFT JOIN overlay o ON o.fiche_id = n.fiche_id AND o.partner = ?"
         parameters.append(partner)
+    known, given = visible(bulk, rank, partner, fields)
     sql = (
         f"SELECT n.id, n.entity_id, n.type, e.uuid, n.fiche_id, f.uuid, {document}, c.seq, c.at"
         " FROM entry n JOIN entity e ON e.id = n.entity_id JOIN entity f ON f.id = n.fiche_id JOIN fiche m ON m.id = n.fiche_id"
-        f"{overlay} JOIN change c ON c.seq = (SELECT c.seq FROM change c WHERE c.entity_id = n.entity_id AND {VISIBLE}"
+        f"{overlay} JOIN change c ON c.seq = (SELECT c.seq FROM change c WHERE c.entity_id = n.entity_id AND {known}"
         f" ORDER BY c.seq DESC LIMIT 1) WHERE {bulk.listed('n.id')} AND {document} IS NOT NULL"
     )
-    rows = bulk.rows(sql, *parameters, rank, rank, rank, partner or "", bulk.many(set(entry_ids)))
+    rows = bulk.rows(sql, *parameters, *given, bulk.many(set(entry_ids)))
     return list(map(EntryRow._make, rows))
 
 

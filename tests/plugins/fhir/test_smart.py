@@ -99,7 +99,8 @@ FOUND_BY_OTHERS = {
 OF_ITSELF = {("PractitionerRole", "_profile")}
 """Whether somebody has a given name decides about a profile."""
 EXAMPLES = {
-    "near": "51|3.7|5|km", "_lastUpdated": "gt2020-01-01", "date": "gt2020-01-01", "coverage-area:identifier": "9000", "active": "true", "gender": "female", "address-use": "work",
+    "near": "51|3.7|5|km", "_lastUpdated": "gt2020-01-01", "date": "gt2020-01-01",
+    "coverage-area:identifier": "9000", "active": "true", "gender": "female", "address-use": "work",
     **dict.fromkeys(("patientenstop", "waiting-list", "on-call"), "yes"), "status": "active",
     "characteristic": "home", "address-postalcode": "9000", "address-country": "BE",
 }  # fmt: skip
@@ -126,7 +127,7 @@ def _asks(param: Param, spelled: str, value: str) -> bool:
 
 
 def _looks(name: str) -> Iterator[tuple[str, str, set[str]]]:
-    """Every parameter of a type, its own and those behind one reference or one that points here: as it is spelled, a value, and the other types that this looks into."""
+    """Every parameter of a type, its own and those behind one reference or one that points here: its spelling, a value, and the types that this looks into."""
     resource = RESOURCES[name]
     for param in resource.by_name.values():
         own = FOUND_BY_OTHERS.get((name, param.name.replace("_content", "_text")), set())
