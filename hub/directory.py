@@ -136,7 +136,7 @@ class Directory(Standing):
             entity = self._of_entries(connection, [entry_id]).get(entry_id)
             if entity is not None and self._findable([(entity.id, entity.type)]):
                 return entity
-            seen = log_reading.last_seen(connection, [known.id], self.grant.rank, self.grant.partner).get(known.id)
+            seen = log_reading.last_seen(connection, [known.id], self.grant.rank, self.grant.partner, fields=self.grant.telling).get(known.id)
         if seen is None or self.grant.scope is not None:
             raise not_found(id, type)
         raise Gone(f"{id} has been removed.", seq=seen.seq)
@@ -194,7 +194,7 @@ class Directory(Standing):
         rank, partner = self.grant.rank, self.grant.partner
         unselected = not_from if self.grant.scope is None else None
         with self._read() as connection:
-            found = log_reading.changes(connection, since, limit, rank, partner, types=types, not_from=unselected)
+            found = log_reading.changes(connection, since, limit, rank, partner, types=types, not_from=unselected, fields=self.grant.telling)
         told = tuple(change for change in self._told(found.changes) if not_from is None or change.origin != not_from)
         return ChangePage(told, found.next, found.head)
 
@@ -211,7 +211,7 @@ class Directory(Standing):
             known = self._ever_known(connection, id, None)
             doubtful = not every and self._past.hides(connection, known.fiche)
             while len(told) < limit:
-                found = log_reading.history(connection, known.id, rank=rank, partner=partner, before=upto, limit=limit)
+                found = log_reading.history(connection, known.id, rank=rank, partner=partner, before=upto, limit=limit, fields=self.grant.telling)
                 if not found and upto is None:
                     raise not_found(id, None) if known.moved_to is None else moved(id, known.moved_to)
                 changes = [item.change for item in found]
@@ -242,7 +242,7 @@ class Directory(Standing):
         rank, partner = self.grant.rank, self.grant.partner
         while len(told) < limit:
             with self._read() as connection:
-                found = log_reading.newest(connection, type, after=after, before=before, limit=limit, rank=rank, partner=partner)
+                found = log_reading.newest(connection, type, after=after, before=before, limit=limit, rank=rank, partner=partner, fields=self.grant.telling)
             told += self._told(tuple(found))  # without parts that the agreement does not show
             if len(found) < limit:
                 break
@@ -262,7 +262,7 @@ class Directory(Standing):
         fields = self.grant.fields
         types = None if fields is None else [type for type in ENTITY_TYPES if shows(fields, type)]
         with self._read() as connection:
-            return log_reading.moment_of(connection, seq, self.grant.rank, self.grant.partner, types=types)
+            return log_reading.moment_of(connection, seq, self.grant.rank, self.grant.partner, types=types, fields=self.grant.telling)
 
     def _told(self, changes: tuple[Change, ...]) -> tuple[Change, ...]:
         """Changes as the agreement lets them be told: what is outside its selection now is a removal, by its id alone.

@@ -78,7 +78,7 @@ class Entities:
         partner = self.grant.partner
         if not entry_ids:
             return {}
-        rows = reading.found(connection, entry_ids, self.grant.rank, partner)
+        rows = reading.found(connection, entry_ids, self.grant.rank, partner, fields=self.grant.telling)
         at_hand = {row.fiche: row.document for row in rows}
 
         grant, store, today = self.grant, self._store, self._store.today()

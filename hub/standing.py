@@ -33,7 +33,7 @@ class Standing(Entities):
         with self._read() as connection:
             known = self._ever_known(connection, id, type)
             seq = log_reading.settled(connection, seq)
-            last = log_reading.last_seen(connection, [known.id], self.grant.rank, self.grant.partner, upto=seq).get(known.id)
+            last = log_reading.last_seen(connection, [known.id], self.grant.rank, self.grant.partner, upto=seq, fields=self.grant.telling).get(known.id)
             lived = log_reading.lived(connection, known.id, seq, self.grant.partner)
             if known.moved_to is not None and not lived.there and lived.fiche_id:
                 raise moved(id, known.moved_to)
@@ -86,22 +86,22 @@ class Standing(Entities):
     def _told_of(self, connection: Connection, known: reading.Known, seq: int) -> Entity | None:
         """As `as_at`; None where it was not there, or may not be told."""
         seq = log_reading.settled(connection, seq)
-        last = log_reading.last_seen(connection, [known.id], self.grant.rank, self.grant.partner, upto=seq)[known.id]
+        last = log_reading.last_seen(connection, [known.id], self.grant.rank, self.grant.partner, upto=seq, fields=self.grant.telling)[known.id]
         lived = log_reading.lived(connection, known.id, seq, self.grant.partner)
         return self._standing(connection, known, lived, seq, last, withholding=True)
 
     def _tells(self, connection: Connection, known: reading.Known, change: Change) -> bool:
-        rank, partner = self.grant.rank, self.grant.partner
+        rank, partner, fields = self.grant.rank, self.grant.partner, self.grant.telling
         if rank == 2 or change.operation == "delete":
             return True
-        newest = log_reading.last_seen(connection, [known.id], rank, partner).get(known.id)
+        newest = log_reading.last_seen(connection, [known.id], rank, partner, fields=fields).get(known.id)
         if newest is None or newest.seq <= change.seq:
             return True
         withheld = self._past.withheld
         after = self._told_of(connection, known, change.seq)
         if after is None or change.operation == "create":
             return after is not None
-        earlier = log_reading.history(connection, known.id, rank=rank, partner=partner, before=change.seq, limit=1)
+        earlier = log_reading.history(connection, known.id, rank=rank, partner=partner, before=change.seq, limit=1, fields=fields)
         if not earlier or after.seq != change.seq:
             return True
         before = self._told_of(connection, known, earlier[0].change.seq)

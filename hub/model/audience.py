@@ -61,6 +61,12 @@ class Grant:
         """0 for public, 1 for professional, 2 for internal."""
         return RANK[self.level]
 
+    @property
+    def telling(self) -> frozenset[str] | None:
+        """The fields of which a change of a fiche must name one to be told. None where each is told: something may enter or leave the selection of an agreement
+        by what its fields do not show."""
+        return self.fields if self.scope is None else None
+
     def allows(self, resource: str, letters: str) -> bool:
         """Whether the access token, if one narrows the grant, allows all that the letters of SMART stand for on a type of resource (`*`: on all)."""
         return self.scopes is None or allows(self.scopes, resource, letters)

@@ -45,7 +45,7 @@ KEYS: dict[str, str] = {
     "updated": "`a..b`: the seq of its last change, more than a and at most b",
     "availability": "`patientenstop|no`, `waiting_list|no`, `on_call|yes` ...; an expired value is `unknown`",
     "umbrella": "yes or no",
-    "source": "name of a source that contributes to the fiche",
+    "source": "name of a source that gave something which the asker sees of it",
     "contact": "`kind|value` of a contact (normalised), or `kind|` for any of that kind",
 }
 """Every key that a `Criterion` may name, and what its values look like."""

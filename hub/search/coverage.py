@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Literal
 
-from hub.model.fiche import PARTS, EntityType
+from hub.model.declarations import fiche_record
+from hub.model.fiche import PARTS, EntityType, Kind
 from hub.model.query import Criterion
 
 Coverage = Literal["whole", "part", "none"]
@@ -31,6 +32,7 @@ def _places(*ways: str) -> dict[str, _Ways]:
     return dict.fromkeys(_PLACE_KEYS, _ways(*ways))
 
 
+_OF_THE_HUB: Final = ("id", "kind", "visibility", "field_visibility")
 _OFFER: Final = {
     "delivery": _ways("delivery"),
     "serves": _ways("service_area"),
@@ -40,6 +42,13 @@ _OFFER: Final = {
     "status": _ways("status"),
     **_places("organisatie vestigingen"),
 }
+
+
+def _anything(kind: Kind) -> dict[str, _Ways]:
+    """A source is heard by whatever it gave."""
+    return {"source": _ways(*(field.name for field in fiche_record(kind) if field.name not in _OF_THE_HUB))}
+
+
 READS: Final[Mapping[EntityType, Mapping[str, _Ways]]] = {
     "organisatie": {
         "name": _ways("names"),
@@ -52,6 +61,7 @@ READS: Final[Mapping[EntityType, Mapping[str, _Ways]]] = {
         "form": _ways("form"),
         "umbrella": _ways("umbrella"),
         **_places("vestigingen"),
+        **_anything("organisatie"),
     },
     "aanbod": {
         "name": _ways("names"),
@@ -60,6 +70,7 @@ READS: Final[Mapping[EntityType, Mapping[str, _Ways]]] = {
         "type": _ways("rubrieken"),
         "code": _ways("rubrieken", "target_groups", "recognitions", "tags"),
         **_OFFER,
+        **_anything("aanbod"),
     },
     "zorgverlener": {
         "name": _ways("name"),
@@ -73,6 +84,7 @@ READS: Final[Mapping[EntityType, Mapping[str, _Ways]]] = {
         "type": _ways("professions"),
         "code": _ways("professions", "competences", "tags"),
         **_places("addresses"),
+        **_anything("zorgverlener"),
     },
     "vestiging": {"name": _ways("", "names"), "type": _ways("types"), "code": _ways("types")},
     "membership": {"name": _ways("names"), "status": _ways("status")},

@@ -20,6 +20,7 @@ from hub.store.bulk import Bulk
 from hub.store.index_forms import tokens_of
 from hub.store.index_rows import IndexRow
 from hub.store.index_tokens import FIRST_WORD, TYPE_MARKS
+from hub.store.log_reading import naming
 
 
 class Row(NamedTuple):
@@ -45,8 +46,9 @@ class Rows(Protocol):
     def today(self) -> str:
         """The day."""
 
-    def __call__(self, ids: Collection[int], *, spelled: bool = False) -> Mapping[int, IndexRow]:
-        """By number, what the index would hold if fiches had only the fields of the agreement; `spelled`: with texts as they are written."""
+    def __call__(self, ids: Collection[int], *, spelled: bool = False, sourced: bool = False) -> Mapping[int, IndexRow]:
+        """By number, what the index would hold if fiches had only the fields of the agreement; `spelled`: with texts as they are written; `sourced`: with the
+        sources that are heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class Lens:
     places: Places
     fields: frozenset[str] | None = None
     shown: Rows | None = None
+    telling: frozenset[str] | None = None
+    """The fields of which a change must name one (`Grant.telling`)."""
     sizes: dict[Any, int] = field(default_factory=dict, compare=False)
     """What this search was told already of the statistics (`expected`), and `last`."""
     spelled: dict[Token, Alternatives] = field(default_factory=dict, compare=False)
@@ -77,12 +81,12 @@ class Lens:
         visible, given = "e.type = ? AND e.level <= ?", (kind, grant.rank)
         if not grant.partner:
             visible = f"{visible} AND e.partner = ''"
-            return cls(bulk, engine, kind, grant.rank, "", visible, given, places, grant.fields, shown)
+            return cls(bulk, engine, kind, grant.rank, "", visible, given, places, grant.fields, shown, grant.telling)
         masked = "EXISTS (SELECT 1 FROM entry_mask k WHERE k.partner = ? AND k.entry_id = e.id)"
         theirs = f"{visible} AND (e.partner = ? OR (e.partner = '' AND NOT {masked}))"
         given_theirs = (*given, grant.partner, grant.partner)
         return cls(
-            bulk, engine, kind, grant.rank, grant.partner, theirs, given_theirs, places, grant.fields, shown
+            bulk, engine, kind, grant.rank, grant.partner, theirs, given_theirs, places, grant.fields, shown, grant.telling
         )
 
     def on(self, kind: EntityType) -> Lens:
@@ -124,11 +128,11 @@ class Lens:
         name, umbrella = "e.name" if self.named else "''", "e.umbrella" if self.ranked else "0"
         return f"e.id, e.entity_id, e.fiche_id, {name}, {umbrella}, {'e.lat, e.lon' if self.placed else 'NULL, NULL'}"
 
-    def shown_rows(self, ids: Collection[int], *, spelled: bool = False) -> Mapping[int, IndexRow]:
-        """What the index would hold of these entries if fiches had only the fields of the agreement; `spelled`: with texts as they are written."""
+    def shown_rows(self, ids: Collection[int], *, spelled: bool = False, sourced: bool = False) -> Mapping[int, IndexRow]:
+        """As `Rows`, of these entries."""
         if self.shown is None:
             raise TypeError("An agreement that names its fields, and the op exact, need `shown`.")
-        return self.shown(ids, spelled=spelled)
+        return self.shown(ids, spelled=spelled, sourced=sourced)
 
     def heads(self, key: str) -> list[str]:
         """What stands before the bar in the values of a key: every scheme of codes, every system of identifiers."""
@@ -424,4 +428,5 @@ class Lens:
     @property
     def changes(self) -> tuple[str, tuple[Any, ...]]:
         """The condition under which the asker knows of a change `c`."""
-        return "c.audience <= ? AND c.partner IN ('', ?)", (self.rank, self.partner)
+        named, given = naming(self.bulk, self.rank, self.telling)
+        return f"c.audience <= ? AND c.partner IN ('', ?){named}", (self.rank, self.partner, *given)

@@ -25,7 +25,7 @@ from hub.store.index_forms import tokens_of
 from hub.store.index_rows import IndexedEntity, Indexer, IndexRow
 
 _FRAME: Final = frozenset({"id", "kind", "visibility", "field_visibility"})
-_LINKS: Final = ("organisatie", "provided_by")
+_LINKS: Final = ("organisatie", "provided_by", "parent")
 
 
 def narrowed(entity: IndexedEntity, fields: frozenset[str] | None) -> IndexedEntity:
@@ -55,21 +55,21 @@ class Shown:
         self._conn = conn
         self._fields = fields
         self._indexer = indexer
-        self._made: dict[bool, dict[int, IndexRow]] = {False: {}, True: {}}
+        self._made: dict[tuple[bool, bool], dict[int, IndexRow]] = {}
         self._makers: dict[bool, Indexer] = {}
 
-    def __call__(self, ids: Collection[int], *, spelled: bool = False) -> Mapping[int, IndexRow]:
-        """The rows of these entries, by number, without what is no longer there."""
-        made = self._made[spelled]
+    def __call__(self, ids: Collection[int], *, spelled: bool = False, sourced: bool = False) -> Mapping[int, IndexRow]:
+        """The rows of these entries, by number, without what is no longer there; `sourced`: with the sources that are heard, which others are spared."""
+        made = self._made.setdefault((spelled, sourced), {})
         missing = [number for number in ids if number not in made]
         if missing:
             if spelled not in self._makers:
                 self._makers[spelled] = self._indexer(spelled)
-            for entity in self._entities(missing):
+            for entity in self._entities(missing, sourced=sourced):
                 made[entity.entry_id] = self._makers[spelled].row(narrowed(entity, self._fields))
         return {number: made[number] for number in ids if number in made}
 
-    def _entities(self, ids: Sequence[int]) -> list[IndexedEntity]:
+    def _entities(self, ids: Sequence[int], *, sourced: bool) -> list[IndexedEntity]:
         bulk = Bulk(self._conn)
         sql = (
             "SELECT n.id, n.entity_id, n.fiche_id, n.type, n.partner, e.uuid, coalesce(o.document, m.document)"  # noqa: S608
@@ -86,6 +86,9 @@ class Shown:
         related = {
             uuid: decode(raw) for uuid, raw in reading.bytes_by_uuid(self._conn, pointed_to, None).items()
         }
+        fiches = {row[2] for row in rows} if sourced else set()
+        said = reading.provenances(self._conn, fiches) if fiches else {}
+        own = {partner: reading.sources(self._conn, fiches, partner, own=True) for partner in {row[4] for row in rows if row[4] and sourced}}
         found = []
         for number, entity, fiche, kind, partner, uuid, _ in rows:
             document = documents.get((fiche, partner))
@@ -100,7 +103,7 @@ class Shown:
             around = {one: related[one] for one in _pointed_to(document) if one in related}
             found.append(IndexedEntity(
                 entry_id=number, entity_id=entity, fiche_id=fiche, type=kind, document=document, partner=partner,
-                part=part, related=around,
+                part=part, related=around, sources=own.get(partner, {}).get(fiche, ()), said=said.get(fiche, ()),
             ))  # fmt: skip
         return found
 
@@ -125,7 +128,7 @@ class IsShown:
 
     def keep(self, rows: Sequence[Row]) -> set[int]:
         numbers = [row.id for row in rows]
-        shown = self.lens.shown_rows(numbers)
+        shown = self.lens.shown_rows(numbers, sourced=self.criterion.key == "source")
         met = {number for number, row in shown.items() if self._met(row)}
         if self.criterion.op == "missing":
             met = set(numbers) - met

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from hub.model.claims import Provenance
 from hub.model.fiche import Document, EntityType
 from hub.model.query import TEXT_KEYS
 from hub.store.index_tokens import Facet
@@ -16,7 +17,8 @@ class IndexedEntity:
     """An entity as the index takes it in. `document` is the whole stamped fiche, `part` the part itself when the entity is one.
 
     `related` holds the stamped fiches that it depends on by UUID: its organisatie, parents, who carries it out, and for a caregiver the zorgverlener.
-    `sources` names who contributes. `entry_id` is `entity_id`, or the number of a partner's own row.
+    `sources` names who gave everything that it says: its only source, or the partner's own; of several, `said` tells which field comes from whom.
+    `entry_id` is `entity_id`, or the number of a partner's own row.
     """
 
     entry_id: int
@@ -28,6 +30,7 @@ class IndexedEntity:
     part: Document | None = None
     related: Mapping[str, Document] = field(default_factory=dict)
     sources: Sequence[str] = ()
+    said: Sequence[Provenance] = ()
 
 
 COMPARED: Final = TEXT_KEYS | {"period"}

@@ -17,6 +17,7 @@ from hub.model.concepts import CD_HCPARTY, FORM_SCHEME, Concept
 from hub.model.fiche import Document
 from hub.model.folding import MAX_WORD, fold, words
 from hub.model.links import end_of
+from hub.model.origins import heard
 from hub.model.particulars import main_name, said_in
 from hub.places import Places
 from hub.store.index_entries import COMPARED, IndexedEntity, IndexRow
@@ -84,8 +85,10 @@ class Indexer:
             end = entity.related.get(end_of(part) or "")
             level = max(level, _level(end)) if end is not None else level
         row = IndexRow(entity.entry_id, entity.entity_id, entity.fiche_id, entity.type, entity.partner, level)
-        for source in entity.sources:
-            self._add(row, "source", source, level)
+        if entity.sources or entity.said:
+            field = _PART_FIELDS.get(entity.type, "")
+            for source, rank in heard(entity.said, entity.sources, document, entity.related, container=field, part=part).items():
+                self._add(row, "source", source, max(level, rank))
         _WRITERS[entity.type](self, row, entity)
         self._add(row, "umbrella", "yes" if row.umbrella else "no", level)
         row.settle()

@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import Any, cast
 
 from hub import schemas
+from hub.model.claims import Provenance
 from hub.model.fiche import Document, EntityType
 from hub.model.links import PARENTS, end_of
 from hub.store import index_rows
@@ -15,6 +16,7 @@ from hub.store.bulk import Bulk
 from hub.store.index_rows import IndexedEntity, Indexer
 from hub.store.linking import remove_own_links
 from hub.store.part_changes import PART_FIELDS
+from hub.store.provenance import decode_provenance
 from hub.store.workspace import Workspace
 
 
@@ -117,6 +119,7 @@ def write_index(space: Workspace, fiches: Iterable[int]) -> None:
     states = [space.fiches[number] for number in ids]
     older = [number for number in ids if number not in space.made]
     voices = _voices(space, ids)
+    said = _said(space, {number for (number, partner), heard in voices.items() if partner or len(heard) > 1})
     _load_related([state.document for state in states if state.document], documents)
     nowhere = documents.nowhere()
     space.numbers_for(part["id"] for state in states for _, part in _parts(state.document))
@@ -130,7 +133,8 @@ def write_index(space: Workspace, fiches: Iterable[int]) -> None:
                 _related(state.document, documents),
                 "",
                 None,
-                voices.get((state.id, ""), ()),
+                () if len(shared := voices.get((state.id, ""), ())) > 1 else shared,
+                said[state.id] if len(shared) > 1 else (),
                 nowhere,
             )
     kept = {row.entry_id for row in rows}
@@ -154,6 +158,7 @@ def write_index(space: Workspace, fiches: Iterable[int]) -> None:
                 partner,
                 entries,
                 voices.get((fiche_id, partner), ()),
+                said.get(fiche_id, ()),
             )
             rows += made
             kept.update(row.entry_id for row in made)
@@ -235,6 +240,7 @@ def indexed(
     partner: str,
     entries: Mapping[int, int] | None,
     sources: Sequence[str],
+    said: Sequence[Provenance],
     nowhere: Collection[str] = (),
 ) -> list[IndexedEntity]:
     """The fiche and its parts, as the index takes them; without the parts that stand for a link to one of `nowhere`, which are there for nobody."""
@@ -250,6 +256,7 @@ def indexed(
             part=part,
             related=related,
             sources=sources,
+            said=said,
         )
 
     made = [entity(fiche_id, document["kind"], None)]
@@ -261,7 +268,7 @@ def indexed(
 
 
 def _voices(space: Workspace, ids: list[int]) -> dict[tuple[int, str], list[str]]:
-    """The sources that contribute to each fiche, and to each partner's view of it."""
+    """The sources that say something of each fiche, and those of each partner's own that say something of his view of it."""
     voices = {number: space.voices[number] for number in ids if number in space.voices}
     unheard = [number for number in ids if number not in voices]
     if unheard:
@@ -272,8 +279,16 @@ def _voices(space: Workspace, ids: list[int]) -> dict[tuple[int, str], list[str]
     found: dict[tuple[int, str], list[str]] = {}
     for number, heard in voices.items():
         for partner in {"", *(whose for whose, _ in heard)}:
-            found[number, partner] = sorted({source for whose, source in heard if whose in ("", partner)})
+            found[number, partner] = sorted({source for whose, source in heard if whose == partner})
     return found
+
+
+def _said(space: Workspace, ids: Collection[int]) -> dict[int, tuple[Provenance, ...]]:
+    """Where each field of these fiches comes from, as the shared documents have it."""
+    if not ids:
+        return {}
+    rows = space.bulk.rows(f"SELECT id, provenance FROM fiche WHERE {space.bulk.listed('id')}", space.bulk.many(ids))
+    return {number: decode_provenance(kept, space.fiches[number].document) for number, kept in rows}
 
 
 def _masks(space: Workspace, ids: list[int]) -> set[tuple[str, int]]:

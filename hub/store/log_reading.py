@@ -93,7 +93,36 @@ _CHANGE = (
     "c.seq, c.at, e.uuid, c.type, f.uuid, c.operation, c.origin, c.fields, c.was, c.now, c.version"
     " FROM change c JOIN entity e ON e.id = c.entity_id JOIN entity f ON f.id = c.fiche_id"
 )
-VISIBLE = "c.audience <= ? AND c.operation <> 'spread' AND (c.was <= ? OR c.now <= ?) AND (c.partner = '' OR c.partner = ?)"
+_VISIBLE = "c.audience <= ? AND c.operation <> 'spread' AND (c.was <= ? OR c.now <= ?) AND (c.partner = '' OR c.partner = ?)"
+_NOTHING_NAMED: Final = len(b"[]")
+
+Fields = frozenset[str] | None
+"""The top-level fields that an agreement names; None: all."""
+
+
+def visible(bulk: Bulk, rank: int, partner: str | None, fields: Fields) -> tuple[str, list[Any]]:
+    """The condition under which somebody knows of a change `c`, and its parameters."""
+    named, given = naming(bulk, rank, fields)
+    return f"{_VISIBLE}{named}", [rank, rank, rank, partner or "", *given]
+
+
+def naming(bulk: Bulk, rank: int, fields: Fields) -> tuple[str, list[Any]]:
+    """What is demanded of a change besides where an agreement names its fields: that it is of one of these.
+
+    It can be asked of a fiche that was there for the same people before, if the log names what changed. A part goes whole with the field that holds it, and of a
+    `context` change nobody noted in which fields it shows.
+    """
+    if fields is None:
+        return "", []
+    if bulk.postgres:
+        each, name, level = "jsonb_array_elements(convert_from(c.fields, 'UTF8')::jsonb) AS f(one)", "f.one->>0", "(f.one->>1)::int"
+    else:
+        each, name, level = "json_each(CAST(c.fields AS TEXT)) f", "json_extract(f.value, '$[0]')", "json_extract(f.value, '$[1]')"
+    told = (
+        "c.operation <> 'update' OR c.entity_id <> c.fiche_id OR c.was <> c.now OR c.fields IS NULL"
+        f" OR length(c.fields) = {_NOTHING_NAMED} OR EXISTS (SELECT 1 FROM {each} WHERE {level} <= ? AND {bulk.listed(name, 'text')})"
+    )
+    return f" AND ({told})", [rank, bulk.many(sorted(fields))]
 
 
 def changes(
@@ -105,10 +134,12 @@ def changes(
     *,
     types: Sequence[EntityType] | None = None,
     not_from: str | None = None,
+    fields: Fields = None,
 ) -> ChangeSlice:
     """The next changes after `since` that somebody of this rank (and partner) can see, each as the operation that it is to them.
 
-    `types`: only of entities of these types. `not_from`: none of this origin. What is left out costs no more than passing over it.
+    `types`: only of entities of these types. `not_from`: none of this origin; `fields`: of fiches only where one of these changed. What is left out costs no
+    more than passing over it.
     Raises `CursorGone` when what came after `since` is no longer kept, `Invalid` when `since` lies in the future.
     """
     bulk = Bulk(connection)
@@ -124,8 +155,9 @@ def changes(
             f"The newest change is {newest}; {since} has not happened yet.",
             (FieldError("since", "lies in the future", str(since)),),
         )
-    wanted: list[Any] = [since, last, rank, rank, rank, partner or ""]
-    where = f"c.seq > ? AND c.seq <= ? AND {VISIBLE}"
+    known, given = visible(bulk, rank, partner, fields)
+    wanted: list[Any] = [since, last, *given]
+    where = f"c.seq > ? AND c.seq <= ? AND {known}"
     if types is not None:
         where += f" AND c.type IN ({', '.join('?' * len(types))})"
         wanted += types
@@ -162,13 +194,15 @@ def history(
     partner: str | None = None,
     before: int | None = None,
     limit: int = 100,
+    fields: Fields = None,
 ) -> list[HistoryItem]:
     """The changes of one entity that this rank can see, newest first; `before` pages on."""
     bulk = Bulk(connection)
     last = head(connection)
     upto = last if before is None else min(last, before - 1)
-    sql = f"SELECT {_CHANGE} WHERE c.entity_id = ? AND c.seq <= ? AND {VISIBLE} ORDER BY c.seq DESC LIMIT ?"
-    rows = bulk.rows(sql, entity_id, upto, rank, rank, rank, partner or "", limit)
+    known, given = visible(bulk, rank, partner, fields)
+    sql = f"SELECT {_CHANGE} WHERE c.entity_id = ? AND c.seq <= ? AND {known} ORDER BY c.seq DESC LIMIT ?"
+    rows = bulk.rows(sql, entity_id, upto, *given, limit)
     return [HistoryItem(_change(row, rank), row[10]) for row in rows]
 
 
@@ -178,16 +212,18 @@ def last_seen(
     rank: int,
     partner: str | None = None,
     upto: int | None = None,
+    *,
+    fields: Fields = None,
 ) -> dict[int, LastSeen]:
     """The last change of each entity that this rank can see (not after `upto`); entities without one are left out."""
     bulk = Bulk(connection)
     ids = "SELECT unnest(?::bigint[]) AS value" if bulk.postgres else "SELECT value FROM json_each(?)"
     bound = "" if upto is None else " AND c.seq <= ?"
+    known, parameters = visible(bulk, rank, partner, fields)
     sql = (
-        f"SELECT w.id, c.seq, c.at FROM (SELECT i.value AS id, (SELECT c.seq FROM change c WHERE c.entity_id = i.value AND {VISIBLE}{bound}"
+        f"SELECT w.id, c.seq, c.at FROM (SELECT i.value AS id, (SELECT c.seq FROM change c WHERE c.entity_id = i.value AND {known}{bound}"
         f" ORDER BY c.seq DESC LIMIT 1) AS seq FROM ({ids}) i) w JOIN change c ON c.seq = w.seq"
     )
-    parameters: list[Any] = [rank, rank, rank, partner or ""]
     if upto is not None:
         parameters.append(upto)
     rows = bulk.rows(sql, *parameters, bulk.many(set(entity_ids)))
@@ -229,6 +265,7 @@ def newest(
     limit: int = 100,
     rank: int,
     partner: str | None = None,
+    fields: Fields = None,
 ) -> list[Change]:
     """The changes between `after` and `before` (both left out) that somebody of this rank can see, newest first; of one type, or of all.
 
@@ -243,11 +280,11 @@ def newest(
     last = head(connection)
     upto = last if before is None else min(last, before - 1)
     of_type = "" if type is None else "c.type = ? AND "
-    sql = (
-        f"SELECT {_CHANGE} WHERE {of_type}c.seq > ? AND c.seq <= ? AND {VISIBLE} ORDER BY c.seq DESC LIMIT ?"
-    )
+    bulk = Bulk(connection)
+    known, given = visible(bulk, rank, partner, fields)
+    sql = f"SELECT {_CHANGE} WHERE {of_type}c.seq > ? AND c.seq <= ? AND {known} ORDER BY c.seq DESC LIMIT ?"
     kind = () if type is None else (type,)
-    rows = Bulk(connection).rows(sql, *kind, after, upto, rank, rank, rank, partner or "", limit)
+    rows = bulk.rows(sql, *kind, after, upto, *given, limit)
     return [_change(row, rank) for row in rows]
 
 
@@ -285,16 +322,17 @@ def _before(bulk: Bulk, moment: str, low: int, high: int) -> int:
 
 
 def moment_of(
-    connection: Connection, seq: int, rank: int, partner: str | None = None, *, types: Sequence[EntityType] | None = None
+    connection: Connection, seq: int, rank: int, partner: str | None = None, *, types: Sequence[EntityType] | None = None, fields: Fields = None
 ) -> str | None:
     """When the newest change not after `seq` was made that somebody of this rank can see, of entities of these types (None: of all); None when there is none.
 
     `seq_at` of it is lower than `seq`: whoever goes on from there misses nothing.
     """
-    wanted: list[Any] = [seq, rank, rank, rank, partner or ""]
+    bulk = Bulk(connection)
+    known, given = visible(bulk, rank, partner, fields)
     of_types = "" if types is None else f" AND c.type IN ({', '.join('?' * len(types))})"
-    sql = f"SELECT c.at FROM change c WHERE c.seq <= ? AND {VISIBLE}{of_types} ORDER BY c.seq DESC LIMIT 1"
-    rows = Bulk(connection).rows(sql, *wanted, *(types or ()))
+    sql = f"SELECT c.at FROM change c WHERE c.seq <= ? AND {known}{of_types} ORDER BY c.seq DESC LIMIT 1"
+    rows = bulk.rows(sql, seq, *given, *(types or ()))
     return str(rows[0][0]) if rows else None
 
 

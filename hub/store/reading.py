@@ -18,7 +18,7 @@ from hub import schemas
 from hub.model.claims import Claim, Conflict, Provenance
 from hub.model.fiche import Document, EntityType
 from hub.store.bulk import Bulk
-from hub.store.log_reading import VISIBLE
+from hub.store.log_reading import Fields, visible
 from hub.store.provenance import decode_conflicts, decode_provenance
 
 # --- entities and documents ------------------------------------------------------------------------------------------------------
@@ -114,8 +114,8 @@ class EntryRow(NamedTuple):
     at: str
 
 
-def found(connection: Connection, entry_ids: Iterable[int], rank: int, partner: str | None = None) -> list[EntryRow]:
-    """These rows of the index, in one statement: it is what a page of a search costs.
+def found(connection: Connection, entry_ids: Iterable[int], rank: int, partner: str | None = None, *, fields: Fields = None) -> list[EntryRow]:
+    """These rows of the index, in one statement: it is what a page of a search costs. `fields`: those that the agreement names.
 
     With the partner's overlay in front of the shared document. What is no longer there, or what this rank never saw, is left out.
     """
@@ -126,13 +126,14 @@ def found(connection: Connection, entry_ids: Iterable[int], rank: int, partner: 
         document = "coalesce(o.document, m.document)"
         overlay = " LEFT JOIN overlay o ON o.fiche_id = n.fiche_id AND o.partner = ?"
         parameters.append(partner)
+    known, given = visible(bulk, rank, partner, fields)
     sql = (
         f"SELECT n.id, n.entity_id, n.type, e.uuid, n.fiche_id, f.uuid, {document}, c.seq, c.at"
         " FROM entry n JOIN entity e ON e.id = n.entity_id JOIN entity f ON f.id = n.fiche_id JOIN fiche m ON m.id = n.fiche_id"
-        f"{overlay} JOIN change c ON c.seq = (SELECT c.seq FROM change c WHERE c.entity_id = n.entity_id AND {VISIBLE}"
+        f"{overlay} JOIN change c ON c.seq = (SELECT c.seq FROM change c WHERE c.entity_id = n.entity_id AND {known}"
         f" ORDER BY c.seq DESC LIMIT 1) WHERE {bulk.listed('n.id')} AND {document} IS NOT NULL"
     )
-    rows = bulk.rows(sql, *parameters, rank, rank, rank, partner or "", bulk.many(set(entry_ids)))
+    rows = bulk.rows(sql, *parameters, *given, bulk.many(set(entry_ids)))
     return list(map(EntryRow._make, rows))
 
 
@@ -158,13 +159,14 @@ def entries_for(connection: Connection, entities: Iterable[int], partner: str | 
 
 
 def sources(
-    connection: Connection, fiches: Iterable[int], partner: str | None = None
+    connection: Connection, fiches: Iterable[int], partner: str | None = None, *, own: bool = False
 ) -> dict[int, tuple[str, ...]]:
-    """The names of the sources that contribute to each fiche, sorted."""
+    """The names of the sources that contribute to each fiche, sorted; `own`: only those of the partner's own, which say something of his view alone."""
     bulk = Bulk(connection)
+    whose = "c.partner = ?" if own else "(c.partner = '' OR c.partner = ?)"
     sql = (
         "SELECT c.fiche_id, s.name FROM claim c JOIN source s ON s.id = c.source_id"
-        f" WHERE NOT c.gone AND (c.partner = '' OR c.partner = ?) AND {bulk.listed('c.fiche_id')}"
+        f" WHERE NOT c.gone AND {whose} AND {bulk.listed('c.fiche_id')}"
     )
     names: dict[int, set[str]] = {}
     for fiche_id, name in bulk.rows(sql, partner or "", bulk.many(set(fiches))):
@@ -291,10 +293,14 @@ def _version(bulk: Bulk, fiche_id: int, version: int, partner: str) -> Document 
 
 def provenance(connection: Connection, fiche_id: int) -> tuple[Provenance, ...]:
     """Where each field's value comes from, in the order of the names of the fields."""
-    rows = Bulk(connection).rows("SELECT provenance, document FROM fiche WHERE id = ?", fiche_id)
-    if not rows or rows[0][1] is None:
-        return ()
-    return decode_provenance(rows[0][0], schemas.decode(rows[0][1]))
+    return provenances(connection, [fiche_id]).get(fiche_id, ())
+
+
+def provenances(connection: Connection, fiches: Iterable[int]) -> dict[int, tuple[Provenance, ...]]:
+    """As `provenance`, of many at once; fiches that are not there are left out."""
+    bulk = Bulk(connection)
+    sql = f"SELECT id, provenance, document FROM fiche WHERE document IS NOT NULL AND {bulk.listed('id')}"
+    return {number: decode_provenance(kept, schemas.decode(raw)) for number, kept, raw in bulk.rows(sql, bulk.many(set(fiches)))}
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
         entity_id = id.rpartition(".")[0].lower()
         none = NotFound(f"There is no {TYPE} with id {id[:80]}.")
         try:
-            found = [each for each in of(asked.get(entity_id), asked) if each["id"] == id.lower()] if entity_id else []
+            found = [each for each in of(_read(entity_id, asked), asked) if each["id"] == id.lower()] if entity_id else []
         except Gone as gone:
             raise Gone(f"{TYPE}/{id[:80]} has been removed with the resource that it is about.", seq=gone.seq) from gone
         except (Moved, NotFound) as missing:
@@ -107,6 +107,13 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
         return answer(found[0])
 
     add_search(blueprint, TYPE, lambda given: answer(_search(given, base())))
+
+
+def _read(id: str, asked: Directory) -> Entity:
+    """What a Provenance is about, for who may read that: it names elements of it."""
+    entity = asked.get(id)
+    smart.require(_BY_ENTITY[entity.type].name, "r")
+    return entity
 
 
 _TARGET: Final = ("target", *(f"target:{name}" for name in RESOURCES))

@@ -32,7 +32,7 @@ from plugins.fhir.params import RESOURCES
 from plugins.fhir.periods import with_seqs
 from plugins.fhir.preferring import FORM, PARTS, is_strict, refuse_unknown
 from plugins.fhir.rendering import Memory, Rendered, resource_for, version_of
-from plugins.fhir.search import TOO_MANY, Entry, Search, bundle, in_your_words, parse
+from plugins.fhir.search import TOO_MANY, Entry, Search, bundle, by_source, in_your_words, parse
 from plugins.fhir.searchable import Resource
 from plugins.fhir.subscriptions import routes as subscribing
 from plugins.fhir.subsetting import subset_of
@@ -158,7 +158,7 @@ def _search(resource: Resource, given: Sequence[tuple[str, str]], memory: Memory
     search = parse(resource, given, strict=strict)
     smart.require_search(search)
     labels = asked.concepts()
-    if search.provenance:  # a source may begin to say what was known already: that is no change, so such a page is not remembered
+    if search.provenance or by_source(search.query):  # a source may begin to say what was known already: that is no change, so such a page is not remembered
         return _answer(_page(search, base, asked, labels, memory))
 
     def made() -> Rendered:

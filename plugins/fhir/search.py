@@ -120,6 +120,11 @@ def parse(resource: Resource, given: Sequence[tuple[str, str]], *, strict: bool 
     return search
 
 
+def by_source(query: Query) -> bool:
+    """Whether a query asks who says something, here or behind a link."""
+    return any(each.key == "source" for each in query.where) or any(by_source(each.query) for each in query.linked)
+
+
 _MOST_TOLD: Final = 10
 _LONGEST_NAME: Final = 80
 

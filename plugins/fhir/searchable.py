@@ -102,7 +102,7 @@ COMMON: Final = (
     Param(
         "_source",
         "uri",
-        "The name of a source that contributes. There may be several, so meta.source is not shown; Provenance tells which said what.",
+        "The name of a source that gave something which you see. There may be several, so meta.source is not shown; Provenance tells which said what.",
         closed.sources,
         has("source"),
         _RESOURCE + "source",

@@ -1,13 +1,14 @@
 """SMART Backend Services: where access tokens are fetched, and what their scopes allow here.
 
 Scopes narrow by type of resource; what of a resource is shown is a matter of the agreement. Our definitions, the statement of what the server can do and
-`$validate` tell nothing of anybody and need no scope. A chain, `_has` and an include look into another type, so they need that one's as well.
+`$validate` tell nothing of anybody and need no scope. A chain, `_has`, an include, and a parameter that finds a resource by what only another one shows
+look into another type, so they need that one's as well.
 https://hl7.org/fhir/smart-app-launch/backend-services.html
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import flask
@@ -15,7 +16,7 @@ import orjson
 from werkzeug.exceptions import Forbidden
 
 import hub
-from hub import Query
+from hub import EntityType, Query
 from plugins.fhir.conformance.catalogue import TYPES as DEFINITIONS
 from plugins.fhir.params import RESOURCES, STANDS_IN_ITSELF
 from plugins.fhir.search import Search
@@ -24,7 +25,22 @@ CONFIGURATION: Final = ".well-known/smart-configuration"
 _OPEN: Final = frozenset({"metadata", "$validate", ".well-known"})
 _LETTERS: Final = {"POST": "c", "PUT": "u", "PATCH": "u", "DELETE": "d"}
 _BY_ENTITY: Final = {resource.entity: resource for resource in RESOURCES.values()}
-_NAMED_BY_REFERENCE: Final = frozenset({"id", "identifier"})
+_PLACES: Final = ("street", "city", "postcode", "address", "municipality", "zone", "province", "region", "country", "near", "local")
+_BY_PLACE: Final[Mapping[str, tuple[str, ...]]] = dict.fromkeys(_PLACES, ("Location",))
+_BY_OWNER: Final[Mapping[str, tuple[str, ...]]] = dict.fromkeys(("name", "text"), ("Organization",))
+_FOUND_BY: Final[Mapping[EntityType, Mapping[str, tuple[str, ...]]]] = {
+    "aanbod": {**_BY_PLACE, "umbrella": ("Organization",), "text": ("Organization", "Location")},
+    "caregiver": {
+        **_BY_PLACE,
+        **dict.fromkeys(("identifier", "name", "family", "given", "gender"), ("Practitioner",)),
+        **dict.fromkeys(("code", "delivery", "serves", "availability", "language"), ("HealthcareService",)),
+        "umbrella": ("Organization",),
+        "text": ("Practitioner", "HealthcareService", "Organization", "Location"),
+    },
+    "membership": _BY_OWNER,
+    "electronic_address": _BY_OWNER,
+}
+"""What the index has in the rows of one type although only another shows it: by key of a query (`text`, `near` and `local` are those of the query itself)."""
 
 
 class OutOfScope(Forbidden):
@@ -109,12 +125,17 @@ def require_search(search: Search) -> None:
 
 
 def _looked_into(query: Query) -> Iterator[str]:
-    """The types of which a condition asks more than which one it is: that much the reference itself says."""
+    """The types that a search finds something by beside its own. That a reference is there, and to which id, it says itself."""
+    keys = [each.key for each in query.where]
+    keys += [key for key, asked in (("text", query.text), ("near", query.near), ("local", query.local)) if asked]
+    for type in query.types:
+        found_by = _FOUND_BY.get(type, {})
+        yield from (name for key in keys for name in found_by.get(key, ()))
     for linked in query.linked:
         if linked in STANDS_IN_ITSELF:
             continue
         inner = linked.query
-        asks = any(each.key not in _NAMED_BY_REFERENCE for each in inner.where) or inner.near or inner.linked
-        if asks or linked.reverse:
+        said = Query(types=inner.types, where=tuple(each for each in inner.where if each.key == "id"))
+        if linked.reverse or inner != said:
             yield from (_BY_ENTITY[entity].name for entity in inner.types if entity in _BY_ENTITY)
         yield from _looked_into(inner)

@@ -62,7 +62,7 @@ class Held:
     rows: dict[int, IndexRow]
     today: str = TODAY
 
-    def __call__(self, ids: Collection[int], *, spelled: bool = False) -> dict[int, IndexRow]:
+    def __call__(self, ids: Collection[int], *, spelled: bool = False, sourced: bool = False) -> dict[int, IndexRow]:
         return {number: self.rows[number] for number in ids if number in self.rows}
 
 

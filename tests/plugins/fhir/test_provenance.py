@@ -172,3 +172,27 @@ def test_many_targets_and_an_unknown_parameter(client: FlaskClient, sourced: Hub
     assert bundle["entry"][-1]["search"]["mode"] == "outcome"
     strict = client.get(f"/fhir/Provenance?target={ids['both']}&colour=blue", headers={"Prefer": "handling=strict"})
     assert strict.status_code == 400
+
+
+def test_a_source_finds_only_what_its_provenance_is_shown_of(client: FlaskClient, sourced: Hub) -> None:
+    def found(name: str, source: str, **headers: str) -> int:
+        address = f"/fhir/Organization?_source={source}&_id={sourced.ids[name]}&_total=accurate"
+        return int(orjson.loads(client.get(address, headers=headers).data)["total"])
+
+    assert (found("both", SK), found("both", PG)) == (1, 1)
+    assert (found("veiled", SK), found("veiled", PG)) == (1, 0), "all that it says is hidden"
+    assert found("both", "elders") == 0
+    [entry] = get(client, f"Location?organization={sourced.ids['both']}&_source={SK}")["entry"]
+    assert "entry" not in get(client, f"Location?_id={entry['resource']['id']}&_source={PG}"), "it says nothing of the site"
+
+
+@pytest.mark.parametrize("address", ["Organization?_source=progezondheid&name=later", "Location?organization._source=progezondheid&organization.name=later"])
+def test_who_begins_to_say_what_was_known_is_found_at_an_address_that_was_asked_before(client: FlaskClient, sourced: Hub, address: str) -> None:
+    name = address.partition("?")[0]
+    known: dict[str, Any] = {"names": [{"text": {"nl": "Later"}}], "vestigingen": [site(9, "9000", {"nl": "Gent"})]}
+    sourced.store.write(lambda writer: writer.put([claim(SK, name, **known)], origin="test"))
+    before = len(get(client, address).get("entry", ()))
+    newest = get(client, "Organization?name=later")
+    sourced.store.write(lambda writer: writer.put([claim(PG, name, **known)], origin="test"))
+    assert get(client, "Organization?name=later") == newest, "nothing has changed"
+    assert len(get(client, address).get("entry", ())) == before + 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -11,21 +12,31 @@ from werkzeug.test import TestResponse
 
 from hub.access.clients import register_client
 from hub.access.tokens import issue_token
+from hub.model.query import Criterion, Query, normalise
+from hub.search.cursor import Cursor, encode
 from hub.store import Writer
 from plugins.fhir import smart
+from plugins.fhir.criteria import always, never, nothing
 from plugins.fhir.params import RESOURCES
+from plugins.fhir.searchable import Param, Resource
+from plugins.fhir.systems import BE_LOCATION, BE_ORGANIZATION, MCSD_ENDPOINT
 from tests.access.signing import EC_KEY, jwks
 from tests.plugins.fhir.conftest import NOW, Hub
 
 
-def ask(hub: Hub, scopes: str, path: str, **more: Any) -> TestResponse:
-    """A request with an access token of these scopes."""
+def token_for(hub: Hub, scopes: str) -> str:
+    """An access token of these scopes."""
 
     def issue(writer: Writer) -> str:
         made = register_client(writer.connection, "epd", NOW, title="", scopes=scopes, jwks=jwks(EC_KEY))
         return issue_token(writer.connection, made, made.scopes, int(time.time()), NOW)
 
-    token = hub.store.write(issue)
+    return hub.store.write(issue)
+
+
+def ask(hub: Hub, scopes: str, path: str, **more: Any) -> TestResponse:
+    """A request with an access token of these scopes."""
+    token = token_for(hub, scopes)
     method = more.pop("method", "GET")
     headers = {"Authorization": f"Bearer {token}", **more.pop("headers", {})}
     return hub.client().open(f"/fhir/{path}", method=method, headers=headers, **more)
@@ -54,10 +65,19 @@ CASES = [
     ("system/PractitionerRole.rs", "PractitionerRole?organization=" + ORG, ""),
     ("system/PractitionerRole.rs", "PractitionerRole?organization:missing=false", ""),
     ("system/PractitionerRole.rs", "PractitionerRole?service.organization=" + ORG, "system/HealthcareService.s"),
+    ("system/PractitionerRole.rs", "PractitionerRole?organization._id={org}", ""),
+    ("system/PractitionerRole.rs", "PractitionerRole?practitioner.identifier=10988615141", "system/Practitioner.s"),
+    ("system/PractitionerRole.rs", "PractitionerRole?practitioner:identifier=10988615141", "system/Practitioner.s"),
+    ("system/PractitionerRole.rs", "PractitionerRole?identifier=10988615141", "system/Practitioner.s"),
+    ("system/PractitionerRole.rs system/Practitioner.s", "PractitionerRole?identifier=10988615141", ""),
+    ("system/HealthcareService.rs", "HealthcareService?organization._text=linde&_total=accurate", "system/Organization.s"),
+    ("system/HealthcareService.rs system/Organization.s", "HealthcareService?_text=gent", "system/Location.s"),
+    ("system/HealthcareService.rs system/Organization.s system/Location.s", "HealthcareService?_text=gent", ""),
     ("system/Organization.rs", "Organization?_has:HealthcareService:organization:name=x", "system/HealthcareService.s"),
     ("system/Organization.rs", "Organization?_revinclude=Provenance:target", "system/Provenance.s"),
     ("system/Provenance.rs", "Provenance?target=" + ORG, "system/Organization.s"),
     ("system/Provenance.rs system/Organization.s", "Provenance?target=" + ORG, ""),
+    ("system/Provenance.rs", "Provenance/{org}.000000000000", "system/Organization.r"),
     ("system/OrganizationAffiliation.rs", "OrganizationAffiliation", ""),
     ("system/Organization.rs", "metadata", ""),
     ("system/Organization.rs", "CodeSystem", ""),
@@ -66,6 +86,84 @@ CASES = [
     ("system/*.rs", "Subscription", ""),
     ("system/*.rs", "AuditEvent", "system/AuditEvent.s"),
 ]
+
+
+FOUND_BY_OTHERS = {
+    ("HealthcareService", "_text"): {"Organization", "Location"},
+    ("PractitionerRole", "_text"): {"Practitioner", "HealthcareService", "Organization", "Location"},
+    ("OrganizationAffiliation", "_text"): {"Organization"},
+    ("Endpoint", "_text"): {"Organization"},
+    ("PractitionerRole", "identifier"): {"Practitioner"},
+}
+"""What finds a resource by something that it does not show itself, and which types show it; `_content` as `_text`."""
+OF_ITSELF = {("PractitionerRole", "_profile")}
+"""Whether somebody has a given name decides about a profile."""
+EXAMPLES = {
+    "near": "51|3.7|5|km", "_lastUpdated": "gt2020-01-01", "date": "gt2020-01-01",
+    "coverage-area:identifier": "9000", "active": "true", "gender": "female", "address-use": "work",
+    **dict.fromkeys(("patientenstop", "waiting-list", "on-call"), "yes"), "status": "active",
+    "characteristic": "home", "address-postalcode": "9000", "address-country": "BE",
+}  # fmt: skip
+
+
+def _spellings(resource: Resource, param: Param) -> Iterator[tuple[str, str]]:
+    """Each way to ask by this parameter, with a value that is understood."""
+    plain = "coverage-area:identifier" if param.name == "coverage-area" else param.name
+    yield plain, EXAMPLES.get(plain) or (resource.profiles[0][0] if param.name == "_profile" else "10988615141")
+    for modifier in param.modifiers:
+        if modifier == "missing":
+            yield from ((f"{param.name}:missing", said) for said in ("true", "false"))
+        elif param.type == "reference":
+            yield f"{param.name}:identifier", "10988615141"
+        else:
+            yield f"{param.name}:{modifier}", EXAMPLES.get(param.name, "10988615141")
+
+
+def _asks(param: Param, spelled: str, value: str) -> bool:
+    """Whether such a condition can be met by some resources of a type and not by others, ids apart."""
+    if spelled.endswith(":missing"):
+        return param.absent not in (always, never)
+    return param.name not in ("_id", "payload-type") and param.build is not nothing and value not in (BE_ORGANIZATION, BE_LOCATION, MCSD_ENDPOINT)
+
+
+def _looks(name: str) -> Iterator[tuple[str, str, set[str]]]:
+    """Every parameter of a type, its own and those behind one reference or one that points here: its spelling, a value, and the types that this looks into."""
+    resource = RESOURCES[name]
+    for param in resource.by_name.values():
+        own = FOUND_BY_OTHERS.get((name, param.name.replace("_content", "_text")), set())
+        for spelled, value in _spellings(resource, param):
+            looks = {param.target} if param.target and spelled.endswith(":identifier") and param.build is not nothing else own
+            yield spelled, value, {"Practitioner"} if (name, param.name) in OF_ITSELF and _asks(param, spelled, value) else looks
+        behind = RESOURCES.get(param.target)
+        for inner in behind.by_name.values() if behind and param.build is not nothing else ():
+            theirs = FOUND_BY_OTHERS.get((param.target, inner.name.replace("_content", "_text")), set())
+            for spelled, value in _spellings(behind, inner) if behind else ():
+                further = {inner.target} if inner.target and spelled.endswith(":identifier") else set()
+                yield f"{param.name}.{spelled}", value, {param.target, *theirs, *further} if _asks(inner, spelled, value) else set()
+    for other in RESOURCES.values():
+        for back in other.by_name.values():
+            if back.target == name:
+                yield f"_has:{other.name}:{back.name}:_id", "1", {other.name}
+
+
+@pytest.mark.parametrize("name", RESOURCES)
+def test_no_parameter_finds_by_what_only_another_type_shows_without_its_scope(small: Hub, name: str) -> None:
+    seen = 0
+    token = token_for(small, f"system/{name}.rs")
+    for spelled, value, types in _looks(name):
+        response = small.client().get(f"/fhir/{name}", query_string={spelled: value, "_summary": "count"}, headers={"Authorization": f"Bearer {token}"})
+        others = types - {name}
+        assert response.status_code == (403 if others else 200), f"{name}?{spelled}={value}: {response.text}"
+        seen += bool(others)
+    assert seen or name in ("Organization", "Practitioner")
+
+
+def test_a_cursor_that_somebody_made_opens_nothing_either(small: Hub) -> None:
+    for key, value in (("postcode", "9000"), ("city", "gent"), ("umbrella", "no")):
+        query = normalise(Query(types=("aanbod",), where=(Criterion(key, (value,)),)))
+        made = encode(Cursor(query, (0,), 0))
+        assert ask(small, "system/HealthcareService.rs", f"HealthcareService?_cursor={made}").status_code == 403
+        assert ask(small, "system/*.rs", f"HealthcareService?_cursor={made}").status_code == 200
 
 
 @pytest.mark.parametrize(("scopes", "path", "missing"), CASES)
