@@ -17,7 +17,7 @@ from sqlalchemy import delete, insert, select, update
 
 from hub.connector import Connector, Export, Http, Sink, Source
 from hub.errors import FieldError, NotFound, Sentence
-from hub.model.moments import to_second
+from hub.model.moments import latest, to_second
 from hub.outbound import open_outbound
 from hub.plugins import Plugins
 from hub.store import Store
@@ -230,7 +230,7 @@ def _shown(store: Store, plugins: Plugins, info: ConnectionInfo, last: RunReport
     plan, wrong = schedule.planned(kind, info.name, info.schedule, info.cursor)
     due = plan.next(store.now()) if info.state == "enabled" else None
     next_at = None if due is None else to_second(due)
-    if next_at is not None and last is not None and last.retry_at is not None:
+    if next_at is not None and last is not None and last.retry_at is not None and last.retry_at <= latest(store.now(), outbox.LONGEST):
         next_at = last.retry_at  # sooner or later than planned, as the partner asked
     if wrong:
         wrong += f". Nothing runs by itself before it is corrected: fichehub connections configure {info.name} --schedule 'every 1 day'"
