@@ -1,44 +1,41 @@
 """When what runs: APScheduler only ticks; rows decide who runs.
 
 Every process may tick. What is due is worked out from the connections' schedules and the clock; a unique row (job, slot) lets exactly one process
-take each slot. A slot that was missed while nothing ran is made up for once, however many were missed. Runs take the lease of their
+take each slot (`hub.sync.slots`). A slot that was missed while nothing ran is made up for once, however many were missed. Runs take the lease of their
 connection besides, so a run started by hand and a scheduled one never meet.
 """
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor as Ticks
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, select
 
 from hub.access import audit
 from hub.access.tokens import forget_assertions, forget_tokens
 from hub.errors import FichehubError
-from hub.model.moments import to_millisecond, to_second
+from hub.model.moments import latest, to_millisecond, to_second
 from hub.plugins import Plugins
 from hub.store import Store, erasure, index_rows
 from hub.store.tables import connection as connection_table
-from hub.store.tables import job_slot
 from hub.subscribing import Notifier
 from hub.subscribing import purge as forget_events
-from hub.sync import breaker, landing, lease, outbox, overdue, records, schedule, stops
+from hub.sync import breaker, landing, lease, outbox, overdue, records, schedule, slots, stops, vain
 from hub.sync.run import run
 
 TICK_SECONDS = 10
 RUNS_AT_ONCE = 4
 SUBSCRIBERS_AT_ONCE = 8
 """Subscribers that are told at once: one that is slow has a place of its own, and takes none from a run."""
-KEPT_SLOTS = timedelta(days=7)
 _log = structlog.get_logger(__name__)
 
 
@@ -51,30 +48,20 @@ class Job:
     connection: str = ""
     full: bool = False
 
+    @property
+    def key(self) -> slots.Slot:
+        """The slot that is taken for it."""
+        return self.name, self.slot
+
+    @property
+    def lease(self) -> str:
+        """The lease that is held while it is done."""
+        return f"connection {self.connection}" if self.connection else f"job {self.name}"
+
 
 def _expire(store: Store) -> None:
     """Values that ran out change what everybody sees: a change each, in the log."""
     store.write(lambda writer: writer.expire(store.today()))
-
-
-def _prune(store: Store) -> None:
-    """Old slots, but for the last of each job: that one says what was done already."""
-    newest = (
-        select(job_slot.c.job, func.max(job_slot.c.slot).label("slot")).group_by(job_slot.c.job).subquery()
-    )
-
-    def work(connection: Connection) -> None:
-        keep = {(row.job, row.slot) for row in connection.execute(select(newest))}
-        before = to_second(store.now() - KEPT_SLOTS)
-        for row in connection.execute(
-            select(job_slot.c.job, job_slot.c.slot).where(job_slot.c.at < before)
-        ).all():
-            if (row.job, row.slot) not in keep:
-                connection.execute(
-                    delete(job_slot).where(job_slot.c.job == row.job, job_slot.c.slot == row.slot)
-                )
-
-    store.write(lambda writer: work(writer.connection))
 
 
 def _tidy(store: Store) -> None:
@@ -110,7 +97,7 @@ HOUSEKEEPING: dict[str, tuple[str, Callable[[Store], object]]] = {
     "clean": ("every 15 minutes", erasure.finish),
     overdue.BEAT: ("every 5 minutes", lambda store: store.spread()),
     "forget": ("every 15 minutes", _forget),
-    "prune": ("cron 30 4 * * *", _prune),
+    "prune": ("cron 30 4 * * *", slots.prune),
     "audit": ("cron 40 4 * * *", _keep_trail),
     "tidy": ("cron 15 4 * * *", _tidy),
     "purge": ("cron 45 4 * * *", landing.purge),
@@ -126,7 +113,7 @@ class Worker:
         self._store = store
         self._plugins = plugins
         self._notifier = Notifier(store, plugins)
-        self._owner = f"{socket.gethostname()}/{os.getpid()}/{threading.get_ident()}"
+        self._owner = lease.me()
 
     def run_forever(self, stop: threading.Event, *, tick_seconds: float = TICK_SECONDS) -> None:
         """Tick until `stop` is set; runs under way end then at their next request, batch or delivery, and what waits is left to the next process."""
@@ -141,7 +128,7 @@ class Worker:
 
             def do(job: Job) -> None:
                 if stop.is_set():
-                    self._give_back(job)
+                    slots.give_back(self._store, job.key, self._owner)
                 else:
                     with stops.until(stop.is_set):
                         self.do(job)
@@ -177,24 +164,30 @@ class Worker:
 
     def take_due(self) -> list[Job]:
         """The jobs whose slot this process took."""
-        return [job for job in self.due() if self._take(job)]
+        return [job for job in self.due() if slots.take(self._store, job.key, self._owner)]
 
     def due(self) -> list[Job]:
-        """What is due now and whose slot nobody has taken yet."""
+        """What is due now and whose slot nobody has taken, or nobody who will still come to it."""
         now = self._store.now()
         with self._store.read() as connection:
             jobs = [*self._housekeeping_due(now), *self._connections_due(connection, now)]
-            wanted = select(job_slot.c.job, job_slot.c.slot).where(
-                job_slot.c.job.in_({job.name for job in jobs})
-            )
-            taken = {(row.job, row.slot) for row in connection.execute(wanted)}
-        return [job for job in jobs if (job.name, job.slot) not in taken]
+            taken = slots.known(connection, (job.name for job in jobs))
+            return [
+                job
+                for job in jobs
+                if (row := taken.get(job.key)) is None
+                or (slots.is_loose(row, self._owner, now) and lease.is_free(connection, job.lease, now))
+            ]
 
     def do(self, job: Job) -> None:
         """Do a job whose slot was taken. What goes wrong is in the run's report or in the log; it never ends the worker."""
         try:
             if job.connection:
-                report = run(self._store, self._plugins, job.connection, full=job.full)
+                if self._is_left_alone(job.connection):
+                    slots.give_back(self._store, job.key, self._owner)
+                    return
+                begins = partial(slots.begin, slot=job.key, owner=self._owner)
+                report = run(self._store, self._plugins, job.connection, full=job.full, begins=begins)
                 _log.info(
                     "run ended",
                     connection=job.connection,
@@ -203,13 +196,33 @@ class Worker:
                     reason=report.reason,
                 )
             else:
-                HOUSEKEEPING[job.name][1](self._store)
+                self._keep_house(job)
         except lease.Busy:
-            self._give_back(job)
+            slots.give_back(self._store, job.key, self._owner)
+        except slots.SlotLost:
+            pass  # it waited here for so long that somebody else does it
         except FichehubError as error:
             _log.warning("job not done", job=job.name, slot=job.slot, reason=error.message)
+            slots.settle(self._store, job.key, self._owner)
         except Exception:  # noqa: BLE001  one job's bug must not end the worker
             _log.exception("job failed", job=job.name, slot=job.slot)
+            slots.settle(self._store, job.key, self._owner)
+
+    def _keep_house(self, job: Job) -> None:
+        """Its slot is settled at the end: each of these can be begun again where a process died in it."""
+        held = lease.acquire(self._store, job.lease)
+        try:
+            with lease.kept(self._store, held):
+                HOUSEKEEPING[job.name][1](self._store)
+            slots.settle(self._store, job.key, self._owner)
+        finally:
+            held.release(self._store)
+
+    def _is_left_alone(self, name: str) -> bool:
+        """Whether the partner asked us to wait while the job waited for its turn."""
+        with self._store.read() as connection:
+            last_run = records.last_runs(connection).get(name)
+        return last_run is not None and last_run.waits(self._store.now())
 
     def _housekeeping_due(self, now: datetime) -> list[Job]:
         jobs = []
@@ -227,6 +240,7 @@ class Worker:
             return jobs
         runs = records.last_runs(connection)
         letters = outbox.next_attempt(connection, now)
+        failed = vain.of_all(connection)
         enabled = select(connection_table).where(
             connection_table.c.state == "enabled",
             connection_table.c.schedule != "",
@@ -234,16 +248,10 @@ class Worker:
         )
         for row in connection.execute(enabled.order_by(connection_table.c.name)):
             last_run = runs.get(row.name)
-            if (
-                last_run is not None
-                and last_run.retry_at is not None
-                and to_second(now) < last_run.retry_at
-            ):
+            if last_run is not None and last_run.waits(now):
                 continue  # the partner asked us to wait
-            if last_run is not None and (
-                (last_run.state in ("failed", "stopped") and last_run.retry_at is not None)
-                or (last_run.state == "running" and lease.is_free(connection, f"connection {row.name}", now))
-            ):
+            owed = failed.get(row.name) if row.cursor is not None and row.full_since_run is None else None
+            if last_run is not None and self._goes_on(connection, last_run, owed, now):
                 jobs.append(Job(f"again {row.name}", f"{last_run.id:020}", row.name))
             elif row.name in letters and not breaker.load(connection, row.name).is_open(now):
                 jobs.append(Job(f"deliver {row.name}", letters[row.name], row.name))
@@ -253,29 +261,16 @@ class Worker:
                 (f"run {row.name}", planned.normal, False),
             ):
                 slot = moments.last(now) if moments is not None else None
-                # Before it was enabled nothing was due.
-                if slot is not None and to_second(slot) >= (row.checked_at or row.created_at):
+                # Before it was enabled nothing was due; when that was nobody knows once the clock was put back.
+                enabled_at = row.checked_at or row.created_at
+                if slot is not None and (to_second(slot) >= enabled_at or enabled_at > latest(now)):
                     jobs.append(Job(name, to_second(slot), row.name, full))
         return jobs
 
-    def _take(self, job: Job) -> bool:
-        def work(connection: Connection) -> bool:
-            where = (job_slot.c.job == job.name) & (job_slot.c.slot == job.slot)
-            if connection.execute(select(job_slot.c.owner).where(where)).first() is not None:
-                return False
-            # Of two that come this far one breaks the key; its transaction is tried again, and finds the row.
-            connection.execute(
-                insert(job_slot).values(
-                    job=job.name, slot=job.slot, owner=self._owner, at=to_second(self._store.now())
-                )
-            )
-            return True
-
-        return self._store.write(lambda writer: work(writer.connection))
-
-    def _give_back(self, job: Job) -> None:
-        """Let go of a slot: somebody else runs the connection at present, or this process ends. Whoever ticks next takes it."""
-        where = (
-            (job_slot.c.job == job.name) & (job_slot.c.slot == job.slot) & (job_slot.c.owner == self._owner)
-        )
-        self._store.write(lambda writer: writer.connection.execute(delete(job_slot).where(where)))
+    def _goes_on(self, connection: Connection, last_run: records.RunReport, owed: vain.Vain | None, now: datetime) -> bool:
+        """Whether there is to be a run outside of the schedule: the last one is to be tried again or was cut off, or one from the start was in vain."""
+        if last_run.state == "running":
+            return lease.is_free(connection, f"connection {last_run.connection}", now)
+        if last_run.state == "done":
+            return owed is not None and owed.is_due(now)
+        return last_run.retry_at is not None

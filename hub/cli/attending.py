@@ -159,13 +159,15 @@ def _say_preview(report: RunReport) -> None:
     if report.foreseen == "nothing changes":
         click.echo(f"Nothing changes: {counted(report.read, 'row')} {'was' if report.read == 1 else 'were'} read, all as before.{nowhere}")
         return
+    told = report.tally.concepts
+    concepts = f" {counted(told, 'concept')} {'is' if told == 1 else 'are'} new or called otherwise." if told else ""
     say_table(
         ("fiche", "field", "where", "from", "to"),
         [(one.fiche, one.field, "at the partner" if one.sent else "here", value_in_short(one.old), value_in_short(one.new)) for one in report.preview],
         "No fiche changes by itself.",
     )
     click.echo(
-        f"In all: {counted(report.changed, 'row')} new or different, {report.deleted} removed, {report.withheld} withheld by the guard, {report.pushed} to push.{nowhere}"
+        f"In all: {counted(report.changed, 'row')} new or different, {report.deleted} removed, {report.withheld} withheld by the guard, {report.pushed} to push.{concepts}{nowhere}"
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -12,6 +12,8 @@ _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MOMENT: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})")
 _BELGIUM: Final = ZoneInfo("Europe/Brussels")
 _LAST_SECOND: Final = time(23, 59, 59)
+SKEW: Final = timedelta(minutes=10)
+"""By so much two clocks may differ, or one may be put right, without anybody minding."""
 
 
 def to_second(at: datetime) -> str:
@@ -22,6 +24,16 @@ def to_second(at: datetime) -> str:
 def to_millisecond(at: datetime) -> str:
     """`2026-11-22T09:00:00.000Z`, as the change log and the audit trail have it."""
     return _written(at, "milliseconds")
+
+
+def latest(now: datetime, longest: timedelta = timedelta()) -> str:
+    """As `to_second`, the latest moment that can have been put `longest` after a `now` that is past. What lies beyond was written before the clock was put back."""
+    return to_second(now + longest + SKEW)
+
+
+def lies_ahead(at: str, now: datetime, longest: timedelta) -> bool:
+    """Whether `at` (as `to_second`), which was put at most `longest` after its writer's now, is to be waited for: not when the clock was put back meanwhile."""
+    return to_second(now) < at <= latest(now, longest)
 
 
 def _written(at: datetime, timespec: str) -> str:

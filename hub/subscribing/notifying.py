@@ -16,7 +16,7 @@ from sqlalchemy import delete, select
 from hub.connector import Endpoint, Http
 from hub.directory import Directory
 from hub.errors import AuthFailed, CursorGone, FichehubError, Forbidden, Misconfigured, Paused, Unreachable
-from hub.model.moments import to_second
+from hub.model.moments import latest, lies_ahead, to_second
 from hub.model.subscription import Notification, NotificationKind, SubscriptionEvent, SubscriptionState
 from hub.outbound import Outbound, allows_private
 from hub.plugins import Plugins
@@ -71,11 +71,11 @@ class Notifier:
             row.uuid
             for row in found
             if (row.ends_at is not None and row.ends_at <= now)
-            or (row.state == "requested" and row.next_at <= now)
+            or (row.state == "requested" and not self._waits(row.next_at))
             or (row.state != "requested" and row.cursor < head)
             or (
                 row.state == "active"
-                and row.next_at <= now
+                and not self._waits(row.next_at)
                 and (row.delivered < row.events or _beats(row.heartbeat, row.sent_at, self._store.now()))
             )
         ]
@@ -114,6 +114,9 @@ class Notifier:
             with self._lock:
                 self._busy.discard(id)
 
+    def _waits(self, next_at: str) -> bool:
+        return lies_ahead(next_at, self._store.now(), outbox.CAP)
+
     # --- one subscription ----------------------------------------------------------------------------------------------------
 
     def _advance(self, id: str, held: Lease) -> None:
@@ -137,7 +140,7 @@ class Notifier:
         if not self._is_open(known):
             return
         if known.shown.state == "requested":
-            if known.shown.next_at > to_second(store.now()):
+            if self._waits(known.shown.next_at):
                 return
             sent = self._send(known, held, directory, "handshake", (), HANDSHAKES)
             if sent is None:
@@ -170,7 +173,7 @@ class Notifier:
 
     def _tell(self, known: Row, held: Lease, directory: Directory) -> None:
         store = self._store
-        if known.shown.next_at > to_second(store.now()):
+        if self._waits(known.shown.next_at):
             return
         for _ in range(TOLD_AT_ONCE):
             if known.shown.delivered >= known.shown.events:
@@ -281,10 +284,10 @@ class Notifier:
 
 
 def _beats(heartbeat: int | None, sent_at: str | None, now: datetime) -> bool:
-    """Whether nothing was sent for as long as a heartbeat's period."""
+    """Whether nothing was sent for as long as a heartbeat's period, or nobody knows for how long, since the clock was put back."""
     if heartbeat is None or sent_at is None:
         return False
-    return datetime.fromisoformat(sent_at).astimezone(UTC) + timedelta(seconds=heartbeat) <= now
+    return sent_at > latest(now) or datetime.fromisoformat(sent_at).astimezone(UTC) + timedelta(seconds=heartbeat) <= now
 
 
 def _in_short(error: FichehubError) -> str:

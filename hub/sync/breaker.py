@@ -12,13 +12,16 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, insert, select
 
-from hub.model.moments import to_second
+from hub.errors import Unreachable
+from hub.model.moments import lies_ahead, to_second
 from hub.store.tables import breaker as table
 
 FAILURES = 3
 """So many in a row open it."""
 BASE = timedelta(minutes=1)
 CAP = timedelta(minutes=30)
+LONGEST = max(CAP, timedelta(seconds=Unreachable.LONGEST_WAIT))
+"""So long it is open at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Breaker:
 
     def is_open(self, now: datetime) -> bool:
         """Whether nothing may be delivered now."""
-        return self.open_until is not None and to_second(now) < self.open_until
+        return self.open_until is not None and lies_ahead(self.open_until, now, LONGEST)
 
     def failed(self, now: datetime, retry_after: float | None = None) -> Breaker:
         """After one more failure. A partner that asks to wait is left alone at once; a probe that failed opens it again."""

@@ -17,7 +17,7 @@ from sqlalchemy import delete, func, insert, select, update
 
 from hub.connector import Connector, Export, Http, Sink, Source
 from hub.errors import FieldError, NotFound, Sentence
-from hub.model.moments import to_second
+from hub.model.moments import latest, to_second
 from hub.outbound import open_outbound
 from hub.plugins import Plugins
 from hub.store import Store
@@ -247,7 +247,7 @@ def _shown(
     next_at = None if due is None else to_second(due)
     by_itself = due is not None and is_run(kind)
     overdue_since = overdue.since(info, plan, last, store.now()) if by_itself else None
-    if next_at is not None and last is not None and last.retry_at is not None:
+    if next_at is not None and last is not None and last.retry_at is not None and last.retry_at <= latest(store.now(), outbox.LONGEST):
         next_at = last.retry_at  # sooner or later than planned, as the partner asked
     if wrong:
         wrong += f". Nothing runs by itself before it is corrected: fichehub connections configure {info.name} --schedule 'every 1 day'"

@@ -50,7 +50,8 @@ def deliver(session: Session, watch: Watch, sink: Sink, desired: Callable[[Chang
             delivery.take(letter)
         after = (letters[-1].change.seq, letters[-1].entity_id)
     if delivery.postponed:
-        session.note(warnings=(f"{delivery.postponed} could not be delivered and will be tried again.",))
+        then = "will be tried again" if session.known.schedule else "will be tried again by the next run, but none is scheduled"
+        session.note(warnings=(f"{delivery.postponed} could not be delivered and {then}.",))
 
 
 def open_gate(session: Session) -> Breaker | None:

@@ -16,6 +16,11 @@ def allows(missing: int, known: int) -> bool:
     return missing <= limit(known)
 
 
+def covers(shown: int, missing: int, known: int) -> bool:
+    """Whether a release by an administrator who was shown `shown` removals is good for `missing` of `known` rows: for two percent more, as sources go on while somebody looks."""
+    return missing <= shown + known * PERCENT // 100
+
+
 def released(missing: int, known: int, by: str) -> str:
     """What the record of a run says in which an administrator let more be removed than the guard does."""
     return (
@@ -30,6 +35,15 @@ def refusal(missing: int, known: int, connection: str) -> str:
         f"{missing:,} of {known:,} rows were not in the source any more; more than {limit(known):,} are never removed by "
         f"themselves, so nothing was. Look at the source. If they are really gone: fichehub run {connection} --release-guard "
         "(holds for that one run)."
+    )
+
+
+def beyond_release(shown: int, missing: int, known: int, connection: str) -> str:
+    """Why nothing was removed though an administrator had released the guard: the release was for what had been shown."""
+    before = f"the guard was released for the {shown:,} that it last withheld" if shown else "the guard was released before any run or preview had shown how many"
+    return (
+        f"{missing:,} of {known:,} rows were not in the source any more, but {before}, so nothing was removed. Look at the source again. If they are really "
+        f"gone: fichehub run {connection} --release-guard (holds for that one run, and for these {missing:,})."
     )
 
 

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from hub.errors import FieldError, Invalid
-from hub.model.moments import to_second
+from hub.model.moments import latest, to_second
 from hub.store import Store
 from hub.store.tables import landing as table
 from hub.store.tables import setting
@@ -77,11 +77,15 @@ def landed(connection: Connection, name: str, run_id: int) -> list[Landing]:
 
 
 def purge(store: Store) -> int:
-    """Remove what was kept for its days, and all of connections that keep nothing; the answer is how many bodies."""
+    """Remove what was kept for its days, and all of connections that keep nothing; the answer is how many bodies.
+
+    How old a body is that was dated before the clock was put back nobody knows: its days count from now.
+    """
 
     def work(connection: Connection) -> int:
         names = connection.execute(select(table.c.connection).distinct()).scalars().all()
         now = store.now()
+        connection.execute(update(table).where(table.c.at > latest(now)).values(at=to_second(now)))
         return sum(
             connection.execute(
                 delete(table).where(

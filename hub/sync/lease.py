@@ -20,10 +20,12 @@ import structlog
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from hub.errors import FichehubError
+from hub.model.moments import SKEW
 from hub.store import Store
 from hub.store.tables import lease
 
 SECONDS = 600.0
+"""So long it holds, once prolonged; nobody takes a longer one."""
 BEATS = 10
 """So often within its time `kept` prolongs a lease: one beat that does not get through loses nothing."""
 _at_work: dict[str, threading.Thread] = {}
@@ -67,7 +69,8 @@ class Lease:
 
     def is_fresh(self) -> bool:
         """Whether it was prolonged, here or by a thread beside, less than a beat ago: then nobody need do so again."""
-        return self._fresh_until is not None and self.now() < self._fresh_until
+        # More than a beat ahead it is once the clock was put back: then the row lies as far ahead, and is to be written anew.
+        return self._fresh_until is not None and timedelta(0) < self._fresh_until - self.now() <= timedelta(seconds=self.seconds / BEATS)
 
     def release(self, store: Store) -> None:
         """Let the next one in at once. The row stays, so that tokens only ever rise."""
@@ -83,7 +86,7 @@ class Lease:
 
 def acquire(store: Store, name: str, *, seconds: float = SECONDS) -> Lease:
     """Take the lease, also from an owner whose process is known to be dead, or whose time is over and who is no thread of ours. Raises `Busy`."""
-    owner = _me()
+    owner = me()
 
     def take(connection: Connection) -> Lease:
         now = store.now().timestamp()
@@ -151,10 +154,11 @@ def _is_loose(row: Row[Any], now: float) -> bool:
     thread = _at_work.get(row.owner)
     if thread is not None and thread.is_alive():
         return False
-    return bool(row.until <= now) or _is_dead(row.owner)
+    # Further ahead than anybody prolongs it: the clock was put back since, and nobody may be there any more.
+    return not now < row.until <= now + SECONDS + SKEW.total_seconds() or is_dead(row.owner)
 
 
-def _me() -> str:
+def me() -> str:
     """Host, process, and when the process began: numbers of processes are used again, soonest in containers."""
     return f"{socket.gethostname()}|{os.getpid()}|{_began(os.getpid())}|{os.urandom(4).hex()}"
 
@@ -164,7 +168,7 @@ def _place(owner: str) -> str:
     return f"process {process} on {host}"
 
 
-def _is_dead(owner: str) -> bool:
+def is_dead(owner: str) -> bool:
     """Whether we know that this owner cannot be working any more; only ever known of our own machine."""
     parts = owner.split("|")
     if len(parts) != 4:

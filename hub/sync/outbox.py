@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Row,
     Select,
@@ -29,8 +30,9 @@ from sqlalchemy import (
     update,
 )
 
+from hub.errors import Unreachable
 from hub.model.entity import Change
-from hub.model.moments import to_second
+from hub.model.moments import latest, to_second
 from hub.store import Store
 from hub.store.tables import outbox as table
 
@@ -38,6 +40,8 @@ ATTEMPTS = 12
 """After so many a delivery becomes a dead letter: with the pauses between them some nine hours later."""
 BASE = timedelta(seconds=30)
 CAP = timedelta(hours=6)
+LONGEST = max(CAP, timedelta(seconds=Unreachable.LONGEST_WAIT))
+"""So far ahead the next attempt is at most."""
 AT_ONCE = 1_000
 """Dead letters replayed or dropped by one command, unless told otherwise."""
 
@@ -105,7 +109,7 @@ def due(connection: Connection, name: str, now: datetime, after: tuple[int, int]
             table.c.connection == name,
             table.c.state == "waiting",
             or_(table.c.seq > seq, and_(table.c.seq == seq, table.c.entity_id > number)),
-            table.c.next_at <= to_second(now),
+            _has_come(now),
         )
         .order_by(table.c.seq, table.c.entity_id)
         .limit(limit)
@@ -117,10 +121,15 @@ def next_attempt(connection: Connection, now: datetime) -> dict[str, str]:
     """Connections with a delivery whose time has come -> that moment."""
     query = (
         select(table.c.connection, func.min(table.c.next_at))
-        .where(table.c.state == "waiting", table.c.next_at <= to_second(now))
+        .where(table.c.state == "waiting", _has_come(now))
         .group_by(table.c.connection)
     )
     return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def _has_come(now: datetime) -> ColumnElement[bool]:
+    """Whether a row is to be waited for no longer; one that was dated before the clock was put back is not either."""
+    return or_(table.c.next_at <= to_second(now), table.c.next_at > latest(now, LONGEST))
 
 
 def waiting(connection: Connection) -> dict[str, tuple[int, int]]:

@@ -227,11 +227,9 @@ class _Pull:
         left_out: list[Rejected] = []
 
         def work(writer: Writer) -> tuple[Tally, tuple[list[Rejected], list[Difference]]]:
-            if batch.concepts:
-                writer.put_concepts(batch.concepts)
+            tally = base.plus(concepts=writer.put_concepts(batch.concepts)) if batch.concepts else base
             rejected = list(batch.rejected)
             left_out.clear()  # what an attempt found that came to nothing
-            tally = base
             differences: list[Difference] = []
             if batch.claims:
                 claims = batch.claims
@@ -246,7 +244,7 @@ class _Pull:
                 counts = writer.put(ready, origin=session.known.name)
                 rejected.extend(counts.rejected)
                 left_out.extend(counts.left_out)
-                tally = base.plus(changed=counts.changed, unchanged=counts.unchanged + len(known_already), erased=counts.erased)
+                tally = tally.plus(changed=counts.changed, unchanged=counts.unchanged + len(known_already), erased=counts.erased)
                 if session.dry and counts.changed:
                     after = preview.documents(writer.connection, claims)
                     differences = preview.sample(before, after, session.report.preview)
@@ -368,6 +366,12 @@ class _Pull:
             if not self._released_by:
                 tally = session.report.tally.plus(withheld=missing)
                 session.note(tally=tally, judged=True, reason=guard.refusal(missing, known, session.known.name))
+                return
+            with session.store.read() as connection:
+                shown = records.shown(connection, session.known.name)
+            if not guard.covers(shown, missing, known):
+                tally = session.report.tally.plus(withheld=missing)
+                session.note(tally=tally, judged=True, reason=guard.beyond_release(shown, missing, known, session.known.name))
                 return
             session.standing = guard.released(missing, known, self._released_by)
             session.note(reason=session.report.reason)

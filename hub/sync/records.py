@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 import orjson
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
 
-from hub.errors import Rejected, Sentence
+from hub.errors import Rejected, Sentence, Unreachable
+from hub.model.moments import lies_ahead
 from hub.store.bulk import Bulk
 from hub.store.tables import rejected, run
 from hub.sync import lease
@@ -23,10 +24,12 @@ CUT_OFF: Final = Sentence("The run was cut off; the next one goes on from its la
 """What is said of a run whose process was killed."""
 MADE_UP: Final = Sentence("An earlier run did not get all that the source announces ({missing} missing), so this one began at the start.")
 BEGAN_AGAIN: Final = Sentence("The source no longer knew our cursor, so this run began again from the start.")
-EXPLAIN: Final = (MADE_UP, BEGAN_AGAIN)
+IN_VAIN: Final = Sentence("The run from the start of {since} was broken off with no place to go on from, so this one began at the start.")
+EXPLAIN: Final = (MADE_UP, BEGAN_AGAIN, IN_VAIN)
 """What only explains what a run did, and leaves nobody anything to look after."""
 
 RAW_LIMIT = 2_000
+_LONGEST_WAIT = timedelta(seconds=Unreachable.LONGEST_WAIT)
 _LOOKED_BACK = 100  # full runs; a source that is never whole has many, of which none can tell what is absent
 _SAVE = "UPDATE run SET mode = ?, state = ?, reason = ?, ended_at = ?, cursor_after = ?, counts = ? WHERE id = ?"
 KEPT_REJECTIONS = 10_000
@@ -36,7 +39,7 @@ KEPT_REJECTIONS = 10_000
 @dataclass(frozen=True, slots=True)
 class Tally:
     """What a run counted. `missing`: rows announced but never given; `withheld`: removals that the guard refused; `undeliverable`: see `RunReport`; `erased`: rows of
-    persons who were erased, and stay so."""
+    persons who were erased, and stay so; `concepts`: of those that the source told beside its rows, how many are new or have another label."""
 
     read: int = 0
     changed: int = 0
@@ -48,6 +51,7 @@ class Tally:
     missing: int = 0
     withheld: int = 0
     erased: int = 0
+    concepts: int = 0
 
     def plus(self, **more: int) -> Tally:
         """The tally with these counts added."""
@@ -101,8 +105,12 @@ class RunReport:
         if self.state != "done" or self.mode == "export":
             return "cannot preview"
         tally = self.tally
-        moved = tally.changed or tally.pushed or tally.deleted or tally.withheld
+        moved = tally.changed or tally.pushed or tally.deleted or tally.withheld or tally.concepts
         return "changes" if moved else "nothing changes"
+
+    def waits(self, now: datetime) -> bool:
+        """Whether the partner is left alone until `retry_at`."""
+        return self.retry_at is not None and lies_ahead(self.retry_at, now, _LONGEST_WAIT)
 
     @property
     def read(self) -> int:
@@ -230,16 +238,20 @@ def try_now(connection: Connection, name: str, now: str) -> None:
 
 def withholding(connection: Connection, name: str) -> RunReport | None:
     """The run whose removals the guard withheld and that still wait for a release; None when a later one could tell them and withheld none."""
-    query = (
-        select(run)
-        .where(run.c.connection == name, run.c.dry.is_(False), run.c.mode == "full")
-        .order_by(run.c.id.desc())
-        .limit(_LOOKED_BACK)
-    )
-    for report in map(_report, connection.execute(query)):
-        if report.judged:
-            return report if report.withheld else None
-    return None
+    report = _judging(connection, name, run.c.dry.is_(False))
+    return report if report is not None and report.withheld else None
+
+
+def shown(connection: Connection, name: str) -> int:
+    """How many removals an administrator last saw withheld by the guard, by a run or a preview."""
+    report = _judging(connection, name)
+    return 0 if report is None else report.withheld
+
+
+def _judging(connection: Connection, name: str, *which: ColumnElement[bool]) -> RunReport | None:
+    """The last run that could tell what the source no longer has."""
+    query = select(run).where(run.c.connection == name, run.c.mode == "full", *which).order_by(run.c.id.desc()).limit(_LOOKED_BACK)
+    return next((report for report in map(_report, connection.execute(query)) if report.judged), None)
 
 
 def failures_in_a_row(connection: Connection, name: str) -> int:

@@ -14,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import structlog
+from sqlalchemy import Connection
 
 from hub.connector import Connector, Export, Http, Progress, Sink, Source, unwatched
 from hub.errors import AuthFailed, ConnectorError, FichehubError, Misconfigured, Unreachable
@@ -21,7 +22,7 @@ from hub.model.moments import to_second
 from hub.outbound import open_outbound
 from hub.plugins import Plugins
 from hub.store import Store, Writer
-from hub.sync import building, connections, decisions, landing, lease, records, shortfall, stops
+from hub.sync import building, connections, decisions, landing, lease, records, shortfall, stops, vain
 from hub.sync.building import Built
 from hub.sync.drift import FeedChanged
 from hub.sync.export import export
@@ -38,6 +39,10 @@ RETRY_CAP = timedelta(minutes=30)
 _log = structlog.get_logger(__name__)
 
 
+def _noted_by_nobody(connection: Connection) -> None:
+    """What a run does at its beginning that nobody waits for."""
+
+
 def run(
     store: Store,
     plugins: Plugins,
@@ -52,12 +57,14 @@ def run(
     asked_again: Callable[[int, int], None] | None = None,
     http: Http | None = None,
     file: Path | None = None,
+    begins: Callable[[Connection], None] = _noted_by_nobody,
 ) -> RunReport:
     """Run a connection once and report. A run that fails is reported with `state` failed and does not raise.
 
     `dry_run` does the same and rolls it back, batch by batch; only the report stays. `full` begins at the start. `release_guard` allows, in this run
     alone, more removals than the guard does (and implies `full`); the record says that, of how many rows, and `by` whom. `accept_feed` takes, in this run, a feed whose shape has changed or of which many rows are
-    rejected, and pins its shape anew. `file` is where an export goes. `asked_again` is that of `hub.outbound.Outbound`. Raises `NotFound` for an unknown connection,
+    rejected, and pins its shape anew. `file` is where an export goes. `asked_again` is that of `hub.outbound.Outbound`. `begins` is called in the
+    transaction that writes the record of the run; what it raises undoes that, and is raised. Raises `NotFound` for an unknown connection,
     `Misconfigured` when it cannot start, `stops.Stopped` when an administrator stopped it, `lease.Busy` when it is running already.
     """
     known = connections.stored(store, name)
@@ -75,7 +82,7 @@ def run(
     held = lease.acquire(store, f"connection {name}")
     try:
         known = connections.stored(store, name)  # the last run may have moved the cursor before it let go
-        options = _Options(dry_run, full or release_guard, by if release_guard else "", accept_feed, file)
+        options = _Options(dry_run, full or release_guard, by if release_guard else "", accept_feed, file, begins)
         with lease.kept(store, held):
             if http is not None:
                 return _run(store, plugins, known, held, http, options, progress)
@@ -92,6 +99,7 @@ class _Options:
     released_by: str
     accept_feed: bool
     file: Path | None
+    begins: Callable[[Connection], None]
 
 
 def _run(
@@ -118,13 +126,14 @@ def _run(
         ):
             connections.pause(store, known.name, error.message)
         raise
-    missing = _to_fetch(store, known)
-    report = _begin(store, known, built.connector, dry_run=dry_run, full=full or missing is not None)
-    session = Session(store, plugins, known, built, held, report, progress, wire)
+    why = _why_whole(store, known)
+    whole = full or bool(why)
+    report = _begin(store, known, built.connector, dry_run=dry_run, full=whole, begins=options.begins)
+    session = Session(store, plugins, known, built, held, report, progress, wire, from_the_start=whole)
     if options.released_by and not (isinstance(built.connector, Source) and built.connector.absence_tells):
         session.note(warnings=("There is no guard to release: this connection never takes a row for removed because it is absent.",))
-    if missing is not None and not full:
-        session.note(warnings=(records.MADE_UP(missing=f"{missing.missing:,}"),))
+    if why and not full:
+        session.note(warnings=(why,))
     with store.read() as connection:
         wire.landing = not dry_run and landing.days(connection, known.name) > 0
     watch = Watch(session)
@@ -132,7 +141,7 @@ def _run(
         if isinstance(built.connector, Sink) and not dry_run:
             decisions.follow(session, watch)  # first, so that the pull can tell an accepted value from the partner's own word
         if isinstance(built.connector, Source):
-            pull(session, watch, full=full or missing is not None, released_by=options.released_by, accept_feed=options.accept_feed)
+            pull(session, watch, full=whole, released_by=options.released_by, accept_feed=options.accept_feed)
             wire.landing = False
             if wire.overflowed:
                 session.note(warnings=("More came in at once than can be kept as it came; a part of it was not kept.",))
@@ -160,17 +169,21 @@ def _run(
     return session.report
 
 
-def _to_fetch(store: Store, known: ConnectionInfo) -> shortfall.Shortfall | None:
-    """What an earlier run did not get, when it is time to begin at the start for it; a run from the start that was cut off goes on first."""
+def _why_whole(store: Store, known: ConnectionInfo) -> str:
+    """Why a run that was not asked to begins at the start, when it is time to; empty where it does not. A run from the start that was cut off goes on first."""
     if known.cursor is None or known.full_since_run is not None:
-        return None
+        return ""
     with store.read() as connection:
-        found = shortfall.load(connection, known.name)
-    return found if found is not None and found.is_due(store.now()) else None
+        failed, short = vain.load(connection, known.name), shortfall.load(connection, known.name)
+    if failed is not None and failed.is_due(store.now()):
+        return records.IN_VAIN(since=failed.since)
+    if short is not None and short.is_due(store.now()):
+        return records.MADE_UP(missing=f"{short.missing:,}")
+    return ""
 
 
 def _begin(
-    store: Store, known: ConnectionInfo, connector: Connector, *, dry_run: bool, full: bool
+    store: Store, known: ConnectionInfo, connector: Connector, *, dry_run: bool, full: bool, begins: Callable[[Connection], None]
 ) -> RunReport:
     from_start = full or known.cursor is None
     mode: Mode
@@ -193,6 +206,9 @@ def _begin(
 
     def write(writer: Writer) -> int:
         records.close_abandoned(writer.connection, known.name, started)
+        if isinstance(connector, Source) and full and known.cursor is not None and not dry_run:
+            vain.begins(writer.connection, known.name, store.now())
+        begins(writer.connection)
         return records.begin(writer.connection, report)
 
     return replace(report, id=store.write(write))

@@ -12,7 +12,7 @@ from hub.model.moments import to_second
 from hub.plugins import Plugins
 from hub.store import Pace, Store, Writer
 from hub.store.bulk import Bulk
-from hub.sync import landing, records, stops
+from hub.sync import landing, records, stops, vain
 from hub.sync.building import Built
 from hub.sync.info import ConnectionInfo
 from hub.sync.lease import BEATS, Lease
@@ -36,6 +36,8 @@ class Session:
     progress: Progress
     wire: Wire
     standing: str = ""
+    from_the_start: bool = False
+    """It began at the start of its source, and has no cursor of its own yet."""
 
     @property
     def dry(self) -> bool:
@@ -68,6 +70,8 @@ class Session:
                     columns = ", ".join(f"{name} = ?" for name in cursors)
                     sql = f"UPDATE connection SET {columns} WHERE name = ?"  # noqa: S608 - the names are our own
                     Bulk(writer.connection).later(1, sql, *cursors.values(), self.known.name)
+                if self.from_the_start and "cursor" in cursors:
+                    vain.forget(writer.connection, self.known.name)
                 records.save(writer.connection, after)
                 if landed:
                     at = to_second(self.store.now())
@@ -78,6 +82,8 @@ class Session:
 
         result = self.store.write(whole, dry_run=self.dry, pace=pace)
         self.report = after
+        if "cursor" in cursors:
+            self.from_the_start = False
         if self.dry:
             # The work was rolled back; the lease of a long dry run must not be.
             self.store.write(lambda writer: self.lease.hold(writer.connection))

@@ -6,6 +6,8 @@ from typing import Final
 
 SHORTFALL: Final = "shortfall "
 """What its source announced and did not give (`hub.sync.shortfall`)."""
+VAIN: Final = "vain "
+"""Its runs from the start that brought nothing (`hub.sync.vain`)."""
 PUSH_CURSOR: Final = "push cursor "
 PUSH_BASIS: Final = "push basis "
 """A digest of the configuration and the agreement of which everything was looked at (`hub.sync.push`)."""
@@ -16,5 +18,5 @@ STOP: Final = "stop "
 LANDING_DAYS: Final = "landing days "
 """For how long its raw rows are kept (`hub.sync.landing`)."""
 
-OF_A_CONNECTION: Final = (SHORTFALL, PUSH_CURSOR, PUSH_BASIS, DECISION_CURSOR, STOP, LANDING_DAYS)
+OF_A_CONNECTION: Final = (SHORTFALL, VAIN, PUSH_CURSOR, PUSH_BASIS, DECISION_CURSOR, STOP, LANDING_DAYS)
 """All of them: what goes with a connection that is removed."""

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import orjson
 from sqlalchemy import Connection, delete, insert, select
 
-from hub.model.moments import to_second
+from hub.model.moments import lies_ahead, to_second
 from hub.store.tables import setting
 from hub.sync import settings
 
@@ -34,7 +34,7 @@ class Shortfall:
 
     def is_due(self, now: datetime) -> bool:
         """Whether a run that begins now is to begin at the start."""
-        return to_second(now) >= self.full_at
+        return not lies_ahead(self.full_at, now, WAITS[-1])
 
     def sentence(self, name: str, now: datetime, *, increments: bool, scheduled: bool) -> str:
         """What is missing of the connection `name`, and what will happen; `increments`: other runs of it only bring changes."""

@@ -9,14 +9,14 @@ from typing import Final
 from sqlalchemy import Connection, select
 
 from hub.connector import Connector, Endpoint, Export, Sink
-from hub.model.moments import to_second
 from hub.plugins import Plugins
 from hub.store import Store
 from hub.store.tables import setting
-from hub.sync import breaker, connections, guard, outbox, records, stops
+from hub.sync import breaker, connections, guard, outbox, records, stops, vain
 from hub.sync.info import ConnectionInfo
 from hub.sync.push import cursor_name
 from hub.sync.records import RunReport
+from hub.sync.vain import Vain
 
 _ALL_WELL = "Everything is as it should be."
 _TOLD: Final = 2
@@ -50,6 +50,7 @@ def of_all(store: Store, plugins: Plugins) -> list[Status]:
         house = _House(
             counts=outbox.waiting(connection),
             retried=outbox.retried(connection),
+            vain=vain.of_all(connection),
             rejected=records.rejected_rows(connection),
             stopped=stops.stopped(connection).keys(),
             head=int(connection.exec_driver_sql("SELECT n FROM counter WHERE name = 'change'").scalar_one()),
@@ -63,6 +64,7 @@ class _House:
 
     counts: dict[str, tuple[int, int]]
     retried: dict[str, tuple[int, str]]
+    vain: dict[str, Vain]
     rejected: dict[str, int]
     stopped: Collection[str]
     head: int
@@ -127,6 +129,8 @@ def _reason(
     last = info.last_run
     unrun = _unrun(kind, info) if last is None and info.overdue else ""
     told = [info.reason, unrun, info.overdue, "" if last is None else _of_last_run(last, info.checked_at or ""), info.missing]
+    if info.name in house.vain and last is not None and last.state != "running":
+        told.append(house.vain[info.name].sentence(info.name, store.now(), scheduled=bool(info.schedule)))
     if last is not None and last.state == "running":
         told.append(f"A run is under way since {last.started_at}: {last.read:,} read so far.")
     elif last is not None and last.reason == records.CUT_OFF():
@@ -137,13 +141,14 @@ def _reason(
             f"Nothing is delivered to the partner until {gate.open_until}. To check it and deliver at once: fichehub connections enable {info.name}, "
             f"then fichehub run {info.name}"
         )
-    elif info.next_at is not None and last is not None and (last.retry_at or "") > to_second(now):
+    elif info.next_at is not None and last is not None and last.waits(now):
         told.append(f"It is asked again at {last.retry_at}; at once with: fichehub run {info.name}")
     if dead := house.counts.get(info.name, (0, 0))[1]:
         told.append(f"{'1 delivery was' if dead == 1 else f'{dead} deliveries were'} given up: fichehub deadletters list")
     if info.name in house.retried:
         count, first = house.retried[info.name]
-        told.append(f"{'1 delivery' if count == 1 else f'{count} deliveries'} failed and will be tried again, from {first} on.")
+        again = f"will be tried again, from {first} on" if info.schedule else f"waits for the next run; none is scheduled. At once: fichehub run {info.name}"
+        told.append(f"{'1 delivery' if count == 1 else f'{count} deliveries'} failed and {again}")
     if rejected := house.rejected.get(info.name, 0):
         told.append(f"{'1 row' if rejected == 1 else f'{rejected:,} rows'} could not be used: fichehub rejected {info.name}")
     if last is not None:

@@ -59,7 +59,7 @@ def test_status_goes_on_saying_that_removals_wait_until_they_are_released_or_bac
     go(store, source, offer, full=True)
     source.finished, source.failure, source.fail_after = {}, Unreachable("The line broke."), 5
     go(store, source, offer, full=True)
-    assert told().startswith("The line broke. 60 rows"), "what saw not the whole source cannot tell"
+    assert "60 rows that were not in the source any more on 2026-11-22T09:00:00Z" in told(), "what saw not the whole source cannot tell"
     source.failure, source.rows = None, everything
     go(store, source, offer, full=True)
     assert told() == "Everything is as it should be."
@@ -92,6 +92,7 @@ def test_the_record_tells_a_release_also_when_the_run_was_stopped_halfway(store:
     source = fresh_rows(120)
     go(store, source, offer)
     source.rows = source.rows[:20]
+    go(store, source, offer, full=True)
 
     def enough(done: int, total: int | None, what: str) -> None:
         if what == "removed":
@@ -110,3 +111,35 @@ def test_an_empty_answer_removes_nothing_large(store: Store, offer: Offer) -> No
     go(store, source, offer)
     source.rows = []
     assert go(store, source, offer, full=True).withheld == 60
+
+
+def test_a_release_is_good_for_what_was_shown(store: Store, offer: Offer) -> None:
+    source = fresh_rows(300)
+    plugins = offer(source)
+    go(store, source, offer)
+    everything = source.rows
+    source.rows = everything[:200]
+    assert go(store, source, offer, full=True).withheld == 100
+    source.rows = []
+    stopped = go(store, source, offer, release_guard=True)
+    assert (stopped.state, stopped.deleted, stopped.withheld) == ("done", 0, 300)
+    assert "300 of 300 rows were not in the source any more, but the guard was released for the 100 that it last withheld" in stopped.reason
+    (one,) = status.of_all(store, plugins)
+    assert "released for the 100" in one.reason
+    source.rows = everything[:194]
+    assert go(store, source, offer, full=True).withheld == 106
+    source.rows = everything[:188]
+    released = go(store, source, offer, release_guard=True)
+    assert (released.deleted, released.withheld) == (112, 0), "a source goes on while somebody looks: two percent more, here 6, are let go"
+
+
+@pytest.mark.parametrize("previewed", [True, False])
+def test_a_preview_shows_what_a_release_is_for_and_nothing_shown_is_nothing_released(store: Store, offer: Offer, previewed: bool) -> None:
+    source = fresh_rows(120)
+    go(store, source, offer)
+    source.rows = source.rows[:60]
+    if previewed:
+        assert go(store, source, offer, full=True, dry_run=True).withheld == 60
+    released = go(store, source, offer, release_guard=True)
+    assert (released.deleted, released.withheld) == ((60, 0) if previewed else (0, 60))
+    assert ("before any run or preview had shown how many" in released.reason) is not previewed

@@ -415,3 +415,19 @@ def test_removing_a_connection_forgets_its_letters(
     connections.remove(any_store, "own")
     with any_store.read() as db:
         assert db.execute(select(func.count()).select_from(table)).scalar_one() == 0
+
+
+def test_without_a_schedule_nobody_is_promised_another_try(
+    any_store: Store, go: Callable[..., Any], line: Line, clock: Clock, offer: Offer
+) -> None:
+    """Nothing runs by itself then, and what waits goes out with the next run."""
+    connections.configure(any_store, offer(Post), "own", schedule="")
+    say(any_store, 1, "Huis", 1)
+    line.failing["Huis"] = Unreachable("Down.")
+    assert go().warnings == ("1 could not be delivered and will be tried again by the next run, but none is scheduled.",)
+    clock.forward(days=1)
+    assert [job for job in Worker(any_store, offer(Post)).due() if job.connection] == []
+    (one,) = status.of_all(any_store, offer(Post))
+    assert "1 delivery failed and waits for the next run; none is scheduled. At once: fichehub run own" in one.reason
+    line.failing.clear()
+    assert go().pushed == 1

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from hub.connector import Endpoint
 from hub.errors import AuthFailed, Misconfigured, NotFound, Rejected, Unreachable
 from hub.model.claims import Claim
+from hub.model.concepts import Concept
 from hub.store import Store
 from hub.store.behind import Behind
 from hub.store.tables import fiche, lease, rejected
@@ -428,3 +429,18 @@ def test_a_code_of_a_place_that_there_is_not_costs_no_row_and_the_run_tells(stor
     assert told.startswith("7 codes of places that there are not were left out")
     assert told.count("vestigingen.0.addresses.0.postcode '99999'") == 5, "some examples, not all"
     assert go(store, source, offer).warnings == ()
+
+
+def test_a_preview_tells_of_concepts_that_are_called_otherwise(any_store: Store, offer: Offer) -> None:
+    source = fresh_rows(3)
+    rows = source.rows
+    source.rows = [Concept("target-group", "x1", {"nl": "Een"}), *rows]
+    assert go(any_store, source, offer).tally.concepts == 1
+    assert go(any_store, source, offer, full=True, dry_run=True).foreseen == "nothing changes"
+    source.rows = [Concept("target-group", "x1", {"nl": "Twee"}), *rows]
+    for _ in range(2):
+        foreseen = go(any_store, source, offer, full=True, dry_run=True)
+        assert (foreseen.foreseen, foreseen.changed, foreseen.tally.concepts) == ("changes", 0, 1)
+    done = go(any_store, source, offer, full=True)
+    assert (done.changed, done.unchanged, done.tally.concepts) == (0, 3, 1)
+    assert any_store.concepts().label("target-group", "x1", "nl") == "Twee"

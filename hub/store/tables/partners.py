@@ -275,8 +275,8 @@ job_slot = Table(
     metadata,
     Column("job", Text, primary_key=True),
     Column("slot", Text, primary_key=True),  # the moment that it was due
-    Column("owner", Text, nullable=False),
-    Column("at", Text, nullable=False),
+    Column("owner", Text, nullable=False),  # who took it and has not begun; "" once begun
+    Column("at", Text, nullable=False),  # when it was taken
 )
 
 lease = Table(

@@ -1,0 +1,266 @@
+"""Jobs after something went wrong: a process was killed, a run from the start failed, the clock was put back."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from hub import jobs
+from hub.errors import Unreachable
+from hub.jobs import Worker
+from hub.store import Store
+from hub.store.tables import job_slot
+from hub.sync import connections, lease, slots, status
+from tests.test_jobs import Clock, Ticks, clock, connect, loaded, names, runs, source, store, worker
+from tests.test_jobs_in_processes import BEGAN, offered
+
+__all__ = ["clock", "connect", "source", "store", "worker"]
+WEEKLY = "every 15 minutes; full cron 0 3 * * sun"
+SUNDAY = datetime(2026, 11, 29, 2, 1, tzinfo=UTC)
+"""A minute after a weekly full run is due."""
+
+
+# --- a process that is gone ----------------------------------------------------------------------------------------------------
+
+
+def take_and_die(url: str, home: str) -> None:
+    """A worker's process: it takes what is due, and is killed before it comes to any of it."""
+    taken = Worker(Store.open(url, Path(home), now=lambda: BEGAN), offered()).take_due()
+    assert len(taken) > 6
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_what_a_killed_process_took_and_did_not_begin_is_done_by_the_next_at_once(tmp_path: Path, database_url: str) -> None:
+    store = Store.open(database_url, tmp_path / "home", now=lambda: BEGAN)
+    every = [f"c{number}" for number in range(6)]
+    for name in every:
+        connections.add(store, offered(), name, "empty", schedule="cron 0 10 * * *")
+        connections.enable(store, offered(), name)
+    dying = multiprocessing.get_context("spawn").Process(target=take_and_die, args=(database_url, str(tmp_path / "home")))
+    dying.start()
+    dying.join(60)
+    assert dying.exitcode == -signal.SIGKILL
+    worker = Worker(store, offered())
+    assert [job.connection for job in worker.run_due() if job.connection] == every
+    assert worker.run_due() == [], "housekeeping neither"
+    with store.read() as db:
+        assert set(db.execute(select(job_slot.c.owner)).scalars()) == {""}
+    assert runs(store) == [("full", "done")] * 6
+    store.close()
+
+
+def test_of_two_who_took_the_same_slot_one_runs_it(store: Store, worker: Worker, clock: Clock, source: type[Ticks], connect: Callable[..., None]) -> None:
+    connect("every 1 day")
+    clock.forward(days=1)
+    taken = worker.take_due()
+    clock.forward(minutes=9)
+    other = Worker(store, loaded(source))
+    assert names(other.due()) == [], "whoever took it may still come to it"
+    clock.forward(minutes=1)
+    assert names(worker.due()) == [], "it waits in this very process"
+    assert names(other.run_due()) == ["run own"]
+    for job in taken:
+        worker.do(job)
+    assert runs(store) == [("full", "done")]
+
+
+def test_housekeeping_in_which_a_process_died_is_done_again(
+    store: Store, worker: Worker, clock: Clock, source: type[Ticks], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    def tidy(store: Store) -> None:
+        done.append(store.today())
+        clock.forward(hours=1)
+        assert [job.name for job in Worker(store, loaded(source)).due() if job.name == "tidy"] == [], "it is under way, however long"
+        if len(done) == 1:
+            raise KeyboardInterrupt  # as when the process is killed
+
+    monkeypatch.setattr(jobs, "HOUSEKEEPING", {"tidy": (jobs.HOUSEKEEPING["tidy"][0], tidy)})
+    with pytest.raises(KeyboardInterrupt):
+        worker.run_due()
+    clock.forward(minutes=10)
+    other = Worker(store, loaded(source))
+    assert [job.name for job in other.run_due()] == ["tidy"]
+    assert other.run_due() == worker.run_due() == []
+    assert done == ["2026-11-22"] * 2
+
+
+def test_a_job_that_waited_for_its_turn_leaves_a_partner_alone_that_asked_for_it_meanwhile(
+    store: Store, worker: Worker, clock: Clock, source: type[Ticks], connect: Callable[..., None]
+) -> None:
+    connect(WEEKLY)
+    worker.run_due()
+    clock.moment = SUNDAY
+    source.failure = Unreachable("Later.", retry_after=3600)
+    assert names(worker.run_due()) == ["full own", "run own"]
+    assert source.cursors == [None, None], "it was asked for everything, and not for changes right after it had said later"
+    source.failure = None
+    clock.forward(hours=1)
+    worker.run_due()
+    assert source.cursors[2:] == [None, "1"]
+
+
+# --- a run from the start that came to nothing -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["failed", "killed"])
+def test_a_full_run_that_came_to_nothing_is_tried_again_as_one(
+    store: Store, worker: Worker, clock: Clock, source: type[Ticks], connect: Callable[..., None], monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    connect(WEEKLY)
+    worker.run_due()
+    clock.moment = SUNDAY
+    source.failure = Unreachable("The line broke.") if how == "failed" else KeyboardInterrupt()  # type: ignore[assignment]
+    if how == "killed":
+        monkeypatch.setattr(import_module("hub.sync.run"), "_end", lambda session: None)  # the record goes on saying that it runs
+        with pytest.raises(KeyboardInterrupt):
+            worker.run_due()
+        monkeypatch.undo()
+    else:
+        worker.run_due()
+        (one,) = status.of_all(store, loaded(source))
+        assert "The run from the start of 2026-11-29T02:01:00Z was broken off with no place to go on from. The next run begins at the start" in one.reason
+    monkeypatch.setattr(jobs, "HOUSEKEEPING", {})
+    source.failure = None
+    source.cursors.clear()
+    for _ in range(4 * 24):
+        clock.forward(minutes=15)
+        worker.run_due()
+    assert Counter(source.cursors)[None] == 1
+    assert source.cursors[0] is None
+    assert len(source.cursors) >= 4 * 24
+    (one,) = status.of_all(store, loaded(source))
+    assert one.reason == "Everything is as it should be."
+
+
+def test_a_source_that_never_gives_itself_whole_is_not_asked_for_it_every_time(
+    store: Store, worker: Worker, clock: Clock, source: type[Ticks], connect: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "HOUSEKEEPING", {})
+    connect("every 30 minutes; full cron 0 3 * * sun")
+    worker.run_due()
+    source.cursors.clear()
+    clock.moment = SUNDAY
+    monkeypatch.setattr("random.random", lambda: 0.0)
+    whole = source.pull
+
+    def pull(self: Ticks, cursor: str | None) -> object:
+        yield from whole(self, cursor) if cursor is not None else ()
+        if cursor is None:
+            source.cursors.append(None)
+            raise Unreachable("That is too much.")
+
+    monkeypatch.setattr(source, "pull", pull)
+    tried = []
+    before = 0
+    for minute in range(0, 2 * 24 * 60, 30):
+        worker.run_due()
+        tried += [minute // 60] * source.cursors[before:].count(None)
+        before = len(source.cursors)
+        clock.forward(minutes=30)
+    assert tried == [0, 0, 1, 7, 31], "at once, an hour later, six hours later, then once a day"
+    assert source.cursors.count("1") >= 2 * 24 * 2 - 10, "its changes come all the same"
+
+
+def test_an_owed_full_run_does_not_wait_for_the_next_slot(
+    store: Store, worker: Worker, clock: Clock, source: type[Ticks], connect: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect("cron 0 3 * * *; full cron 30 3 * * sun")
+    clock.moment = datetime(2026, 11, 28, 3, tzinfo=UTC)
+    worker.run_due()
+    clock.moment = datetime(2026, 11, 29, 2, 31, tzinfo=UTC)
+    source.failure = Unreachable("Down.")
+    monkeypatch.setattr("random.random", lambda: 0.0)
+    worker.run_due()
+    worker.run_due()
+    source.failure = None
+    source.cursors.clear()
+    worker.run_due()
+    assert source.cursors == ["1"], "the second try came to nothing as well: changes first"
+    clock.forward(hours=1)
+    assert names(worker.run_due()) == ["again own"]
+    assert source.cursors == ["1", None]
+    assert names(worker.run_due()) == []
+
+
+# --- a clock that was put back ---------------------------------------------------------------------------------------------------
+
+
+def test_a_connection_that_was_enabled_while_the_clock_was_ahead_runs(
+    store: Store, worker: Worker, clock: Clock, source: type[Ticks], connect: Callable[..., None]
+) -> None:
+    clock.forward(days=365)
+    connect("every 15 minutes; full never")
+    worker.run_due()
+    clock.forward(days=-365)
+    done = []
+    for _ in range(12):
+        clock.forward(minutes=15)
+        done += names(worker.run_due())
+    assert done == ["run own"] * 12
+
+
+def test_a_clock_that_is_a_little_late_changes_nothing(store: Store, worker: Worker, clock: Clock, connect: Callable[..., None]) -> None:
+    connect("cron 0 3 * * *")
+    clock.forward(minutes=-5)
+    assert names(worker.run_due()) == []
+
+
+def test_a_wait_that_was_noted_while_the_clock_was_ahead_is_over(
+    store: Store, worker: Worker, clock: Clock, source: type[Ticks], connect: Callable[..., None]
+) -> None:
+    connect("every 15 minutes; full never")
+    worker.run_due()
+    clock.forward(days=30)
+    source.failure = Unreachable("Later.", retry_after=80_000)
+    worker.run_due()
+    source.failure = None
+    clock.forward(days=-30)
+    (one,) = status.of_all(store, loaded(source))
+    assert (one.next_at, "asked again" in one.reason) == ("2026-11-22T09:15:00Z", False)
+    assert names(worker.run_due())[0] == "again own"
+    assert runs(store)[-1] == ("incremental", "done")
+
+
+def test_a_lease_from_a_clock_that_was_ahead_is_not_held_for_a_year(store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "_at_work", {})
+    monkeypatch.setattr(lease, "me", lambda: "another-machine|1|1|x")
+    clock.forward(days=365)
+    held = lease.acquire(store, "connection own")
+    monkeypatch.setattr(lease, "_at_work", {})
+    with store.read() as db:
+        assert not lease.is_free(db, "connection own", clock())
+        clock.forward(days=-365)
+        assert lease.is_free(db, "connection own", clock())
+    assert not held.is_fresh(), "who lives prolongs it at the next beat"
+    store.write(lambda writer: held.hold(writer.connection))
+    with store.read() as db:
+        assert not lease.is_free(db, "connection own", clock())
+
+
+def test_slots_from_a_clock_that_was_ahead_are_done_when_they_come(
+    store: Store, worker: Worker, clock: Clock, connect: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "HOUSEKEEPING", {})
+    connect("cron 0 3 1 * *; full never")
+    clock.moment = datetime(2026, 12, 1, 3, tzinfo=UTC)
+    assert names(worker.run_due()) == ["run own"]
+    clock.moment = datetime(2027, 1, 1, 3, tzinfo=UTC)
+    assert names(worker.run_due()) == ["run own"]
+    clock.moment = datetime(2026, 12, 20, 3, tzinfo=UTC)
+    for _ in range(3):
+        slots.prune(store)
+        assert names(worker.run_due()) == [], "what was done on the first of December stays done"
+        clock.forward(days=1)
+    clock.moment = datetime(2027, 1, 1, 3, tzinfo=UTC)
+    assert names(worker.run_due()) == ["run own"]
