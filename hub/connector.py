@@ -39,7 +39,7 @@ class Response(Protocol):
     content: bytes
 
     def json(self) -> Any:
-        """The body as JSON; raises `Unreachable` when it is cut off or not JSON."""
+        """The body as JSON (`hub.read_json`); raises `Unreachable` when it is cut off or not JSON."""
         ...
 
 
