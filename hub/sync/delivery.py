@@ -23,6 +23,7 @@ from hub.store import Writer
 from hub.sync import agreed, breaker, outbox, records
 from hub.sync.agreed import Agreed, State
 from hub.sync.breaker import Breaker
+from hub.sync.door import sound
 from hub.sync.echo import has
 from hub.sync.outbox import Letter
 from hub.sync.records import Tally
@@ -88,8 +89,8 @@ def to_tell(change: Change, wanted: State, state: Agreed) -> Change:
 
 def refusal(session: Session, entity: str, error: Rejected) -> Rejected:
     """The row for the administrator about an entity (UUID) that the partner, or the connector, would not take."""
-    redact = session.built.redact
-    return Rejected(redact(error.message), external_id=error.external_id or entity, field=error.field, raw=redact(error.raw))
+    named = Rejected(error.message, external_id=error.external_id or entity, field=error.field, raw=error.raw)
+    return sound(named, session.built.redact)
 
 
 def key(connection: str, letter: Letter, desired: State, state: Agreed) -> str:
