@@ -103,6 +103,17 @@ def key(connection: str, letter: Letter, desired: State, state: Agreed) -> str:
     return hashlib.sha256(said).hexdigest()
 
 
+def _checked(answer: object, wanted: State) -> Unsent | State:
+    """What a push answered, if it can be agreed on. Raises `TypeError` for what is a bug in the sink: no object, none where we want one, or no JSON."""
+    told = answer.agreed if isinstance(answer, Unsent) else answer
+    if told is not None and not isinstance(told, dict):
+        raise TypeError(f"A push answers the state that is agreed, an object, not {type(told).__name__}.")
+    if told is None and wanted is not None and not isinstance(answer, Unsent):
+        raise TypeError("A push of something that we want there answers the state that is agreed, not None.")
+    orjson.dumps(told)
+    return answer if isinstance(answer, Unsent) else told
+
+
 @dataclass(slots=True)
 class _Delivery:
     session: Session
@@ -124,7 +135,7 @@ class _Delivery:
         change = to_tell(letter.change, wanted, state)
         try:
             with session.wire.delivering(key(name, letter, wanted, state)):
-                answer = self.sink.push(change, wanted, state.answer)
+                answer = _checked(self.sink.push(change, wanted, state.answer), wanted)
         except Rejected as error:
             self._refused(letter, error)
         except Unreachable as error:
