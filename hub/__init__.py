@@ -115,6 +115,7 @@ from hub.model.subscription import (
     SubscriptionWish,
 )
 from hub.places import Municipality, Places, UnknownPlace
+from hub.schemas import read_json, write_json
 from hub.search import query_of
 from hub.store.concepts import ConceptBook
 from hub.store.database import store_is_away
@@ -264,6 +265,7 @@ __all__ = [
     "person_name",
     "phone_kind",
     "query_of",
+    "read_json",
     "record_access",
     "refusals",
     "require_partner",
@@ -276,4 +278,5 @@ __all__ = [
     "subscriptions",
     "town_in",
     "words",
+    "write_json",
 ]

@@ -39,7 +39,7 @@ class Response(Protocol):
     content: bytes
 
     def json(self) -> Any:
-        """The body as JSON; raises `Unreachable` when it is cut off or not JSON."""
+        """The body as JSON (`hub.read_json`); raises `Unreachable` when it is cut off or not JSON."""
         ...
 
 
@@ -236,7 +236,7 @@ class Sink(Connector):
     def push(
         self, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None
     ) -> dict[str, Any] | Unsent | None:
-        """Bring the partner from `agreed` to `desired` and return the partner's normalised answer: the new agreed state.
+        """Bring the partner from `agreed` to `desired` and return the partner's normalised answer: the new agreed state, JSON. None only when `desired` is.
 
         A push that told the partner nothing answers `Unsent`, so that it is not counted as pushed.
         """
@@ -303,7 +303,7 @@ class Export(Connector):
         raise NotImplementedError  # abstract: each export has its own
 
     def write(self, entities: Iterable[Entity], file: IO[bytes]) -> int:
-        """Write the entities to `file` in a stream and return how many rows were written. Memory does not grow with their number."""
+        """Write the entities to `file` in a stream and return how many rows were written, else the file is not kept. Memory does not grow with their number."""
         raise NotImplementedError  # abstract: each export has its own
 
 

@@ -69,6 +69,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+def _module(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def test_every_block_is_a_file_or_is_run() -> None:
     assert len(_BLOCK.findall(TEXT)) == len(re.findall(r"^```\w+$", TEXT, re.MULTILINE)) > 8
 
@@ -112,6 +121,33 @@ def test_the_commands_work_in_order(folder: Path) -> None:
         assert said in done.stdout, done.stdout
 
 
+def test_the_source_loses_no_more_than_the_row_that_is_dirty(folder: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = _module(folder / "fichehub-buurthuizen/fichehub_buurthuizen.py")
+    good = {"nr": "BH1", "naam": "Huis", "tel": "016 33 22 11", "rev": 1}
+    dirty: list[tuple[dict[str, Any], str, str]] = [
+        ({"nr": "BH2", "rev": "1"}, "BH2", "revision"),
+        ({"nr": "BH3", "rev": None}, "BH3", "revision"),
+        ({"nr": 2}, "2", "external_id"),
+        ({"nr": None}, "", "external_id"),
+        ({"nr": "BH\ud8002"}, "", "external_id"),
+        ({"nr": "BH4", "tel": None}, "BH4", "tel"),
+        ({"nr": "BH5", "tel": 16332211}, "BH5", "tel"),
+        ({"nr": "BH6", "naam": None}, "BH6", "names.0.text.nl"),
+    ]
+    rows = [{**good, **changes} for changes, _, _ in dirty]
+    monkeypatch.setattr(module.Buurthuizen, "page", lambda self, number: {"rows": [good, {"nr": "BH0"}, *rows, {**good, "nr": "BH9"}], "pages": 1})
+    loaded = plugins.load([("buurthuizen", module)], installed=False)
+    connections.add(store, loaded, "huizen", "buurthuizen", {"base_url": "http://127.0.0.1:9", "token": "fictional"})
+    connections.enable(store, loaded, "huizen")
+    report = run(store, loaded, "huizen")
+    assert (report.state, report.read, report.changed) == ("done", 11, 2), report.reason
+    assert [(row.external_id, row.field) for row in report.rejections if row.field != "names.0.text.nl"] == [
+        ("BH0", "tel"),
+        *[(name, field) for _, name, field in dirty[:-1]],
+    ]
+    assert report.rejections[-1].external_id == "BH6"
+
+
 class MirrorSimulator(Simulator):
     """Keeps what it is told and answers in its own way."""
 
@@ -130,12 +166,7 @@ class MirrorSimulator(Simulator):
 @pytest.fixture
 def lists(folder: Path) -> ModuleType:
     """The module with the export, the endpoint and the sink."""
-    spec = importlib.util.spec_from_file_location("fichehub_lijsten", folder / "fichehub_lijsten.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return _module(folder / "fichehub_lijsten.py")
 
 
 @pytest.fixture

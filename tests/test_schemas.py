@@ -347,3 +347,16 @@ def test_the_schemas_describe_themselves_for_openapi() -> None:
     assert "part" not in schemas.entity_schema("aanbod")().fields
     with pytest.raises(KeyError):
         schemas.entity_schema("fiets")
+
+
+@pytest.mark.parametrize("text", ['{"b": "A\\ud800", "a": NaN}', '[-Infinity, "\\udfff"]', '{"a": "An"}'])
+def test_json_of_others_is_written_again_as_it_came(text: str) -> None:
+    read = schemas.read_json(text)
+    assert schemas.read_json(schemas.write_json(read)) == read
+    assert schemas.write_json(read, sort_keys=True) == schemas.write_json(schemas.read_json(text.encode()), sort_keys=True)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, '{"a": 1,}'])
+def test_what_is_no_json_in_any_other_way_is_none(text: str) -> None:
+    with pytest.raises(ValueError, match="line 1 column"):
+        schemas.read_json(text)

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import click
 from sqlalchemy import make_url
+from sqlalchemy.exc import DatabaseError
 
 from hub.cli.connecting import in_short, settings, settings_of
 from hub.cli.installation import Installation
@@ -25,7 +26,7 @@ from hub.cli.output import (
 )
 from hub.connector import Context, Export
 from hub.directory import Directory
-from hub.errors import FieldError, Invalid, Misconfigured
+from hub.errors import FichehubError, FieldError, Invalid, Misconfigured
 from hub.model.audience import LEVELS
 from hub.model.entity import Entity
 from hub.model.fiche import ENTITY_TYPES
@@ -37,8 +38,10 @@ from hub.outbound import open_outbound
 from hub.store import database, erasure, index_anew, loads_from_here, reading
 from hub.sync import connections
 from hub.sync import run as run_once
-from hub.sync.building import check_selection
+from hub.sync.building import bug, check_selection
 from hub.sync.configuring import config_errors
+from hub.sync.export import write_rows
+from hub.sync.secrets import redactor
 from hub.sync.whole import whole_file
 
 _partner = click.option("--partner", default="", help="As this partner sees it.")
@@ -189,11 +192,17 @@ def _write(
     with open_outbound() as http:
         grant = directory.grant
         context = Context(http, installation.store.now, draw, directory.concepts().label, level=grant.level, fields=grant.fields)
-        connector = kind(cast("dict[str, Any]", schema.load(given)), context)
-        connector.check()
-        check_selection(installation.store, connector)
-        with whole_file(output) as file:
-            return connector.write(_watched(directory.walk(connector.query()), draw, kind.title), file)
+        config = cast("dict[str, Any]", schema.load(given))
+        try:
+            connector = kind(config, context)
+            connector.check()
+            check_selection(installation.store, connector)
+            with whole_file(output) as file:
+                return write_rows(connector, _watched(directory.walk(connector.query()), draw, kind.title), file)
+        except (FichehubError, OSError, DatabaseError):
+            raise
+        except Exception as error:  # noqa: BLE001  an export is a stranger's code
+            raise bug(f"The export {name!r}", error, redactor(kind.config_schema, config)) from None
 
 
 def _watched(entities: Iterator[Entity], draw: Any, what: str) -> Iterator[Entity]:

@@ -1,7 +1,7 @@
 """Websites, e-mail addresses and telephone numbers: from what people typed to one comparable form.
 
 None means "there is no such form"; it never means "throw it away". The fiche keeps the value as it came beside the
-normalised one.
+normalised one. What is no text (a source gives null, or a number) has no such form either.
 """
 
 from __future__ import annotations
@@ -26,12 +26,14 @@ _LOCAL_PART: Final = re.compile(r"[^\s@<>()\[\]\\,;:\"]{1,64}")
 _AT: Final = re.compile(r"\s*[(\[{]\s*(?:at|apenstaartje|arobase)\s*[)\]}]\s*", re.IGNORECASE)
 
 
-def normalise_website(raw: str) -> str | None:
+def normalise_website(raw: str | None) -> str | None:
     """The address with scheme, lower-case ASCII host, and path and query as they came; None if it names no host.
 
     Without a scheme it becomes https; http stays http. Typing errors in the scheme and between the labels of the host
     are mended. Other schemes (mailto:, javascript:) and e-mail addresses are no websites.
     """
+    if not isinstance(raw, str):
+        return None
     text = raw.strip(_WRAPPING)
     scheme = "https"
     while match := _HTTP.match(text):  # "http://https://..." happens: the last one counts
@@ -83,11 +85,13 @@ def _path(rest: str) -> str:
     return "" if rest == "/" else rest
 
 
-def normalise_email(raw: str) -> str | None:
+def normalise_email(raw: str | None) -> str | None:
     """The address in lower case with an ASCII domain, or None if this is not one address.
 
     Mends "mailto:", angle brackets, a written "(at)" and stray punctuation at the end.
     """
+    if not isinstance(raw, str):
+        return None
     text = _AT.sub("@", raw.strip(_WRAPPING + ".,;"))
     if text[:7].lower() == "mailto:":
         text = text[7:].partition("?")[0].strip()
@@ -111,12 +115,14 @@ _MOBILE: Final = re.compile(
 )
 
 
-def normalise_phone(raw: str) -> str | None:
+def normalise_phone(raw: str | None) -> str | None:
     """The number as E.164 (+3216332211), read as Belgian when it names no country; None if it is not a number.
 
     Of several numbers in one field the first counts. Short numbers (112, 1712) have no E.164 form and give None.
     Only length and leading digits are checked: whether a number is in use cannot be known here.
     """
+    if not isinstance(raw, str):
+        return None
     text = raw.strip()
     lead = _PHONE_LEAD.match(text)
     text = text[lead.end() :] if lead else text

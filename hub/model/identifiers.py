@@ -60,11 +60,13 @@ def normalise(system: str, value: str) -> str:
     """The one form in which the hub stores this identifier: digits only for the systems named here.
 
     Dots, blanks, dashes and slashes go, and the country prefix of an enterprise number; an enterprise number of
-    nine digits (before 2005) gets its leading zero. Raises InvalidIdentifier.
+    nine digits (before 2005) gets its leading zero. Raises InvalidIdentifier, also for what is no text.
     """
     if system in _SSIN_NAMES:
         # Not repeated in the error: an error may be logged or mailed.
         raise InvalidIdentifier(system, "", "The hub never stores a social security number.")
+    if not isinstance(value, str):
+        raise InvalidIdentifier(system, "", "A number is given as text.")
     check = _CHECKS.get(system)
     return value.strip() if check is None else check(system, value)
 

@@ -7,7 +7,6 @@ may hold secrets.
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from hub.outbound import sentences
 from hub.outbound.again import Again, AskedTooMuch, WaitAsAsked, asks_to_wait, seconds_of
 from hub.outbound.guard import OWN_NETWORK, GuardedAdapter, Refused, check_address
 from hub.outbound.watch import Watch
+from hub.schemas import read_json
 
 MEGABYTE: Final = 1024 * 1024
 
@@ -46,22 +46,15 @@ class Answer:
     address: str
 
     def json(self) -> Any:
-        """The body as JSON; raises `Unreachable` when it is not.
-
-        What JSON does not allow but some write all the same (NaN, Infinity, half a character) is read as it stands, a number as its name:
-        whoever takes in the row that it stands in refuses that one alone.
-        """
+        """The body as JSON, as `read_json` reads it; raises `Unreachable` when it is none."""
         try:
-            return orjson.loads(self.content)
+            return read_json(self.content)
         except orjson.JSONDecodeError as error:
-            try:
-                return json.loads(self.content, parse_constant=str)
-            except (ValueError, RecursionError):
-                kind = self.headers.get("Content-Type", "of no stated type")
-                why = f"{kind}; {error.msg}, character {error.pos:,}"
-                raise Unreachable(
-                    sentences.NOT_JSON(address=self.address, status=self.status, size=f"{len(self.content):,}", why=why)
-                ) from error
+            kind = self.headers.get("Content-Type", "of no stated type")
+            why = f"{kind}; {error.msg}, character {error.pos:,}"
+            raise Unreachable(
+                sentences.NOT_JSON(address=self.address, status=self.status, size=f"{len(self.content):,}", why=why)
+            ) from error
 
 
 class Outbound:

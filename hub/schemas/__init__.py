@@ -4,6 +4,7 @@ Everything here is built from the declarations in `hub.model.fiche`. On the hot 
 microseconds a fiche); only when that refuses a document do the marshmallow schemas, built from the same declarations, word what is wrong.
 """
 
+from hub.schemas.as_it_came import read_json, write_json
 from hub.schemas.checking import canonical_claim, check, check_claim
 from hub.schemas.codec import (
     claim_digest,
@@ -35,5 +36,7 @@ __all__ = [
     "fiche_schema",
     "pack",
     "part_schema",
+    "read_json",
     "unpack",
+    "write_json",
 ]

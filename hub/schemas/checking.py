@@ -6,7 +6,7 @@ nothing wrong, the document stays refused and the message says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, Final, cast
 
@@ -55,6 +55,8 @@ def check_claim(claim: Claim, told: bytes | None = None) -> None:
     """Raises `Invalid` unless the claim's content, its exclusions and its other identities can be stored. `told`: as `encode_claim` wrote it."""
     if not claim.gone:
         check(claim.kind, claim.content, claim=True, told=told)
+    if misshapen := tuple(_misshapen(claim)):
+        raise _invalid("partial ", claim.kind, misshapen)
     if not (claim.excluded or claim.same_as):
         return
     errors = []
@@ -67,10 +69,19 @@ def check_claim(claim: Claim, told: bytes | None = None) -> None:
         elif not isinstance(items, list) or not items or not strings_fit(items):
             errors.append(FieldError(f"excluded.{name}", "Give a list of the items that must not appear."))
     for number, pair in enumerate(claim.same_as):
-        if len(pair) != 2 or not all(isinstance(word, str) and text_problem(word) is None for word in pair):
+        if not isinstance(pair, tuple | list) or len(pair) != 2 or not all(isinstance(word, str) and text_problem(word) is None for word in pair):
             errors.append(FieldError(f"same_as.{number}", "Give a system (or a source's name) and a value."))
     if errors:
         raise _invalid("partial ", claim.kind, tuple(errors))
+
+
+def _misshapen(claim: Claim) -> Iterator[FieldError]:
+    excluded: object = claim.excluded  # a plugin is not held to the declared types
+    same_as: object = claim.same_as
+    if not isinstance(excluded, dict):
+        yield FieldError("excluded", "Give an object: field name -> list of the items that must not appear.")
+    if not isinstance(same_as, tuple | list):
+        yield FieldError("same_as", "Give a tuple of pairs, each a system (or a source's name) and a value.")
 
 
 def canonical_claim(claim: Claim, told: bytes | None = None) -> Claim:

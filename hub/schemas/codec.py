@@ -44,9 +44,9 @@ def digest_of(data: bytes) -> bytes:
 def encode_claim(claim: Claim) -> bytes:
     """What the claim says, without who says it and when: those are columns of their own. Raises `Invalid` for what is not JSON."""
     told: list[Any] = [claim.kind, claim.content, claim.gone, claim.excluded, claim.same_as]
-    if len(claim.same_as) > 1:
-        told[4] = sorted(claim.same_as)
     try:
+        if len(claim.same_as) > 1:
+            told[4] = sorted(claim.same_as)
         return orjson.dumps(told, option=_SORTED)
     except TypeError as error:
         check_claim(claim)

@@ -116,7 +116,10 @@ def _shortened(value: object) -> str | None:
     if value is None:
         return None
     # Escaped, because an error may be logged, and a log takes no half characters either.
-    text = value if isinstance(value, str) and value.isprintable() else ascii(value)
+    try:
+        text = value if isinstance(value, str) and value.isprintable() else ascii(value)
+    except RecursionError:
+        return f"<{type(value).__name__}>"
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
 
 

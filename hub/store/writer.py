@@ -429,7 +429,10 @@ class Writer:
 def _rejection(claim: Claim, error: Invalid) -> Rejected:
     first = error.errors[0] if error.errors else FieldError("", error.message)
     # The plain module also writes what is no JSON, such as half a character, which may be what is wrong.
-    raw = json.dumps(claim.content, default=_unknown, ensure_ascii=False)[:2000]
+    try:
+        raw = json.dumps(claim.content, default=_unknown, ensure_ascii=False)[:2000]
+    except (TypeError, ValueError, RecursionError):  # a key that is no text, a circle, too deep: the reason must do
+        raw = ""
     return Rejected(error.message, external_id=claim.external_id, field=first.path, raw=raw)
 
 

@@ -92,10 +92,13 @@ def check_built(store: Store, built: Built, known: ConnectionInfo) -> None:
         error.args = (error.message,)
         raise
     except Exception as error:  # noqa: BLE001  a check is a stranger's code
-        _log.error("check failed", connection=known.name, trace=built.redact(_trace(error)))
-        raise Misconfigured(
-            f"The check of {known.name!r} failed inside the connector; its trace is in the log."
-        ) from None
+        raise bug(f"The check of {known.name!r}", error, built.redact) from None
+
+
+def bug(what: str, error: Exception, redact: Callable[[str], str]) -> Misconfigured:
+    """What to tell, without secrets, of something that a connector raised and should not have; the trace goes to the log."""
+    _log.error("connector failed", what=what, trace=redact(_trace(error)))
+    return Misconfigured(f"{what} failed inside the connector; its trace is in the log.")
 
 
 def check_selection(store: Store, export: Export) -> None:

@@ -23,6 +23,7 @@ from hub.store import Writer
 from hub.sync import agreed, breaker, outbox, records
 from hub.sync.agreed import Agreed, State
 from hub.sync.breaker import Breaker
+from hub.sync.door import sound
 from hub.sync.echo import has
 from hub.sync.outbox import Letter
 from hub.sync.records import Tally
@@ -89,8 +90,8 @@ def to_tell(change: Change, wanted: State, state: Agreed) -> Change:
 
 def refusal(session: Session, entity: str, error: Rejected) -> Rejected:
     """The row for the administrator about an entity (UUID) that the partner, or the connector, would not take."""
-    redact = session.built.redact
-    return Rejected(redact(error.message), external_id=error.external_id or entity, field=error.field, raw=redact(error.raw))
+    named = Rejected(error.message, external_id=error.external_id or entity, field=error.field, raw=error.raw)
+    return sound(named, session.built.redact)
 
 
 def key(connection: str, letter: Letter, desired: State, state: Agreed) -> str:
@@ -101,6 +102,17 @@ def key(connection: str, letter: Letter, desired: State, state: Agreed) -> str:
     told = [connection, letter.change.id, letter.change.seq, letter.number, desired, state.answer]
     said = orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(said).hexdigest()
+
+
+def _checked(answer: object, wanted: State) -> Unsent | State:
+    """What a push answered, if it can be agreed on. Raises `TypeError` for what is a bug in the sink: no object, none where we want one, or no JSON."""
+    told = answer.agreed if isinstance(answer, Unsent) else answer
+    if told is not None and not isinstance(told, dict):
+        raise TypeError(f"A push answers the state that is agreed, an object, not {type(told).__name__}.")
+    if told is None and wanted is not None and not isinstance(answer, Unsent):
+        raise TypeError("A push of something that we want there answers the state that is agreed, not None.")
+    orjson.dumps(told)
+    return answer if isinstance(answer, Unsent) else told
 
 
 @dataclass(slots=True)
@@ -124,7 +136,7 @@ class _Delivery:
         change = to_tell(letter.change, wanted, state)
         try:
             with session.wire.delivering(key(name, letter, wanted, state)):
-                answer = self.sink.push(change, wanted, state.answer)
+                answer = _checked(self.sink.push(change, wanted, state.answer), wanted)
         except Rejected as error:
             self._refused(letter, error)
         except Unreachable as error:

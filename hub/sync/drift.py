@@ -34,6 +34,8 @@ _SHAPES = 5_000  # so many combinations of fields are counted apart before they 
 
 _TYPES: Mapping[type, str] = {str: "text", bool: "yes/no", int: "number", float: "number", list: "list", dict: "object"}
 
+_DEEPEST = 20  # no fiche is so deep; what somebody hands over may be, before it is refused
+
 _CAN_BE_EMPTY = frozenset((str, list, dict, type(None)))
 
 
@@ -154,7 +156,7 @@ class Gauge:
         return found
 
     def note(self, claims: Iterable[Claim]) -> None:
-        """Count what is written."""
+        """Count what can be used; what was refused has no shape that is kept."""
         for claim in claims:
             if not claim.gone:
                 kind = claim.kind
@@ -228,8 +230,10 @@ def _top(content: Mapping[str, Any]) -> dict[str, type]:
 def _fields(content: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, type]]:
     """The same, with the fields of the objects in it."""
     for key, kind in _top(content).items():
-        name, value = within + key, content[key]
+        name, value = f"{within}{key}", content[key]
         yield name, kind
+        if within.count(".") == _DEEPEST:
+            continue
         if kind is dict:
             yield from _fields(value, f"{name}.")
         elif kind is list:

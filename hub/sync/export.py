@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, cast
+from typing import IO, Final, cast
 
 from hub.connector import Export
 from hub.directory import Directory
@@ -40,7 +40,15 @@ def export(session: Session, watch: Watch, file: Path | None) -> None:
 
 def _write(session: Session, watch: Watch, connector: Export, directory: Directory, target: Path) -> int:
     with whole_file(target, keep=not session.dry, mode=0o640) as written:
-        return connector.write(_counted(session, watch, directory.walk(connector.query()), connector.title), written)
+        return write_rows(connector, _counted(session, watch, directory.walk(connector.query()), connector.title), written)
+
+
+def write_rows(connector: Export, entities: Iterable[Entity], file: IO[bytes]) -> int:
+    """Let the connector write them; the answer is how many rows it wrote. Raises `TypeError` when it cannot say: such a file must not take the old one's place."""
+    rows: object = connector.write(entities, file)
+    if type(rows) is not int or rows < 0:
+        raise TypeError(f"{type(connector).__name__}.write returned {rows!r} instead of the number of rows.")
+    return rows
 
 
 @contextmanager

@@ -20,7 +20,8 @@ from hub.store.pace import SMALLEST
 from hub.store.tables import claim as claim_table
 from hub.store.tables import connection as connection_table
 from hub.store.tables import source as source_table
-from hub.sync import drift, erased, guard, preview, records, shortfall
+from hub.sync import door, drift, erased, guard, preview, records, shortfall
+from hub.sync.door import Door
 from hub.sync.echo import hears, note_absent, without_echoes
 from hub.sync.records import Difference, Tally
 from hub.sync.seen import Seen
@@ -30,7 +31,6 @@ from hub.sync.watch import Watch
 
 WAIT_SECONDS = 5.0
 """What a slow source has given is written after this time, however little it is."""
-LONGEST_ID = 500
 _EXAMPLES = 5
 _PAGE = 10_000
 
@@ -69,6 +69,7 @@ class _Batch:
     cursor: str | None = None
     since: float = field(default_factory=time.monotonic)
     ready: ReadyClaims | None = None
+    measured: bool = False
 
     def make_ready(self, news: bool) -> None:
         """Do beforehand what asks nothing of the database."""
@@ -91,6 +92,7 @@ class _Pull:
         self._released_by = released_by
         self._source = claim_source(self._connector)
         self._partner = session.known.partner
+        self._door = Door(self._source, self._partner)
         self._batch = _Batch()
         self._pace = session.store.pace()
         self._items: Iterator[object] = iter(())
@@ -154,7 +156,7 @@ class _Pull:
             while self._ended is None and not self._enough():
                 item = next(self._items)
                 if isinstance(item, Finished):
-                    self._ended = item
+                    self._ended = door.checked_end(item)
                 else:
                     self._take(item)
         except StopIteration:
@@ -179,41 +181,29 @@ class _Pull:
 
     def _take(self, item: object) -> None:
         batch = self._batch
-        if isinstance(item, Incoming):
-            defect = self._defect(item.claim)
+        if isinstance(item, Incoming) and isinstance(item.claim, Claim):
+            defect = self._door.defect(item.claim)
             if defect is None:
                 batch.claims.append(item.claim)
             else:
-                batch.rejected.append(defect)
+                batch.rejected.append(self._sound(defect))
+            door.check_cursor(item.cursor)
             if item.cursor is not None:
                 batch.cursor = item.cursor
         elif isinstance(item, Rejected):
-            batch.rejected.append(item)
+            batch.rejected.append(self._sound(item))
         elif isinstance(item, Concept):
-            batch.concepts.append(item)
+            defect = door.concept_defect(item)
+            if defect is None:
+                batch.concepts.append(item)
+            else:
+                batch.rejected.append(self._sound(defect))
         else:
-            raise TypeError(f"{type(self._connector).__name__}.pull yielded {type(item).__name__}")
+            what = item.claim if isinstance(item, Incoming) else item
+            raise TypeError(f"{type(self._connector).__name__}.pull yielded {type(what).__name__}")
 
-    def _defect(self, claim: Claim) -> Rejected | None:
-        """What keeps a claim from the store before its content is looked at: a name that cannot be kept, a claim in another's name."""
-        identity = claim.external_id
-        if not identity or len(identity) > LONGEST_ID or "\x00" in identity:
-            return Rejected(
-                f"The row needs an id of 1 to {LONGEST_ID} characters.",
-                external_id=identity[:80],
-                field="external_id",
-            )
-        if claim.source != self._source:
-            reason = f"The row claims to come from {claim.source!r}, but this connection speaks for {self._source!r}."
-            return Rejected(reason, external_id=identity, field="source")
-        if claim.partner not in (None, self._partner or None):
-            reason = f"The row is an overlay of {claim.partner!r}, but this connection belongs to {self._partner or 'everybody'!r}."
-            return Rejected(reason, external_id=identity, field="partner")
-        if not 0 <= claim.revision < 2**63:
-            return Rejected(
-                "The revision must be a number from 0 to 2^63 - 1.", external_id=identity, field="revision"
-            )
-        return None
+    def _sound(self, row: Rejected) -> Rejected:
+        return door.sound(row, self._session.built.redact)
 
     def _write(self, seen: Seen | None) -> None:
         batch, self._batch = self._batch, _Batch()
@@ -221,8 +211,7 @@ class _Pull:
         base = session.report.tally
         read = len(batch.claims) + len(batch.rejected)
         self._gauge.judge(batch.claims)
-        self._gauge.note(batch.claims)
-        unfinished = self._gauge.unfinished() if self._pins_along and batch.cursor is not None and not session.dry else None
+        pins_along = self._pins_along and batch.cursor is not None and not session.dry
         pace.meanwhile = None if session.dry else self._get_ready
         left_out: list[Rejected] = []
 
@@ -242,7 +231,7 @@ class _Pull:
                 if known_already:
                     ready = prepare(claim for claim in claims if claim.external_id not in known_already)
                 counts = writer.put(ready, origin=session.known.name)
-                rejected.extend(counts.rejected)
+                rejected.extend(map(self._sound, counts.rejected))
                 left_out.extend(counts.left_out)
                 tally = tally.plus(changed=counts.changed, unchanged=counts.unchanged + len(known_already), erased=counts.erased)
                 if session.dry and counts.changed:
@@ -250,7 +239,8 @@ class _Pull:
                     differences = preview.sample(before, after, session.report.preview)
             self._check_rejected(base.read + read, rejected)
             self._keep(writer, batch, rejected)
-            if unfinished:
+            self._measure(batch, rejected)
+            if pins_along and (unfinished := self._gauge.unfinished()):
                 drift.pin(writer.connection, session.known.name, unfinished, session.report.id, to_second(session.store.now()))
             return tally.plus(read=read, rejected=len(rejected)), (rejected, differences)
 
@@ -272,6 +262,13 @@ class _Pull:
             seen.add(row.external_id for row in batch.rejected if row.external_id)
         session.progress(session.report.read, None, self._connector.title)
 
+    def _measure(self, batch: _Batch, rejected: list[Rejected]) -> None:
+        """Count what the rows of a batch look like that can be used, once, however often it is written."""
+        if not batch.measured:
+            batch.measured = True
+            refused = {row.external_id for row in rejected}
+            self._gauge.note(claim for claim in batch.claims if claim.external_id not in refused)
+
     def _new(self, rejected: list[Rejected]) -> int:
         """How many of these had not been rejected before."""
         return sum(not row.external_id or row.external_id not in self._listed for row in rejected)
@@ -291,13 +288,8 @@ class _Pull:
         if self._listed:
             right_again = self._listed.intersection(claim.external_id for claim in batch.claims)
             records.forget_rejections(writer.connection, name, right_again)
-        redact = self._session.built.redact
-        rows = [
-            Rejected(redact(row.message), external_id=row.external_id, field=row.field, raw=redact(row.raw))
-            for row in rejected
-        ]
         moment = to_second(self._session.store.now())
-        records.keep_rejections(writer.connection, name, self._session.report.id, rows, moment)
+        records.keep_rejections(writer.connection, name, self._session.report.id, rejected, moment)
 
     def _finish(self, finished: Finished) -> None:
         session = self._session

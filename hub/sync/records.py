@@ -28,7 +28,6 @@ IN_VAIN: Final = Sentence("The run from the start of {since} was broken off with
 EXPLAIN: Final = (MADE_UP, BEGAN_AGAIN, IN_VAIN)
 """What only explains what a run did, and leaves nobody anything to look after."""
 
-RAW_LIMIT = 2_000
 _LONGEST_WAIT = timedelta(seconds=Unreachable.LONGEST_WAIT)
 _LOOKED_BACK = 100  # full runs; a source that is never whole has many, of which none can tell what is absent
 _SAVE = "UPDATE run SET mode = ?, state = ?, reason = ?, ended_at = ?, cursor_after = ?, counts = ? WHERE id = ?"
@@ -273,7 +272,7 @@ def failures_in_a_row(connection: Connection, name: str) -> int:
 def keep_rejections(
     connection: Connection, name: str, run_id: int, rows: Sequence[Rejected], now: str
 ) -> None:
-    """Keep rejected rows for the administrator, one per external id and field: an odd row that comes in every pull is listed once."""
+    """Keep rejected rows, `sound` ones, for the administrator, one per external id and field: an odd row that comes in every pull is listed once."""
     if not rows:
         return
     forget_rejections(connection, name, {row.external_id for row in rows})
@@ -282,10 +281,10 @@ def keep_rejections(
         {
             "connection": name,
             "run_id": run_id,
-            "external_id": _storable(row.external_id)[:500],
-            "field": _storable(row.field)[:500],
-            "reason": _storable(row.message)[:RAW_LIMIT],
-            "raw": _storable(row.raw)[:RAW_LIMIT],
+            "external_id": row.external_id,
+            "field": row.field,
+            "reason": row.message,
+            "raw": row.raw,
             "at": now,
         }
         for row in rows[: max(0, KEPT_REJECTIONS - kept)]
@@ -321,11 +320,6 @@ def rejected_ids(connection: Connection, name: str) -> set[str]:
     return set(
         connection.execute(select(rejected.c.external_id).where(rejected.c.connection == name)).scalars()
     )
-
-
-def _storable(text: str) -> str:
-    """PostgreSQL cannot hold the character NUL, nor either engine half of a surrogate pair."""
-    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
 
 
 def _counts(report: RunReport) -> bytes:

@@ -17,6 +17,7 @@ import marshmallow as ma
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from hub.errors import Misconfigured
+from hub.sync.storable import text_of
 
 REDACTED = "********"
 KEY_VARIABLE = "FICHEHUB_SECRET_KEY"
@@ -85,7 +86,7 @@ def with_kept_secrets(
 
 
 def redactor(schema: type[ma.Schema], config: Mapping[str, Any]) -> Callable[[str], str]:
-    """A function that takes this configuration's secrets out of a text."""
+    """A function that takes this configuration's secrets out of a text of the connector's, and what cannot be kept of one."""
     values: set[str] = set()
 
     def note(value: Any) -> Any:
@@ -97,6 +98,7 @@ def redactor(schema: type[ma.Schema], config: Mapping[str, Any]) -> Callable[[st
     longest_first = sorted(values, key=lambda value: (-len(value), value))
 
     def redact(text: str) -> str:
+        text = text_of(text)
         for value in longest_first:
             text = text.replace(value, REDACTED)
         return text

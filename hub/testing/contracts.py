@@ -34,7 +34,9 @@ from hub.model.entity import Entity
 from hub.model.query import Query
 from hub.outbound import Outbound
 from hub.store import Store
-from hub.sync import connections, run
+from hub.sync import connections, door, run
+from hub.sync.door import Door
+from hub.sync.export import write_rows
 from hub.sync.pull import claim_source
 from hub.sync.records import RunReport
 from hub.sync.secrets import redactor
@@ -120,9 +122,21 @@ class SourceContract(_Offered):
         assert pulled.said, "the simulator's world has rows for this source"
 
     def test_every_claim_can_be_stored(self) -> None:
-        for item in self._pull().items:
+        with _http() as http:
+            source = self._build(NOBODY, http)
+            assert isinstance(source, Source)
+            name = claim_source(source)
+        pulled = self._pull()
+        for item in pulled.items:
             if isinstance(item, Incoming):
+                refused = Door(name, item.claim.partner or "").defect(item.claim)
+                assert refused is None, refused
+                door.check_cursor(item.cursor)
                 schemas.canonical_claim(item.claim)
+            elif isinstance(item, Concept):
+                assert (refused := door.concept_defect(item)) is None, refused
+        if pulled.finished is not None:
+            door.checked_end(pulled.finished)
 
     def test_every_claim_is_in_the_sources_own_name(self) -> None:
         with _http() as http:
@@ -304,7 +318,7 @@ class ExportContract(_Offered):
 
     def _write(self, entities: Iterable[Entity]) -> tuple[int, bytes]:
         file = io.BytesIO()
-        return self._export().write(entities, file), file.getvalue()
+        return write_rows(self._export(), entities, file), file.getvalue()
 
 
 class EndpointContract(_Offered):

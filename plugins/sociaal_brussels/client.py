@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
-from hub import Http, Misconfigured, Unreachable
+from hub import Http, Misconfigured, Unreachable, read_json
 
 
 class Client:
@@ -65,9 +63,9 @@ class Client:
         try:
             # Some answers come in cp1252, whatever their headers say; a byte above 127 then breaks UTF-8.
             try:
-                return orjson.loads(answer.content.decode("utf-8"))
+                return read_json(answer.content.decode("utf-8"))
             except UnicodeDecodeError:
-                return orjson.loads(answer.content.decode("cp1252"))
+                return read_json(answer.content.decode("cp1252"))
         except ValueError as error:
             raise Unreachable(
                 f"{address} answered {len(answer.content):,} bytes that are not JSON."

@@ -13,9 +13,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import parse_qs
 
-import orjson
-
-from hub import Simulator, World, fold
+from hub import Simulator, World, fold, write_json
 from plugins.sociaal_brussels.listing import Listing, written
 from plugins.sociaal_brussels.reading import Json, whole
 
@@ -89,7 +87,7 @@ class SociaalBrusselsSimulator(Simulator):
                 status, found = "404 Not Found", {"error": "not found"}
             elif isinstance(found, ValueError):
                 status, found = "400 Bad Request", {"error": str(found)}
-            body = orjson.dumps(found)
+            body = write_json(found)
             if self.fault("cp1252"):
                 body = body.decode("utf-8").encode("cp1252", errors="replace")
             start_response(status, [("Content-Type", "application/json;charset=UTF-8")])

@@ -15,9 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
-
-from hub import Http, Misconfigured, Unreachable
+from hub import Http, Misconfigured, Unreachable, read_json
 
 EMBEDDED: Final = "healthOfferProviderRepresentationList"
 MOST_PER_PAGE: Final = 2_000
@@ -126,14 +124,14 @@ def read_file(path: Path) -> tuple[list[Any], int]:
     """
     try:
         data = path.read_bytes()
-        body = orjson.loads(gzip.decompress(data) if data.startswith(_GZIP) else data)
+        body = read_json(gzip.decompress(data) if data.startswith(_GZIP) else data)
     except OSError as error:
         raise Misconfigured(
             f"The file {path} cannot be read: {error.strerror or 'it is damaged'}."
         ) from error
     except (EOFError, zlib.error) as error:
         raise Misconfigured(f"The file {path} is not a whole gzip file.") from error
-    except orjson.JSONDecodeError as error:
+    except ValueError as error:
         raise Misconfigured(f"The file {path} is not JSON: {error}.") from error
     pages = [page_of(each) for each in (body if isinstance(body, list) else [body])]
     if isinstance(body, list) and not any(pages):

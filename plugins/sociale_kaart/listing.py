@@ -8,9 +8,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Final
 
-import orjson
-
-from hub import CursorExpired, Rejected
+from hub import CursorExpired, Rejected, write_json
 from plugins.sociale_kaart.client import Api
 from plugins.sociale_kaart.reading import id_of, organisation_of, read, shortened
 from plugins.sociale_kaart.spool import Spool
@@ -155,7 +153,7 @@ def digest_of(raw: Any, words: Vocabulary) -> bytes:
         )  # fmt: skip
     except Rejected:
         said = raw
-    return blake2b(orjson.dumps(said, option=orjson.OPT_SORT_KEYS), digest_size=_DIGEST).digest()
+    return blake2b(write_json(said, sort_keys=True), digest_size=_DIGEST).digest()
 
 
 def cursor_of(head: list[bytes]) -> str:

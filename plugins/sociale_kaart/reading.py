@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final
 
-import orjson
-
 from hub import (
     Address,
     Concept,
@@ -27,11 +25,13 @@ from hub import (
     normalise_website,
     phone_kind,
     rubriek_from_label,
+    write_json,
 )
 from plugins.sociale_kaart.vocabulary import SOURCE, Vocabulary
 
 _LEAFLET_ID: Final = re.compile(r"/leaflet/([0-9a-f]{64})(?:[/?#]|$)", re.IGNORECASE)
 _LONGEST_ID: Final = 200
+_HALF_A_CHARACTER: Final = re.compile("[\ud800-\udfff]")
 _ORGANISATION: Final = ("organisation", "organization", "provider")
 Json = dict[str, Any]
 
@@ -96,7 +96,7 @@ def id_of(raw: Any) -> str:
 
 def shortened(raw: Any) -> str:
     """What the administrator sees of a row that cannot be used."""
-    return orjson.dumps(raw).decode()[:500]
+    return write_json(raw).decode()[:500]
 
 
 def _read(row: Json, external_id: str, words: Vocabulary) -> Row:
@@ -312,6 +312,8 @@ def _text(value: Any, path: str) -> str:
         raise _wrong(path, "a text", value)
     if "\x00" in value:
         raise _wrong(path, "a text without NUL characters", value)
+    if _HALF_A_CHARACTER.search(value):
+        raise _wrong(path, "a text of whole characters (no lone surrogates)", value)
     return value.strip()
 
 

@@ -20,9 +20,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import parse_qs
 
-import orjson
-
-from hub import Simulator, World, fold
+from hub import Simulator, World, fold, write_json
 from plugins.sociale_kaart.client import EMBEDDED, MOST_PER_PAGE
 
 if TYPE_CHECKING:
@@ -161,7 +159,7 @@ class SocialeKaartSimulator(Simulator):
             hal = _wants_hal(accept)
             with self._edits:
                 status, body = self._answer(environ["REQUEST_METHOD"], path, query, hal)
-            data = orjson.dumps(body)
+            data = write_json(body)
             kind = _HAL if hal and "_embedded" in body else _JSON
             start_response(status, [("Content-Type", kind), ("Content-Length", str(len(data)))])
             return [data]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Any, Self
 
-import orjson
+from hub import read_json, write_json
 
 
 class Spool:
@@ -31,7 +31,7 @@ class Spool:
         self._database.executemany(
             "INSERT OR REPLACE INTO row VALUES (?, ?, ?, ?)",
             (
-                (external_id, organisation, number, orjson.dumps(raw))
+                (external_id, organisation, number, write_json(raw))
                 for external_id, organisation, raw in rows
             ),
         )
@@ -57,7 +57,7 @@ class Spool:
                 yield last, together
                 together = []
             last = organisation
-            together.append(orjson.loads(raw))
+            together.append(read_json(raw))
         if together:
             yield last, together
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import errno
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from openpyxl import load_workbook
 
 from hub.model.claims import Claim
 from hub.store import Store, database
+from plugins.excel.connector import ExcelFeed
 from tests.cli.conftest import ORGANISATIE, CommandLine
 
 
@@ -185,6 +188,26 @@ def test_no_folder_is_made_of_one_that_was_mistyped(filled: CommandLine, tmp_pat
         assert result.exit_code == 2 and f"There is no folder '{nowhere.parent}'" in result.output
     assert not nowhere.parent.exists()
     assert filled.ok("run", "gids"), "where the hub itself puts files, it makes the folder"
+
+
+@pytest.mark.parametrize(
+    ("method", "broken"),
+    [
+        ("query", lambda self: dict[str, Any]()["q"]),
+        ("query", lambda self: None),
+        ("write", lambda self, entities, file: dict[str, Any]()["w"]),
+        ("write", lambda self, entities, file: file.write(b"new") and None),
+    ],
+)
+def test_a_bug_in_an_export_is_told_as_one_and_leaves_the_old_file(
+    filled: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, broken: Callable[..., Any]
+) -> None:
+    file = tmp_path / "x.xlsx"
+    file.write_bytes(b"old")
+    monkeypatch.setattr(ExcelFeed, method, broken)
+    assert filled.refused("export", "excel", str(file)) == "Error: The export 'excel' failed inside the connector; its trace is in the log.\n"
+    assert "Traceback" in (filled.home / "fichehub.log").read_text(encoding="utf-8")
+    assert ([each.name for each in tmp_path.glob("*.xlsx*")], file.read_bytes()) == (["x.xlsx"], b"old")
 
 
 def test_export_names_a_wrong_setting(filled: CommandLine, tmp_path: Path) -> None:

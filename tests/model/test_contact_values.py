@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlsplit
 
 import phonenumbers
@@ -177,3 +178,8 @@ def test_phonenumbers_reads_foreign_numbers_the_same(country: str, prefix: str, 
 def test_a_phone_is_stable(raw: str) -> None:
     phone = normalise_phone(raw)
     assert phone is None or (normalise_phone(phone) == phone and phone[1:].isdigit() and phone.isascii())
+
+
+@pytest.mark.parametrize("raw", [None, 16332211, ["016 33 22 11"]])
+def test_what_is_no_text_has_no_form(raw: Any) -> None:
+    assert (normalise_phone(raw), normalise_email(raw), normalise_website(raw)) == (None, None, None)

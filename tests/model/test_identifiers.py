@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -153,3 +153,10 @@ def test_other_systems_pass_through() -> None:
     assert strong_key("sociaal.brussels", "a-1") is None
     assert strong_key(EHP, "1990000332") is None
     assert display("sociaal.brussels", " a-1 ") == "a-1"
+
+
+@pytest.mark.parametrize("system", ["kbo", "riziv", "vestigingsnummer", "elsewhere"])
+@pytest.mark.parametrize("value", [None, 403019261])
+def test_what_is_no_text_is_no_number(system: str, value: Any) -> None:
+    with pytest.raises(InvalidIdentifier, match="given as text"):
+        normalise(system, value)

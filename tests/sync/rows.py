@@ -31,8 +31,8 @@ class Rows(Source):
     title = "Rows in memory"
     config_schema: ClassVar[type[ma.Schema]] = RowsConfig
 
-    rows: ClassVar[list[Claim | Rejected | Concept]] = []
-    changed: ClassVar[list[Claim | Rejected | Concept]] = []
+    rows: ClassVar[list[Claim | Rejected | Concept | Incoming]] = []
+    changed: ClassVar[list[Claim | Rejected | Concept | Incoming]] = []
     page: ClassVar[int] = 10
     fail_after: ClassVar[int | None] = None
     failure: ClassVar[BaseException | None] = None

@@ -154,6 +154,18 @@ def test_a_new_field_and_type_are_told_once_and_kept(store: Store, source: type[
     assert go(store, source, offer).warnings == ()
 
 
+def test_of_a_row_that_is_rejected_nothing_is_told_to_be_kept(store: Store, source: type[Rows], offer: Offer) -> None:
+    source.rows.append(rich(500, zzz=1))
+    assert go(store, source, offer, accept_feed=True).rejected == 1
+    with store.read() as db:
+        pinned = drift.load(db, "own")
+    assert pinned is not None
+    assert "zzz" not in pinned["organisatie"].fields
+    source.changed = [rich(1, 2, zzz=1), rich(2, 2, languages="fr")]
+    report = go(store, source, offer)
+    assert (report.state, report.rejected, report.warnings) == ("done", 2, ())
+
+
 def test_the_shape_is_pinned_at_a_complete_run_only(store: Store, source: type[Rows], offer: Offer) -> None:
     source.finished = {"complete": False}
     go(store, source, offer)

@@ -108,6 +108,17 @@ def test_a_failing_export_leaves_the_old_file(store: Store, plugins: Plugins) ->
     assert [each.name for each in file.parent.iterdir()] == ["own.txt"]
 
 
+@pytest.mark.parametrize("rows", [None, -1, "5"])
+def test_an_export_that_does_not_say_how_much_it_wrote_leaves_the_old_file(store: Store, plugins: Plugins, monkeypatch: pytest.MonkeyPatch, rows: Any) -> None:
+    run(store, plugins, "own")
+    file = store.home / "exports" / "own.txt"
+    before = file.read_bytes()
+    monkeypatch.setattr(plugins.connectors["names"], "write", lambda self, entities, written: [written.write(b"new"), rows][1])
+    report = run(store, plugins, "own")
+    assert (report.state, report.pushed, file.read_bytes()) == ("failed", 0, before)
+    assert report.reason == "The connector failed in a way that it should not; the trace is in the log."
+
+
 @pytest.mark.parametrize(("number", "said"), [(errno.ENOSPC, "The disk is full"), (errno.EACCES, "Permission denied")])
 def test_a_fault_of_the_machine_is_said_in_plain_words_and_tried_again(store: Store, plugins: Plugins, number: int, said: str) -> None:
     run(store, plugins, "own")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from hub.connector import Response, Sink
+from hub.connector import Response, Sink, Unsent
 from hub.errors import Rejected, Unreachable
 from hub.jobs import Worker
 from hub.model.entity import Change, Entity
@@ -134,6 +134,20 @@ def test_the_key_tells_deliveries_apart_by_all_that_makes_them_another() -> None
         delivery.key("own", letter, {"name": "Huis"}, Agreed({"name": "Huis"}, {"name": "HUIS"})),
     ]
     assert len({key, *others}) == 1 + len(others)
+
+
+@pytest.mark.parametrize("answer", [None, "x", ["x"], {"a": {1}}, {"a": "\ud800"}, Unsent("x"), Unsent({"a": {1}})])  # type: ignore[arg-type]
+def test_an_answer_that_is_no_state_is_a_bug_and_nothing_is_agreed(
+    any_store: Store, go: Callable[..., Any], line: Line, monkeypatch: pytest.MonkeyPatch, clock: Clock, answer: Any
+) -> None:
+    say(any_store, 1, "Huis", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(Post, "push", lambda self, change, desired, agreed: answer)
+        report = go()
+    assert (report.state, report.pushed, letters(any_store)) == ("failed", 0, [("waiting", 1)])
+    assert report.reason == "The connector failed in a way that it should not; the trace is in the log."
+    clock.forward(minutes=5)
+    assert (go().pushed, letters(any_store)) == (1, [])
 
 
 def test_a_crash_after_the_partner_took_it_repeats_the_key(

@@ -164,6 +164,7 @@ def at_random(claim: Claim, seen: list[int] = []) -> Claim:  # noqa: B006  count
             {"claim": odd(lambda claim: replace(claim, content={**claim.content, "colour": 1}))},
             "test_every_claim_can_be_stored",
         ),
+        ({"claim": odd(lambda claim: replace(claim, revision="1"))}, "test_every_claim_can_be_stored"),  # type: ignore[arg-type]
         ({"claim": odd(at_random)}, "test_the_same_data_pulled_again_says_the_same"),
         ({"claim": odd(at_random)}, "test_loading_the_same_data_again_changes_nothing"),
         ({"claim": odd(at_random)}, "test_nothing_is_removed_by_the_next_run"),

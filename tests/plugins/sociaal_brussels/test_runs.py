@@ -151,6 +151,17 @@ def test_cp1252_bytes_say_the_same(
     assert (again.state, again.changed) == ("done", 0)
 
 
+def test_an_organisation_with_half_a_character_is_refused_alone(running: SociaalBrusselsSimulator, go: Callable[..., RunReport]) -> None:
+    number = next(iter(running.listing.rows))
+    running.edit(number, nameOfficialFr="Maison \ud800")
+    report = go()
+    assert (report.state, report.changed, report.rejected) == ("done", 2 * COUNT - 2, 2), report.reason
+    assert {one.external_id for one in report.rejections} == {str(number), f"{number}/aanbod"}  # its aanbod has the name as well
+    assert all(one.field.startswith("names.") for one in report.rejections)
+    running.edit(number, nameOfficialFr="Maison")
+    assert (go().deleted, go().rejected) == (0, 0)
+
+
 def test_two_edits_on_one_day_both_count(
     store: Store, running: SociaalBrusselsSimulator, go: Callable[..., RunReport], clock: Clock
 ) -> None:

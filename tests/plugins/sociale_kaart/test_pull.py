@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import threading
 from pathlib import Path
 from typing import Any
@@ -330,6 +331,15 @@ def test_a_file_says_what_the_interface_says(base_url: str, tmp_path: Path, shap
     from_file = Hub().pull(base_url, file=str(file))
     assert from_file.claims == Hub().pull(base_url, detail_calls="never").claims
     assert from_file.end == Finished(complete=True)
+
+
+def test_one_row_with_half_a_character_does_not_refuse_a_whole_file(tmp_path: Path) -> None:
+    file = tmp_path / "rows.json"
+    good, named, nameless = row(), row(id={"id": "ef" * 32}, legalName={"description": "\ud800"}), row(id={"id": "\ud800"})
+    file.write_text(json.dumps([good, named, nameless]))
+    pulled = Hub().pull("https://unused.example", file=str(file))
+    assert set(pulled.of("aanbod")) == {good["id"]["id"]}
+    assert {(one.external_id, one.field) for one in pulled.rejected} == {("ef" * 32, "legalName.description"), ("", "id.id")}
 
 
 def test_a_file_that_is_cut_short_deletes_nothing(base_url: str, tmp_path: Path) -> None:

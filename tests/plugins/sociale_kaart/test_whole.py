@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -166,3 +167,33 @@ def _named_in(store: Store) -> dict[str, list[str]]:
             if each["zorgverlener"]["external_id"] in claims:
                 found.setdefault(each["zorgverlener"]["external_id"], []).append(name)
     return found
+
+
+@pytest.mark.parametrize(
+    ("poisoned", "field"),
+    [
+        ({"legalName": {"description": "Huis \ud800"}}, "legalName.description"),
+        ({"type": "Aanbod\ud800"}, "type"),
+        ({"state": "ACTIVE\ud800"}, "state"),
+        ({"activities": [{"name": {"description": "14.04.01. Woonzorg\ud800"}}]}, "activities.0.name.description"),
+        ({"contactInfo": {"phones": [{"value": "09 \ud800"}]}}, "contactInfo.phones.0.value"),
+    ],
+)
+def test_a_row_with_half_a_character_is_rejected_alone(
+    running: Running, simulator: SocialeKaartSimulator, poisoned: dict[str, Any], field: str
+) -> None:
+    poisoned_id = simulator.edit(5, **poisoned)
+    report = running.run()
+    assert (report.state, report.read) == ("done", report.changed + 1), report.reason
+    (refused,) = report.rejections
+    assert (refused.external_id, refused.field) == (poisoned_id, field)
+    assert "\\ud800" in refused.raw
+    again = running.run(full=True)
+    assert (again.state, again.changed, again.deleted) == ("done", 0, 0)
+
+
+@pytest.mark.parametrize("poisoned", [{"links": [{"rel": "next\ud800", "href": "x\ud800"}]}, {"unknown": "\ud800"}])
+def test_half_a_character_in_what_is_not_read_harms_nothing(running: Running, simulator: SocialeKaartSimulator, poisoned: dict[str, Any]) -> None:
+    simulator.edit(5, **poisoned)
+    report = running.run()
+    assert (report.state, report.rejected) == ("done", 0), report.reason

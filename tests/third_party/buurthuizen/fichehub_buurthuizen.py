@@ -47,11 +47,11 @@ class Buurthuizen(Source):
 
 
 def translate(row: dict[str, Any]) -> Incoming | Rejected:
-    if not (phone := normalise_phone(row["tel"])):
-        return Rejected("This is no phone number.", external_id=row["nr"], field="tel", raw=row["tel"])
-    names, contacts = [{"text": {"nl": row["naam"]}}], [{"kind": "phone", "value": phone, "raw": row["tel"]}]
+    if not (phone := normalise_phone(tel := row.get("tel"))):
+        return Rejected("This is no phone number.", external_id=row.get("nr", ""), field="tel", raw=str(tel))
+    names, contacts = [{"text": {"nl": row.get("naam")}}], [{"kind": "phone", "value": phone, "raw": tel}]
     content = {"kind": "organisatie", "names": names, "contacts": contacts}
-    return Incoming(Claim("buurthuizen", row["nr"], row["rev"], "organisatie", content))
+    return Incoming(Claim("buurthuizen", row.get("nr", ""), row.get("rev", 0), "organisatie", content))
 
 
 @hookimpl
