@@ -11,7 +11,7 @@ import marshmallow as ma
 import orjson
 
 from hub.cli.installation import Installation
-from hub.cli.output import OutputFile, as_json, at_most, progress, say_done, say_json, say_table
+from hub.cli.output import OutputFile, as_json, at_most, progress, say_done, say_json, say_table, say_written
 from hub.connector import Connector, Endpoint, Export, Sink, Source
 from hub.errors import FieldError, Misconfigured
 from hub.store import loads_from_here
@@ -259,7 +259,7 @@ def _answer(known: ConnectionInfo, as_json: bool, sentence: str) -> None:
 @click.option("--full", is_flag=True, help="Begin at the start instead of at the cursor.")
 @click.option("--release-guard", is_flag=True, help="Allow, in this run alone, more removals than the guard does.")
 @click.option("--by", default="an administrator", show_default=True, help="Who releases the guard; kept in the record of the run.")
-@click.option("--output", type=OutputFile(), help="Where an export is written.")
+@click.option("--output", type=OutputFile(), help="Where an export is written; -: standard output.")
 @as_json
 @click.pass_obj
 def run(
@@ -282,12 +282,8 @@ def run(
                 f"{connection}: attempt {attempt} of {most} at the partner failed; it is asked again.", err=True
             ),
         )
-    if as_json:
-        say_json(report_json(report))
-    else:
-        click.echo(_sentence(report))
-        for row in report.rejections:
-            click.echo(f"  rejected {row.external_id or '?'}, {row.field or 'row'}: {row.message}")
+    rejected = [f"  rejected {row.external_id or '?'}, {row.field or 'row'}: {row.message}" for row in report.rejections]
+    say_written(report_json(report), "\n".join((_sentence(report), *rejected)), as_json, output)
     if report.state != "done":
         raise SystemExit(1)
 

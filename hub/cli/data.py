@@ -22,6 +22,7 @@ from hub.cli.output import (
     say_json,
     say_line,
     say_table,
+    say_written,
 )
 from hub.connector import Context, Export
 from hub.directory import Directory
@@ -158,7 +159,10 @@ class _WithSettings(click.Command):
 def export(
     installation: Installation, export: str, output: Path, pairs: tuple[str, ...], partner: str, level: str, as_json: bool
 ) -> None:
-    """Write a whole file to OUTPUT: of an EXPORT connection, or of an export connector (such as excel) with --set."""
+    """Write a whole file to OUTPUT: of an EXPORT connection, or of an export connector (such as excel) with --set.
+
+    A file that is there keeps its rights; a new one can be read by its owner alone. OUTPUT - is standard output.
+    """
     loads_from_here()  # a whole selection is no less to the collector of garbage than a load
     known = {connection.name for connection in connections.list_all(installation.store, installation.plugins)}
     with progress() as draw:
@@ -169,10 +173,7 @@ def export(
             rows = report.pushed
         else:
             rows = _write(installation, export, output, settings(pairs), partner, level, draw)
-    if as_json:
-        say_json({"file": str(output), "rows": rows})
-    else:
-        click.echo(f"{counted(rows, 'row')} written to {output}")
+    say_written({"file": str(output), "rows": rows}, f"{counted(rows, 'row')} written to {output}", as_json, output)
 
 
 def _write(

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import socket
+import subprocess
+import sys
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -12,6 +17,8 @@ from openpyxl import load_workbook
 from hub.model.claims import Claim
 from hub.store import Store, database
 from tests.cli.conftest import ORGANISATIE, CommandLine
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_a_database_is_made_by_upgrade_and_not_by_who_asks_for_its_status(fichehub: CommandLine) -> None:
@@ -166,6 +173,33 @@ def test_export_writes_a_workbook_that_can_be_read(filled: CommandLine, tmp_path
     book.close()
     assert ("Wonen in De Linde", "Zorghuis De Linde") in rows
     assert [path.name for path in file.parent.iterdir()] == ["aanbod.xlsx"]
+
+
+def test_a_dash_is_standard_output_and_the_answer_goes_elsewhere(filled: CommandLine, tmp_path: Path) -> None:
+    filled.ok("connections", "add", "gids", "excel")
+    filled.ok("connections", "enable", "gids")
+    program = [sys.executable, "-m", "hub.cli", "--home", str(filled.home)]
+    for command in (("export", "excel", "-"), ("export", "excel", "-", "--json"), ("run", "gids", "--output", "-")):
+        done = subprocess.run([*program, *command], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, check=True)
+        assert len(load_workbook(BytesIO(done.stdout)).worksheets) > 0
+        assert b"/dev/stdout" in done.stderr
+    into = tmp_path / "all"
+    with into.open("ab") as file:  # what others write there stays
+        file.write(b"before")
+        file.flush()
+        subprocess.run([*program, "export", "excel", "-"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=file, check=True)
+    assert into.read_bytes().startswith(b"beforePK")
+    assert list(tmp_path.glob("[!ha]*")) == []
+
+
+def test_what_is_no_file_and_nothing_like_one_is_refused(filled: CommandLine, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as there:
+        there.bind(str(tmp_path / "socket"))
+        result = filled("export", "excel", str(tmp_path / "socket"))
+    assert result.exit_code == 2 and "is no file" in result.output
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere" / "gids.xlsx")
+    result = filled("export", "excel", str(tmp_path / "link"))
+    assert result.exit_code == 2 and f"There is no folder '{tmp_path / 'nowhere'}'" in result.output
 
 
 def test_the_help_of_an_export_and_the_list_of_plugins_tell_the_settings(filled: CommandLine) -> None:
