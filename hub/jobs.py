@@ -25,7 +25,7 @@ from hub.access import audit
 from hub.access.tokens import forget_assertions, forget_tokens
 from hub.errors import FichehubError
 from hub.model.moments import to_millisecond, to_second
-from hub.plugins import Plugins
+from hub.plugins import BUGS, Plugins
 from hub.store import Store, erasure, index_rows
 from hub.store.tables import connection as connection_table
 from hub.store.tables import job_slot
@@ -208,7 +208,7 @@ class Worker:
             self._give_back(job)
         except FichehubError as error:
             _log.warning("job not done", job=job.name, slot=job.slot, reason=error.message)
-        except Exception:  # noqa: BLE001  one job's bug must not end the worker
+        except BUGS:  # one job's bug must not end the worker
             _log.exception("job failed", job=job.name, slot=job.slot)
 
     def _housekeeping_due(self, now: datetime) -> list[Job]:

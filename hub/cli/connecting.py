@@ -31,8 +31,14 @@ def _roles(kind: type) -> str:
 @click.pass_obj
 def plugins(installation: Installation, as_json: bool) -> None:
     """What is installed: connectors with their settings, and plugins that were left out, with the reason."""
+    from hub.web.endpoints import broken_by_themselves  # flask: only who needs it pays for loading it
+
     known = installation.plugins
     broken = [{"plugin": one.name, "distribution": one.distribution, "reason": one.reason} for one in known.broken]
+    for endpoint in broken_by_themselves(known):
+        (owner,) = (one for one in known.loaded if endpoint.name in one.connectors)
+        reason = f"its endpoint {endpoint.name!r} cannot be served: {endpoint.reason}"
+        broken.append({"plugin": owner.name, "distribution": owner.distribution, "reason": reason})
     if as_json:
         found = [
             {"connector": name, "title": kind.title, "roles": _roles(kind).split(", "), "config": settings_of(kind)}
@@ -285,7 +291,7 @@ def run(
     rejected = [f"  rejected {row.external_id or '?'}, {row.field or 'row'}: {row.message}" for row in report.rejections]
     say_written(report_json(report), "\n".join((_sentence(report), *rejected)), as_json, output)
     if report.state != "done":
-        raise SystemExit(1)
+        click.get_current_context().exit(1)
 
 
 def _sentence(report: RunReport) -> str:

@@ -296,7 +296,7 @@ def status(installation: Installation, as_json: bool) -> None:
         click.echo(installation.nothing_here(), err=True)
         if as_json:
             say_json({"database": make_url(installation.database_url).render_as_string(hide_password=True), "schema": None, "current": False})
-        raise SystemExit(1)
+        click.get_current_context().exit(1)
     engine = database.connect(installation.database_url)
     found = database.revision(engine)
     told: dict[str, Any] = {
