@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import marshmallow as ma
 import orjson
 
 from hub.cli.installation import Installation
@@ -18,6 +17,7 @@ from hub.store import loads_from_here
 from hub.sync import RunReport, connections, records, schedule
 from hub.sync import run as run_once
 from hub.sync.info import ConnectionInfo
+from hub.sync.secrets import REDACTED, default_of, is_secret
 
 _ROLES = ((Source, "source"), (Sink, "sink"), (Export, "export"), (Endpoint, "endpoint"))
 
@@ -65,17 +65,12 @@ def settings_of(kind: type[Connector]) -> list[dict[str, Any]]:
         {
             "name": name,
             "required": field.required,
-            "secret": bool(field.metadata.get("secret")),
-            "default": _default(field),
+            "secret": is_secret(field),
+            "default": REDACTED if is_secret(field) and default_of(field) else default_of(field),
             "description": field.metadata.get("description", ""),
         }
         for name, field in kind.config_schema().fields.items()
     ]
-
-
-def _default(field: ma.fields.Field[Any]) -> Any:
-    given = field.load_default
-    return None if given is ma.missing else given() if callable(given) else given
 
 
 def in_short(setting: dict[str, Any]) -> str:

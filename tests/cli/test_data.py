@@ -226,6 +226,13 @@ def test_export_names_a_wrong_setting(filled: CommandLine, tmp_path: Path) -> No
     assert "postcodes" in said
     assert "colour" in said
     assert not (tmp_path / "x.xlsx").exists()
+    for given, told in (
+        ("where=foo", 'config.where: This is no list. Write one as JSON: ["...", "..."]'),
+        ("rubrieken=19", "config.rubrieken: This is no list."),
+        ('postcodes=["9000","abcd"]', "config.postcodes.1: 'abcd' is no Belgian postcode"),
+        ('where=["foo"]', "'foo' is no criterion"),
+    ):
+        assert told in filled.refused("export", "excel", str(tmp_path / "x.xlsx"), "--set", given)
     for word, said in (("near=51.05", "latitude"), ("changedSince=99999", "has not happened yet"), ("colour=red", "no such key")):
         assert said in filled.refused("export", "excel", str(tmp_path / "x.xlsx"), "--set", f'where=["{word}"]')
     assert "REFNIS" in filled.refused("export", "excel", str(tmp_path / "x.xlsx"), "--set", 'municipalities=["99999"]')

@@ -16,6 +16,7 @@ from hub.model.identifiers import (
     VESTIGING,
     InvalidIdentifier,
     display,
+    impossible,
     normalise,
     riziv_check_digits,
     riziv_key,
@@ -153,3 +154,21 @@ def test_other_systems_pass_through() -> None:
     assert strong_key("sociaal.brussels", "a-1") is None
     assert strong_key(EHP, "1990000332") is None
     assert display("sociaal.brussels", " a-1 ") == "a-1"
+
+
+@pytest.mark.parametrize(
+    ("given", "system"),
+    [
+        ("0403.019.999", KBO),
+        ("|0403.019.999", KBO),
+        ("2.123.456.780", VESTIGING),
+        ("1-87497-05-001", RIZIV),
+        ("0403.019.261", None),
+        ("0403019999", None),  # may be any number of a source
+        ("1-2", None),
+        ("intern|0403.019.999", None),
+    ],
+)
+def test_a_number_without_a_system_is_judged_by_how_it_is_written(given: str, system: str | None) -> None:
+    wrong = impossible(given)
+    assert (None if wrong is None else wrong.system) == system
