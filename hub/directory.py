@@ -20,7 +20,7 @@ from hub.model import origins
 from hub.model.claims import Provenance
 from hub.model.entity import Change, Entity, Hit, Page
 from hub.model.fiche import ENTITY_TYPES, KINDS, EntityType
-from hub.model.query import Criterion, Query, normalise
+from hub.model.query import CODED_KEYS, Criterion, Query, normalise
 from hub.places import Places
 from hub.search import find, no_such
 from hub.search.coverage import shows
@@ -68,9 +68,9 @@ class Directory(Standing):
         """Why nothing can ever be found under this value of a key of a query, such as a rubriek or a place that there is not; empty when something could be."""
         return no_such(key, value, self.places, self.concepts(), self.hears)
 
-    def hears(self, source: str) -> bool:
-        """Whether a source of this name says something that the asker may see; in an empty hub any may come to do so."""
-        asked = Query(types=KINDS, where=(Criterion("source", (source,)),), limit=1)
+    def hears(self, key: str, value: str) -> bool:
+        """Whether the asker may see something with this value of a key, such as a source that says it; in an empty hub any may come to do so."""
+        asked = Query(types=ENTITY_TYPES if key in CODED_KEYS else KINDS, where=(Criterion(key, (value,)),), limit=1)
         return bool(self.search(asked, sources=False).hits) or self.newest() == 0
 
     def head(self) -> int:

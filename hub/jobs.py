@@ -24,7 +24,7 @@ from hub.access import audit
 from hub.access.tokens import forget_assertions, forget_tokens
 from hub.errors import FichehubError
 from hub.model.moments import latest, to_millisecond, to_second
-from hub.plugins import Plugins
+from hub.plugins import BUGS, Plugins
 from hub.store import Store, erasure, index_rows
 from hub.store.tables import connection as connection_table
 from hub.subscribing import Notifier
@@ -204,7 +204,7 @@ class Worker:
         except FichehubError as error:
             _log.warning("job not done", job=job.name, slot=job.slot, reason=error.message)
             slots.settle(self._store, job.key, self._owner)
-        except Exception:  # noqa: BLE001  one job's bug must not end the worker
+        except BUGS:  # one job's bug must not end the worker
             _log.exception("job failed", job=job.name, slot=job.slot)
             slots.settle(self._store, job.key, self._owner)
 

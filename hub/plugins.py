@@ -11,7 +11,7 @@ import importlib.metadata
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import marshmallow as ma
 import pluggy
@@ -25,6 +25,8 @@ from hub.model.concepts import ConceptScheme
 from hub.model.concepts import Mapping as ConceptMapping
 
 GROUP = "fichehub.plugins"
+BUGS: Final = (Exception, SystemExit)
+"""What a bug in a stranger's code may raise: also `sys.exit` ends only what the hub asked of him, and never the hub."""
 OWN_DISTRIBUTION = "fichehub"
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -109,7 +111,7 @@ class Plugins:
         for name, caller in self._callers_of(hook):
             try:
                 answer = caller(**arguments)
-            except Exception:  # noqa: BLE001  a plugin may raise anything, and must not starve the others
+            except BUGS:  # a plugin may raise anything, and must not starve the others
                 _log.exception("hook failed", plugin=name, hook=hook)
                 continue
             yield from _listed(self.manager, hook, answer)
@@ -195,7 +197,7 @@ class _Found:
             return self.target
         try:
             return cast(object, self.target.load())
-        except (Exception, SystemExit) as error:  # an import runs a stranger's code
+        except BUGS as error:  # an import runs a stranger's code
             raise _Broken(f"it cannot be imported from {self.target.value!r}: {_in_words(error)}") from error
 
 
@@ -220,7 +222,7 @@ def _judge(plugin: object) -> None:
         raise _Broken(
             f"it does not fit the hooks of hub.hookspecs: {' '.join(str(error).split())}"
         ) from error
-    except Exception as error:  # registering looks at every attribute, which may run a stranger's code
+    except BUGS as error:  # registering looks at every attribute, which may run a stranger's code
         raise _Broken(f"it cannot be registered: {_in_words(error)}") from error
     if not alone.get_hookcallers(plugin):
         raise _Broken("it implements no hook; mark its functions with @hookimpl")
@@ -259,7 +261,7 @@ def _answers(plugin: object, hook: str) -> list[object]:
     alone.register(plugin)
     try:
         return [item for answer in _call(alone, plugin, hook) for item in answer]
-    except Exception as error:  # a hook is a stranger's code
+    except BUGS as error:  # a hook is a stranger's code
         raise _Broken(f"its hook {hook} failed: {_in_words(error)}") from error
 
 
@@ -311,7 +313,7 @@ def _breach(item: object) -> str | None:
         return "needs a `config_schema` that is a marshmallow Schema class"
     try:
         schema()
-    except Exception as error:  # noqa: BLE001  a schema's constructor is a stranger's code
+    except BUGS as error:  # a schema's constructor is a stranger's code
         return f"has a `config_schema` that cannot be built: {_in_words(error)}"
     return None
 

@@ -61,9 +61,10 @@ def test_hook_register_concepts() -> None:
     assert found.concepts == (scheme,)
 
 
-def test_hook_validate_fiche_asks_everybody_even_when_one_fails() -> None:
+@pytest.mark.parametrize("failure", [RuntimeError("broken inside"), SystemExit(0)])
+def test_hook_validate_fiche_asks_everybody_even_when_one_fails(failure: BaseException) -> None:
     def fails(fiche: dict[str, Any], origin: str) -> Sequence[FieldError]:
-        raise RuntimeError("broken inside")
+        raise failure
 
     def complains(fiche: dict[str, Any], origin: str) -> Sequence[FieldError]:
         return [FieldError("names", f"no name from {origin}")]

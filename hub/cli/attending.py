@@ -113,7 +113,7 @@ def accept(installation: Installation, name: str, as_json: bool) -> None:
         for line in filter(None, (report.reason, *report.warnings)):
             click.echo(line)
     if report.state != "done":
-        raise SystemExit(1)
+        click.get_current_context().exit(1)
 
 
 @connections_group.command(name="keep-raw")
@@ -146,7 +146,7 @@ def preview(installation: Installation, connection: str, full: bool, as_json: bo
     else:
         _say_preview(report)
     if report.foreseen == "cannot preview":
-        raise SystemExit(1)
+        click.get_current_context().exit(1)
 
 
 def _say_preview(report: RunReport) -> None:

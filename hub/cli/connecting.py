@@ -7,11 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import click
-import marshmallow as ma
 import orjson
 
 from hub.cli.installation import Installation
-from hub.cli.output import OutputFile, as_json, ask, at_most, counted, progress, say_done, say_json, say_table
+from hub.cli.output import (
+    OutputFile,
+    as_json,
+    ask,
+    at_most,
+    counted,
+    progress,
+    say_done,
+    say_json,
+    say_table,
+    say_written,
+)
 from hub.cli.output import yes as _yes
 from hub.connector import Connector, Endpoint, Export, Sink, Source
 from hub.errors import FieldError, Misconfigured
@@ -19,6 +29,7 @@ from hub.store import loads_from_here
 from hub.sync import RunReport, connections, records, schedule
 from hub.sync import run as run_once
 from hub.sync.info import ConnectionInfo
+from hub.sync.secrets import REDACTED, default_of, is_secret
 
 _ROLES = ((Source, "source"), (Sink, "sink"), (Export, "export"), (Endpoint, "endpoint"))
 
@@ -32,8 +43,14 @@ def _roles(kind: type) -> str:
 @click.pass_obj
 def plugins(installation: Installation, as_json: bool) -> None:
     """What is installed: connectors with their settings, and plugins that were left out, with the reason."""
+    from hub.web.endpoints import broken_by_themselves  # flask: only who needs it pays for loading it
+
     known = installation.plugins
     broken = [{"plugin": one.name, "distribution": one.distribution, "reason": one.reason} for one in known.broken]
+    for endpoint in broken_by_themselves(known):
+        (owner,) = (one for one in known.loaded if endpoint.name in one.connectors)
+        reason = f"its endpoint {endpoint.name!r} cannot be served: {endpoint.reason}"
+        broken.append({"plugin": owner.name, "distribution": owner.distribution, "reason": reason})
     if as_json:
         found = [
             {"connector": name, "title": kind.title, "roles": _roles(kind).split(", "), "config": settings_of(kind)}
@@ -60,17 +77,12 @@ def settings_of(kind: type[Connector]) -> list[dict[str, Any]]:
         {
             "name": name,
             "required": field.required,
-            "secret": bool(field.metadata.get("secret")),
-            "default": _default(field),
+            "secret": is_secret(field),
+            "default": REDACTED if is_secret(field) and default_of(field) else default_of(field),
             "description": field.metadata.get("description", ""),
         }
         for name, field in kind.config_schema().fields.items()
     ]
-
-
-def _default(field: ma.fields.Field[Any]) -> Any:
-    given = field.load_default
-    return None if given is ma.missing else given() if callable(given) else given
 
 
 def in_short(setting: dict[str, Any]) -> str:
@@ -274,7 +286,7 @@ def _answer(known: ConnectionInfo, as_json: bool, sentence: str) -> None:
 @click.option("--full", is_flag=True, help="Begin at the start instead of at the cursor.")
 @click.option("--release-guard", is_flag=True, help="Allow, in this run alone, more removals than the guard does.")
 @click.option("--by", default="an administrator", show_default=True, help="Who releases the guard; kept in the record of the run.")
-@click.option("--output", type=OutputFile(), help="Where an export is written.")
+@click.option("--output", type=OutputFile(), help="Where an export is written; -: standard output.")
 @as_json
 @click.pass_obj
 def run(
@@ -297,14 +309,10 @@ def run(
                 f"{connection}: attempt {attempt} of {most} at the partner failed; it is asked again.", err=True
             ),
         )
-    if as_json:
-        say_json(report_json(report))
-    else:
-        click.echo(_sentence(report))
-        for row in report.rejections:
-            click.echo(f"  rejected {row.external_id or '?'}, {row.field or 'row'}: {row.message}")
+    rejected = [f"  rejected {row.external_id or '?'}, {row.field or 'row'}: {row.message}" for row in report.rejections]
+    say_written(report_json(report), "\n".join((_sentence(report), *rejected)), as_json, output)
     if report.state != "done":
-        raise SystemExit(1)
+        click.get_current_context().exit(1)
 
 
 def _sentence(report: RunReport) -> str:

@@ -23,6 +23,7 @@ from hub.cli.output import (
     say_json,
     say_line,
     say_table,
+    say_written,
 )
 from hub.connector import Context, Export
 from hub.directory import Directory
@@ -35,6 +36,7 @@ from hub.model.particulars import name_in
 from hub.model.query import SORTS, Near, Query
 from hub.model.query_words import narrowed, near_of
 from hub.outbound import open_outbound
+from hub.plugins import BUGS
 from hub.store import database, erasure, index_anew, loads_from_here, reading
 from hub.sync import connections
 from hub.sync import run as run_once
@@ -161,7 +163,10 @@ class _WithSettings(click.Command):
 def export(
     installation: Installation, export: str, output: Path, pairs: tuple[str, ...], partner: str, level: str, as_json: bool
 ) -> None:
-    """Write a whole file to OUTPUT: of an EXPORT connection, or of an export connector (such as excel) with --set."""
+    """Write a whole file to OUTPUT: of an EXPORT connection, or of an export connector (such as excel) with --set.
+
+    A file that is there keeps its rights; a new one can be read by its owner alone. OUTPUT - is standard output.
+    """
     loads_from_here()  # a whole selection is no less to the collector of garbage than a load
     known = {connection.name for connection in connections.list_all(installation.store, installation.plugins)}
     with progress() as draw:
@@ -172,10 +177,7 @@ def export(
             rows = report.pushed
         else:
             rows = _write(installation, export, output, settings(pairs), partner, level, draw)
-    if as_json:
-        say_json({"file": str(output), "rows": rows})
-    else:
-        click.echo(f"{counted(rows, 'row')} written to {output}")
+    say_written({"file": str(output), "rows": rows}, f"{counted(rows, 'row')} written to {output}", as_json, output)
 
 
 def _write(
@@ -201,7 +203,7 @@ def _write(
                 return write_rows(connector, _watched(directory.walk(connector.query()), draw, kind.title), file)
         except (FichehubError, OSError, DatabaseError):
             raise
-        except Exception as error:  # noqa: BLE001  an export is a stranger's code
+        except BUGS as error:  # an export is a stranger's code
             raise bug(f"The export {name!r}", error, redactor(kind.config_schema, config)) from None
 
 
@@ -304,7 +306,7 @@ def status(installation: Installation, as_json: bool) -> None:
         click.echo(installation.nothing_here(), err=True)
         if as_json:
             say_json({"database": make_url(installation.database_url).render_as_string(hide_password=True), "schema": None, "current": False})
-        raise SystemExit(1)
+        click.get_current_context().exit(1)
     engine = database.connect(installation.database_url)
     found = database.revision(engine)
     told: dict[str, Any] = {

@@ -23,7 +23,7 @@ _REFUSALS: Final = {
 _ROOM: Final = "Make room there and give the command again; what was written before is whole."
 
 
-def in_words(error: Exception, installation: Installation | None) -> str | None:
+def in_words(error: BaseException, installation: Installation | None) -> str | None:
     """The sentence for this error; None when it is no fault of the machine, but one of ours."""
     if isinstance(error, OSError):
         return _of_files(error, installation)

@@ -2,38 +2,44 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 import orjson
 
 from hub.errors import FichehubError
+from hub.sync.whole import can_be_written, is_standard_output
 
 if TYPE_CHECKING:
     from hub.connector import Progress
 
 Item = TypeVar("Item")
+_STANDARD_OUTPUT: Final = Path("/dev/stdout")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for programs.")
 yes = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 class OutputFile(click.Path):
-    """A file to write, in a folder that is there: one that somebody mistyped is refused, and not made."""
+    """A file to write, in a folder that is there: one that somebody mistyped is refused, and not made. `-` is standard output."""
 
     def __init__(self) -> None:
         super().__init__(path_type=Path, dir_okay=False)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        file = Path(str(super().convert(value, param, ctx)))
-        if not file.parent.is_dir():
-            self.fail(f"There is no folder {str(file.parent)!r}. Make it first, or name another file.", param, ctx)
+        file = _STANDARD_OUTPUT if value == "-" else Path(str(super().convert(value, param, ctx)))
+        folder = file.parent if not file.is_symlink() else Path(os.path.realpath(file)).parent
+        if not folder.is_dir():
+            self.fail(f"There is no folder {str(folder)!r}. Make it first, or name another file.", param, ctx)
+        if not can_be_written(file):
+            self.fail(f"{str(file)!r} is no file, and nothing that can be written to like one. Name another.", param, ctx)
         return file
 
 
@@ -74,7 +80,17 @@ def shortened(text: str, width: int = 90) -> str:
 
 def say_json(value: Any) -> None:
     """One JSON document on standard output."""
-    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+    click.echo(_document(value))
+
+
+def _document(value: Any) -> str:
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+
+
+def say_written(told: dict[str, Any], sentence: str, as_json: bool, output: Path | None) -> None:
+    """As `say_done`, of a file that was written: on standard error where the file itself went to standard output."""
+    err = output is not None and is_standard_output(output)
+    click.echo(_document(told) if as_json else sentence, err=err)
 
 
 def say_done(told: dict[str, Any], sentence: str, as_json: bool) -> None:

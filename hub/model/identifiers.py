@@ -6,6 +6,7 @@ naming system of its partner. A system that is not known here passes through wit
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
@@ -40,6 +41,12 @@ SSIN: Final = "ssin"
 """Social security number: known only so that it can be refused."""
 
 _SSIN_NAMES: Final = frozenset({SSIN, "insz", "niss", "rijksregisternummer", "nrn"})
+_SPELLED: Final = (
+    (re.compile(r"\d{4}\.\d{3}\.\d{3}"), KBO),
+    (re.compile(r"\d\.\d{3}\.\d{3}\.\d{3}"), VESTIGING),
+    (re.compile(r"\d-\d{5}-\d{2}(?:-\d{3})?"), RIZIV),
+)
+"""How people write a number tells its system (see `display`)."""
 _SEPARATORS: Final = str.maketrans("", "", " \t\r\n\u00a0\u202f./\\-\u2010\u2011\u2012\u2013_")
 
 
@@ -85,9 +92,12 @@ def is_canonical(system: str, value: str) -> bool:
 def impossible(coded: str) -> InvalidIdentifier | None:
     """Why nothing has this `system|value`, because the number contradicts itself: whoever searches for it has mistyped it. None when something may have it.
 
+    Without a system a number is judged that is written as people write one of a certain system: 0403.019.261 is an enterprise number.
     Of some systems not even the value may be repeated to who gave it; then the error has none.
     """
     system, _, number = coded.rpartition("|")
+    if not system:
+        system = next((spelled for shape, spelled in _SPELLED if shape.fullmatch(number.strip())), "")
     if system and number.strip():
         try:
             normalise(system, number)

@@ -14,27 +14,32 @@ from hub.model.query import Query
 from hub.places import Places, UnknownPlace
 from hub.store.concepts import ConceptBook
 
-Heard = Callable[[str], bool]
-"""Whether a source of this name says something that the asker may see."""
+Heard = Callable[[str, str], bool]
+"""Whether the asker may see something that has this value of a key: a `source` that says it, or a `code` of a scheme (`scheme|`)."""
 
 
 def no_such(key: str, value: str, places: Places, book: ConceptBook, heard: Heard | None = None) -> str:
     """Why nothing can ever be found under this value of a key of a query; empty when something could be, as for keys without a list of their values.
 
     Of codes only those of rubrieken are judged: their concepts come with the fiches that have them. Where none has come yet they are no reason, nor is a
-    former municipality. Sources are judged where `heard` is given; of languages those of two letters, because the longer ones are too many to know.
+    former municipality. Of other codes the scheme is judged, and that only where `heard` is given, as sources are; of languages those of two letters, because
+    the longer ones are too many to know; of postcodes how they begin, because an address may lie abroad.
     """
     if key == "serves":
         key, _, value = value.partition("|")
     if key in ("code", "type"):
-        scheme, _, code = value.partition("|")
+        scheme, bar, code = value.partition("|")
         if scheme == RUBRIEK and code and book.get(scheme, code) is None and book.concepts(scheme):
             return f"There is no rubriek {code[:40]!r} known here."
+        if scheme and bar and heard is not None and scheme not in {one.code for one in book.schemes()} and not heard(key, f"{scheme}|"):
+            return f"No scheme of codes {scheme[:40]!r} is known here."
+    elif key == "postcode" and value.startswith("0"):
+        return "A Belgian postcode has four digits, of which the first is not 0."
     elif key == "province" and fold(value) not in _provinces(places):
         return f"There is no province {value[:40]!r}; give its Dutch name."
     elif key == "language" and not _is_language(value.lower()):
         return f"There is no language {value[:40]!r}; give two or three letters of ISO 639, e.g. nl."
-    elif key == "source" and heard is not None and not heard(value):
+    elif key == "source" and heard is not None and not heard(key, value):
         return f"No source {value[:40]!r} is known here."
     elif key == "municipality":
         return _unknown(places.municipality, value)

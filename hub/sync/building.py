@@ -17,7 +17,7 @@ from hub.errors import ConnectorError, FieldError, Invalid, Misconfigured
 from hub.model.claims import Claim
 from hub.model.fiche import Visibility
 from hub.model.query import normalise
-from hub.plugins import Plugins
+from hub.plugins import BUGS, Plugins
 from hub.search import unfindable
 from hub.store import Store, reading
 from hub.sync.configuring import config_errors, misconfigured
@@ -65,7 +65,7 @@ def build(store: Store, plugins: Plugins, known: ConnectionInfo, http: Http, pro
         return Built(kind(kind.config_schema().load(config), context), redact, asked.is_set)
     except ConnectorError:
         raise
-    except Exception as error:
+    except BUGS as error:
         _log.exception("connector cannot be built", connection=known.name)
         raise Misconfigured(
             f"The connector {known.connector!r} failed to start; its trace is in the log."
@@ -91,11 +91,11 @@ def check_built(store: Store, built: Built, known: ConnectionInfo) -> None:
         error.message = built.redact(error.message)
         error.args = (error.message,)
         raise
-    except Exception as error:  # noqa: BLE001  a check is a stranger's code
+    except BUGS as error:  # a check is a stranger's code
         raise bug(f"The check of {known.name!r}", error, built.redact) from None
 
 
-def bug(what: str, error: Exception, redact: Callable[[str], str]) -> Misconfigured:
+def bug(what: str, error: BaseException, redact: Callable[[str], str]) -> Misconfigured:
     """What to tell, without secrets, of something that a connector raised and should not have; the trace goes to the log."""
     _log.error("connector failed", what=what, trace=redact(_trace(error)))
     return Misconfigured(f"{what} failed inside the connector; its trace is in the log.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import marshmallow as ma
 
@@ -11,10 +11,16 @@ from hub.connector import Connector
 from hub.errors import FieldError, Misconfigured
 from hub.sync import schedule
 
+_NOT_VALID: Final = ma.fields.List.default_error_messages["invalid"]
+_NO_LIST: Final = 'This is no list. Write one as JSON: ["...", "..."]'
+
 
 def config_errors(kind: type[Connector], config: Mapping[str, Any]) -> tuple[FieldError, ...]:
     """Each field of a configuration that this connector cannot use, with the reason."""
     schema = kind.config_schema()
+    for field in schema.fields.values():
+        if isinstance(field, ma.fields.List) and field.error_messages["invalid"] == _NOT_VALID:
+            field.error_messages = {**field.error_messages, "invalid": _NO_LIST}
     try:
         schema.load(dict(config))
     except ma.ValidationError as error:

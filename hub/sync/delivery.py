@@ -19,6 +19,7 @@ from hub.connector import Sink, Unsent
 from hub.errors import AuthFailed, Misconfigured, Rejected, Unreachable
 from hub.model.entity import Change
 from hub.model.moments import to_second
+from hub.plugins import BUGS
 from hub.store import Writer
 from hub.sync import agreed, breaker, outbox, records
 from hub.sync.agreed import Agreed, State
@@ -143,7 +144,7 @@ class _Delivery:
             self._failed(letter, error)
         except (AuthFailed, Misconfigured):
             raise
-        except Exception:
+        except BUGS:
             # A bug that this one entity wakes must not stand before the others for ever.
             self._postpone(letter, "The connector failed in a way that it should not; the trace is in the log.", None)
             raise

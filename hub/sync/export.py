@@ -23,7 +23,7 @@ DISK_FULL: Final = Sentence("The disk is full, so the export could not be writte
 NOT_WRITTEN: Final = Sentence("The export could not be written; what was there before stands ({why}). It is tried again.")
 _EVERY = 500
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_CLOSED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO})
+_CLOSED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.EPIPE})
 
 
 def export(session: Session, watch: Watch, file: Path | None) -> None:

@@ -15,6 +15,7 @@ from hub.errors import CursorExpired, Rejected, Unreachable
 from hub.model.claims import Claim
 from hub.model.concepts import Concept
 from hub.model.moments import to_second
+from hub.plugins import BUGS
 from hub.store import ReadyClaims, Writer, prepare
 from hub.store.pace import SMALLEST
 from hub.store.tables import claim as claim_table
@@ -96,7 +97,7 @@ class _Pull:
         self._batch = _Batch()
         self._pace = session.store.pace()
         self._items: Iterator[object] = iter(())
-        self._ended: Finished | Exception | None = None
+        self._ended: Finished | BaseException | None = None
         self._nameless = 0
         self._left_out = 0
         self._examples: list[Rejected] = []
@@ -163,7 +164,7 @@ class _Pull:
             self._ended = Unreachable(
                 f"{self._connector.title} stopped without saying that it had finished. What it gave is kept; the next run goes on from there."
             )
-        except Exception as error:  # noqa: BLE001 - raised when what came before is written
+        except BUGS as error:  # raised when what came before is written
             self._ended = error
 
     def _enough(self) -> bool:

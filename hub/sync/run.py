@@ -20,7 +20,7 @@ from hub.connector import Connector, Export, Http, Progress, Sink, Source, unwat
 from hub.errors import AuthFailed, ConnectorError, FichehubError, Misconfigured, Unreachable
 from hub.model.moments import to_second
 from hub.outbound import open_outbound
-from hub.plugins import Plugins
+from hub.plugins import BUGS, Plugins
 from hub.store import Store, Writer
 from hub.sync import building, connections, decisions, landing, lease, records, shortfall, stops, vain
 from hub.sync.building import Built
@@ -151,7 +151,7 @@ def _run(
             export(session, watch, options.file)
     except FichehubError as error:
         _fail(session, built, error)
-    except Exception as error:  # noqa: BLE001  a connector is a stranger's code, and a bug in it must not end the worker
+    except BUGS as error:  # a connector is a stranger's code, and a bug in it must not end the worker
         _log.error("run failed", connection=known.name, run=report.id, trace=_trace(built, error))
         session.note(
             state="failed",

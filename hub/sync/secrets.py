@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -80,13 +80,13 @@ def with_kept_secrets(
     """`given`, where a secret that reads `********` or is left out keeps the value it has in `before`. Top-level secrets only."""
     kept = dict(given)
     for key, field in _fields(schema()):
-        if _is_secret(field) and kept.get(key, REDACTED) == REDACTED and key in before:
+        if is_secret(field) and kept.get(key, REDACTED) == REDACTED and key in before:
             kept[key] = before[key]
     return kept
 
 
 def redactor(schema: type[ma.Schema], config: Mapping[str, Any]) -> Callable[[str], str]:
-    """A function that takes this configuration's secrets out of a text of the connector's, and what cannot be kept of one."""
+    """A function that takes this configuration's secrets out of a text of the connector's, those that its schema sets where nothing is given, and what cannot be kept of one."""
     values: set[str] = set()
 
     def note(value: Any) -> Any:
@@ -95,6 +95,8 @@ def redactor(schema: type[ma.Schema], config: Mapping[str, Any]) -> Callable[[st
         return value
 
     _map_secrets(schema(), config, note)
+    for default in _secret_defaults(schema()):
+        note(default)
     longest_first = sorted(values, key=lambda value: (-len(value), value))
 
     def redact(text: str) -> str:
@@ -114,7 +116,7 @@ def _map_secrets(
         value = changed.get(key)
         if value is None:
             continue
-        if _is_secret(field):
+        if is_secret(field):
             changed[key] = change(value)
         elif isinstance(field, ma.fields.Nested) and isinstance(value, Mapping):
             changed[key] = _map_secrets(field.schema, value, change)
@@ -128,12 +130,29 @@ def _map_secrets(
     return changed
 
 
+def _secret_defaults(schema: ma.Schema) -> Iterator[Any]:
+    """What the schema, and those nested in it, set where no secret is given."""
+    for _, field in _fields(schema):
+        inner = field.inner if isinstance(field, ma.fields.List) else field
+        if is_secret(field):
+            yield default_of(field)
+        elif isinstance(inner, ma.fields.Nested):
+            yield from _secret_defaults(inner.schema)
+
+
+def default_of(field: ma.fields.Field[Any]) -> Any:
+    """What this field is where nothing is given; None where that is nothing."""
+    given = field.load_default
+    return None if given is ma.missing else given() if callable(given) else given
+
+
+def is_secret(field: ma.fields.Field[Any]) -> bool:
+    """Whether the schema says that its value is never shown."""
+    return bool(field.metadata.get("secret"))
+
+
 def _fields(schema: ma.Schema) -> list[tuple[str, ma.fields.Field[Any]]]:
     return [(field.data_key or name, field) for name, field in schema.fields.items()]
-
-
-def _is_secret(field: ma.fields.Field[Any]) -> bool:
-    return bool(field.metadata.get("secret"))
 
 
 def _bytes(value: Any) -> bytes:

@@ -8,6 +8,7 @@ from urllib.parse import unquote_to_bytes
 
 import flask
 from flask.globals import request_ctx
+from flask.typing import ResponseReturnValue
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from hub.errors import FieldError, Invalid
@@ -28,6 +29,13 @@ class Application(flask.Flask):
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """The function as it is."""
         return func
+
+    def dispatch_request(self) -> ResponseReturnValue:
+        """What the view answers. One that calls `sys.exit` has a bug like any other: it ends neither the worker nor the request without an answer."""
+        try:
+            return super().dispatch_request()
+        except SystemExit as error:
+            raise RuntimeError("A view called sys.exit.") from error
 
 
 def build(store: Store, plugins: Plugins, settings: Settings) -> flask.Flask:

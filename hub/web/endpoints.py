@@ -18,7 +18,7 @@ from werkzeug.exceptions import HTTPException
 
 from hub.connector import Endpoint
 from hub.errors import Forbidden
-from hub.plugins import Plugins
+from hub.plugins import BUGS, Plugins
 from hub.store import Store
 from hub.store.tables import connection
 
@@ -58,16 +58,14 @@ class Endpoints:
                     raise ValueError(
                         f"/{name} is an address of the hub itself; the connector needs another name"
                     )
-                blueprint = connector.blueprint()
+                blueprint = _tried(name, connector)
                 if blueprint.name in app.blueprints:
                     raise ValueError(f"its blueprint has the name of another one, {blueprint.name!r}")
-                # First in an application of its own: a blueprint that breaks halfway would leave half its routes behind.
-                flask.Flask(__name__, static_folder=None).register_blueprint(blueprint, url_prefix=f"/{name}")
                 app.register_blueprint(blueprint, url_prefix=f"/{name}")
-            except Exception as error:  # noqa: BLE001  a blueprint is a stranger's code
-                reason = f"{type(error).__name__}: {error}"
-                _log.warning("endpoint left out", endpoint=name, reason=reason)
-                self.broken.append(BrokenEndpoint(name, reason))
+            except BUGS as error:  # a blueprint is a stranger's code
+                broken = BrokenEndpoint(name, f"{type(error).__name__}: {error}")
+                _log.warning("endpoint left out", endpoint=name, reason=broken.reason, exc_info=error)
+                self.broken.append(broken)
                 continue
             self.mounted[name] = blueprint.name
             if connector.takes_tokens:
@@ -127,6 +125,25 @@ class Endpoints:
                 if each in by_class:
                     return cast("Callable[[Exception], Any]", by_class[each])
         return None
+
+
+def broken_by_themselves(plugins: Plugins) -> list[BrokenEndpoint]:
+    """The endpoints that no application can mount; which ones stand in each other's way, or in the hub's, only that of a server tells."""
+    found = []
+    for name, connector in sorted(plugins.connectors.items()):
+        try:
+            if issubclass(connector, Endpoint):
+                _tried(name, connector)
+        except BUGS as error:  # a blueprint is a stranger's code
+            found.append(BrokenEndpoint(name, f"{type(error).__name__}: {error}"))
+    return found
+
+
+def _tried(name: str, connector: type[Endpoint]) -> flask.Blueprint:
+    """Its blueprint, mounted in an application of its own: one that breaks halfway would leave half its routes behind."""
+    blueprint = connector.blueprint()
+    flask.Flask(__name__, static_folder=None).register_blueprint(blueprint, url_prefix=f"/{name}")
+    return blueprint
 
 
 def install(app: flask.Flask, store: Store, plugins: Plugins) -> Endpoints:

@@ -20,18 +20,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import orjson
 import structlog
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.errors import ConfigurationError
+from granian.log import LogLevels
 
 from hub.errors import Misconfigured
+from hub.plugins import BUGS
 from hub.web import lifeline
 from hub.web.settings import WORKERS, Settings
 from hub.web.turns import in_turns
@@ -76,7 +79,8 @@ def serve(
                 blocking_threads=THREADS,
                 respawn_failed_workers=True,
                 workers_kill_timeout=10,
-                log_enabled=False,
+                log_level=LogLevels.error,
+                log_dictconfig=_ERRORS_AS_JSON,
             )
             if on_ready is not None:
                 server.on_startup(lambda: _call_when_ready(host, port, on_ready))
@@ -84,13 +88,20 @@ def serve(
             server.serve(target_loader=load, wrap_loader=False)
         except ConfigurationError as error:
             raise Misconfigured(f"The server cannot start: {error}") from error
+        except SystemExit as error:
+            raise Misconfigured("The server has ended, because its workers did, again and again. The lines above, on standard error, say why.") from error
         finally:
             os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
 
 
 def _worker(parent: Connection, database_url: str, home: Path, settings: Settings) -> WSGIApplication:
     lifeline.end_with(parent)
-    return in_turns(application(database_url, home, settings), settings.max_body)
+    log_as_json()
+    try:
+        return in_turns(application(database_url, home, settings), settings.max_body)
+    except BUGS as error:
+        structlog.get_logger(__name__).error("worker cannot start", reason=f"{type(error).__name__}: {error}", exc_info=error)
+        sys.exit(1)
 
 
 def application(database_url: str, home: Path, settings: Settings) -> flask.Flask:
@@ -99,12 +110,28 @@ def application(database_url: str, home: Path, settings: Settings) -> flask.Flas
     from hub.store import Store
     from hub.web import create_app
 
-    log_as_json()
     store = Store.open(database_url, home)
     app = create_app(store, plugins.load(), settings)
     gc.collect()
     gc.freeze()
     return app
+
+
+class _AsJson(logging.Formatter):
+    """What the server itself has to say, in the form of all other lines."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        told = {"event": record.getMessage(), "level": record.levelname.lower(), "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat()}
+        if record.exc_info:
+            told["exception"] = self.formatException(record.exc_info)
+        return orjson.dumps(told).decode()
+
+
+_ERRORS_AS_JSON: Final = {
+    "formatters": {"json": {"()": _AsJson}},
+    "handlers": {"standard error": {"formatter": "json", "class": "logging.StreamHandler", "stream": "ext://sys.stderr"}},
+    "loggers": {"_granian": {"handlers": ["standard error"], "propagate": False}},
+}
 
 
 def log_as_json() -> None:

@@ -33,12 +33,12 @@ class ExcelConfig(ma.Schema):
     text = ma.fields.String(load_default="", metadata={"description": "words that must occur"})
     rubrieken = ma.fields.List(ma.fields.String(), load_default=list, metadata={"description": "rubriek numbers, narrower ones included"})
     postcodes = ma.fields.List(
-        ma.fields.String(validate=ma.validate.Regexp(r"^[1-9]\d{3}$")), load_default=list, metadata={"description": "postcodes of the places where it is offered"}
+        ma.fields.String(validate=ma.validate.Regexp(r"^[1-9]\d{3}$", error="{input!r} is no Belgian postcode: it has four digits, of which the first is not 0.")), load_default=list, metadata={"description": "postcodes of the places where it is offered"}
     )
     municipalities = ma.fields.List(ma.fields.String(), load_default=list, metadata={"description": "REFNIS codes"})
     zones = ma.fields.List(ma.fields.String(), load_default=list, metadata={"description": "codes of primary-care zones"})
     where = ma.fields.List(
-        ma.fields.String(validate=ma.validate.Regexp(r"^[A-Za-z_]+=.+$", error="Write it as key=value.")),
+        ma.fields.String(validate=ma.validate.Regexp(r"^[A-Za-z_]+=.+$", error="{input!r} is no criterion; write it as key=value.")),
         load_default=list,
         metadata={
             "description": "further criteria as key=value, those of `fichehub query --where`: language=fr, delivery=home,online, near=51.05,3.72,10, organisatie=<id>; "

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import socket
+import subprocess
+import sys
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +20,8 @@ from hub.model.claims import Claim
 from hub.store import Store, database
 from plugins.excel.connector import ExcelFeed
 from tests.cli.conftest import ORGANISATIE, CommandLine
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_a_database_is_made_by_upgrade_and_not_by_who_asks_for_its_status(fichehub: CommandLine) -> None:
@@ -171,6 +178,33 @@ def test_export_writes_a_workbook_that_can_be_read(filled: CommandLine, tmp_path
     assert [path.name for path in file.parent.iterdir()] == ["aanbod.xlsx"]
 
 
+def test_a_dash_is_standard_output_and_the_answer_goes_elsewhere(filled: CommandLine, tmp_path: Path) -> None:
+    filled.ok("connections", "add", "gids", "excel")
+    filled.ok("connections", "enable", "gids")
+    program = [sys.executable, "-m", "hub.cli", "--home", str(filled.home)]
+    for command in (("export", "excel", "-"), ("export", "excel", "-", "--json"), ("run", "gids", "--output", "-")):
+        done = subprocess.run([*program, *command], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, check=True)
+        assert len(load_workbook(BytesIO(done.stdout)).worksheets) > 0
+        assert b"/dev/stdout" in done.stderr
+    into = tmp_path / "all"
+    with into.open("ab") as file:  # what others write there stays
+        file.write(b"before")
+        file.flush()
+        subprocess.run([*program, "export", "excel", "-"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=file, check=True)
+    assert into.read_bytes().startswith(b"beforePK")
+    assert list(tmp_path.glob("[!ha]*")) == []
+
+
+def test_what_is_no_file_and_nothing_like_one_is_refused(filled: CommandLine, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as there:
+        there.bind(str(tmp_path / "socket"))
+        result = filled("export", "excel", str(tmp_path / "socket"))
+    assert result.exit_code == 2 and "is no file" in result.output
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere" / "gids.xlsx")
+    result = filled("export", "excel", str(tmp_path / "link"))
+    assert result.exit_code == 2 and f"There is no folder '{tmp_path / 'nowhere'}'" in result.output
+
+
 def test_the_help_of_an_export_and_the_list_of_plugins_tell_the_settings(filled: CommandLine) -> None:
     for told in (filled.ok("export", "excel", "--help"), filled.ok("plugins")):
         assert "Settings of excel" in told and "words that must occur" in told and "rubriek numbers, narrower ones included" in told
@@ -215,6 +249,13 @@ def test_export_names_a_wrong_setting(filled: CommandLine, tmp_path: Path) -> No
     assert "postcodes" in said
     assert "colour" in said
     assert not (tmp_path / "x.xlsx").exists()
+    for given, told in (
+        ("where=foo", 'config.where: This is no list. Write one as JSON: ["...", "..."]'),
+        ("rubrieken=19", "config.rubrieken: This is no list."),
+        ('postcodes=["9000","abcd"]', "config.postcodes.1: 'abcd' is no Belgian postcode"),
+        ('where=["foo"]', "'foo' is no criterion"),
+    ):
+        assert told in filled.refused("export", "excel", str(tmp_path / "x.xlsx"), "--set", given)
     for word, said in (("near=51.05", "latitude"), ("changedSince=99999", "has not happened yet"), ("colour=red", "no such key")):
         assert said in filled.refused("export", "excel", str(tmp_path / "x.xlsx"), "--set", f'where=["{word}"]')
     assert "REFNIS" in filled.refused("export", "excel", str(tmp_path / "x.xlsx"), "--set", 'municipalities=["99999"]')

@@ -16,6 +16,7 @@ from hub.model.identifiers import (
     VESTIGING,
     InvalidIdentifier,
     display,
+    impossible,
     normalise,
     riziv_check_digits,
     riziv_key,
@@ -160,3 +161,21 @@ def test_other_systems_pass_through() -> None:
 def test_what_is_no_text_is_no_number(system: str, value: Any) -> None:
     with pytest.raises(InvalidIdentifier, match="given as text"):
         normalise(system, value)
+
+
+@pytest.mark.parametrize(
+    ("given", "system"),
+    [
+        ("0403.019.999", KBO),
+        ("|0403.019.999", KBO),
+        ("2.123.456.780", VESTIGING),
+        ("1-87497-05-001", RIZIV),
+        ("0403.019.261", None),
+        ("0403019999", None),  # may be any number of a source
+        ("1-2", None),
+        ("intern|0403.019.999", None),
+    ],
+)
+def test_a_number_without_a_system_is_judged_by_how_it_is_written(given: str, system: str | None) -> None:
+    wrong = impossible(given)
+    assert (None if wrong is None else wrong.system) == system

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hub.model.concepts import Concept
+from hub.model.concepts import Concept, ConceptScheme
 from hub.model.query import Criterion, Linked, Query
 from hub.places import DEMO_ZONES, Places
 from hub.search import no_such, unfindable
@@ -32,6 +32,8 @@ WITHOUT_ZONES, WITH_ZONES = Places.load(), Places.load(DEMO_ZONES)
         ("serves", "municipality|99999", "REFNIS"),
         ("zone", "any", "No primary-care zones are known here"),
         ("postcode", "1005", ""),  # a postcode need not be that of a place
+        ("postcode", "0000", "first is not 0"),
+        ("serves", "postcode|0999", "first is not 0"),
         ("name", "99999", ""),
         ("language", "nl", ""),
         ("language", "NL", ""),
@@ -58,8 +60,20 @@ def test_where_no_rubriek_has_come_yet_none_is_missed() -> None:
 
 def test_a_source_is_judged_by_who_knows_what_the_asker_may_see() -> None:
     query = Query(types=("aanbod",), where=(Criterion("source", ("kaart", "foo")),))
-    (wrong,) = unfindable(query, WITHOUT_ZONES, BOOK, heard=lambda source: source == "kaart")
+    (wrong,) = unfindable(query, WITHOUT_ZONES, BOOK, heard=lambda key, source: (key, source) == ("source", "kaart"))
     assert (wrong.path, wrong.reason, wrong.value) == ("where.0.values", "No source 'foo' is known here.", "foo")
+
+
+def test_a_scheme_is_known_when_it_has_come_or_something_has_a_code_of_it() -> None:
+    book = ConceptBook({"profession": ConceptScheme("profession", {})}, {})
+
+    def heard(key: str, value: str) -> bool:
+        return (key, value) == ("code", "nace|")
+
+    for code in ("profession|1", "nace|86.10", "nace|", "|1", "x"):  # the last is told to be none elsewhere
+        assert no_such("code", code, WITHOUT_ZONES, book, heard) == ""
+    for code in ("rubrik|14", "rubrik|"):
+        assert no_such("code", code, WITHOUT_ZONES, book, heard) == "No scheme of codes 'rubrik' is known here."
 
 
 def test_every_value_of_a_query_is_looked_at_also_inside_others() -> None:

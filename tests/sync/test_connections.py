@@ -111,6 +111,26 @@ def test_a_bug_in_a_check_is_not_told(store: Store, offer: Offer, capsys: pytest
     assert "hunter22" not in written
 
 
+def test_a_secret_that_the_schema_sets_is_not_told_either(store: Store, offer: Offer, capsys: pytest.CaptureFixture[str]) -> None:
+    class Inner(ma.Schema):
+        password = ma.fields.String(load_default="s3cr3t-inner", metadata={"secret": True})
+
+    class Config(ma.Schema):
+        token = ma.fields.String(load_default="s3cr3t-token", metadata={"secret": True})
+        name = ma.fields.String(load_default=lambda: "no secret", metadata={})
+        doors = ma.fields.List(ma.fields.Nested(Inner), load_default=list)
+
+    source = picky()
+    source.config_schema = Config
+    plugins = offer(source)
+    connections.add(store, plugins, "own", "rows", {"doors": [{}]})
+    source.check_failure = RuntimeError("s3cr3t-token, s3cr3t-inner and no secret broke")
+    with pytest.raises(Misconfigured):
+        connections.check(store, plugins, "own")
+    written = capsys.readouterr().out
+    assert "no secret broke" in written and "s3cr3t" not in written
+
+
 def test_secrets_go_in_and_never_come_out(store: Store, offer: Offer) -> None:
     source = picky()
     plugins = offer(source)

@@ -85,12 +85,13 @@ def test_what_a_run_keeps_beside_memory_has_no_name(tmp_path: Path, program: str
 def test_what_a_killed_export_left_goes_with_the_next_and_a_living_one_is_left_alone(tmp_path: Path) -> None:
     target = tmp_path / "gids [1].xlsx"
     target.write_bytes(b"before")
+    target.chmod(0o640)
     other = tmp_path / ".gids 1.xlsx.abc.part"
     other.write_bytes(b"of another file")
     with at_work(HALF_AN_EXPORT, tmp_path, str(target)):
         (half,) = set(tmp_path.iterdir()) - {target, other}
         assert half.stat().st_mode & 0o077 == 0
-        with whole_file(target, mode=0o640) as file:
+        with whole_file(target) as file:
             assert half.exists(), "its writer is alive"
             file.write(b"whole")
         assert target.read_bytes() == b"whole"

@@ -124,6 +124,8 @@ class Parrot(Endpoint):
         def say(word: str) -> dict[str, str]:
             if word == "crash":
                 raise RuntimeError(f"{INTERNAL} in a trace")
+            if word == "bye":
+                raise SystemExit(f"{INTERNAL} as a last word")
             return {"said": word}
 
         @blueprint.errorhandler(Exception)

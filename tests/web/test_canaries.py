@@ -26,6 +26,7 @@ ASKED = [
     f"{API}/changes?pageSize=1000",
     f"{API}/concepts/rubriek",
     "/parrot/say/crash",
+    "/parrot/say/bye",
     "/throw/bug/x",
 ]
 HIDDEN = {

@@ -122,6 +122,10 @@ def test_the_api_speaks_json_only(client: FlaskClient) -> None:
         ("/api/v1/fiches?text=%ff%fe", "text", None),
         ("/api/v1/places?text=a%20%e9", "text", None),
         ("/api/v1/fiches?code=rubriek%7C99.99", "code", "rubriek|99.99"),
+        ("/api/v1/fiches?code=rubrik%7C14", "code", "rubrik|14"),
+        ("/api/v1/fiches?postcode=0000", "postcode", "0000"),
+        ("/api/v1/fiches?serves=postcode%7C0000", "serves", "postcode|0000"),
+        ("/api/v1/fiches?identifier=0403.019.999", "identifier", "0403.019.999"),
         ("/api/v1/fiches?rubriek=%20", "rubriek", " "),
         ("/api/v1/fiches?province=mars", "province", "mars"),
         ("/api/v1/fiches?changedSince=9223372036854775808", "changedSince", "9223372036854775808"),
@@ -285,6 +289,12 @@ def test_an_endpoint_words_its_own_errors_also_where_no_route_of_it_is(client: F
     assert client.post("/parrot/say/x").get_json() == {"parrot": "MethodNotAllowed"}
     refused = client.get("/parrot/say/x", headers={"X-API-Key": "fh_wrong"})
     assert (refused.status_code, refused.get_json()) == (401, {"parrot": "Unauthorized"})
+
+
+def test_an_endpoint_that_calls_sys_exit_ends_one_request(client: FlaskClient) -> None:
+    response = client.get("/parrot/say/bye")
+    assert (response.status_code, response.get_json()) == (500, {"parrot": "RuntimeError"})
+    assert client.get("/parrot/say/x").status_code == 200
 
 
 def test_an_endpoint_that_nobody_enabled_says_how_to(client: FlaskClient) -> None:

@@ -76,3 +76,25 @@ def test_a_port_that_is_taken_is_said_in_plain_words(tmp_path: Path) -> None:
         with pytest.raises(Misconfigured, match="choose another port"):
             server.serve(f"sqlite:///{tmp_path / 'x'}", tmp_path, port=taken.getsockname()[1])
     assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize("failure", ["sys.exit(0)", "raise RuntimeError('no such thing')", "os._exit(0)"])
+def test_a_server_whose_workers_cannot_start_says_so_and_why(tmp_path: Path, failure: str) -> None:
+    """Also where a worker cannot say it any more."""
+    database = f"sqlite:///{tmp_path / 'fichehub.sqlite'}"
+    Store.open(database, tmp_path).close()
+    broken = f"import os\ndef fail(*_):\n    {failure}\nserver.application = fail\nserver.serve("
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.replace("server.serve(", broken), database, str(tmp_path), str(_free_port())],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "Misconfigured: The server has ended, because its workers did" in done.stderr
+    lines = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+    assert "Worker crash loop detected, exiting" in [line["event"] for line in lines]
+    if "_exit" not in failure:
+        (told, *_) = (line for line in lines if line["event"] == "worker cannot start")
+        assert told["level"] == "error" and told["reason"].startswith(("SystemExit: 0", "RuntimeError: no such thing"))

@@ -71,7 +71,7 @@ def test_a_distance_is_given_in_kilometres(client: FlaskClient) -> None:
         "rubriek=14.04.01",
         "rubriek=14",
         "code=rubriek|14.04",
-        "code=rubriek|&code=nobody|1",
+        "code=rubriek|&code=|nobody",
         "language=nl",
         "municipality=Zemst",
         "municipality=23096",
@@ -159,6 +159,12 @@ def test_a_part_is_found_by_its_own_id(client: FlaskClient, ids: Ids) -> None:
     document = get(client, f"{API}/fiches/{vestiging['id']}")
     assert (document["type"], document["part"]["id"]) == ("vestiging", vestiging["id"])
     assert document["fiche"]["id"] == ids.organisatie
+
+
+def test_an_id_is_the_same_in_capitals(client: FlaskClient, ids: Ids) -> None:
+    for below in ("", "/history", "/provenance"):
+        address = f"{API}/fiches/{ids.aanbod}{below}"
+        assert get(client, f"{API}/fiches/{ids.aanbod.upper()}{below}") == get(client, address)
 
 
 def test_an_etag_spares_what_did_not_change_and_differs_per_grant(client: FlaskClient, ids: Ids) -> None:

@@ -19,7 +19,7 @@ from hub.web.api.shapes.fiches import FicheCollection, OneFiche, ProvenanceColle
 from hub.web.asking import directory
 
 blueprint: Final = make_blueprint("fiches", "The fiches: organisations, what they offer, and caregivers.")
-_ID: Final = {"id": "Id of the fiche, or of a part of one: a UUID."}
+_ID: Final = {"id": "Id of the fiche, or of a part of one: a UUID, in small letters or in capitals."}
 
 
 class AsAt(ma.Schema):
@@ -84,6 +84,7 @@ def fiche(given: dict[str, Any], id: str) -> flask.Response:
 
     With the contacts under which it can be reached; where it has none of its own, those of who carries it, and each says where it comes from.
     """
+    id = id.lower()
     door = directory()
     as_at = given.get("asAt")
     if as_at is not None:
@@ -104,6 +105,7 @@ def history(given: dict[str, Any], id: str) -> flask.Response:
 
     The `href` of a change leads to the fiche as it was right after.
     """
+    id = id.lower()
     size = given["pageSize"]
     changes = directory().history(id, before=given.get("before"), limit=size)
     answer: dict[str, Any] = {
@@ -120,6 +122,7 @@ def history(given: dict[str, Any], id: str) -> flask.Response:
 def provenance(given: dict[str, Any], id: str) -> flask.Response:
     """Which source each field comes from, the best source first"""
     found: dict[str, dict[tuple[str, str, int], None]] = {}
+    id = id.lower()
     for each in directory().provenance(id):
         # Of the parts of a fiche together: what a single one is called says where it is, and it may be hidden.
         found.setdefault(each.field.partition("[")[0], {}).update(dict.fromkeys(each.claims))
