@@ -112,6 +112,17 @@ def _only_proposed(asking: Asking) -> None:
     must(answer.headers.get("ETag") == headers["If-Match"], "The caregiver has another ETag already.")
 
 
+@requirement("P14", "A proposal that is not of the contract's shape is refused: with 400 what is around the value, with 422 the value.", writes=True)
+def _shaped(asking: Asking) -> None:
+    for name, value in (("reference", 5), ("reference", ""), ("evidence", {}), ("nihdi8", 5)):
+        body, headers = asking.proposal()
+        answer = asking.post("/proposals", {**body, name: value}, headers)
+        refuses(answer, 404 if name == "nihdi8" and answer.status_code == 404 else 400)  # nobody has such a number
+    for field, value in (("contacts", [1]), ("languages", ["Nederlands"]), ("patient_stop", "yes"), ("consultation_hours", [{"opens": "09:00"}])):
+        body, headers = asking.proposal(field=field)
+        refuses(asking.post("/proposals", {**body, "old": None if "_" in field else [], "new": value}, headers), 422)
+
+
 def _end(asking: Asking) -> str:
     """The cursor behind all proposals made so far."""
     page = keeps(asking.get("/proposals", {"limit": "1000"}), 200, "ProposalPage")
