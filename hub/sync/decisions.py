@@ -193,7 +193,7 @@ def _apply(session: Session, sink: Sink, batch: list[Decision]) -> None:
         for number in sorted(changed):
             stands = known[number].answer or {}
             if sink.unsettled(stands):
-                known[number] = Agreed({}, stands)  # nothing that was sent stands, so that it goes out whatever we stand for now
+                known[number] = replace(known[number], sent={})  # nothing that was sent stands, so that it goes out whatever we stand for now
                 outbox.enqueue(connection, name, [(number, echo.changed_by(connection, name, number, at))], session.store.now())
             agreed.save(connection, name, number, known[number], at)
         if batch[-1].cursor is not None:

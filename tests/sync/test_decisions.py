@@ -206,7 +206,12 @@ def test_what_a_decision_leaves_unsettled_is_told_once_more(both: Both, monkeypa
     assert both.verdicts()[both.houses[0]] == "pending"
     assert both.run().pushed == both.run(full=True).pushed == 0
     gone: list[Any] = []
-    monkeypatch.setattr(committee, "push", lambda self, change, desired, agreed: gone.append(desired) or {"name": "x", "verdict": "pending"})
+
+    def push(committee: Committee, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None) -> dict[str, Any]:
+        gone.append(desired)
+        return {"name": "x", "verdict": "pending"}
+
+    monkeypatch.setattr(committee, "push", push)
     both.store.write(lambda writer: writer.put([Claim("sociale-kaart", "h2", 99, "organisatie", {}, gone=True)], origin="sociale-kaart"))
     both.run()
     committee.log += [(both.houses[2], "postponed"), (both.houses[3], "accepted")]

@@ -157,10 +157,9 @@ def test_a_value_that_changes_there_each_time_is_asked_again_a_few_times(
     soka.says(contacts=[phone(PHONE)])
     for attempt in range(6):
         go()
-        for standing_there in ([], there):  # what stands there is what was proposed about, another time round
-            register.edit(soka.number(), contacts=standing_there)
-            if not standing_there:
-                register.decide(asked(register)[-1]["id"], accept=True)
+        register.edit(soka.number(), contacts=[])
+        register.decide(asked(register)[-1]["id"], accept=True)
+        register.edit(soka.number(), contacts=there)  # so that it is proposed about the very same value once more
         assert len(asked(register)) == min(attempt, proposing.MOST_AGAIN) + 1
     (told,) = known(store)
     assert (told.proposal.state, told.proposal.reason) == ("rejected", "The value changed in the register since this was proposed.")
