@@ -287,6 +287,13 @@ class Sink(Connector):
         """
         return state
 
+    def unsettled(self, state: dict[str, Any]) -> bool:
+        """Whether something that was decided is to be told once more: `push` is then asked again, though nothing changed here. Pure.
+
+        Of an agreed `state` that a decision changed. Say so a bounded number of times.
+        """
+        return False
+
     def proposals(self, state: dict[str, Any]) -> Iterable[Proposal]:
         """What of an agreed state waits for the partner's decision, or was decided, for the administrator to see. Pure."""
         return ()

@@ -141,14 +141,16 @@ class Directory(Standing):
             raise not_found(id, type)
         raise Gone(f"{id} has been removed.", seq=seen.seq)
 
-    def get_many(self, ids: Iterable[str]) -> dict[str, Entity]:
-        """As `get`, of many at once, by UUID; what is gone, moved, unknown or not for the asker is left out."""
+    def get_many(self, ids: Iterable[str], *, voices: bool = False) -> dict[str, Entity]:
+        """As `get`, of many at once, by UUID; what is gone, moved, unknown or not for the asker is left out. With `voices` it is told who says what."""
         with self._read() as connection:
             known = reading.resolve(connection, ids)
             shown = [one for one in known.values() if one.moved_to is None and shows(self.grant.fields, one.type)]
             entries = reading.entries_for(connection, [one.id for one in shown], self.grant.partner)
             found = {entity.id: entity for entity in self._of_entries(connection, list(entries.values())).values()}
             held = self._findable([(entity.id, entity.type) for entity in found.values()])
+            if voices:
+                found = self._with_voices(connection, found)
         return {id: entity for id, entity in found.items() if id in held}
 
     def as_at(self, id: str, seq: int, type: EntityType | None = None) -> Entity:

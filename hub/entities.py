@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import partial
 
 from sqlalchemy import Connection
 
 from hub.assembling import assembled
 from hub.errors import Moved, NotFound
+from hub.merge import voices
 from hub.model.audience import Grant, project
 from hub.model.entity import Entity
 from hub.model.fiche import Document, EntityType
@@ -106,6 +108,13 @@ class Entities:
 
         named = reading.sources(connection, [row.fiche_id for row in rows], partner) if sources else {}
         return assembled(connection, rows, grant, as_they_are, named, partial(self._held, connection), placeless)
+
+    def _with_voices(self, connection: Connection, entities: dict[str, Entity]) -> dict[str, Entity]:
+        """The same entities; each fiche of several sources with who says what in it. What one source says alone needs no look."""
+        several = {entity.number: id for id, entity in entities.items() if entity.part is None and len(entity.sources) > 1}
+        claims = reading.standing_claims(connection, several, self.grant.partner) if several else {}
+        told = {id: voices(entities[id].fiche, claims.get(number, ())) for number, id in several.items()}
+        return {id: replace(entity, voices=told[id]) if id in told else entity for id, entity in entities.items()}
 
     def _held(self, connection: Connection, types: Mapping[str, EntityType]) -> set[str]:
         """Which of these ids are in the agreement's selection by themselves, whatever they lead to; nothing of them is read but the index."""

@@ -234,6 +234,26 @@ def test_many_at_once_are_as_each_by_itself(store: Store) -> None:
     assert names == ["Huis De Wilg", "Huis De Wilg", "Ons Huis"]
 
 
+def test_who_says_what_is_told_of_what_the_asker_sees(store: Store) -> None:
+    first, hidden = ({"kind": "phone", "value": value, "visibility": level} for value, level in ((PHONE, "public"), ("+3290000002", "internal")))
+    put(
+        store,
+        person("p1", number=1, contacts=[first, hidden]),
+        person("s1", number=1, source=SK, contacts=[first], languages=["nl"]),
+        person("p2", number=2, contacts=[first]),
+        Claim(SK, "s1", 1, "zorgverlener", {"kind": "zorgverlener", "languages": ["fr"]}, partner="kaart"),
+    )
+    several, alone = uuid_of(store, f"{PG}|p1"), uuid_of(store, f"{PG}|p2")
+    told = public(store).get_many([several, alone], voices=True)
+    assert told[several].voices["contacts"] == ((PG, SK),)
+    assert told[several].voices["languages"] == ((SK,),)
+    assert told[alone].voices == {}, "what one source says alone needs no look"
+    assert [len(each.get_many([several], voices=True)[several].voices["contacts"]) for each in (public(store), Directory(store, INTERNAL))] == [1, 2]
+    theirs = Directory(store, Grant(partner="kaart")).get_many([several], voices=True)[several]
+    assert dict(zip(theirs.fiche["languages"], theirs.voices["languages"], strict=True)).keys() >= {"fr"}
+    assert public(store).get_many([several])[several].voices == {}
+
+
 def test_changes_of_some_types_and_not_of_one_origin(store: Store) -> None:
     fill(store)
     store.write(lambda writer: writer.put([organisatie("ander", "Van een ander")], origin="other"))

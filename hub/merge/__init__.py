@@ -4,8 +4,9 @@ from typing import Final
 
 from hub.merge.items import item_label
 from hub.merge.merging import merge, sole
+from hub.merge.voices import voices
 
-__all__ = ["FORM", "FORM_COUNTER", "item_label", "merge", "sole"]
+__all__ = ["FORM", "FORM_COUNTER", "item_label", "merge", "sole", "voices"]
 
 FORM: Final = 1
 """The form of what claims come to. One more when the same claims come to give other content: by `merge`, by the one form of numbers and contacts

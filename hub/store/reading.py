@@ -381,6 +381,21 @@ def claims_of(connection: Connection, fiche_id: int) -> list[ClaimOf]:
     ]
 
 
+def standing_claims(connection: Connection, fiches: Iterable[int], partner: str | None = None) -> dict[int, list[Claim]]:
+    """The claims that stand about each of these fiches, those that only this partner hears among them; what is gone is left out."""
+    bulk = Bulk(connection)
+    rows = bulk.rows(
+        "SELECT c.fiche_id, s.name, c.external_id, c.revision, c.partner, c.content FROM claim c JOIN source s ON s.id = c.source_id"
+        f" WHERE NOT c.gone AND (c.partner = '' OR c.partner = ?) AND {bulk.listed('c.fiche_id')} ORDER BY s.name, c.external_id, c.partner",
+        partner or "",
+        bulk.many(set(fiches)),
+    )
+    found: dict[int, list[Claim]] = {}
+    for fiche_id, source, external_id, revision, owner, content in rows:
+        found.setdefault(fiche_id, []).append(schemas.decode_claim(source, external_id, revision, owner or None, content))
+    return found
+
+
 def worked_in(connection: Connection, zorgverleners: Iterable[int], rank: int) -> dict[int, tuple[str, ...]]:
     """The UUIDs of the aanbod that each zorgverlener works in, as far as this rank may know; sorted."""
     bulk = Bulk(connection)

@@ -1,7 +1,7 @@
 """What partners decide later: a proposal that was accepted or rejected changes what both sides agreed on, and is shown to the administrator.
 
 Decisions and the cursor behind them commit together. One about something that there is not (any more) is passed over. What one changes, of which nothing
-was agreed or which comes late or twice, is the connector's `decided` to say.
+was agreed or which comes late or twice, is the connector's `decided` to say. What is to be told once more after it (`unsettled`) waits in the outbox from then on.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from hub.store import Store, Writer
 from hub.store.tables import agreed as agreed_table
 from hub.store.tables import entity as entity_table
 from hub.store.tables import setting
-from hub.sync import agreed, building, connections, settings
+from hub.sync import agreed, building, connections, echo, outbox, settings
 from hub.sync.agreed import Agreed
 from hub.sync.records import Tally
 from hub.sync.session import Session
@@ -177,6 +177,7 @@ def _apply(session: Session, sink: Sink, batch: list[Decision]) -> None:
         connection = writer.connection
         numbers = _numbers(connection, batch)
         known = agreed.load(connection, name, numbers.values())
+        changed = set()
         for decision in batch:
             number = numbers.get(decision.entity)
             if number is None:
@@ -188,7 +189,13 @@ def _apply(session: Session, sink: Sink, batch: list[Decision]) -> None:
             answer = sink.decided(before, decision.said)
             if answer != before:
                 known[number] = replace(state, answer=answer)
-                agreed.save(connection, name, number, known[number], at)
+                changed.add(number)
+        for number in sorted(changed):
+            stands = known[number].answer or {}
+            if sink.unsettled(stands):
+                known[number] = replace(known[number], sent={})  # nothing that was sent stands, so that it goes out whatever we stand for now
+                outbox.enqueue(connection, name, [(number, echo.changed_by(connection, name, number, at))], session.store.now())
+            agreed.save(connection, name, number, known[number], at)
         if batch[-1].cursor is not None:
             connection.execute(delete(setting).where(setting.c.name == cursor_name(name)))
             connection.execute(insert(setting).values(name=cursor_name(name), value=batch[-1].cursor))

@@ -147,11 +147,15 @@ def _own_word(sink: Sink, claim: Claim, answer: dict[str, Any], before: _Standin
 def _note(session: Session, connection: Connection, number: int, state: Agreed) -> None:
     name, now = session.known.name, session.store.now()
     agreed.save(connection, name, number, state, to_second(now))
+    outbox.enqueue(connection, name, [(number, changed_by(connection, name, number, to_second(now)))], now)
+
+
+def changed_by(connection: Connection, name: str, number: int, at: str) -> Change:
+    """What goes into the outbox for an entity of which the partner of this connection said something new, after the last change of all."""
     row = connection.execute(select(entity_table).where(entity_table.c.id == number)).one()
     fiche = connection.execute(select(entity_table.c.uuid).where(entity_table.c.id == row.fiche_id)).scalar_one()
     seq = int(connection.exec_driver_sql("SELECT n FROM counter WHERE name = 'change'").scalar_one())
-    change = Change(seq, to_second(now), row.uuid, row.type, fiche, "update", name)
-    outbox.enqueue(connection, name, [(number, change)], now)
+    return Change(seq, at, row.uuid, row.type, fiche, "update", name)
 
 
 def _key(claim: Claim) -> str:

@@ -58,7 +58,7 @@ def push(session: Session, watch: Watch, *, full: bool) -> None:
         session.note(cursor_before=str(since))
 
     def desired(changes: Iterable[Change]) -> States:
-        found = directory.get_many(change.id for change in changes)
+        found = directory.get_many((change.id for change in changes), voices=True)
         return {id: sink.shape(entity) for id, entity in found.items()}
 
     foresight = _Foresight(session, watch, sink, desired) if session.dry else None

@@ -72,21 +72,26 @@ class Client:
         answer = self._http.post(url, json=proposal, headers=headers)
         if answer.status == 412:
             raise Overtaken("The caregiver changed in the register meanwhile.")
-        if answer.status in (400, 404, 409, 422):
+        if answer.status in (400, 404, 422):
             raise Rejected(_reason(answer), external_id=str(proposal["nihdi8"]), field=str(proposal["field"]))
         body = answer.json() if answer.status in (200, 202) else None
         if not isinstance(body, dict) or not isinstance(body.get("id"), str) or not isinstance(body.get("state"), str):
             raise Unreachable(f"{url} answered {answer.status}, which is no proposal with an `id` and a `state`.")
         return body
 
-    def withdraw(self, reference: str, field: str | None = None) -> None:
-        """Take back what is still pending under our reference: of one field, or all."""
+    def withdraw(self, reference: str, field: str | None = None) -> int:
+        """Take back what is still pending under our reference, of one field or all; the answer is how many there were. What is not among them was decided."""
         url = f"{self._base}/withdrawals"
         said = {"reference": reference} if field is None else {"reference": reference, "field": field}
         self.told = True
         answer = self._http.post(url, json=said, headers=self._headers)
         if answer.status != 200:
             raise Unreachable(f"{url} answered {answer.status}, which the contract does not foresee.")
+        body = answer.json()
+        count = body.get("withdrawn") if isinstance(body, dict) else None
+        if type(count) is not int or count < 0:
+            raise Unreachable(f"{url} answered without how many were `withdrawn`.")
+        return count
 
     def proposals(self, cursor: str | None, limit: int) -> tuple[list[Any], str, bool]:
         """Our proposals whose state changed since `cursor`, the cursor behind them, and whether that is all for now."""
@@ -133,10 +138,11 @@ class Foreseeing(Client):
         self.proposed[proposal["field"]] = (proposal["old"], proposal["new"])
         return {"id": "", "state": "pending"}
 
-    def withdraw(self, reference: str, field: str | None = None) -> None:
-        """See `Client.withdraw`."""
+    def withdraw(self, reference: str, field: str | None = None) -> int:
+        """See `Client.withdraw`; the answer is one that still waited."""
         self.told = True
         self.taken_back.add(field)
+        return 1
 
 
 class _Walk:

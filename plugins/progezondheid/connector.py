@@ -31,6 +31,7 @@ from hub import (
 from plugins.progezondheid import proposing
 from plugins.progezondheid.client import Client, Foreseeing, Overtaken, ProviderPage
 from plugins.progezondheid.drift import drift_in
+from plugins.progezondheid.shaping import State, shape
 from plugins.progezondheid.simulator import ProGezondheidSimulator
 from plugins.progezondheid.translate import claim_of
 
@@ -123,20 +124,20 @@ class ProGezondheid(Source, Sink):
 
     # --- out ---------------------------------------------------------------------------------------------------------------------
 
-    def shape(self, entity: Entity) -> proposing.State | None:
+    def shape(self, entity: Entity) -> State | None:
         """See `Sink.shape`. What a partner above `public` sees may be for colleagues only, so the register is told not to publish it."""
         audience = "public" if self.context.level == "public" else "professionals"
-        return proposing.shape(entity, self.config["proposals"], audience)
+        return shape(entity, self.config["proposals"], audience)
 
     def push(
-        self, change: Change, desired: proposing.State | None, agreed: proposing.State | None
-    ) -> proposing.State | Unsent | None:
+        self, change: Change, desired: State | None, agreed: State | None
+    ) -> State | Unsent | None:
         """Propose what changed; nothing is written over there but by its owner. A caregiver who is not there is left alone."""
         client = self._client()
         return _outcome(client, self._bring(client, change, desired, agreed))
 
     def foresee(
-        self, change: Change, desired: proposing.State | None, agreed: proposing.State | None
+        self, change: Change, desired: State | None, agreed: State | None
     ) -> Mapping[str, tuple[Any, Any]] | Unsent:
         """See `Sink.foresee`. A field goes from what stands in the register to what would be proposed; what would be withdrawn, from what waits to nothing."""
         client = Foreseeing(self.context.http, self.config["base_url"], self.config["token"])
@@ -151,8 +152,8 @@ class ProGezondheid(Source, Sink):
         return {**withdrawn, **client.proposed}
 
     def _bring(
-        self, client: Client, change: Change, desired: proposing.State | None, agreed: proposing.State | None
-    ) -> proposing.State | None:
+        self, client: Client, change: Change, desired: State | None, agreed: State | None
+    ) -> State | None:
         """The state once the register has been told what changed; of whoever is not there it says `absent`."""
         state = agreed or {}
         if "erased" in state or (desired is not None and state and state["nihdi8"] != desired["nihdi8"]):
@@ -161,13 +162,13 @@ class ProGezondheid(Source, Sink):
         number = state["nihdi8"] if desired is None and state else (desired or {}).get("nihdi8")
         if number is None:
             return None
+        taken_back: set[str] = set()
         if desired is None and proposing.pending(state):
             client.withdraw(change.id)
+            taken_back.update(proposing.waiting(state))
         for field in proposing.pending_outside(state, self.config["proposals"]):
             client.withdraw(change.id, field)
             state = proposing.withdrawn(state, field)
-        sources = (desired or {}).get("sources", [])
-        evidence = {"fiche": change.fiche, "changed_at": change.at, "seq": change.seq, "sources": sources}
         for _ in range(_READ_AGAIN):
             found = client.provider(number)
             if found is None:
@@ -176,48 +177,39 @@ class ProGezondheid(Source, Sink):
             practice = (desired or {}).get("practice") or state.get("practice")
             state = {**state, "nihdi8": number, "practice": practice}
             state.pop("absent", None)
+            asks = list(proposing.asks(state, desired, provider, change.id, self.config["proposals"]))
+            moot = {ask.field for ask in asks if ask.old == ask.new} & proposing.waiting(state).keys() - taken_back
+            taken_back |= moot
+            if 0 in [client.withdraw(change.id, field) for field in sorted(moot)]:
+                continue  # it was decided after we read: what its owner took over stands there by now
             try:
-                for ask in proposing.asks(state, desired, provider, change.id, self.config["proposals"]):
-                    answer = self._propose(client, change, state, ask, evidence, tag)
-                    state = proposing.noted(state, ask, answer, evidence)
+                for ask in asks:
+                    state = self._propose(client, change, state, desired, ask, tag)
             except Overtaken:
                 continue
             return state if desired is not None or state.get("fields") else None
         raise Unreachable(f"Provider {number} changes in the register faster than it can be read.")
 
     def _propose(
-        self,
-        client: Client,
-        change: Change,
-        state: proposing.State,
-        ask: proposing.Ask,
-        evidence: Mapping[str, Any],
-        tag: str,
-    ) -> Mapping[str, Any]:
-        """The register's answer; `{}` when what stands there is what we want."""
-        if ask.old == ask.new:
-            if state.get("fields", {}).get(ask.field, {}).get("state") == "pending":
-                client.withdraw(change.id, ask.field)
-            return {}
-        proposal = {
-            "reference": change.id,
-            "nihdi8": state["nihdi8"],
-            "field": ask.field,
-            "practice": state["practice"],
-            "old": ask.old,
-            "new": ask.new,
-            "evidence": evidence,
-        }
-        try:
-            return client.propose(proposal, tag=tag, key=proposing.idempotency_key(state, change.id, change.seq, ask))
-        except Rejected as refused:
-            return {"id": "", "state": "rejected", "reason": refused.message}
+        self, client: Client, change: Change, state: State, desired: State | None, ask: proposing.Ask, tag: str
+    ) -> State:
+        """The state once this was asked, where there is anything to ask."""
+        sources = proposing.sources_of(desired, ask)
+        evidence = {"fiche": change.fiche, "changed_at": change.at, "seq": change.seq, "sources": sources}
+        answer: Mapping[str, Any] = {}
+        if ask.old != ask.new and not ask.asked:
+            proposal = proposing.proposed(state, change.id, ask, evidence)
+            try:
+                answer = client.propose(proposal, tag=tag, key=proposing.idempotency_key(state, proposal))
+            except Rejected as refused:
+                answer = {"id": "", "state": "rejected", "reason": refused.message}
+        return proposing.noted(state, ask, answer, evidence)
 
-    def own_word(self, said: Document, stood: Document, state: proposing.State) -> Document:
+    def own_word(self, said: Document, stood: Document, state: State) -> Document:
         """See `Sink.own_word`."""
         return proposing.own_word(said, stood, state)
 
-    def read_back(self, state: proposing.State) -> Document:
+    def read_back(self, state: State) -> Document:
         """Of somebody who was not there we expect nothing; whoever turns up there has moved, and is proposed to anew."""
         return {"in_scope_of": []} if "absent" in state else {}
 
@@ -235,11 +227,15 @@ class ProGezondheid(Source, Sink):
                 yield Decision(known[-1]["reference"], known[-1], following)
             cursor = following
 
-    def decided(self, state: proposing.State, said: Mapping[str, Any]) -> proposing.State:
+    def decided(self, state: State, said: Mapping[str, Any]) -> State:
         """See `Sink.decided`."""
         return proposing.decided(state, said)
 
-    def proposals(self, state: proposing.State) -> Iterable[Proposal]:
+    def unsettled(self, state: State) -> bool:
+        """See `Sink.unsettled`."""
+        return proposing.unsettled(state)
+
+    def proposals(self, state: State) -> Iterable[Proposal]:
         """See `Sink.proposals`."""
         return proposing.proposals(state)
 
@@ -267,7 +263,7 @@ class ProGezondheid(Source, Sink):
             )
 
 
-def _outcome(client: Client, state: proposing.State | None) -> proposing.State | Unsent | None:
+def _outcome(client: Client, state: State | None) -> State | Unsent | None:
     """The state, as a push answers it: whether anything went out is what the client knows."""
     return state if client.told else Unsent(state, undeliverable=state is not None and "absent" in state)
 

@@ -7,12 +7,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
+from plugins.progezondheid.contract.shapes import fits
 from plugins.progezondheid.register import Register
 
 Proposal = dict[str, Any]
 Verdict = Literal["accepted", "rejected", "withdrawn"]
 OF_PRACTICE: Final = ("consultation_hours", "patient_stop")
-LISTS: Final = ("practice_addresses", "contacts", "languages")
+SHAPES: Final = {
+    "practice_addresses": "PracticeAddresses",
+    "contacts": "Contacts",
+    "languages": "Languages",
+    "consultation_hours": "ConsultationHours",
+    "patient_stop": "PatientStop",
+}
+"""What can be proposed, and the shape of its values in the contract."""
 NEEDED: Final = ("reference", "nihdi8", "field", "old", "new", "evidence")
 
 
@@ -68,7 +76,7 @@ class Desk:
             after = {**before, "state": verdict, "reason": reason, "decided_at": _text(at)}
             if verdict == "accepted":
                 if self._standing(before) != before["old"]:
-                    after |= {"state": "rejected", "reason": "The value changed in the register since this was proposed."}
+                    after |= {"state": "rejected", "conflict": True, "reason": "The value changed in the register since this was proposed."}
                 else:
                     after["value"] = self._write(before, at)
             self.proposals[number] = after
@@ -141,13 +149,14 @@ def _judge(asked: Any) -> None:
     unknown = sorted(set(asked) - {*NEEDED, "practice"})
     if unknown:
         raise Refused("400 Bad Request", f"A proposal has no {unknown[0][:40]!r}.")
-    name, new = asked["field"], asked["new"]
-    if name not in (*LISTS, *OF_PRACTICE):
+    name = asked["field"]
+    if not isinstance(name, str) or name not in SHAPES:
         raise Refused("422 Unprocessable Content", f"{str(name)[:40]!r} is the register's own; it cannot be proposed.")
-    if name in LISTS and not isinstance(new, list):
-        raise Refused("422 Unprocessable Content", f"{name} is a list.")
-    if name == "practice_addresses" and any(not isinstance(one, dict) or one.get("type") != "practice" for one in new):
-        raise Refused("422 Unprocessable Content", "Only practice addresses can be proposed.")
+    for value in (asked["old"], asked["new"]):
+        if not (fits(SHAPES[name], value) or (value is None and name in OF_PRACTICE)):
+            raise Refused("422 Unprocessable Content", f"This is no value of {name} ({SHAPES[name]} in the contract).")
+    if not fits("NewProposal", asked):  # of which the values have been looked at
+        raise Refused("400 Bad Request", "The proposal is not as the contract says: its reference, nihdi8, practice or evidence.")
 
 
 def _spelt(contact: dict[str, Any]) -> str:

@@ -1,116 +1,46 @@
 """What we propose to the register, and what becomes of it: a three-way comparison per field. Pure: no IO, no clock.
 
 The register owns what it holds. We ask it to take over what other sources say of a caregiver, value by value: `base` is what of ours it
-took over before, the fiche is what we stand for now, and what stands there is theirs. Items that are theirs are never taken away, and what was
-rejected is not asked again until our value changes.
+took over before, `shaping` says what we stand for now, and what stands there is theirs. Items that are theirs are never taken away, and what was
+rejected is not asked again until our value changes. An item is ours as long as it stands there as we told it: of a contact whom the owner shows to
+others than we asked, he has the last word.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
 
 import orjson
 
-from hub import Document, Entity, Proposal, Rejected, fold
-from plugins.progezondheid.words import SOURCE, normal_contact
+from hub import Document, Proposal, Rejected
+from plugins.progezondheid.sameness import difference, key_of, mark_of, same
+from plugins.progezondheid.shaping import State
 
 FIELDS: Final = ("practice_addresses", "contacts", "languages", "consultation_hours", "patient_stop")
 """What can be proposed. Names, numbers, professions, visa and administrative addresses are the register's own, and are not among them."""
 OF_CAREGIVER: Final = FIELDS[:3]
 OF_PRACTICE: Final = FIELDS[3:]
 
-State = dict[str, Any]
-_REGISTERS: Final = frozenset({SOURCE, "cobrha"})
-"""What only these say, the register knows: there is nothing to propose, and nobody to ask for."""
-_RECEIVING: Final = ("practice", "visit")
-_ADDRESS: Final = ("street", "house_number", "box", "postcode", "municipality", "city", "country", "position")
-_HOURS: Final = ("days", "opens", "closes", "by_appointment", "valid_from", "valid_until")
 _DECIDED: Final = ("accepted", "rejected", "withdrawn")
+MOST_AGAIN: Final = 3
+"""So many times the same value is asked again of which nobody said no: the owner changed the field while it waited, or it was withdrawn and should not have been."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One proposal to be made: this field, from what stands there to what should. `wanted` is our own value behind it."""
+    """One proposal to be made: this field, from what stands there to what should. `wanted` is our own value behind it.
+
+    `asked`: just this waits there already, or was rejected, so it is not made again.
+    """
 
     field: str
     old: Any
     new: Any
     wanted: Any
-
-
-# --- what we stand for -----------------------------------------------------------------------------------------------------------
-
-
-def shape(entity: Entity, fields: Sequence[str], audience: str) -> State | None:
-    """What we stand for, in the register's language: of a zorgverlener, or of a caregiver in an aanbod; None without a RIZIV number, or when nobody but registers says anything.
-
-    `fields`: those that may be proposed. `audience`: of contacts, `public` or `professionals`.
-    """
-    if entity.type == "zorgverlener":
-        person, said = entity.fiche, _of_caregiver(entity.fiche, audience)
-    elif entity.type == "caregiver" and entity.part is not None and "zorgverlener" in entity.part:
-        person = entity.related.get(entity.part["zorgverlener"]["id"], {})
-        said = _of_practice(entity.fiche, entity.part)
-    else:
-        return None
-    number, others = _number(person), {*entity.sources} - _REGISTERS
-    values = {field: value for field, value in said.items() if value and field in fields}
-    if number is None or not values or not others:
-        return None
-    desired: State = {"nihdi8": number, "sources": sorted(others), **values}
-    if entity.type == "caregiver":
-        desired["practice"] = _practice(entity)
-    return desired
-
-
-def _number(person: Document) -> str | None:
-    for identifier in person.get("identifiers", ()):
-        if identifier["system"] == "riziv":
-            return str(identifier["value"])[:8]
-    return None
-
-
-def _of_caregiver(fiche: Document, audience: str) -> State:
-    addresses = [
-        {"type": "practice", **_only(address, _ADDRESS)}
-        for address in fiche.get("addresses", ())
-        if address.get("type") in _RECEIVING and "postcode" in address
-    ]
-    contacts = [
-        {"kind": contact["kind"], "value": contact["value"], "audience": audience}
-        for contact in fiche.get("contacts", ())
-    ]
-    return {
-        "practice_addresses": _unique("practice_addresses", addresses),
-        "contacts": _unique("contacts", contacts),
-        "languages": sorted(fiche.get("languages", ())),
-    }
-
-
-def _of_practice(aanbod: Document, caregiver: Document) -> State:
-    hours = caregiver.get("hours") or aanbod.get("hours") or []
-    stop = aanbod.get("patientenstop", {})
-    said: State = {"consultation_hours": [_only(line, _HOURS) for line in hours]}
-    if stop.get("value") in ("yes", "no"):  # what ran out reads unknown, and is no news
-        said["patient_stop"] = _only(stop, ("value", "asserted_at", "valid_until"))
-    return said
-
-
-def _practice(entity: Entity) -> State:
-    """Which practice it is, as far as the partner may see."""
-    owner = entity.related.get(entity.fiche.get("organisatie", {}).get("id", ""), {})
-    sites = {place["id"] for place in entity.fiche.get("vestigingen", ())}
-    places = [site for site in owner.get("vestigingen", ()) if site["id"] in sites and site.get("addresses")]
-    named = [name["text"] for name in owner.get("names", ())] or [name["text"] for name in entity.fiche.get("names", ())]
-    address = {"type": "practice", **_only(places[0]["addresses"][0], _ADDRESS)} if places else None
-    return {"key": entity.id, "name": named[0] if named else None, "address": address}
-
-
-def _only(value: Mapping[str, Any], names: Sequence[str]) -> State:
-    return {name: value[name] for name in names if name in value}
+    asked: bool = False
 
 
 # --- what to ask -----------------------------------------------------------------------------------------------------------------
@@ -122,14 +52,14 @@ def asks(
     """What is to be proposed: those of the `fields` of which our value changed since they were last asked, against what stands there now.
 
     A field that may not be proposed (any more) is left as it stands there: that we do not ask for it does not say that we no longer stand for it.
-    Also yields, with `old == new`, a field that the register has as we want it: nothing to propose, but to be noted (`noted`). Raises `Rejected` for a
+    Also yields, with `old == new` or `asked`, a field of which there is nothing to propose, but something to be noted (`noted`). Raises `Rejected` for a
     caregiver that breaks the contract.
     """
     wanted = desired or {}
     for field in fields:
         entry = state.get("fields", {}).get(field)
         value = wanted.get(field)
-        if (value is None and entry is None) or (entry is not None and entry["wanted"] == value):
+        if (value is None and entry is None) or (entry is not None and entry["wanted"] == value and not _once_more(entry)):
             continue
         try:
             theirs = standing(provider, field, reference)
@@ -140,7 +70,25 @@ def asks(
                 external_id=str(provider.get("nihdi8")),
                 field=field,
             ) from error
-        yield Ask(field, theirs, new, value)
+        yield Ask(field, theirs, new, value, asked=theirs != new and entry is not None and _asked(field, entry, theirs, new))
+
+
+def _asked(field: str, entry: Mapping[str, Any], theirs: Any, new: Any) -> bool:
+    """Whether just this waits already, or was rejected by somebody who saw it."""
+    if entry["state"] == "pending":
+        return bool(entry["old"] == theirs and entry["new"] == new)
+    return entry["state"] == "rejected" and not _once_more(entry) and difference(field, theirs, new) == difference(field, entry["old"], entry["new"])
+
+
+def _once_more(entry: Mapping[str, Any]) -> bool:
+    """Whether this is to be asked again although our value is the same: nobody said no to it."""
+    unanswered = entry["state"] == "withdrawn" and entry["wanted"] is not None
+    return (unanswered or _conflicted(entry)) and entry.get("again", 0) < MOST_AGAIN
+
+
+def _conflicted(entry: Mapping[str, Any]) -> bool:
+    """Whether this was not taken over only because the field was no longer what it was when we asked."""
+    return entry["state"] == "rejected" and bool(entry.get("conflict"))
 
 
 def standing(provider: Mapping[str, Any], field: str, reference: str) -> Any:
@@ -159,36 +107,51 @@ def _merged(field: str, theirs: Any, entry: Mapping[str, Any] | None, value: Any
         return theirs  # both sides know until when it holds
     if field in OF_PRACTICE:
         return value  # under our own key stands nothing but ours
-    key = _KEYS[field]
+    key, mark = key_of(field), mark_of(field)
     ours = {key(item): item for item in value or ()}
     held = _ours(field, entry)
-    kept = [item for item in theirs if key(item) in ours or key(item) not in held]
+    kept = [item for item in theirs if key(item) in ours or mark(item) not in held]
     there = {key(item) for item in kept}
     if field == "contacts":  # for whom it is, is ours to say of what is ours
-        kept = [{**item, "audience": ours[key(item)]["audience"]} if key(item) in ours.keys() & held else item for item in kept]
+        kept = [{**item, "audience": ours[key(item)]["audience"]} if key(item) in ours and mark(item) in held else item for item in kept]
     return [*kept, *(item for item in value or () if key(item) not in there)]
 
 
-def idempotency_key(state: State, reference: str, seq: int, ask: Ask) -> str:
-    """The same for each attempt of the same proposal about the same change, another for any other, and for one that takes up what was withdrawn or accepted. 64 characters.
+def proposed(state: State, reference: str, ask: Ask, evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """The proposal, as the register takes it in."""
+    told = {"reference": reference, "nihdi8": state["nihdi8"], "field": ask.field, "practice": state["practice"]}
+    return {**told, "old": ask.old, "new": ask.new, "evidence": evidence}
 
-    Under the key of a proposal that was accepted the register would answer with that one, also where it has undone since what it took over. What was
-    rejected is not asked again until our value changes, which is another change; under its key the register repeats its answer.
+
+def sources_of(desired: State | None, ask: Ask) -> list[str]:
+    """By whom is said what this would bring there that is not there yet; of what is only taken away nobody says anything."""
+    said = (desired or {}).get("sources", {}).get(ask.field, [])
+    if ask.field in OF_PRACTICE or not ask.wanted:
+        return list(said) if ask.wanted else []
+    key = key_of(ask.field)
+    there = {key(item) for item in ask.old}
+    return sorted({source for item, sources in zip(ask.wanted, said, strict=True) if key(item) not in there for source in sources})
+
+
+def idempotency_key(state: State, proposal: Mapping[str, Any]) -> str:
+    """The same for each attempt of the same proposal, another for any other, and for one that takes up what was decided and is asked anew. 64 characters.
+
+    Of everything that is told: under one key the register takes one body and no other. Under the key of a proposal that was accepted it would answer with
+    that one, also where it has undone since what it took over. What was rejected is not asked again until our value changes; under its key the register repeats its answer.
     """
-    entry = state.get("fields", {}).get(ask.field)
-    taken_up = [entry["id"]] if entry is not None and entry["state"] in ("withdrawn", "accepted") else []
-    said = [reference, seq, ask.field, ask.old, ask.new, *taken_up]
-    return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    entry = state.get("fields", {}).get(proposal["field"])
+    taken_up = [entry["id"]] if entry is not None and (entry["state"] in ("withdrawn", "accepted") or _conflicted(entry)) else []
+    return hashlib.sha256(orjson.dumps([proposal, *taken_up], option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 # --- what became of it -------------------------------------------------------------------------------------------------------------
 
 
 def noted(state: State, ask: Ask, answer: Mapping[str, Any], evidence: Mapping[str, Any]) -> State:
-    """The state once this was asked with this evidence. `answer`: the register's proposal, or `{}` for what stands there already."""
+    """The state once this was asked with this evidence. `answer`: the register's proposal, or `{}` for what stands there, or was asked, already."""
     before = state.get("fields", {}).get(ask.field)
     ours = _ours(ask.field, before)
-    base = ask.old if ask.field in OF_PRACTICE else [item for item in ask.old if _KEYS[ask.field](item) in ours]
+    base = ask.old if ask.field in OF_PRACTICE else [item for item in ask.old if mark_of(ask.field)(item) in ours]
     now = {
         "wanted": ask.wanted,
         "base": base,
@@ -198,10 +161,13 @@ def noted(state: State, ask: Ask, answer: Mapping[str, Any], evidence: Mapping[s
         "state": "pending" if answer else "same",
         "reason": "",
         "at": "",
+        "made": "" if before is None else _made(before),
+        "again": 0 if before is None or before["wanted"] != ask.wanted else before.get("again", 0) + _once_more(before),
         "evidence": dict(evidence),
     }
-    if not answer and before is not None and before["state"] == "accepted" and _same(ask.field, before["new"], ask.new):
-        now = {**before, "wanted": ask.wanted, "base": base}  # it stands there because it was accepted, which remains worth showing
+    accepted = before is not None and before["state"] == "accepted" and same(ask.field, before["new"], ask.new)
+    if not answer and before is not None and (accepted or ask.asked):
+        now = {**before, "wanted": ask.wanted, "base": base}  # what became of it remains worth showing
     fields = {**state.get("fields", {}), ask.field: now}
     if ask.wanted is None and not base and not answer:
         del fields[ask.field]
@@ -209,6 +175,7 @@ def noted(state: State, ask: Ask, answer: Mapping[str, Any], evidence: Mapping[s
     if not answer:
         return after
     now["id"], now["at"] = str(answer["id"]), str(answer.get("created_at", ""))
+    now["made"] = now["at"] or now["made"]
     return decided(after, {**answer, "field": ask.field})
 
 
@@ -228,6 +195,8 @@ def decided(state: State, said: Mapping[str, Any]) -> State:
     if entry is None or entry["id"] != said.get("id") or entry["state"] != "pending" or said.get("state") not in _DECIDED:
         return state
     after = {**entry, "state": said["state"], "at": str(said.get("decided_at") or entry["at"]), "reason": str(said.get("reason") or "")[:500]}
+    if said["state"] == "rejected" and said.get("conflict") is True:
+        after["conflict"] = True
     if said["state"] == "accepted":
         value = said.get("value", entry["new"])
         after["base"] = value if field in OF_PRACTICE else _taken_over(str(field), entry, value)
@@ -235,11 +204,15 @@ def decided(state: State, said: Mapping[str, Any]) -> State:
 
 
 def _noted_late(state: State, field: str, entry: Mapping[str, Any] | None, said: Mapping[str, Any]) -> State:
-    """The state with this proposal, if it is about a later change than the one that is noted; what was replaced before may come again, and is old news."""
+    """The state with this proposal, if it is a later one than what is noted; what was replaced before may come again, and is old news.
+
+    About a later change, or made later about the same one: with the partner's agreement may change what we stand for, and not the fiche.
+    """
     evidence = said.get("evidence")
     seq = evidence.get("seq") if isinstance(evidence, Mapping) else None
-    noted_before = 0 if entry is None else entry.get("evidence", {}).get("seq", 0)
-    if said.get("state") not in ("pending", "accepted") or type(seq) is not int or seq <= noted_before:
+    if said.get("state") not in ("pending", "accepted") or type(seq) is not int:
+        return state
+    if entry is not None and (seq, str(said.get("created_at", ""))) <= (entry.get("evidence", {}).get("seq", 0), _made(entry)):
         return state
     if not isinstance(said.get("nihdi8"), str) or state.get("nihdi8", said["nihdi8"]) != said["nihdi8"]:
         return state
@@ -250,12 +223,18 @@ def _noted_late(state: State, field: str, entry: Mapping[str, Any] | None, said:
         return state
 
 
+def _made(entry: Mapping[str, Any]) -> str:
+    """When the last proposal of this field was made, by the register's clock, which orders its own proposals."""
+    return str(entry.get("made", "~"))  # of what was noted when this was not: after everything
+
+
 def _taken_over(field: str, entry: Mapping[str, Any], value: Any) -> list[Any]:
-    """What of ours stands in the register's list now: what was not there before, and what was ours already."""
-    key = _KEYS[field]
+    """What of ours stands in the register's list now: what was not there before, and what was ours already. Not what they show to others than we asked."""
+    key, mark = key_of(field), mark_of(field)
     before = {key(item) for item in entry["old"] or ()} - {key(item) for item in entry["base"] or ()}
     try:
-        return [item for item in value if key(item) not in before]
+        asked = {key(item): mark(item) for item in entry["new"]}
+        return [item for item in value if key(item) not in before and mark(item) == asked.get(key(item), mark(item))]
     except (KeyError, TypeError, AttributeError):  # what they say stands there cannot be read, so it is what we asked for
         return [item for item in entry["new"] if key(item) not in before]
 
@@ -278,6 +257,11 @@ def waiting(state: State) -> dict[str, Any]:
     return {field: entry["new"] for field, entry in state.get("fields", {}).items() if entry["state"] == "pending"}
 
 
+def unsettled(state: State) -> bool:
+    """Whether anything is to be asked again of which nobody said no."""
+    return any(_once_more(entry) for entry in state.get("fields", {}).values())
+
+
 def pending_outside(state: State, fields: Sequence[str]) -> list[str]:
     """The fields of which something waits for the register's decision although they may not be proposed any more."""
     return [field for field, entry in state.get("fields", {}).items() if entry["state"] == "pending" and field not in fields]
@@ -298,9 +282,9 @@ def own_word(said: Document, stood: Document, state: State) -> Document:
         ours = _ours(field, state.get("fields", {}).get(field))
         if not ours or name not in said:
             continue
-        key = _KEYS[field]
+        key, mark = key_of(field), mark_of(field)
         before = {key(item) for item in stood.get(name, ()) if _is_practice(name, item)}
-        kept = [item for item in said[name] if not _is_practice(name, item) or key(item) in before or key(item) not in ours]
+        kept = [item for item in said[name] if not _is_practice(name, item) or key(item) in before or mark(item) not in ours]
         if kept:
             content[name] = kept
         else:
@@ -309,56 +293,14 @@ def own_word(said: Document, stood: Document, state: State) -> Document:
 
 
 def _ours(field: str, entry: Mapping[str, Any] | None) -> set[Any]:
-    """The keys of what the register has, or may have by now, from us."""
+    """The marks of what the register has, or may have by now, from us."""
     if entry is None or field in OF_PRACTICE:
         return set()
-    key = _KEYS[field]
-    before = {key(item) for item in entry["old"] or ()}
-    asked = [item for item in entry["new"] or () if key(item) not in before] if entry["state"] in ("pending", "accepted") else []
-    return {key(item) for item in (*(entry["base"] or ()), *asked)}
+    mark = mark_of(field)
+    before = {mark(item) for item in entry["old"] or ()}
+    asked = [item for item in entry["new"] or () if mark(item) not in before] if entry["state"] == "pending" else []
+    return {mark(item) for item in (*(entry["base"] or ()), *asked)}
 
 
 def _is_practice(name: str, item: Any) -> bool:
     return name != "addresses" or item.get("type") == "practice"
-
-
-# --- sameness ------------------------------------------------------------------------------------------------------------------------
-
-
-def _contact_key(item: Mapping[str, Any]) -> tuple[str, str]:
-    """Of a contact in the register's words or in the hub's: of one number the two may tell the kind differently, of one website the scheme."""
-    kind, value = item["kind"], normal_contact(item["kind"], item["value"]).lower()
-    if kind == "website":
-        return kind, value.partition("://")[2].rstrip("/") or value
-    return "phone" if kind == "mobile" else kind, value
-
-
-def _address_key(item: Mapping[str, Any]) -> tuple[str, ...]:
-    """Of an address in the register's words or in the hub's."""
-    street = item.get("street") or {}
-    return (
-        item.get("postcode") or "",
-        fold(street.get("nl") or next(iter(street.values()), "")),
-        (item.get("house_number") or "").lower(),
-        (item.get("box") or "").lower(),
-    )
-
-
-_KEYS: Final[dict[str, Callable[[Any], Any]]] = {
-    "practice_addresses": _address_key,
-    "contacts": _contact_key,
-    "languages": str,
-}
-
-
-def _same(field: str, one: Any, other: Any) -> bool:
-    """Whether two values of a field are the same, in whatever spelling and order."""
-    if field in OF_PRACTICE:
-        return bool(one == other)
-    return set(map(_KEYS[field], one or ())) == set(map(_KEYS[field], other or ()))
-
-
-def _unique(field: str, items: list[State]) -> list[State]:
-    """One per key, in order of key, so that the same values make the same state."""
-    by_key = {_KEYS[field](item): item for item in reversed(items)}
-    return [by_key[key] for key in sorted(by_key)]

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import parse_qs
 
 import orjson
+from werkzeug.http import parse_etags
 
 from hub import Simulator, World
 from plugins.progezondheid import desk
+from plugins.progezondheid.contract.shapes import fits
 from plugins.progezondheid.desk import Desk, Proposal
 from plugins.progezondheid.entries import Provider, as_told, text_of
 from plugins.progezondheid.register import Place, Register
@@ -129,7 +131,7 @@ class ProGezondheidSimulator(Simulator):
             if status == "200 OK" and environ["REQUEST_METHOD"] == "GET":
                 tag = _tag(body)
                 headers.append(("ETag", tag))
-                if environ.get("HTTP_IF_NONE_MATCH") == tag:
+                if parse_etags(environ.get("HTTP_IF_NONE_MATCH")).contains_weak(tag.strip('"')):
                     status, body = "304 Not Modified", b""
             elif status.startswith("401"):
                 headers.append(("WWW-Authenticate", 'Bearer realm="progezondheid"'))
@@ -196,7 +198,7 @@ class ProGezondheidSimulator(Simulator):
         if self.fault("conflicting-edits") and (str(said.get("reference")), str(field)) not in self._disturbed:
             self._disturbed.add((str(said.get("reference")), str(field)))
             found = self.edit(found["nihdi8"], **_disturbance(found, str(field)))
-        if tag != _tag(orjson.dumps(self._shown(found))):
+        if not parse_etags(tag).is_strong(_tag(orjson.dumps(self._shown(found))).strip('"')):
             raise _Problem("412 Precondition Failed", "Changed", "The caregiver changed since you read it. Read again.")
 
     def _decide_waiting(self) -> None:
@@ -207,8 +209,10 @@ class ProGezondheidSimulator(Simulator):
                 self.desk.decide_all("accepted", self._now())
 
     def _withdrawn(self, said: Any) -> tuple[str, bytes]:
-        if not isinstance(said, dict) or not isinstance(said.get("reference"), str):
+        if not isinstance(said, dict) or not fits("Reference", said.get("reference")):
             raise _Problem("400 Bad Request", "No reference", "Name the reference under which you proposed.")
+        if "field" in said and not fits("Proposable", said["field"]):
+            raise _Problem("400 Bad Request", "No such field", "Name a field that can be proposed, or none.")
         count = self.desk.withdraw(said["reference"], said.get("field"), self._now())
         return "200 OK", orjson.dumps({"withdrawn": count})
 

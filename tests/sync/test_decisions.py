@@ -196,6 +196,28 @@ def test_pages_give_each_proposal_once_and_end(both: Both, monkeypatch: pytest.M
     assert pages(limit=9, state="rejected") == [[], [by_order[4]], [by_order[7]]], "what is rare takes more pages, not longer ones"
 
 
+def test_what_a_decision_leaves_unsettled_is_told_once_more(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of who is not there any more, and although nothing changed here."""
+    committee = both.committee
+    monkeypatch.setattr(committee, "unsettled", lambda self, state: state["verdict"] == "postponed", raising=False)
+    committee.log += [(both.houses[0], "postponed"), (both.houses[1], "rejected")]
+    committee.pushed.clear()
+    assert (both.run().pushed, committee.pushed) == (1, both.houses[:1])
+    assert both.verdicts()[both.houses[0]] == "pending"
+    assert both.run().pushed == both.run(full=True).pushed == 0
+    gone: list[Any] = []
+
+    def push(committee: Committee, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None) -> dict[str, Any]:
+        gone.append(desired)
+        return {"name": "x", "verdict": "pending"}
+
+    monkeypatch.setattr(committee, "push", push)
+    both.store.write(lambda writer: writer.put([Claim("sociale-kaart", "h2", 99, "organisatie", {}, gone=True)], origin="sociale-kaart"))
+    both.run()
+    committee.log += [(both.houses[2], "postponed"), (both.houses[3], "accepted")]
+    assert (both.run().pushed, gone) == (1, [None, None])
+
+
 def test_a_dry_run_decides_nothing(both: Both) -> None:
     both.committee.log.append((both.houses[0], "accepted"))
     both.committee.asked.clear()

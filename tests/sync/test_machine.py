@@ -166,7 +166,7 @@ def _template() -> Path:
     return home
 
 
-def _new_home() -> Path:
+def new_home() -> Path:
     home = Path(tempfile.mkdtemp(dir=_folder().name))
     shutil.copytree(_template(), home, dirs_exist_ok=True)
     return home
@@ -177,7 +177,7 @@ class TwoWays(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.home = _new_home()
+        self.home = new_home()
         self.moment = datetime(2026, 3, 28, 9, 0, tzinfo=UTC)
         self.store = Store.open(f"sqlite:///{self.home / 'hub.sqlite'}", self.home, now=lambda: self.moment)
         self.partner, self.plugins = _loaded()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from plugins.progezondheid.conformance.asking import Asking, Unseen, keeps, must, refuses, requirement
 
 
@@ -110,6 +112,21 @@ def _only_proposed(asking: Asking) -> None:
     answer = asking.get(f"/providers/{asking.propose}")
     must(answer.json()["languages"] == body["old"], "The value has changed already.")
     must(answer.headers.get("ETag") == headers["If-Match"], "The caregiver has another ETag already.")
+
+
+@requirement("P14", "A proposal that is not of the contract's shape is refused: with 400 what is around the value, with 422 the value.", writes=True)
+def _shaped(asking: Asking) -> None:
+    around: tuple[tuple[str, Any], ...] = (("reference", 5), ("reference", ""), ("evidence", {}), ("nihdi8", 5))
+    for name, value in around:
+        body, headers = asking.proposal()
+        answer = asking.post("/proposals", {**body, name: value}, headers)
+        refuses(answer, 404 if name == "nihdi8" and answer.status_code == 404 else 400)  # nobody has such a number
+    values: tuple[tuple[str, Any], ...] = (
+        ("contacts", [1]), ("languages", ["Nederlands"]), ("patient_stop", "yes"), ("consultation_hours", [{"opens": "09:00"}]),
+    )  # fmt: skip
+    for field, value in values:
+        body, headers = asking.proposal(field=field)
+        refuses(asking.post("/proposals", {**body, "old": None if "_" in field else [], "new": value}, headers), 422)
 
 
 def _end(asking: Asking) -> str:

@@ -97,13 +97,16 @@ def _by_number(asking: Asking) -> None:
         must(not differing, f"The same version differs in {', '.join(differing)}.")
 
 
-@requirement("C3", "A caregiver has an ETag, and is not sent again to whoever holds that state.")
+@requirement("C3", "A caregiver has an ETag, and is not sent again to whoever holds that state, alone or among others.")
 def _etag(asking: Asking) -> None:
     path = f"/providers/{asking.somebody()['nihdi8']}"
     tag = asking.get(path).headers.get("ETag", "")
     must(tag.startswith('"') and tag.endswith('"') and len(tag) > 2, f"A strong ETag in quotes was expected, not {tag or 'none'}.")
-    status = asking.get(path, headers={"If-None-Match": tag}).status_code
-    must(status == 304, f"304 was expected, and {status} came.")
+    for named in (tag, f'"no-such-state", {tag}'):
+        status = asking.get(path, headers={"If-None-Match": named}).status_code
+        must(status == 304, f"For {named} 304 was expected, and {status} came.")
+    status = asking.get(path, headers={"If-None-Match": '"no-such-state"'}).status_code
+    must(status == 200, f"For another state 200 was expected, and {status} came.")
 
 
 @requirement("C4", "A number that nobody has is answered with 404, as a problem.")

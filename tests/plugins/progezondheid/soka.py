@@ -37,6 +37,13 @@ class Soka:
         self._put(Claim("sociale-kaart", f"z{index}", self._revision, "zorgverlener", whole, gone=gone))
         return self.fiche(f"sociale-kaart|z{index}")
 
+    def hears(self, source: str, index: int = 0, **content: Any) -> None:
+        """A claim of another source about a caregiver."""
+        self._revision += 1
+        number = self.number(index)
+        whole = {"kind": "zorgverlener", "identifiers": [{"system": "riziv", "value": number}], **content}
+        self._put(Claim(source, number, self._revision, "zorgverlener", whole))
+
     def works(self, index: int, **aanbod: Any) -> str:
         """An aanbod in which this caregiver works; the answer is the id of the caregiver in it."""
         self._revision += 1

@@ -208,6 +208,7 @@ BREAKS: dict[str, Break] = {
     "P11": _other(state="pending", decided_at=None),
     "P12": body(_always_one),
     "P13": body(_at_once),
+    "P14": status("422", "202 Accepted"),
     "T1": _hurried,
 }
 

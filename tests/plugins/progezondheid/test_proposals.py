@@ -132,16 +132,54 @@ def test_one_who_changes_all_the_time_is_left_for_later(
     assert asked(register) == []
 
 
-def test_a_value_that_changed_there_is_not_overwritten(go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store) -> None:
+def test_a_value_that_changed_there_is_not_overwritten_but_asked_again(
+    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store
+) -> None:
+    there = standing(register, soka.number())["languages"]
+    soka.says(languages=["fi", "sv"])
+    go()
+    register.edit(soka.number(), languages=[*there, "fi"])
+    conflict = register.decide(asked(register)[0]["id"], accept=True)
+    assert (conflict["state"], conflict["conflict"]) == ("rejected", True)
+    assert standing(register, soka.number())["languages"] == [*there, "fi"]
+    assert go().pushed == 1
+    again = asked(register)[1]
+    assert (again["old"], again["new"], again["state"]) == ([*there, "fi"], [*there, "fi", "sv"], "pending")
+    register.decide(again["id"], accept=True)
+    assert go().pushed == go(full=True).pushed == 0
+    assert [one.proposal.state for one in known(store)] == ["accepted"]
+
+
+def test_a_value_that_changes_there_each_time_is_asked_again_a_few_times(
+    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store
+) -> None:
+    there = standing(register, soka.number())["contacts"]
     soka.says(contacts=[phone(PHONE)])
-    go()
-    mine = [{"kind": "email", "value": "mijn@example.org", "audience": "public"}]
-    register.edit(soka.number(), contacts=mine)
-    register.decide(asked(register)[0]["id"], accept=True)
-    assert standing(register, soka.number())["contacts"] == mine
-    go()
+    for attempt in range(6):
+        go()
+        register.edit(soka.number(), contacts=[])
+        register.decide(asked(register)[-1]["id"], accept=True)
+        register.edit(soka.number(), contacts=there)  # so that it is proposed about the very same value once more
+        assert len(asked(register)) == min(attempt, proposing.MOST_AGAIN) + 1
     (told,) = known(store)
     assert (told.proposal.state, told.proposal.reason) == ("rejected", "The value changed in the register since this was proposed.")
+    assert go(full=True).pushed == 0
+    soka.says(contacts=[phone(PHONE), phone(OTHER)])
+    assert go().pushed == 1, "another value is another question"
+
+
+def test_a_removal_that_met_a_change_is_asked_again(go: Run, soka: Soka, register: ProGezondheidSimulator) -> None:
+    there = standing(register, soka.number())["languages"]
+    soka.says(languages=["sv"])
+    go()
+    register.decide(asked(register)[0]["id"], accept=True)
+    go()
+    soka.says(gone=True)
+    go()
+    register.edit(soka.number(), languages=[*there, "sv", "tr"])
+    register.decide(asked(register)[1]["id"], accept=True)
+    assert go().pushed == 1
+    assert (asked(register)[2]["old"], asked(register)[2]["new"]) == ([*there, "sv", "tr"], [*there, "tr"])
 
 
 def test_what_may_no_longer_be_proposed_is_left_alone(
@@ -203,7 +241,7 @@ def test_what_the_register_refuses_is_a_rejection(
     go = connect(register, proposals=["languages"])
     go()
     soka.says(contacts=[phone(PHONE)], languages=["nl", "sv"])
-    monkeypatch.setattr("plugins.progezondheid.desk.LISTS", ())
+    monkeypatch.setattr("plugins.progezondheid.desk.SHAPES", {})
     assert go().pushed == 1
     (told,) = known(store)
     assert told.proposal.field == "languages"

@@ -134,9 +134,120 @@ def test_what_was_accepted_while_its_answer_was_lost_stays_our_word(
     assert PHONE not in str(fiche) and "sv" not in fiche["languages"]
 
 
+@pytest.mark.parametrize("decided", [None, True, False])
+def test_a_lost_answer_and_another_source_that_agrees(
+    go: Run, soka: Soka, register: ProGezondheidSimulator, clock: Clock, store: Store, monkeypatch: pytest.MonkeyPatch, decided: bool | None
+) -> None:
+    soka.says(contacts=[phone(PHONE)])
+    whole = Client.propose
+
+    def dying(client: Client, *args: Any, **kwargs: Any) -> Any:
+        whole(client, *args, **kwargs)
+        raise Unreachable("The line broke.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Client, "propose", dying)
+        go()
+    soka.hears("excel", contacts=[phone(PHONE)])  # what is proposed is the same, where it comes from is not
+    if decided is not None:
+        register.decide(asked(register)[0]["id"], accept=decided)
+    clock.forward(hours=1)
+    state = {None: "pending", True: "accepted", False: "rejected"}[decided]
+    for full in (False, True):
+        assert go(full=full).state == "done"
+        assert [(one.proposal.state, one.proposal.id) for one in known(store)] == [(state, asked(register)[0]["id"])]
+    assert len(asked(register)) == 1
+    if decided is None:
+        register.decide(asked(register)[0]["id"], accept=True)
+        go()
+        assert [one.proposal.state for one in known(store)] == ["accepted"]
+
+
+def test_a_proposal_made_anew_before_we_heard_of_the_first_takes_its_place(
+    go: Run, soka: Soka, register: ProGezondheidSimulator, clock: Clock, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soka.says(contacts=[phone(PHONE)])
+    whole = Client.propose
+
+    def dying(client: Client, *args: Any, **kwargs: Any) -> Any:
+        whole(client, *args, **kwargs)
+        raise Unreachable("The line broke.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Client, "propose", dying)
+        go()
+    soka.hears("excel", contacts=[phone(PHONE)])
+    clock.forward(hours=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(Client, "proposals", lambda client, cursor, limit: ([], "p0-0", True))  # what they decided is told late
+        assert go().pushed == 1
+    first, second = asked(register)
+    assert (first["state"], second["state"]) == ("withdrawn", "pending")
+    register.decide(second["id"], accept=True)
+    for _ in range(2):
+        assert go().state == "done"
+        assert [(one.proposal.state, one.proposal.id) for one in known(store)] == [("accepted", second["id"])]
+
+
+@pytest.mark.parametrize("decided", [None, True, False])
+def test_what_is_hidden_while_its_owner_decides_is_taken_back(
+    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch, decided: bool | None
+) -> None:
+    theirs = standing(register, soka.number())["contacts"]
+    soka.says(contacts=[phone(PHONE)], languages=["nl", "sv"])
+    go()
+    soka.says(contacts=[phone(PHONE, visibility="internal")], languages=["nl", "sv"])
+    whole = Client.withdraw
+
+    def overtaken(client: Client, reference: str, field: str | None = None) -> int:
+        if decided is not None:
+            register.decide(asked(register)[0]["id"], accept=decided)
+        return whole(client, reference, field)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Client, "withdraw", overtaken)
+        assert go().pushed == 1
+    of_contacts = [one for one in asked(register) if one["field"] == "contacts"]
+    assert [one["state"] for one in of_contacts] == {None: ["withdrawn"], True: ["accepted", "pending"], False: ["rejected"]}[decided]
+    if decided:
+        assert of_contacts[1]["new"] == theirs, "it is proposed to be removed"
+        register.decide(of_contacts[1]["id"], accept=True)
+    for _ in range(2):
+        clock.forward(hours=2)
+        assert go().pushed == 0
+    assert go(full=True).pushed == 0
+    assert standing(register, soka.number())["contacts"] == theirs
+    with store.read() as connection:
+        (fiche,) = reading.documents_by_uuid(connection, [soka.fiche("sociale-kaart|z0")]).values()
+    assert [one["visibility"] for one in fiche["contacts"] if one["value"] == PHONE] == ["internal"]
+
+
+def test_what_was_withdrawn_by_a_request_that_seemed_lost_is_asked_again_once_it_is_shown_again(
+    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soka.says(contacts=[phone(PHONE)])
+    go()
+    soka.says(contacts=[phone(PHONE, visibility="internal")])
+    whole = Client.withdraw
+
+    def lost(client: Client, reference: str, field: str | None = None) -> int:
+        whole(client, reference, field)
+        raise Unreachable("The line broke.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Client, "withdraw", lost)
+        go()
+    soka.says(contacts=[phone(PHONE)])
+    clock.forward(hours=1)
+    go()
+    assert [one["state"] for one in asked(register)] == ["withdrawn", "pending"]
+    assert [one.proposal.state for one in known(store)] == ["pending"]
+    assert go(full=True).pushed == 0
+
+
 @pytest.mark.parametrize("fault", ["rate-limit", "server-error", "cut-off"])
 def test_a_fault_only_postpones(
-    go: Run, soka: Soka, register: ProGezondheidSimulator, clock: Clock, monkeypatch: pytest.MonkeyPatch, fault: str
+    go: Run, soka: Soka, register: ProGezondheidSimulator, clock: Clock, store: Store, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     soka.says(contacts=[phone(PHONE)])
     whole = Client.propose
@@ -150,7 +261,9 @@ def test_a_fault_only_postpones(
         assert go().pushed == 0
     register.switch(fault, on=False)
     clock.forward(hours=1)
-    assert go().pushed == 1
+    for _ in range(2):
+        assert go().state == "done"
+        assert [one.proposal.state for one in known(store)] == ["pending"]
     assert len(asked(register)) == 1
 
 

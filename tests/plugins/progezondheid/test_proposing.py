@@ -12,7 +12,8 @@ from hub import Rejected, Sink
 from hub.authority import Authority
 from plugins.progezondheid import proposing
 from plugins.progezondheid.connector import ProGezondheid
-from plugins.progezondheid.proposing import Ask, State, asks, decided, noted, own_word
+from plugins.progezondheid.proposing import Ask, asks, decided, noted, own_word
+from plugins.progezondheid.shaping import State
 
 ITEMS = ("aa", "bb", "cc")
 SOME = st.lists(st.sampled_from(ITEMS), max_size=2, unique=True).map(sorted)
@@ -183,14 +184,37 @@ def test_nothing_that_the_register_owns_can_be_proposed() -> None:
 def test_what_was_accepted_or_withdrawn_is_asked_again_under_another_key() -> None:
     ask = Ask("languages", ["nl"], ["nl", "fr"], ["fr"])
     before: State = {"nihdi8": "10000007", "practice": None, "fields": {}}
-    first = proposing.idempotency_key(before, "r", 5, ask)
-    assert proposing.idempotency_key(before, "r", 5, ask) == first
+
+    def key(state: State, **evidence: Any) -> str:
+        return proposing.idempotency_key(state, proposing.proposed(state, "r", ask, {"seq": 5, **evidence}))
+
+    first = key(before)
+    assert key(before) == first
+    assert key(before, sources=["excel"]) != first, "under one key goes one body"
     pending = noted(before, ask, {"id": "p1", "state": "pending"}, {"seq": 5})
-    assert proposing.idempotency_key(pending, "r", 5, ask) == first, "it may not have been stored that it was asked"
+    assert key(pending) == first, "it may not have been stored that it was asked"
     keys = {first}
-    for verdict in ("accepted", "rejected", "withdrawn"):
-        state = decided(pending, {"field": "languages", "id": "p1", "state": verdict, "value": ["nl", "fr"]})
+    for verdict, more in (("accepted", {}), ("rejected", {}), ("withdrawn", {}), ("rejected", {"conflict": True})):
+        state = decided(pending, {"field": "languages", "id": "p1", "state": verdict, "value": ["nl", "fr"], **more})
         assert state["fields"]["languages"]["state"] == verdict
-        keys.add(proposing.idempotency_key(state, "r", 5, ask))
-        assert (proposing.idempotency_key(state, "r", 5, ask) == first) == (verdict == "rejected")
+        keys.add(key(state))
+        assert (key(state) == first) == ((verdict, more) == ("rejected", {}))
     assert len(keys) == 2
+
+
+def test_of_one_change_the_proposal_that_was_made_later_stands() -> None:
+    def said(number: str, seq: int, at: str, state: str = "pending") -> dict[str, Any]:
+        told = {"id": number, "field": "languages", "state": state, "nihdi8": "10000007", "old": ["nl"], "new": ["nl", number]}
+        return {**told, "created_at": at, "evidence": {"seq": seq}}
+
+    state: State = {}
+    for number, seq, at, stands in (
+        ("aa", 5, "2026-11-22T09:00:00.000Z", "aa"),
+        ("bb", 5, "2026-11-22T10:00:00.000Z", "bb"),
+        ("aa", 5, "2026-11-22T09:00:00.000Z", "bb"),
+        ("cc", 6, "2026-11-22T08:00:00.000Z", "cc"),
+        ("bb", 5, "2026-11-22T10:00:00.000Z", "cc"),
+    ):
+        state = decided(state, said(number, seq, at))
+        assert state["fields"]["languages"]["id"] == stands
+    assert decided(state, said("cc", 6, "2026-11-22T08:00:00.000Z", "accepted"))["fields"]["languages"]["base"] == ["cc"]

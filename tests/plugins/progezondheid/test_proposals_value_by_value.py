@@ -1,0 +1,164 @@
+"""Value by value: what only registers say goes to nobody, and of each value that the register shows otherwise than we asked its owner has the last word."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hub.store import Store, reading
+from plugins.progezondheid.client import Client
+from plugins.progezondheid.simulator import ProGezondheidSimulator
+from tests.plugins.progezondheid.conftest import Run
+from tests.plugins.progezondheid.soka import OTHER, PHONE, Soka, asked, known, national, phone, standing
+
+OWN = {"kind": "phone", "value": "016000099", "audience": "public"}
+ANOTHER = {"kind": "phone", "value": "016000098", "audience": "public"}
+
+
+def told(register: ProGezondheidSimulator) -> list[tuple[str, Any, Any, list[str]]]:
+    return [(one["field"], one["old"], one["new"], one["evidence"]["sources"]) for one in asked(register)]
+
+
+def here(store: Store, soka: Soka) -> dict[str, str]:
+    """Number -> who may see it, as the hub has it."""
+    with store.read() as connection:
+        (fiche,) = reading.documents_by_uuid(connection, [soka.fiche("sociale-kaart|z0")]).values()
+    return {one["value"]: one.get("visibility", "public") for one in fiche.get("contacts", ())}
+
+
+def public(value: str) -> dict[str, str]:
+    return {"kind": "phone", "value": value, "audience": "public"}
+
+
+# --- what somebody other than the registers says -----------------------------------------------------------------------------------
+
+
+def test_what_the_register_took_out_is_not_proposed_back_when_its_row_is_rejected(
+    go: Run, soka: Soka, register: ProGezondheidSimulator
+) -> None:
+    register.edit(soka.number(), contacts=[OWN])
+    go()
+    register.edit(soka.number(), contacts=[], convention=7)
+    assert go().rejected == 1
+    soka.says(contacts=[phone(PHONE)])
+    go()
+    assert told(register) == [("contacts", [], [public(PHONE)], ["sociale-kaart"])]
+
+
+def test_what_the_register_takes_out_between_our_reading_and_our_asking_is_not_proposed_back(
+    go: Run, soka: Soka, register: ProGezondheidSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register.edit(soka.number(), contacts=[OWN])
+    go()
+    soka.says(contacts=[phone(PHONE)])
+    whole = Client.provider
+
+    def racing(client: Client, number: str) -> Any:
+        register.edit(number, contacts=[])
+        return whole(client, number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Client, "provider", racing)
+        go()
+    assert told(register) == [("contacts", [], [public(PHONE)], ["sociale-kaart"])]
+    register.switch("accept-proposals")
+    for full in (False, True):
+        assert go(full=full).pushed == 0
+    assert [one["value"] for one in standing(register, soka.number())["contacts"]] == [national(PHONE)]
+
+
+def test_what_only_cobrha_says_is_not_proposed_because_another_source_says_something_else(
+    go: Run, soka: Soka, register: ProGezondheidSimulator
+) -> None:
+    there = standing(register, soka.number())
+    office = {"type": "practice", "postcode": "9000", "street": {"nl": "Cobrhastraat"}, "house_number": "3"}
+    soka.says(languages=["sv"])
+    soka.hears("cobrha", addresses=[office], contacts=[phone(OTHER)])
+    go()
+    assert told(register) == [("languages", there["languages"], [*there["languages"], "sv"], ["sociale-kaart"])]
+    soka.says(languages=["sv"], contacts=[phone(PHONE)])
+    soka.hears("excel", contacts=[phone(OTHER)])
+    go()
+    assert told(register)[1:] == [("contacts", there["contacts"], [*there["contacts"], public(PHONE), public(OTHER)], ["excel", "sociale-kaart"])]
+
+
+def test_evidence_names_who_says_what_is_new(go: Run, soka: Soka, register: ProGezondheidSimulator) -> None:
+    register.edit(soka.number(), languages=["nl"])
+    go()
+    soka.says(languages=["nl", "sv"])
+    soka.hears("excel", languages=["nl"])
+    go()
+    assert told(register) == [("languages", ["nl"], ["nl", "sv"], ["sociale-kaart"])]
+    register.decide(asked(register)[0]["id"], accept=True)
+    soka.says(languages=["nl"])
+    go()
+    assert told(register)[1:] == [("languages", ["nl", "sv"], ["nl"], [])], "of what goes nobody says anything"
+
+
+def test_rejected_is_not_asked_again_when_the_owner_edits_something_else(
+    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store
+) -> None:
+    register.edit(soka.number(), contacts=[OWN])
+    go()
+    soka.says(contacts=[phone(PHONE)])
+    go()
+    register.decide(asked(register)[0]["id"], accept=False)
+    register.edit(soka.number(), contacts=[ANOTHER])
+    for full in (False, True):
+        assert go(full=full).pushed == 0
+    assert len(asked(register)) == 1
+    assert [one.proposal.state for one in known(store)] == ["rejected"]
+
+
+# --- for whom a contact is ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_owner_who_shows_what_he_accepted_to_colleagues_only_has_the_last_word(
+    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store
+) -> None:
+    register.edit(soka.number(), contacts=[])
+    go()
+    soka.says(contacts=[phone(PHONE)])
+    go()
+    register.decide(asked(register)[0]["id"], accept=True)
+    go()
+    assert here(store, soka) == {PHONE: "public"}
+    restricted = {"kind": "phone", "value": national(PHONE), "audience": "professionals"}
+    register.edit(soka.number(), contacts=[restricted])
+    for full in (False, True):
+        assert go(full=full).pushed == 0
+        assert here(store, soka) == {PHONE: "professional"}, "the stricter visibility stands"
+    soka.says(contacts=[phone(PHONE), phone(OTHER)])
+    go()
+    assert told(register)[1:] == [("contacts", [restricted], [restricted, public(OTHER)], ["sociale-kaart"])]
+
+
+def test_an_owner_who_writes_for_colleagues_what_waits_for_everybody_has_the_last_word(
+    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store
+) -> None:
+    register.edit(soka.number(), contacts=[])
+    go()
+    soka.says(contacts=[phone(PHONE)])
+    go()
+    restricted = {"kind": "phone", "value": national(PHONE), "audience": "professionals"}
+    register.edit(soka.number(), contacts=[restricted])
+    go()
+    assert here(store, soka) == {PHONE: "professional"}
+    go(full=True)
+    assert [one["state"] for one in asked(register)] == ["withdrawn"], "it is his own word by now"
+    assert standing(register, soka.number())["contacts"] == [restricted]
+
+
+def test_an_owner_who_accepts_for_colleagues_only_has_the_last_word(
+    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store
+) -> None:
+    register.edit(soka.number(), contacts=[])
+    go()
+    soka.says(contacts=[phone(PHONE)])
+    go()
+    (proposal,) = asked(register)
+    proposal["new"] = [{**one, "audience": "professionals"} for one in proposal["new"]]  # what is written there is not just what was asked
+    register.decide(proposal["id"], accept=True)
+    go()
+    assert here(store, soka) == {PHONE: "professional"}
