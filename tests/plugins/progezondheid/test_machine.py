@@ -143,6 +143,10 @@ class Proposing(RuleBasedStateMachine):
         assert all(desk[one.id]["state"] == one.state for one in told), "the hub takes a proposal for something else than it is"
         waiting = {one["id"] for one in desk.values() if one["state"] == "pending"}
         assert waiting == {one.id for one in told if one.state == "pending"}
+        hidden = {number for said in self.said.values() for number, visibility in said.items() if visibility == "internal"}
+        for number in hidden & {one["value"] for one in self._standing()} - self.own.keys():
+            last = {normal_contact(item["kind"], item["value"]) for one in told for item in one.new if one.state in ("pending", "rejected")}
+            assert told and number not in last, f"{number} is hidden here, stands there, and nobody is asked to take it away"
         if self._row()["convention"] == 7:
             return  # what he wrote could not be read
         seen = self._seen()
@@ -208,6 +212,7 @@ class Proposing(RuleBasedStateMachine):
     # --- at the end ------------------------------------------------------------------------------------------------------------
 
     def teardown(self) -> None:
+        """Both sides come to rest."""
         try:
             self._come_to_rest()
         finally:
@@ -249,6 +254,52 @@ class Proposing(RuleBasedStateMachine):
         with self.store.read() as connection:
             (document,) = reading.documents_by_uuid(connection, [fiche]).values()
         return {one["value"]: one.get("visibility", "public") for one in document.get("contacts", ())}
+
+
+FIRST, SECOND = NUMBERS[:2]
+STORIES: dict[str, list[Callable[[Proposing], Any]]] = {
+    "hidden while its owner accepts it": [
+        lambda machine: machine.hears("sociale-kaart", {FIRST: "public"}),
+        lambda machine: machine.runs(False),
+        lambda machine: machine.runs_while_the_owner_is_at_it("accept", SECOND, True),
+    ],
+    "accepted, then shown to colleagues only": [
+        lambda machine: machine.hears("sociale-kaart", {FIRST: "public"}),
+        lambda machine: machine.runs(False),
+        lambda machine: machine.owner_decides(True),
+        lambda machine: machine.runs(False),
+        lambda machine: machine.owner_edits(FIRST, "professionals", False),
+    ],
+    "taken out in a row that is rejected": [
+        lambda machine: machine.owner_edits(FIRST, "public", False),
+        lambda machine: machine.runs(False),
+        lambda machine: machine.owner_edits(FIRST, None, True),
+        lambda machine: machine.hears("sociale-kaart", {SECOND: "public"}),
+    ],
+    "said by CoBRHA beside another source": [
+        lambda machine: machine.hears("cobrha", {FIRST: "public"}),
+        lambda machine: machine.hears("sociale-kaart", {SECOND: "public"}),
+    ],
+    "agreed to by another source while its answer is lost": [
+        lambda machine: machine.hears("sociale-kaart", {FIRST: "public"}),
+        lambda machine: machine.runs_and_hears_no_answer("propose"),
+        lambda machine: machine.hears("excel", {FIRST: "public"}),
+        lambda machine: machine.runs(False),
+        lambda machine: machine.owner_decides(True),
+    ],
+}
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_what_once_went_wrong(story: str) -> None:
+    """Steps that a random walk seldom takes in this order; what always holds is looked at after them."""
+    machine = Proposing()
+    try:
+        for step in STORIES[story]:
+            step(machine)
+        machine.runs(False)
+    finally:
+        machine.teardown()
 
 
 TestProposing: Callable[..., Any] = Proposing.TestCase
