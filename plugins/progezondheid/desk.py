@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from plugins.progezondheid.contract.shapes import fits
+from plugins.progezondheid.contract import judge
 from plugins.progezondheid.register import Register
 
 Proposal = dict[str, Any]
@@ -153,9 +153,9 @@ def _judge(asked: Any) -> None:
     if not isinstance(name, str) or name not in SHAPES:
         raise Refused("422 Unprocessable Content", f"{str(name)[:40]!r} is the register's own; it cannot be proposed.")
     for value in (asked["old"], asked["new"]):
-        if not (fits(SHAPES[name], value) or (value is None and name in OF_PRACTICE)):
+        if not (judge(SHAPES[name]).is_valid(value) or (value is None and name in OF_PRACTICE)):
             raise Refused("422 Unprocessable Content", f"This is no value of {name} ({SHAPES[name]} in the contract).")
-    if not fits("NewProposal", asked):  # of which the values have been looked at
+    if not judge("NewProposal").is_valid(asked):  # of which the values have been looked at
         raise Refused("400 Bad Request", "The proposal is not as the contract says: its reference, nihdi8, practice or evidence.")
 
 

@@ -15,7 +15,7 @@ from werkzeug.http import parse_etags
 
 from hub import Simulator, World
 from plugins.progezondheid import desk
-from plugins.progezondheid.contract.shapes import fits
+from plugins.progezondheid.contract import judge
 from plugins.progezondheid.desk import Desk, Proposal
 from plugins.progezondheid.entries import Provider, as_told, text_of
 from plugins.progezondheid.register import Place, Register
@@ -209,9 +209,9 @@ class ProGezondheidSimulator(Simulator):
                 self.desk.decide_all("accepted", self._now())
 
     def _withdrawn(self, said: Any) -> tuple[str, bytes]:
-        if not isinstance(said, dict) or not fits("Reference", said.get("reference")):
+        if not isinstance(said, dict) or not judge("Reference").is_valid(said.get("reference")):
             raise _Problem("400 Bad Request", "No reference", "Name the reference under which you proposed.")
-        if "field" in said and not fits("Proposable", said["field"]):
+        if "field" in said and not judge("Proposable").is_valid(said["field"]):
             raise _Problem("400 Bad Request", "No such field", "Name a field that can be proposed, or none.")
         count = self.desk.withdraw(said["reference"], said.get("field"), self._now())
         return "200 OK", orjson.dumps({"withdrawn": count})

@@ -4,7 +4,6 @@
 
 Reading writes nothing. With `--propose`, proposals about that caregiver's languages are made and withdrawn again, so name one whom you may propose
 about. Every verdict comes with the requests and answers that it was given on; the token is in none of them. The exit code is 1 when something fails.
-Needs `pip install 'fichehub[conformance]'`.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 import orjson
 import requests
 
-from plugins.progezondheid.contract import DIALECT, json_schema
+from plugins.progezondheid.contract import judge
 
 Outcome = Literal["pass", "fail", "skipped"]
 SHOWN: Final = 2_000
@@ -216,13 +216,7 @@ def keeps(answer: requests.Response, status: int, shape: str) -> dict[str, Any]:
 
 
 def _first_error(shape: str, body: Any) -> str | None:
-    try:
-        import jsonschema_rs  # only who tests a system needs it
-    except ImportError:
-        raise SystemExit("The conformance suite needs: pip install 'fichehub[conformance]'") from None
-    schema = {"$schema": DIALECT, "$ref": f"#/$defs/{shape}", "$defs": json_schema()["$defs"]}
-    judge = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
-    for error in judge.iter_errors(body):
+    for error in judge(shape).iter_errors(body):
         where = "/".join(map(str, error.instance_path))
         return f"at /{where}: {error.message[:300]}"
     return None
