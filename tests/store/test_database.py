@@ -25,6 +25,7 @@ from hub.store import Store, database, opening, tables
 from hub.store.bulk import Bulk
 from hub.store.index_rows import POINT
 from hub.store.index_tokens import FACETS, TYPE_MARKS
+from hub.store.key_file import key_in
 from tests.own_postgres import PostgresServer
 from tests.store.conftest import put
 from tests.store.saying import SK, aanbod, number_of, organisatie
@@ -143,6 +144,18 @@ def test_days_on_which_what_a_partner_said_runs_out_are_known_of_what_was_there(
         found = {(row[0], row[1]): row[2] for row in connection.exec_driver_sql("SELECT fiche_id, field, valid_until FROM expiry")}
     first, second, third = (number_of(store, f"{SK}|a{number}") for number in (1, 2, 3))
     assert found == {(first, "patientenstop"): "2997-06-01", (second, "patientenstop"): "2998-06-01", (third, "gov_info"): "2020-01-01"}
+
+
+def test_of_two_that_make_a_key_at_once_both_have_the_same(tmp_path: Path) -> None:
+    path, other = tmp_path / "home" / "store.key", list[bytes]()
+
+    def make() -> bytes:
+        assert not path.exists(), "it is never there in part"
+        other.append(key_in(path, lambda: b"b" * 32))
+        return b"a" * 32
+
+    assert key_in(path, make) == other[0] == b"b" * 32
+    assert list(path.parent.iterdir()) == [path] and path.stat().st_mode & 0o077 == 0
 
 
 def test_a_newer_database_is_refused_in_plain_words(database_url: str) -> None:

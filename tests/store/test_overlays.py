@@ -285,7 +285,7 @@ def test_whoever_comes_from_an_earlier_version_gets_its_links(store: Store) -> N
 def test_what_a_partner_said_runs_out_for_him_and_nobody_else_hears_of_it(
     store: Store, clock: Clock, shared: dict[str, str] | None
 ) -> None:
-    content = {} if shared is None else {"patientenstop": shared}
+    content: dict[str, Any] = {} if shared is None else {"patientenstop": shared}
     put(store, person("p1", number=1), organisatie("o1"), aanbod("a1", "o1", people=(1,), **content))
     said = {"kind": "aanbod", "patientenstop": {"value": "no", "valid_until": "2026-11-25"}}
     put(store, Claim("kaart-proef", "m1", 1, "aanbod", said, same_as=((SK, "a1"),), partner=MINE))
@@ -295,7 +295,7 @@ def test_what_a_partner_said_runs_out_for_him_and_nobody_else_hears_of_it(
         return len(mine.search(Query(types=(type,), where=(Criterion("availability", (f"patientenstop|{value}",)),))).hits)
 
     def seen() -> tuple[int, ...]:
-        return tuple(found(value, type) for type in ("aanbod", "caregiver") for value in ("no", "unknown"))  # type: ignore[arg-type]
+        return tuple(found(value, type) for type in ("aanbod", "caregiver") for value in ("no", "unknown"))
 
     clock.pass_by(days=2)
     store.write(lambda writer: writer.expire(store.today()))  # what the shared fiche says may run out before
