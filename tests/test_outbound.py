@@ -170,6 +170,12 @@ def test_nobody_is_left_alone_for_more_than_a_day(partner: Partner, outbound: Ou
     assert caught.value.retry_after == 24 * 3600
 
 
+def test_an_attempt_that_would_begin_beyond_all_patience_is_not_waited_for(partner: Partner, waits: list[float]) -> None:
+    with Outbound(allow_private=True, patience=0.5, sleep=waits.append) as outbound, pytest.raises(Unreachable) as failure:
+        outbound.get(f"{partner.url}/status/503?Retry-After=2")
+    assert waits == [] and failure.value.retry_after == 2.0
+
+
 @pytest.mark.parametrize(
     ("asked", "told"),
     [

@@ -5,15 +5,18 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from hub.access.agreements import agreement
+from hub.access.keys import live_keys
 from hub.errors import FieldError, Invalid, NotFound
+from hub.model.moments import to_second
 from hub.model.scopes import scopes_of, spelled
-from hub.store.tables import access_token, api_key, oauth_client
+from hub.store.tables import access_token, oauth_client
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +107,9 @@ def consequences(connection: Connection, id: str, now: int) -> Consequences:
     tokens = connection.execute(
         select(func.count()).select_from(access_token).where(access_token.c.client == id, access_token.c.expires_at > now)
     ).scalar_one()
-    keys = connection.execute(
-        select(func.count()).select_from(api_key).where(api_key.c.partner == known.partner, api_key.c.revoked_at.is_(None))
-    ).scalar_one()
+    keys = live_keys(connection, known.partner, to_second(datetime.fromtimestamp(now, UTC)))
     others = (each for each in clients(connection, known.partner) if each.id != id and each.revoked_at is None)
-    return Consequences(known, int(tokens), tuple(each.id for each in others), int(keys))
+    return Consequences(known, int(tokens), tuple(each.id for each in others), len(keys))
 
 
 def revoke_client(connection: Connection, id: str, now: str) -> None:

@@ -41,6 +41,20 @@ def keys_of(connection: Connection, partner: str) -> tuple[IssuedKey, ...]:
     return tuple(IssuedKey(*row) for row in rows)
 
 
+def live_keys(connection: Connection, partner: str, now: str) -> tuple[IssuedKey, ...]:
+    """Those of the partner's keys that open something now, oldest first."""
+    return tuple(key for key in keys_of(connection, partner) if key.revoked_at is None and not _ended(_end_of(key.expires_at), now))
+
+
+def _end_of(expires_at: str | None) -> str | None:
+    # An end that cannot be read, of before it was checked, is no permission for ever.
+    return None if expires_at is None else last_moment_of(expires_at) or ""
+
+
+def _ended(ends_at: str | None, now: str) -> bool:
+    return ends_at is not None and ends_at < now
+
+
 def issue_key(connection: Connection, partner: str, now: str, expires_at: str | None = None) -> str:
     """Make a new key and return it: the only time that it can be seen. `expires_at`: its last moment by RFC 3339, or its last day in Belgium.
 
@@ -48,14 +62,14 @@ def issue_key(connection: Connection, partner: str, now: str, expires_at: str | 
     """
     if agreement(connection, partner) is None:
         raise NotFound(f"There is no agreement with a partner named {partner}.")
-    live = [known for known in keys_of(connection, partner) if known.revoked_at is None]
+    live = live_keys(connection, partner, now)
     if len(live) >= LIVE_KEYS:
         raise Invalid(f"{partner} already has {LIVE_KEYS} live keys ({', '.join(k.prefix for k in live)}...). Revoke one first.")
     ends_at = None if expires_at is None else last_moment_of(expires_at)
     if expires_at is not None and ends_at is None:
         wanted = "must be a moment with its zone, as 2026-12-31T18:00:00+01:00, or a day, YYYY-MM-DD"
         raise Invalid("The key was not made: nobody could tell when it ends.", (FieldError("expires_at", wanted, expires_at),))
-    if ends_at is not None and ends_at < now:
+    if _ended(ends_at, now):
         raise Invalid("The key was not made: it would have ended already.", (FieldError("expires_at", "must lie ahead", expires_at),))
     key = f"fh_{secrets.token_urlsafe(24)}"
     connection.execute(
@@ -80,8 +94,7 @@ def authenticate(connection: Connection, key: str, now: str) -> tuple[str, str |
     row = connection.execute(
         select(api_key.c.partner, api_key.c.expires_at, api_key.c.revoked_at).where(api_key.c.hash == _hash(key))
     ).first()
-    # An end that cannot be read, of before it was checked, is no permission for ever.
-    ends_at = None if row is None or row.expires_at is None else last_moment_of(row.expires_at) or ""
-    if row is None or row.revoked_at is not None or (ends_at is not None and ends_at < now):
+    ends_at = None if row is None else _end_of(row.expires_at)
+    if row is None or row.revoked_at is not None or _ended(ends_at, now):
         raise Forbidden("This API key is unknown, revoked or expired. Ask your contact for a new one.")
     return str(row.partner), ends_at

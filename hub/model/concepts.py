@@ -66,7 +66,7 @@ class Mapping:
     date: str = ""
 
 
-_RUBRIEK_LABEL: Final = re.compile(r"\s*(\d{2}(?:\.\d{2}){0,3})\.?\s+(\S.*?)\s*", re.DOTALL)
+_RUBRIEK_LABEL: Final = re.compile(r"\s*(\d{2}(?:\.\d{2}){0,3})\.?\s+(\S(?:.*\S)?)\s*", re.DOTALL)
 
 
 def rubriek_from_label(label: str, language: Language = "nl", *, official: bool = False) -> Concept:

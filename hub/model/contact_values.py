@@ -19,11 +19,13 @@ _OTHER_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*:(?!\d)", re.IGNORECASE)
 _HOST_END: Final = re.compile(r"[/?#]")
 _LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _TOP_LABEL: Final = re.compile(r"[a-z]{2,63}|xn--[a-z0-9-]{1,59}(?<!-)")
+_LONGEST_HOST: Final = 253
 _WRAPPING: Final = " \t\r\n\u00a0\u200b\ufeff<>\"'()[]{}"
 _URL_SAFE: Final = "!#$%&'()*+,/:;=?@[]~-._"
 
 _LOCAL_PART: Final = re.compile(r"[^\s@<>()\[\]\\,;:\"]{1,64}")
-_AT: Final = re.compile(r"\s*[(\[{]\s*(?:at|apenstaartje|arobase)\s*[)\]}]\s*", re.IGNORECASE)
+# The blanks before it are the local part's, and go with its own: a pattern that began with them would look at a long row of them once for each.
+_AT: Final = re.compile(r"[(\[{]\s*(?:at|apenstaartje|arobase)\s*[)\]}]\s*", re.IGNORECASE)
 
 
 def normalise_website(raw: str | None) -> str | None:
@@ -36,9 +38,11 @@ def normalise_website(raw: str | None) -> str | None:
         return None
     text = raw.strip(_WRAPPING)
     scheme = "https"
-    while match := _HTTP.match(text):  # "http://https://..." happens: the last one counts
+    begin = 0
+    while match := _HTTP.match(text, begin):  # "http://https://..." happens: the last one counts
         scheme = "https" if match[1] else "http"
-        text = text[match.end() :]
+        begin = match.end()
+    text = text[begin:]
     end = _HOST_END.search(text.replace("\\", "/"))
     authority, rest = (text[: end.start()], text[end.start() :].replace("\\", "/")) if end else (text, "")
     if _OTHER_SCHEME.match(authority) or "@" in authority:
@@ -54,7 +58,8 @@ def normalise_website(raw: str | None) -> str | None:
 
 def _host_and_port(authority: str) -> tuple[str, str] | None:
     """The first host in this text; people put two sites, or a remark, into one field."""
-    for candidate in (re.sub(r"\s*([.,])\s*", ".", authority), *re.split(r"[\s;|,]+", authority)):
+    joined = ".".join(label.strip() for label in re.split(r"[.,]", authority))
+    for candidate in (joined, *re.split(r"[\s;|,]+", authority)):
         name, _, port = candidate.strip().partition(":")
         host = _ascii_host(name.replace(",", "."))
         if host is not None and (not port or (port.isascii() and port.isdigit() and 0 < int(port) < 65536)):
@@ -64,13 +69,15 @@ def _host_and_port(authority: str) -> tuple[str, str] | None:
 
 def _ascii_host(name: str) -> str | None:
     host = name.strip().strip(".").lower()
+    if len(host) > _LONGEST_HOST:
+        return None
     if not host.isascii():
         try:
             host = host.encode("idna").decode("ascii")
         except UnicodeError:
             return None
     labels = host.split(".")
-    if len(host) > 253 or len(labels) < 2 or not all(_LABEL.fullmatch(label) for label in labels):
+    if len(host) > _LONGEST_HOST or len(labels) < 2 or not all(_LABEL.fullmatch(label) for label in labels):
         return None
     if _TOP_LABEL.fullmatch(labels[-1]):
         return host

@@ -42,8 +42,8 @@ RULES: Final[tuple[tuple[str, str], ...]] = (
     (r"gh", "g"),  # Verhaeghe, Verhage
     (r"ch", "g"),  # Lambrechts, Lambregts
     (r"th", "t"),  # Thys, Tijs
-    (r"dd*(?:t|(?=s?$))", "t"),  # Smedt, Smet; Bogaerds, Bogaerts
-    (r"bb*(?=s?$)", "p"),  # Jacob, Jacop
+    (r"d(?<!dd)d*(?:t|(?=s?$))", "t"),  # Smedt, Smet; Bogaerds, Bogaerts
+    (r"b(?<!bb)b*(?=s?$)", "p"),  # Jacob, Jacop
     (r"c(?=[iy]|e(?!u))", "s"),  # Cecile, Sesile; but Ceulemans, Keulemans
     (r"c", "k"),  # Marc, Mark
     (r"q", "k"),  # De Clercq, De Klerk

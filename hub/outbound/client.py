@@ -60,8 +60,8 @@ class Answer:
 class Outbound:
     """The client; implements `hub.connector.Http`. Safe to use from several threads. Close it, or use it as a context manager.
 
-    `deadline`: seconds for one answer to come in full, from the first attempt to connect. `patience`: seconds for a whole call, waiting and retries
-    included. `byte_cap`: the largest body, after unpacking. `allow_private`: also connect to this machine and the own network, and without
+    `deadline`: seconds for one answer to come in full, from the first attempt to connect. `patience`: no attempt of a call begins later than so many
+    seconds after the first; nobody waits for one that would. `byte_cap`: the largest body, after unpacking. `allow_private`: also connect to this machine and the own network, and without
     TLS; for simulators and partners inside the walls. `attempts`: how often a call is tried on connection faults, 408, 429 and 5xx, with full jitter,
     obeying Retry-After as long as it is at most `longest_wait` seconds. A POST is tried again only when the partner cannot have acted on
     it, or when it carries an Idempotency-Key. `bodies`: whether anybody reads what is answered; else an answer may be headers alone. `asked_again` is told, before
@@ -142,7 +142,7 @@ class Outbound:
             ),
             stop=tenacity.stop_after_attempt(self._attempts)
             | AskedTooMuch(self._longest_wait)
-            | tenacity.stop_after_delay(self._patience),
+            | tenacity.stop_before_delay(self._patience),
             wait=WaitAsAsked(tenacity.wait_random_exponential(multiplier=0.5, max=self._longest_wait)),
             before_sleep=self._say_again,
             sleep=self._sleep,

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable
 import orjson
 
 from hub.model.audience import ABSENT
+from hub.model.moments import to_millisecond
 from hub.store.bulk import Bulk
 from hub.store.database import commits_a_load
 from hub.store.ends import own_levels
@@ -252,12 +253,14 @@ def write_log(space: Workspace, markers: Iterable[PendingChange] = ()) -> None:
     owed += markers
     if not owed:
         return
+    # Not the moment at which the transaction began: beside a long one those of the log would run backwards.
+    at = to_millisecond(space.around.now())
     told = []
     for change in owed:
         fields = None if change.fields is None else orjson.dumps(sorted(change.fields.items()))
         told.append(
             (
-                space.at,
+                at,
                 change.entity_id,
                 change.fiche_id,
                 change.type,

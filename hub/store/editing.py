@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from hub import schemas
 from hub.authority import declared_rules
-from hub.errors import FieldError, Gone, Invalid, NotFound
+from hub.errors import FieldError, Gone, Invalid
 from hub.merge import item_label
 from hub.model.canonical import canonical_content
 from hub.model.claims import EDITOR, Claim
@@ -57,10 +57,8 @@ def decide_conflict(store: Store, uuid: str, field: str, chosen: Any, who: str =
     """
 
     def decide(writer: Writer) -> None:
-        number = _fiche(writer, uuid)
-        found = next(
-            (item for item in reading.conflicts_of(writer.connection, number) if item.field == field), None
-        )
+        (state,) = writer.hold(uuid)
+        found = next((item for item in reading.conflicts_of(writer.connection, state.id) if item.field == field), None)
         if found is None:
             raise Invalid(
                 f"There is no conflict about {field}.", (FieldError("field", "no conflict", field),)
@@ -99,19 +97,10 @@ def apply_rules(store: Store, *, dry_run: bool = False) -> int:
         settled += store.write(work, dry_run=dry_run)
 
 
-def _fiche(writer: Writer, uuid: str) -> int:
-    writer.identities.load([f"{HUB}|{uuid}"])
-    number = writer.identities.fiche(f"{HUB}|{uuid}")
-    if number is None:
-        raise NotFound(f"There is no fiche with id {uuid}.")
-    return number
-
-
 def _edit(writer: Writer, uuid: str, field: str, value: Any, who: str) -> None:
     space = writer.space
-    number = _fiche(writer, uuid)
-    space.load([number], lock=True)
-    state = space.fiches[number]
+    (state,) = writer.hold(uuid)
+    number = state.id
     if state.document is None:
         raise Gone(f"The fiche {uuid} has been removed; there is nothing to edit.")
     place = _find(state.kind, state.document, field)

@@ -18,7 +18,6 @@ from sqlalchemy import Connection, Engine
 
 from hub import schemas
 from hub.connector import Progress
-from hub.errors import NotFound
 from hub.model.audience import ABSENT, level_of
 from hub.model.claims import Claim
 from hub.model.fiche import Document
@@ -141,19 +140,16 @@ def _erase(writer: Writer, uuid: str, reason: str) -> None:
     space, identities = writer.space, writer.identities
     bulk = space.bulk
     space.origin = "erasure"
-    identities.load([f"{HUB}|{uuid}"])
-    number = identities.fiche(f"{HUB}|{uuid}")
-    if number is None:
-        raise NotFound(f"There is no fiche with id {uuid}.")
+    (state,) = writer.hold(uuid)
+    if state.state == "erased":
+        return
+    number = state.id
     moved = [
         row[0] for row in bulk.rows("SELECT id FROM entity WHERE moved_to = ? AND fiche_id = id", number)
     ]
     ids = [number, *moved]
     many = bulk.many(ids)
     space.load(ids, lock=True)
-    state = space.fiches[number]
-    if state.state == "erased":
-        return
     claims = [
         schemas.decode_claim(source, external_id, revision, partner or None, content)
         for source, external_id, revision, partner, content in bulk.rows(
@@ -178,7 +174,7 @@ def _erase(writer: Writer, uuid: str, reason: str) -> None:
     _remove(writer, ids, claims)
     identities.forget(keys)
     identities.load(keys)
-    space.load(depending, lock=True)
+    space.hold(depending)
     for fiche_id in depending:
         _scrub(writer, fiche_id, {space.uuid_of[one] for one in ids})
     writer.remake(depending)

@@ -118,7 +118,8 @@ class Identities:
             for uuid, fiche_id, moved_to in space.bulk.rows(sql, space.bulk.many(own_ids)):
                 self._fiche[f"{HUB}|{uuid}"] = self._last(fiche_id if moved_to is None else moved_to)
         if space.forgets:
-            self._load_erased(key for key in unknown if self._fiche[key] is None)
+            # An id of the hub's leads to its fiche for ever, also to one that was emptied.
+            self._load_erased(key for key in unknown if self._fiche[key] is None or key.startswith(f"{HUB}|"))
 
     def _last(self, number: int) -> int:
         """Where a line of redirects ends."""

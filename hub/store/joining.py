@@ -61,7 +61,7 @@ def join_fiches(
     identities.relocate(high, low)
     again = ({low} | fiches_leading_to(bulk, [high])) - {high}
     _move_overlays(space, high)
-    space.load(again, lock=True)
+    space.hold(again)
     return again
 
 
@@ -237,7 +237,7 @@ def split_fiche(
     _ask_too(space, fiche, own.id)
     _part_ways(space, fiche, own.id, chosen)
     touched = fiches_leading_to(bulk, [fiche]) - {fiche}
-    space.load(touched, lock=True)
+    space.hold(touched)
     return own.id, touched
 
 

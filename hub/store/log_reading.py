@@ -22,7 +22,7 @@ from hub.model.moments import to_millisecond
 from hub.store.bulk import Bulk
 
 _DISORDER: Final = timedelta(seconds=10)
-"""A transaction notes its moment when it begins and its numbers when it ends, so beside a longer one moments run backwards a little."""
+"""A transaction notes its moment and then waits for its numbers, which another may get first, so moments run backwards a little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +289,7 @@ def newest(
 
 
 def seq_at(connection: Connection, moment: datetime) -> int:
-    """The last seq before `moment`: every change at or after it has a higher one.
+    """The last seq before `moment`: every change at or after it has a higher one, as long as no clock was put back by more than a few seconds.
 
     Raises `ValueError` for a moment without a time zone. The log has no index on time: numbers rise with time, so it is found by halving.
     """

@@ -22,8 +22,9 @@ IdentifyParts = Callable[[Iterable[tuple[FicheState, Document]]], None]
 
 def remake_overlays(
     space: Workspace, claims: Mapping[int, list[Claim]], identify_parts: IdentifyParts
-) -> None:
-    """Merge the overlays of these fiches again; a change of one is its partner's alone."""
+) -> dict[int, list[Document]]:
+    """Merge the overlays of these fiches again; a change of one is its partner's alone. The answer: fiche -> what partners see in its place, of each
+    that anybody ever said something of for himself."""
     bulk = space.bulk
     standing: dict[tuple[int, str], tuple[int, int, int, bytes | None, bytes | None]] = {}
     # Of a fiche made in this transaction there is one only when it is merged for the second time, since what it leads to was joined.
@@ -35,6 +36,7 @@ def remake_overlays(
     for fiche_id, of_fiche in claims.items():
         wanted.update((fiche_id, claim.partner) for claim in of_fiche if claim.partner is not None)
     differing: list[tuple[str, int, int, Document | None]] = []
+    views: dict[int, list[Document]] = {fiche_id: [] for fiche_id, _ in wanted}
     for fiche_id, partner in sorted(wanted):
         state = space.fiches[fiche_id]
         own = [claim for claim in claims[fiche_id] if claim.partner == partner]
@@ -46,10 +48,12 @@ def remake_overlays(
             identify_parts([(state, document)])
             document["id"] = state.uuid
             document = stamp(state.kind, document)
+            views[fiche_id].append(document)
         number = _write(space, state, partner, document, standing.get((fiche_id, partner)))
         if number is not None:
             differing.append((partner, fiche_id, number, document))
     write_own_links(space, differing)
+    return views
 
 
 def write_own_links(space: Workspace, overlays: Sequence[tuple[str, int, int, Document | None]]) -> None:

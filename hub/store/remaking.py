@@ -15,8 +15,8 @@ from hub.model.audience import ABSENT, level_of, stamp, visible_levels_differ
 from hub.model.canonical import as_kept
 from hub.model.claims import Claim
 from hub.model.fiche import Document, Kind
-from hub.model.turning import TURNS, last_days
 from hub.store.ends import ends, load_ends
+from hub.store.expiring import note_days
 from hub.store.identity import Identities, link_keys
 from hub.store.linking import INWARD, Link, fiches_leading_to, links_of, write_links
 from hub.store.overlays import remake_overlays, tell_of_other_ends
@@ -251,13 +251,13 @@ class Remaker:
             (space.fiches[number], content) for number, (content, _, _) in merged.items() if content is not None
         )
         space.flush()
-        self._write([(space.fiches[number], merged[number]) for number in ids])
-        remake_overlays(space, {number: claims[number] for number in ids}, self._identify_parts)
+        written = self._write([(space.fiches[number], merged[number]) for number in ids])
+        note_days(space, written, remake_overlays(space, {number: claims[number] for number in ids}, self._identify_parts))
         write_links(space, self._links, self._standing)
         self._links, self._standing = [], []
 
-    def _write(self, outcomes: Sequence[tuple[FicheState, _Outcome]]) -> None:
-        """Write the fiches that became different, and new ones, also those that only a link speaks of."""
+    def _write(self, outcomes: Sequence[tuple[FicheState, _Outcome]]) -> list[FicheState]:
+        """Write the fiches that became different, which is the answer, and new ones, also those that only a link speaks of."""
         space, bulk = self._space, self._space.bulk
         rows = _Rows()
         made = [state for state in space.fiches.values() if state.new]
@@ -281,7 +281,7 @@ class Remaker:
         )
         bulk.run_many("UPDATE fiche SET provenance = ?, conflicts = ? WHERE id = ?", rows.noted)
         bulk.insert("version", ("fiche_id", "partner", "version", "document"), rows.versions)
-        self._write_expiry(rows.written)
+        return rows.written
 
     def _become(self, state: FicheState, outcome: _Outcome, rows: _Rows) -> tuple[Any, ...] | None:
         """Let the fiche be what was merged. The answer is the row of a new one; asks nothing of the database."""
@@ -324,26 +324,6 @@ class Remaker:
         ]
         self._standing.append((owners, links))
         return None
-
-    def _write_expiry(self, states: Sequence[FicheState]) -> None:
-        space = self._space
-        old = [state.id for state in states if state.version > 1]
-        if old:
-            space.bulk.later(
-                len(old),
-                f"DELETE FROM expiry WHERE {space.bulk.listed('fiche_id')} AND valid_until >= ?",
-                space.bulk.many(old),
-                space.today,
-            )
-        # What lies behind reads today as it will tomorrow. A day that has passed and was not told yet stays, and is told.
-        rows = [
-            (state.id, field, min(days))
-            for state in states
-            if state.document
-            for field in TURNS
-            if (days := [day for day in last_days(state.document, field) if day >= space.today])
-        ]
-        space.bulk.insert_new("expiry", ("fiche_id", "field", "valid_until"), rows)
 
     # --- changes ---------------------------------------------------------------------------------------------------------------
 

@@ -12,11 +12,12 @@ from contextlib import ExitStack, contextmanager
 from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from threading import Lock
 from typing import Final, TypeVar
 
+import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
@@ -30,6 +31,7 @@ from hub.store import changes, database, log_reading
 from hub.store.behind import commit_beside
 from hub.store.bulk import COUNTING, Clash
 from hub.store.concepts import ConceptBook
+from hub.store.key_file import key_in
 from hub.store.pace import Pace
 from hub.store.watch import Watch
 from hub.store.workspace import Match, Numbers, Surroundings, Validate, Workspace, local_day
@@ -45,7 +47,9 @@ _SPREAD_BATCH: Final = 300
 _FIRST_LOOK: Final = 1_000
 _LOOK_EVERY: Final = 5
 _KEY_FILE: Final = "store.key"
+_KEY_BYTES: Final = 32
 _PROJECTED: Final = 512
+_log = structlog.get_logger(__name__)
 
 
 def _utc_now() -> datetime:
@@ -237,15 +241,20 @@ class Store:
 
         `work` is run again when another writer was in the way, so it must not keep anything of an attempt that failed. With
         `dry_run` everything is done and then rolled back. `pace`: that of the load whose batch this is. Raises `StoreBusy` when it does
-        not get through.
+        not get through; once it is written nothing is said of a database that is busy or away, and what is left to do is done later.
         """
         answer, (waiting, written) = self._transact(
             lambda space: _worked(work, space), dry_run=dry_run, pace=pace
         )
-        if waiting:
-            self.spread()
-        if not dry_run:
-            self._grown(written)
+        try:
+            if waiting:
+                self.spread()
+            if not dry_run:
+                self._grown(written)
+        except Exception as error:
+            if not database.store_is_away(error):
+                raise
+            _log.warning("what follows a transaction is left for later", reason=type(error).__name__)
         return answer
 
     def _grown(self, written: int) -> None:
@@ -409,16 +418,7 @@ def _secret(home: Path) -> bytes:
     if given:
         return given.encode()
     path = home / _KEY_FILE
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        kept = path.read_bytes()
-        if len(kept) < 32:
-            raise FichehubError(
-                f"{path} is damaged: it must hold 32 bytes. Restore it from a backup."
-            ) from None
-        return kept
-    with os.fdopen(handle, "wb") as file:
-        made = secrets.token_bytes(32)
-        file.write(made)
-    return made
+    kept = key_in(path, partial(secrets.token_bytes, _KEY_BYTES))
+    if len(kept) < _KEY_BYTES:
+        raise FichehubError(f"{path} is damaged: it must hold {_KEY_BYTES} bytes. Restore it from a backup.")
+    return kept

@@ -29,7 +29,7 @@ from hub.model.claims import Claim
 from hub.model.fiche import Document, Kind
 from hub.model.moments import to_millisecond
 from hub.places import Places
-from hub.store.bulk import Bulk
+from hub.store.bulk import Bulk, Clash
 from hub.store.concepts import ConceptBook
 from hub.store.database import writing
 from hub.store.opening import throwaway
@@ -338,6 +338,13 @@ class Workspace:
                 number, uuid, cast(Kind, kind), state, level, version, digest, raw
             )
             self.know(number, uuid)
+
+    def hold(self, ids: Iterable[int]) -> None:
+        """Keep other writers off these fiches, which were looked up before: one that was joined to another between our look and our lock is a `Clash`."""
+        numbers = set(ids)
+        self.load(numbers, lock=True)
+        if any(self.fiches[number].state == "moved" for number in numbers):
+            raise Clash
 
     def fiches_kind(self, number: int) -> Kind:
         """The kind of a fiche."""

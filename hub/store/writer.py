@@ -26,7 +26,7 @@ from hub.store.matching import holders, note_candidates, note_keys_anew, standin
 from hub.store.ready import Key, Ready, ReadyClaims, prepare
 from hub.store.references import HUB, without
 from hub.store.remaking import Remaker
-from hub.store.workspace import Workspace
+from hub.store.workspace import FicheState, Workspace
 
 
 @dataclass(slots=True)
@@ -206,10 +206,13 @@ class Writer:
         numbers = space.numbers.take(space.bulk, "claim", len(arriving))
         identities.flush()
         touched = {*placed.values(), *(row.fiche_id for _, row in staying)}
-        linked = {number for ready in good for key, _ in ready.links if (number := identities.fiche(key))}
+        linked = {
+            number for ready in good for key, _ in ready.links if (number := identities.fiche(key)) and not identities.is_erased(key)
+        }
         both = {number for pair in joined for number in pair}
-        space.load(touched | linked | both, lock=True)
-        self._check_standing(touched | both)
+        space.hold(touched | linked | both)
+        if any(space.fiches[number].state == "erased" for number in touched | linked | both):
+            raise Clash  # between our look and our lock
         note_candidates(space, identities, told, known)
         fresh: dict[int, list[Claim]] = {}
         sources = {name: space.source_id(name) for name in {claim.source for claim in claims}}
@@ -237,12 +240,6 @@ class Writer:
     def _packed(ready: Ready, kept: Claim) -> bytes:
         """The bytes to keep: of `kept`, which is the claim itself unless something of it must be forgotten."""
         return ready.packed() if kept is ready.claim else schemas.pack(schemas.encode_claim(kept))
-
-    def _check_standing(self, numbers: Iterable[int]) -> None:
-        """A fiche that another writer moved or erased between our look and our lock: start again."""
-        for number in numbers:
-            if self.space.fiches[number].state in ("moved", "erased"):
-                raise Clash
 
     def _without_erased(self, claim: Claim) -> Claim:
         if not self.space.forgets or claim.gone:
@@ -370,19 +367,15 @@ class Writer:
         """Two fiches of one kind, locked, the older one first."""
         space = self.space
         space.origin = origin
-        a, b = self._live(first), self._live(second)
-        if a == b:
+        one, other = self.hold(first, second)
+        if one is other:
             raise Invalid("These are one fiche already.", (FieldError("second", "the same fiche", second),))
-        space.load([a, b], lock=True)
-        for number, uuid in ((a, first), (b, second)):
-            if space.fiches[number].state == "erased":
+        for state, uuid in ((one, first), (other, second)):
+            if state.state == "erased":
                 raise Gone(f"The fiche {uuid} has been erased.")
-        if space.fiches[a].kind != space.fiches[b].kind:
-            raise Invalid(
-                f"An {space.fiches[a].kind} and an {space.fiches[b].kind} cannot be one fiche.",
-                (FieldError("second", "another kind", second),),
-            )
-        return min(a, b), max(a, b)
+        if one.kind != other.kind:
+            raise Invalid(f"An {one.kind} and an {other.kind} cannot be one fiche.", (FieldError("second", "another kind", second),))
+        return min(one.id, other.id), max(one.id, other.id)
 
     def split(self, fiche: str, claims: Sequence[tuple[str, str]], *, origin: str = "editor") -> str:
         """Give these claims, as `(source, external id)`, a fiche of their own again; the answer is its UUID.
@@ -391,8 +384,8 @@ class Writer:
         """
         space = self.space
         space.origin = origin
-        number = self._live(fiche)
-        space.load([number], lock=True)
+        (state,) = self.hold(fiche)
+        number = state.id
         own, touched = split_fiche(space, self.identities, number, claims)
         self._decide(min(number, own), max(number, own), "different")
         self.remake({number})
@@ -411,12 +404,21 @@ class Writer:
         if not found:
             self.identities.review(high, low, "decision", 1.0, told, state)
 
-    def _live(self, uuid: str) -> int:
-        self.identities.load([f"{HUB}|{uuid}"])
-        number = self.identities.fiche(f"{HUB}|{uuid}")
-        if number is None:
-            raise NotFound(f"There is no fiche with id {uuid}.")
-        return number
+    def hold(self, *uuids: str) -> list[FicheState]:
+        """The fiches with these ids, or those that they were joined to, kept from other writers until the end. Raises `NotFound`.
+
+        Whoever decides about a fiche begins here: what another writer does to it between the look and the lock is a `Clash`.
+        """
+        keys = [f"{HUB}|{uuid}" for uuid in uuids]
+        self.identities.load(keys)
+        numbers = []
+        for key, uuid in zip(keys, uuids, strict=True):
+            number = self.identities.fiche(key)
+            if number is None:
+                raise NotFound(f"There is no fiche with id {uuid}.")
+            numbers.append(number)
+        self.space.hold(numbers)
+        return [self.space.fiches[number] for number in numbers]
 
     # --- time ------------------------------------------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ ZONE = ZoneInfo("Europe/Brussels")
 _EVERY = re.compile(r"every\s+(\d+)\s+(minute|hour|day)s?")
 _SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
 LONGEST = 366
-"""Days between two runs at most: once a year is seldom enough, and beyond the end of the calendar no moment can be worked out."""
+"""The longest interval, in days: once a year is seldom enough, and beyond the end of the calendar no moment can be worked out."""
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _WEEKDAY = "|".join(("[0-7]", *_WEEKDAYS))
 _SOME_WEEKDAYS = re.compile(rf"(?:(?P<all>\*)|(?P<first>{_WEEKDAY})(?:-(?P<last>{_WEEKDAY}))?)(?:/(?P<step>[1-7]))?")

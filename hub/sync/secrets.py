@@ -8,7 +8,6 @@ See https://cryptography.io/en/latest/fernet/.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import marshmallow as ma
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from hub.errors import Misconfigured
+from hub.store.key_file import key_in
 from hub.sync.storable import text_of
 
 REDACTED = "********"
@@ -41,7 +41,7 @@ class Vault:
     def open(cls, home: Path) -> Vault:
         """The vault of this installation; makes the key file (mode 0600) when there is no key yet. Raises `Misconfigured`."""
         given = [key.strip() for key in os.environ.get(KEY_VARIABLE, "").split(",") if key.strip()]
-        return cls(given or [_key_in(home / KEY_FILE)])
+        return cls(given or [key_in(home / KEY_FILE, Fernet.generate_key).decode("ascii", "replace").strip()])
 
     def lock(self, schema: type[ma.Schema], config: Mapping[str, Any]) -> dict[str, Any]:
         """The configuration as it may be stored."""
@@ -157,20 +157,3 @@ def _fields(schema: ma.Schema) -> list[tuple[str, ma.fields.Field[Any]]]:
 
 def _bytes(value: Any) -> bytes:
     return str(value).encode()
-
-
-def _key_in(path: Path) -> str:
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, made = tempfile.mkstemp(prefix=KEY_FILE, dir=path.parent)  # mode 0600
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(Fernet.generate_key())
-            os.link(
-                made, path
-            )  # never replaces: of two processes that start together one makes the key, both read it
-        except FileExistsError:
-            pass  # the other process was faster
-        finally:
-            os.unlink(made)
-    return path.read_text(encoding="ascii").strip()

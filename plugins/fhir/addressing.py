@@ -15,6 +15,8 @@ POSTCODES: Final = tuple(str(number) for number in range(1000, 10_000))
 IS_POSTCODE: Final = frozenset(POSTCODES)
 _CUT: Final = 4
 """Of so many words it is tried whether each begins a place of its own."""
+_LONGEST: Final = 24
+"""No place has more words; so many are not cut, since the ways to do that grow much faster than they."""
 _LETTER: Final = re.compile(r"[^\W\d]")
 _HOUSE_NUMBER: Final = re.compile(
     r"\b(?:(?:bus|bte|boite|box) ?\d\w*|(?:bus|bte|boite|box) [a-z]\d*"  # of a box: bus 3, bus3, bte a
@@ -53,6 +55,8 @@ def places_of(text: str) -> tuple[list[Demand], list[str]]:
 
 def _cut(parts: Sequence[str]) -> list[Demand]:
     """Words that begin one place, or cut in two begin two of them, or each begins one: of each demand one must hold."""
+    if len(parts) > _LONGEST:
+        return [(" ".join(parts),)]
     beginnings = [" ".join(parts[: cut + 1]) for cut in range(len(parts))]
     ends = [" ".join(parts[cut + 1 :]) for cut in range(len(parts) - 1)]
     demands = [(beginning, *ends[:cut]) for cut, beginning in enumerate(beginnings)]

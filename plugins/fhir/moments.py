@@ -15,7 +15,7 @@ _SHAPE: Final = re.compile(
 )
 _EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
 _LATEST: Final = datetime(2900, 1, 1, tzinfo=UTC)
-_ZONE_AFTER_BLANK: Final = re.compile(r"(T\S+) (\d\d:\d\d)")
+_ZONE_AFTER_BLANK: Final = re.compile(r"(T[^\sT]+) (\d\d:\d\d)")
 
 
 def with_plus(value: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 
 from hub.access import Agreement, authenticate, grant_for, issue_key, save_agreement
+from hub.access.clients import consequences, register_client
 from hub.errors import Forbidden, Invalid
 from hub.model.moments import day_of, last_moment_of
 from hub.store import Store
@@ -65,6 +67,21 @@ def test_a_key_ends_at_the_moment_that_was_meant(store: Store) -> None:
     with pytest.raises(Invalid) as refused:
         make("gisteren")
     assert [error.path for error in refused.value.errors] == ["expires_at"]
+
+
+def test_keys_that_ended_stand_in_the_way_of_no_new_one(store: Store) -> None:
+    store.write(lambda writer: save_agreement(writer.connection, AGREED, NOW))
+    for _ in range(2):
+        store.write(lambda writer: issue_key(writer.connection, "epd", NOW, "2026-11-30"))
+    with pytest.raises(Invalid, match="already has 2 live keys"):
+        store.write(lambda writer: issue_key(writer.connection, "epd", "2026-11-30T22:59:59Z"))
+    client = store.write(lambda writer: register_client(writer.connection, "epd", NOW, title="", scopes="system/Organization.rs", jwks_url="https://epd.example.org/keys"))
+    later = "2026-11-30T23:00:00Z"
+    key = store.write(lambda writer: issue_key(writer.connection, "epd", later))
+    with store.read() as connection:
+        assert authenticate(connection, key, later)[0] == "epd"
+        left = [consequences(connection, client.id, int(datetime.fromisoformat(now).timestamp())).live_keys for now in ("2026-11-30T22:59:59Z", later)]
+    assert left == [3, 1]
 
 
 def test_an_end_that_nobody_can_read_has_come(store: Store) -> None:

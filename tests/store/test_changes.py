@@ -5,11 +5,12 @@ from collections.abc import Callable
 import pytest
 
 from hub.directory import Directory
-from hub.errors import CursorGone, Invalid
+from hub.errors import CursorGone, Invalid, StoreBusy
+from hub.jobs import HOUSEKEEPING
 from hub.model.audience import Grant
 from hub.model.fiche import EntityType, Visibility
 from hub.model.query import Criterion, Query
-from hub.store import Store, database, log_reading, reading
+from hub.store import Store, Writer, database, log_reading, reading
 from tests.store.conftest import Clock, put
 from tests.store.saying import (
     PG,
@@ -192,6 +193,42 @@ def test_a_very_wide_change_is_spread_before_a_reader_passes_it(open_store: Call
         numbers = [row[0] for row in connection.exec_driver_sql("SELECT seq FROM change ORDER BY seq")]
         newest = log_reading.head(connection)
     assert numbers == list(range(1, newest + 1))
+
+
+def test_the_moment_in_the_log_is_that_of_the_end_of_a_long_transaction(store: Store, clock: Clock) -> None:
+    def work(writer: Writer) -> None:
+        writer.put([organisatie("o1")], origin="test")
+        clock.pass_by(minutes=10)
+
+    store.write(work)
+    assert {change.at for change in log(store)} == {"2026-11-22T09:10:00.000Z"}
+    with store.read() as connection:
+        assert log_reading.seq_at(connection, clock.now) == 0
+
+
+@pytest.mark.parametrize("follows", ["spread", "_grown"])
+def test_what_is_written_is_written_whatever_becomes_of_what_follows(
+    open_store: Callable[..., Store], monkeypatch: pytest.MonkeyPatch, follows: str
+) -> None:
+    store = open_store(wide=5)
+    put(store, organisatie("o1"), *(aanbod(f"a{number}", "o1") for number in range(20)))
+
+    def fails(error: Exception) -> Callable[..., None]:
+        def fail(*given: object) -> None:
+            raise error
+
+        return fail
+
+    monkeypatch.setattr(store, follows, fails(StoreBusy("Other writers kept getting in the way; nothing was written.")))
+    assert put(store, organisatie("o1", phone="+3216000004", revision=2)).changed == 1
+    document = fiche(store, f"{SK}|o1")
+    assert document and document["contacts"]
+    monkeypatch.setattr(store, follows, fails(LookupError("a bug")))
+    with pytest.raises(LookupError):
+        put(store, organisatie("o1", phone="+3216000005", revision=3))
+    monkeypatch.undo()
+    HOUSEKEEPING["spread"][1](store)
+    assert count(store, "spread") == 0
 
 
 def test_who_ceases_to_see_a_part_is_told_although_something_else_it_depends_on_goes_as_well(open_store: Callable[..., Store]) -> None:

@@ -20,10 +20,12 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 
 from hub.errors import FichehubError, StoreBusy
+from hub.model.claims import Claim
 from hub.store import Store, database, opening, tables
 from hub.store.bulk import Bulk
 from hub.store.index_rows import POINT
 from hub.store.index_tokens import FACETS, TYPE_MARKS
+from hub.store.key_file import key_in
 from tests.own_postgres import PostgresServer
 from tests.store.conftest import put
 from tests.store.saying import SK, aanbod, number_of, organisatie
@@ -123,6 +125,37 @@ def test_days_on_which_government_information_ends_or_begins_are_known_of_what_w
     assert (found.pop(numbers[0]), found.pop(numbers[2])) == ("2998-12-01", "2997-01-01")
     assert found.pop(numbers[1]) < "2998", "it has been shown too early until now, and that is told at once"
     assert found == {}
+
+
+def test_days_on_which_what_a_partner_said_runs_out_are_known_of_what_was_there(store: Store) -> None:
+    def own(external_id: str, **content: Any) -> Claim:
+        return Claim("kring-kaart", external_id, 1, "aanbod", {"kind": "aanbod", **content}, same_as=((SK, external_id),), partner="kring")
+
+    stop = {"value": "no", "valid_until": "2998-06-01"}
+    put(store, organisatie("o1"), aanbod("a1", "o1", patientenstop=stop), aanbod("a2", "o1", patientenstop=stop), aanbod("a3", "o1"))
+    put(store, own("a1", patientenstop={**stop, "valid_until": "2997-06-01"}), own("a2", patientenstop={**stop, "valid_until": "2999-06-01"}))
+    put(store, own("a3", gov_info=[{"type": "supervision", "valid_from": "2020-01-02", "withdrawn_at": "2998-01-02"}]))
+    with database.writing(store.engine) as connection:
+        command.downgrade(database._config(connection), "0019")
+        connection.exec_driver_sql("UPDATE expiry SET valid_until = '2998-06-01' WHERE field = 'patientenstop'")
+        connection.exec_driver_sql("DELETE FROM expiry WHERE field = 'gov_info'")
+    database.migrate(store.engine)
+    with store.engine.connect() as connection:
+        found = {(row[0], row[1]): row[2] for row in connection.exec_driver_sql("SELECT fiche_id, field, valid_until FROM expiry")}
+    first, second, third = (number_of(store, f"{SK}|a{number}") for number in (1, 2, 3))
+    assert found == {(first, "patientenstop"): "2997-06-01", (second, "patientenstop"): "2998-06-01", (third, "gov_info"): "2020-01-01"}
+
+
+def test_of_two_that_make_a_key_at_once_both_have_the_same(tmp_path: Path) -> None:
+    path, other = tmp_path / "home" / "store.key", list[bytes]()
+
+    def make() -> bytes:
+        assert not path.exists(), "it is never there in part"
+        other.append(key_in(path, lambda: b"b" * 32))
+        return b"a" * 32
+
+    assert key_in(path, make) == other[0] == b"b" * 32
+    assert list(path.parent.iterdir()) == [path] and path.stat().st_mode & 0o077 == 0
 
 
 def test_a_newer_database_is_refused_in_plain_words(database_url: str) -> None:

@@ -117,6 +117,17 @@ def test_later_claims_of_others_say_nothing_of_the_person(store: Store) -> None:
     assert count(store, "fiche", "state = 'stub'") == 0
 
 
+def test_who_is_named_by_the_id_of_the_hub_stays_erased_too(store: Store) -> None:
+    uuid = _fill(store)
+    erase(store, uuid, "vraag van de betrokkene")
+    named = Claim("excel", "row 7", 1, "zorgverlener", person("", NAME).content, same_as=((HUB, uuid),))
+    assert [put(store, replace(named, partner=partner)).erased for partner in (None, "epd")] == [1, 1]
+    put(store, aanbod("a1", "o1", revision=3, caregivers=[{"zorgverlener": {"id": uuid}}, {"zorgverlener": {"system": "riziv", "value": riziv(10)}}]))
+    document = fiche(store, f"{SK}|a1")
+    assert document and len(document["caregivers"]) == 1
+    assert NAME not in _everything(store)
+
+
 def test_everybody_is_told_once(store: Store) -> None:
     uuid = _fill(store)
     before = head(store)

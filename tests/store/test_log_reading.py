@@ -76,7 +76,7 @@ def test_the_last_seq_before_a_moment(log: Log) -> None:
 
 
 def test_nothing_is_missed_when_a_long_transaction_was_numbered_late(log: Log) -> None:
-    """Its moment is that of its beginning: 12 comes after 11 in the log, with the moment of 9."""
+    """Its moment is that at which it began to wait for its numbers: 12 comes after 11 in the log, with the moment of 9."""
     with log.store.engine.begin() as connection:
         for seq, seconds in ((9, 12), (12, 9)):
             at = (START + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S.000Z")

@@ -4,15 +4,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from hub.directory import Directory
 from hub.model.audience import Grant
 from hub.model.claims import Claim
 from hub.model.fiche import EntityType
-from hub.model.query import Linked, Query
+from hub.model.query import Criterion, Linked, Query
 from hub.store import Store, erasure, index_anew, reading
 from hub.store.bulk import Bulk
 from hub.store.database import writing
-from tests.store.conftest import put
+from tests.store.conftest import Clock, put
 from tests.store.saying import (
     PG,
     SK,
@@ -277,3 +279,45 @@ def test_whoever_comes_from_an_earlier_version_gets_its_links(store: Store) -> N
         bulk.settle()
     index_anew.renew(store, restart=True)
     assert links(store) == wanted
+
+
+@pytest.mark.parametrize("shared", [None, {"value": "yes", "valid_until": "2027-11-30"}, {"value": "no", "valid_until": "2026-11-23"}])
+def test_what_a_partner_said_runs_out_for_him_and_nobody_else_hears_of_it(
+    store: Store, clock: Clock, shared: dict[str, str] | None
+) -> None:
+    content: dict[str, Any] = {} if shared is None else {"patientenstop": shared}
+    put(store, person("p1", number=1), organisatie("o1"), aanbod("a1", "o1", people=(1,), **content))
+    said = {"kind": "aanbod", "patientenstop": {"value": "no", "valid_until": "2026-11-25"}}
+    put(store, Claim("kaart-proef", "m1", 1, "aanbod", said, same_as=((SK, "a1"),), partner=MINE))
+    mine = Directory(store, Grant(level="public", partner=MINE))
+
+    def found(value: str, type: EntityType) -> int:
+        return len(mine.search(Query(types=(type,), where=(Criterion("availability", (f"patientenstop|{value}",)),))).hits)
+
+    def seen() -> tuple[int, ...]:
+        return tuple(found(value, type) for type in ("aanbod", "caregiver") for value in ("no", "unknown"))
+
+    clock.pass_by(days=2)
+    store.write(lambda writer: writer.expire(store.today()))  # what the shared fiche says may run out before
+    assert seen() == (1, 0, 1, 0)
+    before = head(store)
+    clock.pass_by(days=8)
+    assert seen() == (0, 1, 0, 1), "never a stale yes, also before the job has been here"
+    assert store.write(lambda writer: writer.expire(store.today())) == 1
+    assert seen() == (0, 1, 0, 1)
+    assert [(change.type, change.fields) for change in log(store, before, rank=0, partner=MINE) if change.fields] == [("aanbod", ("patientenstop",))]
+    assert log(store, before) == log(store, before, partner="somebody-else") == []
+    assert store.write(lambda writer: writer.expire(store.today())) == 0
+    ahead = [] if shared is None else [shared["valid_until"]]
+    with store.read() as connection:
+        assert [row[0] for row in Bulk(connection).rows("SELECT valid_until FROM expiry")] == [day for day in ahead if day > store.today()]
+
+
+def test_what_a_partner_takes_back_does_not_run_out_any_more(store: Store, clock: Clock) -> None:
+    put(store, organisatie("o1"), aanbod("a1", "o1"))
+    said = {"kind": "aanbod", "patientenstop": {"value": "no", "valid_until": "2026-11-25"}}
+    mine = Claim("kaart-proef", "m1", 1, "aanbod", said, same_as=((SK, "a1"),), partner=MINE)
+    put(store, mine)
+    assert count(store, "expiry") == 1
+    put(store, gone(mine, 2))
+    assert count(store, "expiry") == 0
