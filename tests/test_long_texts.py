@@ -36,15 +36,15 @@ AROUND: Final = (("", "\x00"), ("a", "b"), ("01 a", "!"), ("+", ""))
 
 def _claim(field: str) -> Callable[[str], object]:
     def check_claim(text: str) -> None:
-        said: dict[str, Any] = {
+        said: dict[str, dict[str, Any]] = {
             "email": {"contacts": [{"kind": "email", "value": text}]},
             "website": {"contacts": [{"kind": "website", "value": text}]},
             "phone": {"contacts": [{"kind": "phone", "value": text}]},
             "name": {"names": [{"text": {"nl": text}}]},
             "identifier": {"identifiers": [{"system": "riziv", "value": text}]},
             "address": {"vestigingen": [{"keys": ["x:1"], "addresses": [{"street": {"nl": text}, "house_number": text, "postcode": text}]}]},
-        }[field]
-        Ready(Claim("proef", "1", 1, "organisatie", {"kind": "organisatie", "names": [{"text": {"nl": "N"}}], **said})).check()
+        }
+        Ready(Claim("proef", "1", 1, "organisatie", {"kind": "organisatie", "names": [{"text": {"nl": "N"}}], **said[field]})).check()
 
     return check_claim
 
