@@ -23,7 +23,7 @@ def no_such(key: str, value: str, places: Places, book: ConceptBook, heard: Hear
 
     Of codes only those of rubrieken are judged: their concepts come with the fiches that have them. Where none has come yet they are no reason, nor is a
     former municipality. Of other codes the scheme is judged, and that only where `heard` is given, as sources are; of languages those of two letters, because
-    the longer ones are too many to know; of postcodes how they begin, because an address may lie abroad.
+    the longer ones are too many to know; of postcodes how those of four digits begin, because an address may lie abroad.
     """
     if key == "serves":
         key, _, value = value.partition("|")
@@ -33,7 +33,7 @@ def no_such(key: str, value: str, places: Places, book: ConceptBook, heard: Hear
             return f"There is no rubriek {code[:40]!r} known here."
         if scheme and bar and heard is not None and scheme not in {one.code for one in book.schemes()} and not heard(key, f"{scheme}|"):
             return f"No scheme of codes {scheme[:40]!r} is known here."
-    elif key == "postcode" and value.startswith("0"):
+    elif key == "postcode" and value.startswith("0") and len(value) <= 4:
         return "A Belgian postcode has four digits, of which the first is not 0."
     elif key == "province" and fold(value) not in _provinces(places):
         return f"There is no province {value[:40]!r}; give its Dutch name."

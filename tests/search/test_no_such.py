@@ -34,6 +34,7 @@ WITHOUT_ZONES, WITH_ZONES = Places.load(), Places.load(DEMO_ZONES)
         ("postcode", "1005", ""),  # a postcode need not be that of a place
         ("postcode", "0000", "first is not 0"),
         ("serves", "postcode|0999", "first is not 0"),
+        ("postcode", "01067", ""),  # of Dresden
         ("name", "99999", ""),
         ("language", "nl", ""),
         ("language", "NL", ""),
