@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -12,11 +13,12 @@ from werkzeug.test import TestResponse
 
 from hub.access.clients import register_client
 from hub.access.tokens import issue_token
+from hub.errors import Invalid
 from hub.model.query import Criterion, Query, normalise
 from hub.search.cursor import Cursor, encode
 from hub.store import Writer
 from plugins.fhir import smart
-from plugins.fhir.criteria import always, never, nothing
+from plugins.fhir.criteria import NOTHING, Condition, nothing
 from plugins.fhir.params import RESOURCES
 from plugins.fhir.searchable import Param, Resource
 from plugins.fhir.systems import BE_LOCATION, BE_ORGANIZATION, MCSD_ENDPOINT
@@ -96,8 +98,8 @@ FOUND_BY_OTHERS = {
     ("PractitionerRole", "identifier"): {"Practitioner"},
 }
 """What finds a resource by something that it does not show itself, and which types show it; `_content` as `_text`."""
-OF_ITSELF = {("PractitionerRole", "_profile")}
-"""Whether somebody has a given name decides about a profile."""
+SHOWN_BY_ITS_PROFILE = ("PractitionerRole", "practitioner.given:missing", "true")
+"""What `meta.profile` of the resource itself says as well."""
 EXAMPLES = {
     "near": "51|3.7|5|km", "_lastUpdated": "gt2020-01-01", "date": "gt2020-01-01",
     "coverage-area:identifier": "9000", "active": "true", "gender": "female", "address-use": "work",
@@ -112,17 +114,25 @@ def _spellings(resource: Resource, param: Param) -> Iterator[tuple[str, str]]:
     yield plain, EXAMPLES.get(plain) or (resource.profiles[0][0] if param.name == "_profile" else "10988615141")
     for modifier in param.modifiers:
         if modifier == "missing":
-            yield from ((f"{param.name}:missing", said) for said in ("true", "false"))
+            yield from ((f"{param.name}:missing", said) for said in ("true", "false") if _missing(param, said) is not None)
         elif param.type == "reference":
             yield f"{param.name}:identifier", "10988615141"
         else:
             yield f"{param.name}:{modifier}", EXAMPLES.get(param.name, "10988615141")
 
 
+def _missing(param: Param, said: str) -> list[Condition] | None:
+    """What is asked by `:missing`; None where it cannot be."""
+    assert param.absent is not None
+    with suppress(Invalid):
+        return param.absent(said == "true")
+    return None
+
+
 def _asks(param: Param, spelled: str, value: str) -> bool:
     """Whether such a condition can be met by some resources of a type and not by others, ids apart."""
     if spelled.endswith(":missing"):
-        return param.absent not in (always, never)
+        return _missing(param, value) not in ([], NOTHING)
     return param.name not in ("_id", "payload-type") and param.build is not nothing and value not in (BE_ORGANIZATION, BE_LOCATION, MCSD_ENDPOINT)
 
 
@@ -133,13 +143,15 @@ def _looks(name: str) -> Iterator[tuple[str, str, set[str]]]:
         own = FOUND_BY_OTHERS.get((name, param.name.replace("_content", "_text")), set())
         for spelled, value in _spellings(resource, param):
             looks = {param.target} if param.target and spelled.endswith(":identifier") and param.build is not nothing else own
-            yield spelled, value, {"Practitioner"} if (name, param.name) in OF_ITSELF and _asks(param, spelled, value) else looks
+            looks = looks if not spelled.endswith(":missing") or _asks(param, spelled, value) else set()
+            yield spelled, value, looks
         behind = RESOURCES.get(param.target)
         for inner in behind.by_name.values() if behind and param.build is not nothing else ():
             theirs = FOUND_BY_OTHERS.get((param.target, inner.name.replace("_content", "_text")), set())
             for spelled, value in _spellings(behind, inner) if behind else ():
                 further = {inner.target} if inner.target and spelled.endswith(":identifier") else set()
-                yield f"{param.name}.{spelled}", value, {param.target, *theirs, *further} if _asks(inner, spelled, value) else set()
+                told = _asks(inner, spelled, value) and (name, f"{param.name}.{spelled}", value) != SHOWN_BY_ITS_PROFILE
+                yield f"{param.name}.{spelled}", value, {param.target, *theirs, *further} if told else set()
     for other in RESOURCES.values():
         for back in other.by_name.values():
             if back.target == name:
