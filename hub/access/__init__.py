@@ -10,7 +10,7 @@ from hub.access.agreements import (
     resume_agreement,
     save_agreement,
 )
-from hub.access.keys import IssuedKey, authenticate, issue_key, keys_of, revoke_key
+from hub.access.keys import IssuedKey, authenticate, issue_key, keys_of, live_keys, revoke_key
 from hub.access.limits import RateLimiter
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "grant_for",
     "issue_key",
     "keys_of",
+    "live_keys",
     "pause_agreement",
     "resume_agreement",
     "revoke_key",

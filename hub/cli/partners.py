@@ -17,6 +17,7 @@ from hub.access import (
     agreements,
     issue_key,
     keys_of,
+    live_keys,
     revoke_key,
     save_agreement,
 )
@@ -213,10 +214,10 @@ def revoke(installation: Installation, partner: str, prefix: str, yes: bool, as_
     """End the key of PARTNER that begins with PREFIX, at once. Asks first."""
     with installation.store.read() as connection:
         live = [known for known in keys_of(connection, partner) if known.revoked_at is None]
+        left = [known for known in live_keys(connection, partner, _now()) if known.prefix != prefix]
     ends = next((known for known in live if known.prefix == prefix), None)
     if ends is None:
         raise NotFound(f"{partner} has no live key that begins with {prefix}.")
-    left = [known for known in live if known != ends and (known.expires_at is None or known.expires_at >= _now())]
     told = [
         f"The key {prefix} of {partner}, made {ends.created_at}, last used {ends.last_used_on or 'never'}, opens nothing any more, for good.",
         f"{partner} is left with {counted(len(left), 'live API key')}.",
