@@ -99,7 +99,7 @@ class Directory(Standing):
             head = self._state(connection).head
             shown = self._shown(connection)
             found = find(connection, query, self.grant, places=self.places, head=head, shown=shown)
-            entities = self._of_entries(connection, [row.entry_id for row in found.rows], sources=sources)
+            entities = self._of_entries(connection, [row.entry_id for row in found.rows], sources="heard" if sources else "none")
             hits = [
                 Hit(entities[row.entry_id], row.why, row.distance_km)
                 for row in found.rows
@@ -107,10 +107,10 @@ class Directory(Standing):
             ]
         return Page(hits=tuple(hits), next=found.next, total=found.total, seq=found.seq)
 
-    def walk(self, query: Query) -> Iterator[Entity]:
-        """The whole selection, page by page, in constant memory; of a query with a cursor, what comes behind it."""
+    def walk(self, query: Query, *, sources: bool = True) -> Iterator[Entity]:
+        """The whole selection, page by page (see `search`), in constant memory; of a query with a cursor, what comes behind it."""
         for number in count(1):
-            page = self.search(query)
+            page = self.search(query, sources=sources)
             for hit in page.hits:
                 yield hit.entity
             if page.next is None:
@@ -142,12 +142,14 @@ class Directory(Standing):
         raise Gone(f"{id} has been removed.", seq=seen.seq)
 
     def get_many(self, ids: Iterable[str], *, voices: bool = False) -> dict[str, Entity]:
-        """As `get`, of many at once, by UUID; what is gone, moved, unknown or not for the asker is left out. With `voices` it is told who says what."""
+        """As `get`, of many at once, by UUID; what is gone, moved, unknown or not for the asker is left out. With `voices` it is told who says what, and
+        every source is named: the evidence of a sink."""
         with self._read() as connection:
             known = reading.resolve(connection, ids)
             shown = [one for one in known.values() if one.moved_to is None and shows(self.grant.fields, one.type)]
             entries = reading.entries_for(connection, [one.id for one in shown], self.grant.partner)
-            found = {entity.id: entity for entity in self._of_entries(connection, list(entries.values())).values()}
+            named = self._of_entries(connection, list(entries.values()), sources="all" if voices else "heard")
+            found = {entity.id: entity for entity in named.values()}
             held = self._findable([(entity.id, entity.type) for entity in found.values()])
             if voices:
                 found = self._with_voices(connection, found)

@@ -9,12 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
+from typing import Literal
 
 from sqlalchemy import Connection
 
 from hub.assembling import assembled
 from hub.errors import Moved, NotFound
 from hub.merge import voices
+from hub.model import origins
 from hub.model.audience import Grant, project
 from hub.model.entity import Entity
 from hub.model.fiche import Document, EntityType
@@ -75,8 +77,8 @@ class Entities:
             raise not_found(id, type)
         return known
 
-    def _of_entries(self, connection: Connection, entry_ids: list[int], *, sources: bool = True) -> dict[int, Entity]:
-        """The entities behind rows of the index, by those rows' numbers; what the asker may not see is left out."""
+    def _of_entries(self, connection: Connection, entry_ids: list[int], *, sources: Literal["heard", "all", "none"] = "heard") -> dict[int, Entity]:
+        """The entities behind rows of the index, by those rows' numbers; what the asker may not see is left out. `sources`: which of them are named."""
         partner = self.grant.partner
         if not entry_ids:
             return {}
@@ -106,8 +108,27 @@ class Entities:
                     store.projected.cache_clear()
             return shown
 
-        named = reading.sources(connection, [row.fiche_id for row in rows], partner) if sources else {}
-        return assembled(connection, rows, grant, as_they_are, named, partial(self._held, connection), placeless)
+        named = reading.sources(connection, [row.fiche_id for row in rows], partner) if sources != "none" else {}
+        entities = assembled(connection, rows, grant, as_they_are, named, partial(self._held, connection), placeless)
+        return self._naming_who_is_heard(connection, rows, entities) if sources == "heard" else entities
+
+    def _naming_who_is_heard(
+        self, connection: Connection, rows: Iterable[reading.EntryRow], entities: dict[int, Entity]
+    ) -> dict[int, Entity]:
+        """The same entities; of several sources only those are named that gave something which the asker sees."""
+        several = [row for row in rows if row.id in entities and len(entities[row.id].sources) > 1]
+        if not several:
+            return entities
+        fiches = {row.fiche_id for row in several}
+        said = reading.provenances(connection, fiches)
+        own = reading.sources(connection, fiches, self.grant.partner, own=True) if self.grant.partner else {}
+        for row in several:
+            entity = entities[row.id]
+            part = "" if entity.part is None else entity.id
+            told = origins.told(said.get(row.fiche_id, ()), decode(row.document), entity.fiche)
+            heard = {source for each in told if each.part == part for source, _, _ in each.item.claims}.union(own.get(row.fiche_id, ()))
+            entities[row.id] = replace(entity, sources=tuple(source for source in entity.sources if source in heard))
+        return entities
 
     def _with_voices(self, connection: Connection, entities: dict[str, Entity]) -> dict[str, Entity]:
         """The same entities; each fiche of several sources with who says what in it. What one source says alone needs no look."""

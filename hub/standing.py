@@ -6,6 +6,7 @@ What was hidden where it last stood stays hidden (`hub.model.hindsight`, `hub.pa
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 
 from sqlalchemy import Connection
@@ -42,7 +43,13 @@ class Standing(Entities):
             entity = self._standing(connection, known, lived, seq, last, withholding=withholding)
             if entity is None:
                 raise Gone(f"{id} had been removed at {seq}.", seq=last.seq)
-            return entity
+            return entity if len(entity.sources) < 2 else self._naming_who_is_heard_now(connection, entity)
+
+    def _naming_who_is_heard_now(self, connection: Connection, entity: Entity) -> Entity:
+        """Who gave what is only kept of today: who gave something that the asker sees today may be named."""
+        entry_id = reading.entry_for(connection, entity.number, self.grant.partner)
+        now = self._of_entries(connection, [entry_id]).get(entry_id)
+        return replace(entity, sources=() if now is None else now.sources)
 
     def _standing(
         self,

@@ -86,6 +86,12 @@ def test_a_source_finds_what_its_provenance_names_it_for(store: Store, said: tup
                 assert _ids(directory, Criterion("fiche", (fiche,)), Criterion("source", (source,))).keys() == told, (level, fields, source)
                 others = _ids(directory, Criterion("fiche", (fiche,)), Criterion("source", (source,), negate=True)).keys()
                 assert others == seen.keys() - told
+            if None not in said:
+                named = {id: {*entity.sources} for id, entity in seen.items()}
+                assert named == {id: {*directory.sources_of(entity)} for id, entity in seen.items()}
+                head = directory.head()
+                assert {id: {*directory.as_at(id, head).sources} for id in seen} == named
+                assert {id: {*entity.sources} for id, entity in directory.get_many(seen).items()} == named
 
 
 def _uuid(store: Store, name: str) -> str:

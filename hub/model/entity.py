@@ -19,10 +19,10 @@ class Entity:
     `number` is immutable and gives the default order. `seq` is the last change of this entity that the asker can see, `updated_at` its
     moment (RFC 3339, UTC). `fiche` is the whole projected fiche; `part` is the part itself when `type` is a part. `related` holds the projected
     fiches that an output needs beside it (organisatie, its parents, zorgverleners), by id; what the asker may not see is not there.
-    `sources` names the sources that contribute. `voices`, where it was asked for and several sources contribute to a fiche: field -> for each item of that list
-    the sources that state it. `outside`: ids of fiches and parts named here that the selection of the asker's agreement leaves out, so
-    that he cannot read them by themselves; an output must not point to them. `place_withheld`: the aanbod names vestigingen and he sees none of them, so
-    the other ones of its organisatie are not where it takes place.
+    `sources` names the sources that gave something of it which the asker sees. `voices`, where it was asked for and several sources contribute to a fiche:
+    field -> for each item of that list the sources that state it; then `sources` names every one. `outside`: ids of fiches and parts named here that the
+    selection of the asker's agreement leaves out, so that he cannot read them by themselves; an output must not point to them. `place_withheld`: the aanbod
+    names vestigingen and he sees none of them, so the other ones of its organisatie are not where it takes place.
     """
 
     id: str

@@ -56,7 +56,7 @@ def begin(store: Store, known: Row, directory: Directory, held: Lease) -> Row:
     inside: dict[int, Change] = {}
     for query in known.shown.wish.queries:
         if is_narrow(query, directory.grant):
-            for entity in directory.walk(replace(query, limit=1000)):
+            for entity in directory.walk(replace(query, limit=1000), sources=False):
                 inside[entity.number] = Change(head, at, entity.id, entity.type, entity.fiche["id"], "create", "")
     with store.read() as connection:
         before = set(_members(connection, known))

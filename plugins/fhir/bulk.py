@@ -271,7 +271,7 @@ def lines_of(part: Part, asked: Directory, resume_after: str | None = None) -> I
 
 
 def _resources(part: Part, resource: Resource, query: Query, asked: Directory, labels: Labels) -> Iterator[bytes]:
-    for entity in asked.walk(query):
+    for entity in asked.walk(query, sources=False):
         shown = entity if entity.seq <= part.upto else _as_at(entity, part.upto, asked)
         if shown is not None and shown.seq > part.after:
             yield to_bytes(render(shown, asked.grant, labels)) + b"\n"

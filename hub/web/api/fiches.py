@@ -28,7 +28,8 @@ class AsAt(ma.Schema):
     asAt = fields.Integer(
         validate=validate.Range(0, 2**63 - 1),
         metadata={
-            "description": "As it was right after the change with this seq, and all that was written together with it. `sources` are those of today."
+            "description": "As it was right after the change with this seq, and all that was written together with it."
+            " `sources` are those of today: who gave something of it that you see."
         },
     )
 
