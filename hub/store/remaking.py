@@ -3,6 +3,7 @@
 # ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -188,20 +189,29 @@ class Remaker:
     # --- parts -----------------------------------------------------------------------------------------------------------------
 
     def _identify_parts(self, contents: Iterable[tuple[FicheState, Document]]) -> None:
-        """Give every part its id: the one that any of its keys is known by, else a new one."""
+        """Give every part its id: the one that any of its keys is known by, unless another part of the fiche has that one; else a new one."""
         space = self._space
         unknown: list[tuple[int, str, Document]] = []
         for state, content in contents:
             known = space.parts_of[state.id]
             for field, type_ in PART_FIELDS[state.kind]:
-                for part in content.get(field, ()):
-                    ids = {known[type_, key] for key in part["keys"] if (type_, key) in known}
-                    if not ids:
+                parts = content.get(field, ())
+                if not known:
+                    unknown += [(state.id, type_, part) for part in parts]
+                    continue
+                found = [{known[type_, key] for key in part["keys"] if (type_, key) in known} for part in parts]
+                meant = Counter(number for ids in found for number in ids)
+                taken: set[int] = set()
+                for part, ids in zip(parts, found, strict=True):
+                    # Two that were apart and lead to one fiche now, since it was joined to the other's, are two still.
+                    alone = {number for number in ids if meant[number] == 1}
+                    number = min(alone or ids - taken, default=None)
+                    if number is None:
                         unknown.append((state.id, type_, part))
                         continue
-                    number = min(ids)
+                    taken.add(number)
                     part["id"] = space.uuid_of[number]
-                    for other in ids - {number}:
+                    for other in alone - {number}:
                         self._move_part(state.id, other, number)
                     for key in part["keys"]:
                         space.name_part(state.id, type_, key, number)

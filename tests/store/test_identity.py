@@ -141,6 +141,27 @@ def test_join_and_split_refuse_nonsense(store: Store) -> None:
         store.write(lambda writer: writer.split(a, [(PG, "p1")]))
 
 
+@pytest.mark.parametrize("first", ["o", "net"])
+@pytest.mark.parametrize("listed", [("o", "net"), ("net", "o")])
+def test_memberships_of_two_that_become_one_stay_two_parts(store: Store, first: str, listed: tuple[str, str]) -> None:
+    memberships = [{"keys": [f"m-{name}"], "organisatie": {"source": SK, "external_id": name}} for name in listed]
+    claims = {"o": organisatie("o", memberships=memberships), "net": organisatie("net", "Het netwerk")}
+    put(store, claims.pop(first))
+    put(store, *claims.values())
+
+    def ids() -> dict[str, str]:
+        shown = fiche(store, f"{SK}|o")
+        assert shown is not None
+        return {part["keys"][0]: part["id"] for part in shown["memberships"]}
+
+    before, netwerk = ids(), uuid_of(store, f"{SK}|net")
+    store.write(lambda writer: writer.join(uuid_of(store, f"{SK}|o"), netwerk))
+    assert ids() == before
+    assert count(store, "entry", "type = 'membership'") == 2
+    store.write(lambda writer: writer.split(uuid_of(store, f"{SK}|o"), [(SK, "net")]))
+    assert ids() == before
+
+
 def test_a_plugin_scores_candidates(open_store: Callable[..., Store]) -> None:
     asked: list[int] = []
 
