@@ -365,19 +365,20 @@ def test_each_post_of_a_delivery_has_a_key_of_its_own_and_the_same_in_every_atte
 ) -> None:
     def twice(sink: Post, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None) -> Any:
         for part in ("one", "two"):
-            sink.context.http.post(f"https://partner.example.org/{change.id}/{part}", json={"name": part})
+            sink.context.http.post(f"https://partner.example.org/{change.id}/{part}", json={"name": f"{part} of {(desired or {})['name']}"})
         return desired
 
     monkeypatch.setattr(Post, "push", twice)
     say(any_store, 1, "Huis", 1)
-    line.failing["two"] = Unreachable("Down.")
-    assert go().pushed == 0
+    say(any_store, 2, "Thuis", 1)
+    line.failing["two of Thuis"] = Unreachable("Down.")
+    assert go().pushed == 1
     clock.forward(minutes=5)
     line.failing.clear()
     assert go().pushed == 1
     keys = [key for key, _ in line.posts]
-    assert keys[:2] == keys[2:]
-    assert len(set(keys)) == 2
+    assert len(set(keys[:4])) == 4
+    assert keys[4:] == keys[2:4]
 
 
 def test_the_switch_stops_one_or_all_and_a_run_under_way(
