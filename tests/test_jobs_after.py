@@ -250,6 +250,22 @@ def test_a_lease_from_a_clock_that_was_ahead_is_not_held_for_a_year(store: Store
         assert not lease.is_free(db, "connection own", clock())
 
 
+def test_old_slots_are_forgotten_but_not_so_soon_that_a_clock_that_was_put_back_does_them_again(
+    store: Store, worker: Worker, clock: Clock, connect: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "HOUSEKEEPING", {})
+    connect("cron 0 3 * * *; full never")
+    for day in range(1, 21):
+        clock.moment = datetime(2026, 12, day, 3, tzinfo=UTC)
+        assert names(worker.run_due()) == ["run own"]
+        slots.prune(store)
+    with store.read() as db:
+        kept = db.execute(select(job_slot.c.slot).order_by(job_slot.c.slot)).scalars().all()
+    assert [slot[:10] for slot in kept] == [f"2026-12-{day}" for day in range(13, 21)]
+    clock.moment = datetime(2026, 12, 18, 12, tzinfo=UTC)
+    assert names(worker.run_due()) == []
+
+
 def test_slots_from_a_clock_that_was_ahead_are_done_when_they_come(
     store: Store, worker: Worker, clock: Clock, connect: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

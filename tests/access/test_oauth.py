@@ -9,7 +9,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,6 +26,7 @@ import plugins.fhir
 from hub import jobs
 from hub import plugins as loading
 from hub.access import issue_key, pause_agreement, resume_agreement, save_agreement
+from hub.access.assertions import LEEWAY
 from hub.access.clients import Client, register_client, revoke_client
 from hub.access.keysets import FetchedKeys
 from hub.access.tokens import SECONDS
@@ -200,6 +201,17 @@ def test_an_assertion_is_taken_once_also_by_another_process(side: Side, tmp_path
     assert all(answer["error"] == "invalid_client" and "used before" in answer["error_description"] for answer in replayed)
 
 
+def test_an_assertion_stays_spent_for_as_long_as_a_clock_that_is_late_may_use_it(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = int(time.time()) + 60
+    text = assertion(side.client.id, side.endpoint, exp=ends)
+    assert side.ask(text).status_code == 200
+    late = datetime.fromtimestamp(ends + LEEWAY - 1, UTC)
+    monkeypatch.setattr(side.store, "now", lambda: late)
+    jobs.HOUSEKEEPING["forget"][1](side.store)
+    assert "used before" in side.ask(text).json()["error_description"]
+    assert side.ask(assertion(side.client.id, side.endpoint, exp=ends)).status_code == 200, "one that ends just then is still taken"
+
+
 def test_an_assertion_is_spent_also_when_its_scope_is_refused(side: Side) -> None:
     text = assertion(side.client.id, side.endpoint)
     assert side.ask(text, "system/AuditEvent.rs").json()["error"] == "invalid_scope"
@@ -290,6 +302,17 @@ def test_a_token_expires_and_is_forgotten(tmp_path: Path, side: Side, monkeypatc
     with side.store.read() as reading:
         assert reading.execute(access_token.select()).all() == []
         assert reading.execute(assertion_table.select()).all() == []
+
+
+def test_a_token_holds_until_the_very_second_of_its_end(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
+    begins = side.store.now().replace(microsecond=0)
+    moments = [begins, begins + timedelta(seconds=SECONDS - 1), begins + timedelta(seconds=SECONDS)]
+    monkeypatch.setattr(side.store, "now", lambda: moments[0])
+    token, answers = side.token(), []
+    while moments:
+        answers.append(side.get("/fhir/Organization", token).status_code)
+        del moments[0]
+    assert answers == [200, 200, 401]
 
 
 def test_a_pause_ends_tokens_and_closes_the_door_to_keys(side: Side) -> None:

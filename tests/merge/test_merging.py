@@ -313,6 +313,16 @@ def test_the_owner_may_say_that_a_value_is_less_hidden_than_others_think() -> No
     assert merged_content(hidden, silent)["identifiers"][0]["visibility"] == "internal"
 
 
+def test_a_partner_hides_for_himself_also_what_the_owner_shows() -> None:
+    number = {"system": "kbo", "value": "1"}
+    owner = says("kbo", {"identifiers": [{**number, "visibility": "public"}]})
+    overlay = says("kaart", {"identifiers": [{**number, "visibility": "internal"}]}, partner="gent")
+    assert merged_content(owner, overlay)["identifiers"] == [{**number, "visibility": "internal"}]
+    hidden = says("sociale-kaart", {"identifiers": [{**number, "visibility": "internal"}]})
+    wider = says("kaart", {"identifiers": [{**number, "visibility": "professional"}]}, partner="gent")
+    assert merged_content(owner, hidden, wider)["identifiers"] == [{**number, "visibility": "professional"}], "the owner is heard above all but him"
+
+
 def test_a_source_that_is_silent_on_an_emergency_number_hides_it() -> None:
     silent = says("excel", {"contacts": [{"kind": "phone", "value": "+3216", "purpose": "emergency"}]})
     loud = says("sociale-kaart", {"contacts": [{"kind": "phone", "value": "+3216", "visibility": "public"}]})

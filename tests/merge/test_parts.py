@@ -126,3 +126,10 @@ def test_parts_of_which_nothing_is_known_but_a_phone_still_get_keys_of_their_own
     merged = merged_content(says("excel", {"vestigingen": parts}))["vestigingen"]
     assert [part["contacts"] for part in merged] == [part["contacts"] for part in parts]
     assert len({tuple(part["keys"]) for part in merged}) == 2
+
+
+def test_a_part_without_keys_stays_as_it_is_when_an_editor_excludes_another() -> None:
+    nameless, excluded = {"contacts": [{"kind": "phone", "value": "+321"}]}, {"keys": ["excel:9"]}
+    stated = says("excel", {"vestigingen": [nameless, excluded]})
+    before, _ = merged_content(stated)["vestigingen"]
+    assert merged_content(stated, says(EDITOR, {}, excluded={"vestigingen": [excluded]}))["vestigingen"] == [before]

@@ -94,6 +94,10 @@ def test_the_owner_is_heard_also_by_who_leaves_something_out() -> None:
     owner = says("progezondheid", {"identifiers": [{"system": "riziv", "value": RIZIV[1], "visibility": "public"}]}, kind="zorgverlener")
     other = says("cobrha", {"identifiers": [{"system": "riziv", "value": RIZIV[0], "visibility": "internal"}]}, kind="zorgverlener")
     assert merged_content(owner, other)["identifiers"] == owner.content["identifiers"]
+    silent = says("progezondheid", {"identifiers": [{"system": "riziv", "value": RIZIV[1]}]}, kind="zorgverlener")
+    assert merged_content(silent, other)["identifiers"] == [{"system": "riziv", "value": RIZIV[1], "visibility": "internal"}], "he said nothing about it"
+    loud = says("sociale-kaart", owner.content, kind="zorgverlener")
+    assert merged_content(loud, other)["identifiers"] == [{"system": "riziv", "value": RIZIV[1], "visibility": "internal"}], "who says so is not the owner"
 
 
 NEAR = ADDRESSES.map(lambda address: {name: value for name, value in {**address, "postcode": "9000"}.items() if name != "box"})

@@ -120,6 +120,31 @@ def test_a_hidden_value_changes_nothing_for_those_who_do_not_see_it(house: Store
     assert ("context", "aanbod") in told(house, before, rank=2)
 
 
+@pytest.mark.parametrize("hidden_first", [True, False])
+def test_what_is_shown_and_what_is_hidden_in_one_transaction_is_told_to_whoever_sees_either(store: Store, hidden_first: bool) -> None:
+    shown, hidden = {"kind": "phone", "value": "+3216000001"}, {"kind": "phone", "value": "+3216000002", "visibility": "internal"}
+    put(store, organisatie("o1"))
+    before = head(store)
+    contacts = [hidden, shown] if hidden_first else [shown, hidden]
+
+    def work(writer: Writer) -> None:
+        writer.put([organisatie("o1", revision=2, contacts=contacts[:1])], origin="one")
+        writer.put([organisatie("o1", revision=3, contacts=contacts)], origin="other")
+
+    store.write(work)
+    for rank in (0, 1, 2):
+        (change,) = [change for change in log(store, before, rank) if change.type == "organisatie"]
+        assert (change.operation, change.fields, change.origin) == ("update", ("contacts",), "other")
+    before = head(store)
+
+    def hide(writer: Writer) -> None:
+        for revision, visibility in ((4, "professional"), (5, "internal")):
+            writer.put([organisatie("o1", revision=revision, visibility=visibility)], origin="one")
+
+    store.write(hide)
+    assert [{change.operation for change in log(store, before, rank) if change.type == "organisatie"} for rank in (0, 1, 2)] == [{"delete"}, {"delete"}, {"update"}]
+
+
 def test_who_loses_sight_of_a_fiche_is_told_of_a_deletion(house: Store) -> None:
     before = head(house)
     put(house, person("p1", number=1, revision=2, visibility="professional"))
@@ -306,6 +331,23 @@ def test_what_runs_out_is_a_change_once(store: Store, clock: Clock) -> None:
     (change,) = [change for change in log(store, before) if change.operation == "update"]
     assert (change.type, change.fields) == ("aanbod", ("patientenstop",))
     assert store.write(lambda writer: writer.expire(store.today())) == 0
+
+
+def test_what_is_written_on_its_last_day_runs_out_the_day_after(store: Store, clock: Clock) -> None:
+    put(store, organisatie("o1"), *(aanbod(name, "o1", patientenstop={"value": "no", "valid_until": "2026-11-22"}) for name in ("a1", "a2")))
+    put(store, aanbod("a1", "o1", revision=2, patientenstop={"value": "no", "valid_until": "2026-11-24"}))  # prolonged before it ran out
+    assert store.write(lambda writer: writer.expire(store.today())) == 0
+    before = head(store)
+
+    def told_of() -> list[str]:
+        return [change.id for change in log(store, before, rank=0) if change.operation == "update"]
+
+    clock.pass_by(days=1)
+    assert store.write(lambda writer: writer.expire(store.today())) == 1
+    assert told_of() == [uuid_of(store, f"{SK}|a2")]
+    clock.pass_by(days=2)
+    assert store.write(lambda writer: writer.expire(store.today())) == 1
+    assert told_of() == [uuid_of(store, f"{SK}|a2"), uuid_of(store, f"{SK}|a1")]
 
 
 def test_of_several_values_in_a_list_each_runs_out(store: Store, clock: Clock) -> None:

@@ -46,6 +46,19 @@ def test_what_one_source_holds_apart_is_never_joined_by_a_key(store: Store) -> N
     assert found.reason == "key-clash"
 
 
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("known_elsewhere", [True, False])
+def test_what_a_source_removed_stands_in_the_way_of_nothing_that_takes_its_place(store: Store, together: bool, known_elsewhere: bool) -> None:
+    """Also where both come together, before the hub knew either."""
+    if known_elsewhere:
+        put(store, person("x1", source=SB, number=1))
+    removed = Claim(PG, "p1", 1, "zorgverlener", {}, gone=True, same_as=(("riziv", riziv(1)),))
+    for batch in [[removed, person("p2", number=1)]] if together else [[removed], [person("p2", number=1)]]:
+        put(store, *batch)
+    assert number_of(store, f"{PG}|p2") == number_of(store, f"{PG}|p1")
+    assert (count(store, "fiche"), count(store, "review")) == (1, 0)
+
+
 def test_two_services_of_one_enterprise_at_one_address_stay_two(store: Store) -> None:
     kbo = [{"system": "kbo", "value": "0403019261"}]
     put(store, organisatie("o1", "Dienst A", identifiers=kbo), organisatie("o2", "Dienst B", identifiers=kbo))

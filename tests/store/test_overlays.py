@@ -313,6 +313,32 @@ def test_what_a_partner_said_runs_out_for_him_and_nobody_else_hears_of_it(
         assert [row[0] for row in Bulk(connection).rows("SELECT valid_until FROM expiry")] == [day for day in ahead if day > store.today()]
 
 
+@pytest.mark.parametrize(
+    ("shared", "own", "told_on"),
+    [
+        ("2026-11-25", "2026-11-26", {"2026-11-26": {""}, "2026-11-27": {MINE}}),
+        ("2026-11-26", "2026-11-25", {"2026-11-26": {MINE}, "2026-11-27": {""}}),
+        ("2026-11-25", "2026-11-25", {"2026-11-26": {"", MINE}, "2026-11-27": set()}),
+    ],
+)
+def test_what_runs_out_for_all_and_for_a_partner_is_told_to_each_on_his_own_day(
+    store: Store, clock: Clock, shared: str, own: str, told_on: dict[str, set[str]]
+) -> None:
+    put(store, organisatie("o1"), aanbod("a1", "o1", patientenstop={"value": "no", "valid_until": shared}))
+    said = {"kind": "aanbod", "patientenstop": {"value": "no", "valid_until": own}}
+    put(store, Claim("kaart-proef", "m1", 1, "aanbod", said, same_as=((SK, "a1"),), partner=MINE))
+    clock.pass_by(days=3)
+    assert store.write(lambda writer: writer.expire(store.today())) == 0
+    for day, partners in told_on.items():
+        clock.pass_by(days=1)
+        assert store.today() == day
+        before = head(store)
+        store.write(lambda writer: writer.expire(store.today()))
+        with store.read() as connection:
+            rows = Bulk(connection).rows("SELECT partner FROM change WHERE seq > ? AND type = 'aanbod'", before)
+        assert {partner for (partner,) in rows} == partners
+
+
 def test_what_a_partner_takes_back_does_not_run_out_any_more(store: Store, clock: Clock) -> None:
     put(store, organisatie("o1"), aanbod("a1", "o1"))
     said = {"kind": "aanbod", "patientenstop": {"value": "no", "valid_until": "2026-11-25"}}

@@ -14,7 +14,7 @@ from hub.store import Store, reading
 from hub.store.editing import edit
 from hub.store.place_codes import PlaceCodes
 from tests.store.conftest import put
-from tests.store.saying import PG, SK, aanbod, fiche, organisatie, person, uuid_of
+from tests.store.saying import PG, SB, SK, aanbod, count, fiche, organisatie, person, uuid_of
 
 ZWIJNDRECHT, BEVEREN, TOGETHER = "11056", "46003", "46030"
 
@@ -93,6 +93,8 @@ def test_a_code_that_there_is_not_is_left_out_and_told_and_the_rest_stands(store
         ("o1", "vestigingen.0.addresses.0.postcode", "99999"),
     ]
     assert put(store, organisatie("o2")).left_out == []
+    neighbour = Claim(SB, "b1", 1, "organisatie", {"kind": "organisatie", "languages": ["nl"]}, same_as=((SK, "o1"),))
+    assert (put(store, neighbour).left_out, count(store, "fiche")) == ([], 3), "what another source says is no news of this one"
 
 
 @pytest.mark.parametrize(

@@ -168,6 +168,22 @@ def test_decisions_about_nobody_and_about_the_erased_are_passed_over(both: Both)
         assert reading.documents_by_uuid(connection, both.houses[:1]).get(both.houses[0]) is None
 
 
+def test_what_is_left_of_the_erased_is_no_state_for_the_connector(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That something was told is kept until its removal was told too; it is not in the words of the connector."""
+    seen: list[dict[str, Any]] = []
+
+    def decided(committee: Committee, state: dict[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+        seen.append(state)
+        return {**state, **said}
+
+    monkeypatch.setattr(both.committee, "decided", decided)
+    erasure.erase(both.store, both.houses[0], "article 17")
+    assert set(both.verdicts()) == set(both.houses[1:])
+    both.committee.log += [(both.houses[0], "accepted"), (both.houses[1], "accepted")]
+    assert both.run().state == "done"
+    assert seen == [{"name": "Huis 1", "verdict": "pending"}]
+
+
 def test_pages_give_each_proposal_once_and_end(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
     both.committee.log += [(both.houses[0], "rejected"), (both.houses[3], "rejected")]
     both.run()

@@ -13,7 +13,7 @@ from hub.connector import Finished, Incoming, Sink, Source
 from hub.model.claims import Claim
 from hub.model.entity import Change, Entity
 from hub.plugins import Plugins
-from hub.store import Store, editing, reading
+from hub.store import Store, editing, erasure, reading
 from hub.store.tables import claim, entity
 from hub.sync import connections, run
 from hub.sync.records import RunReport
@@ -242,3 +242,109 @@ def test_what_the_partner_undoes_again_is_told_under_another_key(
         assert name_of(any_store, fiche) == "Huis"
         assert register.rows[row][1] == "HUIS"
     assert len(set(used)) == len(used) == 4
+
+
+def test_a_row_that_comes_again_in_the_same_revision_is_judged_once(
+    any_store: Store, register: type[Register], go: Callable[..., RunReport]
+) -> None:
+    """What we made of it stands, also where the row as it came has the higher digest."""
+    for number in range(12):
+        said = Claim("sociale-kaart", f"z{number}", 1, "organisatie", {"kind": "organisatie", "names": [{"text": {"nl": f"HUIS {number}"}}]})
+        any_store.write(lambda writer, said=said: writer.put([said], origin="sociale-kaart"))  # type: ignore[misc]
+    go()
+    go()
+    go(full=True)
+    assert len(register.pushes) == 12
+    with any_store.read() as db:
+        theirs = db.execute(select(claim.c.gone).where(claim.c.external_id.in_(register.rows))).scalars().all()
+    assert theirs == [True] * 12, "they said nothing of their own"
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_a_row_of_before_is_no_edit(any_store: Store, register: type[Register], go: Callable[..., RunReport], heard: bool) -> None:
+    """Whether its list was heard with the newer one or not: what we agreed by then is no yardstick for what was said before."""
+    say(any_store, "sociale-kaart", "Huis", 1)
+    go()
+    go()
+    (row,) = register.rows
+    old = register.rows[row]
+    say(any_store, "sociale-kaart", "Thuis", 2)
+    go()
+    if heard:
+        go()
+    new, register.rows[row] = register.rows[row], old
+    go(full=True)
+    register.rows[row] = new
+    go(full=True)
+    assert register.pushes == [{"name": "Huis"}, {"name": "Thuis"}], "a copy that was late there is not put right"
+
+
+def test_what_stands_for_one_partner_is_not_what_stood_before(
+    any_store: Store, register: type[Register], go: Callable[..., RunReport]
+) -> None:
+    fiche = say(any_store, "sociale-kaart", "Huis", 1)
+    go()
+    go()
+    (row,) = register.rows
+    content = {"kind": "organisatie", "names": [{"text": {"nl": "Voor Gent"}}]}
+    overlay = Claim("register", row, 99, "organisatie", content, same_as=(("fichehub", fiche),), partner="gent")
+    any_store.write(lambda writer: writer.put([overlay], origin="gent"))
+    register.edit(row, "Anders")
+    go()
+    assert register.rows[row][1] == "HUIS"
+
+
+def test_a_row_that_was_withdrawn_is_heard_again_also_when_it_comes_back_in_the_same_revision(
+    any_store: Store, register: type[Register], go: Callable[..., RunReport], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = register.pull
+
+    def pull(partner: Register, cursor: str | None) -> Iterator[Incoming | Finished]:
+        for one in whole(partner, cursor):
+            if isinstance(one, Incoming):
+                one.claim.content["languages"] = ["nl"]  # of which we told it nothing
+            yield one
+
+    monkeypatch.setattr(register, "pull", pull)
+    fiche = say(any_store, "sociale-kaart", "Huis", 1)
+    seen = []
+    for row_is_there in (True, True, False, True):
+        if not row_is_there:
+            register.rows.clear()  # it gets the row anew, and numbers it from one
+        go(full=True)
+        with any_store.read() as db:
+            seen.append(reading.documents_by_uuid(db, [fiche])[fiche].get("languages"))
+    assert seen == [None, ["nl"], None, ["nl"]]
+    assert {revision for revision, _, _ in register.rows.values()} == {1}
+
+
+def test_the_id_of_a_fiche_that_was_joined_to_another_leads_to_what_was_agreed(
+    any_store: Store, register: type[Register], go: Callable[..., RunReport]
+) -> None:
+    one = say(any_store, "sociale-kaart", "HUIS", 1)
+    content = {"kind": "organisatie", "names": [{"text": {"nl": "HUIS"}}]}
+    any_store.write(lambda writer: writer.put([Claim("sociaal-brussels", "b1", 1, "organisatie", content)], origin="sociaal-brussels"))
+    with any_store.read() as db:
+        other = str(db.execute(select(entity.c.uuid).join(claim, claim.c.fiche_id == entity.c.id).where(claim.c.external_id == "b1")).scalar_one())
+    any_store.write(lambda writer: writer.join(one, other))
+    go()
+    (row,) = register.rows
+    revision, name, _ = register.rows[row]
+    register.rows[row] = (revision, name, other)
+    go(full=True)
+    with any_store.read() as db:
+        said = db.execute(select(claim.c.gone).where(claim.c.external_id == row)).scalar_one()
+    assert said, "our own word did not become theirs"
+    assert len(register.pushes) == 1
+
+
+def test_of_whoever_is_erased_the_partner_is_told_also_where_its_list_did_not_give_the_row(
+    any_store: Store, register: type[Register], go: Callable[..., RunReport]
+) -> None:
+    """A list that leaves a row out does not say that the partner forgot what is in it."""
+    fiche = say(any_store, "sociale-kaart", "Huis", 1)
+    go()
+    erasure.erase(any_store, fiche, "article 17")
+    register.rows.clear()
+    go(full=True)
+    assert register.pushes == [{"name": "Huis"}, None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,7 +19,7 @@ from hub.plugins import Plugins
 from hub.store import Store, erasure
 from hub.store.tables import agreed
 from hub.store.tables import outbox as table
-from hub.sync import breaker, connections, delivery, outbox, run, status, stops
+from hub.sync import breaker, connections, delivery, outbox, records, run, status, stops
 from hub.sync.agreed import Agreed
 from hub.sync.breaker import Breaker
 from hub.sync.outbox import Letter
@@ -293,6 +293,40 @@ def test_a_dropped_letter_is_gone_until_the_next_change(
     assert go().pushed == 1
 
 
+def test_only_the_very_letter_that_was_looked_at_is_replayed_or_dropped(
+    any_store: Store, go: Callable[..., Any], line: Line
+) -> None:
+    def dead(name: str, revision: int) -> list[Letter]:
+        say(any_store, 1, name, revision)
+        line.failing[name] = Rejected("Too short.")
+        go()
+        with any_store.read() as db:
+            return outbox.dead_letters(db)
+
+    looked_at, newer = dead("H", 1), dead("K", 2)
+    assert outbox.replay(any_store, looked_at) == outbox.drop(any_store, looked_at) == 0
+    assert letters(any_store) == [("dead", 1)]
+    assert outbox.replay(any_store, newer) == 1
+    assert outbox.drop(any_store, newer) == 0, "somebody else let it live again"
+    assert letters(any_store) == [("waiting", 0)]
+
+
+def test_what_the_partner_would_not_take_is_off_the_list_once_it_takes_it(
+    any_store: Store, go: Callable[..., Any], line: Line, offer: Offer
+) -> None:
+    for number, name in ((1, "H"), (2, "K")):
+        say(any_store, number, name, 1)
+        line.failing[name] = Rejected("Too short.")
+    assert go().rejected == 2
+    with any_store.read() as db:
+        assert records.rejected_rows(db) == {"own": 2}
+        (other,) = (letter.change.id for letter in outbox.dead_letters(db) if letter.change.seq > 1)
+    say(any_store, 1, "Huis", 2)
+    assert go().pushed == 1
+    with any_store.read() as db:
+        assert records.rejected_ids(db, "own") == {other}
+
+
 def test_a_bug_at_one_entity_does_not_stand_before_the_others_for_ever(
     any_store: Store, go: Callable[..., Any], line: Line, clock: Clock
 ) -> None:
@@ -312,6 +346,39 @@ def test_pauses_are_random_bounded_and_as_asked() -> None:
         assert all(timedelta() <= outbox.pause(attempts) <= window for _ in range(20))
     assert len({outbox.pause(5) for _ in range(20)}) > 1
     assert outbox.pause(3, 17) == timedelta(seconds=17)
+
+
+def test_the_breaker_is_open_for_a_random_part_of_a_window_but_at_least_half(clock: Clock) -> None:
+    second = timedelta(seconds=1)  # in which moments are noted
+    for failures in range(breaker.FAILURES, 20):
+        window = min(breaker.CAP, breaker.BASE * 2 ** (failures - breaker.FAILURES))
+        noted = [Breaker(failures - 1).failed(clock()).open_until for _ in range(20)]
+        spans = {datetime.fromisoformat(until) - clock() for until in noted if until is not None}
+        assert len(spans) > 1
+        assert all(window / 2 - second <= span <= window for span in spans)
+    assert Breaker().failed(clock(), 17) == Breaker(1, "2026-11-22T09:00:17Z")
+    assert Breaker().failed(clock()) == Breaker(1)
+
+
+def test_each_post_of_a_delivery_has_a_key_of_its_own_and_the_same_in_every_attempt(
+    any_store: Store, go: Callable[..., Any], line: Line, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def twice(sink: Post, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None) -> Any:
+        for part in ("one", "two"):
+            sink.context.http.post(f"https://partner.example.org/{change.id}/{part}", json={"name": f"{part} of {(desired or {})['name']}"})
+        return desired
+
+    monkeypatch.setattr(Post, "push", twice)
+    say(any_store, 1, "Huis", 1)
+    say(any_store, 2, "Thuis", 1)
+    line.failing["two of Thuis"] = Unreachable("Down.")
+    assert go().pushed == 1
+    clock.forward(minutes=5)
+    line.failing.clear()
+    assert go().pushed == 1
+    keys = [key for key, _ in line.posts]
+    assert len(set(keys[:4])) == 4
+    assert keys[4:] == keys[2:4]
 
 
 def test_the_switch_stops_one_or_all_and_a_run_under_way(
@@ -380,6 +447,20 @@ def test_a_failed_delivery_is_a_job_when_its_time_comes(
     go()
     worker = Worker(any_store, offer(Post))
     clock.forward(hours=1)
+    assert [job.name for job in worker.due() if job.connection] == ["deliver own"]
+
+
+def test_what_waits_is_no_job_while_the_breaker_is_open(
+    any_store: Store, go: Callable[..., Any], line: Line, clock: Clock, offer: Offer
+) -> None:
+    say(any_store, 1, "Huis", 1)
+    say(any_store, 2, "Thuis", 1)
+    line.failing["*"] = Unreachable("Slow down.", retry_after=600)
+    go()
+    assert go().warnings[0].startswith("Nothing was delivered"), "somebody runs it by hand, and that run waits for nothing"
+    worker = Worker(any_store, offer(Post))
+    assert [job.name for job in worker.due() if job.connection] == []
+    clock.forward(minutes=10)
     assert [job.name for job in worker.due() if job.connection] == ["deliver own"]
 
 
