@@ -181,7 +181,9 @@ class _Telling:
     own: dict[int, int] = field(default_factory=dict)
     """Entity -> the level of its own entry in the index."""
     becoming: dict[int, tuple[int, int, int, bool]] = field(default_factory=dict)
+    """As `_seen_from_now_on` has it, of the parts that stand for a link."""
     told_before: dict[int, int] = field(default_factory=dict)
+    """As `_told_before` has it, of the same."""
 
     def look(self, found: dict[int, tuple[int, str]], wanted: list[int]) -> None:
         """Ask the database about those that are wanted, all at once."""

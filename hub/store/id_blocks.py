@@ -1,6 +1,5 @@
 """Primary keys, handed out to transactions that run beside each other."""
 
-
 from __future__ import annotations
 
 from contextlib import suppress
