@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from hub.model.audience import Grant
 from hub.model.fiche import Document
 from hub.model.hindsight import Hindsight
-from hub.store import reading
+from hub.store import reading, versions
 
 _AT_HAND: Final = 64
 """Of so many fiches what was seen since is kept at hand: a history goes back through the versions of one, with what that points to."""
@@ -30,7 +30,7 @@ class Past:
         """These fiches as they stood right after change `seq` (the last one of its transaction), unprojected; what may not be told is left out."""
         told = {}
         for uuid, known in reading.resolve(connection, uuids).items():
-            then = reading.as_at(connection, known.fiche_id, seq, self._partner)
+            then = versions.as_at(connection, known.fiche_id, seq, self._partner)
             if then is None:
                 continue
             kept: Document | None = then
@@ -48,19 +48,19 @@ class Past:
 
     def _since(self, connection: Connection, known: reading.Known, seq: int) -> Hindsight:
         """What the versions after `seq` tell."""
-        if known.moved_to is not None or reading.has_overlay(connection, known.fiche_id, self._partner):
+        if known.moved_to is not None or versions.has_overlay(connection, known.fiche_id, self._partner):
             hindsight = Hindsight(self._rank)
             for version in self._views(connection, known, seq):
                 hindsight.add(version)
             return hindsight
         number = known.fiche_id
-        then, newest = reading.version_at(connection, number, seq), reading.standing_version(connection, number)
+        then, newest = versions.version_at(connection, number, seq), versions.standing_version(connection, number)
         at_hand = self._at_hand.pop(number, None)
         if at_hand is None or at_hand[0] != newest:
             at_hand = (newest, newest + 1, Hindsight(self._rank))
         _, lowest, hindsight = at_hand
         if then + 1 < lowest:  # what it knows of the version asked for, or of older ones, decides nothing of that
-            for version in reading.versions(connection, number, then, lowest):
+            for version in versions.between(connection, number, then, lowest):
                 hindsight.add(version)
         self._at_hand[number] = (newest, min(lowest, then + 1), hindsight)
         if len(self._at_hand) > _AT_HAND:
@@ -68,12 +68,12 @@ class Past:
         return hindsight
 
     def _views(self, connection: Connection, known: reading.Known, seq: int) -> list[Document]:
-        own = reading.views_since(connection, known.fiche_id, seq, self._partner)
+        own = versions.views_since(connection, known.fiche_id, seq, self._partner)
         if known.moved_to is None:
             return own
         # What it said is hidden, or shown, where it lives on.
-        joined = max(seq, reading.last_told(connection, known.fiche_id))
+        joined = max(seq, versions.last_told(connection, known.fiche_id))
         (target,) = reading.resolve(connection, [known.moved_to]).values()
-        at_that_time = reading.as_at(connection, target.fiche_id, joined, self._partner)
+        at_that_time = versions.as_at(connection, target.fiche_id, joined, self._partner)
         lives_on = self._views(connection, target, joined)
         return [*lives_on, *([at_that_time] if at_that_time is not None else []), *own]

@@ -19,7 +19,7 @@ from hub.model.entity import Change, Entity
 from hub.model.fiche import Document, EntityType
 from hub.model.links import hides_sites
 from hub.past import Past
-from hub.store import Snapshot, Store, log_reading, reading
+from hub.store import Snapshot, Store, log_reading, reading, versions
 
 
 class Standing(Entities):
@@ -76,7 +76,7 @@ class Standing(Entities):
                 documents = {
                     uuid: document
                     for uuid, one in reading.resolve(connection, uuids).items()
-                    if (document := reading.as_at(connection, one.fiche_id, seq, partner)) is not None
+                    if (document := versions.as_at(connection, one.fiche_id, seq, partner)) is not None
                 }
             today = self._store.today()
             shown = _present((uuid, project(document, self.grant, today)) for uuid, document in documents.items())

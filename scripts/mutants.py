@@ -41,7 +41,7 @@ MUTANTS = (
         "hub/store/store.py",
         "            for forget in (self.projected.cache_clear, *self._forgetting):",
         "            for forget in self._forgetting:",
-        "tests/test_directory.py::test_an_erasure_by_another_process_empties_what_this_one_remembers",
+        "tests/directory/test_snapshots.py::test_an_erasure_by_another_process_empties_what_this_one_remembers",
     ),
     Mutant(
         "page-of-before",
@@ -49,7 +49,7 @@ MUTANTS = (
         "hub/entities.py",
         "                if store.erasures != self._erasures:",
         "                if store.erasures < self._erasures:",
-        "tests/test_directory.py::test_an_erasure_by_another_process_empties_what_this_one_remembers",
+        "tests/directory/test_snapshots.py::test_an_erasure_by_another_process_empties_what_this_one_remembers",
     ),
     Mutant(
         "orphans",
@@ -229,7 +229,7 @@ MUTANTS = (
         "hub/store/part_changes.py",
         "        return max(own, level_of_part(document, field, part), others.get(end_of(part) or \"\", 0))\n",
         "        return max(own, level_of_part(document, field, part))\n",
-        "tests/test_directory.py::test_a_link_to_something_hidden_moves_nothing_for_who_does_not_see_it[sqlite]",
+        "tests/directory/test_hidden.py::test_a_link_to_something_hidden_moves_nothing_for_who_does_not_see_it[sqlite]",
     ),
     Mutant(
         "new-key-each-time",
@@ -561,7 +561,7 @@ MUTANTS = (
         "hub/assembling.py",
         "    unseen = _unseen_sites(connection, shown, load)\n",
         "    unseen = set[str]()\n",
-        "tests/test_directory.py",
+        "tests/directory/test_hidden.py",
     ),
     Mutant(
         "unhidden",

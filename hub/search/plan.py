@@ -4,40 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, TypeGuard
+from typing import TypeGuard
 
-from hub.model.folding import MAX_WORD, fold
-from hub.model.query import PARTS_OF, Criterion, Linked, Query
+from hub.model.query import Linked, Query
 from hub.search.conditions import (
     NUMBERS,
     Condition,
     HasChanged,
-    HasLetters,
     HasPeriod,
     IsEntity,
     IsLinked,
-    IsNameless,
     IsNear,
-    LastChanged,
 )
-from hub.search.coverage import follows, of_nothing
+from hub.search.coverage import follows
+from hub.search.demands import demands_of, told_here
 from hub.search.lens import Lens, Row
 from hub.search.match import (
     Alternatives,
     Match,
-    called,
     facets,
-    letters_of,
-    present,
     word,
 )
-from hub.search.shown import HasWords, IsAvailable, IsShown, IsSpelled, some_ran_out
-from hub.store.index_tokens import FACETS, is_whole
+from hub.search.shown import HasWords
+from hub.store.index_tokens import is_whole
 
-_MOST_ALTERNATIVES = 300
-"""More words than these are not asked for beside others that are rarer."""
-_MOST_TEXTS = 5_000
-"""When more texts than these hold some letters, so do many entries, which are met soon."""
 _CHEAP = 50
 """So few candidates are checked at once, without looking for fewer."""
 
@@ -267,93 +257,20 @@ def said_by(lens: Lens, text: str) -> tuple[Alternatives, ...]:
 
 def _demands(query: Query, lens: Lens, scope: Query | None = None) -> tuple[Match, list[Condition], bool]:
     """What a query asks of a type. With a `scope` its links lead to nothing outside of that; a scope's own links may lead anywhere."""
-    every: list[Alternatives] = [word(lens.type, lens.rank, each) for each in query.text.split()]
-    none: list[Alternatives] = []
-    conditions: list[Condition] = []
-    spelled: list[Condition] = []
-    nothing = False
-    if every and lens.fields is not None:
-        conditions.append(HasWords(lens, tuple(every)))
-    holding = _holding(query, lens)
-    for criterion in query.where:
-        covered = lens.covers(criterion.key)
-        if covered == "none":
-            nothing = nothing or not of_nothing(criterion)
-            continue
-        if criterion.op == "exact":
-            spelled.append(IsSpelled(lens, criterion))
-            if criterion.negate:
-                continue
-            values = tuple(sorted({fold(value) for value in criterion.values}))
-            criterion = replace(criterion, values=values, op="whole" if criterion.key == "name" else "eq")
-        if covered == "part":
-            asked = () if criterion.op in ("contains", "whole", "sounds") else _facets(criterion, lens)
-            conditions.append(IsShown(lens, criterion, asked))
-            if criterion.negate != (criterion.op == "missing"):
-                continue  # what has a hidden value only must be met as well, so the index cannot lead
-        if covered != "part" and criterion.key == "availability" and criterion.op == "eq":
-            fields = sorted({value.partition("|")[0] for value in criterion.values})
-            if some_ran_out(lens, fields):
-                conditions.append(IsAvailable(lens, criterion, _facets(criterion, lens)))
-                if criterion.negate:
-                    continue
-                any_value = tuple(f"{field}|{value}" for field in fields for value in ("yes", "no", "unknown"))
-                criterion = replace(criterion, values=any_value)  # leads to what the condition judges
-        if criterion.key in ("id", "fiche"):
-            conditions.append(IsEntity(lens, criterion))
-        elif criterion.key == "updated":
-            conditions.append(LastChanged(lens, criterion))
-        elif criterion.op == "contains":
-            held = holding.get(criterion)
-            if held is None or not held.exact:
-                conditions.append(HasLetters(lens, criterion))
-        elif criterion.key == "period" and criterion.op == "eq":
-            conditions.append(HasPeriod(lens, criterion))
-        else:
-            asked = _facets(criterion, lens)
-            if criterion.negate != (criterion.op == "missing"):
-                none.append(asked)
-                if criterion.key == "name" and criterion.op == "missing":
-                    conditions.append(IsNameless(lens))
-            elif asked:
-                every.append(asked)
-            else:
-                nothing = True
-    every += [held.tokens for held in holding.values() if held.tokens]
-    nothing = nothing or not all(held.tokens for held in holding.values())
+    asked = demands_of(query, lens)
     for linked in query.linked:
-        told = _told_here(linked, lens)
-        every += told
-        conditions.append(IsLinked(lens, linked, _plans_behind(linked, lens, scope), led=bool(told)))
+        told = told_here(linked, lens)
+        asked.every += told
+        asked.conditions.append(IsLinked(lens, linked, _plans_behind(linked, lens, scope), led=bool(told)))
     if query.near is not None and not lens.placed:
-        nothing = True
+        asked.nothing = True
     elif query.near is not None:
-        conditions.append(IsNear(lens, query.near))
+        asked.conditions.append(IsNear(lens, query.near))
     if query.changed_since is not None:
-        conditions.append(HasChanged(lens, query.changed_since))
-    conditions += spelled  # last, because documents are read for it
-    unwanted = tuple(token for alternatives in none for token in alternatives)
-    return Match(tuple(dict.fromkeys(every)), unwanted), conditions, nothing
-
-
-_PERSON: Final = frozenset({"name", "family", "given", "identifier"})
-"""Keys of a zorgverlener whose tokens stand in the rows of his places in offers as well."""
-
-
-def _told_here(linked: Linked, lens: Lens) -> list[Alternatives]:
-    """What must stand in an entity's own row for the other end of a link to meet its query, so that the full text leads to few whose other ends are looked at.
-
-    A caregiver's row has the names and the numbers of the zorgverlener. Of what a partner sees otherwise, or sees only in part, nothing is told.
-    """
-    wanted = (lens.type, linked.link, linked.query.types) == ("caregiver", "zorgverlener", ("zorgverlener",))
-    if not wanted or linked.negate or linked.reverse or lens.partner or lens.fields is not None:
-        return []
-    asked = [
-        _facets(each, lens)
-        for each in linked.query.where
-        if each.key in _PERSON and each.op in ("eq", "prefix", "sounds") and not each.negate
-    ]
-    return [tokens for tokens in asked if tokens]
+        asked.conditions.append(HasChanged(lens, query.changed_since))
+    unwanted = tuple(token for alternatives in asked.none for token in alternatives)
+    # Spellings come last, because documents are read for them.
+    return Match(tuple(dict.fromkeys(asked.every)), unwanted), [*asked.conditions, *asked.spelled], asked.nothing
 
 
 def _plans_behind(linked: Linked, lens: Lens, scope: Query | None) -> tuple[Plan, ...]:
@@ -362,69 +279,6 @@ def _plans_behind(linked: Linked, lens: Lens, scope: Query | None) -> tuple[Plan
     if linked.reverse:
         return tuple(plan for plan in plans if follows(lens.fields, plan.lens.type, linked.link))
     return plans if follows(lens.fields, lens.type, linked.link) else ()
-
-
-def _facets(criterion: Criterion, lens: Lens) -> Alternatives:
-    if criterion.op == "missing":
-        return present(lens.type, lens.rank, criterion.key)
-    if criterion.op == "whole":
-        return called(lens.type, lens.rank, criterion.values)
-    if criterion.op == "sounds":
-        return facets(lens.type, lens.rank, "name", lens.words_sounding(criterion.values))
-    values: list[str] = []
-    for value in criterion.values:
-        if criterion.key in ("code", "type", "identifier") and value.startswith("|"):
-            heads = lens.heads("code" if criterion.key == "type" else criterion.key)
-            values += [head + value for head in heads]
-        elif criterion.key == "municipality" and criterion.op == "eq":
-            values.append(lens.today(value))
-        elif value.startswith("municipality|"):
-            values.append("municipality|" + lens.today(value.partition("|")[2]))
-        else:
-            values.append(value)
-    return facets(lens.type, lens.rank, criterion.key, values, prefix=criterion.op == "prefix")
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """What the full text can say of texts that hold letters somewhere: that they have one of these tokens. `exact`: and whatever has one holds them."""
-
-    tokens: Alternatives
-    exact: bool
-
-
-def _holding(query: Query, lens: Lens) -> dict[Criterion, _Held]:
-    """The criteria of which the full text can say so. Of several, those with very many tokens are left to be checked."""
-    found = {
-        each: held
-        for each in query.where
-        if each.op == "contains" and not each.negate and lens.covers(each.key) != "none"
-        if (held := _held(each, lens)) is not None
-    }
-    rarest = min(found, key=lambda each: len(found[each].tokens), default=None)
-    return {
-        each: held for each, held in found.items() if each is rarest or len(held.tokens) <= _MOST_ALTERNATIVES
-    }
-
-
-def _held(criterion: Criterion, lens: Lens) -> _Held | None:
-    letters, asked = letters_of(criterion.key), criterion.values
-    if criterion.key == "name":  # a name holds several words only if one of its own holds the longest of them
-        letters, asked = letters[:1], tuple(max(value.split(" "), key=len) for value in asked)
-    texts = lens.texts_holding(letters, asked, _MOST_TEXTS)
-    if texts is None:
-        return None
-    if criterion.key == "name":
-        tokens = facets(lens.type, lens.rank, "name", [text for _, text in texts])
-        return _Held(tokens, asked == criterion.values and all(len(text) < MAX_WORD for _, text in texts))
-    held = [(key, text) for key, text in texts if any(one in text for one in asked)]
-    keys = {FACETS[key]: key for key in PARTS_OF.get(criterion.key, (criterion.key,))}
-    return _Held(
-        tuple(
-            token for letter, text in held for token in facets(lens.type, lens.rank, keys[letter], (text,))
-        ),
-        True,
-    )
 
 
 def _beginning(query: Query) -> str:

@@ -8,6 +8,7 @@ and in the order of the commits (on both engines); only rows of the log itself f
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 
 import orjson
 
@@ -149,66 +150,93 @@ def note_context(
     ]
     if not wanted:
         return
-    bulk = space.bulk
-    many = bulk.many({found[number][0] for number in wanted})
-    versions = {
-        number: (version, fiche_level)
-        for number, version, fiche_level in bulk.rows(f"SELECT id, version, level FROM fiche WHERE {bulk.listed('id')}", many)
-    }
-    own = dict(bulk.rows(f"SELECT id, level FROM entry WHERE {bulk.listed('id')}", bulk.many(wanted)))
-    if partner:  # what he has in place of others is as he has it
-        sql = f"SELECT fiche_id, version, level FROM overlay WHERE partner = ? AND document IS NOT NULL AND {bulk.listed('fiche_id')}"
-        versions.update((number, (version, stands)) for number, version, stands in bulk.rows(sql, partner, many))
-        sql = f"SELECT entity_id, level FROM entry WHERE partner = ? AND {bulk.listed('entity_id')}"
-        own.update(bulk.rows(sql, partner, bulk.many(wanted)))
-    leading = [number for number in wanted if found[number][1] in _BY_TWO_ENDS]
-    becoming = _seen_from_now_on(space, leading, partner)
-    told_before = _told_before(bulk, leading, marker, partner) if marker and (of_all or not partner) else {}
+    telling = _Telling(space, level, partner, sources, marker, of_all)
+    telling.look(found, wanted)
     owners: dict[int, dict[int, tuple[int, str]]] = {}  # of memberships that somebody begins or ceases to see
     for number in wanted:
         fiche_id, type_ = found[number]
-        version, fiche_level = versions[fiche_id]
-        was = fiche_level if number == fiche_id else max(own.get(number, fiche_level), fiche_level)
-        now = was
-        if number in becoming:
-            end, how, now, of_partner = becoming[number]
-            if not marker and ("" if of_all else partner, end) in space.waiting:
-                continue  # who begins or ceases to see the part is told with what else depends on its other end, and that is told to as many
-            if partner and (of_partner or not of_all):
-                was = max(how, min(level, now)) if end in sources else now
-            elif not marker:
-                moved = (end,) if of_all else (fiche_id, end)  # the partner's own view of the fiche did not change, or is told of already
-                was = max(how, *(space.fiches[one].stood for one in moved if one in space.fiches)) if end in space.fiches else now
-            else:
-                was = told_before.get(number, ABSENT) if end in sources else now
+        levels = telling.was_and_now(number, fiche_id)
+        if levels is None:
+            continue
+        was, now = levels
         if type_ == "membership" and (partner or was != now) and fiche_id not in found:
             owners.setdefault(max(level, min(was, now)), {})[fiche_id] = (fiche_id, "organisatie")
-        shared = space.changes.get(("", number)) if of_all else None
-        if shared is not None and shared.audience <= max(level, min(was, now)) and (shared.was, shared.now) == (was, now):
-            continue  # that tells him as much
-        change = space.changes.get((partner, number))
-        if change is not None:
-            if number in becoming and change.now < ABSENT and change.now != now:
-                change.now, change.audience = now, min(change.audience, change.was, now)
-            change.audience = min(change.audience, max(level, min(change.was, change.now)))
-            continue
-        if min(was, now) >= ABSENT:
-            continue
-        space.changes[partner, number] = PendingChange(
-            number,
-            fiche_id,
-            type_,
-            partner,
-            "context",
-            space.origin,
-            {},
-            max(level, min(was, now)),
-            was,
-            now,
-            version,
-        )
+        telling.owe(number, fiche_id, type_, was, now)
     for seen, fiches in owners.items():
         note_context(space, fiches, seen, partner, of_all=of_all)
+
+
+@dataclass(slots=True)
+class _Telling:
+    """One round of `context` changes: what it is asked, as `note_context` has it, and what the database says of those that it is about."""
+
+    space: Workspace
+    level: int
+    partner: str
+    sources: Collection[int]
+    marker: int
+    of_all: bool
+    versions: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Fiche -> its version and its level."""
+    own: dict[int, int] = field(default_factory=dict)
+    """Entity -> the level of its own entry in the index."""
+    becoming: dict[int, tuple[int, int, int, bool]] = field(default_factory=dict)
+    """As `_seen_from_now_on` has it, of the parts that stand for a link."""
+    told_before: dict[int, int] = field(default_factory=dict)
+    """As `_told_before` has it, of the same."""
+
+    def look(self, found: dict[int, tuple[int, str]], wanted: list[int]) -> None:
+        """Ask the database about those that are wanted, all at once."""
+        bulk, partner = self.space.bulk, self.partner
+        many = bulk.many({found[number][0] for number in wanted})
+        sql = f"SELECT id, version, level FROM fiche WHERE {bulk.listed('id')}"
+        self.versions = {number: (version, stands) for number, version, stands in bulk.rows(sql, many)}
+        self.own = dict(bulk.rows(f"SELECT id, level FROM entry WHERE {bulk.listed('id')}", bulk.many(wanted)))
+        if partner:  # what he has in place of others is as he has it
+            sql = f"SELECT fiche_id, version, level FROM overlay WHERE partner = ? AND document IS NOT NULL AND {bulk.listed('fiche_id')}"
+            self.versions.update((number, (version, stands)) for number, version, stands in bulk.rows(sql, partner, many))
+            sql = f"SELECT entity_id, level FROM entry WHERE partner = ? AND {bulk.listed('entity_id')}"
+            self.own.update(bulk.rows(sql, partner, bulk.many(wanted)))
+        leading = [number for number in wanted if found[number][1] in _BY_TWO_ENDS]
+        self.becoming = _seen_from_now_on(self.space, leading, partner)
+        if self.marker and (self.of_all or not partner):
+            self.told_before = _told_before(bulk, leading, self.marker, partner)
+
+    def was_and_now(self, number: int, fiche_id: int) -> tuple[int, int] | None:
+        """The lowest rank that saw it, and that sees it from now on; None where that is told with what else depends on its other end."""
+        _, stands = self.versions[fiche_id]
+        was = stands if number == fiche_id else max(self.own.get(number, stands), stands)
+        if number not in self.becoming:
+            return was, was
+        fiches, partner, of_all = self.space.fiches, self.partner, self.of_all
+        end, how, now, of_partner = self.becoming[number]
+        if not self.marker and ("" if of_all else partner, end) in self.space.waiting:
+            return None  # and it is told to as many
+        if partner and (of_partner or not of_all):
+            was = max(how, min(self.level, now)) if end in self.sources else now
+        elif not self.marker:
+            moved = (end,) if of_all else (fiche_id, end)  # the partner's own view of the fiche did not change, or is told of already
+            was = max(how, *(fiches[one].stood for one in moved if one in fiches)) if end in fiches else now
+        else:
+            was = self.told_before.get(number, ABSENT) if end in self.sources else now
+        return was, now
+
+    def owe(self, number: int, fiche_id: int, type_: str, was: int, now: int) -> None:
+        """Note the change, or let the one that is noted already tell as many."""
+        space, seen = self.space, max(self.level, min(was, now))
+        shared = space.changes.get(("", number)) if self.of_all else None
+        if shared is not None and shared.audience <= seen and (shared.was, shared.now) == (was, now):
+            return  # that tells him as much
+        change = space.changes.get((self.partner, number))
+        if change is not None:
+            if number in self.becoming and change.now < ABSENT and change.now != now:
+                change.now, change.audience = now, min(change.audience, change.was, now)
+            change.audience = min(change.audience, max(self.level, min(change.was, change.now)))
+        elif min(was, now) < ABSENT:
+            version, _ = self.versions[fiche_id]
+            space.changes[self.partner, number] = PendingChange(
+                number, fiche_id, type_, self.partner, "context", space.origin, {}, seen, was, now, version
+            )
 
 
 def _told_before(bulk: Bulk, parts: list[int], marker: int, partner: str) -> dict[int, int]:

@@ -31,10 +31,11 @@ from hub.store import changes, database, log_reading
 from hub.store.behind import commit_beside
 from hub.store.bulk import COUNTING, Clash
 from hub.store.concepts import ConceptBook
+from hub.store.id_blocks import Numbers
 from hub.store.key_file import key_in
 from hub.store.pace import Pace
 from hub.store.watch import Watch
-from hub.store.workspace import Match, Numbers, Surroundings, Validate, Workspace, local_day
+from hub.store.workspace import Match, Surroundings, Validate, Workspace, local_day
 from hub.store.writer import Writer
 
 T = TypeVar("T")

@@ -1,6 +1,6 @@
 """Every text in which somebody may look for letters, once for each type of entity: streets, cities, family and given names, and the words of names.
 
-Who looks for letters looks here, and then asks the full text for what has one of the texts found (`hub.search.plan`). The level of a text, and whose it is, the
+Who looks for letters looks here, and then asks the full text for what has one of the texts found (`hub.search.demands`). The level of a text, and whose it is, the
 tokens tell; so a text that nothing has any more does no harm, and is left where it is until a `sweep`: an erasure must not leave a name behind.
 
 Beside each word of a name stands how it sounds (`hub.model.sounds`), so that who only heard a name looks here as well.

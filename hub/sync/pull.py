@@ -1,4 +1,4 @@
-"""Pulling from a source: claims in batches, cursor and rows in one transaction, and removal only of what a complete source no longer has."""
+"""Pulling from a source: claims in batches, cursor and rows in one transaction. What a complete source no longer has is removed by `hub.sync.removing`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from sqlalchemy import select
-
 from hub.connector import Finished, Incoming, Source
 from hub.errors import CursorExpired, Rejected, Unreachable
 from hub.model.claims import Claim
@@ -17,14 +15,11 @@ from hub.model.concepts import Concept
 from hub.model.moments import to_second
 from hub.plugins import BUGS
 from hub.store import ReadyClaims, Writer, prepare
-from hub.store.pace import SMALLEST
-from hub.store.tables import claim as claim_table
-from hub.store.tables import connection as connection_table
-from hub.store.tables import source as source_table
-from hub.sync import door, drift, erased, guard, preview, records, shortfall
+from hub.sync import door, drift, erased, preview, records, shortfall
 from hub.sync.door import Door
 from hub.sync.echo import hears, note_absent, without_echoes
 from hub.sync.records import Difference, Tally
+from hub.sync.removing import remove_unseen
 from hub.sync.seen import Seen
 from hub.sync.session import Session
 from hub.sync.shortfall import Shortfall
@@ -33,7 +28,6 @@ from hub.sync.watch import Watch
 WAIT_SECONDS = 5.0
 """What a slow source has given is written after this time, however little it is."""
 _EXAMPLES = 5
-_PAGE = 10_000
 
 
 def claim_source(connector: Source) -> str:
@@ -128,7 +122,7 @@ class _Pull:
         with Seen() as seen:
             finished = self._take_all(seen)
             if finished.complete and finished.missing == 0:
-                self._remove_unseen(seen)
+                remove_unseen(self._session, seen, self._source, self._pace, nameless=self._nameless, released_by=self._released_by)
             self._finish(finished)
 
     def _take_all(self, seen: Seen | None) -> Finished:
@@ -337,84 +331,3 @@ class _Pull:
         if self._left_out:
             shown = " ".join(f"{each.external_id}: {each.message}" for each in self._examples)
             yield f"{self._left_out:,} codes of places that there are not were left out; the rest of their rows stands. For example {shown}"
-
-    def _remove_unseen(self, seen: Seen) -> None:
-        """Only what the guard allows; else the reason is in the report."""
-        session = self._session
-        if self._nameless:
-            session.note(
-                reason=f"{self._nameless:,} rows could not be told apart by an id, so nothing was taken for removed. See the rejected rows."
-            )
-            return
-        if self._shared():
-            session.note(
-                reason="Another connection brings rows of the same source, so nothing was taken for removed. Keep one of them."
-            )
-            return
-        known = missing = 0
-        for page in self._known_ids():
-            known += len(page)
-            missing += seen.compare(page)
-        if not guard.allows(missing, known):
-            if not self._released_by:
-                tally = session.report.tally.plus(withheld=missing)
-                session.note(tally=tally, judged=True, reason=guard.refusal(missing, known, session.known.name))
-                return
-            with session.store.read() as connection:
-                shown = records.shown(connection, session.known.name)
-            if not guard.covers(shown, missing, known):
-                tally = session.report.tally.plus(withheld=missing)
-                session.note(tally=tally, judged=True, reason=guard.beyond_release(shown, missing, known, session.known.name))
-                return
-            session.standing = guard.released(missing, known, self._released_by)
-            session.note(reason=session.report.reason)
-        for page in seen.unseen(max(SMALLEST, self._pace.size // 2)):
-            self._remove(page)
-        session.note(judged=True)
-
-    def _remove(self, external_ids: list[str]) -> None:
-        session = self._session
-        base = session.report.tally
-
-        def work(writer: Writer) -> tuple[Tally, None]:
-            removed = writer.withdraw(
-                self._source, external_ids, partner=self._partner, origin=session.known.name
-            )
-            return base.plus(deleted=removed), None
-
-        session.commit(work)
-        session.progress(session.report.deleted, None, "removed")
-
-    def _shared(self) -> bool:
-        """Whether another connection speaks for the same source and partner: each would take the other's rows for removed."""
-        others = select(connection_table.c.name).where(
-            connection_table.c.connector == self._session.known.connector,
-            connection_table.c.partner == self._partner,
-            connection_table.c.name != self._session.known.name,
-            connection_table.c.cursor.is_not(None) | connection_table.c.state.in_(("enabled", "paused")),
-        )
-        with self._session.store.read() as connection:
-            return connection.execute(others).first() is not None
-
-    def _known_ids(self) -> Iterator[list[str]]:
-        """The external ids of this source that the hub holds and that are not gone, in order, a page at a time."""
-        after = ""
-        while True:
-            query = (
-                select(claim_table.c.external_id)
-                .join(source_table, source_table.c.id == claim_table.c.source_id)
-                .where(
-                    source_table.c.name == self._source,
-                    claim_table.c.partner == self._partner,
-                    claim_table.c.gone.is_(False),
-                    claim_table.c.external_id > after,
-                )
-                .order_by(claim_table.c.external_id)
-                .limit(_PAGE)
-            )
-            with self._session.store.read() as connection:
-                page = list(connection.execute(query).scalars())
-            if not page:
-                return
-            yield page
-            after = page[-1]

@@ -71,37 +71,7 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
         if id[0] == "$":  # not the id of anything
             raise unmatched(f"{type}/{id}")
         refuse_unknown(PARTS)
-        asked, request = hub.directory(), flask.request
-
-        def made() -> Rendered:
-            with spoken_of(type, id[:80]):
-                entity = asked.get(id.lower(), resource.entity)
-            if any(link.link == "member_of" for link in resource.always) and not _both_ends(entity):
-                raise NotFound(f"There is no {type} with id {id}.")
-            body = memory.resource(entity, asked.grant, labels)
-            # What a reference may point to can leave the asker's selection while the resource stays as it is: a copy with one left out is never "not modified".
-            changed = "" if entity.outside else http_date(datetime.fromisoformat(entity.updated_at))
-            return Rendered(body, f'W/"{version_of(entity, asked.grant)}"', changed)
-
-        standing, key = asked.standing(), (type, id)
-        known = None if standing is None else memory.known(key, asked.grant, *standing)
-        if standing is not None and known is not None:
-            found, in_xml = known, _xml_of(key, known, asked.grant, *standing, memory)
-            hub.let_stand(*standing)
-        else:
-            labels = asked.concepts()
-            found, in_xml = _remembered(key, asked, labels, memory, made)
-        subset = subset_of(type, request.args.items(multi=True))
-        response = _answer(found.body, in_xml=in_xml) if subset is None else _answer(subset.of(found.body))
-        response.headers["ETag"] = found.version
-        if found.changed:
-            response.headers["Last-Modified"] = found.changed
-        if request.if_match and not request.if_match.contains_weak(unquote_etag(found.version)[0]):
-            raise PreconditionFailed(f"{type}/{id} is version {found.version} now; read it without If-Match.")
-        conditions: dict[str, Any] = {name: request.environ[name] for name in _CONDITIONS if name in request.environ}
-        if found.changed and conditions:  # and not If-Match, which would be compared as strong, as the versions of FHIR never are
-            response.make_conditional({"REQUEST_METHOD": request.method, **conditions})
-        return response
+        return _read(resource, id, memory)
 
     @blueprint.get("/<any({}):type>".format(",".join(RESOURCES)))
     def search_by_get(type: str) -> flask.Response:
@@ -143,6 +113,46 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
         return _failure(error)
 
     return blueprint
+
+
+def _read(resource: Resource, id: str, memory: Memory) -> flask.Response:
+    asked, type = hub.directory(), resource.name
+
+    def made() -> Rendered:
+        with spoken_of(type, id[:80]):
+            entity = asked.get(id.lower(), resource.entity)
+        if any(link.link == "member_of" for link in resource.always) and not _both_ends(entity):
+            raise NotFound(f"There is no {type} with id {id}.")
+        body = memory.resource(entity, asked.grant, labels)
+        # What a reference may point to can leave the asker's selection while the resource stays as it is: a copy with one left out is never "not modified".
+        changed = "" if entity.outside else http_date(datetime.fromisoformat(entity.updated_at))
+        return Rendered(body, f'W/"{version_of(entity, asked.grant)}"', changed)
+
+    standing, key = asked.standing(), (type, id)
+    known = None if standing is None else memory.known(key, asked.grant, *standing)
+    if standing is not None and known is not None:
+        found, in_xml = known, _xml_of(key, known, asked.grant, *standing, memory)
+        hub.let_stand(*standing)
+    else:
+        labels = asked.concepts()
+        found, in_xml = _remembered(key, asked, labels, memory, made)
+    subset = subset_of(type, flask.request.args.items(multi=True))
+    response = _answer(found.body, in_xml=in_xml) if subset is None else _answer(subset.of(found.body))
+    response.headers["ETag"] = found.version
+    if found.changed:
+        response.headers["Last-Modified"] = found.changed
+    return _unless_known(response, f"{type}/{id}", found)
+
+
+def _unless_known(response: flask.Response, address: str, found: Rendered) -> flask.Response:
+    """The answer, or that the asker has it already. Raises `PreconditionFailed` where he means another version."""
+    request = flask.request
+    if request.if_match and not request.if_match.contains_weak(unquote_etag(found.version)[0]):
+        raise PreconditionFailed(f"{address} is version {found.version} now; read it without If-Match.")
+    conditions: dict[str, Any] = {name: request.environ[name] for name in _CONDITIONS if name in request.environ}
+    if found.changed and conditions:  # and not If-Match, which would be compared as strong, as the versions of FHIR never are
+        response.make_conditional({"REQUEST_METHOD": request.method, **conditions})
+    return response
 
 
 def _search(resource: Resource, given: Sequence[tuple[str, str]], memory: Memory) -> flask.Response:

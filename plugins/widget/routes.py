@@ -50,8 +50,6 @@ def make_blueprint() -> flask.Blueprint:
     """The routes, for one application."""
     routes = flask.Blueprint("widget", __name__, template_folder="templates")
     module = (_HERE / "static" / "fichehub.js").read_bytes()
-    stylesheet = (_HERE / "static" / "demo.css").read_bytes()
-    script = (_HERE / "static" / "demo.js").read_bytes()
 
     @routes.get("/v1/fichehub.js")
     def element() -> flask.Response:
@@ -77,37 +75,32 @@ def make_blueprint() -> flask.Blueprint:
     def search() -> flask.Response:
         """A page of offers by what and where, local ones first, each with the reason why it is there."""
         _known("search")
-        language, asked = _language(), directory().in_public()
-        cursor = flask.request.args.get("after", "")
-        taken = None
-        if cursor:
-            with _in_our_words():
-                query = replace(query_of(cursor), cursor=cursor)
-        else:
-            taken = _where(_text("where"), language)
-            query = Query(
-                types=("aanbod",),
-                text=_text("what"),
-                where=(_RUNS,),
-                local=None if taken is None else taken.municipality.refnis,
-                sort="name" if taken is None else "local",
-                limit=PAGE,
-                total="estimate",
-            )
-        place = None if query.local is None else asked.places.municipality(query.local)
-        with _in_our_words():
-            page = asked.search(query)
-        label = asked.concepts().said
-        return _json(
-            {
-                "items": [card(hit, label, source_title, language, place) for hit in page.hits],
-                "next": page.next,
-                "total": page.total,
-                "place": None if place is None else _place(place, language, taken),
-                "words": None if cursor else WORDING[language],
-            },
-            seconds=60,
-        )
+        return _found()
+
+    _add_demo(routes)
+
+    @routes.after_request
+    def note(response: flask.Response) -> flask.Response:
+        """What is shown to whoever sends the key of a partner is in the audit trail; what was typed is not."""
+        request = flask.request
+        if request.endpoint == f"{routes.name}.search":
+            record_access(interaction="search-type", type="fiche", path=request.path.strip("/"), parameters=_told, status=response.status_code)
+        return response
+
+    @routes.after_request
+    def for_any_website(response: flask.Response) -> flask.Response:
+        # Public values whoever asks, and a browser sends no credentials along, so any origin may ask. There are no widget ids yet, with the origins of each.
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        return response
+
+    return routes
+
+
+def _add_demo(routes: flask.Blueprint) -> None:
+    """A page that shows the element, with its look and its script."""
+    stylesheet = (_HERE / "static" / "demo.css").read_bytes()
+    script = (_HERE / "static" / "demo.js").read_bytes()
 
     @routes.get("/demo")
     def demo() -> flask.Response:
@@ -129,22 +122,40 @@ def make_blueprint() -> flask.Blueprint:
         """What that page does: it copies the snippet."""
         return _file(script, "text/javascript; charset=utf-8")
 
-    @routes.after_request
-    def note(response: flask.Response) -> flask.Response:
-        """What is shown to whoever sends the key of a partner is in the audit trail; what was typed is not."""
-        request = flask.request
-        if request.endpoint == f"{routes.name}.search":
-            record_access(interaction="search-type", type="fiche", path=request.path.strip("/"), parameters=_told, status=response.status_code)
-        return response
 
-    @routes.after_request
-    def for_any_website(response: flask.Response) -> flask.Response:
-        # Public values whoever asks, and a browser sends no credentials along, so any origin may ask. There are no widget ids yet, with the origins of each.
-        response.headers["Access-Control-Allow-Origin"] = "*"
-        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-        return response
-
-    return routes
+def _found() -> flask.Response:
+    """The answer to a search: its first page, or the one `after` another."""
+    language, asked = _language(), directory().in_public()
+    cursor = flask.request.args.get("after", "")
+    taken = None
+    if cursor:
+        with _in_our_words():
+            query = replace(query_of(cursor), cursor=cursor)
+    else:
+        taken = _where(_text("where"), language)
+        query = Query(
+            types=("aanbod",),
+            text=_text("what"),
+            where=(_RUNS,),
+            local=None if taken is None else taken.municipality.refnis,
+            sort="name" if taken is None else "local",
+            limit=PAGE,
+            total="estimate",
+        )
+    place = None if query.local is None else asked.places.municipality(query.local)
+    with _in_our_words():
+        page = asked.search(query)
+    label = asked.concepts().said
+    return _json(
+        {
+            "items": [card(hit, label, source_title, language, place) for hit in page.hits],
+            "next": page.next,
+            "total": page.total,
+            "place": None if place is None else _place(place, language, taken),
+            "words": None if cursor else WORDING[language],
+        },
+        seconds=60,
+    )
 
 
 def _told() -> list[tuple[str, str]]:

@@ -215,9 +215,9 @@ def test_a_hidden_link_leads_nowhere(reading: Reading, places: Places, oracle: O
 def spelled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """What few texts hold is asked of the full text; what many hold, or more than another demand, of every row."""
     if request.param == "many texts":
-        monkeypatch.setattr("hub.search.plan._MOST_TEXTS", 0)
+        monkeypatch.setattr("hub.search.demands._MOST_TEXTS", 0)
     elif request.param == "rarer texts":
-        monkeypatch.setattr("hub.search.plan._MOST_ALTERNATIVES", 0)
+        monkeypatch.setattr("hub.search.demands._MOST_ALTERNATIVES", 0)
 
 
 @pytest.mark.usefixtures("way", "spelled")

@@ -10,7 +10,7 @@ from hub.jobs import HOUSEKEEPING
 from hub.model.audience import Grant
 from hub.model.fiche import EntityType, Visibility
 from hub.model.query import Criterion, Query
-from hub.store import Store, Writer, database, log_reading, reading
+from hub.store import Store, Writer, database, log_reading, versions
 from tests.store.conftest import Clock, put
 from tests.store.saying import (
     PG,
@@ -281,10 +281,10 @@ def test_any_moment_of_the_past_can_be_read(store: Store) -> None:
     number = number_of(store, f"{SK}|o1")
     with store.read() as connection:
         for seq, name in moments:
-            document = reading.as_at(connection, number, seq)
+            document = versions.as_at(connection, number, seq)
             assert document and document["names"][0]["text"]["nl"] == name
-        assert reading.as_at(connection, number, removed) is None
-        assert reading.as_at(connection, number, 0) is None
+        assert versions.as_at(connection, number, removed) is None
+        assert versions.as_at(connection, number, 0) is None
         items = log_reading.history(connection, number, rank=0)
         assert [item.change.operation for item in items] == ["create", "delete", "update", "update", "create"]
         seen = log_reading.last_seen(connection, [number], 0)[number]

@@ -13,7 +13,7 @@ from hub import schemas
 from hub.errors import NotFound
 from hub.jobs import HOUSEKEEPING
 from hub.model.claims import Claim
-from hub.store import Store, database, reading, tables
+from hub.store import Store, database, reading, tables, versions
 from hub.store.bulk import Bulk
 from hub.store.erasure import Due, due, erase, finish, rewrite, to_rewrite
 from hub.store.forgetting import key_hash
@@ -140,7 +140,7 @@ def test_everybody_is_told_once(store: Store) -> None:
     with store.read() as connection:
         known = reading.resolve(connection, [uuid])[uuid]
         assert known.state == "erased"
-        assert reading.as_at(connection, known.id, before) is None
+        assert versions.as_at(connection, known.id, before) is None
     erase(store, uuid, "nog eens")
     assert [change for change in log(store, before, rank=0) if change.id == uuid] == mine
 

@@ -11,7 +11,7 @@ from hub.model.audience import Grant
 from hub.model.claims import Claim
 from hub.model.fiche import EntityType
 from hub.model.query import Criterion, Linked, Query
-from hub.store import Store, erasure, index_anew, reading
+from hub.store import Store, erasure, index_anew, reading, versions
 from hub.store.bulk import Bulk
 from hub.store.database import writing
 from tests.store.conftest import Clock, put
@@ -122,8 +122,8 @@ def test_its_past_can_be_read_by_the_partner_alone(store: Store) -> None:
     put(store, replace(overlay(revision=2), content={"kind": "organisatie", "contacts": [{"kind": "phone", "value": "+3216000078"}]}))
     number = number_of(store, f"{SK}|o1")
     with store.read() as connection:
-        assert numbers(reading.as_at(connection, number, then, MINE)) == ["+3216000077"]
-        assert numbers(reading.as_at(connection, number, then)) == []
+        assert numbers(versions.as_at(connection, number, then, MINE)) == ["+3216000077"]
+        assert numbers(versions.as_at(connection, number, then)) == []
 
 
 # --- what an overlay leads to ------------------------------------------------------------------------------------------------------

@@ -9,19 +9,14 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 from sqlalchemy import Connection
 
 from hub import plugins
@@ -30,13 +25,15 @@ from hub.errors import Gone, NotFound, Unreachable
 from hub.hookspecs import hookimpl
 from hub.model.claims import Claim
 from hub.model.entity import Change, Entity
-from hub.store import Store, editing, erasure, reading
+from hub.store import editing, erasure, reading
 from hub.sync import connections, run
 from hub.sync.push import open_directory
+from tests import machines
+from tests.machines import MachineOfAHub, tried
 
 pytestmark = pytest.mark.slow
 LONG = os.environ.get("FICHEHUB_HYPOTHESIS") == "long"
-RUNS = int(os.environ.get("FICHEHUB_MACHINE_RUNS", "5000" if LONG else "0"))
+RUNS = machines.runs(otherwise=5000 if LONG else 0)
 STEPS = 50
 ALWAYS = 500
 """Runs whenever the suite is run. 50 steps are some 16 runs of the hub, each of 90 statements in 8 transactions: 0.3 s of processor time."""
@@ -151,35 +148,11 @@ class _NoHttp:
     post = get
 
 
-@cache
-def _folder() -> tempfile.TemporaryDirectory[str]:
-    """Where all homes are: in memory where the machine has a place for that, gone when the tests end."""
-    memory = Path("/dev/shm")
-    return tempfile.TemporaryDirectory(prefix="fichehub-machine-", dir=memory if os.access(memory, os.W_OK) else None)
-
-
-@cache
-def _template() -> Path:
-    """A home with a migrated database, to be copied: migrating takes longer than a whole run."""
-    home = Path(_folder().name) / "template"
-    Store.open(f"sqlite:///{home / 'hub.sqlite'}", home).close()
-    return home
-
-
-def new_home() -> Path:
-    home = Path(tempfile.mkdtemp(dir=_folder().name))
-    shutil.copytree(_template(), home, dirs_exist_ok=True)
-    return home
-
-
-class TwoWays(RuleBasedStateMachine):
+class TwoWays(MachineOfAHub):
     """One hub, one partner, two houses that both know at the start."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.home = new_home()
-        self.moment = datetime(2026, 3, 28, 9, 0, tzinfo=UTC)
-        self.store = Store.open(f"sqlite:///{self.home / 'hub.sqlite'}", self.home, now=lambda: self.moment)
+        super().__init__(datetime(2026, 3, 28, 9, 0, tzinfo=UTC))
         self.partner, self.plugins = _loaded()
         connections.add(self.store, self.plugins, "own", "partner")
         connections.enable(self.store, self.plugins, "own")
@@ -287,15 +260,8 @@ class TwoWays(RuleBasedStateMachine):
                 said = db.exec_driver_sql("SELECT count(*) FROM claim WHERE external_id IN (?, ?)", (f"h{house}", _ref(house)))
                 assert said.scalar_one() == 0, "a reload brought somebody back"
 
-    def teardown(self) -> None:
-        """Both sides come to rest, and say the same."""
-        try:
-            self._come_to_rest()
-        finally:
-            self.store.close()
-            shutil.rmtree(self.home, ignore_errors=True)
-
-    def _come_to_rest(self) -> None:
+    def come_to_rest(self) -> None:
+        """Both sides say the same."""
         for full in (False, True, False):
             self.moment += timedelta(days=60)
             assert self._run(full=full) == "done"
@@ -365,12 +331,4 @@ def told(record_property: Callable[[str, object], None]) -> None:
 
 
 TestTwoWays: Callable[..., Any] = TwoWays.TestCase
-TwoWays.TestCase.settings = settings(
-    max_examples=RUNS or ALWAYS,
-    stateful_step_count=STEPS,
-    deadline=None,
-    derandomize=not RUNS,
-    # Shrinking a failure takes minutes, each step being a whole hub: it is done when somebody asks for more runs.
-    phases=list(Phase) if RUNS else [Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
+TwoWays.TestCase.settings = tried(RUNS, ALWAYS, STEPS)

@@ -31,10 +31,22 @@ _STATUS_TAKES: Final = ("id", "status")
 
 def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], str]) -> None:
     """`/Subscription` and `/Basic`."""
+    _add_interactions(blueprint, answer, base)
+    _add_operations(blueprint, answer, base)
+    _add_topic(blueprint, answer, base)
 
+
+def _wrong(place: str, reason: str, value: str = "") -> Invalid:
+    return Invalid(f"{place}: {reason}", (FieldError(place, reason, value[:100] or None),))
+
+
+# --- the interactions of FHIR --------------------------------------------------------------------------------------------------
+
+
+def _add_interactions(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], str]) -> None:
     @blueprint.post("/Subscription")
     def subscribe() -> flask.Response:
-        return _changed(lambda mine, resource: mine.create(wish_of(resource, base(), hub.directory())), 201)
+        return _changed(lambda mine, resource: mine.create(wish_of(resource, base(), hub.directory())), answer, base(), 201)
 
     def search_subscriptions(given: Sequence[tuple[str, str]]) -> flask.Response:
         asked = understand("Subscription", given, TAKES, MAX_COUNT)
@@ -48,7 +60,7 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
     @blueprint.get("/Subscription/<id>")
     def read_subscription(id: str) -> flask.Response:
         refuse_unknown(FORM)
-        response = _shown(_mine().get(id))
+        response = _shown(_mine().get(id), answer)
         response.make_conditional(flask.request)
         return response
 
@@ -62,18 +74,66 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
                 raise PreconditionFailed("The Subscription has another version now; read it, and send it with that one in If-Match.")
             return mine.update(id, wish_of(resource, base(), hub.directory()))
 
-        return _changed(update, 200)
+        return _changed(update, answer, base(), 200)
 
     @blueprint.delete("/Subscription/<id>")
     def unsubscribe(id: str) -> flask.Response:
         _mine().delete(id)
         return flask.Response(status=204)
 
+
+def _changed(change: Callable[[Subscriptions, Json], Subscription], answer: Answer, base: str, code: int) -> flask.Response:
+    """The answer to what was sent, once `change` has taken it in. Raises `Invalid` with the places that are wrong."""
+    from plugins.fhir.judge import is_refused, judge
+
+    mine, sent = _mine(), read_body()
+    issues = judge(sent)
+    if isinstance(sent, dict) and sent.get("resourceType") != "Subscription":
+        raise _wrong("resourceType", "a Subscription is expected here.", str(sent.get("resourceType")))
+    if is_refused(issues):
+        refused = answer(outcome.document([issue.document() for issue in issues]))
+        refused.status_code = 400
+        return refused
+    try:
+        known = change(mine, sent)
+    except Misconfigured as error:
+        raise _wrong("Subscription.channel.endpoint", error.message) from error
+    except Invalid as error:
+        if all(each.path[:1].isupper() for each in error.errors):
+            raise
+        raise explained(error, filters_of(sent), hub.directory()) from error
+    response = _shown(known, answer)
+    response.status_code = code
+    if code == 201:
+        response.headers["Location"] = f"{base}/Subscription/{known.id}"
+    return response
+
+
+def _shown(known: Subscription, answer: Answer) -> flask.Response:
+    response = answer(render(known))
+    response.headers["ETag"] = f'W/"{known.revision}"'
+    response.last_modified = datetime.fromisoformat(known.updated_at)
+    return response
+
+
+def _mine() -> Subscriptions:
+    return hub.subscriptions(ENDPOINT)
+
+
+def _value(resource: Json, name: str) -> str:
+    found = {"_id": resource["id"], "url": resource["channel"]["endpoint"]}
+    return str(found.get(name) or resource[name])
+
+
+# --- $status and $events -------------------------------------------------------------------------------------------------------
+
+
+def _add_operations(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], str]) -> None:
     @blueprint.route("/Subscription/<id>/$status", methods=["GET", "POST"])
     def status_of_one(id: str) -> flask.Response:
         known = _mine().get(id)
         _given(_STATUS_TAKES)  # they say nothing here, but must be what they are anywhere
-        return _statuses([known])
+        return answer(_statuses([known], base()))
 
     @blueprint.route("/Subscription/$status", methods=["GET", "POST"])
     def status_of_all() -> flask.Response:
@@ -81,22 +141,13 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
         given = _given(_STATUS_TAKES)
         ids = {part for name, value in given if name == "id" for part in value.split(",")}
         states = {part for name, value in given if name == "status" for part in value.split(",")}
-        return _statuses([each for each in found if (not ids or each.id in ids) and (not states or each.state in states)])
+        return answer(_statuses([each for each in found if (not ids or each.id in ids) and (not states or each.state in states)], base()))
 
     @blueprint.route("/Subscription/<id>/$events", methods=["GET", "POST"])
     def past_events(id: str) -> flask.Response:
         mine = _mine()
         known = mine.get(id)
-        given: dict[str, str] = {}
-        for name, value in _given(("eventsSinceNumber", "eventsUntilNumber", "content")):
-            if name in given:
-                raise _wrong(name, "this is given once.", value)
-            given[name] = value
-        since = _number("eventsSinceNumber", given, 1)
-        until = min(_number("eventsUntilNumber", given, known.events), known.events)
-        content = given.get("content") or known.wish.content["content"]
-        if content not in CONTENTS:
-            raise _wrong("content", f"choose from {', '.join(CONTENTS)}.", content)
+        since, until, content = _wanted_events(known)
         events = mine.events(id, since, until, EVENTS_AT_ONCE)
         following = None
         if events and events[-1].number < until:
@@ -104,62 +155,26 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
             following = f"{base()}/Subscription/{id}/$events?{rest}"
         return answer(notification.bundle(known, "query-event", events, content, hub.directory(), following))
 
-    def search_topics(given: Sequence[tuple[str, str]]) -> flask.Response:
-        asked = understand("Basic", given, ("_id", "code"), MAX_COUNT)
-        found = [basic()]
-        for name, value in asked.wanted:
-            wanted = {"SubscriptionTopic", "http://hl7.org/fhir/fhir-types|SubscriptionTopic"} if name == "code" else {TOPIC_ID}
-            found = found if wanted & set(value.split(",")) else []
-        return answer(searchset(asked, base(), found))
 
-    add_search(blueprint, "Basic", search_topics)
-
-    @blueprint.get("/Basic/<id>")
-    def read_topic(id: str) -> flask.Response:
-        refuse_unknown(FORM)
-        if id != TOPIC_ID:
-            raise NotFound(f"There is no Basic with id {id[:64]}; the topic is Basic/{TOPIC_ID}.")
-        return answer(basic())
-
-    def _statuses(found: Sequence[Subscription]) -> flask.Response:
-        states = [notification.status(each, "query-status", base(), content="id-only") for each in found]
-        entries = [{"fullUrl": f"urn:uuid:{each['id']}", "resource": each, "search": {"mode": "match"}} for each in states]
-        return answer(_searchset(flask.request.url, entries))
-
-    def _changed(change: Callable[[Subscriptions, Json], Subscription], code: int) -> flask.Response:
-        from plugins.fhir.judge import is_refused, judge
-
-        mine, sent = _mine(), read_body()
-        issues = judge(sent)
-        if isinstance(sent, dict) and sent.get("resourceType") != "Subscription":
-            raise _wrong("resourceType", "a Subscription is expected here.", str(sent.get("resourceType")))
-        if is_refused(issues):
-            refused = answer(outcome.document([issue.document() for issue in issues]))
-            refused.status_code = 400
-            return refused
-        try:
-            known = change(mine, sent)
-        except Misconfigured as error:
-            raise _wrong("Subscription.channel.endpoint", error.message) from error
-        except Invalid as error:
-            if all(each.path[:1].isupper() for each in error.errors):
-                raise
-            raise explained(error, filters_of(sent), hub.directory()) from error
-        response = _shown(known)
-        response.status_code = code
-        if code == 201:
-            response.headers["Location"] = f"{base()}/Subscription/{known.id}"
-        return response
-
-    def _shown(known: Subscription) -> flask.Response:
-        response = answer(render(known))
-        response.headers["ETag"] = f'W/"{known.revision}"'
-        response.last_modified = datetime.fromisoformat(known.updated_at)
-        return response
+def _statuses(found: Sequence[Subscription], base: str) -> Json:
+    states = [notification.status(each, "query-status", base, content="id-only") for each in found]
+    entries = [{"fullUrl": f"urn:uuid:{each['id']}", "resource": each, "search": {"mode": "match"}} for each in states]
+    return _searchset(flask.request.url, entries)
 
 
-def _mine() -> Subscriptions:
-    return hub.subscriptions(ENDPOINT)
+def _wanted_events(known: Subscription) -> tuple[int, int, str]:
+    """The first and the last number of the events that are asked for, and with how much content. Raises `Invalid`."""
+    given: dict[str, str] = {}
+    for name, value in _given(("eventsSinceNumber", "eventsUntilNumber", "content")):
+        if name in given:
+            raise _wrong(name, "this is given once.", value)
+        given[name] = value
+    since = _number("eventsSinceNumber", given, 1)
+    until = min(_number("eventsUntilNumber", given, known.events), known.events)
+    content = given.get("content") or known.wish.content["content"]
+    if content not in CONTENTS:
+        raise _wrong("content", f"choose from {', '.join(CONTENTS)}.", content)
+    return since, until, content
 
 
 def _given(takes: Sequence[str]) -> list[tuple[str, str]]:
@@ -191,11 +206,6 @@ def _parameters(sent: Any) -> list[tuple[str, str]]:
     return given
 
 
-def _value(resource: Json, name: str) -> str:
-    found = {"_id": resource["id"], "url": resource["channel"]["endpoint"]}
-    return str(found.get(name) or resource[name])
-
-
 def _number(name: str, given: dict[str, str], otherwise: int) -> int:
     text = given.get(name, "")
     if not text:
@@ -210,8 +220,26 @@ def _searchset(url: str, entries: list[Json]) -> Json:
     return told | {"entry": entries} if entries else told
 
 
-def _wrong(place: str, reason: str, value: str = "") -> Invalid:
-    return Invalid(f"{place}: {reason}", (FieldError(place, reason, value[:100] or None),))
+# --- the topic -----------------------------------------------------------------------------------------------------------------
+
+
+def _add_topic(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], str]) -> None:
+    def search_topics(given: Sequence[tuple[str, str]]) -> flask.Response:
+        asked = understand("Basic", given, ("_id", "code"), MAX_COUNT)
+        found = [basic()]
+        for name, value in asked.wanted:
+            wanted = {"SubscriptionTopic", "http://hl7.org/fhir/fhir-types|SubscriptionTopic"} if name == "code" else {TOPIC_ID}
+            found = found if wanted & set(value.split(",")) else []
+        return answer(searchset(asked, base(), found))
+
+    add_search(blueprint, "Basic", search_topics)
+
+    @blueprint.get("/Basic/<id>")
+    def read_topic(id: str) -> flask.Response:
+        refuse_unknown(FORM)
+        if id != TOPIC_ID:
+            raise NotFound(f"There is no Basic with id {id[:64]}; the topic is Basic/{TOPIC_ID}.")
+        return answer(basic())
 
 
 # --- what the CapabilityStatement says ------------------------------------------------------------------------------------------

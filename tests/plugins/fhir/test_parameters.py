@@ -1,108 +1,19 @@
-"""Every parameter of the table means what it says: modifiers, prefixes, forms of tokens, and what our resources do not have."""
+"""Every parameter of the table means what it says: modifiers, forms of tokens, what our resources do not have, and what cannot be used."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-from typing import Any
-from urllib.parse import quote
 
 import orjson
 import pytest
 from flask.testing import FlaskClient
 
-from hub.model.claims import Claim
-from hub.store import Store
 from plugins.fhir import systems as s
 from plugins.fhir.params import RESOURCES
-from tests.plugins.fhir.conftest import Hub, hub_over, organisation, site
+from tests.plugins.fhir.conftest import Hub
+from tests.plugins.fhir.few import ALL, JANSSENS, LINDE, NETWERK, PRAKTIJK, SMET, client, found, shown, told
 from tests.plugins.fhir.test_complaints import pages, resources
-from tests.plugins.fhir.writing import Writing, get, link, named, writing
+from tests.plugins.fhir.writing import get
 
-__all__ = ["writing"]
-
-REFNIS, ROLES = s.REFNIS, f"{s.BASE}/CodeSystem/role"
-
-
-def _claims() -> Iterator[Claim]:
-    def claim(kind: Any, id: str, **content: Any) -> Claim:
-        return Claim("sociale-kaart", id, 1, kind, {"kind": kind, **content})
-
-    def of(id: str) -> dict[str, str]:
-        return {"source": "sociale-kaart", "external_id": id}
-
-    def code(scheme: str, value: str) -> dict[str, str]:
-        return {"scheme": scheme, "code": value}
-
-    lid, bestuur = code("role", "lid"), code("role", "bestuur")
-    yield organisation(
-        1, names=[{"text": {"nl": "De Linde"}}], types=[code("cd-hcparty", "orghospital")], tags=[code("tag", "orgpharmacy")], status={"status": "active"}, parent=of("org-3"),
-        identifiers=[{"system": "kbo", "value": "0403019261"}],
-        vestigingen=[
-            site(1, "9100", {"nl": "Sint-Niklaas"}, address={"street": {"nl": "Grote Markt"}, "position": {"lat": 51.16, "lon": 4.14}}, status={"status": "active"}),
-            site(4, "9000", {"nl": "Gent"}, address={"street": {"nl": "Plein 11 Juli"}, "house_number": "3", "box": "12"}, status={"status": "active"}),
-        ],
-        electronic_addresses=[{"keys": ["url|https://a.example.org"], "address": "https://a.example.org", "status": "off", "type": code("channel", "fhir")}],
-    )  # fmt: skip
-    yield organisation(
-        2, names=[{"text": {"nl": "Praktijk De Linde"}}, {"text": {"nl": "Lindeke"}, "use": "short"}], parent=of("org-1"),
-        vestigingen=[site(2, "4800", {"nl": "Verviers"}, address={"country": "NL", "position": {"lat": 51.2, "lon": 4.2}})],
-        memberships=[
-            {"keys": ["sociale-kaart:m-1"], "organisatie": of("org-1"), "role": lid, "period": {"start": "2024-01-01", "end": "2024-12-31"}},
-            {"keys": ["sociale-kaart:m-2"], "organisatie": of("org-3"), "role": bestuur, "period": {"start": "2025-03-01"}},
-        ],
-    )  # fmt: skip
-    yield organisation(3, names=[{"text": {"nl": "Netwerk Élan"}}], status={"status": "unknown"})
-    yield claim(
-        "aanbod", "a-1", names=[{"text": {"nl": "Kine"}}], organisatie=of("org-1"), rubrieken=[code("rubriek", "14.04")], target_groups=[code("rubriek", "19")],
-        delivery=["home"], languages=["nl", "fr"], service_area=[{"type": "municipality", "code": "46021"}], vestigingen=[{"key": "sociale-kaart:site-1"}],
-        patientenstop={"value": "no", "valid_until": "2099-01-01"}, waiting_list={"value": "yes", "valid_until": "2020-01-01"},
-        caregivers=[{"keys": ["sociale-kaart:z-1"], "zorgverlener": of("zv-1"), "contacts": [{"kind": "phone", "value": "+3237770000"}], "period": {"start": "2024-06-01"}}],
-    )  # fmt: skip
-    yield claim("aanbod", "a-2", names=[{"text": {"nl": "Thuiszorg"}}], organisatie=of("org-2"), status={"status": "active"})
-    yield claim(
-        "zorgverlener", "zv-1", name={"family": "De Smet", "given": ["José", "An"]}, gender="female", languages=["nl"], professions=[code("cd-hcparty", "persphysician")],
-        contacts=[{"kind": "mobile", "value": "+32475123456"}, {"kind": "email", "value": "an@example.org"}], identifiers=[{"system": "riziv", "value": "18749704001"}],
-    )  # fmt: skip
-    yield claim("zorgverlener", "zv-2", name={"family": "Janssens"}, field_visibility={"gender": "public"}, gender="male")
-
-
-@pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    """A few of everything, with whatever can be asked for."""
-    home = tmp_path_factory.mktemp("parameters")
-    store = Store.open(f"sqlite:///{home / 'fichehub.sqlite'}", home)
-    assert store.write(lambda writer: writer.put(list(_claims()), origin="test")).rejected == []
-    app, key = hub_over(store)
-    yield Hub(app, store, {}, key)
-    store.close()
-
-
-@pytest.fixture
-def client(told: Hub) -> FlaskClient:
-    return told.client()
-
-
-def shown(resource: dict[str, Any]) -> str:
-    """A short name for a resource."""
-    match resource["resourceType"]:
-        case "Practitioner":
-            return str(resource["name"][0]["family"])
-        case "OrganizationAffiliation":
-            return str(resource["code"][0]["coding"][0]["code"])
-        case "Endpoint" | "PractitionerRole":
-            return str(resource["resourceType"])
-    return str(resource["name"])
-
-
-def found(client: FlaskClient, path: str) -> list[str]:
-    whole = pages(client, path)
-    assert resources(whole, "outcome") == [], path
-    return [shown(each) for each in resources(whole)]
-
-
-LINDE, PRAKTIJK, NETWERK = "De Linde", "Praktijk De Linde", "Netwerk Élan"
-ALL = {LINDE, PRAKTIJK, NETWERK}
-SMET, JANSSENS = "De Smet", "Janssens"
+__all__ = ["client", "told"]
 
 
 @pytest.mark.parametrize(
@@ -203,7 +114,7 @@ SMET, JANSSENS = "De Smet", "Janssens"
         ("HealthcareService?characteristic=home", {"Kine"}),
         ("HealthcareService?characteristic:not=home", {"Thuiszorg"}),
         (f"HealthcareService?characteristic={s.BASE}/CodeSystem/delivery|home", {"Kine"}),
-        (f"HealthcareService?coverage-area:identifier={REFNIS}|46021", {"Kine"}),
+        (f"HealthcareService?coverage-area:identifier={s.REFNIS}|46021", {"Kine"}),
         ("HealthcareService?coverage-area:identifier=46021", {"Kine"}),
         ("HealthcareService?coverage-area:missing=true", {"Thuiszorg"}),
         ("HealthcareService?communication=fr", {"Kine"}),
@@ -282,66 +193,6 @@ def test_a_parameter_finds(client: FlaskClient, path: str, expected: set[str]) -
     assert set(found(client, path)) == expected
 
 
-# --- what is found with a remark ------------------------------------------------------------------------------------------------------
-
-
-def remarked(client: FlaskClient, path: str) -> tuple[set[str], dict[str, Any]]:
-    """What is found, and the one thing that is said of it."""
-    whole = pages(client, path)
-    [said] = resources(whole, "outcome")
-    [issue] = said["issue"]
-    assert issue["severity"] == "warning"
-    return {shown(each) for each in resources(whole)}, issue
-
-
-@pytest.mark.parametrize(
-    ("path", "expected", "number"),
-    [
-        ("Organization?address=Grote Markt 1", {LINDE}, "1"),
-        ("Organization?address=grote markt 48", {LINDE}, "48"),  # not the beginning of a postcode
-        (r"Location?address=Grote Markt 1\, 9100 Sint-Niklaas", {LINDE}, "1"),
-        (r"Location?address=Grote Markt 1\, 4800 Verviers", set(), "1"),
-        ("Location?address=kerkstraat 12 bus 3 4800 verviers", {PRAKTIJK}, "12, bus 3"),
-        (r"Location?address=Kerkstraat\, 12A\, Verviers", {PRAKTIJK}, "12a"),
-        (r"Location?address=kerkstraat 12/0001\, verviers", {PRAKTIJK}, "12, 0001"),
-        (r"Location?address=kerkstraat 1072\, 4800 verviers", {PRAKTIJK}, "1072"),  # the last four digits are the postcode
-        ("Location?address=kerkstraat 1 verviers,nergens", {PRAKTIJK}, "1"),
-        (r"Location?address=Plein 11 Juli 3\, 9000 Gent", {LINDE}, "11, 3"),  # a street with a number in its name
-        ("Location?address=8 mei", set(), "8"),
-        ("HealthcareService?location.address=grote markt 1", {"Kine"}, "1"),
-        ("Organization?_has:Location:organization:address=grote markt 1", {LINDE}, "1"),
-    ],
-)
-def test_a_house_number_is_left_out_and_the_answer_says_so(client: FlaskClient, path: str, expected: set[str], number: str) -> None:
-    names, issue = remarked(client, path)
-    assert names == expected
-    name = path.partition("?")[2].partition("=")[0]
-    assert issue["expression"] == [f"http.{name}"]
-    assert issue["details"]["text"].startswith(f"{name}: house numbers ({number}) are not searched")
-
-
-def test_whatever_a_site_shows_as_its_address_finds_it(client: FlaskClient) -> None:
-    whole = resources(pages(client, "Location?_count=500"))
-    assert whole
-    for each in whole:
-        address = each["address"]
-        for written in (address["text"], *address["line"]):
-            path = f"Location?address={quote(written.replace(',', chr(92) + ','))}"
-            assert each["id"] in {hit["id"] for hit in resources(pages(client, path))}, written
-
-
-@pytest.mark.parametrize("name", ["telecom", "phone", "email"])
-def test_whether_there_is_a_contact_is_asked_of_its_own_ones_and_the_answer_says_so(client: FlaskClient, name: str) -> None:
-    for missing, expected in (("true", {JANSSENS}), ("false", {SMET})):
-        names, issue = remarked(client, f"Practitioner?{name}:missing={missing}")
-        assert names == expected
-        assert issue["expression"] == [f"http.{name}:missing"]
-    _, issue = remarked(client, f"PractitionerRole?practitioner.{name}:missing=true")
-    assert issue["expression"] == [f"http.practitioner.{name}:missing"]
-    # No membership has a contact at all, its own or inherited: there is nothing to be said of that.
-    assert found(client, f"OrganizationAffiliation?{name}:missing=false") == []
-
-
 @pytest.mark.parametrize("name", sorted(RESOURCES))
 def test_missing_parts_the_world_in_two(client: FlaskClient, name: str) -> None:
     """For every parameter, so that none is forgotten; and what is told to be missing is in no resource."""
@@ -361,114 +212,9 @@ def test_who_may_see_a_gender_may_ask_for_it(client: FlaskClient, told: Hub) -> 
     assert [shown(each) for each in resources([page])] == [SMET]
 
 
-# Two memberships: lid from 2024-01-01 until 2024-12-31, bestuur from 2025-03-01 on; only one network is shown with both ends.
-@pytest.mark.parametrize(
-    ("asked", "expected"),
-    [
-        ("2024", "lid"), ("eq2024-06", ""), ("ne2024", "bestuur"), ("ne2024-06", "lid bestuur"), ("gt2024-12-30", "lid bestuur"), ("gt2024-12-31", "bestuur"),
-        ("ge2024-12-31", "bestuur"), ("ge2025", "bestuur"), ("lt2024-01-01", ""), ("lt2025-03-01", "lid"), ("le2024-01-01", ""), ("le2024", "lid"), ("le2025-03-01", "lid"),
-        ("sa2024", "bestuur"), ("sa2025-02-28", "bestuur"), ("sa2025-03-01", ""), ("eb2025", "lid"), ("eb2024-12-31", ""), ("ap2025-01-01", "lid"), ("ap2025-01-03", ""),
-        ("ap2025-02-28", "bestuur"), ("gt2024-12-31T23:30:00+01:00", "lid bestuur"), ("lt2025-03-01T00:00:01 01:00", "lid bestuur"), ("2024,sa2024", "lid bestuur"),
-    ],
-)  # fmt: skip
-def test_dates_of_a_membership(client: FlaskClient, asked: str, expected: str) -> None:
-    assert found(client, f"OrganizationAffiliation?date={asked.replace('+', '%2B')}") == expected.split()
-
-
 def test_a_membership_is_active_when_its_member_is(client: FlaskClient) -> None:
     assert found(client, "OrganizationAffiliation?active=true") == []
     assert found(client, "OrganizationAffiliation?active:missing=true") == ["lid", "bestuur"]
-
-
-@pytest.mark.parametrize(
-    ("asked", "expected"),
-    [
-        ("eq2026-11-22T09:00:02Z", "2"), ("2026-11-22T10:00", "1 2 3"), ("ne2026-11-22T09:00:02Z", "1 3"), ("lt2026-11-22T09:00:02Z", "1"), ("le2026-11-22T09:00:02Z", "1 2"),
-        ("gt2026-11-22T09:00:02Z", "3"), ("ge2026-11-22T10:00:02 01:00", "2 3"), ("sa2026-11-22T09:00:02Z", "3"), ("eb2026-11-22T09:00:02Z", "1"), ("ap2026-11-23", "1 2 3"),
-        ("ap2026-11-25", ""), ("eq2026-11-22T09:00:01Z,gt2026-11-22T09:00:02Z", "1 3"),
-    ],
-)  # fmt: skip
-def test_when_it_changed_last(writing: Writing, asked: str, expected: str) -> None:
-    for number in (1, 2, 3):
-        writing.put(named(number, f"Huis {number}"))
-    client = writing.hub.client()
-    assert found(client, f"Organization?_lastUpdated={asked}") == [f"Huis {number}" for number in expected.split()]
-    assert found(client, f"Organization?_lastUpdated={asked}&_count=1&_sort=-name") == [f"Huis {number}" for number in expected.split()][::-1]
-    writing.put(named(1, "Huis 1", form="praktijk"))
-    assert ("Huis 1" in found(client, f"Organization?_lastUpdated={asked}")) == ("3" in expected)  # it is newer than all now
-
-
-def test_nearest_first_with_the_distance(client: FlaskClient) -> None:
-    for order, expected in (("51.2|4.2", [PRAKTIJK, LINDE]), ("51.16|4.14", [LINDE, PRAKTIJK])):
-        page = get(client, f"Location?near={order}|30|km&_sort=near")
-        assert [shown(each) for each in resources([page])] == expected
-        far = [entry["search"]["extension"][0]["valueDistance"]["value"] for entry in page["entry"]]
-        assert far == sorted(far)
-    assert "_sort=near" in (link(page, "self") or "")
-    refused = get(client, "Location?_sort=near", 400)
-    assert refused["issue"][0]["expression"] == ["http._sort"]
-
-
-def test_an_order_of_two_keys_is_told(client: FlaskClient) -> None:
-    page = get(client, "Organization?_sort=-name,_id")
-    assert link(page, "self") == "http://localhost/fhir/Organization?_sort=-name"
-    assert "_id" in resources([page], "outcome")[0]["issue"][0]["details"]["text"]
-
-
-def test_people_stand_in_the_order_of_family_and_given_name(client: FlaskClient) -> None:
-    for order, expected in (("family,given", [SMET, JANSSENS]), ("-family,-given", [JANSSENS, SMET])):
-        page = get(client, f"Practitioner?_sort={order}")
-        assert [shown(each) for each in resources([page])] == expected
-        assert resources([page], "outcome") == []
-        assert link(page, "self") == f"http://localhost/fhir/Practitioner?_sort={quote(order, safe='')}"
-    page = get(client, "Practitioner?_sort=family,-given")
-    assert link(page, "self") == "http://localhost/fhir/Practitioner?_sort=family"
-    [told] = resources([page], "outcome")
-    assert told["issue"][0]["expression"] == ["http._sort"]
-
-
-def test_a_key_too_many_is_refused_when_asked_to_be_strict(client: FlaskClient) -> None:
-    response = client.get("/fhir/Practitioner?_sort=family,_id", headers={"Prefer": "handling=strict"})
-    assert response.status_code == 400
-    assert "_id" in response.text
-
-
-# --- what comes along -----------------------------------------------------------------------------------------------------------------
-
-
-def along(client: FlaskClient, path: str) -> list[str]:
-    return sorted(shown(each) for page in pages(client, path) for each in resources([page], "include"))
-
-
-def test_iterate_leads_on_and_nothing_else_does(client: FlaskClient) -> None:
-    base = "HealthcareService?name=thuiszorg&_include=HealthcareService:organization"
-    assert along(client, base) == [PRAKTIJK]
-    assert along(client, f"{base}&_include:iterate=Organization:partof") == [LINDE, NETWERK, PRAKTIJK]
-    assert along(client, "Organization?name=praktijk&_include=Organization:partof") == [LINDE]
-    assert along(client, "Organization?name=praktijk&_include:iterate=Organization:partof") == [LINDE, NETWERK]
-    assert along(client, f"{base}&_revinclude:iterate=Location:organization") == [PRAKTIJK, PRAKTIJK]
-    round_and_round = f"{base}&_include:iterate=*&_revinclude:iterate=*"
-    everything = along(client, round_and_round)
-    assert {LINDE, NETWERK, "Kine", SMET} <= set(everything)
-    without = get(client, f"{base}&_include=Organization:partof")  # which no offer has
-    assert resources([without], "outcome")[0]["issue"][0]["expression"] == ["http._include"]
-
-
-def test_a_star_is_all_of_them(client: FlaskClient) -> None:
-    for star in ("*", "PractitionerRole:*"):
-        assert set(along(client, f"PractitionerRole?_include={star}")) == {LINDE, SMET, "Kine"}
-    page = get(client, "Organization?name=netwerk&_revinclude=*")
-    kinds = {each["resourceType"] for each in resources([page], "include")}
-    assert kinds == {"OrganizationAffiliation", "Organization", "Provenance"}
-    assert {shown(each) for each in resources([page], "include") if each["resourceType"] != "Provenance"} == {"bestuur", LINDE}
-
-
-def test_what_comes_along_stays_on_the_next_page(client: FlaskClient) -> None:
-    whole = pages(client, "HealthcareService?_count=1&_include=HealthcareService:organization&_include:iterate=Organization:partof")
-    assert [sorted(shown(each) for each in resources([page], "include")) for page in whole] == [[LINDE, NETWERK], [LINDE, NETWERK, PRAKTIJK]]
-
-
-# --- how it is asked --------------------------------------------------------------------------------------------------------------------
 
 
 def test_a_search_is_the_same_by_get_by_search_and_by_post(client: FlaskClient) -> None:

@@ -9,8 +9,8 @@ from flask.testing import FlaskClient
 from plugins.fhir import systems as s
 from plugins.fhir.searchable import OLDER_MCSD
 from tests.plugins.fhir.conftest import Hub
+from tests.plugins.fhir.few import ALL, client, found, told
 from tests.plugins.fhir.test_complaints import pages, resources
-from tests.plugins.fhir.test_parameters import ALL, client, found, told
 from tests.plugins.fhir.test_smart import ask
 from tests.plugins.fhir.writing import get, link
 

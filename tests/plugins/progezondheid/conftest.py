@@ -38,13 +38,13 @@ def store(tmp_path: Path, clock: Clock, sqlite_database_url: str) -> Iterator[St
 
 @pytest.fixture
 def connect(store: Store) -> Iterator[Callable[..., Run]]:
-    """Connects the store to a simulator; the answer runs the connection."""
+    """Connects the store to a simulator, for a partner or for none; the answer runs the connection."""
     loaded = plugins.load([("progezondheid", progezondheid)], installed=False)
     assert isinstance(progezondheid, ModuleType) and loaded.broken == ()
     with Outbound(allow_private=True, deadline=5, attempts=2, sleep=lambda seconds: None) as http:
 
-        def to(simulator: Simulator, **config: object) -> Run:
-            connections.add(store, loaded, "register", "progezondheid", {**simulator.config(), **config})
+        def to(simulator: Simulator, *, partner: str = "", **config: object) -> Run:
+            connections.add(store, loaded, "register", "progezondheid", {**simulator.config(), **config}, partner=partner)
             connections.enable(store, loaded, "register", http=http)
             return lambda **how: run(store, loaded, "register", http=http, **how)
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
-from hub import Claim, plugins
+from hub import Claim, Unreachable, plugins
 from hub.access import Agreement, save_agreement
 from hub.store import Store, reading
 from hub.sync import decisions
 from plugins import progezondheid
 from plugins.progezondheid import proposing
+from plugins.progezondheid.client import Client
 from plugins.progezondheid.simulator import ProGezondheidSimulator
 
 COUNT = 12
@@ -63,10 +67,7 @@ class Soka:
             Claim("sociale-kaart", "p", 1, "organisatie", practice),
             Claim("sociale-kaart", "a", self._revision, "aanbod", whole),
         )
-        with self._store.read() as connection:
-            document = reading.documents_by_uuid(connection, [self.fiche("sociale-kaart|a")])
-        (found,) = document.values()
-        return str(found["caregivers"][0]["id"])
+        return str(self.document("sociale-kaart|a")["caregivers"][0]["id"])
 
     def fiche(self, key: str) -> str:
         with self._store.read() as connection:
@@ -75,6 +76,16 @@ class Soka:
             ).one()
         return str(row[0])
 
+    def document(self, key: str = "sociale-kaart|z0") -> dict[str, Any]:
+        """The fiche as the hub has merged it."""
+        with self._store.read() as connection:
+            (found,) = reading.documents_by_uuid(connection, [self.fiche(key)]).values()
+        return dict(found)
+
+    def shown(self) -> dict[str, str]:
+        """Number -> who may see it, as the hub has it of the first caregiver."""
+        return {one["value"]: one.get("visibility", "public") for one in self.document().get("contacts", ())}
+
     def _put(self, *claims: Claim) -> None:
         counts = self._store.write(lambda writer: writer.put(list(claims), origin="sociale-kaart"))
         assert counts.rejected == []
@@ -82,6 +93,11 @@ class Soka:
 
 def phone(value: str, **more: Any) -> dict[str, Any]:
     return {"kind": "phone", "value": value, **more}
+
+
+def for_all(value: str) -> dict[str, str]:
+    """A telephone number in the register that everybody may see."""
+    return {"kind": "phone", "value": value, "audience": "public"}
 
 
 def national(value: str) -> str:
@@ -102,6 +118,19 @@ def standing(register: ProGezondheidSimulator, number: str) -> dict[str, Any]:
 def known(store: Store) -> list[decisions.Proposed]:
     loaded = plugins.load([("progezondheid", progezondheid)], installed=False)
     return list(decisions.proposals(store, loaded, "register"))
+
+
+@contextmanager
+def unheard(request: str, error: type[BaseException] = Unreachable) -> Iterator[None]:
+    """The register does what `propose` or `withdraw` asks, and the answer is lost."""
+    whole = getattr(Client, request)
+
+    def lost(client: Client, *args: Any, **how: Any) -> Any:
+        whole(client, *args, **how)
+        raise error("The line broke.")
+
+    with patch.object(Client, request, lost):
+        yield
 
 
 def agreed_at(store: Store, level: Any) -> None:

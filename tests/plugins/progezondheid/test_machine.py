@@ -7,8 +7,6 @@ more run proposes nothing. One caregiver, three numbers. FICHEHUB_MACHINE_RUNS m
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -17,23 +15,22 @@ from unittest.mock import patch
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule
+from hypothesis.stateful import rule
 from werkzeug.test import Client as Browser
 
-from hub import Unreachable, World, plugins
-from hub.store import Store, reading
+from hub import World, plugins
 from hub.sync import connections, run
 from plugins import progezondheid
 from plugins.progezondheid.client import Client
 from plugins.progezondheid.simulator import TOKEN, ProGezondheidSimulator
 from plugins.progezondheid.words import normal_contact
-from tests.plugins.progezondheid.soka import Soka, known, phone
-from tests.sync.test_machine import new_home
+from tests import machines
+from tests.machines import MachineOfAHub, tried
+from tests.plugins.progezondheid.soka import Soka, for_all, known, phone, unheard
 
 pytestmark = pytest.mark.slow
-RUNS = int(os.environ.get("FICHEHUB_MACHINE_RUNS", "0"))
+RUNS = machines.runs()
 ALWAYS = 40
 STEPS = 25
 NUMBERS = ("+3216000001", "+3216000002", "+3216000003")
@@ -75,14 +72,11 @@ def _world() -> World:
     return World()
 
 
-class Proposing(RuleBasedStateMachine):
+class Proposing(MachineOfAHub):
     """One hub, and one register that knows one caregiver."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.home = new_home()
-        self.moment = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
-        self.store = Store.open(f"sqlite:///{self.home / 'hub.sqlite'}", self.home, now=lambda: self.moment)
+        super().__init__(datetime(2026, 11, 22, 9, 0, tzinfo=UTC))
         self.register = ProGezondheidSimulator(_world(), count=1, now=lambda: self.moment)
         self.soka = Soka(self.store, self.register)
         self.number = self.soka.number()
@@ -96,7 +90,7 @@ class Proposing(RuleBasedStateMachine):
         """What the owner wrote himself, and for whom."""
         self.looked_at = 0
         self.asked: set[tuple[str, str]] = set()
-        self.register.edit(self.number, contacts=[{"kind": "phone", "value": KEPT, "audience": "public"}])
+        self.register.edit(self.number, contacts=[for_all(KEPT)])
         self.hears("sociale-kaart", {})
         self.runs(False)
 
@@ -177,13 +171,7 @@ class Proposing(RuleBasedStateMachine):
 
     @rule(lost=st.sampled_from(["withdraw", "propose"]))
     def runs_and_hears_no_answer(self, lost: str) -> None:
-        whole = getattr(Client, lost)
-
-        def unheard(client: Client, *args: Any, **how: Any) -> Any:
-            whole(client, *args, **how)
-            raise Unreachable("The line broke.")
-
-        with patch.object(Client, lost, unheard):
+        with unheard(lost):
             self._run(False)
 
     def _run(self, full: bool) -> str:
@@ -211,15 +199,8 @@ class Proposing(RuleBasedStateMachine):
 
     # --- at the end ------------------------------------------------------------------------------------------------------------
 
-    def teardown(self) -> None:
-        """Both sides come to rest."""
-        try:
-            self._come_to_rest()
-        finally:
-            self.store.close()
-            shutil.rmtree(self.home, ignore_errors=True)
-
-    def _come_to_rest(self) -> None:
+    def come_to_rest(self) -> None:
+        """Nothing stands there that nobody says, and one more run proposes nothing."""
         self.register.edit(self.number, convention="none")
         self.hears("excel", {})
         self.hears("sociale-kaart", {NUMBERS[0]: "public", LAST: "public"})
@@ -250,10 +231,7 @@ class Proposing(RuleBasedStateMachine):
         return [{**one, "value": normal_contact(one["kind"], one["value"])} for one in self._row()["contacts"]]
 
     def _seen(self) -> dict[str, str]:
-        fiche = self.soka.fiche("sociale-kaart|z0")
-        with self.store.read() as connection:
-            (document,) = reading.documents_by_uuid(connection, [fiche]).values()
-        return {one["value"]: one.get("visibility", "public") for one in document.get("contacts", ())}
+        return self.soka.shown()
 
 
 FIRST, SECOND = NUMBERS[:2]
@@ -303,11 +281,4 @@ def test_what_once_went_wrong(story: str) -> None:
 
 
 TestProposing: Callable[..., Any] = Proposing.TestCase
-Proposing.TestCase.settings = settings(
-    max_examples=RUNS or ALWAYS,
-    stateful_step_count=STEPS,
-    deadline=None,
-    derandomize=not RUNS,
-    phases=list(Phase) if RUNS else [Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
+Proposing.TestCase.settings = tried(RUNS, ALWAYS, STEPS)

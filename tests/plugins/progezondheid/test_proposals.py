@@ -9,8 +9,8 @@ import requests
 
 from hub import plugins
 from hub.outbound import Outbound
-from hub.store import Store, editing, erasure, reading
-from hub.sync import connections, outbox, run, stops
+from hub.store import Store, editing, erasure
+from hub.sync import connections, outbox, stops
 from plugins import progezondheid
 from plugins.progezondheid import proposing
 from plugins.progezondheid.client import Client
@@ -23,6 +23,7 @@ from tests.plugins.progezondheid.soka import (
     Soka,
     agreed_at,
     asked,
+    for_all,
     known,
     national,
     phone,
@@ -38,7 +39,7 @@ def test_what_another_source_knows_is_proposed_once(go: Run, soka: Soka, registe
     (proposal,) = asked(register)
     assert proposal["field"] == "contacts"
     assert proposal["old"] == before
-    assert proposal["new"] == [*before, {"kind": "phone", "value": PHONE, "audience": "public"}]
+    assert proposal["new"] == [*before, for_all(PHONE)]
     evidence = dict(proposal["evidence"])
     assert evidence.pop("seq") > 0
     assert evidence == {"fiche": fiche, "changed_at": "2026-11-22T09:00:00.000Z", "sources": ["sociale-kaart"]}
@@ -61,25 +62,23 @@ def test_what_the_register_has_already_is_not_proposed(go: Run, soka: Soka, regi
 def test_accepted_becomes_agreed_and_is_no_word_of_the_register(
     go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store
 ) -> None:
-    fiche = soka.says(contacts=[phone(PHONE)])
+    soka.says(contacts=[phone(PHONE)])
     go()
     register.decide(asked(register)[0]["id"], accept=True)
     there = standing(register, soka.number())["contacts"]
-    assert there[-1] == {"kind": "phone", "value": "016000001", "audience": "public"}
+    assert there[-1] == for_all("016000001")
     report = go()
     assert (report.state, report.read, report.changed, report.pushed) == ("done", 1, 1, 0)
     assert go(full=True).pushed == 0
     assert [one.proposal.state for one in known(store)] == ["accepted"]
     # Were it the register's word by now, our next change could never take it away.
     soka.says(contacts=[phone(OTHER)])
-    with store.read() as connection:
-        document = reading.documents_by_uuid(connection, [fiche])[fiche]
-    phones = {one["value"] for one in document["contacts"] if one["kind"] == "phone"}
+    phones = {one["value"] for one in soka.document()["contacts"] if one["kind"] == "phone"}
     assert OTHER in phones and PHONE not in phones
     go()
     assert len(asked(register)) == 2
     assert asked(register)[1]["old"] == there
-    assert asked(register)[1]["new"] == [*there[:-1], {"kind": "phone", "value": OTHER, "audience": "public"}]
+    assert asked(register)[1]["new"] == [*there[:-1], for_all(OTHER)]
 
 
 def test_rejected_is_shown_and_asked_again_only_for_another_value(
@@ -212,24 +211,17 @@ def test_what_may_no_longer_be_proposed_is_left_alone(
     assert {national(contact["value"]) for one in news for contact in one["new"]} >= set(map(national, (PHONE, OTHER, "+3216000003")))
 
 
-def test_who_may_see_less_takes_back_more(store: Store, register: ProGezondheidSimulator, soka: Soka) -> None:
+def test_who_may_see_less_takes_back_more(store: Store, register: ProGezondheidSimulator, connect: Connect, soka: Soka) -> None:
     agreed_at(store, "professional")
-    loaded = plugins.load([("progezondheid", progezondheid)], installed=False)
-    connections.add(store, loaded, "register", "progezondheid", {**register.config(), "proposals": ["contacts"]}, partner="fod")
-    with Outbound(allow_private=True) as http:
-        connections.enable(store, loaded, "register", http=http)
-
-        def go() -> None:
-            assert run(store, loaded, "register", http=http).state == "done"
-
-        go()
-        soka.says(contacts=[phone(PHONE, visibility="professional"), phone(OTHER)])
-        go()
-        register.decide(asked(register)[-1]["id"], accept=True)
-        go()
-        assert national(PHONE) in str(standing(register, soka.number())["contacts"])
-        agreed_at(store, "public")
-        go()
+    go = connect(register, partner="fod", proposals=["contacts"])
+    assert go().state == "done"
+    soka.says(contacts=[phone(PHONE, visibility="professional"), phone(OTHER)])
+    assert go().state == "done"
+    register.decide(asked(register)[-1]["id"], accept=True)
+    assert go().state == "done"
+    assert national(PHONE) in str(standing(register, soka.number())["contacts"])
+    agreed_at(store, "public")
+    assert go().state == "done"
     new = asked(register)[-1]["new"]
     assert national(PHONE) not in national(str(new))
     assert [contact["audience"] for contact in new if national(contact["value"]) == national(OTHER)] == ["public"]
@@ -272,18 +264,14 @@ def test_nothing_hidden_is_proposed(go: Run, soka: Soka, register: ProGezondheid
 
 
 def test_what_colleagues_may_see_is_not_for_the_public_there(
-    store: Store, register: ProGezondheidSimulator, soka: Soka
+    store: Store, register: ProGezondheidSimulator, connect: Connect, soka: Soka
 ) -> None:
     agreed_at(store, "professional")
-    loaded = plugins.load([("progezondheid", progezondheid)], installed=False)
-    config = {**register.config(), "proposals": ["contacts", "practice_addresses"]}
-    connections.add(store, loaded, "register", "progezondheid", config, partner="fod")
-    with Outbound(allow_private=True) as http:
-        connections.enable(store, loaded, "register", http=http)
-        run(store, loaded, "register", http=http)
-        office = {"type": "administrative", "postcode": "9998", "street": {"nl": "Kantoorstraat"}}
-        soka.says(contacts=[phone(PHONE, visibility="professional"), phone(OTHER)], addresses=[office])
-        run(store, loaded, "register", http=http)
+    go = connect(register, partner="fod", proposals=["contacts", "practice_addresses"])
+    go()
+    office = {"type": "administrative", "postcode": "9998", "street": {"nl": "Kantoorstraat"}}
+    soka.says(contacts=[phone(PHONE, visibility="professional"), phone(OTHER)], addresses=[office])
+    go()
     (proposal,) = asked(register)  # and no administrative address, although this partner may see it
     audiences = {one["value"]: one["audience"] for one in proposal["new"] if one["value"] in (PHONE, OTHER)}
     assert audiences == {PHONE: "professionals", OTHER: "professionals"}
@@ -305,7 +293,7 @@ def test_who_is_not_in_the_register_is_left_alone_until_he_is(
 
 
 def test_who_joins_the_register_later_is_proposed_to_with_all_that_the_hub_knew(
-    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store
+    go: Run, soka: Soka, register: ProGezondheidSimulator
 ) -> None:
     number, hours = soka.number(3), [{"days": ["mon"], "opens": "09:00", "closes": "12:00"}]
     register.delete(number)
@@ -330,7 +318,7 @@ def test_who_joins_the_register_later_is_proposed_to_with_all_that_the_hub_knew(
 
 
 def test_hours_and_patientenstop_go_with_their_practice(
-    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store
+    go: Run, soka: Soka, register: ProGezondheidSimulator
 ) -> None:
     hours = [{"days": ["mon"], "opens": "09:00", "closes": "12:00"}]
     stop = {"value": "yes", "asserted_at": "2026-11-01T08:00:00Z", "valid_until": "2026-12-31"}
@@ -397,7 +385,7 @@ def test_what_only_an_editor_says_is_proposed(go: Run, soka: Soka, register: Pro
 
 
 def test_who_only_reads_never_speaks_of_proposals(
-    store: Store, register: ProGezondheidSimulator, connect: Connect, soka: Soka
+    register: ProGezondheidSimulator, connect: Connect, soka: Soka
 ) -> None:
     go = connect(register)
     go()
@@ -418,7 +406,7 @@ def test_a_preview_counts_and_shows_what_the_next_run_proposes(go: Run, soka: So
     soka.says(1, languages=standing(register, soka.number(1))["languages"])
     soka.says(2, contacts=[phone(OTHER)])
     register.delete(soka.number(2))
-    wanted = [*there["contacts"], {"kind": "phone", "value": PHONE, "audience": "public"}]
+    wanted = [*there["contacts"], for_all(PHONE)]
     assert "without what this run would take in" in go(dry_run=True).warnings[-1]
     assert foreseen() == foreseen(full=True) == (1, 1, [(fiche, "contacts", there["contacts"], wanted)])
     report = go()

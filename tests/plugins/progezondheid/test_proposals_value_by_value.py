@@ -6,29 +6,35 @@ from typing import Any
 
 import pytest
 
-from hub.store import Store, reading
+from hub.store import Store
 from plugins.progezondheid.client import Client
 from plugins.progezondheid.simulator import ProGezondheidSimulator
 from tests.plugins.progezondheid.conftest import Run
-from tests.plugins.progezondheid.soka import OTHER, PHONE, Soka, asked, known, national, phone, standing
+from tests.plugins.progezondheid.soka import (
+    OTHER,
+    PHONE,
+    Soka,
+    asked,
+    for_all,
+    known,
+    national,
+    phone,
+    standing,
+)
 
-OWN = {"kind": "phone", "value": "016000099", "audience": "public"}
-ANOTHER = {"kind": "phone", "value": "016000098", "audience": "public"}
+OWN, ANOTHER = for_all("016000099"), for_all("016000098")
 
 
 def told(register: ProGezondheidSimulator) -> list[tuple[str, Any, Any, list[str]]]:
     return [(one["field"], one["old"], one["new"], one["evidence"]["sources"]) for one in asked(register)]
 
 
-def here(store: Store, soka: Soka) -> dict[str, str]:
-    """Number -> who may see it, as the hub has it."""
-    with store.read() as connection:
-        (fiche,) = reading.documents_by_uuid(connection, [soka.fiche("sociale-kaart|z0")]).values()
-    return {one["value"]: one.get("visibility", "public") for one in fiche.get("contacts", ())}
-
-
-def public(value: str) -> dict[str, str]:
-    return {"kind": "phone", "value": value, "audience": "public"}
+def proposed(go: Run, soka: Soka, register: ProGezondheidSimulator) -> None:
+    """The register has no number, and ours is proposed."""
+    register.edit(soka.number(), contacts=[])
+    go()
+    soka.says(contacts=[phone(PHONE)])
+    go()
 
 
 # --- what somebody other than the registers says -----------------------------------------------------------------------------------
@@ -43,7 +49,7 @@ def test_what_the_register_took_out_is_not_proposed_back_when_its_row_is_rejecte
     assert go().rejected == 1
     soka.says(contacts=[phone(PHONE)])
     go()
-    assert told(register) == [("contacts", [], [public(PHONE)], ["sociale-kaart"])]
+    assert told(register) == [("contacts", [], [for_all(PHONE)], ["sociale-kaart"])]
 
 
 def test_what_the_register_takes_out_between_our_reading_and_our_asking_is_not_proposed_back(
@@ -61,7 +67,7 @@ def test_what_the_register_takes_out_between_our_reading_and_our_asking_is_not_p
     with monkeypatch.context() as patch:
         patch.setattr(Client, "provider", racing)
         go()
-    assert told(register) == [("contacts", [], [public(PHONE)], ["sociale-kaart"])]
+    assert told(register) == [("contacts", [], [for_all(PHONE)], ["sociale-kaart"])]
     register.switch("accept-proposals")
     for full in (False, True):
         assert go(full=full).pushed == 0
@@ -80,7 +86,7 @@ def test_what_only_cobrha_says_is_not_proposed_because_another_source_says_somet
     soka.says(languages=["sv"], contacts=[phone(PHONE)])
     soka.hears("excel", contacts=[phone(OTHER)])
     go()
-    assert told(register)[1:] == [("contacts", there["contacts"], [*there["contacts"], public(PHONE), public(OTHER)], ["excel", "sociale-kaart"])]
+    assert told(register)[1:] == [("contacts", there["contacts"], [*there["contacts"], for_all(PHONE), for_all(OTHER)], ["excel", "sociale-kaart"])]
 
 
 def test_evidence_names_who_says_what_is_new(go: Run, soka: Soka, register: ProGezondheidSimulator) -> None:
@@ -115,50 +121,41 @@ def test_rejected_is_not_asked_again_when_the_owner_edits_something_else(
 
 
 def test_an_owner_who_shows_what_he_accepted_to_colleagues_only_has_the_last_word(
-    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store
+    go: Run, soka: Soka, register: ProGezondheidSimulator
 ) -> None:
-    register.edit(soka.number(), contacts=[])
-    go()
-    soka.says(contacts=[phone(PHONE)])
-    go()
+    proposed(go, soka, register)
     register.decide(asked(register)[0]["id"], accept=True)
     go()
-    assert here(store, soka) == {PHONE: "public"}
+    assert soka.shown() == {PHONE: "public"}
     restricted = {"kind": "phone", "value": national(PHONE), "audience": "professionals"}
     register.edit(soka.number(), contacts=[restricted])
     for full in (False, True):
         assert go(full=full).pushed == 0
-        assert here(store, soka) == {PHONE: "professional"}, "the stricter visibility stands"
+        assert soka.shown() == {PHONE: "professional"}, "the stricter visibility stands"
     soka.says(contacts=[phone(PHONE), phone(OTHER)])
     go()
-    assert told(register)[1:] == [("contacts", [restricted], [restricted, public(OTHER)], ["sociale-kaart"])]
+    assert told(register)[1:] == [("contacts", [restricted], [restricted, for_all(OTHER)], ["sociale-kaart"])]
 
 
 def test_an_owner_who_writes_for_colleagues_what_waits_for_everybody_has_the_last_word(
-    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store
+    go: Run, soka: Soka, register: ProGezondheidSimulator
 ) -> None:
-    register.edit(soka.number(), contacts=[])
-    go()
-    soka.says(contacts=[phone(PHONE)])
-    go()
+    proposed(go, soka, register)
     restricted = {"kind": "phone", "value": national(PHONE), "audience": "professionals"}
     register.edit(soka.number(), contacts=[restricted])
     go()
-    assert here(store, soka) == {PHONE: "professional"}
+    assert soka.shown() == {PHONE: "professional"}
     go(full=True)
     assert [one["state"] for one in asked(register)] == ["withdrawn"], "it is his own word by now"
     assert standing(register, soka.number())["contacts"] == [restricted]
 
 
 def test_an_owner_who_accepts_for_colleagues_only_has_the_last_word(
-    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store
+    go: Run, soka: Soka, register: ProGezondheidSimulator
 ) -> None:
-    register.edit(soka.number(), contacts=[])
-    go()
-    soka.says(contacts=[phone(PHONE)])
-    go()
+    proposed(go, soka, register)
     (proposal,) = asked(register)
     proposal["new"] = [{**one, "audience": "professionals"} for one in proposal["new"]]  # what is written there is not just what was asked
     register.decide(proposal["id"], accept=True)
     go()
-    assert here(store, soka) == {PHONE: "professional"}
+    assert soka.shown() == {PHONE: "professional"}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import flask
 import pytest
@@ -21,6 +21,9 @@ from hub.sync import connections
 from hub.web import create_app
 from plugins import widget
 from tests.over_http import serving
+
+if TYPE_CHECKING:  # as in tests/conftest.py: most runs need no browser
+    from playwright.sync_api import Page
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 HIDDEN = "+32470009999"
@@ -136,3 +139,11 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[flask.Flask]:
 def address(app: flask.Flask) -> Iterator[str]:
     with serving(app) as address:
         yield address
+
+
+@pytest.fixture
+def demo(new_page: Callable[..., Page], address: str) -> Page:
+    """The page that shows the element."""
+    page = new_page(bypass_csp=True)
+    page.goto(f"{address}/widget/demo")
+    return page

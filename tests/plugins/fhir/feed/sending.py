@@ -8,7 +8,10 @@ from typing import Any
 import orjson
 from werkzeug.test import TestResponse
 
-from hub.store import log_reading
+from hub.access.clients import register_client
+from hub.access.tokens import issue_token
+from hub.store import Writer, log_reading
+from tests.access.signing import EC_KEY, jwks
 from tests.plugins.fhir.judge import complaints
 from tests.plugins.fhir.subscribing import Hub, open_hub
 
@@ -103,6 +106,17 @@ def transaction(*resources: Json, method: str = "PUT") -> Json:
 
 def put(hub: Hub, resource: Json, **headers: str) -> TestResponse:
     return hub.ask("PUT", f"{resource['resourceType']}/{resource['id']}", resource, **headers)
+
+
+def with_token(hub: Hub, scopes: str, sent: Json) -> TestResponse:
+    """A transaction that a program sends with an access token of these scopes."""
+
+    def issue(writer: Writer) -> str:
+        made = register_client(writer.connection, "epd", "2026-11-22T09:00:00Z", title="", scopes=scopes, jwks=jwks(EC_KEY))
+        return issue_token(writer.connection, made, made.scopes, int(hub.store.now().timestamp()), "2026-11-22T09:00:00Z")
+
+    headers = {"Authorization": f"Bearer {hub.store.write(issue)}"}
+    return hub.app.test_client().post("/fhir", data=orjson.dumps(sent), content_type="application/fhir+json", headers=headers)
 
 
 def body(response: TestResponse) -> Json:

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 import pytest
 
 from hub import Claim
-from hub.access.clients import register_client
-from hub.access.tokens import issue_token
-from hub.store import Writer
-from tests.access.signing import EC_KEY, jwks
 from tests.plugins.fhir.feed.sending import (
     BE,
     NETWORK,
@@ -24,6 +19,7 @@ from tests.plugins.fhir.feed.sending import (
     put,
     texts,
     transaction,
+    with_token,
 )
 from tests.plugins.fhir.subscribing import Hub
 
@@ -184,14 +180,7 @@ def test_one_resource_alone_says_which_one_it_means(hub: Hub) -> None:
 )
 def test_a_reference_by_a_search_needs_the_scope_of_a_search(hub: Hub, scopes: str, status: int) -> None:
     put(hub, ORGANISATION)
-
-    def issue(writer: Writer) -> str:
-        made = register_client(writer.connection, "epd", "2026-11-22T09:00:00Z", title="", scopes=scopes, jwks=jwks(EC_KEY))
-        return issue_token(writer.connection, made, made.scopes, int(hub.store.now().timestamp()), "2026-11-22T09:00:00Z")
-
-    headers = {"Authorization": f"Bearer {hub.store.write(issue)}"}
-    sent = orjson.dumps(transaction(by_search(CBE)))
-    answered = hub.app.test_client().post("/fhir", data=sent, content_type="application/fhir+json", headers=headers)
+    answered = with_token(hub, scopes, transaction(by_search(CBE)))
     assert answered.status_code == status, answered.text
 
 

@@ -10,12 +10,9 @@ import pytest
 from werkzeug.test import TestResponse
 
 from hub import Claim
-from hub.access.clients import register_client
-from hub.access.tokens import issue_token
-from hub.store import Writer, editing, erasure
+from hub.store import editing, erasure
 from plugins.fhir.params import RESOURCES
 from plugins.fhir.xml_form import to_xml
-from tests.access.signing import EC_KEY, jwks
 from tests.plugins.fhir.feed.sending import (
     ADDRESS,
     BE,
@@ -32,6 +29,7 @@ from tests.plugins.fhir.feed.sending import (
     put,
     texts,
     transaction,
+    with_token,
 )
 from tests.plugins.fhir.subscribing import Hub
 
@@ -390,13 +388,6 @@ def test_xml_forms_limits_and_odd_bodies(hub: Hub) -> None:
 
 @pytest.mark.parametrize(("scopes", "status"), [("system/*.rs", 403), ("system/Organization.cruds", 403), ("system/*.cruds", 200)])
 def test_a_transaction_needs_the_scopes_of_all_that_is_in_it(hub: Hub, scopes: str, status: int) -> None:
-    def issue(writer: Writer) -> str:
-        made = register_client(writer.connection, "epd", "2026-11-22T09:00:00Z", title="", scopes=scopes, jwks=jwks(EC_KEY))
-        return issue_token(writer.connection, made, made.scopes, int(hub.store.now().timestamp()), "2026-11-22T09:00:00Z")
-
-    token = hub.store.write(issue)
-    sent = orjson.dumps(transaction(ORGANISATION, PERSON))
-    headers = {"Authorization": f"Bearer {token}"}
-    answered = hub.app.test_client().post("/fhir", data=sent, content_type="application/fhir+json", headers=headers)
+    answered = with_token(hub, scopes, transaction(ORGANISATION, PERSON))
     assert answered.status_code == status, answered.text
     assert (body(hub.ask("GET", "Organization?_total=accurate"))["total"] == 1) == (status == 200)

@@ -1,0 +1,133 @@
+"""What an asker may not see leaves no trace in what the directory tells."""
+
+from __future__ import annotations
+
+import pytest
+
+from hub.directory import Directory
+from hub.errors import NotFound
+from hub.model.audience import INTERNAL, PUBLIC, Grant
+from hub.model.query import Criterion, Query
+from hub.store import Store
+from tests.directory.linde import fill, public, put
+from tests.store.saying import SK, aanbod, organisatie, person, uuid_of
+
+
+def test_a_caregiver_who_hides_leaves_no_trace_in_the_offer(store: Store) -> None:
+    fill(store)
+    hidden = uuid_of(store, "progezondheid|p2")
+    entity = public(store).get(uuid_of(store, "sociale-kaart|a"))
+    assert hidden not in str(entity)
+    assert len(entity.fiche["caregivers"]) == 1
+    everything = Directory(store, INTERNAL).get(entity.id)
+    assert len(everything.fiche["caregivers"]) == 2
+
+
+def hidden_site(store: Store, *, offered: tuple[str, ...] = ("1", "2"), revision: int = 1) -> dict[str, str]:
+    """An organisatie with vestigingen in house 1, which is hidden, and in house 2; an aanbod in these; the ids of the two by house number."""
+    of = organisatie("o", "Huis De Wilg", sites=("1", "2"), revision=revision)
+    of.content["vestigingen"][0]["visibility"] = "internal"
+    put(store, of, aanbod("a", "o", "Dagopvang", sites=offered, revision=revision))
+    sites = Directory(store, INTERNAL).get(uuid_of(store, "sociale-kaart|o")).fiche["vestigingen"]
+    return {site["addresses"][0]["house_number"]: site["id"] for site in sites}
+
+
+@pytest.mark.parametrize(
+    "grant",
+    [PUBLIC, Grant("professional"), Grant("public", fields=frozenset({"names", "vestigingen"}))],
+    ids=["public", "professional", "without the field organisatie"],
+)
+def test_a_vestiging_that_hides_leaves_no_trace_in_the_offer(store: Store, grant: Grant) -> None:
+    sites = hidden_site(store)
+    offer = uuid_of(store, "sociale-kaart|a")
+    asked = Directory(store, grant)
+    entity = asked.get(offer)
+    assert entity.fiche["vestigingen"] == [{"id": sites["2"]}]
+    assert not entity.place_withheld
+    (hit,) = asked.search(Query(types=("aanbod",))).hits
+    for seen in (entity, hit.entity, asked.get_many([offer])[offer], asked.as_at(offer, entity.seq)):
+        assert sites["1"] not in str(seen)
+    assert {link["id"] for link in Directory(store, INTERNAL).get(offer).fiche["vestigingen"]} == set(sites.values())
+
+
+def test_an_offer_in_hidden_vestigingen_only_is_at_no_other_one(store: Store) -> None:
+    hidden_site(store, offered=("1",))
+    entity = public(store).get(uuid_of(store, "sociale-kaart|a"))
+    assert "vestigingen" not in entity.fiche
+    assert entity.place_withheld
+    assert not Directory(store, INTERNAL).get(entity.id).place_withheld
+
+
+def test_an_offer_that_hides_in_which_vestigingen_it_is_is_at_no_other_one(store: Store) -> None:
+    put(store, organisatie("o", "Huis De Wilg", sites=("1", "2")), aanbod("a", "o", "Dagopvang", sites=("2",), field_visibility={"vestigingen": "internal"}))
+    offer = uuid_of(store, "sociale-kaart|a")
+    entity = public(store).get(offer)
+    assert "vestigingen" not in entity.fiche
+    assert entity.place_withheld
+    assert public(store).as_at(offer, entity.seq) == entity
+    put(store, aanbod("b", "o", "Overal"))
+    assert not public(store).get(uuid_of(store, "sociale-kaart|b")).place_withheld
+
+
+def test_a_vestiging_that_hid_since_is_not_named_in_the_past_either(store: Store) -> None:
+    put(store, organisatie("o", "Huis De Wilg", sites=("1", "2")), aanbod("a", "o", "Dagopvang", sites=("1", "2")))
+    offer = uuid_of(store, "sociale-kaart|a")
+    before = public(store).get(offer)
+    sites = hidden_site(store, revision=2)
+    assert public(store).get(offer).seq > before.seq, "a copy is told that the offer reads otherwise"
+    then = public(store).as_at(offer, before.seq)
+    assert sites["1"] in str(before)
+    assert sites["1"] not in str(then)
+
+
+def test_history_and_changes_name_only_what_the_asker_may_know(store: Store) -> None:
+    fill(store)
+    offer = uuid_of(store, "sociale-kaart|a")
+    head = public(store).head()
+    put(store, aanbod("a", "o", "Dagopvang", sites=("1",), people=(1, 2), revision=2, contacts=[{"kind": "mobile", "value": "+32470000001", "visibility": "internal"}]))
+    assert public(store).changes(head).changes == ()
+    assert [change.fields for change in Directory(store, INTERNAL).changes(head).changes if change.id == offer] == [("contacts",)]
+    assert public(store).history(offer)[0].seq <= head
+
+
+def test_a_name_as_it_is_written_is_found_by_who_may_see_that_spelling(store: Store) -> None:
+    hidden = {"text": {"nl": "HUIS ÉLAN"}, "use": "alternative", "visibility": "internal"}
+    claim = organisatie("e", names=[{"text": {"nl": "Huis Elan"}}, hidden])
+    assert store.write(lambda writer: writer.put([claim], origin="test")).rejected == []
+
+    def count(grant: Grant, name: str, negate: bool = False) -> int:
+        query = Query(types=("organisatie",), where=(Criterion("name", (name,), "exact", negate),), total="accurate")
+        page = Directory(store, grant).search(query)
+        assert page.total == len(page.hits)
+        return len(page.hits)
+
+    assert [count(PUBLIC, "Huis Elan"), count(PUBLIC, "HUIS ÉLAN"), count(INTERNAL, "HUIS ÉLAN")] == [1, 0, 1]
+    assert [count(PUBLIC, "HUIS ÉLAN", True), count(INTERNAL, "HUIS ÉLAN", True)] == [1, 0]
+    assert count(Grant(fields=frozenset({"names"})), "Huis Elan") == 1
+    assert count(Grant(fields=frozenset({"types"})), "Huis Elan") == 0
+
+
+def test_a_link_to_something_hidden_moves_nothing_for_who_does_not_see_it(store: Store) -> None:
+    hidden = {"source": SK, "external_id": "hidden"}
+    put(store, organisatie("hidden", visibility="internal"), organisatie("o"), aanbod("a", "o"), person("p", number=1, visibility="internal"))
+    of, offer = (public(store).get(uuid_of(store, f"sociale-kaart|{name}")) for name in ("o", "a"))
+    head = public(store).head()
+    put(
+        store,
+        organisatie("o", revision=2, parent=hidden, memberships=[{"organisatie": hidden}]),
+        aanbod("a", "o", revision=2, people=(1,)),
+    )
+    assert public(store).changes(head).changes == ()
+    assert (public(store).get(of.id).seq, public(store).get(offer.id).seq) == (of.seq, offer.seq)
+    told = Directory(store, INTERNAL).changes(head).changes
+    parts = {change.type: change.id for change in told if change.operation == "create"}
+    assert parts.keys() == {"membership", "caregiver"}
+    for type, id in parts.items():
+        with pytest.raises(NotFound):
+            public(store).get(id)
+        assert public(store).search(Query(types=(type,), total="accurate")).total == 0
+    head = public(store).head()
+    put(store, organisatie("hidden", revision=2), person("p", number=1, revision=2))
+    told = public(store).changes(head).changes
+    assert {(change.operation, change.type) for change in told if change.id in parts.values()} == {("create", "membership"), ("create", "caregiver")}
+    assert {of.id, offer.id} <= {change.id for change in told}
