@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TABLES = frozenset(metadata.tables)
 IN_SQL = re.compile(r"\b(?:INSERT (?:OR \w+ )?INTO|UPDATE|DELETE FROM)\s+(\w+)")
 WRITING = re.compile(r"insert|update|delete|upsert")
-ANYWHERE = ("store/joining.py", "store/erasure.py")
+ANYWHERE = ("store/joining.py", "store/splitting.py", "store/erasure.py")
 """They move and remove rows of whatever tells of a fiche; the page says so below the table."""
 
 

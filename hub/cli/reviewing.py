@@ -11,9 +11,10 @@ import click
 from hub.cli.installation import Installation
 from hub.cli.output import as_json, ask, at_most, say_done, say_json
 from hub.cli.output import yes as _yes
+from hub.model.claims import EDITOR, Claim
 from hub.store import Store, reading, reviewing
-from hub.store.joining import refuse_split
 from hub.store.reviewing import Review, Side
+from hub.store.splitting import proposed_split
 
 MOST = 1000
 
@@ -135,15 +136,24 @@ def split(
     store, leaving = installation.store, [(source, external_id), *also]
     with store.read() as connection:
         side = reviewing.side(connection, fiche)
-        claims = reading.claims_of(connection, reading.resolve(connection, [side.id])[side.id].id)
-    refuse_split([(one.source, one.external_id) for one in claims], leaving)
+        found = proposed_split(connection, reading.resolve(connection, [side.id])[side.id].id, leaving)
     told = ["This splits a fiche in two:", f"  {_shown(side)}"]
-    told += [f"  {'leaves' if (one.source, one.external_id) in leaving else 'stays '}: {one.source} {one.external_id}" for one in claims]
+    told += [f"  leaves: {_called(one.claim)}" for one in found.leave]
+    told += [f"  stays : {_called(one.claim)}" for one in found.stay]
     told.append("What leaves gets back the fiche that it came with, under its old id, or else a new one. The two are kept apart from then on.")
+    if any(one.decides for one in found.stay):
+        told.append("What an editor decided while they were one stays; what he decided of a part goes where the part goes.")
     ask(told, "Split it?", yes, as_json)
     own = store.write(lambda writer: writer.split(side.id, leaving, origin=by))
-    program = {"fiche": side.id, "split": own, "claims": [{"source": one, "external_id": id} for one, id in leaving], "by": by}
+    left = [{"source": one.claim.source, "external_id": one.claim.external_id} for one in found.leave]
+    program = {"fiche": side.id, "split": own, "claims": left, "by": by}
     say_done(program, f"Split: {own} stands beside {side.id} now.", as_json)
+
+
+def _called(claim: Claim) -> str:
+    """A claim in the words of `split`, and who says it where that is no source."""
+    of = f" (what {claim.partner} says for himself)" if claim.partner else " (an editor's decisions)" if claim.source == EDITOR else ""
+    return f"{claim.source} {claim.external_id}{of}"
 
 
 def remind(store: Store) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -13,7 +14,9 @@ from hub.model.canonical import canonical_content
 from hub.model.claims import EDITOR, Claim
 from hub.model.fiche import FICHE_TYPES, PARTS, Document, Kind, Rule
 from hub.store import reading
+from hub.store.bulk import Clash
 from hub.store.references import HUB
+from hub.store.splitting import take_home
 from hub.store.store import Store
 from hub.store.workspace import FicheState
 from hub.store.writer import Writer
@@ -101,6 +104,9 @@ def _edit(writer: Writer, uuid: str, field: str, value: Any, who: str) -> None:
     space = writer.space
     (state,) = writer.hold(uuid)
     number = state.id
+    if elsewhere := take_home(space, writer.identities, number):
+        writer.remake(elsewhere)
+        state = space.fiches[number]
     if state.document is None:
         raise Gone(f"The fiche {uuid} has been removed; there is nothing to edit.")
     place = _find(state.kind, state.document, field)
@@ -113,22 +119,26 @@ def _edit(writer: Writer, uuid: str, field: str, value: Any, who: str) -> None:
     if value is not None and place.part is None and place.item is None:
         # In the form in which it is kept, because what else stands in a list is compared with it.
         value = canonical_content(schemas.check(state.kind, {field: value}, claim=True))[field]
-    known = _standing(writer, number, state.uuid, state.kind)
-    claim = _edited(known, state.document, place, value)
-    claim = replace(claim, revision=known.revision + 1, gone=len(claim.content) < 2)
-    if claim.gone:
-        claim = replace(claim, content={}, excluded={})
+    known, *others = _standing(writer, state)
+    # Also what an earlier decision left out, which does not stand in the document any more.
+    left_out = [item for claim in (known, *others) for item in claim.excluded.get(place.field, ())]
+    claims = [_edited(known, state.document, place, value, left_out)]
+    # What was decided of a fiche that was joined to this one is decided anew: two decisions about one thing would stand against each other.
+    claims += [taken for other in others if (taken := _edited(other, state.document, place, None)) != other]
+    claims = [replace(claim, revision=claim.revision + 1) for claim in claims]
+    claims = [replace(claim, content={}, excluded={}, gone=True) if len(claim.content) < 2 else claim for claim in claims]
     parts = _part_ids(state)
-    counts = writer.put([claim], origin=who)
+    counts = writer.put(claims, origin=who)
     if wrong := counts.rejected or counts.left_out:
         first = wrong[0]
         raise Invalid(first.message, (FieldError(first.field or field, first.message),))
+    _check_arrival(writer, state, claims, field, erased=counts.erased > 0)
     if place.part is not None and value is not None:
         _check_outcome(space.fiches[number], place, field, value, parts)
 
 
-def _edited(known: Claim, document: Document, place: _Place, value: Any) -> Claim:
-    """The editor's claim with this decision in it, or without it for `None`."""
+def _edited(known: Claim, document: Document, place: _Place, value: Any, left_out: Sequence[Any] = ()) -> Claim:
+    """The editor's claim with this decision in it, or without it for `None`. `left_out`: what earlier decisions about a list excluded."""
     if place.part is None and place.item is None:
         content = {name: stated for name, stated in known.content.items() if name != place.field}
         excluded = {name: items for name, items in known.excluded.items() if name != place.field}
@@ -136,10 +146,8 @@ def _edited(known: Claim, document: Document, place: _Place, value: Any) -> Clai
             content[place.field] = value
             rule = place.rule
             if rule.merge == "union":
-                # Also what an earlier decision left out, which does not stand in the document any more.
-                known_otherwise = [*document.get(place.field, ()), *known.excluded.get(place.field, ())]
                 others = []
-                for item in known_otherwise:
+                for item in (*document.get(place.field, ()), *left_out):
                     key = _key(item, rule.key)
                     if key not in others and not _among(item, value, rule.key):
                         others.append(key)
@@ -242,20 +250,38 @@ def _check_outcome(state: FicheState, place: _Place, field: str, value: Any, par
         raise Invalid(reason, (FieldError("field", reason, field),))
 
 
-def _standing(writer: Writer, number: int, uuid: str, kind: Kind) -> Claim:
-    """The editor's claim about the fiche so far."""
-    rows = writer.space.bulk.rows(
-        "SELECT c.external_id, c.revision, c.content FROM claim c JOIN source s ON s.id = c.source_id"
-        " WHERE c.fiche_id = ? AND s.name = ? AND c.partner = '' ORDER BY c.external_id = ? DESC, c.id LIMIT 1",
-        number,
-        EDITOR,
-        uuid,
+def _standing(writer: Writer, state: FicheState) -> list[Claim]:
+    """The editor's claims about the fiche so far: first the one that is named after it, also when there is none yet, then those of fiches that were joined to it.
+
+    Each fiche has its own, so that a split gives back what was decided of it.
+    """
+    bulk = writer.space.bulk
+    rows = bulk.rows(
+        "SELECT external_id, revision, content FROM claim WHERE fiche_id = ? AND source_id = ? AND partner = '' ORDER BY id",
+        state.id,
+        writer.space.source_id(EDITOR),
     )
-    if not rows:
-        return Claim(EDITOR, uuid, 0, kind, {"kind": kind}, same_as=((HUB, uuid),))
-    external_id, revision, raw = rows[0]
-    found = schemas.decode_claim(EDITOR, external_id, revision, None, raw)
-    return replace(found, content={"kind": kind, **found.content}, gone=False)
+    own, others = Claim(EDITOR, state.uuid, 0, state.kind, {"kind": state.kind}, same_as=((HUB, state.uuid),)), []
+    for external_id, revision, raw in rows:
+        found = schemas.decode_claim(EDITOR, external_id, revision, None, raw)
+        known = replace(found, content={"kind": state.kind, **found.content}, gone=False)
+        if external_id == state.uuid:
+            own = known
+        else:
+            others.append(known)
+    return [own, *others]
+
+
+def _check_arrival(writer: Writer, state: FicheState, claims: Sequence[Claim], field: str, *, erased: bool) -> None:
+    """Whoever decides something hears it when that did not come to stand at the fiche."""
+    if erased:
+        reason = f"{field} of {state.uuid} cannot be decided here: earlier decisions about it were erased together with another fiche. Correct it at its sources."
+        raise Invalid(reason, (FieldError("field", reason, field),))
+    space = writer.space
+    sql = "SELECT external_id, revision FROM claim WHERE fiche_id = ? AND source_id = ? AND partner = ''"
+    stand = dict(space.bulk.rows(sql, state.id, space.source_id(EDITOR)))
+    if any(stand.get(claim.external_id) != claim.revision for claim in claims):
+        raise Clash  # another writer moved it meanwhile
 
 
 def _key(item: Any, attributes: tuple[str, ...]) -> Any:

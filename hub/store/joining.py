@@ -1,17 +1,11 @@
-"""Two fiches that are one, and one that is two after all. Nothing is lost either way."""
-
-
+"""Two fiches that are one: what either has is kept under one id, so that a split finds it again (`hub.store.splitting`)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from hub import schemas
-from hub.errors import FieldError, Invalid
 from hub.model.audience import ABSENT
-from hub.store.identity import Identities, keys_of, own_key
+from hub.store.identity import Identities
 from hub.store.linking import fiches_leading_to, write_links
-from hub.store.matching import note_keys_anew
 from hub.store.overlays import write_own_links
 from hub.store.part_changes import part_changes
 from hub.store.workspace import FicheState, PendingChange, Workspace
@@ -56,7 +50,7 @@ def join_fiches(
     bulk.run(
         "UPDATE review SET state = 'same' WHERE fiche_id = ? AND other_id = ? AND state = 'open'", high, low
     )
-    _ask_too(space, high, low)
+    ask_too(space, high, low)
     _close(space, goes, "moved")
     identities.relocate(high, low)
     again = ({low} | fiches_leading_to(bulk, [high])) - {high}
@@ -65,7 +59,7 @@ def join_fiches(
     return again
 
 
-def _ask_too(space: Workspace, fiche: int, other: int) -> None:
+def ask_too(space: Workspace, fiche: int, other: int) -> None:
     """What the queue asks, or an administrator said, of pairs of `fiche` holds for `other` as well; what was kept apart stays so.
 
     The rows of `fiche` stay: while it is away nobody sees them, and a split finds them again.
@@ -203,112 +197,3 @@ def _move_overlays(space: Workspace, goes: int) -> None:
             space, goes, kind, schemas.decode(raw), None, level, ABSENT, partner, version + 1
         ):
             space.note(change)
-
-
-def split_fiche(
-    space: Workspace, identities: Identities, fiche: int, keys: Sequence[tuple[str, str]]
-) -> tuple[int, set[int]]:
-    """Take claims out of a fiche. The answer: the fiche that they have now, and the fiches that pointed to the one they left."""
-    bulk = space.bulk
-    rows = bulk.rows(
-        "SELECT c.id, s.name, c.external_id, c.revision, c.partner, c.home_id, c.content FROM claim c JOIN source s ON s.id = c.source_id WHERE c.fiche_id = ?",
-        fiche,
-    )
-    refuse_split([(row[1], row[2]) for row in rows], keys)
-    wanted = set(keys)
-    chosen = [row for row in rows if (row[1], row[2]) in wanted]
-    state = space.fiches[fiche]
-    homes = {row[5] for row in chosen}
-    own = _revived(space, state, homes.pop() if len(homes) == 1 else fiche)
-    bulk.run_many(
-        "UPDATE claim SET fiche_id = ?, home_id = ? WHERE id = ?",
-        [(own.id, own.id, row[0]) for row in chosen],
-    )
-    space.flush()
-    leaving: set[str] = set()
-    staying: set[str] = set()
-    for row in rows:
-        claim = schemas.decode_claim(row[1], row[2], row[3], row[4] or None, row[6])
-        (leaving if row in chosen else staying).update((own_key(row[1], row[2]), *keys_of(claim)[1]))
-    for key in leaving - staying:
-        bulk.run("UPDATE identity SET fiche_id = ? WHERE key = ? AND fiche_id = ?", own.id, key, fiche)
-    identities.forget(leaving)
-    note_keys_anew(space, fiche, own.id)
-    _ask_too(space, fiche, own.id)
-    _part_ways(space, fiche, own.id, chosen)
-    touched = fiches_leading_to(bulk, [fiche]) - {fiche}
-    space.hold(touched)
-    return own.id, touched
-
-
-def refuse_split(held: Sequence[tuple[str, str]], leaving: Sequence[tuple[str, str]]) -> None:
-    """Raise `Invalid` unless some but not all of the claims that a fiche has, as `(source, external id)`, leave it."""
-    missing = {*leaving} - {*held}
-    if missing or not leaving:
-        raise Invalid(
-            "Only claims that the fiche has can be split off.",
-            tuple(FieldError("claims", "is no claim of this fiche", f"{source}|{external_id}") for source, external_id in sorted(missing)),
-        )
-    if {*leaving} == {*held}:
-        raise Invalid("One claim at least must stay with the fiche.", (FieldError("claims", "these are all of them"),))
-
-
-def _revived(space: Workspace, state: FicheState, home: int) -> FicheState:
-    """The fiche that these claims had before they came here, else a new one."""
-    bulk = space.bulk
-    if home != state.id and bulk.rows("SELECT 1 FROM entity WHERE id = ? AND moved_to = ?", home, state.id):
-        bulk.run("UPDATE entity SET moved_to = NULL WHERE id = ?", home)
-        bulk.run("UPDATE fiche SET state = 'gone' WHERE id = ?", home)
-        space.fiches.pop(home, None)
-        space.load([home], lock=True)
-        return space.fiches[home]
-    (made,) = space.make_fiches([state.kind])
-    return made
-
-
-def _part_ways(space: Workspace, fiche: int, own: int, chosen: Sequence[tuple[object, ...]]) -> None:
-    """Parts that came along with the claims of a revived fiche go back with their ids: those that its last document had."""
-    bulk = space.bulk
-    last = bulk.rows(
-        "SELECT document FROM version WHERE fiche_id = ? AND partner = '' ORDER BY version DESC LIMIT 1", own
-    )
-    space.parts_of.pop(own, None)
-    space.parts_of.pop(fiche, None)
-    space.load_parts([fiche])
-    if not last:
-        space.load_parts([own])
-        return
-    document = schemas.decode(schemas.unpack(last[0][0]))
-    uuids = [
-        part["id"]
-        for value in document.values()
-        if isinstance(value, list)
-        for part in value
-        if isinstance(part, dict) and "id" in part
-    ]
-    space.numbers_for(uuids)
-    for uuid in uuids:
-        number = space.number_of[uuid]
-        bulk.run(
-            "UPDATE entity SET fiche_id = ?, moved_to = NULL WHERE id = ? AND fiche_id = ?",
-            own,
-            number,
-            fiche,
-        )
-        bulk.run("UPDATE part_key SET fiche_id = ? WHERE entity_id = ? AND fiche_id = ?", own, number, fiche)
-    for part in (
-        part
-        for value in document.values()
-        if isinstance(value, list)
-        for part in value
-        if isinstance(part, dict) and "keys" in part
-    ):
-        number = space.number_of[part["id"]]
-        type_ = bulk.rows("SELECT type FROM entity WHERE id = ? AND fiche_id = ?", number, own)
-        for key in part["keys"] if type_ else ():
-            bulk.insert_new(
-                "part_key", ("fiche_id", "type", "key", "entity_id"), [(own, type_[0][0], key, number)]
-            )
-    for number in (fiche, own):
-        space.parts_of.pop(number, None)
-    space.load_parts([fiche, own])

@@ -21,11 +21,12 @@ from hub.store import concepts
 from hub.store.bulk import Clash
 from hub.store.expiring import expire
 from hub.store.identity import Identities, own_key
-from hub.store.joining import join_fiches, split_fiche
+from hub.store.joining import join_fiches
 from hub.store.matching import holders, note_candidates, note_keys_anew, standing_keys
 from hub.store.ready import Key, Ready, ReadyClaims, prepare
 from hub.store.references import HUB, without
 from hub.store.remaking import Remaker
+from hub.store.splitting import decisions_that_follow, split_fiche
 from hub.store.workspace import FicheState, Workspace
 
 
@@ -380,16 +381,22 @@ class Writer:
     def split(self, fiche: str, claims: Sequence[tuple[str, str]], *, origin: str = "editor") -> str:
         """Give these claims, as `(source, external id)`, a fiche of their own again; the answer is its UUID.
 
-        When they came from a fiche that was moved here, that one lives again under its old id. The two are kept apart from then on. Raises `NotFound`, `Invalid`.
+        When they came from a fiche that was moved here, that one lives again under its old id, with an editor's decisions about it. What partners say of
+        what leaves goes along too (`hub.store.splitting`). The two are kept apart from then on. Raises `NotFound`, `Invalid`.
         """
         space = self.space
         space.origin = origin
         (state,) = self.hold(fiche)
         number = state.id
-        own, touched = split_fiche(space, self.identities, number, claims)
-        self._decide(min(number, own), max(number, own), "different")
+        (own, *also), touched = split_fiche(space, self.identities, number, claims)
+        for goes in (own, *also):
+            self._decide(min(number, goes), max(number, goes), "different")
         self.remake({number})
         self.remake(touched | {own})
+        if decided := decisions_that_follow(space, number, own):
+            refused = self.put(decided, origin=origin).rejected
+            if refused:
+                raise Invalid(refused[0].message, (FieldError(refused[0].field, refused[0].message),))
         return space.uuid_of[own]
 
     def _decide(self, low: int, high: int, state: str) -> None:
@@ -417,8 +424,15 @@ class Writer:
             if number is None:
                 raise NotFound(f"There is no fiche with id {uuid}.")
             numbers.append(number)
-        self.space.hold(numbers)
-        return [self.space.fiches[number] for number in numbers]
+        space = self.space
+        space.hold(numbers)
+        redirected = [key for key, uuid, number in zip(keys, uuids, numbers, strict=True) if space.uuid_of[number] != uuid]
+        meant = [self.identities.fiche(key) for key in redirected]
+        self.identities.forget(redirected)
+        self.identities.load(redirected)
+        if [self.identities.fiche(key) for key in redirected] != meant:
+            raise Clash  # it stands again: split off meanwhile
+        return [space.fiches[number] for number in numbers]
 
     # --- time ------------------------------------------------------------------------------------------------------------------
 

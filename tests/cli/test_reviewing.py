@@ -6,6 +6,7 @@ import pytest
 
 from hub.model.claims import Claim
 from hub.store import Store
+from hub.store.editing import edit
 from tests.cli.conftest import ORGANISATIE, CommandLine
 
 PHONE = {"kind": "phone", "value": "+3290000001"}
@@ -66,6 +67,30 @@ def test_a_join_is_shown_asked_and_undone(twins: CommandLine) -> None:
     assert "leaves: twee b" in undone and "stays : een b" in undone
     assert twins.ok("query", "--where", f"id={goes}").startswith("id"), "it stands again under its old id"
     assert twins.json("reviews") == [], "and nobody is asked again"
+
+
+def test_a_split_shows_what_goes_along_unasked(twins: CommandLine) -> None:
+    (one,) = twins.json("reviews")
+    goes, stays = one["fiche"]["id"], one["other"]["id"]
+    store = Store.open(f"sqlite:///{twins.home / 'fichehub.sqlite'}", twins.home)
+    for uuid in (goes, stays):
+        edit(store, uuid, "languages", ["fr"], "an")
+    said = Claim("kaart", "k", 1, "organisatie", {"kind": "organisatie", "languages": ["nl"]}, same_as=(("twee", "b"),), partner="kring")
+    store.write(lambda writer: writer.put([said], origin="kaart"))
+    store.close()
+    twins.ok("reviews", "join", goes, stays, "--yes")
+    asked = twins("reviews", "split", stays, "twee", "b", input="n\n").output
+    for line in (
+        f"  leaves: editor {goes} (an editor's decisions)",
+        "  leaves: kaart k (what kring says for himself)",
+        "  leaves: twee b",
+        f"  stays : editor {stays} (an editor's decisions)",
+        "  stays : een b",
+        "What an editor decided while they were one stays; what he decided of a part goes where the part goes.",
+    ):
+        assert f"{line}\n" in asked
+    left = twins.json("reviews", "split", stays, "twee", "b", "--yes")["claims"]
+    assert left == [{"source": source, "external_id": id} for source, id in (("editor", goes), ("kaart", "k"), ("twee", "b"))]
 
 
 def test_kept_apart_is_not_asked_again(twins: CommandLine) -> None:
