@@ -108,6 +108,17 @@ def test_a_decision_about_what_was_decided_of_both_settles_it(store: Store) -> N
     assert "languages" not in _document(store, een), "taken back as a whole"
 
 
+def test_a_list_that_is_decided_anew_is_exactly_that_list_whatever_was_left_out_before(store: Store) -> None:
+    put(store, organisatie("o1", sites=("1",)), organisatie("o2", sites=("2",), languages=["nl", "fr"]))
+    een, twee = uuid_of(store, f"{SK}|o1"), uuid_of(store, f"{SK}|o2")
+    edit(store, twee, "languages", ["fr"], "an")
+    _join(store, een, twee)
+    edit(store, een, "languages", ["de"], "an")
+    assert _document(store, een)["languages"] == ["de"]
+    _split(store, een, "o2")
+    assert [_document(store, uuid)["languages"] for uuid in (een, twee)] == [["de"], ["nl", "fr"]]
+
+
 def test_a_decision_about_a_part_goes_where_the_part_goes(store: Store) -> None:
     een, twee = _two(store)
     hours = [{"days": ["mon"], "opens": "08:00", "closes": "12:00"}]
@@ -144,6 +155,14 @@ def test_what_a_partner_says_for_himself_comes_back_too_and_does_not_hold_back_t
     put(store, organisatie("o2", "Twee van nu", revision=2, sites=("2",)))
     edit(store, twee, "languages", ["fr"], "an")
     assert (_document(store, twee)["names"][0]["text"], _document(store, twee)["languages"]) == (_nl("Twee van nu"), ["fr"])
+
+
+def test_what_leaves_goes_by_its_own_name_also_when_a_source_that_stays_names_it(store: Store) -> None:
+    put(store, organisatie("o1", "Een"))
+    put(store, Claim(SB, "b1", 1, "organisatie", {"kind": "organisatie", "names": [{"text": _nl("Derde")}]}, same_as=((SK, "o1"),)))
+    een = uuid_of(store, f"{SB}|b1")
+    own = _split(store, een, "o1")
+    assert (uuid_of(store, f"{SK}|o1"), uuid_of(store, f"{SB}|b1")) == (own, een)
 
 
 def test_a_fiche_made_by_a_split_takes_what_partners_say_of_it_and_no_decisions(store: Store) -> None:

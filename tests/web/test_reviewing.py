@@ -12,6 +12,7 @@ from hub import plugins
 from hub.access import Agreement, issue_key, save_agreement
 from hub.model.claims import Claim
 from hub.store import Store, Writer
+from hub.store.editing import edit
 from hub.web import Settings, create_app
 from tests.web.conftest import NOW
 
@@ -97,8 +98,19 @@ def test_a_pair_is_shown_joined_and_split(operator: FlaskClient) -> None:
     wrong = {"fiche": shown["stays"]["id"], "claims": [{"source": "een", "externalId": "x"}], "by": "An"}
     assert operator.post(f"{API}/reviews/split", json=wrong).status_code == 400
     right = {**wrong, "claims": [{"source": "twee", "externalId": "b"}]}
-    assert operator.post(f"{API}/reviews/split", json=right).get_json() == {"fiche": done["fiche"], "split": done["other"]}
+    split = operator.post(f"{API}/reviews/split", json=right).get_json()
+    assert split == {"fiche": done["fiche"], "split": done["other"], "claims": right["claims"]}
     assert operator.get(done["other"]).get_json()["sources"] == ["twee"]
+
+
+def test_a_split_tells_what_left_unasked(operator: FlaskClient, store: Store) -> None:
+    first = operator.get(f"{API}/reviews?pageSize=1").get_json()["items"][0]
+    edit(store, first["fiche"]["id"], "languages", ["fr"], "an")
+    operator.post(first["href"], json={"decision": "same", "by": "An"})
+    asked = {"fiche": first["other"]["id"], "claims": [{"source": "twee", "externalId": "b"}], "by": "An"}
+    told = operator.post(f"{API}/reviews/split", json=asked).get_json()
+    assert told["claims"] == [{"source": "editor", "externalId": first["fiche"]["id"]}, *asked["claims"]]
+    assert operator.get(told["split"]).get_json()["fiche"]["languages"] == ["fr"]
 
 
 def test_what_went_is_read_as_it_was(operator: FlaskClient) -> None:

@@ -11,8 +11,9 @@ import flask
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from hub.store import reviewing
+from hub.store import reading, reviewing
 from hub.store.reviewing import Review, Side
+from hub.store.splitting import proposed_split
 from hub.web.api.operating import Page, must_operate
 from hub.web.api.operations import PREFIX, json, make_blueprint, operation, page_address
 from hub.web.api.shapes.reviewing import OneReview, ReviewCollection, ReviewDecided, SplitOff
@@ -130,15 +131,18 @@ def decide_review(given: dict[str, Any], body: dict[str, Any], fiche: str, other
 def split(given: dict[str, Any], body: dict[str, Any]) -> flask.Response:
     """Undo a join
 
-    The claims get back the fiche that they came with, under its old id, or else a new one; the two are kept apart from then on.
+    The claims get back the fiche that they came with, under its old id, or else a new one; the two are kept apart from then on. An editor's decisions about
+    it and what partners say of it for themselves go along.
     """
     must_operate()
     store = serving().store
     with store.read() as connection:
         side = reviewing.side(connection, body["fiche"])
-    claims = [(one["source"], one["externalId"]) for one in body["claims"]]
+        number = reading.resolve(connection, [side.id])[side.id].id
+        claims = [(one["source"], one["externalId"]) for one in body["claims"]]
+        left = [{"source": one.claim.source, "externalId": one.claim.external_id} for one in proposed_split(connection, number, claims).leave]
     own = store.write(lambda writer: writer.split(side.id, claims, origin=body["by"]))
-    return json({"fiche": _address(side.id), "split": _address(own)})
+    return json({"fiche": _address(side.id), "split": _address(own), "claims": left})
 
 
 def _item(one: Review) -> dict[str, Any]:

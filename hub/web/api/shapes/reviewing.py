@@ -57,8 +57,20 @@ class ReviewDecided(Shape):
     decision = text("", enum=["same", "different"])
 
 
+class ClaimThatLeft(Shape):
+    """What one source, editor or partner says about a fiche."""
+
+    source = text("Who says it; an editor's decisions are those of `editor`.")
+    externalId = text("What the source calls the fiche.")
+
+
 class SplitOff(Shape):
     """A fiche that was split."""
 
     fiche = address("The fiche that was split.")
     split = address("The fiche that stands beside it now.")
+    claims = fields.List(
+        fields.Nested(ClaimThatLeft),
+        required=True,
+        metadata={"description": "What left: what was named, and what is said about it: an editor's decisions, and what partners say for themselves."},
+    )
