@@ -11,7 +11,6 @@ import binascii
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -36,7 +35,7 @@ from plugins.fhir.moments import moment, with_plus
 from plugins.fhir.params import RESOURCES
 from plugins.fhir.preferring import PARTS, refuse_unknown
 from plugins.fhir.refusing import invalid
-from plugins.fhir.rendering import Memory, render, version_of
+from plugins.fhir.rendering import Memory, last_modified, render, version_of
 from plugins.fhir.search import DEFAULT_COUNT, MAX_COUNT
 from plugins.fhir.searchable import Resource
 from plugins.fhir.subsetting import subset_of
@@ -64,7 +63,7 @@ def add_routes(blueprint: flask.Blueprint, memory: Memory, answer: Answer) -> No
         body = to_bytes(render(entity, asked.grant, asked.concepts()))
         response = answer(body if subset is None else subset.of(body))
         response.headers["ETag"] = f'W/"{version_of(entity, asked.grant)}"'
-        response.last_modified = datetime.fromisoformat(entity.reads_so_since)
+        response.last_modified = last_modified(entity, asked.now())
         response.make_conditional(flask.request)
         return response
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from hub import Entity, Grant
@@ -37,12 +38,20 @@ def render(entity: Entity, grant: Grant, labels: Labels) -> dict[str, Any]:
     return resource
 
 
+def last_modified(entity: Entity, now: datetime) -> datetime | None:
+    """For `Last-Modified`; None where a moment cannot tell one state of the resource from the next: after a clock was ahead all changes get the same one for a
+    while."""
+    since = datetime.fromisoformat(entity.reads_so_since)
+    return since if since <= now else None
+
+
 class Rendered(NamedTuple):
-    """A body; of a single resource also its ETag and Last-Modified, "" for one that must be read whole each time."""
+    """A body; of a single resource also its ETag, its Last-Modified ("": none), and whether a copy can be confirmed by them or must be read whole each time."""
 
     body: bytes
     version: str = ""
     changed: str = ""
+    lasts: bool = False
 
 
 class Memory:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
-from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
@@ -31,7 +30,7 @@ from plugins.fhir.negotiation import MEDIA_TYPES, form_for
 from plugins.fhir.params import RESOURCES
 from plugins.fhir.periods import with_seqs
 from plugins.fhir.preferring import FORM, PARTS, is_strict, refuse_unknown
-from plugins.fhir.rendering import Memory, Rendered, resource_for, version_of
+from plugins.fhir.rendering import Memory, Rendered, last_modified, resource_for, version_of
 from plugins.fhir.search import TOO_MANY, Entry, Search, bundle, by_source, in_your_words, parse
 from plugins.fhir.searchable import Resource
 from plugins.fhir.subscriptions import routes as subscribing
@@ -81,8 +80,9 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
                 raise NotFound(f"There is no {type} with id {id}.")
             body = memory.resource(entity, asked.grant, labels, today)
             # What a reference may point to can leave the asker's selection while the resource stays as it is: a copy with one left out is never "not modified".
-            changed = "" if entity.outside else http_date(datetime.fromisoformat(entity.reads_so_since))
-            return Rendered(body, f'W/"{version_of(entity, asked.grant)}"', changed)
+            changed = None if entity.outside else last_modified(entity, asked.now())
+            version = f'W/"{version_of(entity, asked.grant)}"'
+            return Rendered(body, version, "" if changed is None else http_date(changed), lasts=not entity.outside)
 
         standing, key = asked.standing(), (type, id)
         known = None if standing is None else memory.known(key, asked.grant, *standing, today)
@@ -100,7 +100,7 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
         if request.if_match and not request.if_match.contains_weak(unquote_etag(found.version)[0]):
             raise PreconditionFailed(f"{type}/{id} is version {found.version} now; read it without If-Match.")
         conditions: dict[str, Any] = {name: request.environ[name] for name in _CONDITIONS if name in request.environ}
-        if found.changed and conditions:  # and not If-Match, which would be compared as strong, as the versions of FHIR never are
+        if found.lasts and conditions:  # and not If-Match, which would be compared as strong, as the versions of FHIR never are
             response.make_conditional({"REQUEST_METHOD": request.method, **conditions})
         return response
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -139,3 +139,29 @@ def test_a_clock_that_was_put_back_gives_no_version_a_second_meaning(house: Hous
     assert (back.status_code, house.stop(ahead), house.stop(back)) == (200, "unknown", "yes")
     again = house.at(THREE_DAYS_LATER).read(If_None_Match=back.headers["ETag"])
     assert (again.status_code, house.stop(again)) == (200, "unknown")
+
+
+def test_who_goes_on_from_a_moment_ahead_misses_nothing_and_no_copy_is_confirmed_by_it(house: House) -> None:
+    def called(name: str, revision: int) -> None:
+        claim = Claim("sociale-kaart", "o1", revision, "organisatie", {"kind": "organisatie", "names": [{"text": {"nl": name}}]})
+        house.store.write(lambda writer: writer.put([claim], origin="test"))
+
+    def names(path: str) -> list[str]:
+        return [each["resource"]["name"] for each in house.app.test_client().get(path).get_json().get("entry", ())]
+
+    house.at(MORNING + timedelta(hours=4))
+    called("Vooruit", 2)
+    client = house.app.test_client()
+    mark = client.get("/fhir/Organization/_history").get_json()["meta"]["lastUpdated"]
+    house.at(MORNING + timedelta(minutes=31))
+    called("Terug", 3)
+    address = f"/fhir/Organization/{house.found('Organization')['id']}"
+    copy = client.get(address)
+    called("Nog eens", 4)
+    for moment in (MORNING + timedelta(minutes=32), MORNING + timedelta(hours=5)):
+        house.at(moment)
+        assert names(f"/fhir/Organization/_history?_since={mark}")[:2] == ["Nog eens", "Terug"]
+        assert names(f"/fhir/Organization?_lastUpdated=ge{mark}") == ["Nog eens"]
+        since = copy.headers.get("Last-Modified", mark)
+        assert client.get(address, headers={"If-Modified-Since": since}).status_code == 200
+        assert client.get(address, headers={"If-None-Match": client.get(address).headers["ETag"]}).status_code == 304
