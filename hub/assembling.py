@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from hub.model.audience import Grant
+from hub.model.audience import Grant, reads_otherwise_since
 from hub.model.entity import Entity
 from hub.model.fiche import PARTS, Document, EntityType
 from hub.model.links import (
@@ -22,6 +22,8 @@ from hub.model.links import (
     without_dead_links,
     without_unseen_sites,
 )
+from hub.model.moments import belgian_day
+from hub.model.turning import TURNS, last_days
 from hub.store import reading
 
 _PART_FIELDS: Final[dict[str, str]] = {part_type: field for field, (_, part_type, _) in PARTS.items()}
@@ -89,6 +91,29 @@ def assembled(
     named = {number: referable(entity) for number, entity in entities.items()}
     inside = held({id: type for some in named.values() for id, type in some.items()})
     return {number: replace(entity, outside=frozenset(named[number].keys() - inside)) for number, entity in entities.items()}
+
+
+def with_what_turned(entities: dict[int, Entity], stored: Mapping[str, Document], grant: Grant, today: str) -> dict[int, Entity]:
+    """The same entities; fiches that read otherwise `today` than on the day of their last change are told so. `stored`: what they were projected from.
+
+    Of a part nothing turns, nor is such a value ever inherited from another fiche.
+    """
+    found = {}
+    for number, entity in entities.items():
+        document = stored.get(entity.fiche["id"]) if entity.part is None else None
+        if document is None or not _may_have_turned(document, entity.updated_at, today):
+            continue
+        if turned := reads_otherwise_since(document, grant, belgian_day(entity.updated_at), today):
+            found[number] = replace(entity, turned=turned)
+    return entities | found if found else entities
+
+
+def _may_have_turned(document: Document, updated_at: str, today: str) -> bool:
+    """Spares nearly all fiches of a page a closer look: in UTC it is never a later day than in Belgium."""
+    changed = updated_at[:10]
+    return any(
+        changed <= day < today or today <= day <= changed for field in TURNS if field in document for day in last_days(document, field)
+    )
 
 
 def _unseen_sites(connection: Connection, shown: Mapping[str, Document], load: Loader) -> set[str]:

@@ -64,6 +64,10 @@ class Directory(Standing):
         """The day in Belgium, `YYYY-MM-DD`."""
         return self._store.today()
 
+    def now(self) -> datetime:
+        """The moment, in UTC."""
+        return self._store.now()
+
     def no_such(self, key: str, value: str) -> str:
         """Why nothing can ever be found under this value of a key of a query, such as a rubriek or a place that there is not; empty when something could be."""
         return no_such(key, value, self.places, self.concepts(), self.hears)

@@ -13,7 +13,7 @@ from typing import Literal
 
 from sqlalchemy import Connection
 
-from hub.assembling import assembled
+from hub.assembling import assembled, with_what_turned
 from hub.errors import Moved, NotFound
 from hub.merge import voices
 from hub.model import origins
@@ -84,6 +84,7 @@ class Entities:
             return {}
         rows = reading.found(connection, entry_ids, self.grant.rank, partner, fields=self.grant.telling)
         at_hand = {row.fiche: row.document for row in rows}
+        stood: dict[str, Document] = {}
 
         grant, store, today = self.grant, self._store, self._store.today()
         placeless: set[str] = set()
@@ -96,7 +97,7 @@ class Entities:
                 if document is None:
                     missing.append(uuid)
                 elif (projected := project(stored := decode(document), grant, today)) is not None:
-                    shown[uuid] = projected
+                    shown[uuid], stood[uuid] = projected, stored
                     if hides_sites(stored, projected):
                         placeless.add(uuid)
             if missing:
@@ -110,6 +111,7 @@ class Entities:
 
         named = reading.sources(connection, [row.fiche_id for row in rows], partner) if sources != "none" else {}
         entities = assembled(connection, rows, grant, as_they_are, named, partial(self._held, connection), placeless)
+        entities = with_what_turned(entities, stood, grant, today)
         return self._naming_who_is_heard(connection, rows, entities) if sources == "heard" else entities
 
     def _naming_who_is_heard(

@@ -25,7 +25,7 @@ from hub.access.tokens import forget_assertions, forget_tokens
 from hub.errors import FichehubError
 from hub.model.moments import latest, to_millisecond, to_second
 from hub.plugins import BUGS, Plugins
-from hub.store import Store, erasure, index_rows
+from hub.store import Store, erasure, index_rows, log_reading
 from hub.store.tables import connection as connection_table
 from hub.subscribing import Notifier
 from hub.subscribing import purge as forget_events
@@ -64,6 +64,15 @@ def _expire(store: Store) -> None:
     store.write(lambda writer: writer.expire(store.today()))
 
 
+def _look_at_clocks(store: Store) -> None:
+    """While a clock that was ahead and was put back is known by the log: what it told too early, and did not note, is put right before the day is really over."""
+    with store.read() as connection:
+        held = log_reading.held_until(connection, store.now())
+    if held is not None:
+        _log.warning("the moments of changes are held, a clock was ahead", until=held)
+        _expire(store)
+
+
 def _tidy(store: Store) -> None:
     """The full text in one piece again: a load leaves many, and searches by the beginning of a word read all of them."""
     store.write(lambda writer: index_rows.optimize(writer.connection))
@@ -94,6 +103,7 @@ def _keep_trail(store: Store) -> None:
 
 HOUSEKEEPING: dict[str, tuple[str, Callable[[Store], object]]] = {
     "expire": ("cron 5 0 * * *", _expire),
+    "clocks": ("every 5 minutes", _look_at_clocks),
     "clean": ("every 15 minutes", erasure.finish),
     overdue.BEAT: ("every 5 minutes", lambda store: store.spread()),
     "forget": ("every 15 minutes", _forget),

@@ -11,7 +11,7 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from hub.assembling import assembled
+from hub.assembling import assembled, with_what_turned
 from hub.entities import Entities, moved, not_found
 from hub.errors import Gone
 from hub.model.audience import Grant, project
@@ -68,6 +68,8 @@ class Standing(Entities):
             fiche_id, fiche = lived.fiche_id, lived.fiche
 
         placeless: set[str] = set()
+        stood: dict[str, Document] = {}
+        today = self._store.today()
 
         def at_that_time(uuids: Iterable[str]) -> Mapping[str, Document]:
             if withholding:
@@ -78,7 +80,7 @@ class Standing(Entities):
                     for uuid, one in reading.resolve(connection, uuids).items()
                     if (document := versions.as_at(connection, one.fiche_id, seq, partner)) is not None
                 }
-            today = self._store.today()
+            stood.update((uuid, document) for uuid, document in documents.items() if document is not None)
             shown = _present((uuid, project(document, self.grant, today)) for uuid, document in documents.items())
             placeless.update(uuid for uuid, fiche in shown.items() if hides_sites(documents[uuid], fiche))
             return shown
@@ -88,7 +90,8 @@ class Standing(Entities):
         if fiche_id not in sources:
             sources[fiche_id] = reading.sources_it_had(connection, fiche_id, partner)
         held = partial(self._held, connection)
-        return assembled(connection, [row], self.grant, at_that_time, sources, held, placeless).get(known.id)
+        entities = assembled(connection, [row], self.grant, at_that_time, sources, held, placeless)
+        return with_what_turned(entities, stood, self.grant, today).get(known.id)
 
     def _told_of(self, connection: Connection, known: reading.Known, seq: int) -> Entity | None:
         """As `as_at`; None where it was not there, or may not be told."""

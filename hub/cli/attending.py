@@ -28,6 +28,8 @@ def status_(installation: Installation, name: str | None, as_json: bool) -> None
         found = [one for one in found if one.name == name]
     if name is None:
         remind(installation.store)
+    if held := status.held_moments(installation.store):
+        click.echo(held, err=True)
     if as_json:
         say_json([asdict(one) for one in found])
         return

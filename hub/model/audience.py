@@ -14,6 +14,7 @@ from hub.model.fiche import FICHE_TYPES, PARTS, Document, Kind, Visibility
 from hub.model.links import hides_sites, without_links_to
 from hub.model.projection_plans import KEEP, PLANS, RANKS, STAMPS, overridden
 from hub.model.scopes import allows
+from hub.model.turning import TURNS, last_days
 from hub.model.visibility import ABSENT, BY_KIND, LEVELS, RANK, VISIBILITY
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ __all__ = [
     "level_of_part",
     "part_level_differs",
     "project",
+    "reads_otherwise_since",
     "stamp",
     "visible_levels_differ",
 ]
@@ -112,6 +114,21 @@ def project(document: Document, grant: Grant, today: str) -> Document | None:
         named = grant.fields
         return {field: value for field, value in shown.items() if field in named or field in _ALWAYS[rank]}
     return shown
+
+
+def reads_otherwise_since(document: Document, grant: Grant, then: str, today: str) -> str:
+    """The last day on which this grant read the stamped fiche as on day `then`, where he reads it otherwise `today`; "" where he reads it alike.
+
+    Of several days after `then` the last one. Where `today` lies before `then` (somebody's clock was put back): the next day after which he reads it as it is
+    today no more. So it names the state among all that one version of the fiche goes through as days pass.
+    """
+    first, behind = min(then, today), max(then, today)
+    days = sorted({day for field in TURNS if field in document for day in last_days(document, field) if first <= day < behind})
+    # Between two of these days nothing turns, so that what holds after one still holds on the next.
+    turns = [day for day, later in zip(days, [*days[1:], behind], strict=False) if project(document, grant, day) != project(document, grant, later)]
+    if not turns:
+        return ""
+    return turns[-1] if then < today else turns[0]
 
 
 def level_of(document: Document | None) -> int:

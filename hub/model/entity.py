@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from hub.model.fiche import Document, EntityType
+from hub.model.moments import end_of, to_second
 from hub.model.query import Reason
 
 Operation = Literal["create", "update", "delete", "context"]
@@ -22,7 +23,9 @@ class Entity:
     `sources` names the sources that gave something of it which the asker sees. `voices`, where it was asked for and several sources contribute to a fiche:
     field -> for each item of that list the sources that state it; then `sources` names every one. `outside`: ids of fiches and parts named here that the
     selection of the asker's agreement leaves out, so that he cannot read them by themselves; an output must not point to them. `place_withheld`: the aanbod
-    names vestigingen and he sees none of them, so the other ones of its organisatie are not where it takes place.
+    names vestigingen and he sees none of them, so the other ones of its organisatie are not where it takes place. `turned`: of a fiche of which something has
+    run out, was withdrawn or began since `updated_at`, and is not yet in the change log: the last day on which it read as it did then
+    (`hub.model.audience.reads_otherwise_since`); else "".
     """
 
     id: str
@@ -37,6 +40,12 @@ class Entity:
     voices: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
     outside: frozenset[str] = frozenset()
     place_withheld: bool = False
+    turned: str = ""
+
+    @property
+    def reads_so_since(self) -> str:
+        """As `updated_at`; for one of which something `turned` since, the moment at which that day ended in Belgium."""
+        return to_second(end_of(self.turned)) if self.turned else self.updated_at
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,16 @@ def day_of(text: str) -> str | None:
         return None
 
 
+def belgian_day(at: str) -> str:
+    """The day in Belgium on which a moment of the database lies, `YYYY-MM-DD`."""
+    return datetime.fromisoformat(at).astimezone(_BELGIUM).date().isoformat()
+
+
+def end_of(day: str) -> datetime:
+    """The moment, in UTC, at which a day has just ended in Belgium."""
+    return datetime.combine(date.fromisoformat(day) + timedelta(days=1), time(), _BELGIUM).astimezone(UTC)
+
+
 @lru_cache(maxsize=256)
 def last_moment_of(text: str) -> str | None:
     """As `to_second`, the moment that somebody gave by RFC 3339, or the last one of a day in Belgium; None for what is neither."""

@@ -189,8 +189,8 @@ class Bulk:
     def insert_numbered(
         self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]], counting: str, *parameters: Any
     ) -> None:
-        """Insert rows, each with its number before and the last of all numbers behind it. `counting` is a statement that answers with that last one; it
-        is executed right before, and nobody waits for its answer."""
+        """Insert rows, each with its number and its moment before and the last of all numbers behind it. `counting` is a statement that answers with that
+        last one and with the moment of them all; it is executed right before, and nobody waits for its answer."""
         self._later(len(rows), partial(self._insert_numbered, table, columns, rows, counting, parameters))
 
     def settle(self) -> None:
@@ -236,11 +236,11 @@ class Bulk:
     def _insert_numbered(
         self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]], counting: str, parameters: Sequence[Any]
     ) -> None:
-        ((last,),) = self._execute(counting, parameters).fetchall()
+        ((last, at),) = self._execute(counting, parameters).fetchall()
         if self.postgres:  # SQLite has kept others out from the beginning
             self.connection.info[COUNTING] = time.monotonic()
         first = last - len(rows) + 1
-        self._insert(table, columns, [(number, *row, last) for number, row in enumerate(rows, first)])
+        self._insert(table, columns, [(number, at, *row, last) for number, row in enumerate(rows, first)])
 
     def _insert_new(
         self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]], all_new: bool

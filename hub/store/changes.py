@@ -1,7 +1,8 @@
 """The change log: what a transaction owes it, written at its very end.
 
 The numbers come from a counter row. Its update is the last lock that a transaction takes and is held until the commit, so numbers are without gaps
-and in the order of the commits (on both engines); only rows of the log itself follow it.
+and in the order of the commits (on both engines); only rows of the log itself follow it. The row holds the moment of the newest change too, and none that follows
+is noted an earlier one.
 """
 
 # ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
@@ -281,14 +282,11 @@ def write_log(space: Workspace, markers: Iterable[PendingChange] = ()) -> None:
     owed += markers
     if not owed:
         return
-    # Not the moment at which the transaction began: beside a long one those of the log would run backwards.
-    at = to_millisecond(space.around.now())
     told = []
     for change in owed:
         fields = None if change.fields is None else orjson.dumps(sorted(change.fields.items()))
         told.append(
             (
-                at,
                 change.entity_id,
                 change.fiche_id,
                 change.type,
@@ -303,12 +301,15 @@ def write_log(space: Workspace, markers: Iterable[PendingChange] = ()) -> None:
             )
         )
     bulk = space.bulk
-    bulk.insert_numbered("change", _COLUMNS, told, _TAKE_NUMBERS, len(told))
+    # Not the moment at which the transaction began: beside a long one everything would get that of the long one's end.
+    at = to_millisecond(space.around.now())
+    bulk.insert_numbered("change", _COLUMNS, told, _TAKE_NUMBERS, len(told), at, at)
     if any(change.operation == SPREAD for change in owed):
         bulk.later(len(told), _NOTE_MARKERS, len(told))
 
 
-_TAKE_NUMBERS = "UPDATE counter SET n = n + ? WHERE name = 'change' RETURNING n"
+# Under the lock of the counter, so moments never fall: whoever has read the log until one of them misses nothing, though a clock be put back.
+_TAKE_NUMBERS = "UPDATE counter SET n = n + ?, at = CASE WHEN at > ? THEN at ELSE ? END WHERE name = 'change' RETURNING n, at"
 _NOTE_MARKERS = (
     "INSERT INTO spread (seq, after_entity) SELECT c.seq, 0 FROM counter n JOIN change c ON c.seq > n.n - ?"
     f" WHERE n.name = 'change' AND c.operation = '{SPREAD}'"

@@ -18,11 +18,11 @@ from hub.errors import CursorGone, FieldError, Invalid
 from hub.model.audience import ABSENT
 from hub.model.entity import Change, Operation
 from hub.model.fiche import EntityType
-from hub.model.moments import to_millisecond
+from hub.model.moments import SKEW, to_millisecond
 from hub.store.bulk import Bulk
 
 _DISORDER: Final = timedelta(seconds=10)
-"""A transaction notes its moment and then waits for its numbers, which another may get first, so moments run backwards a little."""
+"""Moments of before revision 0021 run backwards a little: a transaction noted its own, and then waited for its numbers, which another might get first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,12 @@ def head(connection: Connection) -> int:
     ((last,),) = bulk.rows("SELECT n FROM counter WHERE name = 'change'")
     ((waiting,),) = bulk.rows("SELECT min(seq) FROM spread")
     return int(last) if waiting is None else int(waiting) - 1
+
+
+def held_until(connection: Connection, now: datetime) -> str | None:
+    """The moment that all changes get until it is past, because somebody wrote while a clock was ahead and was put back since; None when they get their own."""
+    ((at,),) = Bulk(connection).rows("SELECT at FROM counter WHERE name = 'change'")
+    return str(at) if at > to_millisecond(now + SKEW) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +295,7 @@ def newest(
 
 
 def seq_at(connection: Connection, moment: datetime) -> int:
-    """The last seq before `moment`: every change at or after it has a higher one, as long as no clock was put back by more than a few seconds.
+    """The last seq before `moment`: every change at or after it has a higher one, whatever clocks do (`hub.store.changes`).
 
     Raises `ValueError` for a moment without a time zone. The log has no index on time: numbers rise with time, so it is found by halving.
     """

@@ -30,6 +30,7 @@ from hub.places import Places, places
 from hub.store import changes, database, log_reading
 from hub.store.behind import commit_beside
 from hub.store.bulk import COUNTING, Clash
+from hub.store.clock import Clock
 from hub.store.concepts import ConceptBook
 from hub.store.id_blocks import Numbers
 from hub.store.key_file import key_in
@@ -97,7 +98,7 @@ class Store:
             places or _all_places(),
             self._known_concepts,
             secret,
-            now,
+            Clock(now),
             validate,
             match,
         )

@@ -27,6 +27,7 @@ from hub.model.fiche import Document, Kind
 from hub.model.moments import to_millisecond
 from hub.places import Places
 from hub.store.bulk import Bulk, Clash
+from hub.store.clock import Clock
 from hub.store.concepts import ConceptBook
 from hub.store.id_blocks import Numbers
 
@@ -48,7 +49,7 @@ class Surroundings:
     places: Places
     concepts: Callable[[], ConceptBook]
     secret: bytes
-    now: Callable[[], datetime]
+    now: Clock
     validate: Validate | None = None
     match: Match | None = None
     wide: int = WIDE

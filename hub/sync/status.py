@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from hub.connector import Connector, Endpoint, Export, Sink
 from hub.plugins import Plugins
-from hub.store import Store
+from hub.store import Store, log_reading
 from hub.store.tables import setting
 from hub.sync import breaker, connections, guard, outbox, records, stops, vain
 from hub.sync.info import ConnectionInfo
@@ -41,6 +41,18 @@ class Status:
     dead: int
     reason: str
     overdue_since: str | None = None
+
+
+def held_moments(store: Store) -> str:
+    """What an administrator is to know where changes get a moment that is still to come; "" where they get their own."""
+    with store.read() as connection:
+        until = log_reading.held_until(connection, store.now())
+    if until is None:
+        return ""
+    return (
+        f"A clock was ahead when something was written, or that of this computer is behind: until {until} every change is noted at that moment, so that"
+        " nobody who asks what changed since misses one. Let a time server set the clocks of all computers of the hub"
+    )
 
 
 def of_all(store: Store, plugins: Plugins) -> list[Status]:

@@ -10,8 +10,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -36,14 +35,14 @@ from plugins.fhir.moments import moment, with_plus
 from plugins.fhir.params import RESOURCES
 from plugins.fhir.preferring import PARTS, refuse_unknown
 from plugins.fhir.refusing import invalid
-from plugins.fhir.rendering import Memory, render, version_of
+from plugins.fhir.rendering import Memory, last_modified, render, version_of
 from plugins.fhir.search import DEFAULT_COUNT, MAX_COUNT
 from plugins.fhir.searchable import Resource
 from plugins.fhir.subsetting import subset_of
 
 TAKES: Final = ("_since", "_count", "_cursor", "_sort", "_format", "_pretty")
 """The parameters of a history. A Bundle of this type has no room for a warning, so any other is an error and never ignored."""
-_VERSION: Final = re.compile(r"(\d{1,18})(?:-\d{1,18})?")
+_VERSION: Final = re.compile(r"((\d{1,18})(?:-\d{1,18})?)(?:\.\d{8})?")
 
 _LOOKED_AT: Final = 2_000
 """So many changes are looked at for one page; where nearly none of them can be told, it is shorter than it might be."""
@@ -64,7 +63,7 @@ def add_routes(blueprint: flask.Blueprint, memory: Memory, answer: Answer) -> No
         body = to_bytes(render(entity, asked.grant, asked.concepts()))
         response = answer(body if subset is None else subset.of(body))
         response.headers["ETag"] = f'W/"{version_of(entity, asked.grant)}"'
-        response.last_modified = datetime.fromisoformat(entity.updated_at)
+        response.last_modified = last_modified(entity, asked.now())
         response.make_conditional(flask.request)
         return response
 
@@ -97,7 +96,7 @@ def version_at(asked: Directory, resource: Resource, id: str, version: str) -> E
     found = _VERSION.fullmatch(version)
     if found is None:
         raise unknown
-    seq = int(found[1])
+    seq = int(found[2])
     try:
         with spoken_of(resource.name, id[:80]):
             entity = asked.as_at(id, seq, resource.entity)
@@ -105,8 +104,9 @@ def version_at(asked: Directory, resource: Resource, id: str, version: str) -> E
         if gone.seq == seq and _removes(id, seq, asked):
             raise Gone(f"{resource.name}/{id} was removed in version {version}.", seq=seq) from gone
         raise unknown from None
-    # The version of a partner names the revision of its agreement too: what another one showed is not to be had.
-    if version_of(entity, asked.grant) != version:
+    # The version of a partner names the revision of its agreement too: what another one showed is not to be had. What ran out since reads as it does today,
+    # whatever day the version names.
+    if version_of(replace(entity, turned=""), asked.grant) != found[1]:
         raise unknown
     return entity
 
@@ -207,9 +207,10 @@ def bundle(wanted: Wanted, base: str, asked: Directory, memory: Memory) -> bytes
     `meta.lastUpdated` is the moment of the newest change, when paging began, that this asker can see: whoever sends it as the next `_since` misses nothing. Without
     any there is none.
     """
+    today = asked.today()  # before the fiches are read, as the memory asks for
     shown, following = _page(wanted, asked)
     labels = asked.concepts()
-    entries = [_entry(base, state, asked, labels, memory) for state in shown]
+    entries = [_entry(base, state, asked, labels, today, memory) for state in shown]
     if wanted.id is not None and not entries and not wanted.after and wanted.before > wanted.head and following is None:
         raise _never_seen(wanted)
     query = f"?{urlencode(wanted.understood, quote_via=quote)}" if wanted.understood else ""
@@ -346,7 +347,7 @@ def _is_first(change: Change, asked: Directory) -> bool:
 _BY_ENTITY: Final = {resource.entity: resource.name for resource in RESOURCES.values()}
 
 
-def _entry(base: str, state: State, asked: Directory, labels: Labels, memory: Memory) -> bytes:
+def _entry(base: str, state: State, asked: Directory, labels: Labels, today: str, memory: Memory) -> bytes:
     change, grant = state.change, asked.grant
     address = f"{_BY_ENTITY[change.type]}/{change.id}"
     if state.entity is None:
@@ -366,7 +367,7 @@ def _entry(base: str, state: State, asked: Directory, labels: Labels, memory: Me
         },
     }
     body = (
-        memory.resource(state.entity, grant, labels)
+        memory.resource(state.entity, grant, labels, today)
         if state.is_current
         else to_bytes(render(state.entity, grant, labels))
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from datetime import datetime
 from typing import Any, Final, NamedTuple
-from zoneinfo import ZoneInfo
 
 from hub import Entity, Grant
 from plugins.fhir.datatypes import Labels
@@ -22,10 +21,14 @@ def resource_for(entity: Entity) -> Resource:
 
 
 def version_of(entity: Entity, grant: Grant) -> str:
-    """`meta.versionId`: the seq of the last change that the asker can see; for partners with the revision of their agreement."""
-    if grant.partner is None and grant.level == "public" and grant.fields is None:
-        return str(entity.seq)
-    return f"{entity.seq}-{grant.revision}"
+    """`meta.versionId`: the seq of the last change that the asker can see; for partners with the revision of their agreement.
+
+    A value that runs out is a change, which a job tells the log of a little later. Until then the version has the last day of that value behind it, or who read the
+    resource before would be told that it is still the same.
+    """
+    public = grant.partner is None and grant.level == "public" and grant.fields is None
+    version = str(entity.seq) if public else f"{entity.seq}-{grant.revision}"
+    return f"{version}.{entity.turned.replace('-', '')}" if entity.turned else version
 
 
 def render(entity: Entity, grant: Grant, labels: Labels) -> dict[str, Any]:
@@ -35,20 +38,29 @@ def render(entity: Entity, grant: Grant, labels: Labels) -> dict[str, Any]:
     return resource
 
 
+def last_modified(entity: Entity, now: datetime) -> datetime | None:
+    """For `Last-Modified`; None where a moment cannot tell one state of the resource from the next: after a clock was ahead all changes get the same one for a
+    while."""
+    since = datetime.fromisoformat(entity.reads_so_since)
+    return since if since <= now else None
+
+
 class Rendered(NamedTuple):
-    """A body; of a single resource also its ETag and Last-Modified, "" for one that must be read whole each time."""
+    """A body; of a single resource also its ETag, its Last-Modified ("": none), and whether a copy can be confirmed by them or must be read whole each time."""
 
     body: bytes
     version: str = ""
     changed: str = ""
+    lasts: bool = False
 
 
 class Memory:
     """Remembers resources and whole answers, the newest within `limit` bytes.
 
-    A resource is kept under type, id, seq, what it may not point to and the asker's agreement, which is always right, because seq moves whenever the bytes would. An answer
-    (a page, a read) is kept under what was asked, the agreement, the newest seq of all and the day (on which values run out): as long as
-    nothing at all was written the answer is the same. A reloaded book of concepts empties it, because labels are in the bytes.
+    A resource is kept under type, id, seq, the day, what it may not point to and the asker's agreement, which is always right, because seq moves whenever the bytes would,
+    but for values that run out with the day. An answer (a page, a read) is kept under what was asked, the agreement, the newest seq of all and the day: as long as
+    nothing at all was written the answer is the same. The day is the asker's, read before the fiches are: what is kept under it is of that day or of a later one,
+    never older. A reloaded book of concepts empties it, because labels are in the bytes.
     """
 
     def __init__(self, limit: int) -> None:
@@ -57,22 +69,22 @@ class Memory:
         self._kept: dict[Hashable, Rendered] = {}
         self._labels: Labels | None = None
 
-    def resource(self, entity: Entity, grant: Grant, labels: Labels) -> bytes:
+    def resource(self, entity: Entity, grant: Grant, labels: Labels, today: str) -> bytes:
         """The resource as JSON, from memory if it is there."""
-        key = (entity.type, entity.id, entity.seq, entity.outside, *_agreement(grant))
+        key = (entity.type, entity.id, entity.seq, today, entity.outside, *_agreement(grant))
         found = self._found(key, labels) or self._keep(key, Rendered(to_bytes(render(entity, grant, labels))))
         return found.body
 
     def answer(
-        self, asked: Hashable, grant: Grant, newest: int, labels: Labels, make: Callable[[], Rendered]
+        self, asked: Hashable, grant: Grant, newest: int, labels: Labels, today: str, make: Callable[[], Rendered]
     ) -> Rendered:
         """The answer to what was asked, from memory if it is there, else as `make` makes it; what that raises is not remembered."""
-        key = (asked, *_agreement(grant), newest, _today())
+        key = (asked, *_agreement(grant), newest, today)
         return self._found(key, labels) or self._keep(key, make())
 
-    def known(self, asked: Hashable, grant: Grant, newest: int, labels: Labels) -> Rendered | None:
+    def known(self, asked: Hashable, grant: Grant, newest: int, labels: Labels, today: str) -> Rendered | None:
         """The answer to what was asked, if it is in memory."""
-        return self._found((asked, *_agreement(grant), newest, _today()), labels)
+        return self._found((asked, *_agreement(grant), newest, today), labels)
 
     def _found(self, key: Hashable, labels: Labels) -> Rendered | None:
         if labels is not self._labels:
@@ -86,13 +98,6 @@ class Memory:
             while self._size > self._limit:
                 self._size -= len(self._kept.pop(next(iter(self._kept))).body)
         return made
-
-
-_BELGIUM: Final = ZoneInfo("Europe/Brussels")
-
-
-def _today() -> int:
-    return datetime.now(_BELGIUM).date().toordinal()
 
 
 def _agreement(grant: Grant) -> tuple[Hashable, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
-from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
@@ -31,7 +30,7 @@ from plugins.fhir.negotiation import MEDIA_TYPES, form_for
 from plugins.fhir.params import RESOURCES
 from plugins.fhir.periods import with_seqs
 from plugins.fhir.preferring import FORM, PARTS, is_strict, refuse_unknown
-from plugins.fhir.rendering import Memory, Rendered, resource_for, version_of
+from plugins.fhir.rendering import Memory, Rendered, last_modified, resource_for, version_of
 from plugins.fhir.search import TOO_MANY, Entry, Search, bundle, by_source, in_your_words, parse
 from plugins.fhir.searchable import Resource
 from plugins.fhir.subscriptions import routes as subscribing
@@ -117,25 +116,27 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
 
 def _read(resource: Resource, id: str, memory: Memory) -> flask.Response:
     asked, type = hub.directory(), resource.name
+    today = asked.today()
 
     def made() -> Rendered:
         with spoken_of(type, id[:80]):
             entity = asked.get(id.lower(), resource.entity)
         if any(link.link == "member_of" for link in resource.always) and not _both_ends(entity):
             raise NotFound(f"There is no {type} with id {id}.")
-        body = memory.resource(entity, asked.grant, labels)
+        body = memory.resource(entity, asked.grant, labels, today)
         # What a reference may point to can leave the asker's selection while the resource stays as it is: a copy with one left out is never "not modified".
-        changed = "" if entity.outside else http_date(datetime.fromisoformat(entity.updated_at))
-        return Rendered(body, f'W/"{version_of(entity, asked.grant)}"', changed)
+        changed = None if entity.outside else last_modified(entity, asked.now())
+        version = f'W/"{version_of(entity, asked.grant)}"'
+        return Rendered(body, version, "" if changed is None else http_date(changed), lasts=not entity.outside)
 
     standing, key = asked.standing(), (type, id)
-    known = None if standing is None else memory.known(key, asked.grant, *standing)
+    known = None if standing is None else memory.known(key, asked.grant, *standing, today)
     if standing is not None and known is not None:
-        found, in_xml = known, _xml_of(key, known, asked.grant, *standing, memory)
+        found, in_xml = known, _xml_of(key, known, asked.grant, *standing, today, memory)
         hub.let_stand(*standing)
     else:
         labels = asked.concepts()
-        found, in_xml = _remembered(key, asked, labels, memory, made)
+        found, in_xml = _remembered(key, asked, labels, today, memory, made)
     subset = subset_of(type, flask.request.args.items(multi=True))
     response = _answer(found.body, in_xml=in_xml) if subset is None else _answer(subset.of(found.body))
     response.headers["ETag"] = found.version
@@ -150,54 +151,54 @@ def _unless_known(response: flask.Response, address: str, found: Rendered) -> fl
     if request.if_match and not request.if_match.contains_weak(unquote_etag(found.version)[0]):
         raise PreconditionFailed(f"{address} is version {found.version} now; read it without If-Match.")
     conditions: dict[str, Any] = {name: request.environ[name] for name in _CONDITIONS if name in request.environ}
-    if found.changed and conditions:  # and not If-Match, which would be compared as strong, as the versions of FHIR never are
+    if found.lasts and conditions:  # and not If-Match, which would be compared as strong, as the versions of FHIR never are
         response.make_conditional({"REQUEST_METHOD": request.method, **conditions})
     return response
 
 
 def _search(resource: Resource, given: Sequence[tuple[str, str]], memory: Memory) -> flask.Response:
     asked, base = hub.directory(), _base()
-    strict = is_strict()
+    strict, today = is_strict(), asked.today()
     key: tuple[Hashable, ...] = (resource.name, base, strict, tuple(given))
     standing = asked.standing() if asked.grant.scopes is None else None  # what a token may see depends on what is asked
     if standing is not None:
-        known = memory.known(key, asked.grant, *standing)
+        known = memory.known(key, asked.grant, *standing, today)
         if known is not None:
             hub.let_stand(*standing)
-            return _answer(known.body, in_xml=_xml_of(key, known, asked.grant, *standing, memory))
+            return _answer(known.body, in_xml=_xml_of(key, known, asked.grant, *standing, today, memory))
     search = parse(resource, given, strict=strict)
     smart.require_search(search)
     labels = asked.concepts()
     if search.provenance or by_source(search.query):  # a source may begin to say what was known already: that is no change, so such a page is not remembered
-        return _answer(_page(search, base, asked, labels, memory))
+        return _answer(_page(search, base, asked, labels, today, memory))
 
     def made() -> Rendered:
-        return Rendered(_page(search, base, asked, labels, memory))
+        return Rendered(_page(search, base, asked, labels, today, memory))
 
-    found, in_xml = _remembered(key, asked, labels, memory, made)
+    found, in_xml = _remembered(key, asked, labels, today, memory, made)
     return _answer(found.body, in_xml=in_xml)
 
 
 def _remembered(
-    key: tuple[Hashable, ...], asked: hub.Directory, labels: Labels, memory: Memory, made: Callable[[], Rendered]
+    key: tuple[Hashable, ...], asked: hub.Directory, labels: Labels, today: str, memory: Memory, made: Callable[[], Rendered]
 ) -> tuple[Rendered, Callable[[], bytes]]:
     """What was asked, made now or before, and how to get its XML form, which is remembered as well."""
     # The newest seq is read first: what is written after it may be in an answer that is kept under it, but never missing from a later one.
     grant, newest = asked.grant, asked.newest()
-    found = memory.answer(key, grant, newest, labels, made)
-    return found, _xml_of(key, found, grant, newest, labels, memory)
+    found = memory.answer(key, grant, newest, labels, today, made)
+    return found, _xml_of(key, found, grant, newest, labels, today, memory)
 
 
 def _xml_of(
-    key: tuple[Hashable, ...], found: Rendered, grant: hub.Grant, newest: int, labels: Labels, memory: Memory
+    key: tuple[Hashable, ...], found: Rendered, grant: hub.Grant, newest: int, labels: Labels, today: str, memory: Memory
 ) -> Callable[[], bytes]:
     def written() -> Rendered:
         return Rendered(to_xml(orjson.loads(found.body)))
 
-    return lambda: memory.answer((*key, "xml"), grant, newest, labels, written).body
+    return lambda: memory.answer((*key, "xml"), grant, newest, labels, today, written).body
 
 
-def _page(search: Search, base: str, asked: hub.Directory, labels: Labels, memory: Memory) -> bytes:
+def _page(search: Search, base: str, asked: hub.Directory, labels: Labels, today: str, memory: Memory) -> bytes:
     query = with_seqs(search.query, asked.seq_at)
     try:
         page = asked.search(query, sources=False)
@@ -208,12 +209,12 @@ def _page(search: Search, base: str, asked: hub.Directory, labels: Labels, memor
     hits: Sequence[Hit] = () if search.count_only else page.hits
     entries = []
     for hit in hits:
-        body = memory.resource(hit.entity, asked.grant, labels)
+        body = memory.resource(hit.entity, asked.grant, labels, today)
         entries.append(Entry(f"{search.resource.name}/{hit.entity.id}", body, "match", hit.distance_km))
     if search.followed:
         for entity in coming_along(search.followed, [hit.entity for hit in hits], asked.walk):
             address = f"{resource_for(entity).name}/{entity.id}"
-            entries.append(Entry(address, memory.resource(entity, asked.grant, labels), "include"))
+            entries.append(Entry(address, memory.resource(entity, asked.grant, labels, today), "include"))
         if len(entries) > len(hits) + MOST:
             entries.pop()
             search.warnings.append(outcome.issue("warning", "too-costly", TOO_MANY, "_include"))

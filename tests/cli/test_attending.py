@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from hub.model.moments import to_millisecond
+from hub.store import Store
 from hub.sync import overdue
 from tests.cli.conftest import CommandLine
+from tests.store.conftest import put
+from tests.store.saying import organisatie
 
 
 def connect(filled: CommandLine) -> None:
@@ -62,3 +67,13 @@ def test_what_cannot_be_previewed_is_said_so(filled: CommandLine) -> None:
     result = filled("preview", "book")
     assert result.exit_code == 1
     assert result.output.startswith("Cannot preview: ")
+
+
+def test_status_says_until_when_changes_have_a_moment_that_is_still_to_come(filled: CommandLine) -> None:
+    assert "A clock was ahead" not in filled("connections", "status").stderr
+    ahead = datetime.now(UTC) + timedelta(days=1)
+    store = Store.open(f"sqlite:///{filled.home / 'fichehub.sqlite'}", filled.home, now=lambda: ahead)
+    put(store, organisatie("later"))
+    store.close()
+    told = filled("connections", "status").stderr
+    assert f"until {to_millisecond(ahead)} every change is noted at that moment" in told

@@ -410,3 +410,60 @@ def test_hiding_an_organisatie_hides_its_parts(store: Store) -> None:
     document = fiche(store, f"{SK}|o1")
     assert document and document["visibility"] == "internal"
     assert uuid_of(store, f"{SK}|o1") and PG
+
+
+STOP = {"value": "yes", "valid_until": "2026-11-23"}
+
+
+def told_of(store: Store, since: int) -> list[tuple[str, ...]]:
+    return [change.fields for change in log(store, since) if change.operation == "update" and change.origin == "expiry"]
+
+
+@pytest.mark.parametrize("looked", ["by a job in between", "by nobody but readers"])
+def test_what_a_clock_that_was_ahead_told_too_early_is_told_on_its_day(store: Store, clock: Clock, looked: str) -> None:
+    put(store, organisatie("o1"), aanbod("a1", "o1", patientenstop=STOP), aanbod("a2", "o1"))
+    clock.pass_by(days=2)
+    assert store.write(lambda writer: writer.expire(store.today())) == 1
+    put(store, aanbod("a2", "o1", revision=2, patientenstop=STOP, on_call={**STOP, "valid_until": "2026-11-26"}))
+    clock.pass_by(days=-2)
+    before = head(store)
+    if looked == "by a job in between":
+        HOUSEKEEPING["clocks"][1](store)
+    else:
+        assert store.today() == "2026-11-22"
+    assert told_of(store, before) == []
+    clock.pass_by(days=1, hours=23)
+    if looked == "by a job in between":
+        HOUSEKEEPING["clocks"][1](store)
+    else:
+        assert store.write(lambda writer: writer.expire(store.today())) == 2
+    assert told_of(store, before) == [("patientenstop",)] * 2
+    clock.pass_by(days=3)
+    assert store.write(lambda writer: writer.expire(store.today())) == 1
+    assert told_of(store, before)[2:] == [("on_call",)]
+    assert store.write(lambda writer: writer.expire(store.today())) == 0
+
+
+def test_days_are_noted_anew_once_for_each_time_that_a_clock_is_put_back(store: Store, clock: Clock) -> None:
+    clock.pass_by(days=3)
+    put(store, organisatie("o1"), aanbod("a1", "o1", patientenstop=STOP))
+    for days, known in ((-1, []), (-1, [STOP["valid_until"]]), (0, [STOP["valid_until"]])):
+        clock.pass_by(days=days)
+        HOUSEKEEPING["clocks"][1](store)
+        with store.read() as connection:
+            assert list(connection.exec_driver_sql("SELECT valid_until FROM expiry").scalars()) == known
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM expiry")
+    HOUSEKEEPING["clocks"][1](store)
+    with store.read() as connection:
+        assert list(connection.exec_driver_sql("SELECT valid_until FROM expiry").scalars()) == []
+
+
+def test_a_clock_that_is_right_notes_nothing_anew(store: Store, clock: Clock) -> None:
+    put(store, organisatie("o1"), aanbod("a1", "o1", patientenstop=STOP))
+    clock.pass_by(days=2)
+    HOUSEKEEPING["clocks"][1](store)
+    assert told_of(store, 0) == [], "that is for another job"
+    assert store.write(lambda writer: writer.expire(store.today())) == 1
+    with store.read() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM counter WHERE name = 'days noted'").scalar_one() == 0

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 
 from hub.errors import CursorGone
-from hub.store import Store, log_reading
-from tests.store.saying import organisatie, person
+from hub.model.moments import to_millisecond
+from hub.store import Store, database, log_reading
+from tests.store.conftest import Clock, put
+from tests.store.saying import head, organisatie, person
 
 START = datetime(2026, 11, 22, 9, tzinfo=UTC)
 
@@ -87,6 +90,47 @@ def test_nothing_is_missed_when_a_long_transaction_was_numbered_late(log: Log) -
             spelled = moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")
             later = connection.exec_driver_sql(f"SELECT min(seq) FROM change WHERE at >= '{spelled}'").scalar_one()
             assert log_reading.seq_at(connection, moment) == later - 1
+
+
+def test_moments_never_fall_when_a_clock_is_put_back(store: Store, clock: Clock) -> None:
+    put(store, organisatie("o1"))
+    clock.pass_by(hours=4)
+    put(store, organisatie("o2"))
+    ahead = head(store)
+    with store.read() as connection:
+        told = log_reading.moment_of(connection, ahead, 2)
+    clock.pass_by(hours=-3.5)
+    put(store, *(organisatie(f"o{number}") for number in range(3, 40)))
+    assert told is not None
+    with store.read() as connection:
+        assert log_reading.held_until(connection, clock.now) == told
+        assert log_reading.seq_at(connection, datetime.fromisoformat(told)) < ahead
+        moments = connection.exec_driver_sql("SELECT at FROM change ORDER BY seq").scalars().all()
+        assert log_reading.moment_of(connection, head(store), 2) == told
+    assert moments == sorted(moments)
+    clock.pass_by(hours=5)
+    put(store, organisatie("o1", "Anders", revision=2))
+    with store.read() as connection:
+        assert log_reading.held_until(connection, clock.now) is None
+        assert log_reading.moment_of(connection, head(store), 2) == to_millisecond(clock.now)
+
+
+def test_a_clock_that_is_put_right_by_a_little_is_nothing_to_tell(store: Store, clock: Clock) -> None:
+    put(store, organisatie("o1"))
+    clock.pass_by(minutes=-5)
+    with store.read() as connection:
+        assert log_reading.held_until(connection, clock.now) is None
+
+
+def test_a_log_of_before_goes_on_from_its_latest_moment(store: Store, clock: Clock) -> None:
+    put(store, organisatie("o1"))
+    with database.writing(store.engine) as connection:
+        connection.exec_driver_sql("UPDATE change SET at = '2026-11-22T13:06:00.000Z' WHERE seq = 1")
+        command.downgrade(database._config(connection), "0020")
+    database.migrate(store.engine)
+    put(store, organisatie("o2"))
+    with store.read() as connection:
+        assert log_reading.moment_of(connection, head(store), 2) == "2026-11-22T13:06:00.000Z"
 
 
 def test_the_newest_moment_is_that_of_what_somebody_sees(log: Log) -> None:

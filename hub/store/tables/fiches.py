@@ -26,6 +26,7 @@ counter = Table(
     metadata,
     Column("name", Text, primary_key=True),  # "change": its update is the last lock a transaction takes
     Column("n", big(), nullable=False),
+    Column("at", sorted_text(), nullable=False, server_default=""),  # of "change": the moment of the newest, before which none is noted any more
 )
 
 id_block = Table(

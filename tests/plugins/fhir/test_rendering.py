@@ -25,6 +25,7 @@ from tests.plugins.fhir.judge import complaints
 
 PUBLIC = Grant()
 LABELS = e.Labels()
+TODAY = "2026-11-22"
 
 
 def rendered(entity: Entity, grant: Grant = PUBLIC) -> dict[str, Any]:
@@ -301,26 +302,26 @@ def test_version_is_the_seq_and_for_partners_also_the_revision_of_their_agreemen
 def test_memory_never_mixes_askers_versions_or_labels() -> None:
     memory = Memory(1 << 20)
     stop = e.entity(e.organisatie())
-    public = memory.resource(stop, PUBLIC, LABELS)
-    assert memory.resource(stop, PUBLIC, LABELS) is public
-    assert memory.resource(stop, Grant(partner="epd", revision=1), LABELS) != public
-    assert memory.resource(stop, Grant(partner="epd", revision=2), LABELS) != memory.resource(
-        stop, Grant(partner="epd", revision=1), LABELS
+    public = memory.resource(stop, PUBLIC, LABELS, TODAY)
+    assert memory.resource(stop, PUBLIC, LABELS, TODAY) is public
+    assert memory.resource(stop, Grant(partner="epd", revision=1), LABELS, TODAY) != public
+    assert memory.resource(stop, Grant(partner="epd", revision=2), LABELS, TODAY) != memory.resource(
+        stop, Grant(partner="epd", revision=1), LABELS, TODAY
     )
     later = Entity(stop.id, stop.type, 1, 43, e.WHEN, e.organisatie(names=[{"text": {"nl": "Nieuw"}}]))
-    assert b"Nieuw" in memory.resource(later, PUBLIC, LABELS)
+    assert b"Nieuw" in memory.resource(later, PUBLIC, LABELS, TODAY)
     narrowed = Grant(partner="epd", revision=2, fields=frozenset({"names"}))
-    assert memory.answer("x", narrowed, 1, LABELS, lambda: Rendered(b"names")).body == b"names"
-    assert memory.answer("x", replace(narrowed, fields=None), 1, LABELS, lambda: Rendered(b"all")).body == b"all"
-    assert memory.answer("x", narrowed, 2, LABELS, lambda: Rendered(b"later")).body == b"later"
-    assert memory.answer("x", narrowed, 1, LABELS, lambda: Rendered(b"never asked")).body == b"names"
-    assert memory.resource(stop, PUBLIC, e.Labels()) is not public
+    assert memory.answer("x", narrowed, 1, LABELS, TODAY, lambda: Rendered(b"names")).body == b"names"
+    assert memory.answer("x", replace(narrowed, fields=None), 1, LABELS, TODAY, lambda: Rendered(b"all")).body == b"all"
+    assert memory.answer("x", narrowed, 2, LABELS, TODAY, lambda: Rendered(b"later")).body == b"later"
+    assert memory.answer("x", narrowed, 1, LABELS, TODAY, lambda: Rendered(b"never asked")).body == b"names"
+    assert memory.resource(stop, PUBLIC, e.Labels(), TODAY) is not public
 
 
 def test_memory_stays_within_its_limit() -> None:
     memory = Memory(limit=10_000)
     for seq in range(50):
-        memory.resource(Entity(e.ORGANISATIE, "organisatie", 1, seq, e.WHEN, e.organisatie()), PUBLIC, LABELS)
+        memory.resource(Entity(e.ORGANISATIE, "organisatie", 1, seq, e.WHEN, e.organisatie()), PUBLIC, LABELS, TODAY)
     assert memory._size <= 10_000
     assert memory._size == sum(len(kept.body) for kept in memory._kept.values())
 
