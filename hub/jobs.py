@@ -144,13 +144,17 @@ class Worker:
                     if self._notifier.take(id):
                         subscribers.submit(tell, id)
 
-            scheduler.add_job(
+            ticking = scheduler.add_job(
                 tick, "interval", seconds=tick_seconds, coalesce=True, max_instances=1, misfire_grace_time=None,
                 next_run_time=datetime.now(UTC),
             )  # fmt: skip
             scheduler.start()
             try:
-                stop.wait()
+                # The scheduler goes by the clock on the wall: were that put back, it would sleep until the old moment comes again. This wait does not go by it.
+                while not stop.wait(tick_seconds):
+                    now = datetime.now(UTC)
+                    if ticking.next_run_time - now > timedelta(seconds=tick_seconds):
+                        ticking.modify(next_run_time=now)
             finally:
                 scheduler.shutdown(wait=True)
 
