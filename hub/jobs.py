@@ -23,7 +23,7 @@ from sqlalchemy import Connection, select
 from hub.access import audit
 from hub.access.tokens import forget_assertions, forget_tokens
 from hub.errors import FichehubError
-from hub.model.moments import latest, to_millisecond, to_second
+from hub.model.moments import SKEW, latest, to_millisecond, to_second
 from hub.plugins import BUGS, Plugins
 from hub.store import Store, erasure, index_rows
 from hub.store.tables import connection as connection_table
@@ -114,6 +114,7 @@ class Worker:
         self._plugins = plugins
         self._notifier = Notifier(store, plugins)
         self._owner = lease.me()
+        self._furthest: datetime | None = None
 
     def run_forever(self, stop: threading.Event, *, tick_seconds: float = TICK_SECONDS) -> None:
         """Tick until `stop` is set; runs under way end then at their next request, batch or delivery, and what waits is left to the next process."""
@@ -168,7 +169,19 @@ class Worker:
 
     def take_due(self) -> list[Job]:
         """The jobs whose slot this process took."""
+        self._mind_the_clock()
         return [job for job in self.due() if slots.take(self._store, job.key, self._owner)]
+
+    def _mind_the_clock(self) -> None:
+        """Forget what was taken while the clock was ahead, when it was put back; also at the first look, since the process before this one may have seen that.
+
+        Not at every look: a machine whose clock is ahead for good would do its slots again as often as this one looks.
+        """
+        now = self._store.now()
+        if self._furthest is None or now < self._furthest - SKEW:
+            slots.forget_ahead(self._store)
+            self._furthest = now
+        self._furthest = max(self._furthest, now)
 
     def due(self) -> list[Job]:
         """What is due now and whose slot nobody has taken, or nobody who will still come to it."""

@@ -275,9 +275,17 @@ MUTANTS = (
         "slot-of-the-dead",
         "what a killed process took and had not begun is done by the next one",
         "hub/sync/slots.py",
-        "    return lease.is_dead(row.owner) or not to_second(now - TAKEN_FOR) < row.at <= latest(now)\n",
+        "    return lease.is_dead(row.owner) or row.at <= to_second(now - TAKEN_FOR)\n",
         "    return False\n",
         "tests/test_jobs_after.py::test_what_a_killed_process_took_and_did_not_begin_is_done_by_the_next_at_once[sqlite]",
+    ),
+    Mutant(
+        "slots-ahead",
+        "what was done while the clock was ahead is done again when it comes",
+        "hub/sync/slots.py",
+        "    return connection.execute(delete(table).where(table.c.at > latest(now))).rowcount\n",
+        "    return 0\n",
+        "tests/test_jobs_after.py::test_slots_of_days_ahead_do_not_silence_the_hub[sqlite-False]",
     ),
     Mutant(
         "slot-begun-twice",

@@ -266,6 +266,47 @@ def test_old_slots_are_forgotten_but_not_so_soon_that_a_clock_that_was_put_back_
     assert names(worker.run_due()) == []
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_slots_of_days_ahead_do_not_silence_the_hub(
+    tmp_path: Path, database_url: str, clock: Clock, source: type[Ticks], monkeypatch: pytest.MonkeyPatch, restarted: bool
+) -> None:
+    monkeypatch.setattr(jobs, "HOUSEKEEPING", {"prune": jobs.HOUSEKEEPING["prune"]})
+    store = Store.open(database_url, tmp_path / "home", now=clock)
+    connections.add(store, loaded(source), "own", "ticks", schedule="every 3 hours; full never")
+    connections.enable(store, loaded(source), "own")
+    worker = Worker(store, loaded(source))
+    done = []
+    for _ in range(3 * 24):
+        clock.forward(hours=1)
+        done += names(worker.run_due())
+    clock.forward(days=-3)
+    if restarted:
+        worker = Worker(store, loaded(source))
+    again = []
+    for _ in range(3 * 24):
+        clock.forward(hours=1)
+        again += names(worker.run_due())
+    store.close()
+    assert again == done[1:] == ["run own"] * 24, "each but the first, whose moment had come"
+
+
+def test_what_was_begun_late_on_a_clock_that_was_ahead_is_nobodys(
+    store: Store, worker: Worker, clock: Clock, source: type[Ticks], connect: Callable[..., None]
+) -> None:
+    connect("every 1 day; full never")
+    clock.forward(days=1, hours=5)
+    assert names(worker.run_due()) == ["run own"]
+    clock.forward(hours=-4)
+    other = Worker(store, loaded(source))
+    assert names(other.due()) == ["run own"], "it was taken at a moment that has not come"
+    under_way = lease.acquire(store, "connection own")
+    assert names(other.due()) == [], "its lease tells that it is under way"
+    under_way.release(store)
+    (job,) = (job for job in other.due() if job.connection)
+    assert slots.take(store, job.key, "another-machine|1|1|x"), "whoever comes first"
+    assert not slots.take(store, job.key, "a-third-machine|1|1|x")
+
+
 def test_slots_from_a_clock_that_was_ahead_are_done_when_they_come(
     store: Store, worker: Worker, clock: Clock, connect: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
