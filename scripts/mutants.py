@@ -267,8 +267,8 @@ MUTANTS = (
         "shared-scheduler",
         "each slot is done once, however many processes tick",
         "hub/jobs.py",
-        "        return [job for job in self.due() if slots.take(self._store, job.key, self._owner)]\n",
-        "        return self.due()\n",
+        "        taken = [job for job in self.due() if slots.take(self._store, job.key, self._owner)]\n",
+        "        taken = self.due()\n",
         "tests/test_jobs.py::test_many_workers_do_every_slot_once",
     ),
     Mutant(
@@ -278,6 +278,14 @@ MUTANTS = (
         "    return lease.is_dead(row.owner) or row.at <= to_second(now - TAKEN_FOR)\n",
         "    return False\n",
         "tests/test_jobs_after.py::test_what_a_killed_process_took_and_did_not_begin_is_done_by_the_next_at_once[sqlite]",
+    ),
+    Mutant(
+        "slot-of-a-busy-moment",
+        "a database that is busy when a run begins does not cost it its slot",
+        "hub/jobs.py",
+        "            if store_is_away(error):  # which says nothing of the job: where it had not begun it is as due as before\n",
+        "            if False:\n",
+        "tests/test_jobs_after.py::test_a_database_that_is_away_when_a_run_begins_costs_no_slot[sqlite-busy-1]",
     ),
     Mutant(
         "slots-ahead",

@@ -38,10 +38,12 @@ def known(connection: Connection, jobs: Iterable[str]) -> dict[Slot, Row[Any]]:
 
 
 def is_loose(row: Row[Any], owner: str, now: datetime) -> bool:
-    """Whether `owner` may take this slot though somebody took it before."""
+    """Whether `owner` may take this slot though somebody took it before; his own he takes again when he has it no longer at hand, and so does not ask while he has."""
     if row.at > latest(now):  # the clock was put back since; whether the work is under way even so is told by its lease
         return True
-    if "|" not in row.owner or row.owner == owner:  # begun, or taken by an earlier version, which did not say whether it was
+    if row.owner == owner:
+        return True
+    if "|" not in row.owner:  # begun, or taken by an earlier version, which did not say whether it was
         return False
     return lease.is_dead(row.owner) or row.at <= to_second(now - TAKEN_FOR)
 
