@@ -20,8 +20,7 @@ from hub.errors import StoreBusy, Unreachable
 from hub.jobs import Worker
 from hub.store import Store, Writer
 from hub.store.tables import job_slot
-from hub.sync import connections, lease, slots, status
-from tests.sync.pulling import at_work
+from hub.sync import connections, lease, overdue, slots, status
 from tests.test_jobs import Clock, Ticks, clock, connect, loaded, names, runs, source, store, worker
 from tests.test_jobs_in_processes import BEGAN, offered
 
@@ -224,8 +223,7 @@ def test_a_full_run_that_came_to_nothing_is_tried_again_as_one(
         worker.run_due()
         (one,) = status.of_all(store, loaded(source))
         assert "The run from the start of 2026-11-29T02:01:00Z was broken off with no place to go on from. The next run begins at the start" in one.reason
-    monkeypatch.setattr(jobs, "HOUSEKEEPING", {})
-    at_work(store)
+    monkeypatch.setattr(jobs, "HOUSEKEEPING", {overdue.BEAT: jobs.HOUSEKEEPING[overdue.BEAT]})
     source.failure = None
     source.cursors.clear()
     for _ in range(4 * 24):
