@@ -18,6 +18,7 @@ import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor as Ticks
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
 from sqlalchemy import Connection, select
 
 from hub.access import audit
@@ -107,6 +108,17 @@ HOUSEKEEPING: dict[str, tuple[str, Callable[[Store], object]]] = {
 """What the hub does for itself: name -> schedule and work."""
 
 
+class _FromNow(BaseTrigger):  # type: ignore[misc]  # it ships no types
+    """Ticks an interval after the last look. That of APScheduler lists every tick that was missed: after a clock that began in 1970 was put right, for minutes, and in gigabytes."""
+
+    def __init__(self, interval: timedelta) -> None:
+        self._interval = interval
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
+        """As APScheduler asks for it."""
+        return now + self._interval
+
+
 class Worker:
     """Runs what is due, in this process, beside any number of others. Its clock is the store's."""
 
@@ -149,7 +161,7 @@ class Worker:
                         subscribers.submit(tell, id)
 
             ticking = scheduler.add_job(
-                tick, "interval", seconds=tick_seconds, coalesce=True, max_instances=1, misfire_grace_time=None,
+                tick, _FromNow(timedelta(seconds=tick_seconds)), coalesce=True, max_instances=1, misfire_grace_time=None,
                 next_run_time=datetime.now(UTC),
             )  # fmt: skip
             scheduler.start()
@@ -230,13 +242,15 @@ class Worker:
             self._at_hand.discard(job.key)
 
     def _leave(self, job: Job, how: Callable[[Store, slots.Slot, str], None]) -> None:
-        """Settle its slot, or give it back. With the database away it stays ours, and is taken again at a later look."""
+        """Settle its slot, or give it back: it is no longer at hand. With the database away the slot stays ours, and is taken again at a later look."""
         try:
             how(self._store, job.key, self._owner)
         except BUGS as error:
             if not store_is_away(error):
                 raise
             _log.warning("slot kept", job=job.name, slot=job.slot, reason=str(error))
+        finally:
+            self._at_hand.discard(job.key)
 
     def _run(self, job: Job) -> None:
         if self._is_left_alone(job.connection):
