@@ -18,14 +18,16 @@ import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor as Ticks
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
 from sqlalchemy import Connection, select
 
 from hub.access import audit
 from hub.access.tokens import forget_assertions, forget_tokens
 from hub.errors import FichehubError
-from hub.model.moments import latest, to_millisecond, to_second
+from hub.model.moments import SKEW, latest, to_millisecond, to_second
 from hub.plugins import BUGS, Plugins
 from hub.store import Store, erasure, index_rows, log_reading
+from hub.store.database import store_is_away
 from hub.store.tables import connection as connection_table
 from hub.subscribing import Notifier
 from hub.subscribing import purge as forget_events
@@ -116,6 +118,17 @@ HOUSEKEEPING: dict[str, tuple[str, Callable[[Store], object]]] = {
 """What the hub does for itself: name -> schedule and work."""
 
 
+class _FromNow(BaseTrigger):  # type: ignore[misc]  # it ships no types
+    """Ticks an interval after the last look. That of APScheduler lists every tick that was missed: after a clock that began in 1970 was put right, for minutes, and in gigabytes."""
+
+    def __init__(self, interval: timedelta) -> None:
+        self._interval = interval
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
+        """As APScheduler asks for it."""
+        return now + self._interval
+
+
 class Worker:
     """Runs what is due, in this process, beside any number of others. Its clock is the store's."""
 
@@ -124,6 +137,9 @@ class Worker:
         self._plugins = plugins
         self._notifier = Notifier(store, plugins)
         self._owner = lease.me()
+        self._furthest: datetime | None = None
+        self._at_hand: set[slots.Slot] = set()
+        """What this worker took and has not done with: a slot that is its own and not among these got lost on the way."""
 
     def run_forever(self, stop: threading.Event, *, tick_seconds: float = TICK_SECONDS) -> None:
         """Tick until `stop` is set; runs under way end then at their next request, batch or delivery, and what waits is left to the next process."""
@@ -138,7 +154,7 @@ class Worker:
 
             def do(job: Job) -> None:
                 if stop.is_set():
-                    slots.give_back(self._store, job.key, self._owner)
+                    self._leave(job, slots.give_back)
                 else:
                     with stops.until(stop.is_set):
                         self.do(job)
@@ -154,13 +170,17 @@ class Worker:
                     if self._notifier.take(id):
                         subscribers.submit(tell, id)
 
-            scheduler.add_job(
-                tick, "interval", seconds=tick_seconds, coalesce=True, max_instances=1, misfire_grace_time=None,
+            ticking = scheduler.add_job(
+                tick, _FromNow(timedelta(seconds=tick_seconds)), coalesce=True, max_instances=1, misfire_grace_time=None,
                 next_run_time=datetime.now(UTC),
             )  # fmt: skip
             scheduler.start()
             try:
-                stop.wait()
+                # The scheduler goes by the clock on the wall: were that put back, it would sleep until the old moment comes again. This wait does not go by it.
+                while not stop.wait(tick_seconds):
+                    now = datetime.now(UTC)
+                    if ticking.next_run_time - now > timedelta(seconds=tick_seconds):
+                        ticking.modify(next_run_time=now)
             finally:
                 scheduler.shutdown(wait=True)
 
@@ -174,7 +194,22 @@ class Worker:
 
     def take_due(self) -> list[Job]:
         """The jobs whose slot this process took."""
-        return [job for job in self.due() if slots.take(self._store, job.key, self._owner)]
+        self._mind_the_clock()
+        taken = [job for job in self.due() if slots.take(self._store, job.key, self._owner)]
+        # Only now: when the database fails in between, what was taken before is taken again at the next look.
+        self._at_hand.update(job.key for job in taken)
+        return taken
+
+    def _mind_the_clock(self) -> None:
+        """Forget what was taken while the clock was ahead, when it was put back; also at the first look, since the process before this one may have seen that.
+
+        Not at every look: a machine whose clock is ahead for good would do its slots again as often as this one looks.
+        """
+        now = self._store.now()
+        if self._furthest is None or now < self._furthest - SKEW:
+            slots.forget_ahead(self._store)
+            self._furthest = now
+        self._furthest = max(self._furthest, now)
 
     def due(self) -> list[Job]:
         """What is due now and whose slot nobody has taken, or nobody who will still come to it."""
@@ -185,38 +220,61 @@ class Worker:
             return [
                 job
                 for job in jobs
-                if (row := taken.get(job.key)) is None
-                or (slots.is_loose(row, self._owner, now) and lease.is_free(connection, job.lease, now))
+                if job.key not in self._at_hand
+                and (
+                    (row := taken.get(job.key)) is None
+                    or (slots.is_loose(row, self._owner, now) and lease.is_free(connection, job.lease, now))
+                )
             ]
 
     def do(self, job: Job) -> None:
         """Do a job whose slot was taken. What goes wrong is in the run's report or in the log; it never ends the worker."""
         try:
             if job.connection:
-                if self._is_left_alone(job.connection):
-                    slots.give_back(self._store, job.key, self._owner)
-                    return
-                begins = partial(slots.begin, slot=job.key, owner=self._owner)
-                report = run(self._store, self._plugins, job.connection, full=job.full, begins=begins)
-                _log.info(
-                    "run ended",
-                    connection=job.connection,
-                    run=report.id,
-                    state=report.state,
-                    reason=report.reason,
-                )
+                self._run(job)
             else:
                 self._keep_house(job)
         except lease.Busy:
-            slots.give_back(self._store, job.key, self._owner)
+            self._leave(job, slots.give_back)
         except slots.SlotLost:
             pass  # it waited here for so long that somebody else does it
-        except FichehubError as error:
-            _log.warning("job not done", job=job.name, slot=job.slot, reason=error.message)
-            slots.settle(self._store, job.key, self._owner)
-        except BUGS:  # one job's bug must not end the worker
-            _log.exception("job failed", job=job.name, slot=job.slot)
-            slots.settle(self._store, job.key, self._owner)
+        except BUGS as error:  # one job's bug must not end the worker
+            if store_is_away(error):  # which says nothing of the job: where it had not begun it is as due as before
+                _log.warning("job put off", job=job.name, slot=job.slot, reason=str(error))
+                self._leave(job, slots.give_back)
+                return
+            if isinstance(error, FichehubError):
+                _log.warning("job not done", job=job.name, slot=job.slot, reason=error.message)
+            else:
+                _log.exception("job failed", job=job.name, slot=job.slot)
+            self._leave(job, slots.settle)
+        finally:
+            self._at_hand.discard(job.key)
+
+    def _leave(self, job: Job, how: Callable[[Store, slots.Slot, str], None]) -> None:
+        """Settle its slot, or give it back: it is no longer at hand. With the database away the slot stays ours, and is taken again at a later look."""
+        try:
+            how(self._store, job.key, self._owner)
+        except BUGS as error:
+            if not store_is_away(error):
+                raise
+            _log.warning("slot kept", job=job.name, slot=job.slot, reason=str(error))
+        finally:
+            self._at_hand.discard(job.key)
+
+    def _run(self, job: Job) -> None:
+        if self._is_left_alone(job.connection):
+            self._leave(job, slots.give_back)
+            return
+        begins = partial(slots.begin, slot=job.key, owner=self._owner)
+        report = run(self._store, self._plugins, job.connection, full=job.full, begins=begins)
+        _log.info(
+            "run ended",
+            connection=job.connection,
+            run=report.id,
+            state=report.state,
+            reason=report.reason,
+        )
 
     def _keep_house(self, job: Job) -> None:
         """Its slot is settled at the end: each of these can be begun again where a process died in it."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from types import ModuleType
 from typing import ClassVar
 
 import pytest
+from apscheduler.schedulers import base as scheduling
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import select
 
@@ -376,6 +377,37 @@ def test_run_forever_ticks_and_stops(
     thread.join(10)
     assert not thread.is_alive()
     assert runs(store) == [("full", "done")], "a run under way is waited for"
+
+
+def test_a_clock_on_the_wall_that_is_put_back_or_far_forward_does_not_silence_the_scheduler(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Wall(datetime):
+        ahead = timedelta()
+
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Wall:
+            return cls.fromtimestamp((datetime.now(UTC) + cls.ahead).timestamp(), tz)
+
+    def take_due() -> list[jobs.Job]:
+        ticked.release()
+        return []
+
+    monkeypatch.setattr(jobs, "datetime", Wall)
+    monkeypatch.setattr(scheduling, "datetime", Wall)
+    ticked = threading.Semaphore(0)
+    monkeypatch.setattr(worker, "take_due", take_due)
+    stop = threading.Event()
+    thread = threading.Thread(target=worker.run_forever, args=(stop,), kwargs={"tick_seconds": 0.05})
+    thread.start()
+    try:
+        for hours in (0, -2, 24 * 365 * 50, -24 * 365):
+            Wall.ahead = timedelta(hours=hours)
+            while ticked.acquire(blocking=False):
+                pass
+            assert all(ticked.acquire(timeout=10) for _ in range(3)), f"no tick came any more with the clock put by {hours} hours"
+    finally:
+        stop.set()
+        thread.join(10)
+    assert not thread.is_alive()
 
 
 def test_stopping_during_a_tick_ends_and_leaves_its_jobs_to_others(

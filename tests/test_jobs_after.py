@@ -1,4 +1,4 @@
-"""Jobs after something went wrong: a process was killed, a run from the start failed, the clock was put back."""
+"""Jobs after something went wrong: a process was killed, the database was away, a run from the start failed, the clock was put back."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from hub import jobs
-from hub.errors import Unreachable
+from hub.errors import StoreBusy, Unreachable
 from hub.jobs import Worker
-from hub.store import Store
+from hub.store import Store, Writer
 from hub.store.tables import job_slot
-from hub.sync import connections, lease, slots, status
-from tests.sync.pulling import at_work
+from hub.sync import connections, lease, overdue, slots, status
 from tests.test_jobs import Clock, Ticks, clock, connect, loaded, names, runs, source, store, worker
 from tests.test_jobs_in_processes import BEGAN, offered
 
@@ -111,6 +111,98 @@ def test_a_job_that_waited_for_its_turn_leaves_a_partner_alone_that_asked_for_it
     assert source.cursors[2:] == [None, "1"]
 
 
+# --- a database that is busy or away for a moment --------------------------------------------------------------------------------
+
+
+class Away:
+    """The next `writes` of any store fail, as when the database is being written by somebody else, or started again."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+        self.writes = 0
+        whole = Store.write
+
+        def write(store: Store, work: Callable[[Writer], object], **options: object) -> object:
+            if self.writes:
+                self.writes -= 1
+                raise error
+            return whole(store, work, **options)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(Store, "write", write)
+
+
+@pytest.fixture(params=[StoreBusy("It is being written."), OperationalError("UPDATE", {}, Exception("the server is starting up"))], ids=["busy", "away"])
+def away(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Away:
+    return Away(monkeypatch, request.param)
+
+
+@pytest.mark.parametrize("writes", [1, 2])
+def test_a_database_that_is_away_when_a_run_begins_costs_no_slot(
+    tmp_path: Path, database_url: str, clock: Clock, source: type[Ticks], away: Away, writes: int
+) -> None:
+    store = Store.open(database_url, tmp_path / "home", now=clock)
+    connections.add(store, loaded(source), "own", "ticks", schedule="every 1 day; full cron 0 12 * * *")
+    connections.enable(store, loaded(source), "own")
+    worker = Worker(store, loaded(source))
+    clock.forward(hours=3)
+    taken = {job.name: job for job in worker.take_due()}
+    away.writes = writes  # with two of them the slot cannot be given back either
+    worker.do(taken["full own"])
+    assert away.writes == 0
+    assert runs(store) == []
+    assert names(worker.run_due()) == ["full own"], "at the next tick, and by this very worker"
+    assert names(worker.run_due()) == []
+    assert runs(store) == [("full", "done")]
+    store.close()
+
+
+def test_a_job_that_is_at_hand_is_not_taken_again(store: Store, worker: Worker, clock: Clock, connect: Callable[..., None]) -> None:
+    connect("every 1 day; full never")
+    clock.forward(days=1)
+    (job,) = (job for job in worker.take_due() if job.connection)
+    assert worker.take_due() == []
+    clock.forward(days=-1, hours=-1)
+    worker.take_due()
+    clock.forward(days=1, hours=1)
+    assert names(worker.take_due()) == [], "nor when its slot was forgotten"
+    worker.do(job)
+    assert runs(store) == []
+    assert names(worker.run_due()) == ["run own"]
+
+
+def test_housekeeping_whose_end_could_not_be_noted_is_done_again(store: Store, worker: Worker, monkeypatch: pytest.MonkeyPatch, away: Away) -> None:
+    done: list[str] = []
+
+    def tidy(store: Store) -> None:
+        done.append(store.today())
+        away.writes = 1 if len(done) == 1 else 0
+
+    monkeypatch.setattr(jobs, "HOUSEKEEPING", {"tidy": (jobs.HOUSEKEEPING["tidy"][0], tidy)})
+    for _ in range(3):
+        worker.run_due()
+    assert done == ["2026-11-22"] * 2
+
+
+def test_what_was_taken_before_the_database_went_away_is_taken_again(
+    store: Store, worker: Worker, clock: Clock, connect: Callable[..., None], monkeypatch: pytest.MonkeyPatch, away: Away
+) -> None:
+    monkeypatch.setattr(jobs, "HOUSEKEEPING", {})
+    connect("every 1 day; full never", "first")
+    connect("every 1 day; full never", "second")
+    clock.forward(days=1)
+    take = slots.take
+
+    def take_one(store: Store, slot: slots.Slot, owner: str) -> bool:
+        taken = take(store, slot, owner)
+        away.writes = 1
+        return taken
+
+    monkeypatch.setattr(slots, "take", take_one)
+    with pytest.raises((StoreBusy, OperationalError)):
+        worker.take_due()
+    monkeypatch.setattr(slots, "take", take)
+    assert names(worker.run_due()) == ["run first", "run second"]
+
+
 # --- a run from the start that came to nothing -----------------------------------------------------------------------------------
 
 
@@ -131,8 +223,7 @@ def test_a_full_run_that_came_to_nothing_is_tried_again_as_one(
         worker.run_due()
         (one,) = status.of_all(store, loaded(source))
         assert "The run from the start of 2026-11-29T02:01:00Z was broken off with no place to go on from. The next run begins at the start" in one.reason
-    monkeypatch.setattr(jobs, "HOUSEKEEPING", {})
-    at_work(store)
+    monkeypatch.setattr(jobs, "HOUSEKEEPING", {overdue.BEAT: jobs.HOUSEKEEPING[overdue.BEAT]})
     source.failure = None
     source.cursors.clear()
     for _ in range(4 * 24):
@@ -264,6 +355,47 @@ def test_old_slots_are_forgotten_but_not_so_soon_that_a_clock_that_was_put_back_
     assert [slot[:10] for slot in kept] == [f"2026-12-{day}" for day in range(13, 21)]
     clock.moment = datetime(2026, 12, 18, 12, tzinfo=UTC)
     assert names(worker.run_due()) == []
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_slots_of_days_ahead_do_not_silence_the_hub(
+    tmp_path: Path, database_url: str, clock: Clock, source: type[Ticks], monkeypatch: pytest.MonkeyPatch, restarted: bool
+) -> None:
+    monkeypatch.setattr(jobs, "HOUSEKEEPING", {"prune": jobs.HOUSEKEEPING["prune"]})
+    store = Store.open(database_url, tmp_path / "home", now=clock)
+    connections.add(store, loaded(source), "own", "ticks", schedule="every 3 hours; full never")
+    connections.enable(store, loaded(source), "own")
+    worker = Worker(store, loaded(source))
+    done = []
+    for _ in range(3 * 24):
+        clock.forward(hours=1)
+        done += names(worker.run_due())
+    clock.forward(days=-3)
+    if restarted:
+        worker = Worker(store, loaded(source))
+    again = []
+    for _ in range(3 * 24):
+        clock.forward(hours=1)
+        again += names(worker.run_due())
+    store.close()
+    assert again == done[1:] == ["run own"] * 24, "each but the first, whose moment had come"
+
+
+def test_what_was_begun_late_on_a_clock_that_was_ahead_is_nobodys(
+    store: Store, worker: Worker, clock: Clock, source: type[Ticks], connect: Callable[..., None]
+) -> None:
+    connect("every 1 day; full never")
+    clock.forward(days=1, hours=5)
+    assert names(worker.run_due()) == ["run own"]
+    clock.forward(hours=-4)
+    other = Worker(store, loaded(source))
+    assert names(other.due()) == ["run own"], "it was taken at a moment that has not come"
+    under_way = lease.acquire(store, "connection own")
+    assert names(other.due()) == [], "its lease tells that it is under way"
+    under_way.release(store)
+    (job,) = (job for job in other.due() if job.connection)
+    assert slots.take(store, job.key, "another-machine|1|1|x"), "whoever comes first"
+    assert not slots.take(store, job.key, "a-third-machine|1|1|x")
 
 
 def test_slots_from_a_clock_that_was_ahead_are_done_when_they_come(

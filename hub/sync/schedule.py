@@ -128,6 +128,11 @@ class Schedule:
         """Whether the connection runs by itself and nobody chose when it starts from the beginning."""
         return self.normal is not None and self.full is None and not self.never_full
 
+    def last(self, now: datetime) -> datetime | None:
+        """The latest moment at or before `now` at which the connection runs."""
+        moments = [found for part in (self.normal, self.full) if part and (found := part.last(now))]
+        return max(moments, default=None)
+
     def next(self, now: datetime) -> datetime | None:
         """The first moment after `now` at which the connection runs."""
         moments = [found for part in (self.normal, self.full) if part and (found := part.next(now))]

@@ -2,7 +2,7 @@
 
 Who takes a slot is its `owner`; in the transaction in which the work begins, or at its end where that can be done twice without harm, the slot loses its owner, and is never
 anybody's again. A slot that still has one is loose when that process is known to be dead, or did not come to it for ten minutes: then somebody else takes it, and the first finds out when he
-wants to begin.
+wants to begin. What was taken while the clock was ahead is nobody's, also when it was begun: its moment is yet to come.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from hub.errors import FichehubError
@@ -24,6 +25,7 @@ TAKEN_FOR = timedelta(seconds=lease.SECONDS)
 KEPT = timedelta(days=7)
 Slot = tuple[str, str]
 """A job, and the moment that it was due."""
+_log = structlog.get_logger(__name__)
 
 
 class SlotLost(FichehubError):
@@ -36,10 +38,14 @@ def known(connection: Connection, jobs: Iterable[str]) -> dict[Slot, Row[Any]]:
 
 
 def is_loose(row: Row[Any], owner: str, now: datetime) -> bool:
-    """Whether `owner` may take this slot though somebody took it before."""
-    if "|" not in row.owner or row.owner == owner:  # begun, or taken by an earlier version, which did not say whether it was
+    """Whether `owner` may take this slot though somebody took it before; his own he takes again when he has it no longer at hand, and so does not ask while he has."""
+    if row.at > latest(now):  # the clock was put back since; whether the work is under way even so is told by its lease
+        return True
+    if row.owner == owner:
+        return True
+    if "|" not in row.owner:  # begun, or taken by an earlier version, which did not say whether it was
         return False
-    return lease.is_dead(row.owner) or not to_second(now - TAKEN_FOR) < row.at <= latest(now)
+    return lease.is_dead(row.owner) or row.at <= to_second(now - TAKEN_FOR)
 
 
 def take(store: Store, slot: Slot, owner: str) -> bool:
@@ -78,13 +84,24 @@ def give_back(store: Store, slot: Slot, owner: str) -> None:
     store.write(lambda writer: writer.connection.execute(gone))
 
 
+def forget_ahead(store: Store) -> None:
+    """Forget the slots that were taken while the clock was ahead: they are yet to come, and when they come they would pass for done."""
+    count = store.write(lambda writer: _forget_ahead(writer.connection, store.now()))
+    if count:
+        _log.warning("slots forgotten", slots=count, reason="They were taken later than now: the clock was put back. They are done when they come.")
+
+
+def _forget_ahead(connection: Connection, now: datetime) -> int:
+    return connection.execute(delete(table).where(table.c.at > latest(now))).rowcount
+
+
 def prune(store: Store) -> None:
     """Forget old slots, but for the last of each job: that one says what was done already. Those of a clock that was put back since are yet to come."""
     newest = select(table.c.job, func.max(table.c.slot).label("slot")).group_by(table.c.job)
 
     def work(connection: Connection) -> None:
         now = store.now()
-        connection.execute(delete(table).where(table.c.at > latest(now)))
+        _forget_ahead(connection, now)
         keep = {(row.job, row.slot) for row in connection.execute(newest)}
         old = select(table.c.job, table.c.slot).where(table.c.at < to_second(now - KEPT))
         for row in connection.execute(old).all():

@@ -13,6 +13,7 @@ from hub import plugins
 from hub.connector import Connector
 from hub.hookspecs import hookimpl
 from hub.store import Store
+from hub.sync import overdue
 
 
 class Clock:
@@ -47,6 +48,12 @@ def any_store(tmp_path: Path, clock: Clock, database_url: str) -> Iterator[Store
     opened = Store.open(database_url, tmp_path / "home", now=clock)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def worker_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if a worker were there all the while, whose runs are those that the test asks for."""
+    monkeypatch.setattr(overdue, "somebody_works", lambda connection, now: True)
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 
 from hub.model.claims import Claim
 from hub.plugins import Plugins
 from hub.store import Store
-from hub.store.tables import change, claim, connection, job_slot
-from hub.sync import connections, overdue, run
+from hub.store.tables import change, claim, connection
+from hub.sync import connections, run
 from hub.sync.records import RunReport
 from tests.sync.rows import Rows
 
@@ -23,12 +23,6 @@ def connect(
 ) -> None:
     connections.add(store, plugins, name, connector, config)
     connections.enable(store, plugins, name)
-
-
-def at_work(store: Store) -> None:
-    """As if a worker were there all the while, whose runs are those that the test asks for."""
-    beat = {"job": overdue.BEAT, "slot": "2999-01-01T00:00:00Z", "owner": "test", "at": "2999-01-01T00:00:00Z"}
-    store.write(lambda writer: writer.connection.execute(insert(job_slot).values(**beat)))
 
 
 def go(store: Store, source: type[Rows], offer: Offer, **options: Any) -> RunReport:

@@ -25,7 +25,6 @@ from hub.sync.breaker import Breaker
 from hub.sync.outbox import Letter
 from hub.sync.stops import Stopped
 from tests.sync.conftest import Clock
-from tests.sync.pulling import at_work
 from tests.sync.test_push import say
 
 Offer = Callable[..., Plugins]
@@ -210,10 +209,10 @@ def test_retry_after_is_obeyed_at_once(
     assert go().pushed == 2
 
 
+@pytest.mark.usefixtures("worker_at_work")
 def test_a_partner_that_asked_to_wait_is_delivered_to_again_when_it_is_enabled(
     any_store: Store, go: Callable[..., Any], line: Line, offer: Offer
 ) -> None:
-    at_work(any_store)
     say(any_store, 1, "Huis", 1)
     say(any_store, 2, "Thuis", 1)
     line.failing["*"] = Unreachable("Slow down.", retry_after=31_536_000)
@@ -483,10 +482,10 @@ def test_erasing_reaches_the_partner_and_leaves_nothing_in_the_outbox(
     assert (report.state, report.pushed, line.theirs[url]) == ("done", 1, None)
 
 
+@pytest.mark.usefixtures("worker_at_work")
 def test_status_says_how_far_behind_and_why(
     any_store: Store, go: Callable[..., Any], line: Line, offer: Offer
 ) -> None:
-    at_work(any_store)
     say(any_store, 1, "Huis", 1)
     say(any_store, 2, "H", 1)
     (one,) = status.of_all(any_store, offer(Post))

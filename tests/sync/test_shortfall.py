@@ -11,9 +11,10 @@ from hub.store import Store
 from hub.sync import connections, run, schedule, shortfall, status
 from hub.sync.records import RunReport
 from tests.sync.conftest import Clock
-from tests.sync.pulling import at_work, stored
+from tests.sync.pulling import stored
 from tests.sync.rows import Rows, fresh_rows, row
 
+pytestmark = pytest.mark.usefixtures("worker_at_work")
 Offer = Callable[..., Plugins]
 SCHEDULE = "every 15 minutes"
 
@@ -27,7 +28,6 @@ def short_of(missing: int, *, complete: bool = True) -> type[Rows]:
 
 
 def connect(store: Store, plugins: Plugins, schedule: str = SCHEDULE) -> None:
-    at_work(store)
     connections.add(store, plugins, "own", "rows", schedule=schedule)
     connections.enable(store, plugins, "own")
 

@@ -118,6 +118,43 @@ def test_what_should_have_run_and_did_not_is_told_with_who_should_have_done_it(a
     assert said(any_store, plugins) == "Everything is as it should be.", "also when somebody ran it by hand"
 
 
+def test_moments_that_have_not_come_say_nothing(any_store: Store, offer: Offer, clock: Clock) -> None:
+    """A clock that was three days ahead was put back: nobody has looked since, and then nobody runs anything."""
+    source = fresh_rows(3)
+    plugins = offer(source)
+    connect(any_store, plugins)
+    connections.configure(any_store, plugins, "own", schedule="every 6 hours; full never")
+    worker = Worker(any_store, plugins)
+    for _ in range(12):
+        clock.forward(hours=6)
+        worker.run_due()
+    clock.forward(days=-3)
+    (one,) = status.of_all(any_store, plugins)
+    assert (one.overdue_since, one.reason) == (None, overdue.NO_WORKER()), "it was enabled after the last moment that has come"
+    worker.take_due()
+    assert said(any_store, plugins) == "Everything is as it should be."
+    clock.forward(days=1)
+    (one,) = status.of_all(any_store, plugins)
+    assert one.reason == overdue.OVERDUE_ALONE(due="2026-11-23T06:00:00Z"), "when it was due last, for when it ran last nobody knows"
+    worker.take_due()
+    (one,) = status.of_all(any_store, plugins)
+    assert one.reason == overdue.OVERDUE(due="2026-11-23T06:00:00Z").rstrip()
+    run(any_store, plugins, "own")
+    assert said(any_store, plugins) == "Everything is as it should be."
+
+
+def test_what_was_enabled_while_the_clock_was_ahead_is_overdue_too(store: Store, offer: Offer, clock: Clock) -> None:
+    source = fresh_rows(3)
+    plugins = offer(source)
+    clock.forward(days=400)
+    connect(store, plugins)
+    connections.configure(store, plugins, "own", schedule="every 6 hours; full never")
+    source.failure = Unreachable("It is away.", retry_after=6 * 3600.0)
+    run(store, plugins, "own")
+    clock.forward(days=-400)
+    assert status.of_all(store, plugins)[0].overdue_since == "2026-11-22T06:00:00Z"
+
+
 def test_what_waits_as_its_partner_asked_is_not_overdue(store: Store, offer: Offer, clock: Clock) -> None:
     source = fresh_rows(3)
     plugins = offer(source)
