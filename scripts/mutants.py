@@ -119,11 +119,11 @@ MUTANTS = (
         "naive-cursor",
         "the log is numbered in commit order, under a lock held to the end",
         "hub/store/changes.py",
-        "    bulk.insert_numbered(\"change\", _COLUMNS, told, _TAKE_NUMBERS, len(told))\n",
+        "    bulk.insert_numbered(\"change\", _COLUMNS, told, _TAKE_NUMBERS, len(told), at, at)\n",
         "    from hub.store.bulk import Bulk\n    from hub.store.database import writing\n    from hub.store.opening import throwaway\n"
         "    with writing(throwaway(space.connection.engine)) as own:\n"
-        "        ((last,),) = Bulk(own).rows(_TAKE_NUMBERS, len(told))\n"
-        "    bulk.insert_numbered(\"change\", _COLUMNS, told, f\"SELECT {last} + 0 * ?\", len(told))\n",
+        "        ((last, at),) = Bulk(own).rows(_TAKE_NUMBERS, len(told), at, at)\n"
+        "    bulk.insert_numbered(\"change\", _COLUMNS, told, f\"SELECT {last} + 0 * ?, '{at}'\", len(told))\n",
         "tests/sync/test_follower.py",
     ),
     Mutant(
