@@ -99,8 +99,10 @@ def key(connection: str, letter: Letter, desired: State, state: Agreed) -> str:
     """The idempotency key of a delivery: the same for each attempt of the same content of one letter, another for any other. 64 characters.
 
     What a partner undoes while nothing changes here is told once more, with the same content after the same change: the letter is another one.
+    A letter of an earlier version has no number, and keeps the key that it went out under then: its answer may have been lost.
     """
-    told = [connection, letter.change.id, letter.change.seq, letter.number, desired, state.answer]
+    number = [letter.number] if letter.number else []
+    told = [connection, letter.change.id, letter.change.seq, *number, desired, state.answer]
     said = orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(said).hexdigest()
 

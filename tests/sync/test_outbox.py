@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
+import orjson
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from hub.connector import Response, Sink, Unsent
 from hub.errors import Rejected, Unreachable
@@ -134,6 +136,17 @@ def test_the_key_tells_deliveries_apart_by_all_that_makes_them_another() -> None
         delivery.key("own", letter, {"name": "Huis"}, Agreed({"name": "Huis"}, {"name": "HUIS"})),
     ]
     assert len({key, *others}) == 1 + len(others)
+
+
+def test_a_letter_that_an_earlier_version_wrote_goes_out_under_the_key_that_it_had_there(any_store: Store, clock: Clock) -> None:
+    change = Change(5, "2026-11-22T09:00:00Z", "id", "organisatie", "id", "update", "editor")
+    any_store.write(lambda writer: outbox.enqueue(writer.connection, "own", [(1, change)], clock()))
+    as_then = update(table).values(change=orjson.dumps(asdict(change)))
+    any_store.write(lambda writer: writer.connection.execute(as_then))
+    with any_store.read() as db:
+        (letter,) = outbox.due(db, "own", clock(), (-1, -1), 10)
+    told = b'["own","id",5,{"name":"Huis"},null]'
+    assert delivery.key("own", letter, {"name": "Huis"}, Agreed()) == sha256(told).hexdigest()
 
 
 @pytest.mark.parametrize("answer", [None, "x", ["x"], {"a": {1}}, {"a": "\ud800"}, Unsent("x"), Unsent({"a": {1}})])  # type: ignore[arg-type]
