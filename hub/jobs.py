@@ -23,19 +23,21 @@ from sqlalchemy import Connection, select
 from hub.access import audit
 from hub.access.tokens import forget_assertions, forget_tokens
 from hub.errors import FichehubError
-from hub.model.moments import latest, to_millisecond, to_second
+from hub.model.moments import latest, lies_ahead, to_millisecond, to_second
 from hub.plugins import BUGS, Plugins
 from hub.store import Store, erasure, index_rows
 from hub.store.tables import connection as connection_table
 from hub.subscribing import Notifier
 from hub.subscribing import purge as forget_events
-from hub.sync import breaker, landing, lease, outbox, overdue, records, schedule, slots, stops, vain
+from hub.sync import breaker, faults, landing, lease, outbox, overdue, records, schedule, slots, stops, vain
 from hub.sync.run import run
 
 TICK_SECONDS = 10
 RUNS_AT_ONCE = 4
 SUBSCRIBERS_AT_ONCE = 8
 """Subscribers that are told at once: one that is slow has a place of its own, and takes none from a run."""
+AGAIN_AFTER = timedelta(minutes=1)
+"""When a job comes up again that could not begin because the database was away, too busy or full."""
 _log = structlog.get_logger(__name__)
 
 
@@ -114,6 +116,7 @@ class Worker:
         self._plugins = plugins
         self._notifier = Notifier(store, plugins)
         self._owner = lease.me()
+        self._comes_up_again: dict[slots.Slot, datetime] = {}
 
     def run_forever(self, stop: threading.Event, *, tick_seconds: float = TICK_SECONDS) -> None:
         """Tick until `stop` is set; runs under way end then at their next request, batch or delivery, and what waits is left to the next process."""
@@ -164,6 +167,11 @@ class Worker:
 
     def take_due(self) -> list[Job]:
         """The jobs whose slot this process took."""
+        now = self._store.now()
+        for slot, moment in tuple(self._comes_up_again.items()):
+            if not lies_ahead(to_second(moment), now, AGAIN_AFTER):
+                slots.give_back(self._store, slot, self._owner)
+                del self._comes_up_again[slot]
         return [job for job in self.due() if slots.take(self._store, job.key, self._owner)]
 
     def due(self) -> list[Job]:
@@ -201,12 +209,21 @@ class Worker:
             slots.give_back(self._store, job.key, self._owner)
         except slots.SlotLost:
             pass  # it waited here for so long that somebody else does it
-        except FichehubError as error:
+        except BUGS as error:  # one job's bug must not end the worker
+            self._not_done(job, error)
+
+    def _not_done(self, job: Job, error: BaseException) -> None:
+        """What the machine kept from being done comes up again in a moment, what has a bug or cannot be done at its next slot."""
+        fault = faults.of_machine(error)
+        if fault is not None:
+            _log.warning("job not done", job=job.name, slot=job.slot, reason=fault.message)
+            self._comes_up_again[job.key] = self._store.now() + AGAIN_AFTER
+            return
+        if isinstance(error, FichehubError):
             _log.warning("job not done", job=job.name, slot=job.slot, reason=error.message)
-            slots.settle(self._store, job.key, self._owner)
-        except BUGS:  # one job's bug must not end the worker
+        else:
             _log.exception("job failed", job=job.name, slot=job.slot)
-            slots.settle(self._store, job.key, self._owner)
+        slots.settle(self._store, job.key, self._owner)
 
     def _keep_house(self, job: Job) -> None:
         """Its slot is settled at the end: each of these can be begun again where a process died in it."""

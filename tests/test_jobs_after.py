@@ -123,7 +123,7 @@ def test_a_full_run_that_came_to_nothing_is_tried_again_as_one(
     clock.moment = SUNDAY
     source.failure = Unreachable("The line broke.") if how == "failed" else KeyboardInterrupt()  # type: ignore[assignment]
     if how == "killed":
-        monkeypatch.setattr(import_module("hub.sync.run"), "_end", lambda session: None)  # the record goes on saying that it runs
+        monkeypatch.setattr(import_module("hub.sync.run"), "_end", lambda *about, **more: None)  # the record goes on saying that it runs
         with pytest.raises(KeyboardInterrupt):
             worker.run_due()
         monkeypatch.undo()

@@ -21,7 +21,7 @@ from hub.model.entity import Change
 from hub.model.moments import to_second
 from hub.plugins import BUGS
 from hub.store import Writer
-from hub.sync import agreed, breaker, outbox, records
+from hub.sync import agreed, breaker, faults, outbox, records
 from hub.sync.agreed import Agreed, State
 from hub.sync.breaker import Breaker
 from hub.sync.door import sound
@@ -146,7 +146,9 @@ class _Delivery:
             self._failed(letter, error)
         except (AuthFailed, Misconfigured):
             raise
-        except BUGS:
+        except BUGS as error:
+            if faults.of_machine(error) is not None:
+                raise  # no fault of this letter: it waits as it did
             # A bug that this one entity wakes must not stand before the others for ever.
             self._postpone(letter, "The connector failed in a way that it should not; the trace is in the log.", None)
             raise

@@ -14,14 +14,14 @@ import pytest
 from sqlalchemy import func, select, update
 
 from hub.connector import Response, Sink, Unsent
-from hub.errors import Rejected, Unreachable
+from hub.errors import Rejected, StoreBusy, Unreachable
 from hub.jobs import Worker
 from hub.model.entity import Change, Entity
 from hub.plugins import Plugins
 from hub.store import Store, erasure
 from hub.store.tables import agreed
 from hub.store.tables import outbox as table
-from hub.sync import breaker, connections, delivery, outbox, run, status, stops
+from hub.sync import breaker, connections, delivery, faults, outbox, run, status, stops
 from hub.sync.agreed import Agreed
 from hub.sync.breaker import Breaker
 from hub.sync.outbox import Letter
@@ -120,6 +120,17 @@ def test_every_attempt_of_the_same_content_has_the_same_key(
     assert go().pushed == 1
     assert line.posts[-1][0] not in keys
     assert letters(any_store) == []
+
+
+def test_a_fault_of_the_machine_is_no_failure_of_the_letter(any_store: Store, go: Callable[..., Any], line: Line, clock: Clock) -> None:
+    say(any_store, 1, "Huis", 1)
+    line.failing["Huis"] = StoreBusy("Locked.")
+    failed = go()
+    assert (failed.state, failed.reason, failed.retry_at is not None) == ("failed", faults.BUSY(), True)
+    assert letters(any_store) == [("waiting", 0)]
+    line.failing.clear()
+    assert go().pushed == 1, "it need not wait for its next attempt"
+    assert len({key for key, _ in line.posts}) == 1
 
 
 def test_the_key_tells_deliveries_apart_by_all_that_makes_them_another() -> None:
