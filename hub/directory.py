@@ -197,7 +197,7 @@ class Directory(Standing):
         """What changed after `since`, oldest first; with `types` only of such entities, with `not_from` nothing of that origin.
 
         What leaves the agreement's selection is told whoever made it leave.
-        Raises `CursorGone` when what came after `since` is no longer kept, `Invalid` when it lies ahead.
+        Raises `CursorGone` when what came after `since` is no longer kept, and when it lies ahead.
         """
         rank, partner = self.grant.rank, self.grant.partner
         unselected = not_from if self.grant.scope is None else None
@@ -256,6 +256,11 @@ class Directory(Standing):
                 break
             before = found[-1].seq
         return tuple(told[:limit])
+
+    def must_have_come_to(self, seq: int) -> None:
+        """Return when the log has come to this seq. Raises `CursorGone` else: whoever has read so far is to read everything again."""
+        with self._read() as connection:
+            log_reading.must_have_come_to(connection, seq)
 
     def seq_at(self, moment: datetime) -> int:
         """The last seq before `moment` (with a time zone): everything from then on has a higher one."""

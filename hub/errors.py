@@ -12,7 +12,7 @@
     │   ├── NotFound              there is nothing here for this asker
     │   ├── Gone                  it was here and has been removed
     │   ├── Moved                 it lives under another id now
-    │   ├── CursorGone            the cursor is too old: where to start again
+    │   ├── CursorGone            the cursor is too old, or ahead of the log: where to start again
     │   ├── Locked                the field belongs to an authentic source: who, and by which route
     │   └── Forbidden             the agreement does not allow this
     │       └── Paused            not now: what stands waits until it is resumed
@@ -149,7 +149,7 @@ class Moved(RequestError):
 
 
 class CursorGone(RequestError):
-    """The cursor lies before what is kept; `oldest` is the first seq that can still be asked for.
+    """The cursor lies before what is kept, or ahead of all that has happened; `oldest` is the first seq that can still be asked for.
 
     `start_again` is the address where everything can be read again, when that is not the one that was asked for.
     """

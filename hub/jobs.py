@@ -24,20 +24,21 @@ from sqlalchemy import Connection, select
 from hub.access import audit
 from hub.access.tokens import forget_assertions, forget_tokens
 from hub.errors import FichehubError
-from hub.model.moments import SKEW, latest, to_millisecond, to_second
+from hub.model.moments import SKEW, latest, lies_ahead, to_millisecond, to_second
 from hub.plugins import BUGS, Plugins
 from hub.store import Store, erasure, index_rows, log_reading
-from hub.store.database import store_is_away
 from hub.store.tables import connection as connection_table
 from hub.subscribing import Notifier
 from hub.subscribing import purge as forget_events
-from hub.sync import breaker, landing, lease, outbox, overdue, records, schedule, slots, stops, vain
+from hub.sync import breaker, faults, landing, lease, outbox, overdue, records, schedule, slots, stops, vain
 from hub.sync.run import run
 
 TICK_SECONDS = 10
 RUNS_AT_ONCE = 4
 SUBSCRIBERS_AT_ONCE = 8
 """Subscribers that are told at once: one that is slow has a place of its own, and takes none from a run."""
+AGAIN_AFTER = timedelta(minutes=1)
+"""When a job comes up again that could not begin because the database was away, too busy or full."""
 _log = structlog.get_logger(__name__)
 
 
@@ -140,6 +141,8 @@ class Worker:
         self._furthest: datetime | None = None
         self._at_hand: set[slots.Slot] = set()
         """What this worker took and has not done with: a slot that is its own and not among these got lost on the way."""
+        self._comes_up_again: dict[slots.Slot, datetime] = {}
+        """Of these, what the machine kept from being done: when each is no longer at hand, and so taken again."""
 
     def run_forever(self, stop: threading.Event, *, tick_seconds: float = TICK_SECONDS) -> None:
         """Tick until `stop` is set; runs under way end then at their next request, batch or delivery, and what waits is left to the next process."""
@@ -195,6 +198,11 @@ class Worker:
     def take_due(self) -> list[Job]:
         """The jobs whose slot this process took."""
         self._mind_the_clock()
+        now = self._store.now()
+        for slot, moment in tuple(self._comes_up_again.items()):
+            if not lies_ahead(to_second(moment), now, AGAIN_AFTER):
+                del self._comes_up_again[slot]
+                self._at_hand.discard(slot)
         taken = [job for job in self.due() if slots.take(self._store, job.key, self._owner)]
         # Only now: when the database fails in between, what was taken before is taken again at the next look.
         self._at_hand.update(job.key for job in taken)
@@ -239,24 +247,17 @@ class Worker:
         except slots.SlotLost:
             pass  # it waited here for so long that somebody else does it
         except BUGS as error:  # one job's bug must not end the worker
-            if store_is_away(error):  # which says nothing of the job: where it had not begun it is as due as before
-                _log.warning("job put off", job=job.name, slot=job.slot, reason=str(error))
-                self._leave(job, slots.give_back)
-                return
-            if isinstance(error, FichehubError):
-                _log.warning("job not done", job=job.name, slot=job.slot, reason=error.message)
-            else:
-                _log.exception("job failed", job=job.name, slot=job.slot)
-            self._leave(job, slots.settle)
+            self._not_done(job, error)
         finally:
-            self._at_hand.discard(job.key)
+            if job.key not in self._comes_up_again:
+                self._at_hand.discard(job.key)
 
     def _leave(self, job: Job, how: Callable[[Store, slots.Slot, str], None]) -> None:
         """Settle its slot, or give it back: it is no longer at hand. With the database away the slot stays ours, and is taken again at a later look."""
         try:
             how(self._store, job.key, self._owner)
         except BUGS as error:
-            if not store_is_away(error):
+            if faults.of_machine(error) is None:
                 raise
             _log.warning("slot kept", job=job.name, slot=job.slot, reason=str(error))
         finally:
@@ -275,6 +276,19 @@ class Worker:
             state=report.state,
             reason=report.reason,
         )
+
+    def _not_done(self, job: Job, error: BaseException) -> None:
+        """What the machine kept from being done comes up again in a moment, what has a bug or cannot be done at its next slot."""
+        fault = faults.of_machine(error)
+        if fault is not None:
+            _log.warning("job not done", job=job.name, slot=job.slot, reason=fault.message)
+            self._comes_up_again[job.key] = self._store.now() + AGAIN_AFTER
+            return
+        if isinstance(error, FichehubError):
+            _log.warning("job not done", job=job.name, slot=job.slot, reason=error.message)
+        else:
+            _log.exception("job failed", job=job.name, slot=job.slot)
+        self._leave(job, slots.settle)
 
     def _keep_house(self, job: Job) -> None:
         """Its slot is settled at the end: each of these can be begun again where a process died in it."""

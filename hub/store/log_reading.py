@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 import orjson
 from sqlalchemy import Connection
 
-from hub.errors import CursorGone, FieldError, Invalid
+from hub.errors import CursorGone
 from hub.model.audience import ABSENT
 from hub.model.entity import Change, Operation
 from hub.model.fiche import EntityType
@@ -131,6 +131,16 @@ def naming(bulk: Bulk, rank: int, fields: Fields) -> tuple[str, list[Any]]:
     return f" AND ({told})", [rank, bulk.many(sorted(fields))]
 
 
+def must_have_come_to(connection: Connection, seq: int) -> None:
+    """Raise `CursorGone` when there is no change of this number yet. Who has read so far followed another log, mostly one that an older backup has taken the place of."""
+    ((newest,),) = Bulk(connection).rows("SELECT n FROM counter WHERE name = 'change'")
+    if seq > newest:
+        raise CursorGone(
+            f"The newest change is {newest}; {seq} has not happened here, as after an older backup was restored. Read everything again and go on from {head(connection)}.",
+            oldest=oldest(connection),
+        )
+
+
 def changes(
     connection: Connection,
     since: int,
@@ -146,7 +156,7 @@ def changes(
 
     `types`: only of entities of these types. `not_from`: none of this origin; `fields`: of fiches only where one of these changed. What is left out costs no
     more than passing over it.
-    Raises `CursorGone` when what came after `since` is no longer kept, `Invalid` when `since` lies in the future.
+    Raises `CursorGone` when what came after `since` is no longer kept, and when it lies ahead (`must_have_come_to`).
     """
     bulk = Bulk(connection)
     last, first = head(connection), oldest(connection)
@@ -155,12 +165,7 @@ def changes(
             f"Changes before {first} are no longer kept. Read everything again and go on from {last}.",
             oldest=first,
         )
-    ((newest,),) = bulk.rows("SELECT n FROM counter WHERE name = 'change'")
-    if since > newest:
-        raise Invalid(
-            f"The newest change is {newest}; {since} has not happened yet.",
-            (FieldError("since", "lies in the future", str(since)),),
-        )
+    must_have_come_to(connection, since)
     known, given = visible(bulk, rank, partner, fields)
     wanted: list[Any] = [since, last, *given]
     where = f"c.seq > ? AND c.seq <= ? AND {known}"

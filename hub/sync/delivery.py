@@ -21,7 +21,7 @@ from hub.model.entity import Change
 from hub.model.moments import to_second
 from hub.plugins import BUGS
 from hub.store import Writer
-from hub.sync import agreed, breaker, outbox, records
+from hub.sync import agreed, breaker, faults, outbox, records
 from hub.sync.agreed import Agreed, State
 from hub.sync.breaker import Breaker
 from hub.sync.door import sound
@@ -99,8 +99,10 @@ def key(connection: str, letter: Letter, desired: State, state: Agreed) -> str:
     """The idempotency key of a delivery: the same for each attempt of the same content of one letter, another for any other. 64 characters.
 
     What a partner undoes while nothing changes here is told once more, with the same content after the same change: the letter is another one.
+    A letter of an earlier version has no number, and keeps the key that it went out under then: its answer may have been lost.
     """
-    told = [connection, letter.change.id, letter.change.seq, letter.number, desired, state.answer]
+    number = [letter.number] if letter.number else []
+    told = [connection, letter.change.id, letter.change.seq, *number, desired, state.answer]
     said = orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(said).hexdigest()
 
@@ -144,7 +146,9 @@ class _Delivery:
             self._failed(letter, error)
         except (AuthFailed, Misconfigured):
             raise
-        except BUGS:
+        except BUGS as error:
+            if faults.of_machine(error) is not None:
+                raise  # no fault of this letter: it waits as it did
             # A bug that this one entity wakes must not stand before the others for ever.
             self._postpone(letter, "The connector failed in a way that it should not; the trace is in the log.", None)
             raise

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Final, cast
+from typing import IO, cast
 
 from hub.connector import Export
 from hub.directory import Directory
-from hub.errors import Sentence, Unreachable
 from hub.model.entity import Entity
+from hub.sync import faults
 from hub.sync.push import open_directory
 from hub.sync.session import Session
 from hub.sync.watch import Watch
 from hub.sync.whole import whole_file
 
 FOLDER = "exports"
-DISK_FULL: Final = Sentence("The disk is full, so the export could not be written; what was there before stands. Make room; it is tried again.")
-NOT_WRITTEN: Final = Sentence("The export could not be written; what was there before stands ({why}). It is tried again.")
 _EVERY = 500
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_CLOSED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.EPIPE})
 
 
 def export(session: Session, watch: Watch, file: Path | None) -> None:
@@ -31,7 +24,7 @@ def export(session: Session, watch: Watch, file: Path | None) -> None:
     connector = cast(Export, session.built.connector)
     target = file or session.store.home / FOLDER / f"{session.known.name}.{connector.extension}"
     directory = open_directory(session.store, session.known.partner)
-    with _faults_of_the_machine_told():
+    with faults.of_export():
         if file is None:
             target.parent.mkdir(parents=True, exist_ok=True)
         rows = _write(session, watch, connector, directory, target)
@@ -49,19 +42,6 @@ def write_rows(connector: Export, entities: Iterable[Entity], file: IO[bytes]) -
     if type(rows) is not int or rows < 0:
         raise TypeError(f"{type(connector).__name__}.write returned {rows!r} instead of the number of rows.")
     return rows
-
-
-@contextmanager
-def _faults_of_the_machine_told() -> Iterator[None]:
-    """Raise `Unreachable`, which is tried again later, for what no connector can help: a full disk, a folder that is closed to this user."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
-            raise Unreachable(DISK_FULL()) from error
-        if error.errno in _CLOSED:
-            raise Unreachable(NOT_WRITTEN(why=os.strerror(error.errno))) from error
-        raise
 
 
 def _counted(session: Session, watch: Watch, entities: Iterator[Entity], title: str) -> Iterator[Entity]:

@@ -23,6 +23,7 @@ from hub.errors import FichehubError
 from hub.model.moments import SKEW
 from hub.store import Store
 from hub.store.tables import lease
+from hub.sync import faults
 
 SECONDS = 600.0
 """So long it holds, once prolonged; nobody takes a longer one."""
@@ -30,6 +31,8 @@ BEATS = 10
 """So often within its time `kept` prolongs a lease: one beat that does not get through loses nothing."""
 _at_work: dict[str, threading.Thread] = {}
 """Owners within this process -> the thread that took the lease and has not let it go."""
+_let_go: set[str] = set()
+"""Owners within this process that let go while the database could not be told."""
 
 
 _log = structlog.get_logger(__name__)
@@ -73,15 +76,22 @@ class Lease:
         return self._fresh_until is not None and timedelta(0) < self._fresh_until - self.now() <= timedelta(seconds=self.seconds / BEATS)
 
     def release(self, store: Store) -> None:
-        """Let the next one in at once. The row stays, so that tokens only ever rise."""
+        """Let the next one in at once. The row stays, so that tokens only ever rise.
+
+        Where the database cannot be told now, this process knows all the same, and others when the time of the lease is over.
+        """
         _at_work.pop(self.owner, None)
-        store.write(
-            lambda writer: writer.connection.execute(
-                update(lease)
-                .where(lease.c.name == self.name, lease.c.token == self.token)
-                .values(until=0.0, owner="")
-            )
-        )
+        _let_go.add(self.owner)
+        free = update(lease).where(lease.c.name == self.name, lease.c.token == self.token).values(until=0.0, owner="")
+        try:
+            store.write(lambda writer: writer.connection.execute(free))
+        except Exception as error:
+            fault = faults.of_machine(error)
+            if fault is None:
+                raise
+            _log.warning("lease not let go of", lease=self.name, reason=fault.message)
+            return
+        _let_go.discard(self.owner)
 
 
 def acquire(store: Store, name: str, *, seconds: float = SECONDS) -> Lease:
@@ -151,6 +161,8 @@ def forget(connection: Connection, name: str) -> None:
 
 
 def _is_loose(row: Row[Any], now: float) -> bool:
+    if row.owner in _let_go:
+        return True
     thread = _at_work.get(row.owner)
     if thread is not None and thread.is_alive():
         return False

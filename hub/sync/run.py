@@ -1,7 +1,8 @@
 """One run of one connection: `run` is what the command line and the jobs call.
 
 What a connector raises decides what happens next: `Unreachable` keeps the cursor and says when to try again, `AuthFailed` pauses the connection,
-`Misconfigured` does so too, anything else is a bug in the connector: the run fails with a plain reason, the trace is in the log.
+`Misconfigured` does so too. What is a fault of the machine, such as a database that is away, is as if the partner were `Unreachable`; anything else is a bug
+in the connector: the run fails with a plain reason, the trace is in the log.
 """
 
 from __future__ import annotations
@@ -22,7 +23,19 @@ from hub.model.moments import to_second
 from hub.outbound import open_outbound
 from hub.plugins import BUGS, Plugins
 from hub.store import Store, Writer
-from hub.sync import building, connections, decisions, landing, lease, records, shortfall, stops, vain
+from hub.sync import (
+    building,
+    connections,
+    decisions,
+    faults,
+    landing,
+    lease,
+    patience,
+    records,
+    shortfall,
+    stops,
+    vain,
+)
 from hub.sync.building import Built
 from hub.sync.drift import FeedChanged
 from hub.sync.export import export
@@ -137,6 +150,7 @@ def _run(
     with store.read() as connection:
         wire.landing = not dry_run and landing.days(connection, known.name) > 0
     watch = Watch(session)
+    unreachable: Unreachable | None = None
     try:
         if isinstance(built.connector, Sink) and not dry_run:
             decisions.follow(session, watch)  # first, so that the pull can tell an accepted value from the partner's own word
@@ -149,24 +163,23 @@ def _run(
             push(session, watch, full=full)
         if isinstance(built.connector, Export):
             export(session, watch, options.file)
-    except FichehubError as error:
-        _fail(session, built, error)
     except BUGS as error:  # a connector is a stranger's code, and a bug in it must not end the worker
-        _log.error("run failed", connection=known.name, run=report.id, trace=_trace(built, error))
-        session.note(
-            state="failed",
-            reason="The connector failed in a way that it should not; the trace is in the log.",
-        )
+        unreachable = _fail(session, built, error)
     except BaseException:
         session.note(
             state="stopped", reason="The run was stopped; the next one goes on from its last cursor."
         )
-        _end(session)
+        _end(session, None, ends=_at_once)
         raise
     else:
         session.note(state="done")
-    _end(session)
+    _end(session, unreachable, ends=stops.process_ends())
     return session.report
+
+
+def _at_once() -> bool:
+    """Whoever broke a run off waits for nothing more."""
+    return True
 
 
 def _why_whole(store: Store, known: ConnectionInfo) -> str:
@@ -214,40 +227,48 @@ def _begin(
     return replace(report, id=store.write(write))
 
 
-def _fail(session: Session, built: Built, error: FichehubError) -> None:
-    """Say what happened in the report, and do what its kind asks for."""
-    reason = built.redact(error.message)
+def _fail(session: Session, built: Built, error: BaseException) -> Unreachable | None:
+    """Say what happened in the report, and do what its kind asks for; the answer is what to try again after, if it is."""
+    fault = faults.of_machine(error)
+    told = fault or error
+    reason = built.redact(told.message) if isinstance(told, FichehubError) else "The connector failed in a way that it should not; the trace is in the log."
     session.note(state="failed", reason=reason)
-    if isinstance(error, lease.LeaseLost | stops.Stopped | FeedChanged):
+    if isinstance(told, lease.LeaseLost | stops.Stopped | FeedChanged):
         session.note(state="stopped")
-        if isinstance(error, stops.Leaving):
+        if isinstance(told, stops.Leaving):
             session.note(retry_at=to_second(session.store.now()))  # nothing was wrong, so nobody waits for the next slot
-    elif isinstance(error, Unreachable):
-        session.note(retry_at=_retry_at(session, error))
-    elif isinstance(error, AuthFailed | Misconfigured) and not session.dry:
-        connections.pause(session.store, session.known.name, reason)
+    elif isinstance(told, AuthFailed | Misconfigured) and not session.dry:
+        name = session.known.name
+        patience.insist(lambda: connections.pause(session.store, name, reason), f"that {name} is paused", stops.process_ends())
     if not isinstance(error, ConnectorError | stops.Stopped | FeedChanged):
-        _log.error(
-            "run failed", connection=session.known.name, run=session.report.id, trace=_trace(built, error)
-        )
+        _log.error("run failed", connection=session.known.name, run=session.report.id, trace=_trace(built, error))
+    return told if isinstance(told, Unreachable) else None
 
 
-def _retry_at(session: Session, error: Unreachable) -> str:
+def _retry_at(connection: Connection, session: Session, error: Unreachable) -> str:
     """When the partner asked for, else at a random moment in a window that doubles with every failure in a row."""
     now = session.store.now()
     if error.retry_after is not None:
         return to_second(now + timedelta(seconds=error.retry_after))
-    with session.store.read() as connection:
-        failures = records.failures_in_a_row(connection, session.known.name)
+    failures = records.failures_in_a_row(connection, session.known.name)
     window = min(RETRY_CAP, RETRY_BASE * 2 ** min(failures, 10))
     return to_second(now + window * random.random())
 
 
-def _end(session: Session) -> None:
-    session.note(ended_at=to_second(session.store.now()))
+def _end(session: Session, unreachable: Unreachable | None, *, ends: Callable[[], bool]) -> None:
+    """Write how the run ended. Who reads `running` waits for somebody who is gone, so this is insisted on until `ends()`."""
     redact = session.built.redact
-    session.report = replace(session.report, warnings=tuple(map(redact, session.report.warnings)))
-    session.store.write(lambda writer: records.save(writer.connection, session.report))
+    session.note(ended_at=to_second(session.store.now()))
+    ended = replace(session.report, warnings=tuple(map(redact, session.report.warnings)))
+
+    def write(writer: Writer) -> RunReport:
+        connection = writer.connection
+        report = ended if unreachable is None else replace(ended, retry_at=_retry_at(connection, session, unreachable))
+        records.save(connection, report)
+        return report
+
+    what = f"the end of run {ended.id} of {ended.connection}"
+    session.report = patience.insist(lambda: session.store.write(write), what, ends)
 
 
 def _trace(built: Built, error: BaseException) -> str:

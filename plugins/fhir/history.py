@@ -143,7 +143,7 @@ class Wanted:
 def parse(
     resource: Resource | None, id: str | None, given: Sequence[tuple[str, str]], asked: Directory
 ) -> Wanted:
-    """Understand the parameters. Raises `Invalid` for a bad value and for a parameter that a history does not have."""
+    """Understand the parameters. Raises `Invalid` for a bad value and for a parameter that a history does not have, and `CursorGone`."""
     after, count = 0, DEFAULT_COUNT
     cursor: str | None = None
     understood: list[tuple[str, str]] = []
@@ -169,13 +169,13 @@ def parse(
             continue
         understood.append((name, value))
     if cursor is not None:
-        return _resumed(resource, id, cursor, understood, count)
+        return _resumed(resource, id, cursor, understood, count, asked)
     head = asked.head()
     return Wanted(resource, id, after, head + 1, head, count, tuple(understood))
 
 
-def _resumed(resource: Resource | None, id: str | None, cursor: str, given: Sequence[tuple[str, str]], count: int) -> Wanted:
-    """Where the cursor ended; `count` is another size of the page, if one is given."""
+def _resumed(resource: Resource | None, id: str | None, cursor: str, given: Sequence[tuple[str, str]], count: int, asked: Directory) -> Wanted:
+    """Where the cursor ended; `count` is another size of the page, if one is given. Raises `CursorGone` when paging began in a log that went on further than ours."""
     try:
         numbers = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         after, before, head, size = numbers
@@ -183,6 +183,7 @@ def _resumed(resource: Resource | None, id: str | None, cursor: str, given: Sequ
         raise invalid("_cursor", _NO_CURSOR, cursor) from error
     if not all(type(number) is int and 0 <= number < 1 << 62 for number in numbers) or not 0 < size <= MAX_COUNT:
         raise invalid("_cursor", _NO_CURSOR, cursor)
+    asked.must_have_come_to(head)
     for name, value in given:
         if name not in ("_cursor", "_count"):
             raise invalid(name, "the cursor carries the whole history; beside it only another _count is taken.", value)

@@ -97,7 +97,7 @@ def failure_of(error: Exception) -> Failure:
         case Moved():
             return _one(301, "not-found", error.message, f"It lives under the id {error.id} now.")
         case CursorGone():
-            return _one(410, "expired", error.message)
+            return _one(410, "expired", error.message, f"Start again at {error.start_again or flask.request.base_url}")
         case NotFound():
             return _one(404, "not-found", error.message)
         case Forbidden():

@@ -74,7 +74,6 @@ API = [
     ("/api/v1/fiches?sort=backwards", "sort"),
     ("/api/v1/changes?since=-1", "since"),
     ("/api/v1/changes?since=yesterday", "since"),
-    ("/api/v1/changes?since=999999999", "since"),
     ("/widget/v1/search?nonsense=1", "nonsense"),
     ("/widget/v1/search?where=Atlantis", "where"),
     ("/widget/v1/search?lang=xx", "lang"),
@@ -133,6 +132,30 @@ def test_a_bad_id_is_not_found_in_the_language_of_the_door(client: FlaskClient, 
     assert (api.status_code, fhir.status_code) == (404, 404)
     assert api.content_type == "application/problem+json"
     assert fhir.get_json()["resourceType"] == "OperationOutcome"
+
+
+def test_a_cursor_that_is_ahead_says_where_to_begin_again(loaded: Loaded, client: FlaskClient) -> None:
+    """As that of whoever had read on when an older backup was restored."""
+    head = Directory(loaded.hub.store, PUBLIC).head()
+    expired = client.get(f"/api/v1/changes?since={head + 1}")
+    assert (expired.status_code, expired.get_json()["type"]) == (410, "urn:problem-type:fichehub:cursorGone")
+    again = client.get(expired.get_json()["startAgain"])
+    assert again.status_code == 200
+    assert client.get(f"/api/v1/changes?since={again.get_json()['seq']}").status_code == 200
+    for path in ("/fhir/_history", "/fhir/Organization/_history"):
+        page = client.get(f"{path}?_count=1").get_json()
+        following = next(link["url"] for link in page["link"] if link["relation"] == "next")
+        assert client.get(following).status_code == 200
+        with loaded.hub.store.engine.begin() as connection:  # as a log that has not come so far
+            connection.execute(text("UPDATE counter SET n = n - 1 WHERE name = 'change'"))
+        try:
+            expired = client.get(following)
+        finally:
+            with loaded.hub.store.engine.begin() as connection:
+                connection.execute(text("UPDATE counter SET n = n + 1 WHERE name = 'change'"))
+        [issue] = expired.get_json()["issue"]
+        assert (expired.status_code, issue["code"], "older backup" in issue["details"]["text"]) == (410, "expired", True)
+        assert issue["diagnostics"].endswith(f"Start again at http://localhost{path}")
 
 
 def test_an_expired_cursor_says_where_to_begin_again(loaded: Loaded, client: FlaskClient) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from hub.directory import Directory
-from hub.errors import CursorGone, Invalid, StoreBusy
+from hub.errors import CursorGone, StoreBusy
 from hub.jobs import HOUSEKEEPING
 from hub.model.audience import Grant
 from hub.model.fiche import EntityType, Visibility
@@ -188,8 +188,12 @@ def test_a_page_of_changes_says_where_to_go_on(house: Store) -> None:
 
 
 def test_cursors_that_cannot_be_served(house: Store) -> None:
-    with house.read() as connection, pytest.raises(Invalid):
-        log_reading.changes(connection, 10_000, 10, 0)
+    last = head(house)
+    with house.read() as connection, pytest.raises(CursorGone) as ahead:
+        log_reading.changes(connection, last + 1, 10, 0)
+    assert (ahead.value.oldest, str(last + 1) in ahead.value.message) == (0, True)
+    with house.read() as connection:
+        assert log_reading.changes(connection, last, 10, 0).next == last
     with database.writing(house.engine) as connection:
         connection.exec_driver_sql("DELETE FROM change WHERE seq <= 5")
     with house.read() as connection, pytest.raises(CursorGone) as failure:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
+import orjson
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from hub.connector import Response, Sink, Unsent
-from hub.errors import Rejected, Unreachable
+from hub.errors import Rejected, StoreBusy, Unreachable
 from hub.jobs import Worker
 from hub.model.entity import Change, Entity
 from hub.plugins import Plugins
 from hub.store import Store, erasure
 from hub.store.tables import agreed
 from hub.store.tables import outbox as table
-from hub.sync import breaker, connections, delivery, outbox, records, run, status, stops
+from hub.sync import breaker, connections, delivery, faults, outbox, records, run, status, stops
 from hub.sync.agreed import Agreed
 from hub.sync.breaker import Breaker
 from hub.sync.outbox import Letter
@@ -119,6 +121,17 @@ def test_every_attempt_of_the_same_content_has_the_same_key(
     assert letters(any_store) == []
 
 
+def test_a_fault_of_the_machine_is_no_failure_of_the_letter(any_store: Store, go: Callable[..., Any], line: Line, clock: Clock) -> None:
+    say(any_store, 1, "Huis", 1)
+    line.failing["Huis"] = StoreBusy("Locked.")
+    failed = go()
+    assert (failed.state, failed.reason, failed.retry_at is not None) == ("failed", faults.BUSY(), True)
+    assert letters(any_store) == [("waiting", 0)]
+    line.failing.clear()
+    assert go().pushed == 1, "it need not wait for its next attempt"
+    assert len({key for key, _ in line.posts}) == 1
+
+
 def test_the_key_tells_deliveries_apart_by_all_that_makes_them_another() -> None:
     change = Change(5, "2026-11-22T09:00:00Z", "id", "organisatie", "id", "update", "editor")
     letter = Letter("own", 1, change, "waiting", 0, "", "", "", "one")
@@ -133,6 +146,17 @@ def test_the_key_tells_deliveries_apart_by_all_that_makes_them_another() -> None
         delivery.key("own", letter, {"name": "Huis"}, Agreed({"name": "Huis"}, {"name": "HUIS"})),
     ]
     assert len({key, *others}) == 1 + len(others)
+
+
+def test_a_letter_that_an_earlier_version_wrote_goes_out_under_the_key_that_it_had_there(any_store: Store, clock: Clock) -> None:
+    change = Change(5, "2026-11-22T09:00:00Z", "id", "organisatie", "id", "update", "editor")
+    any_store.write(lambda writer: outbox.enqueue(writer.connection, "own", [(1, change)], clock()))
+    as_then = update(table).values(change=orjson.dumps(asdict(change)))
+    any_store.write(lambda writer: writer.connection.execute(as_then))
+    with any_store.read() as db:
+        (letter,) = outbox.due(db, "own", clock(), (-1, -1), 10)
+    told = b'["own","id",5,{"name":"Huis"},null]'
+    assert delivery.key("own", letter, {"name": "Huis"}, Agreed()) == sha256(told).hexdigest()
 
 
 @pytest.mark.parametrize("answer", [None, "x", ["x"], {"a": {1}}, {"a": "\ud800"}, Unsent("x"), Unsent({"a": {1}})])  # type: ignore[arg-type]

@@ -26,7 +26,7 @@ from hub.model.moments import to_second
 from hub.outbound import sentences
 from hub.store import Store, Writer
 from hub.store.tables import connection, counter, job_slot, run
-from hub.sync import connections, overdue, shortfall, stops
+from hub.sync import connections, faults, overdue, shortfall, stops
 from hub.web import create_app, reasons
 from hub.web.start import NEWEST
 from hub.web.translations.__main__ import FOLDER, TRANSLATED, Text, catalogue, texts
@@ -369,8 +369,8 @@ def test_every_reason_keeps_what_was_filled_in_in_every_language() -> None:
         places = {name: name for _, name, _, _ in Formatter().parse(sentence.text) if name}
         assert sentence.places_in(sentence(**places)) == places
         assert [each.text for each in reasons.sentences() if each.places_in(sentence(**places)) is not None] == [sentence.text]
-    of_outbound = {each.text for each in vars(sentences).values() if isinstance(each, Sentence)}
-    assert of_outbound <= {each.text for each in reasons.sentences()}
+    whole = {each.text for room in (sentences, faults) for each in vars(room).values() if isinstance(each, Sentence)}
+    assert whole <= {each.text for each in reasons.sentences()}
     for language in TRANSLATED:
         for message in catalogue(language):
             if message.id:

@@ -35,8 +35,9 @@ class Since(ma.Schema):
 def changes(given: dict[str, Any]) -> flask.Response:
     """What changed since a seq
 
-    Follow `next` until it is not there any more, keep `since`, and ask again from there. A `since` that is older than what is kept is
-    answered with 410: fetch everything again from its `startAgain`, and then go on here from the `seq` of the first page.
+    Follow `next` until it is not there any more, keep `since`, and ask again from there. A `since` that is older than what is kept, or ahead of the
+    newest change, as after an older backup was restored, is answered with 410: fetch everything again from its `startAgain`, and then go on here from
+    the `seq` of the first page.
     """
     try:
         page = directory().changes(given["since"], given["pageSize"])

@@ -37,7 +37,7 @@ _DESCRIPTIONS = {
     404: "Nothing here that you may see",
     406: "The API speaks JSON",
     409: "An authentic source owns the field",
-    410: "It was removed, or the cursor is older than what is kept",
+    410: "It was removed; or the cursor is older than what is kept, or ahead of the newest change: `startAgain` says where to read everything again",
     429: "Too many requests; Retry-After says how long to wait",
     500: "Something went wrong on our side",
     503: "The database is busy; try again after Retry-After",
@@ -72,6 +72,14 @@ class Problem(ma.Schema):
     detail = fields.String(required=True)
     instance = fields.String(required=True, metadata={"description": "Tell us this when you ask about it."})
     issues = fields.List(fields.Nested(Issue))
+    oldest = fields.Integer(metadata={"description": "Of a cursor that is gone (410): the first seq that can still be asked for."})
+    startAgain = fields.String(metadata={"format": "uri-reference", "description": "Of a cursor that is gone (410): where to read everything again."})
+    seq = fields.Integer(metadata={"description": "Of what was removed (410): the change that removed it."})
+    id = fields.String(metadata={"description": "Of what lives under another id (308): that one."})
+    field = fields.String(metadata={"description": "What an authentic source owns (409)."})
+    owner = fields.String(metadata={"description": "The source that owns it (409)."})
+    route = fields.String(metadata={"description": "How a correction reaches its owner (409)."})
+    retryAfterSec = fields.Integer(metadata={"description": "How long to wait (429)."})
 
 
 class Group(Blueprint):  # type: ignore[misc]

@@ -1,0 +1,70 @@
+"""What is wrong with the machine under the store, told from what is wrong with us: both engines say either with the same kind of error.
+
+The codes are those of https://www.sqlite.org/rescode.html and https://www.postgresql.org/docs/current/errcodes-appendix.html.
+"""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from typing import Final, Literal
+
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, PendingRollbackError, TimeoutError
+
+from hub.errors import StoreBusy
+
+Fault = Literal["away", "busy", "closed", "full"]
+FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the system says of a file for which there is no room."""
+
+_OF_SQLITE: Final[dict[int, Fault]] = {
+    sqlite3.SQLITE_BUSY: "busy",
+    sqlite3.SQLITE_LOCKED: "busy",
+    sqlite3.SQLITE_PROTOCOL: "busy",
+    sqlite3.SQLITE_PERM: "closed",
+    sqlite3.SQLITE_READONLY: "closed",
+    sqlite3.SQLITE_IOERR: "closed",
+    sqlite3.SQLITE_CANTOPEN: "closed",
+    sqlite3.SQLITE_FULL: "full",
+}
+_OF_POSTGRESQL: Final[tuple[tuple[str, Fault], ...]] = (
+    ("53100", "full"),
+    ("57014", "busy"),  # it ended a statement that took too long for it
+    ("55P03", "busy"),
+    ("40", "busy"),
+    ("25006", "away"),  # what answers is a standby, as in the middle of a failover
+    ("08", "away"),
+    ("53", "away"),
+    ("57P", "away"),
+    ("58", "away"),
+)
+"""By the beginning of the code, the first that fits."""
+
+
+def fault_of(error: BaseException) -> Fault | None:
+    """Whether the database is `away`, `busy` or `closed` to this user, or a disk is `full`; None when it is none of these, but a bug."""
+    match error:
+        case StoreBusy() | TimeoutError():
+            return "busy"
+        case PendingRollbackError():
+            return "away"
+        case DBAPIError():
+            return "away" if error.connection_invalidated else _of_driver(error)
+        case OSError():
+            return "full" if error.errno in FULL else None
+        case sqlite3.Error():
+            return _of_sqlite(error)
+    return None
+
+
+def _of_driver(error: DBAPIError) -> Fault | None:
+    if isinstance(error.orig, sqlite3.Error):
+        return _of_sqlite(error.orig)
+    state = getattr(error.orig, "sqlstate", None)
+    if state is None:  # the server has no word in it: there is no session
+        return "away" if isinstance(error, OperationalError | InterfaceError) else None
+    return next((fault for code, fault in _OF_POSTGRESQL if state.startswith(code)), None)
+
+
+def _of_sqlite(error: sqlite3.Error) -> Fault | None:
+    return _OF_SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)  # above it are details
