@@ -19,7 +19,7 @@ from hub.store.ends import own_levels
 from hub.store.index_terms import INDEXED_ELSEWHERE
 from hub.store.indexing import write_index
 from hub.store.linking import dependents, dependents_of_partners
-from hub.store.workspace import PendingChange, Workspace
+from hub.store.workspace import OF_OTHERS, PendingChange, Workspace
 
 LOAD = 20
 """A transaction about more fiches than this is no editor's."""
@@ -141,12 +141,14 @@ def note_context(
     `sources`: the fiches that they depend on; `of_all`: as everybody has them, not only this partner. `marker`: the seq of the marker that is being spread
     out.
     """
-    wanted = [
-        number
-        for number in sorted(found)
-        if space.rounds > 1  # what was told in the first round may not be so any more
-        or (change := space.changes.get((partner, number))) is None or change.audience > level
-    ]
+    wanted = []
+    for number in sorted(found):
+        change = space.changes.get((partner, number))
+        # What was told in the first round may not be so any more.
+        if space.rounds > 1 or change is None or change.audience > level:
+            wanted.append(number)
+        else:
+            change.note_of_others(max(level, min(change.was, change.now)))
     if not wanted:
         return
     bulk = space.bulk
@@ -183,14 +185,17 @@ def note_context(
                 was = told_before.get(number, ABSENT) if end in sources else now
         if type_ == "membership" and (partner or was != now) and fiche_id not in found:
             owners.setdefault(max(level, min(was, now)), {})[fiche_id] = (fiche_id, "organisatie")
-        shared = space.changes.get(("", number)) if of_all else None
-        if shared is not None and shared.audience <= max(level, min(was, now)) and (shared.was, shared.now) == (was, now):
-            continue  # that tells him as much
         change = space.changes.get((partner, number))
+        shared = space.changes.get(("", number)) if of_all else None
+        seen = max(level, min(was, now))
+        if shared is not None and shared.audience <= seen and (shared.was, shared.now) == (was, now) and shared.is_told_for((OF_OTHERS,), seen):
+            continue  # that tells him as much
         if change is not None:
             if number in becoming and change.now < ABSENT and change.now != now:
                 change.now, change.audience = now, min(change.audience, change.was, now)
-            change.audience = min(change.audience, max(level, min(change.was, change.now)))
+            seen = max(level, min(change.was, change.now))
+            change.audience = min(change.audience, seen)
+            change.note_of_others(seen)
             continue
         if min(was, now) >= ABSENT:
             continue
@@ -202,13 +207,13 @@ def note_context(
             "context",
             space.origin,
             {},
-            max(level, min(was, now)),
+            seen,
             was,
             now,
             version,
         )
-    for seen, fiches in owners.items():
-        note_context(space, fiches, seen, partner, of_all=of_all)
+    for audience, fiches in owners.items():
+        note_context(space, fiches, audience, partner, of_all=of_all)
 
 
 def _told_before(bulk: Bulk, parts: list[int], marker: int, partner: str) -> dict[int, int]:
