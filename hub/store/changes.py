@@ -54,7 +54,7 @@ def finish(space: Workspace) -> int:
     in_index: set[int] = set(space.reindex)
     for (partner, level), fiches in _by_audience(space).items():
         leading = _leading(space, fiches)
-        found, depending = dependents(space.bulk, leading, partner)
+        found, depending = dependents(space.bulk, leading, partner, among=True)  # what changed itself may show another that did
         of_partners = {} if partner else dependents_of_partners(space.bulk, leading, found)
         if space.untied:  # no link leads there any more
             left = {person for whose, offer, person in space.untied if whose == partner and offer in fiches} - space.made - found.keys()
