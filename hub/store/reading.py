@@ -201,6 +201,13 @@ def has_overlay(connection: Connection, fiche_id: int, partner: str | None) -> b
     return bool(partner and Bulk(connection).rows("SELECT 1 FROM overlay WHERE partner = ? AND fiche_id = ?", partner, fiche_id))
 
 
+def overlaid(connection: Connection, fiches: Iterable[str], partner: str | None) -> set[str]:
+    """Those of these fiches (UUIDs) that the partner sees his own view of."""
+    bulk = Bulk(connection)
+    sql = f"SELECT e.uuid FROM overlay o JOIN entity e ON e.id = o.fiche_id WHERE o.partner = ? AND o.document IS NOT NULL AND {bulk.listed('e.uuid', 'text')}"
+    return {uuid for (uuid,) in bulk.rows(sql, partner, bulk.many(set(fiches)))} if partner else set()
+
+
 def standing_version(connection: Connection, fiche_id: int) -> int:
     """The number of the shared document that stands now, or of there being none."""
     ((version,),) = Bulk(connection).rows("SELECT version FROM fiche WHERE id = ?", fiche_id)
