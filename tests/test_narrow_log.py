@@ -121,7 +121,9 @@ _CONTACTS = st.tuples(st.sampled_from("12"), _LEVEL).map(lambda said: [{"kind": 
 _TEXT = st.sampled_from("xy").map(lambda text: {"nl": text})
 _NAMES = st.sampled_from("ab").map(lambda name: [{"text": {"nl": name}}])
 _ORGANISATIE = st.fixed_dictionaries({"names": _NAMES}, optional={"contacts": _CONTACTS, "description": _TEXT, "visibility": _LEVEL})
-_AANBOD = st.fixed_dictionaries({"names": _NAMES}, optional={"contacts": _CONTACTS, "description": _TEXT, "visibility": _LEVEL, "at": st.booleans(), "by": st.booleans()})
+_AANBOD = st.fixed_dictionaries(
+    {"names": _NAMES}, optional={"contacts": _CONTACTS, "description": _TEXT, "visibility": _LEVEL, "at": st.booleans(), "by": st.booleans()}
+)
 _PERSON = st.fixed_dictionaries({"name": st.sampled_from("ab").map(lambda name: {"family": name})}, optional={"visibility": _LEVEL})
 _STEP = st.fixed_dictionaries(
     {},
@@ -227,5 +229,26 @@ def test_a_partner_is_told_of_another_end_that_he_alone_sees(store: Store) -> No
     [hit] = asker.search(Query(types=("aanbod",))).hits
     since = asker.newest()
     _put(store, [offer("m2", 2, "b")])
+    assert hit.entity.related != asker.get(hit.entity.id).related
+    assert [change.seq for change in _told(asker, hit.entity.id, since)] == [asker.get(hit.entity.id).seq]
+
+
+def test_two_that_both_show_elsewhere_are_told_of_one_another(store: Store) -> None:
+    _put(store, [organisatie("o", phone="+3290000001"), aanbod("a", "o", "Oud")])
+    asker = Directory(store, Grant(fields=frozenset({"organisatie", "contacts"})))
+    [hit] = asker.search(Query(types=("aanbod",))).hits
+    since = asker.newest()
+    _put(store, [organisatie("o", phone="+3290000002", revision=2), aanbod("a", "o", "Nieuw", revision=2)])
+    assert hit.entity.related != asker.get(hit.entity.id).related
+    assert [change.seq for change in _told(asker, hit.entity.id, since)] == [asker.get(hit.entity.id).seq]
+
+
+def test_two_that_both_show_elsewhere_are_told_of_one_another_to_a_partner_who_alone_sees_them_together(store: Store) -> None:
+    _put(store, [organisatie("top", phone="+3290000001"), organisatie("o", sites=()), aanbod("a", "o", "Oud")])
+    _put(store, [_mine("m", "Eigen", of="o", parent={"source": SK, "external_id": "top"})])
+    asker = Directory(store, Grant("public", "proef", fields=frozenset({"organisatie", "contacts", "parent"})))
+    [hit] = asker.search(Query(types=("aanbod",))).hits
+    since = asker.newest()
+    _put(store, [organisatie("top", phone="+3290000002", revision=2), aanbod("a", "o", "Nieuw", revision=2)])
     assert hit.entity.related != asker.get(hit.entity.id).related
     assert [change.seq for change in _told(asker, hit.entity.id, since)] == [asker.get(hit.entity.id).seq]
