@@ -21,7 +21,7 @@ from hub.store.ends import own_levels
 from hub.store.index_terms import INDEXED_ELSEWHERE
 from hub.store.indexing import write_index
 from hub.store.linking import dependents, dependents_of_partners
-from hub.store.workspace import PendingChange, Workspace
+from hub.store.workspace import OF_OTHERS, PendingChange, Workspace
 
 LOAD = 20
 """A transaction about more fiches than this is no editor's."""
@@ -56,7 +56,7 @@ def finish(space: Workspace) -> int:
     in_index: set[int] = set(space.reindex)
     for (partner, level), fiches in _by_audience(space).items():
         leading = _leading(space, fiches)
-        found, depending = dependents(space.bulk, leading, partner)
+        found, depending = dependents(space.bulk, leading, partner, among=True)  # what changed itself may show another that did
         of_partners = {} if partner else dependents_of_partners(space.bulk, leading, found)
         if space.untied:  # no link leads there any more
             left = {person for whose, offer, person in space.untied if whose == partner and offer in fiches} - space.made - found.keys()
@@ -143,12 +143,14 @@ def note_context(
     `sources`: the fiches that they depend on; `of_all`: as everybody has them, not only this partner. `marker`: the seq of the marker that is being spread
     out.
     """
-    wanted = [
-        number
-        for number in sorted(found)
-        if space.rounds > 1  # what was told in the first round may not be so any more
-        or (change := space.changes.get((partner, number))) is None or change.audience > level
-    ]
+    wanted = []
+    for number in sorted(found):
+        change = space.changes.get((partner, number))
+        # What was told in the first round may not be so any more.
+        if space.rounds > 1 or change is None or change.audience > level:
+            wanted.append(number)
+        else:
+            change.note_of_others(max(level, min(change.was, change.now)))
     if not wanted:
         return
     telling = _Telling(space, level, partner, sources, marker, of_all)
@@ -226,13 +228,15 @@ class _Telling:
         """Note the change, or let the one that is noted already tell as many."""
         space, seen = self.space, max(self.level, min(was, now))
         shared = space.changes.get(("", number)) if self.of_all else None
-        if shared is not None and shared.audience <= seen and (shared.was, shared.now) == (was, now):
+        if shared is not None and shared.audience <= seen and (shared.was, shared.now) == (was, now) and shared.is_told_for((OF_OTHERS,), seen):
             return  # that tells him as much
         change = space.changes.get((self.partner, number))
         if change is not None:
             if number in self.becoming and change.now < ABSENT and change.now != now:
                 change.now, change.audience = now, min(change.audience, change.was, now)
-            change.audience = min(change.audience, max(self.level, min(change.was, change.now)))
+            seen = max(self.level, min(change.was, change.now))
+            change.audience = min(change.audience, seen)
+            change.note_of_others(seen)
         elif min(was, now) < ABSENT:
             version, _ = self.versions[fiche_id]
             space.changes[self.partner, number] = PendingChange(

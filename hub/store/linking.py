@@ -147,12 +147,13 @@ def fiches_leading_to(bulk: Bulk, entities: Iterable[int]) -> set[int]:
     return {number for (number,) in bulk.rows(leading, many, many, many)}
 
 
-def dependents(bulk: Bulk, fiches: Iterable[int], partner: str = "") -> tuple[dict[int, tuple[int, str]], set[int]]:
+def dependents(bulk: Bulk, fiches: Iterable[int], partner: str = "", *, among: bool = False) -> tuple[dict[int, tuple[int, str]], set[int]]:
     """What shows something of these fiches: entity -> (its fiche, its type); and the fiches whose rows in the index do.
 
     An organisatie: its parts, the organisaties under it, the aanbod that it or they offer or carry out, the caregivers in that aanbod with
     their parts, memberships of it. An aanbod: its caregiver parts and their zorgverleners. A zorgverlener: the aanbod they work
-    in. The fiches themselves are not among them. For a partner, what he sees in place of others leads there as well.
+    in. The fiches themselves are not among them, unless `among`: then those are that show something of another one. For a partner, what he sees in place of
+    others leads there as well.
     """
     start = set(fiches)
     kinds: dict[str, set[int]] = {"organisatie": set(), "aanbod": set(), "zorgverlener": set()}
@@ -202,8 +203,9 @@ def dependents(bulk: Bulk, fiches: Iterable[int], partner: str = "") -> tuple[di
             given = (*given, partner, *given)
         for (number,) in bulk.rows(sql, *given):
             found.setdefault(number, (number, "zorgverlener"))
-    for number in start:
-        found.pop(number, None)
+    if not among:
+        for number in start:
+            found.pop(number, None)
     return found, in_index - start
 
 
@@ -224,7 +226,7 @@ def dependents_of_partners(
     )
     of_partners: dict[str, tuple[dict[int, tuple[int, str]], set[int]]] = {}
     for (partner,) in sorted(bulk.rows(sql, many, many)):
-        theirs, in_index = dependents(bulk, start, partner)
+        theirs, in_index = dependents(bulk, start, partner, among=True)
         sql_own = f"SELECT entity_id FROM entry WHERE partner = ? AND {bulk.listed('entity_id')}"
         own = {number for (number,) in bulk.rows(sql_own, partner, bulk.many(theirs))} if theirs else set()
         only = {number: where for number, where in theirs.items() if number in own or number not in found}

@@ -20,6 +20,7 @@ from hub.model.entity import Change, Operation
 from hub.model.fiche import EntityType
 from hub.model.moments import SKEW, to_millisecond
 from hub.store.bulk import Bulk
+from hub.store.workspace import OF_OTHERS
 
 _DISORDER: Final = timedelta(seconds=10)
 """Moments of before revision 0021 run backwards a little: a transaction noted its own, and then waited for its numbers, which another might get first."""
@@ -116,7 +117,7 @@ def naming(bulk: Bulk, rank: int, fields: Fields) -> tuple[str, list[Any]]:
     """What is demanded of a change besides where an agreement names its fields: that it is of one of these.
 
     It can be asked of a fiche that was there for the same people before, if the log names what changed. A part goes whole with the field that holds it, and of a
-    `context` change nobody noted in which fields it shows.
+    `context` change nobody noted in which fields it shows: neither alone nor beside what the fiche itself changed (`OF_OTHERS`).
     """
     if fields is None:
         return "", []
@@ -128,7 +129,7 @@ def naming(bulk: Bulk, rank: int, fields: Fields) -> tuple[str, list[Any]]:
         "c.operation <> 'update' OR c.entity_id <> c.fiche_id OR c.was <> c.now OR c.fields IS NULL"
         f" OR length(c.fields) = {_NOTHING_NAMED} OR EXISTS (SELECT 1 FROM {each} WHERE {level} <= ? AND {bulk.listed(name, 'text')})"
     )
-    return f" AND ({told})", [rank, bulk.many(sorted(fields))]
+    return f" AND ({told})", [rank, bulk.many(sorted({*fields, OF_OTHERS}))]
 
 
 def must_have_come_to(connection: Connection, seq: int) -> None:
@@ -192,7 +193,7 @@ def _change(row: Any, rank: int) -> Change:
     named = (
         ()
         if fields is None or operation in ("create", "delete")
-        else tuple(name for name, level in orjson.loads(fields) if level <= rank)
+        else tuple(name for name, level in orjson.loads(fields) if level <= rank and name != OF_OTHERS)
     )
     return Change(seq, at, uuid, type_, fiche, cast(Operation, operation), origin, named)
 

@@ -242,7 +242,8 @@ def tell_of_other_ends(space: Workspace, differing: Sequence[tuple[FicheState, D
             space.changed_outwardly(state.id, audience, partner)
         for change in changes:
             shared = space.changes.get(("", change.entity_id))
-            if shared is None or shared.audience > change.audience or (shared.was, shared.now) != (change.was, change.now):
+            as_much = shared is not None and shared.audience <= change.audience and (shared.was, shared.now) == (change.was, change.now)
+            if shared is None or not as_much or not shared.is_told_for(change.fields or {}, change.audience):
                 space.note(change)
 
 

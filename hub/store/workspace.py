@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
@@ -90,6 +90,10 @@ class FicheState:
         self._document, self.raw, self.digest = document, raw, digest
 
 
+OF_OTHERS: Final = ""
+"""Among the fields of a change: what the fiche shows of others is different as well. In which of its fields that shows, nobody notes."""
+
+
 @dataclass(slots=True)
 class PendingChange:
     """What became of one entity in this transaction, however often it was touched. `fields`: None for all of them."""
@@ -105,6 +109,18 @@ class PendingChange:
     was: int
     now: int
     version: int
+
+    def note_of_others(self, level: int) -> None:
+        """What it shows of others is different too, to whoever is at least of this level. Without this an agreement that names fields would be told of its own
+        fields alone."""
+        if self.fields:
+            self.fields[OF_OTHERS] = min(level, self.fields.get(OF_OTHERS, ABSENT))
+
+    def is_told_for(self, fields: Collection[str], level: int) -> bool:
+        """Whether whoever is of this level, and has an agreement that names any of these fields, is told of it (as `hub.store.log_reading.naming` says)."""
+        if self.operation != "update" or self.entity_id != self.fiche_id or self.was != self.now or not self.fields:
+            return True
+        return all(self.fields.get(field, ABSENT) <= level for field in fields)
 
 
 @dataclass(slots=True)

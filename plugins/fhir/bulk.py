@@ -305,9 +305,16 @@ def _removed(part: Part, asked: Directory) -> Iterator[bytes]:
 
 
 def _is_last(change: Change, upto: int, asked: Directory) -> bool:
-    """Whether it did not come back before the export began."""
+    """Whether it did not come back before the export began, and no later change tells that it is gone.
+
+    What is hidden from a partner by his own overlay goes on changing for others: that tells him nothing.
+    """
+    before = upto + 1
     try:
-        newest = asked.history(change.id, before=upto + 1, limit=1, every=True)
+        while newer := [each for each in asked.history(change.id, before=before, limit=_PAGE, every=True) if each.seq > change.seq]:
+            if any(states(newer, asked)):
+                return False
+            before = newer[-1].seq
+        return before > upto or not asked.was_shown(change.id, upto, change.type)
     except (Moved, NotFound):  # under another id, or outside the selection of the agreement
         return change.operation == "delete"
-    return bool(newest) and newest[0].seq == change.seq

@@ -167,9 +167,11 @@ def _search(resource: Resource, given: Sequence[tuple[str, str]], memory: Memory
             hub.let_stand(*standing)
             return _answer(known.body, in_xml=_xml_of(key, known, asked.grant, *standing, today, memory))
     search = parse(resource, given, strict=strict)
+    # A source may begin to say what was known already: that is no change, so such a page is not remembered. Nor is one with a token that leaves sources out.
+    of_sources = search.provenance or by_source(search.query)
     smart.require_search(search)
     labels = asked.concepts()
-    if search.provenance or by_source(search.query):  # a source may begin to say what was known already: that is no change, so such a page is not remembered
+    if of_sources:
         return _answer(_page(search, base, asked, labels, today, memory))
 
     def made() -> Rendered:

@@ -50,7 +50,8 @@ TOO_MANY: Final = f"More than {MOST:,} resources come with this page, and the re
 @dataclass(slots=True)
 class Search:
     """A search as it was understood. `understood` are the parameters of the self link, `warnings` what was not understood and left out;
-    `told` are the parameters of which the first page says something that holds for all pages.
+    `told` are the parameters of which the first page says something that holds for all pages. `provenance` is for whoever may read it, unless it is `provenance_named`:
+    `*` asks for all that there is for the asker.
 
     The moments of last changes in the query are as they were asked: `periods.with_seqs` is for when it is asked.
     """
@@ -59,6 +60,7 @@ class Search:
     query: Query
     followed: list[Followed] = field(default_factory=list)
     provenance: bool = False
+    provenance_named: bool = False
     count_only: bool = False
     subset: Subset | None = None
     told: tuple[str, ...] = ()
@@ -219,10 +221,13 @@ def _control(search: Search, settings: dict[str, Any], name: str, value: str, st
         search.count_only = search.count_only or (name, value) == ("_summary", "count")
     elif name.partition(":")[0] in _INCLUDING:
         wanted = _includes(search.resource, name, value)
-        provenance = name in ("_revinclude", "_revInclude") and value in ("*", "Provenance:*", PROVENANCE, f"{PROVENANCE}:{search.resource.name}")
+        backwards = name in ("_revinclude", "_revInclude")
+        named = backwards and value in ("Provenance:*", PROVENANCE, f"{PROVENANCE}:{search.resource.name}")
+        provenance = named or (backwards and value == "*")
         if wanted is None and not provenance:
             return None
         search.provenance |= provenance
+        search.provenance_named |= named
         search.followed += [each for each in wanted or () if each not in search.followed]
     else:
         return None
@@ -320,7 +325,7 @@ def _resumed(resource: Resource, given: Sequence[tuple[str, str]], cursor: str, 
         try:
             followed, subset, provenance, *told = orjson.loads(base64.urlsafe_b64decode(added + "=" * (-len(added) % 4)))
             search.subset = subset_of_form(subset) if subset else None
-            search.provenance = provenance is True
+            search.provenance = search.provenance_named = provenance is True
             search.followed = [Followed.of_form(each) for each in followed]
             search.told = _names(*told)
         except (binascii.Error, KeyError, TypeError, ValueError) as error:

@@ -115,12 +115,14 @@ def require_all(names: Iterable[str], letters: str) -> None:
 
 
 def require_search(search: Search) -> None:
-    """Whether the other types that a search looks into are within scope: chains, `_has`, includes. Raises `OutOfScope`."""
+    """Whether the other types that a search looks into are within scope: chains, `_has`, includes. Raises `OutOfScope`. A Provenance that nobody named is left out."""
     if hub.directory().grant.scopes is None:
         return
     require_all(dict.fromkeys(_looked_into(search.query)), "s")
-    if search.provenance:
+    if search.provenance_named:
         require("Provenance", "s")
+    elif search.provenance:
+        search.provenance = hub.directory().grant.allows("Provenance", "s")
     require_all((each.include.source if each.reverse else each.include.target for each in search.followed), "s")
 
 

@@ -150,7 +150,7 @@ change = Table(
     Column("type", Text, nullable=False),
     Column("operation", Text, nullable=False),  # create, update, delete, context, spread
     Column("origin", Text, nullable=False),
-    Column("fields", LargeBinary),  # JSON: [[field, level], ...]
+    Column("fields", LargeBinary),  # JSON: [[field, level], ...]; a field of no name: what it shows of others
     Column("audience", SmallInteger, nullable=False),  # the lowest level that can see a difference
     Column("was", SmallInteger, nullable=False),  # the entity's level before; 3: it was not there
     Column("now", SmallInteger, nullable=False),  # the entity's level after; 3: it is not there any more

@@ -13,6 +13,9 @@ from flask.testing import FlaskClient
 
 import plugins.fhir
 from hub import plugins as loading
+from hub.directory import Directory
+from hub.model.audience import Grant
+from hub.model.claims import Claim
 from hub.web import create_app
 from plugins.fhir import bulk, rendering
 from plugins.fhir.params import RESOURCES
@@ -129,6 +132,27 @@ def test_what_was_removed_and_came_back_is_not_deleted(writing: Writing) -> None
     assert [entry["request"]["url"] for entry in bundle["entry"]] == [f"Organization/{writing.uuid('org-2')}"]
     [organisation] = lines(client, told["output"][0]["url"])
     assert organisation["name"] == "Een terug"
+
+
+def test_what_a_partner_hides_from_himself_is_deleted_also_when_something_above_it_changes_for_others(writing: Writing) -> None:
+    asked = Directory(writing.hub.store, Grant("public", "overlaid"))
+    parent = {"parent": {"source": "sociale-kaart", "external_id": "org-3"}}
+    writing.put(named(1, "Een", **parent), named(3, "Boven"))
+    since = asked.head()
+
+    def deleted() -> list[str]:
+        part = bulk.Part("deleted", tuple(RESOURCES), since, asked.head())
+        return [entry["request"]["url"] for line in bulk.lines_of(part, asked) for entry in orjson.loads(line)["entry"]]
+
+    hiding = {"kind": "organisatie", "visibility": "professional"}
+    writing.put(Claim("kaart-proef", "m-1", 1, "organisatie", hiding, same_as=(("sociale-kaart", "org-1"),), partner="overlaid"))
+    gone = [f"Organization/{writing.uuid('org-1')}"]
+    assert deleted() == gone
+    for name in ("Anders", "Nog anders"):
+        writing.put(named(3, name))
+        assert deleted() == gone
+    writing.put(Claim("kaart-proef", "m-1", 1, "organisatie", {**hiding, "visibility": "public"}, same_as=(("sociale-kaart", "org-1"),), partner="overlaid"))
+    assert deleted() == []
 
 
 def test_types_are_chosen_by_the_path_or_by_type(small: Hub) -> None:

@@ -242,3 +242,21 @@ def test_every_type_can_be_asked_for() -> None:
     for name in RESOURCES:
         assert smart.needed_for("GET", name) == (name, "s")
         assert smart.needed_for("GET", f"{name}/1") == (name, "r")
+
+
+def test_everything_that_leads_here_leaves_out_provenance_where_a_token_does_not_allow_it(small: Hub) -> None:
+    seven = " ".join(f"system/{name}.rs" for name in RESOURCES)
+
+    def came(scopes: str, path: str) -> set[str]:
+        response = ask(small, scopes, path)
+        assert response.status_code == 200, response.text
+        return {entry["resource"]["resourceType"] for entry in orjson.loads(response.data)["entry"]}
+
+    everything = "Organization?_revinclude=*&_count=1"
+    assert "Provenance" not in came(seven, everything)
+    assert "Provenance" in came(f"{seven} system/Provenance.rs", everything), "what a narrower token was answered is nobody else's"
+    assert "Provenance" not in came(seven, everything)
+    following = next(link["url"] for link in orjson.loads(ask(small, seven, everything).data)["link"] if link["relation"] == "next")
+    assert "Provenance" not in came(seven, following.partition("/fhir/")[2])
+    for named in ("Provenance:target", "Provenance:*"):
+        assert ask(small, seven, f"{everything}&_revinclude={named}").status_code == 403

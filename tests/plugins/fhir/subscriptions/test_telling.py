@@ -9,11 +9,13 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import orjson
 import pytest
 from sqlalchemy import func, select
 
 from hub.access import pause_agreement, resume_agreement
 from hub.jobs import Worker
+from hub.model.claims import Claim
 from hub.model.query import Criterion, Query
 from hub.outbound import Outbound
 from hub.store.tables import subscription_event
@@ -173,6 +175,26 @@ def test_what_the_subscriber_may_not_see_leaves_no_trace(any_hub: Hub, receiver:
     hub.work()
     assert [number for number, _ in receiver.events()] == [1, 2], "organisation 2 and its site, once"
     assert HIDDEN not in b"".join(receiver.bodies).decode()
+
+
+def test_what_a_partner_hides_from_himself_is_told_as_removed_and_then_no_more(any_hub: Hub, receiver: Receiver) -> None:
+    hub = any_hub
+    hub.subscribe(receiver.url, content="full-resource")
+    under = in_gent(1, parent={"source": "sociale-kaart", "external_id": "org-3"})
+    hub.put(under, in_gent(3))
+    hub.work()
+    for visibility in ("internal", "professional"):
+        mine = Claim("kaart-proef", "m-1", 1, "organisatie", {"kind": "organisatie", "visibility": visibility}, same_as=(("sociale-kaart", "org-1"),), partner="epd")
+        hub.put(mine)
+        hub.work()
+        last, told = max(receiver.events())[0], len(receiver.bodies)
+        hub.put(in_gent(3, name=f"Anders {visibility}"))
+        hub.work()
+        methods = [entry["request"] for body in receiver.bodies[told:] for entry in orjson.loads(body)["entry"][1:]]
+        organisations = [request for request in methods if request["url"].startswith("Organization/")]
+        assert len(organisations) == (1 if visibility == "internal" else 2), organisations
+        assert max(receiver.events())[0] > last
+        assert '"410"' not in b"".join(receiver.bodies).decode()
 
 
 def test_an_event_does_not_carry_what_was_hidden_since(hub: Hub, receiver: Receiver) -> None:
