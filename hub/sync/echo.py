@@ -49,6 +49,11 @@ def hears(connector: object) -> bool:
     return issubclass(kind, Sink) and (kind.read_back is not Sink.read_back or kind.own_word is not Sink.own_word)
 
 
+def mixes(sink: Sink) -> bool:
+    """Whether this partner takes our items into its own lists, so that what of ours it has is told by the agreed state alone."""
+    return type(sink).own_word is not Sink.own_word
+
+
 def without_echoes(
     session: Session, writer: Writer, claims: list[Claim]
 ) -> tuple[list[Claim], set[int]]:
@@ -75,11 +80,13 @@ def without_echoes(
         if number is None or state is None or (before is not None and claim.revision < before.revision):
             own.append(claim)
             continue
-        if before is not None and claim.revision == before.revision and not (before.withdrawn or claim.gone):
-            own.append(before.claim)  # judged already, against what was agreed then
-            continue
         answer = None if state.answer is None or "erased" in state.answer else state.answer
         told: Document = {} if answer is None else sink.read_back(answer)
+        if before is not None and claim.revision == before.revision and not (before.withdrawn or claim.gone):
+            own.append(before.claim)  # judged already, against what was agreed then
+            if state.said is None and not has(claim.content, told):  # what we believe of the partner since is wrong, or it lost what we told it
+                _note(session, connection, number, replace(state, said=claim.content))
+            continue
         own.append(claim if answer is None else _own_word(sink, claim, answer, before))
         said: Document = {} if claim.gone else claim.content
         moved = claim.gone or not has(said, told)

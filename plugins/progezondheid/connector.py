@@ -154,7 +154,7 @@ class ProGezondheid(Source, Sink):
     def _bring(
         self, client: Client, change: Change, desired: State | None, agreed: State | None
     ) -> State | None:
-        """The state once the register has been told what changed; of whoever is not there it says `absent`."""
+        """The state once the register has been told what changed; of whoever is not there it says `absent`, and what had been agreed before."""
         state = agreed or {}
         if "erased" in state or (desired is not None and state and state["nihdi8"] != desired["nihdi8"]):
             client.withdraw(change.id)  # we no longer know whom it was about, or it is about somebody else now
@@ -172,7 +172,7 @@ class ProGezondheid(Source, Sink):
         for _ in range(_READ_AGAIN):
             found = client.provider(number)
             if found is None:
-                return {"nihdi8": number, "absent": True} if desired is not None else None
+                return _absent(state, number, desired)
             provider, tag = found
             practice = (desired or {}).get("practice") or state.get("practice")
             state = {**state, "nihdi8": number, "practice": practice}
@@ -266,6 +266,13 @@ class ProGezondheid(Source, Sink):
 def _outcome(client: Client, state: State | None) -> State | Unsent | None:
     """The state, as a push answers it: whether anything went out is what the client knows."""
     return state if client.told else Unsent(state, undeliverable=state is not None and "absent" in state)
+
+
+def _absent(state: State, number: str, desired: State | None) -> State | None:
+    """The state about a caregiver who is not there. What was agreed is kept: when the answer was wrong, or he comes back, what stands there of ours is still ours."""
+    if desired is None and not state.get("fields"):
+        return None
+    return {**state, "nihdi8": number, "absent": True}
 
 
 def _incoming(page: ProviderPage) -> Iterator[Incoming | Rejected]:
