@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, select, update
 
 from hub import schemas
 from hub.connector import Sink
@@ -20,7 +20,7 @@ from hub.model.claims import Claim
 from hub.model.entity import Change
 from hub.model.fiche import Document
 from hub.model.moments import to_second
-from hub.store import Writer
+from hub.store import Writer, prepare
 from hub.store.identity import keys_of, own_key
 from hub.store.references import HUB
 from hub.store.tables import agreed as agreed_table
@@ -38,7 +38,9 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
+    number: int
     revision: int
+    digest: bytes
     withdrawn: bool
     claim: Claim
 
@@ -83,7 +85,7 @@ def without_echoes(
         answer = None if state.answer is None or "erased" in state.answer else state.answer
         told: Document = {} if answer is None else sink.read_back(answer)
         if before is not None and claim.revision == before.revision and not (before.withdrawn or claim.gone):
-            own.append(before.claim)  # judged already, against what was agreed then
+            own.append(_judged_again(connection, sink, claim, answer, before))
             if state.said is None and not has(claim.content, told):  # what we believe of the partner since is wrong, or it lost what we told it
                 _note(session, connection, number, replace(state, said=claim.content))
             continue
@@ -149,6 +151,21 @@ def _own_word(sink: Sink, claim: Claim, answer: dict[str, Any], before: _Standin
     if content.keys() <= {"kind"} < claim.content.keys():
         return replace(claim, content={}, excluded={}, gone=True)
     return replace(claim, content=content)
+
+
+def _judged_again(connection: Connection, sink: Sink, claim: Claim, answer: dict[str, Any] | None, before: _Standing) -> Claim:
+    """What stands of this row, which was judged already, against what was agreed then.
+
+    Who mixes our items into its own lists may have made one its own since, without a new revision: an owner who refuses to take it away. Of any other
+    a row of a known revision is a late one.
+    """
+    if answer is None or not mixes(sink):
+        return before.claim
+    mine = _own_word(sink, claim, answer, before)
+    told = prepare([mine]).newest.values()
+    if any(ready.digest != before.digest for ready in told):  # of one revision the writer takes the highest digest, whichever was told last
+        connection.execute(update(claim_table).where(claim_table.c.id == before.number).values(digest=b""))
+    return mine
 
 
 def _note(session: Session, connection: Connection, number: int, state: Agreed) -> None:
@@ -219,5 +236,5 @@ def _standing(connection: Connection, claims: Sequence[Claim]) -> dict[str, _Sta
         )
         for row in rows:
             stood = schemas.decode_claim(row.name, row.external_id, row.revision, row.partner or None, row.content)
-            found[own_key(row.name, row.external_id)] = _Standing(row.revision, row.digest == b"", stood)
+            found[own_key(row.name, row.external_id)] = _Standing(row.id, row.revision, row.digest, row.digest == b"", stood)
     return found
