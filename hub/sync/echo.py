@@ -29,7 +29,7 @@ from hub.store.tables import entity as entity_table
 from hub.store.tables import identity as identity_table
 from hub.store.tables import link as link_table
 from hub.store.tables import source as source_table
-from hub.sync import agreed, guard, outbox
+from hub.sync import agreed, outbox
 from hub.sync.agreed import Agreed
 from hub.sync.session import Session
 
@@ -87,13 +87,13 @@ def without_echoes(
         if before is not None and claim.revision == before.revision and not (before.withdrawn or claim.gone):
             own.append(_judged_again(connection, sink, claim, answer, before))
             if state.said is None and not has(claim.content, told):  # what we believe of the partner since is wrong, or it lost what we told it
-                _note(session, connection, number, replace(state, said=claim.content))
+                note(session, connection, number, state, said=claim.content)
             continue
         own.append(claim if answer is None else _own_word(sink, claim, answer, before))
         said: Document = {} if claim.gone else claim.content
         moved = claim.gone or not has(said, told)
         if moved or state.said is not None:
-            _note(session, connection, number, replace(state, said=said if moved else None))
+            note(session, connection, number, state, said=said if moved else None)
     as_it_came = all(mine is theirs for mine, theirs in zip(own, claims, strict=True))
     return claims if as_it_came else own, set(known)
 
@@ -122,21 +122,7 @@ def _note_around(
                 continue
             told, said = sink.read_back(state.answer), arrived[row.to_id].content
             if told and not has(said, told):
-                _note(session, connection, row.from_id, replace(state, said=said))
-
-
-def note_absent(session: Session, connection: Connection, seen: set[int], *, released: bool) -> str:
-    """Note what the partner has, as far as we agreed, but did not give in a complete pull: it removed that row. The answer is a warning, or empty.
-
-    Beyond what the guard allows nothing is noted, unless an administrator `released` it: a list that came back empty must not become a storm of deliveries.
-    """
-    held = agreed.held(connection, session.known.name)
-    absent = sorted(set(held) - seen)
-    if absent and not released and not guard.allows(len(absent), len(held)):
-        return guard.refusal_to_send(len(absent), len(held), session.known.name)
-    for number in absent:
-        _note(session, connection, number, replace(held[number], said={}))
-    return ""
+                note(session, connection, row.from_id, state, said=said)
 
 
 def has(said: Mapping[str, Any], back: Mapping[str, Any]) -> bool:
@@ -168,7 +154,9 @@ def _judged_again(connection: Connection, sink: Sink, claim: Claim, answer: dict
     return mine
 
 
-def _note(session: Session, connection: Connection, number: int, state: Agreed) -> None:
+def note(session: Session, connection: Connection, number: int, state: Agreed, *, said: Document | None) -> None:
+    """Note what the partner says of this entity, or that it says what was agreed again (None); the entity waits in the outbox."""
+    state = replace(state, said=said)
     name, now = session.known.name, session.store.now()
     agreed.save(connection, name, number, state, to_second(now))
     outbox.enqueue(connection, name, [(number, changed_by(connection, name, number, to_second(now)))], now)
