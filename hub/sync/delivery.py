@@ -25,7 +25,7 @@ from hub.sync import agreed, breaker, faults, outbox, records
 from hub.sync.agreed import Agreed, State
 from hub.sync.breaker import Breaker
 from hub.sync.door import sound
-from hub.sync.echo import has
+from hub.sync.echo import has, mixes
 from hub.sync.outbox import Letter
 from hub.sync.records import Tally
 from hub.sync.session import Session
@@ -76,7 +76,7 @@ def at_rest(sink: Sink, state: Agreed, wanted: State) -> Agreed | None:
     if state.said is None:
         return None
     if wanted is None:
-        there = not state.said
+        there = not state.said and not mixes(sink)  # who mixes ours into its own lists may have it still when the row comes back
     else:
         back = sink.read_back(wanted)
         there = bool(back) and has(state.said, back)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, select, update
 
 from hub import schemas
 from hub.connector import Sink
@@ -20,7 +20,7 @@ from hub.model.claims import Claim
 from hub.model.entity import Change
 from hub.model.fiche import Document
 from hub.model.moments import to_second
-from hub.store import Writer
+from hub.store import Writer, prepare
 from hub.store.identity import keys_of, own_key
 from hub.store.references import HUB
 from hub.store.tables import agreed as agreed_table
@@ -29,7 +29,7 @@ from hub.store.tables import entity as entity_table
 from hub.store.tables import identity as identity_table
 from hub.store.tables import link as link_table
 from hub.store.tables import source as source_table
-from hub.sync import agreed, guard, outbox
+from hub.sync import agreed, outbox
 from hub.sync.agreed import Agreed
 from hub.sync.session import Session
 
@@ -38,7 +38,9 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
+    number: int
     revision: int
+    digest: bytes
     withdrawn: bool
     claim: Claim
 
@@ -47,6 +49,11 @@ def hears(connector: object) -> bool:
     """Whether this connector can tell an echo: it pushes, and says how its states read in a pull."""
     kind = type(connector)
     return issubclass(kind, Sink) and (kind.read_back is not Sink.read_back or kind.own_word is not Sink.own_word)
+
+
+def mixes(sink: Sink) -> bool:
+    """Whether this partner takes our items into its own lists, so that what of ours it has is told by the agreed state alone."""
+    return type(sink).own_word is not Sink.own_word
 
 
 def without_echoes(
@@ -75,16 +82,18 @@ def without_echoes(
         if number is None or state is None or (before is not None and claim.revision < before.revision):
             own.append(claim)
             continue
-        if before is not None and claim.revision == before.revision and not (before.withdrawn or claim.gone):
-            own.append(before.claim)  # judged already, against what was agreed then
-            continue
         answer = None if state.answer is None or "erased" in state.answer else state.answer
         told: Document = {} if answer is None else sink.read_back(answer)
+        if before is not None and claim.revision == before.revision and not (before.withdrawn or claim.gone):
+            own.append(_judged_again(connection, sink, claim, answer, before))
+            if state.said is None and not has(claim.content, told):  # what we believe of the partner since is wrong, or it lost what we told it
+                note(session, connection, number, state, said=claim.content)
+            continue
         own.append(claim if answer is None else _own_word(sink, claim, answer, before))
         said: Document = {} if claim.gone else claim.content
         moved = claim.gone or not has(said, told)
         if moved or state.said is not None:
-            _note(session, connection, number, replace(state, said=said if moved else None))
+            note(session, connection, number, state, said=said if moved else None)
     as_it_came = all(mine is theirs for mine, theirs in zip(own, claims, strict=True))
     return claims if as_it_came else own, set(known)
 
@@ -113,21 +122,7 @@ def _note_around(
                 continue
             told, said = sink.read_back(state.answer), arrived[row.to_id].content
             if told and not has(said, told):
-                _note(session, connection, row.from_id, replace(state, said=said))
-
-
-def note_absent(session: Session, connection: Connection, seen: set[int], *, released: bool) -> str:
-    """Note what the partner has, as far as we agreed, but did not give in a complete pull: it removed that row. The answer is a warning, or empty.
-
-    Beyond what the guard allows nothing is noted, unless an administrator `released` it: a list that came back empty must not become a storm of deliveries.
-    """
-    held = agreed.held(connection, session.known.name)
-    absent = sorted(set(held) - seen)
-    if absent and not released and not guard.allows(len(absent), len(held)):
-        return guard.refusal_to_send(len(absent), len(held), session.known.name)
-    for number in absent:
-        _note(session, connection, number, replace(held[number], said={}))
-    return ""
+                note(session, connection, row.from_id, state, said=said)
 
 
 def has(said: Mapping[str, Any], back: Mapping[str, Any]) -> bool:
@@ -144,7 +139,24 @@ def _own_word(sink: Sink, claim: Claim, answer: dict[str, Any], before: _Standin
     return replace(claim, content=content)
 
 
-def _note(session: Session, connection: Connection, number: int, state: Agreed) -> None:
+def _judged_again(connection: Connection, sink: Sink, claim: Claim, answer: dict[str, Any] | None, before: _Standing) -> Claim:
+    """What stands of this row, which was judged already, against what was agreed then.
+
+    Who mixes our items into its own lists may have made one its own since, without a new revision: an owner who refuses to take it away. Of any other
+    a row of a known revision is a late one.
+    """
+    if answer is None or not mixes(sink):
+        return before.claim
+    mine = _own_word(sink, claim, answer, before)
+    told = prepare([mine]).newest.values()
+    if any(ready.digest != before.digest for ready in told):  # of one revision the writer takes the highest digest, whichever was told last
+        connection.execute(update(claim_table).where(claim_table.c.id == before.number).values(digest=b""))
+    return mine
+
+
+def note(session: Session, connection: Connection, number: int, state: Agreed, *, said: Document | None) -> None:
+    """Note what the partner says of this entity, or that it says what was agreed again (None); the entity waits in the outbox."""
+    state = replace(state, said=said)
     name, now = session.known.name, session.store.now()
     agreed.save(connection, name, number, state, to_second(now))
     outbox.enqueue(connection, name, [(number, changed_by(connection, name, number, to_second(now)))], now)
@@ -212,5 +224,5 @@ def _standing(connection: Connection, claims: Sequence[Claim]) -> dict[str, _Sta
         )
         for row in rows:
             stood = schemas.decode_claim(row.name, row.external_id, row.revision, row.partner or None, row.content)
-            found[own_key(row.name, row.external_id)] = _Standing(row.revision, row.digest == b"", stood)
+            found[own_key(row.name, row.external_id)] = _Standing(row.id, row.revision, row.digest, row.digest == b"", stood)
     return found

@@ -55,6 +55,40 @@ def refusal_to_send(missing: int, known: int, connection: str) -> str:
     )
 
 
+def refusal_to_send_alone(missing: int, known: int, connection: str) -> str:
+    """Why nothing was sent again though an administrator had released the guard: the removals of the same list were more than had been shown."""
+    return (
+        f"{missing:,} of {known:,} entities on which we agreed with the partner were not in its complete list any more. The guard was released for fewer removals than that list "
+        f"asked for, so none of these was sent again either. Look at the partner. If it is to get them again: fichehub run {connection} --release-guard "
+        f"(holds for that one run, and for these {missing:,})."
+    )
+
+
+def beyond_release_to_send(shown: int, missing: int, known: int, connection: str) -> str:
+    """Why nothing was sent again though an administrator had released the guard: the release was for what had been shown."""
+    before = f"the guard was released for the {shown:,} that were last kept back" if shown else "the guard was released before any run or preview had shown how many"
+    return (
+        f"{missing:,} of {known:,} entities on which we agreed with the partner were not in its complete list any more, but {before}, so none was sent again. Look at the "
+        f"partner. If it is to get them again: fichehub run {connection} --release-guard (holds for that one run, and for these {missing:,})."
+    )
+
+
+def released_to_send(missing: int, known: int, by: str) -> str:
+    """What the record of a run says in which an administrator let more be sent again than the guard does."""
+    return (
+        f"The guard was released by {by}, for this run alone: {missing:,} of {known:,} entities on which we agreed with the partner were not in its complete list "
+        "any more, and were to be sent again."
+    )
+
+
+def reminder_to_send(kept_back: int, since: str, connection: str) -> str:
+    """What is said of a connection as long as what a partner does not have any more waits for an administrator."""
+    return (
+        f"{kept_back:,} entities on which we agreed with the partner and that it did not have any more on {since} were not sent again and wait for a release. Look at the partner. "
+        f"If it is to get them again: fichehub run {connection} --release-guard (holds for that one run)."
+    )
+
+
 def reminder(withheld: int, since: str, connection: str) -> str:
     """What is said of a connection as long as removals wait for an administrator: later runs from a cursor know nothing of them."""
     return (

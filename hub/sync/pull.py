@@ -15,9 +15,10 @@ from hub.model.concepts import Concept
 from hub.model.moments import to_second
 from hub.plugins import BUGS
 from hub.store import ReadyClaims, Writer, prepare
-from hub.sync import door, drift, erased, preview, records, shortfall
+from hub.sync import absence, door, drift, erased, preview, records, shortfall
+from hub.sync.agreed import Agreed
 from hub.sync.door import Door
-from hub.sync.echo import hears, note_absent, without_echoes
+from hub.sync.echo import hears, without_echoes
 from hub.sync.records import Difference, Tally
 from hub.sync.removing import remove_unseen
 from hub.sync.seen import Seen
@@ -301,14 +302,15 @@ class _Pull:
         if self._gauge.pinned is None and (whole or self._gauge.begun is not None):
             shape = self._gauge.shape()
         session.note(warnings=warnings)
+        removed: dict[int, Agreed] = {}
+        if self._hears and whole and finished.missing == 0 and self._nameless == 0 and self._connector.absence_tells:
+            removed = absence.judge(session, self._source, self._agreed_seen, released_by=self._released_by)
 
-        def work(writer: Writer) -> tuple[Tally, tuple[str, Shortfall | None]]:
-            refusal = ""
+        def work(writer: Writer) -> tuple[Tally, Shortfall | None]:
             if session.dry:
-                return tally, (refusal, None)
+                return tally, None
             connection, name = writer.connection, session.known.name
-            if self._hears and whole and finished.missing == 0 and self._connector.absence_tells:
-                refusal = note_absent(session, connection, self._agreed_seen, released=bool(self._released_by))
+            absence.note_removed(session, connection, removed)
             if whole:
                 records.forget_older_rejections(connection, name, session.report.id)
             if shape:
@@ -317,10 +319,9 @@ class _Pull:
                 drift.forget(connection, name)  # it is at its end and was not whole: nobody goes on with it
             full = session.report.mode == "full"
             short = shortfall.settle(connection, name, finished.missing, session.store.now(), full=full, whole=whole)
-            return tally, (refusal, short if full else None)
+            return tally, short if full else None
 
-        refusal, short = session.commit(work, cursor=cursor, full_since_run=None)
-        session.note(warnings=(refusal,) if refusal else ())
+        short = session.commit(work, cursor=cursor, full_since_run=None)
         if short is not None:
             known = session.known
             said = short.sentence(known.name, session.store.now(), increments=cursor is not None, scheduled=bool(known.schedule))

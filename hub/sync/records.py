@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
@@ -74,7 +74,8 @@ class RunReport:
 
     `retry_at`: not before then, as the partner asked or the hub chose. `rejections`: the first of the rejected rows. `file`: what an export
     wrote. `preview`: of a dry run, the differences of a sample of fiches. `resumed`: the run went on with a full pull that had been cut off. `judged`:
-    the source was whole, and all that it no longer has was removed, or withheld by the guard.
+    the source was whole, and all that it no longer has was removed, or withheld by the guard. `kept_back`: of what was agreed with a partner and its complete
+    list no longer had, how many entities the guard did not let be sent again; None of a run that could not tell.
     """
 
     id: int
@@ -95,6 +96,7 @@ class RunReport:
     file: str | None = None
     preview: tuple[Difference, ...] = ()
     judged: bool = False
+    kept_back: int | None = None
 
     @property
     def foreseen(self) -> Foreseen | None:
@@ -104,7 +106,7 @@ class RunReport:
         if self.state != "done" or self.mode == "export":
             return "cannot preview"
         tally = self.tally
-        moved = tally.changed or tally.pushed or tally.deleted or tally.withheld or tally.concepts
+        moved = tally.changed or tally.pushed or tally.deleted or tally.withheld or self.kept_back or tally.concepts
         return "changes" if moved else "nothing changes"
 
     def waits(self, now: datetime) -> bool:
@@ -247,10 +249,26 @@ def shown(connection: Connection, name: str) -> int:
     return 0 if report is None else report.withheld
 
 
+def keeping_back(connection: Connection, name: str) -> RunReport | None:
+    """The run after which what the partner no longer has waits for a release to be sent again; None when a later one could tell and kept nothing back."""
+    report = _last_full(connection, name, lambda each: each.kept_back is not None, run.c.dry.is_(False))
+    return report if report is not None and report.kept_back else None
+
+
+def shown_kept_back(connection: Connection, name: str) -> int:
+    """How many entities an administrator last saw kept back by the guard, by a run or a preview."""
+    report = _last_full(connection, name, lambda each: each.kept_back is not None)
+    return 0 if report is None else report.kept_back or 0
+
+
 def _judging(connection: Connection, name: str, *which: ColumnElement[bool]) -> RunReport | None:
     """The last run that could tell what the source no longer has."""
+    return _last_full(connection, name, lambda each: each.judged, *which)
+
+
+def _last_full(connection: Connection, name: str, tells: Callable[[RunReport], bool], *which: ColumnElement[bool]) -> RunReport | None:
     query = select(run).where(run.c.connection == name, run.c.mode == "full", *which).order_by(run.c.id.desc()).limit(_LOOKED_BACK)
-    return next((report for report in map(_report, connection.execute(query)) if report.judged), None)
+    return next(filter(tells, map(_report, connection.execute(query))), None)
 
 
 def failures_in_a_row(connection: Connection, name: str) -> int:
@@ -324,7 +342,8 @@ def rejected_ids(connection: Connection, name: str) -> set[str]:
 
 def _counts(report: RunReport) -> bytes:
     extra = {"retry_at": report.retry_at, "warnings": report.warnings, "file": report.file, "judged": report.judged}
-    return orjson.dumps({**asdict(report.tally), **{name: value for name, value in extra.items() if value}})
+    kept_back = {} if report.kept_back is None else {"kept_back": report.kept_back}
+    return orjson.dumps({**asdict(report.tally), **kept_back, **{name: value for name, value in extra.items() if value}})
 
 
 def _report(row: Row[tuple[object, ...]]) -> RunReport:
@@ -346,4 +365,5 @@ def _report(row: Row[tuple[object, ...]]) -> RunReport:
         warnings=tuple(counts.get("warnings", ())),
         file=counts.get("file"),
         judged=counts.get("judged", False),
+        kept_back=counts.get("kept_back"),
     )

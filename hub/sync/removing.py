@@ -39,8 +39,7 @@ def remove_unseen(session: Session, seen: Seen, source: str, pace: Pace, *, name
         if refusal:
             session.note(tally=session.report.tally.plus(withheld=missing), judged=True, reason=refusal)
             return
-        session.standing = guard.released(missing, known, released_by)
-        session.note(reason=session.report.reason)
+        session.stands(guard.released(missing, known, released_by))
     for page in seen.unseen(max(SMALLEST, pace.size // 2)):
         _remove(session, source, page)
     session.note(judged=True)

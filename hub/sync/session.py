@@ -89,6 +89,12 @@ class Session:
             self.store.write(lambda writer: self.lease.hold(writer.connection))
         return result
 
+    def stands(self, sentence: str) -> None:
+        """Let every reason begin with this, too, from now on."""
+        reason = self.report.reason.removeprefix(self.standing).lstrip()
+        self.standing = f"{self.standing} {sentence}".lstrip()
+        self.note(reason=reason)
+
     def note(
         self, *, warnings: tuple[str, ...] = (), rejections: tuple[Rejected, ...] = (), **changes: Any
     ) -> None:

@@ -168,6 +168,9 @@ def _reason(
     held = records.withholding(connection, info.name)
     if held is not None and last is not None and held.id != last.id:
         told.append(guard.reminder(held.withheld, held.started_at, info.name))
+    back = records.keeping_back(connection, info.name)
+    if back is not None and last is not None and back.id != last.id:
+        told.append(guard.reminder_to_send(back.kept_back or 0, back.started_at, info.name))
     found = list(filter(None, told))
     if not found:
         return _ALL_WELL if last is not None else _unrun(kind, info)

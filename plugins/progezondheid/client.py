@@ -24,7 +24,7 @@ class ProviderPage:
 
 
 class Overtaken(FichehubError):
-    """The caregiver changed in the register since it was read (412): read again, then propose."""
+    """The caregiver changed in the register since it was read (412), or is not there any more (404): read again, then propose."""
 
 
 class Client:
@@ -64,15 +64,15 @@ class Client:
     def propose(self, proposal: Mapping[str, Any], *, tag: str, key: str) -> dict[str, Any]:
         """Propose a change; the answer is the proposal as it stands there. Under the same `key` the same proposal is made once.
 
-        Raises `Overtaken` when the caregiver changed since `tag`, `Rejected` when they will not take it as it is.
+        Raises `Overtaken` when the caregiver changed since `tag` or is not there, `Rejected` when they will not take it as it is.
         """
         url = f"{self._base}/proposals"
         headers = {**self._headers, "If-Match": tag, "Idempotency-Key": key}
         self.told = True
         answer = self._http.post(url, json=proposal, headers=headers)
-        if answer.status == 412:
+        if answer.status in (404, 412):  # he was there when we read: that he is not says nothing about what is proposed
             raise Overtaken("The caregiver changed in the register meanwhile.")
-        if answer.status in (400, 404, 422):
+        if answer.status in (400, 422):
             raise Rejected(_reason(answer), external_id=str(proposal["nihdi8"]), field=str(proposal["field"]))
         body = answer.json() if answer.status in (200, 202) else None
         if not isinstance(body, dict) or not isinstance(body.get("id"), str) or not isinstance(body.get("state"), str):

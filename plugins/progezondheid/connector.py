@@ -13,6 +13,7 @@ import marshmallow as ma
 from hub import (
     Change,
     Claim,
+    Context,
     Decision,
     Document,
     Entity,
@@ -39,6 +40,9 @@ SKEW: Final = timedelta(minutes=5)
 """A clock that differs by more than this is worth a warning; nothing hangs on it."""
 _REFERENCE: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """What we call an entity to the register. Anything else is no proposal of ours, and no row of theirs may stop the others."""
+_NUMBER: Final = re.compile(r"[0-9]{8}")
+_MOST_LOOKED_AT: Final = 100
+"""So many caregivers are looked at again in one run because something about them was not taken over; of more, the next run from the start brings what stands there."""
 _READ_AGAIN: Final = 3
 """So many times a caregiver is read again who changes while we propose."""
 
@@ -88,6 +92,11 @@ class ProGezondheid(Source, Sink):
     # Only caregivers with a visum are in this register, so that somebody is not in it (any more) must not delete a fiche here (need 18).
     absence_tells: ClassVar[bool] = False
 
+    def __init__(self, config: Mapping[str, Any], context: Context) -> None:
+        super().__init__(config, context)
+        self._not_taken_over: dict[str, None] = {}
+        """About whom this run heard that a proposal was rejected or withdrawn, in that order."""
+
     @classmethod
     def may_push(cls, config: Mapping[str, Any]) -> bool:
         """See `Sink.may_push`."""
@@ -105,7 +114,10 @@ class ProGezondheid(Source, Sink):
             self._client().proposals(None, 1)
 
     def pull(self, cursor: str | None) -> Iterator[Incoming | Rejected | Finished]:
-        """All caregivers, or those changed since `cursor`. Deleted ones come as `gone`; absence says nothing."""
+        """All caregivers, or those changed since `cursor`. Deleted ones come as `gone`; absence says nothing.
+
+        Also those about whom something was just not taken over: their rows did not change, but what of them was ours can be their own by now.
+        """
         client, limit = self._client(), self.config["page_size"]
         warnings: set[str] = set()
         with ThreadPoolExecutor(1, "progezondheid page") as ahead:
@@ -119,8 +131,19 @@ class ProGezondheid(Source, Sink):
                 yield from _incoming(page)
                 if page.complete:
                     break
+        if cursor is not None:
+            yield from self._look_again(client)
         # Nobody is removed by a complete pull, as `absence_tells` says: whoever really goes comes with the state `deleted`, a claim like any other.
         yield Finished(complete=cursor is None, cursor=page.next_cursor, warnings=tuple(sorted(warnings)))
+
+    def _look_again(self, client: Client) -> Iterator[Incoming | Rejected]:
+        for number in list(self._not_taken_over)[:_MOST_LOOKED_AT]:
+            found = client.provider(number)
+            if found is not None:
+                try:
+                    yield Incoming(claim_of(found[0]))
+                except Rejected as rejected:
+                    yield rejected
 
     # --- out ---------------------------------------------------------------------------------------------------------------------
 
@@ -154,7 +177,7 @@ class ProGezondheid(Source, Sink):
     def _bring(
         self, client: Client, change: Change, desired: State | None, agreed: State | None
     ) -> State | None:
-        """The state once the register has been told what changed; of whoever is not there it says `absent`."""
+        """The state once the register has been told what changed; of whoever is not there it says `absent`, and what had been agreed before."""
         state = agreed or {}
         if "erased" in state or (desired is not None and state and state["nihdi8"] != desired["nihdi8"]):
             client.withdraw(change.id)  # we no longer know whom it was about, or it is about somebody else now
@@ -172,7 +195,7 @@ class ProGezondheid(Source, Sink):
         for _ in range(_READ_AGAIN):
             found = client.provider(number)
             if found is None:
-                return {"nihdi8": number, "absent": True} if desired is not None else None
+                return _absent(state, number, desired)
             provider, tag = found
             practice = (desired or {}).get("practice") or state.get("practice")
             state = {**state, "nihdi8": number, "practice": practice}
@@ -221,6 +244,9 @@ class ProGezondheid(Source, Sink):
         while not complete:
             items, following, complete = client.proposals(cursor, self.config["page_size"])
             known = [item for item in items if isinstance(item, dict) and _REFERENCE.fullmatch(str(item.get("reference")))]
+            for item in known:
+                if item.get("state") in ("rejected", "withdrawn") and _NUMBER.fullmatch(str(item.get("nihdi8"))):
+                    self._not_taken_over[str(item["nihdi8"])] = None
             for item in known[:-1]:
                 yield Decision(item["reference"], item)
             if known:
@@ -266,6 +292,13 @@ class ProGezondheid(Source, Sink):
 def _outcome(client: Client, state: State | None) -> State | Unsent | None:
     """The state, as a push answers it: whether anything went out is what the client knows."""
     return state if client.told else Unsent(state, undeliverable=state is not None and "absent" in state)
+
+
+def _absent(state: State, number: str, desired: State | None) -> State | None:
+    """The state about a caregiver who is not there. What was agreed is kept: when the answer was wrong, or he comes back, what stands there of ours is still ours."""
+    if desired is None and not state.get("fields"):
+        return None
+    return {**state, "nihdi8": number, "absent": True}
 
 
 def _incoming(page: ProviderPage) -> Iterator[Incoming | Rejected]:

@@ -2,7 +2,7 @@
 
 The register owns what it holds. We ask it to take over what other sources say of a caregiver, value by value: `base` is what of ours it
 took over before, `shaping` says what we stand for now, and what stands there is theirs. Items that are theirs are never taken away, and what was
-rejected is not asked again until our value changes. An item is ours as long as it stands there as we told it: of a contact whom the owner shows to
+rejected is not asked again until our value changes; what its owner refuses to take away is his own from then on. An item is ours as long as it stands there as we told it: of a contact whom the owner shows to
 others than we asked, he has the last word.
 """
 
@@ -197,6 +197,8 @@ def decided(state: State, said: Mapping[str, Any]) -> State:
     after = {**entry, "state": said["state"], "at": str(said.get("decided_at") or entry["at"]), "reason": str(said.get("reason") or "")[:500]}
     if said["state"] == "rejected" and said.get("conflict") is True:
         after["conflict"] = True
+    elif said["state"] == "rejected" and entry["id"]:  # without an id the register refused it by itself, and its owner never saw it
+        after["base"] = _left_to_us(str(field), entry)
     if said["state"] == "accepted":
         value = said.get("value", entry["new"])
         after["base"] = value if field in OF_PRACTICE else _taken_over(str(field), entry, value)
@@ -226,6 +228,15 @@ def _noted_late(state: State, field: str, entry: Mapping[str, Any] | None, said:
 def _made(entry: Mapping[str, Any]) -> str:
     """When the last proposal of this field was made, by the register's clock, which orders its own proposals."""
     return str(entry.get("made", "~"))  # of what was noted when this was not: after everything
+
+
+def _left_to_us(field: str, entry: Mapping[str, Any]) -> Any:
+    """What of ours stands in the register once its owner said no: what he would not let go is his own word from then on."""
+    if field in OF_PRACTICE:
+        return entry["base"]
+    mark = mark_of(field)
+    kept_by_owner = set(map(mark, entry["old"] or ())) - set(map(mark, entry["new"] or ()))
+    return [item for item in entry["base"] or () if mark(item) not in kept_by_owner]
 
 
 def _taken_over(field: str, entry: Mapping[str, Any], value: Any) -> list[Any]:

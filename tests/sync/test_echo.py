@@ -10,12 +10,13 @@ import pytest
 from sqlalchemy import select
 
 from hub.connector import Finished, Incoming, Sink, Source
+from hub.errors import Rejected
 from hub.model.claims import Claim
 from hub.model.entity import Change, Entity
 from hub.plugins import Plugins
 from hub.store import Store, editing, erasure, reading
 from hub.store.tables import claim, entity
-from hub.sync import connections, run
+from hub.sync import connections, run, status
 from hub.sync.records import RunReport
 from hub.sync.wire import Wire
 
@@ -178,12 +179,17 @@ def test_a_row_that_a_complete_pull_does_not_give_is_sent_again_only_where_absen
     assert len(register.pushes) == pushed
 
 
+def say_many(store: Store, count: int) -> None:
+    """So many things that only another source says."""
+    content = [{"kind": "organisatie", "names": [{"text": {"nl": f"Huis {number}"}}]} for number in range(count)]
+    claims = [Claim("sociale-kaart", f"z{number}", 1, "organisatie", each) for number, each in enumerate(content)]
+    store.write(lambda writer: writer.put(claims, origin="sociale-kaart"))
+
+
 def test_a_list_that_came_back_empty_is_told_and_sends_nothing_until_it_is_released(
     any_store: Store, register: type[Register], go: Callable[..., RunReport]
 ) -> None:
-    for number in range(60):
-        claim = Claim("sociale-kaart", f"z{number}", 1, "organisatie", {"kind": "organisatie", "names": [{"text": {"nl": f"Huis {number}"}}]})
-        any_store.write(lambda writer, claim=claim: writer.put([claim], origin="sociale-kaart"))  # type: ignore[misc]
+    say_many(any_store, 60)
     assert go().pushed == 60
     there = dict(register.rows)
     register.rows.clear()
@@ -195,9 +201,91 @@ def test_a_list_that_came_back_empty_is_told_and_sends_nothing_until_it_is_relea
     register.rows.update(there)
     assert go(full=True).warnings == ()
     register.rows.clear()
+    for shown in (False, True):
+        released = go(release_guard=True, by="An")
+        assert released.pushed == (60 if shown else 0), "nothing shown is nothing released; what this run showed is released by the next"
+    assert released.warnings == ()
+    assert "released by An, for this run alone: 60 of 60 entities" in released.reason
+    assert go(full=True).pushed == 0
+
+
+@pytest.mark.parametrize("lists", [None, True])
+def test_a_release_for_removals_sends_nothing_again_when_the_list_is_not_the_one_that_was_shown(
+    any_store: Store, register: type[Register], go: Callable[..., RunReport], lists: bool | None
+) -> None:
+    for number in range(120):
+        register.edit(f"own{number:03}", f"Van hen {number}")
+    go()
+    say_many(any_store, 60)
+    assert go().pushed == 60
+    go()
+    for number in range(60):
+        del register.rows[f"own{number:03}"]
+    shown = go(full=True)
+    assert (shown.withheld, shown.kept_back) == (60, 0)
+    register.rows.clear()
+    if lists:  # what was shown of removals is what is asked for now, and what is to be sent again was never shown
+        for number in range(60, 120):
+            register.edit(f"own{number:03}", f"Van hen {number}")
     released = go(release_guard=True)
-    assert [one for one in released.warnings if "on which we agreed" in one] == []
-    assert go().pushed + released.pushed == 60
+    assert (released.deleted, released.withheld, released.pushed, released.kept_back) == ((60, 0, 0, 60) if lists else (0, 120, 0, 60))
+    (warning,) = [one for one in released.warnings if "on which we agreed" in one]
+    assert ("before any run or preview had shown how many" if lists else "released for fewer removals") in warning
+    following = go(release_guard=True)
+    assert (following.deleted, following.pushed, following.kept_back) == (0 if lists else 120, 60, 0)
+
+
+def test_status_goes_on_saying_that_what_the_partner_lost_waits_for_a_release(
+    any_store: Store, register: type[Register], go: Callable[..., RunReport], offer: Offer
+) -> None:
+    def told() -> str:
+        (one,) = status.of_all(any_store, offer(register))
+        return one.reason
+
+    say_many(any_store, 60)
+    go()
+    register.rows.clear()
+    assert go(full=True, dry_run=True).kept_back == 60
+    assert "wait for a release" not in told(), "a preview leaves nothing waiting"
+    go(full=True)
+    go()
+    assert "60 entities on which we agreed with the partner and that it did not have any more" in told()
+    assert go(release_guard=True).pushed == 60
+    go()
+    assert "entities" not in told()
+
+
+def test_a_row_that_was_rejected_is_not_taken_for_removed_by_the_partner(
+    any_store: Store, register: type[Register], go: Callable[..., RunReport], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say(any_store, "sociale-kaart", "Huis", 1)
+    go()
+    go()
+
+    def odd(connector: Register, cursor: str | None) -> Iterator[Rejected | Finished]:
+        yield Rejected("This is no name.", external_id="r1", field="name")
+        yield Finished(complete=True)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(register, "pull", odd)
+        for _ in range(2):
+            assert go(full=True, accept_feed=True).pushed == 0
+    assert go(full=True).pushed == 0
+
+
+def test_what_the_partner_restored_under_its_old_revision_is_put_right_by_a_run_from_the_start(
+    any_store: Store, register: type[Register], go: Callable[..., RunReport]
+) -> None:
+    fiche = say(any_store, "sociale-kaart", "Huis", 1)
+    go()
+    go()
+    old = register.rows["r1"]
+    say(any_store, "sociale-kaart", "Thuis", 2)
+    go()
+    register.rows["r1"] = old
+    assert go(full=True).pushed == 1
+    assert (register.rows["r1"][1], name_of(any_store, fiche)) == ("THUIS", "Thuis")
+    assert at_rest(go, register)
 
 
 def test_what_comes_back_under_our_own_id_is_an_echo_from_the_first_time_on(
@@ -262,8 +350,9 @@ def test_a_row_that_comes_again_in_the_same_revision_is_judged_once(
 
 @pytest.mark.parametrize("heard", [True, False])
 def test_a_row_of_before_is_no_edit(any_store: Store, register: type[Register], go: Callable[..., RunReport], heard: bool) -> None:
-    """Whether its list was heard with the newer one or not: what we agreed by then is no yardstick for what was said before."""
-    say(any_store, "sociale-kaart", "Huis", 1)
+    """Whether its list was heard with the newer one or not: what we agreed by then is no yardstick for what was said before. Where it was not, nobody can
+    tell whether the row is late or what we told got lost, so that is told once more."""
+    fiche = say(any_store, "sociale-kaart", "Huis", 1)
     go()
     go()
     (row,) = register.rows
@@ -274,9 +363,13 @@ def test_a_row_of_before_is_no_edit(any_store: Store, register: type[Register], 
         go()
     new, register.rows[row] = register.rows[row], old
     go(full=True)
-    register.rows[row] = new
-    go(full=True)
-    assert register.pushes == [{"name": "Huis"}, {"name": "Thuis"}], "a copy that was late there is not put right"
+    if heard:
+        register.rows[row] = new
+    for _ in range(2):
+        go(full=True)
+    assert register.pushes == [{"name": "Huis"}, *[{"name": "Thuis"}] * (1 if heard else 2)]
+    with any_store.read() as db:
+        assert reading.documents_by_uuid(db, [fiche])[fiche]["names"] == [{"text": {"nl": "Thuis"}, "visibility": "public"}]
 
 
 def test_what_stands_for_one_partner_is_not_what_stood_before(

@@ -1,8 +1,9 @@
-"""Three sources, an owner who edits and decides, rows that are rejected and answers that get lost, in any order: a state machine of the hub and the simulated register.
+"""Three sources, an owner who edits and decides, rows that are rejected or deleted and come back, answers that get lost or are wrong, in any order: a state machine
+of the hub and the simulated register.
 
 After every step: what is proposed is what somebody other than the registers says for everybody, and nothing of the owner's own goes. After every run in which nothing
-went wrong: the hub knows how its last proposal stands, and shows nobody more than the owner does. At the end: nothing stands in the register that nobody says, and one
-more run proposes nothing. One caregiver, three numbers. FICHEHUB_MACHINE_RUNS makes so many runs, other ones each time.
+went wrong: the hub knows how its last proposal stands, and shows nobody more than the owner does. At the end: nothing stands in the register that nobody says, both sides
+say the same value by value, and one more run proposes nothing. One caregiver, three numbers. FICHEHUB_MACHINE_RUNS makes so many runs, other ones each time.
 """
 
 from __future__ import annotations
@@ -123,7 +124,11 @@ class Proposing(MachineOfAHub):
     def owner_decides(self, accept: bool) -> None:
         waiting = [one for one in self.register.desk.proposals.values() if one["state"] == "pending"]
         for one in waiting:
-            self.register.decide(one["id"], accept)
+            told = self.register.decide(one["id"], accept)
+            if told["state"] == "rejected" and not told.get("conflict"):  # what he will not let go is his own from now on
+                old, new = ({normal_contact("phone", item["value"]): item["audience"] for item in told[side]} for side in ("old", "new"))
+                refused = {(number, audience) for number, audience in old.items() if new.get(number) != audience}
+                self.own.update((item["value"], item["audience"]) for item in self._standing() if (item["value"], item["audience"]) in refused)
         there = {one["value"] for one in self._standing()}
         self.own = {number: audience for number, audience in self.own.items() if number in there}
 
@@ -174,6 +179,32 @@ class Proposing(MachineOfAHub):
         with unheard(lost):
             self._run(False)
 
+    @rule(full=st.booleans())
+    def runs_and_hears_that_he_is_not_there(self, full: bool) -> None:
+        """One wrong answer; the next run from the start asks again."""
+        with patch.object(Client, "provider", lambda client, number: None):
+            assert self._run(full) == "done"
+        self.runs(True)
+
+    @rule(decides=st.sampled_from([None, True, False]), full=st.booleans())
+    def is_deleted_for_a_while(self, decides: bool | None, full: bool) -> None:
+        """His row is deleted, and comes back as it was."""
+        self.register.delete(self.number)
+        assert self._run(full) == "done"
+        if decides is not None:
+            self.owner_decides(decides)
+        self.register.edit(self.number, state="registered")
+        self.runs(False)
+
+    @rule(full=st.booleans())
+    def owner_refuses_to_let_go(self, full: bool) -> None:
+        """What is said here is taken over, then nobody says it any more, and he keeps it."""
+        self.owner_decides(True)
+        self.hears("sociale-kaart", {})
+        self.runs(full)
+        self.owner_decides(False)
+        self.runs(full)
+
     def _run(self, full: bool) -> str:
         self.moment += timedelta(hours=25)
         state = run(self.store, self.plugins, "register", http=self.http, full=full).state
@@ -214,6 +245,7 @@ class Proposing(MachineOfAHub):
         there = {one["value"] for one in self._standing()}
         ours = {KEPT, LAST} if self.said["cobrha"].get(NUMBERS[0]) == "internal" else {KEPT, LAST, NUMBERS[0]}
         assert ours <= there <= {*ours, *self.own}, "something stands there that nobody says, or does not that we say"
+        assert there <= self._seen().keys() <= there | self.said["cobrha"].keys(), "one side says what the other does not"
 
     # --- by hand ---------------------------------------------------------------------------------------------------------------
 
@@ -257,6 +289,27 @@ STORIES: dict[str, list[Callable[[Proposing], Any]]] = {
     "said by CoBRHA beside another source": [
         lambda machine: machine.hears("cobrha", {FIRST: "public"}),
         lambda machine: machine.hears("sociale-kaart", {SECOND: "public"}),
+    ],
+    "told that he is not there when something was to be taken back": [
+        lambda machine: machine.hears("sociale-kaart", {FIRST: "public"}),
+        lambda machine: machine.runs(False),
+        lambda machine: machine.owner_decides(True),
+        lambda machine: machine.runs(False),
+        lambda machine: machine.hears("sociale-kaart", {SECOND: "public"}),
+        lambda machine: machine.runs_and_hears_that_he_is_not_there(False),
+    ],
+    "deleted when something was to be taken back": [
+        lambda machine: machine.hears("sociale-kaart", {FIRST: "public"}),
+        lambda machine: machine.runs(False),
+        lambda machine: machine.owner_decides(True),
+        lambda machine: machine.runs(False),
+        lambda machine: machine.hears("sociale-kaart", {SECOND: "public"}),
+        lambda machine: machine.is_deleted_for_a_while(None, False),
+    ],
+    "refused to be taken away": [
+        lambda machine: machine.hears("sociale-kaart", {FIRST: "public"}),
+        lambda machine: machine.runs(False),
+        lambda machine: machine.owner_refuses_to_let_go(False),
     ],
     "agreed to by another source while its answer is lost": [
         lambda machine: machine.hears("sociale-kaart", {FIRST: "public"}),

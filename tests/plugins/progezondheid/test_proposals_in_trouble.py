@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hub import Unreachable
-from hub.store import Store
+from hub.store import Store, reading
 from plugins.progezondheid.client import MOST_EMPTY, Client
 from plugins.progezondheid.simulator import ProGezondheidSimulator
 from tests.plugins.progezondheid.conftest import Run
@@ -246,3 +246,86 @@ def test_empty_pages_of_decisions_that_never_end_end_the_run(go: Run, register: 
     assert len(register.requests) == MOST_EMPTY + 1
     register.switch("endless-empty", on=False)
     assert go().state == "done"
+
+
+# --- not there, for a while ----------------------------------------------------------------------------------------------------------
+
+
+def _taken_over(go: Run, soka: Soka, register: ProGezondheidSimulator) -> None:
+    """The owner has accepted PHONE, and nothing else stands there."""
+    register.edit(soka.number(), contacts=[])
+    go()
+    soka.says(contacts=[phone(PHONE)])
+    go()
+    register.decide(asked(register)[0]["id"], accept=True)
+    assert go().pushed == 0
+
+
+def _both_say(store: Store, soka: Soka, register: ProGezondheidSimulator) -> tuple[list[str], list[str]]:
+    """The numbers that the hub shows, and those that stand in the register."""
+    with store.read() as connection:
+        (fiche,) = reading.documents_by_uuid(connection, [soka.fiche(f"progezondheid|{soka.number()}")]).values()
+    here = [national(one["value"]) for one in fiche.get("contacts", ())]
+    return here, [national(one["value"]) for one in standing(register, soka.number())["contacts"]]
+
+
+@pytest.mark.parametrize("said", [[OTHER], None])
+def test_one_wrong_answer_that_somebody_is_not_there_loses_no_change(
+    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store, monkeypatch: pytest.MonkeyPatch, said: list[str] | None
+) -> None:
+    _taken_over(go, soka, register)
+    if said is None:
+        soka.says(gone=True)
+    else:
+        soka.says(contacts=[phone(value) for value in said])
+    with monkeypatch.context() as patch:
+        patch.setattr(Client, "provider", lambda client, number: None)
+        report = go()
+    assert (report.pushed, report.undeliverable) == (0, 1)
+    assert [one.proposal.state for one in known(store)] == ["accepted"], "what was agreed is kept"
+    register.switch("accept-proposals")
+    assert go(full=True).pushed == 1
+    for full in (False, True):
+        assert go(full=full).pushed == 0
+        wanted = [national(value) for value in said or ()]
+        assert _both_say(store, soka, register) == (wanted, wanted)
+
+
+@pytest.mark.parametrize("said", [[OTHER], None])
+def test_what_we_told_of_somebody_who_was_deleted_is_still_ours_when_he_comes_back(
+    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store, said: list[str] | None
+) -> None:
+    _taken_over(go, soka, register)
+    register.delete(soka.number())
+    if said is None:
+        soka.says(gone=True)
+    else:
+        soka.says(contacts=[phone(value) for value in said])
+    for full in (False, True):
+        assert go(full=full).pushed == 0
+    register.switch("accept-proposals")
+    register.edit(soka.number(), state="registered")
+    assert go().pushed == 1
+    for full in (False, True):
+        assert go(full=full).pushed == 0
+        wanted = [national(value) for value in said or ()]
+        assert _both_say(store, soka, register) == (wanted, wanted)
+
+
+def test_who_is_gone_between_our_reading_and_our_asking_has_rejected_nothing(
+    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soka.says(contacts=[phone(PHONE)])
+    whole = Client.propose
+
+    def gone_meanwhile(client: Client, *args: Any, **kwargs: Any) -> Any:
+        register.delete(soka.number())
+        return whole(client, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Client, "propose", gone_meanwhile)
+        assert go().state == "done"
+    assert known(store) == [] and asked(register) == []
+    register.edit(soka.number(), state="registered")
+    go()
+    assert [one["state"] for one in asked(register)] == ["pending"]

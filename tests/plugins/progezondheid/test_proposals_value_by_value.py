@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from hub import Unreachable
 from hub.store import Store
 from plugins.progezondheid.client import Client
 from plugins.progezondheid.simulator import ProGezondheidSimulator
@@ -159,3 +160,73 @@ def test_an_owner_who_accepts_for_colleagues_only_has_the_last_word(
     register.decide(proposal["id"], accept=True)
     go()
     assert soka.shown() == {PHONE: "professional"}
+
+
+# --- what he will not let go -------------------------------------------------------------------------------------------------------
+
+
+def test_an_owner_who_refuses_to_drop_a_value_has_the_last_word(go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store) -> None:
+    register.edit(soka.number(), contacts=[])
+    go()
+    soka.says(contacts=[phone(PHONE)])
+    go()
+    register.decide(asked(register)[0]["id"], accept=True)
+    go()
+    soka.says()
+    go()
+    assert (told(register)[1][2], soka.shown()) == ([], {})
+    register.decide(asked(register)[1]["id"], accept=False)
+    for full in (False, False, True):
+        report = go(full=full)
+        assert (report.state, report.pushed) == ("done", 0)
+        assert soka.shown() == {PHONE: "public"}, "it is his own word, from the run on that heard of it"
+    register.edit(soka.number(), languages=["nl"])
+    go()
+    assert soka.shown() == {PHONE: "public"}
+    register.edit(soka.number(), contacts=[])
+    go()
+    assert (soka.shown(), len(asked(register))) == ({}, 2)
+
+
+def test_a_refusal_that_the_run_was_cut_off_after_is_taken_in_by_a_run_from_the_start(
+    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register.edit(soka.number(), contacts=[])
+    go()
+    soka.says(contacts=[phone(PHONE)])
+    go()
+    register.decide(asked(register)[0]["id"], accept=True)
+    go()
+    soka.says()
+    go()
+    register.decide(asked(register)[1]["id"], accept=False)
+
+    def lost(client: Client, cursor: str | None, limit: int) -> Any:
+        raise Unreachable("The line broke.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Client, "page", lost)
+        assert go().state == "failed"
+    assert go(full=True).changed == 1
+    assert soka.shown() == {PHONE: "public"}
+    assert go(full=True).changed == 0
+
+
+@pytest.mark.parametrize("accept", [True, False])
+def test_what_its_owner_wrote_himself_while_it_waited_is_his_own_word_when_it_is_not_taken_over(
+    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store, accept: bool
+) -> None:
+    register.edit(soka.number(), contacts=[])
+    go()
+    soka.says(contacts=[phone(PHONE)])
+    go()
+    register.edit(soka.number(), contacts=[for_all(national(PHONE))])
+    go()
+    decided = register.decide(asked(register)[0]["id"], accept=accept)
+    assert (decided["state"], decided.get("conflict", False)) == ("rejected", accept)
+    go()
+    soka.says()
+    for full in (False, True):
+        assert go(full=full).pushed == 0
+        assert soka.shown() == {PHONE: "public"}
+    assert [one["value"] for one in standing(register, soka.number())["contacts"]] == [national(PHONE)]

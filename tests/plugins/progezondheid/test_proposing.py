@@ -91,6 +91,8 @@ class Sides:
 
     def tell(self, verdict: str) -> None:
         assert self.waiting is not None
+        if verdict == "rejected":  # what he would not take away is his own word as soon as we hear it
+            self.either |= (set(self.waiting["old"]) - set(self.waiting["new"])) & set(self.theirs) - self.own
         self.events.append({**self.waiting, "state": verdict, "reason": "x"})
         self.waiting = None
 
@@ -150,6 +152,19 @@ def test_what_was_decided_stays_decided() -> None:
         assert decided(waiting, told)["fields"]["contacts"]["base"] == [phone]
     assert decided(state, {"id": "p0", "field": "languages", "state": "rejected"}) == state
     assert decided(state, {"id": "p1", "field": "name", "state": "rejected"}) == state
+
+
+@pytest.mark.parametrize(("more", "left"), [({}, []), ({"conflict": True}, ["sv"])])
+def test_what_its_owner_refuses_to_take_away_is_his_own_from_then_on(more: dict[str, Any], left: list[str]) -> None:
+    state = noted({"nihdi8": "1"}, Ask("languages", ["nl"], ["nl", "sv"], ["sv"]), {"id": "p1", "state": "pending"}, {})
+    state = decided(state, {"id": "p1", "field": "languages", "state": "accepted", "value": ["nl", "sv"]})
+    removing = Ask("languages", ["nl", "sv"], ["nl"], None)
+    told = decided(noted(state, removing, {"id": "p2", "state": "pending"}, {}), {"id": "p2", "field": "languages", "state": "rejected", **more})
+    assert told["fields"]["languages"]["base"] == left
+    said = {"kind": "zorgverlener", "languages": ["nl", "sv"]}
+    assert own_word(said, {}, told)["languages"] == (["nl"] if left else ["nl", "sv"])
+    refused = noted(state, removing, {"id": "", "state": "rejected", "reason": "No such language."}, {})
+    assert refused["fields"]["languages"]["base"] == ["sv"], "what the register refuses by itself its owner has not seen"
 
 
 def test_what_the_register_has_under_another_kind_or_scheme_is_not_asked_again() -> None:
