@@ -93,7 +93,10 @@ class Endpoints:
                 f"/{name} is not open to you. Ask your contact at this hub for it. An administrator opens it to {partner} with: "
                 f"fichehub connections add {own} {name} --partner {partner}, then: fichehub connections enable {own}"
             )
-        if self.state(name, None) in ("enabled", "paused"):  # who is told to open it would open to all what was meant for one
+        if self.state(name, None) in (
+            "enabled",
+            "paused",
+        ):  # who is told to open it would open to all what was meant for one
             asking.require_partner(f"/{name} answers partners only")
         raise Forbidden(
             f"/{name} is not enabled. An administrator opens it to everybody with: fichehub connections add {name} {name}, "

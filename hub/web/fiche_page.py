@@ -30,9 +30,18 @@ def fiche_page(id: str) -> flask.Response:
         entity = directory().get(id)
         name = name_in(entity.fiche, str(get_locale())).text
         moment = datetime.fromisoformat(entity.updated_at)
-        return pages.page("fiche.html", name=name, kind=entity.fiche["kind"], fiche=entity.fiche["id"], seq=entity.seq, at=moment)
+        return pages.page(
+            "fiche.html",
+            name=name,
+            kind=entity.fiche["kind"],
+            fiche=entity.fiche["id"],
+            seq=entity.seq,
+            at=moment,
+        )
     except RequestError as error:
         status = problems.problem_of(error).status
         raise
     finally:  # what a partner is shown stands in the audit trail, as it does for the API
-        record_access(interaction="read", type=FICHE, target=id[:64], path=flask.request.path.strip("/"), status=status)
+        record_access(
+            interaction="read", type=FICHE, target=id[:64], path=flask.request.path.strip("/"), status=status
+        )

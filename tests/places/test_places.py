@@ -184,7 +184,21 @@ def test_names_in_english_and_german_are_suggested_after_those_of_here() -> None
     assert labels("9000 ghent") == ["9000 Gent"]
 
 
-@pytest.mark.parametrize("name", ["Amel", "Büllingen", "Burg-Reuland", "Bütgenbach", "Eupen", "Kelmis", "Lontzen", "Raeren", "Sankt Vith", "St. Vith"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Amel",
+        "Büllingen",
+        "Burg-Reuland",
+        "Bütgenbach",
+        "Eupen",
+        "Kelmis",
+        "Lontzen",
+        "Raeren",
+        "Sankt Vith",
+        "St. Vith",
+    ],
+)
 def test_the_german_speaking_municipalities_are_found_by_their_german_names(name: str) -> None:
     (found,) = BELGIUM.find(name)
     assert found.refnis.startswith("63")
