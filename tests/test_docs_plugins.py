@@ -82,6 +82,10 @@ def test_every_block_is_a_file_or_is_run() -> None:
     assert len(_BLOCK.findall(TEXT)) == len(re.findall(r"^```\w+$", TEXT, re.MULTILINE)) > 8
 
 
+def test_what_the_suite_runs_with_is_installed_before_it_is_run() -> None:
+    assert -1 < TEXT.find("pip install pytest") < TEXT.find("python -m pytest"), "the hub by itself does not bring it"
+
+
 def test_the_source_is_the_one_that_is_tested_as_a_third_partys() -> None:
     written = {name.partition("/")[2]: text for name, text in _files().items() if "/" in name}
     tested = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "tests/third_party/buurthuizen").glob("*.*")}

@@ -88,6 +88,7 @@ def test_it_is_installed_enabled_run_and_found(site: Path, tmp_path: Path, monke
     simulator: Simulator = kind(World())
     with simulator:
         known = ("--set", f"base_url={simulator.url}", "--set", "token=fictional")
+        fichehub(tmp_path, site, "db", "upgrade")
         added = fichehub(tmp_path, site, "connections", "add", "huizen", "buurthuizen", *known)
         assert (added["state"], added["config"]["token"]) == ("disabled", "********")
         assert fichehub(tmp_path, site, "connections", "check", "huizen")["checked_at"]

@@ -1,6 +1,7 @@
 """Who is asking, and what their agreement lets them see: agreements, credentials, rate limits."""
 
 from hub.access.agreements import (
+    REQUIRED,
     RIGHTS,
     Agreement,
     agreement,
@@ -14,6 +15,7 @@ from hub.access.keys import IssuedKey, authenticate, issue_key, keys_of, live_ke
 from hub.access.limits import RateLimiter
 
 __all__ = [
+    "REQUIRED",
     "RIGHTS",
     "Agreement",
     "IssuedKey",

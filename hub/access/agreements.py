@@ -26,6 +26,9 @@ RIGHTS: Final[Mapping[str, str]] = {
 }
 """What an agreement can allow besides reading, each in plain words; without it nothing of the kind is allowed."""
 
+REQUIRED: Final = ("title", "purpose", "legal_basis", "contact", "our_contact")
+"""The texts without which an agreement cannot be accounted for."""
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,39}")
 
 
@@ -76,7 +79,7 @@ def _check(given: Agreement) -> None:
         errors.append(FieldError("expires_on", "must be a day, YYYY-MM-DD", given.expires_on))
     errors.extend(
         FieldError(field, "is required: an agreement without it cannot be accounted for")
-        for field in ("title", "purpose", "legal_basis", "contact", "our_contact")
+        for field in REQUIRED
         if not str(getattr(given, field)).strip()
     )
     if errors:

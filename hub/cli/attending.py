@@ -8,7 +8,16 @@ import click
 
 from hub.cli.connecting import connections_group, report_json
 from hub.cli.installation import Installation
-from hub.cli.output import as_json, counted, progress, say_done, say_json, say_table, value_in_short
+from hub.cli.output import (
+    NotUnderstood,
+    as_json,
+    counted,
+    progress,
+    say_done,
+    say_json,
+    say_table,
+    value_in_short,
+)
 from hub.cli.reviewing import remind
 from hub.errors import FieldError, Invalid, Misconfigured
 from hub.sync import connections, landing, status, stops
@@ -92,7 +101,7 @@ def go(installation: Installation, name: str | None, everything: bool, as_json: 
 
 def _target(installation: Installation, name: str | None, everything: bool) -> str:
     if (name is None) != everything:
-        raise Invalid("Name one connection, or write --all.", (FieldError("name", "one connection or --all", name),))
+        raise NotUnderstood(Invalid("Name one connection, or write --all.", (FieldError("name", "one connection or --all", name),)))
     if name is None:
         return stops.ALL
     return connections.get(installation.store, installation.plugins, name).name

@@ -11,6 +11,7 @@ import orjson
 
 from hub.cli.installation import Installation
 from hub.cli.output import (
+    NotUnderstood,
     OutputFile,
     as_json,
     ask,
@@ -163,7 +164,7 @@ def settings(pairs: tuple[str, ...]) -> dict[str, Any]:
     for pair in pairs:
         key, separator, value = pair.partition("=")
         if not separator:
-            raise Misconfigured(f"{pair!r} is no setting.", (FieldError(key, "write it as key=value"),))
+            raise NotUnderstood(Misconfigured(f"{pair!r} is no setting.", (FieldError(key, "write it as key=value"),)))
         try:
             config[key] = orjson.loads(value)
         except orjson.JSONDecodeError:
@@ -190,7 +191,6 @@ def add(
     installation: Installation, name: str, connector: str, pairs: tuple[str, ...], partner: str, schedule: str, as_json: bool
 ) -> None:
     """Set up the connection NAME with a CONNECTOR; it does nothing until it is enabled."""
-    installation.create()  # setting up may begin with this
     known = connections.add(
         installation.store, installation.plugins, name, connector, settings(pairs), partner=partner, schedule=schedule
     )

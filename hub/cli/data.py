@@ -15,6 +15,7 @@ from sqlalchemy.exc import DatabaseError
 from hub.cli.connecting import in_short, settings, settings_of
 from hub.cli.installation import Installation
 from hub.cli.output import (
+    NotUnderstood,
     OutputFile,
     as_json,
     counted,
@@ -117,7 +118,7 @@ def _usable(text: str, directory: Directory) -> str:
     """The criterion with its places as codes. Raises `Invalid` for one that never finds anything."""
     key, separator, values = text.partition("=")
     if not separator:
-        return text  # `narrowed` says how it is written
+        raise NotUnderstood(Invalid("That is no criterion.", (FieldError("where", "Write it as key=value.", text),)))
     if key == "municipality":
         values = ",".join(found.refnis for value in values.split(",") for found in directory.places.meant(value))
     for value in values.split(","):
@@ -133,7 +134,7 @@ def _near(text: str) -> Near:
     try:
         return near_of(text)
     except ValueError:
-        raise Invalid("That is no place.", (FieldError("near", "write it as LAT,LON,KM, e.g. 51.05,3.72,10", text),)) from None
+        raise NotUnderstood(Invalid("That is no place.", (FieldError("near", "write it as LAT,LON,KM, e.g. 51.05,3.72,10", text),))) from None
 
 
 class _WithSettings(click.Command):

@@ -8,7 +8,16 @@ import click
 import orjson
 
 from hub.cli.installation import Installation
-from hub.cli.output import as_json, at_most, counted, say_done, say_json, say_table, value_in_short
+from hub.cli.output import (
+    NotUnderstood,
+    as_json,
+    at_most,
+    counted,
+    say_done,
+    say_json,
+    say_table,
+    value_in_short,
+)
 from hub.cli.reviewing import remind
 from hub.errors import FieldError, Invalid, NotFound
 from hub.store import editing, reading
@@ -65,7 +74,7 @@ def decide(
 ) -> None:
     """Settle the conflict about FIELD of FICHE for good; no other field is touched. `fichehub conflicts` lists them."""
     if (value is None) == (source is None):
-        raise Invalid("Say which value is right: --value or --source.", (FieldError("value", "one of the two"),))
+        raise NotUnderstood(Invalid("Say which value is right: --value or --source.", (FieldError("value", "one of the two"),)))
     store = installation.store
     chosen = _json(value) if value is not None else _of_source(installation, fiche, field, str(source))
     editing.decide_conflict(store, fiche, field, chosen, by)

@@ -57,6 +57,12 @@ class Failure(click.ClickException):
         super().__init__("\n".join(lines))
 
 
+class NotUnderstood(Failure):
+    """The command itself is not written as it must be, whatever there is; it ends as click's own usage errors do."""
+
+    exit_code = 2
+
+
 def _without(told: Sequence[str], message: str) -> str:
     """A sentence that ends in fields with their reasons, as those for programs and logs do, without these: here each stands on a line of its own."""
     begins = [place for said in told if (place := message.find(said)) >= 0]

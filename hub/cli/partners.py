@@ -10,6 +10,7 @@ import click
 import orjson
 
 from hub.access import (
+    REQUIRED,
     RIGHTS,
     Agreement,
     IssuedKey,
@@ -23,7 +24,7 @@ from hub.access import (
 )
 from hub.cli import clients
 from hub.cli.installation import Installation
-from hub.cli.output import as_json, ask, counted, say_done, say_json, say_table
+from hub.cli.output import NotUnderstood, as_json, ask, counted, say_done, say_json, say_table
 from hub.cli.output import yes as _yes
 from hub.errors import FieldError, Invalid, NotFound
 from hub.model.audience import LEVELS
@@ -147,7 +148,6 @@ def add(
     **texts: str | None,
 ) -> None:
     """Make the agreement with NAME, or change it: what is left out stays as it was. What becomes wider is shown and asked first."""
-    installation.create()  # setting up may begin with this
     with installation.store.read() as connection:
         before = agreement(connection, name)
     given: dict[str, Any] = {what: text for what, text in texts.items() if text is not None}
@@ -157,6 +157,9 @@ def add(
         given["rights"] = _chosen(rights, _NONE, "right")
     if expires_on is not None:
         given["expires_on"] = None if expires_on == _NONE else expires_on
+    if before is None and (missing := [what for what in REQUIRED if what not in given]):
+        wrong = tuple(FieldError(what, f"is required of a new agreement; give --{what.replace('_', '-')}") for what in missing)
+        raise NotUnderstood(Invalid(f"There is no agreement with {name} yet, and this says too little to make one.", wrong))
     after = replace(before or Agreement(name=name, title="", purpose="", legal_basis="", contact="", our_contact=""), **given)
 
     def agree(writer: Writer) -> Agreement:

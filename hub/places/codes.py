@@ -73,6 +73,9 @@ class Codes:
         for row in _rows("postcodes.csv"):
             self._by_postcode[row["postcode"]].append(self._by_refnis[row["refnis"]])
             self._postcodes[row["refnis"]].append(row["postcode"])
+        self._other_names: dict[str, list[str]] = defaultdict(list)
+        for row in _rows("other_names.csv"):
+            self._other_names[row["refnis"]].append(row["name"])
         self.codes_in_use = frozenset(self._by_refnis)
         """The REFNIS codes of the municipalities of today."""
         self.postcodes_in_use = frozenset(self._by_postcode)
@@ -136,7 +139,7 @@ class Codes:
 
 def _rows(table: str) -> Iterator[dict[str, str]]:
     with (DATA / table).open(encoding="utf-8", newline="") as stream:
-        yield from csv.DictReader(stream)
+        yield from csv.DictReader(line for line in stream if not line.startswith("#"))
 
 
 _REGIONS: Final[dict[str, Region]] = {region: region for region in get_args(Region)}

@@ -61,7 +61,7 @@ class Places(Codes):
         # (key, of a former municipality?, name, municipality), for the linear search of find and suggest: 900 short texts.
         self._names: list[tuple[str, bool, str, Municipality]] = []
         for municipality in self:
-            for name in dict.fromkeys(municipality.name.values()):
+            for name in self._called(municipality):
                 self._names.append((_name_key(name), False, name, municipality))
         for old in self._former.values():
             heir = self.municipality(old.municipality.refnis)
@@ -76,7 +76,7 @@ class Places(Codes):
     def find(self, name: str) -> tuple[Municipality, ...]:
         """The municipalities that go by this name: the best of exact, former name, beginning, word within; () if none.
 
-        Dutch or French, without regard to case, accents, hyphens and the way a saint is written (St-Niklaas). The name of a
+        Dutch or French, or a well-known English or German name (Ghent, Lüttich), without regard to case, accents, hyphens and the way a saint is written (St-Niklaas). The name of a
         municipality that merged finds the one it went into. Flanders first, then by REFNIS code.
         """
         best = 4
@@ -113,12 +113,12 @@ class Places(Codes):
         for tier, label, municipality in self._matches(_name_key(text)):
             # "sint" finds Saint-Trond as well, but should be shown as Sint-Truiden.
             as_typed = typed in fold(label)
-            french = label == municipality.name_fr != municipality.name_nl
+            foreign = label == municipality.name_fr != municipality.name_nl or label in self._other_names.get(municipality.refnis, ())
             rank = (
                 tier,
                 _REGION_ORDER[municipality.region],
                 not as_typed,
-                french,
+                foreign,
                 label,
                 municipality.refnis,
             )
@@ -137,6 +137,10 @@ class Places(Codes):
         return tuple(
             sorted((hit for hit in hits if hit.km <= km), key=lambda hit: (hit.km, hit.municipality.refnis))
         )
+
+    def _called(self, municipality: Municipality) -> tuple[str, ...]:
+        """Its Dutch and French names, and its other ones, each once."""
+        return tuple(dict.fromkeys([*municipality.name.values(), *self._other_names.get(municipality.refnis, ())]))
 
     def _matches(self, wanted: str) -> Iterator[tuple[int, str, Municipality]]:
         """(0 exact, 1 former name, 2 beginning, 3 word within; label; municipality) for a key of _name_key."""
@@ -162,7 +166,7 @@ class Places(Codes):
             for municipality in self._by_postcode[postcode]:
                 if len(found) == limit:
                     return tuple(found)
-                names = (_name_key(text) for text in municipality.name.values())
+                names = (_name_key(text) for text in self._called(municipality))
                 if not name or any(f" {name}" in f" {key}" for key in names):
                     found.append(Suggestion(f"{postcode} {municipality.name_nl}", municipality, postcode, postcode == start))
         return tuple(found)

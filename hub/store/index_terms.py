@@ -394,18 +394,19 @@ class Indexer:
             row.heads.update(heads)
 
     def _code(self, scheme: str, code: str, key: str) -> _Coded:
-        """The terms of a code, of those above it and of what they imply in CD-HCPARTY, under this key; and the words of its labels and synonyms."""
+        """The terms of a code, of those above it and of what they imply in CD-HCPARTY, under this key; and the words of the labels and synonyms of the code and of
+        what is implied, which speak languages that a list of the country may not have."""
         known = self._codes.get((scheme, code, key))
         if known is not None:
             return known
         if len(self._codes) > _CACHED:
             self._codes.clear()
-        concept = self._concepts.get(scheme, code)
-        texts = () if concept is None else (*concept.labels.values(), *concept.synonyms)
+        ancestors, implied = self._concepts.ancestors, self._concepts.implied(scheme, code, CD_HCPARTY)
+        named = [self._concepts.get(scheme, code), *(self._concepts.get(CD_HCPARTY, one) for one in implied)]
+        texts = [text for concept in named if concept is not None for text in (*concept.labels.values(), *concept.synonyms)]
         labels = tuple({word for text in texts for word in words(str(text))})
-        ancestors = self._concepts.ancestors
         codes = [(scheme, one) for one in (code, *ancestors(scheme, code))]
-        for one in self._concepts.implied(scheme, code, CD_HCPARTY):
+        for one in implied:
             codes += [(CD_HCPARTY, wider) for wider in (one, *ancestors(CD_HCPARTY, one))]
         terms = tuple(Facet(key, f"{its}|{one}") for its, one in dict.fromkeys(codes))
         heads = tuple({("code", its) for its, _ in codes})

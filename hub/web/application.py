@@ -14,7 +14,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from hub.errors import FieldError, Invalid
 from hub.plugins import Plugins
 from hub.store import Store
-from hub.web import api, asking, endpoints, health, oauth, outgoing, pages, problems, start
+from hub.web import api, asking, endpoints, fiche_page, health, oauth, outgoing, pages, problems, start
 from hub.web.again import Again
 from hub.web.metrics import Metrics
 from hub.web.settings import Settings
@@ -59,6 +59,7 @@ def build(store: Store, plugins: Plugins, settings: Settings) -> flask.Flask:
     health.install(app)
     start.install(app)
     pages.install(app)
+    fiche_page.install(app)
     oauth.install(app)
     api.install(app)
     mounted = endpoints.install(app, store, plugins)

@@ -21,6 +21,7 @@ from hub.errors import Forbidden
 from hub.plugins import BUGS, Plugins
 from hub.store import Store
 from hub.store.tables import connection
+from hub.web import asking
 
 REMEMBERED = 2.0
 """Seconds for which the state of an endpoint is remembered: how late a pause may take effect."""
@@ -77,7 +78,8 @@ class Endpoints:
         return first if first in self.mounted else None
 
     def require_enabled(self, name: str, partner: str | None) -> None:
-        """Return when a connection opens the endpoint to this partner (`""`: to everybody; None: to anybody), else raise `Forbidden` with what to do."""
+        """Return when a connection opens the endpoint to this partner (`""`: to everybody; None: to anybody), else raise what the asker can do something about:
+        `Unauthorized` where he sent no key and it is open to some partner, else `Forbidden`."""
         state = self.state(name, partner)
         if state == "enabled":
             return
@@ -85,8 +87,19 @@ class Endpoints:
             raise Forbidden(
                 f"/{name} is paused. An administrator resumes it with: fichehub connections enable {name}"
             )
+        if partner:
+            own = f"{name}-{partner}"
+            raise Forbidden(
+                f"/{name} is not open to you. Ask your contact at this hub for it. An administrator opens it to {partner} with: "
+                f"fichehub connections add {own} {name} --partner {partner}, then: fichehub connections enable {own}"
+            )
+        if self.state(name, None) in (
+            "enabled",
+            "paused",
+        ):  # who is told to open it would open to all what was meant for one
+            asking.require_partner(f"/{name} answers partners only")
         raise Forbidden(
-            f"/{name} is not enabled for you. An administrator enables it with: fichehub connections add {name} {name}, "
+            f"/{name} is not enabled. An administrator opens it to everybody with: fichehub connections add {name} {name}, "
             f"then: fichehub connections enable {name}"
         )
 

@@ -8,7 +8,7 @@ import flask
 from flask_babel import get_locale
 
 from hub.model.fiche import LANGUAGES
-from hub.web import asking
+from hub.web import asking, endpoints
 
 if TYPE_CHECKING:
     from hub.web.problems import Problem
@@ -26,7 +26,8 @@ def install(app: flask.Flask) -> None:
 def in_language(address: str) -> str:
     """The address, with the language that the reader asked for here, where it is that of a page of the house."""
     asked = flask.request.args.get("lang", "")
-    return f"{address}?lang={asked}" if address in _PAGES and asked in LANGUAGES else address
+    is_page = address in _PAGES or address.startswith("/fiche/")
+    return f"{address}?lang={asked}" if is_page and asked in LANGUAGES else address
 
 
 def is_wanted() -> bool:
@@ -45,16 +46,22 @@ def page(template: str, code: int = 200, /, **told: Any) -> flask.Response:
 
 
 def page_of(problem: Problem) -> flask.Response | None:
-    """The page that tells a reader with a browser that there is nothing at this address, or nothing without a key; None for a program, and for every other problem."""
-    request = flask.request
-    is_lost = problem.status == 404 and request.url_rule is None and request.path.split("/")[1] != "api"
-    is_for_partners = problem.status == 401 and not asking.serving().settings.anonymous and not asking.sends_credentials()
-    if not (is_lost or is_for_partners) or not is_wanted():
+    """The page that tells a reader with a browser that there is nothing at this address, or nothing that is open to him; None for a program, and for every
+    other problem."""
+    if not is_wanted():
         return None
-    return instead("lost.html" if is_lost else "partners_only.html", problem)
+    request = flask.request
+    top = request.path.split("/")[1]
+    if (problem.status == 404 and request.url_rule is None and top != "api") or (problem.status in (404, 410) and top == "fiche"):
+        return instead("lost.html", problem)
+    if problem.status not in (401, 403) or asking.sends_credentials():
+        return None
+    if problem.status == 401 and not asking.serving().settings.anonymous:
+        return instead("partners_only.html", problem)
+    return instead("closed.html", problem, code=problem.status, endpoint=top) if endpoints.endpoints().named_by(request.path) else None
 
 
-def instead(template: str, problem: Problem, **told: Any) -> flask.Response:
+def instead(template: str, problem: Problem, /, **told: Any) -> flask.Response:
     """The page in the place of this problem, with its status and its headers."""
     response = page(template, problem.status, **told)
     response.headers.update(problem.headers)

@@ -92,7 +92,7 @@ WORDING: dict[str, dict[str, str]] = {
     },
     "de": {
         "what": "Was suchen Sie?",
-        "what_hint": "Zum Beispiel: Hausarzt, häusliche Pflege",
+        "what_hint": "Zum Beispiel: Hausarzt, Krankenpfleger, Seniorenwohnheim",
         "where": "Wo?",
         "where_hint": "Gemeinde oder Postleitzahl",
         "search": "Suchen",
@@ -134,7 +134,7 @@ WORDING: dict[str, dict[str, str]] = {
     },
     "en": {
         "what": "What are you looking for?",
-        "what_hint": "For example: family doctor, home nursing",
+        "what_hint": "For example: family doctor, nurse, retirement home",
         "where": "Where?",
         "where_hint": "Municipality or postcode",
         "search": "Search",

@@ -24,6 +24,7 @@ AGREED = ("--title", "EPD", "--purpose", "p", "--legal-basis", "l", "--contact",
 
 def test_the_documented_client_gets_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fichehub = CommandLine(tmp_path / "home")
+    fichehub.ok("db", "upgrade")
     fichehub.ok("partners", "add", "epd", *AGREED)
     monkeypatch.chdir(tmp_path)
     Path("public-keys.json").write_text(json.dumps(jwks(EC_KEY)))

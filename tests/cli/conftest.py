@@ -61,6 +61,12 @@ class CommandLine:
         assert result.output.startswith("Error: ")
         return result.output
 
+    def misunderstood(self, *arguments: str) -> str:
+        """The sentence that says how the command is written."""
+        result = self(*arguments)
+        assert result.exit_code == 2, result.output
+        return result.output
+
 
 @pytest.fixture
 def fichehub(migrated_file: Path, tmp_path: Path) -> Iterator[CommandLine]:

@@ -52,7 +52,7 @@ def test_status_and_the_switches(filled: CommandLine, tmp_path: Path) -> None:
     (one,) = filled.json("connections", "status")
     assert one["reason"] == overdue.NO_WORKER(), "it has run, and will not do so again by itself"
     assert one["overdue_since"] is None
-    assert "--all" in filled.refused("connections", "stop")
+    assert "--all" in filled.misunderstood("connections", "stop")
     assert "book" in filled.refused("connections", "stop", "nothing")
 
 

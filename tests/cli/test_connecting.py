@@ -183,7 +183,8 @@ def test_what_is_left_out_of_an_agreement_stays_as_it_was(filled: CommandLine) -
         return told["level"], told["fields"], told["rights"], told["expires_on"]
 
     add = ("partners", "add", "kring")
-    assert "title: is required" in filled.refused(*add, "--level", "public")
+    told = filled.misunderstood(*add, "--level", "public", "--title", "Kring")
+    assert "purpose: is required of a new agreement; give --purpose" in told and "our_contact" in told and "title: " not in told
     filled.ok(*agreement("public"), "--field", "names", "--expires-on", "2099-01-01")
     filled.ok(*add, "--purpose", "kaart")
     assert granted() == ("public", ["names"], [], "2099-01-01")

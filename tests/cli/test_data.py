@@ -272,7 +272,8 @@ def test_reading_changes_nothing(filled: CommandLine, level: str) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [("query",), ("runs",), ("conflicts",), ("changes",), ("export", "excel", "x.xlsx"), ("connections", "status"), ("partners", "list"), ("audit", "verify"), ("work",)],
+    [("query",), ("runs",), ("conflicts",), ("changes",), ("export", "excel", "x.xlsx"), ("connections", "status"), ("partners", "list"), ("audit", "verify"), ("work",), ("connections", "add", "x", "widget"), ("connections", "add", "nope", "nope"),
+     ("partners", "add", "epd", "--title", "t", "--purpose", "p", "--legal-basis", "l", "--contact", "c", "--our-contact", "o")],
 )
 def test_where_no_installation_is_a_command_says_so_and_makes_none(tmp_path: Path, command: tuple[str, ...]) -> None:
     for home, options in ((tmp_path / "typo", ()), (tmp_path / "other", ("--database-url", f"sqlite:///{tmp_path / 'folder' / 'typo.sqlite'}"))):

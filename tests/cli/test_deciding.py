@@ -25,7 +25,7 @@ def test_a_conflict_is_decided_by_its_source(fichehub: CommandLine) -> None:
     assert found, "the two disagree"
     fiche, field = found[0]["fiche"], found[0]["field"]
     assert "one of one, other" in fichehub.refused("decide", fiche, field, "--source", "third")
-    assert "--value or --source" in fichehub.refused("decide", fiche, field)
+    assert "--value or --source" in fichehub.misunderstood("decide", fiche, field)
     assert "no conflict" in fichehub.refused("decide", fiche, "languages", "--source", "one")
     assert "0 conflicts" in fichehub.ok("settle")
     assert "Decided" in fichehub.ok("decide", fiche, field, "--source", "other")

@@ -118,15 +118,12 @@ def test_a_wrong_option_is_named_with_what_is_possible(fichehub: CommandLine, ar
         (("run", "nothing"), "There is no connection 'nothing'"),
         (("connections", "check", "nothing"), "none yet"),
         (("connections", "add", "x", "no-connector"), "installed are: "),
-        (("connections", "add", "x", "excel", "--set", "postcodes"), "write it as key=value"),
         (("query", "--where", "colour=red"), "colour"),
-        (("query", "--where", "postcode"), "Write it as key=value"),
         (("query", "--where", "province=mars"), "no province 'mars'"),
         (("query", "--where", "municipality=Nergenshuizen"), "Nergenshuizen"),
         (("keys", "list", "nobody"), "no agreement with a partner named nobody"),
         (("export", "excel", "x.xlsx", "--set", "colour=red"), "config.colour: Unknown field."),
         (("export", "excel", "x.xlsx", "--set", 'zones=["any"]'), "config.zones: No primary-care zones"),
-        (("query", "--near", "here"), "LAT,LON,KM"),
         (("query", "--local", "Nergenshuizen"), "Nergenshuizen"),
         (("query", "--local", "99999"), "99999"),
         (("query", "--partner", "nobody"), "nobody"),
@@ -141,6 +138,22 @@ def test_a_wrong_option_is_named_with_what_is_possible(fichehub: CommandLine, ar
 )
 def test_an_error_is_a_sentence(fichehub: CommandLine, arguments: tuple[str, ...], words: str) -> None:
     assert words in fichehub.refused(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("query", "--near", "here"), "LAT,LON,KM"),
+        (("query", "--where", "postcode"), "Write it as key=value"),
+        (("connections", "add", "x", "excel", "--set", "postcodes"), "write it as key=value"),
+        (("connections", "go"), "--all"),
+        (("decide", "x", "names"), "--value or --source"),
+        (("partners", "add", "epd", "--title", "EPD"), "--legal-basis"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_is_not_written_as_it_must_be_is_not_understood(fichehub: CommandLine, arguments: tuple[str, ...], words: str) -> None:
+    assert words in fichehub.misunderstood(*arguments)
 
 
 def test_a_bug_is_told_without_its_trace(fichehub: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:

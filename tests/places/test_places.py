@@ -126,6 +126,13 @@ def test_unknown_codes_say_so(code: str) -> None:
         ("Gooi", ["Pajottegem"]),
         ("stokkem", ["Dilsen-Stokkem"]),
         ("Tielt", ["Tielt"]),
+        ("Ghent", ["Gent"]),
+        ("antwerp", ["Antwerpen"]),
+        ("Brussels", ["Brussel"]),
+        ("Brüssel", ["Brussel"]),
+        ("Lüttich", ["Luik"]),
+        ("lowen", ["Leuven"]),
+        ("Tongern", ["Tongeren-Borgloon"]),
         ("nergenshuizen", []),
         ("", []),
         ("--", []),
@@ -165,6 +172,48 @@ def test_suggestions() -> None:
     assert labels("B-1040 ett") == ["1040 Etterbeek"]
     assert labels("90001") == []
     assert BELGIUM.suggest("1040")[1].postcode == "1040"
+
+
+def test_names_in_english_and_german_are_suggested_after_those_of_here() -> None:
+    def labels(text: str) -> list[str]:
+        return [suggestion.label for suggestion in BELGIUM.suggest(text)]
+
+    assert labels("Ghent") == ["Ghent"]
+    assert BELGIUM.suggest("lüttich")[0].whole
+    assert labels("antw") == ["Antwerpen"], "each once"
+    assert labels("9000 ghent") == ["9000 Gent"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Amel",
+        "Büllingen",
+        "Burg-Reuland",
+        "Bütgenbach",
+        "Eupen",
+        "Kelmis",
+        "Lontzen",
+        "Raeren",
+        "Sankt Vith",
+        "St. Vith",
+    ],
+)
+def test_the_german_speaking_municipalities_are_found_by_their_german_names(name: str) -> None:
+    (found,) = BELGIUM.find(name)
+    assert found.refnis.startswith("63")
+
+
+def test_the_other_names_are_those_that_nothing_else_gives() -> None:
+    lines = (DATA / "other_names.csv").read_text(encoding="utf-8").splitlines()
+    assert "not official" in lines[0]
+    rows = list(csv.DictReader(lines[1:]))
+    assert {row["language"] for row in rows} == {"en", "de"}
+    for row in rows:
+        municipality = BELGIUM.municipality(row["refnis"])
+        assert municipality.refnis == row["refnis"]
+        assert row["name"] not in municipality.name.values()
+        assert BELGIUM.find(row["name"]) == (municipality,)
 
 
 def test_distances() -> None:

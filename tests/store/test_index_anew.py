@@ -218,6 +218,22 @@ def test_a_new_mapping_and_another_place_in_the_scheme_ask_for_the_index_anew(st
     assert (found("cd-hcparty|orghospital"), found("rubriek|15")) == (0, 1)
 
 
+def test_a_code_is_found_by_the_words_of_what_it_is_mapped_to_in_every_language(store: Store) -> None:
+    def found(text: str, grant: Grant = PUBLIC) -> int:
+        with store.read() as connection:
+            return find(connection, Query(types=("aanbod",), text=text, total="accurate"), grant, places=store.places).total or 0
+
+    home = Concept("cd-hcparty", "orgretirementhome", {"nl": "woonzorgcentrum", "de": "Seniorenwohnheim", "en": "retirement home"}, synonyms=("rusthuis",))
+    listed = Concept("rubriek", "14.04.01", {"nl": "WZC"}, broader="14.04"), Concept("rubriek", "15", {"nl": "Opvang"}, broader=None)
+    guess = Mapping("rubriek|15", "narrow", "cd-hcparty|orgretirementhome")
+    store.write(lambda writer: writer.put_concepts([home, *listed, Mapping("rubriek|14.04", "close", "cd-hcparty|orgretirementhome"), guess]))
+    hidden = aanbod("hidden", "o", field_visibility={"rubrieken": "professional"})
+    put(store, organisatie("o"), aanbod("a", "o"), hidden, aanbod("guess", "o", rubrieken=[{"scheme": "rubriek", "code": "15"}]))
+    asked = ("Seniorenwohnheim", "retirement home", "rusthuis", "woonzorgcentrum")
+    assert [found(text) for text in asked] == [1, 1, 1, 1], "its code stands above that of the aanbod; a hidden rubriek has no words, and a guess none either"
+    assert found("Seniorenwohnheim", Grant(level="professional")) == 2
+
+
 def test_a_database_of_before_is_older_and_an_empty_one_never(store: Store) -> None:
     assert not older(store)
     with database.writing(store.engine) as connection:

@@ -318,11 +318,28 @@ def test_an_endpoint_opens_for_one_partner_and_closes_again(
     empty_store.write(lambda writer: writer.connection.execute(insert(connection).values(**values)))
     assert client.get("/closed/").status_code == 200
     empty_store.write(lambda writer: writer.connection.execute(update(connection).values(partner="buur")))
-    assert client.get("/closed/").status_code == 403
+    asked = client.get("/closed/")
+    assert problem(asked, 401, BELGIF + "noAccessToken")["detail"].startswith("/closed answers partners only: send your API key")
+    assert asked.headers["WWW-Authenticate"] == 'Bearer realm="fichehub"'
+    assert "buur" not in asked.text and "connections" not in asked.text, "not who, and not to open it to all"
+    keys = {name: _key_of(empty_store, name) for name in ("buur", "ander")}
+    assert client.get("/closed/", headers={"X-API-Key": keys["buur"]}).status_code == 200
+    refused = problem(client.get("/closed/", headers={"X-API-Key": keys["ander"]}), 403, BELGIF + "missingPermission")["detail"]
+    assert "Ask your contact" in refused and "--partner ander" in refused and "buur" not in refused
     empty_store.write(
         lambda writer: writer.connection.execute(update(connection).values(partner="", state="paused"))
     )
     assert "is paused" in client.get("/closed/").get_json()["detail"]
+
+
+def _key_of(store: Store, name: str) -> str:
+    agreed = Agreement(name=name, title=name, purpose="x", legal_basis="x", contact="x", our_contact="x")
+
+    def make(writer: Writer) -> str:
+        save_agreement(writer.connection, agreed, NOW)
+        return issue_key(writer.connection, name, NOW)
+
+    return store.write(make)
 
 
 def test_an_endpoint_that_cannot_be_mounted_is_left_out_whole_and_named(

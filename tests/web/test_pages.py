@@ -10,11 +10,16 @@ import flask
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask.testing import FlaskClient
+from sqlalchemy import insert
 
 from hub import plugins
+from hub.access import audit
 from hub.store import Store
+from hub.store.tables import connection
 from hub.web import create_app
+from hub.web.asking import serving_of
 from tests.over_http import serving
+from tests.web.conftest import NOW, Brought, Ids
 from tests.web.test_start_page import RULES
 
 if TYPE_CHECKING:
@@ -83,6 +88,67 @@ def test_a_program_has_a_problem_and_so_has_whoever_asks_the_api(client: FlaskCl
 
 def test_an_endpoint_words_its_own_errors_for_a_browser_too(client: FlaskClient) -> None:
     assert client.get("/parrot/nowhere", headers={"Accept": BROWSER}).get_json() == {"parrot": "NotFound"}
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("nl", "Dit staat hier niet open"), ("fr", "Ceci n’est pas ouvert ici"), ("de", "Das ist hier nicht offen"), ("en", "This is not open here")],
+)
+def test_what_is_closed_has_a_page_for_a_person_and_a_problem_for_a_program(client: FlaskClient, language: str, words: str) -> None:
+    response = client.get("/closed/", headers={"Accept": BROWSER, "Accept-Language": language})
+    assert (response.status_code, response.mimetype, response.headers["Content-Language"]) == (403, "text/html", language)
+    assert words in response.get_data(as_text=True) and "fichehub connections add closed closed" in response.get_data(as_text=True)
+    assert {"Accept", "Accept-Language"} <= set(response.vary)
+    assert client.get("/closed/").mimetype == "application/problem+json"
+
+
+def test_what_is_open_to_partners_only_says_so_to_a_person_and_not_how_to_open_it(empty_store: Store) -> None:
+    row = {"name": "c", "connector": "closed", "partner": "buur", "config": b"{}", "state": "enabled", "created_at": NOW}
+    empty_store.write(lambda writer: writer.connection.execute(insert(connection).values(**row)))
+    client = create_app(empty_store, plugins.load([("brought", Brought())], installed=False)).test_client()
+    response = client.get("/closed/", headers={"Accept": BROWSER, "Accept-Language": "fr"})
+    text = response.get_data(as_text=True)
+    assert (response.status_code, response.mimetype) == (401, "text/html")
+    assert "Seul un partenaire muni d’une clé" in text and "Bearer" in response.headers["WWW-Authenticate"]
+    assert "buur" not in text and "connections" not in text
+
+
+def test_a_fiche_has_a_small_page_that_leads_to_all_of_it(client: FlaskClient, ids: Ids) -> None:
+    told = client.get(f"/api/v1/fiches/{ids.organisatie}").get_json()
+    response = client.get(f"/fiche/{ids.organisatie}?lang=fr", headers={"Accept": BROWSER})
+    text = response.get_data(as_text=True)
+    assert (response.status_code, response.mimetype, response.headers["Content-Language"]) == (200, "text/html", "fr")
+    assert "<dd>organisation</dd>" in text
+    dutch = client.get(f"/fiche/{ids.organisatie}", headers={"Accept": BROWSER}).get_data(as_text=True)
+    assert f"<h1>{told['fiche']['names'][0]['text']['nl']}</h1>" in dutch
+    assert f"<dd>{told['seq']}</dd>" in text and "/?lang=fr" in links(client, f"/fiche/{ids.organisatie}?lang=fr")
+    assert f"/api/v1/fiches/{ids.organisatie}" in links(client, f"/fiche/{ids.organisatie}")
+
+
+def test_the_page_of_a_fiche_shows_no_more_than_the_asker_may_see(client: FlaskClient, ids: Ids) -> None:
+    for id in (ids.hidden, "niets"):
+        assert client.get(f"/fiche/{id}").mimetype == "application/problem+json"
+        response = client.get(f"/fiche/{id}", headers={"Accept": BROWSER})
+        assert (response.status_code, response.mimetype) == (404, "text/html")
+        assert "Op dit adres is niets" in response.get_data(as_text=True)
+
+
+def test_what_a_partner_is_shown_on_the_page_of_a_fiche_stands_in_the_audit_trail(app: flask.Flask, client: FlaskClient, ids: Ids) -> None:
+    client.get(f"/fiche/{ids.organisatie}", headers={"X-API-Key": ids.keys["collega"]})
+    client.get("/fiche/niets", headers={"X-API-Key": ids.keys["collega"]})
+    serving_of(app).trail.flush()
+    with serving_of(app).store.read() as reading:
+        rows = [row for row in audit.find(reading, limit=1_000) if row.query.startswith("fiche/")]
+    assert [(row.partner, row.interaction, row.target, row.status) for row in rows] == [("collega", "read", "niets", 404), ("collega", "read", ids.organisatie, 200)]
+
+
+@pytest.mark.parametrize("path", ["/closed/", "/fiche/{id}"])
+def test_axe_finds_nothing_on_the_other_pages(new_page: Callable[..., Page], address: str, ids: Ids, path: str) -> None:
+    page = new_page(viewport={"width": 320, "height": 640})
+    page.goto(address + path.format(id=ids.organisatie))
+    results = Axe().run(page, options=RULES)
+    assert results.violations_count == 0, results.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
 def test_axe_finds_nothing_where_nothing_is(new_page: Callable[..., Page], address: str) -> None:

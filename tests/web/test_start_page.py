@@ -84,6 +84,10 @@ def test_every_text_is_translated_and_compiled() -> None:
         assert _told(compiled) == _told(known)
 
 
+def test_french_does_not_break_before_its_signs() -> None:
+    assert [text for message in catalogue("fr") if message.id and re.search(" [:;?!]", text := str(message.string))] == []
+
+
 def _told(catalogue: Catalog) -> dict[tuple[Any, str], Any]:
     def context(message: Any) -> str:
         told = message.context or ""
@@ -102,7 +106,7 @@ def test_it_counts_the_fiches_and_names_the_newest(client: FlaskClient) -> None:
     text = client.get("/").get_data(as_text=True)
     assert "<dt>organisaties</dt><dd>31</dd>" in text
     assert "Wijkteam nummer" in text
-    news = re.findall(r'<a href="/api/v1/fiches/([^"?]+)">', text)
+    news = re.findall(r'<a href="/fiche/([^"?]+)">', text)
     assert len(news) == len(set(news)) == NEWEST, "a house with sites is one piece of news"
 
 
@@ -136,8 +140,8 @@ def test_what_is_behind_the_news_are_the_newest_changes(client: FlaskClient, hub
     (to,) = re.findall(r'<a href="(/api/v1/changes[^"]*)">[^<]*\(JSON\)</a>', text)
     answer = client.get(html.unescape(to)).get_json()
     assert answer["since"] == answer["head"] and "next" not in answer
-    shown = set(re.findall(r'<a href="(/api/v1/fiches/[^"?]+)">', text))
-    assert shown <= {change["href"] for change in answer["items"]}
+    shown = {f"/api/v1/fiches/{id}" for id in re.findall(r'<a href="/fiche/([^"?]+)">', text)}
+    assert shown and shown <= {change["href"] for change in answer["items"]}
     assert answer["items"][0]["href"] in shown, "it begins at the oldest of the news"
 
 
@@ -361,7 +365,7 @@ def test_reasons_that_stay_english_say_so_and_those_of_administrators_do_not(emp
     connections.pause(empty_store, "bron", connections.PAUSED())
     assert "mise en pause par un administrateur" in client.get("/?lang=fr").get_data(as_text=True)
     stops.stop(empty_store, "bron", "")
-    assert "Arrêtée : sans indication de raison" in client.get("/?lang=fr").get_data(as_text=True)
+    assert "Arrêtée\u00a0: sans indication de raison" in client.get("/?lang=fr").get_data(as_text=True)
 
 
 def test_every_reason_keeps_what_was_filled_in_in_every_language() -> None:

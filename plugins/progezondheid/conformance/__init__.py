@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from plugins.progezondheid.conformance import proposing, reading
-from plugins.progezondheid.conformance.asking import REQUIREMENTS, Asking, Exchange, Verdict, run
+from plugins.progezondheid.conformance.asking import REQUIREMENTS, Asking, Exchange, Unreached, Verdict, run
 
-__all__ = ["REQUIREMENTS", "Asking", "Exchange", "Verdict", "proposing", "reading", "run"]
+__all__ = ["REQUIREMENTS", "Asking", "Exchange", "Unreached", "Verdict", "proposing", "reading", "run"]

@@ -3,7 +3,8 @@
     python -m plugins.progezondheid.conformance --base-url https://… --token … [--propose NIHDI8] [--json]
 
 Reading writes nothing. With `--propose`, proposals about that caregiver's languages are made and withdrawn again, so name one whom you may propose
-about. Every verdict comes with the requests and answers that it was given on; the token is in none of them. The exit code is 1 when something fails.
+about. Every verdict comes with the requests and answers that it was given on; the token is in none of them. The exit code is 1 when something fails,
+and 2 when nothing could be tried because nobody answers.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import asdict
 
 import orjson
 
-from plugins.progezondheid.conformance import REQUIREMENTS, Asking, run
+from plugins.progezondheid.conformance import REQUIREMENTS, Asking, Unreached, Verdict, run
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,21 +31,28 @@ def main(arguments: list[str] | None = None) -> int:
     token = sys.stdin.readline().strip() if given.token == "-" else given.token  # noqa: S105 - a dash is none
     asking = Asking(given.base_url, token, given.propose)
     verdicts = []
-    for verdict in run(asking, given.only):
-        verdicts.append(verdict)
-        if not given.json:
-            print(f"{verdict.outcome:8}{verdict.id:4} {verdict.requirement}", flush=True)
-            if verdict.detail:
-                print(f"             {verdict.detail}")
-            if given.all or verdict.outcome == "fail":
-                for one in verdict.exchanges:
-                    print(f"               {one.request} {one.sent}\n               -> {one.status} {dict(one.headers)} {one.answer}")
+    try:
+        for verdict in run(asking, given.only):
+            verdicts.append(verdict)
+            if not given.json:
+                _show(verdict, exchanges=given.all or verdict.outcome == "fail")
+    except Unreached as unreached:
+        print(unreached, file=sys.stderr)
+        return 2
     if given.json:
         print(orjson.dumps([asdict(one) for one in verdicts], option=orjson.OPT_INDENT_2).decode())
     else:
         counts = {outcome: sum(one.outcome == outcome for one in verdicts) for outcome in ("pass", "fail", "skipped")}
         print(", ".join(f"{count} {outcome}" for outcome, count in counts.items()))
     return 1 if any(one.outcome == "fail" for one in verdicts) else 0
+
+
+def _show(verdict: Verdict, *, exchanges: bool) -> None:
+    print(f"{verdict.outcome:8}{verdict.id:4} {verdict.requirement}", flush=True)
+    if verdict.detail:
+        print(f"             {verdict.detail}")
+    for one in verdict.exchanges if exchanges else ():
+        print(f"               {one.request} {one.sent}\n               -> {one.status} {dict(one.headers)} {one.answer}")
 
 
 if __name__ == "__main__":

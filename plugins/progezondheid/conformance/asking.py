@@ -61,6 +61,10 @@ class Broken(Exception):
     """The requirement is not met."""
 
 
+class Unreached(Exception):
+    """Nobody has ever answered at the address, so that nothing is known about any requirement."""
+
+
 class Unseen(Exception):
     """It could not be tried here."""
 
@@ -85,6 +89,7 @@ class Asking:
     exchanges: list[Exchange] = field(default_factory=list)
     limited: list[Exchange] = field(default_factory=list)
     references: set[str] = field(default_factory=set)
+    answered: bool = False
 
     def __post_init__(self) -> None:
         self._session = requests.Session()
@@ -107,6 +112,7 @@ class Asking:
             answer = self._session.request(
                 method, f"{self.base.rstrip('/')}{path}", headers=given, timeout=_TIMEOUT, allow_redirects=False, **how
             )
+            self.answered = True
             shown = {name: value for name, value in given.items() if name in ("If-Match", "If-None-Match", "Idempotency-Key")}
             exchange = Exchange(
                 f"{method} {answer.request.path_url}",
@@ -172,7 +178,7 @@ class Asking:
 
 
 def run(asking: Asking, only: Iterable[str] = ()) -> Iterator[Verdict]:
-    """Try the requirements, all or those named, and yield a verdict about each."""
+    """Try the requirements, all or those named, and yield a verdict about each. Raises `Unreached` when nobody answers from the first request on."""
     wanted = set(only)
     # Who proposes needs to be able to read; and whether 429 came is known at the end.
     for known in sorted(REQUIREMENTS.values(), key=lambda one: (one.id.startswith("T"), one.writes)):
@@ -191,6 +197,8 @@ def run(asking: Asking, only: Iterable[str] = ()) -> Iterator[Verdict]:
         except Unseen as unseen:
             outcome, detail = "skipped", str(unseen)
         except requests.RequestException as error:
+            if not asking.answered:
+                raise Unreached(f"Nothing could be tried: {asking.base} gives no answer ({type(error).__name__}). Check --base-url, and that the system runs.") from error
             outcome, detail = "fail", f"There was no full answer: {type(error).__name__}."
         exchanges = tuple(asking.exchanges)
         asking.take_back()

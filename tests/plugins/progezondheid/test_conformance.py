@@ -255,8 +255,21 @@ def test_the_command_tells_requirement_by_requirement(
     assert main([*where, "--json", "--only", "C3"]) == 1
     (verdict,) = orjson.loads(capsys.readouterr().out)
     assert (verdict["outcome"], verdict["exchanges"][-1]["status"]) == ("fail", 200)
-    assert main(["--base-url", "http://127.0.0.1:1", "--token", "x", "--only", "L1"]) == 1
-    assert "no full answer" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("more", [[], ["--only", "L1"], ["--json"]])
+def test_where_nobody_answers_nothing_could_be_tried(capsys: pytest.CaptureFixture[str], more: list[str]) -> None:
+    assert main(["--base-url", "http://127.0.0.1:1", "--token", "x", *more]) == 2
+    told = capsys.readouterr()
+    assert "Nothing could be tried: http://127.0.0.1:1 gives no answer" in told.err and "fail" not in told.out
+
+
+def test_a_system_that_stops_answering_fails(register: Spoilt) -> None:
+    asking = asks(register)
+    assert [verdict.outcome for verdict in run(asking, ["L1"])] == ["pass"]
+    asking.base = "http://127.0.0.1:1"
+    (verdict,) = run(asking, ["L1"])
+    assert (verdict.outcome, "no full answer" in verdict.detail) == ("fail", True)
 
 
 def test_a_page_that_lost_rows_on_its_way_is_no_page(register: Spoilt, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 HIDDEN = "+32470009999"
 
 
-def _site(key: str, street: str, postcode: str, refnis: str, city: str, lat: float, lon: float, **more: str) -> Document:
+def site(key: str, street: str, postcode: str, refnis: str, city: str, lat: float, lon: float, **more: str) -> Document:
     address: Document = {
         "type": "visit",
         "street": {"nl": street},
@@ -43,7 +43,7 @@ def _site(key: str, street: str, postcode: str, refnis: str, city: str, lat: flo
     return {"keys": [key], "addresses": [address]}
 
 
-def _practice(key: str, name: str, rubriek: str, site: Document, **more: object) -> list[Claim]:
+def practice(key: str, name: str, rubriek: str, site: Document, **more: object) -> list[Claim]:
     organisation: Document = {"kind": "organisatie", "form": "praktijk", "names": [{"text": {"nl": name}}], "vestigingen": [site]}
     organisation["contacts"] = [
         {"kind": "phone", "value": "+3215000001"},
@@ -64,8 +64,8 @@ def _practice(key: str, name: str, rubriek: str, site: Document, **more: object)
 
 def _at_a_hidden_site() -> list[Claim]:
     """An offer in one of two vestigingen, the one that is hidden."""
-    organisation, offer = _practice("e", "Ergotherapie", "19.03", _site("e1", "Zichtbare straat", "3300", "24107", "Tienen", 50.807, 4.938))
-    hidden = _site("e2", "Verborgen straat", "3300", "24107", "Tienen", 50.807, 4.938)
+    organisation, offer = practice("e", "Ergotherapie", "19.03", site("e1", "Zichtbare straat", "3300", "24107", "Tienen", 50.807, 4.938))
+    hidden = site("e2", "Verborgen straat", "3300", "24107", "Tienen", 50.807, 4.938)
     organisation.content["vestigingen"].append({**hidden, "visibility": "internal"})
     offer.content.update(organisatie={"source": "onbekende-bron", "external_id": "e"}, vestigingen=[{"key": "e2"}])
     return [replace(claim, source="onbekende-bron") for claim in (organisation, offer)]
@@ -76,8 +76,8 @@ def _stopped() -> list[Claim]:
     states = {"gone": "inactive", "maybe": "unknown", "on": "active"}
     claims: list[Claim] = []
     for key, state in states.items():
-        organisation, offer = _practice(
-            key, f"Dagopvang {key}", "19.03", _site(f"{key}1", "Grote Markt", "3300", "24107", "Tienen", 50.807, 4.938), status={"status": state}
+        organisation, offer = practice(
+            key, f"Dagopvang {key}", "19.03", site(f"{key}1", "Grote Markt", "3300", "24107", "Tienen", 50.807, 4.938), status={"status": state}
         )
         organisation.content["status"] = {"status": "inactive" if key == "on" else "active"}
         claims += [organisation, offer]
@@ -111,12 +111,12 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[flask.Flask]:
     home: Path = tmp_path_factory.mktemp("widget")
     store = Store.open(f"sqlite:///{home / 'hub.sqlite'}", home, now=lambda: NOW)
     claims = [
-        *_practice("z", "Huisartsen De Zenne", "19.01", _site("z1", "Kerkstraat", "1980", "23096", "Zemst", 50.983, 4.463, box="7"),
+        *practice("z", "Huisartsen De Zenne", "19.01", site("z1", "Kerkstraat", "1980", "23096", "Zemst", 50.983, 4.463, box="7"),
                    patientenstop={"value": "yes", "asserted_at": "2026-11-01T09:00:00Z", "valid_until": "2027-02-01"}),
-        *_practice("v", "Huisartsen Vilvoorde", "19.01", _site("v1", "Stationlei", "1800", "23088", "Vilvoorde", 50.928, 4.425)),
-        *_practice("k", "Kinesitherapie Tienen", "19.02", _site("k1", "Grote Markt", "3300", "24107", "Tienen", 50.807, 4.938)),
-        *_practice("t", "Huisartsen Tienen", "19.01", _site("t1", "Grote Markt", "3300", "24107", "Tienen", 50.807, 4.938)),
-        *_practice("w", "Huisarts aan huis", "19.01", _site("w1", "Markt", "3000", "24062", "Leuven", 50.879, 4.701),
+        *practice("v", "Huisartsen Vilvoorde", "19.01", site("v1", "Stationlei", "1800", "23088", "Vilvoorde", 50.928, 4.425)),
+        *practice("k", "Kinesitherapie Tienen", "19.02", site("k1", "Grote Markt", "3300", "24107", "Tienen", 50.807, 4.938)),
+        *practice("t", "Huisartsen Tienen", "19.01", site("t1", "Grote Markt", "3300", "24107", "Tienen", 50.807, 4.938)),
+        *practice("w", "Huisarts aan huis", "19.01", site("w1", "Markt", "3000", "24062", "Leuven", 50.879, 4.701),
                    service_area=[{"type": "municipality", "code": "23096"}],
                    contacts=[{"kind": "mobile", "value": "+32470000001"}, {"kind": "phone", "value": "+3278150000", "purpose": "complaints"}]),
         *_at_a_hidden_site(),

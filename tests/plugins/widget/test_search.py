@@ -48,6 +48,15 @@ def test_local_hits_come_first_then_those_who_serve_the_place_then_near_then_the
     ]
 
 
+@pytest.mark.parametrize(("where", "language"), [("Louvain", "en"), ("Löwen", "de"), ("Leuven", "nl")])
+def test_a_place_is_known_by_the_name_that_visitors_have_for_it(client: FlaskClient, where: str, language: str) -> None:
+    found = search(client, what="huisarts", where=where, lang=language)
+    assert (found["place"]["refnis"], found["place"]["label"]) == ("24062", where)
+    assert found["items"][0]["name"] == "Huisarts aan huis"
+    suggested = body(client.get("/widget/v1/suggest", query_string={"where": where[:4], "lang": language}))["items"]
+    assert "24062" in [one["refnis"] for one in suggested]
+
+
 def key_of(app: flask.Flask, name: str, **agreed: Any) -> dict[str, str]:
     """The header with a key of a partner with this agreement."""
     agreement = Agreement(name=name, title=name, purpose="t", legal_basis="t", contact="c", our_contact="o", **agreed)
