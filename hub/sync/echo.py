@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, select
 
 from hub import schemas
 from hub.connector import Sink
@@ -85,7 +85,7 @@ def without_echoes(
         answer = None if state.answer is None or "erased" in state.answer else state.answer
         told: Document = {} if answer is None else sink.read_back(answer)
         if before is not None and claim.revision == before.revision and not (before.withdrawn or claim.gone):
-            own.append(_judged_again(connection, sink, claim, answer, before))
+            own.append(_judged_again(writer, sink, claim, answer, before))
             if state.said is None and not has(claim.content, told):  # what we believe of the partner since is wrong, or it lost what we told it
                 note(session, connection, number, state, said=claim.content)
             continue
@@ -139,7 +139,7 @@ def _own_word(sink: Sink, claim: Claim, answer: dict[str, Any], before: _Standin
     return replace(claim, content=content)
 
 
-def _judged_again(connection: Connection, sink: Sink, claim: Claim, answer: dict[str, Any] | None, before: _Standing) -> Claim:
+def _judged_again(writer: Writer, sink: Sink, claim: Claim, answer: dict[str, Any] | None, before: _Standing) -> Claim:
     """What stands of this row, which was judged already, against what was agreed then.
 
     Who mixes our items into its own lists may have made one its own since, without a new revision: an owner who refuses to take it away. Of any other
@@ -149,8 +149,8 @@ def _judged_again(connection: Connection, sink: Sink, claim: Claim, answer: dict
         return before.claim
     mine = _own_word(sink, claim, answer, before)
     told = prepare([mine]).newest.values()
-    if any(ready.digest != before.digest for ready in told):  # of one revision the writer takes the highest digest, whichever was told last
-        connection.execute(update(claim_table).where(claim_table.c.id == before.number).values(digest=b""))
+    if any(ready.digest != before.digest for ready in told):
+        writer.take_again(before.number)
     return mine
 
 

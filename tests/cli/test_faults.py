@@ -34,7 +34,7 @@ def refused(home: Path, *arguments: str) -> str:
 def test_a_home_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     home = tmp_path / "file" / "home"
-    for command in (("db", "upgrade"), ("up", "--port", str(_free_port())), ("connections", "add", "x", "excel")):
+    for command in (("db", "upgrade"), ("up", "--port", str(_free_port()))):
         sentence = refused(home, *command)
         assert f"The home {home} cannot be made or written" in sentence and "--home or FICHEHUB_HOME" in sentence
 

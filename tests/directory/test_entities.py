@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from hub.directory import Directory
-from hub.errors import Gone, Invalid, Moved, NotFound
+from hub.errors import CursorGone, Gone, Moved, NotFound
 from hub.model.audience import INTERNAL, PUBLIC, Grant
 from hub.model.claims import Claim
 from hub.model.contacts import resolve_contacts
@@ -133,7 +133,7 @@ def test_two_fiches_that_became_one_are_found_under_the_id_that_stays(store: Sto
 
 
 def test_a_change_that_lies_ahead_is_refused(store: Store) -> None:
-    with pytest.raises(Invalid):
+    with pytest.raises(CursorGone):
         public(store).changes(10)
 
 

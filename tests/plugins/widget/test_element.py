@@ -203,10 +203,9 @@ def test_only_the_first_button_of_a_mouse_chooses(demo: Page) -> None:
     place = demo.get_by_role("combobox", name="Waar?")
     place.press_sequentially("zems")
     option = demo.get_by_role("option", name="Zemst")
-    for button in ("right", "middle"):
-        option.click(button=button)
-        expect(place).to_have_value("zems")
-        expect(option).to_be_visible()
+    option.click(button="right")  # the middle one pastes, where there is something to paste
+    expect(place).to_have_value("zems")
+    expect(option).to_be_visible()
     option.click()
     expect(place).to_have_value("Zemst")
 
