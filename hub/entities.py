@@ -23,6 +23,7 @@ from hub.model.fiche import Document, EntityType
 from hub.model.links import hides_sites
 from hub.model.query import Criterion, Query
 from hub.model.query_rules import MAX_VALUES
+from hub.model.turning import TURNING
 from hub.schemas import decode
 from hub.search import Shown, find
 from hub.search.coverage import shows
@@ -97,7 +98,9 @@ class Entities:
                 if document is None:
                     missing.append(uuid)
                 elif (projected := project(stored := decode(document), grant, today)) is not None:
-                    shown[uuid], stood[uuid] = projected, stored
+                    shown[uuid] = projected
+                    if not TURNING.isdisjoint(stored):  # to keep all would make a page slower: the memory of one serves for the next
+                        stood[uuid] = stored
                     if hides_sites(stored, projected):
                         placeless.add(uuid)
             if missing:

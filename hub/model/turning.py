@@ -19,6 +19,7 @@ TURNS: Final[Mapping[str, tuple[str, ...]]] = {
     "gov_info": ("valid_from", "valid_until", "withdrawn_at"),
 }
 """Field of a fiche -> the dates in its value, or in each item of it, that it turns at."""
+TURNING: Final = frozenset(TURNS)
 _THE_DAY_AFTER: Final = "valid_until"  # it is the last day; the others are the first of what comes then
 
 

@@ -11,7 +11,7 @@ SMALLEST, FIRST, LARGEST = 10, 100, 1_000
 """Claims in a batch; two are in memory at a time, and larger ones are no faster."""
 MOST_NEWS: Final = 600
 """The same of those that mostly tell something new: with the fiches that are made of them they take several times as much memory."""
-HELD: Final = 0.1
+HELD: Final = 0.075
 """Seconds for which a batch may keep every other writer out: an editor's save waits no longer than that. SQLite has one write lock for the whole of a
 batch; on PostgreSQL it is the counter of the log, which a batch takes at its end."""
 LASTING: Final = 0.4
