@@ -131,6 +131,7 @@ def test_every_parameter_is_described(name: str) -> None:
 
 def test_every_search_that_grows_is_named_with_the_reason() -> None:
     growing = {search.title: search.grows for search in SEARCHES if search.grows}
+    growing |= {f"{search.title}, on PostgreSQL": search.grows_on_postgresql for search in SEARCHES if search.grows_on_postgresql}
     told = {title: reason for titles, reason in re.findall(r"^\| (.+?) \| (.+?) \|$", TEXT.split("## How fast")[1], re.MULTILINE) for title in titles.split("; ")}
     assert {title: told.get(title) for title in growing} == growing
     assert told.keys() - growing.keys() == {"search", "---"} & told.keys()
