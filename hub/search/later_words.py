@@ -10,7 +10,7 @@ from hub.search.lens import Lens, Row
 from hub.search.plan import Plan
 from hub.search.steps import LAST, by_name_and_number
 
-_SAMPLE: Final = 100
+_SAMPLE: Final = 300
 _FIRST_WORDS: Final = 4
 _OTHERWISE: Final = 20
 """Names are of a kind when all but one of so many begin with one of so few words."""

@@ -42,8 +42,6 @@ _LOOKS: Final = 12
 """So many names are looked at in their index sooner than one entry is fetched."""
 _LOOKS_A_READ: Final = 6
 """The same for PostgreSQL sooner than one of the entries that match is read there."""
-_SORTED: Final = 2
-"""So many times as many as are few SQLite sorts itself sooner than a sample of them tells where they stand."""
 _SPARSE: Final = 80
 """Of so many numbers of entries about one stands for a name of the type that is asked for."""
 _SAMPLE: Final = 300
@@ -145,7 +143,7 @@ class Names:
             looked = walk.far
         if walk.ended:
             return
-        found = plan.candidates(few if lens.bulk.postgres else _SORTED * few)
+        found = plan.candidates(few)
         if found is not None:
             yield from self._sorted(found, walk.after, umbrella, low, high)
             return
