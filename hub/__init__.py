@@ -118,7 +118,7 @@ from hub.places import Municipality, Places, UnknownPlace
 from hub.schemas import read_json, write_json
 from hub.search import query_of
 from hub.store.concepts import ConceptBook
-from hub.store.database import store_is_away
+from hub.store.faults import store_is_away
 from hub.testing.simulator import Simulator
 from hub.web.doors import (
     authorization_metadata,

@@ -21,11 +21,8 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import (
     DBAPIError,
-    InterfaceError,
-    OperationalError,
     PendingRollbackError,
     SQLAlchemyError,
-    TimeoutError,
 )
 
 from hub import merge
@@ -179,11 +176,6 @@ def can_retry(error: DBAPIError) -> bool:
     """Whether the same transaction, run again, may succeed: lost locks, deadlocks, a row that another writer made first."""
     state = getattr(error.orig, "sqlstate", None)
     return state in _RETRIED_STATES if state is not None else is_lock_refusal(error)
-
-
-def store_is_away(error: BaseException) -> bool:
-    """Whether this says that the database is busy or cannot be reached, so that the same may work in a moment."""
-    return isinstance(error, StoreBusy | OperationalError | InterfaceError | PendingRollbackError | TimeoutError)
 
 
 def commits_a_load(bulk: Bulk) -> None:

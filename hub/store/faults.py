@@ -57,6 +57,11 @@ def fault_of(error: BaseException) -> Fault | None:
     return None
 
 
+def store_is_away(error: BaseException) -> bool:
+    """Whether this says that the database is busy, cannot be reached or cannot be used, so that the same may work in a moment."""
+    return not isinstance(error, OSError) and fault_of(error) is not None
+
+
 def _of_driver(error: DBAPIError) -> Fault | None:
     if isinstance(error.orig, sqlite3.Error):
         return _of_sqlite(error.orig)

@@ -32,6 +32,7 @@ from hub.store.behind import commit_beside
 from hub.store.bulk import COUNTING, Clash
 from hub.store.clock import Clock
 from hub.store.concepts import ConceptBook
+from hub.store.faults import store_is_away
 from hub.store.id_blocks import Numbers
 from hub.store.key_file import key_in
 from hub.store.pace import Pace
@@ -254,7 +255,7 @@ class Store:
             if not dry_run:
                 self._grown(written)
         except Exception as error:
-            if not database.store_is_away(error):
+            if not store_is_away(error):
                 raise
             _log.warning("what follows a transaction is left for later", reason=type(error).__name__)
         return answer

@@ -23,75 +23,92 @@ def covers(shown: int, missing: int, known: int) -> bool:
 
 def released(missing: int, known: int, by: str) -> str:
     """What the record of a run says in which an administrator let more be removed than the guard does."""
-    return (
-        f"The guard was released by {by}, for this run alone: {missing:,} of {known:,} rows were not in the source any more, "
-        "and were to be removed."
-    )
+    return f"{_released_by(by)}{_not_in_source(missing, known)}, and were to be removed."
 
 
 def refusal(missing: int, known: int, connection: str) -> str:
     """Why nothing was removed, and what an administrator can do."""
     return (
-        f"{missing:,} of {known:,} rows were not in the source any more; more than {limit(known):,} are never removed by "
-        f"themselves, so nothing was. Look at the source. If they are really gone: fichehub run {connection} --release-guard "
-        "(holds for that one run)."
+        f"{_not_in_source(missing, known)}; more than {limit(known):,} are never removed by themselves, so nothing was. Look at the source. "
+        f"{_if_really_gone(connection)}"
     )
 
 
 def beyond_release(shown: int, missing: int, known: int, connection: str) -> str:
     """Why nothing was removed though an administrator had released the guard: the release was for what had been shown."""
-    before = f"the guard was released for the {shown:,} that it last withheld" if shown else "the guard was released before any run or preview had shown how many"
-    return (
-        f"{missing:,} of {known:,} rows were not in the source any more, but {before}, so nothing was removed. Look at the source again. If they are really "
-        f"gone: fichehub run {connection} --release-guard (holds for that one run, and for these {missing:,})."
-    )
-
-
-def refusal_to_send(missing: int, known: int, connection: str) -> str:
-    """Why nothing was sent again of what a partner does not have any more, and what an administrator can do."""
-    return (
-        f"{missing:,} of {known:,} entities on which we agreed with the partner were not in its complete list any more; more than {limit(known):,} are never sent "
-        f"again by themselves, so none was. Look at the partner. If it is to get them again: fichehub run {connection} --release-guard (holds for that one run)."
-    )
-
-
-def refusal_to_send_alone(missing: int, known: int, connection: str) -> str:
-    """Why nothing was sent again though an administrator had released the guard: the removals of the same list were more than had been shown."""
-    return (
-        f"{missing:,} of {known:,} entities on which we agreed with the partner were not in its complete list any more. The guard was released for fewer removals than that list "
-        f"asked for, so none of these was sent again either. Look at the partner. If it is to get them again: fichehub run {connection} --release-guard "
-        f"(holds for that one run, and for these {missing:,})."
-    )
-
-
-def beyond_release_to_send(shown: int, missing: int, known: int, connection: str) -> str:
-    """Why nothing was sent again though an administrator had released the guard: the release was for what had been shown."""
-    before = f"the guard was released for the {shown:,} that were last kept back" if shown else "the guard was released before any run or preview had shown how many"
-    return (
-        f"{missing:,} of {known:,} entities on which we agreed with the partner were not in its complete list any more, but {before}, so none was sent again. Look at the "
-        f"partner. If it is to get them again: fichehub run {connection} --release-guard (holds for that one run, and for these {missing:,})."
-    )
-
-
-def released_to_send(missing: int, known: int, by: str) -> str:
-    """What the record of a run says in which an administrator let more be sent again than the guard does."""
-    return (
-        f"The guard was released by {by}, for this run alone: {missing:,} of {known:,} entities on which we agreed with the partner were not in its complete list "
-        "any more, and were to be sent again."
-    )
-
-
-def reminder_to_send(kept_back: int, since: str, connection: str) -> str:
-    """What is said of a connection as long as what a partner does not have any more waits for an administrator."""
-    return (
-        f"{kept_back:,} entities on which we agreed with the partner and that it did not have any more on {since} were not sent again and wait for a release. Look at the partner. "
-        f"If it is to get them again: fichehub run {connection} --release-guard (holds for that one run)."
-    )
+    before = _released_before(shown, "that it last withheld")
+    return f"{_not_in_source(missing, known)}, but {before}, so nothing was removed. Look at the source again. {_if_really_gone(connection, missing)}"
 
 
 def reminder(withheld: int, since: str, connection: str) -> str:
     """What is said of a connection as long as removals wait for an administrator: later runs from a cursor know nothing of them."""
     return (
-        f"{withheld:,} rows that were not in the source any more on {since} were not removed and wait for a release. Look at the source. If they "
-        f"are really gone: fichehub run {connection} --release-guard (holds for that one run)."
+        f"{withheld:,} rows that were not in the source any more on {since} were not removed and wait for a release. Look at the source. "
+        f"{_if_really_gone(connection)}"
     )
+
+
+# --- what a partner does not have any more, and would get again ------------------------------------------------------------------
+
+
+def released_to_send(missing: int, known: int, by: str) -> str:
+    """What the record of a run says in which an administrator let more be sent again than the guard does."""
+    return f"{_released_by(by)}{_not_with_partner(missing, known)}, and were to be sent again."
+
+
+def refusal_to_send(missing: int, known: int, connection: str) -> str:
+    """Why nothing was sent again of what a partner does not have any more, and what an administrator can do."""
+    return f"{_not_with_partner(missing, known)}; more than {limit(known):,} are never sent again by themselves, so none was. {_if_it_shall_have_them(connection)}"
+
+
+def refusal_to_send_alone(missing: int, known: int, connection: str) -> str:
+    """Why nothing was sent again though an administrator had released the guard: the removals of the same list were more than had been shown."""
+    return (
+        f"{_not_with_partner(missing, known)}. The guard was released for fewer removals than that list asked for, so none of these was sent again either. "
+        f"{_if_it_shall_have_them(connection, missing)}"
+    )
+
+
+def beyond_release_to_send(shown: int, missing: int, known: int, connection: str) -> str:
+    """Why nothing was sent again though an administrator had released the guard: the release was for what had been shown."""
+    before = _released_before(shown, "that were last kept back")
+    return f"{_not_with_partner(missing, known)}, but {before}, so none was sent again. {_if_it_shall_have_them(connection, missing)}"
+
+
+def reminder_to_send(kept_back: int, since: str, connection: str) -> str:
+    """What is said of a connection as long as what a partner does not have any more waits for an administrator."""
+    return (
+        f"{kept_back:,} entities on which we agreed with the partner and that it did not have any more on {since} were not sent again and wait for a release. "
+        f"{_if_it_shall_have_them(connection)}"
+    )
+
+
+# --- words that come again -------------------------------------------------------------------------------------------------------
+
+
+def _not_in_source(missing: int, known: int) -> str:
+    return f"{missing:,} of {known:,} rows were not in the source any more"
+
+
+def _not_with_partner(missing: int, known: int) -> str:
+    return f"{missing:,} of {known:,} entities on which we agreed with the partner were not in its complete list any more"
+
+
+def _released_by(by: str) -> str:
+    return f"The guard was released by {by}, for this run alone: "
+
+
+def _released_before(shown: int, which: str) -> str:
+    return f"the guard was released for the {shown:,} {which}" if shown else "the guard was released before any run or preview had shown how many"
+
+
+def _if_really_gone(connection: str, these: int = 0) -> str:
+    return f"If they are really gone: {_release(connection, these)}"
+
+
+def _if_it_shall_have_them(connection: str, these: int = 0) -> str:
+    return f"Look at the partner. If it is to get them again: {_release(connection, these)}"
+
+
+def _release(connection: str, these: int) -> str:
+    return f"fichehub run {connection} --release-guard (holds for that one run{f', and for these {these:,}' if these else ''})."

@@ -41,7 +41,7 @@ from hub.errors import (
     RequestError,
     StoreBusy,
 )
-from hub.store.database import store_is_away
+from hub.store.faults import store_is_away
 from hub.web import pages
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from hub.model.fiche import KINDS, LANGUAGES
 from hub.model.particulars import name_in
 from hub.model.query import Criterion, Query
 from hub.store import reviewing
-from hub.store.database import store_is_away
+from hub.store.faults import store_is_away
 from hub.store.tables import entry
 from hub.sync import connections
 from hub.sync.info import ConnectionInfo
