@@ -89,7 +89,7 @@ MUTANTS = (
         "hub/sync/delivery.py",
         "            if faults.of_machine(error) is not None:\n",
         "            if False:\n",
-        "tests/sync/test_outbox.py::test_a_fault_of_the_machine_is_no_failure_of_the_letter[sqlite]",
+        "tests/sync/outbox/test_letters.py::test_a_fault_of_the_machine_is_no_failure_of_the_letter[sqlite]",
     ),
     Mutant(
         "slot-lost",
@@ -153,7 +153,7 @@ MUTANTS = (
         "hub/sync/outbox.py",
         "            if len(found) == limit:\n",
         "            if len(found) < 0:\n",
-        "tests/sync/test_outbox.py::test_a_replay_takes_what_the_filters_name_and_no_more_than_it_may",
+        "tests/sync/outbox/test_letters.py::test_a_replay_takes_what_the_filters_name_and_no_more_than_it_may",
     ),
     Mutant(
         "naive-cursor",
@@ -277,7 +277,7 @@ MUTANTS = (
         "hub/sync/delivery.py",
         "told = [connection, letter.change.id,",
         "told = [connection, letter.attempts, letter.change.id,",
-        "tests/sync/test_outbox.py::test_every_attempt_of_the_same_content_has_the_same_key[sqlite]",
+        "tests/sync/outbox/test_keys.py::test_every_attempt_of_the_same_content_has_the_same_key[sqlite]",
     ),
     Mutant(
         "no-breaker",
@@ -285,7 +285,7 @@ MUTANTS = (
         "hub/sync/breaker.py",
         "        if failures < FAILURES:\n",
         "        if failures < FAILURES * 1000:\n",
-        "tests/sync/test_outbox.py::test_the_breaker_opens_and_lets_one_probe_through[sqlite]",
+        "tests/sync/outbox/test_letters.py::test_the_breaker_opens_and_lets_one_probe_through[sqlite]",
     ),
     Mutant(
         "drift-unseen",

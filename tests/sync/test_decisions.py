@@ -14,7 +14,7 @@ from hub.model.entity import Change, Entity
 from hub.plugins import Plugins
 from hub.store import Store, erasure, reading
 from hub.sync import RunReport, connections, decisions, run, status, stops
-from tests.sync.test_outbox import Answer
+from tests.sync.outbox.conftest import Answer
 
 Offer = Callable[..., Plugins]
 

@@ -14,8 +14,8 @@ from hub.store import Store, erasure
 from hub.sync import connections, landing, run
 from hub.sync.wire import Wire
 from tests.sync.conftest import Clock
+from tests.sync.outbox.conftest import Line
 from tests.sync.rows import fresh_rows, row
-from tests.sync.test_outbox import Line
 
 Offer = Callable[..., Plugins]
 
