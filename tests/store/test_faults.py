@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, InternalError, OperationalError, PendingR
 
 from hub.errors import FichehubError, StoreBusy
 from hub.store import database
-from hub.store.faults import fault_of
+from hub.store.faults import fault_of, store_is_away
 
 
 class _Refusal(Exception):
@@ -37,6 +37,7 @@ def test_what_else_is_said() -> None:
     assert fault_of(DBAPIError("UPDATE", (), _Refusal(None), connection_invalidated=True)) == "away"
     assert (fault_of(PendingRollbackError()), fault_of(TimeoutError()), fault_of(StoreBusy("Locked."))) == ("away", "busy", "busy")
     assert [fault_of(OSError(number, "")) for number in (errno.ENOSPC, errno.EDQUOT, errno.ENOENT, errno.EPIPE)] == ["full", "full", None, None]
+    assert [store_is_away(error) for error in (StoreBusy("Locked."), OperationalError("UPDATE", (), _Refusal("57P01")), OSError(errno.ENOSPC, ""))] == [True, True, False]
     assert [fault_of(error) for error in (RuntimeError(), FichehubError(""), SystemExit())] == [None, None, None]
 
 
@@ -76,6 +77,6 @@ def test_a_bug_of_ours_is_no_fault_of_the_machine(database_url: str) -> None:
     for statement in ("SELECT * FROM no_such_table", "SELEC 1", "INSERT INTO connection (name) VALUES (NULL)"):
         with pytest.raises(DBAPIError) as caught, engine.begin() as connection:
             connection.exec_driver_sql(statement)
-        found.append(fault_of(caught.value))
+        found.append((fault_of(caught.value), store_is_away(caught.value)))
     engine.dispose()
-    assert found == [None, None, None]
+    assert found == [(None, False)] * 3
