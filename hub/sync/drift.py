@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, select
 
 from hub.errors import FichehubError, Rejected
 from hub.model.claims import Claim
+from hub.store.bulk import Bulk
 from hub.store.tables import fingerprint as table
 
 FIRST = 200
@@ -35,6 +36,11 @@ _SHAPES = 5_000  # so many combinations of fields are counted apart before they 
 _TYPES: Mapping[type, str] = {str: "text", bool: "yes/no", int: "number", float: "number", list: "list", dict: "object"}
 
 _DEEPEST = 20  # no fiche is so deep; what somebody hands over may be, before it is refused
+
+_PIN = (
+    "INSERT INTO fingerprint (connection, content, run_id, at) VALUES (?, ?, ?, ?) ON CONFLICT (connection)"
+    " DO UPDATE SET content = excluded.content, run_id = excluded.run_id, at = excluded.at"
+)
 
 _CAN_BE_EMPTY = frozenset((str, list, dict, type(None)))
 
@@ -286,8 +292,8 @@ def pin(connection: Connection, name: str, found: Fingerprint, run_id: int, at: 
         kind: {"rows": shape.rows, "deep": shape.deep, "fields": shape.fields, "head": shape.head, "tail": shape.tail}
         for kind, shape in found.items()
     }
-    forget(connection, name)
-    connection.execute(insert(table).values(connection=name, content=orjson.dumps(content), run_id=run_id, at=at))
+    # With every batch of a first load, so nobody waits for it.
+    Bulk(connection).later(1, _PIN, name, orjson.dumps(content), run_id, at)
 
 
 def forget(connection: Connection, name: str) -> None:

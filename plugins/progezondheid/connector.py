@@ -1,10 +1,10 @@
-"""The connection to ProGezondheid, both ways: pages by cursor, the next one fetched while the last one is stored; and proposals to the owner."""
+"""The connection to ProGezondheid, both ways: pages by cursor, the next ones fetched while the last one is stored; and proposals to the owner."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 from typing import Any, ClassVar, Final
 
@@ -32,6 +32,7 @@ from hub import (
 from plugins.progezondheid import proposing
 from plugins.progezondheid.client import Client, Foreseeing, Overtaken, ProviderPage
 from plugins.progezondheid.drift import drift_in
+from plugins.progezondheid.paging import pages_from
 from plugins.progezondheid.shaping import State, shape
 from plugins.progezondheid.simulator import ProGezondheidSimulator
 from plugins.progezondheid.translate import claim_of
@@ -64,7 +65,7 @@ class ProGezondheidConfig(ma.Schema):
     page_size = ma.fields.Integer(
         load_default=250,
         validate=ma.validate.Range(1, 1000),
-        metadata={"description": "Caregivers per page; two pages are in memory at a time."},
+        metadata={"description": "Caregivers per page; some 1,000 caregivers, or two pages, are in memory at a time."},
     )
     proposals = ma.fields.List(
         ma.fields.String(validate=ma.validate.OneOf(proposing.FIELDS)),
@@ -120,21 +121,17 @@ class ProGezondheid(Source, Sink):
         """
         client, limit = self._client(), self.config["page_size"]
         warnings: set[str] = set()
-        with ThreadPoolExecutor(1, "progezondheid page") as ahead:
-            fetched = ahead.submit(client.page, cursor, limit)
-            while True:
-                page = fetched.result()
-                if not page.complete:
-                    fetched = ahead.submit(client.page, page.next_cursor, limit)
+        last = ""
+        with closing(pages_from(client, cursor, limit)) as pages:
+            for page in pages:
                 self._look_at_clock(page, warnings)
                 self._demand_the_contract(page.items, warnings)
                 yield from _incoming(page)
-                if page.complete:
-                    break
+                last = page.next_cursor
         if cursor is not None:
             yield from self._look_again(client)
         # Nobody is removed by a complete pull, as `absence_tells` says: whoever really goes comes with the state `deleted`, a claim like any other.
-        yield Finished(complete=cursor is None, cursor=page.next_cursor, warnings=tuple(sorted(warnings)))
+        yield Finished(complete=cursor is None, cursor=last, warnings=tuple(sorted(warnings)))
 
     def _look_again(self, client: Client) -> Iterator[Incoming | Rejected]:
         for number in list(self._not_taken_over)[:_MOST_LOOKED_AT]:
