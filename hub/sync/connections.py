@@ -146,12 +146,6 @@ def enable(store: Store, plugins: Plugins, name: str, *, http: Http | None = Non
     return get(store, plugins, name)
 
 
-def disable(store: Store, plugins: Plugins, name: str) -> ConnectionInfo:
-    """Stop it until somebody enables it again; a run that is under way ends first."""
-    _update(store, name, state="disabled", reason="")
-    return get(store, plugins, name)
-
-
 def pause(store: Store, name: str, reason: str) -> None:
     """Stop it, saying why in plain words; enabling it again takes a check. Raises `NotFound`."""
     _update(store, name, state="paused", reason=reason)
