@@ -19,6 +19,7 @@ from hub.model.folding import MAX_WORD, fold, words
 from hub.model.links import end_of
 from hub.model.origins import heard
 from hub.model.particulars import main_name, said_in
+from hub.model.visibility import overrides_of
 from hub.places import Places
 from hub.store.index_entries import COMPARED, IndexedEntity, IndexRow
 from hub.store.index_tokens import Facet
@@ -440,6 +441,6 @@ def _level(holder: Mapping[str, Any]) -> int:
 
 
 def _hidden(document: Mapping[str, Any], level: int) -> Mapping[str, int]:
-    """Field -> the level that its `field_visibility` demands, at least `level`, which is that of all other fields."""
-    said = document.get("field_visibility")
+    """Field -> the level that a fiche demands for it of its own choice, at least `level`, which is that of all other fields."""
+    said = overrides_of(document)
     return {name: max(level, RANK.get(visibility, INTERNAL)) for name, visibility in said.items()} if said else _NOTHING
