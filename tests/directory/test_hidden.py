@@ -116,6 +116,29 @@ def test_of_which_organisatie_an_offer_was_is_not_told_of_the_past_either_once_i
         assert entity.fiche.keys().isdisjoint({"organisatie", "vestigingen"})
 
 
+@pytest.mark.parametrize("hidden", LEVELS[1:])
+@pytest.mark.parametrize("whole", [False, True], ids=["what it is", "the fiche"])
+def test_an_umbrella_organisation_is_one_to_whoever_sees_that_it_is(store: Store, hidden: Visibility, whole: bool) -> None:
+    hiding = {"visibility": hidden} if whole else {"field_visibility": {"umbrella": hidden}}
+    put(store, organisatie("k", "Alle koepels", umbrella=True, **hiding), aanbod("ak", "k", "Aanbod van koepel", people=(1,)))
+    put(store, organisatie("g", "Gewoon", umbrella=False), aanbod("ag", "g", "Gewoon aanbod"), person("p", number=1))
+    for grant in (PUBLIC, Grant("professional"), INTERNAL):
+        asked = Directory(store, grant)
+        for type in ("organisatie", "aanbod", "caregiver"):
+            there = {hit.entity.id for hit in asked.search(Query(types=(type,))).hits}
+            koepel = {id for id in there if "oepel" in str(asked.get(id).fiche["names"])} if grant.rank >= RANK[hidden] else set()
+            meant = {("yes",): koepel, ("no",): there - koepel, ("no", "yes"): there}
+            for values, wanted in meant.items():
+                for negate in (False, True):
+                    page = asked.search(Query(types=(type,), where=(Criterion("umbrella", values, negate=negate),), total="accurate"))
+                    assert {hit.entity.id for hit in page.hits} == (there - wanted if negate else wanted), (grant.level, type, values, negate)
+                    assert page.total == len(page.hits)
+            if type == "organisatie":
+                last = asked.search(Query(types=(type,), local="24062", sort="local")).hits
+                names = [hit.entity.fiche["names"][0]["text"]["nl"] for hit in last]
+                assert names == (["Gewoon", "Alle koepels"] if koepel else sorted(names))
+
+
 def test_a_vestiging_that_hid_since_is_not_named_in_the_past_either(store: Store) -> None:
     put(store, organisatie("o", "Huis De Wilg", sites=("1", "2")), aanbod("a", "o", "Dagopvang", sites=("1", "2")))
     offer = uuid_of(store, "sociale-kaart|a")
