@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 
 from hub.model.audience import ABSENT, RANK, VISIBILITY, level_of
 from hub.model.fiche import FICHE_TYPES, PARTS, Document, Kind
+from hub.model.visibility import overrides_of
 from hub.store.bulk import Bulk
 from hub.store.workspace import Workspace
 
@@ -33,7 +34,7 @@ def links_of(fiche_id: int, document: Document, number_of: Mapping[str, int]) ->
     kind = cast(Kind, document["kind"])
     own = level_of(document)
     defaults = VISIBILITY[FICHE_TYPES[kind].__name__]
-    hidden = document.get("field_visibility") or {}
+    hidden = overrides_of(document)
 
     def level(field: str) -> int:
         return max(own, RANK[hidden.get(field) or defaults.get(field, "internal")])
