@@ -137,6 +137,17 @@ def remove_lost_links(bulk: Bulk) -> None:
     bulk.run("DELETE FROM link WHERE from_id < 0 AND NOT EXISTS (SELECT 1 FROM entry e WHERE e.id = -link.from_id)")
 
 
+def unmet_sites(bulk: Bulk, source: str) -> tuple[int, str]:
+    """How many aanbod of this source name a vestiging that is not there, and the external id of one of them."""
+    ((count, example),) = bulk.rows(
+        "SELECT count(DISTINCT c.fiche_id), min(c.external_id) FROM claim c JOIN link l ON l.from_id = c.fiche_id AND l.role = 'vestiging'"
+        " WHERE c.source_id = (SELECT id FROM source WHERE name = ?) AND c.partner = ''"
+        " AND NOT EXISTS (SELECT 1 FROM entry e WHERE e.entity_id = l.to_id)",
+        source,
+    )
+    return count, example or ""
+
+
 def fiches_leading_to(bulk: Bulk, entities: Iterable[int]) -> set[int]:
     """The fiches with a link to one of these, their own or that of a part, be it as one partner alone has them."""
     many = bulk.many(set(entities))

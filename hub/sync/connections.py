@@ -105,7 +105,7 @@ def configure(
     if config is not None:
         kind = plugins.connector(known.connector)
         vault = Vault.open(store.home)
-        wanted = with_kept_secrets(kind.config_schema, config, vault.unlock(kind.config_schema, known.config))
+        wanted = with_kept_secrets(kind.config_schema, config, vault.readable(kind.config_schema, known.config))
         errors.extend(config_errors(kind, wanted))
         values |= {"config": orjson.dumps(vault.lock(kind.config_schema, wanted)), "checked_at": None}
         if known.state == "enabled":

@@ -13,8 +13,9 @@ from hub.errors import CursorExpired, Rejected, Unreachable
 from hub.model.claims import Claim
 from hub.model.concepts import Concept
 from hub.model.moments import to_second
-from hub.plugins import BUGS
-from hub.store import ReadyClaims, Writer, prepare
+from hub.plugins import BUGS, HookFailures, hook_failures
+from hub.store import ReadyClaims, Writer, linking, prepare
+from hub.store.bulk import Bulk
 from hub.sync import absence, door, drift, erased, preview, records, shortfall
 from hub.sync.agreed import Agreed
 from hub.sync.door import Door
@@ -39,13 +40,16 @@ def claim_source(connector: Source) -> str:
 def pull(session: Session, watch: Watch, *, full: bool, released_by: str = "", accept_feed: bool = False) -> None:
     """Pull to the source's own end. Raises what the source raises; what it gave before is kept then, and nothing is removed."""
     cursor = None if full else session.known.cursor
-    with session.wire.before_each(watch.look):
-        _pull(session, watch, cursor, released_by, accept_feed)
+    with session.wire.before_each(watch.look), hook_failures() as failures:
+        try:
+            _pull(session, watch, cursor, released_by, accept_feed, failures)
+        finally:
+            session.note(warnings=failures.told)
 
 
-def _pull(session: Session, watch: Watch, cursor: str | None, released_by: str, accept_feed: bool) -> None:
+def _pull(session: Session, watch: Watch, cursor: str | None, released_by: str, accept_feed: bool, failures: HookFailures) -> None:
     try:
-        _Pull(session, watch, cursor, released_by, accept_feed).run()
+        _Pull(session, watch, cursor, released_by, accept_feed, failures).run()
     except CursorExpired:
         if cursor is None:
             raise
@@ -54,7 +58,7 @@ def _pull(session: Session, watch: Watch, cursor: str | None, released_by: str, 
             resumed=False,
             warnings=(records.BEGAN_AGAIN(),),
         )
-        _Pull(session, watch, None, released_by, accept_feed).run()
+        _Pull(session, watch, None, released_by, accept_feed, failures).run()
 
 
 @dataclass(slots=True)
@@ -79,9 +83,10 @@ class _Pull:
     """One pull from one cursor."""
 
     def __init__(
-        self, session: Session, watch: Watch, cursor: str | None, released_by: str, accept_feed: bool
+        self, session: Session, watch: Watch, cursor: str | None, released_by: str, accept_feed: bool, failures: HookFailures
     ) -> None:
         self._session = session
+        self._failures = failures
         self._watch = watch
         self._connector = cast(Source, session.built.connector)
         self._cursor = cursor
@@ -96,6 +101,7 @@ class _Pull:
         self._nameless = 0
         self._left_out = 0
         self._examples: list[Rejected] = []
+        self._gives_offers = False
         # A row that is right again is taken off the list of rejected ones; only rows on that list need to be looked for.
         with session.store.read() as connection:
             self._listed = records.rejected_ids(connection, session.known.name)
@@ -207,14 +213,17 @@ class _Pull:
         base = session.report.tally
         read = len(batch.claims) + len(batch.rejected)
         self._gauge.judge(batch.claims)
+        self._gives_offers = self._gives_offers or any(claim.kind == "aanbod" for claim in batch.claims)
         pins_along = self._pins_along and batch.cursor is not None and not session.dry
         pace.meanwhile = None if session.dry else self._get_ready
         left_out: list[Rejected] = []
+        failures = self._failures.so_far()
 
         def work(writer: Writer) -> tuple[Tally, tuple[list[Rejected], list[Difference]]]:
             tally = base.plus(concepts=writer.put_concepts(batch.concepts)) if batch.concepts else base
             rejected = list(batch.rejected)
             left_out.clear()  # what an attempt found that came to nothing
+            self._failures.back_to(failures)
             differences: list[Difference] = []
             if batch.claims:
                 claims = batch.claims
@@ -289,7 +298,8 @@ class _Pull:
 
     def _finish(self, finished: Finished) -> None:
         session = self._session
-        session.note(warnings=(*finished.warnings, *self._remarks()))
+        whole = self._cursor is None and finished.complete
+        session.note(warnings=(*finished.warnings, *self._remarks(), *(self._nowhere() if whole else ())))
         tally = session.report.tally.plus(missing=finished.missing)
         # A source that is whole and names no cursor has no increments: its next pull begins anew.
         cursor = (
@@ -297,7 +307,6 @@ class _Pull:
             if finished.cursor is not None or finished.complete
             else session.report.cursor_after
         )
-        whole = self._cursor is None and finished.complete
         warnings, shape = self._gauge.news()
         if self._gauge.pinned is None and (whole or self._gauge.begun is not None):
             shape = self._gauge.shape()
@@ -332,3 +341,12 @@ class _Pull:
         if self._left_out:
             shown = " ".join(f"{each.external_id}: {each.message}" for each in self._examples)
             yield f"{self._left_out:,} codes of places that there are not were left out; the rest of their rows stands. For example {shown}"
+
+    def _nowhere(self) -> Iterator[str]:
+        """Which aanbod name a vestiging that is not there; told of whole runs alone, since until then it may still come."""
+        if not self._gives_offers or self._session.dry:
+            return
+        with self._session.store.read() as connection:
+            count, example = linking.unmet_sites(Bulk(connection), self._source)
+        if count:
+            yield f"{count:,} aanbod name a vestiging that their organisatie does not have, so they are not found there. For example {example}"

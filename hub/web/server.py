@@ -110,7 +110,7 @@ def application(database_url: str, home: Path, settings: Settings) -> flask.Flas
     from hub.store import Store
     from hub.web import create_app
 
-    store = Store.open(database_url, home)
+    store = Store.open(database_url, home, upgrade=False)
     app = create_app(store, plugins.load(), settings)
     gc.collect()
     gc.freeze()
