@@ -2,7 +2,8 @@
 
 An administrator names claims of sources. What is said about these goes along unasked: an editor's decisions about a fiche that stands again, and what
 partners say of it for themselves. Else a later decision about that fiche would meet the earlier one where it does not belong. What an editor decided while the two
-were one stays with the one that stays; only what he decided of a part goes where the part goes.
+were one stays with the one that stays; only what he decided of a part goes where the part goes. A claim that nobody named goes back to its fiche where it says
+nothing any more, or where its source, of which nobody named any, told the two apart: else its next row would be heard of the one that stays.
 """
 
 from __future__ import annotations
@@ -90,10 +91,12 @@ def parting(held: Sequence[Held], fiche: int, uuids: Mapping[int, str], keys: Se
             tuple(FieldError("claims", "is no claim of this fiche", f"{source}|{external_id}") for source, external_id in sorted(missing)),
         )
     chosen = [one for one in held if one.key in named and not one.decides]
-    staying = [one for one in held if one.key not in named and one.of_source]
+    staying = [one for one in held if one.key not in named and one.of_source and not one.claim.gone]
     left = {one.home for one in chosen if one.of_source} or {one.home for one in chosen}
     moved = sorted((left & uuids.keys()) - {fiche})
     homes = (*moved[:1], *(home for home in moved[1:] if all(one.home != home for one in staying)))
+    apart = {one.claim.source for one in held if one.of_source and one.home not in homes} - {one.claim.source for one in chosen}
+    staying = [one for one in staying if one.home not in homes or one.claim.source not in apart]
     leaving = {*_names(chosen), *(f"{HUB}|{uuids[home]}" for home in homes)}
     kept = {*_names(staying), *(f"{HUB}|{uuid}" for number, uuid in uuids.items() if number not in homes)}
 
@@ -105,7 +108,7 @@ def parting(held: Sequence[Held], fiche: int, uuids: Mapping[int, str], keys: Se
             to, here = bool(meant & (leaving - kept)), bool(meant & (kept - leaving))
             if to != here:
                 return to
-        return not one.of_source and one.home in homes
+        return one.home in homes and (not one.of_source or one.claim.gone or one.claim.source in apart)
 
     leave, stay = tuple(one for one in held if goes(one)), tuple(one for one in held if not goes(one))
     if alone := [one for one in stay if one.key in named]:

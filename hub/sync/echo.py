@@ -176,13 +176,16 @@ def _key(claim: Claim) -> str:
 
 def _entities(connection: Connection, claims: Iterable[Claim]) -> dict[str, int]:
     """Own key of a claim -> number of the fiche that it speaks of, as far as that is known."""
+    prefix = f"{HUB}|"  # a partner that gives our own id back names no key that is stored
     keys: dict[str, list[str]] = {}
     for claim in claims:
         try:
             own, others = keys_of(claim)
         except Rejected:
             continue  # the writer says what is wrong with it
-        keys[own] = [own, *others]
+        # Who gives our own id back says of whom he speaks, also when the id of his row led to another fiche before a split.
+        ours = [key for key in others if key.startswith(prefix)]
+        keys[own] = [*ours, own, *others]
     wanted = sorted({key for named in keys.values() for key in named})
     found: dict[str, int] = {}
     for start in range(0, len(wanted), _AT_ONCE):
@@ -190,7 +193,6 @@ def _entities(connection: Connection, claims: Iterable[Claim]) -> dict[str, int]
             select(identity_table).where(identity_table.c.key.in_(wanted[start : start + _AT_ONCE]))
         )
         found |= {row.key: row.fiche_id for row in rows}
-    prefix = f"{HUB}|"  # a partner that gives our own id back names no key that is stored
     ours = [key.removeprefix(prefix) for key in wanted if key.startswith(prefix)]
     for start in range(0, len(ours), _AT_ONCE):
         for row in connection.execute(select(entity_table).where(entity_table.c.uuid.in_(ours[start : start + _AT_ONCE]))):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count as counting
 from typing import Any, Final
 
@@ -137,6 +137,33 @@ def test_a_decision_about_a_part_goes_where_the_part_goes(store: Store) -> None:
 def _claims(store: Store, uuid: str) -> list[tuple[str, str]]:
     with store.read() as connection:
         return [(one.source, one.external_id) for one in reading.claims_of(connection, reading.resolve(connection, [uuid])[uuid].id) if not one.gone]
+
+
+@pytest.mark.parametrize(
+    ("second", "at_both", "also_named", "leaves"),
+    [("live", False, False, False), ("gone", False, False, True), ("live", True, False, True), ("gone", True, False, True), ("live", True, True, False)],
+    ids=["says something", "says nothing any more", "its source told them apart", "both", "somebody chose among its claims"],
+)
+def test_a_claim_that_nobody_named_goes_back_where_it_says_nothing_or_its_source_told_the_two_apart(
+    store: Store, second: str, at_both: bool, also_named: bool, leaves: bool
+) -> None:
+    een, twee = _two(store)
+    put(store, _register("s2", of="o2"))
+    if at_both:
+        put(store, _register("s1", of="o1"))
+    if second == "gone":
+        put(store, replace(_register("s2", of="o2", revision=2), content={}, gone=True))
+    _join(store, een, twee)
+    names = [(SK, "o2"), *([(SB, "s1")] if also_named else [])]
+    store.write(lambda writer: writer.split(een, names))
+    with store.read() as connection:
+        at_twee = {(one.source, one.external_id) for one in reading.claims_of(connection, reading.resolve(connection, [twee])[twee].id)}
+        (key,) = connection.exec_driver_sql("SELECT e.uuid FROM identity i JOIN entity e ON e.id = i.fiche_id WHERE i.key = 'sociaal-brussels|s2'").scalars()
+    assert ((SB, "s2") in at_twee, key) == (leaves, twee if leaves else een)
+
+
+def _register(external_id: str, *, of: str, revision: int = 1) -> Claim:
+    return replace(organisatie(external_id, "Bij hen", source=SB, revision=revision, sites=()), same_as=((SK, of),))
 
 
 def test_what_a_partner_says_for_himself_comes_back_too_and_does_not_hold_back_the_name_of_its_fiche(store: Store) -> None:
