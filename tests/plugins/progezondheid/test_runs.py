@@ -16,10 +16,11 @@ from hub.store import Store
 from hub.store.tables import fiche
 from hub.sync import connections
 from plugins import progezondheid
-from plugins.progezondheid.client import MOST_EMPTY, _page
+from plugins.progezondheid.client import _page
 from plugins.progezondheid.drift import Drift, drift_in
 from plugins.progezondheid.register import Place, Register, Slice
 from plugins.progezondheid.simulator import ProGezondheidSimulator
+from plugins.progezondheid.walk import MOST_EMPTY
 from tests.plugins.progezondheid.conftest import NOW, Run
 
 COUNT = 40
