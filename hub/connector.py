@@ -156,7 +156,8 @@ class Source(Connector):
 
     `claim_source` is the name under which its claims stand in the authority table (default: the connector's name). `required_fields`: per
     kind the fields of a claim's content without which the feed has changed its shape; the hub then stops before it writes. `absence_tells`: a row
-    that a complete pull does not give may have been removed; where it never means that, the hub need not remember what it saw.
+    that a complete pull does not give may have been removed; where it never means that, the hub need not remember what it saw, and a pull from the start gives
+    what was removed as `gone` claims too, as one from a cursor does.
     """
 
     claim_source: ClassVar[str] = ""

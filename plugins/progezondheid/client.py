@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from hub import CursorExpired, FichehubError, Http, Misconfigured, Rejected, Response, Unreachable
-
-MOST_EMPTY: Final = 20
-"""So many pages in a row may bring nothing and still not be the last."""
+from plugins.progezondheid.walk import Walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ class Client:
         self._base = base_url.rstrip("/")
         self._url = f"{self._base}/providers"
         self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
-        self._walks: dict[str, _Walk] = {}
+        self._walks: dict[str, Walk] = {}
         self.told = False
 
     def page(self, cursor: str | None, limit: int) -> ProviderPage:
@@ -117,7 +115,9 @@ class Client:
             raise Unreachable(f"{url} answered {answer.status}, which the contract does not foresee.")
         body = _page(answer.json(), url)
         if not body["complete"]:
-            self._walks.setdefault(url, _Walk(url, cursor)).goes_on(body["next_cursor"], empty=not body["items"])
+            self._walks.setdefault(url, Walk(url, "hands out a cursor that it has been asked with before", cursor)).goes_on(
+                body["next_cursor"], empty=not body["items"]
+            )
         return body
 
 
@@ -143,36 +143,6 @@ class Foreseeing(Client):
         self.told = True
         self.taken_back.add(field)
         return 1
-
-
-class _Walk:
-    """The way through a list: refuses one that goes in a circle or brings nothing for ever. What it remembers does not grow with the pages.
-
-    A circle of any length is found by comparing each cursor with a single earlier one, which is replaced after 1, 2, 4, 8... pages (Brent, 1980).
-    """
-
-    def __init__(self, url: str, cursor: str | None) -> None:
-        self._url = url
-        self._remembered = cursor
-        self._pages, self._until = 0, 1
-        self._empty = 0
-
-    def goes_on(self, cursor: str, *, empty: bool) -> None:
-        """Note a page that is not the last. Raises `Unreachable` when its cursor was handed out before, or too many pages were empty."""
-        if cursor == self._remembered:
-            raise Unreachable(
-                f"{self._url} hands out a cursor that it has been asked with before, so paging would never end. "
-                "Ask the partner; the next run goes on from our last cursor."
-            )
-        self._empty = self._empty + 1 if empty else 0
-        if self._empty > MOST_EMPTY:
-            raise Unreachable(
-                f"{self._url} gave {self._empty} empty pages in a row, none of them the last, so paging would never end. "
-                "Ask the partner; the next run goes on from our last cursor."
-            )
-        self._pages += 1
-        if self._pages == self._until:
-            self._remembered, self._pages, self._until = cursor, 0, self._until * 2
 
 
 def _page(body: Any, url: str) -> Mapping[str, Any]:
