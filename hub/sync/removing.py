@@ -30,14 +30,14 @@ def remove_gone(
     `seen`: None where absence tells nothing; `tells_all`: then too the run could tell all that is gone. `nameless`: how many rows had no id by which they
     could be told apart; `released_by`: who let more go than the guard allows, or "".
     """
-    if seen is not None and (why := _untold(session, nameless)):
-        session.note(reason=why)
+    whose = () if seen is None else _speaks_for(session, source, nameless)
+    if not whose:
         seen = None
     if seen is None and not told.held:
         if tells_all:
             session.note(judged=True)
         return False
-    missing, known = _compare(session, source, seen, told)
+    missing, known = _compare(session, source, seen, told, whose)
     beyond = False
     if told.held or not guard.allows(missing + told.removed, known):
         refusal = _refusal(session, missing, told, known, released_by)
@@ -49,29 +49,40 @@ def remove_gone(
             session.stands(guard.released(missing, known, released_by, told=told.held))
     if seen is not None:
         for page in seen.unseen(max(SMALLEST, pace.size // 2)):
-            _remove(session, source, page)
+            _remove(session, source, page, whose)
     session.note(judged=not (beyond and session.dry))  # a preview of a release takes nothing from what was shown to be released
     return told.held > 0
 
 
-def _untold(session: Session, nameless: int) -> str:
-    """Why absence cannot be told though the source was whole; "" when it can."""
+def _speaks_for(session: Session, source: str, nameless: int) -> tuple[str, ...]:
+    """Of whose rows of this source absence tells that they were removed: those that everybody sees (""), and the overlays of the connection's partner. Where that
+    cannot be told of rows though the source was whole, the reason is in the report.
+
+    Rows that everybody sees may be brought by any connection of this connector, a partner's overlays by those of that partner alone; of two connections each
+    would take the other's for removed.
+    """
     if nameless:
-        return f"{nameless:,} rows could not be told apart by an id, so nothing was taken for removed. See the rejected rows."
-    if _shared(session):
-        return "Another connection brings rows of the same source, so nothing was taken for removed. Keep one of them."
-    return ""
+        session.note(reason=f"{nameless:,} rows could not be told apart by an id, so nothing was taken for removed. See the rejected rows.")
+        return ()
+    others, own = _partners_of_others(session), session.known.partner
+    whose = [own] if own and own not in others else []
+    if not others:
+        whose.append("")
+    elif any(True for each in {"", own} - {*whose} for _ in _known_ids(session, source, each)):
+        session.note(reason="Another connection brings rows of the same source, so nothing was taken for removed. Keep one of them.")
+    return tuple(whose)
 
 
-def _compare(session: Session, source: str, seen: Seen | None, told: ToldGone) -> tuple[int, int]:
+def _compare(session: Session, source: str, seen: Seen | None, told: ToldGone, whose: tuple[str, ...]) -> tuple[int, int]:
     """How many rows were not seen, and of how many the hub had when the run began."""
     if seen is None:
         with session.store.read() as connection:
             return 0, told.known(connection)
     known, missing = told.removed, 0
-    for page in _known_ids(session, source):
-        known += len(page)
-        missing += seen.compare(page)
+    for each in whose:
+        for page in _known_ids(session, source, each):
+            known += len(page)
+            missing += seen.compare(page)
     return missing, known
 
 
@@ -87,31 +98,30 @@ def _refusal(session: Session, missing: int, told: ToldGone, known: int, release
     return guard.beyond_release(shown, missing, known, name, told=told.held)
 
 
-def _remove(session: Session, source: str, external_ids: list[str]) -> None:
+def _remove(session: Session, source: str, external_ids: list[str], whose: tuple[str, ...]) -> None:
     base = session.report.tally
 
     def work(writer: Writer) -> tuple[Tally, None]:
-        removed = writer.withdraw(source, external_ids, partner=session.known.partner, origin=session.known.name)
-        return base.plus(deleted=removed), None
+        removed = [writer.withdraw(source, external_ids, partner=each, origin=session.known.name) for each in whose]
+        return base.plus(deleted=sum(removed)), None
 
     session.commit(work)
     session.progress(session.report.deleted, None, "removed")
 
 
-def _shared(session: Session) -> bool:
-    """Whether another connection speaks for the same source and partner: each would take the other's rows for removed."""
-    others = select(connection_table.c.name).where(
+def _partners_of_others(session: Session) -> set[str]:
+    """The partners ("": none) of the other connections of this connector that bring rows or may."""
+    others = select(connection_table.c.partner).where(
         connection_table.c.connector == session.known.connector,
-        connection_table.c.partner == session.known.partner,
         connection_table.c.name != session.known.name,
         connection_table.c.cursor.is_not(None) | connection_table.c.state.in_(("enabled", "paused")),
     )
     with session.store.read() as connection:
-        return connection.execute(others).first() is not None
+        return set(connection.execute(others).scalars())
 
 
-def _known_ids(session: Session, source: str) -> Iterator[list[str]]:
-    """The external ids of this source that the hub holds and that are not gone, in order, a page at a time."""
+def _known_ids(session: Session, source: str, partner: str) -> Iterator[list[str]]:
+    """The external ids of this source and partner that the hub holds and that are not gone, in order, a page at a time."""
     after = ""
     while True:
         query = (
@@ -119,7 +129,7 @@ def _known_ids(session: Session, source: str) -> Iterator[list[str]]:
             .join(source_table, source_table.c.id == claim_table.c.source_id)
             .where(
                 source_table.c.name == source,
-                claim_table.c.partner == session.known.partner,
+                claim_table.c.partner == partner,
                 claim_table.c.gone.is_(False),
                 claim_table.c.external_id > after,
             )

@@ -44,7 +44,7 @@ class Seen:
     def compare(self, known: Sequence[str]) -> int:
         """Note which of the `known` rows were not seen; the answer is how many."""
         noted = self._database.execute(
-            "INSERT INTO unseen SELECT value FROM json_each(?) WHERE NOT EXISTS (SELECT 1 FROM seen WHERE id = value)",
+            "INSERT OR IGNORE INTO unseen SELECT value FROM json_each(?) WHERE NOT EXISTS (SELECT 1 FROM seen WHERE id = value)",
             (orjson.dumps(known).decode(),),
         )
         return noted.rowcount

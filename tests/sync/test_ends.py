@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 import pytest
 
 from hub.access import save_agreement
+from hub.connector import Finished, Incoming, Source
 from hub.errors import AuthFailed, Misconfigured, Unreachable
 from hub.model.claims import Claim
 from hub.store import Store
 from hub.sync import connections, guard, records, run
 from tests.access.signing import agreed
 from tests.sync.conftest import Clock
-from tests.sync.pulling import Offer, connect, go
-from tests.sync.rows import RowsConfig, fresh_rows
+from tests.sync.pulling import Offer, connect, go, stored
+from tests.sync.rows import RowsConfig, fresh_rows, row
 from tests.sync.test_connections import Picky
 
 
@@ -98,3 +101,53 @@ def test_of_two_partners_that_one_connector_serves_each_loses_its_own_rows(store
         left = connection.exec_driver_sql("SELECT partner, count(*) FROM claim WHERE NOT gone GROUP BY partner ORDER BY partner").fetchall()
     assert [tuple(row) for row in left] == [("epd", 1), ("ziekenhuis", 3)]
     assert pulled("ziekenhuis", 1) == 2
+
+
+def test_a_partners_connection_removes_what_it_brought_for_everybody_unless_another_brings_it_too(any_store: Store, offer: Offer) -> None:
+    source = fresh_rows(4)
+    plugins = offer(source)
+    _agree(any_store, "epd")
+    connections.add(any_store, plugins, "epd", "rows", partner="epd")
+    connections.enable(any_store, plugins, "epd")
+    run(any_store, plugins, "epd")
+    source.rows = source.rows[:2]
+    report = run(any_store, plugins, "epd", full=True)
+    assert (report.deleted, report.reason, stored(any_store)) == (2, "", ["000000", "000001"])
+    connect(any_store, plugins, "another")
+    run(any_store, plugins, "another")
+    source.rows = source.rows[:1]
+    for name in ("epd", "another"):
+        report = run(any_store, plugins, name, full=True)
+        assert report.deleted == 0 and "Another connection brings rows of the same source" in report.reason
+    assert stored(any_store) == ["000000", "000001"]
+
+
+class Unnumbered(Source):
+    """Rows without revisions, compared with what the hub holds."""
+
+    name = "rows"
+    title = "Rows without revisions"
+    names: ClassVar[list[str]] = []
+
+    def pull(self, cursor: str | None) -> Iterator[Incoming | Finished]:
+        held = self.context.held([f"{number:06}" for number, _ in enumerate(self.names)])
+        for number, name in enumerate(self.names):
+            known = held.get(f"{number:06}")
+            told = row(number, name=name, revision=known.revision if known else 1)
+            yield Incoming(told if known is None or known.content == told.content else replace(told, revision=told.revision + 1))
+        yield Finished(complete=True)
+
+
+def test_a_partners_connection_whose_rows_have_no_revisions_learns_what_it_gave(store: Store, offer: Offer) -> None:
+    class Fresh(Unnumbered):
+        names: ClassVar[list[str]] = ["Een", "Twee"]
+
+    plugins = offer(Fresh)
+    _agree(store, "epd")
+    connections.add(store, plugins, "epd", "rows", partner="epd")
+    connections.enable(store, plugins, "epd")
+    assert run(store, plugins, "epd").changed == 2
+    Fresh.names = ["Een", "Anders"]
+    assert [run(store, plugins, "epd").changed for _ in range(3)] == [1, 0, 0]
+    Fresh.names = ["Een", "Twee"]
+    assert [run(store, plugins, "epd").changed for _ in range(3)] == [1, 0, 0]
