@@ -20,7 +20,7 @@ from hub.store.bulk import Bulk
 from hub.store.index_forms import tokens_of
 from hub.store.index_rows import IndexRow
 from hub.store.index_tokens import FIRST_WORD, TYPE_MARKS
-from hub.store.log_reading import naming
+from hub.store.log_reading import meant_for, naming
 
 
 class Row(NamedTuple):
@@ -441,5 +441,6 @@ class Lens:
     @property
     def changes(self) -> tuple[str, tuple[Any, ...]]:
         """The condition under which the asker knows of a change `c`."""
+        whose, mine = meant_for(self.partner)
         named, given = naming(self.bulk, self.rank, self.telling)
-        return f"c.audience <= ? AND c.partner IN ('', ?){named}", (self.rank, self.partner, *given)
+        return f"c.audience <= ? AND {whose}{named}", (self.rank, *mine, *given)

@@ -222,12 +222,12 @@ def dependents(bulk: Bulk, fiches: Iterable[int], partner: str = "", *, among: b
 
 
 def dependents_of_partners(
-    bulk: Bulk, fiches: Iterable[int], found: Mapping[int, tuple[int, str]]
+    space: Workspace, fiches: Iterable[int], found: Mapping[int, tuple[int, str]]
 ) -> dict[str, tuple[dict[int, tuple[int, str]], set[int]]]:
     """What shows something of these fiches to one partner only, because of what he sees in place of others: partner -> the `dependents` that only he has,
-    or has as nobody else does. `found`: those that everybody has."""
-    start = set(fiches)
-    if not start or not bulk.rows("SELECT 1 FROM overlay LIMIT 1"):
+    or has as nobody else does. `found`: those that everybody has. What a partner sees in place of one of these fiches did not change with it, so leads nowhere."""
+    bulk, start = space.bulk, set(fiches)
+    if not start or not space.find_overlays():
         return {}
     # Caregivers and people lead no further.
     reached = start | {number for number, (_, type_) in found.items() if type_ in _LED_THROUGH}
@@ -237,8 +237,12 @@ def dependents_of_partners(
         f" UNION SELECT partner FROM overlay WHERE document IS NOT NULL AND {bulk.listed('fiche_id')}"
     )
     of_partners: dict[str, tuple[dict[int, tuple[int, str]], set[int]]] = {}
+    own_views: dict[str, set[int]] = {}
+    views = f"SELECT partner, fiche_id FROM overlay WHERE document IS NOT NULL AND {bulk.listed('fiche_id')}"
+    for partner, fiche_id in bulk.rows(views, bulk.many(start)):
+        own_views.setdefault(partner, set()).add(fiche_id)
     for (partner,) in sorted(bulk.rows(sql, many, many)):
-        theirs, in_index = dependents(bulk, start, partner, among=True)
+        theirs, in_index = dependents(bulk, start - own_views.get(partner, set()), partner, among=True)
         sql_own = f"SELECT entity_id FROM entry WHERE partner = ? AND {bulk.listed('entity_id')}"
         own = {number for (number,) in bulk.rows(sql_own, partner, bulk.many(theirs))} if theirs else set()
         only = {number: where for number, where in theirs.items() if number in own or number not in found}

@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
 
 from hub import schemas
 from hub.merge import merge
-from hub.model.audience import ABSENT, level_of, level_of_part, stamp, visible_levels_differ
+from hub.model.audience import ABSENT, level_of, stamp, visible_levels_differ
 from hub.model.claims import Claim
 from hub.model.fiche import Document
-from hub.model.links import end_of, targets
+from hub.model.links import targets
 from hub.store.ends import Ends, ends
 from hub.store.linking import Link, links_of, named_in, write_links
 from hub.store.part_changes import PART_FIELDS, part_changes
@@ -35,6 +34,8 @@ def remake_overlays(
     wanted = set(standing)
     for fiche_id, of_fiche in claims.items():
         wanted.update((fiche_id, claim.partner) for claim in of_fiche if claim.partner is not None)
+    if wanted:
+        space.overlays_from_now_on()
     differing: list[tuple[str, int, int, Document | None]] = []
     views: dict[int, list[Document]] = {fiche_id: [] for fiche_id, _ in wanted}
     for fiche_id, partner in sorted(wanted):
@@ -134,19 +135,16 @@ def _write(
         )
     if row is not None:
         number = row[0]
-    told = {
-        entity
-        for (whose, entity), change in space.changes.items()
-        if whose == "" and change.fiche_id == state.id
-    }
-    if same and not told:
+    if same:
         return None
     space.reindex.add(state.id)
+    if not had_own and document is not None:
+        space.new_views.add((partner, state.id))
     # What the partner saw until now, and what he sees from now on: his own document, else the shared one.
-    old = before if had_own else state.document
+    old = before if had_own else state.document_before
     new = document if document is not None else state.document
-    _note(space, state, partner, old, new, version, told)
-    return None if same else number
+    _note(space, state, partner, old, new, version)
+    return number
 
 
 def _note(
@@ -156,9 +154,8 @@ def _note(
     old: Document | None,
     new: Document | None,
     version: int,
-    told: set[int],
 ) -> None:
-    """Owe the partner's log the difference, and a word on each entity of which the shared log said something that is not so for him."""
+    """Owe the partner's log the difference."""
     was, now = level_of(old), level_of(new)
     changes: dict[int, PendingChange] = {}
     seen = ends(space, old, new, partner=partner)
@@ -183,32 +180,6 @@ def _note(
         space.changed_outwardly(state.id, audience, partner)
     for change in part_changes(space, state.id, state.kind, old, new, was, now, partner, version, seen):
         changes[change.entity_id] = change
-    levels = _levels(space, state, new, seen.now)
-    for entity in sorted(told):
-        shared = space.changes["", entity]
-        level = levels.get(entity, ABSENT)
-        mine = changes.get(entity)
-        # Where the shared log tells him nothing, he goes by what he saw himself; where it hides the fiche, it has told him so.
-        stood = level if mine is None else mine.was
-        before = shared.now if shared.was < shared.now else min(stood, shared.now)
-        audience = min(before, level)
-        if audience >= ABSENT:
-            changes.pop(entity, None)
-            continue
-        known = None if mine is None else mine.fields
-        changes[entity] = PendingChange(
-            entity,
-            state.id,
-            shared.type,
-            partner,
-            operation_of(before, level),
-            space.origin,
-            known or {},
-            audience,
-            before,
-            level,
-            version,
-        )
     for change in changes.values():
         space.note(change)
 
@@ -245,14 +216,3 @@ def tell_of_other_ends(space: Workspace, differing: Sequence[tuple[FicheState, D
             as_much = shared is not None and shared.audience <= change.audience and (shared.was, shared.now) == (change.was, change.now)
             if shared is None or not as_much or not shared.is_told_for(change.fields or {}, change.audience):
                 space.note(change)
-
-
-def _levels(space: Workspace, state: FicheState, document: Document | None, others: Mapping[str, int]) -> dict[int, int]:
-    if document is None:
-        return {}
-    levels: dict[int, Any] = {state.id: level_of(document)}
-    for field, _ in PART_FIELDS[state.kind]:
-        for part in document.get(field, ()):
-            level = max(level_of_part(document, field, part), others.get(end_of(part) or "", 0))
-            levels[space.number_of[part["id"]]] = level
-    return levels
