@@ -3,7 +3,7 @@
 # ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hub import schemas
@@ -15,14 +15,11 @@ from hub.model.links import end_of, targets
 from hub.store.ends import Ends, ends
 from hub.store.linking import Link, links_of, named_in, write_links
 from hub.store.part_changes import PART_FIELDS, part_changes
+from hub.store.part_ids import identify_own_parts
 from hub.store.workspace import FicheState, PendingChange, Workspace, operation_of
 
-IdentifyParts = Callable[[Iterable[tuple[FicheState, Document]]], None]
 
-
-def remake_overlays(
-    space: Workspace, claims: Mapping[int, list[Claim]], identify_parts: IdentifyParts
-) -> dict[int, list[Document]]:
+def remake_overlays(space: Workspace, claims: Mapping[int, list[Claim]]) -> dict[int, list[Document]]:
     """Merge the overlays of these fiches again; a change of one is its partner's alone. The answer: fiche -> what partners see in its place, of each
     that anybody ever said something of for himself."""
     bulk = space.bulk
@@ -45,7 +42,8 @@ def remake_overlays(
             shared = [claim for claim in claims[fiche_id] if claim.partner is None]
             document = merge([*shared, *own], space.around.authority).content
         if document is not None:
-            identify_parts([(state, document)])
+            row = standing.get((fiche_id, partner))
+            identify_own_parts(space, state, document, None if row is None or row[4] is None else schemas.decode(row[4]))
             document["id"] = state.uuid
             document = stamp(state.kind, document)
             views[fiche_id].append(document)
