@@ -180,6 +180,9 @@ def _note(
         )
         space.changed_outwardly(state.id, audience, partner)
     for change in part_changes(space, state.id, state.kind, old, new, was, now, partner, version, seen):
+        shared_one = space.changes.get(("", change.entity_id))
+        if change.now == ABSENT and shared_one is not None and shared_one.fiche_id != state.id and shared_one.now < ABSENT:
+            continue  # it went back to another fiche, which tells of it
         changes[change.entity_id] = change
     levels = _levels(space, state, new, seen.now)
     for entity in sorted(told):

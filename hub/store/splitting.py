@@ -232,8 +232,8 @@ def _part_ways(space: Workspace, fiche: int, own: int, homes: Sequence[int]) -> 
 
 
 def _give_keys(bulk: Bulk, part: Document, number: int, fiche: int, but_not: int = 0) -> None:
-    """In this fiche, where the part must stand, it is the one with these keys; in the other one nothing has them."""
-    for (type_,) in bulk.rows("SELECT type FROM entity WHERE id = ? AND fiche_id = ?", number, fiche):
+    """If the part stands in this fiche it is the one with these keys there; in the other one nothing has them."""
+    for (type_,) in bulk.rows("SELECT type FROM entity WHERE id = ? AND fiche_id = ? AND moved_to IS NULL", number, fiche):
         for key in part["keys"]:
             bulk.run("DELETE FROM part_key WHERE fiche_id IN (?, ?) AND type = ? AND key = ?", fiche, but_not, type_, key)
             bulk.insert("part_key", ("fiche_id", "type", "key", "entity_id"), [(fiche, type_, key, number)])

@@ -272,6 +272,16 @@ def test_the_log_tells_of_a_membership_in_the_one_that_leaves_as_long_as_it_stan
     assert last != "delete"
 
 
+def test_a_partner_is_told_of_a_site_that_leaves_what_stands(store: Store) -> None:
+    een, twee = _two(store)
+    put(store, _overlay("Eigen tekst", of="o1"))
+    _join(store, een, twee)
+    _split(store, een, "o2")
+    (site,) = _document(store, twee, PARTNER)["vestigingen"]
+    (*_, last) = [change.operation for change in log(store, partner=PARTNER) if change.id == site["id"]]
+    assert last != "delete"
+
+
 @pytest.mark.parametrize("named", [True, False])
 def test_a_site_of_the_one_that_stays_has_its_id_again(store: Store, named: bool) -> None:
     def site(claim: Claim) -> Claim:
