@@ -180,10 +180,8 @@ def _note(
         )
         space.changed_outwardly(state.id, audience, partner)
     for change in part_changes(space, state.id, state.kind, old, new, was, now, partner, version, seen):
-        shared_one = space.changes.get(("", change.entity_id))
-        if change.now == ABSENT and shared_one is not None and shared_one.fiche_id != state.id and shared_one.now < ABSENT:
-            continue  # it went back to another fiche, which tells of it
-        changes[change.entity_id] = change
+        if not _stands_elsewhere(space, change):
+            changes[change.entity_id] = change
     levels = _levels(space, state, new, seen.now)
     for entity in sorted(told):
         shared = space.changes["", entity]
@@ -231,7 +229,8 @@ def tell_of_other_ends(space: Workspace, differing: Sequence[tuple[FicheState, D
         if any(whose == partner for whose, _ in space.voices.get(state.id, ())):
             continue  # he has a view of his own of this one as well
         seen, after = ends(space, before, state.document, partner=partner), state.document
-        changes = list(part_changes(space, state.id, state.kind, before, after, was, state.level, partner, seen=seen))
+        parts = part_changes(space, state.id, state.kind, before, after, was, state.level, partner, seen=seen)
+        changes = [change for change in parts if not _stands_elsewhere(space, change)]
         if before is not None and after is not None:
             fields = dict(visible_levels_differ(before, after, seen.before, seen.now))
             audience = max(min(fields.values(), default=ABSENT), min(was, state.level))
@@ -246,6 +245,12 @@ def tell_of_other_ends(space: Workspace, differing: Sequence[tuple[FicheState, D
             as_much = shared is not None and shared.audience <= change.audience and (shared.was, shared.now) == (change.was, change.now)
             if shared is None or not as_much or not shared.is_told_for(change.fields or {}, change.audience):
                 space.note(change)
+
+
+def _stands_elsewhere(space: Workspace, change: PendingChange) -> bool:
+    """Whether a part that is no longer here went back to another fiche in this transaction, which tells of it."""
+    shared = space.changes.get(("", change.entity_id))
+    return change.now == ABSENT and shared is not None and shared.fiche_id != change.fiche_id and shared.now < ABSENT
 
 
 def _levels(space: Workspace, state: FicheState, document: Document | None, others: Mapping[str, int]) -> dict[int, int]:
