@@ -3,7 +3,7 @@
 # ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from hub import schemas
 from hub.merge import merge
@@ -14,14 +14,11 @@ from hub.model.links import targets
 from hub.store.ends import Ends, ends
 from hub.store.linking import Link, links_of, named_in, write_links
 from hub.store.part_changes import PART_FIELDS, part_changes
+from hub.store.part_ids import identify_own_parts
 from hub.store.workspace import FicheState, PendingChange, Workspace, operation_of
 
-IdentifyParts = Callable[[Iterable[tuple[FicheState, Document]]], None]
 
-
-def remake_overlays(
-    space: Workspace, claims: Mapping[int, list[Claim]], identify_parts: IdentifyParts
-) -> dict[int, list[Document]]:
+def remake_overlays(space: Workspace, claims: Mapping[int, list[Claim]]) -> dict[int, list[Document]]:
     """Merge the overlays of these fiches again; a change of one is its partner's alone. The answer: fiche -> what partners see in its place, of each
     that anybody ever said something of for himself."""
     bulk = space.bulk
@@ -46,7 +43,8 @@ def remake_overlays(
             shared = [claim for claim in claims[fiche_id] if claim.partner is None]
             document = merge([*shared, *own], space.around.authority).content
         if document is not None:
-            identify_parts([(state, document)])
+            row = standing.get((fiche_id, partner))
+            identify_own_parts(space, state, document, None if row is None or row[4] is None else schemas.decode(row[4]))
             document["id"] = state.uuid
             document = stamp(state.kind, document)
             views[fiche_id].append(document)
@@ -179,7 +177,8 @@ def _note(
         )
         space.changed_outwardly(state.id, audience, partner)
     for change in part_changes(space, state.id, state.kind, old, new, was, now, partner, version, seen):
-        changes[change.entity_id] = change
+        if not _stands_elsewhere(space, change):
+            changes[change.entity_id] = change
     for change in changes.values():
         space.note(change)
 
@@ -201,7 +200,8 @@ def tell_of_other_ends(space: Workspace, differing: Sequence[tuple[FicheState, D
         if any(whose == partner for whose, _ in space.voices.get(state.id, ())):
             continue  # he has a view of his own of this one as well
         seen, after = ends(space, before, state.document, partner=partner), state.document
-        changes = list(part_changes(space, state.id, state.kind, before, after, was, state.level, partner, seen=seen))
+        parts = part_changes(space, state.id, state.kind, before, after, was, state.level, partner, seen=seen)
+        changes = [change for change in parts if not _stands_elsewhere(space, change)]
         if before is not None and after is not None:
             fields = dict(visible_levels_differ(before, after, seen.before, seen.now))
             audience = max(min(fields.values(), default=ABSENT), min(was, state.level))
@@ -216,3 +216,9 @@ def tell_of_other_ends(space: Workspace, differing: Sequence[tuple[FicheState, D
             as_much = shared is not None and shared.audience <= change.audience and (shared.was, shared.now) == (change.was, change.now)
             if shared is None or not as_much or not shared.is_told_for(change.fields or {}, change.audience):
                 space.note(change)
+
+
+def _stands_elsewhere(space: Workspace, change: PendingChange) -> bool:
+    """Whether a part that is no longer here went back to another fiche in this transaction, which tells of it."""
+    shared = space.changes.get(("", change.entity_id))
+    return change.now == ABSENT and shared is not None and shared.fiche_id != change.fiche_id and shared.now < ABSENT

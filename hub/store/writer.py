@@ -318,8 +318,9 @@ class Writer:
         space = self.space
         if joined:
             # Fiches made a moment ago must stand in their tables before they can be moved.
+            space.to_merge = set()
             self._remaker.remake(touched, fresh)
-            touched, fresh = set(), None
+            touched, fresh = space.to_merge, None
             for first, second in joined:
                 touched |= join_fiches(space, self.identities, first, second)
         while touched:
@@ -327,6 +328,8 @@ class Writer:
             space.load(touched)
             self._remaker.remake(touched, fresh)
             touched, fresh = space.to_merge, None
+            if touched:
+                space.load(touched, lock=True)
 
     # --- concepts --------------------------------------------------------------------------------------------------------------
 
@@ -414,8 +417,9 @@ class Writer:
         (own, *also), touched = split_fiche(space, self.identities, number, claims)
         for goes in (own, *also):
             self._decide(min(number, goes), max(number, goes), "different")
-        self.remake({number})
-        self.remake(touched | {own})
+        # Both at once: each is seen by the other one's links. Those that lead to them after that, by the ids that their parts have.
+        self.remake({number, own})
+        self.remake(touched - {own})
         if decided := decisions_that_follow(space, number, own):
             refused = self.put(decided, origin=origin).rejected
             if refused:
