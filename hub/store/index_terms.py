@@ -209,7 +209,7 @@ class Indexer:
     def _membership(self, row: IndexRow, entity: IndexedEntity) -> None:
         assert entity.part is not None
         self._owner_names(row, entity.document)
-        self._activity(row, entity.document, row.level, _hidden(entity.document, row.level))
+        self._activity_of_tie(row, entity.document, entity.part)
         self._period(row, entity.part)
         if "role" in entity.part:
             self._code_list(row, (entity.part["role"],), row.level, "type")
@@ -232,7 +232,7 @@ class Indexer:
             for text in name["text"].values():
                 row.words[at].update(self._split(text)[1])
         self._languages(row, document, level, hidden)
-        self._activity(row, document, level, hidden)
+        self._activity_of_tie(row, document, part)
         self._offer(row, document, level, entity.related)
         self._code_list(row, part.get("professions", ()), level, "type")
         self._contacts(row, part, level, {})
@@ -318,6 +318,12 @@ class Indexer:
     def _activity(self, row: IndexRow, document: Document, level: int, hidden: Mapping[str, int]) -> None:
         if "status" in document:
             self._add(row, "status", document["status"]["status"], hidden.get("status", level))
+    def _activity_of_tie(self, row: IndexRow, document: Document, part: Document) -> None:
+        if has_ended(part):
+            self._add(row, "status", "inactive", row.level)
+        else:
+            self._activity(row, document, row.level, _hidden(document, row.level))
+
 
     def _period(self, row: IndexRow, part: Document) -> None:
         """From when until when the part is there; without an end, or with one before the start, it goes on."""
