@@ -91,6 +91,7 @@ from hub.model.folding import fold, words
 from hub.model.identifiers import InvalidIdentifier
 from hub.model.identifiers import display as display_identifier
 from hub.model.identifiers import normalise as normalise_identifier
+from hub.model.links import has_ended
 from hub.model.particulars import (
     Said,
     address_of,
@@ -249,6 +250,7 @@ __all__ = [
     "feed",
     "fold",
     "general_contacts",
+    "has_ended",
     "hookimpl",
     "house_number",
     "is_cancelled",

@@ -125,9 +125,11 @@ class Directory(Standing):
                     database.give_back(connection)
 
     def resumed_after(self, query: Query, id: str) -> Query:
-        """The query, in its default order, from behind this entity on: how a walk that broke off is taken up. Raises `NotFound` and `Moved`."""
+        """The query for one type, in its default order, from behind this entity of that type on: how a walk that broke off is taken up. Raises `NotFound` and
+        `Moved`."""
+        [type] = query.types
         with self._read() as connection:
-            known = self._known(connection, id, None)
+            known = self._known(connection, id, type)
             entry_id = reading.entry_for(connection, known.id, self.grant.partner)
             place = Cursor(normalise(replace(query, cursor=None)), (entry_id,), self._state(connection).head)
         return replace(query, cursor=encode(place))

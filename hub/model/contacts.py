@@ -7,6 +7,7 @@ from typing import Final, Literal, NamedTuple
 
 from hub.model.entity import Entity
 from hub.model.fiche import Document
+from hub.model.links import has_ended
 
 Origin = Literal["self", "caregiver", "zorgverlener", "aanbod", "vestiging", "organisatie", "parent"]
 Link = tuple[Origin, str, Document]
@@ -91,7 +92,7 @@ def _practices(entity: Entity) -> Iterator[Link]:
     """Everything through which a zorgverlener can be reached, as far as it was handed along."""
     offers = []
     for offer in _of_kind(entity, "aanbod"):
-        places = [c for c in offer.get("caregivers", ()) if _target(c, "zorgverlener") == entity.fiche["id"]]
+        places = [c for c in offer.get("caregivers", ()) if _target(c, "zorgverlener") == entity.fiche["id"] and not has_ended(c)]
         for caregiver in places:
             yield "caregiver", caregiver["id"], caregiver
         if places:

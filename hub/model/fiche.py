@@ -280,12 +280,13 @@ class Vestiging(TypedDict, total=False):
 
 
 class Membership(TypedDict, total=False):
-    """This organisation takes part in another one (a network, a zorgraad, an umbrella)."""
+    """This organisation takes part in another one (a network, a zorgraad, an umbrella); `status` as `hub.model.links.has_ended` reads it."""
 
     id: Uuid
     keys: list[str]
     organisatie: Annotated[Ref, Rule("relations")]
     role: Annotated[Code, Rule("relations")]
+    status: Annotated[Activity, Rule("relations")]
     period: Annotated[Period, Rule("relations")]
     visibility: Annotated[Visibility, Rule("relations")]
 
@@ -302,7 +303,7 @@ class ElectronicAddress(TypedDict, total=False):
 
 
 class Caregiver(TypedDict, total=False):
-    """A zorgverlener who works in this aanbod: the only tie between a person and a practice."""
+    """A zorgverlener who works in this aanbod: the only tie between a person and a practice; `status` as `hub.model.links.has_ended` reads it."""
 
     id: Uuid
     keys: list[str]
@@ -310,6 +311,7 @@ class Caregiver(TypedDict, total=False):
     professions: Annotated[list[Code], Rule("professions", "union", ("scheme", "code"))]
     contacts: Annotated[list[Contact], Rule("contacts", "union", ("kind", "value"))]
     hours: Annotated[list[Hours], Rule("operation")]
+    status: Annotated[Activity, Rule("relations")]
     period: Annotated[Period, Rule("relations")]
     visibility: Annotated[Visibility, Rule("relations")]
 

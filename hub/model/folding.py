@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Final
 
-__all__ = ["MAX_WORD", "fold", "words"]
+__all__ = ["MAX_WORD", "as_written", "fold", "words"]
 
 MAX_WORD: Final = 40
 """Longest word in the index, in characters; what is longer is cut, in a text and in a question alike."""
@@ -81,3 +81,8 @@ def words(text: str) -> list[str]:
     A word of Latin letters and digits is [a-z0-9]+; letters of other scripts stay as they fold.
     """
     return [word[:MAX_WORD] for word in _folded(text).split()]
+
+
+def as_written(text: str) -> str:
+    """A text with its capitals, accents and signs, to be compared as a whole: blanks around it, or more than one in a row, say nothing."""
+    return " ".join(unicodedata.normalize("NFC", text).split())

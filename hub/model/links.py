@@ -52,6 +52,11 @@ def end_of(part: Document) -> str | None:
     return None
 
 
+def has_ended(part: Document) -> bool:
+    """Whether somebody says of a caregiver in an aanbod or of a membership that it is not so any more. One that has not ended is as active as its fiche."""
+    return bool(part.get("status", {}).get("status") == "inactive")
+
+
 def related_of(links: Iterable[str], live: Mapping[str, Document]) -> dict[str, Document]:
     """What a fiche with these links points to and the parents of that, as far as the asker sees them."""
     related: dict[str, Document] = {}

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import replace
 from typing import Final, NamedTuple
 
 from hub.errors import FieldError, Invalid
 from hub.model import identifiers
 from hub.model.fiche import ENTITY_TYPES
-from hub.model.folding import fold, words
+from hub.model.folding import as_written, fold, words
 from hub.model.selection import (
     CODED_KEYS,
     ENTITY_KEYS,
@@ -223,7 +222,7 @@ def _value(key: str, op: Op, value: str, path: str, problems: Problems) -> tuple
             problems.add(path, f"There is no letter or digit in this {key}.", value)
         elif op == "sounds" and " " in folded:
             problems.add(path, "Only one word can be asked for by its sound; put several words as several criteria.", value)
-        return (unicodedata.normalize("NFC", value.strip()) if op == "exact" else folded,)
+        return (as_written(value) if op == "exact" else folded,)
     blank_behind_bar = key in CODED_KEYS and not value.endswith("|") and value.rstrip().endswith("|")  # somebody has no value; that is not any value
     value = value.strip()
     if key in _LOWER or key in ENTITY_KEYS:

@@ -41,9 +41,9 @@ VISIBILITY: Final[Mapping[str, _Levels]] = {
     ),
     # Their parts. Left out: keys, by which sources recognise a part.
     "Vestiging": _levels(public="id name identifiers addresses contacts hours hours_text status"),
-    "Membership": _levels(public="id organisatie role period"),
+    "Membership": _levels(public="id organisatie role status period"),
     "ElectronicAddress": _levels(public="id type address status"),
-    "Caregiver": _levels(public="id zorgverlener professions contacts hours period"),
+    "Caregiver": _levels(public="id zorgverlener professions contacts hours status period"),
     # Values. Left out: what was the proof that somebody works (need 16), and what a source typed, which may hold a second, hidden number.
     "Activity": _levels(public="status since until asserted_at"),
     "Identifier": _levels(public="system value"),

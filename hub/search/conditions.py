@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from hub.model.query import Criterion, Linked, Near
 from hub.search import points
 from hub.search.lens import Lens, Row
-from hub.search.match import holds, letters_of, starts_of
+from hub.search.match import holds, letters_of, postcodes_holding, starts_of
 from hub.store.index_rows import PERIOD
 from hub.store.index_tokens import TYPE_MARKS
 
@@ -37,7 +37,7 @@ class Condition(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HasLetters:
-    """A name, street or city holds these letters somewhere: asked of every row, as too many texts hold them, or as they go over words."""
+    """A name, street, city or postcode holds these letters somewhere: asked of every row, as too many texts hold them, or as they go over words."""
 
     lens: Lens
     criterion: Criterion
@@ -49,10 +49,11 @@ class HasLetters:
         bulk, ids = self.lens.bulk, [row.id for row in rows]
         letters, asked = letters_of(self.criterion.key), self.criterion.values
         starts = starts_of(self.lens.type, self.lens.rank, letters)
+        postcodes = {token.text for token in postcodes_holding(self.lens.type, self.lens.rank, self.criterion.key, asked)}
         found = {
             number
             for number, tokens in self.lens.text.tokens_of(bulk, ids).items()
-            if any(token[:3] in starts and holds(token, asked) for token in tokens)
+            if any((token[:3] in starts and holds(token, asked)) or token in postcodes for token in tokens)
         }
         key = "key" if bulk.postgres else "+key"
         holding = " OR ".join(["value LIKE ?"] * len(asked))  # folded, so that they hold no wildcard

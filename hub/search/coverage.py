@@ -87,7 +87,7 @@ READS: Final[Mapping[EntityType, Mapping[str, _Ways]]] = {
         **_anything("zorgverlener"),
     },
     "vestiging": {"name": _ways("", "names"), "type": _ways("types"), "code": _ways("types")},
-    "membership": {"name": _ways("names"), "status": _ways("status")},
+    "membership": {"name": _ways("names"), "status": _ways("", "status")},
     "electronic_address": {"name": _ways("names")},
     "caregiver": {
         "name": _ways("name"),
@@ -97,6 +97,7 @@ READS: Final[Mapping[EntityType, Mapping[str, _Ways]]] = {
         "type": _ways("", "professions"),
         "code": _ways("", "professions", "rubrieken", "target_groups", "recognitions"),
         **_OFFER,
+        "status": _ways("", "status"),
     },
 }
 """Type -> key of a query -> the top-level fields behind it, its own fiche's or those of what it points to. A key that is not here reads none of them."""

@@ -23,6 +23,7 @@ from hub.search.match import (
     called,
     facets,
     letters_of,
+    postcodes_holding,
     present,
     word,
 )
@@ -206,9 +207,5 @@ def _held(criterion: Criterion, lens: Lens) -> _Held | None:
         return _Held(tokens, asked == criterion.values and all(len(text) < MAX_WORD for _, text in texts))
     held = [(key, text) for key, text in texts if any(one in text for one in asked)]
     keys = {FACETS[key]: key for key in PARTS_OF.get(criterion.key, (criterion.key,))}
-    return _Held(
-        tuple(
-            token for letter, text in held for token in facets(lens.type, lens.rank, keys[letter], (text,))
-        ),
-        True,
-    )
+    found = (token for letter, text in held for token in facets(lens.type, lens.rank, keys[letter], (text,)))
+    return _Held((*found, *postcodes_holding(lens.type, lens.rank, criterion.key, asked)), True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from hub.model.fiche import EntityType
 from hub.model.query import CODED_KEYS, PARTS_OF, TEXT_KEYS
@@ -83,6 +84,17 @@ def letters_of(key: str) -> tuple[str, ...]:
     if key == "name":
         return (tokens.FIRST_WORD, tokens.LATER_WORD, tokens.ALIAS_WORD, tokens.SORT_NAME, tokens.OTHER_NAME)
     return tuple(tokens.FACETS[part] for part in PARTS_OF.get(key, (key,)) if part in TEXT_KEYS)
+
+
+def postcodes_holding(kind: EntityType, rank: int, key: str, held: Iterable[str]) -> Alternatives:
+    """The Belgian postcodes that hold one of these, for a key that looks at postcodes too; no list of texts knows them, and from abroad they are no numbers."""
+    if "postcode" not in PARTS_OF.get(key, ()):
+        return ()
+    asked = tuple(held)
+    return facets(kind, rank, "postcode", [each for each in _BELGIAN if any(one in each for one in asked)])
+
+
+_BELGIAN: Final = tuple(str(number) for number in range(1000, 10_000))
 
 
 def starts_of(kind: EntityType, rank: int, letters: Iterable[str]) -> frozenset[str]:

@@ -18,7 +18,7 @@ from hub.model.sounds import sound_of
 from hub.schemas import decode
 from hub.search.coverage import CONTAINERS
 from hub.search.lens import Lens, Row
-from hub.search.match import Alternatives, Match, has_one
+from hub.search.match import Alternatives, Match, has_one, postcodes_holding
 from hub.store import reading
 from hub.store.bulk import Bulk
 from hub.store.index_forms import tokens_of
@@ -143,7 +143,8 @@ class IsShown:
         if op == "whole":
             return not _texts(row, _WHOLE_NAMES, self.lens.rank).isdisjoint(asked)
         values = _texts(row, set(PARTS_OF.get(key, (key,))) - {"postcode"}, self.lens.rank)
-        return any(some in value for some in asked for value in values)
+        postcodes = postcodes_holding(self.lens.type, self.lens.rank, key, asked)
+        return any(some in value for some in asked for value in values) or bool(postcodes and has_one(postcodes, _tokens(row)))
 
     def _sounds(self, row: IndexRow) -> set[str]:
         return {sound_of(name) for names in row.names[: self.lens.rank + 1] for name in names if " " not in name}

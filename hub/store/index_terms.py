@@ -6,7 +6,6 @@ hidden phone number in a public fiche is a term of the professional or internal 
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any, Final, Protocol
@@ -15,8 +14,8 @@ from hub.errors import Invalid
 from hub.model.audience import LEVELS, RANK, VISIBILITY
 from hub.model.concepts import CD_HCPARTY, FORM_SCHEME, Concept
 from hub.model.fiche import Document
-from hub.model.folding import MAX_WORD, fold, words
-from hub.model.links import end_of
+from hub.model.folding import MAX_WORD, as_written, fold, words
+from hub.model.links import end_of, has_ended
 from hub.model.origins import heard
 from hub.model.particulars import main_name, said_in
 from hub.model.visibility import overrides_of
@@ -101,7 +100,7 @@ class Indexer:
         if known is None:
             if len(self._texts) > _CACHED:
                 self._texts.clear()
-            known = (unicodedata.normalize("NFC", text), ()) if self._spelled else (fold(text), tuple(words(text)))
+            known = (as_written(text), ()) if self._spelled else (fold(text), tuple(words(text)))
             self._texts[text] = known
         return known
 
@@ -211,7 +210,7 @@ class Indexer:
     def _membership(self, row: IndexRow, entity: IndexedEntity) -> None:
         assert entity.part is not None
         self._owner_names(row, entity.document)
-        self._activity(row, entity.document, row.level, _hidden(entity.document, row.level))
+        self._activity_of_tie(row, entity.document, entity.part)
         self._period(row, entity.part)
         if "role" in entity.part:
             self._code_list(row, (entity.part["role"],), row.level, "type")
@@ -234,7 +233,7 @@ class Indexer:
             for text in name["text"].values():
                 row.words[at].update(self._split(text)[1])
         self._languages(row, document, level, hidden)
-        self._activity(row, document, level, hidden)
+        self._activity_of_tie(row, document, part)
         self._offer(row, document, level, entity.related)
         self._code_list(row, part.get("professions", ()), level, "type")
         self._contacts(row, part, level, {})
@@ -327,6 +326,12 @@ class Indexer:
     def _activity(self, row: IndexRow, document: Document, level: int, hidden: Mapping[str, int]) -> None:
         if "status" in document:
             self._add(row, "status", document["status"]["status"], hidden.get("status", level))
+
+    def _activity_of_tie(self, row: IndexRow, document: Document, part: Document) -> None:
+        if has_ended(part):
+            self._add(row, "status", "inactive", row.level)
+        else:
+            self._activity(row, document, row.level, _hidden(document, row.level))
 
     def _period(self, row: IndexRow, part: Document) -> None:
         """From when until when the part is there; without an end, or with one before the start, it goes on."""

@@ -259,14 +259,20 @@ def pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
 def lines_of(part: Part, asked: Directory, resume_after: str | None = None) -> Iterator[bytes]:
     """The lines of a file, made as they are asked for; `resume_after` is the id of the last resource that came whole.
 
-    Raises `NotFound` when there is nothing with that id, before the first line.
+    Raises `Invalid` when there is no such resource, before the first line.
     """
     if part.name == _DELETED:
+        if resume_after is not None:
+            raise invalid("_after", "what was removed is told from the beginning; leave this out.", resume_after)
         return _removed(part, asked)
     resource = RESOURCES[part.name]
     query = Query(types=(resource.entity,), linked=resource.always, changed_since=part.after or None, limit=_PAGE)
     if resume_after is not None:
-        query = asked.resumed_after(query, resume_after.lower())
+        try:
+            query = asked.resumed_after(query, resume_after.lower())
+        except (Moved, NotFound) as error:
+            reason = f"there is no {part.name} with this id to go on behind; give that of the last line that came whole, or begin without it."
+            raise invalid("_after", reason, resume_after) from error
     return _resources(part, resource, query, asked, asked.concepts())
 
 

@@ -132,7 +132,7 @@ def _resource(resource: Resource) -> dict[str, Any]:
         declared["searchInclude"] = include
     revinclude = [each.spelled for each in INCLUDES.values() if each.target == resource.name]
     declared["searchRevInclude"] = [*revinclude, PROVENANCE]
-    everywhere = [_param(each) for each in of_all()]
+    everywhere = [_param(each) for each in of_all(resource.profiles)]
     declared["searchParam"] = [*(_param(param, resource.name) for param in resource.params), *everywhere]
     declared["operation"] = [_EXPORT, *VALIDATE]
     return declared

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -33,7 +34,7 @@ from plugins.fhir.datatypes import Labels
 from plugins.fhir.json_form import to_bytes
 from plugins.fhir.moments import moment, with_plus
 from plugins.fhir.params import RESOURCES
-from plugins.fhir.preferring import PARTS, refuse_unknown
+from plugins.fhir.preferring import ONCE, PARTS, refuse_unknown
 from plugins.fhir.refusing import invalid
 from plugins.fhir.rendering import Memory, last_modified, render, version_of
 from plugins.fhir.search import DEFAULT_COUNT, MAX_COUNT
@@ -100,6 +101,10 @@ def version_at(asked: Directory, resource: Resource, id: str, version: str) -> E
     try:
         with spoken_of(resource.name, id[:80]):
             entity = asked.as_at(id, seq, resource.entity)
+    except NotFound:
+        if _is_there(id, resource, asked):
+            raise unknown from None
+        raise
     except Gone as gone:
         if gone.seq == seq and _removes(id, seq, asked):
             raise Gone(f"{resource.name}/{id} was removed in version {version}.", seq=seq) from gone
@@ -109,6 +114,15 @@ def version_at(asked: Directory, resource: Resource, id: str, version: str) -> E
     if version_of(replace(entity, turned=""), asked.grant) != found[1]:
         raise unknown
     return entity
+
+
+def _is_there(id: str, resource: Resource, asked: Directory) -> bool:
+    """Whether the asker can read it now: then it is the version that is not there for him, or not any more."""
+    try:
+        asked.get(id, resource.entity)
+    except (Gone, Moved, NotFound):
+        return False
+    return True
 
 
 def _removes(id: str, seq: int, asked: Directory) -> bool:
@@ -136,8 +150,7 @@ class Wanted:
     @property
     def path(self) -> str:
         """`Organization/<id>/_history`, below the base."""
-        parts = (self.resource.name if self.resource else None, self.id, "_history")
-        return "/".join(part for part in parts if part)
+        return _path(self.resource, self.id)
 
 
 def parse(
@@ -147,11 +160,13 @@ def parse(
     after, count = 0, DEFAULT_COUNT
     cursor: str | None = None
     understood: list[tuple[str, str]] = []
+    seen: set[str] = set()
     for name, value in given:
         if name not in TAKES:
             raise invalid(name, f"a history does not take this; it takes {', '.join(TAKES)}.", value)
-        if any(name == known for known, _ in understood):
-            raise invalid(name, "this can be given once only.", value)
+        if name in seen:
+            raise invalid(name, ONCE, value)
+        seen.add(name)
         if name == "_cursor":
             cursor = value
         elif name == "_since":
@@ -177,12 +192,14 @@ def parse(
 def _resumed(resource: Resource | None, id: str | None, cursor: str, given: Sequence[tuple[str, str]], count: int, asked: Directory) -> Wanted:
     """Where the cursor ended; `count` is another size of the page, if one is given. Raises `CursorGone` when paging began in a log that went on further than ours."""
     try:
-        numbers = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        after, before, head, size = numbers
+        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        path, after, before, head, size = orjson.loads(raw[_CHECK_BYTES:])
     except (binascii.Error, TypeError, ValueError) as error:
         raise invalid("_cursor", _NO_CURSOR, cursor) from error
-    if not all(type(number) is int and 0 <= number < 1 << 62 for number in numbers) or not 0 < size <= MAX_COUNT:
+    if raw[:_CHECK_BYTES] != _check(raw[_CHECK_BYTES:]):
         raise invalid("_cursor", _NO_CURSOR, cursor)
+    if path != _path(resource, id):
+        raise invalid("_cursor", f"this is a cursor of {path}; follow the next link as it stands.", cursor)
     asked.must_have_come_to(head)
     for name, value in given:
         if name not in ("_cursor", "_count"):
@@ -195,8 +212,20 @@ _NO_CURSOR: Final = "this is not a cursor of a history; follow the next link as 
 
 
 def _cursor(wanted: Wanted, before: int) -> str:
-    numbers = orjson.dumps([wanted.after, before, wanted.head, wanted.count])
-    return base64.urlsafe_b64encode(numbers).decode().rstrip("=")
+    body = orjson.dumps([wanted.path, wanted.after, before, wanted.head, wanted.count])
+    return base64.urlsafe_b64encode(_check(body) + body).decode().rstrip("=")
+
+
+_CHECK_BYTES: Final = 6
+
+
+def _check(body: bytes) -> bytes:
+    """Tells a cursor that was cut or retyped from a whole one."""
+    return hashlib.blake2b(body, digest_size=_CHECK_BYTES, person=b"fhir-history").digest()
+
+
+def _path(resource: Resource | None, id: str | None) -> str:
+    return "/".join(part for part in (resource.name if resource else None, id, "_history") if part)
 
 
 # --- the answer -------------------------------------------------------------------------------------------------------------

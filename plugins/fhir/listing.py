@@ -15,13 +15,14 @@ import flask
 from werkzeug.exceptions import UnsupportedMediaType
 
 from plugins.fhir import outcome
-from plugins.fhir.preferring import FORM, is_strict
+from plugins.fhir.preferring import FORM, ONCE, is_strict
 from plugins.fhir.refusing import invalid
 from plugins.fhir.subsetting import SUMMARIES
 
 Json = dict[str, Any]
 TAKES: Final = ("_count", "_summary", "_total")
 """What each takes beside its own parameters; and the form of the answer, and a cursor."""
+_ONCE: Final = (*TAKES, *FORM, "_cursor")
 _FORM: Final = "application/x-www-form-urlencoded"
 _TOTALS: Final = ("none", "estimate", "accurate")
 _WHOLE: Final = "these resources are shown whole, or with _summary=count only counted."
@@ -57,17 +58,20 @@ def given_here() -> list[tuple[str, str]]:
 def understand(type: str, given: Iterable[tuple[str, str]], takes: Collection[str], most: int) -> Listed:
     """The parameters of a search for `type`, which itself takes these names; a page has `most` resources. Raises `Invalid`, also for what is not known if the request wants that."""
     asked = Listed(type, most)
+    seen: set[str] = set()
     for name, value in given:
         bare, _, modifier = name.partition(":")
+        again = name in seen
+        seen.add(name)
+        if again and name in _ONCE:
+            left_out(asked.warnings, name, ONCE, value)
+            continue
         if name in FORM:
             continue
         if name in takes:
             asked.wanted.append((name, value))
         elif modifier and bare in (*takes, *TAKES, *_NOT_TAKEN):
             raise invalid(name, f"this modifier is not supported; {bare} takes none here.", value)
-        elif name in ("_count", "_total") and any(name == known for known, _ in asked.understood):
-            left_out(asked.warnings, name, "this can be given once only.", value)
-            continue
         elif name == "_count":
             asked.count, told = page_size(value, most)
             asked.warnings += told

@@ -59,7 +59,7 @@ def _end(
     start: datetime, month: str | None, day: str | None, hour: str | None, second: str | None, fraction: str | None
 ) -> datetime:
     if month is None:
-        return start.replace(year=start.year + 1)
+        return (start + timedelta(days=366)).replace(month=1, day=1)
     if day is None:
         return (start + timedelta(days=32)).replace(day=1)
     if hour is None:

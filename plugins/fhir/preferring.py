@@ -14,6 +14,7 @@ FORM: Final = ("_format", "_pretty")
 """The parameters that every address takes."""
 PARTS: Final = (*FORM, "_summary", "_elements")
 """Those of a read that can show a part."""
+ONCE: Final = "this can be given once only."
 _HANDLING: Final = re.compile(r"""(?:^|[,;])\s*handling\s*=\s*"?(\w+)"?""", re.IGNORECASE)
 """The preference in a header, of which the first counts. https://www.rfc-editor.org/rfc/rfc7240"""
 _RETURN: Final = re.compile(r"""(?:^|[,;])\s*return\s*=\s*"?(\w+)"?""", re.IGNORECASE)
@@ -32,9 +33,13 @@ def wanted_in_return() -> str:
 
 
 def refuse_unknown(takes: Sequence[str]) -> None:
-    """Raise `Invalid` for every parameter of the current request that is not among these, if it wants that; the answer has no room for a warning."""
+    """Raise `Invalid` for every parameter of the current request that is not among these, and for a second form, if it wants that; the answer has no room for
+    a warning."""
     if not is_strict():
         return
+    for name in FORM:
+        if len(given := flask.request.args.getlist(name)) > 1:
+            raise Invalid(f"{name}: {ONCE}", (FieldError(name, ONCE, given[1][:100]),))
     reason = f"this address does not take it; it takes {', '.join(takes)}."
     unknown = [(name, value) for name, value in flask.request.args.items(multi=True) if name not in takes]
     if unknown:

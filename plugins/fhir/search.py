@@ -22,6 +22,7 @@ from plugins.fhir.listing import page_size
 from plugins.fhir.moments import with_plus
 from plugins.fhir.params import INCLUDES
 from plugins.fhir.periods import with_seqs
+from plugins.fhir.preferring import ONCE
 from plugins.fhir.refusing import invalid
 from plugins.fhir.searchable import Resource
 from plugins.fhir.subsetting import Subset, subset_of, subset_of_form
@@ -41,8 +42,8 @@ IN_RESOURCE: Final = ("_id", "_lastUpdated", "_profile", "_source", "_tag", "_te
 _INCLUDING: Final = ("_include", "_revinclude", "_revInclude")
 PROVENANCE: Final = "Provenance:target"
 """The `_revinclude` of where resources come from: no entities, so no `Include`."""
-_ONCE: Final = ("_count", "_total", "_sort")
-_WITHOUT_MODIFIER: Final = (*_ONCE, "_summary", "_elements")
+_ONCE: Final = ("_count", "_total", "_sort", "_summary")
+_WITHOUT_MODIFIER: Final = (*_ONCE, "_elements")
 _FORM_ONLY: Final = ("_format", "_pretty")
 TOO_MANY: Final = f"More than {MOST:,} resources come with this page, and the rest was left out. Ask for a smaller page with _count."
 
@@ -89,8 +90,9 @@ def parse(resource: Resource, given: Sequence[tuple[str, str]], *, strict: bool 
     search = Search(resource, Query(types=(resource.entity,)))
     wanted = _Wanted(list(resource.always))
     settings = wanted.settings
-    for name, value in given:
+    for place, (name, value) in enumerate(given):
         if name in _FORM_ONLY:
+            _form_once(search, given[:place], name, value, strict)
             continue
         if name.startswith("_") and name.partition(":")[0] not in IN_RESOURCE:
             understood = _controlled(search, settings, name, value, strict)
@@ -134,7 +136,7 @@ _LONGEST_NAME: Final = 80
 def _controlled(search: Search, settings: dict[str, Any], name: str, value: str, strict: bool) -> str | None:
     """Take a parameter of the search itself, such as `_count`, and give its value as it was understood; None when it was left out."""
     if name in _ONCE and any(name == known for known, _ in search.understood):
-        _left_out(search, name, value, f"{name}: this can be given once only.", strict)
+        _left_out(search, name, value, f"{name}: {ONCE}", strict)
         return None
     understood = _control(search, settings, name, value, strict)
     if understood is None:
@@ -143,6 +145,12 @@ def _controlled(search: Search, settings: dict[str, Any], name: str, value: str,
             raise invalid(name, f"{known} takes no modifier.", value)
         _unknown(search, name, value, strict)
     return understood
+
+
+def _form_once(search: Search, before: Sequence[tuple[str, str]], name: str, value: str, strict: bool) -> None:
+    """Of several forms the first is given; the others are told."""
+    if any(name == known for known, _ in before):
+        _left_out(search, name, value, f"{name}: {ONCE}", strict)
 
 
 def _narrowed(search: Search, wanted: _Wanted, name: str, value: str, strict: bool) -> str | None:
@@ -334,10 +342,15 @@ def _resumed(resource: Resource, given: Sequence[tuple[str, str]], cursor: str, 
             ) from error
     search.warnings += [outcome.issue("warning", "informational", f"{name}: {_TOLD}", name) for name in search.told]
     settings: dict[str, Any] = {}
-    for name, value in given:
-        if name == "_count" and not settings:  # many clients send the size of the page with every page
+    for place, (name, value) in enumerate(given):
+        if name in _FORM_ONLY:
+            _form_once(search, given[:place], name, value, strict)
+        elif name == "_cursor":
+            if value != cursor:
+                raise invalid(name, ONCE, value)
+        elif name == "_count" and not settings:  # many clients send the size of the page with every page
             search.understood.append((name, str(_control(search, settings, name, value, strict))))
-        elif name not in ("_cursor", *_FORM_ONLY):
+        else:
             reason = f"{name[:80]}: the cursor carries the whole search; beside it only another _count is taken."
             _left_out(search, name, value, reason, strict)
     if settings:

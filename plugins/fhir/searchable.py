@@ -115,8 +115,9 @@ COMMON: Final = (
         criteria.full_text,
         always,
         "http://hl7.org/fhir/SearchParameter/DomainResource-text",
+        senseless=("contains", "exact"),
     ),
-    Param("_content", "string", "The same as _text.", criteria.full_text, always, _RESOURCE + "content"),
+    Param("_content", "string", "The same as _text.", criteria.full_text, always, _RESOURCE + "content", senseless=("contains", "exact")),
 )
 """The parameters of every resource, beside `_id` and `_profile`."""
 
@@ -139,6 +140,8 @@ def _profile(profiles: tuple[tuple[str, tuple[Condition, ...]], ...]) -> Param:
         return list(weakest[0]) if weakest else list(criteria.NOTHING)
 
     about = "A profile that the resource claims, as meta.profile shows it; with a version behind | only in that version."
+    if limit := _limit(profiles):
+        about += f" :missing can be asked only as {limit}."
     return Param("_profile", "uri", about, build, lambda absent: _claims_none(profiles, absent), _RESOURCE + "profile")
 
 
@@ -153,12 +156,23 @@ def _claims_none(profiles: tuple[tuple[str, tuple[Condition, ...]], ...], absent
     demands = _weakest([frozenset(meets) for _, meets in profiles])
     if not all(demands):
         return always(absent)
-    if absent and all(len(meets) == 1 for meets in demands):
+    limit = _limit(profiles)
+    if limit and limit != ("true" if absent else "false"):
+        reason = f"of this type only {limit} can be asked; ask for profiles by their address, each in a request of its own."
+        raise Invalid(f"_profile:missing: {reason}", (FieldError("_profile:missing", reason, "true" if absent else "false"),))
+    if absent:
         return [_opposite(condition) for meets in demands for condition in meets]
-    if not absent and len(demands) == 1:
-        return list(demands[0])
-    reason = f"of this type only {'false' if absent else 'true'} can be asked; ask for profiles by their address, each in a request of its own."
-    raise Invalid(f"_profile:missing: {reason}", (FieldError("_profile:missing", reason, "true" if absent else "false"),))
+    return list(demands[0])
+
+
+def _limit(profiles: tuple[tuple[str, tuple[Condition, ...]], ...]) -> str:
+    """What alone `_profile:missing` can be asked as; "" when it can be asked as either, because no "or" is in it."""
+    demands = _weakest([frozenset(meets) for _, meets in profiles])
+    if not all(demands):
+        return ""
+    can_be_true, can_be_false = all(len(meets) == 1 for meets in demands), len(demands) == 1
+    assert can_be_true or can_be_false  # of every type that there is
+    return "" if can_be_true and can_be_false else "true" if can_be_true else "false"
 
 
 def _weakest(demands: Sequence[frozenset[Condition]]) -> list[frozenset[Condition]]:

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, cast
 
 import orjson
 
+from plugins.fhir.preferring import ONCE
 from plugins.fhir.refusing import invalid
 
 SUMMARIES: Final = ("true", "text", "data", "count", "false")
@@ -134,11 +135,13 @@ def subset_of_form(form: list[Any]) -> Subset:
 
 def subset_of(resource: str, given: Iterable[tuple[str, str]]) -> Subset | None:
     """What `_summary` and `_elements` of a request ask for; None for whole resources. Raises `Invalid` for a value that cannot be used."""
-    summary, elements = "false", dict[str, None]()
+    summary, elements = "", dict[str, None]()
     for name, value in given:
         if name == "_summary":
             if value not in SUMMARIES:
                 raise invalid(name, f"{', '.join(SUMMARIES[:-1])} or false is expected.", value)
+            if summary not in ("", value):
+                raise invalid(name, ONCE, value)
             summary = value
         elif name == "_elements":
             for each in filter(None, (part.strip() for part in value.split(","))):

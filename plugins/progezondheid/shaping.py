@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from hub import Document, Entity
+from hub import Document, Entity, has_ended
 from plugins.progezondheid.sameness import key_of
 from plugins.progezondheid.words import SOURCE
 
@@ -20,14 +20,15 @@ _HOURS: Final = ("days", "opens", "closes", "by_appointment", "valid_from", "val
 
 
 def shape(entity: Entity, fields: Sequence[str], audience: str) -> State | None:
-    """What we stand for of a zorgverlener, or of a caregiver in an aanbod; None without a RIZIV number, or when nobody but registers says anything.
+    """What we stand for of a zorgverlener, or of a caregiver in an aanbod; None without a RIZIV number, when nobody but registers says anything, or when
+    the caregiver does not work there any more.
 
     `fields`: those that may be proposed. `audience`: of contacts, `public` or `professionals`. Beside the values stands under `sources` by whom each item
     of a list is said, and a value that is no list.
     """
     if entity.type == "zorgverlener":
         person, told = entity.fiche, _of_caregiver(entity, audience)
-    elif entity.type == "caregiver" and entity.part is not None and "zorgverlener" in entity.part:
+    elif entity.type == "caregiver" and entity.part is not None and "zorgverlener" in entity.part and not has_ended(entity.part):
         person = entity.related.get(entity.part["zorgverlener"]["id"], {})
         told = _of_practice(entity, entity.fiche, entity.part)
     else:

@@ -246,6 +246,9 @@ def test_letters_inside_names(reading: Reading, places: Places, oracle: Oracle) 
         (holds("quir", key="street"),),
         (holds("en quirinus", key="address"), holds("co")),
         (holds("rkstr", key="street"), holds("ier", key="city")),
+        (holds("33", key="address"),),
+        (holds("00", "quir", key="address"), holds("co")),
+        (Criterion("address", ("30",), "contains", negate=True),),
         (Criterion("name", ("witwen", "en hun"), "contains", negate=True),),
         (Criterion("street", ("quir",), "contains", negate=True), holds("thuis")),
     ):

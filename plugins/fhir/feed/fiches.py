@@ -45,7 +45,7 @@ def organization(given: Given) -> Said:
         content["vestigingen"] = [{"keys": [f"{ADDRESS_OF}{number}"], "addresses": [each]} for number, each in enumerate(places)]
     for place, reference in given.listed("endpoint"):
         read.repeat(place, "which addresses an organisation has follows from its Endpoints; send that one", reference=reference, target="Endpoint")
-    return Said("organisatie", content, read, off=given.get("active") is False)
+    return Said("organisatie", content, read)
 
 
 ADDRESS_OF: Final = "address-"
@@ -69,7 +69,7 @@ def practitioner(given: Given) -> Said:
         languages=_languages(given),
         **own_extensions(resource, (ext.VISUM, ext.CONVENTION, ext.TAG), read),
     )
-    return Said("zorgverlener", content, read, off=given.get("active") is False)
+    return Said("zorgverlener", content, read)
 
 
 _COMPETENCES: Final = frozenset({"riziv-competence"})
@@ -127,7 +127,7 @@ def healthcare_service(given: Given) -> Said:
         hours=_offered_hours(given),
         **about,
     )
-    return Said("aanbod", content, read, off=given.get("active") is False)
+    return Said("aanbod", content, read)
 
 
 def _offered_hours(given: Given) -> list[Document]:

@@ -27,6 +27,7 @@ from hub import (
     Outranked,
     Query,
     Sent,
+    has_ended,
 )
 from plugins.fhir.feed.fiches import ADDRESS_OF
 from plugins.fhir.feed.naming import NAMELESS, Entry, name_of, named
@@ -41,6 +42,7 @@ Json = dict[str, Any]
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _PARTS_OF: Final = {"organisatie": ("vestigingen", "memberships", "electronic_addresses"), "aanbod": ("caregivers",), "zorgverlener": ()}
 """What a fiche holds that is sent in resources of its own."""
+_TIES: Final = ("membership", "caregiver")
 _ORDER: Final = {name: place for place, name in enumerate(TRANSLATED)}
 _OWNER: Final = {"vestiging": "Organization", "membership": "Organization", "electronic_address": "Organization", "caregiver": "HealthcareService"}
 
@@ -258,11 +260,16 @@ class _Filing:
         part = {"keys": list(dict.fromkeys((key, *others))), **told.content}
         if plan.sent is not None and plan.sent.owner != owner:
             self._change(plan.sent.owner, told.part, key, None)
-        # Of an organisation that is not active itself its ties are shown as not active too; that does not end them.
         asleep = self._claims[owner].content.get("status", {}).get("status") == "inactive"
-        plan.off = told.off and not asleep
-        self._change(owner, told.part, key, None if plan.off else part)
+        if asleep and told.part in _TIES and has_ended(part):  # of what is not active the ties are shown as not active too; that does not end them
+            part = {name: value for name, value in part.items() if name != "status"} | self._status_before(owner, told.part, key)
+        self._change(owner, told.part, key, part)
         return Sent(owner, key, version)
+
+    def _status_before(self, owner: str, part_type: str, key: str) -> Document:
+        """What the sender said of the activity of this part until now, as the field of it."""
+        parts = self._claims[owner].content.get(PART_FIELDS[part_type], ())
+        return next(({"status": one["status"]} for one in parts if key in one["keys"] and "status" in one), {})
 
     def _said_before(self, plan: _Plan, owner: str, part_type: str) -> str | None:
         """The key of the part that the sender, who now calls it by its id of ours, said under a name of its own."""

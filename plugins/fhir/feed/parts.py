@@ -11,7 +11,7 @@ from plugins.fhir.feed import reading as r
 from plugins.fhir.feed import untold
 from plugins.fhir.feed.noting import Json
 from plugins.fhir.feed.repeating import code_word
-from plugins.fhir.feed.saying import Given, Said, available, known
+from plugins.fhir.feed.saying import Given, Said, activity, available, known
 from plugins.fhir.feed.told_extensions import read as own_extensions
 
 
@@ -105,9 +105,10 @@ def practitioner_role(given: Given) -> Said:
         professions=r.codes(given.listed("code"), read),
         contacts=r.contacts(given.items("telecom"), read),
         hours=available(given),
+        status=_activity_of_tie(given, "HealthcareService"),
         period=r.period(given.get("period"), "period", read),
     )
-    return Said("aanbod", part, read, "caregiver", owner, off=given.get("active") is False)
+    return Said("aanbod", part, read, "caregiver", owner)
 
 
 def organization_affiliation(given: Given) -> Said:
@@ -122,8 +123,21 @@ def organization_affiliation(given: Given) -> Said:
     for each in roles[1:]:
         place = read.path_of(each, "").removeprefix(f"{read.path}.")
         read.leave(place, "a membership has one role; send one for each")
-    part = known(organisatie=network, role=roles[0] if roles else None, period=r.period(given.get("period"), "period", read))
-    return Said("organisatie", part, read, "membership", owner, off=given.get("active") is False)
+    part = known(
+        organisatie=network,
+        role=roles[0] if roles else None,
+        status=_activity_of_tie(given, "participatingOrganization"),
+        period=r.period(given.get("period"), "period", read),
+    )
+    return Said("organisatie", part, read, "membership", owner)
+
+
+def _activity_of_tie(given: Given, owner: str) -> Document | None:
+    """That it has ended, or has not: then it is as active as what it belongs to."""
+    active = given.get("active")
+    if active is True:
+        given.read.repeat("active", f"what has not ended is as active as its {owner}, and that does not say so", word="true")
+    return activity(active)
 
 
 def endpoint(given: Given) -> Said:

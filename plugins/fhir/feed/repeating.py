@@ -21,6 +21,8 @@ def words(resource: Json, element: str) -> set[str]:
 def _words(value: Any) -> list[str]:
     if isinstance(value, str):
         return [value]
+    if isinstance(value, bool):
+        return [str(value).lower()]
     if "coding" in value:
         return [code_word(coding) for coding in value["coding"]]
     return [str(value[name]) for name in ("reference", "text") if name in value]

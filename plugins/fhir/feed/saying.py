@@ -15,7 +15,7 @@ from plugins.fhir.feed.noting import Json, Reading
 class Said:
     """What a resource says: the content of a claim of that `kind`, or when `part` names its type, a part of the fiche that `owner` links to.
 
-    `off`: it is not, or no longer, so; a part that has no other word for that is taken out. `read` tells what was wrong or is not kept.
+    `read` tells what was wrong or is not kept.
     """
 
     kind: Kind
@@ -23,7 +23,6 @@ class Said:
     read: Reading
     part: EntityType | None = None
     owner: Document | None = None
-    off: bool = False
 
     def part_field(self) -> str:
         """The field of the fiche that holds the part; "" for a fiche."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hub import Entity
+from hub import Entity, has_ended
 from plugins.fhir import datatypes as dt
 from plugins.fhir.resources.organization import ACTIVE
 from plugins.fhir.systems import MCSD_ORGANIZATION_AFFILIATION
@@ -20,7 +20,7 @@ def render(entity: Entity, labels: dt.Labels) -> dict[str, Any]:
     resource: dict[str, Any] = {"resourceType": "OrganizationAffiliation", "id": entity.id}
     resource["meta"] = {}
     resource["text"] = {}
-    active = ACTIVE.get(fiche.get("status", {}).get("status"))
+    active = False if has_ended(part) else ACTIVE.get(fiche.get("status", {}).get("status"))
     if active is not None:
         resource["active"] = active
     if part.get("period"):

@@ -167,8 +167,12 @@ def test_a_broken_download_goes_on_behind_the_last_whole_line(small: Hub) -> Non
     whole = lines(client, part["url"])
     for place in (0, 7, len(whole) - 1):
         assert lines(client, f"{part['url']}&_after={whole[place]['id']}") == whole[place + 1 :]
-    wrong = client.get(f"{part['url']}&_after=00000000-0000-4000-8000-000000000000")
-    assert (wrong.status_code, orjson.loads(wrong.data)["issue"][0]["code"]) == (404, "not-found")
+    [site, removed] = [
+        manifest(client, kick_off(client, "$export?_type=Location&_since=2020-01-01"))[name][0]["url"] for name in ("output", "deleted")
+    ]
+    for address in (f"{part['url']}&_after=00000000-0000-4000-8000-000000000000", f"{part['url']}&_after=nonsense", f"{site}&_after={whole[0]['id']}", f"{removed}&_after={whole[0]['id']}"):
+        wrong = client.get(address)
+        assert (wrong.status_code, orjson.loads(wrong.data)["issue"][0]["expression"]) == (400, ["http._after"]), address
 
 
 def test_an_address_grants_nothing(small: Hub) -> None:

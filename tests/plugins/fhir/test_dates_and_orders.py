@@ -22,6 +22,7 @@ __all__ = ["client", "told", "writing"]
         ("ge2024-12-31", "bestuur"), ("ge2025", "bestuur"), ("lt2024-01-01", ""), ("lt2025-03-01", "lid"), ("le2024-01-01", ""), ("le2024", "lid"), ("le2025-03-01", "lid"),
         ("sa2024", "bestuur"), ("sa2025-02-28", "bestuur"), ("sa2025-03-01", ""), ("eb2025", "lid"), ("eb2024-12-31", ""), ("ap2025-01-01", "lid"), ("ap2025-01-03", ""),
         ("ap2025-02-28", "bestuur"), ("gt2024-12-31T23:30:00+01:00", "lid bestuur"), ("lt2025-03-01T00:00:01 01:00", "lid bestuur"), ("2024,sa2024", "lid bestuur"),
+        ("le9999", "lid bestuur"), ("lt9999-12-31", "lid bestuur"), ("ge0001", "lid bestuur"), ("lt0001", ""), ("le2025-03-01T00:00:00.5", "lid bestuur"),
     ],
 )  # fmt: skip
 def test_dates_of_a_membership(client: FlaskClient, asked: str, expected: str) -> None:
@@ -33,7 +34,7 @@ def test_dates_of_a_membership(client: FlaskClient, asked: str, expected: str) -
     [
         ("eq2026-11-22T09:00:02Z", "2"), ("2026-11-22T10:00", "1 2 3"), ("ne2026-11-22T09:00:02Z", "1 3"), ("lt2026-11-22T09:00:02Z", "1"), ("le2026-11-22T09:00:02Z", "1 2"),
         ("gt2026-11-22T09:00:02Z", "3"), ("ge2026-11-22T10:00:02 01:00", "2 3"), ("sa2026-11-22T09:00:02Z", "3"), ("eb2026-11-22T09:00:02Z", "1"), ("ap2026-11-23", "1 2 3"),
-        ("ap2026-11-25", ""), ("eq2026-11-22T09:00:01Z,gt2026-11-22T09:00:02Z", "1 3"),
+        ("ap2026-11-25", ""), ("le9999", "1 2 3"), ("gt9999", ""), ("ge0001", "1 2 3"), ("gt0001-01-01T00:00:00Z", "1 2 3"), ("eq2026-11-22T09:00:01Z,gt2026-11-22T09:00:02Z", "1 3"),
     ],
 )  # fmt: skip
 def test_when_it_changed_last(writing: Writing, asked: str, expected: str) -> None:

@@ -142,6 +142,9 @@ def test_since_is_at_or_after_however_the_plus_arrives(writing: Writing, zone: s
     assert len(told(get(client, "_history?_since=2026-11-22"))) == 3
     assert len(told(get(client, "_history?_since=0001-01-01T00:00:00Z"))) == 3
     assert told(get(client, "_history?_since=9999-12-31T23:59:59Z")) == []
+    assert told(get(client, "_history?_since=9999")) == told(get(client, "_history?_since=9999-12")) == []
+    for value in ("2026-11-22T24:00:00Z", "0000"):
+        get(client, f"_history?_since={value}", 400)
 
 
 @pytest.mark.parametrize(
@@ -163,6 +166,23 @@ def test_beside_a_cursor_only_another_count_is_taken(writing: Writing) -> None:
     for more in ("foo=1", "_since=2999", "_count=0"):
         [issue] = get(client, f"{following}&{more}", 400)["issue"]
         assert issue["expression"] == [f"http.{more.partition('=')[0]}"]
+
+
+def test_a_cursor_is_of_one_history(writing: Writing) -> None:
+    client = writing.hub.client()
+    for number in range(1, 4):
+        writing.put(named(number, f"Huis {number}"))
+    paths = [f"Organization/{writing.uuid('org-1')}/_history", "Organization/_history", "Location/_history", "_history"]
+    following = link(get(client, "Organization/_history?_count=1"), "next")
+    assert following is not None
+    [(_, cursor)] = parse_qsl(urlsplit(following).query)
+    for path in paths:
+        wrong = path != "Organization/_history"
+        assert ("issue" in get(client, f"{path}?_cursor={cursor}", 400 if wrong else 200)) is wrong
+    [issue] = get(client, f"Organization/_history?_cursor={cursor[:-4]}", 400)["issue"]
+    assert issue["expression"] == ["http._cursor"]
+    [issue] = get(client, "Organization/_history?_format=json&_format=json", 400)["issue"]
+    assert issue["expression"] == ["http._format"]
 
 
 def test_everything_has_one_history(small: Hub) -> None:

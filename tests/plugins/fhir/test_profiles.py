@@ -32,6 +32,25 @@ def test_where_some_claim_no_profile_that_is_asked_in_the_way_that_a_query_can(c
     assert issue["expression"] == ["http._profile:missing"]
     assert f"only {can} can be asked" in issue["details"]["text"]
     get(client, f"{name}?_profile:missing=perhaps", 400)
+    assert f":missing can be asked only as {can}." in _declared(client, name, "_profile")
+
+
+def _declared(client: FlaskClient, type: str, name: str) -> str:
+    [resource] = [each for each in get(client, "metadata")["rest"][0]["resource"] if each["type"] == type]
+    [about] = [each["documentation"] for each in resource["searchParam"] if each["name"] == name]
+    return str(about)
+
+
+def test_what_can_be_asked_in_either_way_is_declared_without_a_limit(client: FlaskClient) -> None:
+    assert "only as" not in _declared(client, "Organization", "_profile")
+
+
+@pytest.mark.parametrize("name", ["_text", "_content"])
+def test_a_modifier_that_would_mean_nothing_is_refused(client: FlaskClient, name: str) -> None:
+    for modifier in ("contains", "exact"):
+        [issue] = get(client, f"Organization?{name}:{modifier}=linde", 400)["issue"]
+        assert issue["expression"] == [f"http.{name}:{modifier}"]
+        assert f":{modifier}" not in _declared(client, "Organization", name)
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,34 @@ def test_a_summary_of_texts_takes_nothing_along(client: FlaskClient, along: str)
     get(client, f"Organization?name=linde&{along}&_summary=true")
 
 
+@pytest.mark.parametrize("twice", ["_summary=true&_summary=data", "_format=json&_format=application/fhir%2Bjson", "_pretty=true&_pretty=false"])
+def test_what_can_be_given_once_only_is_told_or_refused(client: FlaskClient, twice: str) -> None:
+    name = twice.partition("=")[0]
+    first = get(client, "Organization?_count=1")
+    for address in (f"Organization?name=elise&{twice}", f"StructureDefinition?_count=1&{twice}", f"{link(first, 'next')}&{twice}"):
+        warned = [
+            issue["expression"]
+            for entry in get(client, address)["entry"]
+            if entry.get("search", {}).get("mode") == "outcome"
+            for issue in entry["resource"]["issue"]
+        ]
+        assert [f"http.{name}"] in warned, address
+        get(client, address, 400, Prefer="handling=strict")
+
+
+def test_two_summaries_of_one_resource_are_refused(client: FlaskClient, small: Hub) -> None:
+    address = f"Organization/{small.ids['org-1']}"
+    get(client, f"{address}?_summary=true&_summary=data", 400)
+    assert get(client, f"{address}?_elements=name&_elements=active").keys() >= {"name", "active"}
+    get(client, f"{address}?_format=json&_format=json", 400, Prefer="handling=strict")
+
+
+def test_a_second_cursor_is_refused(client: FlaskClient) -> None:
+    following = link(get(client, "Organization?_count=1"), "next")
+    last = link(get(client, following or ""), "next") or ""
+    get(client, f"{following}&{last.partition('?')[2]}", 400)
+
+
 def test_an_endpoint_keeps_what_makes_it_valid(client: FlaskClient) -> None:
     for asked in ("_elements=name", "_summary=text", "_summary=true"):
         [endpoint] = found(client, f"Endpoint?{asked}")

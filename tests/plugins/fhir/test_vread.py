@@ -113,3 +113,19 @@ def test_the_version_of_a_partner_ends_with_its_agreement(writing: Writing) -> N
     get(client, f"Organization/{id}/_history/{version}", X_API_Key=key)
     get(client, f"Organization/{id}/_history/{seq}", 404, X_API_Key=key)
     get(client, f"Organization/{id}/_history/{seq}-{int(revision) + 1}", 404, X_API_Key=key)
+
+
+def test_a_version_that_is_not_there_is_not_a_resource_that_is_not_there(writing: Writing) -> None:
+    client = writing.hub.client()
+    writing.put(named(1, "Huis", visibility="internal"))
+    writing.put(named(2, "Ander huis"))
+    id, other = writing.uuid("org-1"), writing.uuid("org-2")
+    [hidden] = [change.seq for change in changes(writing) if change.id == id]
+    said = {version: get(client, f"Organization/{id}/_history/{version}", 404)["issue"][0]["details"]["text"] for version in (hidden, 0, 999)}
+    assert len(set(said.values())) == 1, "what nobody may see is not there in any version"
+    writing.put(named(1, "Huis"))
+    for version in (hidden, 0, 999):  # the first of them he may not see
+        [issue] = get(client, f"Organization/{id}/_history/{version}", 404)["issue"]
+        assert f"Organization/{id} has no version {version}" in issue["details"]["text"]
+    [issue] = get(client, f"Organization/{other}/_history/{hidden}", 404)["issue"]
+    assert "has no version" in issue["details"]["text"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -207,3 +208,14 @@ def test_one_write_gives_back_what_is_preferred(hub: Hub, prefer: str, kind: str
     answered = put(hub, ORGANISATION, Prefer=prefer)
     assert answered.status_code == 201
     assert (body(answered)["resourceType"] if answered.data else "") == kind
+
+
+def test_blanks_around_and_within_a_name_make_no_other_one(any_hub: Hub) -> None:
+    hub = any_hub
+    id = body(put(hub, NETWORK | {"name": " Netwerk  De   Schakel "}))["id"]
+    for name in ("Netwerk De Schakel", " Netwerk  De Schakel "):
+        found = body(hub.ask("GET", f"Organization?name:exact={quote(name)}&_total=accurate"))
+        assert (found["total"], found["entry"][0]["resource"]["id"]) == (1, id)
+        again = hub.ask("POST", "Organization", NETWORK | {"id": "o9"}, **{"If-None-Exist": f"name:exact={quote(name)}"})
+        assert (again.status_code, body(again)["id"]) == (200, id)
+    assert body(hub.ask("GET", "Organization?name:exact=netwerk%20de%20schakel&_total=accurate"))["total"] == 0

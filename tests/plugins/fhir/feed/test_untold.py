@@ -98,8 +98,6 @@ SILENT = {
     "meta": "when and by which profile it was sent",
     "text": "the narrative repeats the rest for people",
     "language": "it says how texts are to be read",
-    "PractitionerRole.active": "a role that is sent without it is active, and one that is not is taken out",
-    "OrganizationAffiliation.active": "as of a role",
     "CodeableConcept.text": "a code is called what its concept is called",
     "Coding.display": "a code is called what its concept is called",
     "Coding.version": "it says how the code was found",
