@@ -93,8 +93,8 @@ class Context:
     """What the hub lends a connector.
 
     `http`: its HTTP client; `now`: the clock (UTC, aware); `progress(done, total, what)`: tells whoever watches; `label(scheme, code,
-    language)`: what a concept is called, the code itself when nobody named it; `held(external_ids)`: the claims of this very source (and
-    partner) that the hub holds and that are not gone, as they were given, by external id; ask for some hundreds at a time. A source without
+    language)`: what a concept is called, the code itself when nobody named it; `held(external_ids)`: the claims of this very source that the hub
+    holds and that are not gone, as they were given, by external id, overlays of the connection's partner before what everybody sees; ask for some hundreds at a time. A source without
     revisions of its own learns from them what changed: it yields the held claim again for a row that says the same. `level`: the highest visibility
     that this connection's partner may see; above `public`, what a sink is handed may hold values that are for colleagues only. `fields`: the top-level
     fields of a fiche that its agreement names; None: all.
@@ -168,7 +168,8 @@ class Source(Connector):
 
     `claim_source` is the name under which its claims stand in the authority table (default: the connector's name). `required_fields`: per
     kind the fields of a claim's content without which the feed has changed its shape; the hub then stops before it writes. `absence_tells`: a row
-    that a complete pull does not give may have been removed; where it never means that, the hub need not remember what it saw.
+    that a complete pull does not give may have been removed; where it never means that, the hub need not remember what it saw, and a pull from the start gives
+    what was removed as `gone` claims too, as one from a cursor does.
     """
 
     claim_source: ClassVar[str] = ""

@@ -8,8 +8,9 @@ connection besides, so a run started by hand and a scheduled one never meet.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -143,6 +144,8 @@ class Worker:
         """What this worker took and has not done with: a slot that is its own and not among these got lost on the way."""
         self._comes_up_again: dict[slots.Slot, datetime] = {}
         """Of these, what the machine kept from being done: when each is no longer at hand, and so taken again."""
+        self._kept_by = ""
+        """Why the last look for what is due came to nothing, as it was told."""
 
     def run_forever(self, stop: threading.Event, *, tick_seconds: float = TICK_SECONDS) -> None:
         """Tick until `stop` is set; runs under way end then at their next request, batch or delivery, and what waits is left to the next process."""
@@ -167,11 +170,12 @@ class Worker:
                     self._notifier.advance(id)
 
             def tick() -> None:
-                for job in self.take_due():
-                    runs.submit(do, job)
-                for id in self._notifier.due():
-                    if self._notifier.take(id):
-                        subscribers.submit(tell, id)
+                with self._looking():
+                    for job in self.take_due():
+                        runs.submit(do, job)
+                    for id in self._notifier.due():
+                        if self._notifier.take(id):
+                            subscribers.submit(tell, id)
 
             ticking = scheduler.add_job(
                 tick, _FromNow(timedelta(seconds=tick_seconds)), coalesce=True, max_instances=1, misfire_grace_time=None,
@@ -186,6 +190,23 @@ class Worker:
                         ticking.modify(next_run_time=now)
             finally:
                 scheduler.shutdown(wait=True)
+
+    @contextmanager
+    def _looking(self) -> Iterator[None]:
+        """A look for what is due that the machine keeps from being done: a line in the log when that begins, or has another reason, and when it is over. The next tick looks again."""
+        try:
+            yield
+        except BUGS as error:
+            fault = faults.of_machine(error)
+            if fault is None:
+                raise
+            if fault.message != self._kept_by:
+                _log.warning("nothing can be begun", reason=fault.message)
+            self._kept_by = fault.message
+        else:
+            if self._kept_by:
+                _log.info("jobs are begun again")
+            self._kept_by = ""
 
     def run_due(self) -> list[Job]:
         """Take what is due now and do it, one after the other, then tell subscribers; the answer is the jobs that were done here."""

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -57,6 +60,56 @@ class LoadedPlugin:
     version: str
     hooks: tuple[str, ...]
     connectors: tuple[str, ...]
+
+
+class HookFailures:
+    """What hooks raised while this listened (`hook_failures`). `told`: a sentence for each hook of each plugin that failed.
+
+    No message of an exception is in it: that of a hook may quote what is hidden of a fiche.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str], tuple[int, str]] = {}
+
+    def note(self, plugin: str, hook: str, error: BaseException) -> bool:
+        """Count one; whether it is the first of this hook."""
+        count, first = self._found.get((plugin, hook), (0, ""))
+        if not count:
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            first = f"{type(error).__name__} in {where.filename.rpartition('/')[2]}, line {where.lineno}"
+        self._found[plugin, hook] = (count + 1, first)
+        return not count
+
+    def so_far(self) -> Mapping[tuple[str, str], tuple[int, str]]:
+        """For `back_to`."""
+        return dict(self._found)
+
+    def back_to(self, before: Mapping[tuple[str, str], tuple[int, str]]) -> None:
+        """Forget what was noted since: it will be asked again."""
+        self._found = dict(before)
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """In the order in which they failed first."""
+        return tuple(
+            f"The hook {hook} of the plugin {plugin} failed {'once' if count == 1 else f'{count:,} times'}; what it was asked about was taken as if it had nothing to say."
+            f" The first time: {first}; its trace is in the log."
+            for (plugin, hook), (count, first) in self._found.items()
+        )
+
+
+_listening: ContextVar[HookFailures | None] = ContextVar("hook failures", default=None)
+
+
+@contextmanager
+def hook_failures() -> Iterator[HookFailures]:
+    """Listen to what hooks raise in this thread meanwhile; of each hook that fails only the first trace goes to the log."""
+    heard = HookFailures()
+    token = _listening.set(heard)
+    try:
+        yield heard
+    finally:
+        _listening.reset(token)
 
 
 class _Broken(Exception):
@@ -107,12 +160,15 @@ class Plugins:
         return tuple(found)
 
     def _ask(self, hook: str, **arguments: Any) -> Iterator[Any]:
-        """The answers of the plugins that have this hook. One that raises is logged and has no opinion; the others are asked all the same."""
+        """The answers of the plugins that have this hook. One that raises is logged and has no opinion; the others are asked all the same. Who listens
+        (`hook_failures`) is told."""
         for name, caller in self._callers_of(hook):
             try:
                 answer = caller(**arguments)
-            except BUGS:  # a plugin may raise anything, and must not starve the others
-                _log.exception("hook failed", plugin=name, hook=hook)
+            except BUGS as error:  # a plugin may raise anything, and must not starve the others
+                heard = _listening.get()
+                if heard is None or heard.note(name, hook, error):
+                    _log.exception("hook failed", plugin=name, hook=hook)
                 continue
             yield from _listed(self.manager, hook, answer)
 

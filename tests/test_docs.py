@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,12 +78,39 @@ def test_links_lead_to_files_and_commands_to_commands(document: Path) -> None:
     dead = [target for target, _ in _LINK.findall(text) if not (document.parent / target).exists()]
     assert dead == []
     for words in re.findall(r"(?:^|`|/)fichehub ((?:[a-z][a-z-]* ?)+)", text, re.MULTILINE):
-        command: click.Command = main
-        for word in words.split():
-            if not isinstance(command, click.Group):
-                break
-            assert word in command.commands, f"there is no command: fichehub {words}"
-            command = command.commands[word]
+        _must_be_a_command(words)
+    groups = "|".join(name for name, command in main.commands.items() if isinstance(command, click.Group))
+    for words in re.findall(rf"`((?:{groups}) [a-z][a-z-]*)", text):
+        _must_be_a_command(words)
+
+
+def _must_be_a_command(words: str) -> None:
+    command: click.Command = main
+    for word in words.split():
+        if not isinstance(command, click.Group):
+            break
+        assert word in command.commands, f"there is no command: fichehub {words}"
+        command = command.commands[word]
+
+
+def _sentences(path: Path) -> Iterator[str]:
+    """The texts in a file of code, those with places to fill in put together."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.JoinedStr):
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+@pytest.mark.parametrize("room", ["hub", "plugins"])
+def test_commands_that_a_sentence_sends_somebody_to_exist(room: str) -> None:
+    found = 0
+    for path in (ROOT / room).rglob("*.py"):
+        for sentence in _sentences(path):
+            for words in re.findall(r"(?:: |`|run |with )fichehub ((?:[a-z][a-z-]* ?)+)", sentence):
+                _must_be_a_command(words)
+                found += 1
+    assert found
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -107,3 +135,8 @@ def test_the_architecture_names_every_table_and_its_writers() -> None:
 def test_the_architecture_draws_the_floors_as_they_are_kept() -> None:
     (drawn,) = re.findall(r"```\n(errors < [^`]+)```", ARCHITECTURE)
     assert tuple(re.split(r"\s+<\s+", drawn.strip())) == FLOORS
+
+
+def test_the_test_that_is_shown_is_one_of_ours() -> None:
+    (shown,) = re.findall(r"```python\n(def test_.+?)```", (ROOT / "docs/contributing.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert shown in (ROOT / "tests/store/test_writer.py").read_text(encoding="utf-8")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import signal
+import threading
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,6 +16,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 
 from hub import jobs
 from hub.errors import StoreBusy, Unreachable
@@ -205,6 +208,47 @@ def test_what_was_taken_before_the_database_went_away_is_taken_again(
         worker.take_due()
     monkeypatch.setattr(slots, "take", take)
     assert names(worker.run_due()) == ["run first", "run second"]
+
+
+def test_a_look_for_what_is_due_that_the_machine_keeps_from_being_done_is_told_once(
+    worker: Worker, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, full = OperationalError("SELECT", {}, Exception("connection refused")), OSError(errno.ENOSPC, "no space left on device")
+    looks: list[Exception | None] = [gone, gone, gone, full, full, None, None, gone, None]
+    stop = threading.Event()
+
+    def take_due() -> list[jobs.Job]:
+        if not looks:
+            stop.set()
+            return []
+        found = looks.pop(0)
+        if found is not None:
+            raise found
+        return []
+
+    monkeypatch.setattr(worker, "take_due", take_due)
+    with capture_logs() as told:
+        thread = threading.Thread(target=worker.run_forever, args=(stop,), kwargs={"tick_seconds": 0.01})
+        thread.start()
+        thread.join(30)
+    assert not thread.is_alive()
+    assert caplog.records == [], "the scheduler saw no error"
+    begins = [(one["event"], str(one.get("reason", ""))[:12]) for one in told]
+    away, room, again = ("nothing can be begun", "The database"), ("nothing can be begun", "A disk is fu"), ("jobs are begun again", "")
+    assert begins == [away, room, again, away, again]
+
+
+def test_a_bug_in_a_look_for_what_is_due_is_told_as_one(worker: Worker, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop = threading.Event()
+
+    def take_due() -> list[jobs.Job]:
+        stop.set()
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(worker, "take_due", take_due)
+    worker.run_forever(stop, tick_seconds=0.01)
+    (record,) = caplog.records
+    assert record.exc_info is not None
 
 
 # --- a run from the start that came to nothing -----------------------------------------------------------------------------------

@@ -251,6 +251,16 @@ def verify(connection: Connection, key: bytes, expect: str = "") -> Verdict:
     return Verdict(rows, f"{n}:{digest.hex()}")
 
 
+def begin_anew(connection: Connection, key: bytes) -> None:
+    """Let the chain begin, under this key, behind the rows that there are: they stay, and nobody can verify them any more."""
+    end = connection.execute(select(audit_end).where(audit_end.c.name == "head")).first()
+    if end is None:
+        return
+    digest = bytes(end.hash)
+    connection.execute(delete(audit_end))
+    connection.execute(insert(audit_end), [{"name": name, "n": end.n, "hash": digest, "mac": _mac(key, name, end.n, digest)} for name in ("head", "cut")])
+
+
 def head(connection: Connection) -> str:
     """The end of the chain as `n:hash`, to be written down elsewhere; "" while there is none."""
     end = connection.execute(select(audit_end).where(audit_end.c.name == "head")).first()

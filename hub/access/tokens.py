@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from hub.access.clients import Client
 from hub.errors import Forbidden
@@ -18,6 +18,8 @@ ALGORITHMS: Final = ("RS384", "ES384")
 """What the assertion that asks for a token may be signed with, as SMART demands; nothing else is taken."""
 SECONDS: Final = 600
 """How long a token holds."""
+KEPT: Final = 86_400
+"""Seconds for which an assertion that was used is remembered after it expired."""
 PREFIX: Final = "fhat_"
 """How every token begins, so that it is never taken for an API key and a leaked one is found."""
 
@@ -65,5 +67,10 @@ def forget_tokens(connection: Connection, now: int) -> None:
 
 
 def forget_assertions(connection: Connection, now: int) -> None:
-    """Remove what is known of assertions that have expired: they are refused without it."""
-    connection.execute(delete(assertion).where(assertion.c.expires_at < now))
+    """Remove what is known of assertions that expired long ago: they are refused without it.
+
+    A day before now, and before the newest that was accepted: by a clock that is ahead all have expired, and once it is put back some hold again.
+    """
+    newest = connection.execute(select(func.max(assertion.c.expires_at))).scalar_one()
+    if newest is not None:
+        connection.execute(delete(assertion).where(assertion.c.expires_at < min(now, newest) - KEPT))

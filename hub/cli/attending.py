@@ -1,8 +1,10 @@
-"""`connections status`, `stop`, `go`, `accept`, `keep-raw`, and `preview`: how connections fare, and what an administrator lets them do."""
+"""`connections status`, `stop`, `go`, `accept`, `keep-raw`, `raw`, and `preview`: how connections fare, and what an administrator lets them do."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
@@ -19,10 +21,12 @@ from hub.cli.output import (
     value_in_short,
 )
 from hub.cli.reviewing import remind
-from hub.errors import FieldError, Invalid, Misconfigured
+from hub.errors import FieldError, Invalid, Misconfigured, NotFound
 from hub.sync import connections, landing, status, stops
 from hub.sync import run as run_once
+from hub.sync.landing import Landing
 from hub.sync.records import RunReport
+from hub.sync.whole import whole_file
 
 
 @connections_group.command(name="status")
@@ -68,7 +72,7 @@ def stop(installation: Installation, name: str | None, everything: bool, reason:
     ]
     if any(one.name == target for one in called):
         raise Misconfigured(
-            f"{target} is called by its partners; there is nothing to run, and so to stop. To close it: fichehub connections disable {target}"
+            f"{target} is called by its partners; there is nothing to run, and so to stop. To close it: fichehub connections pause {target}"
         )
     stops.stop(installation.store, target, reason)
     sentence = f"{name} is stopped."
@@ -76,7 +80,7 @@ def stop(installation: Installation, name: str | None, everything: bool, reason:
         still = ", ".join(one.name for one in called if one.state == "enabled")
         sentence = "All connections are stopped."
         if still:
-            sentence += f" What partners call goes on answering ({still}); to close one: fichehub connections disable NAME"
+            sentence += f" What partners call goes on answering ({still}); to close one: fichehub connections pause NAME"
     say_done({"connection": name, "stopped": True, "reason": reason}, sentence, as_json)
 
 
@@ -127,6 +131,9 @@ def accept(installation: Installation, name: str, as_json: bool) -> None:
         click.get_current_context().exit(1)
 
 
+# --- what came in, as it came --------------------------------------------------------------------------------------------------
+
+
 @connections_group.command(name="keep-raw")
 @click.argument("name")
 @click.argument("days", type=int)
@@ -138,6 +145,46 @@ def keep_raw(installation: Installation, name: str, days: int, as_json: bool) ->
     landing.keep_for(installation.store, name, days)
     sentence = f"What {name} brings is kept for {counted(days, 'day')}." if days else f"What {name} brings is not kept."
     say_done({"name": name, "days": days}, sentence, as_json)
+
+
+@connections_group.command()
+@click.argument("name")
+@click.option("--run", "run_id", type=int, help="Only what this run brought.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, exists=True, file_okay=False, writable=True),
+    help="A folder: write each answer into a file of its own there, RUN-NUMBER.raw, that only you can read.",
+)
+@as_json
+@click.pass_obj
+def raw(installation: Installation, name: str, run_id: int | None, output: Path | None, as_json: bool) -> None:
+    """What NAME brought, as it came, where `keep-raw` let it be kept. May hold personal data."""
+    connections.get(installation.store, installation.plugins, name)
+    rows = [_row(one, output) for one in _kept(installation, name, run_id)]
+    if not rows and run_id is not None:
+        raise NotFound(f"Nothing is kept of run {run_id} of {name}. What there is: fichehub connections raw {name}")
+    if as_json:
+        say_json([dict(zip(("run", "id", "at", "address", "bytes", "sha256", "file"), row, strict=True)) for row in rows])
+        return
+    say_table(
+        ("run", "number", "came", "from", "bytes", "SHA-256", "file"),
+        rows,
+        f"Nothing is kept of {name}. To keep what it brings from now on: fichehub connections keep-raw {name} DAYS",
+    )
+
+
+def _kept(installation: Installation, name: str, run_id: int | None) -> Iterator[Landing]:
+    with installation.store.read() as connection:
+        yield from landing.landed(connection, name, run_id)
+
+
+def _row(one: Landing, output: Path | None) -> tuple[int, int, str, str, int, str, str | None]:
+    """What is said of an answer, which is written into the folder if there is one."""
+    file = None if output is None else output / f"{one.run_id}-{one.id}.raw"
+    if file is not None:
+        with whole_file(file) as opened:
+            opened.write(one.body)
+    return one.run_id, one.id, one.at, one.address, len(one.body), one.digest, None if file is None else str(file)
 
 
 # --- looking ahead -------------------------------------------------------------------------------------------------------------

@@ -285,12 +285,13 @@ def _answer(known: ConnectionInfo, as_json: bool, sentence: str) -> None:
 @click.option("--dry-run", is_flag=True, help="Do everything, then undo it: only the report stays.")
 @click.option("--full", is_flag=True, help="Begin at the start instead of at the cursor.")
 @click.option("--release-guard", is_flag=True, help="Allow, in this run alone, more removals than the guard does.")
-@click.option("--by", default="an administrator", show_default=True, help="Who releases the guard; kept in the record of the run.")
+@click.option("--as-listed", is_flag=True, help="Take, in this run alone, what the source lists, whatever the revision of what is known. See it first with --dry-run.")
+@click.option("--by", default="an administrator", show_default=True, help="Who releases the guard, or says that the list is right; kept in the record of the run.")
 @click.option("--output", type=OutputFile(), help="Where an export is written; -: standard output.")
 @as_json
 @click.pass_obj
 def run(
-    installation: Installation, connection: str, dry_run: bool, full: bool, release_guard: bool, by: str, output: Path | None, as_json: bool
+    installation: Installation, connection: str, dry_run: bool, full: bool, release_guard: bool, as_listed: bool, by: str, output: Path | None, as_json: bool
 ) -> None:
     """Run a CONNECTION once and report; ends with exit code 1 when the run failed."""
     loads_from_here()
@@ -302,6 +303,7 @@ def run(
             dry_run=dry_run,
             full=full,
             release_guard=release_guard,
+            as_listed=as_listed,
             by=by,
             progress=draw,
             file=output,

@@ -12,6 +12,7 @@ import click
 from sqlalchemy import make_url
 from sqlalchemy.exc import DatabaseError
 
+from hub.cli.accepting_keys import accept_keys
 from hub.cli.connecting import in_short, settings, settings_of
 from hub.cli.installation import Installation
 from hub.cli.output import (
@@ -293,6 +294,7 @@ def db() -> None:
 @click.pass_obj
 def upgrade(installation: Installation, as_json: bool) -> None:
     """Bring it to the schema of this version, the fiches to what it makes of their claims, and the search index to what it looks for."""
+    installation.upgrade()
     installation.settle()
     found = database.revision(installation.store.engine)
     say_done({"schema": found}, f"The database is at {found}.", as_json)
@@ -370,5 +372,7 @@ def rewrite(installation: Installation, yes: bool, as_json: bool) -> None:
     sentence = "The files hold nothing any more of who was erased. Backups, and the write-ahead log with its archives, do as long as they are kept."
     say_done({"rewritten": [name for name, _ in tables]}, sentence, as_json)
 
+
+db.add_command(accept_keys)
 
 COMMANDS = (query, export, changes, erase, db)

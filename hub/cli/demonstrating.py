@@ -47,6 +47,7 @@ def fill(installation: Installation, draw: Progress) -> Iterator[str]:
 @click.pass_obj
 def demo(installation: Installation, size: str, as_json: bool) -> None:
     """Fill an empty installation with the fictional world, through simulators and the real connectors."""
+    installation.upgrade()
     installation.settle()
     with simulated_systems(installation, size) as running:
         if not running:

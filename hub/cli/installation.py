@@ -30,10 +30,15 @@ class Installation:
         self.database_url = database_url or f"sqlite:///{home / 'fichehub.sqlite'}"
         self.log_file = home / "fichehub.log"
         self._may_be_new = False
+        self._may_upgrade = False
 
     def create(self) -> None:
         """This command may make the installation, if there is none yet; all others say that there is none."""
         self._may_be_new = True
+
+    def upgrade(self) -> None:
+        """This command may bring the schema of the database to that of this version; all others say how that is done."""
+        self._may_upgrade = True
 
     def require(self) -> None:
         """Return when there is an installation here, or may be one. Raises `Misconfigured`: who mistyped a folder should not be told that nothing is found."""
@@ -50,9 +55,9 @@ class Installation:
 
     @cached_property
     def store(self) -> Store:
-        """The store, at the current schema."""
+        """The store. Raises `Misconfigured` when its schema is an older one, unless this command may upgrade it."""
         self.require()
-        store = Store.open(self.database_url, self.home)
+        store = Store.open(self.database_url, self.home, upgrade=self._may_upgrade)
         click.get_current_context().call_on_close(store.close)
         if stage.is_set(store):
             # Its partners are simulators on this machine, where no partner otherwise may be called.

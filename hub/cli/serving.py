@@ -80,6 +80,7 @@ def up(installation: Installation, host: str, port: int, size: str, demo: bool, 
     from hub.web import server
 
     server.require_free(installation.home, host, port)  # before the demonstration is loaded for nothing
+    installation.upgrade()
     installation.settle()
     with demonstrating.simulated_systems(installation, size, wanted=demo) as shown:
         if shown:

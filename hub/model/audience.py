@@ -15,7 +15,7 @@ from hub.model.links import hides_sites, without_links_to
 from hub.model.projection_plans import KEEP, PLANS, RANKS, STAMPS, overridden
 from hub.model.scopes import allows
 from hub.model.turning import TURNS, last_days
-from hub.model.visibility import ABSENT, BY_KIND, LEVELS, RANK, VISIBILITY
+from hub.model.visibility import ABSENT, BY_KIND, LEVELS, RANK, VISIBILITY, overrides_of
 
 if TYPE_CHECKING:
     from hub.model.query import Query
@@ -100,9 +100,8 @@ def project(document: Document, grant: Grant, today: str) -> Document | None:
     if RANK.get(document.get("visibility", "internal"), 2) > rank:
         return None
     plan = PLANS[rank][document["kind"]]
-    overrides = document.get("field_visibility")
-    if overrides is not None and rank < 2:
-        plan = overridden(document["kind"], overrides, rank)
+    if rank < 2 and "field_visibility" in document:
+        plan = overridden(document["kind"], overrides_of(document), rank)
     shown = {}
     for field, value in document.items():
         how = plan.get(field)
@@ -140,7 +139,7 @@ def level_of(document: Document | None) -> int:
 
 def level_of_part(document: Document, field: str, part: Document) -> int:
     """The rank of the lowest level that sees this part, which stands under `field` of a stamped fiche; whoever it may lead to comes on top."""
-    said = document.get("field_visibility") or {}
+    said = overrides_of(document)
     return max(level_of(document), RANK.get(said[field], 2) if field in said else 0, level_of(part))
 
 

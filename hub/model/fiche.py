@@ -315,7 +315,10 @@ class Caregiver(TypedDict, total=False):
 
 
 class _Common(TypedDict, total=False):
-    """What the three kinds share. `field_visibility` hides a field that has no `visibility` of its own, e.g. `{"description": "internal"}`."""
+    """What the three kinds share. `field_visibility` hides a field that has no `visibility` of its own, e.g. `{"description": "internal"}`.
+
+    Where it hides the `organisatie` of an aanbod, its `vestigingen`, which name it, are hidden as well.
+    """
 
     id: Uuid
     visibility: Annotated[Visibility, Rule("activity")]

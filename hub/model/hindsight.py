@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from hub.model.declarations import fiche_record, part_record
 from hub.model.fiche import FICHE_TYPES, PARTS, Document, Kind
 from hub.model.item_keys import Keys, Vague, is_text, keys_by, text_keys, vague_by
-from hub.model.visibility import RANK, VISIBILITY
+from hub.model.visibility import RANK, VISIBILITY, overrides_of
 
 _MEANINGLESS: Final = frozenset({"visibility", "primary", "label", "note"})
 """Attributes that do not tell one item from another where the declaration names no key."""
@@ -52,7 +52,7 @@ class Hindsight:
     # --- what was there ------------------------------------------------------------------------------------------------------------
 
     def _note(self, seen: _Seen, version: Document, hidden: bool, forms: Mapping[str, _Form], levels: Mapping[str, int]) -> None:
-        for field, said in version.get("field_visibility", {}).items():
+        for field, said in overrides_of(version).items():
             if RANK.get(said, 2) > self._rank:
                 seen.fields.setdefault(field, True)  # also where there is nothing in it now
                 self.hides = True
@@ -198,7 +198,7 @@ def _form(kind: Kind | None, field: str, key: tuple[str, ...]) -> _Form:
 def _levels(version: Document) -> dict[str, int]:
     """Field -> who may see it at all, where a fiche hides or opens it, or the table keeps it from the public."""
     levels = dict(_restricted(version["kind"]))
-    levels.update((field, RANK.get(level, 2)) for field, level in version.get("field_visibility", {}).items())
+    levels.update((field, RANK.get(level, 2)) for field, level in overrides_of(version).items())
     return levels
 
 

@@ -129,6 +129,7 @@ class Query:
     only as a word). `where` and `linked` must all hold. `local` is the REFNIS code of the place the searcher named: with sort `local` hits in it come first, then those serving it, then
     near ones, then the rest. Among each of them who has the words of `text` in a name, a label or an address comes before who has one in a description only,
     then umbrella organisations last, then by name; of near ones and the rest the nearest first. `changed_since` keeps entities with a visible change after that seq.
+    The order `name` is one for all askers: of the name that everybody sees who sees the entity; where there is none, it stands before all others.
     `limit`: 1 to 1000. `cursor`: opaque, from the previous page; it carries the whole normalised query.
     `total`: `none`, `estimate` (stops at 1,001) or `accurate`.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from hub.model.fiche import Visibility
 
@@ -68,3 +68,19 @@ BY_KIND: Final[Mapping[str, tuple[str, _Levels]]] = {
     "Contact": ("purpose", {"emergency": "internal", "colleagues": "professional"}),
 }
 """Declaration -> the key that tells its kinds apart, and the kinds that are less public than their field (needs 7 and 14)."""
+
+_NOTHING: Final[Mapping[str, Visibility]] = {}
+
+
+def overrides_of(document: Mapping[str, Any]) -> Mapping[str, Visibility]:
+    """Field -> who may see it, where a stamped fiche hides or opens fields of its own choice (`field_visibility`).
+
+    Who may not see of which organisatie an aanbod is does not see at which vestigingen it is either: each of them names its organisatie.
+    """
+    said: Mapping[str, Visibility] | None = document.get("field_visibility")
+    if not said:
+        return _NOTHING
+    tie = said.get("organisatie")
+    if tie is None or document.get("kind") != "aanbod" or RANK.get(tie, 2) <= RANK.get(said.get("vestigingen", "public"), 2):
+        return said
+    return {**said, "vestigingen": tie}

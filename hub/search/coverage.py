@@ -144,10 +144,11 @@ def of_nothing(criterion: Criterion) -> bool:
     """What a criterion answers of an entity that has no value under its key; who is not known to be an umbrella is none."""
     if criterion.key != "umbrella":
         return (criterion.op == "missing") != criterion.negate
-    if criterion.op == "missing":
-        return criterion.negate
-    return any(_same(value, criterion.op) for value in criterion.values) != criterion.negate
+    return "no" in umbrella_values(criterion)
 
 
-def _same(value: str, op: str) -> bool:
-    return "no".startswith(value) if op == "prefix" else value == "no"
+def umbrella_values(criterion: Criterion) -> frozenset[str]:
+    """Which of `yes` and `no`, one of which everything has, a criterion of the key `umbrella` is met by."""
+    asked, prefix = criterion.values, criterion.op == "prefix"
+    met = {one for one in ("yes", "no") if any(one.startswith(value) if prefix else one == value for value in asked)}
+    return frozenset({"yes", "no"} - met if criterion.negate else met)

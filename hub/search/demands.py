@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -15,7 +16,7 @@ from hub.search.conditions import (
     IsNameless,
     LastChanged,
 )
-from hub.search.coverage import of_nothing
+from hub.search.coverage import of_nothing, umbrella_values
 from hub.search.lens import Lens
 from hub.search.match import (
     Alternatives,
@@ -91,6 +92,8 @@ class Demands:
             self.conditions.append(IsEntity(lens, criterion))
         elif criterion.key == "updated":
             self.conditions.append(LastChanged(lens, criterion))
+        elif criterion.key == "umbrella":
+            self._look_for_umbrellas(umbrella_values(criterion))
         elif criterion.op == "contains":
             held = self.holding.get(criterion)
             if held is None or not held.exact:
@@ -103,6 +106,15 @@ class Demands:
                 self.conditions.append(IsNameless(lens))
         else:
             self.demand(_facets(criterion, lens))
+
+    def _look_for_umbrellas(self, values: Collection[str]) -> None:
+        """Ask for what is an umbrella organisation to the asker, for what is none, or for both."""
+        if not values:
+            self.nothing = True
+        elif len(values) == 1:
+            self.demand(facets(self.lens.type, self.lens.rank, "umbrella", values))
+            if "no" in values:  # which is also said of what others do not see to be one
+                self.none.append(facets(self.lens.type, self.lens.rank, "umbrella", ("yes",)))
 
 
 def demands_of(query: Query, lens: Lens) -> Demands:

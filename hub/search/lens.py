@@ -20,7 +20,7 @@ from hub.store.bulk import Bulk
 from hub.store.index_forms import tokens_of
 from hub.store.index_rows import IndexRow
 from hub.store.index_tokens import FIRST_WORD, TYPE_MARKS
-from hub.store.log_reading import naming
+from hub.store.log_reading import meant_for, naming
 
 
 class Row(NamedTuple):
@@ -123,10 +123,25 @@ class Lens:
         return self.covers("umbrella") == "whole"
 
     @property
+    def umbrella(self) -> str:
+        """1 where the asker sees that an entry `e` is an umbrella organisation or offered by one, else 0."""
+        return f"CASE WHEN e.umbrella {self._umbrellas} THEN 1 ELSE 0 END" if self.ranked else "0"
+
+    @property
+    def _umbrellas(self) -> str:
+        return f"BETWEEN 1 AND {self.rank + 1}"
+
+    def only(self, umbrella: int | None) -> str:
+        """The condition that keeps umbrella organisations (1) or all others (0) among entries `e`; None keeps both."""
+        if umbrella is None:
+            return ""
+        return f" AND e.umbrella {'' if umbrella else 'NOT '}{self._umbrellas}"  # of the column itself PostgreSQL has statistics
+
+    @property
     def columns(self) -> str:
         """What makes a `Row` of an entry `e`."""
-        name, umbrella = "e.name" if self.named else "''", "e.umbrella" if self.ranked else "0"
-        return f"e.id, e.entity_id, e.fiche_id, {name}, {umbrella}, {'e.lat, e.lon' if self.placed else 'NULL, NULL'}"
+        name = "e.name" if self.named else "''"
+        return f"e.id, e.entity_id, e.fiche_id, {name}, {self.umbrella}, {'e.lat, e.lon' if self.placed else 'NULL, NULL'}"
 
     def shown_rows(self, ids: Collection[int], *, spelled: bool = False, sourced: bool = False) -> Mapping[int, IndexRow]:
         """As `Rows`, of these entries."""
@@ -231,20 +246,18 @@ class Lens:
         """The next visible entries that match among those with names from `low` to `high`, in the order of names; at most so many, and after
         a look at so many entries none. For PostgreSQL, which looks at one row alone in microseconds."""
         order = "DESC" if descending else "ASC"
-        kept, keeping = ("", ()) if umbrella is None else (" AND e.umbrella = ?", (umbrella,))
         # The index of names leads, and alone; rows are looked at in the full text, and only what matches is fetched.
         names, given = self._along(after, low, high, descending, looked)
         sql = (
             f"SELECT {self.columns} FROM ({names}) n{postgresql.MET}"  # noqa: S608
             f" CROSS JOIN LATERAL (SELECT * FROM entry WHERE id = n.id OFFSET 0) e"
-            f" WHERE {self.visible}{kept} ORDER BY n.name {order}, n.id {order} LIMIT ?"
+            f" WHERE {self.visible}{self.only(umbrella)} ORDER BY n.name {order}, n.id {order} LIMIT ?"
         )
         found = self.bulk.rows(
             sql,
             *given,
             postgresql.expression(match),
             *self.visible_with,
-            *keeping,
             most,
         )
         return [Row(*row) for row in found]
@@ -428,5 +441,6 @@ class Lens:
     @property
     def changes(self) -> tuple[str, tuple[Any, ...]]:
         """The condition under which the asker knows of a change `c`."""
+        whose, mine = meant_for(self.partner)
         named, given = naming(self.bulk, self.rank, self.telling)
-        return f"c.audience <= ? AND c.partner IN ('', ?){named}", (self.rank, self.partner, *given)
+        return f"c.audience <= ? AND {whose}{named}", (self.rank, *mine, *given)

@@ -120,7 +120,7 @@ class LocalFirst:
         lens = rest.lens
         if lens.named and not rest.match and not rest.conditions and not part.tier.nearest_first:
             # Nothing is left to check: the database can sort, and give only what the page needs.
-            order = "e.umbrella, e.name, e.id" if lens.ranked else "e.name, e.id"
+            order = f"{lens.umbrella}, e.name, e.id" if lens.ranked else "e.name, e.id"
             if after is not None and not lens.ranked:
                 after = after[1:]
             for row in entries(lens, order, after, False, self._query.limit + 1, among=here):

@@ -31,7 +31,6 @@ from hub.search.steps import (
     by_name_and_number,
     entries,
     letters_from,
-    only,
     steps,
 )
 
@@ -74,9 +73,10 @@ class Names:
         """The hits among candidates, behind a position in the order of names."""
         down = self._query.descending
         if found.settled:  # nothing left to check: the database can sort, and give only what the page needs
-            condition, given = only(umbrella)
+            condition = found.rest.lens.only(umbrella)
+            given: tuple[Any, ...] = ()
             if low or high != LAST:
-                condition, given = f"{condition} AND e.name >= ? AND e.name < ?", (*given, low, high)
+                condition, given = f"{condition} AND e.name >= ? AND e.name < ?", (low, high)
             step = self._query.limit + 1
             yield from entries(
                 found.rest.lens, "e.name, e.id", after, down, step, condition, given, found.ids
@@ -290,11 +290,10 @@ class Names:
         if plan.match:
             yield from self._walk_matching(plan, after, umbrella, low, high)
             return
-        condition, given = only(umbrella)
-        condition, given = f"{condition} AND e.name >= ? AND e.name < ?", (*given, low, high)
+        condition = f"{plan.lens.only(umbrella)} AND e.name >= ? AND e.name < ?"
         down = self._query.descending
         for step in steps(self._query.limit, eager=not plan.conditions, first=4 * self._query.limit):
-            rows = entries(plan.lens, "e.name, e.id", after, down, step, condition, given)
+            rows = entries(plan.lens, "e.name, e.id", after, down, step, condition, (low, high))
             yield from plan.keep(rows)
             if len(rows) < step:
                 return

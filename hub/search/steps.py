@@ -24,11 +24,6 @@ def by_name_and_number(row: Row) -> tuple[str, int]:
     return row.name, row.id
 
 
-def only(umbrella: int | None) -> tuple[str, tuple[Any, ...]]:
-    """The condition, and its parameter, that keeps umbrella organisations (1) or all others (0); None keeps both."""
-    return ("", ()) if umbrella is None else (" AND e.umbrella = ?", (umbrella,))
-
-
 def letters_from(after: tuple[Any, ...] | None, down: bool) -> Iterator[tuple[str, str, str]]:
     """What names may begin with, from a position on: the letters as `initial` takes them, and from where to where such names go."""
     every = [

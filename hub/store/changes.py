@@ -21,14 +21,13 @@ from hub.store.ends import own_levels
 from hub.store.index_terms import INDEXED_ELSEWHERE
 from hub.store.indexing import write_index
 from hub.store.linking import dependents, dependents_of_partners
+from hub.store.own_words import BY_TWO_ENDS, speak_for_partners
 from hub.store.workspace import OF_OTHERS, PendingChange, Workspace
 
 LOAD = 20
 """A transaction about more fiches than this is no editor's."""
 EACH = 4
 """So many dependents more are no wide change when there is one fiche more in the transaction."""
-_BY_TWO_ENDS = ("membership", "caregiver")
-"""The types of parts that stand for a link: who may not see its other end sees no such part."""
 SPREAD = "spread"
 """The operation of a marker: what depends on this fiche is told a little later, before any reader passes the marker."""
 
@@ -57,7 +56,7 @@ def finish(space: Workspace) -> int:
     for (partner, level), fiches in _by_audience(space).items():
         leading = _leading(space, fiches)
         found, depending = dependents(space.bulk, leading, partner, among=True)  # what changed itself may show another that did
-        of_partners = {} if partner else dependents_of_partners(space.bulk, leading, found)
+        of_partners = {} if partner else dependents_of_partners(space, leading, found)
         if space.untied:  # no link leads there any more
             left = {person for whose, offer, person in space.untied if whose == partner and offer in fiches} - space.made - found.keys()
             note_context(space, {person: (person, "zorgverlener") for person in left}, level, partner)
@@ -108,7 +107,7 @@ def _leading(space: Workspace, fiches: list[int]) -> list[int]:
 
 def _leads_anywhere(space: Workspace, number: int, partner: str) -> bool:
     found = dependents(space.bulk, [number], partner)[0]
-    return bool(found or (not partner and dependents_of_partners(space.bulk, [number], found)))
+    return bool(found or (not partner and dependents_of_partners(space, [number], found)))
 
 
 def _by_audience(space: Workspace) -> dict[tuple[str, int], list[int]]:
@@ -185,6 +184,8 @@ class _Telling:
     """Entity -> the level of its own entry in the index."""
     becoming: dict[int, tuple[int, int, int, bool]] = field(default_factory=dict)
     """As `_seen_from_now_on` has it, of the parts that stand for a link."""
+    overlaid: set[int] = field(default_factory=set)
+    """Fiches in place of which the partner sees his own."""
     told_before: dict[int, int] = field(default_factory=dict)
     """As `_told_before` has it, of the same."""
 
@@ -197,10 +198,12 @@ class _Telling:
         self.own = dict(bulk.rows(f"SELECT id, level FROM entry WHERE {bulk.listed('id')}", bulk.many(wanted)))
         if partner:  # what he has in place of others is as he has it
             sql = f"SELECT fiche_id, version, level FROM overlay WHERE partner = ? AND document IS NOT NULL AND {bulk.listed('fiche_id')}"
-            self.versions.update((number, (version, stands)) for number, version, stands in bulk.rows(sql, partner, many))
+            views = {number: (version, stands) for number, version, stands in bulk.rows(sql, partner, many)}
+            self.versions.update(views)
+            self.overlaid.update(views)
             sql = f"SELECT entity_id, level FROM entry WHERE partner = ? AND {bulk.listed('entity_id')}"
             self.own.update(bulk.rows(sql, partner, bulk.many(wanted)))
-        leading = [number for number in wanted if found[number][1] in _BY_TWO_ENDS]
+        leading = [number for number in wanted if found[number][1] in BY_TWO_ENDS]
         self.becoming = _seen_from_now_on(self.space, leading, partner)
         if self.marker and (self.of_all or not partner):
             self.told_before = _told_before(bulk, leading, self.marker, partner)
@@ -227,7 +230,7 @@ class _Telling:
     def owe(self, number: int, fiche_id: int, type_: str, was: int, now: int) -> None:
         """Note the change, or let the one that is noted already tell as many."""
         space, seen = self.space, max(self.level, min(was, now))
-        shared = space.changes.get(("", number)) if self.of_all else None
+        shared = space.changes.get(("", number)) if self.of_all and fiche_id not in self.overlaid else None
         if shared is not None and shared.audience <= seen and (shared.was, shared.now) == (was, now) and shared.is_told_for((OF_OTHERS,), seen):
             return  # that tells him as much
         change = space.changes.get((self.partner, number))
@@ -279,10 +282,9 @@ def _own_entries(space: Workspace, entities: list[int], partner: str) -> dict[in
 
 def write_log(space: Workspace, markers: Iterable[PendingChange] = ()) -> None:
     """Take the numbers and write the rows; nothing may be locked after this."""
-    owed = [change for change in space.changes.values() if change.was < ABSENT or change.now < ABSENT]
-    owed.sort(
-        key=lambda change: change.partner != ""
-    )  # a partner's own rows correct what the shared ones told
+    speak_for_partners(space)
+    owed = [change for change in space.changes.values() if change.was < ABSENT or change.now < ABSENT or change.partner]
+    owed.sort(key=lambda change: change.partner != "")  # a partner's own rows stand behind those in the place of which they stand
     owed += markers
     if not owed:
         return
@@ -335,7 +337,7 @@ def spread_one(space: Workspace, batch: int) -> bool:
     found, _ = dependents(bulk, [source], partner)
     of_each = {partner: found}
     if not partner:
-        of_each.update((whose, only) for whose, (only, _) in dependents_of_partners(bulk, [source], found).items())
+        of_each.update((whose, only) for whose, (only, _) in dependents_of_partners(space, [source], found).items())
     # A fiche and its parts together, since the index is written of all of them.
     waiting_fiches: dict[int, list[tuple[str, int]]] = {}
     for whose, depending in of_each.items():

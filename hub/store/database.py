@@ -26,7 +26,7 @@ from sqlalchemy.exc import (
 )
 
 from hub import merge
-from hub.errors import FichehubError, StoreBusy
+from hub.errors import FichehubError, Misconfigured, StoreBusy
 from hub.store.behind import writing_behind
 from hub.store.bulk import Bulk
 from hub.store.index_tokens import FORM
@@ -296,13 +296,19 @@ def _check_known(found: str) -> None:
         )
 
 
-def migrate(engine: Engine) -> None:
-    """Bring the database to the schema of this version; does nothing when it is there. Raises `FichehubError` for a schema that is newer."""
+def migrate(engine: Engine, *, upgrade: bool = True) -> None:
+    """Bring the database to the schema of this version; does nothing when it is there. Raises `FichehubError` for a schema that is newer, and
+    `Misconfigured` for an older one unless it may `upgrade` that; an empty database gets the schema in any case."""
     found = revision(engine)
     if found is not None:
         _check_known(found)
         if found == head():
             return
+        if not upgrade:
+            raise Misconfigured(
+                f"The database is of an older version of Fichehub (its schema is {found}, this version works with {head()}). "
+                "Stop every serve and work that uses it, then run: fichehub db upgrade"
+            )
     from alembic import command  # only who has something to migrate pays for loading it
     from alembic.util.exc import CommandError
 

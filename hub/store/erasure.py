@@ -242,7 +242,9 @@ def _remove(writer: Writer, ids: list[int], claims: list[Claim]) -> None:
     bulk.run(f"DELETE FROM entry_mask WHERE {bulk.listed('entry_id')}", bulk.many(entries))
     owners = [row[0] for row in bulk.rows(f"SELECT id FROM entity WHERE {bulk.listed('fiche_id')}", many)]
     bulk.run(f"DELETE FROM link WHERE {bulk.listed('from_id')}", bulk.many(owners))
-    for table in ("claim", "version", "overlay", "expiry", "candidate_key", "part_key", "identity", "review"):
+    # That a partner had a view of his own stays: by that the log knows that it told him something else than all.
+    bulk.run(f"UPDATE overlay SET document = NULL, digest = NULL, level = ? WHERE {bulk.listed('fiche_id')}", ABSENT, many)
+    for table in ("claim", "version", "expiry", "candidate_key", "part_key", "identity", "review"):
         bulk.run(f"DELETE FROM {table} WHERE {bulk.listed('fiche_id')}", many)
     bulk.run(f"DELETE FROM review WHERE {bulk.listed('other_id')}", many)
     bulk.run(

@@ -48,7 +48,8 @@ def _levels() -> Levels:
 class IndexRow:
     """Everything that the index knows about one entity. `points` are `(latitude, longitude, level)` in degrees.
 
-    `name` is what lists are sorted by; like the points it is only there when whoever sees the entity sees it. Of what is kept by
+    `name` is what lists are sorted by; it is only there when whoever sees the entity sees it. `umbrella` is 0 for what is no umbrella organisation, nor offered by one;
+    else 1, 2 or 3 where that is public, professional or internal. Of what is kept by
     level a thing stands at the lowest that sees it: `facets` are the terms but for names; `names` whole folded names and their words,
     `wholes` the whole names among them; `words` those of the full text, and `described` those that nothing but a description says; `compared` are the facets that somebody may look into. `heads` are the schemes and systems of codes and identifiers, with their key.
     """
@@ -60,7 +61,7 @@ class IndexRow:
     partner: str
     level: int
     name: str = ""
-    umbrella: bool = False
+    umbrella: int = 0
     facets: Levels = field(default_factory=_levels)
     names: Levels = field(default_factory=_levels)
     words: Levels = field(default_factory=_levels)

@@ -209,7 +209,7 @@ def _entry(row: IndexRow) -> tuple[Any, ...]:
         # As exact as the term of the point.
         lat, lon = round((lat + 90) * 100_000) / 100_000 - 90, round((lon + 180) * 100_000) / 100_000 - 180
     return (
-        row.entry_id, row.entity_id, row.fiche_id, row.type, row.partner, row.level, row.name, int(row.umbrella), lat, lon,
+        row.entry_id, row.entity_id, row.fiche_id, row.type, row.partner, row.level, row.name, row.umbrella, lat, lon,
     )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from hub.model.folding import MAX_WORD, fold, words
 from hub.model.links import end_of
 from hub.model.origins import heard
 from hub.model.particulars import main_name, said_in
+from hub.model.visibility import overrides_of
 from hub.places import Places
 from hub.store.index_entries import COMPARED, IndexedEntity, IndexRow
 from hub.store.index_tokens import Facet
@@ -90,7 +91,7 @@ class Indexer:
             for source, rank in heard(entity.said, entity.sources, document, entity.related, container=field, part=part).items():
                 self._add(row, "source", source, max(level, rank))
         _WRITERS[entity.type](self, row, entity)
-        self._add(row, "umbrella", "yes" if row.umbrella else "no", level)
+        self._umbrella(row)
         row.settle()
         return row
 
@@ -121,7 +122,8 @@ class Indexer:
         document, level, hidden = entity.document, row.level, _hidden(entity.document, row.level)
         self._names(row, document, level)
         self._common(row, document, level, hidden)
-        row.umbrella = bool(document.get("umbrella")) and hidden.get("umbrella", level) <= level
+        if document.get("umbrella"):
+            row.umbrella = 1 + hidden.get("umbrella", level)
         if "form" in document:
             at = hidden.get("form", level)
             self._add(row, "form", document["form"], at)
@@ -165,8 +167,8 @@ class Indexer:
             return
         theirs = max(hidden.get("organisatie", level), _level(organisatie))
         hidden_there = _hidden(organisatie, theirs)
-        if theirs <= row.level and hidden_there.get("umbrella", theirs) <= row.level:
-            row.umbrella = bool(organisatie.get("umbrella"))
+        if organisatie.get("umbrella"):
+            row.umbrella = 1 + hidden_there.get("umbrella", theirs)
         for name in organisatie.get("names", ()):
             at = max(hidden_there.get("names", theirs), _level(name))
             for text in name["text"].values():
@@ -315,6 +317,13 @@ class Indexer:
         for language in document.get("languages", ()):
             self._add(row, "language", language.lower(), hidden.get("languages", level))
 
+    def _umbrella(self, row: IndexRow) -> None:
+        """`no` is what is said to whoever sees the entity and not that it is one: a search takes it for those only who see no `yes` beside it."""
+        if row.umbrella != 1 + row.level:
+            self._add(row, "umbrella", "no", row.level)
+        if row.umbrella:
+            self._add(row, "umbrella", "yes", row.umbrella - 1)
+
     def _activity(self, row: IndexRow, document: Document, level: int, hidden: Mapping[str, int]) -> None:
         if "status" in document:
             self._add(row, "status", document["status"]["status"], hidden.get("status", level))
@@ -440,6 +449,6 @@ def _level(holder: Mapping[str, Any]) -> int:
 
 
 def _hidden(document: Mapping[str, Any], level: int) -> Mapping[str, int]:
-    """Field -> the level that its `field_visibility` demands, at least `level`, which is that of all other fields."""
-    said = document.get("field_visibility")
+    """Field -> the level that a fiche demands for it of its own choice, at least `level`, which is that of all other fields."""
+    said = overrides_of(document)
     return {name: max(level, RANK.get(visibility, INTERNAL)) for name, visibility in said.items()} if said else _NOTHING

@@ -22,10 +22,10 @@ from urllib.parse import unquote
 from hub.model.fiche import EntityType
 from hub.model.selection import PARTS_OF
 
-FORM: Final = 7
+FORM: Final = 8
 """The form of what the index holds. One more when the same fiche comes to have other tokens, terms or levels, so that what stands there is
-made anew (`hub.store.index_anew`); not for new fields of a fiche, which no earlier version stored. 7: who gave a value that an asker does not see is no longer
-found as a source, and the labels of what a code is mapped to in CD-HCPARTY are words of whatever has the code."""
+made anew (`hub.store.index_anew`); not for new fields of a fiche, which no earlier version stored. 8: an umbrella organisation is found as one by all who see that it is,
+and the vestigingen of an aanbod are no less hidden than its organisatie."""
 FORM_COUNTER: Final = "index"
 """Where a database notes the form of its index."""
 PLACE_COUNTER: Final = "index anew"

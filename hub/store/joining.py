@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import orjson
+
 from hub import schemas
 from hub.model.audience import ABSENT
 from hub.store.identity import Identities
@@ -59,8 +61,13 @@ def join_fiches(
     return again
 
 
-def ask_too(space: Workspace, fiche: int, other: int) -> None:
-    """What the queue asks, or an administrator said, of pairs of `fiche` holds for `other` as well; what was kept apart stays so.
+def decided_at(detail: bytes) -> str:
+    """When somebody said it, of a pair in the queue; empty where nobody did."""
+    return str(orjson.loads(detail).get("decided_at", ""))
+
+
+def ask_too(space: Workspace, fiche: int, other: int, *, since: str = "") -> None:
+    """What the queue asks, or an administrator said after `since`, of pairs of `fiche` holds for `other` as well; what was kept apart stays so.
 
     The rows of `fiche` stay: while it is away nobody sees them, and a split finds them again.
     """
@@ -72,7 +79,7 @@ def ask_too(space: Workspace, fiche: int, other: int) -> None:
         fiche,
     ):
         third = two if one == fiche else one
-        if third != other:
+        if third != other and not (since and state == "different" and decided_at(detail) <= since):
             space.new_reviews.append((max(third, other), min(third, other), reason, score, detail, state, at))
             if state == "different":
                 bulk.run(

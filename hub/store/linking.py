@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 
 from hub.model.audience import ABSENT, RANK, VISIBILITY, level_of
 from hub.model.fiche import FICHE_TYPES, PARTS, Document, Kind
+from hub.model.visibility import overrides_of
 from hub.store.bulk import Bulk
 from hub.store.workspace import Workspace
 
@@ -33,7 +34,7 @@ def links_of(fiche_id: int, document: Document, number_of: Mapping[str, int]) ->
     kind = cast(Kind, document["kind"])
     own = level_of(document)
     defaults = VISIBILITY[FICHE_TYPES[kind].__name__]
-    hidden = document.get("field_visibility") or {}
+    hidden = overrides_of(document)
 
     def level(field: str) -> int:
         return max(own, RANK[hidden.get(field) or defaults.get(field, "internal")])
@@ -136,6 +137,17 @@ def remove_lost_links(bulk: Bulk) -> None:
     bulk.run("DELETE FROM link WHERE from_id < 0 AND NOT EXISTS (SELECT 1 FROM entry e WHERE e.id = -link.from_id)")
 
 
+def unmet_sites(bulk: Bulk, source: str) -> tuple[int, str]:
+    """How many aanbod of this source name a vestiging that is not there, and the external id of one of them."""
+    ((count, example),) = bulk.rows(
+        "SELECT count(DISTINCT c.fiche_id), min(c.external_id) FROM claim c JOIN link l ON l.from_id = c.fiche_id AND l.role = 'vestiging'"
+        " WHERE c.source_id = (SELECT id FROM source WHERE name = ?) AND c.partner = ''"
+        " AND NOT EXISTS (SELECT 1 FROM entry e WHERE e.entity_id = l.to_id)",
+        source,
+    )
+    return count, example or ""
+
+
 def fiches_leading_to(bulk: Bulk, entities: Iterable[int]) -> set[int]:
     """The fiches with a link to one of these, their own or that of a part, be it as one partner alone has them."""
     many = bulk.many(set(entities))
@@ -210,12 +222,12 @@ def dependents(bulk: Bulk, fiches: Iterable[int], partner: str = "", *, among: b
 
 
 def dependents_of_partners(
-    bulk: Bulk, fiches: Iterable[int], found: Mapping[int, tuple[int, str]]
+    space: Workspace, fiches: Iterable[int], found: Mapping[int, tuple[int, str]]
 ) -> dict[str, tuple[dict[int, tuple[int, str]], set[int]]]:
     """What shows something of these fiches to one partner only, because of what he sees in place of others: partner -> the `dependents` that only he has,
-    or has as nobody else does. `found`: those that everybody has."""
-    start = set(fiches)
-    if not start or not bulk.rows("SELECT 1 FROM overlay LIMIT 1"):
+    or has as nobody else does. `found`: those that everybody has. What a partner sees in place of one of these fiches did not change with it, so leads nowhere."""
+    bulk, start = space.bulk, set(fiches)
+    if not start or not space.find_overlays():
         return {}
     # Caregivers and people lead no further.
     reached = start | {number for number, (_, type_) in found.items() if type_ in _LED_THROUGH}
@@ -225,8 +237,12 @@ def dependents_of_partners(
         f" UNION SELECT partner FROM overlay WHERE document IS NOT NULL AND {bulk.listed('fiche_id')}"
     )
     of_partners: dict[str, tuple[dict[int, tuple[int, str]], set[int]]] = {}
+    own_views: dict[str, set[int]] = {}
+    views = f"SELECT partner, fiche_id FROM overlay WHERE document IS NOT NULL AND {bulk.listed('fiche_id')}"
+    for partner, fiche_id in bulk.rows(views, bulk.many(start)):
+        own_views.setdefault(partner, set()).add(fiche_id)
     for (partner,) in sorted(bulk.rows(sql, many, many)):
-        theirs, in_index = dependents(bulk, start, partner, among=True)
+        theirs, in_index = dependents(bulk, start - own_views.get(partner, set()), partner, among=True)
         sql_own = f"SELECT entity_id FROM entry WHERE partner = ? AND {bulk.listed('entity_id')}"
         own = {number for (number,) in bulk.rows(sql_own, partner, bulk.many(theirs))} if theirs else set()
         only = {number: where for number, where in theirs.items() if number in own or number not in found}

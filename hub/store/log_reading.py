@@ -100,7 +100,11 @@ _CHANGE = (
     "c.seq, c.at, e.uuid, c.type, f.uuid, c.operation, c.origin, c.fields, c.was, c.now, c.version"
     " FROM change c JOIN entity e ON e.id = c.entity_id JOIN entity f ON f.id = c.fiche_id"
 )
-_VISIBLE = "c.audience <= ? AND c.operation <> 'spread' AND (c.was <= ? OR c.now <= ?) AND (c.partner = '' OR c.partner = ?)"
+_VISIBLE = "c.audience <= ? AND c.operation <> 'spread' AND (c.was <= ? OR c.now <= ?)"
+_IN_PLACE = (
+    "(SELECT 1 FROM change o WHERE o.entity_id = c.entity_id AND o.seq > c.seq AND o.seq <= c.tx_end AND o.partner = ? AND o.operation <> 'spread' LIMIT 1)"
+)
+"""The partner's own row about the same entity in the same transaction, which stands behind those that all share (`hub.store.own_words`)."""
 _NOTHING_NAMED: Final = len(b"[]")
 
 Fields = frozenset[str] | None
@@ -109,8 +113,20 @@ Fields = frozenset[str] | None
 
 def visible(bulk: Bulk, rank: int, partner: str | None, fields: Fields) -> tuple[str, list[Any]]:
     """The condition under which somebody knows of a change `c`, and its parameters."""
+    whose, mine = meant_for(partner)
     named, given = naming(bulk, rank, fields)
-    return f"{_VISIBLE}{named}", [rank, rank, rank, partner or "", *given]
+    return f"{_VISIBLE} AND {whose}{named}", [rank, rank, rank, *mine, *given]
+
+
+def meant_for(partner: str | None) -> tuple[str, list[Any]]:
+    """The condition under which a change `c` is meant for a partner (None: for somebody without one), whatever his level, and its parameters.
+
+    His own rows are; of the others those that no row of his own stands in place of. For who has no view of his own of anything, that is not looked for.
+    """
+    if not partner:
+        return "c.partner = ''", []
+    none = "(SELECT 1 FROM overlay v WHERE v.partner = ? LIMIT 1) IS NULL"
+    return f"(c.partner = ? OR (c.partner = '' AND ({none} OR {_IN_PLACE} IS NULL)))", [partner, partner, partner]
 
 
 def naming(bulk: Bulk, rank: int, fields: Fields) -> tuple[str, list[Any]]:
@@ -254,6 +270,7 @@ class Lived:
 def lived(connection: Connection, entity_id: int, seq: int, partner: str | None = None) -> Lived:
     """Where an entity stood right after change `seq`, whoever could see it: parts move when two fiches become one, and come back."""
     bulk = Bulk(connection)
+    # Where both are, his own stands behind the others'.
     whose = "c.entity_id = ? AND c.operation <> 'spread' AND (c.partner = '' OR c.partner = ?)"
     sql = f"SELECT c.fiche_id, e.uuid, c.now FROM change c JOIN entity e ON e.id = c.fiche_id WHERE {whose} AND c.seq <= ? ORDER BY c.seq DESC LIMIT 1"
     for fiche_id, uuid, now in bulk.rows(sql, entity_id, partner or "", seq):

@@ -3,26 +3,22 @@
 # ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
 from hub import schemas
 from hub.merge import merge
-from hub.model.audience import ABSENT, level_of, level_of_part, stamp, visible_levels_differ
+from hub.model.audience import ABSENT, level_of, stamp, visible_levels_differ
 from hub.model.claims import Claim
 from hub.model.fiche import Document
-from hub.model.links import end_of, targets
+from hub.model.links import targets
 from hub.store.ends import Ends, ends
 from hub.store.linking import Link, links_of, named_in, write_links
 from hub.store.part_changes import PART_FIELDS, part_changes
+from hub.store.part_ids import identify_own_parts
 from hub.store.workspace import FicheState, PendingChange, Workspace, operation_of
 
-IdentifyParts = Callable[[Iterable[tuple[FicheState, Document]]], None]
 
-
-def remake_overlays(
-    space: Workspace, claims: Mapping[int, list[Claim]], identify_parts: IdentifyParts
-) -> dict[int, list[Document]]:
+def remake_overlays(space: Workspace, claims: Mapping[int, list[Claim]]) -> dict[int, list[Document]]:
     """Merge the overlays of these fiches again; a change of one is its partner's alone. The answer: fiche -> what partners see in its place, of each
     that anybody ever said something of for himself."""
     bulk = space.bulk
@@ -35,6 +31,8 @@ def remake_overlays(
     wanted = set(standing)
     for fiche_id, of_fiche in claims.items():
         wanted.update((fiche_id, claim.partner) for claim in of_fiche if claim.partner is not None)
+    if wanted:
+        space.overlays_from_now_on()
     differing: list[tuple[str, int, int, Document | None]] = []
     views: dict[int, list[Document]] = {fiche_id: [] for fiche_id, _ in wanted}
     for fiche_id, partner in sorted(wanted):
@@ -45,7 +43,8 @@ def remake_overlays(
             shared = [claim for claim in claims[fiche_id] if claim.partner is None]
             document = merge([*shared, *own], space.around.authority).content
         if document is not None:
-            identify_parts([(state, document)])
+            row = standing.get((fiche_id, partner))
+            identify_own_parts(space, state, document, None if row is None or row[4] is None else schemas.decode(row[4]))
             document["id"] = state.uuid
             document = stamp(state.kind, document)
             views[fiche_id].append(document)
@@ -134,19 +133,16 @@ def _write(
         )
     if row is not None:
         number = row[0]
-    told = {
-        entity
-        for (whose, entity), change in space.changes.items()
-        if whose == "" and change.fiche_id == state.id
-    }
-    if same and not told:
+    if same:
         return None
     space.reindex.add(state.id)
+    if not had_own and document is not None:
+        space.new_views.add((partner, state.id))
     # What the partner saw until now, and what he sees from now on: his own document, else the shared one.
-    old = before if had_own else state.document
+    old = before if had_own else state.document_before
     new = document if document is not None else state.document
-    _note(space, state, partner, old, new, version, told)
-    return None if same else number
+    _note(space, state, partner, old, new, version)
+    return number
 
 
 def _note(
@@ -156,9 +152,8 @@ def _note(
     old: Document | None,
     new: Document | None,
     version: int,
-    told: set[int],
 ) -> None:
-    """Owe the partner's log the difference, and a word on each entity of which the shared log said something that is not so for him."""
+    """Owe the partner's log the difference."""
     was, now = level_of(old), level_of(new)
     changes: dict[int, PendingChange] = {}
     seen = ends(space, old, new, partner=partner)
@@ -182,33 +177,8 @@ def _note(
         )
         space.changed_outwardly(state.id, audience, partner)
     for change in part_changes(space, state.id, state.kind, old, new, was, now, partner, version, seen):
-        changes[change.entity_id] = change
-    levels = _levels(space, state, new, seen.now)
-    for entity in sorted(told):
-        shared = space.changes["", entity]
-        level = levels.get(entity, ABSENT)
-        mine = changes.get(entity)
-        # Where the shared log tells him nothing, he goes by what he saw himself; where it hides the fiche, it has told him so.
-        stood = level if mine is None else mine.was
-        before = shared.now if shared.was < shared.now else min(stood, shared.now)
-        audience = min(before, level)
-        if audience >= ABSENT:
-            changes.pop(entity, None)
-            continue
-        known = None if mine is None else mine.fields
-        changes[entity] = PendingChange(
-            entity,
-            state.id,
-            shared.type,
-            partner,
-            operation_of(before, level),
-            space.origin,
-            known or {},
-            audience,
-            before,
-            level,
-            version,
-        )
+        if not _stands_elsewhere(space, change):
+            changes[change.entity_id] = change
     for change in changes.values():
         space.note(change)
 
@@ -230,7 +200,8 @@ def tell_of_other_ends(space: Workspace, differing: Sequence[tuple[FicheState, D
         if any(whose == partner for whose, _ in space.voices.get(state.id, ())):
             continue  # he has a view of his own of this one as well
         seen, after = ends(space, before, state.document, partner=partner), state.document
-        changes = list(part_changes(space, state.id, state.kind, before, after, was, state.level, partner, seen=seen))
+        parts = part_changes(space, state.id, state.kind, before, after, was, state.level, partner, seen=seen)
+        changes = [change for change in parts if not _stands_elsewhere(space, change)]
         if before is not None and after is not None:
             fields = dict(visible_levels_differ(before, after, seen.before, seen.now))
             audience = max(min(fields.values(), default=ABSENT), min(was, state.level))
@@ -247,12 +218,7 @@ def tell_of_other_ends(space: Workspace, differing: Sequence[tuple[FicheState, D
                 space.note(change)
 
 
-def _levels(space: Workspace, state: FicheState, document: Document | None, others: Mapping[str, int]) -> dict[int, int]:
-    if document is None:
-        return {}
-    levels: dict[int, Any] = {state.id: level_of(document)}
-    for field, _ in PART_FIELDS[state.kind]:
-        for part in document.get(field, ()):
-            level = max(level_of_part(document, field, part), others.get(end_of(part) or "", 0))
-            levels[space.number_of[part["id"]]] = level
-    return levels
+def _stands_elsewhere(space: Workspace, change: PendingChange) -> bool:
+    """Whether a part that is no longer here went back to another fiche in this transaction, which tells of it."""
+    shared = space.changes.get(("", change.entity_id))
+    return change.now == ABSENT and shared is not None and shared.fiche_id != change.fiche_id and shared.now < ABSENT

@@ -183,13 +183,6 @@ def sources_it_had(connection: Connection, fiche_id: int, partner: str | None = 
     return tuple(name for (name,) in Bulk(connection).rows(sql, fiche_id, partner or ""))
 
 
-def overlaid(connection: Connection, fiches: Iterable[str], partner: str | None) -> set[str]:
-    """Those of these fiches (UUIDs) that the partner sees his own view of."""
-    bulk = Bulk(connection)
-    sql = f"SELECT e.uuid FROM overlay o JOIN entity e ON e.id = o.fiche_id WHERE o.partner = ? AND o.document IS NOT NULL AND {bulk.listed('e.uuid', 'text')}"
-    return {uuid for (uuid,) in bulk.rows(sql, partner, bulk.many(set(fiches)))} if partner else set()
-
-
 # --- where values come from --------------------------------------------------------------------------------------------------------
 
 

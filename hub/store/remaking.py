@@ -1,9 +1,8 @@
-"""From claims to the fiche that stands: merge, ids of parts, document, version, links, and the changes that follow from it."""
+"""From claims to the fiche that stands: merge, document, version, links, and the changes that follow from it."""
 
 # ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -22,6 +21,7 @@ from hub.store.identity import Identities, link_keys
 from hub.store.linking import INWARD, Link, fiches_leading_to, links_of, write_links
 from hub.store.overlays import remake_overlays, tell_of_other_ends
 from hub.store.part_changes import PART_FIELDS, part_changes
+from hub.store.part_ids import identify_parts
 from hub.store.place_codes import PlaceCodes
 from hub.store.provenance import encode_conflicts, encode_provenance, encode_sole
 from hub.store.references import HUB, link_key, resolved
@@ -186,54 +186,6 @@ class Remaker:
             excluded = resolved(claim.kind, excluded, resolve, resolve_part)
         return replace(claim, content=content, excluded=excluded)
 
-    # --- parts -----------------------------------------------------------------------------------------------------------------
-
-    def _identify_parts(self, contents: Iterable[tuple[FicheState, Document]]) -> None:
-        """Give every part its id: the one that any of its keys is known by, unless another part of the fiche has that one; else a new one."""
-        space = self._space
-        unknown: list[tuple[int, str, Document]] = []
-        for state, content in contents:
-            known = space.parts_of[state.id]
-            for field, type_ in PART_FIELDS[state.kind]:
-                parts = content.get(field, ())
-                if not known:
-                    unknown += [(state.id, type_, part) for part in parts]
-                    continue
-                found = [{known[type_, key] for key in part["keys"] if (type_, key) in known} for part in parts]
-                meant = Counter(number for ids in found for number in ids)
-                taken: set[int] = set()
-                for part, ids in zip(parts, found, strict=True):
-                    # Two that were apart and lead to one fiche now, since it was joined to the other's, are two still.
-                    alone = {number for number in ids if meant[number] == 1}
-                    number = min(alone or ids - taken, default=None)
-                    if number is None:
-                        unknown.append((state.id, type_, part))
-                        continue
-                    taken.add(number)
-                    part["id"] = space.uuid_of[number]
-                    for other in alone - {number}:
-                        self._move_part(state.id, other, number)
-                    for key in part["keys"]:
-                        space.name_part(state.id, type_, key, number)
-        made = space.make_parts([(fiche_id, type_) for fiche_id, type_, _ in unknown])
-        for (fiche_id, type_, part), number in zip(unknown, made, strict=True):
-            part["id"] = space.uuid_of[number]
-            for key in part["keys"]:
-                space.name_part(fiche_id, type_, key, number)
-
-    def _move_part(self, fiche_id: int, other: int, stays: int) -> None:
-        """Two parts turned out to be one; whoever points to the other is merged again."""
-        space = self._space
-        space.flush()
-        space.bulk.run("UPDATE entity SET moved_to = ? WHERE id = ?", stays, other)
-        space.bulk.run("UPDATE entity SET moved_to = ? WHERE moved_to = ?", stays, other)
-        space.bulk.run("UPDATE part_key SET entity_id = ? WHERE entity_id = ?", stays, other)
-        keys = space.parts_of[fiche_id]
-        for key, part in keys.items():
-            if part == other:
-                keys[key] = stays
-        space.to_merge.update(fiches_leading_to(space.bulk, [other]) - {fiche_id})
-
     # --- merging ---------------------------------------------------------------------------------------------------------------
 
     def remake(self, ids: Iterable[int], fresh: Mapping[int, list[Claim]] | None = None) -> None:
@@ -257,14 +209,16 @@ class Remaker:
             number: _outcome([claim for claim in of_fiche if claim.partner is None], authority)
             for number, of_fiche in claims.items()
         }
-        self._identify_parts(
-            (space.fiches[number], content) for number, (content, _, _) in merged.items() if content is not None
+        left = identify_parts(
+            space, ((space.fiches[number], content) for number, (content, _, _) in merged.items() if content is not None)
         )
         space.flush()
         written = self._write([(space.fiches[number], merged[number]) for number in ids])
-        note_days(space, written, remake_overlays(space, {number: claims[number] for number in ids}, self._identify_parts))
+        note_days(space, written, remake_overlays(space, {number: claims[number] for number in ids}))
         write_links(space, self._links, self._standing)
         self._links, self._standing = [], []
+        if left:  # asked last: whoever was merged along leads there only now
+            space.to_merge |= fiches_leading_to(space.bulk, left)
 
     def _write(self, outcomes: Sequence[tuple[FicheState, _Outcome]]) -> list[FicheState]:
         """Write the fiches that became different, which is the answer, and new ones, also those that only a link speaks of."""

@@ -2,14 +2,15 @@
 
 An administrator names claims of sources. What is said about these goes along unasked: an editor's decisions about a fiche that stands again, and what
 partners say of it for themselves. Else a later decision about that fiche would meet the earlier one where it does not belong. What an editor decided while the two
-were one stays with the one that stays; only what he decided of a part goes where the part goes.
+were one stays with the one that stays; only what he decided of a part goes where the part goes. A claim that nobody named goes back to its fiche where it says
+nothing any more, or where its source, of which nobody named any, told the two apart: else its next row would be heard of the one that stays.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -21,7 +22,7 @@ from hub.model.fiche import PARTS, Document
 from hub.store import reading
 from hub.store.bulk import Bulk
 from hub.store.identity import Identities, keys_of, own_key
-from hub.store.joining import ask_too
+from hub.store.joining import ask_too, decided_at
 from hub.store.linking import fiches_leading_to
 from hub.store.matching import note_keys_anew
 from hub.store.references import HUB
@@ -90,10 +91,12 @@ def parting(held: Sequence[Held], fiche: int, uuids: Mapping[int, str], keys: Se
             tuple(FieldError("claims", "is no claim of this fiche", f"{source}|{external_id}") for source, external_id in sorted(missing)),
         )
     chosen = [one for one in held if one.key in named and not one.decides]
-    staying = [one for one in held if one.key not in named and one.of_source]
+    staying = [one for one in held if one.key not in named and one.of_source and not one.claim.gone]
     left = {one.home for one in chosen if one.of_source} or {one.home for one in chosen}
     moved = sorted((left & uuids.keys()) - {fiche})
     homes = (*moved[:1], *(home for home in moved[1:] if all(one.home != home for one in staying)))
+    apart = {one.claim.source for one in held if one.of_source and one.home not in homes} - {one.claim.source for one in chosen}
+    staying = [one for one in staying if one.home not in homes or one.claim.source not in apart]
     leaving = {*_names(chosen), *(f"{HUB}|{uuids[home]}" for home in homes)}
     kept = {*_names(staying), *(f"{HUB}|{uuid}" for number, uuid in uuids.items() if number not in homes)}
 
@@ -105,7 +108,7 @@ def parting(held: Sequence[Held], fiche: int, uuids: Mapping[int, str], keys: Se
             to, here = bool(meant & (leaving - kept)), bool(meant & (kept - leaving))
             if to != here:
                 return to
-        return not one.of_source and one.home in homes
+        return one.home in homes and (not one.of_source or one.claim.gone or one.claim.source in apart)
 
     leave, stay = tuple(one for one in held if goes(one)), tuple(one for one in held if not goes(one))
     if alone := [one for one in stay if one.key in named]:
@@ -144,9 +147,10 @@ def split_fiche(
         bulk.run("UPDATE identity SET fiche_id = ? WHERE key = ? AND fiche_id = ?", own, key, fiche)
     identities.forget([*leaving, *(f"{HUB}|{space.uuid_of[number]}" for number in (own, *also))])
     note_keys_anew(space, fiche, own)
-    ask_too(space, fiche, own)
+    _hand_on_decisions(space, fiche, own, found.homes)
+    space.load_parts([fiche])
+    touched = fiches_leading_to(bulk, [fiche, *space.parts_of[fiche].values()]) - {fiche}
     _part_ways(space, fiche, own, found.homes)
-    touched = fiches_leading_to(bulk, [fiche]) - {fiche}
     space.hold(touched)
     return [own, *also], touched
 
@@ -168,41 +172,87 @@ def _revived(space: Workspace, state: FicheState, homes: Sequence[int]) -> list[
     return [*homes]
 
 
-def _part_ways(space: Workspace, fiche: int, own: int, homes: Sequence[int]) -> None:
-    """Parts that came along with the claims of a revived fiche go back with their ids: those that its last document had."""
+class _Join(NamedTuple):
+    """When a fiche that was moved here came, as the log has it: the end of that transaction, and its moment."""
+
+    seq: int
+    at: str
+
+
+def _join_of(bulk: Bulk, home: int) -> _Join | None:
+    rows = bulk.rows(
+        "SELECT tx_end, at FROM change WHERE entity_id = ? AND partner = '' AND operation = 'delete' ORDER BY seq DESC LIMIT 1", home
+    )
+    return _Join(*rows[0]) if rows else None
+
+
+def _hand_on_decisions(space: Workspace, fiche: int, own: int, homes: Sequence[int]) -> None:
+    """What was asked or said of the fiche holds for the one that leaves, but for what was said before that one came; and what was said of that one alone no longer
+    holds for the fiche."""
     bulk = space.bulk
-    space.parts_of.pop(own, None)
-    space.parts_of.pop(fiche, None)
-    space.load_parts([fiche])
-    parts = [
+    space.flush_reviews()
+    joins = {home: _join_of(bulk, home) for home in homes}
+    first = joins[homes[0]] if homes else None
+    ask_too(space, fiche, own, since="" if first is None else first.at)
+    for home, join in joins.items():
+        if join is None:
+            continue
+        said = "SELECT fiche_id, other_id, detail FROM review WHERE (fiche_id = ? OR other_id = ?) AND state = 'different' ORDER BY id"
+        for one, two, detail in bulk.rows(said, home, home):
+            third = two if one == home else one
+            pair = max(third, fiche), min(third, fiche)
+            if third != fiche and decided_at(detail) <= join.at:
+                # It came along with that fiche, word for word.
+                bulk.run("DELETE FROM review WHERE fiche_id = ? AND other_id = ? AND state = 'different' AND detail = ? AND reason = 'decision'", *pair, detail)
+                bulk.run("UPDATE review SET state = 'open' WHERE fiche_id = ? AND other_id = ? AND state = 'different' AND detail = ?", *pair, detail)
+
+
+def _part_ways(space: Workspace, fiche: int, own: int, homes: Sequence[int]) -> None:
+    """Parts go back, with their ids, to what they were before the fiches became one: to the revived fiche those that its last document had, to the one that
+    stays those that it had until then."""
+    bulk = space.bulk
+    theirs = [
         part
         for home in homes
         for (raw,) in bulk.rows("SELECT document FROM version WHERE fiche_id = ? AND partner = '' ORDER BY version DESC LIMIT 1", home)
-        for value in schemas.decode(schemas.unpack(raw)).values()
-        if isinstance(value, list)
-        for part in value
-        if isinstance(part, dict) and "id" in part
+        for part in _parts_in(schemas.decode(schemas.unpack(raw)))
     ]
-    space.numbers_for(part["id"] for part in parts)
-    for part in parts:
-        number = space.number_of[part["id"]]
-        bulk.run(
-            "UPDATE entity SET fiche_id = ?, moved_to = NULL WHERE id = ? AND fiche_id = ?",
-            own,
-            number,
-            fiche,
-        )
+    ours = [part for home in homes for part in _parts_in(_document_before(bulk, fiche, _join_of(bulk, home)))]
+    space.numbers_for(part["id"] for part in (*theirs, *ours))
+    for number in {space.number_of[part["id"]] for part in theirs}:
+        bulk.run("UPDATE entity SET fiche_id = ?, moved_to = NULL WHERE id = ? AND fiche_id = ?", own, number, fiche)
         bulk.run("UPDATE part_key SET fiche_id = ? WHERE entity_id = ? AND fiche_id = ?", own, number, fiche)
-    for part in parts:
+    for part in ours:
         number = space.number_of[part["id"]]
-        type_ = bulk.rows("SELECT type FROM entity WHERE id = ? AND fiche_id = ?", number, own)
-        for key in part.get("keys", ()) if type_ else ():
-            bulk.insert_new(
-                "part_key", ("fiche_id", "type", "key", "entity_id"), [(own, type_[0][0], key, number)]
-            )
+        if bulk.rows("SELECT 1 FROM entity WHERE id = ? AND fiche_id = ? AND moved_to IS NOT NULL", number, fiche):
+            bulk.run("UPDATE entity SET moved_to = NULL WHERE id = ?", number)
+            _give_keys(bulk, part, number, fiche, but_not=own)
+    for part in theirs:
+        _give_keys(bulk, part, space.number_of[part["id"]], own)
     for number in (fiche, own):
         space.parts_of.pop(number, None)
     space.load_parts([fiche, own])
+
+
+def _give_keys(bulk: Bulk, part: Document, number: int, fiche: int, but_not: int = 0) -> None:
+    """If the part stands in this fiche it is the one with these keys there; in the other one nothing has them."""
+    for (type_,) in bulk.rows("SELECT type FROM entity WHERE id = ? AND fiche_id = ? AND moved_to IS NULL", number, fiche):
+        for key in part["keys"]:
+            bulk.run("DELETE FROM part_key WHERE fiche_id IN (?, ?) AND type = ? AND key = ?", fiche, but_not, type_, key)
+            bulk.insert("part_key", ("fiche_id", "type", "key", "entity_id"), [(fiche, type_, key, number)])
+
+
+def _parts_in(document: Document | None) -> list[Document]:
+    return [part for field in PARTS for part in (document or {}).get(field, ()) if "keys" in part]
+
+
+def _document_before(bulk: Bulk, fiche: int, join: _Join | None) -> Document | None:
+    """What stood until then, if something else has since."""
+    if join is None:
+        return None
+    told = bulk.rows("SELECT version FROM change WHERE fiche_id = ? AND partner = '' AND tx_end < ? ORDER BY seq DESC LIMIT 1", fiche, join.seq)
+    rows = bulk.rows("SELECT document FROM version WHERE fiche_id = ? AND partner = '' AND version = ?", fiche, told[0][0]) if told else ()
+    return next((schemas.decode(schemas.unpack(raw)) for (raw,) in rows), None)
 
 
 def take_home(space: Workspace, identities: Identities, fiche: int) -> set[int]:

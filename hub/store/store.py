@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import gc
-import os
 import random
-import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Final, TypeVar
@@ -23,18 +21,17 @@ from sqlalchemy.exc import DBAPIError
 
 from hub import schemas
 from hub.authority import Authority
-from hub.errors import FichehubError, StoreBusy
+from hub.errors import StoreBusy
 from hub.model.audience import Grant, project
 from hub.model.fiche import Document, Visibility
 from hub.places import Places, places
-from hub.store import changes, database, log_reading
+from hub.store import changes, database, log_reading, own_keys
 from hub.store.behind import commit_beside
 from hub.store.bulk import COUNTING, Clash
 from hub.store.clock import Clock
 from hub.store.concepts import ConceptBook
 from hub.store.faults import store_is_away
 from hub.store.id_blocks import Numbers
-from hub.store.key_file import key_in
 from hub.store.pace import Pace
 from hub.store.watch import Watch
 from hub.store.workspace import Match, Surroundings, Validate, Workspace, local_day
@@ -49,8 +46,6 @@ _LONGEST_PAUSE: Final = 0.5
 _SPREAD_BATCH: Final = 300
 _FIRST_LOOK: Final = 1_000
 _LOOK_EVERY: Final = 5
-_KEY_FILE: Final = "store.key"
-_KEY_BYTES: Final = 32
 _PROJECTED: Final = 512
 _log = structlog.get_logger(__name__)
 
@@ -107,22 +102,28 @@ class Store:
             self._around = replace(self._around, wide=wide)
 
     @classmethod
-    def open(cls, url: str, home: Path, *, now: Callable[[], datetime] = _utc_now) -> Store:
-        """The store of an installation, brought to the current schema.
+    def open(cls, url: str, home: Path, *, now: Callable[[], datetime] = _utc_now, upgrade: bool = True) -> Store:
+        """The store of an installation: of an empty database the schema is made, an older one is brought to that of this version.
 
-        `home` may hold `authority.toml` (merged over the shipped table) and `zones.csv`; the secret is FICHEHUB_SECRET, else a
-        file in `home` that is made at the first start. Raises `FichehubError` or `Misconfigured` when something of that cannot be used.
+        `home` may hold `authority.toml` (merged over the shipped table) and `zones.csv`; keys are in the environment, else in files of `home` that are made at
+        the first start. Raises `Misconfigured` when the database was made with other keys, or is older and `upgrade` is false, and `FichehubError` or
+        `Misconfigured` when something of all that cannot be used.
         """
         home.mkdir(parents=True, exist_ok=True)
         engine = database.connect(url)
-        database.migrate(engine)
+        try:
+            database.migrate(engine, upgrade=upgrade)
+            secret, _ = (own_keys.opened(engine, home, key)[0] for key in own_keys.OWN_KEYS)
+        except BaseException:
+            engine.dispose()
+            raise
         own = home / "authority.toml"
         zones = home / "zones.csv"
         return cls(
             engine,
             authority=Authority.load(own if own.exists() else None),
             places=Places.load(zones) if zones.exists() else places(),
-            secret=_secret(home),
+            secret=secret,
             now=now,
             home=home,
         )
@@ -414,14 +415,3 @@ def _no_collection() -> Iterator[None]:
 
 def _all_places() -> Places:
     return places()
-
-
-def _secret(home: Path) -> bytes:
-    given = os.environ.get("FICHEHUB_SECRET")
-    if given:
-        return given.encode()
-    path = home / _KEY_FILE
-    kept = key_in(path, partial(secrets.token_bytes, _KEY_BYTES))
-    if len(kept) < _KEY_BYTES:
-        raise FichehubError(f"{path} is damaged: it must hold {_KEY_BYTES} bytes. Restore it from a backup.")
-    return kept

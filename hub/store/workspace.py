@@ -73,10 +73,11 @@ class FicheState:
     new: bool = False
     scrubbed: bytes | None = None  # what history may keep of the document that stands
     stood: int = field(init=False)  # its level before this transaction
+    stood_raw: bytes | None = field(init=False)  # its document before this transaction
     _document: Document | None = None
 
     def __post_init__(self) -> None:
-        self.stood = self.level
+        self.stood, self.stood_raw = self.level, self.raw
 
     @property
     def document(self) -> Document | None:
@@ -84,6 +85,11 @@ class FicheState:
         if self._document is None and self.raw is not None:
             self._document = schemas.decode(self.raw)
         return self._document
+
+    @property
+    def document_before(self) -> Document | None:
+        """The one that stood before this transaction; decoded each time."""
+        return None if self.stood_raw is None else schemas.decode(self.stood_raw)
 
     def replace(self, document: Document | None, raw: bytes | None, digest: bytes | None) -> None:
         """Another document stands from now on."""
@@ -158,6 +164,9 @@ class Workspace:
     own_entries: dict[tuple[str, int], int] = field(
         default_factory=dict
     )  # (partner, entity) -> the number that his row of it in the index has, or gets
+    new_views: set[tuple[str, int]] = field(
+        default_factory=set
+    )  # (partner, fiche) of which he has a view of his own since this transaction
     waiting: set[tuple[str, int]] = field(
         default_factory=set
     )  # (partner, fiche) of which a marker was written: what depends on it is told later
@@ -171,6 +180,7 @@ class Workspace:
     new_parts: list[tuple[int, str, str, int]] = field(default_factory=list)
     new_reviews: list[tuple[Any, ...]] = field(default_factory=list)
     _forgets: bool | None = None
+    _overlays: bool | None = None
     _reserved: range = range(0)
     _uuids: list[str] = field(default_factory=list)  # the next one last
 
@@ -214,8 +224,30 @@ class Workspace:
     def forgets(self) -> bool:
         """Whether anybody was ever erased; until then no key needs to be hashed."""
         if self._forgets is None:
-            self._forgets = bool(self.bulk.rows("SELECT 1 FROM erasure LIMIT 1"))
-        return self._forgets
+            self._look()
+        return bool(self._forgets)
+
+    def overlays_from_now_on(self) -> None:
+        """A partner has, or had, a view of his own of something."""
+        self._overlays = True
+
+    @property
+    def has_overlays(self) -> bool:
+        """Whether any partner ever had a view of his own of anything; until then there is nobody to tell anything else than all are told."""
+        if self._overlays is None:
+            self._look()
+        return bool(self._overlays)
+
+    def find_overlays(self) -> bool:
+        """As `has_overlays`, looked at again: somebody else may have written the first one since."""
+        if not self._overlays:
+            self._look()
+        return bool(self._overlays)
+
+    def _look(self) -> None:
+        # In one look, which a load takes before it has written anything that a look would wait for.
+        ((forgets, overlays),) = self.bulk.rows("SELECT EXISTS (SELECT 1 FROM erasure), EXISTS (SELECT 1 FROM overlay)")
+        self._forgets, self._overlays = self._forgets or bool(forgets), self._overlays or bool(overlays)
 
     # --- entities ------------------------------------------------------------------------------------------------------------
 
@@ -351,6 +383,11 @@ class Workspace:
             columns = ("fiche_id", "type", "key", "entity_id")
             self.bulk.insert_new("part_key", columns, sorted(self.new_parts), all_new=True)
             self.new_parts = []
+
+    def level_now(self, number: int) -> int:
+        """The level of a fiche that this transaction has read or looked up (`hub.store.ends`), as it is now."""
+        state = self.fiches.get(number)
+        return self.looked_up.get(number, ABSENT) if state is None else state.level
 
     # --- the change log ------------------------------------------------------------------------------------------------------
 

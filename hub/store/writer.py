@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -30,10 +30,20 @@ from hub.store.splitting import decisions_that_follow, split_fiche
 from hub.store.workspace import FicheState, Workspace
 
 
+class Contested(NamedTuple):
+    """A claim that says something else than the hub knew, in a revision that it knew or an older one. `since`: when what it knew came in, in seconds since
+    the epoch; None: before anybody noted that."""
+
+    external_id: str
+    known: int
+    told: int
+    since: int | None
+
+
 @dataclass(slots=True)
 class Counts:
     """What became of the claims of one `put`. `erased`: of persons who were erased, and stay so. `left_out`: values that cannot be right and were
-    left out of the fiches, while the rest of their claims stands."""
+    left out of the fiches, while the rest of their claims stands. `contested`: which of them no revision decides about, whichever stands now."""
 
     read: int = 0
     changed: int = 0
@@ -41,6 +51,7 @@ class Counts:
     erased: int = 0
     rejected: list[Rejected] = field(default_factory=list)
     left_out: list[Rejected] = field(default_factory=list)
+    contested: list[Contested] = field(default_factory=list)
 
 
 class _Stored(NamedTuple):
@@ -70,12 +81,14 @@ class Writer:
 
     # --- claims --------------------------------------------------------------------------------------------------------------
 
-    def put(self, claims: Iterable[Claim] | ReadyClaims, *, origin: str) -> Counts:
+    def put(self, claims: Iterable[Claim] | ReadyClaims, *, origin: str, anew: Collection[str] = ()) -> Counts:
         """Store what sources say and bring the fiches up to date; a few hundred claims at a time.
 
         Late and repeated claims do no harm: of each source and external id the highest `(revision, digest)` stands. A claim that cannot be
         used is in `Counts.rejected` and stops nothing else. `origin` names the connection in the change log. A load may hand in claims that
         it has made ready before the transaction began (`hub.store.prepare`).
+
+        `anew`: external ids of which what is told now takes the place of what stood, whatever the revisions: an administrator's deed.
         """
         space = self.space
         space.origin = origin
@@ -83,10 +96,10 @@ class Writer:
         newest = batch.newest
         counts = Counts(batch.read, unchanged=batch.repeated)
         counts.rejected += [_rejection(claim, error) for claim, error in batch.refused]
-        wanted, stored = self._new_in(newest)
+        wanted, stored = self._new_in(newest, anew, counts.contested)
         if stored and space.bulk.postgres:
             # Another writer may have been faster: look again, now that nobody else can touch these rows.
-            again, locked = self._new_in({key: newest[key] for key in stored}, lock=True)
+            again, locked = self._new_in({key: newest[key] for key in stored}, anew, lock=True)
             wanted = {key: ready for key, ready in wanted.items() if key not in stored or key in again}
             stored = locked
         counts.unchanged += len(newest) - len(wanted)
@@ -100,7 +113,7 @@ class Writer:
         return counts
 
     def _new_in(
-        self, batch: dict[Key, Ready], *, lock: bool = False
+        self, batch: dict[Key, Ready], anew: Collection[str], contested: list[Contested] | None = None, *, lock: bool = False
     ) -> tuple[dict[Key, Ready], dict[Key, _Stored]]:
         """Those that tell something new, and the rows that they replace; these are locked in the order of their keys when asked for."""
         bulk = self.space.bulk
@@ -111,22 +124,28 @@ class Writer:
         stored: dict[Key, _Stored] = {}
         for source, external_ids in sorted(by_source.items()):
             sql = (
-                "SELECT external_id, partner, revision, digest, id, fiche_id FROM claim"
+                "SELECT external_id, partner, revision, digest, id, fiche_id, at FROM claim"
                 f" WHERE source_id = ? AND {bulk.listed('external_id', 'text')}"
             )
             if lock:
                 sql += " ORDER BY external_id, partner FOR UPDATE"
-            for external_id, partner, revision, digest, number, fiche_id in bulk.rows(
+            for external_id, partner, revision, digest, number, fiche_id, at in bulk.rows(
                 sql, self.space.source_id(source), bulk.many(external_ids)
             ):
                 key = (source, external_id, partner)
                 ready = wanted.get(key)
                 if ready is None:
                     continue  # of a partner who says nothing here
-                if (revision, digest) < (ready.claim.revision, ready.digest):
+                told = ready.claim.revision
+                if revision == told and digest == ready.digest:
+                    del wanted[key]
+                    continue
+                if (revision, digest) < (told, ready.digest) or external_id in anew:
                     stored[key] = _Stored(number, fiche_id)
                 else:
                     del wanted[key]
+                if contested is not None and told <= revision and digest and digest != ready.digest:  # what was let go of, without a digest, may come back
+                    contested.append(Contested(external_id, revision, told, at))
         return wanted, stored
 
     def _checked(
@@ -299,8 +318,9 @@ class Writer:
         space = self.space
         if joined:
             # Fiches made a moment ago must stand in their tables before they can be moved.
+            space.to_merge = set()
             self._remaker.remake(touched, fresh)
-            touched, fresh = set(), None
+            touched, fresh = space.to_merge, None
             for first, second in joined:
                 touched |= join_fiches(space, self.identities, first, second)
         while touched:
@@ -308,6 +328,8 @@ class Writer:
             space.load(touched)
             self._remaker.remake(touched, fresh)
             touched, fresh = space.to_merge, None
+            if touched:
+                space.load(touched, lock=True)
 
     # --- concepts --------------------------------------------------------------------------------------------------------------
 
@@ -395,8 +417,9 @@ class Writer:
         (own, *also), touched = split_fiche(space, self.identities, number, claims)
         for goes in (own, *also):
             self._decide(min(number, goes), max(number, goes), "different")
-        self.remake({number})
-        self.remake(touched | {own})
+        # Both at once: each is seen by the other one's links. Those that lead to them after that, by the ids that their parts have.
+        self.remake({number, own})
+        self.remake(touched - {own})
         if decided := decisions_that_follow(space, number, own):
             refused = self.put(decided, origin=origin).rejected
             if refused:

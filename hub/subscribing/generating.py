@@ -7,7 +7,7 @@ remembered, so that what leaves it is told as removed, what comes into it as new
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Final, TypeVar
@@ -16,12 +16,11 @@ import orjson
 from sqlalchemy import Connection, delete, insert, select
 
 from hub.directory import Directory
-from hub.entities import asking_for
 from hub.model.audience import Grant
 from hub.model.entity import Change
 from hub.model.moments import to_second
 from hub.model.query import Criterion, Query, to_json
-from hub.store import Store, Writer, reading
+from hub.store import Store, Writer
 from hub.store.tables import entity as entities
 from hub.store.tables import subscription_member as members
 from hub.subscribing import rows
@@ -91,7 +90,7 @@ def generate(store: Store, known: Row, directory: Directory, held: Lease) -> tup
     queries = known.shown.wish.queries
     types = {type for query in queries for type in query.types}
     narrow = {type for query in queries if is_narrow(query, directory.grant) for type in query.types}
-    changes = _without_hidden(store, directory, [change for change in page.changes if change.type in types], narrow)
+    changes = [change for change in page.changes if change.type in types]
     inside = _inside(directory, queries, changes)
 
     def work(writer: Writer) -> Row:
@@ -118,18 +117,6 @@ def generate(store: Store, known: Row, directory: Directory, held: Lease) -> tup
     if page.next == known.cursor:
         return known, False
     return store.write(work), page.next < page.head
-
-
-def _without_hidden(store: Store, directory: Directory, changes: list[Change], narrow: Container[str]) -> list[Change]:
-    """Without what a partner's own overlay hides from him: it goes on changing for others, and when it does is none of his business.
-
-    That it went is a change of its own, which stays. Of `narrow` types the members tell.
-    """
-    with store.read() as connection:
-        own = reading.overlaid(connection, [change.fiche for change in changes], directory.grant.partner)
-    doubtful = {change.id: change.type for change in changes if change.fiche in own and change.operation != "delete" and change.type not in narrow}
-    shown = {hit.entity.id for query in asking_for(doubtful) for hit in directory.search(query, sources=False).hits}
-    return [change for change in changes if change.id in shown or change.id not in doubtful or change.operation == "delete"]
 
 
 def _meaning(change: Change, was: bool, now: bool) -> Change:

@@ -231,6 +231,22 @@ def _update(connection: Connection, known: Row, values: dict[str, Any]) -> None:
         raise Changed(f"The subscription {known.shown.id} was changed meanwhile; read it again.")
 
 
+def unreadable(connection: Connection, vault: Vault) -> list[int]:
+    """The subscriptions whose headers were locked with another key."""
+    return [number for number, headers in connection.execute(select(table.c.id, table.c.headers)) if not vault.reads(headers)]
+
+
+def forget_headers(connection: Connection, vault: Vault) -> None:
+    """Turn every subscription off whose headers were locked with another key, until its subscriber requests it again, with them."""
+    values = {
+        "headers": orjson.dumps(vault.lock(_Headers, {"lines": ""})),
+        "state": "off",
+        "reason": "The key with which its headers were locked is lost. Request it again, with its headers.",
+        "revision": table.c.revision + 1,
+    }
+    connection.execute(update(table).where(table.c.id.in_(unreadable(connection, vault))).values(**values))
+
+
 # --- administrators --------------------------------------------------------------------------------------------------------
 
 

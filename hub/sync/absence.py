@@ -8,6 +8,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, select
 
 from hub.store.identity import own_key
+from hub.store.tables import entity as entity_table
 from hub.store.tables import identity as identity_table
 from hub.sync import agreed, guard, records
 from hub.sync.agreed import Agreed
@@ -20,14 +21,14 @@ _AT_ONCE = 500
 def judge(session: Session, source: str, seen: set[int], *, released_by: str) -> dict[int, Agreed]:
     """What is to be noted as removed by the partner, once a complete pull of `source` gave the entities `seen` alone. The report says what the guard kept back.
 
-    A row that came and was rejected is no removed one.
+    A row that came and was rejected is no removed one. Neither is that of an entity that was joined to another: its row speaks of that one now, and is yet to be deleted there.
     """
     name, report = session.known.name, session.report
     with session.store.read() as connection:
         held = agreed.held(connection, name)
         missing = sorted(held.keys() - seen)
         if missing:
-            came = _rejected(connection, name, source)
+            came = _rejected(connection, name, source) | _joined(connection, missing)
             missing = [number for number in missing if number not in came]
         shown = records.shown_kept_back(connection, name)
     count, known, refusal = len(missing), len(held), ""
@@ -59,5 +60,14 @@ def _rejected(connection: Connection, name: str, source: str) -> set[int]:
     found: set[int] = set()
     for start in range(0, len(keys), _AT_ONCE):
         query = select(identity_table.c.fiche_id).where(identity_table.c.key.in_(keys[start : start + _AT_ONCE]))
+        found.update(connection.execute(query).scalars())
+    return found
+
+
+def _joined(connection: Connection, numbers: list[int]) -> set[int]:
+    """Those of these entities that lead to another by now."""
+    found: set[int] = set()
+    for start in range(0, len(numbers), _AT_ONCE):
+        query = select(entity_table.c.id).where(entity_table.c.id.in_(numbers[start : start + _AT_ONCE]), entity_table.c.moved_to.is_not(None))
         found.update(connection.execute(query).scalars())
     return found

@@ -54,7 +54,8 @@ def build(store: Store, plugins: Plugins, known: ConnectionInfo, http: Http, pro
         asked.set()
         source = kind.claim_source or kind.name if issubclass(kind, Source) else kind.name
         with store.read() as opened:
-            return reading.held(opened, source, external_ids, known.partner)
+            held_of_all = reading.held(opened, source, external_ids)
+            return {**held_of_all, **reading.held(opened, source, external_ids, known.partner)} if known.partner else held_of_all
 
     level, fields = _shown_to(store, known.partner)
     context = Context(http, store.now, label=label, held=held, level=level, fields=fields)

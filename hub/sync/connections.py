@@ -105,7 +105,7 @@ def configure(
     if config is not None:
         kind = plugins.connector(known.connector)
         vault = Vault.open(store.home)
-        wanted = with_kept_secrets(kind.config_schema, config, vault.unlock(kind.config_schema, known.config))
+        wanted = with_kept_secrets(kind.config_schema, config, vault.readable(kind.config_schema, known.config))
         errors.extend(config_errors(kind, wanted))
         values |= {"config": orjson.dumps(vault.lock(kind.config_schema, wanted)), "checked_at": None}
         if known.state == "enabled":
@@ -143,12 +143,6 @@ def enable(store: Store, plugins: Plugins, name: str, *, http: Http | None = Non
         outbox.try_now(connection, name, store.now())
 
     store.write(lambda writer: write(writer.connection))
-    return get(store, plugins, name)
-
-
-def disable(store: Store, plugins: Plugins, name: str) -> ConnectionInfo:
-    """Stop it until somebody enables it again; a run that is under way ends first."""
-    _update(store, name, state="disabled", reason="")
     return get(store, plugins, name)
 
 

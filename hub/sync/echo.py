@@ -7,7 +7,7 @@ entity waits in the outbox so that the partner gets our value back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -57,10 +57,11 @@ def mixes(sink: Sink) -> bool:
 
 
 def without_echoes(
-    session: Session, writer: Writer, claims: list[Claim]
+    session: Session, writer: Writer, claims: list[Claim], anew: Collection[str] = ()
 ) -> tuple[list[Claim], set[int]]:
     """The claims as the partner's own word, and the numbers of agreed entities that they speak of. Notes what it edited, in the same transaction.
 
+    `anew`: see `Writer.put`; such a claim is news in whatever revision.
     Where each is its own word as it came, the answer is `claims` itself: what was made ready of them can be used.
     """
     connection, name = writer.connection, session.known.name
@@ -79,12 +80,14 @@ def without_echoes(
         number = entities.get(_key(claim))
         state = known.get(number) if number is not None else None
         before = standing.get(_key(claim))
-        if number is None or state is None or (before is not None and claim.revision < before.revision):
+        late = before is not None and claim.revision < before.revision and claim.external_id not in anew
+        if number is None or state is None or late:
             own.append(claim)
             continue
         answer = None if state.answer is None or "erased" in state.answer else state.answer
         told: Document = {} if answer is None else sink.read_back(answer)
-        if before is not None and claim.revision == before.revision and not (before.withdrawn or claim.gone):
+        again = before is not None and claim.revision == before.revision and claim.external_id not in anew
+        if before is not None and again and not (before.withdrawn or claim.gone):
             own.append(_judged_again(writer, sink, claim, answer, before))
             if state.said is None and not has(claim.content, told):  # what we believe of the partner since is wrong, or it lost what we told it
                 note(session, connection, number, state, said=claim.content)
@@ -176,13 +179,16 @@ def _key(claim: Claim) -> str:
 
 def _entities(connection: Connection, claims: Iterable[Claim]) -> dict[str, int]:
     """Own key of a claim -> number of the fiche that it speaks of, as far as that is known."""
+    prefix = f"{HUB}|"  # a partner that gives our own id back names no key that is stored
     keys: dict[str, list[str]] = {}
     for claim in claims:
         try:
             own, others = keys_of(claim)
         except Rejected:
             continue  # the writer says what is wrong with it
-        keys[own] = [own, *others]
+        # Who gives our own id back says of whom he speaks, also when the id of his row led to another fiche before a split.
+        ours = [key for key in others if key.startswith(prefix)]
+        keys[own] = [*ours, own, *others]
     wanted = sorted({key for named in keys.values() for key in named})
     found: dict[str, int] = {}
     for start in range(0, len(wanted), _AT_ONCE):
@@ -190,7 +196,6 @@ def _entities(connection: Connection, claims: Iterable[Claim]) -> dict[str, int]
             select(identity_table).where(identity_table.c.key.in_(wanted[start : start + _AT_ONCE]))
         )
         found |= {row.key: row.fiche_id for row in rows}
-    prefix = f"{HUB}|"  # a partner that gives our own id back names no key that is stored
     ours = [key.removeprefix(prefix) for key in wanted if key.startswith(prefix)]
     for start in range(0, len(ours), _AT_ONCE):
         for row in connection.execute(select(entity_table).where(entity_table.c.uuid.in_(ours[start : start + _AT_ONCE]))):

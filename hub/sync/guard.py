@@ -21,29 +21,32 @@ def covers(shown: int, missing: int, known: int) -> bool:
     return missing <= shown + known * PERCENT // 100
 
 
-def released(missing: int, known: int, by: str) -> str:
-    """What the record of a run says in which an administrator let more be removed than the guard does."""
-    return f"{_released_by(by)}{_not_in_source(missing, known)}, and were to be removed."
+def released(missing: int, known: int, by: str, *, told: int = 0) -> str:
+    """What the record of a run says in which an administrator let more be removed than the guard does; `told`: of how many more their rows say they are gone."""
+    return f"{_released_by(by)}{_gone(missing, told, known)}, and were to be removed."
 
 
-def refusal(missing: int, known: int, connection: str) -> str:
-    """Why nothing was removed, and what an administrator can do."""
+def refusal(missing: int, known: int, connection: str, *, told: int = 0, removed: int = 0) -> str:
+    """Why nothing was removed, or no more than were `removed` before it showed how many, and what an administrator can do."""
+    but = f"these were not, and {removed:,} that had come as deleted before were" if removed else "nothing was"
     return (
-        f"{_not_in_source(missing, known)}; more than {limit(known):,} are never removed by themselves, so nothing was. Look at the source. "
+        f"{_gone(missing, told, known)}; more than {limit(known):,} are never removed by themselves, so {but}. Look at the source. "
         f"{_if_really_gone(connection)}"
     )
 
 
-def beyond_release(shown: int, missing: int, known: int, connection: str) -> str:
+def beyond_release(shown: int, missing: int, known: int, connection: str, *, told: int = 0) -> str:
     """Why nothing was removed though an administrator had released the guard: the release was for what had been shown."""
     before = _released_before(shown, "that it last withheld")
-    return f"{_not_in_source(missing, known)}, but {before}, so nothing was removed. Look at the source again. {_if_really_gone(connection, missing)}"
+    return (
+        f"{_gone(missing, told, known)}, but {before}, so nothing was removed. Look at the source again. {_if_really_gone(connection, missing + told)}"
+    )
 
 
 def reminder(withheld: int, since: str, connection: str) -> str:
     """What is said of a connection as long as removals wait for an administrator: later runs from a cursor know nothing of them."""
     return (
-        f"{withheld:,} rows that were not in the source any more on {since} were not removed and wait for a release. Look at the source. "
+        f"{withheld:,} rows that were gone from the source on {since} were not removed and wait for a release. Look at the source. "
         f"{_if_really_gone(connection)}"
     )
 
@@ -86,8 +89,10 @@ def reminder_to_send(kept_back: int, since: str, connection: str) -> str:
 # --- words that come again -------------------------------------------------------------------------------------------------------
 
 
-def _not_in_source(missing: int, known: int) -> str:
-    return f"{missing:,} of {known:,} rows were not in the source any more"
+def _gone(missing: int, told: int, known: int) -> str:
+    if not told:
+        return f"{missing:,} of {known:,} rows were not in the source any more"
+    return f"{missing + told:,} of {known:,} rows came as deleted{' or were not in the source any more' if missing else ''}"
 
 
 def _not_with_partner(missing: int, known: int) -> str:

@@ -6,7 +6,7 @@ Off unless an administrator asks for it, per connection: the bytes may hold pers
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -67,13 +67,14 @@ def keep(connection: Connection, name: str, run_id: int, bodies: Iterable[Landed
         connection.execute(insert(table), rows)
 
 
-def landed(connection: Connection, name: str, run_id: int) -> list[Landing]:
-    """What a run brought, in order."""
-    query = select(table).where(table.c.connection == name, table.c.run_id == run_id).order_by(table.c.id)
-    return [
-        Landing(row.id, row.connection, row.run_id, row.at, row.address, row.digest, zlib.decompress(row.body))
-        for row in connection.execute(query)
-    ]
+def landed(connection: Connection, name: str, run_id: int | None = None) -> Iterator[Landing]:
+    """What a run of this connection brought, or all its runs, in order; one body in memory at a time."""
+    query = select(table.c.id).where(table.c.connection == name).order_by(table.c.id)
+    if run_id is not None:
+        query = query.where(table.c.run_id == run_id)
+    for number in connection.execute(query).scalars().all():
+        row = connection.execute(select(table).where(table.c.id == number)).one()
+        yield Landing(row.id, row.connection, row.run_id, row.at, row.address, row.digest, zlib.decompress(row.body))
 
 
 def purge(store: Store) -> int:

@@ -1,10 +1,11 @@
-"""Pulling from a source: claims in batches, cursor and rows in one transaction. What a complete source no longer has is removed by `hub.sync.removing`."""
+"""Pulling from a source: claims in batches, cursor and rows in one transaction. What a complete source no longer has, or says is gone, is removed by
+`hub.sync.removing`."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -13,17 +14,21 @@ from hub.errors import CursorExpired, Rejected, Unreachable
 from hub.model.claims import Claim
 from hub.model.concepts import Concept
 from hub.model.moments import to_second
-from hub.plugins import BUGS
-from hub.store import ReadyClaims, Writer, prepare
-from hub.sync import absence, door, drift, erased, preview, records, shortfall
+from hub.plugins import BUGS, HookFailures, hook_failures
+from hub.store import Counts, ReadyClaims, Writer, linking, prepare
+from hub.store.bulk import Bulk
+from hub.store.pace import SMALLEST
+from hub.sync import absence, contest, door, drift, erased, preview, records, shortfall
 from hub.sync.agreed import Agreed
+from hub.sync.contest import Contest
 from hub.sync.door import Door
 from hub.sync.echo import hears, without_echoes
 from hub.sync.records import Difference, Tally
-from hub.sync.removing import remove_unseen
+from hub.sync.removing import remove_gone
 from hub.sync.seen import Seen
 from hub.sync.session import Session
 from hub.sync.shortfall import Shortfall
+from hub.sync.told_gone import BeyondGuard, ToldGone
 from hub.sync.watch import Watch
 
 WAIT_SECONDS = 5.0
@@ -36,25 +41,37 @@ def claim_source(connector: Source) -> str:
     return connector.claim_source or connector.name
 
 
-def pull(session: Session, watch: Watch, *, full: bool, released_by: str = "", accept_feed: bool = False) -> None:
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What an administrator allows in one run. `released_by`: who lets more go than the guard does, or ""; `listed_by`: who takes what the list says, whatever
+    the revisions, or ""; `feed`: a changed shape and many rejected rows."""
+
+    released_by: str = ""
+    listed_by: str = ""
+    feed: bool = False
+
+
+def pull(session: Session, watch: Watch, *, full: bool, allowed: Allowed = Allowed()) -> None:
     """Pull to the source's own end. Raises what the source raises; what it gave before is kept then, and nothing is removed."""
     cursor = None if full else session.known.cursor
-    with session.wire.before_each(watch.look):
-        _pull(session, watch, cursor, released_by, accept_feed)
+    with session.wire.before_each(watch.look), hook_failures() as failures:
+        try:
+            _pull(session, watch, cursor, allowed, failures)
+        finally:
+            session.note(warnings=failures.told)
 
 
-def _pull(session: Session, watch: Watch, cursor: str | None, released_by: str, accept_feed: bool) -> None:
+def _pull(session: Session, watch: Watch, cursor: str | None, allowed: Allowed, failures: HookFailures) -> None:
+    if allowed.listed_by:
+        session.stands(contest.taken(allowed.listed_by))
     try:
-        _Pull(session, watch, cursor, released_by, accept_feed).run()
-    except CursorExpired:
+        _Pull(session, watch, cursor, allowed, failures).run()
+    except (CursorExpired, BeyondGuard) as error:
         if cursor is None:
             raise
-        session.note(
-            mode="full",
-            resumed=False,
-            warnings=(records.BEGAN_AGAIN(),),
-        )
-        _Pull(session, watch, None, released_by, accept_feed).run()
+        why = records.BEGAN_AGAIN() if isinstance(error, CursorExpired) else records.LOOKED_AGAIN()
+        session.note(mode="full", resumed=False, warnings=(why,))
+        _Pull(session, watch, None, allowed, failures).run()
 
 
 @dataclass(slots=True)
@@ -66,6 +83,7 @@ class _Batch:
     since: float = field(default_factory=time.monotonic)
     ready: ReadyClaims | None = None
     measured: bool = False
+    tells_gone: bool = False
 
     def make_ready(self, news: bool) -> None:
         """Do beforehand what asks nothing of the database."""
@@ -79,13 +97,14 @@ class _Pull:
     """One pull from one cursor."""
 
     def __init__(
-        self, session: Session, watch: Watch, cursor: str | None, released_by: str, accept_feed: bool
+        self, session: Session, watch: Watch, cursor: str | None, allowed: Allowed, failures: HookFailures
     ) -> None:
         self._session = session
+        self._failures = failures
         self._watch = watch
         self._connector = cast(Source, session.built.connector)
         self._cursor = cursor
-        self._released_by = released_by
+        self._allowed = allowed
         self._source = claim_source(self._connector)
         self._partner = session.known.partner
         self._door = Door(self._source, self._partner)
@@ -96,35 +115,43 @@ class _Pull:
         self._nameless = 0
         self._left_out = 0
         self._examples: list[Rejected] = []
+        self._gives_offers = False
         # A row that is right again is taken off the list of rejected ones; only rows on that list need to be looked for.
         with session.store.read() as connection:
             self._listed = records.rejected_ids(connection, session.known.name)
             whole = drift.load(connection, session.known.name)
             begun = drift.unfinished(connection, session.known.name) if session.report.resumed else None
-        pinned = None if accept_feed else whole
-        self._accept_feed = accept_feed
-        required = {} if accept_feed else self._connector.required_fields
+        pinned = None if allowed.feed else whole
+        required = {} if allowed.feed else self._connector.required_fields
         self._gauge = drift.Gauge(session.known.name, pinned, required, whole=cursor is None, begun=begun)
         # Until a run has seen the whole feed, what was seen is pinned with each cursor, so that the run which goes on from there is measured too.
         self._pins_along = whole is None and (cursor is None or begun is not None)
         self._newly_rejected = 0
         self._hears = hears(self._connector)
         self._agreed_seen: set[int] = set()
+        self._told_gone = ToldGone(session, self._source, holds_all=bool(allowed.released_by))
+        self._contest = Contest(session, whole=session.report.mode == "full", listed=bool(allowed.listed_by))
 
     def run(self) -> None:
-        """Pull, then remove what a complete source no longer has."""
-        if self._cursor is not None:
-            finished = self._take_all(None)
-            self._finish(finished)
-            return
-        if not self._connector.absence_tells:
-            self._finish(self._take_all(None))
-            return
-        with Seen() as seen:
+        """Pull, then remove what a complete source no longer has, and what is gone by its own word."""
+        from_start = self._cursor is None
+        with ExitStack() as stack:
+            stack.enter_context(self._told_gone)
+            compares = from_start and (self._connector.absence_tells or bool(self._allowed.listed_by))
+            seen = stack.enter_context(Seen()) if compares else None
             finished = self._take_all(seen)
-            if finished.complete and finished.missing == 0:
-                remove_unseen(self._session, seen, self._source, self._pace, nameless=self._nameless, released_by=self._released_by)
+            whole = finished.complete and finished.missing == 0
+            absent = seen if whole and self._connector.absence_tells else None
+            tells_all = whole and self._session.report.mode == "full" and not self._connector.absence_tells
+            if remove_gone(self._session, self._source, absent, self._told_gone, self._pace, tells_all=tells_all, nameless=self._nameless, released_by=self._allowed.released_by):
+                for claims in self._told_gone.claims(max(SMALLEST, self._pace.size // 2)):
+                    self._let_go(claims)
             self._finish(finished)
+
+    def _let_go(self, claims: list[Claim]) -> None:
+        """Take in rows that were held back, once an administrator released them."""
+        base, released = self._session.report.tally, _Batch(claims)
+        self._session.commit(lambda writer: (self._taken(writer, released, base, [])[0], None), pace=self._pace)
 
     def _take_all(self, seen: Seen | None) -> Finished:
         self._items = iter(self._connector.pull(self._cursor))
@@ -181,6 +208,7 @@ class _Pull:
             defect = self._door.defect(item.claim)
             if defect is None:
                 batch.claims.append(item.claim)
+                batch.tells_gone = batch.tells_gone or item.claim.gone
             else:
                 batch.rejected.append(self._sound(defect))
             door.check_cursor(item.cursor)
@@ -207,32 +235,25 @@ class _Pull:
         base = session.report.tally
         read = len(batch.claims) + len(batch.rejected)
         self._gauge.judge(batch.claims)
+        self._gives_offers = self._gives_offers or any(claim.kind == "aanbod" for claim in batch.claims)
         pins_along = self._pins_along and batch.cursor is not None and not session.dry
         pace.meanwhile = None if session.dry else self._get_ready
         left_out: list[Rejected] = []
+        failures = self._failures.so_far()
 
         def work(writer: Writer) -> tuple[Tally, tuple[list[Rejected], list[Difference]]]:
             tally = base.plus(concepts=writer.put_concepts(batch.concepts)) if batch.concepts else base
             rejected = list(batch.rejected)
             left_out.clear()  # what an attempt found that came to nothing
+            self._failures.back_to(failures)
             differences: list[Difference] = []
             if batch.claims:
-                claims = batch.claims
-                if self._hears:
-                    claims, known = without_echoes(session, writer, claims)
-                    self._agreed_seen |= known
-                before = preview.documents(writer.connection, claims) if session.dry else {}
-                ready = batch.ready if batch.ready is not None and claims is batch.claims else prepare(claims)
-                known_already = erased.nothing_new(writer, ready) if session.built.compares() else set()
-                if known_already:
-                    ready = prepare(claim for claim in claims if claim.external_id not in known_already)
-                counts = writer.put(ready, origin=session.known.name)
+                kept = self._without_withheld(writer, batch)
+                anew = self._contest.anew(seen, [claim.external_id for claim in kept.claims])
+                tally, counts, differences = self._taken(writer, kept, tally.plus(withheld=self._withheld()), anew)
                 rejected.extend(map(self._sound, counts.rejected))
                 left_out.extend(counts.left_out)
-                tally = tally.plus(changed=counts.changed, unchanged=counts.unchanged + len(known_already), erased=counts.erased)
-                if session.dry and counts.changed:
-                    after = preview.documents(writer.connection, claims)
-                    differences = preview.sample(before, after, session.report.preview)
+                self._contest.hear(counts.contested)
             self._check_rejected(base.read + read, rejected)
             self._keep(writer, batch, rejected)
             self._measure(batch, rejected)
@@ -247,6 +268,8 @@ class _Pull:
                 cursors["full_since_run"] = session.report.id
         with self._watch.writing():
             rejected, differences = session.commit(work, pace=pace, **cursors)
+        self._told_gone.took()
+        self._contest.took()
         self._left_out += len(left_out)
         self._examples = [*self._examples, *left_out][:_EXAMPLES]
         self._newly_rejected += self._new(rejected)
@@ -257,6 +280,40 @@ class _Pull:
             seen.add(claim.external_id for claim in batch.claims)
             seen.add(row.external_id for row in batch.rejected if row.external_id)
         session.progress(session.report.read, None, self._connector.title)
+
+    def _taken(self, writer: Writer, batch: _Batch, tally: Tally, anew: Collection[str]) -> tuple[Tally, Counts, list[Difference]]:
+        """What became of the claims of a batch, and of a dry run some fiches in which they make a difference."""
+        session, claims = self._session, batch.claims
+        if self._hears:
+            claims, known = without_echoes(session, writer, claims, anew)
+            self._agreed_seen |= known
+        before = preview.documents(writer.connection, claims) if session.dry else {}
+        ready = batch.ready if batch.ready is not None and claims is batch.claims else prepare(claims)
+        known_already = erased.nothing_new(writer, ready) if session.built.compares() else set()
+        if known_already:
+            ready = prepare(claim for claim in claims if claim.external_id not in known_already)
+        counts = writer.put(ready, origin=session.known.name, anew=anew)
+        tally = tally.plus(changed=counts.changed, unchanged=counts.unchanged + len(known_already), erased=counts.erased)
+        if not session.dry or not counts.changed:
+            return tally, counts, []
+        after = preview.documents(writer.connection, claims)
+        return tally, counts, preview.sample(before, after, session.report.preview)
+
+    def _without_withheld(self, writer: Writer, batch: _Batch) -> _Batch:
+        """The batch without the rows that say that they are gone and must not go now."""
+        if not batch.tells_gone:
+            return batch
+        if batch.ready is None:
+            batch.ready = prepare(batch.claims)
+        withheld = self._told_gone.hold_back(writer, batch.ready)
+        self._told_gone.keep(writer.connection)
+        if not withheld:
+            return batch
+        return _Batch([claim for claim in batch.claims if not (claim.gone and claim.external_id in withheld)])
+
+    def _withheld(self) -> int:
+        """How many rows of the batch at hand count as withheld; of a released run that is told at its end."""
+        return 0 if self._allowed.released_by else self._told_gone.holding
 
     def _measure(self, batch: _Batch, rejected: list[Rejected]) -> None:
         """Count what the rows of a batch look like that can be used, once, however often it is written."""
@@ -270,7 +327,7 @@ class _Pull:
         return sum(not row.external_id or row.external_id not in self._listed for row in rejected)
 
     def _check_rejected(self, read: int, rejected: list[Rejected]) -> None:
-        if self._accept_feed or not rejected:
+        if self._allowed.feed or not rejected:
             return
         count = self._newly_rejected + self._new(rejected)
         refusal = drift.too_many_rejected(read, count, rejected, self._session.known.name)
@@ -289,7 +346,9 @@ class _Pull:
 
     def _finish(self, finished: Finished) -> None:
         session = self._session
-        session.note(warnings=(*finished.warnings, *self._remarks()))
+        whole = self._cursor is None and finished.complete
+        session.note(warnings=(*finished.warnings, *self._remarks(), *(self._nowhere() if whole else ())))
+        self._contest.tell(whole=finished.complete)
         tally = session.report.tally.plus(missing=finished.missing)
         # A source that is whole and names no cursor has no increments: its next pull begins anew.
         cursor = (
@@ -297,19 +356,19 @@ class _Pull:
             if finished.cursor is not None or finished.complete
             else session.report.cursor_after
         )
-        whole = self._cursor is None and finished.complete
         warnings, shape = self._gauge.news()
         if self._gauge.pinned is None and (whole or self._gauge.begun is not None):
             shape = self._gauge.shape()
         session.note(warnings=warnings)
         removed: dict[int, Agreed] = {}
         if self._hears and whole and finished.missing == 0 and self._nameless == 0 and self._connector.absence_tells:
-            removed = absence.judge(session, self._source, self._agreed_seen, released_by=self._released_by)
+            removed = absence.judge(session, self._source, self._agreed_seen, released_by=self._allowed.released_by)
 
         def work(writer: Writer) -> tuple[Tally, Shortfall | None]:
             if session.dry:
                 return tally, None
             connection, name = writer.connection, session.known.name
+            self._told_gone.forget(connection)
             absence.note_removed(session, connection, removed)
             if whole:
                 records.forget_older_rejections(connection, name, session.report.id)
@@ -332,3 +391,12 @@ class _Pull:
         if self._left_out:
             shown = " ".join(f"{each.external_id}: {each.message}" for each in self._examples)
             yield f"{self._left_out:,} codes of places that there are not were left out; the rest of their rows stands. For example {shown}"
+
+    def _nowhere(self) -> Iterator[str]:
+        """Which aanbod name a vestiging that is not there; told of whole runs alone, since until then it may still come."""
+        if not self._gives_offers or self._session.dry:
+            return
+        with self._session.store.read() as connection:
+            count, example = linking.unmet_sites(Bulk(connection), self._source)
+        if count:
+            yield f"{count:,} aanbod name a vestiging that their organisatie does not have, so they are not found there. For example {example}"

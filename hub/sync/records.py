@@ -24,8 +24,9 @@ CUT_OFF: Final = Sentence("The run was cut off; the next one goes on from its la
 """What is said of a run whose process was killed."""
 MADE_UP: Final = Sentence("An earlier run did not get all that the source announces ({missing} missing), so this one began at the start.")
 BEGAN_AGAIN: Final = Sentence("The source no longer knew our cursor, so this run began again from the start.")
+LOOKED_AGAIN: Final = Sentence("More rows came as deleted than are ever removed by themselves, so this run began again from the start, to see the whole source.")
 IN_VAIN: Final = Sentence("The run from the start of {since} was broken off with no place to go on from, so this one began at the start.")
-EXPLAIN: Final = (MADE_UP, BEGAN_AGAIN, IN_VAIN)
+EXPLAIN: Final = (MADE_UP, BEGAN_AGAIN, LOOKED_AGAIN, IN_VAIN)
 """What only explains what a run did, and leaves nobody anything to look after."""
 
 _LONGEST_WAIT = timedelta(seconds=Unreachable.LONGEST_WAIT)
@@ -75,7 +76,8 @@ class RunReport:
     `retry_at`: not before then, as the partner asked or the hub chose. `rejections`: the first of the rejected rows. `file`: what an export
     wrote. `preview`: of a dry run, the differences of a sample of fiches. `resumed`: the run went on with a full pull that had been cut off. `judged`:
     the source was whole, and all that it no longer has was removed, or withheld by the guard. `kept_back`: of what was agreed with a partner and its complete
-    list no longer had, how many entities the guard did not let be sent again; None of a run that could not tell.
+    list no longer had, how many entities the guard did not let be sent again; None of a run that could not tell. `contested`: how many rows said something else
+    than the hub knew of them, in a revision that it knew or an older one (`hub.sync.contest`), and were not taken as they are; None of a run that could not tell.
     """
 
     id: int
@@ -97,6 +99,7 @@ class RunReport:
     preview: tuple[Difference, ...] = ()
     judged: bool = False
     kept_back: int | None = None
+    contested: int | None = None
 
     @property
     def foreseen(self) -> Foreseen | None:
@@ -261,6 +264,12 @@ def shown_kept_back(connection: Connection, name: str) -> int:
     return 0 if report is None else report.kept_back or 0
 
 
+def contesting(connection: Connection, name: str) -> RunReport | None:
+    """The run after which rows say something else than the hub knows in a revision that it knew; None when a later one could tell and found none."""
+    report = _last_full(connection, name, lambda each: each.contested is not None, run.c.dry.is_(False))
+    return report if report is not None and report.contested else None
+
+
 def _judging(connection: Connection, name: str, *which: ColumnElement[bool]) -> RunReport | None:
     """The last run that could tell what the source no longer has."""
     return _last_full(connection, name, lambda each: each.judged, *which)
@@ -342,8 +351,9 @@ def rejected_ids(connection: Connection, name: str) -> set[str]:
 
 def _counts(report: RunReport) -> bytes:
     extra = {"retry_at": report.retry_at, "warnings": report.warnings, "file": report.file, "judged": report.judged}
-    kept_back = {} if report.kept_back is None else {"kept_back": report.kept_back}
-    return orjson.dumps({**asdict(report.tally), **kept_back, **{name: value for name, value in extra.items() if value}})
+    told = {"kept_back": report.kept_back, "contested": report.contested}
+    may_tell = {name: value for name, value in told.items() if value is not None}
+    return orjson.dumps({**asdict(report.tally), **may_tell, **{name: value for name, value in extra.items() if value}})
 
 
 def _report(row: Row[tuple[object, ...]]) -> RunReport:
@@ -366,4 +376,5 @@ def _report(row: Row[tuple[object, ...]]) -> RunReport:
         file=counts.get("file"),
         judged=counts.get("judged", False),
         kept_back=counts.get("kept_back"),
+        contested=counts.get("contested"),
     )

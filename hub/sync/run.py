@@ -40,7 +40,7 @@ from hub.sync.building import Built
 from hub.sync.drift import FeedChanged
 from hub.sync.export import export
 from hub.sync.info import ConnectionInfo
-from hub.sync.pull import pull
+from hub.sync.pull import Allowed, pull
 from hub.sync.push import push
 from hub.sync.records import Mode, RunReport
 from hub.sync.session import Session
@@ -64,6 +64,7 @@ def run(
     dry_run: bool = False,
     full: bool = False,
     release_guard: bool = False,
+    as_listed: bool = False,
     by: str = "an administrator",
     accept_feed: bool = False,
     progress: Progress = unwatched,
@@ -76,7 +77,8 @@ def run(
 
     `dry_run` does the same and rolls it back, batch by batch; only the report stays. `full` begins at the start. `release_guard` allows, in this run
     alone, more removals than the guard does (and implies `full`); the record says that, of how many rows, and `by` whom. `accept_feed` takes, in this run, a feed whose shape has changed or of which many rows are
-    rejected, and pins its shape anew. `file` is where an export goes. `asked_again` is that of `hub.outbound.Outbound`. `begins` is called in the
+    rejected, and pins its shape anew. `as_listed` takes, in this run alone, what the source says whatever the revision (and implies `full`); the record says
+    that, and `by` whom. `file` is where an export goes. `asked_again` is that of `hub.outbound.Outbound`. `begins` is called in the
     transaction that writes the record of the run; what it raises undoes that, and is raised. Raises `NotFound` for an unknown connection,
     `Misconfigured` when it cannot start, `stops.Stopped` when an administrator stopped it, `lease.Busy` when it is running already.
     """
@@ -95,7 +97,8 @@ def run(
     held = lease.acquire(store, f"connection {name}")
     try:
         known = connections.stored(store, name)  # the last run may have moved the cursor before it let go
-        options = _Options(dry_run, full or release_guard, by if release_guard else "", accept_feed, file, begins)
+        allowed = Allowed(by if release_guard else "", by if as_listed else "", accept_feed)
+        options = _Options(dry_run, full or release_guard or as_listed, allowed, file, begins)
         with lease.kept(store, held):
             if http is not None:
                 return _run(store, plugins, known, held, http, options, progress)
@@ -109,8 +112,7 @@ def run(
 class _Options:
     dry_run: bool
     full: bool
-    released_by: str
-    accept_feed: bool
+    allowed: Allowed
     file: Path | None
     begins: Callable[[Connection], None]
 
@@ -143,8 +145,10 @@ def _run(
     whole = full or bool(why)
     report = _begin(store, known, built.connector, dry_run=dry_run, full=whole, begins=options.begins)
     session = Session(store, plugins, known, built, held, report, progress, wire, from_the_start=whole)
-    if options.released_by and not (isinstance(built.connector, Source) and built.connector.absence_tells):
-        session.note(warnings=("There is no guard to release: this connection never takes a row for removed because it is absent.",))
+    if options.allowed.released_by and not isinstance(built.connector, Source):
+        session.note(warnings=("There is no guard to release: this connection takes nothing in, so it takes nothing for removed.",))
+    if options.allowed.listed_by and not isinstance(built.connector, Source):
+        session.note(warnings=("There is no list to take: this connection takes nothing in.",))
     if why and not full:
         session.note(warnings=(why,))
     with store.read() as connection:
@@ -155,7 +159,7 @@ def _run(
         if isinstance(built.connector, Sink) and not dry_run:
             decisions.follow(session, watch)  # first, so that the pull can tell an accepted value from the partner's own word
         if isinstance(built.connector, Source):
-            pull(session, watch, full=whole, released_by=options.released_by, accept_feed=options.accept_feed)
+            pull(session, watch, full=whole, allowed=options.allowed)
             wire.landing = False
             if wire.overflowed:
                 session.note(warnings=("More came in at once than can be kept as it came; a part of it was not kept.",))

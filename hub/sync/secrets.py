@@ -1,47 +1,40 @@
 """The secrets in a connection's configuration: encrypted at rest, never shown again, taken out of every message.
 
 Which fields are secret is said by the connector's schema (`metadata={"secret": True}`), never guessed from a name. The key lies outside the
-database: in FICHEHUB_SECRET_KEY (several, separated by commas: the first encrypts, all decrypt) or in `secret.key` in FICHEHUB_HOME.
-See https://cryptography.io/en/latest/fernet/.
+database: in FICHEHUB_SECRET_KEY (several, separated by commas: the first encrypts, all decrypt) or in `secret.key` in FICHEHUB_HOME
+(`hub.store.own_keys`). See https://cryptography.io/en/latest/fernet/.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import marshmallow as ma
+import orjson
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from hub.errors import Misconfigured
-from hub.store.key_file import key_in
+from hub.store.own_keys import SECRET_KEY, keys_here
 from hub.sync.storable import text_of
 
 REDACTED = "********"
-KEY_VARIABLE = "FICHEHUB_SECRET_KEY"
-KEY_FILE = "secret.key"
 
 _MARK = "$secret"
 _SHORTEST = 4  # a shorter value would blot out half of every message
-_HOW = "a key is made by: python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
 
 
 class Vault:
     """Encrypts and decrypts the secret fields of configurations."""
 
-    def __init__(self, keys: Iterable[str]) -> None:
-        try:
-            self._fernet = MultiFernet([Fernet(key.encode()) for key in keys])
-        except ValueError as error:
-            raise Misconfigured(f"The key for secrets is not a Fernet key; {_HOW}") from error
+    def __init__(self, keys: Iterable[bytes]) -> None:
+        self._fernet = MultiFernet([Fernet(key) for key in keys])
 
     @classmethod
     def open(cls, home: Path) -> Vault:
         """The vault of this installation; makes the key file (mode 0600) when there is no key yet. Raises `Misconfigured`."""
-        given = [key.strip() for key in os.environ.get(KEY_VARIABLE, "").split(",") if key.strip()]
-        return cls(given or [key_in(home / KEY_FILE, Fernet.generate_key).decode("ascii", "replace").strip()])
+        return cls(keys_here(home, SECRET_KEY))
 
     def lock(self, schema: type[ma.Schema], config: Mapping[str, Any]) -> dict[str, Any]:
         """The configuration as it may be stored."""
@@ -52,6 +45,24 @@ class Vault:
     def unlock(self, schema: type[ma.Schema], stored: Mapping[str, Any]) -> dict[str, Any]:
         """The configuration as the connector gets it. Raises `Misconfigured` when the key is not the one that locked it."""
         return _map_secrets(schema(), stored, self._decrypt)
+
+    def readable(self, schema: type[ma.Schema], stored: Mapping[str, Any]) -> dict[str, Any]:
+        """As `unlock`, with None for each secret that another key had locked."""
+
+        def read(value: Any) -> Any:
+            try:
+                return self._decrypt(value)
+            except Misconfigured:
+                return None
+
+        return _map_secrets(schema(), stored, read)
+
+    def reads(self, stored: bytes) -> bool:
+        """Whether the present keys read every secret in this JSON, whatever its schema is."""
+        try:
+            return all(self._decrypt(locked) is not None for locked in _locked_in(orjson.loads(stored)))
+        except Misconfigured:
+            return False
 
     def rotate(self, schema: type[ma.Schema], stored: Mapping[str, Any]) -> dict[str, Any]:
         """The stored configuration, locked anew with the first key."""
@@ -64,9 +75,17 @@ class Vault:
             return self._fernet.decrypt(value[_MARK].encode()).decode()
         except InvalidToken as error:
             raise Misconfigured(
-                f"The stored secrets cannot be read with the present key. Restore {KEY_FILE} (or {KEY_VARIABLE}), "
+                f"The stored secrets cannot be read with the present key. Restore {SECRET_KEY.file} (or {SECRET_KEY.variable}), "
                 "or give the connection its secrets again."
             ) from error
+
+
+def _locked_in(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict) and _MARK in value:
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _locked_in(inner)
 
 
 def redacted(schema: type[ma.Schema], config: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,11 +96,13 @@ def redacted(schema: type[ma.Schema], config: Mapping[str, Any]) -> dict[str, An
 def with_kept_secrets(
     schema: type[ma.Schema], given: Mapping[str, Any], before: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """`given`, where a secret that reads `********` or is left out keeps the value it has in `before`. Top-level secrets only."""
+    """`given`, where a secret that reads `********` or is left out keeps the value it has in `before`, and is not there where that has none. Top-level secrets only."""
     kept = dict(given)
     for key, field in _fields(schema()):
-        if is_secret(field) and kept.get(key, REDACTED) == REDACTED and key in before:
-            kept[key] = before[key]
+        if is_secret(field) and kept.get(key, REDACTED) == REDACTED:
+            kept.pop(key, None)
+            if before.get(key) is not None:
+                kept[key] = before[key]
     return kept
 
 

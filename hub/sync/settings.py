@@ -8,6 +8,8 @@ SHORTFALL: Final = "shortfall "
 """What its source announced and did not give (`hub.sync.shortfall`)."""
 VAIN: Final = "vain "
 """Its runs from the start that brought nothing (`hub.sync.vain`)."""
+TOLD_GONE: Final = "told gone "
+"""What the rows of a run that did not come to its end said is gone (`hub.sync.told_gone`)."""
 PUSH_CURSOR: Final = "push cursor "
 PUSH_BASIS: Final = "push basis "
 """A digest of the configuration and the agreement of which everything was looked at (`hub.sync.push`)."""
@@ -18,5 +20,5 @@ STOP: Final = "stop "
 LANDING_DAYS: Final = "landing days "
 """For how long its raw rows are kept (`hub.sync.landing`)."""
 
-OF_A_CONNECTION: Final = (SHORTFALL, VAIN, PUSH_CURSOR, PUSH_BASIS, DECISION_CURSOR, STOP, LANDING_DAYS)
+OF_A_CONNECTION: Final = (SHORTFALL, VAIN, TOLD_GONE, PUSH_CURSOR, PUSH_BASIS, DECISION_CURSOR, STOP, LANDING_DAYS)
 """All of them: what goes with a connection that is removed."""

@@ -12,7 +12,7 @@ from hub.connector import Connector, Endpoint, Export, Sink
 from hub.plugins import Plugins
 from hub.store import Store, log_reading
 from hub.store.tables import setting
-from hub.sync import breaker, connections, guard, outbox, records, stops, vain
+from hub.sync import breaker, connections, contest, guard, outbox, records, stops, vain
 from hub.sync.info import ConnectionInfo
 from hub.sync.push import cursor_name
 from hub.sync.records import RunReport
@@ -175,6 +175,9 @@ def _reason(
     back = records.keeping_back(connection, info.name)
     if back is not None and last is not None and back.id != last.id:
         told.append(guard.reminder_to_send(back.kept_back or 0, back.started_at, info.name))
+    other = records.contesting(connection, info.name)
+    if other is not None and last is not None and other.id != last.id:
+        told.append(contest.reminder(other.contested or 0, other.started_at, info.name))
     found = list(filter(None, told))
     if not found:
         return _ALL_WELL if last is not None else _unrun(kind, info)

@@ -8,7 +8,12 @@ https://www.belgif.be/specification/rest/api-guide/#health
 
 from __future__ import annotations
 
-from typing import Literal
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+from threading import Lock, Thread
+from typing import Final, Literal
 
 import flask
 import structlog
@@ -16,29 +21,77 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from hub.errors import FichehubError
-from hub.store import index_anew
+from hub.store import Store, index_anew
 from hub.store.tables import connection, counter
-from hub.web.asking import serving
+from hub.web.asking import serving, serving_of
 from hub.web.endpoints import endpoints
 
 Status = Literal["UP", "DEGRADED", "DOWN"]
+
+
+PATHS: Final = frozenset({"/health", "/api/v1/health"})
+"""Where it is asked. Nobody who asks waits for another request: that may be the one to which the database does not answer."""
+PATIENCE: Final = 3.0
+"""Seconds after which a database that has not answered is taken for one that does not: between may stand a pool that waits for minutes."""
+_AT_ONCE: Final = 4
+_EXTENSION: Final = "fichehub-health"
 _log = structlog.get_logger(__name__)
+
+
+class Looks:
+    """Looks at the database that nobody waits for longer than `PATIENCE`. Who asks while one is under way shares it, so that one which hangs costs a thread and a connection at most.
+
+    When one was given up another is begun, as its connection alone may be dead; never more than a few at once.
+    """
+
+    def __init__(self, look: Callable[[], Status]) -> None:
+        self._look = look
+        self._lock = Lock()
+        self._under_way: list[tuple[float, Future[Status]]] = []
+
+    def answer(self) -> Status:
+        """What the newest look tells; `DOWN` when it tells nothing in time."""
+        with self._lock:
+            now = time.monotonic()
+            self._under_way = [(since, look) for since, look in self._under_way if not look.done()]
+            given_up = all(now - since >= PATIENCE for since, _ in self._under_way)
+            if given_up and len(self._under_way) < _AT_ONCE:
+                self._under_way.append((now, Future()))
+                Thread(target=self._tell, args=(self._under_way[-1][1],), name="health", daemon=True).start()
+            newest = self._under_way[-1][1]
+        try:
+            return newest.result(PATIENCE)
+        except TimeoutError:
+            _log.error("the database does not answer", seconds=PATIENCE)
+            return "DOWN"
+
+    def _tell(self, look: Future[Status]) -> None:
+        try:
+            look.set_result(self._look())
+        except BaseException as error:  # noqa: BLE001  whoever waits for it raises it
+            look.set_exception(error)
 
 
 def status() -> Status:
     """How the hub is, looked up now."""
     hub = serving()
+    looks: Looks = flask.current_app.extensions[_EXTENSION]
+    found = looks.answer()
+    return "DEGRADED" if found == "UP" and (hub.plugins.broken or endpoints().broken) else found
+
+
+def look(store: Store) -> Status:
+    """How the database is: whether it answers, all in it is of this version, and no connection is paused."""
     try:
-        with hub.store.read() as reading:
+        with store.read() as reading:
             reading.execute(select(counter.c.n)).first()
             paused = reading.execute(
                 select(func.count()).select_from(connection).where(connection.c.state == "paused")
             ).scalar_one()
-            older = index_anew.is_older(reading)
+            return "DEGRADED" if paused or index_anew.is_older(reading) else "UP"
     except (SQLAlchemyError, FichehubError) as error:
         _log.error("the database does not answer", exc_info=error)
         return "DOWN"
-    return "DEGRADED" if paused or older or hub.plugins.broken or endpoints().broken else "UP"
 
 
 def health() -> flask.Response:
@@ -52,4 +105,5 @@ def health() -> flask.Response:
 
 def install(app: flask.Flask) -> None:
     """Serve it."""
+    app.extensions[_EXTENSION] = Looks(partial(look, serving_of(app).store))
     app.add_url_rule("/health", "health", health)

@@ -98,7 +98,9 @@ def _worker(parent: Connection, database_url: str, home: Path, settings: Setting
     lifeline.end_with(parent)
     log_as_json()
     try:
-        return in_turns(application(database_url, home, settings), settings.max_body)
+        from hub.web import health
+
+        return in_turns(application(database_url, home, settings), settings.max_body, health.PATHS)
     except BUGS as error:
         structlog.get_logger(__name__).error("worker cannot start", reason=f"{type(error).__name__}: {error}", exc_info=error)
         sys.exit(1)
@@ -110,7 +112,7 @@ def application(database_url: str, home: Path, settings: Settings) -> flask.Flas
     from hub.store import Store
     from hub.web import create_app
 
-    store = Store.open(database_url, home)
+    store = Store.open(database_url, home, upgrade=False)
     app = create_app(store, plugins.load(), settings)
     gc.collect()
     gc.freeze()

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import nullcontext
 from tempfile import SpooledTemporaryFile
 from threading import Lock
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -48,8 +49,11 @@ class Turn:
                 self._taken = False
 
 
-def in_turns(application: WSGIApplication, max_body: int) -> WSGIApplication:
-    """The application, for a server with many threads. It refuses bodies longer than `max_body` itself; of these it is given no more than tells it so."""
+def in_turns(application: WSGIApplication, max_body: int, at_once: Collection[str] = ()) -> WSGIApplication:
+    """The application, for a server with many threads. It refuses bodies longer than `max_body` itself; of these it is given no more than tells it so.
+
+    `at_once`: paths that are answered beside whoever has the turn, in one piece.
+    """
     turn = Turn()
 
     def answered(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -65,7 +69,7 @@ def in_turns(application: WSGIApplication, max_body: int) -> WSGIApplication:
             length = next((value for name, value in headers if name.lower() == "content-length"), None)
             return start_response(status, headers, *rest)
 
-        with turn:
+        with nullcontext() if environ["PATH_INFO"] in at_once else turn:
             answer = application(environ, start)
             if isinstance(answer, list | tuple):
                 body.close()

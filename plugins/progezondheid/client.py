@@ -11,9 +11,8 @@ from typing import Any, Final, TypeGuard
 import orjson
 
 from hub import CursorExpired, FichehubError, Http, Misconfigured, Rejected, Response, Unreachable
+from plugins.progezondheid.walk import Walk
 
-MOST_EMPTY: Final = 20
-"""So many pages in a row may bring nothing and still not be the last."""
 LONGEST_CURSOR: Final = 400
 """Characters of a cursor: they do not take a longer one back."""
 ROW_BYTES: Final = 16 * 1024
@@ -57,7 +56,7 @@ class Client:
         self._base = base_url.rstrip("/")
         self._url = f"{self._base}/providers"
         self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
-        self._walks: dict[str, _Walk] = {}
+        self._walks: dict[str, Walk] = {}
         self.told = False
 
     def page(self, cursor: str | None, limit: int) -> ProviderPage:
@@ -142,7 +141,9 @@ class Client:
             raise Unreachable(f"{url} answered {answer.status}, which the contract does not foresee.")
         body = _page(answer.json(), url, limit)
         if not body["complete"]:
-            self._walks.setdefault(url, _Walk(url, cursor)).goes_on(body["next_cursor"], empty=not body["items"])
+            self._walks.setdefault(url, Walk(url, "hands out a cursor that it has been asked with before", cursor)).goes_on(
+                body["next_cursor"], empty=not body["items"]
+            )
         return body
 
 
@@ -168,36 +169,6 @@ class Foreseeing(Client):
         self.told = True
         self.taken_back.add(field)
         return 1
-
-
-class _Walk:
-    """The way through a list: refuses one that goes in a circle or brings nothing for ever. What it remembers does not grow with the pages.
-
-    A circle of any length is found by comparing each cursor with a single earlier one, which is replaced after 1, 2, 4, 8... pages (Brent, 1980).
-    """
-
-    def __init__(self, url: str, cursor: str | None) -> None:
-        self._url = url
-        self._remembered = cursor
-        self._pages, self._until = 0, 1
-        self._empty = 0
-
-    def goes_on(self, cursor: str, *, empty: bool) -> None:
-        """Note a page that is not the last. Raises `Unreachable` when its cursor was handed out before, or too many pages were empty."""
-        if cursor == self._remembered:
-            raise Unreachable(
-                f"{self._url} hands out a cursor that it has been asked with before, so paging would never end. "
-                "Ask the partner; the next run goes on from our last cursor."
-            )
-        self._empty = self._empty + 1 if empty else 0
-        if self._empty > MOST_EMPTY:
-            raise Unreachable(
-                f"{self._url} gave {self._empty} empty pages in a row, none of them the last, so paging would never end. "
-                "Ask the partner; the next run goes on from our last cursor."
-            )
-        self._pages += 1
-        if self._pages == self._until:
-            self._remembered, self._pages, self._until = cursor, 0, self._until * 2
 
 
 def _page(body: Any, url: str, limit: int) -> Mapping[str, Any]:

@@ -19,6 +19,7 @@ from plugins.progezondheid.words import (
     CONTACT_KINDS,
     CONVENTION,
     GENDERS,
+    HIGHEST_VERSION,
     PROFESSIONS,
     PROOF,
     SOURCE,
@@ -56,7 +57,7 @@ def _content(row: Any) -> Document:
         or _EIGHT_DIGITS(number) is None
         or riziv[:8] != number
         or type(version) is not int
-        or not 1 <= version < 2**63
+        or not 1 <= version <= HIGHEST_VERSION
         or not (withdrawn or row["state"] == "registered")
         or type(row["practices"]) is not list
     ):

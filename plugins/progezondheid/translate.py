@@ -28,6 +28,7 @@ from plugins.progezondheid.words import (
     CONTACT_KINDS,
     CONVENTION,
     GENDERS,
+    HIGHEST_VERSION,
     PROFESSIONS,
     PROOF,
     SOURCE,
@@ -39,6 +40,7 @@ from plugins.progezondheid.words import (
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d").fullmatch
 _EIGHT_DIGITS: Final = re.compile(r"[0-9]{8}").fullmatch
 _LANGUAGE: Final = re.compile(r"[a-z]{2,3}").fullmatch
+_OF_A_DELETED_ONE: Final = frozenset({"nihdi8", "version", "updated_at", "state"})
 
 
 def claim_of(provider: object) -> Claim:
@@ -58,10 +60,11 @@ def careful_claim_of(provider: object) -> Claim:
     nihdi8 = row.identity
     state = row.choice("state", ("registered", "withdrawn", "deleted"))
     version = row.value("version")
-    if type(version) is not int or not 1 <= version < 2**63:
-        raise row.refusal("version", "A version is a number from 1 up.", version)
+    if type(version) is not int or not 1 <= version <= HIGHEST_VERSION:
+        raise row.refusal("version", f"A version is a number from 1 to {HIGHEST_VERSION}.", version)
     if state == "deleted":
         _numbered(row, "nihdi8")
+        row.demand_nothing_but(_OF_A_DELETED_ONE)
         return Claim(SOURCE, nihdi8, version, "zorgverlener", {}, gone=True)
     whole: Document = {
         "kind": "zorgverlener",
@@ -146,6 +149,11 @@ class _Row:
         except KeyError:
             reason = "The contract demands this field, if need be with null or an empty list."
             raise self.refusal(field, reason, None) from None
+
+    def demand_nothing_but(self, known: frozenset[str]) -> None:
+        """Refuse a row that says more: who is still described was hardly deleted, and a word that slipped in must take nobody away."""
+        if more := sorted(map(str, self._fields.keys() - known)):
+            raise self.refusal("state", f"A deleted caregiver has nothing but {', '.join(sorted(known))}; this one also has {', '.join(more)[:200]}.", "deleted")
 
     def optional(self, field: str) -> str | None:
         """A text, or None for null, an empty one, or no such field."""

@@ -10,6 +10,8 @@ SOURCE: Final = "progezondheid"
 COMPETENCES: Final = "riziv-competence"
 """The scheme of the three digits that end a RIZIV number."""
 PROFESSIONS: Final = "cd-hcparty"
+HIGHEST_VERSION: Final = 2**53 - 1
+"""The highest number that every JSON reader on the way carries exactly (RFC 8259, section 6). Nothing is said of how far a version may jump: a counter may have become a moment."""
 
 ADDRESS_TYPES: Final = ("administrative", "practice", "emergency")
 CONTACT_KINDS: Final = ("phone", "mobile", "fax", "email", "website")

@@ -32,16 +32,20 @@ from plugins.sociale_kaart.vocabulary import SOURCE, Vocabulary
 _LEAFLET_ID: Final = re.compile(r"/leaflet/([0-9a-f]{64})(?:[/?#]|$)", re.IGNORECASE)
 _LONGEST_ID: Final = 200
 _HALF_A_CHARACTER: Final = re.compile("[\ud800-\udfff]")
+_WHERE_PEOPLE_COME: Final = (None, "visit", "practice")
 _ORGANISATION: Final = ("organisation", "organization", "provider")
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An address of a row. `key` is what its vestiging is recognised by: the source's id of the address, else where it is."""
+    """An address of a row. `key` is what its vestiging is recognised by: the source's id of the address, else where it is.
+
+    `told`: the vestiging has to say its key, since the hub makes none, or another one, of the address.
+    """
 
     key: str
-    own: bool
+    told: bool
     where: str
     primary: bool
     address: Address
@@ -49,7 +53,7 @@ class Place:
     def vestiging(self) -> Json:
         """The vestiging that it is."""
         return (
-            {"keys": [self.key], "addresses": [self.address]} if self.own else {"addresses": [self.address]}
+            {"keys": [self.key], "addresses": [self.address]} if self.told else {"addresses": [self.address]}
         )
 
 
@@ -168,9 +172,13 @@ def _places(row: Json, words: Vocabulary) -> Iterator[Place]:
         links = [_object(link, f"{path}.links") for link in _list(given, "links", f"{path}.links")]
         href = next((_text(link.get("href"), f"{path}.links.href") for link in links), "")
         own = href.rstrip("/").rpartition("/")[2][:_LONGEST_ID]
-        yield Place(
-            f"{SOURCE}:{own}" if own else where, bool(own), where, given.get("primary") is True, address
-        )
+        told = bool(own) or not _tells_where(address)
+        yield Place(f"{SOURCE}:{own or where}" if told else where, told, where, given.get("primary") is True, address)
+
+
+def _tells_where(address: Address) -> bool:
+    """Whether the hub makes a key of it by itself, under which other sources' vestigingen at this address are recognised."""
+    return bool(address.get("street") and address.get("postcode")) and address.get("type") in _WHERE_PEOPLE_COME
 
 
 def _address(given: Json, path: str, words: Vocabulary) -> tuple[Address, str]:
@@ -204,8 +212,8 @@ def _address(given: Json, path: str, words: Vocabulary) -> tuple[Address, str]:
     if not (street or postcode or city):
         return address, ""
     address["country"] = "BE"
-    # The same key as the hub makes of an address (part_keys), so that other sources' vestigingen at this address are recognised.
-    return address, f"adr|{postcode}|{fold(street)}|{fold(number).replace(' ', '')}"
+    # The same key as the hub makes of an address (part_keys), where it makes one; without a postcode the town tells one street from another.
+    return address, f"adr|{postcode or fold(city)}|{fold(street)}|{fold(number).replace(' ', '')}"
 
 
 def _rubrieken(row: Json, words: Vocabulary) -> Iterator[Concept]:

@@ -104,7 +104,8 @@ def _at(site: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _where(address: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(address.get(name) for name in ("postcode", "street", "house_number"))
+    town = "postcode" if "postcode" in address else "city"
+    return tuple(address.get(name) for name in (town, "street", "house_number"))
 
 
 def offer_content(row: Row, organisation: Document, words: Vocabulary) -> Document:

@@ -68,7 +68,7 @@ def make_blueprint() -> flask.Blueprint:
         _known("suggest")
         language, typed = _language(), _text("where")
         found = directory().places.suggest(typed, _SUGGESTIONS) if typed else ()
-        items = [{**_place(one.municipality, language), "label": one.label} for one in found]
+        items = [{**_place(one.municipality, language, one.postcode), "label": one.label} for one in found]
         return _json({"items": items}, seconds=3600)
 
     @routes.get("/v1/search")
@@ -151,7 +151,7 @@ def _found() -> flask.Response:
             "items": [card(hit, label, source_title, language, place) for hit in page.hits],
             "next": page.next,
             "total": page.total,
-            "place": None if place is None else _place(place, language, taken),
+            "place": None if place is None else _place(place, language) if taken is None else _taken(taken, language),
             "words": None if cursor else WORDING[language],
         },
         seconds=60,
@@ -250,18 +250,17 @@ def _where(typed: str, language: str) -> _Taken | None:
     return _Taken(first.municipality, first.postcode, first.label)
 
 
-def _place(municipality: Municipality, language: str, taken: _Taken | None = None) -> dict[str, object]:
-    """What the element needs of a place; `label`, of one that was typed, says which one it was taken for, and `tiers` are then the headings above the hits."""
+def _place(municipality: Municipality, language: str, postcode: str | None = None) -> dict[str, object]:
+    """What the element needs of a place. `postcode`: the one that was typed, else the only one that the municipality has; "" where it has several."""
     postcodes = directory().places.postcodes_of(municipality.refnis)
-    name = municipality.name.get(language, municipality.name_nl)
-    place: dict[str, object] = {
-        "refnis": municipality.refnis,
-        "name": name,
-        "postcode": (taken.postcode if taken else None) or (postcodes[0] if postcodes else ""),
-    }
-    if taken is None:
-        return place
-    tiers = {key.removeprefix("tier_"): sentence(text, name, language) for key, text in WORDING[language].items() if key.startswith("tier_")}
+    only = postcodes[0] if len(postcodes) == 1 else ""
+    return {"refnis": municipality.refnis, "name": municipality.name.get(language, municipality.name_nl), "postcode": postcode or only}
+
+
+def _taken(taken: _Taken, language: str) -> dict[str, object]:
+    """The same of the place that what was typed is taken for: `label` says which one that is, and `tiers` are the headings above the hits."""
+    place = _place(taken.municipality, language, taken.postcode)
+    tiers = {key.removeprefix("tier_"): sentence(text, str(place["name"]), language) for key, text in WORDING[language].items() if key.startswith("tier_")}
     return {**place, "label": taken.label, "tiers": tiers}
 
 

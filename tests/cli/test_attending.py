@@ -28,7 +28,7 @@ def test_status_and_the_switches(filled: CommandLine, tmp_path: Path) -> None:
         (asked,) = filled.json("connections", "status", name)
         assert ("Partners call it" if name == "door" else "fichehub export guide OUTPUT") in asked["reason"]
         if name == "door":
-            assert "fichehub connections disable door" in filled.refused("connections", "stop", name)
+            assert "fichehub connections pause door" in filled.refused("connections", "stop", name)
             assert "goes on answering (door)" in filled.ok("connections", "stop", "--all")
             assert [one["state"] for one in filled.json("connections", "list")] == ["stopped", "enabled"]
             filled.ok("connections", "go", "--all")

@@ -6,9 +6,11 @@ import errno
 import json
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,27 @@ from plugins.excel.connector import ExcelFeed
 from tests.cli.conftest import ORGANISATIE, CommandLine
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_an_older_schema_is_brought_up_by_who_says_so_alone(filled: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    database_file = filled.home / "fichehub.sqlite"
+
+    def schema() -> str:
+        with closing(sqlite3.connect(database_file)) as opened:
+            return str(opened.execute("SELECT version_num FROM alembic_version").fetchone()[0])
+
+    newest = schema()
+    with closing(sqlite3.connect(database_file)) as opened, opened:
+        opened.execute("UPDATE alembic_version SET version_num = '0020'")
+    for command in (("connections", "list"), ("connections", "status"), ("query",), ("changes",), ("db", "reindex"), ("serve",), ("work",), ("db", "accept-keys")):
+        said = filled.refused(*command)
+        assert "of an older version of Fichehub (its schema is 0020" in said and "fichehub db upgrade" in said
+        assert schema() == "0020"
+    assert filled.json("db", "status")["current"] is False
+    brought = list[str]()
+    monkeypatch.setattr("alembic.command.upgrade", lambda config, to: brought.append(to))
+    filled("db", "upgrade")
+    assert brought == ["head"] and newest > "0020"
 
 
 def test_a_database_is_made_by_upgrade_and_not_by_who_asks_for_its_status(fichehub: CommandLine) -> None:

@@ -19,8 +19,6 @@ def test_dead_letters_and_rejected_rows_of_a_quiet_hub(filled: CommandLine) -> N
     for command in ("list", "replay", "drop"):
         assert "nobody" in filled.refused("deadletters", command, "--connection", "nobody")
     assert filled.json("rejected", "book") == []
-    assert filled.ok("connections", "keep-raw", "book", "7") == "What book brings is kept for 7 days.\n"
-    assert "0 to 90" in filled.refused("connections", "keep-raw", "book", "365")
 
 
 def test_who_gives_no_filter_is_told_how_many_it_means_and_asked(filled: CommandLine) -> None:

@@ -6,10 +6,12 @@ import pytest
 
 from hub.directory import Directory
 from hub.errors import NotFound
-from hub.model.audience import INTERNAL, PUBLIC, Grant
-from hub.model.query import Criterion, Query
+from hub.model.audience import INTERNAL, LEVELS, PUBLIC, RANK, Grant
+from hub.model.contacts import resolve_contacts
+from hub.model.fiche import Visibility
+from hub.model.query import Criterion, Linked, Query
 from hub.store import Store
-from tests.directory.linde import fill, public, put
+from tests.directory.linde import PHONE, fill, public, put
 from tests.store.saying import SK, aanbod, organisatie, person, uuid_of
 
 
@@ -67,6 +69,74 @@ def test_an_offer_that_hides_in_which_vestigingen_it_is_is_at_no_other_one(store
     assert public(store).as_at(offer, entity.seq) == entity
     put(store, aanbod("b", "o", "Overal"))
     assert not public(store).get(uuid_of(store, "sociale-kaart|b")).place_withheld
+
+
+@pytest.mark.parametrize("hidden", LEVELS[1:])
+def test_an_offer_that_hides_of_which_organisatie_it_is_does_not_tell_it_by_a_vestiging(store: Store, hidden: Visibility) -> None:
+    """Every canary stands in the organisatie or its vestigingen, which anybody may see; only that the offer is theirs is hidden."""
+    levels = {"organisatie": hidden, "vestigingen": "public"}
+    of = organisatie("o", "Centrum Kanarie", sites=("1", "2"), phone=PHONE)
+    put(store, of, aanbod("a", "o", "Opvang", sites=("1",), people=(1,), field_visibility=levels), person("p", number=1))
+    owner, offer = (uuid_of(store, f"sociale-kaart|{name}") for name in ("o", "a"))
+    sites = {site["id"] for site in public(store).get(owner).fiche["vestigingen"]}
+    caregiver = public(store).get(offer).fiche["caregivers"][0]["id"]
+    canaries = {owner, *sites, "Centrum Kanarie", "Proefstraat", PHONE}
+    centre = Linked("organisatie", Query(types=("organisatie",), text="kanarie"))
+    at_site = Linked("vestiging", Query(types=("vestiging",), linked=(centre,)))
+    for grant in (PUBLIC, Grant("professional"), INTERNAL):
+        asked, sees = Directory(store, grant), grant.rank >= RANK[hidden]
+        for id in (offer, caregiver):
+            entity = asked.get(id)
+            for seen in (entity, asked.get_many([id])[id], asked.as_at(id, entity.seq), resolve_contacts(entity), asked.provenance(id)):
+                assert sees or not any(canary in str(seen) for canary in canaries), (grant.level, seen)
+            assert ("vestigingen" in entity.fiche) == ("organisatie" in entity.fiche) == sees
+            fields = {field for change in asked.history(id) for field in change.fields} | {each.field.split("[")[0] for each in asked.provenance(id)}
+            assert sees or fields.isdisjoint(levels)
+        for type in ("aanbod", "caregiver"):
+            for query in (
+                Query(types=(type,), linked=(at_site,)),
+                Query(types=(type,), linked=(centre,)),
+                Query(types=(type,), text="kanarie"),
+                Query(types=(type,), where=(Criterion("postcode", ("3000",)),)),
+            ):
+                assert len(asked.search(query).hits) == sees, (grant.level, query)
+        offered = Query(types=("vestiging",), linked=(Linked("vestiging", Query(types=("aanbod",)), reverse=True),))
+        assert len(asked.search(offered).hits) == sees
+
+
+def test_of_which_organisatie_an_offer_was_is_not_told_of_the_past_either_once_it_hides(store: Store) -> None:
+    put(store, organisatie("o"), aanbod("a", "o", sites=("1",)))
+    offer = uuid_of(store, "sociale-kaart|a")
+    before = public(store).get(offer)
+    put(store, aanbod("a", "o", sites=("1",), revision=2, field_visibility={"organisatie": "internal"}))
+    after = public(store).get(offer)
+    assert after.seq > before.seq
+    assert "vestigingen" in before.fiche
+    for entity in (after, public(store).as_at(offer, before.seq)):
+        assert entity.fiche.keys().isdisjoint({"organisatie", "vestigingen"})
+
+
+@pytest.mark.parametrize("hidden", LEVELS[1:])
+@pytest.mark.parametrize("whole", [False, True], ids=["what it is", "the fiche"])
+def test_an_umbrella_organisation_is_one_to_whoever_sees_that_it_is(store: Store, hidden: Visibility, whole: bool) -> None:
+    hiding = {"visibility": hidden} if whole else {"field_visibility": {"umbrella": hidden}}
+    put(store, organisatie("k", "Alle koepels", umbrella=True, **hiding), aanbod("ak", "k", "Aanbod van koepel", people=(1,)))
+    put(store, organisatie("g", "Gewoon", umbrella=False), aanbod("ag", "g", "Gewoon aanbod"), person("p", number=1))
+    for grant in (PUBLIC, Grant("professional"), INTERNAL):
+        asked = Directory(store, grant)
+        for type in ("organisatie", "aanbod", "caregiver"):
+            there = {hit.entity.id for hit in asked.search(Query(types=(type,))).hits}
+            koepel = {id for id in there if "oepel" in str(asked.get(id).fiche["names"])} if grant.rank >= RANK[hidden] else set()
+            meant = {("yes",): koepel, ("no",): there - koepel, ("no", "yes"): there}
+            for values, wanted in meant.items():
+                for negate in (False, True):
+                    page = asked.search(Query(types=(type,), where=(Criterion("umbrella", values, negate=negate),), total="accurate"))
+                    assert {hit.entity.id for hit in page.hits} == (there - wanted if negate else wanted), (grant.level, type, values, negate)
+                    assert page.total == len(page.hits)
+            if type == "organisatie":
+                last = asked.search(Query(types=(type,), local="24062", sort="local")).hits
+                names = [hit.entity.fiche["names"][0]["text"]["nl"] for hit in last]
+                assert names == (["Gewoon", "Alle koepels"] if koepel else sorted(names))
 
 
 def test_a_vestiging_that_hid_since_is_not_named_in_the_past_either(store: Store) -> None:

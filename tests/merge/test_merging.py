@@ -329,6 +329,14 @@ def test_a_source_that_is_silent_on_an_emergency_number_hides_it() -> None:
     assert merged_content(silent, loud)["contacts"] == [{"kind": "phone", "value": "+3216", "purpose": "emergency", "visibility": "internal"}]
 
 
+def test_a_number_that_one_calls_an_emergency_number_stays_hidden_where_a_better_source_calls_it_general() -> None:
+    number = {"kind": "phone", "value": "+3216"}
+    better = says("sociale-kaart", {"contacts": [{**number, "purpose": "general"}]})
+    careful = says("excel", {"contacts": [{**number, "purpose": "emergency"}]})
+    assert merged_content(better)["contacts"] == [{**number, "purpose": "general"}]
+    assert merged_content(better, careful)["contacts"] == [{**number, "purpose": "general", "visibility": "internal"}]
+
+
 def test_items_compare_by_folded_text_and_the_best_spelling_stands() -> None:
     addresses = [{"postcode": "3000", "street": {"nl": street}, "city": {"nl": "Leuven"}} for street in ("Hoge  Stráat", "hoge straat")]
     kaart = says("sociale-kaart", {"addresses": [addresses[0]]}, kind="zorgverlener")

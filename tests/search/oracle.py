@@ -75,10 +75,13 @@ class Oracle:
             assert query.local is not None
             tier, described = self.tier(row, query.local, grant), not self._holds_words(row, query, grant, ())
             if tier < 2:
-                return (tier, described, int(row.umbrella), row.name, row.entry_id)
+                return (tier, described, self._umbrella(row, grant), row.name, row.entry_id)
             km = self.km(row, self._here(query), grant)
-            return (tier, described, int(row.umbrella), 99_999.0 if km is None else km, row.entry_id)
+            return (tier, described, self._umbrella(row, grant), 99_999.0 if km is None else km, row.entry_id)
         return (row.entry_id,)
+
+    def _umbrella(self, row: IndexRow, grant: Grant) -> int:
+        return int(("umbrella", "yes") in row.terms and row.terms["umbrella", "yes"] <= grant.rank)
 
     def _here(self, query: Query) -> tuple[float, float]:
         if query.near is not None:
@@ -109,6 +112,8 @@ class Oracle:
         return min((distance_km(*here, *point) for point in points), default=None)
 
     def _values(self, row: IndexRow, key: str, grant: Grant) -> set[str]:
+        if key == "umbrella":
+            return {("no", "yes")[self._umbrella(row, grant)]}
         keys = PARTS_OF.get(key, (key,))
         return {value for (name, value), level in row.terms.items() if name in keys and level <= grant.rank}
 

@@ -129,7 +129,7 @@ class Maker:
         }
         if self.dice.random() < 0.3:
             made["field_visibility"] = {
-                self.dice.choice(("description", "contacts", "languages", "names")): self.level()
+                self.dice.choice(("description", "contacts", "languages", "names", "umbrella", "vestigingen", "organisatie", "rubrieken")): self.level()
             }
         return {key: value for key, value in made.items() if value}
 

@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from hub.store.bulk import Bulk
 from hub.store.erasure import Due, due, erase, finish, rewrite, to_rewrite
 from hub.store.forgetting import key_hash
 from hub.store.references import HUB
+from hub.sync import outbox
 from tests.store.conftest import AUTHORITY, SECRET, Clock, put
 from tests.store.saying import (
     PG,
@@ -82,6 +84,22 @@ def test_nothing_of_the_person_is_left(store: Store, tmp_path: Path) -> None:
             data = path.read_bytes().lower()
             for word in (NAME.lower(), riziv(1), PHONE):
                 assert word.encode() not in data, path.name
+
+
+def test_what_a_partner_said_when_it_refused_the_person_is_gone_too(store: Store) -> None:
+    uuid = _fill(store)
+    (change,) = [each for each in log(store) if each.id == uuid and each.operation == "create"]
+    now = datetime(2026, 11, 22, 9, tzinfo=UTC)
+    with store.read() as connection:
+        ((number,),) = connection.execute(text("SELECT id FROM entity WHERE uuid = :uuid"), {"uuid": uuid})
+    store.write(lambda writer: outbox.enqueue(writer.connection, "register", [(number, change)], now))
+    with store.read() as connection:
+        (letter,) = outbox.due(connection, "register", now, (0, 0), 9)
+    store.write(lambda writer: outbox.failed(writer.connection, letter, f"{NAME} is not known here", now, final=False))
+    assert f"{NAME} is not known here" in _everything(store)
+    erase(store, uuid, "vraag van de betrokkene")
+    assert NAME not in _everything(store)
+    assert count(store, "outbox") == 1, "that it is gone must still be delivered"
 
 
 def test_what_somebody_was_called_before_is_left_nowhere_either(store: Store) -> None:

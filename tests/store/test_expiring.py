@@ -5,7 +5,7 @@ import pytest
 
 from hub.directory import Directory
 from hub.jobs import HOUSEKEEPING
-from hub.model.audience import Grant
+from hub.model.audience import RANK, Grant
 from hub.model.fiche import EntityType, Visibility
 from hub.model.query import Criterion, Query
 from hub.store import Store
@@ -78,6 +78,18 @@ def test_what_is_written_on_its_last_day_runs_out_the_day_after(store: Store, cl
     clock.pass_by(days=2)
     assert store.write(lambda writer: writer.expire(store.today())) == 1
     assert told_of() == [uuid_of(store, f"{SK}|a2"), uuid_of(store, f"{SK}|a1")]
+
+
+@pytest.mark.parametrize("level", ["public", "professional", "internal"])
+def test_who_could_not_see_a_value_does_not_hear_that_it_ran_out(store: Store, clock: Clock, level: Visibility) -> None:
+    short = {"value": "no", "valid_until": "2026-11-25"}
+    put(store, organisatie("o1"), aanbod("a1", "o1", patientenstop=short, field_visibility={"patientenstop": level}))
+    before = head(store)
+    clock.pass_by(days=9)
+    assert store.write(lambda writer: writer.expire(store.today())) == 1
+    told = [bool([each for each in log(store, before, rank=rank) if "patientenstop" in each.fields]) for rank in range(3)]
+    assert told == [rank >= RANK[level] for rank in range(3)]
+    assert [bool(log(store, before, rank=rank)) for rank in range(3)] == told
 
 
 def test_of_several_values_in_a_list_each_runs_out(store: Store, clock: Clock) -> None:

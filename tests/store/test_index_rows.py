@@ -258,7 +258,7 @@ def test_an_aanbod_takes_its_places_from_its_vestigingen(places: Places) -> None
     assert ("municipality", "44021") in one.terms
     assert ("municipality", "24062") not in one.terms
     hidden = row_of(places, "aanbod", base, related={"o": {**organisatie, "visibility": "professional"}})
-    assert (hidden.level, hidden.terms["municipality", "44021"], hidden.umbrella) == (0, 1, False)
+    assert (hidden.level, hidden.terms["municipality", "44021"], hidden.umbrella) == (0, 1, 2)
 
 
 def test_a_caregiver_has_what_the_aanbod_and_the_person_have(places: Places) -> None:

@@ -185,6 +185,32 @@ def test_kept_apart_from_either_is_kept_apart_from_both(store: Store) -> None:
     assert kept == {one: "an", two: "an"}
 
 
+def test_what_was_said_of_either_before_they_were_one_is_its_own_after_a_split(store: Store, clock: Clock) -> None:
+    for name in ("p1", "p2"):
+        put(store, person(name, name))
+    for name in ("s1", "s2", "s3"):
+        put(store, person(name, name, source=SK))
+    uuids = {name: uuid_of(store, f"{PG if name[0] == 'p' else SK}|{name}") for name in ("p1", "p2", "s1", "s2", "s3")}
+
+    def later(decide: str, one: str, other: str) -> None:
+        clock.pass_by(minutes=1)
+        store.write(lambda writer: getattr(writer, decide)(uuids[one], uuids[other], origin="an"))
+
+    def kept_apart() -> set[tuple[str, ...]]:
+        names = {uuid: name for name, uuid in uuids.items()}
+        with store.read() as connection:
+            return {tuple(sorted((names[pair.fiche.id], names[pair.other.id]))) for pair in reviewing.reviews(connection, state="different")}
+
+    later("apart", "p1", "s1")
+    later("apart", "p2", "s2")
+    later("join", "p1", "p2")
+    later("apart", "p1", "s3")
+    clock.pass_by(minutes=1)
+    assert ("p1", "s2") in kept_apart(), "while they are one"
+    assert store.write(lambda writer: writer.split(uuids["p1"], [(PG, "p2")], origin="an")) == uuids["p2"]
+    assert kept_apart() == {("p1", "p2"), ("p1", "s1"), ("p2", "s2"), ("p1", "s3"), ("p2", "s3")}
+
+
 def test_claims_that_are_split_off_into_a_new_fiche_take_their_pairs_along(store: Store) -> None:
     put(store, person("p1", "Een", number=7), person("x1", "Twee", source=SB, number=7, addresses=KOUTER))
     put(store, person("s1", "Twee", source=SK, addresses=KOUTER))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count as counting
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from hub.store.editing import decide_conflict, edit
 from hub.store.erasure import erase
 from hub.store.splitting import proposed_split
 from tests.store.conftest import put
-from tests.store.saying import SB, SK, aanbod, fiche, organisatie, uuid_of
+from tests.store.saying import SB, SK, aanbod, fiche, log, organisatie, uuid_of
 from tests.store.test_concurrency import Beside, beside
 
 __all__ = ["beside"]
@@ -139,6 +139,33 @@ def _claims(store: Store, uuid: str) -> list[tuple[str, str]]:
         return [(one.source, one.external_id) for one in reading.claims_of(connection, reading.resolve(connection, [uuid])[uuid].id) if not one.gone]
 
 
+@pytest.mark.parametrize(
+    ("second", "at_both", "also_named", "leaves"),
+    [("live", False, False, False), ("gone", False, False, True), ("live", True, False, True), ("gone", True, False, True), ("live", True, True, False)],
+    ids=["says something", "says nothing any more", "its source told them apart", "both", "somebody chose among its claims"],
+)
+def test_a_claim_that_nobody_named_goes_back_where_it_says_nothing_or_its_source_told_the_two_apart(
+    store: Store, second: str, at_both: bool, also_named: bool, leaves: bool
+) -> None:
+    een, twee = _two(store)
+    put(store, _register("s2", of="o2"))
+    if at_both:
+        put(store, _register("s1", of="o1"))
+    if second == "gone":
+        put(store, replace(_register("s2", of="o2", revision=2), content={}, gone=True))
+    _join(store, een, twee)
+    names = [(SK, "o2"), *([(SB, "s1")] if also_named else [])]
+    store.write(lambda writer: writer.split(een, names))
+    with store.read() as connection:
+        at_twee = {(one.source, one.external_id) for one in reading.claims_of(connection, reading.resolve(connection, [twee])[twee].id)}
+        (key,) = connection.exec_driver_sql("SELECT e.uuid FROM identity i JOIN entity e ON e.id = i.fiche_id WHERE i.key = 'sociaal-brussels|s2'").scalars()
+    assert ((SB, "s2") in at_twee, key) == (leaves, twee if leaves else een)
+
+
+def _register(external_id: str, *, of: str, revision: int = 1) -> Claim:
+    return replace(organisatie(external_id, "Bij hen", source=SB, revision=revision, sites=()), same_as=((SK, of),))
+
+
 def test_what_a_partner_says_for_himself_comes_back_too_and_does_not_hold_back_the_name_of_its_fiche(store: Store) -> None:
     een, twee = _two(store)
     put(store, _overlay("Eigen tekst"))
@@ -256,6 +283,72 @@ def test_a_decision_beside_a_split_is_about_the_fiche_that_stands_again(open_sto
     beside(lambda: _split(rival, een, "o2"))
     edit(store, twee, "description", _nl("Twee is verhuisd."), "an")
     assert (_described(store, een), _described(store, twee)) == (None, "Twee is verhuisd.")
+
+
+# --- parts -----------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_log_tells_of_a_membership_in_the_one_that_leaves_as_long_as_it_stands(store: Store) -> None:
+    put(store, organisatie("o1", "Een", sites=(), memberships=[{"organisatie": {"source": SK, "external_id": "o2"}}]))
+    put(store, organisatie("o2", "Twee", sites=()))
+    een, twee = uuid_of(store, f"{SK}|o1"), uuid_of(store, f"{SK}|o2")
+    _join(store, een, twee)
+    _split(store, een, "o2")
+    assert _document(store, een)["memberships"][0]["organisatie"] == {"id": twee}
+    (*_, last) = [change.operation for change in log(store) if change.type == "membership"]
+    assert last != "delete"
+
+
+def test_a_partner_is_told_of_a_site_that_leaves_what_stands(store: Store) -> None:
+    een, twee = _two(store)
+    put(store, _overlay("Eigen tekst", of="o1"))
+    _join(store, een, twee)
+    _split(store, een, "o2")
+    (site,) = _document(store, twee, PARTNER)["vestigingen"]
+    (*_, last) = [change.operation for change in log(store, partner=PARTNER) if change.id == site["id"]]
+    assert last != "delete"
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_site_of_the_one_that_stays_has_its_id_again(store: Store, named: bool) -> None:
+    def site(claim: Claim) -> Claim:
+        for site in claim.content["vestigingen"] if not named else ():
+            del site["keys"]
+        return claim
+
+    put(store, organisatie("o1", "Een", sites=()))
+    put(store, site(organisatie("b1", "Twee", source=SB)))
+    put(store, site(organisatie("o1", "Een", revision=2)))  # the younger site, in the older fiche
+    put(store, aanbod("a1", "o1", vestigingen=[{"key": f"{SK}:o1-1" if named else "adr|3000|proefstraat|1"}]))
+    een, twee = uuid_of(store, f"{SK}|o1"), uuid_of(store, f"{SB}|b1")
+
+    def sites() -> list[str]:
+        found = [site["id"] for uuid in (een, twee) for site in _document(store, uuid).get("vestigingen", ())]
+        offered = fiche(store, f"{SK}|a1")
+        assert offered is not None
+        return [*found, *(site["id"] for site in offered["vestigingen"])]
+
+    before = sites()
+    assert before[0] == before[2] != before[1]
+    _join(store, een, twee)
+    assert sites() == [before[1 if named else 0]] * 2
+    _split(store, een, "b1", source=SB)
+    assert sites() == before
+    with store.read() as connection:
+        assert {found.moved_to for found in reading.resolve(connection, before).values()} == {None}
+    put(store, organisatie("b1", "Twee", source=SB, revision=2, languages=["nl"]) if named else site(organisatie("b1", "Twee", source=SB, revision=2)))
+    assert sites() == before
+
+
+def test_an_aanbod_of_another_organisatie_follows_a_site_that_leaves(store: Store) -> None:
+    put(store, organisatie("o1", "Een", sites=("1", "2")), organisatie("o3", "Drie", sites=()))
+    put(store, Claim(SB, "b1", 1, "organisatie", {"kind": "organisatie", "names": [{"text": _nl("Twee")}]}, same_as=((SK, "o1"),)))
+    put(store, aanbod("a1", "o3"), aanbod("a2", "o1", sites=("2",)))
+    _join(store, uuid_of(store, f"{SK}|a1"), uuid_of(store, f"{SK}|a2"))
+    een = _split(store, uuid_of(store, f"{SK}|o1"), "o1")
+    offered = fiche(store, f"{SK}|a2")
+    assert offered is not None
+    assert [site["id"] for site in offered["vestigingen"]] == [site["id"] for site in _document(store, een)["vestigingen"] if site["keys"] == [f"{SK}:o1-2"]]
 
 
 # --- in any order ----------------------------------------------------------------------------------------------------------------

@@ -276,7 +276,7 @@ class Nested(ma.Schema):
 
 def test_nested_secrets_are_secrets() -> None:
     config = {"account": {"user": "a", "pass": "hunter22"}, "others": [{"pass": "hunter23"}, {"user": "b"}]}
-    vault = Vault([Fernet.generate_key().decode()])
+    vault = Vault([Fernet.generate_key()])
     locked = vault.lock(Nested, config)
     assert "hunter" not in repr(locked)
     assert vault.unlock(Nested, locked) == config

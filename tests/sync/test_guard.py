@@ -52,14 +52,14 @@ def test_status_goes_on_saying_that_removals_wait_until_they_are_released_or_bac
     assert "60 of 120 rows" in told()
     for _ in range(2):
         assert go(store, source, offer).mode == "incremental"
-        assert "60 rows that were not in the source any more on 2026-11-22T09:00:00Z were not removed and wait for a release" in told()
+        assert "60 rows that were gone from the source on 2026-11-22T09:00:00Z were not removed and wait for a release" in told()
         assert "fichehub run own --release-guard" in told()
     go(store, source, offer, release_guard=True, dry_run=True)
     source.finished = {"complete": False}
     go(store, source, offer, full=True)
     source.finished, source.failure, source.fail_after = {}, Unreachable("The line broke."), 5
     go(store, source, offer, full=True)
-    assert "60 rows that were not in the source any more on 2026-11-22T09:00:00Z" in told(), "what saw not the whole source cannot tell"
+    assert "60 rows that were gone from the source on 2026-11-22T09:00:00Z" in told(), "what saw not the whole source cannot tell"
     source.failure, source.rows = None, everything
     go(store, source, offer, full=True)
     assert told() == "Everything is as it should be."
@@ -85,7 +85,7 @@ def test_a_release_that_was_stopped_halfway_leaves_the_reminder(store: Store, of
     stops.go(store, "own")
     go(store, source, offer)
     (one,) = status.of_all(store, plugins)
-    assert "200 rows that were not in the source any more" in one.reason
+    assert "200 rows that were gone from the source" in one.reason
 
 
 def test_the_record_tells_a_release_also_when_the_run_was_stopped_halfway(store: Store, offer: Offer) -> None:
@@ -143,3 +143,12 @@ def test_a_preview_shows_what_a_release_is_for_and_nothing_shown_is_nothing_rele
     released = go(store, source, offer, release_guard=True)
     assert (released.deleted, released.withheld) == ((60, 0) if previewed else (0, 60))
     assert ("before any run or preview had shown how many" in released.reason) is not previewed
+
+
+def test_a_preview_of_a_release_leaves_it_as_it_was(store: Store, offer: Offer) -> None:
+    source = fresh_rows(120)
+    go(store, source, offer)
+    source.rows = source.rows[:60]
+    go(store, source, offer, full=True)
+    assert go(store, source, offer, release_guard=True, dry_run=True).deleted == 60
+    assert go(store, source, offer, release_guard=True).deleted == 60

@@ -40,7 +40,7 @@ def plugins(store: Store, offer: Offer) -> Plugins:
 
 def kept(store: Store, run_id: int) -> list[landing.Landing]:
     with store.read() as db:
-        return landing.landed(db, "own", run_id)
+        return list(landing.landed(db, "own", run_id))
 
 
 def test_nothing_is_kept_unless_asked_for(store: Store, plugins: Plugins) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,14 @@ from typing import Any
 import flask
 import pytest
 from sqlalchemy import insert
+from werkzeug.test import EnvironBuilder
 
 from hub import plugins
 from hub.errors import StoreBusy
 from hub.store import Store, log_reading, opening
 from hub.store.tables import connection
-from hub.web import Settings, create_app, problems
+from hub.web import Settings, create_app, health, problems
+from hub.web.turns import in_turns
 from tests.own_postgres import PostgresServer
 
 ASKED = ("/fhir/Practitioner?family=Peeters", "/api/v1/fiches?kind=zorgverlener")
@@ -102,3 +105,52 @@ def test_what_fails_at_the_end_of_a_request_is_answered_too(error: Exception, st
     told = app.test_client().get("/")
     assert (told.status_code, told.content_type, "Retry-After" in told.headers) == (status, "application/problem+json", status == 503)
     assert told.get_json()["detail"] and "at the end" not in told.get_data(as_text=True)
+
+
+def test_health_waits_for_no_database_that_hangs_and_however_many_ask_it_costs_a_few_threads(
+    far_app: flask.Flask, far_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = far_app.test_client()
+    assert client.get("/health").get_json() == {"status": "UP"}
+    monkeypatch.setattr(health, "PATIENCE", 0.02)
+    other = opening.throwaway(far_store.engine)
+    with other.connect() as one:
+        one.exec_driver_sql("LOCK TABLE counter IN ACCESS EXCLUSIVE MODE")  # whoever reads it waits, as behind a pool whose server is away
+        told = [client.get("/health") for _ in range(12)]
+        assert {(each.status_code, each.get_json()["status"]) for each in told} == {(503, "DOWN")}
+        looking = [thread for thread in threading.enumerate() if thread.name == "health"]
+        assert 1 <= len(looking) <= 4
+        one.rollback()
+    other.dispose()
+    for thread in looking:
+        thread.join(30)
+    monkeypatch.setattr(health, "PATIENCE", 30.0)
+    assert client.get("/health").get_json() == {"status": "UP"}
+    assert [thread for thread in looking if thread.is_alive()] == []
+
+
+def test_health_does_not_wait_for_a_request_to_which_the_database_does_not_answer(far_app: flask.Flask) -> None:
+    turned = in_turns(far_app, 1 << 20, health.PATHS)
+    inside, goes_on = threading.Event(), threading.Event()
+
+    @far_app.before_request
+    def hangs() -> None:
+        if flask.request.path == "/metrics":
+            inside.set()
+            assert goes_on.wait(60)
+
+    def ask(path: str) -> str:
+        told: list[str] = []
+        environ = EnvironBuilder(path=path).get_environ()
+        list(turned(environ, lambda status, headers, *rest: told.append(status)))  # type: ignore[arg-type]
+        return told[0]
+
+    other = threading.Thread(target=ask, args=("/metrics",))
+    other.start()
+    try:
+        assert inside.wait(60)
+        for path in health.PATHS:
+            assert ask(path) == "200 OK"
+    finally:
+        goes_on.set()
+        other.join(60)

@@ -69,7 +69,7 @@ assertion = Table(
     metadata,
     Column("client", Text, primary_key=True),
     Column("jti", Text, primary_key=True),  # SHA-256 of an assertion's jti: each is taken once
-    Column("expires_at", big(), nullable=False, index=True),  # seconds since the epoch; forgotten after it
+    Column("expires_at", big(), nullable=False, index=True),  # seconds since the epoch; forgotten some time after it
     sqlite_with_rowid=False,
 )
 

@@ -104,7 +104,7 @@ _PARAMETERS: Final[dict[str, fields.Field[Any]]] = {
     "sort": fields.String(
         validate=validate.OneOf([*SORTS, "-number", "-name", "-updated"]),
         metadata={
-            "description": "The order; a minus turns it round. Default: local with `local`, distance with `near`, else number, an order that never changes."
+            "description": "The order; a minus turns it round. Default: local with `local`, distance with `near`, else number, an order that never changes. Of the order `name` the name counts that is shown to everybody who sees the entity."
         },
     ),
     "total": fields.String(

@@ -49,6 +49,15 @@ def persons_in(body: bytes, where: str) -> list[Any]:
     return persons
 
 
+def marks_of(persons: list[Any]) -> tuple[str, ...]:
+    """What a message is known by among others: the numbers of its persons, since whatever else is in it may differ each time it is given.
+
+    Of persons without any, and of one alone, who may stand in the list twice in a row, it is all that is said of them.
+    """
+    numbers = tuple("".join(node.itertext()).strip() for one in persons for node in _all(one, "NIHII"))
+    return numbers if numbers and len(persons) > 1 else tuple("".join(one.itertext()) for one in persons)
+
+
 def claim_of(person: Any, practice_types: Collection[str] = ()) -> Claim:
     """What CoBRHA says about one person, known by the first eight digits of the RIZIV number. Raises `Rejected` with the field and the reason.
 

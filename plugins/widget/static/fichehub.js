@@ -255,7 +255,7 @@ class FichehubZoek extends HTMLElement {
     choices.hidden = !items.length;
     where.setAttribute("aria-expanded", String(Boolean(items.length)));
     where.removeAttribute("aria-activedescendant");
-    const said = items.length ? fill(this.#words.choices, { n: items.length }) : this.#words.unknown_place;
+    const said = !items.length ? this.#words.unknown_place : items.length === 1 ? this.#words.choices_one : fill(this.#words.choices, { n: items.length });
     this.#say(wrong ? `${wrong} ${said}` : said);
   }
 
@@ -407,7 +407,8 @@ class FichehubZoek extends HTMLElement {
       // Whole, as RFC 6068 has it: what a source wrote behind a question mark would be headers of the message.
       const value = contact.kind === "email" ? encodeURIComponent(contact.value).replaceAll("%40", "@") : contact.value;
       const href = { phone: "tel:", mobile: "tel:", email: "mailto:", website: "" }[contact.kind] + value;
-      const safe = /^(tel:|mailto:|https?:\/\/)/i.test(href);
+      // What has no three digits can be called nowhere: sources write words where they have no number.
+      const safe = /^(tel:(\D*\d){3}|mailto:|https?:\/\/)/i.test(href);
       return make("li", {}, make("span", { class: "hidden", text: `${words[contact.kind]}: ` }),
         safe ? make("a", { href, rel: "noopener noreferrer", text: written(contact.value) }) : contact.value, origin(contact) ? make("small", { text: origin(contact) }) : null);
     });

@@ -244,3 +244,51 @@ def test_a_register_that_gives_nobody_does_not_pass_its_check(go: Go, book: Cobr
     book.count = 0
     with pytest.raises(Unreachable, match="gave nobody at all"):
         go("cobrha", book.config())
+
+
+def entry(number: str, house: str = "1") -> str:
+    return (
+        f"<IndividualContactInformation><LastName>Peeters</LastName><ProfessionalInformation><Profession><NIHII>{number}</NIHII></Profession>"
+        f"<Address><HouseNumber>{house}</HouseNumber></Address></ProfessionalInformation></IndividualContactInformation>"
+    )
+
+
+@pytest.mark.parametrize("each", [1, 2, 3])
+@pytest.mark.parametrize("circle", [1, 2, 3, 5])
+def test_a_list_that_goes_in_a_circle_ends_the_run(
+    go: Go, book: CobrhaSimulator, world: World, monkeypatch: pytest.MonkeyPatch, circle: int, each: int
+) -> None:
+    """Whatever the offset; and each message has another Id, so that no two are alike."""
+    asked = iter(range(60))
+
+    def message(self: CobrhaSimulator, offset: int, most: int) -> str:
+        place = next(asked)
+        persons = "".join(entry(riziv(world, place % circle * each + one)) for one in range(each))
+        return f'<SearchProfessionalsResponse Id="{place}">{persons}</SearchProfessionalsResponse>'
+
+    monkeypatch.setattr(CobrhaSimulator, "message", message)
+    report = go("cobrha", {**book.config(), "page_size": 7})
+    assert (report.state, "never end" in report.reason) == ("failed", True), report.reason
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 7])
+def test_who_is_given_twice_changes_nothing_in_the_next_run(
+    store: Store, go: Go, book: CobrhaSimulator, world: World, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    first, other = riziv(world), riziv(world, 1)
+    given = [entry(first, "1"), entry(first, "1"), entry(other), entry(first, "2"), entry(other)]
+    monkeypatch.setattr(
+        CobrhaSimulator,
+        "message",
+        lambda self, offset, asked: f"<SearchProfessionalsResponse>{''.join(given[offset : offset + min(asked, most)])}</SearchProfessionalsResponse>",
+    )
+    if most == 1:
+        del given[1]  # of one person alone that comes twice in a row nobody can tell whether the list goes on
+    report = go("cobrha", {**book.config(), "page_size": 7})
+    assert (report.state, report.changed) == ("done", 2)
+    assert any(first[:8] in warning and "given already" in warning for warning in report.warnings), report.warnings
+    before = fiches(store)
+    again = go("cobrha")
+    assert (again.state, again.changed, again.warnings) == ("done", 0, report.warnings)
+    assert fiches(store) == before
+    assert before[first[:8]]["addresses"][0]["house_number"] == "1", "of each person the first row counts"

@@ -8,8 +8,9 @@ import pytest
 
 from hub import Unreachable
 from hub.store import Store, reading
-from plugins.progezondheid.client import MOST_EMPTY, Client
+from plugins.progezondheid.client import Client
 from plugins.progezondheid.simulator import ProGezondheidSimulator
+from plugins.progezondheid.walk import MOST_EMPTY
 from tests.plugins.progezondheid.conftest import Run
 from tests.plugins.progezondheid.soka import (
     OTHER,

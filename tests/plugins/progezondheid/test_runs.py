@@ -16,10 +16,11 @@ from hub.store import Store
 from hub.store.tables import fiche
 from hub.sync import connections
 from plugins import progezondheid
-from plugins.progezondheid.client import LONGEST_CURSOR, MOST_EMPTY, _page
+from plugins.progezondheid.client import LONGEST_CURSOR, Client, ProviderPage, _page
 from plugins.progezondheid.drift import Drift, drift_in
 from plugins.progezondheid.register import Place, Register, Slice
 from plugins.progezondheid.simulator import ProGezondheidSimulator
+from plugins.progezondheid.walk import MOST_EMPTY
 from tests.plugins.progezondheid.conftest import NOW, Run
 from tests.plugins.progezondheid.soka import said_instead
 
@@ -390,3 +391,28 @@ def test_a_row_that_is_no_json_is_refused_alone(
     assert set(fiches(store)) == set(numbers(running)) - {poisoned}
     (refused,) = report.rejections
     assert refused.external_id == poisoned
+
+
+@pytest.mark.parametrize("described", [False, True])
+def test_one_bad_answer_that_calls_all_deleted_takes_nobody_away(
+    store: Store, world: World, connect: Connect, monkeypatch: pytest.MonkeyPatch, described: bool
+) -> None:
+    with ProGezondheidSimulator(world, count=120, now=lambda: NOW) as running:
+        go = connect(running)
+        go()
+        before = fiches(store)
+        usual = Client.page
+
+        def bad(self: Client, cursor: str | None, limit: int) -> ProviderPage:
+            page = usual(self, cursor, limit)
+            kept = ("nihdi8", "version", "updated_at")
+            page.items[:] = [{**(item if described else {key: item[key] for key in kept}), "state": "deleted"} for item in page.items]
+            return page
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Client, "page", bad)
+            report = go(full=True)
+        assert (report.changed, report.withheld) == (0, 0 if described else 120), report.reason
+        assert fiches(store) == before
+        right = go(full=True)
+        assert (right.state, right.changed, right.unchanged, right.withheld) == ("done", 0, 120, 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -103,6 +104,21 @@ def test_a_national_number_is_never_taken_over() -> None:
 def test_a_deleted_provider_is_gone() -> None:
     claim = claim_of({"nihdi8": PROVIDERS[0]["nihdi8"], "version": 4, "updated_at": "x", "state": "deleted"})
     assert claim == Claim("progezondheid", PROVIDERS[0]["nihdi8"], 4, "zorgverlener", {}, gone=True)
+
+
+def test_who_is_still_described_was_not_deleted() -> None:
+    twice = orjson.loads(orjson.dumps(PROVIDERS[0]).replace(b'"state":"registered"', b'"state":"registered","state":"deleted"'))
+    for row in (twice, {key: PROVIDERS[0][key] for key in ("nihdi8", "version", "updated_at", "name")} | {"state": "deleted"}):
+        with pytest.raises(Rejected, match="name") as caught:
+            claim_of(row)
+        assert (caught.value.field, caught.value.external_id) == ("state", PROVIDERS[0]["nihdi8"])
+
+
+def test_a_version_is_one_that_can_still_rise() -> None:
+    assert claim_of(provider(version=2**53 - 1)).revision == 2**53 - 1
+    for version in (2**53, 2**63 - 1):
+        with pytest.raises(Rejected, match="9007199254740991"):
+            claim_of(provider(version=version))
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,27 @@ def test_telephone_numbers_are_written_as_in_belgium(demo: Page) -> None:
     assert [link.get_attribute("href") for link in links.all()] == [f"tel:{number}" for number in written]
 
 
+def test_what_is_no_number_is_no_link_to_call(demo: Page) -> None:
+    values = ["niet", "n.v.t. 1", "112", "bel de kring: 016 12 34 56"]
+
+    def with_these(route: Route) -> None:
+        response = route.fetch()
+        found = response.json()
+        found["items"][0]["contacts"] = [{"kind": kind, "value": value, "from": "aanbod"} for kind in ("phone", "mobile") for value in values]
+        route.fulfill(response=response, json=found)
+
+    demo.route("**/widget/v1/search*", with_these)
+    fill_and_search(demo, "huisarts", "Zemst")
+    reach = demo.locator("fichehub-zoek li.card").first.locator("ul.reach")
+    expect(reach.locator("li")).to_have_count(8)
+    expect(reach.locator("a")).to_have_text(values[2:] * 2)
+
+
+def test_one_place_to_choose_is_announced_as_one(demo: Page) -> None:
+    demo.get_by_role("combobox", name="Waar?").press_sequentially("zems")
+    expect(demo.locator("fichehub-zoek").get_by_role("status")).to_have_text("1 gemeente; kies met de pijltjestoetsen")
+
+
 def test_the_whole_search_by_keyboard(demo: Page) -> None:
     demo.get_by_label("Wat zoekt u?").press_sequentially("huisarts")
     demo.keyboard.press("Tab")

@@ -222,6 +222,15 @@ def test_suggestions_by_name_and_postcode(client: FlaskClient) -> None:
     assert body(client.get("/widget/v1/suggest?where="))["items"] == []
 
 
+@pytest.mark.parametrize(
+    ("where", "postcode"),
+    [("kruib", ""), ("9150", "9150"), ("beveren-kruibeke-zwijndrecht", ""), ("aartselaar", "2630")],
+)
+def test_a_place_has_the_postcode_that_was_typed_or_its_only_one(client: FlaskClient, where: str, postcode: str) -> None:
+    assert body(client.get("/widget/v1/suggest", query_string={"where": where}))["items"][0]["postcode"] == postcode
+    assert search(client, what="huisarts", where=where)["place"]["postcode"] == postcode
+
+
 def test_a_suggestion_can_be_searched_as_it_is_written(client: FlaskClient) -> None:
     for item in body(client.get("/widget/v1/suggest?where=sint"))["items"]:
         assert search(client, where=item["label"])["place"]["refnis"] == item["refnis"]

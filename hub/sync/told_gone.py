@@ -1,0 +1,186 @@
+"""Rows that say themselves that they are gone: as many as the guard lets go, like those that a complete list no longer has.
+
+One bad answer can say so of everybody. What goes beyond the guard is held back and stays in the hub. An increment that would go beyond it is begun again at the
+start, so that one run sees the whole source: there what is really gone is held back until an administrator releases it, and what was a bad answer is not gone at all.
+
+How many were let go is kept with the cursor until a run comes to its end: a load that is broken off over and over lets go of no more than one that is not.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+
+import orjson
+from sqlalchemy import Connection, delete, func, insert, select
+
+from hub import schemas
+from hub.errors import FichehubError
+from hub.model.claims import Claim
+from hub.store import ReadyClaims, Writer
+from hub.store.bulk import Bulk
+from hub.store.tables import claim as claim_table
+from hub.store.tables import setting
+from hub.store.tables import source as source_table
+from hub.sync import guard, settings
+from hub.sync.session import Session
+
+
+class BeyondGuard(FichehubError):
+    """A run that does not see the whole source was told that more is gone than the guard lets go."""
+
+
+class ToldGone:
+    """What the rows of one run say is gone and the hub still has. A context manager.
+
+    `removed`: so many were let go; `held`: so many are held back, and `claims` gives them. With `holds_all` every one is held back until its end, for an
+    administrator's release is good for all or for none.
+    """
+
+    def __init__(self, session: Session, source: str, *, holds_all: bool) -> None:
+        self._session = session
+        self._source = source
+        self._holds_all = holds_all
+        with session.store.read() as connection:
+            self._kept = _load(connection, session.known.name)
+        self.removed, before = self._kept
+        # A run that goes on where another ended holds back what that one did as well; one from the start is told of it anew.
+        self._before = before if session.report.resumed else 0
+        self._known: int | None = None
+        self._removing = 0
+        self._holding: list[Claim] = []
+        self._claims: _Claims | None = None
+
+    @property
+    def held(self) -> int:
+        """How many are held back."""
+        return self._before + (0 if self._claims is None else self._claims.count())
+
+    def hold_back(self, writer: Writer, batch: ReadyClaims) -> frozenset[str]:
+        """The external ids of a batch that are not to be let go now. To be called in its transaction, which may be tried again; see `took`. Raises `BeyondGuard`."""
+        leaving = self._leaving(writer.connection, [ready.claim for ready in batch.newest.values() if ready.claim.gone])
+        self._removing, self._holding = 0, []
+        if not leaving:
+            return frozenset()
+        count = self.removed + len(leaving)
+        if not self._holds_all and not self.held and (count <= guard.SMALL or guard.allows(count, self.known(writer.connection))):
+            self._removing = len(leaving)
+            return frozenset()
+        if self._session.report.mode != "full":
+            raise BeyondGuard("More rows came as deleted than are ever removed by themselves.")
+        self._holding = leaving
+        return frozenset(claim.external_id for claim in leaving)
+
+    @property
+    def holding(self) -> int:
+        """How many the batch at hand holds back."""
+        return len(self._holding)
+
+    def keep(self, connection: Connection) -> None:
+        """Note in the transaction of a batch what it lets go and holds back, for a run that goes on after this one was cut off."""
+        if (self._removing or self._holding) and not self._session.dry:
+            held = 0 if self._holds_all else self.held + len(self._holding)
+            _save(connection, self._session.known.name, self.removed + self._removing, held)
+
+    def took(self) -> None:
+        """The batch that `hold_back` was asked about is committed."""
+        self.removed += self._removing
+        if self._holding:
+            self._claims = self._claims or _Claims()
+            self._claims.add(self._holding)
+        self._removing, self._holding = 0, []
+
+    def known(self, connection: Connection) -> int:
+        """How many rows of this source the hub had before any was let go."""
+        if self._known is None:
+            query = (
+                select(func.count())
+                .select_from(claim_table)
+                .join(source_table, source_table.c.id == claim_table.c.source_id)
+                .where(source_table.c.name == self._source, claim_table.c.partner.in_(self._whose), claim_table.c.gone.is_(False))
+            )
+            self._known = int(connection.execute(query).scalar_one()) + self.removed
+        return self._known
+
+    def claims(self, size: int) -> Iterator[list[Claim]]:
+        """What is held back, so many at a time."""
+        return iter(()) if self._claims is None else self._claims.pages(self._source, size)
+
+    def forget(self, connection: Connection) -> None:
+        """The run came to its end; in the transaction of that."""
+        if self._kept != (0, 0) or self.removed or self.held:
+            connection.execute(delete(setting).where(setting.c.name == settings.TOLD_GONE + self._session.known.name))
+
+    @property
+    def _whose(self) -> tuple[str, str]:
+        return ("", self._session.known.partner)
+
+    def _leaving(self, connection: Connection, gone: list[Claim]) -> list[Claim]:
+        """Those of these claims of which something stands that is not newer."""
+        if not gone:
+            return []
+        bulk = Bulk(connection)
+        sql = (
+            "SELECT c.external_id, c.partner, c.revision FROM claim c JOIN source s ON s.id = c.source_id"  # noqa: S608 - our own SQL
+            f" WHERE s.name = ? AND NOT c.gone AND {bulk.listed('c.external_id', 'text')}"
+        )
+        rows = bulk.rows(sql, self._source, bulk.many({claim.external_id for claim in gone}))
+        stands = {(external_id, partner): revision for external_id, partner, revision in rows}
+        return [claim for claim in gone if stands.get((claim.external_id, claim.partner or ""), claim.revision + 1) <= claim.revision]
+
+    def __enter__(self) -> ToldGone:
+        return self
+
+    def __exit__(self, *how: object) -> None:
+        if self._claims is not None:
+            self._claims.close()
+
+
+class _Claims:
+    """Claims in a temporary file that has no name: a whole register may say that it is gone."""
+
+    def __init__(self) -> None:
+        self._database = sqlite3.connect("", isolation_level=None)
+        for statement in (
+            "PRAGMA journal_mode = OFF",
+            "PRAGMA synchronous = OFF",
+            "PRAGMA cache_size = -8192",
+            "CREATE TABLE gone (id TEXT PRIMARY KEY, revision INTEGER, partner TEXT, content BLOB) WITHOUT ROWID",
+        ):
+            self._database.execute(statement)
+
+    def add(self, claims: Iterable[Claim]) -> None:
+        rows = [(claim.external_id, claim.revision, claim.partner, schemas.pack(schemas.encode_claim(claim))) for claim in claims]
+        self._database.execute("BEGIN")
+        self._database.executemany(
+            "INSERT INTO gone VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET revision = excluded.revision, content = excluded.content"
+            " WHERE excluded.revision > revision",
+            rows,
+        )
+        self._database.execute("COMMIT")
+
+    def count(self) -> int:
+        return int(self._database.execute("SELECT count(*) FROM gone").fetchone()[0])
+
+    def pages(self, source: str, size: int) -> Iterator[list[Claim]]:
+        after = ""
+        while rows := self._database.execute("SELECT * FROM gone WHERE id > ? ORDER BY id LIMIT ?", (after, size)).fetchall():
+            yield [schemas.decode_claim(source, *row) for row in rows]
+            after = rows[-1][0]
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def _load(connection: Connection, name: str) -> tuple[int, int]:
+    value = connection.execute(select(setting.c.value).where(setting.c.name == settings.TOLD_GONE + name)).scalar_one_or_none()
+    if value is None:
+        return 0, 0
+    removed, held = orjson.loads(value)
+    return removed, held
+
+
+def _save(connection: Connection, name: str, removed: int, held: int) -> None:
+    row = settings.TOLD_GONE + name
+    connection.execute(delete(setting).where(setting.c.name == row))
+    connection.execute(insert(setting).values(name=row, value=orjson.dumps([removed, held]).decode()))
