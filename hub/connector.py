@@ -47,13 +47,25 @@ class Http(Protocol):
     """The hub's outbound HTTP client: deadline, byte cap, no redirects, SSRF guard.
 
     Network faults, time-outs, 429 and 5xx are raised as `Unreachable` (with `retry_after`), 401 and 403 as `AuthFailed`. Any other status is returned.
+    `byte_cap`: the largest body that this call can mean, after unpacking; a larger one is `Unreachable`. It can be lower than the client's own, never higher. Give
+    it where it is known how much was asked for: what is read as JSON takes many times its bytes.
     """
 
-    def get(self, url: str, *, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None) -> Response:
+    def get(
+        self, url: str, *, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None, byte_cap: int | None = None
+    ) -> Response:
         """Fetch `url`."""
         ...
 
-    def post(self, url: str, *, json: Any = None, data: bytes | None = None, headers: Mapping[str, str] | None = None) -> Response:
+    def post(
+        self,
+        url: str,
+        *,
+        json: Any = None,
+        data: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        byte_cap: int | None = None,
+    ) -> Response:
         """Send `json` or `data` to `url`."""
         ...
 
@@ -217,6 +229,17 @@ class Unsent:
     undeliverable: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Partly:
+    """What `Sink.push` answers when the partner took a part and refused the rest. `agreed`: the agreed state of what it took.
+
+    `refused` becomes a dead letter, as what `push` raises as `Rejected` does: a replay, or the next change, asks `push` again with this agreed state.
+    """
+
+    agreed: dict[str, Any]
+    refused: Rejected
+
+
 class Sink(Connector):
     """Something that we push fiches to, and that answers what it made of them.
 
@@ -236,10 +259,11 @@ class Sink(Connector):
 
     def push(
         self, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None
-    ) -> dict[str, Any] | Unsent | None:
+    ) -> dict[str, Any] | Unsent | Partly | None:
         """Bring the partner from `agreed` to `desired` and return the partner's normalised answer: the new agreed state, JSON. None only when `desired` is.
 
-        A push that told the partner nothing answers `Unsent`, so that it is not counted as pushed.
+        A push that told the partner nothing answers `Unsent`, so that it is not counted as pushed. What the partner will not take as it is raises `Rejected`;
+        when it took another part of it, the answer is `Partly`. What a partner says is kept without the secrets of the connection and without half characters.
         """
         raise NotImplementedError  # abstract: each sink has its own
 
@@ -284,7 +308,8 @@ class Sink(Connector):
     def decided(self, state: dict[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
         """The agreed state once the partner has decided so. Pure; a decision that comes late or twice changes nothing.
 
-        `state` is `{}` where nothing is agreed: a run that was stopped may have pushed something of which it did not store the answer.
+        `state` is `{}` where nothing is agreed: a run that was stopped may have pushed something of which it did not store the answer. `said` comes without the
+        secrets of the connection. Raises `Rejected` for a decision that cannot be used: it is listed with the rejected rows, and the others go on.
         """
         return state
 

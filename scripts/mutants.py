@@ -135,7 +135,7 @@ MUTANTS = (
         "no-byte-cap",
         "an answer that does not end is left, not taken in",
         "hub/outbound/client.py",
-        "            if size > self._byte_cap:\n",
+        "            if size > cap:\n",
         "            if size < 0:\n",
         "tests/test_outbound.py::test_too_large_an_answer_is_not_taken_in",
     ),

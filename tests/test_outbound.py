@@ -293,6 +293,16 @@ def test_too_large_an_answer_is_not_taken_in(partner: Partner, outbound: Outboun
     assert len(partner.requests) == 1
 
 
+@pytest.mark.parametrize("path", ["/large", "/bomb"])
+def test_a_call_that_can_mean_little_takes_little_in(partner: Partner, outbound: Outbound, path: str) -> None:
+    with pytest.raises(Unreachable, match="sends more than 4,096 bytes"):
+        outbound.get(partner.url + path, byte_cap=4096)
+    with pytest.raises(Unreachable, match="sends more than 10 bytes"):
+        outbound.post(f"{partner.url}/rows", json={"a": "é"}, byte_cap=10)
+    with pytest.raises(Unreachable, match="sends more than 1,048,576 bytes"):
+        outbound.get(partner.url + path, byte_cap=10 * MEGABYTE)
+
+
 def test_a_declared_length_past_the_cap_is_not_read(outbound: Outbound) -> None:
     with (
         raw_server(b"HTTP/1.1 200 OK\r\nContent-Length: 2000000000\r\n\r\nx") as url,

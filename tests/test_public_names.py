@@ -14,7 +14,7 @@ Concept ConceptBook ConceptScheme Connector Contact Context Criterion CursorExpi
 Document ElectronicAddress Endpoint Entity EntityType Export Feed Fiche FichehubError FieldError Finished
 Forbidden Gone GovInfo Grant Hit Hours Http Identifier Incoming Invalid InvalidIdentifier Kind Known Language
 Linked Locked Mapping MatchCandidate Membership Misconfigured Moved Municipality Name Near NoConfig NotFound Notification
-Organisatiefiche Outranked Page PartRef Period PersonName Places Position Proposal Query Recognition Ref Rejected RequestError
+Organisatiefiche Outranked Page PartRef Partly Period PersonName Places Position Proposal Query Recognition Ref Rejected RequestError
 ResolvedContact Response Said Sent Simulator Sink Source StoreBusy
 Subscription SubscriptionEvent SubscriptionWish Subscriptions Tag Text UnknownPlace Unreachable Unsent Vestiging
 Visibility Volatile WaitingList World Zorgverlenersfiche address_of any_of authorization_metadata cancel directory display_identifier feed fold general_contacts has_ended hookimpl house_number is_cancelled let_stand main_name name_in narrowed nearest_contact

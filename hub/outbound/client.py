@@ -101,10 +101,10 @@ class Outbound:
         self._session.mount("https://", adapter)
 
     def get(
-        self, url: str, *, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+        self, url: str, *, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None, byte_cap: int | None = None
     ) -> Answer:
         """See `hub.connector.Http.get`."""
-        return self._call("GET", url, retry_all=True, params=params, headers=headers)
+        return self._call("GET", url, byte_cap, retry_all=True, params=params, headers=headers)
 
     def post(
         self,
@@ -113,6 +113,7 @@ class Outbound:
         json: Any = None,
         data: bytes | None = None,
         headers: Mapping[str, str] | None = None,
+        byte_cap: int | None = None,
     ) -> Answer:
         """See `hub.connector.Http.post`."""
         given = dict(headers or {})
@@ -120,7 +121,7 @@ class Outbound:
             data = orjson.dumps(json)
             given.setdefault("Content-Type", "application/json")
         retry_all = any(name.lower() == "idempotency-key" for name in given)
-        return self._call("POST", url, retry_all=retry_all, data=data, headers=given)
+        return self._call("POST", url, byte_cap, retry_all=retry_all, data=data, headers=given)
 
     def close(self) -> None:
         """End the kept connections."""
@@ -134,7 +135,8 @@ class Outbound:
     ) -> None:
         self.close()
 
-    def _call(self, method: str, url: str, *, retry_all: bool, **request: Any) -> Answer:
+    def _call(self, method: str, url: str, byte_cap: int | None, *, retry_all: bool, **request: Any) -> Answer:
+        cap = self._byte_cap if byte_cap is None else min(byte_cap, self._byte_cap)
         address = check_address(url, allow_private=self._allow_private)
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(
@@ -149,7 +151,7 @@ class Outbound:
             reraise=True,
         )
         try:
-            return retrying(self._attempt, method, url, address, request)
+            return retrying(self._attempt, method, url, address, cap, request)
         except Again as error:
             raise Unreachable(error.message, retry_after=error.retry_after) from error.__cause__
 
@@ -157,7 +159,7 @@ class Outbound:
         if self._asked_again is not None:
             self._asked_again(state.attempt_number, self._attempts)
 
-    def _attempt(self, method: str, url: str, address: str, request: Mapping[str, Any]) -> Answer:
+    def _attempt(self, method: str, url: str, address: str, cap: int, request: Mapping[str, Any]) -> Answer:
         with Watch(self._deadline) as watch:
             try:
                 response = self._session.request(
@@ -165,7 +167,7 @@ class Outbound:
                 )
                 watch.answered = True
                 try:
-                    return self._judge(response, address)
+                    return self._judge(response, address, cap)
                 finally:
                     # Only a body that was read to its end leaves a connection that can be used again.
                     response.close()
@@ -174,7 +176,7 @@ class Outbound:
             except _FAULTS as error:
                 raise self._in_words(error, address, watch) from error
 
-    def _judge(self, response: requests.Response, address: str) -> Answer:
+    def _judge(self, response: requests.Response, address: str, cap: int) -> Answer:
         status = response.status_code
         if status in _REDIRECTS:
             raise Unreachable(sentences.REDIRECTED(address=address, status=status))
@@ -186,18 +188,18 @@ class Outbound:
             if retry_after is not None:
                 answered = asks_to_wait(address, status, retry_after, self._now())
             raise Again(answered, retry_after, harmless=status in (425, 429, 503))
-        return Answer(status, response.headers, self._body(response, address), address)
+        return Answer(status, response.headers, self._body(response, address, cap), address)
 
-    def _body(self, response: requests.Response, address: str) -> bytes:
-        too_large = Unreachable(sentences.TOO_LARGE(address=address, size=f"{self._byte_cap:,}"))
+    def _body(self, response: requests.Response, address: str, cap: int) -> bytes:
+        too_large = Unreachable(sentences.TOO_LARGE(address=address, size=f"{cap:,}"))
         declared = response.headers.get("Content-Length", "")
-        if declared.isdigit() and int(declared) > self._byte_cap:
+        if declared.isdigit() and int(declared) > cap:
             raise too_large
         pieces: list[bytes] = []
         size = 0
         for piece in response.raw.stream(_CHUNK, decode_content=True):
             size += len(piece)
-            if size > self._byte_cap:
+            if size > cap:
                 raise too_large
             pieces.append(piece)
         if (

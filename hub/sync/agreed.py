@@ -6,7 +6,7 @@ now, `said` keeps that until the difference is settled. See facts on three-way m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,6 +69,34 @@ def save(connection: Connection, name: str, entity: int, state: Agreed, at: str)
         connection.execute(
             insert(table).values(connection=name, entity_id=entity, state=orjson.dumps(parts), at=at)
         )
+
+
+def without_secrets(said: Any, redact: Callable[[str], str], ours: Any = None) -> Any:
+    """The same JSON as it may be kept and shown, whatever a partner put in it: its texts without the secrets of the connection, and without half characters.
+
+    A text that stands in `ours`, what we asked for or had agreed on, stays as it is: blotted out for a short secret that it holds, it would differ from itself for ever.
+    """
+    own = set(_texts(ours))
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, str):
+            return value if value in own else redact(value)
+        if isinstance(value, Mapping):
+            return {clean(key) if isinstance(key, str) else key: clean(item) for key, item in value.items()}
+        return [clean(item) for item in value] if isinstance(value, list | tuple) else value
+
+    return clean(said)
+
+
+def _texts(value: Any) -> Iterable[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from (key, *_texts(item))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
 
 
 def _read(raw: bytes) -> Agreed:

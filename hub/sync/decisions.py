@@ -13,7 +13,7 @@ from typing import cast
 from sqlalchemy import Connection, delete, insert, select
 
 from hub.connector import Connector, Decision, Proposal, Sink
-from hub.errors import CursorExpired, Misconfigured, NotFound
+from hub.errors import CursorExpired, Misconfigured, NotFound, Rejected
 from hub.model.fiche import EntityType
 from hub.model.moments import to_second
 from hub.outbound import open_outbound
@@ -22,8 +22,9 @@ from hub.store import Store, Writer
 from hub.store.tables import agreed as agreed_table
 from hub.store.tables import entity as entity_table
 from hub.store.tables import setting
-from hub.sync import agreed, building, connections, echo, outbox, settings
+from hub.sync import agreed, building, connections, door, echo, outbox, records, settings
 from hub.sync.agreed import Agreed
+from hub.sync.building import Built
 from hub.sync.records import Tally
 from hub.sync.session import Session
 from hub.sync.watch import Watch
@@ -120,12 +121,12 @@ def _looked_at(
     with open_outbound() as http:  # nothing is called: a connector only reads its own states
         for each in names:
             try:
-                connector = building.build(store, plugins, connections.stored(store, each), http).connector
+                built = building.build(store, plugins, connections.stored(store, each), http)
             except Misconfigured as error:  # its plugin is gone, or wants another configuration by now
                 raise NotFound(error.message) from error
-            if not isinstance(connector, Sink):
-                raise NotFound(f"{connector.title} pushes nothing, so it proposes nothing.")
-            yield from _of_one(store, connector, each, entity, after[1] if each == after[0] else 0)
+            if not isinstance(built.connector, Sink):
+                raise NotFound(f"{built.connector.title} pushes nothing, so it proposes nothing.")
+            yield from _of_one(store, built, each, entity, after[1] if each == after[0] else 0)
 
 
 def _proposes(kind: type[Connector] | None) -> bool:
@@ -133,8 +134,9 @@ def _proposes(kind: type[Connector] | None) -> bool:
 
 
 def _of_one(
-    store: Store, connector: Sink, name: str, entity: str | None, after: int
+    store: Store, built: Built, name: str, entity: str | None, after: int
 ) -> Iterator[tuple[Place, list[Proposed]]]:
+    connector = cast(Sink, built.connector)
     while True:
         query = (
             select(agreed_table.c.entity_id, entity_table.c.uuid, entity_table.c.type)
@@ -151,7 +153,8 @@ def _of_one(
         if not rows:
             return
         for row in rows:
-            answer = states[row.entity_id].answer
+            state = states[row.entity_id]
+            answer = agreed.without_secrets(state.answer, built.redact, state.sent)  # what an earlier version kept is as it came
             known = connector.proposals(answer) if answer is not None and "erased" not in answer else ()
             yield (name, row.entity_id), [Proposed(name, row.uuid, row.type, proposal) for proposal in known]
         after = rows[-1].entity_id
@@ -170,26 +173,19 @@ def _take(session: Session, watch: Watch, sink: Sink, cursor: str | None) -> Non
 
 
 def _apply(session: Session, sink: Sink, batch: list[Decision]) -> None:
+    """Take these in, each by the door: one that cannot be kept is listed with the rejected rows, and the others and the cursor go on."""
     name, at = session.known.name, to_second(session.store.now())
     tally = session.report.tally
+    door.check_cursor(batch[-1].cursor)
+    wrong = [(decision, door.decision_defect(decision)) for decision in batch]
+    usable = [decision for decision, defect in wrong if defect is None]
+    unusable = [door.sound(defect, session.built.redact) for _, defect in wrong if defect is not None]
 
-    def work(writer: Writer) -> tuple[Tally, None]:
+    def work(writer: Writer) -> tuple[Tally, list[Rejected]]:
         connection = writer.connection
-        numbers = _numbers(connection, batch)
+        numbers = _numbers(connection, usable)
         known = agreed.load(connection, name, numbers.values())
-        changed = set()
-        for decision in batch:
-            number = numbers.get(decision.entity)
-            if number is None:
-                continue
-            state = known.get(number, Agreed())
-            before = state.answer or {}
-            if "erased" in before:
-                continue
-            answer = sink.decided(before, decision.said)
-            if answer != before:
-                known[number] = replace(state, answer=answer)
-                changed.add(number)
+        changed, refused = _decided(session, sink, usable, numbers, known)
         for number in sorted(changed):
             stands = known[number].answer or {}
             if sink.unsettled(stands):
@@ -199,9 +195,37 @@ def _apply(session: Session, sink: Sink, batch: list[Decision]) -> None:
         if batch[-1].cursor is not None:
             connection.execute(delete(setting).where(setting.c.name == cursor_name(name)))
             connection.execute(insert(setting).values(name=cursor_name(name), value=batch[-1].cursor))
-        return tally, None
+        rows = [*unusable, *refused]
+        records.keep_rejections(connection, name, session.report.id, rows, at)
+        return tally.plus(rejected=len(rows)), rows
 
-    session.commit(work)
+    session.note(rejections=tuple(session.commit(work)))
+
+
+def _decided(
+    session: Session, sink: Sink, batch: list[Decision], numbers: dict[str, int], known: dict[int, Agreed]
+) -> tuple[set[int], list[Rejected]]:
+    """Put into `known` what these decisions make of it; of which entities it changed, and what the connector could not use."""
+    redact = session.built.redact
+    changed: set[int] = set()
+    refused: list[Rejected] = []
+    for decision in batch:
+        number = numbers.get(decision.entity)
+        if number is None:
+            continue
+        state = known.get(number, Agreed())
+        before = state.answer or {}
+        if "erased" in before:
+            continue
+        try:
+            answer = sink.decided(before, agreed.without_secrets(decision.said, redact, [state.sent, before]))
+        except Rejected as error:
+            refused.append(door.sound(Rejected(error.message, external_id=decision.entity, field=error.field, raw=error.raw), redact))
+            continue
+        if answer != before:
+            known[number] = replace(state, answer=answer)
+            changed.add(number)
+    return changed, refused
 
 
 def _numbers(connection: Connection, batch: list[Decision]) -> dict[str, int]:

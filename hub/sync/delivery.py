@@ -15,7 +15,7 @@ from typing import cast
 
 import orjson
 
-from hub.connector import Sink, Unsent
+from hub.connector import Partly, Sink, Unsent
 from hub.errors import AuthFailed, Misconfigured, Rejected, Unreachable
 from hub.model.entity import Change
 from hub.model.moments import to_second
@@ -24,7 +24,7 @@ from hub.store import Writer
 from hub.sync import agreed, breaker, faults, outbox, records
 from hub.sync.agreed import Agreed, State
 from hub.sync.breaker import Breaker
-from hub.sync.door import sound
+from hub.sync.door import Redact, sound
 from hub.sync.echo import has, mixes
 from hub.sync.outbox import Letter
 from hub.sync.records import Tally
@@ -91,7 +91,7 @@ def to_tell(change: Change, wanted: State, state: Agreed) -> Change:
 
 def refusal(session: Session, entity: str, error: Rejected) -> Rejected:
     """The row for the administrator about an entity (UUID) that the partner, or the connector, would not take."""
-    named = Rejected(error.message, external_id=error.external_id or entity, field=error.field, raw=error.raw)
+    named = Rejected(error.message, external_id=entity, field=error.field, raw=error.raw)
     return sound(named, session.built.redact)
 
 
@@ -107,15 +107,18 @@ def key(connection: str, letter: Letter, desired: State, state: Agreed) -> str:
     return hashlib.sha256(said).hexdigest()
 
 
-def _checked(answer: object, wanted: State) -> Unsent | State:
-    """What a push answered, if it can be agreed on. Raises `TypeError` for what is a bug in the sink: no object, none where we want one, or no JSON."""
-    told = answer.agreed if isinstance(answer, Unsent) else answer
+def _checked(answer: object, wanted: State, before: Agreed, redact: Redact) -> Unsent | Partly | State:
+    """What a push answered, as it can be kept. Raises `TypeError` for what is a bug in the sink: no object, none where we want one, or no JSON."""
+    told = answer.agreed if isinstance(answer, Unsent | Partly) else answer
     if told is not None and not isinstance(told, dict):
         raise TypeError(f"A push answers the state that is agreed, an object, not {type(told).__name__}.")
     if told is None and wanted is not None and not isinstance(answer, Unsent):
         raise TypeError("A push of something that we want there answers the state that is agreed, not None.")
-    orjson.dumps(told)
-    return answer if isinstance(answer, Unsent) else told
+    kept: State = agreed.without_secrets(told, redact, [wanted, before.answer])
+    orjson.dumps(kept)
+    if isinstance(answer, Partly):
+        return Partly(kept or {}, answer.refused)
+    return Unsent(kept, answer.undeliverable) if isinstance(answer, Unsent) else kept
 
 
 @dataclass(slots=True)
@@ -139,7 +142,7 @@ class _Delivery:
         change = to_tell(letter.change, wanted, state)
         try:
             with session.wire.delivering(key(name, letter, wanted, state)):
-                answer = _checked(self.sink.push(change, wanted, state.answer), wanted)
+                answer = _checked(self.sink.push(change, wanted, state.answer), wanted, state, session.built.redact)
         except Rejected as error:
             self._refused(letter, error)
         except Unreachable as error:
@@ -153,7 +156,9 @@ class _Delivery:
             self._postpone(letter, "The connector failed in a way that it should not; the trace is in the log.", None)
             raise
         else:
-            if isinstance(answer, Unsent):
+            if isinstance(answer, Partly):
+                self._refused(letter, answer.refused, answer.agreed)
+            elif isinstance(answer, Unsent):
                 self._settle(letter, Agreed(wanted, answer.agreed), answered=True, undeliverable=int(answer.undeliverable))
             else:
                 self._settle(letter, Agreed(wanted, answer), answered=True, pushed=1)
@@ -179,14 +184,17 @@ class _Delivery:
         if mended:
             self.gate = Breaker()
 
-    def _refused(self, letter: Letter, error: Rejected) -> None:
-        """The partner will not take this one: a dead letter, and a row for the administrator; its next change is tried again."""
+    def _refused(self, letter: Letter, error: Rejected, taken: State = None) -> None:
+        """The partner will not take this one: a dead letter, and a row for the administrator; its next change is tried again. `taken`: what is agreed of a part of it."""
         session, name = self.session, self.session.known.name
         row = refusal(session, letter.change.id, error)
-        tally = session.report.tally.plus(rejected=1)
+        tally = session.report.tally.plus(rejected=1, pushed=int(taken is not None))
         now = session.store.now()
 
         def work(writer: Writer) -> tuple[Tally, None]:
+            if taken is not None:
+                # Nothing that was sent stands as a whole, so that a replay is told and not taken for agreed.
+                agreed.save(writer.connection, name, letter.entity_id, Agreed({}, taken), to_second(now))
             outbox.failed(writer.connection, letter, row.message, now, final=True)
             records.keep_rejections(writer.connection, name, session.report.id, [row], to_second(now))
             return tally, None

@@ -6,11 +6,13 @@ What is wrong with a row is told of that row, and the rest goes on. A cursor or 
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from hub.connector import Finished
+import orjson
+
+from hub.connector import Decision, Finished
 from hub.errors import Rejected
 from hub.model.claims import Claim
 from hub.model.concepts import Concept
@@ -74,6 +76,23 @@ def concept_defect(concept: Concept) -> Rejected | None:
             reason = f"The {field} of this concept cannot be kept: {_shown(value)}."
             return Rejected(reason, external_id=f"{concept.scheme}|{concept.code}"[:LONGEST_ID], field=field)
     return None
+
+
+def decision_defect(decision: Decision) -> Rejected | None:
+    """What keeps a decision of a partner's from being taken in."""
+    if not _is_id(decision.entity):
+        reason = f"A decision needs the id of what it is about: {_ID}. This is none: {_shown(decision.entity)}"
+        return Rejected(reason, field="entity", raw=text_of(decision.said))
+    said: object = decision.said
+    if not isinstance(said, Mapping):
+        reason = f"What was decided must be an object, not {_shown(said)}."
+    else:
+        try:
+            orjson.dumps(dict(said))
+            return None
+        except TypeError:  # half a character, a number beyond 64 bits, what is no JSON
+            reason = "This decision cannot be kept: it holds half a character, or what JSON does not have. Its proposal stays as it was."
+    return Rejected(reason, external_id=decision.entity, field="decision", raw=text_of(said))
 
 
 def check_cursor(cursor: object) -> None:

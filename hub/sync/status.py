@@ -159,8 +159,12 @@ def _reason(
         told.append(f"{'1 delivery was' if dead == 1 else f'{dead} deliveries were'} given up: fichehub deadletters list")
     if info.name in house.retried:
         count, first = house.retried[info.name]
-        again = f"will be tried again, from {first} on" if info.schedule else f"waits for the next run; none is scheduled. At once: fichehub run {info.name}"
-        told.append(f"{'1 delivery' if count == 1 else f'{count} deliveries'} failed and {again}")
+        waits = "1 delivery failed and waits" if count == 1 else f"{count} deliveries failed and wait"
+        told.append(
+            f"{'1 delivery' if count == 1 else f'{count} deliveries'} failed and will be tried again, from {first} on"
+            if info.schedule
+            else f"{waits} for the next run; none is scheduled. At once: fichehub run {info.name}"
+        )
     if rejected := house.rejected.get(info.name, 0):
         told.append(f"{'1 row' if rejected == 1 else f'{rejected:,} rows'} could not be used: fichehub rejected {info.name}")
     if last is not None:

@@ -63,15 +63,21 @@ class Wire:
         return taken
 
     def get(
-        self, url: str, *, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+        self, url: str, *, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None, byte_cap: int | None = None
     ) -> Response:
         """See `hub.connector.Http.get`."""
         if self._first is not None:
             self._first()
-        return self._came(url, self._http.get(url, params=params, headers=headers))
+        return self._came(url, self._http.get(url, params=params, headers=headers, byte_cap=byte_cap))
 
     def post(
-        self, url: str, *, json: Any = None, data: bytes | None = None, headers: Mapping[str, str] | None = None
+        self,
+        url: str,
+        *,
+        json: Any = None,
+        data: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        byte_cap: int | None = None,
     ) -> Response:
         """See `hub.connector.Http.post`."""
         if self._first is not None:
@@ -80,7 +86,7 @@ class Wire:
         if self._key and not any(name.lower() == KEY_HEADER.lower() for name in given):
             given[KEY_HEADER] = self._key if self._posts == 0 else f"{self._key}-{self._posts}"
             self._posts += 1
-        return self._came(url, self._http.post(url, json=json, data=data, headers=given))
+        return self._came(url, self._http.post(url, json=json, data=data, headers=given, byte_cap=byte_cap))
 
     def _came(self, url: str, response: Response) -> Response:
         if self.landing and response.content:

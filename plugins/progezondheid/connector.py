@@ -21,6 +21,7 @@ from hub import (
     Finished,
     Incoming,
     Misconfigured,
+    Partly,
     Proposal,
     Rejected,
     Simulator,
@@ -151,17 +152,26 @@ class ProGezondheid(Source, Sink):
 
     def push(
         self, change: Change, desired: State | None, agreed: State | None
-    ) -> State | Unsent | None:
-        """Propose what changed; nothing is written over there but by its owner. A caregiver who is not there is left alone."""
-        client = self._client()
-        return _outcome(client, self._bring(client, change, desired, agreed))
+    ) -> State | Unsent | Partly | None:
+        """Propose what changed; nothing is written over there but by its owner. A caregiver who is not there is left alone.
+
+        A field that the register refuses keeps none of the others from being proposed.
+        """
+        client, refused = self._client(), list[Rejected]()
+        state = self._bring(client, change, desired, agreed, refused)
+        if not refused:
+            return _outcome(client, state)
+        whole = proposing.refusal(refused)
+        if state is None or state.get("fields", {}) == (agreed or {}).get("fields", {}):
+            raise whole
+        return Partly(state, whole)
 
     def foresee(
         self, change: Change, desired: State | None, agreed: State | None
     ) -> Mapping[str, tuple[Any, Any]] | Unsent:
         """See `Sink.foresee`. A field goes from what stands in the register to what would be proposed; what would be withdrawn, from what waits to nothing."""
         client = Foreseeing(self.context.http, self.config["base_url"], self.config["token"])
-        outcome = _outcome(client, self._bring(client, change, desired, agreed))
+        outcome = _outcome(client, self._bring(client, change, desired, agreed, []))
         if isinstance(outcome, Unsent):
             return outcome
         withdrawn = {
@@ -172,9 +182,12 @@ class ProGezondheid(Source, Sink):
         return {**withdrawn, **client.proposed}
 
     def _bring(
-        self, client: Client, change: Change, desired: State | None, agreed: State | None
+        self, client: Client, change: Change, desired: State | None, agreed: State | None, refused: list[Rejected]
     ) -> State | None:
-        """The state once the register has been told what changed; of whoever is not there it says `absent`, and what had been agreed before."""
+        """The state once the register has been told what changed; of whoever is not there it says `absent`, and what had been agreed before.
+
+        What it would not take is put into `refused`; of such a field the state is as it was.
+        """
         state = agreed or {}
         if "erased" in state or (desired is not None and state and state["nihdi8"] != desired["nihdi8"]):
             client.withdraw(change.id)  # we no longer know whom it was about, or it is about somebody else now
@@ -189,7 +202,9 @@ class ProGezondheid(Source, Sink):
         for field in proposing.pending_outside(state, self.config["proposals"]):
             client.withdraw(change.id, field)
             state = proposing.withdrawn(state, field)
+        overtaken: dict[str, int] = {}
         for _ in range(_READ_AGAIN):
+            refused.clear()
             found = client.provider(number)
             if found is None:
                 return _absent(state, number, desired)
@@ -204,25 +219,29 @@ class ProGezondheid(Source, Sink):
                 continue  # it was decided after we read: what its owner took over stands there by now
             try:
                 for ask in asks:
-                    state = self._propose(client, change, state, desired, ask, tag)
-            except Overtaken:
+                    try:
+                        state = self._propose(client, change, state, desired, ask, tag)
+                    except Rejected as refusal:
+                        refused.append(refusal)
+            except Overtaken as error:
+                overtaken[tag] = error.status
                 continue
             return state if desired is not None or state.get("fields") else None
+        if len(overtaken) == 1:  # nothing changed there: it is the tag that does not come back as it was given, or means nothing to them
+            (status,) = overtaken.values()
+            raise Unreachable(f"The register gives provider {number} with the same ETag each time, and answers {status} to a proposal that names it (If-Match).")
         raise Unreachable(f"Provider {number} changes in the register faster than it can be read.")
 
     def _propose(
         self, client: Client, change: Change, state: State, desired: State | None, ask: proposing.Ask, tag: str
     ) -> State:
-        """The state once this was asked, where there is anything to ask."""
+        """The state once this was asked, where there is anything to ask. Raises what `Client.propose` raises."""
         sources = proposing.sources_of(desired, ask)
         evidence = {"fiche": change.fiche, "changed_at": change.at, "seq": change.seq, "sources": sources}
         answer: Mapping[str, Any] = {}
         if ask.old != ask.new and not ask.asked:
             proposal = proposing.proposed(state, change.id, ask, evidence)
-            try:
-                answer = client.propose(proposal, tag=tag, key=proposing.idempotency_key(state, proposal))
-            except Rejected as refused:
-                answer = {"id": "", "state": "rejected", "reason": refused.message}
+            answer = client.propose(proposal, tag=tag, key=proposing.idempotency_key(state, proposal))
         return proposing.noted(state, ask, answer, evidence)
 
     def own_word(self, said: Document, stood: Document, state: State) -> Document:

@@ -144,6 +144,13 @@ def idempotency_key(state: State, proposal: Mapping[str, Any]) -> str:
     return hashlib.sha256(orjson.dumps([proposal, *taken_up], option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
+def refusal(refused: Sequence[Rejected]) -> Rejected:
+    """What the register would not take of one caregiver, field by field, as one."""
+    if len(refused) == 1:
+        return refused[0]
+    return Rejected(" ".join(f"{one.field}: {one.message}" for one in refused), field=", ".join(one.field for one in refused))
+
+
 # --- what became of it -------------------------------------------------------------------------------------------------------------
 
 
@@ -197,7 +204,7 @@ def decided(state: State, said: Mapping[str, Any]) -> State:
     after = {**entry, "state": said["state"], "at": str(said.get("decided_at") or entry["at"]), "reason": str(said.get("reason") or "")[:500]}
     if said["state"] == "rejected" and said.get("conflict") is True:
         after["conflict"] = True
-    elif said["state"] == "rejected" and entry["id"]:  # without an id the register refused it by itself, and its owner never saw it
+    elif said["state"] == "rejected":
         after["base"] = _left_to_us(str(field), entry)
     if said["state"] == "accepted":
         value = said.get("value", entry["new"])

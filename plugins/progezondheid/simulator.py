@@ -228,12 +228,13 @@ class ProGezondheidSimulator(Simulator):
                 raise _Problem("410 Gone", "Cursor expired", "Begin again without a cursor.")
         if self.fault("endless-empty"):
             return self._empty(f"p0{epoch}-{position}")
-        items = self.desk.events[position : position + limit]
+        items = self.desk.events[position : position + self._room(limit)]
         end = position + len(items)
         if self.fault("late-events"):
             items = [*items, *(early for item in items if (early := self.desk.earlier(item)) is not None)]
         if self.fault("duplicate-events"):
             items = items + items
+        items = items[:limit]
         page = {
             "items": items,
             "count": len(items),
@@ -243,6 +244,10 @@ class ProGezondheidSimulator(Simulator):
         }
         return orjson.dumps(page)
 
+    def _room(self, limit: int) -> int:
+        """How many new ones a page holds, so that what comes late or twice fits in as well."""
+        return max(1, limit // 2) if self.fault("late-events") or self.fault("duplicate-events") else limit
+
     # --- caregivers ----------------------------------------------------------------------------------------------------------
 
     def _page(self, asked: dict[str, list[str]]) -> bytes:
@@ -251,13 +256,14 @@ class ProGezondheidSimulator(Simulator):
         if self.fault("endless-empty"):
             return self._empty(replace(place, since=place.since + 1).text())
         if any(self.fault(name) for name in _CHANGES_ITEMS):
-            found = self.register.after(place, limit)
+            found = self.register.after(place, self._room(limit))
             items = [self._shown(provider) for provider in found.items]
             if self.fault("late-events"):
                 earlier = [self.register.earlier(provider) for provider in found.items]
                 items += [self._shown(provider) for provider in earlier if provider is not None]
             if self.fault("duplicate-events"):
                 items += items
+            items = items[:limit]
             written, count, after, complete = orjson.dumps(items).decode(), len(items), found.after, found.complete
         else:
             quick = self.register.written_after(place, limit)

@@ -19,6 +19,10 @@ from hub import Http, Misconfigured, Unreachable, read_json
 
 EMBEDDED: Final = "healthOfferProviderRepresentationList"
 MOST_PER_PAGE: Final = 2_000
+ROW_BYTES: Final = 32 * 1024
+"""Of each row that was asked for; one has some 3 KB."""
+LEAST_BYTES: Final = 1024 * 1024
+"""So large any answer may be, of however few rows."""
 LATEST_FIRST: Final = "LAST_UPDATED_DESC"
 _HEADERS: Final = {"Accept": "application/json, application/hal+json;q=0.9"}
 _GZIP: Final = b"\x1f\x8b"
@@ -65,7 +69,7 @@ class Api:
     def offers(self, page: int, size: int) -> ListPage:
         """A page of the list, counted from 0. Raises `Unreachable` for an answer that is no page, `Misconfigured` where there is no such list."""
         url = f"{self._base}/health-offers"
-        answer = self._get(url, {"page": str(page), "size": str(size), "sort": LATEST_FIRST})
+        answer = self._get(url, {"page": str(page), "size": str(size), "sort": LATEST_FIRST}, max(LEAST_BYTES, size * ROW_BYTES))
         if answer.status in (400, 404, 405, 410):
             raise Misconfigured(
                 f"{url} answered {answer.status}: there is no list of offers. Check base_url; it usually ends in /api."
@@ -77,21 +81,23 @@ class Api:
             raise Unreachable(
                 f"{url} answered with JSON that is not a page of offers (no content, no _embedded)."
             )
+        if len(found.rows) > size:
+            raise Unreachable(f"{url} answered {len(found.rows):,} offers where at most {size:,} were asked for.")
         return found
 
     def leaflet(self, leaflet_id: str) -> Any | None:
         """The detail of one fiche, hidden data left out; `None` when the source has none under this id."""
         url = f"{self._base}/leaflet/{leaflet_id}"
-        answer = self._get(url, {"includeHiddenData": "false"})
+        answer = self._get(url, {"includeHiddenData": "false"}, LEAST_BYTES)
         if answer.status in (404, 410):
             return None
         if answer.status != 200:
             raise Unreachable(f"{url} answered {answer.status} instead of a leaflet.")
         return answer.json()
 
-    def _get(self, url: str, params: dict[str, str]) -> Any:
+    def _get(self, url: str, params: dict[str, str], byte_cap: int) -> Any:
         self._pace.wait()
-        return self._http.get(url, params=params, headers=_HEADERS)
+        return self._http.get(url, params=params, headers=_HEADERS, byte_cap=byte_cap)
 
 
 def page_of(body: Any) -> ListPage | None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
+import marshmallow as ma
 import pytest
+from sqlalchemy import select
 
 from hub.connector import Decision, Proposal, Response, Sink
-from hub.errors import CursorExpired, NotFound, Unreachable
+from hub.errors import CursorExpired, NotFound, Rejected, Unreachable
 from hub.model.claims import Claim
 from hub.model.entity import Change, Entity
 from hub.plugins import Plugins
 from hub.store import Store, erasure, reading
+from hub.store.tables import agreed as agreed_table
 from hub.sync import RunReport, connections, decisions, run, status, stops
 from tests.sync.outbox.conftest import Answer
 
@@ -57,6 +60,13 @@ class Committee(Sink):
 
     def proposals(self, state: dict[str, Any]) -> Iterable[Proposal]:
         return [Proposal("name", None, state["name"], state["verdict"])]
+
+
+class Trusted(ma.Schema):
+    """Two secrets, one of them a word that names are made of."""
+
+    token = ma.fields.String(metadata={"secret": True})
+    password = ma.fields.String(metadata={"secret": True})
 
 
 class Silent:
@@ -232,6 +242,69 @@ def test_what_a_decision_leaves_unsettled_is_told_once_more(both: Both, monkeypa
     both.run()
     committee.log += [(both.houses[2], "postponed"), (both.houses[3], "accepted")]
     assert (both.run().pushed, gone) == (1, [None, None])
+
+
+def test_one_decision_that_cannot_be_used_costs_that_one(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = both.committee.decided
+
+    def decided(committee: Committee, state: dict[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+        if said["verdict"] == "perhaps":
+            raise Rejected("Neither yes nor no.", field="verdict")
+        return dict(whole(committee, state, said))
+
+    monkeypatch.setattr(both.committee, "decided", decided)
+    odd: list[tuple[Any, Any]] = [
+        (both.houses[0], "no \ud800"), (both.houses[0], {1}), ("\0", "accepted"), (7, "accepted"), (both.houses[1], "perhaps"), (both.houses[2], 2**70),
+    ]  # fmt: skip
+    both.committee.log += [*odd, (both.houses[3], "accepted"), (both.houses[3], "accepted")]
+    report = both.run()
+    assert (report.state, report.rejected) == ("done", len(odd))
+    assert sorted((row.external_id, row.field) for row in report.rejections) == sorted([
+        (both.houses[0], "decision"), (both.houses[0], "decision"), ("", "entity"), ("", "entity"), (both.houses[1], "verdict"), (both.houses[2], "decision"),
+    ])  # fmt: skip
+    assert both.verdicts() == dict(zip(both.houses, ["pending", "pending", "pending", "accepted"], strict=True))
+    assert both.run().rejected == 0, "the cursor is behind them"
+
+
+def test_a_cursor_that_cannot_be_kept_is_a_bug_and_nothing_is_taken_in(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(both.committee, "decisions", lambda committee, cursor: [Decision(both.houses[0], {"verdict": "accepted"}, "\ud800")])
+    assert both.run().state == "failed"
+    assert set(both.verdicts().values()) == {"pending"}
+
+
+def test_what_is_said_is_kept_without_secrets_and_half_characters(any_store: Store, offer: Offer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a connector does with it, of a push and of a decision, also as a key; what is ours stays, though it holds a (short) secret."""
+    said = "bad Bearer s3cret-token \ud800"
+
+    class Trusting(Committee):
+        config_schema = Trusted
+
+        def push(self, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None) -> dict[str, Any] | None:
+            return {**(desired or {}), "verdict": "pending", said: [{"said": said}]}
+
+        def proposals(self, state: dict[str, Any]) -> Iterable[Proposal]:
+            return [Proposal("name", None, state["name"], state["verdict"], reason=str(state))]
+
+    committee: Any = type("Fresh", (Trusting,), {"log": [], "asked": [], "pushed": []})
+    loaded = offer(committee)
+    connections.add(any_store, loaded, "own", "committee", {"token": "s3cret-token", "password": "Huis"})
+    connections.enable(any_store, loaded, "own")
+    content = {"kind": "organisatie", "names": [{"text": {"nl": "Huis 1"}}]}
+    any_store.write(lambda writer: writer.put([Claim("sociale-kaart", "h1", 1, "organisatie", content)], origin="sociale-kaart"))
+    assert run(any_store, loaded, "own").pushed == 1
+    (found,) = decisions.proposals(any_store, loaded, "own")
+    committee.log += [(found.entity, "accepted")]
+    monkeypatch.setattr(committee, "decided", lambda self, state, told: {**state, **told, "why": said[:10]})
+    whole = committee.decisions
+    monkeypatch.setattr(committee, "decisions", lambda self, cursor: [Decision(one.entity, {**one.said, "reason": said[:-1]}) for one in whole(self, cursor)])
+    assert run(any_store, loaded, "own").state == "done"
+    (found,) = decisions.proposals(any_store, loaded, "own")
+    assert (found.proposal.new, found.proposal.state) == ("Huis 1", "accepted")
+    with any_store.read() as connection:
+        kept = repr([tuple(row) for row in connection.execute(select(agreed_table))])
+    for shown in (kept, found.proposal.reason):
+        assert "s3cret" not in shown and "'reason': 'bad Bearer ******** '" in shown.replace('"', "'").replace("':'", "': '")
+    assert run(any_store, loaded, "own", full=True).pushed == 0
 
 
 def test_a_dry_run_decides_nothing(both: Both) -> None:

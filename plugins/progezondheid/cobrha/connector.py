@@ -10,13 +10,14 @@ from typing import Any, ClassVar, Final
 import marshmallow as ma
 
 from hub import Claim, Finished, Incoming, Misconfigured, Rejected, Simulator, Source, Unreachable
+from plugins.progezondheid.client import LEAST_BYTES, ROW_BYTES
 from plugins.progezondheid.cobrha.reading import PERSON, SOURCE, claim_of, marks_of, persons_in
 from plugins.progezondheid.cobrha.simulator import CobrhaSimulator
 from plugins.progezondheid.cobrha.twice import Twice
 from plugins.progezondheid.walk import Walk
 
 LARGEST: Final = 16 * 1024 * 1024
-"""Bytes of one message."""
+"""Bytes of a message in a file."""
 _AT_ONCE: Final = 500
 
 
@@ -115,14 +116,15 @@ class Cobrha(Source):
             headers["Authorization"] = f"Bearer {self.config['token']}"
         offset, walk = 0, Walk(url, "gives the same persons for another offset")
         while True:
-            answer = self.context.http.get(url, params={"offset": str(offset), "max": str(most)}, headers=headers)
+            params, cap = {"offset": str(offset), "max": str(most)}, max(LEAST_BYTES, most * ROW_BYTES)
+            answer = self.context.http.get(url, params=params, headers=headers, byte_cap=cap)
             if answer.status in (400, 404):
                 raise Misconfigured(f"{url} answered {answer.status}: there are no messages at this address. Correct base_url.")
             if answer.status != 200:
                 raise Unreachable(f"{url} answered {answer.status} in the place of a message.")
-            if len(answer.content) > LARGEST:
-                raise Unreachable(f"{url} sent a message of more than {LARGEST:,} bytes. Make page_size smaller.")
             persons = persons_in(answer.content, url)
+            if len(persons) > most:
+                raise Unreachable(f"{url} answered {len(persons):,} persons where at most {most:,} were asked for.")
             if not persons:  # a short message is not the last one: they may give fewer than we ask for
                 return
             walk.goes_on(marks_of(persons))

@@ -81,6 +81,8 @@ def _followed(asking: Asking) -> None:
     rest = keeps(asking.get("/proposals", {"cursor": page["next_cursor"]}), 200, "ProposalPage")
     must(not any(one["id"] == made["id"] and one["state"] == "pending" for one in rest["items"]), "It comes again behind the next one.")
     refuses(asking.get("/proposals", {"cursor": "no such cursor"}), 400)
+    count = len(keeps(asking.get("/proposals", {"limit": "1"}), 200, "ProposalPage")["items"])
+    must(count <= 1, f"{count} came for limit=1.")
 
 
 @requirement("P11", "A second proposal about the same field, under the same reference, takes the place of the one that waits.", writes=True)

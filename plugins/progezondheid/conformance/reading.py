@@ -102,6 +102,7 @@ def _etag(asking: Asking) -> None:
     path = f"/providers/{asking.somebody()['nihdi8']}"
     tag = asking.get(path).headers.get("ETag", "")
     must(tag.startswith('"') and tag.endswith('"') and len(tag) > 2, f"A strong ETag in quotes was expected, not {tag or 'none'}.")
+    must(tag.isascii() and tag.isprintable(), f"An ETag that can be sent back was expected, of printable ASCII, not {tag!a}.")
     for named in (tag, f'"no-such-state", {tag}'):
         status = asking.get(path, headers={"If-None-Match": named}).status_code
         must(status == 304, f"For {named} 304 was expected, and {status} came.")

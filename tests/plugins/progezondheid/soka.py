@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
+import pytest
+
 from hub import Claim, Unreachable, plugins
 from hub.access import Agreement, save_agreement
+from hub.outbound import Answer
 from hub.store import Store, reading
 from hub.sync import decisions
 from plugins import progezondheid
@@ -115,9 +118,12 @@ def standing(register: ProGezondheidSimulator, number: str) -> dict[str, Any]:
     return found
 
 
+def loaded() -> plugins.Plugins:
+    return plugins.load([("progezondheid", progezondheid)], installed=False)
+
+
 def known(store: Store) -> list[decisions.Proposed]:
-    loaded = plugins.load([("progezondheid", progezondheid)], installed=False)
-    return list(decisions.proposals(store, loaded, "register"))
+    return list(decisions.proposals(store, loaded(), "register"))
 
 
 @contextmanager
@@ -131,6 +137,17 @@ def unheard(request: str, error: type[BaseException] = Unreachable) -> Iterator[
 
     with patch.object(Client, request, lost):
         yield
+
+
+def said_instead(patch: pytest.MonkeyPatch, path: str, change: Callable[[Any], Any], status: int = 200) -> None:
+    """What the register answers at this path reads as `change` makes of it: also what its simulator could not write as JSON."""
+    whole = Answer.json
+
+    def json(answer: Answer) -> Any:
+        said = whole(answer)
+        return change(said) if answer.address.endswith(path) and answer.status in (200, 202, status) else said
+
+    patch.setattr(Answer, "json", json)
 
 
 def agreed_at(store: Store, level: Any) -> None:

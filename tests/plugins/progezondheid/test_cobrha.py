@@ -86,6 +86,18 @@ def test_who_gives_fewer_than_asked_for_is_read_to_the_end(store: Store, go: Go,
     assert (report.state, report.changed) == ("done", COUNT)
 
 
+def test_who_gives_more_than_asked_for_is_not_taken_in(store: Store, go: Go, book: CobrhaSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    go("cobrha", {**book.config(), "page_size": 7})
+    whole = CobrhaSimulator.message
+    monkeypatch.setattr(CobrhaSimulator, "message", lambda self, offset, asked: whole(self, offset, 3 * asked))
+    report = go("cobrha")
+    assert (report.state, report.read) == ("failed", 0)
+    assert "answered 21 persons where at most 7 were asked for" in report.reason
+    monkeypatch.setattr(connector, "LEAST_BYTES", 100)
+    monkeypatch.setattr(connector, "ROW_BYTES", 100)
+    assert "sends more than 700 bytes" in go("cobrha").reason
+
+
 def test_everybody_comes_and_the_next_run_brings_nothing(store: Store, go: Go, book: CobrhaSimulator) -> None:
     report = go("cobrha", {**book.config(), "page_size": 7})
     assert (report.state, report.read, report.changed, report.rejected) == ("done", COUNT, COUNT, 0)

@@ -10,7 +10,7 @@ import requests
 from hub import plugins
 from hub.outbound import Outbound
 from hub.store import Store, editing, erasure
-from hub.sync import connections, outbox, stops
+from hub.sync import connections, stops
 from plugins import progezondheid
 from plugins.progezondheid import proposing
 from plugins.progezondheid.client import Client
@@ -225,21 +225,6 @@ def test_who_may_see_less_takes_back_more(store: Store, register: ProGezondheidS
     new = asked(register)[-1]["new"]
     assert national(PHONE) not in national(str(new))
     assert [contact["audience"] for contact in new if national(contact["value"]) == national(OTHER)] == ["public"]
-
-
-def test_what_the_register_refuses_is_a_rejection(
-    store: Store, register: ProGezondheidSimulator, connect: Connect, soka: Soka, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    go = connect(register, proposals=["languages"])
-    go()
-    soka.says(contacts=[phone(PHONE)], languages=["nl", "sv"])
-    monkeypatch.setattr("plugins.progezondheid.desk.SHAPES", {})
-    assert go().pushed == 1
-    (told,) = known(store)
-    assert told.proposal.field == "languages"
-    assert (told.proposal.state, "register's own" in told.proposal.reason) == ("rejected", True)
-    with store.read() as connection:
-        assert outbox.waiting(connection) == {}
 
 
 def test_nothing_hidden_is_proposed(go: Run, soka: Soka, register: ProGezondheidSimulator) -> None:

@@ -163,8 +163,6 @@ def test_what_its_owner_refuses_to_take_away_is_his_own_from_then_on(more: dict[
     assert told["fields"]["languages"]["base"] == left
     said = {"kind": "zorgverlener", "languages": ["nl", "sv"]}
     assert own_word(said, {}, told)["languages"] == (["nl"] if left else ["nl", "sv"])
-    refused = noted(state, removing, {"id": "", "state": "rejected", "reason": "No such language."}, {})
-    assert refused["fields"]["languages"]["base"] == ["sv"], "what the register refuses by itself its owner has not seen"
 
 
 def test_what_the_register_has_under_another_kind_or_scheme_is_not_asked_again() -> None:

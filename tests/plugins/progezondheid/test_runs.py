@@ -16,12 +16,13 @@ from hub.store import Store
 from hub.store.tables import fiche
 from hub.sync import connections
 from plugins import progezondheid
-from plugins.progezondheid.client import Client, ProviderPage, _page
+from plugins.progezondheid.client import LONGEST_CURSOR, Client, ProviderPage, _page
 from plugins.progezondheid.drift import Drift, drift_in
 from plugins.progezondheid.register import Place, Register, Slice
 from plugins.progezondheid.simulator import ProGezondheidSimulator
 from plugins.progezondheid.walk import MOST_EMPTY
 from tests.plugins.progezondheid.conftest import NOW, Run
+from tests.plugins.progezondheid.soka import said_instead
 
 COUNT = 40
 Connect = Callable[..., Run]
@@ -320,10 +321,40 @@ def test_the_token_is_kept_secret(store: Store, running: ProGezondheidSimulator,
     assert running.config()["token"] not in repr(connections.list_all(store, loaded))
 
 
-@pytest.mark.parametrize("cursor", [None, 7, "a\0b"])
-def test_a_cursor_that_no_database_keeps_is_refused(cursor: object) -> None:
-    with pytest.raises(Unreachable, match="next_cursor"):
-        _page({"items": [], "next_cursor": cursor, "complete": True}, "https://register.example.org/providers")
+@pytest.mark.parametrize("cursor", [None, 7, "a\0b", "", "c" * (LONGEST_CURSOR + 1), "\ud800"])
+def test_a_cursor_that_cannot_be_kept_or_sent_back_is_refused(cursor: object) -> None:
+    with pytest.raises(Unreachable, match="`next_cursor` is none"):
+        _page({"items": [], "next_cursor": cursor, "complete": True}, "https://register.example.org/providers", 5)
+
+
+@pytest.mark.parametrize("cursor", ["", "c" * 5_000_000, "\ud800"])
+def test_a_cursor_that_is_none_costs_no_cursor_that_we_had(
+    running: ProGezondheidSimulator, connect: Connect, monkeypatch: pytest.MonkeyPatch, cursor: str
+) -> None:
+    go = connect(running, page_size=20)
+    good = go().cursor_after
+    with monkeypatch.context() as patch:
+        said_instead(patch, "/providers", lambda page: {**page, "next_cursor": cursor})
+        report = go()
+    assert (report.state, report.cursor_after) == ("failed", good)
+    assert "`next_cursor` is none" in report.reason
+    assert go().state == "done"
+
+
+def test_more_than_was_asked_for_is_not_taken_in(store: Store, running: ProGezondheidSimulator, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    go = connect(running, page_size=5)
+    with monkeypatch.context() as patch:
+        said_instead(patch, "/providers", lambda page: {**page, "items": page["items"] * 40, "count": 40 * len(page["items"])})
+        report = go()
+    assert (report.state, report.read) == ("failed", 0)
+    assert "answered 200 items where at most 5 were asked for" in report.reason
+    with monkeypatch.context() as patch:
+        patch.setattr("plugins.progezondheid.client.LEAST_BYTES", 100)
+        patch.setattr("plugins.progezondheid.client.ROW_BYTES", 100)
+        report = go()
+    assert (report.state, "sends more than 500 bytes" in report.reason) == ("failed", True)
+    assert len(fiches(store)) == 0
+    assert go().state == "done"
 
 
 def test_rows_that_are_lost_on_the_way_are_missed(store: Store, running: ProGezondheidSimulator, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:

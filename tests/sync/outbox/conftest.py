@@ -36,10 +36,10 @@ class Line:
         self.failing: dict[str | None, BaseException] = {}
         self.theirs: dict[str, Any] = {}
 
-    def get(self, url: str, *, params: Any = None, headers: Any = None) -> Response:
+    def get(self, url: str, *, params: Any = None, headers: Any = None, byte_cap: int | None = None) -> Response:
         return Answer()
 
-    def post(self, url: str, *, json: Any = None, data: bytes | None = None, headers: Any = None) -> Response:
+    def post(self, url: str, *, json: Any = None, data: bytes | None = None, headers: Any = None, byte_cap: int | None = None) -> Response:
         name = None if json is None else json["name"]
         self.posts.append(((headers or {}).get("Idempotency-Key"), json))
         error = self.failing.get(name, self.failing.get("*"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hub.connector import Unsent
+from hub.connector import Partly, Unsent
 from hub.errors import Rejected, StoreBusy, Unreachable
 from hub.store import Store
 from hub.sync import breaker, connections, faults, outbox, records, status
@@ -30,7 +30,7 @@ def test_a_fault_of_the_machine_is_no_failure_of_the_letter(any_store: Store, go
     assert len({key for key, _ in line.posts}) == 1
 
 
-@pytest.mark.parametrize("answer", [None, "x", ["x"], {"a": {1}}, {"a": "\ud800"}, Unsent("x"), Unsent({"a": {1}})])  # type: ignore[arg-type]
+@pytest.mark.parametrize("answer", [None, "x", ["x"], {"a": {1}}, Unsent("x"), Unsent({"a": {1}}), Partly("x", Rejected(""))])  # type: ignore[arg-type]
 def test_an_answer_that_is_no_state_is_a_bug_and_nothing_is_agreed(
     any_store: Store, go: Callable[..., Any], line: Line, monkeypatch: pytest.MonkeyPatch, clock: Clock, answer: Any
 ) -> None:
@@ -159,6 +159,29 @@ def test_what_is_refused_is_dead_at_once_and_its_next_change_is_not(
     say(any_store, 1, "Huis", 2)
     assert go().pushed == 1
     assert letters(any_store) == []
+
+
+def test_what_was_taken_in_part_is_agreed_and_the_rest_is_a_dead_letter(
+    any_store: Store, go: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+
+    def push(sink: Post, change: Any, desired: Any, agreed: Any) -> Any:
+        seen.append(agreed)
+        return Partly({"taken": 1}, Rejected("Too short.", field="name")) if len(seen) == 1 else {"taken": 2}
+
+    monkeypatch.setattr(Post, "push", push)
+    say(any_store, 1, "H", 1)
+    report = go()
+    assert (report.pushed, report.rejected, letters(any_store)) == (1, 1, [("dead", 1)])
+    assert [(row.field, row.message) for row in report.rejections] == [("name", "Too short.")]
+    assert go().pushed == 0, "nothing changed, so nobody asks again"
+    with any_store.read() as db:
+        outbox.replay(any_store, outbox.dead_letters(db))
+    assert (go().pushed, letters(any_store), seen) == (1, [], [None, {"taken": 1}])
+    with any_store.read() as db:
+        assert records.rejected_rows(db) == {}
+    assert go(full=True).pushed == 0
 
 
 def test_a_dropped_letter_is_gone_until_the_next_change(

@@ -165,5 +165,11 @@ def test_without_a_schedule_nobody_is_promised_another_try(
     assert [job for job in Worker(any_store, offer(Post)).due() if job.connection] == []
     (one,) = status.of_all(any_store, offer(Post))
     assert "1 delivery failed and waits for the next run; none is scheduled. At once: fichehub run own" in one.reason
+    say(any_store, 2, "Thuis", 1)
+    line.failing["Thuis"] = Unreachable("Down.")
+    go()
+    (one,) = status.of_all(any_store, offer(Post))
+    assert "2 deliveries failed and wait for the next run; none is scheduled." in one.reason
+    clock.forward(days=1)
     line.failing.clear()
-    assert go().pushed == 1
+    assert go().pushed == 2
