@@ -74,7 +74,7 @@ def test_what_another_writer_did_between_the_look_and_the_lock_stands(
     look = Writer._new_in
     between, looks = [other], []
 
-    def new_in(writer: Writer, batch: Any, *, lock: bool = False) -> Any:
+    def new_in(writer: Writer, batch: Any, *more: Any, lock: bool = False) -> Any:
         looks.append(lock)
         if lock and between:
             between.clear()
@@ -82,7 +82,7 @@ def test_what_another_writer_did_between_the_look_and_the_lock_stands(
                 put(rival, organisatie("o", "Nieuwer", source=SK, revision=3))
             else:
                 rival.write(lambda gone: gone.connection.exec_driver_sql("DELETE FROM claim"))
-        return look(writer, batch, lock=lock)
+        return look(writer, batch, *more, lock=lock)
 
     monkeypatch.setattr(Writer, "_new_in", new_in)
     ours = put(store, organisatie("o", "Ouder", source=SK, revision=2))

@@ -12,6 +12,8 @@ from hub.errors import CursorExpired, Rejected
 from hub.model.claims import Claim
 from hub.model.concepts import Concept
 
+Row = Claim | Rejected | Concept | Incoming
+
 
 def row(number: int, *, name: str | None = None, revision: int = 1, source: str = "rows") -> Claim:
     """A small organisatie."""
@@ -31,8 +33,8 @@ class Rows(Source):
     title = "Rows in memory"
     config_schema: ClassVar[type[ma.Schema]] = RowsConfig
 
-    rows: ClassVar[list[Claim | Rejected | Concept | Incoming]] = []
-    changed: ClassVar[list[Claim | Rejected | Concept | Incoming]] = []
+    rows: ClassVar[list[Row]] = []
+    changed: ClassVar[list[Row]] = []
     page: ClassVar[int] = 10
     fail_after: ClassVar[int | None] = None
     failure: ClassVar[BaseException | None] = None

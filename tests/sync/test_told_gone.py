@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -11,11 +12,11 @@ from hub.model.claims import Claim
 from hub.store import Store
 from hub.sync import records, status
 from tests.sync.pulling import Offer, cursor, go, stored
-from tests.sync.rows import Rows, fresh_rows, row
+from tests.sync.rows import Row, Rows, fresh_rows, row
 
 
-def gone(claims: list[Claim], revision: int = 1) -> list[Claim]:
-    return [replace(claim, content={}, gone=True, revision=revision) for claim in claims]
+def gone(claims: Sequence[object], revision: int = 1) -> list[Row]:
+    return [replace(claim, content={}, gone=True, revision=revision) for claim in claims if isinstance(claim, Claim)]
 
 
 def listing(count: int, *, absence_tells: bool = False) -> type[Rows]:
