@@ -8,7 +8,7 @@ is noted an earlier one.
 # ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import orjson
@@ -188,6 +188,8 @@ class _Telling:
     """Fiches in place of which the partner sees his own."""
     told_before: dict[int, int] = field(default_factory=dict)
     """As `_told_before` has it, of the same."""
+    owed_elsewhere: set[int] = field(default_factory=set)
+    """As `_owed_elsewhere` has it, of the same."""
 
     def look(self, found: dict[int, tuple[int, str]], wanted: list[int]) -> None:
         """Ask the database about those that are wanted, all at once."""
@@ -207,6 +209,8 @@ class _Telling:
         self.becoming = _seen_from_now_on(self.space, leading, partner)
         if self.marker and (self.of_all or not partner):
             self.told_before = _told_before(bulk, leading, self.marker, partner)
+        if self.marker:
+            self.owed_elsewhere = _owed_elsewhere(bulk, self.becoming, self.marker, partner)
 
     def was_and_now(self, number: int, fiche_id: int) -> tuple[int, int] | None:
         """The lowest rank that saw it, and that sees it from now on; None where that is told with what else depends on its other end."""
@@ -218,6 +222,8 @@ class _Telling:
         end, how, now, of_partner = self.becoming[number]
         if not self.marker and ("" if of_all else partner, end) in self.space.waiting:
             return None  # and it is told to as many
+        if number in self.owed_elsewhere and end not in self.sources:
+            return None
         if partner and (of_partner or not of_all):
             was = max(how, min(self.level, now)) if end in self.sources else now
         elif not self.marker:
@@ -247,13 +253,24 @@ class _Telling:
             )
 
 
-def _told_before(bulk: Bulk, parts: list[int], marker: int, partner: str) -> dict[int, int]:
-    """The levels of these parts as the log had them before this seq. Not as it has them now: who wrote since knew nothing of what is told late."""
+def _told_before(bulk: Bulk, parts: list[int], marker: int | None, partner: str) -> dict[int, int]:
+    """The levels of these parts as the log had them before this seq, or has them (None): who wrote since a marker knew nothing of what is told late."""
     if not parts:
         return {}
-    last = "SELECT max(l.seq) FROM change l WHERE l.entity_id = c.entity_id AND l.partner IN ('', ?) AND l.operation <> 'spread' AND l.seq < ?"
+    until, given = ("", ()) if marker is None else (" AND l.seq < ?", (marker,))
+    last = f"SELECT max(l.seq) FROM change l WHERE l.entity_id = c.entity_id AND l.partner IN ('', ?) AND l.operation <> 'spread'{until}"
     sql = f"SELECT c.entity_id, c.now FROM change c WHERE {bulk.listed('c.entity_id')} AND c.seq = ({last})"
-    return dict(bulk.rows(sql, bulk.many(parts), partner, marker))
+    return dict(bulk.rows(sql, bulk.many(parts), partner, *given))
+
+
+def _owed_elsewhere(bulk: Bulk, becoming: Mapping[int, tuple[int, int, int, bool]], marker: int, partner: str) -> set[int]:
+    """Of parts that stand for a link those of which another marker, that of their other end, is yet to tell that they come, go or are seen by others: until then the log
+    has not told of them, or tells of them still."""
+    sql = f"SELECT c.entity_id FROM spread s JOIN change c ON c.seq = s.seq WHERE s.seq <> ? AND c.partner IN ('', ?) AND {bulk.listed('c.entity_id')}"
+    waiting = {row[0] for row in bulk.rows(sql, marker, partner, bulk.many({end for end, *_ in becoming.values()}))} if becoming else set()
+    doubtful = [number for number, (end, *_) in becoming.items() if end in waiting]
+    told = _told_before(bulk, doubtful, None, partner)
+    return {number for number in doubtful if told.get(number, ABSENT) != becoming[number][2]}
 
 
 def _seen_from_now_on(space: Workspace, parts: list[int], partner: str) -> dict[int, tuple[int, int, int, bool]]:

@@ -213,3 +213,19 @@ def test_whoever_follows_holds_what_he_can_read(open_store: Callable[..., Store]
         for follower in followers:
             follower.follow(ids)
             assert follower.held == seen.get(follower.directory.grant, follower.held)
+
+
+def test_of_two_ends_that_are_told_late_the_part_comes_with_its_own(open_store: Callable[..., Store]) -> None:
+    store = open_store(wide=0)
+    put(store, aanbod("a1", "o1", people=(1,), visibility="internal"))
+    follower = Follower(store, Grant("internal"))
+    follower.follow(_all_ids(store))
+    put(store, organisatie("o1"), person("p1", number=1))
+    follower.follow(_all_ids(store))
+    part = fiche(store, f"{SK}|a1")
+    assert part is not None and part["caregivers"][0]["id"] in follower.held
+
+
+def _all_ids(store: Store) -> list[str]:
+    with store.read() as connection:
+        return [row[0] for row in connection.exec_driver_sql("SELECT uuid FROM entity WHERE moved_to IS NULL")]
