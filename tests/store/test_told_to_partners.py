@@ -217,7 +217,7 @@ def test_whoever_follows_holds_what_he_can_read(open_store: Callable[..., Store]
 
 def test_of_two_ends_that_are_told_late_the_part_comes_with_its_own(open_store: Callable[..., Store]) -> None:
     store = open_store(wide=0)
-    put(store, aanbod("a1", "o1", people=(1,), visibility="internal"))
+    put(store, *(aanbod(f"a{number}", "o1", people=(1,), visibility="internal") for number in range(20)))
     follower = Follower(store, Grant("internal"))
     follower.follow(_all_ids(store))
     put(store, organisatie("o1"), person("p1", number=1))
