@@ -100,14 +100,6 @@ def pointed_to(entity: Entity, id: str) -> Document | None:
     return entity.fiche if id == entity.fiche["id"] else entity.related.get(id)
 
 
-def period(value: Document) -> Json:
-    """A Period; an end before its start (per-1) is left out, because then one of the two is wrong and the start is the safer."""
-    start, end = value.get("start"), value.get("end")
-    if start is None:
-        return {} if end is None else {"end": end}
-    return {"start": start} if end is None or end < start else {"start": start, "end": end}
-
-
 def service_areas(areas: Iterable[Document]) -> list[Json]:
     """Places that are served, as references by identifier: they are places of Belgium, not resources of this server."""
     return [
@@ -262,7 +254,7 @@ def available_time(hours: Iterable[Document], start: str, end: str) -> list[Json
             about.append({"url": ext.BY_APPOINTMENT, "valueBoolean": True})
         if "valid_from" in each or "valid_until" in each:
             bounds = {"start": each.get("valid_from"), "end": each.get("valid_until")}
-            valid = period({name: day for name, day in bounds.items() if day})
+            valid = ext.period({name: day for name, day in bounds.items() if day})
             about.append({"url": ext.HOURS_PERIOD, "valuePeriod": valid})
         if about:
             slot["extension"] = about

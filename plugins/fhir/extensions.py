@@ -132,8 +132,7 @@ def recognition(value: Document) -> Json:
     if "label" in value:
         parts.extend(text_extensions("label", value["label"]))
     if "period" in value:
-        period = {name: value["period"][name] for name in ("start", "end") if name in value["period"]}
-        parts.append({"url": "period", "valuePeriod": period})
+        parts.append({"url": "period", "valuePeriod": period(value["period"])})
     return {"extension": parts, "url": RECOGNITION}
 
 
@@ -164,6 +163,14 @@ def tag(value: Document) -> Json:
     if "verified_by" in value:
         parts.append({"url": "verifiedBy", "valueString": value["verified_by"]})
     return {"extension": parts, "url": TAG}
+
+
+def period(value: Document) -> Json:
+    """A Period; an end before its start (per-1) is left out, because then one of the two is wrong and the start is the safer."""
+    start, end = value.get("start"), value.get("end")
+    if start is None:
+        return {} if end is None else {"end": end}
+    return {"start": start} if end is None or end < start else {"start": start, "end": end}
 
 
 def bare_coding(code: Document) -> Json:

@@ -51,8 +51,8 @@ ELEMENTS: Final[Mapping[str, Mapping[str, str]]] = {
         **_COMMON, "languages": "communication", "name": "name", "addresses": "address", "gender": "gender", "professions": "qualification", "competences": "qualification",
         "visum": "extension", "convention": "extension",
     },
-    "PractitionerRole": {"zorgverlener": "practitioner", "professions": "code", "contacts": "telecom", "hours": "availableTime", "period": "period"},
-    "OrganizationAffiliation": {"organisatie": "organization", "role": "code", "period": "period"},
+    "PractitionerRole": {"zorgverlener": "practitioner", "professions": "code", "contacts": "telecom", "hours": "availableTime", "period": "period", "status": "active"},
+    "OrganizationAffiliation": {"organisatie": "organization", "role": "code", "period": "period", "status": "active"},
     "Endpoint": {"address": "address", "status": "status", "type": "connectionType"},
 }  # fmt: skip
 """Where a field of the fiche shows in the resource; one that shows nowhere is not told, and is named in `tests/plugins/fhir/test_provenance.py`."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from hub import Entity, has_ended
 from plugins.fhir import datatypes as dt
+from plugins.fhir import extensions as ext
 from plugins.fhir.resources.organization import ACTIVE
 from plugins.fhir.systems import MCSD_ORGANIZATION_AFFILIATION
 
@@ -24,7 +25,7 @@ def render(entity: Entity, labels: dt.Labels) -> dict[str, Any]:
     if active is not None:
         resource["active"] = active
     if part.get("period"):
-        resource["period"] = dt.period(part["period"])
+        resource["period"] = ext.period(part["period"])
     if network is not None:
         resource["organization"] = dt.reference("Organization", network["id"], dt.name_of(network))
     if member is not None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from hub import Entity, has_ended
 from plugins.fhir import datatypes as dt
+from plugins.fhir import extensions as ext
 from plugins.fhir.resources.healthcare_service import locations_of
 from plugins.fhir.resources.organization import ACTIVE
 from plugins.fhir.systems import BE_PRACTITIONER_ROLE, MCSD_PRACTITIONER_ROLE
@@ -30,7 +31,7 @@ def render(entity: Entity, labels: dt.Labels) -> dict[str, Any]:
     if active is not None:
         resource["active"] = active
     if part.get("period"):
-        resource["period"] = dt.period(part["period"])
+        resource["period"] = ext.period(part["period"])
     who = dt.name_of(person)
     if person is not None and person["id"] not in entity.outside:
         resource["practitioner"] = dt.reference("Practitioner", person["id"], who)

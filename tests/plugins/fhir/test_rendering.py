@@ -352,3 +352,16 @@ def test_an_address_that_two_sources_write_in_one_language_and_in_both_stands_on
     both = dutch | {"street": {"nl": "Kaai", "fr": "Quai"}, "city": {"nl": "Brussel", "fr": "Bruxelles"}}
     assert [each["text"] for each in addresses([dutch, both])] == ["Kaai 80, 1120 Brussel", "Quai 80, 1120 Bruxelles"]
     assert len(addresses([dutch, dutch | {"house_number": "81"}])) == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ({"start": "2026-01-02", "end": "2026-01-01"}, {"start": "2026-01-02"}),
+        ({"start": "2026-01-01", "end": "2026-01-01"}, {"start": "2026-01-01", "end": "2026-01-01"}),
+        ({"end": "2026-01-01"}, {"end": "2026-01-01"}),
+    ],
+)
+def test_a_recognition_that_ends_before_it_begins_shows_its_beginning(said: dict[str, str], shown: dict[str, str]) -> None:
+    (part,) = (each for each in ext.recognition({"number": "1", "period": said})["extension"] if each["url"] == "period")
+    assert part["valuePeriod"] == shown
