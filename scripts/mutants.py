@@ -202,7 +202,7 @@ MUTANTS = (
     Mutant(
         "list-not-taken",
         "what the list says stands, whatever the revision, when an administrator says that it is right",
-        "hub/store/writer.py",
+        "hub/store/news.py",
         " or external_id in anew:\n",
         ":\n",
         "tests/sync/test_contest.py::test_who_was_deleted_by_mistake_comes_back_with_the_list[sqlite]",

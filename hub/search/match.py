@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from hub.model.fiche import EntityType
@@ -88,10 +89,13 @@ def letters_of(key: str) -> tuple[str, ...]:
 
 def postcodes_holding(kind: EntityType, rank: int, key: str, held: Iterable[str]) -> Alternatives:
     """The Belgian postcodes that hold one of these, for a key that looks at postcodes too; no list of texts knows them, and from abroad they are no numbers."""
-    if "postcode" not in PARTS_OF.get(key, ()):
-        return ()
-    asked = tuple(held)
-    return facets(kind, rank, "postcode", [each for each in _BELGIAN if any(one in each for one in asked)])
+    return _postcodes_holding(kind, rank, frozenset(filter(str.isdecimal, held))) if "postcode" in PARTS_OF.get(key, ()) else ()
+
+
+@lru_cache(64)
+def _postcodes_holding(kind: EntityType, rank: int, asked: frozenset[str]) -> Alternatives:
+    """Asked again for every row that is looked at."""
+    return facets(kind, rank, "postcode", [each for each in _BELGIAN if any(one in each for one in asked)] if asked else [])
 
 
 _BELGIAN: Final = tuple(str(number) for number in range(1000, 10_000))

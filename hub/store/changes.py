@@ -21,7 +21,7 @@ from hub.store.ends import own_levels
 from hub.store.index_terms import INDEXED_ELSEWHERE
 from hub.store.indexing import write_index
 from hub.store.linking import dependents, dependents_of_partners
-from hub.store.own_words import BY_TWO_ENDS, speak_for_partners
+from hub.store.own_words import BY_TWO_ENDS, speak_for_partners, told_levels
 from hub.store.workspace import OF_OTHERS, PendingChange, Workspace
 
 LOAD = 20
@@ -187,7 +187,7 @@ class _Telling:
     overlaid: set[int] = field(default_factory=set)
     """Fiches in place of which the partner sees his own."""
     told_before: dict[int, int] = field(default_factory=dict)
-    """As `_told_before` has it, of the same."""
+    """The levels of the same as the log had them before the marker."""
     owed_elsewhere: set[int] = field(default_factory=set)
     """As `_owed_elsewhere` has it, of the same."""
 
@@ -208,7 +208,7 @@ class _Telling:
         leading = [number for number in wanted if found[number][1] in BY_TWO_ENDS]
         self.becoming = _seen_from_now_on(self.space, leading, partner)
         if self.marker and (self.of_all or not partner):
-            self.told_before = _told_before(bulk, leading, self.marker, partner)
+            self.told_before = told_levels(bulk, leading, partner, before=self.marker)  # who wrote since knew nothing of what is told late
         if self.marker:
             self.owed_elsewhere = _owed_elsewhere(bulk, self.becoming, self.marker, partner)
 
@@ -253,23 +253,13 @@ class _Telling:
             )
 
 
-def _told_before(bulk: Bulk, parts: list[int], marker: int | None, partner: str) -> dict[int, int]:
-    """The levels of these parts as the log had them before this seq, or has them (None): who wrote since a marker knew nothing of what is told late."""
-    if not parts:
-        return {}
-    until, given = ("", ()) if marker is None else (" AND l.seq < ?", (marker,))
-    last = f"SELECT max(l.seq) FROM change l WHERE l.entity_id = c.entity_id AND l.partner IN ('', ?) AND l.operation <> 'spread'{until}"
-    sql = f"SELECT c.entity_id, c.now FROM change c WHERE {bulk.listed('c.entity_id')} AND c.seq = ({last})"
-    return dict(bulk.rows(sql, bulk.many(parts), partner, *given))
-
-
 def _owed_elsewhere(bulk: Bulk, becoming: Mapping[int, tuple[int, int, int, bool]], marker: int, partner: str) -> set[int]:
     """Of parts that stand for a link those of which another marker, that of their other end, is yet to tell that they come, go or are seen by others: until then the log
     has not told of them, or tells of them still."""
     sql = f"SELECT c.entity_id FROM spread s JOIN change c ON c.seq = s.seq WHERE s.seq <> ? AND c.partner IN ('', ?) AND {bulk.listed('c.entity_id')}"
     waiting = {row[0] for row in bulk.rows(sql, marker, partner, bulk.many({end for end, *_ in becoming.values()}))} if becoming else set()
     doubtful = [number for number, (end, *_) in becoming.items() if end in waiting]
-    told = _told_before(bulk, doubtful, None, partner)
+    told = told_levels(bulk, doubtful, partner)
     return {number for number in doubtful if told.get(number, ABSENT) != becoming[number][2]}
 
 

@@ -14,6 +14,7 @@ from hub import schemas
 from hub.model.audience import ABSENT, level_of, level_of_part
 from hub.model.fiche import Document
 from hub.model.links import end_of
+from hub.store.bulk import Bulk
 from hub.store.ends import load_ends, own_levels
 from hub.store.part_changes import PART_FIELDS
 from hub.store.workspace import OF_OTHERS, PendingChange, Workspace, operation_of
@@ -77,18 +78,21 @@ def _told_apart(space: Workspace, shared: Mapping[int, PendingChange]) -> set[tu
     return {(partner, entity) for partner, entity in space.bulk.rows(sql, space.bulk.many(older))} if older else set()
 
 
-def _told(space: Workspace, partner: str, entities: Collection[int]) -> dict[int, int]:
-    """The level that each of these had when the partner was told of it last."""
-    last = "SELECT max(l.seq) FROM change l WHERE l.entity_id = c.entity_id AND l.partner IN ('', ?) AND l.operation <> 'spread'"
-    sql = f"SELECT c.entity_id, c.now FROM change c WHERE {space.bulk.listed('c.entity_id')} AND c.seq = ({last})"
-    return dict(space.bulk.rows(sql, space.bulk.many(entities), partner))
+def told_levels(bulk: Bulk, entities: Collection[int], partner: str, before: int | None = None) -> dict[int, int]:
+    """The level that each of these had when the partner ("": everybody) was told of it last, or last before this seq; what the log has not told of is left out."""
+    if not entities:
+        return {}
+    until, given = ("", ()) if before is None else (" AND l.seq < ?", (before,))
+    last = f"SELECT max(l.seq) FROM change l WHERE l.entity_id = c.entity_id AND l.partner IN ('', ?) AND l.operation <> 'spread'{until}"
+    sql = f"SELECT c.entity_id, c.now FROM change c WHERE {bulk.listed('c.entity_id')} AND c.seq = ({last})"
+    return dict(bulk.rows(sql, bulk.many(entities), partner, *given))
 
 
 def _speak_for(
     space: Workspace, partner: str, entities: Collection[int], shared: Mapping[int, PendingChange], views: Mapping[int, _View]
 ) -> None:
     changes = {entity: space.changes.get((partner, entity)) or shared[entity] for entity in sorted(entities)}
-    told = _told(space, partner, entities)
+    told = told_levels(space.bulk, entities, partner)
     levels = _levels(space, partner, {change.fiche_id for change in changes.values()}, views)
     for entity, change in changes.items():
         was, now = told.get(entity, ABSENT), levels.get(entity, ABSENT)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 from sqlalchemy import Connection
@@ -23,21 +23,12 @@ from hub.store.expiring import expire
 from hub.store.identity import Identities, own_key
 from hub.store.joining import join_fiches
 from hub.store.matching import holders, note_candidates, note_keys_anew, standing_keys
+from hub.store.news import Contested, Stored, news_in
 from hub.store.ready import Key, Ready, ReadyClaims, prepare
 from hub.store.references import HUB, without
 from hub.store.remaking import Remaker
 from hub.store.splitting import decisions_that_follow, split_fiche
 from hub.store.workspace import FicheState, Workspace
-
-
-class Contested(NamedTuple):
-    """A claim that says something else than the hub knew, in a revision that it knew or an older one. `since`: when what it knew came in, in seconds since
-    the epoch; None: before anybody noted that."""
-
-    external_id: str
-    known: int
-    told: int
-    since: int | None
 
 
 @dataclass(slots=True)
@@ -52,13 +43,6 @@ class Counts:
     rejected: list[Rejected] = field(default_factory=list)
     left_out: list[Rejected] = field(default_factory=list)
     contested: list[Contested] = field(default_factory=list)
-
-
-class _Stored(NamedTuple):
-    """The row of a claim."""
-
-    id: int
-    fiche_id: int
 
 
 _CLAIM = (
@@ -96,10 +80,10 @@ class Writer:
         newest = batch.newest
         counts = Counts(batch.read, unchanged=batch.repeated)
         counts.rejected += [_rejection(claim, error) for claim, error in batch.refused]
-        wanted, stored = self._new_in(newest, anew, counts.contested)
+        wanted, stored = news_in(space, newest, anew, counts.contested)
         if stored and space.bulk.postgres:
             # Another writer may have been faster: look again, now that nobody else can touch these rows.
-            again, locked = self._new_in({key: newest[key] for key in stored}, anew, lock=True)
+            again, locked = news_in(space, {key: newest[key] for key in stored}, anew, lock=True)
             wanted = {key: ready for key, ready in wanted.items() if key not in stored or key in again}
             stored = locked
         counts.unchanged += len(newest) - len(wanted)
@@ -112,44 +96,8 @@ class Writer:
                 counts.left_out += [value for (source, external_id, _), value in left_out.items() if (source, external_id) in news]
         return counts
 
-    def _new_in(
-        self, batch: dict[Key, Ready], anew: Collection[str], contested: list[Contested] | None = None, *, lock: bool = False
-    ) -> tuple[dict[Key, Ready], dict[Key, _Stored]]:
-        """Those that tell something new, and the rows that they replace; these are locked in the order of their keys when asked for."""
-        bulk = self.space.bulk
-        by_source: dict[str, list[str]] = {}
-        for source, external_id, _ in sorted(batch) if lock else batch:
-            by_source.setdefault(source, []).append(external_id)
-        wanted = dict(batch)
-        stored: dict[Key, _Stored] = {}
-        for source, external_ids in sorted(by_source.items()):
-            sql = (
-                "SELECT external_id, partner, revision, digest, id, fiche_id, at FROM claim"
-                f" WHERE source_id = ? AND {bulk.listed('external_id', 'text')}"
-            )
-            if lock:
-                sql += " ORDER BY external_id, partner FOR UPDATE"
-            for external_id, partner, revision, digest, number, fiche_id, at in bulk.rows(
-                sql, self.space.source_id(source), bulk.many(external_ids)
-            ):
-                key = (source, external_id, partner)
-                ready = wanted.get(key)
-                if ready is None:
-                    continue  # of a partner who says nothing here
-                told = ready.claim.revision
-                if revision == told and digest == ready.digest:
-                    del wanted[key]
-                    continue
-                if (revision, digest) < (told, ready.digest) or external_id in anew:
-                    stored[key] = _Stored(number, fiche_id)
-                else:
-                    del wanted[key]
-                if contested is not None and told <= revision and digest and digest != ready.digest:  # what was let go of, without a digest, may come back
-                    contested.append(Contested(external_id, revision, told, at))
-        return wanted, stored
-
     def _checked(
-        self, wanted: dict[Key, Ready], stored: dict[Key, _Stored], counts: Counts
+        self, wanted: dict[Key, Ready], stored: dict[Key, Stored], counts: Counts
     ) -> list[Ready]:
         """Those that can be used, in the order of their keys."""
         space, identities = self.space, self.identities
@@ -211,7 +159,7 @@ class Writer:
                 return False
         return True
 
-    def _take(self, good: list[Ready], stored: dict[Key, _Stored]) -> None:
+    def _take(self, good: list[Ready], stored: dict[Key, Stored]) -> None:
         """Place the claims, store them, and merge the fiches that they speak of."""
         space, identities = self.space, self.identities
         arriving = [ready for ready in good if ready.key not in stored]
@@ -279,7 +227,7 @@ class Writer:
             claim.partner,
         )
 
-    def _found_otherwise(self, staying: Sequence[tuple[Ready, _Stored]]) -> tuple[list[tuple[Claim, set[str], int]], set[int]]:
+    def _found_otherwise(self, staying: Sequence[tuple[Ready, Stored]]) -> tuple[list[tuple[Claim, set[str], int]], set[int]]:
         """Of claims that are known: those by which something similar may be found that was not before, with their keys and fiches; and the fiches that
         may still be found by what nobody says any more."""
         space = self.space
@@ -294,7 +242,7 @@ class Writer:
                     renamed.append((ready.claim, ready.candidates, row.fiche_id))
         return renamed, {place[1] for place, keys in said.items() if not stood.get(place, set()) <= keys}
 
-    def _named_later(self, staying: Sequence[tuple[Ready, _Stored]]) -> list[tuple[int, int]]:
+    def _named_later(self, staying: Sequence[tuple[Ready, Stored]]) -> list[tuple[int, int]]:
         """Strong keys that a known claim names for the first time."""
         identities = self.identities
         joined = []

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from hub.store.writer import Contested
+from hub.store.news import Contested
 from hub.sync.seen import Seen
 from hub.sync.session import Session
 

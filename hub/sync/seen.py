@@ -1,32 +1,24 @@
 """Which rows a full pull has seen, kept outside memory: 780,000 external ids must not be held, nor written to the hub's own tables.
 
-An unchanged reload therefore writes nothing to the hub but its cursor. The ids are in a temporary database of SQLite: a file that has no name, so that
-nothing is left of it when the run ends, however it ends (https://www.sqlite.org/inmemorydb.html#temp_db).
+An unchanged reload therefore writes nothing to the hub but its cursor. The ids are in a temporary database (`hub.sync.scratch`).
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
 import orjson
 
+from hub.sync.scratch import scratch
+
 
 class Seen:
     """A set of external ids on disk. A context manager."""
 
     def __init__(self) -> None:
-        self._database = sqlite3.connect("", isolation_level=None)
-        for statement in (
-            "PRAGMA journal_mode = OFF",
-            "PRAGMA synchronous = OFF",
-            "PRAGMA cache_size = -8192",
-            "CREATE TABLE seen (id TEXT PRIMARY KEY) WITHOUT ROWID",
-            "CREATE TABLE unseen (id TEXT PRIMARY KEY) WITHOUT ROWID",
-        ):
-            self._database.execute(statement)
+        self._database = scratch("seen (id TEXT PRIMARY KEY) WITHOUT ROWID", "unseen (id TEXT PRIMARY KEY) WITHOUT ROWID")
 
     def add(self, external_ids: Iterable[str]) -> None:
         """Remember these rows."""

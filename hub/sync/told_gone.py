@@ -8,7 +8,6 @@ How many were let go is kept with the cursor until a run comes to its end: a loa
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator
 
 import orjson
@@ -23,6 +22,7 @@ from hub.store.tables import claim as claim_table
 from hub.store.tables import setting
 from hub.store.tables import source as source_table
 from hub.sync import guard, settings
+from hub.sync.scratch import scratch
 from hub.sync.session import Session
 
 
@@ -137,17 +137,10 @@ class ToldGone:
 
 
 class _Claims:
-    """Claims in a temporary file that has no name: a whole register may say that it is gone."""
+    """Claims outside memory: a whole register may say that it is gone."""
 
     def __init__(self) -> None:
-        self._database = sqlite3.connect("", isolation_level=None)
-        for statement in (
-            "PRAGMA journal_mode = OFF",
-            "PRAGMA synchronous = OFF",
-            "PRAGMA cache_size = -8192",
-            "CREATE TABLE gone (id TEXT PRIMARY KEY, revision INTEGER, partner TEXT, content BLOB) WITHOUT ROWID",
-        ):
-            self._database.execute(statement)
+        self._database = scratch("gone (id TEXT PRIMARY KEY, revision INTEGER, partner TEXT, content BLOB) WITHOUT ROWID")
 
     def add(self, claims: Iterable[Claim]) -> None:
         rows = [(claim.external_id, claim.revision, claim.partner, schemas.pack(schemas.encode_claim(claim))) for claim in claims]

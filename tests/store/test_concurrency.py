@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from hub.errors import Invalid
-from hub.store import Store, Writer, database, reading
+from hub.store import Store, database, news, reading
+from hub.store import writer as writing
 from hub.store.bulk import Clash
 from hub.store.editing import edit
 from hub.store.erasure import erase
@@ -71,10 +72,10 @@ def test_what_another_writer_did_between_the_look_and_the_lock_stands(
 ) -> None:
     store, rival = open_store(), open_store()
     put(store, organisatie("o", "Eerst", source=SK, revision=1))
-    look = Writer._new_in
+    look = news.news_in
     between, looks = [other], []
 
-    def new_in(writer: Writer, batch: Any, *more: Any, lock: bool = False) -> Any:
+    def slowly(space: Any, *more: Any, lock: bool = False) -> Any:
         looks.append(lock)
         if lock and between:
             between.clear()
@@ -82,9 +83,9 @@ def test_what_another_writer_did_between_the_look_and_the_lock_stands(
                 put(rival, organisatie("o", "Nieuwer", source=SK, revision=3))
             else:
                 rival.write(lambda gone: gone.connection.exec_driver_sql("DELETE FROM claim"))
-        return look(writer, batch, *more, lock=lock)
+        return look(space, *more, lock=lock)
 
-    monkeypatch.setattr(Writer, "_new_in", new_in)
+    monkeypatch.setattr(writing, "news_in", slowly)
     ours = put(store, organisatie("o", "Ouder", source=SK, revision=2))
     assert looks[-2:] == [False, True], "nothing had to be run again"
     assert (ours.changed, ours.unchanged) == ((0, 1) if other == "newer" else (1, 0))

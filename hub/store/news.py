@@ -1,0 +1,67 @@
+"""Which claims of a batch tell something new: of each source and external id the highest `(revision, digest)` stands, so late and repeated ones do not."""
+
+# ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from hub.store.ready import Key, Ready
+from hub.store.workspace import Workspace
+
+
+class Contested(NamedTuple):
+    """A claim that says something else than the hub knew, in a revision that it knew or an older one. `since`: when what it knew came in, in seconds since
+    the epoch; None: before anybody noted that."""
+
+    external_id: str
+    known: int
+    told: int
+    since: int | None
+
+
+class Stored(NamedTuple):
+    """The row of a claim."""
+
+    id: int
+    fiche_id: int
+
+
+def news_in(
+    space: Workspace, batch: Mapping[Key, Ready], anew: Collection[str], contested: list[Contested] | None = None, *, lock: bool = False
+) -> tuple[dict[Key, Ready], dict[Key, Stored]]:
+    """Those that tell something new, and the rows that they replace; these are locked in the order of their keys when asked for.
+
+    `anew`: external ids whose word is new whatever its revision. To `contested` is added what no revision decides about.
+    """
+    bulk = space.bulk
+    by_source: dict[str, list[str]] = {}
+    for source, external_id, _ in sorted(batch) if lock else batch:
+        by_source.setdefault(source, []).append(external_id)
+    wanted = dict(batch)
+    stored: dict[Key, Stored] = {}
+    for source, external_ids in sorted(by_source.items()):
+        sql = (
+            "SELECT external_id, partner, revision, digest, id, fiche_id, at FROM claim"
+            f" WHERE source_id = ? AND {bulk.listed('external_id', 'text')}"
+        )
+        if lock:
+            sql += " ORDER BY external_id, partner FOR UPDATE"
+        for external_id, partner, revision, digest, number, fiche_id, at in bulk.rows(
+            sql, space.source_id(source), bulk.many(external_ids)
+        ):
+            key = (source, external_id, partner)
+            ready = wanted.get(key)
+            if ready is None:
+                continue  # of a partner who says nothing here
+            told = ready.claim.revision
+            if revision == told and digest == ready.digest:
+                del wanted[key]
+                continue
+            if (revision, digest) < (told, ready.digest) or external_id in anew:
+                stored[key] = Stored(number, fiche_id)
+            else:
+                del wanted[key]
+            if contested is not None and told <= revision and digest and digest != ready.digest:  # what was let go of, without a digest, may come back
+                contested.append(Contested(external_id, revision, told, at))
+    return wanted, stored
