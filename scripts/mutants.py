@@ -349,7 +349,7 @@ MUTANTS = (
         "hub/sync/slots.py",
         "    return connection.execute(delete(table).where(table.c.at > latest(now))).rowcount\n",
         "    return 0\n",
-        "tests/test_jobs_after.py::test_slots_of_days_ahead_do_not_silence_the_hub[sqlite-False]",
+        "tests/test_jobs_clocks.py::test_slots_of_days_ahead_do_not_silence_the_hub[sqlite-False]",
     ),
     Mutant(
         "slot-begun-twice",
