@@ -31,6 +31,7 @@ from hub.store.bulk import COUNTING, Clash
 from hub.store.clock import Clock
 from hub.store.concepts import ConceptBook
 from hub.store.faults import store_is_away
+from hub.store.growth import Growth
 from hub.store.id_blocks import Numbers
 from hub.store.pace import Pace
 from hub.store.watch import Watch
@@ -44,8 +45,6 @@ ATTEMPTS: Final = 12
 _FIRST_PAUSE: Final = 0.01
 _LONGEST_PAUSE: Final = 0.5
 _SPREAD_BATCH: Final = 300
-_FIRST_LOOK: Final = 1_000
-_LOOK_EVERY: Final = 5
 _PROJECTED: Final = 512
 _log = structlog.get_logger(__name__)
 
@@ -88,7 +87,7 @@ class Store:
 
         Kept under everything that it is made from, so it is never out of date. It is shared: change it nowhere.
         """
-        self._written, self._look_at = 0, _FIRST_LOOK  # fiches made by this process, and when to analyse
+        self._growth = Growth(engine)
         self._around = Surroundings(
             authority or Authority.load(),
             places or _all_places(),
@@ -133,6 +132,7 @@ class Store:
         closing, self._closing = self._closing, []
         for say in closing:
             say()
+        self._growth.settle()
         self._watch.close()
         self.engine.dispose()
 
@@ -254,22 +254,12 @@ class Store:
             if waiting:
                 self.spread()
             if not dry_run:
-                self._grown(written)
+                self._growth.note(written)
         except Exception as error:
             if not store_is_away(error):
                 raise
             _log.warning("what follows a transaction is left for later", reason=type(error).__name__)
         return answer
-
-    def _grown(self, written: int) -> None:
-        """Let PostgreSQL look at the tables anew when a load has made them several times as large; its own look comes a minute later.
-
-        Not more often: a look takes seconds once there are 100,000 fiches, and the load waits for it.
-        """
-        self._written += written
-        if self._written >= self._look_at:
-            self._look_at = self._written * _LOOK_EVERY
-            database.analyze(self.engine)
 
     def spread(self) -> int:
         """Tell what depends on very widely shared fiches that these changed, in batches; the answer is the number of batches.
