@@ -129,7 +129,7 @@ SEARCHES: tuple[Search, ...] = (
     Search("name with two filters", lambda a: f"Organization?name={a.beginning()}&address-postalcode={a.postcode()}&type={a.type()}", WALKED),
     Search("name, sorted by name", lambda a: f"Organization?name={a.beginning()}&_sort=name", LATER_WORDS),
     Search("two words of a name", lambda a: f"Organization?name={a.kind()} {a.word()}", WALKED),
-    Search("family and given", lambda a: f"Practitioner?family={a.word()[:4]}&given={a.word()[:3]}"),
+    Search("family and given", lambda a: f"Practitioner?family={a.word()[:4]}&given={a.word()[:3]}", WALKED),
     Search("name:contains", lambda a: f"Organization?name:contains={a.middle()}", CONTAINS),
     Search("two name:contains", lambda a: f"Organization?name:contains={a.middle()}&name:contains={a.word()[1:4]}", CONTAINS),
     Search("name:contains without a hit", lambda a: f"Organization?name:contains=q{a.middle()}q", CONTAINS),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -145,10 +145,7 @@ def _run(
     whole = full or bool(why)
     report = _begin(store, known, built.connector, dry_run=dry_run, full=whole, begins=options.begins)
     session = Session(store, plugins, known, built, held, report, progress, wire, from_the_start=whole)
-    if options.allowed.released_by and not isinstance(built.connector, Source):
-        session.note(warnings=("There is no guard to release: this connection takes nothing in, so it takes nothing for removed.",))
-    if options.allowed.listed_by and not isinstance(built.connector, Source):
-        session.note(warnings=("There is no list to take: this connection takes nothing in.",))
+    session.note(warnings=tuple(_needless(built.connector, options.allowed)))
     if why and not full:
         session.note(warnings=(why,))
     with store.read() as connection:
@@ -156,17 +153,7 @@ def _run(
     watch = Watch(session)
     unreachable: Unreachable | None = None
     try:
-        if isinstance(built.connector, Sink) and not dry_run:
-            decisions.follow(session, watch)  # first, so that the pull can tell an accepted value from the partner's own word
-        if isinstance(built.connector, Source):
-            pull(session, watch, full=whole, allowed=options.allowed)
-            wire.landing = False
-            if wire.overflowed:
-                session.note(warnings=("More came in at once than can be kept as it came; a part of it was not kept.",))
-        if isinstance(built.connector, Sink) and built.connector.may_push(built.connector.config):
-            push(session, watch, full=full)
-        if isinstance(built.connector, Export):
-            export(session, watch, options.file)
+        _carry_out(session, watch, options, whole=whole)
     except BUGS as error:  # a connector is a stranger's code, and a bug in it must not end the worker
         unreachable = _fail(session, built, error)
     except BaseException:
@@ -179,6 +166,30 @@ def _run(
         session.note(state="done")
     _end(session, unreachable, ends=stops.process_ends())
     return session.report
+
+
+def _needless(connector: object, allowed: Allowed) -> Iterator[str]:
+    """What was allowed and means nothing to this connector."""
+    if allowed.released_by and not isinstance(connector, Source):
+        yield "There is no guard to release: this connection takes nothing in, so it takes nothing for removed."
+    if allowed.listed_by and not isinstance(connector, Source):
+        yield "There is no list to take: this connection takes nothing in."
+
+
+def _carry_out(session: Session, watch: Watch, options: _Options, *, whole: bool) -> None:
+    """What the connector is there for, one after the other. Raises what it raises; what was done before stays."""
+    connector, wire = session.built.connector, session.wire
+    if isinstance(connector, Sink) and not session.dry:
+        decisions.follow(session, watch)  # first, so that the pull can tell an accepted value from the partner's own word
+    if isinstance(connector, Source):
+        pull(session, watch, full=whole, allowed=options.allowed)
+        wire.landing = False
+        if wire.overflowed:
+            session.note(warnings=("More came in at once than can be kept as it came; a part of it was not kept.",))
+    if isinstance(connector, Sink) and connector.may_push(connector.config):
+        push(session, watch, full=options.full)
+    if isinstance(connector, Export):
+        export(session, watch, options.file)
 
 
 def _at_once() -> bool:
