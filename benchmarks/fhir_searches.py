@@ -39,7 +39,7 @@ CBE = "https://www.ehealth.fgov.be/standards/fhir/core/NamingSystem/cbe|"
 CONTAINS = "no index holds the letters inside words: every different word of the names is looked at, once"
 COUNT = "a count looks at everything that it counts"
 LATER_WORDS = "names of which a later word begins so are brought together from all words that begin so, not met in the order of names"
-GATHERED = "PostgreSQL brings all that match together before it counts the first thousand"
+GATHERED = "PostgreSQL brings all that match together before it gives the first"
 WALKED = "the lists of all demands are walked side by side in the index"
 BROAD = "both ends are many, so that which of them meet is found by looking"
 
@@ -148,7 +148,7 @@ SEARCHES: tuple[Search, ...] = (
     Search("reference :missing", lambda a: f"Organization?partof:missing={a.town.dice.choice(('true', 'false'))}"),
     # chains
     Search("chain, narrow", lambda a: f"PractitionerRole?practitioner.identifier={a.riziv()}"),
-    Search("chain, by name", lambda a: f"PractitionerRole?practitioner.name={a.word()}"),
+    Search("chain, by name", lambda a: f"PractitionerRole?practitioner.name={a.word()}", grows_on_postgresql=GATHERED),
     Search("chain, broad", lambda a: f"PractitionerRole?organization.name={a.kind()}"),
     Search("chain and include, as an EPD asks", lambda a: f"PractitionerRole?practitioner.family={a.word()[:5]}&organization.address-city={a.city()}&_include=PractitionerRole:practitioner&_include=PractitionerRole:organization", BROAD),
     Search("chain of two, narrow", lambda a: f"PractitionerRole?service.organization.identifier={a.kbo()}"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from hub.model.folding import MAX_WORD, fold
-from hub.model.query import PARTS_OF, Criterion, Linked, Query
+from hub.model.query import Criterion, Linked, Query
 from hub.search.conditions import (
     Condition,
     HasLetters,
@@ -22,17 +22,18 @@ from hub.search.match import (
     Alternatives,
     called,
     facets,
+    lettered,
     letters_of,
     postcodes_holding,
     present,
     word,
 )
 from hub.search.shown import HasWords, IsAvailable, IsShown, IsSpelled, some_ran_out
-from hub.store.index_tokens import FACETS
+from hub.store.index_tokens import LATER_WORD, NAME_WORDS
 
 _MOST_ALTERNATIVES = 300
 """More words than these are not asked for beside others that are rarer."""
-_MOST_TEXTS = 5_000
+_MOST_TEXTS = 8_000
 """When more texts than these hold some letters, so do many entries, which are met soon."""
 
 
@@ -158,7 +159,7 @@ def _facets(criterion: Criterion, lens: Lens) -> Alternatives:
     if criterion.op == "whole":
         return called(lens.type, lens.rank, criterion.values)
     if criterion.op == "sounds":
-        return facets(lens.type, lens.rank, "name", lens.words_sounding(criterion.values))
+        return lettered(lens.type, lens.rank, lens.words_sounding(criterion.values))
     values: list[str] = []
     for value in criterion.values:
         if criterion.key in ("code", "type", "identifier") and value.startswith("|"):
@@ -198,14 +199,15 @@ def _holding(query: Query, lens: Lens) -> dict[Criterion, _Held]:
 def _held(criterion: Criterion, lens: Lens) -> _Held | None:
     letters, asked = letters_of(criterion.key), criterion.values
     if criterion.key == "name":  # a name holds several words only if one of its own holds the longest of them
-        letters, asked = letters[:1], tuple(max(value.split(" "), key=len) for value in asked)
+        letters, asked = NAME_WORDS, tuple(max(value.split(" "), key=len) for value in asked)
     texts = lens.texts_holding(letters, asked, _MOST_TEXTS)
     if texts is None:
         return None
     if criterion.key == "name":
-        tokens = facets(lens.type, lens.rank, "name", [text for _, text in texts])
+        # Most names are told by a word behind the first, so these stand first: PostgreSQL looks no further than the word that is there.
+        texts.sort(key=lambda text: text[0] != LATER_WORD)
+        tokens = lettered(lens.type, lens.rank, texts)
         return _Held(tokens, asked == criterion.values and all(len(text) < MAX_WORD for _, text in texts))
-    held = [(key, text) for key, text in texts if any(one in text for one in asked)]
-    keys = {FACETS[key]: key for key in PARTS_OF.get(criterion.key, (criterion.key,))}
-    found = (token for letter, text in held for token in facets(lens.type, lens.rank, keys[letter], (text,)))
+    held = [(letter, text) for letter, text in texts if any(one in text for one in asked)]
+    found = lettered(lens.type, lens.rank, held)
     return _Held((*found, *postcodes_holding(lens.type, lens.rank, criterion.key, asked)), True)

@@ -19,7 +19,7 @@ from hub.search.match import Alternatives, Match, Token
 from hub.store.bulk import Bulk
 from hub.store.index_forms import tokens_of
 from hub.store.index_rows import IndexRow
-from hub.store.index_tokens import FIRST_WORD, TYPE_MARKS
+from hub.store.index_tokens import NAME_WORDS, TYPE_MARKS
 from hub.store.log_reading import meant_for, naming
 
 
@@ -36,7 +36,6 @@ class Row(NamedTuple):
 
 
 _MOST_OUTSIDE: Final = 2_000
-_SEVERAL: Final = 8
 
 
 class Rows(Protocol):
@@ -326,6 +325,17 @@ class Lens:
         found = self.bulk.rows(sql, self.text.expression(match), *given, *self.visible_with, most)
         return [Row(*row) for row in found]
 
+    def met_along_numbers(self, match: Match, after: int | None, descending: bool, most: int) -> list[Row]:
+        """As `matching`, looking at one entry of the type after the other: for PostgreSQL, which takes a match of many words for rarer than it is, and would
+        read all of it first."""
+        beyond, order = ("<", "DESC") if descending else (">", "ASC")
+        position, given = ("", ()) if after is None else (f" AND id {beyond} ?", (after,))
+        sql = (
+            f"SELECT {self.columns} FROM (SELECT id FROM entry WHERE type = ?{position} ORDER BY id {order}) n{postgresql.MET}"  # noqa: S608
+            f" CROSS JOIN LATERAL (SELECT * FROM entry WHERE id = n.id OFFSET 0) e WHERE {self.visible} ORDER BY n.id {order} LIMIT ?"
+        )
+        return [Row(*row) for row in self.bulk.rows(sql, self.type, *given, postgresql.expression(match), *self.visible_with, most)]
+
     def prepared(self, match: Match) -> Match:
         """The same match in the form that the engine answers fastest. For one search only: it may list what is in the index now."""
         found: Match = self.text.prepared(self.bulk, match, self.spelled)
@@ -344,12 +354,13 @@ class Lens:
         found = self.bulk.rows(sql, TYPE_MARKS[self.type], *letters, *held, most + 1)
         return [(row[0], row[1]) for row in found] if len(found) <= most else None
 
-    def words_sounding(self, words: Iterable[str]) -> list[str]:
-        """Every word of a name of this type, whoever may see it, that sounds like one of these."""
+    def words_sounding(self, words: Iterable[str]) -> list[tuple[str, str]]:
+        """Every word of a name of this type, whoever may see it, that sounds like one of these; the letter that it stands under before it."""
         # Without the last condition neither engine could take the index, which holds only what has a sound.
-        sql = f"SELECT value FROM vocabulary WHERE type = ? AND key = ? AND {self.bulk.listed('sound', 'text')} AND sound <> ''"  # noqa: S608
+        marks = ", ".join("?" * len(NAME_WORDS))
+        sql = f"SELECT key, value FROM vocabulary WHERE type = ? AND key IN ({marks}) AND {self.bulk.listed('sound', 'text')} AND sound <> ''"  # noqa: S608
         asked = self.bulk.many(sorted({sound_of(word[:MAX_WORD]) for word in words}))
-        return [row[0] for row in self.bulk.rows(sql, TYPE_MARKS[self.type], FIRST_WORD, asked)]
+        return [(row[0], row[1]) for row in self.bulk.rows(sql, TYPE_MARKS[self.type], *NAME_WORDS, asked)]
 
     @property
     def last(self) -> int:
@@ -365,16 +376,22 @@ class Lens:
         if match.lacking:
             at_all = Match(match.every)
             return max(0, (self.expected(at_all) or 0) - (self.expected(at_all & Match(match.lacking)) or 0))
-        *parts, everything = self._sizes(match.every)
-        found = float(everything)
-        for size in parts:
-            found *= min(1.0, size / max(1, everything))
-        return int(found)
+        return int(self._meeting(match.every)[0])
 
     def expected_names(self, low: str, high: str) -> int:
         """About how many entries have a name from `low` to `high`; for PostgreSQL."""
         asked = ("SELECT id FROM entry WHERE type = ? AND name >= ? AND name < ?", (self.type, low, high))
         return postgresql.expected(self.bulk, [asked])[0]
+
+    def _meeting(self, parts: Sequence[Alternatives]) -> tuple[float, list[int]]:
+        """About how many entries have one of each of these, and `_sizes`. What all of them list needs to be met only once: of two pieces of one word, the
+        names with that word have both."""
+        common = tuple(filter(set.intersection(*map(set, parts)).__contains__, parts[0])) if len(parts) > 1 else ()
+        *sizes, together, everything = self._sizes((*parts, common)) if common else [*self._sizes(parts)[:-1], 0, self.sizes[self.type]]
+        found = float(everything)
+        for size in sizes:
+            found *= min(1.0, max(0, size - together) / max(1, everything))
+        return together + found, [*sizes, everything]
 
     def _sizes(self, parts: Sequence[Alternatives]) -> list[int]:
         """About how many entries have one of each of these, and how many there are."""
@@ -383,14 +400,14 @@ class Lens:
         }
         if self.type not in self.sizes:
             questions[self.type] = "SELECT id FROM entry WHERE type = ?", (self.type,)
-        if postgresql.RARE not in self.sizes and any(len(part) > _SEVERAL for part in parts):
+        if postgresql.RARE not in self.sizes and any(len(part) > postgresql.FEW for part in parts):
             questions[postgresql.RARE] = postgresql.question(postgresql.RARE)
         if questions:
             told = postgresql.expected(self.bulk, list(questions.values()))
             self.sizes.update(zip(questions, told, strict=True))
         sizes = [self.sizes[part] for part in (*parts, self.type)]
         return [
-            postgresql.likelier(part, size, self.sizes[postgresql.RARE]) if len(part) > _SEVERAL else size
+            postgresql.likelier(part, size, self.sizes[postgresql.RARE]) if len(part) > postgresql.FEW else size
             for part, size in zip(parts, sizes, strict=False)
         ] + sizes[-1:]
 
@@ -403,7 +420,8 @@ class Lens:
     def worth_reading(self, match: Match, hits: int) -> int:
         """Up to how many numbers of a match to read as a whole, if that costs less than to look at one row after the other until there are so many hits; else 0.
         For PostgreSQL."""
-        return postgresql.worth_reading(match, self._sizes(match.every), self.last, hits)
+        found, (*sizes, everything) = self._meeting(match.every)
+        return postgresql.worth_reading(match, found, sizes, everything, hits)
 
     def numbers_behind(self, match: Match, after: int | None, descending: bool, most: int) -> list[int]:
         """The next entries that match, visible or not, in the order of their numbers, at most so many; for SQLite. The match must lead."""
@@ -415,7 +433,7 @@ class Lens:
 
     def _told(self, match: Match) -> Sequence[int]:
         """The sizes of a match, if they matter: only with a beginning, or one of many, is it of use to know how many have it."""
-        broad = len(match.every) > 1 and any(len(part) > _SEVERAL or any(token.prefix for token in part) for part in match.every)
+        broad = len(match.every) > 1 and any(len(part) > postgresql.SEVERAL or any(token.prefix for token in part) for part in match.every)
         return self._sizes(match.every) if broad else ()
 
     def classed(self, match: Match, classes: Sequence[Alternatives], most: int) -> list[tuple[int, int]]:

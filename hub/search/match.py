@@ -80,10 +80,15 @@ def called(kind: EntityType, rank: int, names: Iterable[str]) -> Alternatives:
     )
 
 
+def lettered(kind: EntityType, rank: int, texts: Iterable[tuple[str, str]]) -> Alternatives:
+    """Any of these texts, each under its letter, as anybody of this rank sees it."""
+    return tuple(Token(tokens.lettered(kind, level, letter, text)) for letter, text in texts for level in range(rank + 1))
+
+
 def letters_of(key: str) -> tuple[str, ...]:
     """The letters of the tokens that hold what somebody looks for letters in."""
     if key == "name":
-        return (tokens.FIRST_WORD, tokens.LATER_WORD, tokens.ALIAS_WORD, tokens.SORT_NAME, tokens.OTHER_NAME)
+        return (*tokens.NAME_WORDS, tokens.SORT_NAME, tokens.OTHER_NAME)
     return tuple(tokens.FACETS[part] for part in PARTS_OF.get(key, (key,)) if part in TEXT_KEYS)
 
 

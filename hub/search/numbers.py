@@ -11,6 +11,7 @@ from hub.model.query import Query
 from hub.search.lens import Row
 from hub.search.match import Match
 from hub.search.plan import Plan
+from hub.search.postgresql import SEVERAL
 from hub.search.steps import entries, steps
 
 _PART: Final = 400
@@ -79,9 +80,11 @@ class Numbers:
         if leads and plan.leads_on:
             yield from self._by_links(plan, after, down)
             return
+        many = plan.lens.bulk.postgres and any(len(part) > SEVERAL for part in plan.match.every)
+        meet = plan.lens.met_along_numbers if many else plan.lens.matching
         for step in steps(self._query.limit, eager=not plan.conditions and (leads or not plan.match)):
             if leads:
-                rows = plan.lens.matching(plan.match, after, down, step)
+                rows = meet(plan.match, after, down, step)
             else:
                 rows = entries(plan.lens, "e.id", None if after is None else (after,), down, step)
             yield plan.keep(rows, matched=leads)

@@ -26,6 +26,10 @@ _SPARE: Final = 1_000
 """So many more than the statistics say are read before they are called wrong."""
 _RARER: Final = 10
 """So many times rarer most words are than the statistics take them for."""
+FEW: Final = 3
+"""Of more words than these for one demand what the statistics say of each adds up to a mistake that matters (`likelier`)."""
+SEVERAL: Final = 8
+"""More words than these for one demand are many."""
 _READ_US: Final = 0.4
 _LOOK_US: Final = 1.2
 _WORD_US: Final = 0.05
@@ -47,7 +51,26 @@ def expression(match: Match) -> str:
 
 
 def _any(alternatives: Alternatives) -> str:
-    return " | ".join(f"'{token.text}':*" if token.prefix else f"'{token.text}'" for token in alternatives)
+    return _halved([f"'{token.text}':*" if token.prefix else f"'{token.text}'" for token in alternatives])
+
+
+def _halved(words: Sequence[str]) -> str:
+    """One of these words. PostgreSQL descends to the first of a plain list by way of all others, for each row that has one of them."""
+    if len(words) <= SEVERAL:
+        return " | ".join(words)
+    half = len(words) // 2
+    return f"({_halved(words[:half])}) | ({_halved(words[half:])})"
+
+
+def _apart(match: Match) -> list[str]:
+    """The match as tsqueries that are all met. Two demands with many words each stand apart: a row that has a word of one alone is then not held against the
+    words of the other."""
+    long = [part for part in match.every if len(part) > SEVERAL]
+    if len(long) < 2:
+        return [expression(match)]
+    short = tuple(part for part in match.every if len(part) <= SEVERAL)
+    first = replace(match, every=short or (long.pop(0),))  # what must not be there can lead to nothing alone
+    return [expression(first), *map(_any, long)]
 
 
 def prepared(bulk: Bulk, match: Match, spelled: dict[Token, Alternatives]) -> Match:
@@ -74,15 +97,11 @@ def likelier(tokens: Alternatives, told: int, rare: int) -> int:
     return told - mistaken + mistaken // _RARER
 
 
-def worth_reading(match: Match, sizes: Sequence[int], entries: int, hits: int) -> int:
-    """See `Lens.worth_reading`; `sizes` as for `numbers`, `entries` are all there are."""
-    *parts, everything = sizes
-    found = float(everything)
-    for size in parts:
-        found *= min(1.0, size / max(1, everything))
+def worth_reading(match: Match, found: float, sizes: Sequence[int], entries: int, hits: int) -> int:
+    """See `Lens.worth_reading`. About so many are `found`, of so many that have one of each of `every` (`sizes`); `entries` are all of the type."""
     words = sum(map(len, match.every + match.lacking)) + len(match.none)
     along = hits * entries / max(1.0, found) * (_LOOK_US + words * _WORD_US)
-    as_a_whole = words * _LIST_US + sum(parts) * _MERGE_US + found * _FETCH_US
+    as_a_whole = words * _LIST_US + sum(sizes) * _MERGE_US + found * _FETCH_US
     return 4 * int(found) + _SPARE if as_a_whole < along else 0
 
 
@@ -117,10 +136,12 @@ def classed(
 def _reading(match: Match, sizes: Sequence[int]) -> tuple[str, list[str]]:
     """What gives the rows that match, and its parameters."""
     lead, rest = _parted(match, sizes) if sizes else (match, Match())
+    queries = _apart(lead)
+    asked = " AND ".join([f"tokens @@ {_ASKED}"] * len(queries))
     if not rest:
-        return f"fulltext WHERE tokens @@ {_ASKED}", [expression(match)]
-    inner = f"SELECT entry_id, tokens FROM fulltext WHERE tokens @@ {_ASKED} OFFSET 0"  # noqa: S608
-    return f"({inner}) f WHERE tokens @@ {_ASKED}", [expression(lead), expression(rest)]
+        return f"fulltext WHERE {asked}", queries
+    inner = f"SELECT entry_id, tokens FROM fulltext WHERE {asked} OFFSET 0"  # noqa: S608
+    return f"({inner}) f WHERE tokens @@ {_ASKED}", [*queries, expression(rest)]
 
 
 def _parted(match: Match, sizes: Sequence[int]) -> tuple[Match, Match]:

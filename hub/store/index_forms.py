@@ -74,9 +74,10 @@ def texts_of(row: IndexRow) -> list[Text]:
     """The rows of `vocabulary`, in no order: streets, cities, family and given names as they are, and the words of names."""
     kind = TYPE_MARKS[row.type]
     found = [(kind, FACETS[facet.key], facet.value) for facet in row.compared if facet.key != "period"]
+    sorted_by = _sorted_by(row)
     for names in row.names:
         if names:
-            found += [(kind, FIRST_WORD, name) for name in names if " " not in name]
+            found += [(kind, _letter_of(name, sorted_by), name) for name in names if " " not in name]
     return found
 
 
@@ -134,15 +135,21 @@ def tokens_of(row: IndexRow) -> str:
 def _names(head: str, names: Iterable[str], row: IndexRow) -> list[str]:
     """The tokens of whole names and their words; those of the name that lists are sorted by have letters of their own."""
     found = []
-    sorted_by = row.name.split(" ")
-    if len(row.name) > MAX_WORD:
-        sorted_by = [word[:MAX_WORD] for word in sorted_by]
-    first = sorted_by[0]
+    sorted_by = _sorted_by(row)
     for name in names:
         blanks = " " in name
         if blanks or name in row.wholes:
             found.append(head + (SORT_NAME if name == row.name else OTHER_NAME) + shortened(name))
         if not blanks:
-            letter = FIRST_WORD if name == first else LATER_WORD if name in sorted_by else ALIAS_WORD
-            found.append(head + letter + (name if plain(name) else shortened(name)))
+            found.append(head + _letter_of(name, sorted_by) + (name if plain(name) else shortened(name)))
     return found
+
+
+def _sorted_by(row: IndexRow) -> list[str]:
+    """The words of the name that lists are sorted by, as far as an index holds them."""
+    words = row.name.split(" ")
+    return [word[:MAX_WORD] for word in words] if len(row.name) > MAX_WORD else words
+
+
+def _letter_of(word: str, sorted_by: list[str]) -> str:
+    return FIRST_WORD if word == sorted_by[0] else LATER_WORD if word in sorted_by else ALIAS_WORD

@@ -22,10 +22,9 @@ from urllib.parse import unquote
 from hub.model.fiche import EntityType
 from hub.model.selection import PARTS_OF
 
-FORM: Final = 8
+FORM: Final = 9
 """The form of what the index holds. One more when the same fiche comes to have other tokens, terms or levels, so that what stands there is
-made anew (`hub.store.index_anew`); not for new fields of a fiche, which no earlier version stored. 8: an umbrella organisation is found as one by all who see that it is,
-and the vestigingen of an aanbod are no less hidden than its organisatie."""
+made anew (`hub.store.index_anew`); not for new fields of a fiche, which no earlier version stored. 9: the vocabulary tells which word of a name a word is."""
 FORM_COUNTER: Final = "index"
 """Where a database notes the form of its index."""
 PLACE_COUNTER: Final = "index anew"
@@ -70,6 +69,7 @@ FACETS: Final[dict[str, str]] = {
 FIRST_WORD, LATER_WORD, ALIAS_WORD, SORT_NAME, OTHER_NAME = FACETS["name"], "q", "4", "h", "j"
 """The letters of names: the first word of the name that lists are sorted by; its later words; words that only other names have; whole names, that one and
 others. Words and whole names stand apart, because many begin with the same word and few are wholly alike."""
+NAME_WORDS: Final = (FIRST_WORD, LATER_WORD, ALIAS_WORD)
 WORD_MARKS: Final = ("", "+", "=")
 DESCRIBED_MARKS: Final = ("-", ".", ":")
 FACET_MARKS: Final = ("@", "#", "$")
@@ -142,14 +142,19 @@ def facets(kind: EntityType, level: int, key: str, value: str) -> tuple[str, ...
     token = facet(kind, level, key, value)
     if key != "name":
         return (token,)
-    letters = (SORT_NAME, OTHER_NAME) if " " in value else (FIRST_WORD, LATER_WORD, ALIAS_WORD)
+    letters = (SORT_NAME, OTHER_NAME) if " " in value else NAME_WORDS
     return tuple(token[:2] + letter + token[3:] for letter in letters)
+
+
+def lettered(kind: EntityType, level: int, letter: str, text: str) -> str:
+    """The token of a text that stands under a letter, as the vocabulary has it."""
+    return TYPE_MARKS[kind] + FACET_MARKS[level] + letter + shortened(text)
 
 
 def whole_names(kind: EntityType, level: int, name: str) -> tuple[str, ...]:
     """The tokens of which something that is wholly called so has at least one."""
     letters = (SORT_NAME, OTHER_NAME, FACETS["family"], FACETS["given"])
-    return tuple(TYPE_MARKS[kind] + FACET_MARKS[level] + letter + shortened(name) for letter in letters)
+    return tuple(lettered(kind, level, letter, name) for letter in letters)
 
 
 def word(kind: EntityType, level: int, text: str) -> str:

@@ -19,20 +19,19 @@ from hub.model.sounds import sound_of
 from hub.store.bulk import Bulk
 from hub.store.database import writing
 from hub.store.index_forms import Text
-from hub.store.index_tokens import FACET_MARKS, FACETS, FIRST_WORD, TYPE_MARKS, facets
+from hub.store.index_tokens import FACET_MARKS, NAME_WORDS, TYPE_MARKS, lettered
 
 _COLUMNS: Final = ("type", "key", "value", "sound")
 _GATE: Final = "SELECT n FROM counter WHERE name = 'vocabulary' FOR "
 """Who takes in texts, and finds one there already, must not have it swept away before his commit says who has it: he shares this row, who sweeps has it alone."""
 _AT_ONCE: Final = 500
 _TYPES: Final[dict[str, EntityType]] = {mark: kind for kind, mark in TYPE_MARKS.items()}
-_KEYS: Final = {letter: key for key, letter in FACETS.items()}
 
 
 def take_in(bulk: Bulk, texts: Iterable[Text]) -> None:
     """Add those that are not there yet. On PostgreSQL this waits for a writer that is adding the same one, and for a sweep."""
     rows = [
-        (kind, key, value, sound_of(value) if key == FIRST_WORD else "")
+        (kind, key, value, sound_of(value) if key in NAME_WORDS else "")
         for kind, key, value in sorted(texts)  # so that two writers never wait for each other
     ]
     if rows and bulk.postgres:
@@ -68,7 +67,9 @@ def sweep(engine: Engine) -> int:
 
 def _had(bulk: Bulk, texts: Sequence[Text]) -> set[Text]:
     """Those of the texts that some entry has, whoever may see it."""
-    tokens = [(token, text) for text in texts for token in _tokens(text)]
+    tokens = [
+        (lettered(_TYPES[kind], level, letter, value), (kind, letter, value)) for kind, letter, value in texts for level in range(len(FACET_MARKS))
+    ]
     if not tokens:
         return set()
     asked = bulk.many(dict.fromkeys(token for token, _ in tokens))
@@ -81,9 +82,3 @@ def _had(bulk: Bulk, texts: Sequence[Text]) -> set[Text]:
         sql = "SELECT v.term FROM json_each(?) t CROSS JOIN fulltext_vocabulary v ON v.term = t.value"
     found = {row[0] for row in bulk.rows(sql, asked)}
     return {text for token, text in tokens if token in found}
-
-
-def _tokens(text: Text) -> list[str]:
-    kind, letter, value = text
-    levels = range(len(FACET_MARKS))
-    return [token for level in levels for token in facets(_TYPES[kind], level, _KEYS[letter], value)]

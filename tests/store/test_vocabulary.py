@@ -9,7 +9,7 @@ from hub.model.sounds import sound_of
 from hub.store import Store, database, vocabulary
 from hub.store.bulk import Bulk
 from hub.store.index_rows import packed
-from hub.store.index_tokens import FACETS, FIRST_WORD, facet
+from hub.store.index_tokens import ALIAS_WORD, FACETS, FIRST_WORD, LATER_WORD, NAME_WORDS, facet
 from tests.store.conftest import put
 from tests.store.saying import count, gone, organisatie, person
 
@@ -22,21 +22,34 @@ def test_a_text_stands_there_once_for_each_type(store: Store) -> None:
     assert count(store, "vocabulary", "value = 'zorg'") == 1
 
 
+def test_the_words_of_names_stand_under_their_places_in_a_name(store: Store) -> None:
+    other = {"use": "short", "text": {"nl": "Eik Linde"}}
+    names = [{"text": {"nl": "Zorg Linde"}}, other]
+    put(store, organisatie("o1", sites=(), names=names), organisatie("o2", "Linde Zorg", sites=()))
+    with store.read() as connection:
+        rows = Bulk(connection).rows("SELECT value, key FROM vocabulary WHERE type = 'o'")
+    assert {(value, key) for value, key in rows if key in NAME_WORDS} == {
+        ("zorg", FIRST_WORD), ("zorg", LATER_WORD), ("linde", FIRST_WORD), ("linde", LATER_WORD), ("eik", ALIAS_WORD),
+    }  # fmt: skip
+
+
 def test_the_words_of_names_have_a_sound_and_nothing_else_has(store: Store) -> None:
     put(store, organisatie("o1", "Praktijk Verhaeghe"), person("p1", "Dhondt", number=1))
     with store.read() as connection:
         rows = Bulk(connection).rows("SELECT type, key, value, sound FROM vocabulary")
-    heard = {(kind, value): sound for kind, key, value, sound in rows if key == FIRST_WORD}
+    heard = {(kind, value): sound for kind, key, value, sound in rows if key in NAME_WORDS}
     assert heard["o", "verhaeghe"] == heard["v", "verhaeghe"] == "verhage"
     assert heard["z", "dhondt"] == "hont"
     assert all(sound == sound_of(value) != "" for (_, value), sound in heard.items())
-    others = {key: sound for _, key, _, sound in rows if key != FIRST_WORD}
+    others = {key: sound for _, key, _, sound in rows if key not in NAME_WORDS}
     assert {"street", "family", "given"} <= {key for key, letter in FACETS.items() if letter in others}
     assert set(others.values()) == {""}
 
 
 def test_words_that_were_there_before_get_their_sound(store: Store) -> None:
     put(store, organisatie("o1", "Praktijk Verhaeghe"), organisatie("o2", "Дом Claeys 3"), person("p1", "Dhondt", number=1))
+    with database.writing(store.engine) as connection:  # then, all of them stood under one letter
+        Bulk(connection).run("DELETE FROM vocabulary WHERE key IN (?, ?)", LATER_WORD, ALIAS_WORD)
     before = _heard(store)
     assert len({kind for kind, *_ in before}) > 2
     many = [f"x{number}" for number in range(11_000)]  # more than two times as many as are heard at once
