@@ -60,7 +60,7 @@ class Entities:
         store, version = self._store, self._state(connection).concepts
         return Shown(
             connection,
-            self.grant.fields,
+            self.grant,
             lambda spelled: Indexer(store.concepts_in(connection, version), store.places, store.today(), spelled=spelled),
             store.today(),
         )

@@ -10,6 +10,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from hub.model.audience import Grant
 from hub.model.fiche import Document
 from hub.model.folding import MAX_WORD
 from hub.model.links import end_of
@@ -48,12 +49,12 @@ class Shown:
     """Index rows of entries, made when asked for and kept while one search lasts."""
 
     def __init__(
-        self, conn: Connection, fields: frozenset[str] | None, indexer: Callable[[bool], Indexer], today: str
+        self, conn: Connection, grant: Grant, indexer: Callable[[bool], Indexer], today: str
     ) -> None:
-        """`indexer` makes the maker of rows, `spelled` or not, of the day `today`."""
+        """For one asker. `indexer` makes the maker of rows, `spelled` or not, of the day `today`."""
         self.today = today
         self._conn = conn
-        self._fields = fields
+        self._grant = grant
         self._indexer = indexer
         self._made: dict[tuple[bool, bool], dict[int, IndexRow]] = {}
         self._makers: dict[bool, Indexer] = {}
@@ -66,7 +67,7 @@ class Shown:
             if spelled not in self._makers:
                 self._makers[spelled] = self._indexer(spelled)
             for entity in self._entities(missing, sourced=sourced):
-                made[entity.entry_id] = self._makers[spelled].row(narrowed(entity, self._fields))
+                made[entity.entry_id] = self._makers[spelled].row(narrowed(entity, self._grant.fields))
         return {number: made[number] for number in ids if number in made}
 
     def _entities(self, ids: Sequence[int], *, sourced: bool) -> list[IndexedEntity]:
@@ -84,7 +85,7 @@ class Shown:
                 documents[fiche, partner] = decode(raw)
         pointed_to = {uuid for document in documents.values() for uuid in _pointed_to(document)}
         related = {
-            uuid: decode(raw) for uuid, raw in reading.bytes_by_uuid(self._conn, pointed_to, None).items()
+            uuid: decode(raw) for uuid, raw in reading.bytes_by_uuid(self._conn, pointed_to, self._grant.partner).items()
         }
         fiches = {row[2] for row in rows} if sourced else set()
         said = reading.provenances(self._conn, fiches) if fiches else {}

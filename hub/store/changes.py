@@ -20,7 +20,7 @@ from hub.store.database import commits_a_load
 from hub.store.ends import own_levels
 from hub.store.index_terms import INDEXED_ELSEWHERE
 from hub.store.indexing import write_index
-from hub.store.linking import dependents, dependents_of_partners
+from hub.store.linking import OF_VIEWS, dependents, dependents_of_partners
 from hub.store.own_words import BY_TWO_ENDS, speak_for_partners, told_levels
 from hub.store.workspace import OF_OTHERS, PendingChange, Workspace
 
@@ -281,8 +281,8 @@ def _seen_from_now_on(space: Workspace, parts: list[int], partner: str) -> dict[
 
 
 def _own_entries(space: Workspace, entities: list[int], partner: str) -> dict[int, int]:
-    """The numbers of what a partner has in place of these; of the others nothing."""
-    sql = f"SELECT entity_id, id FROM entry WHERE partner = ? AND {space.bulk.listed('entity_id')}"
+    """The numbers of what a partner has in place of these in a view of his own; of the others nothing."""
+    sql = f"SELECT e.entity_id, e.id FROM entry e {OF_VIEWS} WHERE e.partner = ? AND {space.bulk.listed('e.entity_id')}"
     written = dict(space.bulk.rows(sql, partner, space.bulk.many(entities)))
     return {entity: space.own_entries[partner, entity] for entity in entities if (partner, entity) in space.own_entries} | written
 

@@ -3,114 +3,25 @@
 # ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from operator import attrgetter
 from typing import Any, cast
 
 from hub import schemas
 from hub.model.claims import Provenance
-from hub.model.fiche import Document, EntityType
-from hub.model.links import PARENTS, end_of
+from hub.model.fiche import Document
 from hub.store import index_rows
 from hub.store.bulk import Bulk
+from hub.store.index_own import OwnRows, Views
+from hub.store.index_related import Documents, indexed, load_related, parts_of, related_to
 from hub.store.index_rows import IndexedEntity, Indexer
 from hub.store.linking import remove_own_links
-from hub.store.part_changes import PART_FIELDS
 from hub.store.provenance import decode_provenance
 from hub.store.workspace import Workspace
 
 
-class Documents:
-    """Merged documents by UUID, read once per transaction; a partner's overlay in front of them when one is named."""
-
-    def __init__(self, space: Workspace) -> None:
-        self._space = space
-        self._read: dict[str, Document | None] = {}
-
-    def load(self, uuids: Iterable[str]) -> None:
-        """Read these, all at once."""
-        space = self._space
-        unknown = []
-        for uuid in uuids:
-            if uuid in self._read:
-                continue
-            number = space.number_of.get(uuid)
-            if number is not None and number in space.fiches:
-                self._read[uuid] = space.fiches[number].document
-            else:
-                unknown.append(uuid)
-        if not unknown:
-            return
-        self._read.update(dict.fromkeys(unknown))
-        sql = f"SELECT e.id, e.uuid, f.document FROM entity e JOIN fiche f ON f.id = e.id WHERE {space.bulk.listed('e.uuid', 'text')}"
-        for number, uuid, raw in space.bulk.rows(sql, space.bulk.many(unknown)):
-            space.know(number, uuid)
-            self._read[uuid] = None if raw is None else schemas.decode(raw)
-
-    def get(self, uuid: str) -> Document | None:
-        """One that was loaded."""
-        return self._read.get(uuid)
-
-    def nowhere(self) -> set[str]:
-        """Of those that were loaded, the fiches that are not there, not even for a partner with a view of his own."""
-        space = self._space
-        missing = {space.number_of[uuid]: uuid for uuid, document in self._read.items() if document is None and uuid in space.number_of}
-        if not missing:
-            return set()
-        older = [number for number in missing if number not in space.made or number in space.voices]
-        sql = f"SELECT fiche_id FROM overlay WHERE document IS NOT NULL AND {space.bulk.listed('fiche_id')}"
-        for (number,) in space.bulk.rows(sql, space.bulk.many(older)) if older else ():
-            missing.pop(number, None)
-        return set(missing.values())
-
-
-def _direct(document: Document) -> list[str]:
-    if document["kind"] == "zorgverlener":
-        return []  # leads nowhere
-    names = ("organisatie", "provided_by") if document["kind"] == "aanbod" else ("parent",)
-    people = [part["zorgverlener"]["id"] for part in document.get("caregivers", ()) if "zorgverlener" in part]
-    return [document[name]["id"] for name in names if name in document] + people
-
-
-def _ends(document: Document) -> list[str]:
-    """What the parts of a fiche lead to that stand for links: not followed further, only asked who sees it."""
-    return [uuid for _, part in _parts(document) if (uuid := end_of(part)) is not None]
-
-
-def _related(document: Document, documents: Documents) -> Mapping[str, Document]:
-    """The organisatie, who carries it out, their parents, and who works there, as far as they are there."""
-    found: dict[str, Document] = {}
-    frontier = _direct(document)
-    for _ in range(PARENTS + 1):
-        above: list[str] = []
-        for uuid in frontier:
-            other = documents.get(uuid)
-            if other is not None and uuid not in found:
-                found[uuid] = other
-                above += _direct(other)
-        if not above:
-            break
-        frontier = above
-    for uuid in _ends(document):
-        if uuid not in found and (other := documents.get(uuid)) is not None:
-            found[uuid] = other
-    return found
-
-
-def _load_related(wanted: list[Document], documents: Documents) -> None:
-    frontier = [uuid for document in wanted for uuid in _direct(document)]
-    documents.load([*frontier, *(uuid for document in wanted for uuid in _ends(document))])
-    for _ in range(PARENTS + 1):
-        if not frontier:
-            return
-        documents.load(frontier)
-        frontier = [
-            above for uuid in set(frontier) if (other := documents.get(uuid)) for above in _direct(other)
-        ]
-
-
 def write_index(space: Workspace, fiches: Iterable[int]) -> None:
-    """Bring the rows of these fiches, their parts and their overlays up to date."""
+    """Bring the rows of these fiches and their parts up to date, and those that partners have in place of them."""
     ids = sorted(fiches)
     if not ids:
         return
@@ -120,62 +31,34 @@ def write_index(space: Workspace, fiches: Iterable[int]) -> None:
     older = [number for number in ids if number not in space.made]
     voices = _voices(space, ids)
     said = _said(space, {number for (number, partner), heard in voices.items() if partner or len(heard) > 1})
-    _load_related([state.document for state in states if state.document], documents)
+    load_related([state.document for state in states if state.document], documents)
     nowhere = documents.nowhere()
-    space.numbers_for(part["id"] for state in states for _, part in _parts(state.document))
-    rows: list[IndexedEntity] = []
+    space.numbers_for(part["id"] for state in states for _, part in parts_of(state.document))
+    shared: dict[int, list[IndexedEntity]] = {}
     for state in states:
         if state.document is not None:
-            rows += indexed(
-                space,
-                state.id,
-                state.document,
-                _related(state.document, documents),
-                "",
-                None,
-                () if len(shared := voices.get((state.id, ""), ())) > 1 else shared,
-                said[state.id] if len(shared) > 1 else (),
-                nowhere,
-            )
-    kept = {row.entry_id for row in rows}
+            related, speakers = related_to(state.document, documents), voices.get((state.id, ""), ())
+            several = len(speakers) > 1
+            heard = () if several else speakers, said[state.id] if several else ()
+            shared[state.id] = indexed(space, state.id, state.document, related, heard, nowhere)
     standing = index_rows.standing(space.connection, older, "fiche_id") if older else {}
-    overlays = _overlays(space, ids, older)
-    masks: set[tuple[str, int]] = set()
-    if overlays:
-        decoded = [
-            (partner, fiche_id, number, schemas.decode(raw)) for partner, fiche_id, number, raw in overlays
-        ]
-        _load_related([document for *_, document in decoded], documents)
-        own = space.own_entries | {(entry[4], entry[1]): number for number, entry in standing.items() if entry[4]}
-        for partner, fiche_id, number, document in decoded:
-            own[partner, fiche_id] = number
-            entries = _entry_numbers(space, partner, fiche_id, document, own)
-            made = indexed(
-                space,
-                fiche_id,
-                document,
-                _related(document, documents),
-                partner,
-                entries,
-                voices.get((fiche_id, partner), ()),
-                said.get(fiche_id, ()),
-            )
-            rows += made
-            kept.update(row.entry_id for row in made)
-            master = space.fiches[fiche_id].document
-            if master is not None:
-                masks.update((partner, entity_id) for entity_id in (fiche_id, *_parts_in(space, master)))
     make = _indexer(space).row
+    own = OwnRows(space, documents, shared, make, {(entry[4], entry[1]): number for number, entry in standing.items() if entry[4]})
+    for partner, views in _overlays(space, ids, older, documents.loaded()).items():
+        own.of_partner(partner, views, ids, {number: (voices.get((number, partner), ()), said.get(number, ())) for number in views})
+    rows = [row for of_fiche in shared.values() for row in of_fiche] + own.rows
+    kept = {row.entry_id for row in rows}
     moved = {row.entry_id for row in rows if row.fiche_id not in space.made} - standing.keys()
     if moved:  # parts that came from another fiche stand under that one still
         standing = {**standing, **index_rows.standing(space.connection, moved)}
     rows.sort(key=attrgetter("entry_id"))
-    masked = _masks(space, ids) if older or masks else set()
+    masked = _masks(space, ids) if older or own.masks else set()
     index_rows.write(space.connection, map(make, rows), standing, len(rows) - len(standing))
     gone = [number for number in standing if number not in kept]
     index_rows.remove(space.connection, gone)
     remove_own_links(space.bulk, [number for number in gone if standing[number][4]])
-    _write_masks(space.bulk, masked, masks)
+    own.write_links()
+    _write_masks(space.bulk, masked, own.masks)
 
 
 def _indexer(space: Workspace) -> Indexer:
@@ -189,82 +72,20 @@ def _indexer(space: Workspace) -> Indexer:
     return cast(Indexer, indexer)
 
 
-def _overlays(space: Workspace, ids: list[int], older: list[int]) -> Sequence[Any]:
-    """What partners see in place of these fiches: (partner, fiche, number of the overlay, document)."""
+def _overlays(space: Workspace, ids: list[int], older: list[int], leaned_on: set[int]) -> Mapping[str, Views]:
+    """What partners see in place of these fiches, and of those that they lean on."""
     bulk = space.bulk
     shared = all(not partner for number in space.made for partner, _ in space.voices.get(number, ()))
     wanted = older if shared else ids
+    if wanted or space.has_overlays:  # else there is nothing to ask, and a load waits for no answer
+        wanted = [*wanted, *leaned_on.difference(wanted)]
     if not wanted:
-        return ()
-    return bulk.rows(
-        f"SELECT partner, fiche_id, id, document FROM overlay WHERE document IS NOT NULL AND {bulk.listed('fiche_id')} ORDER BY partner, fiche_id",
-        bulk.many(wanted),
-    )
-
-
-def _parts(document: Document | None) -> list[tuple[EntityType, Document]]:
-    """The parts of a fiche, each with its type."""
-    if document is None:
-        return []
-    fields = PART_FIELDS[document["kind"]]
-    if not fields:
-        return []
-    return [(cast(EntityType, type_), part) for field, type_ in fields for part in document.get(field, ())]
-
-
-def _parts_in(space: Workspace, document: Document) -> list[int]:
-    uuids = [part["id"] for _, part in _parts(document)]
-    space.numbers_for(uuids)
-    return [space.number_of[uuid] for uuid in uuids]
-
-
-def _entry_numbers(
-    space: Workspace, partner: str, fiche_id: int, document: Document, own: Mapping[tuple[str, int], int]
-) -> Mapping[int, int]:
-    """Entity -> the number of the partner's own entry for it; the fiche's is that of the overlay."""
-    entities = [fiche_id, *_parts_in(space, document)]
-    missing = [number for number in entities if (partner, number) not in own]
-    fresh = (
-        dict(zip(missing, space.numbers.take(space.bulk, "entity", len(missing)), strict=True))
-        if missing
-        else {}
-    )
-    return {number: own.get((partner, number)) or fresh[number] for number in entities}
-
-
-def indexed(
-    space: Workspace,
-    fiche_id: int,
-    document: Document,
-    related: Mapping[str, Document],
-    partner: str,
-    entries: Mapping[int, int] | None,
-    sources: Sequence[str],
-    said: Sequence[Provenance],
-    nowhere: Collection[str] = (),
-) -> list[IndexedEntity]:
-    """The fiche and its parts, as the index takes them; without the parts that stand for a link to one of `nowhere`, which are there for nobody."""
-
-    def entity(number: int, type_: EntityType, part: Document | None) -> IndexedEntity:
-        return IndexedEntity(
-            entry_id=entries[number] if entries else number,
-            entity_id=number,
-            fiche_id=fiche_id,
-            type=type_,
-            document=document,
-            partner=partner,
-            part=part,
-            related=related,
-            sources=sources,
-            said=said,
-        )
-
-    made = [entity(fiche_id, document["kind"], None)]
-    parts = _parts(document)
-    if parts:
-        space.numbers_for(part["id"] for _, part in parts)
-        made += [entity(space.number_of[part["id"]], type_, part) for type_, part in parts if end_of(part) not in nowhere]
-    return made
+        return {}
+    found: dict[str, dict[int, tuple[int, Document]]] = {}
+    sql = f"SELECT partner, fiche_id, id, document FROM overlay WHERE document IS NOT NULL AND {bulk.listed('fiche_id')} ORDER BY partner, fiche_id"
+    for partner, fiche_id, number, raw in bulk.rows(sql, bulk.many(wanted)):
+        found.setdefault(partner, {})[fiche_id] = (number, schemas.decode(raw))
+    return found
 
 
 def _voices(space: Workspace, ids: list[int]) -> dict[tuple[int, str], list[str]]:

@@ -18,6 +18,9 @@ Link = tuple[int, str, int, int]
 INWARD: Final = frozenset({"description", "source_url", "in_scope_of", "price", "recognitions", "gov_info"})
 """Fields that nothing but the fiche itself shows. A change of any other one is a change of what depends on the fiche."""
 
+OF_VIEWS: Final = "JOIN overlay v ON v.fiche_id = e.fiche_id AND v.partner = e.partner AND v.document IS NOT NULL"
+"""What is asked of an entry `e` besides, where only what a partner has a view of his own of is meant: what leans on that leads where it leads for everybody."""
+
 _LED_THROUGH: Final = frozenset({"organisatie", "aanbod", "vestiging"})
 """The types of what depends on a fiche that more depends on in turn."""
 
@@ -153,8 +156,8 @@ def fiches_leading_to(bulk: Bulk, entities: Iterable[int]) -> set[int]:
     many = bulk.many(set(entities))
     # A partner's entry may not be written yet where his overlay is.
     leading = " UNION ".join(
-        f"SELECT e.fiche_id FROM link l JOIN {table} e ON e.id = {number} WHERE {bulk.listed('l.to_id')}"
-        for table, number in (("entity", "l.from_id"), ("entry", "-l.from_id"), ("overlay", "-l.from_id"))
+        f"SELECT e.fiche_id FROM link l JOIN {table} e ON e.id = {number} {views} WHERE {bulk.listed('l.to_id')}"
+        for table, number, views in (("entity", "l.from_id", ""), ("entry", "-l.from_id", OF_VIEWS), ("overlay", "-l.from_id", ""))
     )
     return {number for (number,) in bulk.rows(leading, many, many, many)}
 
@@ -233,7 +236,7 @@ def dependents_of_partners(
     reached = start | {number for number, (_, type_) in found.items() if type_ in _LED_THROUGH}
     many = bulk.many(reached)
     sql = (
-        f"SELECT e.partner FROM link l JOIN entry e ON e.id = -l.from_id WHERE {bulk.listed('l.to_id')}"
+        f"SELECT e.partner FROM link l JOIN entry e ON e.id = -l.from_id {OF_VIEWS} WHERE {bulk.listed('l.to_id')}"
         f" UNION SELECT partner FROM overlay WHERE document IS NOT NULL AND {bulk.listed('fiche_id')}"
     )
     of_partners: dict[str, tuple[dict[int, tuple[int, str]], set[int]]] = {}
@@ -243,7 +246,7 @@ def dependents_of_partners(
         own_views.setdefault(partner, set()).add(fiche_id)
     for (partner,) in sorted(bulk.rows(sql, many, many)):
         theirs, in_index = dependents(bulk, start - own_views.get(partner, set()), partner, among=True)
-        sql_own = f"SELECT entity_id FROM entry WHERE partner = ? AND {bulk.listed('entity_id')}"
+        sql_own = f"SELECT e.entity_id FROM entry e {OF_VIEWS} WHERE e.partner = ? AND {bulk.listed('e.entity_id')}"
         own = {number for (number,) in bulk.rows(sql_own, partner, bulk.many(theirs))} if theirs else set()
         only = {number: where for number, where in theirs.items() if number in own or number not in found}
         if only:
@@ -263,7 +266,7 @@ def _pointing(bulk: Bulk, to: Iterable[int], roles: tuple[str, ...], partner: st
     given: tuple[Any, ...] = (bulk.many(to), *roles)
     if partner:
         sql += (
-            " UNION SELECT e.entity_id, e.type, e.fiche_id FROM link l JOIN entry e ON e.id = -l.from_id"
+            f" UNION SELECT e.entity_id, e.type, e.fiche_id FROM link l JOIN entry e ON e.id = -l.from_id {OF_VIEWS}"
             f" WHERE {bulk.listed('l.to_id')} AND l.role IN ({marks}) AND e.partner = ?"
         )
         given = (*given, *given, partner)

@@ -78,6 +78,7 @@ class Maker:
         self.indexed: list[IndexedEntity] = []
         self.links: list[tuple[int, str, int, int]] = []
         self.owns: dict[int, int] = {}
+        self.views: dict[str, Document] = {}
         self.last: dict[str, int] = {}
         self.uuids: dict[int, str] = {}
         self.masks: set[tuple[str, int]] = set()
@@ -149,13 +150,19 @@ class Maker:
                 **more,
             )
         )
+        related = {id: self.views.get(id, other) for id, other in more.get("related", {}).items()}
+        version = document
         if kind in ("organisatie", "aanbod") and self.dice.random() < 0.2:
-            # A partner's own version hides the master's; another number, the same entity.
+            version = {**document, "names": [{"text": {"nl": "Onze Huisarts"}, "visibility": "public"}]}
+            if kind == "organisatie":
+                version["vestigingen"] = [{**site, "addresses": [self.address()]} for site in document["vestigingen"]]
+                self.views[document["id"]] = version
+        if version is not document or related != more.get("related", {}):
+            # A partner's own version hides the master's; another number, the same entity. So it does with what leans on one.
             own = self.number()
             del self.uuids[own]
             self.masks.add(("vrgt", number))
             self.owns[number] = own
-            version = {**document, "names": [{"text": {"nl": "Onze Huisarts"}, "visibility": "public"}]}
             self.indexed.append(
                 IndexedEntity(
                     entry_id=own,
@@ -164,7 +171,7 @@ class Maker:
                     type=kind,
                     partner="vrgt",
                     document=version,
-                    **more,
+                    **{**more, "related": related},
                 )
             )
 

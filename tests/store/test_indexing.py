@@ -11,6 +11,7 @@ from hub.demo import World
 from hub.model.claims import Claim
 from hub.model.fiche import Document
 from hub.store import Store, Writer, indexing
+from hub.store.index_related import related_to
 from hub.store.index_terms import INDEXED_ELSEWHERE
 from tests.store.saying import aanbod, called, organisatie, person
 
@@ -40,12 +41,11 @@ def _put(claims: list[Claim], writer: Writer) -> None:
 def test_rows_read_only_those_fields_of_others_that_cause_them_to_be_written_again(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    related = indexing._related
 
     def watched(*arguments: Any) -> Mapping[str, Document]:
-        return {uuid: _Watched(document) for uuid, document in related(*arguments).items()}
+        return {uuid: _Watched(document) for uuid, document in related_to(*arguments).items()}
 
-    monkeypatch.setattr(indexing, "_related", watched)
+    monkeypatch.setattr(indexing, "related_to", watched)
     monkeypatch.setattr(_Watched, "seen", set())
     world = World()
     persons = [claim for claim in world.to_claims() if claim.kind == "zorgverlener"][:100]

@@ -131,25 +131,31 @@ def _mine(draw: st.DrawFn, world: int, revision: int) -> Claim:
         content["names"] = [{"text": {"nl": "Eigen"}}]
     if kind == "organisatie" and draw(st.booleans()):
         content["memberships"] = [{"organisatie": {"source": SK, "external_id": f"{world}-{draw(st.sampled_from(_NAMES))}"}}]
+    if kind == "organisatie" and draw(st.booleans()):
+        content["vestigingen"] = [{"keys": [f"{SK}:{world}-{name}-1"], "addresses": [{"postcode": "9000", "municipality": "44021"}]}]
     if kind == "aanbod" and draw(st.booleans()):
         content["caregivers"] = [{"zorgverlener": {"system": "riziv", "value": riziv(10 * world)}}]
+    if kind == "aanbod" and draw(st.booleans()):
+        content["organisatie"] = {"source": SK, "external_id": f"{world}-{draw(st.sampled_from(_NAMES))}"}
+    if kind == "zorgverlener" and draw(st.booleans()):
+        content["name"] = {"family": "Eigen"}
     source = PG if kind == "zorgverlener" else SK
     said = Claim("kaart-proef", f"{world}-m-{name}", revision, kind, content, same_as=((source, f"{world}-{name}"),), partner=MINE)
     return replace(gone(said, revision), same_as=said.same_as) if draw(st.integers(0, 3)) == 0 else said
 
 
 @st.composite
-def _steps(draw: st.DrawFn) -> tuple[int, list[Any]]:
+def steps(draw: st.DrawFn) -> tuple[int, list[Any]]:
     world = next(_WORLDS)
-    steps: list[Any] = []
+    made: list[Any] = []
     for revision in range(1, draw(st.integers(2, 7)) + 1):
         if revision > 2 and draw(st.integers(0, 5)) == 0:
-            steps.append(draw(st.sampled_from(["join", "split"])))
+            made.append(draw(st.sampled_from(["join", "split"])))
             continue
         batch = [draw(_shared(world, revision)) for _ in range(draw(st.integers(0, 5) if revision > 1 else st.just(6)))]
         batch += [draw(_mine(world, revision)) for _ in range(draw(st.integers(0, 2)))]
-        steps.append(list({(claim.external_id, claim.partner): claim for claim in batch}.values()))
-    return world, steps
+        made.append(list({(claim.external_id, claim.partner): claim for claim in batch}.values()))
+    return world, made
 
 
 class Follower:
@@ -181,7 +187,7 @@ class Follower:
         self.since = page.next
 
 
-def _do(store: Store, world: int, step: Any) -> None:
+def do(store: Store, world: int, step: Any) -> None:
     if isinstance(step, list):
         put(store, *step)
         return
@@ -204,9 +210,9 @@ def test_whoever_follows_holds_what_he_can_read(open_store: Callable[..., Store]
     followers = [Follower(store, grant) for grant in grants]
     for follower in followers:  # what other examples left is there already
         follower.held, follower.since = follower.readable(before), head(store)
-    world, steps = data.draw(_steps())
-    for step in steps:
-        _do(store, world, step)
+    world, drawn = data.draw(steps())
+    for step in drawn:
+        do(store, world, step)
         with store.read() as connection:
             ids = [row[0] for row in connection.exec_driver_sql("SELECT uuid FROM entity WHERE moved_to IS NULL")]
             seen = {grant: _seen(connection, grant.level, grant.partner) for grant in grants if grant.fields is None}
