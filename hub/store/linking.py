@@ -13,7 +13,7 @@ from hub.store.bulk import Bulk
 from hub.store.workspace import Workspace
 
 Link = tuple[int, str, int, int]
-"""From entity (of a partner's overlay: from his own entry, its number negative, so that it leads nobody else anywhere), role (`hub.model.query.LINKS`), to entity, level."""
+"""From entity (of a partner: from his own entry, its number negative, so that it leads nobody else anywhere), role (`hub.model.query.LINKS`), to entity, level."""
 
 INWARD: Final = frozenset({"description", "source_url", "in_scope_of", "price", "recognitions", "gov_info"})
 """Fields that nothing but the fiche itself shows. A change of any other one is a change of what depends on the fiche."""

@@ -27,9 +27,9 @@ from tests.store.saying import PG, SB, SK, aanbod, fiche, head, log, organisatie
 
 @pytest.fixture
 def filled(store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
-    """A store with some two hundred fiches, parts, links and an overlay; batches are of thirty fiches."""
+    """A store with some two hundred fiches, parts, links and an overlay that an aanbod leans on; batches are of thirty fiches."""
     put(store, *islice(World().to_claims(), 120))
-    put(store, organisatie("o"))
+    put(store, organisatie("o"), aanbod("a", "o"))
     mine = organisatie("mine", "Onze naam", source="kaart-proef", sites=())
     put(store, replace(mine, partner="zorgraad-proef", same_as=((SK, "o"),)))
     monkeypatch.setattr(pace, "FIRST", 30)

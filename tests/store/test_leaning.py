@@ -17,7 +17,7 @@ from hub.model.fiche import EntityType
 from hub.model.links import end_of
 from hub.model.query import Criterion, Linked, Near, Query
 from hub.places import DEMO_ZONES, Places, places
-from hub.store import Store, index_anew, index_rows, reading
+from hub.store import Store, Writer, index_anew, index_rows, reading
 from hub.store.bulk import Bulk
 from hub.store.index_forms import terms_of, tokens_of
 from hub.store.index_related import parts_of
@@ -25,7 +25,7 @@ from hub.store.index_rows import IndexedEntity, Indexer
 from hub.store.index_tokens import FACET_MARKS, FACETS
 from hub.store.linking import links_of
 from tests.store.conftest import put
-from tests.store.saying import PG, SK, aanbod, count, gone, organisatie, person
+from tests.store.saying import PG, SK, aanbod, count, gone, organisatie, person, uuid_of
 from tests.store.test_told_to_partners import do, steps
 
 MINE, OTHER = "zorgraad-proef", "somebody-else"
@@ -116,7 +116,8 @@ def test_later_words_about_the_aanbod_come_to_what_he_has_in_its_place(store: St
     put(store, aanbod("a1", "o2", "Logopedie", revision=3))  # it leans on it no more
     assert found(store, gent) == 0
     assert count(store, "entry", f"partner = '{MINE}' AND type = 'aanbod'") == count(store, "entry_mask", "entry_id IN (SELECT id FROM entry WHERE type = 'aanbod')") == 0
-    put(store, aanbod("a1", "o1", "Logopedie", revision=4), aanbod("a2", "o1"))
+    put(store, aanbod("a1", "o1", "Logopedie", revision=4))
+    put(store, aanbod("a2", "o1"))
     assert found(store, gent) == 2
     put(store, gone(aanbod("a1", "o1"), 5))
     assert found(store, gent) == 1
@@ -140,6 +141,29 @@ def test_what_leans_on_it_is_led_to_and_leads_where_it_does_for_everybody(store:
     assert found(store, replace(gent, linked=(Linked("organisatie", linde), Linked("zorgverlener", peeters)))) == 1
     assert found(store, replace(linde, linked=(Linked("organisatie", kine, reverse=True),))) == 1
     assert found(store, replace(peeters, linked=(Linked("zorgverlener", gent, reverse=True),))) == 1
+
+
+def test_his_view_of_an_aanbod_leans_on_his_view_of_its_organisatie(store: Store) -> None:
+    put(store, organisatie("o2", sites=()), in_leuven(), aanbod("a1", "o2"))
+    put(store, in_gent())
+    offered = {"kind": "aanbod", "organisatie": {"source": SK, "external_id": "o1"}}
+    put(store, Claim("kaart-proef", "a1", 1, "aanbod", offered, same_as=((SK, "a1"),), partner=MINE))
+    for query, hits in zip(IN_GENT["municipality"], ([1, 0, 0], [0, 0, 0]), strict=True):
+        assert [found(store, query, partner) for partner in (MINE, OTHER, None)] == hits
+
+
+def test_of_two_joins_at_once_the_second_does_not_meet_what_leant_on_it_before_the_first(store: Store) -> None:
+    put(store, organisatie("o2", sites=()), aanbod("a2", "o2"))  # the older ones stay
+    put(store, in_leuven(), aanbod("a1", "o1"))
+    put(store, in_gent())
+    uuids = {name: uuid_of(store, f"{SK}|{name}") for name in ("a1", "a2", "o1", "o2")}
+
+    def join(writer: Writer) -> None:
+        writer.join(uuids["a2"], uuids["a1"])
+        writer.join(uuids["o2"], uuids["o1"])
+
+    store.write(join)
+    assert [found(store, by("municipality", "44021"), partner) for partner in (MINE, OTHER)] == [1, 0]
 
 
 def test_an_agreement_that_names_fields_finds_by_what_he_reads_in_them(store: Store) -> None:

@@ -43,6 +43,8 @@ def sayings(draw: st.DrawFn) -> list[Claim]:
     said += [gone(claim, draw(st.integers(1, 4))) for claim in list(said) if draw(st.integers(0, 5)) == 0]
     if draw(st.booleans()):
         content: dict[str, Any] = {"kind": "organisatie", "contacts": [{"kind": "phone", "value": "+3216000002"}]}
+        if draw(st.booleans()):
+            content["names"] = [{"text": {"nl": "Eigen"}}]
         mine = Claim("kaart", "m1", 1, "organisatie", content, same_as=((SK, "o0"),), partner=PARTNER)
         said += [mine, replace(gone(mine, 2), same_as=mine.same_as)] if draw(st.booleans()) else [mine]
     said += draw(st.lists(st.sampled_from(said), max_size=3))

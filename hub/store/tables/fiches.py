@@ -202,7 +202,7 @@ review = Table(
 link = Table(
     "link",
     metadata,
-    Column("from_id", big(), primary_key=True),  # entity; in an overlay: -entry.id of his own row, which is no entity and no entry
+    Column("from_id", big(), primary_key=True),  # entity; of a partner's own row in the index: -entry.id, which is no entity and no entry
     Column("role", Text, primary_key=True),  # hub.model.query.LINKS
     Column("to_id", big(), primary_key=True),  # entity
     Column("level", SmallInteger, nullable=False),
@@ -217,7 +217,7 @@ _OWN = text("partner <> ''")
 entry = Table(
     "entry",
     metadata,
-    Column("id", big(), primary_key=True, autoincrement=False),  # entity.id, or overlay.id for a partner's own row
+    Column("id", big(), primary_key=True, autoincrement=False),  # entity.id; of a partner's own row overlay.id, or a number of its own
     Column("entity_id", big(), nullable=False, index=True),
     Column("fiche_id", big(), nullable=False, index=True),
     Column("type", Text, nullable=False),
