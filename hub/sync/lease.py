@@ -171,8 +171,8 @@ def _is_loose(row: Row[Any], now: float) -> bool:
 
 
 def me() -> str:
-    """Host, process, and when the process began: numbers of processes are used again, soonest in containers."""
-    return f"{socket.gethostname()}|{os.getpid()}|{_began(os.getpid())}|{os.urandom(4).hex()}"
+    """Host, process, and when the process began and among which: numbers of processes are used again, soonest in containers, which may share the name of a host."""
+    return f"{socket.gethostname()}|{os.getpid()}|{_began(os.getpid())}@{_among()}|{os.urandom(4).hex()}"
 
 
 def _place(owner: str) -> str:
@@ -185,7 +185,8 @@ def is_dead(owner: str) -> bool:
     parts = owner.split("|")
     if len(parts) != 4:
         return not owner
-    if parts[0] != socket.gethostname():
+    began, _, among = parts[2].partition("@")
+    if parts[0] != socket.gethostname() or among != _among():
         return False
     process = int(parts[1])
     if process == os.getpid():
@@ -196,7 +197,15 @@ def is_dead(owner: str) -> bool:
         return True
     except PermissionError:
         return False
-    return _began(process) != parts[2]
+    return _began(process) != began
+
+
+def _among() -> str:
+    """Which processes have numbers of their own here (pid_namespaces(7)); empty where there is no /proc."""
+    try:
+        return os.readlink("/proc/self/ns/pid").removeprefix("pid:")
+    except OSError:
+        return ""
 
 
 def _began(process: int) -> str:

@@ -205,5 +205,7 @@ def test_a_killed_process_keeps_nothing(tmp_path: Path, sqlite_database_url: str
 
 def test_a_process_whose_number_is_used_again_does_not_hold_the_lease_of_the_one_before() -> None:
     other, host = os.getppid(), socket.gethostname()
-    assert not lease.is_dead(f"{host}|{other}|{lease._began(other)}|0a")
-    assert lease.is_dead(f"{host}|{other}|1{lease._began(other)}|0a"), "that one began at another moment"
+    began, among = lease._began(other), lease._among()
+    assert not lease.is_dead(f"{host}|{other}|{began}@{among}|0a")
+    assert lease.is_dead(f"{host}|{other}|1{began}@{among}|0a"), "that one began at another moment"
+    assert not lease.is_dead(f"{host}|{other}|1{began}@[1]|0a"), "that one has its number among others, as in a container that has the name of this host"
