@@ -7,7 +7,9 @@ plugin does at loading stops the hub. See https://pluggy.readthedocs.io/ for the
 
 from __future__ import annotations
 
+import copy
 import importlib.metadata
+import math
 import re
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -62,6 +64,10 @@ class LoadedPlugin:
     connectors: tuple[str, ...]
 
 
+class WrongAnswer(TypeError):
+    """A hook answered something else than it is asked for. The message says what is expected, and quotes nothing."""
+
+
 class HookFailures:
     """What hooks raised while this listened (`hook_failures`). `told`: a sentence for each hook of each plugin that failed.
 
@@ -76,7 +82,8 @@ class HookFailures:
         count, first = self._found.get((plugin, hook), (0, ""))
         if not count:
             where = traceback.extract_tb(error.__traceback__)[-1]
-            first = f"{type(error).__name__} in {where.filename.rpartition('/')[2]}, line {where.lineno}"
+            place = f"{type(error).__name__} in {where.filename.rpartition('/')[2]}, line {where.lineno}"
+            first = str(error) if isinstance(error, WrongAnswer) else place
         self._found[plugin, hook] = (count + 1, first)
         return not count
 
@@ -160,17 +167,19 @@ class Plugins:
         return tuple(found)
 
     def _ask(self, hook: str, **arguments: Any) -> Iterator[Any]:
-        """The answers of the plugins that have this hook. One that raises is logged and has no opinion; the others are asked all the same. Who listens
+        """The answers of the plugins that have this hook. One that raises or answers something else than the hook asks for is logged and has no opinion; the others are asked all the same. Who listens
         (`hook_failures`) is told."""
         for name, caller in self._callers_of(hook):
             try:
-                answer = caller(**arguments)
+                # What it does to a copy stays with it.
+                answers = _listed(self.manager, hook, caller(**copy.deepcopy(arguments)))
+                _JUDGES[hook](answers)
             except BUGS as error:  # a plugin may raise anything, and must not starve the others
                 heard = _listening.get()
                 if heard is None or heard.note(name, hook, error):
                     _log.exception("hook failed", plugin=name, hook=hook)
                 continue
-            yield from _listed(self.manager, hook, answer)
+            yield from answers
 
     def _callers_of(self, hook: str) -> list[tuple[str, Callable[..., Any]]]:
         """One caller per plugin that has this hook; kept, because a load asks for every row."""
@@ -223,7 +232,8 @@ def load(extra: Iterable[tuple[str, object]] = (), *, installed: bool = True) ->
                 reason=str(error),
                 exc_info=error.__cause__,
             )
-            broken.append(BrokenPlugin(found.name, found.distribution, str(error)))
+            # As a name of a file that is no UTF-8 may stand in it.
+            broken.append(BrokenPlugin(found.name, found.distribution, str(error).encode("utf-8", "backslashreplace").decode()))
             continue
         connectors.update({connector.name: connector for connector in offered})
         owners.update({connector.name: found.name for connector in offered})
@@ -347,6 +357,39 @@ def _listed(manager: pluggy.PluginManager, hook: str, answer: Any) -> list[Any]:
     return [] if answer is None else [answer]
 
 
+def _is_whole(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _judge_errors(answers: Sequence[Any]) -> None:
+    for errors in answers:
+        if not isinstance(errors, list | tuple) or not all(
+            isinstance(error, FieldError) and isinstance(error.path, str) and isinstance(error.reason, str) for error in errors
+        ):
+            raise WrongAnswer("it answered something else than a list of FieldError, each with a path and a reason")
+
+
+def _judge_candidates(answers: Sequence[Any]) -> None:
+    for candidates in answers:
+        if not isinstance(candidates, list | tuple) or not all(
+            isinstance(each, MatchCandidate)
+            and isinstance(each.score, int | float)
+            and math.isfinite(each.score)
+            and isinstance(each.reasons, list | tuple)
+            and all(isinstance(reason, str) for reason in each.reasons)
+            for each in candidates
+        ):
+            raise WrongAnswer("it answered something else than a list of MatchCandidate, each with a score that is a number and reasons that are texts")
+
+
+_JUDGES: Final[Mapping[str, Callable[[Sequence[Any]], None]]] = {"validate_fiche": _judge_errors, "match_fiche": _judge_candidates}
+"""Raises `WrongAnswer` for answers of a hook that nobody can use."""
+
+
 def _breach(item: object) -> str | None:
     """How `item` breaks the contract of a connector class; `None` when it keeps it."""
     if not isinstance(item, type) or not issubclass(item, Connector):
@@ -360,6 +403,8 @@ def _breach(item: object) -> str | None:
     title = getattr(item, "title", None)
     if not isinstance(title, str) or not title.strip():
         return "needs a `title` that administrators can read"
+    if not _is_whole(title):
+        return "needs a `title` of whole characters; it holds half of one"
     for kind, methods in floors:
         for method in methods:
             if _function(item, method) is _function(kind, method):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.metadata
+import math
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 import marshmallow as ma
 import pytest
@@ -18,6 +20,7 @@ from hub.errors import FieldError, Misconfigured
 from hub.hookspecs import hookimpl
 from hub.model.claims import Claim
 from hub.model.concepts import ConceptScheme
+from hub.plugins import hook_failures
 
 
 class Good(Source):
@@ -75,6 +78,57 @@ def test_hook_validate_fiche_asks_everybody_even_when_one_fails(failure: BaseExc
         c=plugin(validate_fiche=hookimpl(complains, specname="validate_fiche")),
     )
     assert found.validate_fiche({}, "x") == (FieldError("names", "no name from x"),) * 2
+
+
+def test_what_a_hook_does_to_what_it_was_asked_about_stays_with_it() -> None:
+    def empties(fiche: dict[str, Any], origin: str) -> Sequence[FieldError]:
+        said = [FieldError("names", f"{len(fiche['names'])} names")]
+        fiche["names"].clear()
+        fiche.clear()
+        return said
+
+    found = load(a=plugin(validate_fiche=hookimpl(empties, specname="validate_fiche")), b=plugin(validate_fiche=hookimpl(empties, specname="validate_fiche")))
+    fiche = {"names": [{"text": {"nl": "Linde"}}]}
+    assert found.validate_fiche(fiche, "x") == (FieldError("names", "1 names"),) * 2
+    assert fiche == {"names": [{"text": {"nl": "Linde"}}]}
+
+
+_CANDIDATE: Final = MatchCandidate({"id": "1"}, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("hook", "answer"),
+    [
+        *(("validate_fiche", answer) for answer in ([1, 2], "oops", [FieldError(None, 5)], {"names": "wrong"}, 7)),  # type: ignore[arg-type]
+        *(("match_fiche", answer) for answer in ([1], "abc", [replace(_CANDIDATE, score=math.nan)], [replace(_CANDIDATE, reasons=5)])),  # type: ignore[arg-type]
+    ],
+)
+def test_an_answer_that_a_hook_is_not_asked_for_counts_as_none_and_is_told_of_its_plugin(hook: str, answer: object) -> None:
+    said = {"validate_fiche": lambda fiche: answer, "match_fiche": lambda incoming: answer}[hook]
+    found = load(odd=plugin(**{hook: hookimpl(said, specname=hook)}))
+    with hook_failures() as failures:
+        if hook == "validate_fiche":
+            assert found.validate_fiche({}, "x") == ()
+        else:
+            assert found.match_fiche(Claim("x", "1", 1, "organisatie", {}), [_CANDIDATE]) == [_CANDIDATE]
+    [told] = failures.told
+    assert f"The hook {hook} of the plugin odd failed once" in told
+    assert "it answered something else than a list of" in told
+
+
+def test_half_a_character_in_what_a_plugin_says_stops_nobody() -> None:
+    class Half(Good):
+        name = "half"
+        title = "T\ud800"
+
+    def fails() -> list[Any]:
+        raise ValueError("cannot read caf\udce9.json")
+
+    found = load(titled=plugin(register_connectors=hookimpl(lambda: [Half], specname="register_connectors")), failing=plugin(register_connectors=hookimpl(fails, specname="register_connectors")))
+    assert {broken.name for broken in found.broken} == {"titled", "failing"}
+    for broken in found.broken:
+        broken.reason.encode()
+    assert "half of one" in {broken.name: broken.reason for broken in found.broken}["titled"]
 
 
 def test_hook_match_fiche_takes_the_first_opinion() -> None:

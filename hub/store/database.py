@@ -322,6 +322,19 @@ def migrate(engine: Engine, *, upgrade: bool = True) -> None:
             connection.exec_driver_sql(f"INSERT INTO counter (name, n) VALUES ('{merge.FORM_COUNTER}', {merge.FORM:d})")  # noqa: S608
 
 
+def require_whole(engine: Engine) -> None:
+    """Return when the file of SQLite holds together, at which it looks once, whole; at once on PostgreSQL, which checks each page as it reads it.
+
+    Raises `FichehubError` when it does not, as after a copy was put beside the log that another file left (https://www.sqlite.org/howtocorrupt.html).
+    """
+    if engine.dialect.name != "sqlite":
+        return
+    with engine.connect() as connection:
+        found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+    if found != "ok":
+        raise FichehubError(f"The database {engine.url.database} is damaged ({str(found).splitlines()[-1]}). Restore a backup of it.")
+
+
 def analyze(engine: Engine) -> None:
     """Let PostgreSQL count what is in its tables, so that it plans with what is there; some 100 ms. Nothing on SQLite, which plans by its indexes."""
     if engine.dialect.name == "postgresql":

@@ -17,6 +17,7 @@ import flask
 import structlog
 from flask.globals import request_ctx
 from sqlalchemy import or_, update
+from sqlalchemy.exc import DBAPIError
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import TooManyRequests, Unauthorized
 
@@ -31,6 +32,7 @@ from hub.model.audience import PUBLIC, Grant
 from hub.model.claims import EDITOR, Claim
 from hub.model.moments import to_millisecond, to_second
 from hub.model.subscription import Subscriptions
+from hub.store.faults import store_is_away
 from hub.store.ready import Ready
 from hub.store.tables import api_key
 from hub.web import cancelled
@@ -375,4 +377,9 @@ def _note_use(hub: Serving, partner: str, prefix: str) -> None:
             "the use of a key was not noted, the database is busy", partner=partner
         )  # the next request tries again
         return
+    except DBAPIError as error:
+        if not store_is_away(error):
+            raise
+        # As on a standby, from which one may read: there nobody can note it today.
+        _log.info("the use of a key was not noted, the database takes nothing in", partner=partner)
     hub.noted_on[(partner, prefix)] = today

@@ -11,6 +11,7 @@ from __future__ import annotations
 import encodings.idna  # noqa: F401  see _call_when_ready
 import errno
 import gc
+import json
 import logging
 import os
 import socket
@@ -24,7 +25,7 @@ from datetime import UTC, datetime
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 import structlog
@@ -119,6 +120,14 @@ def application(database_url: str, home: Path, settings: Settings) -> flask.Flas
     return app
 
 
+def _line(told: Any, **_: Any) -> bytes:
+    """A line of the log, whatever stands in it: also half a character, as in the name of a file that is no UTF-8, and what is no JSON."""
+    try:
+        return orjson.dumps(told)
+    except TypeError:
+        return json.dumps(told, default=repr).encode()
+
+
 class _AsJson(logging.Formatter):
     """What the server itself has to say, in the form of all other lines."""
 
@@ -126,7 +135,7 @@ class _AsJson(logging.Formatter):
         told = {"event": record.getMessage(), "level": record.levelname.lower(), "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat()}
         if record.exc_info:
             told["exception"] = self.formatException(record.exc_info)
-        return orjson.dumps(told).decode()
+        return _line(told).decode()
 
 
 _ERRORS_AS_JSON: Final = {
@@ -144,7 +153,7 @@ def log_as_json() -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(serializer=orjson.dumps),
+            structlog.processors.JSONRenderer(serializer=_line),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.BytesLoggerFactory(file=sys.stderr.buffer),

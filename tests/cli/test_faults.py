@@ -131,3 +131,17 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def test_a_damaged_file_is_not_called_good(tmp_path: Path) -> None:
+    """As a copy is that was put back beside the log which a killed process left."""
+    file = tmp_path / "fichehub.sqlite"
+    store = Store.open(f"sqlite:///{file}", tmp_path)
+    with store.engine.connect() as connection:
+        pages = connection.exec_driver_sql("SELECT rootpage FROM sqlite_master WHERE name = 'erasure'").scalars().all()
+        size = connection.exec_driver_sql("PRAGMA page_size").scalar_one()
+    store.close()
+    with file.open("r+b") as written:
+        written.seek((pages[0] - 1) * size)
+        written.write(b"\xff" * size)
+    assert f"The database {file} is damaged" in refused(tmp_path, "db", "upgrade")

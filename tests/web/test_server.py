@@ -39,6 +39,12 @@ def _get(url: str) -> tuple[int, bytes]:
         return response.status, response.read()
 
 
+def test_a_line_of_the_log_is_json_whatever_stands_in_it() -> None:
+    line = server._line({"event": "plugin left out", "reason": "cannot read caf\udce9.json", "what": object, "none": float("nan")})
+    assert json.loads(line)["reason"] == "cannot read caf\udce9.json"
+    assert b"\n" not in line
+
+
 def test_it_serves_when_it_says_so_and_stops_when_asked(tmp_path: Path) -> None:
     database = f"sqlite:///{tmp_path / 'fichehub.sqlite'}"
     store = Store.open(database, tmp_path)
