@@ -128,8 +128,8 @@ def next_attempt(connection: Connection, now: datetime) -> dict[str, str]:
 
 
 def _has_come(now: datetime) -> ColumnElement[bool]:
-    """Whether a row is to be waited for no longer; one that was dated before the clock was put back is not either."""
-    return or_(table.c.next_at <= to_second(now), table.c.next_at > latest(now, LONGEST))
+    """Whether a row is to be waited for no longer; one that was never tried, or was dated before the clock was put back, is not either."""
+    return or_(table.c.attempts == 0, table.c.next_at <= to_second(now), table.c.next_at > latest(now, LONGEST))
 
 
 def waiting(connection: Connection) -> dict[str, tuple[int, int]]:

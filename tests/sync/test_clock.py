@@ -44,9 +44,10 @@ def test_a_run_from_the_start_is_not_put_off_for_a_year(clock: Clock) -> None:
     assert Vain(2, moment, moment).is_due(clock())
 
 
-def test_a_delivery_does_not_wait_for_a_year(any_store: Store, clock: Clock) -> None:
+@pytest.mark.parametrize("ahead", [3 * HOUR, YEAR])
+def test_a_delivery_that_was_never_tried_does_not_wait(any_store: Store, clock: Clock, ahead: timedelta) -> None:
     change = Change(1, to_second(clock()), "11111111-1111-4111-8111-111111111111", "organisatie", "11111111-1111-4111-8111-111111111111", "update", "")
-    any_store.write(lambda writer: outbox.enqueue(writer.connection, "own", [(7, change)], clock() + YEAR))
+    any_store.write(lambda writer: outbox.enqueue(writer.connection, "own", [(7, change)], clock() + ahead))
     with any_store.read() as db:
         (letter,) = outbox.due(db, "own", clock(), (-1, -1), 10)
         assert set(outbox.next_attempt(db, clock())) == {"own"}
