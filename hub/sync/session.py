@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from sqlalchemy import Connection
+
 from hub.connector import Progress
 from hub.errors import Rejected
 from hub.model.moments import to_second
@@ -44,12 +46,16 @@ class Session:
         """Whether everything is rolled back."""
         return self.report.dry_run
 
+    def may_go_on(self, connection: Connection) -> None:
+        """Return when nobody wants this run to end. Raises `Stopped`."""
+        stops.check_run(connection, self.known.name, None if self.dry else self.known.config)
+
     def commit(
         self, work: Callable[[Writer], tuple[Tally, T]], *, pace: Pace | None = None, told: bool = False, **cursors: Any
     ) -> T:
         """Run `work` in a transaction with the lease, the new counts, and `cursors` (columns of the connection). `work` may be retried.
 
-        `told`: it records what the partner knows already, so that the stop switch comes too late for it.
+        `told`: it records what the partner knows already, so that a stop comes too late for it.
         """
         after = self.report
         landed = self.wire.take_landed()
@@ -58,7 +64,7 @@ class Session:
             nonlocal after
             began = self.store.now()
             if not told:
-                stops.check(writer.connection, self.known.name)
+                self.may_go_on(writer.connection)
             if not self.dry:
                 self.lease.hold(writer.connection)
             tally, result = work(writer)

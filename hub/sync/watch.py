@@ -28,12 +28,12 @@ class Watch:
             yield
 
     def look(self) -> None:
-        """Return when the run may go on, its lease prolonged. Raises `Stopped` after the stop switch or when the process wants to end, and `LeaseLost`."""
+        """Return when the run may go on, its lease prolonged. Raises `Stopped` when somebody, or the process, wants it to end, and `LeaseLost`."""
         session = self._session
         if self._process_ends():
             raise stops.Leaving(stops.PROCESS_ENDED())
         with session.store.read() as connection:
-            stops.check(connection, session.known.name)
+            session.may_go_on(connection)
         if session.lease.is_fresh() or not self._lock.acquire(blocking=False):
             return
         try:

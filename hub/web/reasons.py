@@ -20,6 +20,8 @@ _IN_DUTCH: Final[tuple[tuple[Sentence, str], ...]] = (
     (stops.BY_SOMEBODY, _("door een beheerder")),
     (stops.UNSAID, _("zonder opgave van reden")),
     (stops.PROCESS_ENDED, _("Het proces waarin hij liep, is gestopt; de volgende run gaat voort waar deze gebleven was.")),
+    (stops.CUT_SHORT, _("De run werd vroegtijdig beëindigd ({why}); de volgende gaat voort waar deze gebleven was.")),
+    (stops.CONFIGURED, _("de configuratie werd intussen gewijzigd")),
     (records.CUT_OFF, _("De run werd afgebroken; de volgende gaat voort waar deze gebleven was.")),
     (overdue.NO_WORKER, _("Er is geen worker aan het werk, dus loopt deze verbinding niet vanzelf. Een beheerder start er een met: fichehub work")),
     (overdue.OVERDUE, _("Een run had moeten beginnen op {due} en is niet begonnen, hoewel er een worker aan het werk is; het logboek van de worker zegt waarom.")),

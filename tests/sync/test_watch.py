@@ -104,7 +104,7 @@ def test_the_stop_switch_ends_a_run_at_its_next_request(
     partner = Partner(then)
     report = run(any_store, connected, "own", http=partner)
     assert (report.state, partner.requests) == ("stopped", 3)
-    assert "Enough. To let it run again: fichehub connections go own" in report.reason
+    assert report.reason == "The run was ended early (Enough); the next one goes on from its last cursor."
     assert report.changed > 0 or not first
     assert report.cursor_after == (str(report.changed - 1) if first else None)
 

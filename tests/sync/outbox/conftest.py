@@ -14,6 +14,7 @@ from hub.plugins import Plugins
 from hub.store import Store
 from hub.store.tables import outbox as table
 from hub.sync import connections, run
+from tests.sync.rows import RowsConfig
 
 Offer = Callable[..., Plugins]
 
@@ -54,6 +55,7 @@ class Post(Sink):
 
     name = "post"
     title = "Post"
+    config_schema = RowsConfig
 
     def shape(self, entity: Entity) -> dict[str, Any] | None:
         return {"name": entity.fiche["names"][0]["text"]["nl"]} if entity.type == "organisatie" else None

@@ -43,39 +43,78 @@ def test_the_switch_stops_one_or_all_and_a_run_under_way(
 
     cut = go(progress=stop_now)
     assert (cut.state, cut.pushed) == ("stopped", 0)
-    assert "Enough." in cut.reason
+    assert cut.reason == stops.CUT_SHORT(why="Enough")
     stops.go(any_store, "own")
     assert go().pushed + cut.pushed >= 4
     assert len(line.theirs) == 5
 
 
-@pytest.mark.parametrize("how", ["switch", "process"])
-def test_a_push_ends_between_two_deliveries_and_the_next_run_goes_on(
-    any_store: Store, go: Callable[..., Any], line: Line, offer: Offer, how: str
-) -> None:
-    """What the partner was told is recorded, also when the stop comes while it is being told."""
-    for number in range(5):
-        say(any_store, number, f"Huis {number}", 1)
-    ends = threading.Event()
+def during_a_push(line: Line, then: Callable[[], object]) -> None:
+    """Does something while the second delivery is being told."""
     whole = line.post
 
     def post(url: str, **given: Any) -> Response:
         if len(line.posts) == 1:
-            ends.set()
-            if how == "switch":
-                stops.stop(any_store, "own", "Enough.")
+            then()
         return whole(url, **given)
 
     line.post = post  # type: ignore[method-assign]
-    with stops.until(lambda: how == "process" and ends.is_set()):
+
+
+def said(store: Store, offer: Offer) -> str:
+    (one,) = status.of_all(store, offer(Post))
+    return one.reason
+
+
+def test_a_push_ends_between_two_deliveries_when_its_process_does(any_store: Store, go: Callable[..., Any], line: Line, offer: Offer) -> None:
+    """What the partner was told is recorded, also when the stop comes while it is being told."""
+    for number in range(5):
+        say(any_store, number, f"Huis {number}", 1)
+    ends = threading.Event()
+    during_a_push(line, ends.set)
+    with stops.until(ends.is_set):
         cut = go()
     assert (cut.state, cut.pushed, len(line.posts)) == ("stopped", 2, 2)
     assert letters(any_store) == [("waiting", 0)] * 3
-    worker = Worker(any_store, offer(Post))
+    assert [job.name for job in Worker(any_store, offer(Post)).due() if job.connection] == ["again own"]
+    assert go().pushed == 3
+    assert len(line.posts) == len(line.theirs) == 5, "nothing is lost or doubled"
+
+
+@pytest.mark.parametrize("how", ["switch", "pause", "configure", "configure and enable"])
+@pytest.mark.usefixtures("worker_at_work")
+def test_a_push_ends_between_two_deliveries_when_somebody_wants_it_to(
+    any_store: Store, go: Callable[..., Any], line: Line, offer: Offer, how: str
+) -> None:
+    """And what is said of it is true, also when it may run again."""
+    for number in range(5):
+        say(any_store, number, f"Huis {number}", 1)
+    plugins = offer(Post)
+
+    def want() -> None:
+        if how == "switch":
+            stops.stop(any_store, "own", "Enough.")
+        elif how == "pause":
+            connections.pause(any_store, "own", "Enough.")
+        else:
+            connections.configure(any_store, plugins, "own", config={} if how == "configure" else {"url": "https://elsewhere.example.org"})
+            if how != "configure":
+                connections.enable(any_store, plugins, "own", http=line)
+
+    during_a_push(line, want)
+    cut = go()
+    why = "its configuration was changed meanwhile" if "configure" in how else "Enough"
+    assert (cut.state, cut.pushed, len(line.posts), cut.retry_at) == ("stopped", 2, 2, None)
+    assert cut.reason == f"The run was ended early ({why}); the next one goes on from its last cursor."
+    assert letters(any_store) == [("waiting", 0)] * 3
     if how == "switch":
-        assert "Enough." in cut.reason
+        assert "fichehub connections go own" in said(any_store, offer)
         stops.go(any_store, "own")
-    assert [job.name for job in worker.due() if job.connection] == ["again own" if how == "process" else "deliver own"]
+    else:
+        assert go(dry_run=True).pushed == 3, "which tells nobody anything, and may run in any state"
+        connections.enable(any_store, plugins, "own", http=line)
+    assert [job.name for job in Worker(any_store, plugins).due() if job.connection] == ["deliver own"]
+    assert said(any_store, offer) == cut.reason
     assert go().pushed == 3
     assert len(line.posts) == len(line.theirs) == 5, "nothing is lost or doubled"
 
