@@ -294,6 +294,7 @@ def db() -> None:
 @click.pass_obj
 def upgrade(installation: Installation, as_json: bool) -> None:
     """Bring it to the schema of this version, the fiches to what it makes of their claims, and the search index to what it looks for."""
+    installation.create()
     installation.upgrade()
     database.require_whole(installation.store.engine)
     installation.settle()
