@@ -46,7 +46,8 @@ class OwnRows:
     _leaning: dict[int, set[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.numbers = self.space.own_entries | self.numbers
+        # Of a part that came from another fiche two are known; the links were written for the newer.
+        self.numbers = self.numbers | self.space.own_entries
 
     def of_partner(self, partner: str, views: Views, ids: Collection[int], heard: Mapping[int, Heard]) -> None:
         """Those of one partner. `views`: all that he sees in place of these fiches `ids` and of what they lean on; `heard`: who gave what in them."""

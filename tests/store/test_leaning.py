@@ -237,6 +237,18 @@ def said_to(store: Store, partner: str) -> dict[int, Row]:
     return found
 
 
+def test_a_part_that_leant_on_his_view_leads_him_from_his_view_of_the_fiche_that_it_comes_to(store: Store) -> None:
+    put(store, organisatie("o0"))
+    put(store, organisatie("o1", memberships=[{"organisatie": {"source": SK, "external_id": "o2"}}]), organisatie("o2"))
+    for name, own in (("o0", {"names": [{"text": {"nl": "Eigen"}}]}), ("o2", {"visibility": "professional"})):
+        put(store, Claim("kaart-proef", f"m-{name}", 1, "organisatie", {"kind": "organisatie", **own}, same_as=((SK, name),), partner=MINE))
+    stays, goes = (uuid_of(store, f"{SK}|{name}") for name in ("o0", "o1"))
+    store.write(lambda writer: writer.join(stays, goes))
+    for partner in ("", MINE):
+        said = said_to(store, partner)
+        assert {entity: found_by(store, partner).get(entity) for entity in said} == said
+
+
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @pytest.mark.parametrize("wide", [500, 0])
 @given(data=st.data())
