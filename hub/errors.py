@@ -23,6 +23,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -97,7 +98,8 @@ class Unreachable(ConnectorError):
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
-        self.retry_after = None if retry_after is None else min(retry_after, self.LONGEST_WAIT)
+        known = retry_after is not None and not math.isnan(retry_after)
+        self.retry_after = min(retry_after, self.LONGEST_WAIT) if retry_after is not None and known else None
 
 
 class AuthFailed(ConnectorError):

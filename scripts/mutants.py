@@ -275,7 +275,7 @@ MUTANTS = (
         "number-used-again",
         "a process that got the number of a dead one does not hold its lease",
         "hub/sync/lease.py",
-        "    return _began(process) != parts[2]\n",
+        "    return _began(process) != began\n",
         "    return False\n",
         "tests/sync/test_lease.py::test_a_process_whose_number_is_used_again_does_not_hold_the_lease_of_the_one_before",
     ),

@@ -23,6 +23,8 @@ from hub.sync.storable import storable, text_of
 LONGEST_ID: Final = 500
 LONGEST_TEXT: Final = 2_000
 """Of a reason, and of a row as it came; more is cut off."""
+_MOST_WARNINGS, _LONGEST_WARNING = 100, 1_000
+"""Of the end of a pull, so that the record of a run stays one that is read with all others."""
 _HIGHEST: Final = 2**63
 _ID: Final = f"a text of 1 to {LONGEST_ID} characters, none of them NUL or half a character"
 _CONCEPT: Final = "concept"
@@ -102,7 +104,7 @@ def check_cursor(cursor: object) -> None:
 
 
 def checked_end(finished: Finished) -> Finished:
-    """The end of a pull, with warnings that can be kept. Raises `TypeError` for one that cannot be meant."""
+    """The end of a pull, with warnings that can be kept, and no more than that. Raises `TypeError` for one that cannot be meant."""
     check_cursor(finished.cursor)
     if type(finished.complete) is not bool:
         raise TypeError(f"Finished.complete must be True or False, not {_shown(finished.complete)}.")
@@ -110,7 +112,10 @@ def checked_end(finished: Finished) -> Finished:
         raise TypeError(f"Finished.missing must be a number from 0, not {_shown(finished.missing)}.")
     if not isinstance(finished.warnings, tuple | list) or not all(isinstance(one, str) for one in finished.warnings):
         raise TypeError(f"Finished.warnings must be a tuple of texts, not {_shown(finished.warnings)}.")
-    return replace(finished, warnings=tuple(map(storable, finished.warnings)))
+    kept = [storable(one if len(one) <= _LONGEST_WARNING else one[:_LONGEST_WARNING] + "…") for one in finished.warnings[:_MOST_WARNINGS]]
+    if left := len(finished.warnings) - len(kept):
+        kept.append(f"{left:,} more warnings were left out.")
+    return replace(finished, warnings=tuple(kept))
 
 
 def sound(row: Rejected, redact: Redact) -> Rejected:

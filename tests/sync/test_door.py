@@ -15,7 +15,7 @@ from hub.model.claims import Claim
 from hub.model.concepts import Concept
 from hub.store import Store
 from hub.store.tables import rejected
-from hub.sync import connections, records, run
+from hub.sync import connections, door, records, run
 from tests.sync.pulling import Offer, cursor, go, ids, stored
 from tests.sync.rows import fresh_rows, row
 
@@ -170,3 +170,15 @@ def test_what_stands_beside_the_content_of_a_claim_is_checked_for_whoever_sends_
             schemas.canonical_claim(odd(1, **{field: 5}))
         assert [error.path for error in caught.value.errors] == [field]
     assert Finished(complete=True) == Finished(True)
+
+
+def test_the_warnings_of_a_source_stay_few_and_short() -> None:
+    told = door.checked_end(Finished(complete=True, warnings=tuple(f"{number} {'x' * 5_000}" for number in range(1_000)))).warnings
+    assert len(told) == 101
+    assert max(map(len, told)) <= 1_001
+    assert told[-1] == "900 more warnings were left out."
+
+
+def test_what_is_no_number_is_no_answer_to_when_to_come_back() -> None:
+    assert Unreachable("gone", retry_after=float("nan")).retry_after is None
+    assert Unreachable("gone", retry_after=1e308).retry_after == Unreachable.LONGEST_WAIT
