@@ -417,11 +417,11 @@ class Lens:
             return sqlite.numbers(self.bulk, match, most)
         return postgresql.numbers(self.bulk, match, most, () if together else self._told(match))
 
-    def worth_reading(self, match: Match, hits: int) -> int:
+    def worth_reading(self, match: Match, hits: int, *, in_type: bool) -> int:
         """Up to how many numbers of a match to read as a whole, if that costs less than to look at one row after the other until there are so many hits; else 0.
-        For PostgreSQL."""
+        For PostgreSQL. `in_type`: at rows of the type alone (`met_along_numbers`)."""
         found, (*sizes, everything) = self._meeting(match.every)
-        return postgresql.worth_reading(match, found, sizes, everything, hits)
+        return postgresql.worth_reading(match, found, sizes, everything if in_type else self.last, hits)
 
     def numbers_behind(self, match: Match, after: int | None, descending: bool, most: int) -> list[int]:
         """The next entries that match, visible or not, in the order of their numbers, at most so many; for SQLite. The match must lead."""

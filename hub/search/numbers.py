@@ -67,7 +67,8 @@ class Numbers:
         also when hundreds of words are looked for in it."""
         if not plan.lens.bulk.postgres or plan.nothing or not plan.match.every:
             return None
-        most = plan.lens.worth_reading(plan.match, (self._query.limit + 1) * (_CHECKED if plan.conditions else 1))
+        hits = (self._query.limit + 1) * (_CHECKED if plan.conditions else 1)
+        most = plan.lens.worth_reading(plan.match, hits, in_type=_has_many_words(plan) and not plan.conditions)
         numbers = plan.lens.numbers(plan.match, most + 1) if most else []
         return numbers if 0 < most >= len(numbers) else None
 
@@ -80,8 +81,7 @@ class Numbers:
         if leads and plan.leads_on:
             yield from self._by_links(plan, after, down)
             return
-        many = plan.lens.bulk.postgres and any(len(part) > SEVERAL for part in plan.match.every)
-        meet = plan.lens.met_along_numbers if many else plan.lens.matching
+        meet = plan.lens.met_along_numbers if _has_many_words(plan) else plan.lens.matching
         for step in steps(self._query.limit, eager=not plan.conditions and (leads or not plan.match)):
             if leads:
                 rows = meet(plan.match, after, down, step)
@@ -132,6 +132,11 @@ class Numbers:
             start += step
             if start >= len(numbers):
                 return
+
+
+def _has_many_words(plan: Plan) -> bool:
+    """Whether PostgreSQL would take the match for much rarer than it is."""
+    return plan.lens.bulk.postgres and any(len(part) > SEVERAL for part in plan.match.every)
 
 
 def _in_order(rows: list[Row], down: bool) -> list[Row]:
