@@ -148,7 +148,7 @@ SEARCHES: tuple[Search, ...] = (
     Search("reference :missing", lambda a: f"Organization?partof:missing={a.town.dice.choice(('true', 'false'))}"),
     # chains
     Search("chain, narrow", lambda a: f"PractitionerRole?practitioner.identifier={a.riziv()}"),
-    Search("chain, by name", lambda a: f"PractitionerRole?practitioner.name={a.word()}", grows_on_postgresql=GATHERED),
+    Search("chain, by name", lambda a: f"PractitionerRole?practitioner.name={a.word()}", BROAD),
     Search("chain, broad", lambda a: f"PractitionerRole?organization.name={a.kind()}"),
     Search("chain and include, as an EPD asks", lambda a: f"PractitionerRole?practitioner.family={a.word()[:5]}&organization.address-city={a.city()}&_include=PractitionerRole:practitioner&_include=PractitionerRole:organization", BROAD),
     Search("chain of two, narrow", lambda a: f"PractitionerRole?service.organization.identifier={a.kbo()}"),
