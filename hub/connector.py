@@ -155,6 +155,7 @@ class Finished:
 
     `complete`: every row that the source has was yielded since the pull began with cursor `None`; only then may absence mean deletion (where
     `Source.absence_tells`), and is the shape of the feed pinned. `cursor` is where the next incremental pull starts. `missing`: how many rows the source announced but never gave.
+    `warnings`: sentences for the record of the run; a hundred are kept, each up to a thousand characters.
     """
 
     complete: bool

@@ -23,7 +23,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -98,8 +97,8 @@ class Unreachable(ConnectorError):
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
-        known = retry_after is not None and not math.isnan(retry_after)
-        self.retry_after = min(retry_after, self.LONGEST_WAIT) if retry_after is not None and known else None
+        # NaN is not at least 0 either.
+        self.retry_after = min(retry_after, self.LONGEST_WAIT) if retry_after is not None and retry_after >= 0 else None
 
 
 class AuthFailed(ConnectorError):

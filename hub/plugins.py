@@ -28,6 +28,7 @@ from hub.errors import FieldError, Misconfigured
 from hub.model.claims import Claim
 from hub.model.concepts import ConceptScheme
 from hub.model.concepts import Mapping as ConceptMapping
+from hub.model.storable import is_storable, storable
 
 GROUP = "fichehub.plugins"
 BUGS: Final = (Exception, SystemExit)
@@ -232,8 +233,7 @@ def load(extra: Iterable[tuple[str, object]] = (), *, installed: bool = True) ->
                 reason=str(error),
                 exc_info=error.__cause__,
             )
-            # As a name of a file that is no UTF-8 may stand in it.
-            broken.append(BrokenPlugin(found.name, found.distribution, str(error).encode("utf-8", "backslashreplace").decode()))
+            broken.append(BrokenPlugin(found.name, found.distribution, storable(str(error))))  # the name of a file that is no UTF-8 may stand in it
             continue
         connectors.update({connector.name: connector for connector in offered})
         owners.update({connector.name: found.name for connector in offered})
@@ -357,14 +357,6 @@ def _listed(manager: pluggy.PluginManager, hook: str, answer: Any) -> list[Any]:
     return [] if answer is None else [answer]
 
 
-def _is_whole(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def _judge_errors(answers: Sequence[Any]) -> None:
     for errors in answers:
         if not isinstance(errors, list | tuple) or not all(
@@ -403,8 +395,8 @@ def _breach(item: object) -> str | None:
     title = getattr(item, "title", None)
     if not isinstance(title, str) or not title.strip():
         return "needs a `title` that administrators can read"
-    if not _is_whole(title):
-        return "needs a `title` of whole characters; it holds half of one"
+    if not is_storable(title):
+        return "needs a `title` without NUL and without half a character"
     for kind, methods in floors:
         for method in methods:
             if _function(item, method) is _function(kind, method):

@@ -128,7 +128,7 @@ def test_half_a_character_in_what_a_plugin_says_stops_nobody() -> None:
     assert {broken.name for broken in found.broken} == {"titled", "failing"}
     for broken in found.broken:
         broken.reason.encode()
-    assert "half of one" in {broken.name: broken.reason for broken in found.broken}["titled"]
+    assert "half a character" in {broken.name: broken.reason for broken in found.broken}["titled"]
 
 
 def test_hook_match_fiche_takes_the_first_opinion() -> None:

@@ -294,9 +294,8 @@ def db() -> None:
 @click.pass_obj
 def upgrade(installation: Installation, as_json: bool) -> None:
     """Bring it to the schema of this version, the fiches to what it makes of their claims, and the search index to what it looks for."""
-    installation.create()
+    database.require_whole(installation.database_url)
     installation.upgrade()
-    database.require_whole(installation.store.engine)
     installation.settle()
     found = database.revision(installation.store.engine)
     say_done({"schema": found}, f"The database is at {found}.", as_json)

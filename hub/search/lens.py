@@ -16,6 +16,7 @@ from hub.places import Places
 from hub.search import postgresql, sqlite
 from hub.search.coverage import Coverage, covers, shows
 from hub.search.match import Alternatives, Match, Token
+from hub.search.statistics import Statistics
 from hub.store.bulk import Bulk
 from hub.store.index_forms import tokens_of
 from hub.store.index_rows import IndexRow
@@ -66,8 +67,8 @@ class Lens:
     shown: Rows | None = None
     telling: frozenset[str] | None = None
     """The fields of which a change must name one (`Grant.telling`)."""
-    sizes: dict[Any, int] = field(default_factory=dict, compare=False)
-    """What this search was told already of the statistics (`expected`), and `last`."""
+    told: dict[Any, int] = field(default_factory=dict, compare=False)
+    """What this search was told already (`hub.search.statistics`)."""
     spelled: dict[Token, Alternatives] = field(default_factory=dict, compare=False)
     """How this search spells out beginnings (`prepared`)."""
 
@@ -87,6 +88,11 @@ class Lens:
         return cls(
             bulk, engine, kind, grant.rank, grant.partner, theirs, given_theirs, places, grant.fields, shown, grant.telling
         )
+
+    @property
+    def statistics(self) -> Statistics:
+        """How many there are of what."""
+        return Statistics(self.bulk, self.type, self.told)
 
     def on(self, kind: EntityType) -> Lens:
         """The same eyes on another type."""
@@ -247,19 +253,7 @@ class Lens:
         order = "DESC" if descending else "ASC"
         # The index of names leads, and alone; rows are looked at in the full text, and only what matches is fetched.
         names, given = self._along(after, low, high, descending, looked)
-        sql = (
-            f"SELECT {self.columns} FROM ({names}) n{postgresql.MET}"  # noqa: S608
-            f" CROSS JOIN LATERAL (SELECT * FROM entry WHERE id = n.id OFFSET 0) e"
-            f" WHERE {self.visible}{self.only(umbrella)} ORDER BY n.name {order}, n.id {order} LIMIT ?"
-        )
-        found = self.bulk.rows(
-            sql,
-            *given,
-            postgresql.expression(match),
-            *self.visible_with,
-            most,
-        )
-        return [Row(*row) for row in found]
+        return self._met(names, given, match, f"{self.only(umbrella)} ORDER BY n.name {order}, n.id {order}", most)
 
     def along_names(
         self, after: tuple[Any, ...] | None, low: str, high: str, descending: bool, most: int
@@ -330,11 +324,16 @@ class Lens:
         read all of it first."""
         beyond, order = ("<", "DESC") if descending else (">", "ASC")
         position, given = ("", ()) if after is None else (f" AND id {beyond} ?", (after,))
+        numbers = f"SELECT id FROM entry WHERE type = ?{position} ORDER BY id {order}"  # noqa: S608
+        return self._met(numbers, (self.type, *given), match, f" ORDER BY n.id {order}", most)
+
+    def _met(self, along: str, given: tuple[Any, ...], match: Match, tail: str, most: int) -> list[Row]:
+        """The visible entries that match among those that a statement leads along, each looked at alone."""
         sql = (
-            f"SELECT {self.columns} FROM (SELECT id FROM entry WHERE type = ?{position} ORDER BY id {order}) n{postgresql.MET}"  # noqa: S608
-            f" CROSS JOIN LATERAL (SELECT * FROM entry WHERE id = n.id OFFSET 0) e WHERE {self.visible} ORDER BY n.id {order} LIMIT ?"
+            f"SELECT {self.columns} FROM ({along}) n{postgresql.MET}"  # noqa: S608
+            f" CROSS JOIN LATERAL (SELECT * FROM entry WHERE id = n.id OFFSET 0) e WHERE {self.visible}{tail} LIMIT ?"
         )
-        return [Row(*row) for row in self.bulk.rows(sql, self.type, *given, postgresql.expression(match), *self.visible_with, most)]
+        return [Row(*row) for row in self.bulk.rows(sql, *given, postgresql.expression(match), *self.visible_with, most)]
 
     def prepared(self, match: Match) -> Match:
         """The same match in the form that the engine answers fastest. For one search only: it may list what is in the index now."""
@@ -362,66 +361,11 @@ class Lens:
         asked = self.bulk.many(sorted({sound_of(word[:MAX_WORD]) for word in words}))
         return [(row[0], row[1]) for row in self.bulk.rows(sql, TYPE_MARKS[self.type], *NAME_WORDS, asked)]
 
-    @property
-    def last(self) -> int:
-        """The highest number of an entry."""
-        if "last" not in self.sizes:
-            self.sizes["last"] = self.bulk.rows("SELECT max(id) FROM entry")[0][0] or 0
-        return self.sizes["last"]
-
-    def expected(self, match: Match) -> int | None:
-        """About how many entries match, as the statistics say, which may be wrong; None where there are none."""
-        if not self.bulk.postgres:
-            return None
-        if match.lacking:
-            at_all = Match(match.every)
-            return max(0, (self.expected(at_all) or 0) - (self.expected(at_all & Match(match.lacking)) or 0))
-        return int(self._meeting(match.every)[0])
-
-    def expected_names(self, low: str, high: str) -> int:
-        """About how many entries have a name from `low` to `high`; for PostgreSQL."""
-        asked = ("SELECT id FROM entry WHERE type = ? AND name >= ? AND name < ?", (self.type, low, high))
-        return postgresql.expected(self.bulk, [asked])[0]
-
-    def _meeting(self, parts: Sequence[Alternatives]) -> tuple[float, list[int]]:
-        """About how many entries have one of each of these, and `_sizes`. What all of them list needs to be met only once: of two pieces of one word, the
-        names with that word have both."""
-        common = tuple(filter(set.intersection(*map(set, parts)).__contains__, parts[0])) if len(parts) > 1 else ()
-        *sizes, together, everything = self._sizes((*parts, common)) if common else [*self._sizes(parts)[:-1], 0, self.sizes[self.type]]
-        found = float(everything)
-        for size in sizes:
-            found *= min(1.0, max(0, size - together) / max(1, everything))
-        return together + found, [*sizes, everything]
-
-    def _sizes(self, parts: Sequence[Alternatives]) -> list[int]:
-        """About how many entries have one of each of these, and how many there are."""
-        questions: dict[Any, tuple[str, tuple[Any, ...]]] = {
-            part: postgresql.question(part) for part in parts if part not in self.sizes
-        }
-        if self.type not in self.sizes:
-            questions[self.type] = "SELECT id FROM entry WHERE type = ?", (self.type,)
-        if postgresql.RARE not in self.sizes and any(len(part) > postgresql.FEW for part in parts):
-            questions[postgresql.RARE] = postgresql.question(postgresql.RARE)
-        if questions:
-            told = postgresql.expected(self.bulk, list(questions.values()))
-            self.sizes.update(zip(questions, told, strict=True))
-        sizes = [self.sizes[part] for part in (*parts, self.type)]
-        return [
-            postgresql.likelier(part, size, self.sizes[postgresql.RARE]) if len(part) > postgresql.FEW else size
-            for part, size in zip(parts, sizes, strict=False)
-        ] + sizes[-1:]
-
     def numbers(self, match: Match, most: int, *, together: bool = False) -> list[int]:
         """Entries that match, visible or not, at most so many. The match must lead. `together`: all its demands are read from the index."""
         if not self.bulk.postgres:
             return sqlite.numbers(self.bulk, match, most)
-        return postgresql.numbers(self.bulk, match, most, () if together else self._told(match))
-
-    def worth_reading(self, match: Match, hits: int, *, in_type: bool) -> int:
-        """Up to how many numbers of a match to read as a whole, if that costs less than to look at one row after the other until there are so many hits; else 0.
-        For PostgreSQL. `in_type`: at rows of the type alone (`met_along_numbers`)."""
-        found, (*sizes, everything) = self._meeting(match.every)
-        return postgresql.worth_reading(match, found, sizes, everything if in_type else self.last, hits)
+        return postgresql.numbers(self.bulk, match, most, () if together else self.statistics.that_matter(match))
 
     def numbers_behind(self, match: Match, after: int | None, descending: bool, most: int) -> list[int]:
         """The next entries that match, visible or not, in the order of their numbers, at most so many; for SQLite. The match must lead."""
@@ -429,16 +373,11 @@ class Lens:
 
     def numbers_between(self, match: Match, low: int, high: int) -> list[int]:
         """Entries that match, visible or not, with a number above `low` and up to `high`, in their order; for PostgreSQL."""
-        return postgresql.numbers_between(self.bulk, match, low, high, self._told(match))
-
-    def _told(self, match: Match) -> Sequence[int]:
-        """The sizes of a match, if they matter: only with a beginning, or one of many, is it of use to know how many have it."""
-        broad = len(match.every) > 1 and any(len(part) > postgresql.SEVERAL or any(token.prefix for token in part) for part in match.every)
-        return self._sizes(match.every) if broad else ()
+        return postgresql.numbers_between(self.bulk, match, low, high, self.statistics.that_matter(match))
 
     def classed(self, match: Match, classes: Sequence[Alternatives], most: int) -> list[tuple[int, int]]:
         """As `numbers`, and the first of the classes of which each entry has a token, or one more than there are; for PostgreSQL."""
-        return postgresql.classed(self.bulk, match, classes, most, self._told(match))
+        return postgresql.classed(self.bulk, match, classes, most, self.statistics.that_matter(match))
 
     def among(self, match: Match, ids: Collection[int]) -> set[int]:
         """Which of these entries match."""

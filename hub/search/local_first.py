@@ -181,7 +181,7 @@ class LocalFirst:
         """Whether hits are so many that a walk along the names meets a page of them soon, as far as statistics can tell."""
         if plan.conditions or not plan.match.every or not plan.lens.named:
             return False
-        expected = plan.lens.expected(plan.match)
+        expected = plan.lens.statistics.expected(plan.match)
         return expected is not None and expected > 2 * self._bound
 
     def _part_by_number(

@@ -135,7 +135,7 @@ class Names:
             yield from self._by_letters(plan, after, umbrella, low, high)
             return
         lens, page, down = plan.lens, self._query.limit + 1, self._query.descending
-        few = min(self._bound, max(_NAMES_AT_ONCE, isqrt(page * lens.last // _SPARSE)))
+        few = min(self._bound, max(_NAMES_AT_ONCE, isqrt(page * lens.statistics.last // _SPARSE)))
         walk = LaterWords(lens, word, after, low, high, down, page)
         looked = few
         while not walk.ended and looked <= _LOOKS * few:
@@ -148,7 +148,7 @@ class Names:
             yield from self._sorted(found, walk.after, umbrella, low, high)
             return
         # PostgreSQL reads a match as a whole: while it reads one of them, many names are looked at.
-        many = lens.expected(plan.match)
+        many = lens.statistics.expected(plan.match)
         first = first_words(plan) if many is None else []
         rest = plan.narrowed(not_beginning(lens.type, lens.rank, first)).candidates(few) if first else None
         if rest is None:
@@ -238,10 +238,10 @@ class Names:
             return
         few, matching, names = (
             3 * self._bound // 2,
-            lens.expected(plan.match) or 0,
-            lens.expected_names(low, high),
+            lens.statistics.expected(plan.match) or 0,
+            lens.statistics.expected_names(low, high),
         )
-        here = max(1, matching * names // max(names, lens.expected(Match()) or 1))
+        here = max(1, matching * names // max(names, lens.statistics.expected(Match()) or 1))
         while here > few:
             looked = page + 3 * page * names // here
             rows = lens.met_along_names(plan.match, after, low, high, down, page, looked, umbrella)

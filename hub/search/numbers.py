@@ -56,7 +56,7 @@ class Numbers:
         lens, match = rest.lens, rest.match
         if not lens.bulk.postgres:  # a match of nothing but what must not be
             return replace(rest, match=Match()), lens.among(match, ids)
-        if match.every and (lens.expected(match) or 0) < len(ids):
+        if match.every and (lens.statistics.expected(match) or 0) < len(ids):
             numbers = lens.numbers(match, 2 * len(ids))
             if len(numbers) < 2 * len(ids):
                 return replace(rest, match=Match()), ids.intersection(numbers)
@@ -68,7 +68,7 @@ class Numbers:
         if not plan.lens.bulk.postgres or plan.nothing or not plan.match.every:
             return None
         hits = (self._query.limit + 1) * (_CHECKED if plan.conditions else 1)
-        most = plan.lens.worth_reading(plan.match, hits, in_type=_has_many_words(plan) and not plan.conditions)
+        most = plan.lens.statistics.worth_reading(plan.match, hits, in_type=_has_many_words(plan) and not plan.conditions)
         numbers = plan.lens.numbers(plan.match, most + 1) if most else []
         return numbers if 0 < most >= len(numbers) else None
 
@@ -115,9 +115,9 @@ class Numbers:
     def _in_ranges(self, plan: Plan, after: int | None, down: bool) -> Iterator[list[Row]]:
         """The same from a match on PostgreSQL, where to be read from one number to another costs it less than to be read as a whole."""
         lens, rest = plan.lens, replace(plan, match=Match())
-        span = max(1, lens.last * _PART // max(_PART, lens.expected(plan.match) or 0))
-        at = after if after is not None else lens.last + 1 if down else 0
-        while at > 0 if down else at < lens.last:
+        span = max(1, lens.statistics.last * _PART // max(_PART, lens.statistics.expected(plan.match) or 0))
+        at = after if after is not None else lens.statistics.last + 1 if down else 0
+        while at > 0 if down else at < lens.statistics.last:
             low, high = (at - 1 - span, at - 1) if down else (at, at + span)
             yield _in_order(rest.keep_of(lens.numbers_between(plan.match, low, high)), down)
             at, span = (low + 1 if down else high), 2 * span

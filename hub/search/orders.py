@@ -127,4 +127,4 @@ def _bound(plans: Sequence[Plan]) -> int:
     """
     if not plans:
         return 0
-    return 300 + 3 * isqrt(plans[0].lens.last) // 2
+    return 300 + 3 * isqrt(plans[0].lens.statistics.last) // 2

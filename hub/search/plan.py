@@ -121,7 +121,7 @@ class Plan:
             or any(isinstance(each, IsEntity) for each in self.conditions)
         ):
             return False
-        return (self.lens.expected(self.match) or 0) <= most
+        return (self.lens.statistics.expected(self.match) or 0) <= most
 
     def named(self, most: int) -> Candidates | None:
         """The same, but from the conditions alone."""

@@ -98,7 +98,7 @@ def likelier(tokens: Alternatives, told: int, rare: int) -> int:
 
 
 def worth_reading(match: Match, found: float, sizes: Sequence[int], entries: int, hits: int) -> int:
-    """See `Lens.worth_reading`. About so many are `found`, of so many that have one of each of `every` (`sizes`); `entries` are all that may be looked at."""
+    """See `Statistics.worth_reading`. About so many are `found`, of so many that have one of each of `every` (`sizes`); `entries` are all that may be looked at."""
     words = sum(map(len, match.every + match.lacking)) + len(match.none)
     along = hits * entries / max(1.0, found) * (_LOOK_US + words * _WORD_US)
     as_a_whole = words * _LIST_US + sum(sizes) * _MERGE_US + found * _FETCH_US

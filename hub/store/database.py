@@ -322,17 +322,21 @@ def migrate(engine: Engine, *, upgrade: bool = True) -> None:
             connection.exec_driver_sql(f"INSERT INTO counter (name, n) VALUES ('{merge.FORM_COUNTER}', {merge.FORM:d})")  # noqa: S608
 
 
-def require_whole(engine: Engine) -> None:
-    """Return when the file of SQLite holds together, at which it looks once, whole; at once on PostgreSQL, which checks each page as it reads it.
+def require_whole(url: str) -> None:
+    """Return when the file of SQLite holds together, which is read once, whole; at once where there is none yet, and on PostgreSQL, which checks each page as it
+    reads it.
 
     Raises `FichehubError` when it does not, as after a copy was put beside the log that another file left (https://www.sqlite.org/howtocorrupt.html).
     """
-    if engine.dialect.name != "sqlite":
-        return
-    with engine.connect() as connection:
-        found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
-    if found != "ok":
-        raise FichehubError(f"The database {engine.url.database} is damaged ({str(found).splitlines()[-1]}). Restore a backup of it.")
+    engine = connect(url)
+    try:
+        if engine.dialect.name == "sqlite" and exists(url):
+            with engine.connect() as connection:
+                found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+            if found != "ok":
+                raise FichehubError(f"The database {engine.url.database} is damaged ({str(found).splitlines()[-1]}). Restore a backup of it.")
+    finally:
+        engine.dispose()
 
 
 def analyze(engine: Engine) -> None:

@@ -27,12 +27,13 @@ _OF_SQLITE: Final[dict[int, Fault]] = {
     sqlite3.SQLITE_CANTOPEN: "closed",
     sqlite3.SQLITE_FULL: "full",
 }
+_READ_ONLY: Final = "25006"
 _OF_POSTGRESQL: Final[tuple[tuple[str, Fault], ...]] = (
     ("53100", "full"),
     ("57014", "busy"),  # it ended a statement that took too long for it
     ("55P03", "busy"),
     ("40", "busy"),
-    ("25006", "away"),  # what answers is a standby, as in the middle of a failover
+    (_READ_ONLY, "away"),  # what answers is a standby, as in the middle of a failover
     ("08", "away"),
     ("53", "away"),
     ("57P", "away"),
@@ -60,6 +61,11 @@ def fault_of(error: BaseException) -> Fault | None:
 def store_is_away(error: BaseException) -> bool:
     """Whether this says that the database is busy, cannot be reached or cannot be used, so that the same may work in a moment."""
     return not isinstance(error, OSError) and fault_of(error) is not None
+
+
+def is_read_only(error: BaseException) -> bool:
+    """Whether this says that what answers is a standby of PostgreSQL, from which one may only read."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == _READ_ONLY
 
 
 def _of_driver(error: DBAPIError) -> Fault | None:

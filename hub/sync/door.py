@@ -17,8 +17,8 @@ from hub.errors import Rejected
 from hub.model.claims import Claim
 from hub.model.concepts import Concept
 from hub.model.fiche import KINDS, LANGUAGES
+from hub.model.storable import is_storable, storable, text_of
 from hub.schemas.formats import text_problem
-from hub.sync.storable import storable, text_of
 
 LONGEST_ID: Final = 500
 LONGEST_TEXT: Final = 2_000
@@ -99,7 +99,7 @@ def decision_defect(decision: Decision) -> Rejected | None:
 
 def check_cursor(cursor: object) -> None:
     """Raise `TypeError` for a cursor that is there and cannot be kept."""
-    if cursor is not None and not (isinstance(cursor, str) and _is_storable(cursor)):
+    if cursor is not None and not (isinstance(cursor, str) and is_storable(cursor)):
         raise TypeError(f"A cursor must be a text without NUL and without half a character, or None, not {_shown(cursor)}.")
 
 
@@ -139,11 +139,7 @@ def _id_of(identity: object) -> str:
 
 
 def _is_id(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= LONGEST_ID and _is_storable(value)
-
-
-def _is_storable(text: str) -> bool:
-    return "\x00" not in text and (text.isascii() or storable(text) == text)
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_ID and is_storable(value)
 
 
 def _is_text(value: object) -> bool:

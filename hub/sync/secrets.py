@@ -16,8 +16,8 @@ import orjson
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from hub.errors import Misconfigured
+from hub.model.storable import text_of
 from hub.store.own_keys import SECRET_KEY, keys_here
-from hub.sync.storable import text_of
 
 REDACTED = "********"
 

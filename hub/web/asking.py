@@ -32,7 +32,7 @@ from hub.model.audience import PUBLIC, Grant
 from hub.model.claims import EDITOR, Claim
 from hub.model.moments import to_millisecond, to_second
 from hub.model.subscription import Subscriptions
-from hub.store.faults import store_is_away
+from hub.store.faults import is_read_only
 from hub.store.ready import Ready
 from hub.store.tables import api_key
 from hub.web import cancelled
@@ -378,8 +378,7 @@ def _note_use(hub: Serving, partner: str, prefix: str) -> None:
         )  # the next request tries again
         return
     except DBAPIError as error:
-        if not store_is_away(error):
+        if not is_read_only(error):
             raise
-        # As on a standby, from which one may read: there nobody can note it today.
-        _log.info("the use of a key was not noted, the database takes nothing in", partner=partner)
+        _log.info("the use of a key is not noted on a standby", partner=partner)
     hub.noted_on[(partner, prefix)] = today

@@ -180,5 +180,7 @@ def test_the_warnings_of_a_source_stay_few_and_short() -> None:
 
 
 def test_what_is_no_number_is_no_answer_to_when_to_come_back() -> None:
-    assert Unreachable("gone", retry_after=float("nan")).retry_after is None
+    for nonsense in (float("nan"), float("-inf"), -1.0):
+        assert Unreachable("gone", retry_after=nonsense).retry_after is None
+    assert Unreachable("gone", retry_after=0).retry_after == 0
     assert Unreachable("gone", retry_after=1e308).retry_after == Unreachable.LONGEST_WAIT

@@ -17,6 +17,11 @@ def storable(text: str) -> str:
     return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
 
 
+def is_storable(text: str) -> bool:
+    """Whether both engines keep it as it is."""
+    return "\x00" not in text and (text.isascii() or storable(text) == text)
+
+
 def _told(value: object) -> str:
     try:
         return json.dumps(value, default=lambda unknown: f"<{type(unknown).__name__}>", ensure_ascii=False)
