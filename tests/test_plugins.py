@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.metadata
 import math
 import sys
@@ -14,7 +15,7 @@ from typing import Any, Final
 import marshmallow as ma
 import pytest
 
-from hub import plugins
+from hub import World, plugins
 from hub.connector import Connector, Endpoint, Finished, MatchCandidate, Source
 from hub.errors import FieldError, Misconfigured
 from hub.hookspecs import hookimpl
@@ -91,6 +92,20 @@ def test_what_a_hook_does_to_what_it_was_asked_about_stays_with_it() -> None:
     fiche = {"names": [{"text": {"nl": "Linde"}}]}
     assert found.validate_fiche(fiche, "x") == (FieldError("names", "1 names"),) * 2
     assert fiche == {"names": [{"text": {"nl": "Linde"}}]}
+
+
+def test_own_plugins_leave_alone_what_they_look_at() -> None:
+    """They are asked about every row of a load without a copy."""
+    own = plugins.load()
+    world = World()
+    seen = 0
+    for claim in (*world.to_claims(), *world.register_claims(0, 500), *world.brussels_claims()):
+        before = copy.deepcopy(claim)
+        own.validate_fiche(claim.content, claim.source)
+        own.match_fiche(claim, [MatchCandidate({"id": "1", **claim.content}, 0.5)])
+        assert claim == before
+        seen += 1
+    assert seen > 3_000
 
 
 _CANDIDATE: Final = MatchCandidate({"id": "1"}, 0.5)
