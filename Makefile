@@ -1,6 +1,6 @@
 # make run     serve Fichehub with the demonstration world on http://127.0.0.1:$(PORT)
 # make test    the whole test suite
-# make lint    ruff and mypy --strict
+# make lint    ruff (rules and layout) and mypy --strict
 # make help    the rest
 
 PYTHON ?= python3
@@ -8,7 +8,7 @@ PORT ?= 8080
 JOBS ?= logical
 
 BIN := .venv/bin
-CODE := $(wildcard hub plugins tests benchmarks)
+CODE := $(wildcard hub plugins tests benchmarks scripts)
 PIP := $(BIN)/python -m pip --quiet --no-input --disable-pip-version-check
 
 .DEFAULT_GOAL := help
@@ -19,7 +19,7 @@ help:
 	@echo "make run          serve Fichehub; PORT (now $(PORT)), FICHEHUB_HOME (default ./var), FICHEHUB_DATABASE_URL"
 	@echo "make test         the test suite, on JOBS (now $(JOBS)) processors; ARGS='tests/model -k riziv' chooses"
 	@echo "make mutants      take out one guard at a time and see its test fail; ARGS='no-origin' chooses"
-	@echo "make lint         ruff and mypy --strict"
+	@echo "make lint         ruff (rules and layout) and mypy --strict"
 	@echo "make format       let ruff mend what it can and lay out the code"
 	@echo "make setup        only make the virtual environment in .venv; PYTHON (now $(PYTHON)) chooses the interpreter"
 	@echo "make constraints  resolve all dependencies anew and write constraints.txt"
@@ -39,6 +39,7 @@ mutants: .venv/.ready-dev
 
 lint: .venv/.ready-dev
 	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy --strict $(CODE)
 
 format: .venv/.ready-dev

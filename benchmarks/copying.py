@@ -32,9 +32,7 @@ def kept_postgres(home: Path) -> Iterator[own_postgres.PostgresServer]:
         yield server
 
 
-def opened(
-    server: own_postgres.PostgresServer, name: str, file: Path, prepare: Callable[[Engine], None]
-) -> Engine:
+def opened(server: own_postgres.PostgresServer, name: str, file: Path, prepare: Callable[[Engine], None]) -> Engine:
     """The database of this name; made from the SQLite `file` if it is not there yet. `prepare` makes its empty tables."""
     made = server.ensure(name)
     engine = connect(server.url(name))
@@ -63,9 +61,7 @@ def copied(file: Path, engine: Engine) -> None:
                 continue
             columns = tuple(column.name for column in table.columns)
             conn.exec_driver_sql(f"DELETE FROM {table.name}")
-            flags = [
-                number for number, column in enumerate(table.columns) if isinstance(column.type, Boolean)
-            ]
+            flags = [number for number, column in enumerate(table.columns) if isinstance(column.type, Boolean)]
             _copy(conn, table.name, columns, _rows(source, table.name, columns, flags))
         tokens = _rows(source, "fulltext_tokens", ("entry_id", "tokens"), ())
         _copy(conn, "fulltext", ("entry_id", "tokens"), ((row[0], packed(read_tokens(row[1]))) for row in tokens))
@@ -89,9 +85,7 @@ def _without_indexes(conn: Connection) -> list[str]:
     return [definition for _, definition in found]
 
 
-def _rows(
-    source: sqlite3.Connection, table: str, columns: tuple[str, ...], flags: Iterable[int]
-) -> Iterator[Any]:
+def _rows(source: sqlite3.Connection, table: str, columns: tuple[str, ...], flags: Iterable[int]) -> Iterator[Any]:
     for row in source.execute(f"SELECT {', '.join(columns)} FROM {table}"):
         if not flags:
             yield row

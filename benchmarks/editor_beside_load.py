@@ -38,9 +38,7 @@ def load_beside(url: str, home: str, rows: int, started: Event, stop: Event) -> 
     store.close()
 
 
-def save(
-    store: Store, uuids: list[str], saves: int, keep_going: Callable[[], bool] = lambda: True
-) -> list[float]:
+def save(store: Store, uuids: list[str], saves: int, keep_going: Callable[[], bool] = lambda: True) -> list[float]:
     """The milliseconds of each save, sorted; ends early when it shall not go on."""
     took: list[float] = []
     for number in range(saves):

@@ -95,15 +95,23 @@ def _copied(writing: Connection, copy: int, most: int) -> None:
     other = "substr(uuid, 1, 24) || printf('%012x', id + :away)"
     for sql in (
         f"INSERT INTO entity SELECT id + :away, {other}, type, fiche_id + :away, moved_to FROM entity WHERE id <= :last",
-        ("INSERT INTO fiche SELECT f.id + :away, kind, state, level, version, digest,"
-        f" CAST(replace(CAST(document AS TEXT), e.uuid, (SELECT {other} FROM entity o WHERE o.id = e.id)) AS BLOB), provenance, conflicts"
-        " FROM fiche f JOIN entity e ON e.id = f.id WHERE f.id <= :last"),
-        ("INSERT INTO claim SELECT id + :away, source_id, 'c' || :away || '-' || external_id, partner, fiche_id + :away, revision, digest, gone, content,"
-        " home_id, at FROM claim WHERE id <= :last"),
-        ("INSERT INTO entry SELECT id + :away, entity_id + :away, fiche_id + :away, type, partner, level, name, umbrella, lat, lon FROM entry"
-        " WHERE id <= :last"),
-        ("INSERT INTO change SELECT seq + :away, at, entity_id + :away, fiche_id + :away, type, operation, origin, fields, audience, was, now, version,"
-        " partner, tx_end + :away FROM change WHERE seq <= :last"),
+        (
+            "INSERT INTO fiche SELECT f.id + :away, kind, state, level, version, digest,"
+            f" CAST(replace(CAST(document AS TEXT), e.uuid, (SELECT {other} FROM entity o WHERE o.id = e.id)) AS BLOB), provenance, conflicts"
+            " FROM fiche f JOIN entity e ON e.id = f.id WHERE f.id <= :last"
+        ),
+        (
+            "INSERT INTO claim SELECT id + :away, source_id, 'c' || :away || '-' || external_id, partner, fiche_id + :away, revision, digest, gone, content,"
+            " home_id, at FROM claim WHERE id <= :last"
+        ),
+        (
+            "INSERT INTO entry SELECT id + :away, entity_id + :away, fiche_id + :away, type, partner, level, name, umbrella, lat, lon FROM entry"
+            " WHERE id <= :last"
+        ),
+        (
+            "INSERT INTO change SELECT seq + :away, at, entity_id + :away, fiche_id + :away, type, operation, origin, fields, audience, was, now, version,"
+            " partner, tx_end + :away FROM change WHERE seq <= :last"
+        ),
         "UPDATE counter SET n = (SELECT max(seq) FROM change) WHERE name = 'change'",
     ):
         given = {"away": away, "last": min(ORIGINALS, most)}

@@ -69,18 +69,11 @@ def main() -> None:
             alarms = sum(refuses(resource) for resource in VALID.values())
             number = len(BASE) + len(BELGIUM) + len(FURTHER) + len(VALID)
             each = (time.perf_counter() - begun) * 1000 / number
-            shares = [
-                f"{found}/{len(faults)}"
-                for found, faults in zip(caught, (BASE, BELGIUM, FURTHER), strict=True)
-            ]
-            print(
-                f"{name:40} {shares[0]:>8} {shares[1]:>8} {shares[2]:>8} {f'{alarms}/{len(VALID)}':>13} {each:8.2f}"
-            )
+            shares = [f"{found}/{len(faults)}" for found, faults in zip(caught, (BASE, BELGIUM, FURTHER), strict=True)]
+            print(f"{name:40} {shares[0]:>8} {shares[1]:>8} {shares[2]:>8} {f'{alarms}/{len(VALID)}':>13} {each:8.2f}")
             missed = [fault.kind for fault in BASE if not refuses(fault.resource)]
             print(f"    missed of R4: {', '.join(missed) or 'none'}")
-            print(
-                f"    false alarms: {', '.join(kind for kind, resource in VALID.items() if refuses(resource)) or 'none'}"
-            )
+            print(f"    false alarms: {', '.join(kind for kind, resource in VALID.items() if refuses(resource)) or 'none'}")
 
 
 if __name__ == "__main__":

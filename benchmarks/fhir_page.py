@@ -190,9 +190,7 @@ def table_app(url: str, home: Path) -> Callable[..., Iterable[bytes]]:
         path = "?".join(filter(None, (environ["PATH_INFO"], environ["QUERY_STRING"])))
         with store.read() as reading:
             body = reading.execute(page, {"path": path}).scalar_one()
-        start_response(
-            "200 OK", [("Content-Type", "application/fhir+json"), ("Content-Length", str(len(body)))]
-        )
+        start_response("200 OK", [("Content-Type", "application/fhir+json"), ("Content-Length", str(len(body)))])
         return [body]
 
     return application
@@ -250,9 +248,7 @@ def measure(mode: str, url: str, home: Path, seconds: float) -> dict[str, Cost]:
         server.join(20)
 
 
-def _cost(
-    client: http.client.HTTPConnection, tree: list[psutil.Process], paths: list[str], form: str, seconds: float
-) -> Cost:
+def _cost(client: http.client.HTTPConnection, tree: list[psutil.Process], paths: list[str], form: str, seconds: float) -> Cost:
     for path in paths:
         _ask(client, path, form)
     before, start, times = _processor(tree), time.perf_counter(), []
@@ -310,9 +306,7 @@ def main() -> int:
         found = {mode: measure(mode, url, home, arguments.seconds) for mode in MODES}
     for mode, costs in found.items():
         for what, cost in costs.items():
-            print(
-                f"{mode:>6} {what:<12} {cost.rate:8.0f}/s   {cost.cpu:6.2f} ms processor   {cost.median:6.2f} ms median"
-            )
+            print(f"{mode:>6} {what:<12} {cost.rate:8.0f}/s   {cost.cpu:6.2f} ms processor   {cost.median:6.2f} ms median")
     table, cold, warm = (found[mode] for mode in MODES)
     for mode in ("cold", "warm"):
         print(f"read, {mode}, of the rate of the table: {found[mode]['read'].rate / table['read'].rate:.3f}")

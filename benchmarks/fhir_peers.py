@@ -96,9 +96,7 @@ def load(port: int, paths: Sequence[str], seconds: float, most: int = MOST) -> t
         path = paths[asked % len(paths)]
         line.received.clear()
         line.wanted = -1
-        line.peer.sendall(
-            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: application/fhir+json\r\n\r\n".encode()
-        )
+        line.peer.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: application/fhir+json\r\n\r\n".encode())
         asked += 1
 
     for line in lines:

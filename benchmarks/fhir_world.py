@@ -207,9 +207,7 @@ def _load(bulk: Bulk, country: Country, batch: list[Made], *, late: bool) -> Non
             *((number, kind, made.number) for number, kind, _ in made.parts),
         )
     ]
-    bulk.insert(
-        "entity", ("id", "uuid", "type", "fiche_id"), [(n, uuid_of(n), kind, f) for n, kind, f in entities]
-    )
+    bulk.insert("entity", ("id", "uuid", "type", "fiche_id"), [(n, uuid_of(n), kind, f) for n, kind, f in entities])
     bulk.insert(
         "fiche",
         ("id", "kind", "state", "level", "version", "document"),

@@ -144,9 +144,7 @@ def _bare_postgresql(store: Store) -> float:
                     copy.set_types(["int8", "bytea"])
                     for row in page:
                         copy.write_row(row)
-                cursor.execute(
-                    "INSERT INTO bare SELECT * FROM incoming ON CONFLICT (id) DO UPDATE SET document = excluded.document"
-                )
+                cursor.execute("INSERT INTO bare SELECT * FROM incoming ON CONFLICT (id) DO UPDATE SET document = excluded.document")
                 cursor.execute("TRUNCATE incoming")
             connection.commit()
 

@@ -107,9 +107,7 @@ class Counter:
         raw.execute("CREATE TEMPORARY TABLE written AS SELECT 0 AS n")
         for name in tables.metadata.tables:
             for deed in ("INSERT", "UPDATE", "DELETE"):
-                raw.execute(
-                    f"CREATE TEMPORARY TRIGGER {deed}_{name} AFTER {deed} ON main.{name} BEGIN UPDATE written SET n = n + 1; END"
-                )
+                raw.execute(f"CREATE TEMPORARY TRIGGER {deed}_{name} AFTER {deed} ON main.{name} BEGIN UPDATE written SET n = n + 1; END")
 
     def _one(self, sql: str) -> None:
         self._traced += _NOT_COUNTED(sql) is None

@@ -114,9 +114,7 @@ def load(
     return total
 
 
-def _load_stretch(
-    store: Store, stretch: list[Claim], pace: Pace, total: Load, keep_going: Callable[[], bool]
-) -> None:
+def _load_stretch(store: Store, stretch: list[Claim], pace: Pace, total: Load, keep_going: Callable[[], bool]) -> None:
     waiting = iter(stretch)
     batch = prepare(islice(waiting, pace.size), news=pace.news)
 
@@ -232,9 +230,7 @@ class Report:
         """A load, and what one claim cost."""
         limit = LIMITS[self.engine].get(what)
         asked = "" if limit is None else f"limit {limit:,}/s, ratio {done.rate / limit:.2f}; "
-        each = (
-            f"{done.processor / done.claims * 1e6:,.0f} us of processor time a claim" if done.claims else ""
-        )
+        each = f"{done.processor / done.claims * 1e6:,.0f} us of processor time a claim" if done.claims else ""
         verdict = None if limit is None else done.rate >= limit
         self.line(what, f"{done.rate:,.0f}/s", verdict, f"{asked}{each}{note}")
 
@@ -269,9 +265,7 @@ def run(engine: str, home: Path, directory: Directory, server: PostgresServer | 
     again = load(store, directory.claims(), servers=servers)
     report.rate("unchanged reload", again)
     still = again.changed == 0 and written(store) == before
-    report.line(
-        "rows written by it", "0" if still else "some", still, "counted in the log, the keys and the tables"
-    )
+    report.line("rows written by it", "0" if still else "some", still, "counted in the log, the keys and the tables")
     if server is None:
         _size(report, home, store, directory.rows, "MB per 100,000 fiches")
     second = load(store, directory.register(), servers=servers)

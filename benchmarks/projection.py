@@ -129,25 +129,17 @@ def main() -> int:
     def limited(name: str, value: float, limit: float, unit: str) -> None:
         nonlocal passed
         passed = passed and value <= limit
-        print(
-            f"{name:<42} {value:8.3f} {unit}   limit {limit:g}   {'good' if value <= limit else 'PASSED THE LIMIT'}"
-        )
+        print(f"{name:<42} {value:8.3f} {unit}   limit {limit:g}   {'good' if value <= limit else 'PASSED THE LIMIT'}")
 
     public_ms = median_us(lambda: projected(PUBLIC)) / 1000
     limited("project a page, public", public_ms, PAGE_LIMIT_MS, "ms")
     levels: tuple[Visibility, ...] = ("professional", "internal")
     for grant in (Grant(level=level) for level in levels):
-        limited(
-            f"project a page, {grant.level}", median_us(partial(projected, grant)) / 1000, PAGE_LIMIT_MS, "ms"
-        )
+        limited(f"project a page, {grant.level}", median_us(partial(projected, grant)) / 1000, PAGE_LIMIT_MS, "ms")
     loads_ms = median_us(lambda: [orjson.loads(data) for data in stored]) / 1000
     copy_ms = median_us(lambda: copy.deepcopy(page), repeats=2) / 1000
-    print(
-        f"{'orjson.loads of that page':<42} {loads_ms:8.3f} ms   projection costs {public_ms / loads_ms:.2f} times"
-    )
-    print(
-        f"{'deepcopy of that page':<42} {copy_ms:8.3f} ms   projection costs {public_ms / copy_ms:.2f} times"
-    )
+    print(f"{'orjson.loads of that page':<42} {loads_ms:8.3f} ms   projection costs {public_ms / loads_ms:.2f} times")
+    print(f"{'deepcopy of that page':<42} {copy_ms:8.3f} ms   projection costs {public_ms / copy_ms:.2f} times")
 
     one = page[0]
     claim = Claim("demo", "1", 1, "organisatie", one)

@@ -53,9 +53,7 @@ def _near(world: Town, km: float) -> Near:
 
 
 def _prefix(world: Town, low: int, high: int) -> str:
-    return (world.dice.choice((world.dice.choice(KINDS), world.word(), world.word())) + "x")[
-        : world.dice.randint(low, high)
-    ]
+    return (world.dice.choice((world.dice.choice(KINDS), world.word(), world.word())) + "x")[: world.dice.randint(low, high)]
 
 
 SEARCHES: dict[str, Ask] = {
@@ -69,22 +67,14 @@ SEARCHES: dict[str, Ask] = {
         near=_near(w, 50.0),
         sort="distance",
     ),
-    NAME_ORDER: lambda w: Query(
-        types=("organisatie",), where=(Criterion("name", (_prefix(w, 3, 6),), "prefix"),), sort="name"
-    ),
+    NAME_ORDER: lambda w: Query(types=("organisatie",), where=(Criterion("name", (_prefix(w, 3, 6),), "prefix"),), sort="name"),
     "2 words + rubriek, local first": lambda w: Query(
         types=("aanbod",), text=f"{w.word()} {w.word()}", where=(_rubriek(w),), sort="local", local=_refnis(w)
     ),
     "1 word, local first": lambda w: Query(types=("aanbod",), text=w.word(), sort="local", local=_refnis(w)),
-    "rubriek, local first": lambda w: Query(
-        types=("aanbod",), where=(_rubriek(w),), sort="local", local=_refnis(w)
-    ),
-    "10 km + rubriek, by distance": lambda w: Query(
-        types=("aanbod",), where=(_rubriek(w),), near=_near(w, 10.0), sort="distance"
-    ),
-    "identifier": lambda w: Query(
-        types=("organisatie",), where=(Criterion("identifier", (f"|{w.dice.randint(1, 100_000):010d}",)),)
-    ),
+    "rubriek, local first": lambda w: Query(types=("aanbod",), where=(_rubriek(w),), sort="local", local=_refnis(w)),
+    "10 km + rubriek, by distance": lambda w: Query(types=("aanbod",), where=(_rubriek(w),), near=_near(w, 10.0), sort="distance"),
+    "identifier": lambda w: Query(types=("organisatie",), where=(Criterion("identifier", (f"|{w.dice.randint(1, 100_000):010d}",)),)),
     "linked: offers of organisations by name": lambda w: Query(
         types=("aanbod",),
         where=(_rubriek(w),),
@@ -101,9 +91,7 @@ SEARCHES: dict[str, Ask] = {
         near=_near(w, 300.0),
         sort="distance",
     ),
-    "rubriek, whole country, by distance": lambda w: Query(
-        types=("aanbod",), where=(_rubriek(w),), near=_near(w, 300.0), sort="distance"
-    ),
+    "rubriek, whole country, by distance": lambda w: Query(types=("aanbod",), where=(_rubriek(w),), near=_near(w, 300.0), sort="distance"),
 }
 
 
@@ -157,9 +145,7 @@ def main() -> int:
     """Build, measure, compare; 1 when a promise was not kept."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--home", type=Path, default=Path(tempfile.gettempdir()) / "fichehub-search")
-    parser.add_argument(
-        "--sizes", type=int, nargs="+", default=[100_000], help="fiches in the index, smallest first"
-    )
+    parser.add_argument("--sizes", type=int, nargs="+", default=[100_000], help="fiches in the index, smallest first")
     parser.add_argument("--times", type=int, default=200, help="questions per search")
     parser.add_argument("--quick", action="store_const", dest="times", const=60, help="60 questions per search")
     parser.add_argument("--engine", choices=("sqlite", "postgresql", "both"), default="both")

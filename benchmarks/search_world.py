@@ -18,10 +18,7 @@ from hub.store.index_rows import IndexedEntity, Indexer, create_fulltext, optimi
 TODAY = "2026-11-22"
 BATCH = 1_000
 SYLLABLES = [
-    onset + vowel + coda
-    for onset in "bdghjklmnprstvwz"
-    for vowel in ("a", "e", "i", "o", "u", "ij", "oe")
-    for coda in ("", "n", "r", "s", "l")
+    onset + vowel + coda for onset in "bdghjklmnprstvwz" for vowel in ("a", "e", "i", "o", "u", "ij", "oe") for coda in ("", "n", "r", "s", "l")
 ]
 KINDS = (
     "Huisartsenpraktijk", "Woonzorgcentrum", "Thuiszorg", "Dienst voor gezinszorg", "Kinderopvang", "Apotheek", "Centrum",
@@ -52,12 +49,8 @@ class Town:
         self.places = Places.load()
         self.towns = [town for town in self.places if town.region != "wallonie"]
         vocabulary.shuffle(self.towns)
-        self.words = [
-            "".join(vocabulary.choices(SYLLABLES, k=vocabulary.randint(2, 4))) for _ in range(12_000)
-        ]
-        self.rubrieken = [
-            f"{a:02d}.{b:02d}.{c:02d}" for a in range(1, 15) for b in range(1, 7) for c in range(1, 6)
-        ]
+        self.words = ["".join(vocabulary.choices(SYLLABLES, k=vocabulary.randint(2, 4))) for _ in range(12_000)]
+        self.rubrieken = [f"{a:02d}.{b:02d}.{c:02d}" for a in range(1, 15) for b in range(1, 7) for c in range(1, 6)]
         vocabulary.shuffle(self.rubrieken)
 
     def _few_large(self, count: int) -> int:
@@ -135,9 +128,7 @@ class Town:
                 "addresses": [self.address()],
             }
             document["professions"] = [{"scheme": "profession", "code": str(self.dice.randint(1, 60))}]
-            document["identifiers"] = [
-                {"system": "riziv", "value": f"1{number:010d}", "visibility": "public"}
-            ]
+            document["identifiers"] = [{"system": "riziv", "value": f"1{number:010d}", "visibility": "public"}]
             yield IndexedEntity(
                 entry_id=entity,
                 entity_id=entity,
@@ -149,21 +140,15 @@ class Town:
         else:
             organisatie = {
                 "visibility": "public",
-                "names": [
-                    {"text": {"nl": f"{self.dice.choice(KINDS)} {self.word()}"}, "visibility": "public"}
-                ],
+                "names": [{"text": {"nl": f"{self.dice.choice(KINDS)} {self.word()}"}, "visibility": "public"}],
                 "vestigingen": [{"id": "s", "visibility": "public", "addresses": [self.address()]}],
             }
             document |= {
                 "kind": "aanbod",
-                "names": [
-                    {"text": {"nl": f"{self.dice.choice(KINDS)} {self.word()}"}, "visibility": "public"}
-                ],
+                "names": [{"text": {"nl": f"{self.dice.choice(KINDS)} {self.word()}"}, "visibility": "public"}],
             }
             document |= {"organisatie": {"id": "o"}, "delivery": ["onsite"]}
-            document["rubrieken"] = [
-                {"scheme": "rubriek", "code": self.rubriek()} for _ in range(self.dice.randint(1, 2))
-            ]
+            document["rubrieken"] = [{"scheme": "rubriek", "code": self.rubriek()} for _ in range(self.dice.randint(1, 2))]
             document["target_groups"] = [{"scheme": "target-group", "code": str(self.dice.randint(1, 30))}]
             document["patientenstop"] = {"value": "no", "valid_until": "2027-01-01", "visibility": "public"}
             if self.dice.random() < 0.2:
@@ -185,11 +170,7 @@ def build(engine: Engine, size: int) -> None:
     entries = owner = 0
     for start in range(0, size, BATCH):
         began = time.process_time()
-        entities = [
-            entity
-            for number in range(start + 1, min(size, start + BATCH) + 1)
-            for entity in world.fiche(number)
-        ]
+        entities = [entity for number in range(start + 1, min(size, start + BATCH) + 1) for entity in world.fiche(number)]
         made = time.process_time()
         rows = [indexer.row(entity) for entity in entities]
         ready = time.process_time()

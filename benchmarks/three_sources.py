@@ -92,9 +92,7 @@ def _doubled(store: Store) -> tuple[int, int]:
     with store.read() as connection:
         for _, number in {(row.fiche_id, row.external_id[:8]) for row in connection.execute(query)}:
             by_number[number] += 1
-        several = (
-            select(claim.c.fiche_id).group_by(claim.c.fiche_id).having(func.count(claim.c.source_id.distinct()) > 1).subquery()
-        )
+        several = select(claim.c.fiche_id).group_by(claim.c.fiche_id).having(func.count(claim.c.source_id.distinct()) > 1).subquery()
         heard = connection.execute(select(func.count()).select_from(several)).scalar_one()
     return sum(count > 1 for count in by_number.values()), heard
 

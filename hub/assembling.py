@@ -111,9 +111,7 @@ def with_what_turned(entities: dict[int, Entity], stored: Mapping[str, Document]
 def _may_have_turned(document: Document, updated_at: str, today: str) -> bool:
     """Spares nearly all fiches of a page a closer look: in UTC it is never a later day than in Belgium."""
     changed = updated_at[:10]
-    return any(
-        changed <= day < today or today <= day <= changed for field in TURNS if field in document for day in last_days(document, field)
-    )
+    return any(changed <= day < today or today <= day <= changed for field in TURNS if field in document for day in last_days(document, field))
 
 
 def _unseen_sites(connection: Connection, shown: Mapping[str, Document], load: Loader) -> set[str]:
@@ -129,7 +127,5 @@ def _unseen_sites(connection: Connection, shown: Mapping[str, Document], load: L
 
 def _people_outside(shown: Mapping[str, Document], held: Held) -> set[str]:
     """Caregivers that the agreement's selection leaves out: whoever may not see a person is not told where he works either."""
-    people: dict[str, EntityType] = {
-        uuid: "zorgverlener" for uuid, document in shown.items() if document["kind"] == "zorgverlener"
-    }
+    people: dict[str, EntityType] = {uuid: "zorgverlener" for uuid, document in shown.items() if document["kind"] == "zorgverlener"}
     return people.keys() - held(people)

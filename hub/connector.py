@@ -258,9 +258,7 @@ class Sink(Connector):
         """The partner's view of `entity`, or `None` when it is none of this partner's business. Pure."""
         raise NotImplementedError  # abstract: each sink has its own
 
-    def push(
-        self, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None
-    ) -> dict[str, Any] | Unsent | Partly | None:
+    def push(self, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None) -> dict[str, Any] | Unsent | Partly | None:
         """Bring the partner from `agreed` to `desired` and return the partner's normalised answer: the new agreed state, JSON. None only when `desired` is.
 
         A push that told the partner nothing answers `Unsent`, so that it is not counted as pushed. What the partner will not take as it is raises `Rejected`;
@@ -268,9 +266,7 @@ class Sink(Connector):
         """
         raise NotImplementedError  # abstract: each sink has its own
 
-    def foresee(
-        self, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None
-    ) -> Mapping[str, tuple[Any, Any]] | Unsent:
+    def foresee(self, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None) -> Mapping[str, tuple[Any, Any]] | Unsent:
         """What `push` would tell the partner now: field -> from what to what; or `Unsent`. May ask the partner, and must change nothing there.
 
         Raises what `push` would. Default: every field in which the two states differ. A sink overrides this whose states hold more than what is sent, or
@@ -293,11 +289,7 @@ class Sink(Connector):
         reads as `read_back` says is an echo. A partner that takes items into its own lists overrides this.
         """
         told = self.read_back(state)
-        return {
-            name: value
-            for name, value in said.items()
-            if name == "kind" or name not in told or told[name] != value or stood.get(name) == value
-        }
+        return {name: value for name, value in said.items() if name == "kind" or name not in told or told[name] != value or stood.get(name) == value}
 
     def decisions(self, cursor: str | None) -> Iterator[Decision]:
         """What the partner decided since `cursor` (`None`: ever) about what was pushed before; for one that decides later than it answers.

@@ -104,11 +104,7 @@ class Directory(Standing):
             shown = self._shown(connection)
             found = find(connection, query, self.grant, places=self.places, head=head, shown=shown)
             entities = self._of_entries(connection, [row.entry_id for row in found.rows], sources="heard" if sources else "none")
-            hits = [
-                Hit(entities[row.entry_id], row.why, row.distance_km)
-                for row in found.rows
-                if row.entry_id in entities
-            ]
+            hits = [Hit(entities[row.entry_id], row.why, row.distance_km) for row in found.rows if row.entry_id in entities]
         return Page(hits=tuple(hits), next=found.next, total=found.total, seq=found.seq)
 
     def walk(self, query: Query, *, sources: bool = True) -> Iterator[Entity]:
@@ -193,9 +189,7 @@ class Directory(Standing):
 
     # --- the change log ------------------------------------------------------------------------------------------------------
 
-    def changes(
-        self, since: int, limit: int = 100, *, types: Sequence[EntityType] | None = None, not_from: str | None = None
-    ) -> ChangePage:
+    def changes(self, since: int, limit: int = 100, *, types: Sequence[EntityType] | None = None, not_from: str | None = None) -> ChangePage:
         """What changed after `since`, oldest first; with `types` only of such entities, with `not_from` nothing of that origin.
 
         What leaves the agreement's selection is told whoever made it leave.
@@ -241,9 +235,7 @@ class Directory(Standing):
         with self._read() as connection:
             return self._tells(connection, self._ever_known(connection, change.id, None), change)
 
-    def log(
-        self, type: EntityType | None = None, *, after: int = 0, before: int | None = None, limit: int = 100
-    ) -> tuple[Change, ...]:
+    def log(self, type: EntityType | None = None, *, after: int = 0, before: int | None = None, limit: int = 100) -> tuple[Change, ...]:
         """The changes after `after` and before `before` that the asker can see, newest first; of one type of entity, or of all.
 
         Raises `CursorGone` when what came after `after` is no longer kept.
@@ -252,7 +244,9 @@ class Directory(Standing):
         rank, partner = self.grant.rank, self.grant.partner
         while len(told) < limit:
             with self._read() as connection:
-                found = log_reading.newest(connection, type, after=after, before=before, limit=limit, rank=rank, partner=partner, fields=self.grant.telling)
+                found = log_reading.newest(
+                    connection, type, after=after, before=before, limit=limit, rank=rank, partner=partner, fields=self.grant.telling
+                )
             told += self._told(tuple(found))  # without parts that the agreement does not show
             if len(found) < limit:
                 break
@@ -287,10 +281,7 @@ class Directory(Standing):
         if self.grant.scope is not None:
             inside = self._findable([(change.id, change.type) for change in changes])
             changes = tuple(
-                change
-                if change.id in inside
-                else replace(change, fiche=change.id, operation="delete", origin="", fields=())
-                for change in changes
+                change if change.id in inside else replace(change, fiche=change.id, operation="delete", origin="", fields=()) for change in changes
             )
         return self._named(changes)
 
@@ -306,9 +297,7 @@ class Directory(Standing):
         if fields is None:
             return changes
         return tuple(
-            replace(change, fields=tuple(field for field in change.fields if field in fields))
-            for change in changes
-            if shows(fields, change.type)
+            replace(change, fields=tuple(field for field in change.fields if field in fields)) for change in changes if shows(fields, change.type)
         )
 
     def provenance(self, id: str) -> tuple[Provenance, ...]:

@@ -117,9 +117,7 @@ class Entities:
         entities = with_what_turned(entities, stood, grant, today)
         return self._naming_who_is_heard(connection, rows, entities) if sources == "heard" else entities
 
-    def _naming_who_is_heard(
-        self, connection: Connection, rows: Iterable[reading.EntryRow], entities: dict[int, Entity]
-    ) -> dict[int, Entity]:
+    def _naming_who_is_heard(self, connection: Connection, rows: Iterable[reading.EntryRow], entities: dict[int, Entity]) -> dict[int, Entity]:
         """The same entities; of several sources only those are named that gave something which the asker sees."""
         several = [row for row in rows if row.id in entities and len(entities[row.id].sources) > 1]
         if not several:

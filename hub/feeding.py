@@ -131,8 +131,7 @@ class Desk:
             .where(sources.c.name == self._source, claims.c.partner == "", claims.c.external_id.in_(list(external_ids)))
         )
         return {
-            row.external_id: decode_claim(self._source, row.external_id, row.revision, None, row.content)
-            for row in self._connection.execute(wanted)
+            row.external_id: decode_claim(self._source, row.external_id, row.revision, None, row.content) for row in self._connection.execute(wanted)
         }
 
     def about(self, fiche: str) -> str | None:
@@ -148,9 +147,7 @@ class Desk:
 
     def sent(self, name: str) -> Sent | None:
         """What is kept about a resource of the partner's."""
-        row = self._connection.execute(
-            select(fed).where(fed.c.partner == self._partner, fed.c.name == name)
-        ).one_or_none()
+        row = self._connection.execute(select(fed).where(fed.c.partner == self._partner, fed.c.name == name)).one_or_none()
         return None if row is None else Sent(row.owner, row.key, row.version)
 
     # --- what is said ----------------------------------------------------------------------------------------------------------
@@ -220,9 +217,7 @@ class Desk:
     def note(self, name: str, sent: Sent) -> None:
         """Keep what is known about a resource of the partner's."""
         self._connection.execute(delete(fed).where(fed.c.partner == self._partner, fed.c.name == name))
-        self._connection.execute(
-            insert(fed).values(partner=self._partner, name=name, owner=sent.owner, key=sent.key, version=sent.version)
-        )
+        self._connection.execute(insert(fed).values(partner=self._partner, name=name, owner=sent.owner, key=sent.key, version=sent.version))
 
     # --- what became of it -------------------------------------------------------------------------------------------------------
 
@@ -315,9 +310,7 @@ class _Owned:
         return None
 
 
-def _twin(
-    field: str, part: Document, standing: list[Document], told_by: list[Provenance]
-) -> tuple[Document, set[str]]:
+def _twin(field: str, part: Document, standing: list[Document], told_by: list[Provenance]) -> tuple[Document, set[str]]:
     """The part that stands for the same thing, and the sources that speak of it; nothing of one that is new."""
     keys = set(part_keys(PARTS[field][1], part))
     twin = next((other for document in standing for other in document.get(field, ()) if keys & set(other["keys"])), None)
@@ -338,4 +331,3 @@ def _holds(merged: Any, stated: Any) -> bool:
     if isinstance(stated, list):
         return isinstance(merged, list) and all(any(_holds(other, one) for other in merged) for one in stated)
     return bool(merged == stated)
-

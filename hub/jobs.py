@@ -149,9 +149,7 @@ class Worker:
 
     def run_forever(self, stop: threading.Event, *, tick_seconds: float = TICK_SECONDS) -> None:
         """Tick until `stop` is set; runs under way end then at their next request, batch or delivery, and what waits is left to the next process."""
-        scheduler = BackgroundScheduler(
-            jobstores={"default": MemoryJobStore()}, executors={"default": Ticks(1)}, timezone=UTC
-        )
+        scheduler = BackgroundScheduler(jobstores={"default": MemoryJobStore()}, executors={"default": Ticks(1)}, timezone=UTC)
         # Runs have a pool of their own: the scheduler is locked while it shuts down, and a tick that gave it a job then would wait for ever.
         with (
             ThreadPoolExecutor(RUNS_AT_ONCE, "job") as runs,
@@ -250,10 +248,7 @@ class Worker:
                 job
                 for job in jobs
                 if job.key not in self._at_hand
-                and (
-                    (row := taken.get(job.key)) is None
-                    or (slots.is_loose(row, self._owner, now) and lease.is_free(connection, job.lease, now))
-                )
+                and ((row := taken.get(job.key)) is None or (slots.is_loose(row, self._owner, now) and lease.is_free(connection, job.lease, now)))
             ]
 
     def do(self, job: Job) -> None:

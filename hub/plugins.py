@@ -143,11 +143,7 @@ class Plugins:
         known = ", ".join(sorted(self.connectors)) or "none"
         message = f"There is no connector {name!r}; installed are: {known}."
         if self.broken:
-            message += (
-                " Left out as broken: "
-                + ", ".join(plugin.name for plugin in self.broken)
-                + " (see: fichehub plugins)."
-            )
+            message += " Left out as broken: " + ", ".join(plugin.name for plugin in self.broken) + " (see: fichehub plugins)."
         raise Misconfigured(message)
 
     def implements(self, hook: str) -> bool:
@@ -223,9 +219,7 @@ def load(extra: Iterable[tuple[str, object]] = (), *, installed: bool = True) ->
             try:
                 manager.register(plugin, found.name)
             except ValueError as error:
-                raise _Broken(
-                    f"a plugin called {found.name!r} (or the same module) is already loaded"
-                ) from error
+                raise _Broken(f"a plugin called {found.name!r} (or the same module) is already loaded") from error
         except _Broken as error:
             _log.warning(
                 "plugin left out",
@@ -273,9 +267,7 @@ def _entry_points() -> list[_Found]:
     for point in importlib.metadata.entry_points(group=GROUP):
         distribution = point.dist.name if point.dist else ""
         found.append(_Found(point.name, distribution, point.dist.version if point.dist else "", point))
-    return sorted(
-        found, key=lambda each: (each.distribution != OWN_DISTRIBUTION, each.name, each.distribution)
-    )
+    return sorted(found, key=lambda each: (each.distribution != OWN_DISTRIBUTION, each.name, each.distribution))
 
 
 def _judge(plugin: object) -> None:
@@ -286,9 +278,7 @@ def _judge(plugin: object) -> None:
         alone.register(plugin)
         alone.check_pending()
     except pluggy.PluginValidationError as error:
-        raise _Broken(
-            f"it does not fit the hooks of hub.hookspecs: {' '.join(str(error).split())}"
-        ) from error
+        raise _Broken(f"it does not fit the hooks of hub.hookspecs: {' '.join(str(error).split())}") from error
     except BUGS as error:  # registering looks at every attribute, which may run a stranger's code
         raise _Broken(f"it cannot be registered: {_in_words(error)}") from error
     if not alone.get_hookcallers(plugin):
@@ -306,9 +296,7 @@ def _offered_connectors(plugin: object, owners: Mapping[str, str]) -> list[type[
         if connector.name in names:
             raise _Broken(f"it offers two connectors called {connector.name!r}")
         if connector.name in owners:
-            raise _Broken(
-                f"its connector {connector.name!r} has the name of one that plugin {owners[connector.name]!r} offers"
-            )
+            raise _Broken(f"its connector {connector.name!r} has the name of one that plugin {owners[connector.name]!r} offers")
         names.add(connector.name)
         offered.append(connector)
     return offered
@@ -376,7 +364,9 @@ def _judge_candidates(answers: Sequence[Any]) -> None:
             and all(isinstance(reason, str) for reason in each.reasons)
             for each in candidates
         ):
-            raise WrongAnswer("it answered something else than a list of MatchCandidate, each with a score that is a number and reasons that are texts")
+            raise WrongAnswer(
+                "it answered something else than a list of MatchCandidate, each with a score that is a number and reasons that are texts"
+            )
 
 
 _JUDGES: Final[Mapping[str, Callable[[Sequence[Any]], None]]] = {"validate_fiche": _judge_errors, "match_fiche": _judge_candidates}

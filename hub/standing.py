@@ -34,7 +34,9 @@ class Standing(Entities):
         with self._read() as connection:
             known = self._ever_known(connection, id, type)
             seq = log_reading.settled(connection, seq)
-            last = log_reading.last_seen(connection, [known.id], self.grant.rank, self.grant.partner, upto=seq, fields=self.grant.telling).get(known.id)
+            last = log_reading.last_seen(connection, [known.id], self.grant.rank, self.grant.partner, upto=seq, fields=self.grant.telling).get(
+                known.id
+            )
             lived = log_reading.lived(connection, known.id, seq, self.grant.partner)
             if known.moved_to is not None and not lived.there and lived.fiche_id:
                 raise moved(id, known.moved_to)

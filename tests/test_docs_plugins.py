@@ -224,7 +224,11 @@ def test_the_export_the_endpoint_and_the_sink(lists: ModuleType, store: Store, t
 
 
 def test_every_public_name_is_on_the_page() -> None:
-    listed = {name for row in re.findall(r"^\| (`.*?) \|", TEXT[TEXT.index("## What you may import") :], re.MULTILINE) for name in re.findall(r"`(\w+)`", row)}
+    listed = {
+        name
+        for row in re.findall(r"^\| (`.*?) \|", TEXT[TEXT.index("## What you may import") :], re.MULTILINE)
+        for name in re.findall(r"`(\w+)`", row)
+    }
     assert listed == set(hub.__all__)
 
 

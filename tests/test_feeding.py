@@ -45,7 +45,9 @@ def test_when_one_claim_cannot_be_used_nothing_of_the_transaction_is_kept(store:
     feed = Feed(store, Directory(store, GRANT), "fhir")
     before = _counted(store)
     with pytest.raises(Invalid) as refused:
-        feed.write(lambda desk: desk.put([said(desk, "goed"), said(desk, "fout", parent={"system": "kbo", "value": "0403019261"}), said(desk, "ook-goed")]))
+        feed.write(
+            lambda desk: desk.put([said(desk, "goed"), said(desk, "fout", parent={"system": "kbo", "value": "0403019261"}), said(desk, "ook-goed")])
+        )
     assert [issue.path for issue in refused.value.errors] == ["parent"]
     assert there(store) == 0
     assert _counted(store) == before

@@ -220,11 +220,7 @@ def import_circles(root: Path) -> list[str]:
 def empty_names(root: Path) -> list[str]:
     folders = [root / name for name in ("hub", "plugins", "tests", "benchmarks")]
     paths = [path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix == ".py" or path.is_dir()]
-    return [
-        f"{path.relative_to(root)}: the name does not say what is in it"
-        for path in paths
-        if path.stem in NAMES_THAT_SAY_NOTHING
-    ]
+    return [f"{path.relative_to(root)}: the name does not say what is in it" for path in paths if path.stem in NAMES_THAT_SAY_NOTHING]
 
 
 def unwanted_text(root: Path) -> list[str]:
@@ -234,11 +230,7 @@ def unwanted_text(root: Path) -> list[str]:
         if b"\0" in content[:8192]:
             continue
         for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), 1):
-            wrong += [
-                f"{path.relative_to(root)}:{number} names {what}"
-                for what, pattern in UNWANTED_TEXT.items()
-                if pattern.search(line)
-            ]
+            wrong += [f"{path.relative_to(root)}:{number} names {what}" for what, pattern in UNWANTED_TEXT.items() if pattern.search(line)]
     return wrong
 
 
@@ -255,11 +247,7 @@ def _files(root: Path) -> Iterator[Path]:
         yield from (path for name in listed.stdout.split("\0") if name and (path := root / name).is_file())
         return
     for folder, subfolders, names in os.walk(root):
-        subfolders[:] = [
-            name
-            for name in subfolders
-            if name not in UNSCANNED_FOLDERS and (not name.startswith(".") or name in SCANNED_DOT_FOLDERS)
-        ]
+        subfolders[:] = [name for name in subfolders if name not in UNSCANNED_FOLDERS and (not name.startswith(".") or name in SCANNED_DOT_FOLDERS)]
         yield from (Path(folder) / name for name in names)
 
 
@@ -327,9 +315,7 @@ def _plant(root: Path, files: dict[str, str]) -> Path:
 
 
 @pytest.mark.parametrize(("rule", "files"), PLANTED, ids=lambda value: getattr(value, "__name__", ""))
-def test_a_rule_finds_what_breaks_it(
-    rule: Callable[[Path], list[str]], files: dict[str, str], tmp_path: Path
-) -> None:
+def test_a_rule_finds_what_breaks_it(rule: Callable[[Path], list[str]], files: dict[str, str], tmp_path: Path) -> None:
     assert len(rule(_plant(tmp_path, files))) == 1
 
 

@@ -103,9 +103,7 @@ def names(done: list[jobs.Job]) -> list[str]:
     return [job.name for job in done if job.connection]
 
 
-def test_a_connection_runs_at_each_of_its_moments(
-    store: Store, worker: Worker, clock: Clock, connect: Callable[..., None]
-) -> None:
+def test_a_connection_runs_at_each_of_its_moments(store: Store, worker: Worker, clock: Clock, connect: Callable[..., None]) -> None:
     connect("every 15 minutes")
     clock.forward(minutes=1)
     done = []
@@ -129,9 +127,7 @@ def test_what_runs_from_a_cursor_is_read_from_the_start_once_a_week(
     assert [cursor for cursor in source.cursors if cursor is None] == [None, None], "the first run, and the one in the night to Sunday"
 
 
-def test_what_was_missed_is_made_up_for_once(
-    store: Store, worker: Worker, clock: Clock, connect: Callable[..., None]
-) -> None:
+def test_what_was_missed_is_made_up_for_once(store: Store, worker: Worker, clock: Clock, connect: Callable[..., None]) -> None:
     connect("every 15 minutes")
     worker.run_due()
     clock.forward(days=3, minutes=7)
@@ -160,9 +156,7 @@ def test_a_nightly_run_is_done_once_in_the_nights_that_the_clock_changes(
     assert done == [at]
 
 
-def test_nothing_is_due_before_it_was_enabled(
-    worker: Worker, clock: Clock, connect: Callable[..., None]
-) -> None:
+def test_nothing_is_due_before_it_was_enabled(worker: Worker, clock: Clock, connect: Callable[..., None]) -> None:
     connect("cron 0 3 * * *")
     assert names(worker.run_due()) == []
     clock.forward(hours=17)
@@ -241,9 +235,7 @@ def test_a_run_whose_process_died_goes_on(
     store: Store, worker: Worker, clock: Clock, connect: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect("cron 0 3 * * *")
-    report = records.RunReport(
-        id=0, connection="own", mode="full", state="running", started_at="2026-11-22T09:00:00Z"
-    )
+    report = records.RunReport(id=0, connection="own", mode="full", state="running", started_at="2026-11-22T09:00:00Z")
     held = lease.acquire(store, "connection own")
     store.write(lambda writer: records.begin(writer.connection, report))
     assert names(worker.run_due()) == [], "it is still being worked on"
@@ -272,9 +264,7 @@ def test_a_run_that_is_late_is_not_started_beside_itself(
     assert [state for _, state in runs(store)] == ["done", "done"]
 
 
-def test_a_slot_that_meets_a_run_under_way_waits_for_it(
-    store: Store, worker: Worker, clock: Clock, connect: Callable[..., None]
-) -> None:
+def test_a_slot_that_meets_a_run_under_way_waits_for_it(store: Store, worker: Worker, clock: Clock, connect: Callable[..., None]) -> None:
     connect("every 15 minutes")
     by_hand = lease.acquire(store, "connection own")
     worker.run_due()
@@ -285,9 +275,7 @@ def test_a_slot_that_meets_a_run_under_way_waits_for_it(
 
 
 @pytest.mark.parametrize("workers", [4])
-def test_many_workers_do_every_slot_once(
-    tmp_path: Path, database_url: str, clock: Clock, source: type[Ticks], workers: int
-) -> None:
+def test_many_workers_do_every_slot_once(tmp_path: Path, database_url: str, clock: Clock, source: type[Ticks], workers: int) -> None:
     slots = 6
     stores = [Store.open(database_url, tmp_path / "home", now=clock) for _ in range(workers)]
     connections.add(stores[0], loaded(source), "own", "ticks", schedule="every 15 minutes")
@@ -323,16 +311,13 @@ def test_many_workers_do_every_slot_once(
         each.close()
     assert failures == []
     assert {key: count for key, count in taken.items() if key[0] == "run own"} == {
-        ("run own", to_second(datetime(2026, 11, 22, 9, tzinfo=UTC) + timedelta(minutes=15 * slot))): 1
-        for slot in range(slots)
+        ("run own", to_second(datetime(2026, 11, 22, 9, tzinfo=UTC) + timedelta(minutes=15 * slot))): 1 for slot in range(slots)
     }
     assert len(source.cursors) == slots
     assert set(taken.values()) == {1}
 
 
-def test_housekeeping_is_done_once_a_day(
-    store: Store, worker: Worker, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_housekeeping_is_done_once_a_day(store: Store, worker: Worker, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
     text, _ = jobs.HOUSEKEEPING["expire"]
     monkeypatch.setitem(jobs.HOUSEKEEPING, "expire", (text, lambda store: done.append(store.today())))
@@ -363,9 +348,7 @@ def test_a_bug_in_a_job_does_not_end_the_worker(
     assert names(worker.run_due()) == ["run own"]
 
 
-def test_run_forever_ticks_and_stops(
-    store: Store, worker: Worker, connect: Callable[..., None], source: type[Ticks]
-) -> None:
+def test_run_forever_ticks_and_stops(store: Store, worker: Worker, connect: Callable[..., None], source: type[Ticks]) -> None:
     connect("every 15 minutes")
     source.hold = threading.Event()
     stop = threading.Event()

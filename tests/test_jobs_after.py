@@ -63,7 +63,9 @@ def test_what_a_killed_process_took_and_did_not_begin_is_done_by_the_next_at_onc
     store.close()
 
 
-def test_of_two_who_took_the_same_slot_one_runs_it(store: Store, worker: Worker, clock: Clock, source: type[Ticks], connect: Callable[..., None]) -> None:
+def test_of_two_who_took_the_same_slot_one_runs_it(
+    store: Store, worker: Worker, clock: Clock, source: type[Ticks], connect: Callable[..., None]
+) -> None:
     connect("every 1 day")
     clock.forward(days=1)
     taken = worker.take_due()
@@ -134,7 +136,9 @@ class Away:
         monkeypatch.setattr(Store, "write", write)
 
 
-@pytest.fixture(params=[StoreBusy("It is being written."), OperationalError("UPDATE", {}, Exception("the server is starting up"))], ids=["busy", "away"])
+@pytest.fixture(
+    params=[StoreBusy("It is being written."), OperationalError("UPDATE", {}, Exception("the server is starting up"))], ids=["busy", "away"]
+)
 def away(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Away:
     return Away(monkeypatch, request.param)
 
@@ -272,7 +276,10 @@ def test_a_full_run_that_came_to_nothing_is_tried_again_as_one(
     else:
         worker.run_due()
         (one,) = status.of_all(store, loaded(source))
-        assert "The run from the start of 2026-11-29T02:01:00Z was broken off with no place to go on from. The next run begins at the start" in one.reason
+        assert (
+            "The run from the start of 2026-11-29T02:01:00Z was broken off with no place to go on from. The next run begins at the start"
+            in one.reason
+        )
     monkeypatch.setattr(jobs, "HOUSEKEEPING", {overdue.BEAT: jobs.HOUSEKEEPING[overdue.BEAT]})
     source.failure = None
     source.cursors.clear()

@@ -63,9 +63,7 @@ def test_four_processes_do_a_hundred_slots_a_hundred_times(tmp_path: Path, datab
     connections.enable(store, offered(), "own")
     context = multiprocessing.get_context("spawn")
     together = context.Barrier(WORKERS)
-    workers = [
-        context.Process(target=work, args=(database_url, str(tmp_path / "home"), together), daemon=True) for _ in range(WORKERS)
-    ]
+    workers = [context.Process(target=work, args=(database_url, str(tmp_path / "home"), together), daemon=True) for _ in range(WORKERS)]
     for each in workers:
         each.start()
     for each in workers:

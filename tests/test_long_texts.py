@@ -30,7 +30,38 @@ from plugins.fhir.moments import span
 
 _AROUND: Final = Around(link=lambda *_: None, municipality=lambda *_: None, implied=lambda *_: (), is_place=lambda *_: True, today="2026-11-22")
 SHORT, LONG = 2_500, 20_000
-UNITS: Final = (" ", "\t", "\n", "a", "h", "t", "d", "b", "T", "0", '"', "'", "(", "@", ".", "/", "-", ":", "é", "a ", "1 ", "1000 ", "a.", "a,", ". ", "(at", "(at)", "http:", "a 1/", "ie")
+UNITS: Final = (
+    " ",
+    "\t",
+    "\n",
+    "a",
+    "h",
+    "t",
+    "d",
+    "b",
+    "T",
+    "0",
+    '"',
+    "'",
+    "(",
+    "@",
+    ".",
+    "/",
+    "-",
+    ":",
+    "é",
+    "a ",
+    "1 ",
+    "1000 ",
+    "a.",
+    "a,",
+    ". ",
+    "(at",
+    "(at)",
+    "http:",
+    "a 1/",
+    "ie",
+)
 AROUND: Final = (("", "\x00"), ("a", "b"), ("01 a", "!"), ("+", ""))
 
 

@@ -29,7 +29,9 @@ _LEVEL = st.sampled_from(LEVELS)
 _STATE = st.fixed_dictionaries(
     {"names": st.sampled_from("ab").map(lambda name: [{"text": {"nl": name}}])},
     optional={
-        "contacts": st.tuples(st.sampled_from("12"), _LEVEL).map(lambda said: [{"kind": "phone", "value": f"+329000000{said[0]}", "visibility": said[1]}]),
+        "contacts": st.tuples(st.sampled_from("12"), _LEVEL).map(
+            lambda said: [{"kind": "phone", "value": f"+329000000{said[0]}", "visibility": said[1]}]
+        ),
         "status": st.sampled_from(["active", "inactive"]).map(lambda status: {"status": status}),
         "description": st.sampled_from("xy").map(lambda text: {"nl": text}),
         "field_visibility": st.fixed_dictionaries({"description": _LEVEL}),
@@ -53,7 +55,11 @@ def _write(store: Store, name: str, revision: int, state: dict[str, Any]) -> Non
 
 
 def _uuid(store: Store, name: str) -> str:
-    (hit,) = Directory(store, Grant("internal")).search(Query(types=("organisatie",), where=(Criterion("source", (SK,)),), sort="updated", descending=True, limit=1)).hits
+    (hit,) = (
+        Directory(store, Grant("internal"))
+        .search(Query(types=("organisatie",), where=(Criterion("source", (SK,)),), sort="updated", descending=True, limit=1))
+        .hits
+    )
     return hit.entity.id
 
 
@@ -143,7 +149,9 @@ def _claims(world: int, revision: int, step: dict[str, dict[str, Any]]) -> list[
             own["caregivers"] = [{"zorgverlener": {"source": PG, "external_id": f"{world}-person"}}]
         if of != name:
             kind: Kind = "aanbod" if of == "offer" else "organisatie"
-            told.append(Claim("kaart-proef", f"{world}-{of}", revision, kind, {"kind": kind, **own}, same_as=((SK, f"{world}-{of}"),), partner="proef"))
+            told.append(
+                Claim("kaart-proef", f"{world}-{of}", revision, kind, {"kind": kind, **own}, same_as=((SK, f"{world}-{of}"),), partner="proef")
+            )
         elif name == "person":
             told.append(person(f"{world}-person", revision=revision, **own))
         elif name in ("above", "below"):
@@ -160,7 +168,10 @@ def _put(store: Store, claims: Sequence[Claim]) -> None:
 
 def _all_seen(directory: Directory, ids: tuple[str, ...]) -> dict[str, tuple[int, Any]]:
     found = directory.search(Query(types=("organisatie", "aanbod", "zorgverlener"), where=(Criterion("id", ids),), limit=100)).hits
-    return {hit.entity.id: (hit.entity.seq, (hit.entity.fiche, {id: _shown_elsewhere(fiche) for id, fiche in hit.entity.related.items()})) for hit in found}
+    return {
+        hit.entity.id: (hit.entity.seq, (hit.entity.fiche, {id: _shown_elsewhere(fiche) for id, fiche in hit.entity.related.items()}))
+        for hit in found
+    }
 
 
 def _shown_elsewhere(fiche: dict[str, Any]) -> dict[str, Any]:
@@ -169,7 +180,9 @@ def _shown_elsewhere(fiche: dict[str, Any]) -> dict[str, Any]:
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(first=_STEP, steps=st.lists(_STEP, min_size=1, max_size=3))
-def test_whoever_sees_a_difference_is_told_of_it_whatever_else_was_written_with_it(store: Store, first: dict[str, Any], steps: list[dict[str, Any]]) -> None:
+def test_whoever_sees_a_difference_is_told_of_it_whatever_else_was_written_with_it(
+    store: Store, first: dict[str, Any], steps: list[dict[str, Any]]
+) -> None:
     world = next(_NUMBERS)
     begun = {"above": {}, "below": {}, "offer": {"by": True}, "other": {"by": True}, "person": {}, **first}
     askers = [Directory(store, Grant(level, partner, fields)) for level in LEVELS for partner in (None, "proef") for fields in TOGETHER]

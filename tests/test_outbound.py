@@ -84,9 +84,7 @@ def waits() -> list[float]:
 
 @pytest.fixture
 def outbound(waits: list[float]) -> Iterator[Outbound]:
-    with Outbound(
-        allow_private=True, deadline=5, byte_cap=MEGABYTE, sleep=waits.append, now=lambda: NOW
-    ) as client:
+    with Outbound(allow_private=True, deadline=5, byte_cap=MEGABYTE, sleep=waits.append, now=lambda: NOW) as client:
         yield client
 
 
@@ -125,7 +123,10 @@ def test_redirects_are_not_followed(partner: Partner, outbound: Outbound, code: 
 def test_whoever_watches_is_told_of_each_attempt_that_failed(partner: Partner) -> None:
     partner.switch("rate-limit", every=1)
     told: list[tuple[int, int]] = []
-    with Outbound(allow_private=True, deadline=5, sleep=lambda _: None, asked_again=lambda *at: told.append(at)) as client, pytest.raises(Unreachable):
+    with (
+        Outbound(allow_private=True, deadline=5, sleep=lambda _: None, asked_again=lambda *at: told.append(at)) as client,
+        pytest.raises(Unreachable),
+    ):
         client.get(f"{partner.url}/rows")
     assert told == [(1, 4), (2, 4), (3, 4)]
 
@@ -154,9 +155,7 @@ def test_waits_are_spread_at_random(partner: Partner, outbound: Outbound, waits:
     assert all(wait <= limit for wait, limit in zip(waits, [0.5, 1.0, 2.0] * 3, strict=True))
 
 
-def test_who_asks_for_a_long_wait_is_left_alone_at_once(
-    partner: Partner, outbound: Outbound, waits: list[float]
-) -> None:
+def test_who_asks_for_a_long_wait_is_left_alone_at_once(partner: Partner, outbound: Outbound, waits: list[float]) -> None:
     with pytest.raises(Unreachable) as caught:
         outbound.get(f"{partner.url}/status/503?Retry-After=Sun, 22 Nov 2026 10:00:00 GMT")
     assert caught.value.retry_after == 3600
@@ -240,9 +239,7 @@ def test_a_chunked_body_that_breaks_off(outbound: Outbound) -> None:
         outbound.get(url)
 
 
-@pytest.mark.parametrize(
-    "answer", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 999999 \r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Le"]
-)
+@pytest.mark.parametrize("answer", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 999999 \r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Le"])
 def test_what_is_not_http(outbound: Outbound, answer: bytes) -> None:
     with raw_server(answer) as url, pytest.raises(Unreachable, match=r"127\.0\.0\.1"):
         outbound.get(url)
@@ -312,9 +309,7 @@ def test_a_declared_length_past_the_cap_is_not_read(outbound: Outbound) -> None:
 
 
 def test_what_is_not_json(partner: Partner, outbound: Outbound) -> None:
-    with pytest.raises(
-        Unreachable, match=r"/html answered 200 with 18 bytes \(text/html; charset=utf-8; .*, character 0\) that are not JSON"
-    ):
+    with pytest.raises(Unreachable, match=r"/html answered 200 with 18 bytes \(text/html; charset=utf-8; .*, character 0\) that are not JSON"):
         outbound.get(f"{partner.url}/html").json()
 
 
@@ -352,9 +347,7 @@ def test_by_default_only_the_public_internet_over_https(partner: Partner) -> Non
         with pytest.raises(Misconfigured, match="only called over https"):
             client.get(f"{partner.url}/rows")
         for host in ("127.0.0.1", "localhost", "[::1]"):
-            with pytest.raises(
-                Misconfigured, match="may not be called: its host lies in a private or reserved network"
-            ):
+            with pytest.raises(Misconfigured, match="may not be called: its host lies in a private or reserved network"):
                 client.get(f"https://{host}:{partner.url.rpartition(':')[2]}/rows")
     assert not partner.requests
 
@@ -363,19 +356,14 @@ def test_a_name_with_one_private_address_among_public_ones_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def resolve(host: str, port: int, *args: Any, **kwargs: Any) -> list[Any]:
-        return [
-            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))
-            for address in ("8.8.8.8", "10.0.0.5")
-        ]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in ("8.8.8.8", "10.0.0.5")]
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     with Outbound() as client, pytest.raises(Misconfigured, match="private or reserved"):
         client.get("https://partner.example.org/")
 
 
-def test_the_address_that_was_checked_is_the_one_connected_to(
-    partner: Partner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_address_that_was_checked_is_the_one_connected_to(partner: Partner, monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that resolves once to a public and then to our own address gets nowhere: it is resolved once."""
     asked: list[str] = []
 
@@ -410,7 +398,17 @@ def test_a_host_that_is_written_as_one_of_the_own_network_is_told_before_anybody
     check_address(f"https://{host}/keys", allow_private=True)
 
 
-@pytest.mark.parametrize("host", ["8.8.8.8", "[2a00:1450:4001::1]", "epd.example.org", "localhost.example.org", "10.example.org", "\N{LATIN SMALL LETTER E WITH ACUTE}pd.example.org"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "8.8.8.8",
+        "[2a00:1450:4001::1]",
+        "epd.example.org",
+        "localhost.example.org",
+        "10.example.org",
+        "\N{LATIN SMALL LETTER E WITH ACUTE}pd.example.org",
+    ],
+)
 def test_a_host_that_may_be_in_the_internet_is_taken(host: str) -> None:
     assert check_address(f"https://{host}/keys") == f"https://{host}/keys"
 
@@ -428,9 +426,7 @@ def test_no_message_holds_a_secret(partner: Partner, outbound: Outbound) -> None
     assert "/rows" in str(caught.value)
 
 
-def test_the_environment_is_not_asked_for_a_proxy(
-    partner: Partner, outbound: Outbound, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_environment_is_not_asked_for_a_proxy(partner: Partner, outbound: Outbound, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     assert outbound.get(f"{partner.url}/rows").status == 200
 

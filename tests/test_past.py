@@ -86,7 +86,12 @@ def test_what_was_hidden_stays_hidden_when_it_is_gone(store: Store, story: str) 
     assert CANARY in told(store, PUBLIC, ids)
     for claim in (hidden, dropped):
         put(store, claim)
-        for grant in (PUBLIC, COLLEAGUE, Grant(partner="gent"), Grant(fields=frozenset({"contacts", "vestigingen", "name", "organisatie", "caregivers"}))):
+        for grant in (
+            PUBLIC,
+            COLLEAGUE,
+            Grant(partner="gent"),
+            Grant(fields=frozenset({"contacts", "vestigingen", "name", "organisatie", "caregivers"})),
+        ):
             assert CANARY not in told(store, grant, ids), grant
         assert CANARY in told(store, INTERNAL, ids)
 

@@ -88,7 +88,9 @@ def test_what_a_hook_does_to_what_it_was_asked_about_stays_with_it() -> None:
         fiche.clear()
         return said
 
-    found = load(a=plugin(validate_fiche=hookimpl(empties, specname="validate_fiche")), b=plugin(validate_fiche=hookimpl(empties, specname="validate_fiche")))
+    found = load(
+        a=plugin(validate_fiche=hookimpl(empties, specname="validate_fiche")), b=plugin(validate_fiche=hookimpl(empties, specname="validate_fiche"))
+    )
     fiche = {"names": [{"text": {"nl": "Linde"}}]}
     assert found.validate_fiche(fiche, "x") == (FieldError("names", "1 names"),) * 2
     assert fiche == {"names": [{"text": {"nl": "Linde"}}]}
@@ -139,7 +141,10 @@ def test_half_a_character_in_what_a_plugin_says_stops_nobody() -> None:
     def fails() -> list[Any]:
         raise ValueError("cannot read caf\udce9.json")
 
-    found = load(titled=plugin(register_connectors=hookimpl(lambda: [Half], specname="register_connectors")), failing=plugin(register_connectors=hookimpl(fails, specname="register_connectors")))
+    found = load(
+        titled=plugin(register_connectors=hookimpl(lambda: [Half], specname="register_connectors")),
+        failing=plugin(register_connectors=hookimpl(fails, specname="register_connectors")),
+    )
     assert {broken.name for broken in found.broken} == {"titled", "failing"}
     for broken in found.broken:
         broken.reason.encode()
@@ -245,9 +250,7 @@ def test_of_two_connectors_with_one_name_the_later_plugin_is_left_out() -> None:
 
 
 def test_an_unknown_connector_is_answered_with_those_that_exist() -> None:
-    with pytest.raises(
-        Misconfigured, match=r"no connector 'nope'; installed are: good\. Left out as broken: bad"
-    ):
+    with pytest.raises(Misconfigured, match=r"no connector 'nope'; installed are: good\. Left out as broken: bad"):
         load(good=offering(Good), bad=offering(NoPull)).connector("nope")
 
 

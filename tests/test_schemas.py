@@ -57,9 +57,7 @@ def test_both_accept_every_good_fiche(data: st.DataObject, kind: Kind, claim: bo
 
 def places(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     yield path
-    children: Any = (
-        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    )
+    children: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, below in children:
         yield from places(below, (*path, key))
 
@@ -122,9 +120,7 @@ def test_both_refuse_a_value_that_is_never_good(data: st.DataObject, kind: Kind,
 
 
 @given(data=st.data(), kind=st.sampled_from(KINDS), claim=st.booleans())
-def test_both_say_the_same_of_a_value_that_is_rarely_good(
-    data: st.DataObject, kind: Kind, claim: bool
-) -> None:
+def test_both_say_the_same_of_a_value_that_is_rarely_good(data: st.DataObject, kind: Kind, claim: bool) -> None:
     document = data.draw(fiches(kind, claim=claim).filter(bool))
     path = data.draw(st.sampled_from([path for path in places(document) if path]))
     put(document, path, data.draw(st.sampled_from(RARELY_GOOD)))
@@ -142,9 +138,7 @@ def test_both_refuse_an_unknown_key_anywhere(data: st.DataObject, kind: Kind, cl
 @given(data=st.data(), kind=st.sampled_from(KINDS))
 def test_both_say_the_same_when_a_key_is_missing(data: st.DataObject, kind: Kind) -> None:
     document = data.draw(fiches(kind))
-    path = data.draw(
-        st.sampled_from([p for p in places(document) if p and isinstance(at(document, p[:-1]), dict)])
-    )
+    path = data.draw(st.sampled_from([p for p in places(document) if p and isinstance(at(document, p[:-1]), dict)]))
     del at(document, path[:-1])[path[-1]]
     agree(kind, document, claim=False)
 
@@ -236,9 +230,7 @@ def test_many_long_texts_may_together_pass_the_limit_of_one() -> None:
 def test_a_whole_number_of_degrees_becomes_a_float() -> None:
     one, other = ({"lat": 51, "lon": 4}, {"lat": 51.0, "lon": 4.0})
     for position in (one, other):
-        schemas.check(
-            "organisatie", fiche(vestigingen=[{"id": OTHER_ID, "addresses": [{"position": position}]}])
-        )
+        schemas.check("organisatie", fiche(vestigingen=[{"id": OTHER_ID, "addresses": [{"position": position}]}]))
     assert schemas.encode(one) == schemas.encode(other)
 
 
@@ -299,11 +291,7 @@ def test_a_digest_tells_what_was_said_and_not_when_or_in_which_order() -> None:
         claim(same_as=(("b", "3"),)),
     ):
         assert schemas.claim_digest(changed) != schemas.claim_digest(one)
-    assert (
-        schemas.digest({"a": 1, "b": 2})
-        == schemas.digest({"b": 2, "a": 1})
-        != schemas.digest({"a": 1, "b": 3})
-    )
+    assert schemas.digest({"a": 1, "b": 2}) == schemas.digest({"b": 2, "a": 1}) != schemas.digest({"a": 1, "b": 3})
 
 
 @pytest.mark.parametrize("content", [{"names": object()}, {"source_url": "\ud800"}, {"umbrella": 10**40}])

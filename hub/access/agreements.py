@@ -67,10 +67,7 @@ def _check(given: Agreement) -> None:
         errors.append(FieldError("name", "use 2 to 40 lower-case letters, digits and hyphens", given.name))
     if given.level not in LEVELS:
         errors.append(FieldError("level", f"must be one of {', '.join(LEVELS)}", given.level))
-    errors.extend(
-        FieldError("rights", f"must be among {', '.join(RIGHTS)}", right)
-        for right in sorted(given.rights - RIGHTS.keys())
-    )
+    errors.extend(FieldError("rights", f"must be among {', '.join(RIGHTS)}", right) for right in sorted(given.rights - RIGHTS.keys()))
     errors.extend(
         FieldError("fields", f"no fiche has such a field; there are {', '.join(sorted(_fields()))}", field)
         for field in sorted((given.fields or frozenset()) - _fields())
@@ -167,9 +164,7 @@ def grant_for(given: Agreement, today: str) -> Grant:
         raise Paused(f"The agreement with {given.title} is paused: {given.paused}. Ask {given.our_contact}.")
     # An end that cannot be read, of before it was checked, is no permission for ever.
     if given.expires_on is not None and (day_of(given.expires_on) or "") < today:
-        raise Forbidden(
-            f"The agreement with {given.title} ended on {given.expires_on}. Ask {given.our_contact} to renew it."
-        )
+        raise Forbidden(f"The agreement with {given.title} ended on {given.expires_on}. Ask {given.our_contact} to renew it.")
     return Grant(
         level=given.level,
         partner=given.name,

@@ -247,7 +247,12 @@ def verify(connection: Connection, key: bytes, expect: str = "") -> Verdict:
     if "head" not in ends and rows:
         return Verdict(rows, "", n, "the record of its end is missing")
     if not met:
-        return Verdict(rows, "", None if not wanted.isdigit() else int(wanted), "the end that was expected is not in it: it was put back to an earlier state, or begun anew")
+        return Verdict(
+            rows,
+            "",
+            None if not wanted.isdigit() else int(wanted),
+            "the end that was expected is not in it: it was put back to an earlier state, or begun anew",
+        )
     return Verdict(rows, f"{n}:{digest.hex()}")
 
 
@@ -258,7 +263,9 @@ def begin_anew(connection: Connection, key: bytes) -> None:
         return
     digest = bytes(end.hash)
     connection.execute(delete(audit_end))
-    connection.execute(insert(audit_end), [{"name": name, "n": end.n, "hash": digest, "mac": _mac(key, name, end.n, digest)} for name in ("head", "cut")])
+    connection.execute(
+        insert(audit_end), [{"name": name, "n": end.n, "hash": digest, "mac": _mac(key, name, end.n, digest)} for name in ("head", "cut")]
+    )
 
 
 def head(connection: Connection) -> str:
@@ -333,9 +340,7 @@ def kept_days(connection: Connection) -> int:
 
 def cut(connection: Connection, key: bytes, before: str) -> int:
     """Remove the rows from before this moment (RFC 3339, UTC) and keep where the chain goes on; the answer is how many they were."""
-    first_kept = connection.execute(
-        select(audit.c.n).where(audit.c.at >= before).order_by(audit.c.n).limit(1)
-    ).scalar()
+    first_kept = connection.execute(select(audit.c.n).where(audit.c.at >= before).order_by(audit.c.n).limit(1)).scalar()
     last = select(audit.c.n, audit.c.hash).order_by(audit.c.n.desc()).limit(1)
     gone = connection.execute(last if first_kept is None else last.where(audit.c.n < first_kept)).first()
     if gone is None:

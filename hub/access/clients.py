@@ -66,9 +66,7 @@ def register_client(
     if agreement(connection, partner) is None:
         raise NotFound(f"There is no agreement with a partner named {partner}. Make one: fichehub partners add {partner} ...")
     _exactly_one(jwks, jwks_url)
-    made = Client(
-        str(uuid.uuid4()), partner, title.strip() or partner, jwks, jwks_url, scopes_of(scopes), now
-    )
+    made = Client(str(uuid.uuid4()), partner, title.strip() or partner, jwks, jwks_url, scopes_of(scopes), now)
     connection.execute(insert(oauth_client).values(**_row(made)))
     return made
 
@@ -87,17 +85,13 @@ def client(connection: Connection, id: str) -> Client | None:
     return None if row is None else _client(row)
 
 
-def rotate_client(
-    connection: Connection, id: str, *, jwks: Mapping[str, Any] | None = None, jwks_url: str | None = None
-) -> Client:
+def rotate_client(connection: Connection, id: str, *, jwks: Mapping[str, Any] | None = None, jwks_url: str | None = None) -> Client:
     """Put other keys in the place of a client's. To let old and new ones overlap, give both. Raises `NotFound` for one that is not live."""
     _exactly_one(jwks, jwks_url)
     before = live_client(connection, id)
     after = replace(before, jwks=jwks, jwks_url=jwks_url)
     row = _row(after)
-    connection.execute(
-        update(oauth_client).where(oauth_client.c.id == id).values(jwks=row["jwks"], jwks_url=row["jwks_url"])
-    )
+    connection.execute(update(oauth_client).where(oauth_client.c.id == id).values(jwks=row["jwks"], jwks_url=row["jwks_url"]))
     return after
 
 

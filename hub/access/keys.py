@@ -72,18 +72,14 @@ def issue_key(connection: Connection, partner: str, now: str, expires_at: str | 
     if _ended(ends_at, now):
         raise Invalid("The key was not made: it would have ended already.", (FieldError("expires_at", "must lie ahead", expires_at),))
     key = f"fh_{secrets.token_urlsafe(24)}"
-    connection.execute(
-        insert(api_key).values(partner=partner, prefix=key[:8], hash=_hash(key), created_at=now, expires_at=ends_at)
-    )
+    connection.execute(insert(api_key).values(partner=partner, prefix=key[:8], hash=_hash(key), created_at=now, expires_at=ends_at))
     return key
 
 
 def revoke_key(connection: Connection, partner: str, prefix: str, now: str) -> None:
     """End a key at once. Raises `NotFound` when the partner has no live key that begins so."""
     ended = connection.execute(
-        update(api_key)
-        .where(api_key.c.partner == partner, api_key.c.prefix == prefix, api_key.c.revoked_at.is_(None))
-        .values(revoked_at=now)
+        update(api_key).where(api_key.c.partner == partner, api_key.c.prefix == prefix, api_key.c.revoked_at.is_(None)).values(revoked_at=now)
     )
     if ended.rowcount == 0:
         raise NotFound(f"{partner} has no live key that begins with {prefix}.")
@@ -91,9 +87,7 @@ def revoke_key(connection: Connection, partner: str, prefix: str, now: str) -> N
 
 def authenticate(connection: Connection, key: str, now: str) -> tuple[str, str | None]:
     """The name of the partner whose key this is, and until when it holds (None: no end). Raises `Forbidden` for an unknown, revoked or expired key."""
-    row = connection.execute(
-        select(api_key.c.partner, api_key.c.expires_at, api_key.c.revoked_at).where(api_key.c.hash == _hash(key))
-    ).first()
+    row = connection.execute(select(api_key.c.partner, api_key.c.expires_at, api_key.c.revoked_at).where(api_key.c.hash == _hash(key))).first()
     ends_at = None if row is None else _end_of(row.expires_at)
     if row is None or row.revoked_at is not None or _ended(ends_at, now):
         raise Forbidden("This API key is unknown, revoked or expired. Ask your contact for a new one.")

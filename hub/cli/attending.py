@@ -48,10 +48,7 @@ def status_(installation: Installation, name: str | None, as_json: bool) -> None
         return
     say_table(
         ("connection", "state", "last run", "next run", "behind", "waiting", "dead", "reason"),
-        [
-            (one.name, one.state, one.last_at, one.next_at, one.behind, one.waiting, one.dead, one.reason)
-            for one in found
-        ],
+        [(one.name, one.state, one.last_at, one.next_at, one.behind, one.waiting, one.dead, one.reason) for one in found],
         "There are no connections yet.",
     )
 
@@ -118,9 +115,7 @@ def _target(installation: Installation, name: str | None, everything: bool) -> s
 def accept(installation: Installation, name: str, as_json: bool) -> None:
     """Run NAME once from the start, taking its feed as it is now: a changed shape is pinned anew, rejected rows are listed."""
     with progress() as draw:
-        report = run_once(
-            installation.store, installation.plugins, name, full=True, accept_feed=True, progress=draw
-        )
+        report = run_once(installation.store, installation.plugins, name, full=True, accept_feed=True, progress=draw)
     if as_json:
         say_json(report_json(report))
     else:
@@ -221,7 +216,10 @@ def _say_preview(report: RunReport) -> None:
     concepts = f" {counted(told, 'concept')} {'is' if told == 1 else 'are'} new or called otherwise." if told else ""
     say_table(
         ("fiche", "field", "where", "from", "to"),
-        [(one.fiche, one.field, "at the partner" if one.sent else "here", value_in_short(one.old), value_in_short(one.new)) for one in report.preview],
+        [
+            (one.fiche, one.field, "at the partner" if one.sent else "here", value_in_short(one.old), value_in_short(one.new))
+            for one in report.preview
+        ],
         "No fiche changes by itself.",
     )
     click.echo(

@@ -26,7 +26,9 @@ from hub.cli.installation import Installation
 from hub.cli.output import as_json, say_done, say_json, say_table
 from hub.errors import FieldError, Invalid
 
-_jwks = click.option("--jwks", "jwks_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="File with its public keys (JWKS, RFC 7517).")
+_jwks = click.option(
+    "--jwks", "jwks_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="File with its public keys (JWKS, RFC 7517)."
+)
 _jwks_url = click.option("--jwks-url", help="https address where it publishes them; looked up anew when they are rotated.")
 
 
@@ -43,7 +45,9 @@ def _moment(at: datetime) -> str:
 @click.option("--title", default="", help="What this software is called; default: the partner's name.")
 @_jwks
 @_jwks_url
-@click.option("--scope", "scopes", multiple=True, help="The most that it may ask, e.g. system/Organization.rs; repeat for more; default: system/*.rs.")
+@click.option(
+    "--scope", "scopes", multiple=True, help="The most that it may ask, e.g. system/Organization.rs; repeat for more; default: system/*.rs."
+)
 @as_json
 @click.pass_obj
 def register(
@@ -102,7 +106,9 @@ def rotate(installation: Installation, client: str, jwks_file: Path | None, jwks
     if as_json:
         say_json({**_form(after), "keysRemoved": gone, "keysAdded": come, "tokensEnded": ended})
         return
-    click.echo(f"{client} now signs with {_where(after)}. New: {', '.join(come) or 'none'}; gone: {', '.join(gone) or 'none'}. Tokens ended: {ended}.")
+    click.echo(
+        f"{client} now signs with {_where(after)}. New: {', '.join(come) or 'none'}; gone: {', '.join(gone) or 'none'}. Tokens ended: {ended}."
+    )
 
 
 @click.command()

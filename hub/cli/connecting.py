@@ -152,9 +152,7 @@ def report_json(report: RunReport) -> dict[str, Any]:
     """A run as programs read it."""
     told = asdict(report)
     told["counts"] = told.pop("tally")
-    told["rejections"] = [
-        {"external_id": row.external_id, "field": row.field, "reason": row.message} for row in report.rejections
-    ]
+    told["rejections"] = [{"external_id": row.external_id, "field": row.field, "reason": row.message} for row in report.rejections]
     return told
 
 
@@ -176,7 +174,9 @@ _SCHEDULE = (
     "'every 15 minutes', 'every 2 hours', 'every 1 day' or 'cron 0 3 * * *' (minute, hour, day, month, weekday; Belgian time). After a semicolon when everything is "
     "read from the start, which shows what the source removed: 'every 15 minutes; full cron 0 3 * * sun', or '...; full never'; default: in the night to Sunday."
 )
-_set = click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A setting of the connector (fichehub plugins lists them); lists as JSON.")
+_set = click.option(
+    "--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A setting of the connector (fichehub plugins lists them); lists as JSON."
+)
 
 
 @connections_group.command()
@@ -187,13 +187,9 @@ _set = click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="
 @click.option("--schedule", default="", help=f"When it runs; default: when somebody asks. {_SCHEDULE}")
 @as_json
 @click.pass_obj
-def add(
-    installation: Installation, name: str, connector: str, pairs: tuple[str, ...], partner: str, schedule: str, as_json: bool
-) -> None:
+def add(installation: Installation, name: str, connector: str, pairs: tuple[str, ...], partner: str, schedule: str, as_json: bool) -> None:
     """Set up the connection NAME with a CONNECTOR; it does nothing until it is enabled."""
-    known = connections.add(
-        installation.store, installation.plugins, name, connector, settings(pairs), partner=partner, schedule=schedule
-    )
+    known = connections.add(installation.store, installation.plugins, name, connector, settings(pairs), partner=partner, schedule=schedule)
     _answer(known, as_json, f"Added {name}. {_about_whole_runs(installation, known)}Next: fichehub connections enable {name}")
 
 
@@ -254,7 +250,12 @@ def pause(installation: Installation, name: str, reason: str, as_json: bool) -> 
 _KEPT = (
     ("waiting", "delivery that waits", "deliveries that wait", ": the partner is not told"),
     ("dead", "dead letter", "", ""),
-    ("agreed", "state agreed with the partner", "states agreed with the partner", ": set up anew, it tells the partner everything again, and takes its own words that come back for edits"),
+    (
+        "agreed",
+        "state agreed with the partner",
+        "states agreed with the partner",
+        ": set up anew, it tells the partner everything again, and takes its own words that come back for edits",
+    ),
     ("rejected", "rejected row", "", ""),
     ("landing", "page kept as it came", "pages kept as they came", ""),
     ("runs", "run record", "", ""),
@@ -285,13 +286,30 @@ def _answer(known: ConnectionInfo, as_json: bool, sentence: str) -> None:
 @click.option("--dry-run", is_flag=True, help="Do everything, then undo it: only the report stays.")
 @click.option("--full", is_flag=True, help="Begin at the start instead of at the cursor.")
 @click.option("--release-guard", is_flag=True, help="Allow, in this run alone, more removals than the guard does.")
-@click.option("--as-listed", is_flag=True, help="Take, in this run alone, what the source lists, whatever the revision of what is known. See it first with --dry-run.")
-@click.option("--by", default="an administrator", show_default=True, help="Who releases the guard, or says that the list is right; kept in the record of the run.")
+@click.option(
+    "--as-listed",
+    is_flag=True,
+    help="Take, in this run alone, what the source lists, whatever the revision of what is known. See it first with --dry-run.",
+)
+@click.option(
+    "--by",
+    default="an administrator",
+    show_default=True,
+    help="Who releases the guard, or says that the list is right; kept in the record of the run.",
+)
 @click.option("--output", type=OutputFile(), help="Where an export is written; -: standard output.")
 @as_json
 @click.pass_obj
 def run(
-    installation: Installation, connection: str, dry_run: bool, full: bool, release_guard: bool, as_listed: bool, by: str, output: Path | None, as_json: bool
+    installation: Installation,
+    connection: str,
+    dry_run: bool,
+    full: bool,
+    release_guard: bool,
+    as_listed: bool,
+    by: str,
+    output: Path | None,
+    as_json: bool,
 ) -> None:
     """Run a CONNECTION once and report; ends with exit code 1 when the run failed."""
     loads_from_here()
@@ -342,11 +360,42 @@ def runs(installation: Installation, connection: str | None, limit: int, as_json
         say_json([report_json(report) for report in found])
         return
     say_table(
-        ("run", "connection", "mode", "state", "started", "ended", "read", "changed", "deleted", "withheld", "pushed", "undeliverable", "rejected", "missing", "erased", "reason"),
+        (
+            "run",
+            "connection",
+            "mode",
+            "state",
+            "started",
+            "ended",
+            "read",
+            "changed",
+            "deleted",
+            "withheld",
+            "pushed",
+            "undeliverable",
+            "rejected",
+            "missing",
+            "erased",
+            "reason",
+        ),
         [
             (
-                r.id, r.connection, f"{r.mode}, dry" if r.dry_run else r.mode, r.state, r.started_at, r.ended_at,
-                r.read, r.changed, r.deleted, r.withheld, r.pushed, r.undeliverable, r.rejected, r.missing, r.erased, r.reason,
+                r.id,
+                r.connection,
+                f"{r.mode}, dry" if r.dry_run else r.mode,
+                r.state,
+                r.started_at,
+                r.ended_at,
+                r.read,
+                r.changed,
+                r.deleted,
+                r.withheld,
+                r.pushed,
+                r.undeliverable,
+                r.rejected,
+                r.missing,
+                r.erased,
+                r.reason,
             )
             for r in found
         ],

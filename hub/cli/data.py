@@ -53,9 +53,17 @@ _level = click.option("--level", type=click.Choice(LEVELS), default="public", sh
 
 
 @click.command()
-@click.option("--kind", "types", type=click.Choice(ENTITY_TYPES), multiple=True, help="Which entities; repeat for more; default: the three kinds of fiche.")
+@click.option(
+    "--kind", "types", type=click.Choice(ENTITY_TYPES), multiple=True, help="Which entities; repeat for more; default: the three kinds of fiche."
+)
 @click.option("--text", default="", help="Words that must occur, each as the beginning of a word.")
-@click.option("--where", "criteria", multiple=True, metavar="KEY=VALUE", help="A criterion, e.g. postcode=9000, 'code=rubriek|14' or organisatie=ID; values separated by commas are alternatives.")
+@click.option(
+    "--where",
+    "criteria",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A criterion, e.g. postcode=9000, 'code=rubriek|14' or organisatie=ID; values separated by commas are alternatives.",
+)
 @click.option("--near", metavar="LAT,LON,KM", help="Within so many kilometres of a point.")
 @click.option("--local", help="Municipality (REFNIS code, postcode or name) whose hits come first.")
 @click.option("--sort", type=click.Choice(SORTS), default=None, help="Order; default: local with --local, else the fixed number.")
@@ -146,9 +154,7 @@ class _WithSettings(click.Command):
         if installation is None:
             return
         for name, kind in sorted(installation.plugins.connectors.items()):
-            told = [
-                (each["name"], each["description"] + (f" [default: {short}]" if (short := in_short(each)) else "")) for each in settings_of(kind)
-            ]
+            told = [(each["name"], each["description"] + (f" [default: {short}]" if (short := in_short(each)) else "")) for each in settings_of(kind)]
             if issubclass(kind, Export) and told:
                 with formatter.section(f"Settings of {name}, for --set KEY=VALUE"):
                     formatter.write_dl(told)
@@ -162,9 +168,7 @@ class _WithSettings(click.Command):
 @_level
 @as_json
 @click.pass_obj
-def export(
-    installation: Installation, export: str, output: Path, pairs: tuple[str, ...], partner: str, level: str, as_json: bool
-) -> None:
+def export(installation: Installation, export: str, output: Path, pairs: tuple[str, ...], partner: str, level: str, as_json: bool) -> None:
     """Write a whole file to OUTPUT: of an EXPORT connection, or of an export connector (such as excel) with --set.
 
     A file that is there keeps its rights; a new one can be read by its owner alone. OUTPUT - is standard output.
@@ -182,9 +186,7 @@ def export(
     say_written({"file": str(output), "rows": rows}, f"{counted(rows, 'row')} written to {output}", as_json, output)
 
 
-def _write(
-    installation: Installation, name: str, output: Path, given: dict[str, Any], partner: str, level: str, draw: Any
-) -> int:
+def _write(installation: Installation, name: str, output: Path, given: dict[str, Any], partner: str, level: str, draw: Any) -> int:
     kind = installation.plugins.connector(name)
     if not issubclass(kind, Export):
         raise Misconfigured(f"{name} does not write files.")
@@ -323,13 +325,17 @@ def status(installation: Installation, as_json: bool) -> None:
         told["index_current"] = not installation.index_is_older()
         directory = installation.directory("", "internal")
         told["head"] = directory.head()
-        told["fiches"] = {
-            kind: directory.search(Query(types=(kind,), limit=1, total="accurate")).total for kind in ENTITY_TYPES[:3]
-        }
+        told["fiches"] = {kind: directory.search(Query(types=(kind,), limit=1, total="accurate")).total for kind in ENTITY_TYPES[:3]}
     if as_json:
         say_json(told)
     else:
-        words = {"database": "database", "schema": "schema", "current": "of this version", "index_current": "fiches and search index of this version", "head": "newest seq"}
+        words = {
+            "database": "database",
+            "schema": "schema",
+            "current": "of this version",
+            "index_current": "fiches and search index of this version",
+            "head": "newest seq",
+        }
         shown = [(words[name], ("no", "yes")[value] if isinstance(value, bool) else value) for name, value in told.items() if name in words]
         shown += told.get("fiches", {}).items()
         say_table(("what", "value"), shown, "")

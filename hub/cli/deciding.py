@@ -39,10 +39,7 @@ def conflicts(installation: Installation, limit: int, as_json: bool) -> None:
                     "fiche": one.fiche,
                     "kind": one.type,
                     "field": conflict.field,
-                    "values": [
-                        {"source": s, "external_id": e, "value": v, "received_at": one.since.get((s, e))}
-                        for s, e, v in conflict.values
-                    ],
+                    "values": [{"source": s, "external_id": e, "value": v, "received_at": one.since.get((s, e))} for s, e, v in conflict.values],
                 }
                 for one in found
                 for conflict in one.conflicts
@@ -69,9 +66,7 @@ def conflicts(installation: Installation, limit: int, as_json: bool) -> None:
 @click.option("--by", default="editor", show_default=True, help="Who decides; kept in the change log.")
 @as_json
 @click.pass_obj
-def decide(
-    installation: Installation, fiche: str, field: str, value: str | None, source: str | None, by: str, as_json: bool
-) -> None:
+def decide(installation: Installation, fiche: str, field: str, value: str | None, source: str | None, by: str, as_json: bool) -> None:
     """Settle the conflict about FIELD of FICHE for good; no other field is touched. `fichehub conflicts` lists them."""
     if (value is None) == (source is None):
         raise NotUnderstood(Invalid("Say which value is right: --value or --source.", (FieldError("value", "one of the two"),)))

@@ -69,9 +69,7 @@ def demo(installation: Installation, size: str, as_json: bool) -> None:
 @click.option("--fault", "faults", multiple=True, metavar="NAME[=N]", help="Switch a fault on, for one request in N; repeat for more.")
 @click.option("--faults", "list_faults", is_flag=True, help="Name the faults that this system can show, and stop.")
 @click.pass_obj
-def simulate(
-    installation: Installation, system: str, port: int, host: str, size: str, seed: int, faults: tuple[str, ...], list_faults: bool
-) -> None:
+def simulate(installation: Installation, system: str, port: int, host: str, size: str, seed: int, faults: tuple[str, ...], list_faults: bool) -> None:
     """Serve a simulated outside SYSTEM (sociale-kaart, progezondheid, cobrha, sociaal-brussels) over HTTP until interrupted.
 
     Faults can also be switched while it runs: POST /_faults with {"name": "...", "on": true}.

@@ -71,7 +71,9 @@ def _of_sqlite(reason: str, url: URL) -> str | None:
     if "is full" in reason:
         return f"The disk is full ({url.database}). {_ROOM}"
     if "unable to open" in reason or "readonly" in reason:
-        return f"The database {url.database} cannot be opened or written ({reason}). {_OTHER}, or give this user the right to write it and its folder."
+        return (
+            f"The database {url.database} cannot be opened or written ({reason}). {_OTHER}, or give this user the right to write it and its folder."
+        )
     return None
 
 

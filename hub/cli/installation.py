@@ -75,7 +75,10 @@ class Installation:
         brought = (*concepts_data.schemes(), *self.plugins.concepts)
         self.store.write(lambda writer: writer.put_concepts(brought))
         if self.index_is_older():
-            click.echo("The fiches or their search index are of another version, or of other mappings: making them anew. Whoever is interrupted goes on from there.", err=True)
+            click.echo(
+                "The fiches or their search index are of another version, or of other mappings: making them anew. Whoever is interrupted goes on from there.",
+                err=True,
+            )
             with progress() as draw:
                 renewed = index_anew.renew(self.store, progress=draw)
             click.echo(f"{renewed.before + renewed.fiches} fiches and their search index are of this version.", err=True)

@@ -114,7 +114,10 @@ class _Log:
         except OSError as error:
             if not self._lost:
                 self._lost = True
-                click.echo(f"The log {self._path} cannot be written ({error.strerror}); some of it is lost. Make room, or let this user write there.", err=True)
+                click.echo(
+                    f"The log {self._path} cannot be written ({error.strerror}); some of it is lost. Make room, or let this user write there.",
+                    err=True,
+                )
 
 
 def _log_to(path: Path) -> None:

@@ -131,7 +131,15 @@ def _chosen(given: tuple[str, ...], word: str, option: str) -> frozenset[str]:
 @click.option("--our-contact", help="Whom they call here.")
 @click.option("--level", type=click.Choice(LEVELS), help="The highest visibility granted; of a new agreement, unless it says so: public.")
 @click.option("--field", "fields", multiple=True, help="A field that the agreement covers; repeat for more. all: every field, as of a new agreement.")
-@click.option("--right", "rights", type=click.Choice([*sorted(RIGHTS), _NONE]), multiple=True, help="What it may do besides reading; repeat for more. " + "; ".join(f"{name}: {what}" for name, what in RIGHTS.items()) + ". none: only read, as of a new agreement.")
+@click.option(
+    "--right",
+    "rights",
+    type=click.Choice([*sorted(RIGHTS), _NONE]),
+    multiple=True,
+    help="What it may do besides reading; repeat for more. "
+    + "; ".join(f"{name}: {what}" for name, what in RIGHTS.items())
+    + ". none: only read, as of a new agreement.",
+)
 @click.option("--expires-on", help="Last day, YYYY-MM-DD. none: no end, as of a new agreement.")
 @_yes
 @as_json
@@ -164,7 +172,9 @@ def add(
 
     def agree(writer: Writer) -> Agreement:
         if agreement(writer.connection, name) != before:
-            raise Invalid(f"Nothing was changed: somebody else changed the agreement with {name} meanwhile. Look at it and begin again: fichehub partners show {name}")
+            raise Invalid(
+                f"Nothing was changed: somebody else changed the agreement with {name} meanwhile. Look at it and begin again: fichehub partners show {name}"
+            )
         agreed = save_agreement(writer.connection, after, _now())
         if agreed.expires_on is not None and agreed.expires_on < installation.store.today():
             reason = f"is past, so nobody would be let in; give a later day. To let nobody of {name} in from now on: fichehub partners pause {name}"

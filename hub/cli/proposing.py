@@ -28,9 +28,7 @@ def proposals() -> None:
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="At most so many.")
 @as_json
 @click.pass_obj
-def list_proposals(
-    installation: Installation, connection: str | None, entity: str | None, state: str | None, limit: int, as_json: bool
-) -> None:
+def list_proposals(installation: Installation, connection: str | None, entity: str | None, state: str | None, limit: int, as_json: bool) -> None:
     """Which there are: pending, accepted, withdrawn, or rejected with the reason."""
     every = decisions.proposals(installation.store, installation.plugins, connection, entity)
     found = at_most((one for one in every if state in (None, one.proposal.state)), limit)

@@ -99,7 +99,9 @@ def join(installation: Installation, first: str, other: str, by: str, yes: bool,
         told.append(f"  why:   {_why(found.review)}{_decided(found.review)}")
     if found.apart:
         told.append(f"Beware: {', '.join(found.apart)} holds them apart, with a claim in each.")
-    told.append(f"From then on the id {found.goes.id} leads to {found.stays.id}. To undo it: fichehub reviews split {found.stays.id} SOURCE EXTERNAL_ID")
+    told.append(
+        f"From then on the id {found.goes.id} leads to {found.stays.id}. To undo it: fichehub reviews split {found.stays.id} SOURCE EXTERNAL_ID"
+    )
     ask(told, "Are they one?", yes, as_json)
     stays = store.write(lambda writer: writer.join(first, other, origin=by))
     say_done({"fiche": stays, "joined": found.goes.id, "by": by}, f"Joined: {found.goes.id} leads to {stays} now.", as_json)

@@ -18,10 +18,17 @@ from hub.web.settings import WORKERS, Settings
 
 _host = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 _anonymous = click.option(
-    "--anonymous/--no-anonymous", envvar="FICHEHUB_ANONYMOUS", default=True, show_default=True, help="Answer askers without a key (public values only) [FICHEHUB_ANONYMOUS]."
+    "--anonymous/--no-anonymous",
+    envvar="FICHEHUB_ANONYMOUS",
+    default=True,
+    show_default=True,
+    help="Answer askers without a key (public values only) [FICHEHUB_ANONYMOUS].",
 )
 _public_url = click.option(
-    "--public-url", envvar="FICHEHUB_PUBLIC_URL", default="", help="How the hub is called from outside, e.g. https://hub.example.org [FICHEHUB_PUBLIC_URL]."
+    "--public-url",
+    envvar="FICHEHUB_PUBLIC_URL",
+    default="",
+    help="How the hub is called from outside, e.g. https://hub.example.org [FICHEHUB_PUBLIC_URL].",
 )
 _port = click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="Port to listen on.")
 
@@ -34,17 +41,13 @@ _port = click.option("--port", type=click.IntRange(1, 65535), default=8080, show
 @_public_url
 @click.option("--trusted-proxies", type=click.IntRange(0, 5), default=0, show_default=True, help="Proxies in front that set X-Forwarded-For.")
 @click.pass_obj
-def serve(
-    installation: Installation, host: str, port: int, workers: int, anonymous: bool, public_url: str, trusted_proxies: int
-) -> None:
+def serve(installation: Installation, host: str, port: int, workers: int, anonymous: bool, public_url: str, trusted_proxies: int) -> None:
     """Serve start page, API and endpoints until interrupted."""
     from hub.web.server import serve as serve_forever  # granian: only who serves pays for loading it
 
     installation.settle()
     settings = Settings(anonymous=anonymous, trusted_proxies=trusted_proxies, public_url=public_url)
-    serve_forever(
-        installation.database_url, installation.home, settings, host=host, port=port, workers=workers, on_ready=_ready
-    )
+    serve_forever(installation.database_url, installation.home, settings, host=host, port=port, workers=workers, on_ready=_ready)
 
 
 @click.command()

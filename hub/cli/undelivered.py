@@ -53,9 +53,7 @@ def _by_connection(letters: list[Letter]) -> list[str]:
 @_filtered
 @as_json
 @click.pass_obj
-def list_(
-    installation: Installation, connection: str | None, entity: str | None, reason: str, limit: int, as_json: bool
-) -> None:
+def list_(installation: Installation, connection: str | None, entity: str | None, reason: str, limit: int, as_json: bool) -> None:
     """Which there are, oldest first, and why."""
     found = _letters(installation, connection, entity, reason, limit)
     if as_json:
@@ -73,9 +71,7 @@ def list_(
 @_yes
 @as_json
 @click.pass_obj
-def replay(
-    installation: Installation, connection: str | None, entity: str | None, reason: str, limit: int, yes: bool, as_json: bool
-) -> None:
+def replay(installation: Installation, connection: str | None, entity: str | None, reason: str, limit: int, yes: bool, as_json: bool) -> None:
     """Deliver them again, with all their attempts; at the next run of their connection. Asks first when nothing chooses among them."""
     found = _letters(installation, connection, entity, reason, limit)
     if found and not (connection or entity or reason):
@@ -89,9 +85,7 @@ def replay(
 @_yes
 @as_json
 @click.pass_obj
-def drop(
-    installation: Installation, connection: str | None, entity: str | None, reason: str, limit: int, yes: bool, as_json: bool
-) -> None:
+def drop(installation: Installation, connection: str | None, entity: str | None, reason: str, limit: int, yes: bool, as_json: bool) -> None:
     """Give them up for good. The next change of the same entity is delivered again. Asks first."""
     found = _letters(installation, connection, entity, reason, limit)
     if found:
@@ -108,12 +102,7 @@ def drop(
 def rejected(installation: Installation, connection: str, limit: int, as_json: bool) -> None:
     """Rows of CONNECTION that could not be used: which, which field, why."""
     known = connections.get(installation.store, installation.plugins, connection)
-    query = (
-        select(rejected_table)
-        .where(rejected_table.c.connection == known.name)
-        .order_by(rejected_table.c.id.desc())
-        .limit(limit + 1)
-    )
+    query = select(rejected_table).where(rejected_table.c.connection == known.name).order_by(rejected_table.c.id.desc()).limit(limit + 1)
     with installation.store.read() as opened:
         rows = at_most((dict(row) for row in opened.execute(query).mappings()), limit)
     if as_json:

@@ -28,17 +28,11 @@ _OPENING: Final = (
 class Brussels:
     """The list of sociaal.brussels, by place in the list: first what the directory has as well, then the others."""
 
-    def __init__(
-        self, seed: int, layout: Layout, organisations: Organisations, organisation: Callable[[int], Org]
-    ) -> None:
+    def __init__(self, seed: int, layout: Layout, organisations: Organisations, organisation: Callable[[int], Org]) -> None:
         self._dice = Dice(seed, "sociaal-brussels/listing")
         self._organisations = organisations
         self._organisation = organisation
-        in_brussels = [
-            index
-            for index in range(layout.organisations)
-            if layout.in_brussels(index) and not layout.is_practice(index)
-        ]
+        in_brussels = [index for index in range(layout.organisations) if layout.in_brussels(index) and not layout.is_practice(index)]
         self._shared = tuple(index for index in in_brussels if self._dice.throw(index, 1)[0] < _ALSO)
         # As large a part of this list is shared as of the directory's.
         self._own = round(len(self._shared) / defects.ALSO_IN_SOCIAAL_BRUSSELS) - len(self._shared)

@@ -107,9 +107,7 @@ def offer_claim(offer: Offer, org: Org, source_id: SourceId) -> Claim:
         }
     if offer.recognition:
         found = offer.recognition
-        content["recognitions"] = [
-            {"number": found.number, "authority": found.authority, "period": {"start": found.start}}
-        ]
+        content["recognitions"] = [{"number": found.number, "authority": found.authority, "period": {"start": found.start}}]
     if offer.supervised_since:
         content["gov_info"] = [
             {
@@ -143,9 +141,7 @@ def person_claim(person: Person, source_id: SourceId) -> Claim:
         content["contacts"] = _contacts(person.contacts)
     if person.visibility:
         content["visibility"] = person.visibility
-    content["addresses"] = [
-        _address(address) for address in person.addresses if address.type != "administrative"
-    ]
+    content["addresses"] = [_address(address) for address in person.addresses if address.type != "administrative"]
     external_id = source_id("zorgverlener", person.index)
     content["source_url"] = f"https://kaart.example.org/fiches/{external_id}"
     return Claim(DIRECTORY, external_id, person.updated_ms, "zorgverlener", content)
@@ -191,9 +187,7 @@ def overlay_claim(item: OverlayItem, source_id: SourceId) -> Claim:
         content["names"] = [{"text": dict(item.name), "use": "official"}]
         content["contacts"] = _contacts(item.contacts)
     if item.address:
-        content["vestigingen"] = [
-            {"keys": [f"{OVERLAY}:{item.index}"], "addresses": [_address(item.address)]}
-        ]
+        content["vestigingen"] = [{"keys": [f"{OVERLAY}:{item.index}"], "addresses": [_address(item.address)]}]
     return Claim(
         OVERLAY,
         str(item.index),
@@ -294,9 +288,7 @@ def _hours(hours: Iterable[Hours]) -> list[dict[str, Any]]:
 
 
 def _volatile(said: Availability) -> dict[str, Any]:
-    return _given(
-        value=said.value, weeks=said.weeks, asserted_at=said.asserted_at, valid_until=said.valid_until
-    )
+    return _given(value=said.value, weeks=said.weeks, asserted_at=said.asserted_at, valid_until=said.valid_until)
 
 
 def _given(**values: Any) -> dict[str, Any]:

@@ -24,9 +24,7 @@ _STREET_KINDS: Final = (
     ("steeg", "Ruelle"), ("hof", "Clos"),
 )  # fmt: skip
 STREETS: Final[tuple[Text, ...]] = tuple(
-    Text(nl=stem + kind, fr=f"{genre} {complement}")
-    for stem, complement in _STREET_STEMS
-    for kind, genre in _STREET_KINDS
+    Text(nl=stem + kind, fr=f"{genre} {complement}") for stem, complement in _STREET_STEMS for kind, genre in _STREET_KINDS
 )
 STREETS_NL: Final[tuple[Text, ...]] = tuple(Text(nl=street["nl"]) for street in STREETS)
 STREETS_FR: Final[tuple[Text, ...]] = tuple(Text(fr=street["fr"]) for street in STREETS)
@@ -47,9 +45,7 @@ _HOUSE_QUALITIES: Final = (
     ("Barnsteen", "d'Ambre"), ("Uilen", "des Hiboux"), ("Sneeuw", "de Neige"), ("Regen", "de Pluie"),
 )  # fmt: skip
 HOUSES: Final[tuple[tuple[str, str], ...]] = tuple(
-    (f"De {quality}{thing}", f"{la_chose} {qualite}")
-    for thing, la_chose in _HOUSE_THINGS
-    for quality, qualite in _HOUSE_QUALITIES
+    (f"De {quality}{thing}", f"{la_chose} {qualite}") for thing, la_chose in _HOUSE_THINGS for quality, qualite in _HOUSE_QUALITIES
 )
 """(Dutch, French) names of houses."""
 
@@ -65,10 +61,7 @@ _FAMILY_ENDS: Final = (
     "ynck", "orst", "ebrand", "aaghe",
 )  # fmt: skip
 FAMILIES: Final[tuple[str, ...]] = tuple(
-    prefix + (start.lower() if prefix == "Ver" else start) + end
-    for start in _FAMILY_STARTS
-    for end in _FAMILY_ENDS
-    for prefix in _FAMILY_PREFIXES
+    prefix + (start.lower() if prefix == "Ver" else start) + end for start in _FAMILY_STARTS for end in _FAMILY_ENDS for prefix in _FAMILY_PREFIXES
 )
 """8,192 family names."""
 

@@ -94,18 +94,11 @@ class Offers:
     def _practice_offer(self, index: int, place: int, org: Org, draws: tuple[int, ...]) -> Offer:
         members = self._persons.members(org.index // 3)[place :: self._layout.offer_count(org.index)]
         found = [(person, self._professions.of(person)) for person in members]
-        caregivers = tuple(
-            Caregiving(person, profession.code, HOURS[(draws[0] + number) & 7])
-            for number, (person, profession) in enumerate(found)
-        )
+        caregivers = tuple(Caregiving(person, profession.code, HOURS[(draws[0] + number) & 7]) for number, (person, profession) in enumerate(found))
         codes = tuple(dict.fromkeys(profession.rubriek for _, profession in found)) or (org.rubriek,)
         stop = None
         if draws[1] < _STOP:
-            back, ahead = (
-                (120 + draws[3] % 300, -1 - draws[3] % 100)
-                if draws[2] < _EXPIRED
-                else (draws[3] % 60, 30 + draws[3] % 200)
-            )
+            back, ahead = (120 + draws[3] % 300, -1 - draws[3] % 100) if draws[2] < _EXPIRED else (draws[3] % 60, 30 + draws[3] % 200)
             stop = self._availability("yes" if draws[4] < 49152 else "no", back, ahead)
         return Offer(
             index=index,
@@ -125,9 +118,7 @@ class Offers:
             recognition=None,
             supervised_since=None,
             patientenstop=stop,
-            on_call=self._availability("yes", draws[10] % 20, 1 + draws[10] % 30)
-            if draws[9] < _ON_CALL
-            else None,
+            on_call=self._availability("yes", draws[10] % 20, 1 + draws[10] % 30) if draws[9] < _ON_CALL else None,
             waiting_list=None,
             places=None,
             price=None,
@@ -141,9 +132,7 @@ class Offers:
         sites = () if online else (0,) if draws[2] < 40_000 else tuple(range(len(org.sites)))
         waiting = None
         if draws[3] < _WAITING:
-            waiting = self._availability(
-                "yes" if draws[4] < 40_000 else "no", draws[5] % 60, 20 + draws[5] % 220, 1 + draws[5] % 80
-            )
+            waiting = self._availability("yes" if draws[4] < 40_000 else "no", draws[5] % 60, 20 + draws[5] % 220, 1 + draws[5] % 80)
         delivery: tuple[Delivery, ...] = ("online",) if online else _DELIVERIES[draws[6] & 7]
         recognised = draws[7] < _RECOGNISED
         return Offer(
@@ -161,11 +150,7 @@ class Offers:
             delivery=delivery,
             service_area=self._area(org, draws) if "home" in delivery else (),
             provided_by=self._provider(org, draws[12]) if draws[13] < _OUTSOURCED else None,
-            recognition=Recognition(
-                f"FE-{index:06d}", _AUTHORITIES[draws[14] & 3], f"20{10 + draws[14] % 15}-01-01"
-            )
-            if recognised
-            else None,
+            recognition=Recognition(f"FE-{index:06d}", _AUTHORITIES[draws[14] & 3], f"20{10 + draws[14] % 15}-01-01") if recognised else None,
             supervised_since=self._days[-30 - draws[16] % 300] if draws[15] < _SUPERVISED else None,
             patientenstop=None,
             on_call=None,
@@ -177,11 +162,7 @@ class Offers:
 
     def _sibling(self, org: Org, draw: int) -> str:
         region = org.region
-        here = [
-            code
-            for code in self._siblings[org.rubriek[:2]]
-            if not (regions := rubrieken()[code].regions) or region in regions
-        ]
+        here = [code for code in self._siblings[org.rubriek[:2]] if not (regions := rubrieken()[code].regions) or region in regions]
         return here[draw % len(here)]
 
     def _name(self, code: str, org: Org) -> Text:
@@ -206,12 +187,8 @@ class Offers:
     def _contacts(index: int, draw: int) -> tuple[Contact, ...]:
         return (mobile(_MOBILES_FROM + index),) if draw < _OWN_CONTACT else ()
 
-    def _availability(
-        self, value: Literal["yes", "no"], back: int, ahead: int, weeks: int | None = None
-    ) -> Availability:
-        return Availability(
-            value, f"{self._days[-back]}T08:00:00Z", self._days[ahead], weeks if value == "yes" else None
-        )
+    def _availability(self, value: Literal["yes", "no"], back: int, ahead: int, weeks: int | None = None) -> Availability:
+        return Availability(value, f"{self._days[-back]}T08:00:00Z", self._days[ahead], weeks if value == "yes" else None)
 
     def _area(self, org: Org, draws: tuple[int, ...]) -> tuple[str, ...]:
         home = org.sites[0].address.municipality

@@ -43,9 +43,7 @@ def _with_check(body: int) -> str:
 class Organisations:
     """Makes the organisatie of an index; `brussels_only` makes those that only sociaal.brussels knows."""
 
-    def __init__(
-        self, seed: int, layout: Layout, settlement: Settlement, professions: Professions, today_ms: int
-    ) -> None:
+    def __init__(self, seed: int, layout: Layout, settlement: Settlement, professions: Professions, today_ms: int) -> None:
         self._dice = Dice(seed, "organisatie")
         self._brussels_dice = Dice(seed, "sociaal-brussels")
         self._layout = layout
@@ -62,9 +60,7 @@ class Organisations:
         twin = layout.twin_of(index)
         region: Region = "brussel" if layout.in_brussels(index) else "vlaanderen"
         if layout.is_practice(index):
-            return self._make(
-                index, index, draws, region, self._practice_rubriek(index // 3, draws[1]), twin, practice=True
-            )
+            return self._make(index, index, draws, region, self._practice_rubriek(index // 3, draws[1]), twin, practice=True)
         rubriek = self._rubrieken[region][draws[1] >> 2]
         if twin is not None:
             # The same enterprise at the same address, with another service: never the same rubriek.
@@ -115,10 +111,7 @@ class Organisations:
         slug = f"{_SLUGS[house]}-{number}"
         sites = self._sites(number if twin is None else twin, draws, region, practice=practice, twin=twin)
         if twin is not None:
-            sites = tuple(
-                Site(site.number, f"{number}-{site.number}", site.establishment, site.address, (), site.hours)
-                for site in sites[:1]
-            )
+            sites = tuple(Site(site.number, f"{number}-{site.number}", site.establishment, site.address, (), site.hours) for site in sites[:1])
         umbrella = index >= 0 and twin is None and layout.is_umbrella(index)
         free = not practice and not umbrella and index >= 0
         member_of = layout.umbrella(draws[7] % layout.umbrellas)
@@ -145,15 +138,11 @@ class Organisations:
             if practice
             else ("vzw", "vzw", "openbaar", "vzw", "nv", "vzw", "cv", "bv")[draws[11] & 7],
             kbo=_with_check(_KBO_FROM + (number if twin is None else twin)),
-            riziv_group=_group_number(index // 3)
-            if practice and index // 3 % _GROUP_NUMBER_EVERY == 3
-            else None,
+            riziv_group=_group_number(index // 3) if practice and index // 3 % _GROUP_NUMBER_EVERY == 3 else None,
             rubriek=rubriek_code,
             types=types,
             umbrella=umbrella,
-            parent=layout.umbrella(draws[12] % layout.umbrellas)
-            if free and twin is None and draws[13] < _HAS_PARENT
-            else None,
+            parent=layout.umbrella(draws[12] % layout.umbrellas) if free and twin is None and draws[13] < _HAS_PARENT else None,
             memberships=(member_of,) if free and draws[14] < _IS_MEMBER else (),
             twin_of=twin,
             region=region,
@@ -162,15 +151,11 @@ class Organisations:
             description=description,
             languages=_languages(region, draws[15]),
             fhir_base=f"https://fhir-{number}.example.org/r4" if draws[16] < _HAS_FHIR else None,
-            ceased_on=f"202{4 + draws[18] % 3}-0{1 + draws[18] % 9}-{10 + draws[18] % 19}"
-            if draws[17] < _CEASED
-            else None,
+            ceased_on=f"202{4 + draws[18] % 3}-0{1 + draws[18] % 9}-{10 + draws[18] % 19}" if draws[17] < _CEASED else None,
             updated_ms=self._today_ms - 1 - (draws[19] * 65536 + draws[20]) * 14,
         )
 
-    def _sites(
-        self, number: int, draws: tuple[int, ...], region: Region, *, practice: bool, twin: int | None
-    ) -> tuple[Site, ...]:
+    def _sites(self, number: int, draws: tuple[int, ...], region: Region, *, practice: bool, twin: int | None) -> tuple[Site, ...]:
         if twin is not None:
             draws = self._dice.throw(twin)
         count = 1 if practice or draws[21] >= _SECOND_SITE else 2 if draws[21] >= _THIRD_SITE else MAX_SITES
@@ -178,9 +163,7 @@ class Organisations:
         dice = self._dice if number < _BRUSSELS_NUMBERS_FROM // MAX_SITES else self._brussels_dice
         for further in range(1, count):
             thrown = dice.throw(number, further)
-            sites.append(
-                self._site(number, further, thrown, self._settlement.town(region, thrown[22], thrown[23]))
-            )
+            sites.append(self._site(number, further, thrown, self._settlement.town(region, thrown[22], thrown[23])))
         return tuple(sites)
 
     def _site(self, number: int, place: int, draws: tuple[int, ...], town: Town) -> Site:
@@ -201,9 +184,7 @@ def _group_number(practice: int) -> str:
 
 
 def _languages(region: Region, draw: int) -> tuple[Language, ...]:
-    spoken: tuple[Language, ...] = (
-        ("nl", "fr") if region == "brussel" else ("fr",) if region == "wallonie" else ("nl",)
-    )
+    spoken: tuple[Language, ...] = ("nl", "fr") if region == "brussel" else ("fr",) if region == "wallonie" else ("nl",)
     if draw < 13_000:
         return (*spoken, "en")
     if draw > 64_000:

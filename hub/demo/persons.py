@@ -165,9 +165,7 @@ class Persons:
             languages=_languages(region, draws[26]),
             convention=("full", "full", "full", "none", "partial", "full", "full", "none")[draws[27] & 7],
             active=active,
-            stopped_on=None
-            if active
-            else f"202{3 + draws[28] % 3}-{10 + draws[28] % 3}-{10 + draws[28] % 19}",
+            stopped_on=None if active else f"202{3 + draws[28] % 3}-{10 + draws[28] % 3}-{10 + draws[28] % 19}",
             visibility="professional" if draws[29] < _NOT_PUBLIC else None,
             in_directory=in_directory,
             updated_ms=self._today_ms - 1 - (draws[30] * SLOTS + draws[31]) * 14,

@@ -36,9 +36,7 @@ _SMALL_SCHEMES = {
     TARGET_GROUP: Text(nl="Doelgroepen (synthetisch)", fr="Groupes cibles (synthétique)"),
     LEGAL_FORM: Text(nl="Rechtsvormen (synthetisch)", fr="Formes juridiques (synthétique)"),
     MEMBERSHIP_ROLE: Text(nl="Rollen van leden (synthetisch)", fr="Rôles des membres (synthétique)"),
-    ELECTRONIC_ADDRESS: Text(
-        nl="Elektronische adressen (synthetisch)", fr="Adresses électroniques (synthétique)"
-    ),
+    ELECTRONIC_ADDRESS: Text(nl="Elektronische adressen (synthetisch)", fr="Adresses électroniques (synthétique)"),
 }
 _AUTHOR = "Fichehub demo (synthetisch)"
 
@@ -112,19 +110,13 @@ def weights(region: str) -> tuple[tuple[str, float], ...]:
     care = [r for r in drawable if r.heading in HEADINGS_OF_CARE]
     other = [r for r in drawable if r.heading not in HEADINGS_OF_CARE]
     of_organisations = SHARE_OF_CARE / (1 - SHARE_OF_PRACTICES)
-    return tuple(
-        pair
-        for group, share in ((care, of_organisations), (other, 1 - of_organisations))
-        for pair in _zipf(group, share, region)
-    )
+    return tuple(pair for group, share in ((care, of_organisations), (other, 1 - of_organisations)) for pair in _zipf(group, share, region))
 
 
 def _zipf(group: list[Rubriek], share: float, region: str) -> Iterator[tuple[str, float]]:
     # A fixed order that is not that of the codes, official ones first: they are what people look for.
     ranked = sorted(group, key=lambda r: (not r.official, r.code[::-1]))
-    present = [
-        (r.code, 1 / (rank + 4)) for rank, r in enumerate(ranked) if not r.regions or region in r.regions
-    ]
+    present = [(r.code, 1 / (rank + 4)) for rank, r in enumerate(ranked) if not r.regions or region in r.regions]
     whole = sum(weight for _, weight in present)
     return ((code, weight / whole * share) for code, weight in present)
 
@@ -145,9 +137,7 @@ def schemes() -> tuple[ConceptScheme, ...]:
         ),
         ConceptScheme(
             code=SOCIAAL_BRUSSELS,
-            title=Text(
-                nl="Categorieën sociaal.brussels (synthetisch)", fr="Catégories social.brussels (synthétique)"
-            ),
+            title=Text(nl="Categorieën sociaal.brussels (synthetisch)", fr="Catégories social.brussels (synthétique)"),
             concepts=tuple(
                 _synthetic(
                     SOCIAAL_BRUSSELS,
@@ -164,11 +154,7 @@ def schemes() -> tuple[ConceptScheme, ...]:
             ConceptScheme(
                 code=scheme,
                 title=title,
-                concepts=tuple(
-                    _synthetic(scheme, row["code"], row)
-                    for row in _rows("codes.csv")
-                    if row["scheme"] == scheme
-                ),
+                concepts=tuple(_synthetic(scheme, row["code"], row) for row in _rows("codes.csv") if row["scheme"] == scheme),
                 source="hub/demo/codes.csv",
             )
             for scheme, title in _SMALL_SCHEMES.items()
@@ -236,9 +222,7 @@ def _rubriek_concept(rubriek: Rubriek) -> Concept:
     )
 
 
-def _synthetic(
-    scheme: str, code: str, row: dict[str, str], *, broader: str | None = None, regions: tuple[str, ...] = ()
-) -> Concept:
+def _synthetic(scheme: str, code: str, row: dict[str, str], *, broader: str | None = None, regions: tuple[str, ...] = ()) -> Concept:
     labels = Text(nl=f"{row['nl']} (synthetisch)", fr=f"{row['fr']} (synthétique)")
     return Concept(scheme=scheme, code=code, labels=labels, broader=broader, regions=regions)
 

@@ -112,9 +112,7 @@ class Stage:
                     .where(identity.c.key.in_(keys[start : start + _AT_ONCE]), entity.c.type == "aanbod")
                 )
                 found |= {row.key: row.uuid for row in connection.execute(wanted)}
-        claims = [
-            Claim(EDITOR, uuid, 1, "aanbod", {"kind": "aanbod", **said[key]}, same_as=((HUB, uuid),)) for key, uuid in found.items()
-        ]
+        claims = [Claim(EDITOR, uuid, 1, "aanbod", {"kind": "aanbod", **said[key]}, same_as=((HUB, uuid),)) for key, uuid in found.items()]
         for start in range(0, len(claims), _AT_ONCE):
             batch = claims[start : start + _AT_ONCE]
             self._store.write(lambda writer, batch=batch: writer.put(batch, origin=EDITOR))  # type: ignore[misc]
@@ -137,9 +135,7 @@ class Stage:
         if name not in known:
             if self._was_made(name):
                 return  # an administrator removed it
-            connections.add(
-                self._store, self._plugins, name, connector, config, schedule=SCHEDULES.get(connector, "")
-            )
+            connections.add(self._store, self._plugins, name, connector, config, schedule=SCHEDULES.get(connector, ""))
             self._note_made(name)
         elif connections.stored(self._store, name).state != "enabled":
             return  # an administrator closed it; one whose stop switch is set has to find its system when it may run again

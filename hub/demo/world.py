@@ -43,9 +43,7 @@ class World:
 
     title = "Fictieve wereld van Fichehub: niets hierin bestaat"
 
-    def __init__(
-        self, seed: int = 2026, size: Size = "S", places: Places | None = None, *, today: date = TODAY
-    ) -> None:
+    def __init__(self, seed: int = 2026, size: Size = "S", places: Places | None = None, *, today: date = TODAY) -> None:
         self.seed = seed
         self.size = size
         self.today = today
@@ -55,9 +53,7 @@ class World:
         professions = Professions(seed)
         today_ms = int((today - date(1970, 1, 1)).total_seconds() * 1000)
         self._organisations = Organisations(seed, self.layout, settlement, professions, today_ms)
-        organisation: Callable[[int], Org] = lru_cache(_CACHED_ORGANISATIONS)(
-            self._organisations.organisation
-        )
+        organisation: Callable[[int], Org] = lru_cache(_CACHED_ORGANISATIONS)(self._organisations.organisation)
         self._organisation = organisation
         self._persons = Persons(seed, self.layout, settlement, professions, organisation, today_ms)
         self._offers = Offers(seed, self.layout, settlement, professions, organisation, self._persons, today)

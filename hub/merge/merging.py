@@ -324,9 +324,7 @@ class _Merge:
             merged.append(document)
         return merged
 
-    def _parts(
-        self, field: Field, voices: list[_Voice], order: _Order, unlocked: _Order, path: str
-    ) -> tuple[list[Document], list[Claim]]:
+    def _parts(self, field: Field, voices: list[_Voice], order: _Order, unlocked: _Order, path: str) -> tuple[list[Document], list[Claim]]:
         assert field.part_type is not None
         name, part_type = field.name, field.part_type
         members = members_of(part_type, [(rank, voices[i][0], voices[i][1].get(name, ())) for rank, i in order])
@@ -367,9 +365,7 @@ def _orders(authority: Authority, kind: Kind, voices: tuple[tuple[str, bool], ..
     for group in GROUPS:
         authentic = authority.authentic(group, kind)
         ranked = tuple(
-            sorted(
-                (authority.rank(group, source, kind) if shared else _OVERLAY_RANK, index) for index, (source, shared) in enumerate(voices)
-            )
+            sorted((authority.rank(group, source, kind) if shared else _OVERLAY_RANK, index) for index, (source, shared) in enumerate(voices))
         )
         unlocked = ranked
         if any(shared and source in authentic for source, shared in voices):

@@ -16,6 +16,7 @@ WHOLE, ITEMS, VALUES, SETTINGS, AS_PARTS, VISIBLE = range(6)
 _TEXT_ATTRIBUTES = frozenset({"text", "street"})
 _CONTACT = ("kind", "value")
 
+
 class Field(NamedTuple):
     """One field of a fiche or part, as the merge goes through them."""
 

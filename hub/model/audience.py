@@ -156,9 +156,7 @@ def visible_levels_differ(
     links of the one and of the other lead to, by UUID; what is not named everybody sees. A link whose other end a level does not see is not there for it.
     """
     before, after = old or {}, new or {}
-    if before.get("visibility") == after.get("visibility") and before.get("field_visibility") == after.get(
-        "field_visibility"
-    ):
+    if before.get("visibility") == after.get("visibility") and before.get("field_visibility") == after.get("field_visibility"):
         changed = [field for field in before.keys() | after.keys() if before.get(field) != after.get(field)]
         before, after = _only(before, changed), _only(after, changed)
     lowest: dict[str, int] = {}

@@ -34,9 +34,7 @@ _EXCLUDED: Final = ("identifiers", "contacts")
 
 # What these let pass the functions below either leave as it is or cannot read; tests hold them to that.
 _AS_KEPT: Final[Mapping[str, Callable[[str], object]]] = {
-    **dict.fromkeys(
-        ("phone", "mobile", "fax"), re.compile(r"\+32(?:4[5-9][0-9]{7}|(?!4[5-9])[1-9][0-9]{7})").fullmatch
-    ),
+    **dict.fromkeys(("phone", "mobile", "fax"), re.compile(r"\+32(?:4[5-9][0-9]{7}|(?!4[5-9])[1-9][0-9]{7})").fullmatch),
     "email": re.compile(r"[a-z0-9][a-z0-9._+-]*@[a-z0-9.-]*[a-z]").fullmatch,
     "website": re.compile(r"https?://[a-z0-9-]+\.[a-z0-9.-]*[a-z](?:/[A-Za-z0-9_.?=&#%/-]+)?").fullmatch,
 }

@@ -81,9 +81,7 @@ def _ascii_host(name: str) -> str | None:
         return None
     if _TOP_LABEL.fullmatch(labels[-1]):
         return host
-    is_ipv4 = len(labels) == 4 and all(
-        part.isdigit() and str(int(part)) == part and int(part) < 256 for part in labels
-    )
+    is_ipv4 = len(labels) == 4 and all(part.isdigit() and str(int(part)) == part and int(part) < 256 for part in labels)
     return host if is_ipv4 else None
 
 

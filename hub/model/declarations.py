@@ -123,9 +123,7 @@ def _record(declared: type, claim: bool) -> Record:
         return _link(declared.__name__, doc, fields, claim)
     is_fiche = declared in FICHE_TYPES.values()
     if is_fiche and claim:
-        return Record(
-            declared.__name__ + "Claim", doc, tuple(_optional(f) for f in fields), may_be_empty=True
-        )
+        return Record(declared.__name__ + "Claim", doc, tuple(_optional(f) for f in fields), may_be_empty=True)
     is_part = any(declared is part for _, _, part in PARTS.values())
     if (is_fiche or is_part) and not claim:
         fields = [Field(f.name, f.shape, True, f.rule) if f.name == "id" else f for f in fields]
@@ -136,11 +134,7 @@ def _record(declared: type, claim: bool) -> Record:
 def _link(name: str, doc: str, fields: list[Field], claim: bool) -> Record:
     if not claim:
         return Record(name, doc, tuple(Field(f.name, f.shape, True) for f in fields if f.name == "id"))
-    forms = (
-        (("id",), ("key",))
-        if name == "PartRef"
-        else (("id",), ("source", "external_id"), ("system", "value"))
-    )
+    forms = (("id",), ("key",)) if name == "PartRef" else (("id",), ("source", "external_id"), ("system", "value"))
     return Record(name + "Claim", doc, tuple(fields), forms=forms)
 
 
@@ -164,9 +158,7 @@ def _field(owner: type, name: str, hint: Any, claim: bool, siblings: tuple[str, 
                 break  # a format word such as "date", which belongs to the value
             rule, hint = (
                 found,
-                Annotated.__class_getitem__((hint.__origin__, *_others(hint)))
-                if _others(hint)
-                else hint.__origin__,
+                Annotated.__class_getitem__((hint.__origin__, *_others(hint))) if _others(hint) else hint.__origin__,
             )
         else:
             required = get_origin(hint) is Required

@@ -18,9 +18,7 @@ from typing import Annotated, Any, Literal, NotRequired, Required, TypedDict
 
 Kind = Literal["organisatie", "aanbod", "zorgverlener"]
 PartType = Literal["vestiging", "membership", "electronic_address", "caregiver"]
-EntityType = Literal[
-    "organisatie", "aanbod", "zorgverlener", "vestiging", "membership", "electronic_address", "caregiver"
-]
+EntityType = Literal["organisatie", "aanbod", "zorgverlener", "vestiging", "membership", "electronic_address", "caregiver"]
 KINDS: tuple[Kind, ...] = ("organisatie", "aanbod", "zorgverlener")
 PART_TYPES: tuple[PartType, ...] = ("vestiging", "membership", "electronic_address", "caregiver")
 ENTITY_TYPES: tuple[EntityType, ...] = (*KINDS, *PART_TYPES)

@@ -184,9 +184,7 @@ def _kbo(system: str, value: str) -> str:
 def _vestiging(system: str, value: str) -> str:
     number = _digits(system, value)
     if len(number) != 10 or number[0] not in "2345678":
-        raise InvalidIdentifier(
-            VESTIGING, value, "An establishment number has ten digits and starts with 2 to 8."
-        )
+        raise InvalidIdentifier(VESTIGING, value, "An establishment number has ten digits and starts with 2 to 8.")
     _check_mod97(VESTIGING, number, value)
     return number
 
@@ -194,22 +192,16 @@ def _vestiging(system: str, value: str) -> str:
 def _check_mod97(system: str, number: str, value: str) -> None:
     body, check = int(number[:8]), int(number[8:])
     if body == 0 or check != 97 - body % 97:
-        raise InvalidIdentifier(
-            system, value, "The check digits (the last two) do not fit; a digit is wrong."
-        )
+        raise InvalidIdentifier(system, value, "The check digits (the last two) do not fit; a digit is wrong.")
 
 
 def _riziv(system: str, value: str) -> str:
     number = _digits(system, value)
     if len(number) not in (8, 11):
-        raise InvalidIdentifier(
-            system, value, "A RIZIV number has eight digits, or eleven with the competence code."
-        )
+        raise InvalidIdentifier(system, value, "A RIZIV number has eight digits, or eleven with the competence code.")
     first6, check = int(number[:6]), int(number[6:8])
     if first6 == 0 or (check != 97 - first6 % 97 and check != 89 - first6 % 89):
-        raise InvalidIdentifier(
-            system, value, "The check digits (the seventh and eighth) do not fit; a digit is wrong."
-        )
+        raise InvalidIdentifier(system, value, "The check digits (the seventh and eighth) do not fit; a digit is wrong.")
     return number
 
 

@@ -83,11 +83,7 @@ def referable(entity: Entity) -> dict[str, EntityType]:
 
 def without_dead_links(fiche: Document, shown: Mapping[str, Document]) -> Document:
     """The fiche without links to what the asker does not see; a caregiver or membership that loses its other end goes with it."""
-    kept = {
-        field: value
-        for field, value in fiche.items()
-        if field not in _SINGLE_LINKS or value["id"] in shown
-    }
+    kept = {field: value for field, value in fiche.items() if field not in _SINGLE_LINKS or value["id"] in shown}
     for field, link in _LISTED_LINKS:
         if field in kept:
             kept[field] = [part for part in kept[field] if link not in part or part[link]["id"] in shown]

@@ -53,7 +53,13 @@ def told(kept: Iterable[Provenance], stored: Document, shown: Document) -> Itera
 
 
 def heard(
-    said: Iterable[Provenance], speakers: Sequence[str], document: Document, related: Mapping[str, Document], *, container: str = "", part: Document | None = None
+    said: Iterable[Provenance],
+    speakers: Sequence[str],
+    document: Document,
+    related: Mapping[str, Document],
+    *,
+    container: str = "",
+    part: Document | None = None,
 ) -> dict[str, int]:
     """The sources of a stamped fiche, or of the `part` that stands under `container` in it, each with the lowest rank that sees something which it gave.
 

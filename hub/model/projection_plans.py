@@ -54,11 +54,7 @@ def _plan(record: Record, rank: Rank, *, whole: bool = False) -> Plan:
     for field in record:
         bookkeeping = field.name in ("visibility", "field_visibility")
         own = _says_its_own(field.shape)
-        if (
-            rank == 2
-            or own
-            or (not bookkeeping and (whole or RANK[levels.get(field.name, "internal")] <= rank))
-        ):
+        if rank == 2 or own or (not bookkeeping and (whole or RANK[levels.get(field.name, "internal")] <= rank)):
             plan[field.name] = _field(field.shape, rank)
     return plan
 
@@ -71,11 +67,7 @@ def _says_its_own(shape: Shape) -> bool:
 def _field(shape: Shape, rank: Rank) -> Any:
     if isinstance(shape, Record):
         return _value(shape, rank)
-    if (
-        not isinstance(shape, ListOf)
-        or not isinstance(shape.item, Record)
-        or shape.item.name not in VISIBILITY
-    ):
+    if not isinstance(shape, ListOf) or not isinstance(shape.item, Record) or shape.item.name not in VISIBILITY:
         return KEEP
     record = shape.item
     if record.name in _PART_NAMES:
@@ -217,9 +209,7 @@ def _stamper(record: Record) -> Callable[[Document, Visibility], Document]:
         for name, many, stamp_inner, level in inner:
             if name in stamped:
                 held = stamped[name]
-                stamped[name] = (
-                    [stamp_inner(item, level) for item in held] if many else stamp_inner(held, level)
-                )
+                stamped[name] = [stamp_inner(item, level) for item in held] if many else stamp_inner(held, level)
         return stamped
 
     return stamp_record

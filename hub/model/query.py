@@ -136,8 +136,7 @@ def _read(form: object, path: str, depth: int, problems: Problems) -> Query:
     return Query(
         types=cast("tuple[EntityType, ...]", _texts(fields.get("types", []), f"{path}types", problems)),
         where=tuple(
-            _read_criterion(item, f"{path}where.{i}.", problems)
-            for i, item in enumerate(_items(fields.get("where", []), f"{path}where", problems))
+            _read_criterion(item, f"{path}where.{i}.", problems) for i, item in enumerate(_items(fields.get("where", []), f"{path}where", problems))
         ),
         linked=tuple(
             _read_linked(item, f"{path}linked.{i}.", depth, problems)

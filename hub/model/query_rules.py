@@ -47,9 +47,7 @@ class QueryLimits(NamedTuple):
 
 QUERY_LIMITS: Final = QueryLimits()
 
-_LOWER: Final = frozenset(
-    {"language", "delivery", "status", "availability", "umbrella", "form", "region", "gender", "country"}
-)
+_LOWER: Final = frozenset({"language", "delivery", "status", "availability", "umbrella", "form", "region", "gender", "country"})
 _CLOSED: Final[dict[str, frozenset[str]]] = {
     "form": frozenset({"organisatie", "praktijk"}),
     "region": frozenset({"vlaanderen", "brussel", "wallonie"}),
@@ -114,9 +112,7 @@ def _normalise(query: Query, path: str, depth: int, problems: Problems) -> Query
     if not query.types:
         problems.add(f"{path}types", f"Name at least one of {', '.join(ENTITY_TYPES)}.")
     for unknown in (name for name in query.types if name not in ENTITY_TYPES):
-        problems.add(
-            f"{path}types", f"There is no such type; choose from {', '.join(ENTITY_TYPES)}.", unknown
-        )
+        problems.add(f"{path}types", f"There is no such type; choose from {', '.join(ENTITY_TYPES)}.", unknown)
     text = list(dict.fromkeys(words(query.text)))
     if len(text) > MAX_WORDS:
         problems.add(f"{path}text", f"At most {MAX_WORDS} words can be searched for at once.")
@@ -125,10 +121,7 @@ def _normalise(query: Query, path: str, depth: int, problems: Problems) -> Query
     if len(query.where) > MAX_CRITERIA or len(query.linked) > MAX_CRITERIA:
         problems.add(f"{path}where", f"A query has at most {MAX_CRITERIA} criteria.")
     where = [_criterion(c, f"{path}where.{i}.", problems) for i, c in enumerate(query.where[:MAX_CRITERIA])]
-    linked = [
-        _linked(entry, f"{path}linked.{i}.", depth, problems)
-        for i, entry in enumerate(query.linked[:MAX_CRITERIA])
-    ]
+    linked = [_linked(entry, f"{path}linked.{i}.", depth, problems) for i, entry in enumerate(query.linked[:MAX_CRITERIA])]
     _check_place_and_order(query, path, problems)
     if not 1 <= query.limit <= 1000:
         problems.add(f"{path}limit", "A page has from 1 to 1000 hits.", query.limit)
@@ -136,21 +129,13 @@ def _normalise(query: Query, path: str, depth: int, problems: Problems) -> Query
         problems.add(f"{path}total", "Choose from none, estimate, accurate.", query.total)
     if query.changed_since is not None and query.changed_since < 0:
         problems.add(f"{path}changed_since", "A seq is zero or more.", query.changed_since)
-    near = (
-        None
-        if query.near is None
-        else Near(float(query.near.lat), float(query.near.lon), float(query.near.km))
-    )
+    near = None if query.near is None else Near(float(query.near.lat), float(query.near.lon), float(query.near.km))
     return replace(
         query,
         types=tuple(kind for kind in ENTITY_TYPES if kind in query.types),
         text=" ".join(text),
         where=tuple(sorted(set(where), key=lambda c: (c.key, c.op, c.negate, c.values))),
-        linked=tuple(
-            sorted(
-                set(linked), key=lambda entry: (entry.link, entry.reverse, entry.negate, repr(entry.query))
-            )
-        ),
+        linked=tuple(sorted(set(linked), key=lambda entry: (entry.link, entry.reverse, entry.negate, repr(entry.query)))),
         near=near,
     )
 
@@ -167,9 +152,7 @@ def _check_place_and_order(query: Query, path: str, problems: Problems) -> None:
         if not 0 < near.km <= MAX_KM:
             problems.add(f"{path}near", f"The distance is more than 0 and at most {MAX_KM:.0f} km.", near.km)
     if query.local is not None and not re.fullmatch(r"\d{5}", query.local):
-        problems.add(
-            f"{path}local", "A municipality is named by its REFNIS code of five digits.", query.local
-        )
+        problems.add(f"{path}local", "A municipality is named by its REFNIS code of five digits.", query.local)
     if query.sort not in SORTS:
         problems.add(f"{path}sort", f"Choose from {', '.join(SORTS)}.", query.sort)
     if query.sort == "local" and query.local is None:
@@ -194,9 +177,7 @@ def _criterion(criterion: Criterion, path: str, problems: Problems) -> Criterion
     elif key in RANGE_KEYS and op not in ("eq", "missing"):
         problems.add(f"{path}op", f"{key} is a range, which can only be compared by eq.", op)
     elif op in ("contains", "exact") and key not in TEXT_KEYS:
-        problems.add(
-            f"{path}op", f"Only {', '.join(sorted(TEXT_KEYS))} can be searched by {op}; {key} cannot.", op
-        )
+        problems.add(f"{path}op", f"Only {', '.join(sorted(TEXT_KEYS))} can be searched by {op}; {key} cannot.", op)
     elif key in ENTITY_KEYS and op != "eq":
         problems.add(f"{path}op", f"{key} can only be compared as a whole (eq).", op)
     if op == "missing":

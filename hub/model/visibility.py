@@ -26,13 +26,9 @@ _FICHE = "id kind status identifiers description contacts languages tags gov_inf
 
 VISIBILITY: Final[Mapping[str, _Levels]] = {
     # The fiches. Left out: visibility and field_visibility, which only say what is hidden.
-    "Organisatiefiche": _levels(
-        public=_FICHE
-        + "form names types legal_form umbrella parent memberships electronic_addresses vestigingen"
-    ),
+    "Organisatiefiche": _levels(public=_FICHE + "form names types legal_form umbrella parent memberships electronic_addresses vestigingen"),
     "Aanbodfiche": _levels(
-        public=_FICHE
-        + "names organisatie provided_by vestigingen caregivers rubrieken target_groups hours hours_text delivery "
+        public=_FICHE + "names organisatie provided_by vestigingen caregivers rubrieken target_groups hours hours_text delivery "
         "service_area price recognitions patientenstop on_call waiting_list capacity"
     ),
     "Zorgverlenersfiche": _levels(

@@ -52,9 +52,7 @@ class Answer:
         except orjson.JSONDecodeError as error:
             kind = self.headers.get("Content-Type", "of no stated type")
             why = f"{kind}; {error.msg}, character {error.pos:,}"
-            raise Unreachable(
-                sentences.NOT_JSON(address=self.address, status=self.status, size=f"{len(self.content):,}", why=why)
-            ) from error
+            raise Unreachable(sentences.NOT_JSON(address=self.address, status=self.status, size=f"{len(self.content):,}", why=why)) from error
 
 
 class Outbound:
@@ -130,21 +128,15 @@ class Outbound:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
     def _call(self, method: str, url: str, byte_cap: int | None, *, retry_all: bool, **request: Any) -> Answer:
         cap = self._byte_cap if byte_cap is None else min(byte_cap, self._byte_cap)
         address = check_address(url, allow_private=self._allow_private)
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(
-                lambda error: isinstance(error, Again) and (retry_all or error.harmless)
-            ),
-            stop=tenacity.stop_after_attempt(self._attempts)
-            | AskedTooMuch(self._longest_wait)
-            | tenacity.stop_before_delay(self._patience),
+            retry=tenacity.retry_if_exception(lambda error: isinstance(error, Again) and (retry_all or error.harmless)),
+            stop=tenacity.stop_after_attempt(self._attempts) | AskedTooMuch(self._longest_wait) | tenacity.stop_before_delay(self._patience),
             wait=WaitAsAsked(tenacity.wait_random_exponential(multiplier=0.5, max=self._longest_wait)),
             before_sleep=self._say_again,
             sleep=self._sleep,
@@ -162,9 +154,7 @@ class Outbound:
     def _attempt(self, method: str, url: str, address: str, cap: int, request: Mapping[str, Any]) -> Answer:
         with Watch(self._deadline) as watch:
             try:
-                response = self._session.request(
-                    method, url, stream=True, allow_redirects=False, timeout=self._deadline, **request
-                )
+                response = self._session.request(method, url, stream=True, allow_redirects=False, timeout=self._deadline, **request)
                 watch.answered = True
                 try:
                     return self._judge(response, address, cap)
@@ -202,13 +192,7 @@ class Outbound:
             if size > cap:
                 raise too_large
             pieces.append(piece)
-        if (
-            self._bodies
-            and not pieces
-            and response.status_code == 200
-            and not declared
-            and "Transfer-Encoding" not in response.headers
-        ):
+        if self._bodies and not pieces and response.status_code == 200 and not declared and "Transfer-Encoding" not in response.headers:
             # Only the end of the connection says how long this body is, so headers that broke off look like an empty one.
             raise Again(sentences.BROKE_OFF_BEFORE(address=address))
         return b"".join(pieces)

@@ -87,9 +87,7 @@ class _Guarded(HTTPConnection):
 
     def _new_conn(self) -> socket.socket:
         try:
-            found = socket.getaddrinfo(
-                self._dns_host, self.port or self.default_port, type=socket.SOCK_STREAM
-            )
+            found = socket.getaddrinfo(self._dns_host, self.port or self.default_port, type=socket.SOCK_STREAM)
         except UnicodeError as error:
             raise urllib3.exceptions.LocationParseError(self.host) from error
         addresses = [(family, kind, protocol, where) for family, kind, protocol, _, where in found]

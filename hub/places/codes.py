@@ -59,9 +59,7 @@ class Codes:
     """Every REFNIS code, in use or ended, and every postcode. Reads the hub's own tables; never changes afterwards."""
 
     def __init__(self) -> None:
-        self._by_refnis = {
-            row["refnis"]: _municipality(row["refnis"], row) for row in _rows("municipalities.csv")
-        }
+        self._by_refnis = {row["refnis"]: _municipality(row["refnis"], row) for row in _rows("municipalities.csv")}
         self._former: dict[str, _Former] = {}
         for row in _rows("successors.csv"):
             heir = self._by_refnis[row["new"]]
@@ -147,6 +145,4 @@ _REGIONS: Final[dict[str, Region]] = {region: region for region in get_args(Regi
 
 def _municipality(refnis: str, row: dict[str, str]) -> Municipality:
     lat, lon = float(row["lat"]), float(row["lon"])
-    return Municipality(
-        refnis, row["name_nl"], row["name_fr"], row["province"] or None, _REGIONS[row["region"]], lat, lon
-    )
+    return Municipality(refnis, row["name_nl"], row["name_fr"], row["province"] or None, _REGIONS[row["region"]], lat, lon)

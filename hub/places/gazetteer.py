@@ -95,9 +95,7 @@ class Places(Codes):
             return (self.municipality(typed),) if len(typed) == 5 else self.by_postcode(typed)
         found = self.find(typed)
         if not found:
-            raise UnknownPlace(
-                text, "No municipality has this name. Give a name, a postcode of four digits or a REFNIS code of five."
-            )
+            raise UnknownPlace(text, "No municipality has this name. Give a name, a postcode of four digits or a REFNIS code of five.")
         return found
 
     def suggest(self, text: str, limit: int = 10) -> tuple[Suggestion, ...]:
@@ -134,9 +132,7 @@ class Places(Codes):
     def near(self, lat: float, lon: float, km: float) -> tuple[Nearby, ...]:
         """The municipalities whose centre lies within `km` kilometres of a point, nearest first."""
         hits = [Nearby(m, distance_km(lat, lon, m.lat, m.lon)) for m in self._by_refnis.values()]
-        return tuple(
-            sorted((hit for hit in hits if hit.km <= km), key=lambda hit: (hit.km, hit.municipality.refnis))
-        )
+        return tuple(sorted((hit for hit in hits if hit.km <= km), key=lambda hit: (hit.km, hit.municipality.refnis)))
 
     def _called(self, municipality: Municipality) -> tuple[str, ...]:
         """Its Dutch and French names, and its other ones, each once."""

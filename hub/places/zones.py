@@ -28,9 +28,7 @@ class ZoneFileError(FichehubError):
     def __init__(self, file: Path, errors: tuple[FieldError, ...]) -> None:
         shown = "; ".join(f"{error.path}: {error.reason}" for error in errors[:5])
         more = f"; and {len(errors) - 5} more" if len(errors) > 5 else ""
-        super().__init__(
-            f"The zones in {file.name} were not loaded. Mend these rows and load it again: {shown}{more}"
-        )
+        super().__init__(f"The zones in {file.name} were not loaded. Mend these rows and load it again: {shown}{more}")
         self.errors = errors
 
 
@@ -95,18 +93,13 @@ class Zones:
                 reader = csv.DictReader(stream)
                 missing = [column for column in cls.COLUMNS if column not in (reader.fieldnames or ())]
                 if missing:
-                    raise ZoneFileError(
-                        file, (FieldError("line 1", f"Columns are missing: {', '.join(missing)}."),)
-                    )
+                    raise ZoneFileError(file, (FieldError("line 1", f"Columns are missing: {', '.join(missing)}."),))
                 for row in reader:
                     line = reader.line_num
                     texts = {column: (row[column] or "").strip() for column in cls.COLUMNS}
                     if not any(texts.values()):
                         continue
-                    found = [
-                        FieldError(f"line {line}, {column}", reason, texts[column])
-                        for column, reason in _wrong(texts, codes)
-                    ]
+                    found = [FieldError(f"line {line}, {column}", reason, texts[column]) for column, reason in _wrong(texts, codes)]
                     if names.setdefault(texts["zone_code"], texts["zone_name_nl"]) != texts["zone_name_nl"]:
                         reason = f"This zone is called {names[texts['zone_code']]!r} further up."
                         found.append(FieldError(f"line {line}, zone_name_nl", reason, texts["zone_name_nl"]))
@@ -114,9 +107,7 @@ class Zones:
                     if not found:
                         memberships.append(_membership(texts, line))
             except (UnicodeDecodeError, csv.Error) as error:
-                raise ZoneFileError(
-                    file, (FieldError("file", "This is not a CSV file in UTF-8."),)
-                ) from error
+                raise ZoneFileError(file, (FieldError("file", "This is not a CSV file in UTF-8."),)) from error
         errors += _overlaps(memberships)
         if errors:
             raise ZoneFileError(file, tuple(errors))

@@ -63,9 +63,7 @@ def check_claim(claim: Claim, told: bytes | None = None) -> None:
     for name, items in claim.excluded.items():
         rule = next((f.rule for f in fiche_record(claim.kind, claim=True) if f.name == name), None)
         if rule is None or rule.merge == "whole":
-            errors.append(
-                FieldError(f"excluded.{name}", "Only items of a list that merges as a union can be excluded.")
-            )
+            errors.append(FieldError(f"excluded.{name}", "Only items of a list that merges as a union can be excluded."))
         elif not isinstance(items, list) or not items or not strings_fit(items):
             errors.append(FieldError(f"excluded.{name}", "Give a list of the items that must not appear."))
     for number, pair in enumerate(claim.same_as):
@@ -91,9 +89,7 @@ def canonical_claim(claim: Claim, told: bytes | None = None) -> Claim:
 
 
 def _invalid(partial: str, kind: str, errors: tuple[FieldError, ...]) -> Invalid:
-    shown = " ".join(
-        f"{error.path}: {error.reason}" if error.path else error.reason for error in errors[:_SHOWN_ERRORS]
-    )
+    shown = " ".join(f"{error.path}: {error.reason}" if error.path else error.reason for error in errors[:_SHOWN_ERRORS])
     more = len(errors) - _SHOWN_ERRORS
     return Invalid(
         f"This is not a valid {partial}fiche ({kind}). {shown}{f' And {more} more.' if more > 0 else ''}",

@@ -157,9 +157,7 @@ class _Strict(ma.Schema):
             raise ma.ValidationError(f"This link points nowhere; give {ways}.")
 
 
-def _schema_class(
-    name: str, members: Mapping[str, Any], record: Record | None = None, doc: str = ""
-) -> type[ma.Schema]:
+def _schema_class(name: str, members: Mapping[str, Any], record: Record | None = None, doc: str = "") -> type[ma.Schema]:
     # Not registered with marshmallow by name: a plugin may have a schema of the same name.
     meta = type("Meta", (), {"register": False, "unknown": ma.RAISE})
     return type(name, (_Strict,), {**members, "Meta": meta, "record": record, "__doc__": doc})
@@ -190,9 +188,7 @@ def _field(shape: Shape, *, required: bool = False) -> fields.Field[Any]:
             limits = validate.Range(low, high, error="This must lie between {min} and {max}.")
             return (_PlainFloat if fraction else _PlainInteger)(required=required, validate=limits)
         case ListOf(item=item):
-            return _PlainList(
-                _field(item), required=required, validate=validate.Length(1, MAX_ITEMS, error=_LIST_ERROR)
-            )
+            return _PlainList(_field(item), required=required, validate=validate.Length(1, MAX_ITEMS, error=_LIST_ERROR))
         case MapOf(keys=keys, choices=choices):
             return _NamedChoices(keys, choices, required=required)
         case Record():
@@ -295,9 +291,7 @@ class _NamedChoices(fields.Dict):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> dict[str, str]:
         if type(value) is not dict or not value:
-            raise ma.ValidationError(
-                f"An object with at least one key was expected here, not {_json_name(value)}."
-            )
+            raise ma.ValidationError(f"An object with at least one key was expected here, not {_json_name(value)}.")
         wrong: dict[str, list[str]] = {}
         for name, word in value.items():
             if name not in self._names:

@@ -15,9 +15,7 @@ from hub.model.declarations import MAX_TEXT
 from hub.model.identifiers import SSIN
 
 # https://www.rfc-editor.org/rfc/rfc3339#section-5.6, in capitals only, so that equal moments are equal text.
-_MOMENT: Final = re.compile(
-    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII
-).fullmatch
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII).fullmatch
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 # A URL ends up in an href: schemes that run code there, and signs that end an attribute, are refused.
 _URL: Final = re.compile(
@@ -101,19 +99,11 @@ FORMATS: Final[dict[str, Format]] = {
         "date-time",
     ),
     "time": Format(is_time, "This is not a time of day; write it as HH:MM, from 00:00 to 24:00."),
-    "opening time": Format(
-        is_opening_time, "This is not a time to open at; write it as HH:MM, from 00:00 to 23:59."
-    ),
+    "opening time": Format(is_opening_time, "This is not a time to open at; write it as HH:MM, from 00:00 to 23:59."),
     "uuid": Format(is_uuid, "This is not a UUID in small letters with hyphens.", "uuid"),
-    "url": Format(
-        is_url, "This is not a full URL; it starts with a scheme (https://...) and has no blanks.", "uri"
-    ),
-    "language": Format(
-        is_language, "This is not a language; use the two or three small letters of ISO 639, e.g. nl."
-    ),
-    "identifier system": Format(
-        is_identifier_system, "The hub never stores a social security number; leave it out."
-    ),
+    "url": Format(is_url, "This is not a full URL; it starts with a scheme (https://...) and has no blanks.", "uri"),
+    "language": Format(is_language, "This is not a language; use the two or three small letters of ISO 639, e.g. nl."),
+    "identifier system": Format(is_identifier_system, "The hub never stores a social security number; leave it out."),
 }
 
 

@@ -61,12 +61,7 @@ class HasLetters:
             f"SELECT entry_id FROM term WHERE {bulk.listed('entry_id')} AND {key} IN ({', '.join('?' * len(letters))})"  # noqa: S608
             f" AND ({holding}) AND level <= ?"
         )
-        found.update(
-            row[0]
-            for row in bulk.rows(
-                sql, bulk.many(ids), *letters, *(f"%{one}%" for one in asked), self.lens.rank
-            )
-        )
+        found.update(row[0] for row in bulk.rows(sql, bulk.many(ids), *letters, *(f"%{one}%" for one in asked), self.lens.rank))
         return set(ids) - found if self.criterion.negate else found
 
 
@@ -302,9 +297,7 @@ class LastChanged:
 
     def keep(self, rows: Sequence[Row]) -> set[int]:
         ranges, last = self._ranges(), last_changes(self.lens, {row.entity_id for row in rows})
-        found = {
-            row.id for row in rows if any(low < last.get(row.entity_id, 0) <= high for low, high in ranges)
-        }
+        found = {row.id for row in rows if any(low < last.get(row.entity_id, 0) <= high for low, high in ranges)}
         return {row.id for row in rows} - found if self.criterion.negate else found
 
 

@@ -145,11 +145,7 @@ def told_here(linked: Linked, lens: Lens) -> list[Alternatives]:
     wanted = (lens.type, linked.link, linked.query.types) == ("caregiver", "zorgverlener", ("zorgverlener",))
     if not wanted or linked.negate or linked.reverse or lens.partner or lens.fields is not None:
         return []
-    asked = [
-        _facets(each, lens)
-        for each in linked.query.where
-        if each.key in _PERSON and each.op in ("eq", "prefix", "sounds") and not each.negate
-    ]
+    asked = [_facets(each, lens) for each in linked.query.where if each.key in _PERSON and each.op in ("eq", "prefix", "sounds") and not each.negate]
     return [tokens for tokens in asked if tokens]
 
 
@@ -191,9 +187,7 @@ def _holding(query: Query, lens: Lens) -> dict[Criterion, _Held]:
         if (held := _held(each, lens)) is not None
     }
     rarest = min(found, key=lambda each: len(found[each].tokens), default=None)
-    return {
-        each: held for each, held in found.items() if each is rarest or len(held.tokens) <= _MOST_ALTERNATIVES
-    }
+    return {each: held for each, held in found.items() if each is rarest or len(held.tokens) <= _MOST_ALTERNATIVES}
 
 
 def _held(criterion: Criterion, lens: Lens) -> _Held | None:

@@ -42,11 +42,7 @@ class Distances:
             return
         few = found.rows()
         far = points.distances(lens, here.lat, here.lon, few)
-        hits = [
-            Ranked((far[row.id], row.id), row, lens, km=far[row.id])
-            for row in few
-            if far.get(row.id, here.km + 1) <= here.km
-        ]
+        hits = [Ranked((far[row.id], row.id), row, lens, km=far[row.id]) for row in few if far.get(row.id, here.km + 1) <= here.km]
         if near is None:
             hits += [Ranked((NOWHERE_KM, row.id), row, lens) for row in few if row.id not in far]
         yield from behind(hits, after, self._query.descending)
@@ -56,9 +52,7 @@ class Distances:
         after = int(position[1]) if position is not None and position[0] == NOWHERE_KM else None
         for rows in self._numbers.along(plan, after, down=False):
             somewhere = points.distances(plan.lens, *self._place, rows)
-            yield from (
-                Ranked((NOWHERE_KM, row.id), row, plan.lens) for row in rows if row.id not in somewhere
-            )
+            yield from (Ranked((NOWHERE_KM, row.id), row, plan.lens) for row in rows if row.id not in somewhere)
 
     def _in_circles(self, plan: Plan, here: Near, after: tuple[Any, ...] | None) -> Iterator[Ranked]:
         """Look at all points in a circle, nearest first; when they do not fill the page, in a larger one."""

@@ -22,12 +22,8 @@ from hub.search.reasons import reasons_for
 from hub.store.bulk import Bulk
 
 _POSTGRESQL_PLANNER: Final = (
-    "SELECT set_config('plan_cache_mode', 'force_custom_plan', true),"
-    " set_config('max_parallel_workers_per_gather', '0', true), "
-) + ", ".join(
-    f"set_config('{setting}', 'off', true)"
-    for setting in ("jit", "enable_seqscan", "enable_hashjoin", "enable_mergejoin")
-)
+    "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('max_parallel_workers_per_gather', '0', true), "
+) + ", ".join(f"set_config('{setting}', 'off', true)" for setting in ("jit", "enable_seqscan", "enable_hashjoin", "enable_mergejoin"))
 """For this transaction. Each statement goes from a few rows to a few others by an index; compiling it, starting helpers, or reading a table to join it at
 once, takes longer than the statement itself. And each is planned for its values: a plan for any value would read a whole index for want of knowing them."""
 ESTIMATE_STOPS: Final = 1_001
@@ -58,9 +54,7 @@ class Found:
     seq: int
 
 
-def find(
-    conn: Connection, query: Query, grant: Grant, *, places: Places, head: int = 0, shown: Rows | None = None
-) -> Found:
+def find(conn: Connection, query: Query, grant: Grant, *, places: Places, head: int = 0, shown: Rows | None = None) -> Found:
     """The entities that `query` selects and `grant` lets see, one page of them. Raises `Invalid` for a query or cursor that cannot be used.
 
     `head`: the change log's head now, which the cursors of this paging will carry. Broader codes, places and values that run out are settled
@@ -79,9 +73,7 @@ def find(
     if len(page) > wanted.limit:
         page = page[: wanted.limit]
         following = encode(Cursor(wanted, page[-1].key, seq))
-    rows = tuple(
-        _found(hit, why) for hit, why in zip(page, reasons_for(wanted, page, walker.place), strict=True)
-    )
+    rows = tuple(_found(hit, why) for hit, why in zip(page, reasons_for(wanted, page, walker.place), strict=True))
     return Found(rows, following, _total(wanted, plans), seq)
 
 

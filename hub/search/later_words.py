@@ -19,9 +19,7 @@ _OTHERWISE: Final = 20
 class LaterWords:
     """The walk from a position on, among the names from `low` to `high`, in steps of at most `page` hits. `after` is where it stands, `ended` whether it is over."""
 
-    def __init__(
-        self, lens: Lens, word: str, after: tuple[Any, ...] | None, low: str, high: str, descending: bool, page: int
-    ) -> None:
+    def __init__(self, lens: Lens, word: str, after: tuple[Any, ...] | None, low: str, high: str, descending: bool, page: int) -> None:
         self._lens = lens
         self._word = word
         self._low = low

@@ -73,9 +73,7 @@ class Lens:
     """How this search spells out beginnings (`prepared`)."""
 
     @classmethod
-    def of(
-        cls, bulk: Bulk, kind: EntityType, grant: Grant, places: Places, shown: Rows | None = None
-    ) -> Lens:
+    def of(cls, bulk: Bulk, kind: EntityType, grant: Grant, places: Places, shown: Rows | None = None) -> Lens:
         """The lens of this grant on this type. `shown` is needed where the agreement names its fields."""
         engine = postgresql if bulk.postgres else sqlite
         visible, given = "e.type = ? AND e.level <= ?", (kind, grant.rank)
@@ -85,9 +83,7 @@ class Lens:
         masked = "EXISTS (SELECT 1 FROM entry_mask k WHERE k.partner = ? AND k.entry_id = e.id)"
         theirs = f"{visible} AND (e.partner = ? OR (e.partner = '' AND NOT {masked}))"
         given_theirs = (*given, grant.partner, grant.partner)
-        return cls(
-            bulk, engine, kind, grant.rank, grant.partner, theirs, given_theirs, places, grant.fields, shown, grant.telling
-        )
+        return cls(bulk, engine, kind, grant.rank, grant.partner, theirs, given_theirs, places, grant.fields, shown, grant.telling)
 
     @property
     def statistics(self) -> Statistics:
@@ -156,10 +152,7 @@ class Lens:
 
     def heads(self, key: str) -> list[str]:
         """What stands before the bar in the values of a key: every scheme of codes, every system of identifiers."""
-        return [
-            row[0]
-            for row in self.bulk.rows("SELECT head FROM fulltext_head WHERE key = ? ORDER BY head", key)
-        ]
+        return [row[0] for row in self.bulk.rows("SELECT head FROM fulltext_head WHERE key = ? ORDER BY head", key)]
 
     def today(self, refnis: str) -> str:
         """The REFNIS code that a municipality has now; a code that is not one stays as it is, and finds nothing."""
@@ -168,16 +161,12 @@ class Lens:
         except Invalid:
             return refnis
 
-    def rows(
-        self, condition: str, given: Iterable[Any], tail: str = "", tail_with: Iterable[Any] = ()
-    ) -> list[Row]:
+    def rows(self, condition: str, given: Iterable[Any], tail: str = "", tail_with: Iterable[Any] = ()) -> list[Row]:
         """The visible entries `e` that meet a condition; it leads to them, or the order in `tail` does."""
         sql = f"SELECT {self.columns} FROM entry e WHERE {self.visible} AND {condition} {tail}"  # noqa: S608
         return [Row(*row) for row in self.bulk.rows(sql, *self.visible_with, *given, *tail_with)]
 
-    def those(
-        self, column: str, ids: Collection[int], condition: str = "", given: Iterable[Any] = ()
-    ) -> list[Row]:
+    def those(self, column: str, ids: Collection[int], condition: str = "", given: Iterable[Any] = ()) -> list[Row]:
         """The visible entries with one of these numbers in a column; `condition` is more SQL, an order for instance."""
         if not ids:
             return []
@@ -202,17 +191,10 @@ class Lens:
             f"SELECT e.id FROM entry e {own} WHERE e.type = ? AND e.level <= ?"  # noqa: S608
             " AND e.partner <> '' AND e.partner <> ? LIMIT ?"
         )
-        outside = [
-            row[0] for row in self.bulk.rows(sql, self.type, self.rank, self.partner, _MOST_OUTSIDE + 1)
-        ]
+        outside = [row[0] for row in self.bulk.rows(sql, self.type, self.rank, self.partner, _MOST_OUTSIDE + 1)]
         if self.partner:
-            sql = (
-                "SELECT e.id FROM entry_mask k JOIN entry e ON e.id = k.entry_id"
-                " WHERE k.partner = ? AND e.type = ? AND e.level <= ? LIMIT ?"
-            )
-            outside += [
-                row[0] for row in self.bulk.rows(sql, self.partner, self.type, self.rank, _MOST_OUTSIDE + 1)
-            ]
+            sql = "SELECT e.id FROM entry_mask k JOIN entry e ON e.id = k.entry_id WHERE k.partner = ? AND e.type = ? AND e.level <= ? LIMIT ?"
+            outside += [row[0] for row in self.bulk.rows(sql, self.partner, self.type, self.rank, _MOST_OUTSIDE + 1)]
         if len(outside) > _MOST_OUTSIDE:
             return None
         if match:
@@ -255,9 +237,7 @@ class Lens:
         names, given = self._along(after, low, high, descending, looked)
         return self._met(names, given, match, f"{self.only(umbrella)} ORDER BY n.name {order}, n.id {order}", most)
 
-    def along_names(
-        self, after: tuple[Any, ...] | None, low: str, high: str, descending: bool, most: int
-    ) -> list[tuple[str, int]]:
+    def along_names(self, after: tuple[Any, ...] | None, low: str, high: str, descending: bool, most: int) -> list[tuple[str, int]]:
         """Names from `low` to `high` with their entries, visible or not, in the order of names; the index alone knows them."""
         sql, given = self._along(after, low, high, descending, most)
         return [(row[0], row[1]) for row in self.bulk.rows(sql, *given)]
@@ -277,9 +257,7 @@ class Lens:
         ((there,),) = self.bulk.rows(f"SELECT count(*) FROM ({names}) n", *given)  # noqa: S608
         return bool(there == most)
 
-    def _along(
-        self, after: tuple[Any, ...] | None, low: str, high: str, descending: bool, most: int | None
-    ) -> tuple[str, tuple[Any, ...]]:
+    def _along(self, after: tuple[Any, ...] | None, low: str, high: str, descending: bool, most: int | None) -> tuple[str, tuple[Any, ...]]:
         """The statement that goes along the index of names, and its parameters."""
         beyond, order = ("<", "DESC") if descending else (">", "ASC")
         position, given = ("", ()) if after is None else (f" AND (name, id) {beyond} (?, ?)", after)
@@ -292,9 +270,7 @@ class Lens:
 
     def beginnings(self, low: str, high: str, letters: int) -> list[str]:
         """The first letters of the names from `low` to `high`, each once, met by leaps along the index of names; for PostgreSQL."""
-        first = (
-            "SELECT left(name, ?) FROM entry WHERE type = ? AND name >= ? AND name < ? ORDER BY name LIMIT 1"
-        )
+        first = "SELECT left(name, ?) FROM entry WHERE type = ? AND name >= ? AND name < ? ORDER BY name LIMIT 1"
         leap = "SELECT left(name, ?) FROM entry WHERE type = ? AND name >= c.cell || ? AND name < ? ORDER BY name LIMIT 1"
         sql = (
             f"WITH RECURSIVE c(cell) AS (({first}) UNION ALL SELECT ({leap}) FROM c WHERE c.cell IS NOT NULL)"  # noqa: S608
@@ -340,9 +316,7 @@ class Lens:
         found: Match = self.text.prepared(self.bulk, match, self.spelled)
         return found
 
-    def texts_holding(
-        self, letters: Collection[str], held: Collection[str], most: int
-    ) -> list[tuple[str, str]] | None:
+    def texts_holding(self, letters: Collection[str], held: Collection[str], most: int) -> list[tuple[str, str]] | None:
         """Every text under these letters of keys that holds one of `held`, or may be a part of a word that does; None when they are more than `most`."""
         holding = ["strpos(value, ?) > 0" if self.bulk.postgres else "instr(value, ?) > 0"] * len(held)
         marks = ", ".join("?" * len(letters))

@@ -72,9 +72,4 @@ def umbrellas(lens: Lens, are: bool = True) -> Match:
 
 
 def _any(lens: Lens, demands: tuple[tuple[str, tuple[str, ...]], ...]) -> Alternatives:
-    return tuple(
-        token
-        for key, values in demands
-        if lens.covers(key) == "whole"
-        for token in facets(lens.type, lens.rank, key, values)
-    )
+    return tuple(token for key, values in demands if lens.covers(key) == "whole" for token in facets(lens.type, lens.rank, key, values))

@@ -72,10 +72,7 @@ class LocalFirst:
     def hits(self) -> Iterator[Ranked]:
         """All hits behind the position, in order."""
         parted = [self._parted(plan) for plan in self._plans]
-        found = [
-            None if parts is not None else self._unparted(plan)
-            for plan, parts in zip(self._plans, parted, strict=True)
-        ]
+        found = [None if parts is not None else self._unparted(plan) for plan, parts in zip(self._plans, parted, strict=True)]
         for rank, tier in enumerate(self._tiers):
             each: list[Iterator[Ranked]] = []
             for number, (plan, parts, few) in enumerate(zip(self._plans, parted, found, strict=True)):
@@ -184,9 +181,7 @@ class LocalFirst:
         expected = plan.lens.statistics.expected(plan.match)
         return expected is not None and expected > 2 * self._bound
 
-    def _part_by_number(
-        self, plan: Plan, position: tuple[Any, ...] | None, umbrella: int, part: _Part
-    ) -> Iterator[Ranked]:
+    def _part_by_number(self, plan: Plan, position: tuple[Any, ...] | None, umbrella: int, part: _Part) -> Iterator[Ranked]:
         """The hits of a part for who may not see names."""
         if plan.lens.ranked:
             plan = plan.narrowed(local.umbrellas(plan.lens, bool(umbrella)))

@@ -53,9 +53,7 @@ def word(kind: EntityType, rank: int, text: str, *, described: bool = True) -> A
     return tuple(Token(one(kind, level, text), len(text) > 1) for one in made for level in range(rank + 1))
 
 
-def facets(
-    kind: EntityType, rank: int, key: str, values: Iterable[str], *, prefix: bool = False
-) -> Alternatives:
+def facets(kind: EntityType, rank: int, key: str, values: Iterable[str], *, prefix: bool = False) -> Alternatives:
     """Any of these values of a key, as anybody of this rank sees it; with `prefix`, or where only a system is named, any value that begins so."""
     return tuple(
         Token(token, prefix or (key in CODED_KEYS and value.endswith("|") and value.count("|") == 1))
@@ -72,12 +70,7 @@ def has_one(asked: Alternatives, has: Collection[str]) -> bool:
 
 def called(kind: EntityType, rank: int, names: Iterable[str]) -> Alternatives:
     """Wholly one of these names, or of these family or given names, as anybody of this rank sees it."""
-    return tuple(
-        Token(token)
-        for name in names
-        for level in range(rank + 1)
-        for token in tokens.whole_names(kind, level, name)
-    )
+    return tuple(Token(token) for name in names for level in range(rank + 1) for token in tokens.whole_names(kind, level, name))
 
 
 def lettered(kind: EntityType, rank: int, texts: Iterable[tuple[str, str]]) -> Alternatives:
@@ -151,22 +144,12 @@ def initials(kind: EntityType, rank: int, beginnings: Iterable[str]) -> Match:
     """The name that lists are sorted by begins with one of these; what stands behind a blank in them does not count."""
     heads = [tokens.facet(kind, level, "name", "") for level in range(rank + 1)]
     parted = [beginning.partition(" ") for beginning in beginnings]
-    return Match(
-        (
-            tuple(
-                Token(head + tokens.escape(word), prefix=not blank)
-                for head in heads
-                for word, blank, _ in parted
-            ),
-        )
-    )
+    return Match((tuple(Token(head + tokens.escape(word), prefix=not blank) for head in heads for word, blank, _ in parted),))
 
 
 def not_beginning(kind: EntityType, rank: int, words: Iterable[str]) -> Match:
     """The name that lists are sorted by begins with none of these words."""
-    return Match(
-        none=tuple(Token(tokens.facet(kind, level, "name", each)) for each in words for level in range(rank + 1))
-    )
+    return Match(none=tuple(Token(tokens.facet(kind, level, "name", each)) for each in words for level in range(rank + 1)))
 
 
 def present(kind: EntityType, rank: int, key: str) -> Alternatives:

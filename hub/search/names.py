@@ -78,19 +78,13 @@ class Names:
             if low or high != LAST:
                 condition, given = f"{condition} AND e.name >= ? AND e.name < ?", (low, high)
             step = self._query.limit + 1
-            yield from entries(
-                found.rest.lens, "e.name, e.id", after, down, step, condition, given, found.ids
-            )
+            yield from entries(found.rest.lens, "e.name, e.id", after, down, step, condition, given, found.ids)
             return
         rows = [row for row in found.rows() if umbrella is None or row.umbrella == umbrella]
         rows = [row for row in rows if low <= row.name < high]
         if after is not None:
             position = (after[0], after[1])
-            rows = [
-                row
-                for row in rows
-                if ((row.name, row.id) < position if down else (row.name, row.id) > position)
-            ]
+            rows = [row for row in rows if ((row.name, row.id) < position if down else (row.name, row.id) > position)]
         rows.sort(key=by_name_and_number, reverse=down)
         yield from rows
 
@@ -115,17 +109,13 @@ class Names:
             low, high = (page[-1].name, LAST) if down else ("", page[-1].name + FIRST)
         parts = [page, self._by_letters(others, after, umbrella, low, high)]
         if later.every[0] and len(plan.beginning) <= MAX_WORD:  # what is longer begins no word of the index
-            parts.append(
-                self._by_later_words(left.narrowed(later), plan.beginning, after, umbrella, low, high)
-            )
+            parts.append(self._by_later_words(left.narrowed(later), plan.beginning, after, umbrella, low, high))
         for row in merge_sorted(*parts, key=by_name_and_number, reverse=down):
             if row.id != before:  # a name may have two such words, and an entity two such names
                 yield row
             before = row.id
 
-    def _by_later_words(
-        self, plan: Plan, word: str, after: tuple[Any, ...] | None, umbrella: int | None, low: str, high: str
-    ) -> Iterator[Row]:
+    def _by_later_words(self, plan: Plan, word: str, after: tuple[Any, ...] | None, umbrella: int | None, low: str, high: str) -> Iterator[Row]:
         """The hits behind a position among the names from `low` to `high` in which a word behind the first begins so.
 
         Many are soon met along the index of names, which tells their words, unless nearly all begin with one of a few words, as those of one kind of
@@ -205,9 +195,7 @@ class Names:
             return
         yield from self._letter_by_letter(plan, after, umbrella, low, high)
 
-    def _letter_by_letter(
-        self, plan: Plan, after: tuple[Any, ...] | None, umbrella: int | None, low: str, high: str
-    ) -> Iterator[Row]:
+    def _letter_by_letter(self, plan: Plan, after: tuple[Any, ...] | None, umbrella: int | None, low: str, high: str) -> Iterator[Row]:
         most, lens = self._most(plan), plan.lens
         for letters, start, end in letters_from(after, self._query.descending):
             if end <= low or start >= high or not lens.any_named(start, end):
@@ -219,9 +207,7 @@ class Names:
             else:
                 yield from self._walk_names(plan, after, umbrella, max(low, start), min(high, end))
 
-    def _met(
-        self, plan: Plan, after: tuple[Any, ...] | None, umbrella: int | None, low: str, high: str
-    ) -> Iterator[Row]:
+    def _met(self, plan: Plan, after: tuple[Any, ...] | None, umbrella: int | None, low: str, high: str) -> Iterator[Row]:
         """The hits behind a position among the names from `low` to `high` on PostgreSQL, where a match is read as a whole or looked for name by name.
 
         Many are soon met along the names, unless they all stand far behind, as those of one kind of organisation do. Then a sample of them says where:
@@ -257,9 +243,7 @@ class Names:
             within = plan.narrowed(initials(lens.type, lens.rank, beginnings))
         numbers = lens.numbers(within.match, few + 1, together=within is not plan)
         if len(numbers) <= few:
-            yield from self._sorted(
-                Candidates(replace(plan, match=Match()), set(numbers)), after, umbrella, low, high
-            )
+            yield from self._sorted(Candidates(replace(plan, match=Match()), set(numbers)), after, umbrella, low, high)
             return
         sample = sorted(row.name for row in lens.fetch(numbers[:: 1 + len(numbers) // _SAMPLE]))
         cell = next((name[:_CELL].partition(" ")[0] for name in sample[2:] if low <= name < high), "")
@@ -280,9 +264,7 @@ class Names:
             found += plan.lens.beginnings(from_here, to, letters) if from_here < to else []
         return found if end == high else [*found, end]
 
-    def _walk_names(
-        self, plan: Plan, after: tuple[Any, ...] | None, umbrella: int | None, low: str, high: str
-    ) -> Iterator[Row]:
+    def _walk_names(self, plan: Plan, after: tuple[Any, ...] | None, umbrella: int | None, low: str, high: str) -> Iterator[Row]:
         """The hits behind a position among the names from `low` to `high`, looking at every entry on the way."""
         if plan.match and plan.lens.bulk.postgres:
             yield from self._walk_met(plan, after, umbrella, low, high)
@@ -299,23 +281,17 @@ class Names:
                 return
             after = (rows[-1].name, rows[-1].id)
 
-    def _walk_met(
-        self, plan: Plan, after: tuple[Any, ...] | None, umbrella: int | None, low: str, high: str
-    ) -> Iterator[Row]:
+    def _walk_met(self, plan: Plan, after: tuple[Any, ...] | None, umbrella: int | None, low: str, high: str) -> Iterator[Row]:
         """The same on PostgreSQL, with a match: the database looks at each on the way, and gives what matches."""
         part = self._query.limit + 1 if not plan.conditions else 4 * self._query.limit
         while True:
-            rows = plan.lens.met_along_names(
-                plan.match, after, low, high, self._query.descending, part, None, umbrella
-            )
+            rows = plan.lens.met_along_names(plan.match, after, low, high, self._query.descending, part, None, umbrella)
             yield from plan.keep(rows, matched=True)
             if len(rows) < part:
                 return
             after = rows[-1].name, rows[-1].id
 
-    def _walk_matching(
-        self, plan: Plan, after: tuple[Any, ...] | None, umbrella: int | None, low: str, high: str
-    ) -> Iterator[Row]:
+    def _walk_matching(self, plan: Plan, after: tuple[Any, ...] | None, umbrella: int | None, low: str, high: str) -> Iterator[Row]:
         """The same where most entries on the way will not match: these never leave the index of names."""
         down = self._query.descending
         for step in steps(self._query.limit, eager=False, first=first_step(self._query, plan, self._bound)):
@@ -337,7 +313,6 @@ def first_step(query: Query, plan: Plan, bound: int) -> int:
     if not plan.match:
         return 4 * query.limit
     return max(400, 4 * query.limit) if plan.lens.bulk.postgres else bound // 2
-
 
 
 def _all(walk: LaterWords, umbrella: int | None) -> Iterator[Row]:

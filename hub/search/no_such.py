@@ -50,9 +50,7 @@ def no_such(key: str, value: str, places: Places, book: ConceptBook, heard: Hear
     return ""
 
 
-def unfindable(
-    query: Query, places: Places, book: ConceptBook, path: str = "", *, heard: Heard | None = None
-) -> Iterator[FieldError]:
+def unfindable(query: Query, places: Places, book: ConceptBook, path: str = "", *, heard: Heard | None = None) -> Iterator[FieldError]:
     """Each value of `query`, and of those nested in it, under which nothing can ever be found: `where.0.values` with the reason."""
     for place, criterion in enumerate(query.where):
         for value in criterion.values if criterion.op == "eq" else ():

@@ -30,9 +30,7 @@ from hub.search.steps import steps
 class Walker:
     """Hits in the order of a query, from a position on, as far as somebody asks for them."""
 
-    def __init__(
-        self, query: Query, plans: Sequence[Plan], places: Places, after: tuple[Any, ...] | None
-    ) -> None:
+    def __init__(self, query: Query, plans: Sequence[Plan], places: Places, after: tuple[Any, ...] | None) -> None:
         self._query = query
         self._plans = [plan for plan in plans if not plan.nothing]
         self._after = after
@@ -86,9 +84,7 @@ class Walker:
         few = plan.few(self._bound)
         if few is not None:
             seqs = last_changes(plan.lens, {row.entity_id for row in few})
-            hits = [
-                Ranked((seqs[row.entity_id], row.id), row, plan.lens) for row in few if row.entity_id in seqs
-            ]
+            hits = [Ranked((seqs[row.entity_id], row.id), row, plan.lens) for row in few if row.entity_id in seqs]
             yield from behind(hits, self._after, self._query.descending)
             return
         lens, down = plan.lens, self._query.descending

@@ -101,9 +101,7 @@ class Plan:
 
     def classed(self, classes: Sequence[Alternatives], most: int) -> list[Candidates] | None:
         """As `candidates`, by the class that they are of, if PostgreSQL finds them by the match; None also where it does not."""
-        if not self.lens.bulk.postgres or not self.led(
-            most
-        ):  # to read too many for nothing costs more than class by class
+        if not self.lens.bulk.postgres or not self.led(most):  # to read too many for nothing costs more than class by class
             return None
         found = self.lens.classed(self.match, classes, most + 1)
         if len(found) > most:
@@ -115,11 +113,7 @@ class Plan:
 
     def led(self, most: int) -> bool:
         """Whether to read the match for candidates, which it seems are no more than these."""
-        if (
-            self.nothing
-            or not self.match.every
-            or any(isinstance(each, IsEntity) for each in self.conditions)
-        ):
+        if self.nothing or not self.match.every or any(isinstance(each, IsEntity) for each in self.conditions):
             return False
         return (self.lens.statistics.expected(self.match) or 0) <= most
 
@@ -165,11 +159,7 @@ class Plan:
                     return None
                 numbers = self.lens.numbers(self.match, NUMBERS * most + 1)
                 return set(numbers) if len(numbers) <= NUMBERS * most else None
-            if (
-                not self.match
-                and len(self.conditions) == 1
-                and isinstance(self.conditions[0], HasPeriod | IsNear)
-            ):
+            if not self.match and len(self.conditions) == 1 and isinstance(self.conditions[0], HasPeriod | IsNear):
                 points = isinstance(self.conditions[0], IsNear) and self.lens.bulk.postgres
                 return self.conditions[0].few(most if points else NUMBERS * most)
         rows = self.few(most)
@@ -282,9 +272,7 @@ def _plans_behind(linked: Linked, lens: Lens, scope: Query | None) -> tuple[Plan
 
 
 def _beginning(query: Query) -> str:
-    names = [
-        each for each in query.where if each.key == "name" and not each.negate and each.op in ("prefix", "eq")
-    ]
+    names = [each for each in query.where if each.key == "name" and not each.negate and each.op in ("prefix", "eq")]
     if len(names) != 1 or names[0].op != "prefix" or len(names[0].values) != 1:
         return ""
     beginning = names[0].values[0]

@@ -104,11 +104,7 @@ def distances(lens: Lens, lat: float, lon: float, rows: Sequence[Row]) -> dict[i
     """How far the nearest visible point of each of these entries is, in kilometres; entries without a point are left out."""
     if not lens.placed:
         return {}
-    far = {
-        row.id: distance_km(lat, lon, row.lat, row.lon)
-        for row in rows
-        if row.lat is not None and row.lon is not None
-    }
+    far = {row.id: distance_km(lat, lon, row.lat, row.lon) for row in rows if row.lat is not None and row.lon is not None}
     others = [row.id for row in rows if row.id not in far]
     far.update(_nearest(_values(lens, others), lat, lon, {}))
     return far
@@ -125,9 +121,7 @@ def _values(lens: Lens, numbers: Sequence[int]) -> Sequence[tuple[int, str]]:
     return found
 
 
-def _nearest(
-    found: Collection[tuple[int, str]], lat: float, lon: float, known: dict[str, float]
-) -> dict[int, float]:
+def _nearest(found: Collection[tuple[int, str]], lat: float, lon: float, known: dict[str, float]) -> dict[int, float]:
     nearest: dict[int, float] = {}
     for number, value in found:
         km = known.get(value)

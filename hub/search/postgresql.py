@@ -121,9 +121,7 @@ def numbers_between(bulk: Bulk, match: Match, low: int, high: int, sizes: Sequen
     return [row[0] for row in bulk.rows(sql, expression(lead), low, high, *given)]
 
 
-def classed(
-    bulk: Bulk, match: Match, classes: Sequence[Alternatives], most: int, sizes: Sequence[int] = ()
-) -> list[tuple[int, int]]:
+def classed(bulk: Bulk, match: Match, classes: Sequence[Alternatives], most: int, sizes: Sequence[int] = ()) -> list[tuple[int, int]]:
     """The entries that match as `numbers` gives them, and of which class each is: the first of which it has a token, or one more than there are."""
     reading, given = _reading(match, sizes)
     cases = "".join(f" WHEN tokens @@ {_ASKED} THEN {number}" for number in range(len(classes)))

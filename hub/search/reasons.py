@@ -22,9 +22,7 @@ class _Hit(Protocol):
     def km(self) -> float | None: ...
 
 
-def reasons_for(
-    query: Query, page: Sequence[_Hit], place: tuple[float, float] | None
-) -> list[tuple[tuple[Reason, ...], float | None]]:
+def reasons_for(query: Query, page: Sequence[_Hit], place: tuple[float, float] | None) -> list[tuple[tuple[Reason, ...], float | None]]:
     """For each hit its reasons and, when the query has a place, its distance in kilometres.
 
     `("tier", "local"|"serves"|"near"|"rest")`, `("distance", "3.4")`, `("name", word)` for a word that the name has, `("text", word)` for one that
@@ -32,10 +30,7 @@ def reasons_for(
     """
     far = _distances(page, place)
     codes = _codes(query, page)
-    return [
-        (_reasons(query, hit, far.get(hit.row.id), codes.get(hit.row.id, ())), far.get(hit.row.id))
-        for hit in page
-    ]
+    return [(_reasons(query, hit, far.get(hit.row.id), codes.get(hit.row.id, ())), far.get(hit.row.id)) for hit in page]
 
 
 def _reasons(query: Query, hit: _Hit, km: float | None, codes: Sequence[str]) -> tuple[Reason, ...]:
@@ -76,11 +71,7 @@ def _codes(query: Query, page: Sequence[_Hit]) -> dict[int, list[str]]:
             rows = [hit.row.id for hit in page if hit.lens.type == lens.type]
             for number, tokens in lens.tokens_of(rows).items():
                 for value in criterion.values:
-                    asked = (
-                        (value,)
-                        if not value.startswith("|")
-                        else tuple(h + value for h in lens.heads("code"))
-                    )
+                    asked = (value,) if not value.startswith("|") else tuple(h + value for h in lens.heads("code"))
                     if has_one(facets(lens.type, lens.rank, "code", asked), tokens):
                         found[number].append(value)
     return found

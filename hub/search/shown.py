@@ -48,9 +48,7 @@ def _only(document: Document, kept: frozenset[str]) -> Document:
 class Shown:
     """Index rows of entries, made when asked for and kept while one search lasts."""
 
-    def __init__(
-        self, conn: Connection, grant: Grant, indexer: Callable[[bool], Indexer], today: str
-    ) -> None:
+    def __init__(self, conn: Connection, grant: Grant, indexer: Callable[[bool], Indexer], today: str) -> None:
         """For one asker. `indexer` makes the maker of rows, `spelled` or not, of the day `today`."""
         self.today = today
         self._conn = conn
@@ -84,9 +82,7 @@ class Shown:
             if raw is not None and (fiche, partner) not in documents:
                 documents[fiche, partner] = decode(raw)
         pointed_to = {uuid for document in documents.values() for uuid in _pointed_to(document)}
-        related = {
-            uuid: decode(raw) for uuid, raw in reading.bytes_by_uuid(self._conn, pointed_to, self._grant.partner).items()
-        }
+        related = {uuid: decode(raw) for uuid, raw in reading.bytes_by_uuid(self._conn, pointed_to, self._grant.partner).items()}
         fiches = {row[2] for row in rows} if sourced else set()
         said = reading.provenances(self._conn, fiches) if fiches else {}
         own = {partner: reading.sources(self._conn, fiches, partner, own=True) for partner in {row[4] for row in rows if row[4] and sourced}}
@@ -226,11 +222,7 @@ class HasWords:
 
     def keep(self, rows: Sequence[Row]) -> set[int]:
         shown = self.lens.shown_rows([row.id for row in rows])
-        return {
-            number
-            for number, row in shown.items()
-            if all(map(partial(has_one, has=_tokens(row)), self.words)) != self.negate
-        }
+        return {number for number, row in shown.items() if all(map(partial(has_one, has=_tokens(row)), self.words)) != self.negate}
 
 
 _WHOLE_NAMES: Final = ("name", "family", "given")
@@ -238,11 +230,7 @@ _WHOLE_NAMES: Final = ("name", "family", "given")
 
 def _texts(row: IndexRow, keys: Collection[str], rank: int) -> set[str]:
     """The whole texts under these keys that somebody of this rank sees."""
-    return {
-        value
-        for (name, value), level in row.terms.items()
-        if name in keys and level <= rank and (name != "name" or value in row.wholes)
-    }
+    return {value for (name, value), level in row.terms.items() if name in keys and level <= rank and (name != "name" or value in row.wholes)}
 
 
 def _tokens(row: IndexRow) -> set[str]:

@@ -79,10 +79,7 @@ def among(bulk: Bulk, match: Match, ids: Sequence[int]) -> set[int]:
         unwanted = [Match((match.none,))] if match.none else []
         unwanted += [Match(match.lacking)] if match.lacking else []
         return set(ids).difference(*(among(bulk, each, ids) for each in unwanted))
-    sql = (
-        "SELECT rowid FROM fulltext WHERE fulltext MATCH ? AND rowid BETWEEN ? AND ?"
-        " AND +rowid IN (SELECT value FROM json_each(?))"
-    )
+    sql = "SELECT rowid FROM fulltext WHERE fulltext MATCH ? AND rowid BETWEEN ? AND ? AND +rowid IN (SELECT value FROM json_each(?))"
     return {row[0] for row in bulk.rows(sql, expression(match), min(ids), max(ids), bulk.many(ids))}
 
 

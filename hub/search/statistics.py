@@ -70,9 +70,7 @@ class Statistics:
 
     def _sizes(self, parts: Sequence[Alternatives]) -> list[int]:
         """How many have one of each of these, and how many there are."""
-        questions: dict[Any, tuple[str, tuple[Any, ...]]] = {
-            part: postgresql.question(part) for part in parts if part not in self.told
-        }
+        questions: dict[Any, tuple[str, tuple[Any, ...]]] = {part: postgresql.question(part) for part in parts if part not in self.told}
         if self.type not in self.told:
             questions[self.type] = "SELECT id FROM entry WHERE type = ?", (self.type,)
         if postgresql.RARE not in self.told and any(len(part) > postgresql.FEW for part in parts):

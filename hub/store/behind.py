@@ -100,9 +100,7 @@ def _hand_over_sooner(begins: bool) -> None:
             sys.setswitchinterval(_usual)
 
 
-def commit_beside(
-    connection: Connection, commit: Callable[[], None], meanwhile: Callable[[], None]
-) -> None:
+def commit_beside(connection: Connection, commit: Callable[[], None], meanwhile: Callable[[], None]) -> None:
     """Call `commit`, which commits, from the other thread behind what is still being written, and do something else until then.
 
     What the commit raises, or one of the writes before it, after which nothing is committed, is raised at the end of `writing_behind`.

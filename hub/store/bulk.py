@@ -121,9 +121,7 @@ class Bulk:
         if gone:
             self.connection.engine.dispose()
             self.connection.invalidate(error)
-        return DBAPIError.instance(
-            statement, parameters, error, dialect.dbapi.Error, dialect=dialect, connection_invalidated=gone
-        )
+        return DBAPIError.instance(statement, parameters, error, dialect.dbapi.Error, dialect=dialect, connection_invalidated=gone)
 
     def run(self, sql: str, *parameters: Any) -> int:
         """Execute, and say how many rows it touched."""
@@ -139,9 +137,7 @@ class Bulk:
 
     def listed(self, column: str, of: Literal["bigint", "text"] = "bigint") -> str:
         """SQL for "`column` is one of"; its parameter comes from `many`."""
-        return (
-            f"{column} = ANY(?::{of}[])" if self.postgres else f"{column} IN (SELECT value FROM json_each(?))"
-        )
+        return f"{column} = ANY(?::{of}[])" if self.postgres else f"{column} IN (SELECT value FROM json_each(?))"
 
     def many(self, values: Iterable[Any]) -> Any:
         """The parameter of `listed`."""
@@ -152,9 +148,7 @@ class Bulk:
         if rows:
             self._later(len(rows), partial(self._insert, table, columns, rows))
 
-    def insert_new(
-        self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]], *, all_new: bool = False
-    ) -> None:
+    def insert_new(self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]], *, all_new: bool = False) -> None:
         """Insert the rows whose key is not there yet, in the order given. `Clash`, sooner or later, when all should have been new and one was not.
 
         On PostgreSQL this waits for a writer that is inserting the same key.
@@ -163,9 +157,7 @@ class Bulk:
             self._later(len(rows), partial(self._insert_new, table, columns, rows, all_new))
 
     @contextmanager
-    def inserting(
-        self, table: str, columns: tuple[str, ...], expected: int
-    ) -> Iterator[Callable[[tuple[Any, ...]], None]]:
+    def inserting(self, table: str, columns: tuple[str, ...], expected: int) -> Iterator[Callable[[tuple[Any, ...]], None]]:
         """Hands out a function that inserts a row, some `expected` times: the first are being written while the caller makes the next."""
         rows: list[tuple[Any, ...]] = []
         if expected < _CHUNK:
@@ -186,9 +178,7 @@ class Bulk:
         """Execute what is about so many rows, and do not ask what became of it."""
         self._later(rows, partial(self._execute, sql, parameters))
 
-    def insert_numbered(
-        self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]], counting: str, *parameters: Any
-    ) -> None:
+    def insert_numbered(self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]], counting: str, *parameters: Any) -> None:
         """Insert rows, each with its number and its moment before and the last of all numbers behind it. `counting` is a statement that answers with that
         last one and with the moment of them all; it is executed right before, and nobody waits for its answer."""
         self._later(len(rows), partial(self._insert_numbered, table, columns, rows, counting, parameters))
@@ -242,16 +232,12 @@ class Bulk:
         first = last - len(rows) + 1
         self._insert(table, columns, [(number, at, *row, last) for number, row in enumerate(rows, first)])
 
-    def _insert_new(
-        self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]], all_new: bool
-    ) -> None:
+    def _insert_new(self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]], all_new: bool) -> None:
         insert = self._insert_arrays if self.postgres else self._insert_values
         if insert(table, columns, rows, " ON CONFLICT DO NOTHING") != len(rows) and all_new:
             raise Clash
 
-    def _insert_values(
-        self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]], how: str
-    ) -> int:
+    def _insert_values(self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]], how: str) -> int:
         """For SQLite: so many rows in a statement that the thread seldom has to wait for the interpreter."""
         done, place = 0, 0
         while place < len(rows):
@@ -261,16 +247,12 @@ class Bulk:
             place += size
         return done
 
-    def _insert_arrays(
-        self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]], how: str
-    ) -> int:
+    def _insert_arrays(self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]], how: str) -> int:
         """For PostgreSQL: a column is an array."""
         types = _binary_types(table, columns)
         arrays = ", ".join(f"?::{type_}[]" for type_ in types)
         sql = f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM unnest({arrays}){how}"
-        return cast(
-            int, self._execute(sql, [_array(list(column)) for column in zip(*rows, strict=True)]).rowcount
-        )
+        return cast(int, self._execute(sql, [_array(list(column)) for column in zip(*rows, strict=True)]).rowcount)
 
     def _copy(self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
         statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT binary)"

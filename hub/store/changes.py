@@ -113,9 +113,7 @@ def _leads_anywhere(space: Workspace, number: int, partner: str) -> bool:
 def _by_audience(space: Workspace) -> dict[tuple[str, int], list[int]]:
     """The changed fiches by partner and by who sees the change, the widest audience first: the first change noted of a dependent tells most."""
     groups: dict[tuple[str, int], list[int]] = {}
-    for (partner, fiche_id), level in sorted(
-        space.sources.items(), key=lambda item: (item[0][0], item[1], item[0][1])
-    ):
+    for (partner, fiche_id), level in sorted(space.sources.items(), key=lambda item: (item[0][0], item[1], item[0][1])):
         if level < ABSENT:
             groups.setdefault((partner, level), []).append(fiche_id)
     return groups
@@ -123,9 +121,7 @@ def _by_audience(space: Workspace) -> dict[tuple[str, int], list[int]]:
 
 def _marker(space: Workspace, number: int, level: int, partner: str) -> PendingChange:
     state = space.fiches[number]
-    return PendingChange(
-        number, number, state.kind, partner, SPREAD, space.origin, None, level, level, level, state.version
-    )
+    return PendingChange(number, number, state.kind, partner, SPREAD, space.origin, None, level, level, level, state.version)
 
 
 def note_context(
@@ -256,7 +252,9 @@ class _Telling:
 def _owed_elsewhere(bulk: Bulk, becoming: Mapping[int, tuple[int, int, int, bool]], marker: int, partner: str) -> set[int]:
     """Of parts that stand for a link those of which another marker, that of their other end, is yet to tell that they come, go or are seen by others: until then the log
     has not told of them, or tells of them still."""
-    sql = f"SELECT c.entity_id FROM spread s JOIN change c ON c.seq = s.seq WHERE s.seq <> ? AND c.partner IN ('', ?) AND {bulk.listed('c.entity_id')}"
+    sql = (
+        f"SELECT c.entity_id FROM spread s JOIN change c ON c.seq = s.seq WHERE s.seq <> ? AND c.partner IN ('', ?) AND {bulk.listed('c.entity_id')}"
+    )
     waiting = {row[0] for row in bulk.rows(sql, marker, partner, bulk.many({end for end, *_ in becoming.values()}))} if becoming else set()
     doubtful = [number for number, (end, *_) in becoming.items() if end in waiting]
     told = told_levels(bulk, doubtful, partner)

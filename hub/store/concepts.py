@@ -81,8 +81,7 @@ class ConceptBook:
         """Read everything; some ten milliseconds per thousand concepts."""
         version = cls.current_version(connection)
         schemes = {
-            row.code: ConceptScheme(row.code, orjson.loads(row.title), (), row.source, row.uri)
-            for row in connection.execute(select(concept_scheme))
+            row.code: ConceptScheme(row.code, orjson.loads(row.title), (), row.source, row.uri) for row in connection.execute(select(concept_scheme))
         }
         concepts = {(row.scheme, row.code): _concept(row) for row in connection.execute(select(concept_table))}
         rows = connection.execute(select(mapping_table).order_by(*mapping_table.primary_key.columns))
@@ -244,9 +243,7 @@ def _put_scheme(connection: Connection, scheme: ConceptScheme) -> bool:
     row = connection.execute(select(concept_scheme).where(concept_scheme.c.code == scheme.code)).one_or_none()
     known = ConceptScheme(scheme.code, orjson.loads(row.title), (), row.source, row.uri) if row else None
     title: Text = {**known.title, **scheme.title} if known else scheme.title
-    wanted = ConceptScheme(
-        scheme.code, title, (), scheme.source or (known.source if known else ""), scheme.uri or (known.uri if known else "")
-    )
+    wanted = ConceptScheme(scheme.code, title, (), scheme.source or (known.source if known else ""), scheme.uri or (known.uri if known else ""))
     if wanted == known:
         return False
     _upsert(connection, concept_scheme, {"code": wanted.code}, {"title": _json(title), "source": wanted.source, "uri": wanted.uri})
@@ -320,9 +317,7 @@ def _outdate_index(connection: Connection) -> None:
 
 
 def _known(connection: Connection, scheme: str, code: str) -> Concept | None:
-    row = connection.execute(
-        select(concept_table).where(concept_table.c.scheme == scheme, concept_table.c.code == code)
-    ).one_or_none()
+    row = connection.execute(select(concept_table).where(concept_table.c.scheme == scheme, concept_table.c.code == code)).one_or_none()
     return _concept(row) if row else None
 
 

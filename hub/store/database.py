@@ -73,9 +73,7 @@ def connect(url: str) -> Engine:
     try:
         parsed = make_url(url)
     except Exception as error:  # SQLAlchemy and its drivers raise whatever they like about a malformed URL
-        raise FichehubError(
-            "The database URL cannot be read; write sqlite:///FILE or postgresql://USER@HOST/NAME."
-        ) from error
+        raise FichehubError("The database URL cannot be read; write sqlite:///FILE or postgresql://USER@HOST/NAME.") from error
     if parsed.drivername in ("postgresql", "postgresql+psycopg"):
         return postgresql(parsed)
     if parsed.drivername not in ("sqlite", "sqlite+pysqlite"):
@@ -85,15 +83,11 @@ def connect(url: str) -> Engine:
     if parsed.query:
         raise FichehubError(f"The database URL has an option that SQLite does not take here: {next(iter(parsed.query))}. Write sqlite:///FILE.")
     if parsed.database in (None, "", ":memory:"):
-        raise FichehubError(
-            "A database in memory is not shared between processes; name a file: sqlite:///FILE."
-        )
+        raise FichehubError("A database in memory is not shared between processes; name a file: sqlite:///FILE.")
     Path(parsed.database or "").parent.mkdir(parents=True, exist_ok=True)
     # The last one given back is the next one handed out: each has pages and statements of its own in memory, and those of one that is used in
     # turns with another are out of date each time.
-    engine = create_engine(
-        parsed, pool_use_lifo=True, connect_args={"timeout": 0, "check_same_thread": False, "cached_statements": 512}
-    )
+    engine = create_engine(parsed, pool_use_lifo=True, connect_args={"timeout": 0, "check_same_thread": False, "cached_statements": 512})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -135,9 +129,7 @@ def _begin_sqlite(connection: Connection) -> None:
                     return
                 except sqlite3.OperationalError as error:
                     if not is_lock_refusal(error) or time.monotonic() > deadline:
-                        raise StoreBusy(
-                            "The database is being written by somebody else; try again in a moment."
-                        ) from error
+                        raise StoreBusy("The database is being written by somebody else; try again in a moment.") from error
                     time.sleep(random.uniform(0.0005, 0.002))
     finally:
         raw.execute("PRAGMA busy_timeout = 5000")

@@ -63,9 +63,7 @@ def decide_conflict(store: Store, uuid: str, field: str, chosen: Any, who: str =
         (state,) = writer.hold(uuid)
         found = next((item for item in reading.conflicts_of(writer.connection, state.id) if item.field == field), None)
         if found is None:
-            raise Invalid(
-                f"There is no conflict about {field}.", (FieldError("field", "no conflict", field),)
-            )
+            raise Invalid(f"There is no conflict about {field}.", (FieldError("field", "no conflict", field),))
         if all(stated != chosen for _, _, stated in found.values):
             raise Invalid(
                 "Choose one of the values that stand against each other.",

@@ -144,9 +144,7 @@ def _erase(writer: Writer, uuid: str, reason: str) -> None:
     if state.state == "erased":
         return
     number = state.id
-    moved = [
-        row[0] for row in bulk.rows("SELECT id FROM entity WHERE moved_to = ? AND fiche_id = id", number)
-    ]
+    moved = [row[0] for row in bulk.rows("SELECT id FROM entity WHERE moved_to = ? AND fiche_id = id", number)]
     ids = [number, *moved]
     many = bulk.many(ids)
     space.load(ids, lock=True)
@@ -187,9 +185,7 @@ def _depending(writer: Writer, ids: list[int]) -> set[int]:
     found = fiches_leading_to(bulk, ids)
     for one in ids:
         pattern = f"%{space.uuid_of[one]}%"
-        found.update(
-            row[0] for row in bulk.rows("SELECT DISTINCT fiche_id FROM part_key WHERE key LIKE ?", pattern)
-        )
+        found.update(row[0] for row in bulk.rows("SELECT DISTINCT fiche_id FROM part_key WHERE key LIKE ?", pattern))
     return found - set(ids)
 
 
@@ -201,16 +197,10 @@ def _tell(writer: Writer, number: int) -> None:
     before, was = state.document, state.level
     version = state.version + 1
     if before is not None:
-        space.note(
-            PendingChange(
-                number, number, state.kind, "", "delete", space.origin, None, was, was, ABSENT, version
-            )
-        )
+        space.note(PendingChange(number, number, state.kind, "", "delete", space.origin, None, was, was, ABSENT, version))
         for change in part_changes(space, number, state.kind, before, None, was, ABSENT, "", version):
             space.note(change)
-    for partner, raw in space.bulk.rows(
-        "SELECT partner, document FROM overlay WHERE document IS NOT NULL AND fiche_id = ?", number
-    ):
+    for partner, raw in space.bulk.rows("SELECT partner, document FROM overlay WHERE document IS NOT NULL AND fiche_id = ?", number):
         own = schemas.decode(raw)
         level = level_of(own)
         space.note(
@@ -294,9 +284,7 @@ def _scrub(writer: Writer, fiche_id: int, uuids: set[str]) -> None:
         "SELECT id, source_id, external_id, revision, partner, content FROM claim WHERE fiche_id = ?",
         fiche_id,
     ):
-        claim = schemas.decode_claim(
-            space.source_name(source_id), external_id, revision, partner or None, content
-        )
+        claim = schemas.decode_claim(space.source_name(source_id), external_id, revision, partner or None, content)
         owners.append(claim)
         kept = without(claim.kind, claim.content, identities.is_erased)
         if kept is not claim.content:

@@ -124,10 +124,6 @@ def _note(space: Workspace, state: FicheState, field: str, document: Document, v
     seen = dict(visible_levels_differ(without, document)).get(field, 2)
     level = level_of(document)
     audience = max(seen, level)
-    space.note(
-        PendingChange(
-            state.id, state.id, state.kind, partner, "update", space.origin, {field: seen}, audience, level, level, version
-        )
-    )
+    space.note(PendingChange(state.id, state.id, state.kind, partner, "update", space.origin, {field: seen}, audience, level, level, version))
     space.changed_outwardly(state.id, audience, partner)
     space.reindex.add(state.id)

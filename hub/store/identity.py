@@ -31,18 +31,10 @@ def keys_of(claim: Claim) -> tuple[str, list[str]]:
     own = own_key(claim.source, claim.external_id)
     others: list[str] = []
     named = [("same_as", system, value) for system, value in claim.same_as]
-    named += [
-        ("identifiers", item["system"], item["value"])
-        for item in claim.content.get("identifiers", ())
-        if item["system"] != HUB
-    ]
+    named += [("identifiers", item["system"], item["value"]) for item in claim.content.get("identifiers", ()) if item["system"] != HUB]
     for field, system, value in named:
         try:
-            key = (
-                identity_key(claim.kind, system, value)
-                if field == "same_as"
-                else _number_key(claim.kind, system, value)
-            )
+            key = identity_key(claim.kind, system, value) if field == "same_as" else _number_key(claim.kind, system, value)
         except InvalidIdentifier as error:
             raise Rejected(
                 f"{claim.external_id}: {field} has a {system} number that is not one. {error.reason}",
@@ -106,10 +98,7 @@ class Identities:
         plain = [key for key in unknown if not key.startswith(f"{HUB}|")]
         self._fiche.update(dict.fromkeys(unknown))
         if plain:
-            sql = (
-                "SELECT i.key, i.fiche_id, e.uuid FROM identity i JOIN entity e ON e.id = i.fiche_id"
-                f" WHERE {space.bulk.listed('i.key', 'text')}"
-            )
+            sql = f"SELECT i.key, i.fiche_id, e.uuid FROM identity i JOIN entity e ON e.id = i.fiche_id WHERE {space.bulk.listed('i.key', 'text')}"
             for key, fiche_id, uuid in space.bulk.rows(sql, space.bulk.many(plain)):
                 self._fiche[key] = fiche_id
                 space.know(fiche_id, uuid)
@@ -125,9 +114,7 @@ class Identities:
         """Where a line of redirects ends."""
         space = self._space
         while True:
-            ((uuid, fiche_id, moved_to),) = space.bulk.rows(
-                "SELECT uuid, fiche_id, moved_to FROM entity WHERE id = ?", number
-            )
+            ((uuid, fiche_id, moved_to),) = space.bulk.rows("SELECT uuid, fiche_id, moved_to FROM entity WHERE id = ?", number)
             space.know(number, uuid)
             if moved_to is None:
                 return int(fiche_id)
@@ -162,11 +149,7 @@ class Identities:
         if not self._given:
             return
         new = sorted((key, fiche_id) for key, fiche_id in self._given.items() if self._fiche.get(key) is None)
-        moved = sorted(
-            (fiche_id, key)
-            for key, fiche_id in self._given.items()
-            if self._fiche.get(key) not in (None, fiche_id)
-        )
+        moved = sorted((fiche_id, key) for key, fiche_id in self._given.items() if self._fiche.get(key) not in (None, fiche_id))
         space.bulk.insert_new("identity", ("key", "fiche_id"), new, all_new=True)
         space.bulk.run_many("UPDATE identity SET fiche_id = ? WHERE key = ?", moved)
         self._fiche.update(self._given)
@@ -273,17 +256,13 @@ class Identities:
         space = self._space
         low, high = sorted((first, second))
         space.flush_reviews()
-        if space.bulk.rows(
-            "SELECT 1 FROM review WHERE fiche_id = ? AND other_id = ? AND state = 'different'", high, low
-        ):
+        if space.bulk.rows("SELECT 1 FROM review WHERE fiche_id = ? AND other_id = ? AND state = 'different'", high, low):
             return False
         taken = self._sources_of({first, second})
         ours, theirs = ({source for source, _ in taken.get(fiche, ())} for fiche in (first, second))
         return not ours & theirs
 
-    def review(
-        self, fiche: int, other: int, reason: str, score: float, detail: dict[str, Any], state: str = "open"
-    ) -> None:
+    def review(self, fiche: int, other: int, reason: str, score: float, detail: dict[str, Any], state: str = "open") -> None:
         """Put a pair of fiches before the administrator, once; the newer one comes first."""
         high, low = max(fiche, other), min(fiche, other)
         row = (high, low, reason, score, orjson.dumps(detail), state, self._space.at)
@@ -291,11 +270,7 @@ class Identities:
 
     def stubs(self, wanted: dict[str, Kind]) -> None:
         """Make fiches for links to something that has not arrived yet."""
-        kinds = sorted(
-            key_kind
-            for key_kind in wanted.items()
-            if self.fiche(key_kind[0]) is None and not self.is_erased(key_kind[0])
-        )
+        kinds = sorted(key_kind for key_kind in wanted.items() if self.fiche(key_kind[0]) is None and not self.is_erased(key_kind[0]))
         for (key, _), state in zip(kinds, self._space.make_fiches([kind for _, kind in kinds]), strict=True):
             self.give(key, state.id)
 

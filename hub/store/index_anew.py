@@ -153,8 +153,7 @@ def _write_links(space: Workspace, ids: list[int]) -> None:
     documents = {number: space.fiches[number].document for number in ids}
     space.numbers_for(uuid for document in documents.values() if document for uuid in named_in(document))
     standing: list[tuple[Iterable[int], list[Link]]] = [
-        (owners[number], links_of(number, document, space.number_of) if document else [])
-        for number, document in documents.items()
+        (owners[number], links_of(number, document, space.number_of) if document else []) for number, document in documents.items()
     ]
     write_links(space, [], standing)
     sql = f"SELECT partner, fiche_id, id, document FROM overlay WHERE {space.bulk.listed('fiche_id')}"

@@ -44,11 +44,7 @@ def terms_of(row: IndexRow) -> list[Term]:
         for facet in row.compared
         if facet.key == "period" or SHORTENED in facet
     ]
-    found += [
-        (kind, FACETS["name"], name, number, _level_of(name, row.names))
-        for name in row.wholes
-        if not tells_all(name)
-    ]
+    found += [(kind, FACETS["name"], name, number, _level_of(name, row.names)) for name in row.wholes if not tells_all(name)]
     if len(row.points) == 1:
         lat, lon, level = row.points[0]
         found.append((kind, POINT, point_value(lat, lon), number, level))
@@ -107,12 +103,8 @@ def point_of(value: str) -> tuple[float, float]:
 
 
 _WORD_HEADS: Final = {kind: tuple(mark + level for level in WORD_MARKS) for kind, mark in TYPE_MARKS.items()}
-_DESCRIBED_HEADS: Final = {
-    kind: tuple(mark + level for level in DESCRIBED_MARKS) for kind, mark in TYPE_MARKS.items()
-}
-_FACET_HEADS: Final = {
-    kind: tuple(mark + level for level in FACET_MARKS) for kind, mark in TYPE_MARKS.items()
-}
+_DESCRIBED_HEADS: Final = {kind: tuple(mark + level for level in DESCRIBED_MARKS) for kind, mark in TYPE_MARKS.items()}
+_FACET_HEADS: Final = {kind: tuple(mark + level for level in FACET_MARKS) for kind, mark in TYPE_MARKS.items()}
 
 
 def tokens_of(row: IndexRow) -> str:

@@ -140,9 +140,7 @@ def load_related(wanted: Sequence[Document], documents: Documents) -> None:
         if not frontier:
             return
         documents.load(frontier)
-        frontier = [
-            above for uuid in set(frontier) if (other := documents.get(uuid)) for above in _direct(other)
-        ]
+        frontier = [above for uuid in set(frontier) if (other := documents.get(uuid)) for above in _direct(other)]
 
 
 def parts_of(document: Document | None) -> list[tuple[EntityType, Document]]:

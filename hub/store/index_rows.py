@@ -62,9 +62,7 @@ _ENTRY: Final = (
 _TOKENS: Final = ("entry_id", "tokens")
 _TERM: Final = ("type", "key", "value", "entry_id", "level")
 
-_FTS5_OPTIONS: Final = (
-    f"tokenize=\"ascii tokenchars '{TOKEN_CHARACTERS}'\", content='', detail=none, columnsize=0, prefix='3 4'"
-)
+_FTS5_OPTIONS: Final = f"tokenize=\"ascii tokenchars '{TOKEN_CHARACTERS}'\", content='', detail=none, columnsize=0, prefix='3 4'"
 _SQLITE: Final = (
     f"CREATE VIRTUAL TABLE fulltext USING fts5(tokens, {_FTS5_OPTIONS})",
     "CREATE VIRTUAL TABLE fulltext_vocabulary USING fts5vocab(fulltext, row)",
@@ -88,9 +86,7 @@ def create_fulltext(conn: Connection) -> None:
 def drop_fulltext(conn: Connection) -> None:
     """Undo `create_fulltext`."""
     tables = ("fulltext", "fulltext_head")
-    for table in (
-        tables if conn.dialect.name == "postgresql" else ("fulltext_vocabulary", "fulltext_tokens", *tables)
-    ):
+    for table in tables if conn.dialect.name == "postgresql" else ("fulltext_vocabulary", "fulltext_tokens", *tables):
         conn.exec_driver_sql(f"DROP TABLE {table}")
 
 
@@ -116,9 +112,7 @@ def standing(conn: Connection, numbers: Iterable[int], by: Literal["id", "fiche_
     return {row[0]: tuple(row) for row in bulk.rows(sql, bulk.many(numbers))}
 
 
-def write(
-    conn: Connection, rows: Iterable[IndexRow], stood: Standing | None = None, expected: int = 0
-) -> None:
+def write(conn: Connection, rows: Iterable[IndexRow], stood: Standing | None = None, expected: int = 0) -> None:
     """Make the index say exactly this about these entries. Later rows win over earlier ones of the same entry.
 
     `stood`: the entries among them that are there already, for a caller who knows, and who gives each entry once. Then `rows` may be an
@@ -220,9 +214,7 @@ def _change_entries(bulk: Bulk, again: list[IndexRow], stood: Standing) -> None:
     bulk.run_many(update, [(*entry[1:], entry[0]) for entry in changed])
 
 
-def _change_terms(
-    bulk: Bulk, again: list[IndexRow], standing: Mapping[int, list[tuple[Any, ...]]]
-) -> list[Term]:
+def _change_terms(bulk: Bulk, again: list[IndexRow], standing: Mapping[int, list[tuple[Any, ...]]]) -> list[Term]:
     """Removes what is no longer so and moves what changed its level; the answer: the terms that are new."""
     old = {row[:4]: row[4] for each in again for row in standing.get(each.entry_id, ())}
     told = {term[:4]: term[4] for row in again for term in terms_of(row)}
@@ -280,9 +272,7 @@ def _take_in(bulk: Bulk, new: list[tuple[int, str]]) -> None:
 
 
 def _forget(bulk: Bulk, old: dict[int, str]) -> None:
-    bulk.run_many(
-        "INSERT INTO fulltext(fulltext, rowid, tokens) VALUES ('delete', ?, ?)", sorted(old.items())
-    )
+    bulk.run_many("INSERT INTO fulltext(fulltext, rowid, tokens) VALUES ('delete', ?, ?)", sorted(old.items()))
     bulk.run_many("DELETE FROM fulltext_tokens WHERE entry_id = ?", [(number,) for number in sorted(old)])
 
 

@@ -276,9 +276,7 @@ class Indexer:
         row.add("family", family, at)
         for one in name.get("given", ()):
             row.add("given", self._split(one)[0], at)
-        row.add_name(
-            f"{family} {given}".strip(), [word[:MAX_WORD] for word in f"{family} {given}".split()], at
-        )
+        row.add_name(f"{family} {given}".strip(), [word[:MAX_WORD] for word in f"{family} {given}".split()], at)
         if given:
             row.wholes.add(f"{given} {family}")
             row.names[at].add(f"{given} {family}")

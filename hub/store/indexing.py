@@ -123,6 +123,4 @@ def _masks(space: Workspace, ids: list[int]) -> set[tuple[str, int]]:
 
 def _write_masks(bulk: Bulk, standing: set[tuple[str, int]], wanted: set[tuple[str, int]]) -> None:
     bulk.run_many("DELETE FROM entry_mask WHERE partner = ? AND entry_id = ?", sorted(standing - wanted))
-    bulk.insert(
-        "entry_mask", ("partner", "entry_id"), cast("list[tuple[Any, ...]]", sorted(wanted - standing))
-    )
+    bulk.insert("entry_mask", ("partner", "entry_id"), cast("list[tuple[Any, ...]]", sorted(wanted - standing)))

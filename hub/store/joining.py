@@ -13,9 +13,7 @@ from hub.store.part_changes import part_changes
 from hub.store.workspace import FicheState, PendingChange, Workspace
 
 
-def join_fiches(
-    space: Workspace, identities: Identities, first: int, second: int, *, decided: bool = False
-) -> set[int]:
+def join_fiches(space: Workspace, identities: Identities, first: int, second: int, *, decided: bool = False) -> set[int]:
     """Move the newer fiche into the older; the answer: the fiches to merge again.
 
     Unless an administrator `decided`, nothing happens when a source holds the two apart; that goes to review.
@@ -42,16 +40,13 @@ def join_fiches(
     bulk.run("UPDATE entity SET moved_to = ? WHERE id = ?", low, high)
     bulk.run("UPDATE entity SET moved_to = ? WHERE moved_to = ?", low, high)
     bulk.run(
-        "INSERT INTO candidate_key (key, source_id, fiche_id) SELECT key, source_id, ? FROM candidate_key WHERE fiche_id = ?"
-        " ON CONFLICT DO NOTHING",
+        "INSERT INTO candidate_key (key, source_id, fiche_id) SELECT key, source_id, ? FROM candidate_key WHERE fiche_id = ? ON CONFLICT DO NOTHING",
         low,
         high,
     )
     bulk.run("DELETE FROM candidate_key WHERE fiche_id = ?", high)
     space.flush_reviews()
-    bulk.run(
-        "UPDATE review SET state = 'same' WHERE fiche_id = ? AND other_id = ? AND state = 'open'", high, low
-    )
+    bulk.run("UPDATE review SET state = 'same' WHERE fiche_id = ? AND other_id = ? AND state = 'open'", high, low)
     ask_too(space, high, low)
     _close(space, goes, "moved")
     identities.relocate(high, low)
@@ -93,9 +88,7 @@ def ask_too(space: Workspace, fiche: int, other: int, *, since: str = "") -> Non
 
 
 def _standing(space: Workspace, number: int) -> int:
-    while (row := space.bulk.rows("SELECT moved_to FROM entity WHERE id = ?", number)) and row[0][
-        0
-    ] is not None:
+    while (row := space.bulk.rows("SELECT moved_to FROM entity WHERE id = ?", number)) and row[0][0] is not None:
         number = row[0][0]
     return number
 
@@ -195,12 +188,6 @@ def _move_overlays(space: Workspace, goes: int) -> None:
         )
         write_own_links(space, [(partner, goes, number, None)])
         kind = space.fiches[goes].kind
-        space.note(
-            PendingChange(
-                goes, goes, kind, partner, "delete", space.origin, None, level, level, ABSENT, version + 1
-            )
-        )
-        for change in part_changes(
-            space, goes, kind, schemas.decode(raw), None, level, ABSENT, partner, version + 1
-        ):
+        space.note(PendingChange(goes, goes, kind, partner, "delete", space.origin, None, level, level, ABSENT, version + 1))
+        for change in part_changes(space, goes, kind, schemas.decode(raw), None, level, ABSENT, partner, version + 1):
             space.note(change)

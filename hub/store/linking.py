@@ -48,9 +48,7 @@ def links_of(fiche_id: int, document: Document, number_of: Mapping[str, int]) ->
         key = (from_id, role, to_id)
         found[key] = min(how, found.get(key, ABSENT))
 
-    singles = (
-        ("parent",) if kind == "organisatie" else ("organisatie", "provided_by") if kind == "aanbod" else ()
-    )
+    singles = ("parent",) if kind == "organisatie" else ("organisatie", "provided_by") if kind == "aanbod" else ()
     for name in singles:
         if name in document:
             add(fiche_id, name, number_of[document[name]["id"]], level(name))
@@ -101,9 +99,7 @@ def named_in(document: Document) -> Iterator[str]:
                 yield from (part[inner]["id"] for inner, _ in _PART_LINKS[field] if inner in part)
 
 
-def write_links(
-    space: Workspace, fresh: list[Link], standing: list[tuple[Iterable[int], list[Link]]]
-) -> None:
+def write_links(space: Workspace, fresh: list[Link], standing: list[tuple[Iterable[int], list[Link]]]) -> None:
     """Bring the table to these links: `fresh` of fiches that have none yet, `standing` with the entities they come from."""
     bulk = space.bulk
     wanted = {link[:3]: link[3] for _, links in standing for link in links}
@@ -174,9 +170,7 @@ def dependents(bulk: Bulk, fiches: Iterable[int], partner: str = "", *, among: b
     kinds: dict[str, set[int]] = {"organisatie": set(), "aanbod": set(), "zorgverlener": set()}
     if not start:
         return {}, set()
-    for number, type_ in bulk.rows(
-        f"SELECT id, type FROM entity WHERE {bulk.listed('id')}", bulk.many(start)
-    ):
+    for number, type_ in bulk.rows(f"SELECT id, type FROM entity WHERE {bulk.listed('id')}", bulk.many(start)):
         kinds[type_].add(number)
     found: dict[int, tuple[int, str]] = {}
     in_index: set[int] = set()
@@ -184,9 +178,7 @@ def dependents(bulk: Bulk, fiches: Iterable[int], partner: str = "", *, among: b
     aanbod = set(kinds["aanbod"])
     while frontier:
         below: set[int] = set()
-        for number, type_, fiche_id in _pointing(
-            bulk, frontier, ("organisatie", "provided_by", "parent", "member_of"), partner
-        ):
+        for number, type_, fiche_id in _pointing(bulk, frontier, ("organisatie", "provided_by", "parent", "member_of"), partner):
             found[number] = (fiche_id, type_)
             in_index.add(fiche_id)
             if type_ == "aanbod":

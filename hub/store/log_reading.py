@@ -101,9 +101,7 @@ _CHANGE = (
     " FROM change c JOIN entity e ON e.id = c.entity_id JOIN entity f ON f.id = c.fiche_id"
 )
 _VISIBLE = "c.audience <= ? AND c.operation <> 'spread' AND (c.was <= ? OR c.now <= ?)"
-_IN_PLACE = (
-    "(SELECT 1 FROM change o WHERE o.entity_id = c.entity_id AND o.seq > c.seq AND o.seq <= c.tx_end AND o.partner = ? AND o.operation <> 'spread' LIMIT 1)"
-)
+_IN_PLACE = "(SELECT 1 FROM change o WHERE o.entity_id = c.entity_id AND o.seq > c.seq AND o.seq <= c.tx_end AND o.partner = ? AND o.operation <> 'spread' LIMIT 1)"
 """The partner's own row about the same entity in the same transaction, which stands behind those that all share (`hub.store.own_words`)."""
 _NOTHING_NAMED: Final = len(b"[]")
 
@@ -272,7 +270,9 @@ def lived(connection: Connection, entity_id: int, seq: int, partner: str | None 
     bulk = Bulk(connection)
     # Where both are, his own stands behind the others'.
     whose = "c.entity_id = ? AND c.operation <> 'spread' AND (c.partner = '' OR c.partner = ?)"
-    sql = f"SELECT c.fiche_id, e.uuid, c.now FROM change c JOIN entity e ON e.id = c.fiche_id WHERE {whose} AND c.seq <= ? ORDER BY c.seq DESC LIMIT 1"
+    sql = (
+        f"SELECT c.fiche_id, e.uuid, c.now FROM change c JOIN entity e ON e.id = c.fiche_id WHERE {whose} AND c.seq <= ? ORDER BY c.seq DESC LIMIT 1"
+    )
     for fiche_id, uuid, now in bulk.rows(sql, entity_id, partner or "", seq):
         return Lived(fiche_id, uuid, now != ABSENT)
     later = bulk.rows(f"SELECT 1 FROM change c WHERE {whose} LIMIT 1", entity_id, partner or "")

@@ -54,9 +54,7 @@ def candidate_keys(claim: Claim) -> set[str]:
                     continue  # a wrong number makes nobody the same
                 value = value.strip()  # wrong, but the same wrong number is still the same site (`hub.model.parts`)
             keys.add(f"{kind}|{_NUMBERS[system]}|{value}")
-    keys.update(
-        f"{kind}|phone|{contact['value']}" for contact in contacts if contact["kind"] in ("phone", "mobile")
-    )
+    keys.update(f"{kind}|phone|{contact['value']}" for contact in contacts if contact["kind"] in ("phone", "mobile"))
     postcodes = {address["postcode"] for address in addresses if "postcode" in address}
     if postcodes:
         names = {fold(text) for name in content.get("names", ()) for text in name["text"].values()}
@@ -174,9 +172,7 @@ def score_of(reasons: Iterable[str]) -> float:
     return 1 - doubt
 
 
-def _asked(
-    space: Workspace, claim: Claim, scored: dict[int, tuple[float, list[str]]]
-) -> dict[int, tuple[float, list[str]]]:
+def _asked(space: Workspace, claim: Claim, scored: dict[int, tuple[float, list[str]]]) -> dict[int, tuple[float, list[str]]]:
     """The scores and reasons of a plugin that knows better; without one, and for what came in the same batch, ours."""
     bulk = space.bulk
     offered: dict[str, int] = {}
@@ -192,8 +188,4 @@ def _asked(
         return scored
     shown_to_it = {*offered.values()}
     ours = {number: found for number, found in scored.items() if number not in shown_to_it}
-    return ours | {
-        offered[item.fiche["id"]]: (item.score, list(item.reasons))
-        for item in answer
-        if item.fiche.get("id") in offered
-    }
+    return ours | {offered[item.fiche["id"]]: (item.score, list(item.reasons)) for item in answer if item.fiche.get("id") in offered}

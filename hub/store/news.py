@@ -42,14 +42,11 @@ def news_in(
     stored: dict[Key, Stored] = {}
     for source, external_ids in sorted(by_source.items()):
         sql = (
-            "SELECT external_id, partner, revision, digest, id, fiche_id, at FROM claim"
-            f" WHERE source_id = ? AND {bulk.listed('external_id', 'text')}"
+            f"SELECT external_id, partner, revision, digest, id, fiche_id, at FROM claim WHERE source_id = ? AND {bulk.listed('external_id', 'text')}"
         )
         if lock:
             sql += " ORDER BY external_id, partner FOR UPDATE"
-        for external_id, partner, revision, digest, number, fiche_id, at in bulk.rows(
-            sql, space.source_id(source), bulk.many(external_ids)
-        ):
+        for external_id, partner, revision, digest, number, fiche_id, at in bulk.rows(sql, space.source_id(source), bulk.many(external_ids)):
             key = (source, external_id, partner)
             ready = wanted.get(key)
             if ready is None:
@@ -62,6 +59,8 @@ def news_in(
                 stored[key] = Stored(number, fiche_id)
             else:
                 del wanted[key]
-            if contested is not None and told <= revision and digest and digest != ready.digest:  # what was let go of, without a digest, may come back
+            if (
+                contested is not None and told <= revision and digest and digest != ready.digest
+            ):  # what was let go of, without a digest, may come back
                 contested.append(Contested(external_id, revision, told, at))
     return wanted, stored

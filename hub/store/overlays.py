@@ -74,7 +74,11 @@ def write_own_links(space: Workspace, overlays: Sequence[tuple[str, int, int, Do
     for partner, fiche_id, number, document in overlays:
         own = {**standing.get((partner, fiche_id), {}), fiche_id: number}
         links = [] if document is None else links_of(fiche_id, document, space.number_of)
-        parts = [] if document is None else [space.number_of[part["id"]] for field, _ in PART_FIELDS[space.fiches[fiche_id].kind] for part in document.get(field, ())]
+        parts = (
+            []
+            if document is None
+            else [space.number_of[part["id"]] for field, _ in PART_FIELDS[space.fiches[fiche_id].kind] for part in document.get(field, ())]
+        )
         own.update((part, space.own_entries[partner, part]) for part in parts if part not in own and (partner, part) in space.own_entries)
         missing = [part for part in dict.fromkeys(parts) if part not in own]
         if missing:
@@ -113,9 +117,7 @@ def _write(
             return None
         (number,) = space.numbers.take(bulk, "entity", 1)
         columns = ("id", "partner", "fiche_id", "level", "version", "digest", "document")
-        bulk.insert(
-            "overlay", columns, [(number, partner, state.id, level_of(document), version, digest, raw)]
-        )
+        bulk.insert("overlay", columns, [(number, partner, state.id, level_of(document), version, digest, raw)])
     elif not same:
         if row[4] is not None:
             bulk.insert(
@@ -206,9 +208,7 @@ def tell_of_other_ends(space: Workspace, differing: Sequence[tuple[FicheState, D
             fields = dict(visible_levels_differ(before, after, seen.before, seen.now))
             audience = max(min(fields.values(), default=ABSENT), min(was, state.level))
             changes.append(
-                PendingChange(
-                    state.id, state.id, state.kind, partner, "update", space.origin, fields, audience, was, state.level, state.version
-                )
+                PendingChange(state.id, state.id, state.kind, partner, "update", space.origin, fields, audience, was, state.level, state.version)
             )
             space.changed_outwardly(state.id, audience, partner)
         for change in changes:

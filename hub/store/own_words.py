@@ -88,9 +88,7 @@ def told_levels(bulk: Bulk, entities: Collection[int], partner: str, before: int
     return dict(bulk.rows(sql, bulk.many(entities), partner, *given))
 
 
-def _speak_for(
-    space: Workspace, partner: str, entities: Collection[int], shared: Mapping[int, PendingChange], views: Mapping[int, _View]
-) -> None:
+def _speak_for(space: Workspace, partner: str, entities: Collection[int], shared: Mapping[int, PendingChange], views: Mapping[int, _View]) -> None:
     changes = {entity: space.changes.get((partner, entity)) or shared[entity] for entity in sorted(entities)}
     told = told_levels(space.bulk, entities, partner)
     levels = _levels(space, partner, {change.fiche_id for change in changes.values()}, views)

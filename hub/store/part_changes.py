@@ -11,8 +11,7 @@ from hub.store.ends import Ends, ends
 from hub.store.workspace import PendingChange, Workspace, operation_of
 
 PART_FIELDS: dict[str, tuple[tuple[str, str], ...]] = {
-    kind: tuple((field, type_) for field, (owner, type_, _) in PARTS.items() if owner == kind)
-    for kind in ("organisatie", "aanbod", "zorgverlener")
+    kind: tuple((field, type_) for field, (owner, type_, _) in PARTS.items() if owner == kind) for kind in ("organisatie", "aanbod", "zorgverlener")
 }
 """Kind -> its fields that hold parts, each with the type of the parts."""
 
@@ -58,9 +57,7 @@ def part_changes(
                 differs = part_level_differs(field, part_before, part_after, max(part_was, part_now))
                 audience = min(part_was, part_now) if part_was != part_now else min(differs, 2)
                 fields: dict[str, int] | None = {
-                    name: audience
-                    for name in sorted(part_before.keys() | part_after.keys())
-                    if part_before.get(name) != part_after.get(name)
+                    name: audience for name in sorted(part_before.keys() | part_after.keys()) if part_before.get(name) != part_after.get(name)
                 }
             else:
                 fields, audience = None, min(part_was, part_now)

@@ -37,22 +37,15 @@ class PlaceCodes:
         if claim.kind == "organisatie":
             sites = content.get("vestigingen")
             if sites:
-                kept = [
-                    self._site(site, number, claim) if self._is_odd(site.get("addresses", ())) else site
-                    for number, site in enumerate(sites)
-                ]
+                kept = [self._site(site, number, claim) if self._is_odd(site.get("addresses", ())) else site for number, site in enumerate(sites)]
                 if any(one is not other for one, other in zip(kept, sites, strict=True)):
                     content = {**content, "vestigingen": kept}
         elif claim.kind == "zorgverlener":
             if self._is_odd(content.get("addresses", ())):
-                content = _with(
-                    content, "addresses", self._addresses(content["addresses"], "addresses", claim)
-                )
+                content = _with(content, "addresses", self._addresses(content["addresses"], "addresses", claim))
         else:
             if self._is_odd_area(content.get("service_area", ())):
-                content = _with(
-                    content, "service_area", list(self._areas(content["service_area"], "service_area", claim))
-                )
+                content = _with(content, "service_area", list(self._areas(content["service_area"], "service_area", claim)))
             if excluded and self._is_odd_area(excluded.get("service_area", ())):
                 areas = list(self._areas(excluded["service_area"], "excluded.service_area", claim))
                 excluded = _with(excluded, "service_area", areas)
@@ -64,9 +57,7 @@ class PlaceCodes:
         codes, postcodes = self._places.codes_in_use, self._places.postcodes_in_use
         for address in addresses:
             code, postcode = address.get("municipality"), address.get("postcode")
-            if (code is not None and code not in codes) or (
-                postcode is not None and postcode not in postcodes
-            ):
+            if (code is not None and code not in codes) or (postcode is not None and postcode not in postcodes):
                 return True
         return False
 
@@ -82,9 +73,7 @@ class PlaceCodes:
         return kept if part_keys("vestiging", kept) == keys else {**kept, "keys": list(keys)}
 
     def _addresses(self, addresses: Sequence[Document], path: str, claim: Claim) -> list[Document]:
-        found = [
-            self._address(address, f"{path}.{number}", claim) for number, address in enumerate(addresses)
-        ]
+        found = [self._address(address, f"{path}.{number}", claim) for number, address in enumerate(addresses)]
         return [address for address in found if address.keys() - _NO_PLACE]
 
     def _address(self, address: Document, path: str, claim: Claim) -> Document:

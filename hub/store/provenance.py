@@ -44,10 +44,7 @@ def encode_provenance(outcome: Merged) -> bytes | None:
             told["visibility"] = stated
         return orjson.dumps(told)
     claims: dict[_Said, int] = {}
-    fields = {
-        item.field: [claims.setdefault(claim, len(claims)) for claim in item.claims]
-        for item in outcome.provenance
-    }
+    fields = {item.field: [claims.setdefault(claim, len(claims)) for claim in item.claims] for item in outcome.provenance}
     return orjson.dumps({"claims": list(claims), "fields": fields})
 
 
@@ -58,14 +55,9 @@ def decode_provenance(data: bytes | None, document: Document | None) -> tuple[Pr
     told = orjson.loads(data)
     claims = [cast(_Said, tuple(claim)) for claim in told["claims"]]
     if "fields" in told:
-        return tuple(
-            Provenance(name, tuple(claims[place] for place in places))
-            for name, places in sorted(told["fields"].items())
-        )
+        return tuple(Provenance(name, tuple(claims[place] for place in places)) for name, places in sorted(told["fields"].items()))
     stated = told.get("visibility", ())
-    names = [
-        name for name in _fields(document) if name.rpartition(".")[2] != "visibility" or name in stated
-    ]
+    names = [name for name in _fields(document) if name.rpartition(".")[2] != "visibility" or name in stated]
     return tuple(Provenance(name, tuple(claims)) for name in sorted(names))
 
 
@@ -86,16 +78,11 @@ def encode_conflicts(outcome: Merged) -> bytes | None:
     """`[[field, [[source, external id, value], ...]], ...]`; None when all agree."""
     if not outcome.conflicts:
         return None
-    return orjson.dumps(
-        [[item.field, item.values] for item in outcome.conflicts], option=orjson.OPT_SORT_KEYS
-    )
+    return orjson.dumps([[item.field, item.values] for item in outcome.conflicts], option=orjson.OPT_SORT_KEYS)
 
 
 def decode_conflicts(data: bytes | None) -> tuple[Conflict, ...]:
     """What `encode_conflicts` wrote."""
     if data is None:
         return ()
-    return tuple(
-        Conflict(name, tuple((source, external_id, value) for source, external_id, value in values))
-        for name, values in orjson.loads(data)
-    )
+    return tuple(Conflict(name, tuple((source, external_id, value) for source, external_id, value in values)) for name, values in orjson.loads(data))

@@ -59,33 +59,23 @@ def _last(bulk: Bulk, number: int) -> str:
         number = moved_to
 
 
-def documents(
-    connection: Connection, fiches: Iterable[int], partner: str | None = None
-) -> dict[int, Document]:
+def documents(connection: Connection, fiches: Iterable[int], partner: str | None = None) -> dict[int, Document]:
     """The merged documents of these fiches, with the partner's overlay in front of the shared one. What has none is left out."""
     bulk = Bulk(connection)
     wanted = bulk.many(set(fiches))
-    raw = dict(
-        bulk.rows(
-            f"SELECT id, document FROM fiche WHERE document IS NOT NULL AND {bulk.listed('id')}", wanted
-        )
-    )
+    raw = dict(bulk.rows(f"SELECT id, document FROM fiche WHERE document IS NOT NULL AND {bulk.listed('id')}", wanted))
     if partner:
         sql = f"SELECT fiche_id, document FROM overlay WHERE document IS NOT NULL AND partner = ? AND {bulk.listed('fiche_id')}"
         raw.update(bulk.rows(sql, partner, wanted))
     return {number: schemas.decode(data) for number, data in raw.items()}
 
 
-def documents_by_uuid(
-    connection: Connection, uuids: Iterable[str], partner: str | None = None
-) -> dict[str, Document]:
+def documents_by_uuid(connection: Connection, uuids: Iterable[str], partner: str | None = None) -> dict[str, Document]:
     """As `documents`, by the UUIDs of the fiches: what links in a document name."""
     return {uuid: schemas.decode(data) for uuid, data in bytes_by_uuid(connection, uuids, partner).items()}
 
 
-def bytes_by_uuid(
-    connection: Connection, uuids: Iterable[str], partner: str | None = None
-) -> dict[str, bytes]:
+def bytes_by_uuid(connection: Connection, uuids: Iterable[str], partner: str | None = None) -> dict[str, bytes]:
     """As `documents_by_uuid`, not decoded: for who may have decoded the very same bytes before."""
     bulk = Bulk(connection)
     wanted = bulk.many(set(uuids))
@@ -140,9 +130,7 @@ def found(connection: Connection, entry_ids: Iterable[int], rank: int, partner: 
 def entry_for(connection: Connection, entity_id: int, partner: str | None) -> int:
     """The row of the index that stands for the entity in the eyes of the partner."""
     if partner:
-        own = Bulk(connection).rows(
-            "SELECT id FROM entry WHERE entity_id = ? AND partner = ?", entity_id, partner
-        )
+        own = Bulk(connection).rows("SELECT id FROM entry WHERE entity_id = ? AND partner = ?", entity_id, partner)
         if own:
             return int(own[0][0])
     return entity_id
@@ -158,16 +146,11 @@ def entries_for(connection: Connection, entities: Iterable[int], partner: str | 
     return found
 
 
-def sources(
-    connection: Connection, fiches: Iterable[int], partner: str | None = None, *, own: bool = False
-) -> dict[int, tuple[str, ...]]:
+def sources(connection: Connection, fiches: Iterable[int], partner: str | None = None, *, own: bool = False) -> dict[int, tuple[str, ...]]:
     """The names of the sources that contribute to each fiche, sorted; `own`: only those of the partner's own, which say something of his view alone."""
     bulk = Bulk(connection)
     whose = "c.partner = ?" if own else "(c.partner = '' OR c.partner = ?)"
-    sql = (
-        "SELECT c.fiche_id, s.name FROM claim c JOIN source s ON s.id = c.source_id"
-        f" WHERE NOT c.gone AND {whose} AND {bulk.listed('c.fiche_id')}"
-    )
+    sql = f"SELECT c.fiche_id, s.name FROM claim c JOIN source s ON s.id = c.source_id WHERE NOT c.gone AND {whose} AND {bulk.listed('c.fiche_id')}"
     names: dict[int, set[str]] = {}
     for fiche_id, name in bulk.rows(sql, partner or "", bulk.many(set(fiches))):
         names.setdefault(fiche_id, set()).add(name)
@@ -304,9 +287,7 @@ def worked_in(connection: Connection, zorgverleners: Iterable[int], rank: int) -
     return found
 
 
-def held(
-    connection: Connection, source: str, external_ids: Iterable[str], partner: str = ""
-) -> dict[str, Claim]:
+def held(connection: Connection, source: str, external_ids: Iterable[str], partner: str = "") -> dict[str, Claim]:
     """The standing claims of a source under these ids, by external id; what is gone or unknown is left out."""
     bulk = Bulk(connection)
     rows = bulk.rows(
@@ -316,7 +297,4 @@ def held(
         partner,
         bulk.many(set(external_ids)),
     )
-    return {
-        external_id: schemas.decode_claim(source, external_id, revision, partner or None, content)
-        for external_id, revision, content in rows
-    }
+    return {external_id: schemas.decode_claim(source, external_id, revision, partner or None, content) for external_id, revision, content in rows}

@@ -95,11 +95,7 @@ def resolved(kind: Kind, content: Document, resolve: Resolve, resolve_part: Reso
 
 def without(kind: Kind, content: Document, is_erased: Callable[[str], bool]) -> Document:
     """The content without anything that speaks of somebody who was erased; the same object when there is nothing of the kind."""
-    gone = {
-        path.partition(".")[0]
-        for path, link, target in links_in(kind, content)
-        if is_erased(cast(str, link_key(link, target)))
-    }
+    gone = {path.partition(".")[0] for path, link, target in links_in(kind, content) if is_erased(cast(str, link_key(link, target)))}
     if not gone:
         return content
     result = dict(content)
@@ -108,11 +104,7 @@ def without(kind: Kind, content: Document, is_erased: Callable[[str], bool]) -> 
             del result[name]
     for name, inner, target in _IN_PARTS[kind]:
         if name in gone:
-            result[name] = [
-                part
-                for part in result[name]
-                if inner not in part or not is_erased(cast(str, link_key(part[inner], target)))
-            ]
+            result[name] = [part for part in result[name] if inner not in part or not is_erased(cast(str, link_key(part[inner], target)))]
             if not result[name]:
                 del result[name]
     return result

@@ -78,28 +78,16 @@ class Remaker:
         stored = [number for number in ids if number not in fresh]
         if stored:
             claims |= {number: [] for number in stored}
-            sql = (
-                "SELECT fiche_id, source_id, external_id, revision, partner, content FROM claim"
-                f" WHERE {space.bulk.listed('fiche_id')}"
-            )
-            for fiche_id, source_id, external_id, revision, partner, content in space.bulk.rows(
-                sql, space.bulk.many(stored)
-            ):
-                claim = schemas.decode_claim(
-                    space.source_name(source_id), external_id, revision, partner or None, content
-                )
+            sql = f"SELECT fiche_id, source_id, external_id, revision, partner, content FROM claim WHERE {space.bulk.listed('fiche_id')}"
+            for fiche_id, source_id, external_id, revision, partner, content in space.bulk.rows(sql, space.bulk.many(stored)):
+                claim = schemas.decode_claim(space.source_name(source_id), external_id, revision, partner or None, content)
                 claims[fiche_id].append(as_kept(claim))
         return claims
 
     def _resolve(self, claims: Mapping[int, list[Claim]]) -> dict[int, list[Claim]]:
         """The same claims with the hub's ids in their links; what has not arrived yet becomes a stub."""
         identities = self._identities
-        linking = [
-            claim
-            for of_fiche in claims.values()
-            for claim in of_fiche
-            if claim.kind != "zorgverlener" and not claim.gone
-        ]
+        linking = [claim for of_fiche in claims.values() for claim in of_fiche if claim.kind != "zorgverlener" and not claim.gone]
         if not linking:
             return dict(claims)
         keys: dict[str, Kind] = {}
@@ -111,10 +99,7 @@ class Remaker:
         identities.stubs({key: kind for key, kind in keys.items() if not key.startswith(f"{HUB}|")})
         identities.flush()
         self._make_places(claims)
-        return {
-            number: [self._with_ids(claim, of_fiche) for claim in of_fiche]
-            for number, of_fiche in claims.items()
-        }
+        return {number: [self._with_ids(claim, of_fiche) for claim in of_fiche] for number, of_fiche in claims.items()}
 
     def _offering(self, claim: Claim, beside: Sequence[Claim]) -> int | None:
         """The organisatie whose vestigingen an aanbod's claim names by key."""
@@ -134,16 +119,12 @@ class Remaker:
                 if claim.kind == "aanbod" and "vestigingen" in claim.content:
                     offering = self._offering(claim, of_fiche)
                     if offering is not None:
-                        named += [
-                            (offering, link["key"]) for link in claim.content["vestigingen"] if "key" in link
-                        ]
+                        named += [(offering, link["key"]) for link in claim.content["vestigingen"] if "key" in link]
                     by_id += [link["id"] for link in claim.content["vestigingen"] if "id" in link]
         self._moved_parts(by_id)
         if named:
             space.load_parts({fiche_id for fiche_id, _ in named})
-            unknown = sorted(
-                {pair for pair in named if ("vestiging", pair[1]) not in space.parts_of[pair[0]]}
-            )
+            unknown = sorted({pair for pair in named if ("vestiging", pair[1]) not in space.parts_of[pair[0]]})
             made = space.make_parts([(fiche_id, "vestiging") for fiche_id, _ in unknown])
             for (fiche_id, key), part in zip(unknown, made, strict=True):
                 space.name_part(fiche_id, "vestiging", key, part)
@@ -153,8 +134,7 @@ class Remaker:
         self._part_now: dict[str, str] = {}
         if uuids:
             sql = (
-                "SELECT e.uuid, e.id, t.uuid, t.id FROM entity e LEFT JOIN entity t ON t.id = e.moved_to"
-                f" WHERE {space.bulk.listed('e.uuid', 'text')}"
+                f"SELECT e.uuid, e.id, t.uuid, t.id FROM entity e LEFT JOIN entity t ON t.id = e.moved_to WHERE {space.bulk.listed('e.uuid', 'text')}"
             )
             for uuid, number, target, target_number in space.bulk.rows(sql, space.bulk.many(uuids)):
                 space.know(number, uuid)
@@ -196,22 +176,13 @@ class Remaker:
         space.load(ids)
         ids = [number for number in ids if space.fiches[number].state not in ("moved", "erased")]
         current = self._codes.current
-        claims = self._resolve(
-            {number: [current(claim) for claim in of_fiche] for number, of_fiche in self._claims(ids, fresh or {}).items()}
-        )
+        claims = self._resolve({number: [current(claim) for claim in of_fiche] for number, of_fiche in self._claims(ids, fresh or {}).items()})
         for number, of_fiche in claims.items():
-            space.voices[number] = {
-                (claim.partner or "", claim.source) for claim in of_fiche if not claim.gone
-            }
+            space.voices[number] = {(claim.partner or "", claim.source) for claim in of_fiche if not claim.gone}
         space.load_parts(ids)
         authority = space.around.authority
-        merged = {
-            number: _outcome([claim for claim in of_fiche if claim.partner is None], authority)
-            for number, of_fiche in claims.items()
-        }
-        left = identify_parts(
-            space, ((space.fiches[number], content) for number, (content, _, _) in merged.items() if content is not None)
-        )
+        merged = {number: _outcome([claim for claim in of_fiche if claim.partner is None], authority) for number, of_fiche in claims.items()}
+        left = identify_parts(space, ((space.fiches[number], content) for number, (content, _, _) in merged.items() if content is not None))
         space.flush()
         written = self._write([(space.fiches[number], merged[number]) for number in ids])
         note_days(space, written, remake_overlays(space, {number: claims[number] for number in ids}))
@@ -304,19 +275,11 @@ class Remaker:
             audience = min(fields.values(), default=ABSENT) if was == now else audience
         operation = operation_of(was, now)
         version, origin = state.version, space.origin
-        space.note(
-            PendingChange(
-                state.id, state.id, state.kind, "", operation, origin, fields, audience, was, now, version
-            )
-        )
+        space.note(PendingChange(state.id, state.id, state.kind, "", operation, origin, fields, audience, was, now, version))
         for change in part_changes(space, state.id, state.kind, before, after, was, now, seen=seen):
             space.note(change)
         if fields is None or any(field not in INWARD for field in fields):
-            outward = (
-                audience
-                if fields is None or was != now
-                else min(level for field, level in fields.items() if field not in INWARD)
-            )
+            outward = audience if fields is None or was != now else min(level for field, level in fields.items() if field not in INWARD)
             space.changed_outwardly(state.id, outward)
         return bool(seen.before or seen.now)
 

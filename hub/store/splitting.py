@@ -126,9 +126,7 @@ def _names(held: Iterable[Held]) -> set[str]:
     return {key for one in held for own, others in [keys_of(one.claim)] for key in (own, *others)}
 
 
-def split_fiche(
-    space: Workspace, identities: Identities, fiche: int, keys: Sequence[tuple[str, str]]
-) -> tuple[list[int], set[int]]:
+def split_fiche(space: Workspace, identities: Identities, fiche: int, keys: Sequence[tuple[str, str]]) -> tuple[list[int], set[int]]:
     """Take claims out of a fiche. The answer: the fiche that they have now, with those that lead to it and led here before; and the fiches that pointed to the
     one they left."""
     bulk = space.bulk
@@ -180,9 +178,7 @@ class _Join(NamedTuple):
 
 
 def _join_of(bulk: Bulk, home: int) -> _Join | None:
-    rows = bulk.rows(
-        "SELECT tx_end, at FROM change WHERE entity_id = ? AND partner = '' AND operation = 'delete' ORDER BY seq DESC LIMIT 1", home
-    )
+    rows = bulk.rows("SELECT tx_end, at FROM change WHERE entity_id = ? AND partner = '' AND operation = 'delete' ORDER BY seq DESC LIMIT 1", home)
     return _Join(*rows[0]) if rows else None
 
 
@@ -203,7 +199,11 @@ def _hand_on_decisions(space: Workspace, fiche: int, own: int, homes: Sequence[i
             pair = max(third, fiche), min(third, fiche)
             if third != fiche and decided_at(detail) <= join.at:
                 # It came along with that fiche, word for word.
-                bulk.run("DELETE FROM review WHERE fiche_id = ? AND other_id = ? AND state = 'different' AND detail = ? AND reason = 'decision'", *pair, detail)
+                bulk.run(
+                    "DELETE FROM review WHERE fiche_id = ? AND other_id = ? AND state = 'different' AND detail = ? AND reason = 'decision'",
+                    *pair,
+                    detail,
+                )
                 bulk.run("UPDATE review SET state = 'open' WHERE fiche_id = ? AND other_id = ? AND state = 'different' AND detail = ?", *pair, detail)
 
 

@@ -247,9 +247,7 @@ class Store:
         `dry_run` everything is done and then rolled back. `pace`: that of the load whose batch this is. Raises `StoreBusy` when it does
         not get through; once it is written nothing is said of a database that is busy or away, and what is left to do is done later.
         """
-        answer, (waiting, written) = self._transact(
-            lambda space: _worked(work, space), dry_run=dry_run, pace=pace
-        )
+        answer, (waiting, written) = self._transact(lambda space: _worked(work, space), dry_run=dry_run, pace=pace)
         try:
             if waiting:
                 self.spread()
@@ -308,9 +306,7 @@ class Store:
                     raise
                 refusal = error
             time.sleep(random.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt)))
-        raise StoreBusy(
-            "Other writers kept getting in the way; nothing was written. Try again in a moment."
-        ) from refusal
+        raise StoreBusy("Other writers kept getting in the way; nothing was written. Try again in a moment.") from refusal
 
 
 class Snapshot:

@@ -59,7 +59,9 @@ def between(connection: Connection, fiche_id: int, after: int, before: int) -> I
 def views_since(connection: Connection, fiche_id: int, seq: int, partner: str | None) -> list[Document]:
     """What this partner was shown of a fiche after change `seq`, newest first: his own document while he had one, else the shared one."""
     bulk = Bulk(connection)
-    sql = f"SELECT tx_end, partner, version FROM change WHERE fiche_id = ? AND seq > ? AND (partner = '' OR (partner = ? AND {_ITS_OWN})) ORDER BY seq"
+    sql = (
+        f"SELECT tx_end, partner, version FROM change WHERE fiche_id = ? AND seq > ? AND (partner = '' OR (partner = ? AND {_ITS_OWN})) ORDER BY seq"
+    )
     standing = {whose: _version_at(bulk, fiche_id, seq, whose) for whose in {"", partner or ""}}
     states: dict[int, dict[str, int | None]] = {}
     for tx_end, whose, number in bulk.rows(sql, fiche_id, seq, partner or ""):
@@ -104,11 +106,7 @@ def _version_at(bulk: Bulk, fiche_id: int, seq: int, partner: str) -> int | None
 
 
 def _version(bulk: Bulk, fiche_id: int, version: int, partner: str) -> Document | None:
-    table, where = (
-        ("overlay", "fiche_id = ? AND version = ? AND partner = ?")
-        if partner
-        else ("fiche", "id = ? AND version = ? AND ? = ''")
-    )
+    table, where = ("overlay", "fiche_id = ? AND version = ? AND partner = ?") if partner else ("fiche", "id = ? AND version = ? AND ? = ''")
     now = bulk.rows(f"SELECT document FROM {table} WHERE {where}", fiche_id, version, partner)
     if now:
         return None if now[0][0] is None else schemas.decode(now[0][0])

@@ -6,7 +6,6 @@ tokens tell; so a text that nothing has any more does no harm, and is left where
 Beside each word of a name stands how it sounds (`hub.model.sounds`), so that who only heard a name looks here as well.
 """
 
-
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence

@@ -53,9 +53,7 @@ class Surroundings:
     validate: Validate | None = None
     match: Match | None = None
     wide: int = WIDE
-    kept: dict[str, Any] = field(
-        default_factory=dict
-    )  # caches that outlive a transaction; what is in them is never stale
+    kept: dict[str, Any] = field(default_factory=dict)  # caches that outlive a transaction; what is in them is never stale
 
 
 @dataclass(slots=True)
@@ -145,18 +143,12 @@ class Workspace:
     uuid_of: dict[int, str] = field(default_factory=dict)  # entity -> its UUID
     number_of: dict[str, int] = field(default_factory=dict)  # and back
     type_of: dict[int, str] = field(default_factory=dict)  # of parts
-    parts_of: dict[int, dict[tuple[str, str], int]] = field(
-        default_factory=dict
-    )  # fiche -> (type, key) -> part
+    parts_of: dict[int, dict[tuple[str, str], int]] = field(default_factory=dict)  # fiche -> (type, key) -> part
     changes: dict[tuple[str, int], PendingChange] = field(default_factory=dict)  # (partner, entity)
-    sources: dict[tuple[str, int], int] = field(
-        default_factory=dict
-    )  # (partner, fiche) that changed outwardly -> lowest audience
+    sources: dict[tuple[str, int], int] = field(default_factory=dict)  # (partner, fiche) that changed outwardly -> lowest audience
     reindex: set[int] = field(default_factory=set)  # fiches whose rows in the index must be written
     to_merge: set[int] = field(default_factory=set)
-    made: set[int] = field(
-        default_factory=set
-    )  # fiches made in this transaction: nobody else has rows about them
+    made: set[int] = field(default_factory=set)  # fiches made in this transaction: nobody else has rows about them
     tied: set[int] = field(default_factory=set)  # both ends of every link that this transaction wrote
     untied: set[tuple[str, int, int]] = field(
         default_factory=set
@@ -164,17 +156,11 @@ class Workspace:
     own_entries: dict[tuple[str, int], int] = field(
         default_factory=dict
     )  # (partner, entity) -> the number that his row of it in the index has, or gets
-    new_views: set[tuple[str, int]] = field(
-        default_factory=set
-    )  # (partner, fiche) of which he has a view of his own since this transaction
-    waiting: set[tuple[str, int]] = field(
-        default_factory=set
-    )  # (partner, fiche) of which a marker was written: what depends on it is told later
+    new_views: set[tuple[str, int]] = field(default_factory=set)  # (partner, fiche) of which he has a view of his own since this transaction
+    waiting: set[tuple[str, int]] = field(default_factory=set)  # (partner, fiche) of which a marker was written: what depends on it is told later
     rounds: int = 0  # how often fiches were merged
     looked_up: dict[int, int] = field(default_factory=dict)  # fiche that was not read -> its level
-    voices: dict[int, set[tuple[str, str]]] = field(
-        default_factory=dict
-    )  # merged fiche -> (partner, source) of its live claims
+    voices: dict[int, set[tuple[str, str]]] = field(default_factory=dict)  # merged fiche -> (partner, source) of its live claims
     source_ids: dict[str, int] = field(default_factory=dict)
     new_entities: list[tuple[int, str, str, int, int | None]] = field(default_factory=list)
     new_parts: list[tuple[int, str, str, int]] = field(default_factory=list)
@@ -317,18 +303,10 @@ class Workspace:
         )
         if lock and self.bulk.postgres:
             sql += " ORDER BY f.id FOR UPDATE OF f"
-        for number, uuid, kind, state, level, version, digest, raw in self.bulk.rows(
-            sql, self.bulk.many(wanted)
-        ):
-            if (
-                number in self.fiches
-                and self.fiches[number].raw == raw
-                and self.fiches[number].version == version
-            ):
+        for number, uuid, kind, state, level, version, digest, raw in self.bulk.rows(sql, self.bulk.many(wanted)):
+            if number in self.fiches and self.fiches[number].raw == raw and self.fiches[number].version == version:
                 continue  # what this transaction decoded is still right
-            self.fiches[number] = FicheState(
-                number, uuid, cast(Kind, kind), state, level, version, digest, raw
-            )
+            self.fiches[number] = FicheState(number, uuid, cast(Kind, kind), state, level, version, digest, raw)
             self.know(number, uuid)
 
     def hold(self, ids: Iterable[int]) -> None:
@@ -351,9 +329,7 @@ class Workspace:
         for number in wanted:
             self.parts_of[number] = {}
         many = self.bulk.many(wanted)
-        for number, uuid, type_ in self.bulk.rows(
-            f"SELECT id, uuid, type FROM entity WHERE {self.bulk.listed('fiche_id')} AND id <> fiche_id", many
-        ):
+        for number, uuid, type_ in self.bulk.rows(f"SELECT id, uuid, type FROM entity WHERE {self.bulk.listed('fiche_id')} AND id <> fiche_id", many):
             self.know(number, uuid)
             self.type_of[number] = type_
         for fiche_id, type_, key, entity_id in self.bulk.rows(

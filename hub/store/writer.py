@@ -96,9 +96,7 @@ class Writer:
                 counts.left_out += [value for (source, external_id, _), value in left_out.items() if (source, external_id) in news]
         return counts
 
-    def _checked(
-        self, wanted: dict[Key, Ready], stored: dict[Key, Stored], counts: Counts
-    ) -> list[Ready]:
+    def _checked(self, wanted: dict[Key, Ready], stored: dict[Key, Stored], counts: Counts) -> list[Ready]:
         """Those that can be used, in the order of their keys."""
         space, identities = self.space, self.identities
         good: list[Ready] = []
@@ -153,9 +151,7 @@ class Writer:
             kind = space.fiches[home].kind
             if kind != claim.kind:
                 reason = f"{claim.external_id} is known as {kind} and cannot become {claim.kind}; a source uses one id for one thing."
-                counts.rejected.append(
-                    Rejected(reason, external_id=claim.external_id, field="kind", raw=claim.kind)
-                )
+                counts.rejected.append(Rejected(reason, external_id=claim.external_id, field="kind", raw=claim.kind))
                 return False
         return True
 
@@ -174,9 +170,7 @@ class Writer:
         numbers = space.numbers.take(space.bulk, "claim", len(arriving))
         identities.flush()
         touched = {*placed.values(), *(row.fiche_id for _, row in staying)}
-        linked = {
-            number for ready in good for key, _ in ready.links if (number := identities.fiche(key)) and not identities.is_erased(key)
-        }
+        linked = {number for ready in good for key, _ in ready.links if (number := identities.fiche(key)) and not identities.is_erased(key)}
         both = {number for pair in joined for number in pair}
         space.hold(touched | linked | both)
         if any(space.fiches[number].state == "erased" for number in touched | linked | both):
@@ -198,9 +192,7 @@ class Writer:
             claim = ready.claim
             packed = self._packed(ready, self._without_erased(claim))
             updates.append((claim.revision, ready.digest, claim.gone, packed, space.second, row.id))
-        space.bulk.run_many(
-            "UPDATE claim SET revision = ?, digest = ?, gone = ?, content = ?, at = ? WHERE id = ?", updates
-        )
+        space.bulk.run_many("UPDATE claim SET revision = ?, digest = ?, gone = ?, content = ?, at = ? WHERE id = ?", updates)
         note_keys_anew(space, *sorted(outdated))
         self.remake(touched, fresh, joined)
 
@@ -308,9 +300,7 @@ class Writer:
                 (
                     b"",
                     True,
-                    schemas.pack(
-                        schemas.encode_claim(Claim(source, external_id, revision, kind, {}, gone=True))
-                    ),
+                    schemas.pack(schemas.encode_claim(Claim(source, external_id, revision, kind, {}, gone=True))),
                     number,
                 )
             )

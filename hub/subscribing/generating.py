@@ -185,4 +185,3 @@ def _batches(items: Iterable[T], size: int = 500) -> Iterator[list[T]]:
     waiting = iter(items)
     while some := list(islice(waiting, size)):
         yield some
-

@@ -179,9 +179,7 @@ class Notifier:
             if known.shown.delivered >= known.shown.events:
                 break
             with store.read() as connection:
-                waiting = rows.events_of(
-                    connection, known.number, known.shown.delivered + 1, known.shown.events, known.shown.wish.max_count
-                )
+                waiting = rows.events_of(connection, known.number, known.shown.delivered + 1, known.shown.events, known.shown.wish.max_count)
             if not waiting:  # they waited longer than events are kept
                 known = self._note(known, held, delivered=known.shown.events)
                 break
@@ -262,7 +260,9 @@ class Notifier:
             return
         waiting = known.shown.events - known.shown.delivered
         count = f" {waiting} events wait." if waiting else ""
-        reason = f"{_in_short(error)} Given up after {failed} attempt{'' if failed == 1 else 's'}.{count} Mend it, then request the subscription again."
+        reason = (
+            f"{_in_short(error)} Given up after {failed} attempt{'' if failed == 1 else 's'}.{count} Mend it, then request the subscription again."
+        )
         self._turn(known, held, "error", reason, attempts=0, next_at=next_at)
 
     def _turn_off(self, known: Row, held: Lease, reason: str) -> None:

@@ -37,9 +37,7 @@ def load(connection: Connection, name: str, entities: Iterable[int]) -> dict[int
     wanted = sorted(set(entities))
     found: dict[int, Agreed] = {}
     for start in range(0, len(wanted), _AT_ONCE):
-        query = select(table.c.entity_id, table.c.state).where(
-            table.c.connection == name, table.c.entity_id.in_(wanted[start : start + _AT_ONCE])
-        )
+        query = select(table.c.entity_id, table.c.state).where(table.c.connection == name, table.c.entity_id.in_(wanted[start : start + _AT_ONCE]))
         found |= {row.entity_id: _read(row.state) for row in connection.execute(query)}
     return found
 
@@ -53,11 +51,7 @@ def held(connection: Connection, name: str) -> dict[int, Agreed]:
     """Every entity that this partner has, as far as we agreed, and of which it said nothing new since."""
     rows = connection.execute(select(table.c.entity_id, table.c.state).where(table.c.connection == name))
     found = {row.entity_id: _read(row.state) for row in rows}
-    return {
-        number: state
-        for number, state in found.items()
-        if state.answer is not None and "erased" not in state.answer and state.said is None
-    }
+    return {number: state for number, state in found.items() if state.answer is not None and "erased" not in state.answer and state.said is None}
 
 
 def save(connection: Connection, name: str, entity: int, state: Agreed, at: str) -> None:
@@ -66,9 +60,7 @@ def save(connection: Connection, name: str, entity: int, state: Agreed, at: str)
     connection.execute(delete(table).where(where))
     if state != Agreed():
         parts = [state.sent, state.answer] if state.said is None else [state.sent, state.answer, state.said]
-        connection.execute(
-            insert(table).values(connection=name, entity_id=entity, state=orjson.dumps(parts), at=at)
-        )
+        connection.execute(insert(table).values(connection=name, entity_id=entity, state=orjson.dumps(parts), at=at))
 
 
 def without_secrets(said: Any, redact: Callable[[str], str], ours: Any = None) -> Any:

@@ -57,6 +57,4 @@ def save(connection: Connection, name: str, state: Breaker) -> None:
     """Keep it; a closed one without failures has no row."""
     connection.execute(delete(table).where(table.c.connection == name))
     if state != Breaker():
-        connection.execute(
-            insert(table).values(connection=name, failures=state.failures, open_until=state.open_until)
-        )
+        connection.execute(insert(table).values(connection=name, failures=state.failures, open_until=state.open_until))

@@ -68,9 +68,7 @@ def build(store: Store, plugins: Plugins, known: ConnectionInfo, http: Http, pro
         raise
     except BUGS as error:
         _log.exception("connector cannot be built", connection=known.name)
-        raise Misconfigured(
-            f"The connector {known.connector!r} failed to start; its trace is in the log."
-        ) from error
+        raise Misconfigured(f"The connector {known.connector!r} failed to start; its trace is in the log.") from error
 
 
 def _shown_to(store: Store, partner: str) -> tuple[Visibility, frozenset[str] | None]:

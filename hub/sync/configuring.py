@@ -31,16 +31,8 @@ def config_errors(kind: type[Connector], config: Mapping[str, Any]) -> tuple[Fie
 def _flat(messages: Any, path: str) -> list[FieldError]:
     """marshmallow's nested messages as one error per field. Values are left out: the wrong one may be a secret."""
     if isinstance(messages, dict):
-        return [
-            error
-            for key, inner in messages.items()
-            for error in _flat(inner, f"{path}.{key}" if path else str(key))
-        ]
-    return [
-        FieldError(
-            f"config.{path}", " ".join(map(str, messages)) if isinstance(messages, list) else str(messages)
-        )
-    ]
+        return [error for key, inner in messages.items() for error in _flat(inner, f"{path}.{key}" if path else str(key))]
+    return [FieldError(f"config.{path}", " ".join(map(str, messages)) if isinstance(messages, list) else str(messages))]
 
 
 def schedule_errors(text: str) -> tuple[FieldError, ...]:

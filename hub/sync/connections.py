@@ -60,20 +60,10 @@ def add(
     stored = orjson.dumps(Vault.open(store.home).lock(kind.config_schema, config or {}))
 
     def write(connection: DbConnection) -> None:
-        if (
-            partner
-            and connection.execute(
-                select(partner_table.c.name).where(partner_table.c.name == partner)
-            ).first()
-            is None
-        ):
-            raise misconfigured(
-                name, [FieldError("partner", "there is no agreement with a partner of this name", partner)]
-            )
+        if partner and connection.execute(select(partner_table.c.name).where(partner_table.c.name == partner)).first() is None:
+            raise misconfigured(name, [FieldError("partner", "there is no agreement with a partner of this name", partner)])
         if _row(connection, name) is not None:
-            raise misconfigured(
-                name, [FieldError("name", "there is a connection of this name already", name)]
-            )
+            raise misconfigured(name, [FieldError("name", "there is a connection of this name already", name)])
         connection.execute(
             insert(table).values(
                 name=name,
@@ -171,9 +161,7 @@ def kept_of(store: Store, name: str) -> dict[str, int]:
     rows = {"agreed": agreed, "rejected": rejected, "landing": landing, "runs": run}
     with store.read() as connection:
         waiting, dead = outbox.waiting(connection).get(name, (0, 0))
-        counts = {
-            what: int(connection.execute(select(func.count()).where(of.c.connection == name)).scalar_one()) for what, of in rows.items()
-        }
+        counts = {what: int(connection.execute(select(func.count()).where(of.c.connection == name)).scalar_one()) for what, of in rows.items()}
     return {"waiting": waiting, "dead": dead, **counts}
 
 

@@ -60,9 +60,7 @@ def follow(session: Session, watch: Watch) -> None:
     sink = cast(Sink, session.built.connector)
     name = session.known.name
     with session.store.read() as connection:
-        known = connection.execute(
-            select(setting.c.value).where(setting.c.name == cursor_name(name))
-        ).scalar_one_or_none()
+        known = connection.execute(select(setting.c.value).where(setting.c.name == cursor_name(name))).scalar_one_or_none()
     with session.wire.before_each(watch.look):
         try:
             _take(session, watch, sink, known)
@@ -109,9 +107,7 @@ def page(
     return Page(items, None)
 
 
-def _looked_at(
-    store: Store, plugins: Plugins, name: str | None, entity: str | None, after: Place
-) -> Iterator[tuple[Place, list[Proposed]]]:
+def _looked_at(store: Store, plugins: Plugins, name: str | None, entity: str | None, after: Place) -> Iterator[tuple[Place, list[Proposed]]]:
     """Each place where something is agreed, with what was proposed there, often nothing."""
     if name is None:
         every = connections.list_all(store, plugins)
@@ -133,9 +129,7 @@ def _proposes(kind: type[Connector] | None) -> bool:
     return kind is not None and issubclass(kind, Sink) and kind.proposals is not Sink.proposals
 
 
-def _of_one(
-    store: Store, built: Built, name: str, entity: str | None, after: int
-) -> Iterator[tuple[Place, list[Proposed]]]:
+def _of_one(store: Store, built: Built, name: str, entity: str | None, after: int) -> Iterator[tuple[Place, list[Proposed]]]:
     connector = cast(Sink, built.connector)
     while True:
         query = (
@@ -232,8 +226,6 @@ def _numbers(connection: Connection, batch: list[Decision]) -> dict[str, int]:
     wanted = sorted({decision.entity for decision in batch})
     found: dict[str, int] = {}
     for start in range(0, len(wanted), _AT_ONCE):
-        query = select(entity_table.c.uuid, entity_table.c.id).where(
-            entity_table.c.uuid.in_(wanted[start : start + _AT_ONCE])
-        )
+        query = select(entity_table.c.uuid, entity_table.c.id).where(entity_table.c.uuid.in_(wanted[start : start + _AT_ONCE]))
         found |= {row.uuid: row.id for row in connection.execute(query)}
     return found

@@ -63,9 +63,7 @@ def open_gate(session: Session) -> Breaker | None:
         gate = breaker.load(connection, session.known.name)
     if not gate.is_open(store.now()):
         return gate
-    session.note(
-        warnings=(f"Nothing was delivered: after {gate.failures} failures in a row the partner is left alone until {gate.open_until}.",)
-    )
+    session.note(warnings=(f"Nothing was delivered: after {gate.failures} failures in a row the partner is left alone until {gate.open_until}.",))
     return None
 
 
@@ -211,9 +209,7 @@ class _Delivery:
             until = datetime.fromisoformat(gate.open_until)
             raise Unreachable(error.message, retry_after=max(0.0, (until - now).total_seconds())) from error
 
-    def _postpone(
-        self, letter: Letter, reason: str, gate: Breaker | None, retry_after: float | None = None
-    ) -> None:
+    def _postpone(self, letter: Letter, reason: str, gate: Breaker | None, retry_after: float | None = None) -> None:
         session, name = self.session, self.session.known.name
         tally = session.report.tally
         now = session.store.now()
@@ -226,9 +222,7 @@ class _Delivery:
 
         if session.commit(work, told=True):
             session.note(
-                warnings=(
-                    f"{letter.change.type} {letter.change.id} was given up after {letter.attempts + 1} attempts: fichehub deadletters list",
-                )
+                warnings=(f"{letter.change.type} {letter.change.id} was given up after {letter.attempts + 1} attempts: fichehub deadletters list",)
             )
         else:
             self.postponed += 1

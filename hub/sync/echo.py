@@ -56,9 +56,7 @@ def mixes(sink: Sink) -> bool:
     return type(sink).own_word is not Sink.own_word
 
 
-def without_echoes(
-    session: Session, writer: Writer, claims: list[Claim], anew: Collection[str] = ()
-) -> tuple[list[Claim], set[int]]:
+def without_echoes(session: Session, writer: Writer, claims: list[Claim], anew: Collection[str] = ()) -> tuple[list[Claim], set[int]]:
     """The claims as the partner's own word, and the numbers of agreed entities that they speak of. Notes what it edited, in the same transaction.
 
     `anew`: see `Writer.put`; such a claim is news in whatever revision.
@@ -101,9 +99,7 @@ def without_echoes(
     return claims if as_it_came else own, set(known)
 
 
-def _note_around(
-    session: Session, sink: Sink, connection: Connection, claims: Sequence[Claim], entities: Mapping[str, int]
-) -> None:
+def _note_around(session: Session, sink: Sink, connection: Connection, claims: Sequence[Claim], entities: Mapping[str, int]) -> None:
     """What the partner says of a fiche can answer what we expect of another entity: who was not there, nothing of his practices could be told.
 
     Only where `read_back` expects something of the fiche that what came contradicts; the entity then waits in the outbox.
@@ -192,19 +188,13 @@ def _entities(connection: Connection, claims: Iterable[Claim]) -> dict[str, int]
     wanted = sorted({key for named in keys.values() for key in named})
     found: dict[str, int] = {}
     for start in range(0, len(wanted), _AT_ONCE):
-        rows = connection.execute(
-            select(identity_table).where(identity_table.c.key.in_(wanted[start : start + _AT_ONCE]))
-        )
+        rows = connection.execute(select(identity_table).where(identity_table.c.key.in_(wanted[start : start + _AT_ONCE])))
         found |= {row.key: row.fiche_id for row in rows}
     ours = [key.removeprefix(prefix) for key in wanted if key.startswith(prefix)]
     for start in range(0, len(ours), _AT_ONCE):
         for row in connection.execute(select(entity_table).where(entity_table.c.uuid.in_(ours[start : start + _AT_ONCE]))):
             found[prefix + row.uuid] = _standing_now(connection, row)
-    return {
-        own: next(found[key] for key in named if key in found)
-        for own, named in keys.items()
-        if any(key in found for key in named)
-    }
+    return {own: next(found[key] for key in named if key in found) for own, named in keys.items() if any(key in found for key in named)}
 
 
 def _standing_now(connection: Connection, row: Row[Any]) -> int:

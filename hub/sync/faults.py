@@ -24,7 +24,9 @@ CLOSED: Final = Sentence(
     "The database can be read or written no more ({why}). What was written before stands. Give this user the right to its file and folder, and see that its disk is sound and has room."
 )
 DISK_FULL: Final = Sentence("A disk is full: that of the database, or that of temporary files. What was written before stands. Make room on it.")
-EXPORT_DISK_FULL: Final = Sentence("The disk is full, so the export could not be written; what was there before stands. Make room; it is tried again.")
+EXPORT_DISK_FULL: Final = Sentence(
+    "The disk is full, so the export could not be written; what was there before stands. Make room; it is tried again."
+)
 NOT_WRITTEN: Final = Sentence("The export could not be written; what was there before stands ({why}). It is tried again.")
 
 _SAID: Final[dict[Fault, Sentence]] = {"away": AWAY, "busy": BUSY, "closed": CLOSED, "full": DISK_FULL}

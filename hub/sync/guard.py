@@ -38,9 +38,7 @@ def refusal(missing: int, known: int, connection: str, *, told: int = 0, removed
 def beyond_release(shown: int, missing: int, known: int, connection: str, *, told: int = 0) -> str:
     """Why nothing was removed though an administrator had released the guard: the release was for what had been shown."""
     before = _released_before(shown, "that it last withheld")
-    return (
-        f"{_gone(missing, told, known)}, but {before}, so nothing was removed. Look at the source again. {_if_really_gone(connection, missing + told)}"
-    )
+    return f"{_gone(missing, told, known)}, but {before}, so nothing was removed. Look at the source again. {_if_really_gone(connection, missing + told)}"
 
 
 def reminder(withheld: int, since: str, connection: str) -> str:

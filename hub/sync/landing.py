@@ -39,9 +39,7 @@ class Landing:
 def keep_for(store: Store, name: str, days: int) -> None:
     """Keep what this connection brings for so many days; 0 keeps nothing from now on. Raises `Invalid` past three months."""
     if not 0 <= days <= LONGEST_DAYS:
-        raise Invalid(
-            "Personal data must not lie about for so long.", (FieldError("days", f"0 to {LONGEST_DAYS}", str(days)),)
-        )
+        raise Invalid("Personal data must not lie about for so long.", (FieldError("days", f"0 to {LONGEST_DAYS}", str(days)),))
 
     def work(connection: Connection) -> None:
         connection.execute(delete(setting).where(setting.c.name == settings.LANDING_DAYS + name))
@@ -59,10 +57,7 @@ def days(connection: Connection, name: str) -> int:
 
 def keep(connection: Connection, name: str, run_id: int, bodies: Iterable[Landed], at: str) -> None:
     """Keep these; in the transaction of the rows that were read from them."""
-    rows = [
-        {"connection": name, "run_id": run_id, "at": at, "address": one.address, "digest": one.digest, "body": one.body}
-        for one in bodies
-    ]
+    rows = [{"connection": name, "run_id": run_id, "at": at, "address": one.address, "digest": one.digest, "body": one.body} for one in bodies]
     if rows:
         connection.execute(insert(table), rows)
 
@@ -89,9 +84,7 @@ def purge(store: Store) -> int:
         connection.execute(update(table).where(table.c.at > latest(now)).values(at=to_second(now)))
         return sum(
             connection.execute(
-                delete(table).where(
-                    table.c.connection == name, table.c.at < to_second(now - timedelta(days=days(connection, name)))
-                )
+                delete(table).where(table.c.connection == name, table.c.at < to_second(now - timedelta(days=days(connection, name))))
             ).rowcount
             for name in names
         )

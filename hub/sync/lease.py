@@ -65,9 +65,7 @@ class Lease:
             .values(until=self.now().timestamp() + self.seconds)
         )
         if held.rowcount != 1:
-            raise LeaseLost(
-                f"{self.name} was taken over by another process; nothing of this last step was kept."
-            )
+            raise LeaseLost(f"{self.name} was taken over by another process; nothing of this last step was kept.")
         self._fresh_until = self.now() + timedelta(seconds=self.seconds / BEATS)
 
     def is_fresh(self) -> bool:
@@ -105,14 +103,8 @@ def acquire(store: Store, name: str, *, seconds: float = SECONDS) -> Lease:
             connection.execute(insert(lease).values(name=name, owner=owner, until=now + seconds, token=1))
             return Lease(name, owner, 1, seconds, store.now)
         if not _is_loose(row, now):
-            raise Busy(
-                f"{name} is already being worked on by {_place(row.owner)}; wait until that has ended."
-            )
-        connection.execute(
-            update(lease)
-            .where(lease.c.name == name)
-            .values(owner=owner, until=now + seconds, token=row.token + 1)
-        )
+            raise Busy(f"{name} is already being worked on by {_place(row.owner)}; wait until that has ended.")
+        connection.execute(update(lease).where(lease.c.name == name).values(owner=owner, until=now + seconds, token=row.token + 1))
         return Lease(name, owner, row.token + 1, seconds, store.now)
 
     taken = store.write(lambda writer: take(writer.connection))

@@ -95,9 +95,7 @@ def enqueue(connection: Connection, name: str, entries: Iterable[tuple[int, Chan
 
 def forget(connection: Connection, name: str, entities: Iterable[int]) -> None:
     """These need no delivery (any more)."""
-    connection.execute(
-        delete(table).where(table.c.connection == name, table.c.entity_id.in_(list(entities)))
-    )
+    connection.execute(delete(table).where(table.c.connection == name, table.c.entity_id.in_(list(entities))))
 
 
 def due(connection: Connection, name: str, now: datetime, after: tuple[int, int], limit: int) -> list[Letter]:
@@ -119,11 +117,7 @@ def due(connection: Connection, name: str, now: datetime, after: tuple[int, int]
 
 def next_attempt(connection: Connection, now: datetime) -> dict[str, str]:
     """Connections with a delivery whose time has come -> that moment."""
-    query = (
-        select(table.c.connection, func.min(table.c.next_at))
-        .where(table.c.state == "waiting", _has_come(now))
-        .group_by(table.c.connection)
-    )
+    query = select(table.c.connection, func.min(table.c.next_at)).where(table.c.state == "waiting", _has_come(now)).group_by(table.c.connection)
     return {row[0]: row[1] for row in connection.execute(query)}
 
 
@@ -152,9 +146,7 @@ def retried(connection: Connection) -> dict[str, tuple[int, str]]:
     return {row[0]: (row[1], row[2]) for row in connection.execute(query)}
 
 
-def failed(
-    connection: Connection, letter: Letter, reason: str, now: datetime, *, retry_after: float | None = None, final: bool = False
-) -> bool:
+def failed(connection: Connection, letter: Letter, reason: str, now: datetime, *, retry_after: float | None = None, final: bool = False) -> bool:
     """Note a failed attempt; whether the letter is dead now. `final`: the partner will never take it as it is."""
     attempts = letter.attempts + 1
     dead = final or attempts >= ATTEMPTS
@@ -211,10 +203,7 @@ def replay(store: Store, letters: Iterable[Letter]) -> int:
 
     def work(connection: Connection) -> int:
         return sum(
-            connection.execute(
-                update(table).where(*_is(letter)).values(state="waiting", attempts=0, next_at=now)
-            ).rowcount
-            for letter in letters
+            connection.execute(update(table).where(*_is(letter)).values(state="waiting", attempts=0, next_at=now)).rowcount for letter in letters
         )
 
     letters = list(letters)

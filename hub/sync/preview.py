@@ -22,11 +22,7 @@ _AT_ONCE = 500
 def compare(fiche: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> list[Difference]:
     """The fields in which two documents differ, by name; a document that is not there has none."""
     old, new = before or {}, after or {}
-    return [
-        Difference(fiche, name, old.get(name), new.get(name))
-        for name in sorted({*old, *new} - {"id"})
-        if old.get(name) != new.get(name)
-    ]
+    return [Difference(fiche, name, old.get(name), new.get(name)) for name in sorted({*old, *new} - {"id"}) if old.get(name) != new.get(name)]
 
 
 def documents(connection: Connection, claims: Sequence[Claim]) -> dict[str, tuple[int, Document | None]]:

@@ -96,9 +96,7 @@ class _Batch:
 class _Pull:
     """One pull from one cursor."""
 
-    def __init__(
-        self, session: Session, watch: Watch, cursor: str | None, allowed: Allowed, failures: HookFailures
-    ) -> None:
+    def __init__(self, session: Session, watch: Watch, cursor: str | None, allowed: Allowed, failures: HookFailures) -> None:
         self._session = session
         self._failures = failures
         self._watch = watch
@@ -143,7 +141,16 @@ class _Pull:
             whole = finished.complete and finished.missing == 0
             absent = seen if whole and self._connector.absence_tells else None
             tells_all = whole and self._session.report.mode == "full" and not self._connector.absence_tells
-            if remove_gone(self._session, self._source, absent, self._told_gone, self._pace, tells_all=tells_all, nameless=self._nameless, released_by=self._allowed.released_by):
+            if remove_gone(
+                self._session,
+                self._source,
+                absent,
+                self._told_gone,
+                self._pace,
+                tells_all=tells_all,
+                nameless=self._nameless,
+                released_by=self._allowed.released_by,
+            ):
                 for claims in self._told_gone.claims(max(SMALLEST, self._pace.size // 2)):
                     self._let_go(claims)
             self._finish(finished)
@@ -351,11 +358,7 @@ class _Pull:
         self._contest.tell(whole=finished.complete)
         tally = session.report.tally.plus(missing=finished.missing)
         # A source that is whole and names no cursor has no increments: its next pull begins anew.
-        cursor = (
-            finished.cursor
-            if finished.cursor is not None or finished.complete
-            else session.report.cursor_after
-        )
+        cursor = finished.cursor if finished.cursor is not None or finished.complete else session.report.cursor_after
         warnings, shape = self._gauge.news()
         if self._gauge.pinned is None and (whole or self._gauge.begun is not None):
             shape = self._gauge.shape()

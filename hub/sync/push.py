@@ -83,9 +83,7 @@ def push(session: Session, watch: Watch, *, full: bool) -> None:
 def cursor(store: Store, name: str) -> int:
     """The seq up to which this connection's changes are in the outbox or agreed. Beside the source's cursor, as a connector can be both."""
     with store.read() as connection:
-        value = connection.execute(
-            select(setting.c.value).where(setting.c.name == cursor_name(name))
-        ).scalar_one_or_none()
+        value = connection.execute(select(setting.c.value).where(setting.c.name == cursor_name(name))).scalar_one_or_none()
     return int(value or 0)
 
 
@@ -126,9 +124,7 @@ def _fill(session: Session, changes: list[Change], since: int, desired: Callable
     with store.read() as connection:
         numbers, known = _agreed(connection, name, changes)
     states = desired(changes)
-    wanted = {
-        change.id: not known.get(numbers[change.id], Agreed()).covers(states.get(change.id)) for change in changes
-    }
+    wanted = {change.id: not known.get(numbers[change.id], Agreed()).covers(states.get(change.id)) for change in changes}
     tally = session.report.tally
 
     def work(writer: Writer) -> tuple[Tally, None]:
@@ -177,7 +173,9 @@ class _Foresight:
             self.look_at([letter.change for letter in letters])
             after = (letters[-1].change.seq, letters[-1].entity_id)
         if session.report.changed or session.report.deleted:
-            session.note(warnings=("What would go to the partner was worked out from the fiches as they are now, without what this run would take in.",))
+            session.note(
+                warnings=("What would go to the partner was worked out from the fiches as they are now, without what this run would take in.",)
+            )
 
     def _is_new(self, number: int) -> bool:
         place, bit = divmod(number, 8)
@@ -209,13 +207,9 @@ class _Foresight:
         session.note(tally=session.report.tally.plus(pushed=1), preview=(*session.report.preview, *found))
 
 
-def _agreed(
-    connection: Connection, name: str, changes: Iterable[Change]
-) -> tuple[dict[str, int], dict[int, Agreed]]:
+def _agreed(connection: Connection, name: str, changes: Iterable[Change]) -> tuple[dict[str, int], dict[int, Agreed]]:
     ids = [change.id for change in changes]
-    rows: Any = connection.execute(
-        select(entity_table.c.uuid, entity_table.c.id).where(entity_table.c.uuid.in_(ids))
-    )
+    rows: Any = connection.execute(select(entity_table.c.uuid, entity_table.c.id).where(entity_table.c.uuid.in_(ids)))
     numbers = {row.uuid: row.id for row in rows}
     return numbers, agreed.load(connection, name, numbers.values())
 

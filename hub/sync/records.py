@@ -24,7 +24,9 @@ CUT_OFF: Final = Sentence("The run was cut off; the next one goes on from its la
 """What is said of a run whose process was killed."""
 MADE_UP: Final = Sentence("An earlier run did not get all that the source announces ({missing} missing), so this one began at the start.")
 BEGAN_AGAIN: Final = Sentence("The source no longer knew our cursor, so this run began again from the start.")
-LOOKED_AGAIN: Final = Sentence("More rows came as deleted than are ever removed by themselves, so this run began again from the start, to see the whole source.")
+LOOKED_AGAIN: Final = Sentence(
+    "More rows came as deleted than are ever removed by themselves, so this run began again from the start, to see the whole source."
+)
 IN_VAIN: Final = Sentence("The run from the start of {since} was broken off with no place to go on from, so this one began at the start.")
 EXPLAIN: Final = (MADE_UP, BEGAN_AGAIN, LOOKED_AGAIN, IN_VAIN)
 """What only explains what a run did, and leaves nobody anything to look after."""
@@ -213,9 +215,7 @@ def as_it_stands(connection: Connection, report: RunReport, now: datetime) -> Ru
     return replace(report, state="stopped", reason=CUT_OFF())
 
 
-def reports(
-    connection: Connection, name: str | None = None, *, limit: int = 20, before: int | None = None
-) -> list[RunReport]:
+def reports(connection: Connection, name: str | None = None, *, limit: int = 20, before: int | None = None) -> list[RunReport]:
     """The newest runs first, of one connection or of all; `before`: only those with a lower number."""
     query = select(run).order_by(run.c.id.desc()).limit(limit)
     if name is not None:
@@ -228,9 +228,7 @@ def reports(
 def last_runs(connection: Connection) -> dict[str, RunReport]:
     """The newest real run of every connection; dry runs do not count."""
     newest = select(func.max(run.c.id)).where(run.c.dry.is_(False)).group_by(run.c.connection)
-    return {
-        row.connection: _report(row) for row in connection.execute(select(run).where(run.c.id.in_(newest)))
-    }
+    return {row.connection: _report(row) for row in connection.execute(select(run).where(run.c.id.in_(newest)))}
 
 
 def try_now(connection: Connection, name: str, now: str) -> None:
@@ -283,10 +281,7 @@ def _last_full(connection: Connection, name: str, tells: Callable[[RunReport], b
 def failures_in_a_row(connection: Connection, name: str) -> int:
     """How many of the last real runs failed since the last that was done."""
     states = connection.execute(
-        select(run.c.state)
-        .where(run.c.connection == name, run.c.dry.is_(False))
-        .order_by(run.c.id.desc())
-        .limit(20)
+        select(run.c.state).where(run.c.connection == name, run.c.dry.is_(False)).order_by(run.c.id.desc()).limit(20)
     ).scalars()
     count = 0
     for state in states:
@@ -296,9 +291,7 @@ def failures_in_a_row(connection: Connection, name: str) -> int:
     return count
 
 
-def keep_rejections(
-    connection: Connection, name: str, run_id: int, rows: Sequence[Rejected], now: str
-) -> None:
+def keep_rejections(connection: Connection, name: str, run_id: int, rows: Sequence[Rejected], now: str) -> None:
     """Keep rejected rows, `sound` ones, for the administrator, one per external id and field: an odd row that comes in every pull is listed once."""
     if not rows:
         return
@@ -324,11 +317,7 @@ def forget_rejections(connection: Connection, name: str, external_ids: Iterable[
     """Forget what was wrong with these rows."""
     ids = sorted(external_ids)
     for start in range(0, len(ids), 500):
-        connection.execute(
-            delete(rejected).where(
-                rejected.c.connection == name, rejected.c.external_id.in_(ids[start : start + 500])
-            )
-        )
+        connection.execute(delete(rejected).where(rejected.c.connection == name, rejected.c.external_id.in_(ids[start : start + 500])))
 
 
 def forget_older_rejections(connection: Connection, name: str, run_id: int) -> None:
@@ -344,9 +333,7 @@ def rejected_rows(connection: Connection) -> dict[str, int]:
 
 def rejected_ids(connection: Connection, name: str) -> set[str]:
     """The external ids of the rejected rows that are kept."""
-    return set(
-        connection.execute(select(rejected.c.external_id).where(rejected.c.connection == name)).scalars()
-    )
+    return set(connection.execute(select(rejected.c.external_id).where(rejected.c.connection == name)).scalars())
 
 
 def _counts(report: RunReport) -> bytes:

@@ -87,9 +87,7 @@ def run(
         stops.check(connection, name)
     if known.state != "enabled" and not dry_run:
         why = f" ({known.reason})" if known.reason else ""
-        raise Misconfigured(
-            f"The connection {name!r} is {known.state}{why}. Enable it first: fichehub connections enable {name}"
-        )
+        raise Misconfigured(f"The connection {name!r} is {known.state}{why}. Enable it first: fichehub connections enable {name}")
     store.use_hooks(
         validate=plugins.validate_fiche if plugins.implements("validate_fiche") else None,
         match=plugins.match_fiche if plugins.implements("match_fiche") else None,
@@ -133,12 +131,7 @@ def _run(
         if not isinstance(built.connector, Source | Sink | Export):
             raise Misconfigured(f"{built.connector.title} is called by its partner; there is nothing to run.")
     except Misconfigured as error:
-        if (
-            known.state == "enabled"
-            and isinstance(plugins.connectors.get(known.connector), type)
-            and not dry_run
-            and error.errors
-        ):
+        if known.state == "enabled" and isinstance(plugins.connectors.get(known.connector), type) and not dry_run and error.errors:
             connections.pause(store, known.name, error.message)
         raise
     why = _why_whole(store, known)
@@ -157,9 +150,7 @@ def _run(
     except BUGS as error:  # a connector is a stranger's code, and a bug in it must not end the worker
         unreachable = _fail(session, built, error)
     except BaseException:
-        session.note(
-            state="stopped", reason="The run was stopped; the next one goes on from its last cursor."
-        )
+        session.note(state="stopped", reason="The run was stopped; the next one goes on from its last cursor.")
         _end(session, None, ends=_at_once)
         raise
     else:
@@ -246,7 +237,11 @@ def _fail(session: Session, built: Built, error: BaseException) -> Unreachable |
     """Say what happened in the report, and do what its kind asks for; the answer is what to try again after, if it is."""
     fault = faults.of_machine(error)
     told = fault or error
-    reason = built.redact(told.message) if isinstance(told, FichehubError) else "The connector failed in a way that it should not; the trace is in the log."
+    reason = (
+        built.redact(told.message)
+        if isinstance(told, FichehubError)
+        else "The connector failed in a way that it should not; the trace is in the log."
+    )
     session.note(state="failed", reason=reason)
     if isinstance(told, lease.LeaseLost | stops.Stopped | FeedChanged):
         session.note(state="stopped")

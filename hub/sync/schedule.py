@@ -84,9 +84,7 @@ class Cron:
             found = self._from(now - back)
             if found is None or found > now:
                 continue
-            while (
-                following := self._from(found + timedelta(microseconds=1))
-            ) is not None and following <= now:
+            while (following := self._from(found + timedelta(microseconds=1))) is not None and following <= now:
                 found = following
             return found
         return None

@@ -38,9 +38,7 @@ class Vault:
 
     def lock(self, schema: type[ma.Schema], config: Mapping[str, Any]) -> dict[str, Any]:
         """The configuration as it may be stored."""
-        return _map_secrets(
-            schema(), config, lambda value: {_MARK: self._fernet.encrypt(_bytes(value)).decode()}
-        )
+        return _map_secrets(schema(), config, lambda value: {_MARK: self._fernet.encrypt(_bytes(value)).decode()})
 
     def unlock(self, schema: type[ma.Schema], stored: Mapping[str, Any]) -> dict[str, Any]:
         """The configuration as the connector gets it. Raises `Misconfigured` when the key is not the one that locked it."""
@@ -93,9 +91,7 @@ def redacted(schema: type[ma.Schema], config: Mapping[str, Any]) -> dict[str, An
     return _map_secrets(schema(), config, lambda value: REDACTED if value not in (None, "") else value)
 
 
-def with_kept_secrets(
-    schema: type[ma.Schema], given: Mapping[str, Any], before: Mapping[str, Any]
-) -> dict[str, Any]:
+def with_kept_secrets(schema: type[ma.Schema], given: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
     """`given`, where a secret that reads `********` or is left out keeps the value it has in `before`, and is not there where that has none. Top-level secrets only."""
     kept = dict(given)
     for key, field in _fields(schema()):
@@ -129,9 +125,7 @@ def redactor(schema: type[ma.Schema], config: Mapping[str, Any]) -> Callable[[st
     return redact
 
 
-def _map_secrets(
-    schema: ma.Schema, config: Mapping[str, Any], change: Callable[[Any], Any]
-) -> dict[str, Any]:
+def _map_secrets(schema: ma.Schema, config: Mapping[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
     changed = dict(config)
     for key, field in _fields(schema):
         value = changed.get(key)
@@ -144,10 +138,7 @@ def _map_secrets(
         else:
             inner = field.inner if isinstance(field, ma.fields.List) else field
             if isinstance(inner, ma.fields.Nested) and isinstance(value, list):
-                changed[key] = [
-                    _map_secrets(inner.schema, item, change) if isinstance(item, Mapping) else item
-                    for item in value
-                ]
+                changed[key] = [_map_secrets(inner.schema, item, change) if isinstance(item, Mapping) else item for item in value]
     return changed
 
 

@@ -23,9 +23,7 @@ class Seen:
     def add(self, external_ids: Iterable[str]) -> None:
         """Remember these rows."""
         self._database.execute("BEGIN")
-        self._database.executemany(
-            "INSERT OR IGNORE INTO seen VALUES (?)", ((each,) for each in external_ids)
-        )
+        self._database.executemany("INSERT OR IGNORE INTO seen VALUES (?)", ((each,) for each in external_ids))
         self._database.execute("COMMIT")
 
     def new_in(self, external_ids: Sequence[str]) -> frozenset[str]:
@@ -44,9 +42,7 @@ class Seen:
     def unseen(self, size: int) -> Iterator[list[str]]:
         """The rows that were noted as not seen, in order, so many at a time."""
         after = ""
-        while rows := self._database.execute(
-            "SELECT id FROM unseen WHERE id > ? ORDER BY id LIMIT ?", (after, size)
-        ).fetchall():
+        while rows := self._database.execute("SELECT id FROM unseen WHERE id > ? ORDER BY id LIMIT ?", (after, size)).fetchall():
             yield [row[0] for row in rows]
             after = rows[-1][0]
 
@@ -57,7 +53,5 @@ class Seen:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()

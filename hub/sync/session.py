@@ -50,9 +50,7 @@ class Session:
         """Return when nobody wants this run to end. Raises `Stopped`."""
         stops.check_run(connection, self.known.name, None if self.dry else self.known.config)
 
-    def commit(
-        self, work: Callable[[Writer], tuple[Tally, T]], *, pace: Pace | None = None, told: bool = False, **cursors: Any
-    ) -> T:
+    def commit(self, work: Callable[[Writer], tuple[Tally, T]], *, pace: Pace | None = None, told: bool = False, **cursors: Any) -> T:
         """Run `work` in a transaction with the lease, the new counts, and `cursors` (columns of the connection). `work` may be retried.
 
         `told`: it records what the partner knows already, so that a stop comes too late for it.
@@ -68,9 +66,7 @@ class Session:
             if not self.dry:
                 self.lease.hold(writer.connection)
             tally, result = work(writer)
-            after = replace(
-                self.report, tally=tally, cursor_after=cursors.get("cursor", self.report.cursor_after)
-            )
+            after = replace(self.report, tally=tally, cursor_after=cursors.get("cursor", self.report.cursor_after))
             if not self.dry:
                 if cursors:
                     columns = ", ".join(f"{name} = ?" for name in cursors)
@@ -101,9 +97,7 @@ class Session:
         self.standing = f"{self.standing} {sentence}".lstrip()
         self.note(reason=reason)
 
-    def note(
-        self, *, warnings: tuple[str, ...] = (), rejections: tuple[Rejected, ...] = (), **changes: Any
-    ) -> None:
+    def note(self, *, warnings: tuple[str, ...] = (), rejections: tuple[Rejected, ...] = (), **changes: Any) -> None:
         """Add to the report; it is written with the next commit or at the end. What is `standing` begins every reason from then on."""
         if "reason" in changes and self.standing:
             changes["reason"] = f"{self.standing} {changes['reason']}".rstrip()

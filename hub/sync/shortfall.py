@@ -38,7 +38,11 @@ class Shortfall:
 
     def sentence(self, name: str, now: datetime, *, increments: bool, scheduled: bool) -> str:
         """What is missing of the connection `name`, and what will happen; `increments`: other runs of it only bring changes."""
-        rows = "1 row that the source announced was not given" if self.missing == 1 else f"{self.missing:,} rows that the source announced were not given"
+        rows = (
+            "1 row that the source announced was not given"
+            if self.missing == 1
+            else f"{self.missing:,} rows that the source announced were not given"
+        )
         if not increments:
             then = "Every run asks for everything again"
         elif self.is_due(now):
@@ -79,5 +83,3 @@ def settle(connection: Connection, name: str, missing: int, now: datetime, *, fu
     if after is not None:
         connection.execute(insert(setting).values(name=settings.SHORTFALL + name, value=orjson.dumps(asdict(after)).decode()))
     return after
-
-

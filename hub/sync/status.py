@@ -128,9 +128,7 @@ def _warned(last: RunReport, missing: str) -> Iterator[str]:
         yield f"It warned of {len(warnings) - _TOLD} more: fichehub runs {last.connection}"
 
 
-def _reason(
-    store: Store, connection: Connection, kind: type[Connector] | None, info: ConnectionInfo, house: _House
-) -> str:
+def _reason(store: Store, connection: Connection, kind: type[Connector] | None, info: ConnectionInfo, house: _House) -> str:
     if info.state == "paused":
         return info.reason
     if info.state == "stopped":

@@ -34,7 +34,9 @@ class Vain:
 
     def sentence(self, name: str, now: datetime, *, scheduled: bool) -> str:
         """What happened to the connection `name`, and what will."""
-        then = "The next run begins at the start" if self.is_due(now) else f"Runs bring changes until {self.full_at}; the next one begins at the start"
+        then = (
+            "The next run begins at the start" if self.is_due(now) else f"Runs bring changes until {self.full_at}; the next one begins at the start"
+        )
         if not scheduled:
             then += ", but none is scheduled"
         return f"The run from the start of {self.since} was broken off with no place to go on from. {then}. At once: fichehub run {name} --full"

@@ -86,15 +86,11 @@ class _Offered:
 
     def _plugins(self) -> plugins.Plugins:
         module = ModuleType("under_test")
-        vars(module)["register_connectors"] = hookimpl(
-            lambda: [self.connector], specname="register_connectors"
-        )
+        vars(module)["register_connectors"] = hookimpl(lambda: [self.connector], specname="register_connectors")
         return plugins.load([("under-test", module)], installed=False)
 
     def _build(self, url: str, http: Outbound) -> Connector:
-        return self.connector(
-            self.connector.config_schema().load(self.config(url)), Context(http, lambda: NOW)
-        )
+        return self.connector(self.connector.config_schema().load(self.config(url)), Context(http, lambda: NOW))
 
 
 class SourceContract(_Offered):
@@ -111,9 +107,7 @@ class SourceContract(_Offered):
     def test_check_fails_for_an_address_where_nobody_is(self) -> None:
         with _http() as http:
             error = _raised(self._build(NOBODY, http).check)
-        assert isinstance(error, ConnectorError), (
-            f"check() must raise a ConnectorError for a dead address, not {error!r}"
-        )
+        assert isinstance(error, ConnectorError), f"check() must raise a ConnectorError for a dead address, not {error!r}"
 
     def test_a_pull_comes_to_its_end(self) -> None:
         pulled = self._pull()
@@ -168,19 +162,13 @@ class SourceContract(_Offered):
     def test_going_on_from_any_cursor_loses_nothing(self) -> None:
         with self.simulator() as running:
             whole = self._pull(running)
-            places = [
-                place
-                for place, item in enumerate(whole.items)
-                if isinstance(item, Incoming) and item.cursor is not None
-            ]
+            places = [place for place, item in enumerate(whole.items) if isinstance(item, Incoming) and item.cursor is not None]
             for place in _some(places):
                 here = whole.items[place]
                 assert isinstance(here, Incoming)
                 rest = self._pull(running, here.cursor)
                 assert rest.error is None, repr(rest.error)
-                before = {
-                    item.claim.external_id for item in whole.items[: place + 1] if isinstance(item, Incoming)
-                }
+                before = {item.claim.external_id for item in whole.items[: place + 1] if isinstance(item, Incoming)}
                 lost = set(whole.said) - before - set(rest.said)
                 assert not lost, f"from cursor {here.cursor!r} these never came: {sorted(lost)[:5]}"
 
@@ -217,12 +205,8 @@ class SourceContract(_Offered):
                 running.break_after(kept)
                 pulled = self._pull(running)
                 running.break_after(None)
-                complete = (
-                    pulled.finished is not None and pulled.finished.complete and pulled.finished.missing == 0
-                )
-                assert not complete or set(pulled.said) == everything, (
-                    f"complete after {kept} of {requests} requests"
-                )
+                complete = pulled.finished is not None and pulled.finished.complete and pulled.finished.missing == 0
+                assert not complete or set(pulled.said) == everything, f"complete after {kept} of {requests} requests"
 
     def test_secrets_stay_out_of_reports_and_logs(self) -> None:
         with self.simulator() as running, _store() as store, _captured() as written:

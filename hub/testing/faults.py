@@ -26,9 +26,7 @@ def rate_limit(wire: Wire, status: str, headers: list[tuple[str, str]], body: by
 
 def server_error(wire: Wire, status: str, headers: list[tuple[str, str]], body: bytes) -> None:
     """500 with a page that is not JSON."""
-    _send(
-        wire, "500 Internal Server Error", [("Content-Type", "text/html")], b"<h1>Something went wrong</h1>"
-    )
+    _send(wire, "500 Internal Server Error", [("Content-Type", "text/html")], b"<h1>Something went wrong</h1>")
 
 
 def cut_off(wire: Wire, status: str, headers: list[tuple[str, str]], body: bytes) -> None:
@@ -90,10 +88,7 @@ GENERIC: dict[str, tuple[Spoil, int]] = {
 
 def help_texts() -> dict[str, str]:
     """Name -> one sentence about each generic fault."""
-    return {
-        name: f"{' '.join((spoil.__doc__ or '').split())} One request in {every}."
-        for name, (spoil, every) in GENERIC.items()
-    }
+    return {name: f"{' '.join((spoil.__doc__ or '').split())} One request in {every}." for name, (spoil, every) in GENERIC.items()}
 
 
 def _send(wire: Wire, status: str, headers: list[tuple[str, str]], body: bytes) -> None:

@@ -48,9 +48,7 @@ class Simulator:
         for fault in faults:
             name, _, every = fault.partition("=")
             if every and not every.isdigit():
-                raise ValueError(
-                    f"--fault {fault}: after '=' comes a number, as in {name}=3 for one request in three"
-                )
+                raise ValueError(f"--fault {fault}: after '=' comes a number, as in {name}=3 for one request in three")
             self.switch(name, every=int(every) if every else None)
 
     def app(self) -> WSGIApplication:
@@ -118,9 +116,7 @@ class Simulator:
             server.stop()
             self._thread.join()
 
-    def serve_forever(
-        self, port: int, host: str = "127.0.0.1", *, ready: Callable[[str], None] = print
-    ) -> None:
+    def serve_forever(self, port: int, host: str = "127.0.0.1", *, ready: Callable[[str], None] = print) -> None:
         """Serve until interrupted; `ready` is told the base address. For `fichehub simulate`."""
         try:
             ready(self.start(port, host))
@@ -134,9 +130,7 @@ class Simulator:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
 
     def _choose(self, path: str, method: str) -> Spoil | None:
@@ -167,28 +161,17 @@ class Simulator:
 
         return around
 
-    def _answer_about_faults(
-        self, environ: WSGIEnvironment, start_response: StartResponse
-    ) -> Iterable[bytes]:
+    def _answer_about_faults(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         status = "200 OK"
         answer: dict[str, Any]
         try:
             if environ["REQUEST_METHOD"] == "POST":
                 wanted = json.loads(environ["wsgi.input"].read() or b"{}")
                 self.switch(str(wanted["name"]), bool(wanted.get("on", True)), every=wanted.get("every"))
-            answer = {
-                "faults": [
-                    {"name": name, "on": name in self._on, "help": text}
-                    for name, text in sorted(self.fault_texts().items())
-                ]
-            }
+            answer = {"faults": [{"name": name, "on": name in self._on, "help": text} for name, text in sorted(self.fault_texts().items())]}
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             status = "400 Bad Request"
-            reason = (
-                str(error)
-                if isinstance(error, ValueError) and not isinstance(error, json.JSONDecodeError)
-                else ""
-            )
+            reason = str(error) if isinstance(error, ValueError) and not isinstance(error, json.JSONDecodeError) else ""
             answer = {"error": reason or 'send JSON such as {"name": "cut-off", "on": true}'}
         body = json.dumps(answer).encode()
         start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])

@@ -47,9 +47,7 @@ class WsgiServer(ThreadingHTTPServer):
     allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(
-        self, app: WSGIApplication, host: str, port: int, choose_fault: Callable[[str, str], Spoil | None]
-    ) -> None:
+    def __init__(self, app: WSGIApplication, host: str, port: int, choose_fault: Callable[[str, str], Spoil | None]) -> None:
         super().__init__((host, port), _Handler)
         self.app = app
         self.choose_fault = choose_fault
@@ -104,9 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         started: list[tuple[str, list[tuple[str, str]]]] = []
 
-        def start_response(
-            status: str, headers: list[tuple[str, str]], exc_info: Any = None
-        ) -> Callable[[bytes], object]:
+        def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
             started[:] = [(status, headers)]
             return written.append
 
@@ -136,9 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
         """See `Wire`."""
         return self.server.stopping.wait(seconds)
 
-    def _send(
-        self, started: list[tuple[str, list[tuple[str, str]]]], written: list[bytes], pieces: Iterable[bytes]
-    ) -> None:
+    def _send(self, started: list[tuple[str, list[tuple[str, str]]]], written: list[bytes], pieces: Iterable[bytes]) -> None:
         """With the length the application declares; one piece has its own length; anything longer goes out in chunks."""
         source = iter(pieces)
         first = next(source, b"")

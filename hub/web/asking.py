@@ -61,16 +61,12 @@ class Serving:
     limiter: RateLimiter
     trail: Trail
     recognised: Recognised
-    noted_on: dict[tuple[str, str], str] = field(
-        default_factory=dict
-    )  # (partner, prefix) -> day of its last use
+    noted_on: dict[tuple[str, str], str] = field(default_factory=dict)  # (partner, prefix) -> day of its last use
 
     @classmethod
     def install(cls, app: flask.Flask, store: Store, plugins: Plugins, settings: Settings) -> Serving:
         """Make the application serve this store."""
-        limiter = RateLimiter(
-            per_second=settings.requests_per_second, burst=settings.burst, clock=time.monotonic
-        )
+        limiter = RateLimiter(per_second=settings.requests_per_second, burst=settings.burst, clock=time.monotonic)
         serving = cls(store, plugins, settings, limiter, Trail(store), Recognised(store))
         app.extensions[_EXTENSION] = serving
         return serving
@@ -275,8 +271,7 @@ def _count(who: str) -> None:
     flask.g.fichehub_counted = True
     if wait > 0:
         raise TooManyRequests(
-            f"Too many requests. Wait {math.ceil(wait)} seconds, and ask at most "
-            f"{hub.settings.requests_per_second:g} times a second.",
+            f"Too many requests. Wait {math.ceil(wait)} seconds, and ask at most {hub.settings.requests_per_second:g} times a second.",
             retry_after=math.ceil(wait),
         )
 
@@ -364,18 +359,12 @@ def _note_use(hub: Serving, partner: str, prefix: str) -> None:
 
     def note(writer: Writer) -> None:
         unnoted = or_(api_key.c.last_used_on.is_(None), api_key.c.last_used_on < today)
-        writer.connection.execute(
-            update(api_key)
-            .where(api_key.c.partner == partner, api_key.c.prefix == prefix, unnoted)
-            .values(last_used_on=today)
-        )
+        writer.connection.execute(update(api_key).where(api_key.c.partner == partner, api_key.c.prefix == prefix, unnoted).values(last_used_on=today))
 
     try:
         hub.store.write(note)
     except StoreBusy:
-        _log.info(
-            "the use of a key was not noted, the database is busy", partner=partner
-        )  # the next request tries again
+        _log.info("the use of a key was not noted, the database is busy", partner=partner)  # the next request tries again
         return
     except DBAPIError as error:
         if not is_read_only(error):

@@ -56,9 +56,7 @@ class Endpoints:
                 continue
             try:
                 if name in taken:
-                    raise ValueError(
-                        f"/{name} is an address of the hub itself; the connector needs another name"
-                    )
+                    raise ValueError(f"/{name} is an address of the hub itself; the connector needs another name")
                 blueprint = _tried(name, connector)
                 if blueprint.name in app.blueprints:
                     raise ValueError(f"its blueprint has the name of another one, {blueprint.name!r}")
@@ -84,9 +82,7 @@ class Endpoints:
         if state == "enabled":
             return
         if state == "paused":
-            raise Forbidden(
-                f"/{name} is paused. An administrator resumes it with: fichehub connections enable {name}"
-            )
+            raise Forbidden(f"/{name} is paused. An administrator resumes it with: fichehub connections enable {name}")
         if partner:
             own = f"{name}-{partner}"
             raise Forbidden(

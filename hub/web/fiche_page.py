@@ -42,6 +42,4 @@ def fiche_page(id: str) -> flask.Response:
         status = problems.problem_of(error).status
         raise
     finally:  # what a partner is shown stands in the audit trail, as it does for the API
-        record_access(
-            interaction="read", type=FICHE, target=id[:64], path=flask.request.path.strip("/"), status=status
-        )
+        record_access(interaction="read", type=FICHE, target=id[:64], path=flask.request.path.strip("/"), status=status)

@@ -85,9 +85,7 @@ def look(store: Store) -> Status:
     try:
         with store.read() as reading:
             reading.execute(select(counter.c.n)).first()
-            paused = reading.execute(
-                select(func.count()).select_from(connection).where(connection.c.state == "paused")
-            ).scalar_one()
+            paused = reading.execute(select(func.count()).select_from(connection).where(connection.c.state == "paused")).scalar_one()
             return "DEGRADED" if paused or index_anew.is_older(reading) else "UP"
     except (SQLAlchemyError, FichehubError) as error:
         _log.error("the database does not answer", exc_info=error)

@@ -23,9 +23,7 @@ class Metrics:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
-        self._requests = Counter(
-            "fichehub_requests", "Requests answered.", ("route", "method", "status"), registry=self._registry
-        )
+        self._requests = Counter("fichehub_requests", "Requests answered.", ("route", "method", "status"), registry=self._registry)
         self._seconds = Histogram(
             "fichehub_request_seconds",
             "Time to answer.",

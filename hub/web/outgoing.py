@@ -65,9 +65,7 @@ class OrjsonProvider(JSONProvider):
 
     def response(self, *args: Any, **kwargs: Any) -> flask.Response:
         """A response with this value as its body."""
-        return flask.Response(
-            orjson.dumps(self._prepare_response_obj(args, kwargs)), content_type="application/json"
-        )
+        return flask.Response(orjson.dumps(self._prepare_response_obj(args, kwargs)), content_type="application/json")
 
 
 def install(app: flask.Flask, metrics: Metrics) -> None:

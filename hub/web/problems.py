@@ -139,14 +139,10 @@ def _request_problem(error: RequestError) -> Problem:
             return Problem(308, OURS + "moved", message, more={"id": error.id}, headers=_location(error))
         case CursorGone():
             again = error.start_again or _start_again()
-            return Problem(
-                410, OURS + "cursorGone", message, more={"oldest": error.oldest, "startAgain": again}
-            )
+            return Problem(410, OURS + "cursorGone", message, more={"oldest": error.oldest, "startAgain": again})
         case Locked():
             more = {"field": error.field, "owner": error.owner, "route": error.route}
-            return Problem(
-                409, OURS + "fieldLocked", message, title="Field Belongs To An Authentic Source", more=more
-            )
+            return Problem(409, OURS + "fieldLocked", message, title="Field Belongs To An Authentic Source", more=more)
         case Forbidden():
             return Problem(403, BELGIF + "missingPermission", message)
     return _bad_request(message, ())
@@ -154,26 +150,18 @@ def _request_problem(error: RequestError) -> Problem:
 
 def _http_problem(error: HTTPException) -> Problem:
     status = error.code or 500
-    headers = {
-        name: value
-        for name, value in error.get_headers()
-        if name.lower() not in ("content-type", "content-length")
-    }
+    headers = {name: value for name, value in error.get_headers() if name.lower() not in ("content-type", "content-length")}
     wrong = getattr(error, "data", None) or {}
     if status in _HANDLED_AS_400 or "messages" in wrong:
         messages = wrong.get("messages", {})
         # webargs groups the messages by the place in which it looked.
-        issues = [
-            issue for place, found in messages.items() for issue in _issues(found, _belgif_place(place))
-        ]
+        issues = [issue for place, found in messages.items() for issue in _issues(found, _belgif_place(place))]
         return _bad_request("The request is not valid.", tuple(issues))
     detail = _DETAILS.get(status) or error.description or HTTP_STATUS_CODES.get(status, "")
     kind = _BELGIF_TYPES.get(status)
     type_ = BELGIF + kind if kind else "about:blank"
     more: dict[str, Any] = {}
-    if isinstance(error, Unauthorized) and not any(
-        challenge.get("error") for challenge in error.www_authenticate or ()
-    ):
+    if isinstance(error, Unauthorized) and not any(challenge.get("error") for challenge in error.www_authenticate or ()):
         type_ = BELGIF + "noAccessToken"
     if isinstance(error, TooManyRequests) and isinstance(error.retry_after, int):
         more = {"retryAfterSec": error.retry_after}
@@ -284,14 +272,10 @@ def register(app: flask.Flask, handler_for: Callable[[Exception], Callable[[Exce
     """Answer every error of `app` with a problem; `handler_for` names the handler of the endpoint below whose path it happened, if any."""
 
     def handle(error: Exception) -> Any:
-        if isinstance(error, RoutingException) or (
-            isinstance(error, HTTPException) and error.response is not None
-        ):
+        if isinstance(error, RoutingException) or (isinstance(error, HTTPException) and error.response is not None):
             return error  # a redirect, or a view that brought its own answer
         if not isinstance(error, HTTPException | RequestError | StoreBusy | ma.ValidationError):
-            _log.error(
-                "a request failed", trace=trace_id(), route=str(flask.request.url_rule), exc_info=error
-            )
+            _log.error("a request failed", trace=trace_id(), route=str(flask.request.url_rule), exc_info=error)
         own = handler_for(error)
         if own is not None:
             return own(error)

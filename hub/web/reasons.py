@@ -24,22 +24,40 @@ _IN_DUTCH: Final[tuple[tuple[Sentence, str], ...]] = (
     (stops.CONFIGURED, _("de configuratie werd intussen gewijzigd")),
     (records.CUT_OFF, _("De run werd afgebroken; de volgende gaat voort waar deze gebleven was.")),
     (overdue.NO_WORKER, _("Er is geen worker aan het werk, dus loopt deze verbinding niet vanzelf. Een beheerder start er een met: fichehub work")),
-    (overdue.OVERDUE, _("Een run had moeten beginnen op {due} en is niet begonnen, hoewel er een worker aan het werk is; het logboek van de worker zegt waarom.")),
-    (overdue.OVERDUE_ALONE, _("Een run had moeten beginnen op {due}, maar er is geen worker aan het werk. Een beheerder start er een met: fichehub work")),
-    (faults.EXPORT_DISK_FULL, _("De schijf is vol; de export kon niet geschreven worden, en wat er eerder stond, staat er nog. Maak plaats; het wordt opnieuw geprobeerd.")),
+    (
+        overdue.OVERDUE,
+        _("Een run had moeten beginnen op {due} en is niet begonnen, hoewel er een worker aan het werk is; het logboek van de worker zegt waarom."),
+    ),
+    (
+        overdue.OVERDUE_ALONE,
+        _("Een run had moeten beginnen op {due}, maar er is geen worker aan het werk. Een beheerder start er een met: fichehub work"),
+    ),
+    (
+        faults.EXPORT_DISK_FULL,
+        _("De schijf is vol; de export kon niet geschreven worden, en wat er eerder stond, staat er nog. Maak plaats; het wordt opnieuw geprobeerd."),
+    ),
     (
         faults.AWAY,
-        _("De database antwoordde niet, of brak de sessie midden in het werk af. Wat eerder geschreven is, staat er. Blijft dit zo: ga na of de databaseserver draait en schrijven toelaat."),
+        _(
+            "De database antwoordde niet, of brak de sessie midden in het werk af. Wat eerder geschreven is, staat er. Blijft dit zo: ga na of de databaseserver draait en schrijven toelaat."
+        ),
     ),
     (
         faults.BUSY,
-        _("De database had het te druk: iets anders hield haar te lang bezet. Wat eerder geschreven is, staat er. Komt dit terug: zoek wat er nog naar schrijft, zoals een back-up."),
+        _(
+            "De database had het te druk: iets anders hield haar te lang bezet. Wat eerder geschreven is, staat er. Komt dit terug: zoek wat er nog naar schrijft, zoals een back-up."
+        ),
     ),
     (
         faults.CLOSED,
-        _("De database kan niet meer gelezen of geschreven worden ({why}). Wat eerder geschreven is, staat er. Geef deze gebruiker het recht op haar bestand en map, en ga na of haar schijf gezond is en plaats heeft."),
+        _(
+            "De database kan niet meer gelezen of geschreven worden ({why}). Wat eerder geschreven is, staat er. Geef deze gebruiker het recht op haar bestand en map, en ga na of haar schijf gezond is en plaats heeft."
+        ),
     ),
-    (faults.DISK_FULL, _("Een schijf is vol: die van de database of die van tijdelijke bestanden. Wat eerder geschreven is, staat er. Maak er plaats.")),
+    (
+        faults.DISK_FULL,
+        _("Een schijf is vol: die van de database of die van tijdelijke bestanden. Wat eerder geschreven is, staat er. Maak er plaats."),
+    ),
     (faults.NOT_WRITTEN, _("De export kon niet geschreven worden, en wat er eerder stond, staat er nog ({why}). Het wordt opnieuw geprobeerd.")),
     (calls.NOT_JSON, _("{address} antwoordde {status} met {size} bytes ({why}) die geen JSON zijn.")),
     (

@@ -90,7 +90,9 @@ def serve(
         except ConfigurationError as error:
             raise Misconfigured(f"The server cannot start: {error}") from error
         except SystemExit as error:
-            raise Misconfigured("The server has ended, because its workers did, again and again. The lines above, on standard error, say why.") from error
+            raise Misconfigured(
+                "The server has ended, because its workers did, again and again. The lines above, on standard error, say why."
+            ) from error
         finally:
             os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
 
@@ -176,9 +178,13 @@ def _what_to_do(home: Path, port: int, reason: int | None) -> str:
         return "Choose another address with --host, or another port with --port."
     number = _serving_at(home, port)
     if number is not None:
-        return f"A Fichehub of this home runs there already, as process {number}: use it, stop it (kill {number}), or choose another port with --port."
+        return (
+            f"A Fichehub of this home runs there already, as process {number}: use it, stop it (kill {number}), or choose another port with --port."
+        )
     find = f"lsof -nP -iTCP:{port} -sTCP:LISTEN"
-    return f"Another Fichehub may still run there, or another program. '{find}' tells which process it is: stop it, or choose another port with --port."
+    return (
+        f"Another Fichehub may still run there, or another program. '{find}' tells which process it is: stop it, or choose another port with --port."
+    )
 
 
 @contextmanager

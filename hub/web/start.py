@@ -130,11 +130,7 @@ def _counts(reading: Connection) -> tuple[dict[str, int], int]:
     """How many fiches of each kind the public may see, and how many pairs may be one; counting a million takes a while, so not for every visitor."""
     remembered: dict[str, Any] = flask.current_app.extensions["fichehub-counts"]
     if remembered.get("until", 0.0) < time.monotonic():
-        wanted = (
-            select(entry.c.type, func.count())
-            .where(entry.c.type.in_(KINDS), entry.c.partner == "", entry.c.level == 0)
-            .group_by(entry.c.type)
-        )
+        wanted = select(entry.c.type, func.count()).where(entry.c.type.in_(KINDS), entry.c.partner == "", entry.c.level == 0).group_by(entry.c.type)
         found = {row[0]: int(row[1]) for row in reading.execute(wanted)}
         remembered["counts"] = {kind: found.get(kind, 0) for kind in KINDS}
         remembered["waiting"] = reviewing.waiting(reading)
@@ -152,11 +148,7 @@ def _headline(fares: Iterable[Fares]) -> health.Status:
 def _connections(hub: Serving) -> list[Fares]:
     """How the connections fare that are everybody's, or the asker's own; the hub's own people see all."""
     grant = directory().grant
-    shown = [
-        info
-        for info in connections.list_all(hub.store, hub.plugins)
-        if info.partner in ("", grant.partner) or grant.level == "internal"
-    ]
+    shown = [info for info in connections.list_all(hub.store, hub.plugins) if info.partner in ("", grant.partner) or grant.level == "internal"]
     return [_fares(info, hub) for info in shown]
 
 
@@ -201,11 +193,7 @@ def _doors(hub: Serving) -> list[Door]:
     doors = []
     for name in sorted(endpoints().mounted):
         state = endpoints().state(name, directory().grant.partner or "")
-        doors.append(
-            Door(
-                hub.plugins.connectors[name].title_in(_language()), _ENTRANCES.get(name, f"/{name}/"), "", state or "disabled"
-            )
-        )
+        doors.append(Door(hub.plugins.connectors[name].title_in(_language()), _ENTRANCES.get(name, f"/{name}/"), "", state or "disabled"))
     for name, connector in sorted(hub.plugins.connectors.items()):
         if issubclass(connector, Export):
             doors.append(Door(connector.title_in(_language()), "", f"fichehub export {name} --help", "enabled"))
@@ -232,9 +220,7 @@ def _news() -> list[News]:
     if newest:
         query = Query(types=KINDS, where=(Criterion("id", tuple(newest)),), limit=NEWEST)
         names = {hit.entity.id: _name(hit.entity) for hit in door.search(query).hits}
-    return [
-        News(change, names.get(id, ""), datetime.fromisoformat(change.at)) for id, change in newest.items()
-    ]
+    return [News(change, names.get(id, ""), datetime.fromisoformat(change.at)) for id, change in newest.items()]
 
 
 def _name(entity: Entity) -> str:

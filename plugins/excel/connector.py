@@ -33,7 +33,11 @@ class ExcelConfig(ma.Schema):
     text = ma.fields.String(load_default="", metadata={"description": "words that must occur"})
     rubrieken = ma.fields.List(ma.fields.String(), load_default=list, metadata={"description": "rubriek numbers, narrower ones included"})
     postcodes = ma.fields.List(
-        ma.fields.String(validate=ma.validate.Regexp(r"^[1-9]\d{3}$", error="{input!r} is no Belgian postcode: it has four digits, of which the first is not 0.")), load_default=list, metadata={"description": "postcodes of the places where it is offered"}
+        ma.fields.String(
+            validate=ma.validate.Regexp(r"^[1-9]\d{3}$", error="{input!r} is no Belgian postcode: it has four digits, of which the first is not 0.")
+        ),
+        load_default=list,
+        metadata={"description": "postcodes of the places where it is offered"},
     )
     municipalities = ma.fields.List(ma.fields.String(), load_default=list, metadata={"description": "REFNIS codes"})
     zones = ma.fields.List(ma.fields.String(), load_default=list, metadata={"description": "codes of primary-care zones"})
@@ -119,8 +123,6 @@ class ExcelFeed(Export):
             explanation.append(f"De overeenkomst geeft niet vrij, en daarom staan er niet in: {', '.join(column.header for column in withheld)}.")
         rows = ((fold(values[0]), tuple([values[place] for place in places])) for values in (row(entity, label, today) for entity in entities))
         try:
-            return write_workbook(
-                rows, file, title=self.config["title"], made_at=made_at, explanation=explanation, columns=columns
-            )
+            return write_workbook(rows, file, title=self.config["title"], made_at=made_at, explanation=explanation, columns=columns)
         except WorkbookFull as error:
             raise Misconfigured(str(error)) from error

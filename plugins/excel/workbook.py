@@ -71,7 +71,10 @@ def write_workbook(
                 text = _APART.join(fitting)
             ordered.add(key, text)
         if cut:
-            explanation = (*explanation, f"Te lang voor een cel van Excel en daarom afgebroken, met {CUT} op het einde: {cut} {'cel' if cut == 1 else 'cellen'}.")
+            explanation = (
+                *explanation,
+                f"Te lang voor een cel van Excel en daarom afgebroken, met {CUT} op het einde: {cut} {'cel' if cut == 1 else 'cellen'}.",
+            )
         _pack(ordered, file, _frame(ordered.count, title, made_at, explanation, columns), len(columns))
         return ordered.count
 

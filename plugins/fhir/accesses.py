@@ -73,7 +73,49 @@ _REST: Final = {"system": "http://terminology.hl7.org/CodeSystem/audit-event-typ
 _INTERACTIONS: Final = "http://hl7.org/fhir/restful-interaction"
 _SERVER: Final = {"system": "http://terminology.hl7.org/CodeSystem/security-source-type", "code": "4", "display": "Application Server"}
 _NOBODY_IN_IT: Final = frozenset(
-    ["_count", "_sort", "_total", "_summary", "_elements", "_include", "_revinclude", "_revInclude", "_since", "_lastUpdated", "_type", "_format", "_pretty", "_outputFormat", "_part", "_after", "_id", "active", "status", "type", "role", "specialty", "service-type", "service-category", "characteristic", "program", "coverage-area", "date", "outcome", "subtype", "address-city", "address-postalcode", "address-state", "address-country", "organization", "location", "partof", "endpoint", "service", "practitioner", "missing"]
+    [
+        "_count",
+        "_sort",
+        "_total",
+        "_summary",
+        "_elements",
+        "_include",
+        "_revinclude",
+        "_revInclude",
+        "_since",
+        "_lastUpdated",
+        "_type",
+        "_format",
+        "_pretty",
+        "_outputFormat",
+        "_part",
+        "_after",
+        "_id",
+        "active",
+        "status",
+        "type",
+        "role",
+        "specialty",
+        "service-type",
+        "service-category",
+        "characteristic",
+        "program",
+        "coverage-area",
+        "date",
+        "outcome",
+        "subtype",
+        "address-city",
+        "address-postalcode",
+        "address-state",
+        "address-country",
+        "organization",
+        "location",
+        "partof",
+        "endpoint",
+        "service",
+        "practitioner",
+        "missing",
+    ]
 )
 """Parameters whose values name nobody; an id is a pseudonym, and whoever audits must know of whom something was asked. Of all others the value is left out, also
 of `_cursor` and `_job`, which carry all that was searched for."""
@@ -130,7 +172,12 @@ def add_notes(blueprint: flask.Blueprint) -> None:
                 where, _, query = each.address.partition("?")
                 given = partial(told_of, parse_qsl(query, keep_blank_values=True))
                 hub.record_access(
-                    interaction=each.interaction, type=each.type, target=each.id[:_LONGEST], path=where, parameters=given, status=each.status or status
+                    interaction=each.interaction,
+                    type=each.type,
+                    target=each.id[:_LONGEST],
+                    path=where,
+                    parameters=given,
+                    status=each.status or status,
                 )
         elif (called := classified(request.method, path)) is not None:
             interaction, type, target = called
@@ -359,7 +406,9 @@ def _criteria(name: str, value: str) -> Json | None:
             return {} if code == "rest" else {"nothing": True}
         case "subtype":
             by_iti = tuple(name for name, (iti, _) in _ITI.items() if iti == code)
-            return {"interactions": by_iti, "types": _MCSD} if by_iti else {"interactions": tuple(each.rpartition("|")[2] for each in value.split(","))}
+            return (
+                {"interactions": by_iti, "types": _MCSD} if by_iti else {"interactions": tuple(each.rpartition("|")[2] for each in value.split(","))}
+            )
         case "entity":
             type, _, id = value.rpartition("/")
             return {"target": id.lower(), **({"type": type.rpartition("/")[2]} if type else {})}
@@ -378,9 +427,7 @@ def _bundle(found: Sequence[Access], count: int, understood: list[tuple[str, str
     if len(found) > count > 0:
         rest = [each for each in understood if each[0] != "_cursor"]
         links.append({"relation": "next", "url": _address(base, [*rest, ("_cursor", str(page[-1].n))])})
-    entries: list[Json] = [
-        {"fullUrl": f"{base}/{TYPE}/{each.n}", "resource": render(each, base), "search": {"mode": "match"}} for each in page
-    ]
+    entries: list[Json] = [{"fullUrl": f"{base}/{TYPE}/{each.n}", "resource": render(each, base), "search": {"mode": "match"}} for each in page]
     if warnings:
         entries.append(outcome.entry(warnings))
     bundle: Json = {"resourceType": "Bundle", "type": "searchset", "link": links}
@@ -400,8 +447,7 @@ def declared() -> Json:
         "interaction": [{"code": "read"}, {"code": "search-type"}],
         "versioning": "no-version",
         "searchParam": [
-            {"name": name, "definition": _definition(name), "type": kind, "documentation": about}
-            for name, (kind, about) in PARAMS.items()
+            {"name": name, "definition": _definition(name), "type": kind, "documentation": about} for name, (kind, about) in PARAMS.items()
         ],
     }
 

@@ -142,9 +142,7 @@ class Part:
         return [self.name, list(self.types), self.after, self.upto]
 
 
-def parse(
-    request: str, types: tuple[str, ...], given: Sequence[tuple[str, str]], asked: Directory, *, lenient: bool = False
-) -> Job:
+def parse(request: str, types: tuple[str, ...], given: Sequence[tuple[str, str]], asked: Directory, *, lenient: bool = False) -> Job:
     """Understand the parameters of a kick-off. Raises `Invalid` for a bad value; for an unknown parameter or type unless `lenient`."""
     after: int | None = None
     chosen: list[str] = []

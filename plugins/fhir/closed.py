@@ -47,9 +47,7 @@ def listed(key: str, system: str, values: Mapping[str, str | None]) -> Build:
 
 
 ACTIVE: Final = listed("status", _BOOLEANS, {"true": "active", "false": "inactive"})
-LOCATION_STATUS: Final = listed(
-    "status", "http://hl7.org/fhir/location-status", {"active": "active", "suspended": None, "inactive": "inactive"}
-)
+LOCATION_STATUS: Final = listed("status", "http://hl7.org/fhir/location-status", {"active": "active", "suspended": None, "inactive": "inactive"})
 ENDPOINT_STATUS: Final = listed(
     "status",
     "http://hl7.org/fhir/endpoint-status",
@@ -145,7 +143,9 @@ def contacts(*kinds: str) -> Build:
     return build
 
 
-_OWN_ONLY: Final = Remark("only contacts of its own count here; telecom also shows what a resource inherits, which the extension contact-origin tells.")
+_OWN_ONLY: Final = Remark(
+    "only contacts of its own count here; telecom also shows what a resource inherits, which the extension contact-origin tells."
+)
 
 
 def reached(*kinds: str) -> Absent:
@@ -167,8 +167,7 @@ def coverage_area(given: Given) -> list[Condition]:
     if given.modifier != "identifier":
         raise wrong(
             given,
-            "what is served is no resource of this server; ask by number: coverage-area:identifier="
-            f"{REFNIS}|<code of the municipality>.",
+            f"what is served is no resource of this server; ask by number: coverage-area:identifier={REFNIS}|<code of the municipality>.",
             given.values[0],
         )
     found = []

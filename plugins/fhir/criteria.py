@@ -368,9 +368,7 @@ def _here() -> tuple[str, ...]:
 
 def reference(link: str, target: EntityType, resource: str) -> Build:
     """References to `resource`, as `Type/id`, id or address; with `:identifier` by a number of theirs. Without a `link` nothing points there, nor to another server."""
-    pattern = re.compile(
-        rf"(?:https?://([^|]+)/)?{resource}/([A-Za-z0-9.-]{{1,64}})(?:/_history/[^/]+)?|([A-Za-z0-9.-]{{1,64}})"
-    )
+    pattern = re.compile(rf"(?:https?://([^|]+)/)?{resource}/([A-Za-z0-9.-]{{1,64}})(?:/_history/[^/]+)?|([A-Za-z0-9.-]{{1,64}})")
 
     def build(given: Given) -> list[Condition]:
         if given.modifier == "identifier":

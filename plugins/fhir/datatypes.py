@@ -36,10 +36,7 @@ class Labels(Protocol):
 
 def identifiers(document: Document) -> list[Json]:
     """Every identifier with the address of its system, in the order of the fiche."""
-    return [
-        {"system": identifier_system(each["system"], each["value"]), "value": each["value"]}
-        for each in document.get("identifiers", ())
-    ]
+    return [{"system": identifier_system(each["system"], each["value"]), "value": each["value"]} for each in document.get("identifiers", ())]
 
 
 def coding(code: Document, labels: Labels) -> Json:

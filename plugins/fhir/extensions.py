@@ -67,11 +67,7 @@ def text_extensions(url: str, text: Document) -> list[Json]:
 
     Not `valueString` with translations in `_valueString`: widely used models (fhir.resources) refuse that element, though R4 allows it.
     """
-    return [
-        {"extension": _in_language(language, text[language]), "url": url}
-        for language in LANGUAGES
-        if text.get(language)
-    ]
+    return [{"extension": _in_language(language, text[language]), "url": url} for language in LANGUAGES if text.get(language)]
 
 
 def _in_language(language: str, words: str) -> list[Json]:
@@ -124,9 +120,7 @@ def _add_validity(parts: list[Json], value: Document) -> None:
 
 def recognition(value: Document) -> Json:
     """A recognition (erkenning) by an authority: `number`, `authority`, `type`, `label`, `period`."""
-    parts: list[Json] = [
-        {"url": key, "valueString": value[key]} for key in ("number", "authority") if key in value
-    ]
+    parts: list[Json] = [{"url": key, "valueString": value[key]} for key in ("number", "authority") if key in value]
     if "type" in value:
         parts.append({"url": "type", "valueCoding": bare_coding(value["type"])})
     if "label" in value:

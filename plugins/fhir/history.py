@@ -91,9 +91,7 @@ def add_routes(blueprint: flask.Blueprint, memory: Memory, answer: Answer) -> No
 
 def version_at(asked: Directory, resource: Resource, id: str, version: str) -> Entity:
     """The resource as it was in this version. Raises `NotFound` when it has no such version, `Gone` when that is its removal, `Moved`."""
-    unknown = NotFound(
-        f"{resource.name}/{id} has no version {version[:40]}; {resource.name}/{id}/_history lists those that it has."
-    )
+    unknown = NotFound(f"{resource.name}/{id} has no version {version[:40]}; {resource.name}/{id}/_history lists those that it has.")
     found = _VERSION.fullmatch(version)
     if found is None:
         raise unknown
@@ -153,9 +151,7 @@ class Wanted:
         return _path(self.resource, self.id)
 
 
-def parse(
-    resource: Resource | None, id: str | None, given: Sequence[tuple[str, str]], asked: Directory
-) -> Wanted:
+def parse(resource: Resource | None, id: str | None, given: Sequence[tuple[str, str]], asked: Directory) -> Wanted:
     """Understand the parameters. Raises `Invalid` for a bad value and for a parameter that a history does not have, and `CursorGone`."""
     after, count = 0, DEFAULT_COUNT
     cursor: str | None = None
@@ -396,9 +392,5 @@ def _entry(base: str, state: State, asked: Directory, labels: Labels, today: str
             "lastModified": change.at,
         },
     }
-    body = (
-        memory.resource(state.entity, grant, labels, today)
-        if state.is_current
-        else to_bytes(render(state.entity, grant, labels))
-    )
+    body = memory.resource(state.entity, grant, labels, today) if state.is_current else to_bytes(render(state.entity, grant, labels))
     return b'{"fullUrl":"%b/%b","resource":%b,%b' % (base.encode(), address.encode(), body, orjson.dumps(told)[1:])

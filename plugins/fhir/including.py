@@ -38,9 +38,7 @@ class Followed:
         return cls(INCLUDES[spelled], bool(reverse), bool(iterate))
 
 
-def coming_along(
-    followed: Sequence[Followed], hits: Iterable[Entity], walk: Callable[[Query], Iterable[Entity]]
-) -> Iterator[Entity]:
+def coming_along(followed: Sequence[Followed], hits: Iterable[Entity], walk: Callable[[Query], Iterable[Entity]]) -> Iterator[Entity]:
     """What comes with the hits, each once and no hit again; at most one more than `MOST`. `walk` gives all entities of a query."""
     latest = list(hits)
     seen = {entity.id for entity in latest}

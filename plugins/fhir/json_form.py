@@ -27,9 +27,7 @@ def _is_odd(body: bytes) -> bool:
     )
 
 
-_CONTROLS: Final = {
-    code: " " for code in (*range(32), *range(127, 160), 0x2028, 0x2029) if code not in (9, 10, 13)
-}
+_CONTROLS: Final = {code: " " for code in (*range(32), *range(127, 160), 0x2028, 0x2029) if code not in (9, 10, 13)}
 _ONE_LINE: Final = frozenset({"code", "valueCode"})
 _ADDRESSES: Final = frozenset({"system", "url", "address"})
 

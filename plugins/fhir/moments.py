@@ -10,9 +10,7 @@ from zoneinfo import ZoneInfo
 from hub import FieldError, Invalid
 
 _BELGIUM: Final = ZoneInfo("Europe/Brussels")
-_SHAPE: Final = re.compile(
-    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,12}))?)?(Z|[+-]\d\d:\d\d)?)?)?)?"
-)
+_SHAPE: Final = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,12}))?)?(Z|[+-]\d\d:\d\d)?)?)?)?")
 _EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
 _LATEST: Final = datetime(2900, 1, 1, tzinfo=UTC)
 _ZONE_AFTER_BLANK: Final = re.compile(r"(T[^\sT]+) (\d\d:\d\d)")
@@ -55,9 +53,7 @@ def moment(name: str, value: str) -> datetime:
     return span(name, value)[0]
 
 
-def _end(
-    start: datetime, month: str | None, day: str | None, hour: str | None, second: str | None, fraction: str | None
-) -> datetime:
+def _end(start: datetime, month: str | None, day: str | None, hour: str | None, second: str | None, fraction: str | None) -> datetime:
     if month is None:
         return (start + timedelta(days=366)).replace(month=1, day=1)
     if day is None:

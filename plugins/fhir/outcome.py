@@ -136,11 +136,7 @@ def _issue_of(path: str, reason: str, value: str | None) -> Json:
 
 def _of_http(error: HTTPException) -> Failure:
     status = error.code or 500
-    headers = {
-        name: value
-        for name, value in error.get_headers()
-        if name.lower() not in ("content-type", "content-length")
-    }
+    headers = {name: value for name, value in error.get_headers() if name.lower() not in ("content-type", "content-length")}
     own = error.description if error.description != type(error).description else None
     message = own or _HTTP_MESSAGES.get(type(error)) or error.description or error.name
     code = _HTTP_CODES.get(status, "exception" if status >= 500 else "processing")

@@ -135,17 +135,13 @@ def _period(about: str) -> Param:
     return Param("date", "date", about + " (both days included).", periods.period, has("period"))
 
 
-_TO_ORGANIZATION: Final = _to(
-    "organization", "organisatie", "organisatie", "Organization", "The organisation that it belongs to."
-)
+_TO_ORGANIZATION: Final = _to("organization", "organisatie", "organisatie", "Organization", "The organisation that it belongs to.")
 _TO_SITE: Final = _to("location", "vestiging", "vestiging", "Location", "The site where it takes place.")
 _WITH_NAME: Final = Criterion("name", (), "missing", negate=True)
 _WITH_TYPE: Final = Criterion("type", (), "missing", negate=True)
 _KNOWN: Final = Criterion("status", ("active", "inactive"))
 _WITH_GIVEN: Final = Criterion("given", (), "missing", negate=True)
-_NOT_WITHOUT_GIVEN: Final = Linked(
-    "zorgverlener", Query(types=("zorgverlener",), where=(Criterion("given", (), "missing"),)), negate=True
-)
+_NOT_WITHOUT_GIVEN: Final = Linked("zorgverlener", Query(types=("zorgverlener",), where=(Criterion("given", (), "missing"),)), negate=True)
 STANDS_IN_ITSELF: Final = (_NOT_WITHOUT_GIVEN, replace(_NOT_WITHOUT_GIVEN, negate=False))
 """What looks like a chain in a query and is none: `meta.profile` of the resource itself shows it."""
 
@@ -322,9 +318,7 @@ RESOURCES: Final[dict[str, Resource]] = {
                 _nothing_there("identifier", "token"),
                 _ACTIVE,
                 _period("When the membership holds"),
-                _to(
-                    "participating-organization", "organisatie", "organisatie", "Organization", "The member."
-                ),
+                _to("participating-organization", "organisatie", "organisatie", "Organization", "The member."),
                 _to("primary-organization", "member_of", "organisatie", "Organization", "The network."),
                 _coded("role", "What the member does in the network."),
                 _nothing_there("specialty", "token"),

@@ -34,7 +34,9 @@ TARGET_PATH: Final = "http://hl7.org/fhir/StructureDefinition/targetPath"
 _AUTHOR: Final = {"system": "http://terminology.hl7.org/CodeSystem/provenance-participant-type", "code": "author", "display": "Author"}
 _BY_ENTITY: Final = {resource.entity: resource for resource in RESOURCES.values()}
 _COMMON: Final = {"identifiers": "identifier", "status": "active", "contacts": "telecom", "tags": "extension", "gov_info": "extension"}
-_VOLATILE: Final = dict.fromkeys(("patientenstop", "on_call", "waiting_list", "capacity", "recognitions", "provided_by", "price", "hours_text"), "extension")
+_VOLATILE: Final = dict.fromkeys(
+    ("patientenstop", "on_call", "waiting_list", "capacity", "recognitions", "provided_by", "price", "hours_text"), "extension"
+)
 ELEMENTS: Final[Mapping[str, Mapping[str, str]]] = {
     "Organization": {
         **_COMMON, "names": "name", "types": "type", "form": "type", "legal_form": "extension", "vestigingen": "address", "parent": "partOf", "electronic_addresses": "endpoint",
@@ -176,6 +178,11 @@ def declared() -> Json:
                 "type": "reference",
                 "documentation": "The resource that it is about; required beside nothing but _id.",
             },
-            {"name": "_id", "definition": "http://hl7.org/fhir/SearchParameter/Resource-id", "type": "token", "documentation": "The id of the resource."},
+            {
+                "name": "_id",
+                "definition": "http://hl7.org/fhir/SearchParameter/Resource-id",
+                "type": "token",
+                "documentation": "The id of the resource.",
+            },
         ],
     }

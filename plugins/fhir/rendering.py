@@ -75,9 +75,7 @@ class Memory:
         found = self._found(key, labels) or self._keep(key, Rendered(to_bytes(render(entity, grant, labels))))
         return found.body
 
-    def answer(
-        self, asked: Hashable, grant: Grant, newest: int, labels: Labels, today: str, make: Callable[[], Rendered]
-    ) -> Rendered:
+    def answer(self, asked: Hashable, grant: Grant, newest: int, labels: Labels, today: str, make: Callable[[], Rendered]) -> Rendered:
         """The answer to what was asked, from memory if it is there, else as `make` makes it; what that raises is not remembered."""
         key = (asked, *_agreement(grant), newest, today)
         return self._found(key, labels) or self._keep(key, make())

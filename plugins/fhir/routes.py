@@ -224,11 +224,7 @@ def _page(search: Search, base: str, asked: hub.Directory, labels: Labels, today
         whole = () if search.subset.of_included else ("include",)
         entries = [entry if entry.mode in whole else replace(entry, body=search.subset.of(entry.body)) for entry in entries]
     if search.provenance:
-        entries += [
-            Entry(f"{provenance.TYPE}/{each['id']}", to_bytes(each), "include")
-            for hit in hits
-            for each in provenance.of(hit.entity, asked)
-        ]
+        entries += [Entry(f"{provenance.TYPE}/{each['id']}", to_bytes(each), "include") for hit in hits for each in provenance.of(hit.entity, asked)]
     following = None if search.count_only else page.next
     return bundle(search, base, entries, total=page.total, next_cursor=following)
 
@@ -248,9 +244,7 @@ def _base_at(scheme: str, host: str, root_path: str) -> str:
     return get_current_url(scheme, host, root_path) + "fhir"
 
 
-def _answer(
-    resource: dict[str, Any] | bytes, status: int = 200, *, in_xml: Callable[[], bytes] | None = None
-) -> flask.Response:
+def _answer(resource: dict[str, Any] | bytes, status: int = 200, *, in_xml: Callable[[], bytes] | None = None) -> flask.Response:
     """A resource in the form that was asked for; `in_xml` gives its XML form where that is not to be written anew."""
     request = request_ctx.request
     form = form_for(request.headers.get("Accept", ""), _said("_format"))
@@ -298,9 +292,7 @@ def _failure(error: Exception) -> flask.Response:
     try:
         response = _answer(to_bytes(failure.document()), failure.status)
     except HTTPException:  # no form that we have is taken, or the body that may name one is what was too long
-        response = flask.Response(
-            to_bytes(failure.document()), failure.status, content_type=MEDIA_TYPES["json"]
-        )
+        response = flask.Response(to_bytes(failure.document()), failure.status, content_type=MEDIA_TYPES["json"])
     for name, value in failure.headers.items():
         response.headers[name] = value
     if isinstance(error, Moved) and "type" in (flask.request.view_args or {}):

@@ -259,7 +259,9 @@ def _sorted_by(search: Search, settings: dict[str, Any], value: str, strict: boo
         reason = f"no further key is taken behind {understood}: {', '.join(rest)[:60]}. What is alike comes in the default order."
         if strict:
             raise invalid("_sort", reason, value)
-        search.warnings.append(outcome.issue("warning", "not-supported", f"_sort: {reason} It was left out; the self link says what was searched.", "_sort"))
+        search.warnings.append(
+            outcome.issue("warning", "not-supported", f"_sort: {reason} It was left out; the self link says what was searched.", "_sort")
+        )
     return understood
 
 
@@ -272,9 +274,7 @@ def _includes(resource: Resource, name: str, value: str) -> list[Followed] | Non
     source, _, rest = value.partition(":")
     param, _, target = rest.partition(":")
     wanted = [
-        each
-        for each in INCLUDES.values()
-        if value == "*" or (each.source == source and param in ("*", each.param) and target in ("", each.target))
+        each for each in INCLUDES.values() if value == "*" or (each.source == source and param in ("*", each.param) and target in ("", each.target))
     ]
     if not modifier:
         wanted = [each for each in wanted if (each.target if reverse else each.source) == resource.name]
@@ -337,9 +337,7 @@ def _resumed(resource: Resource, given: Sequence[tuple[str, str]], cursor: str, 
             search.followed = [Followed.of_form(each) for each in followed]
             search.told = _names(*told)
         except (binascii.Error, KeyError, TypeError, ValueError) as error:
-            raise invalid(
-                "_cursor", "this is not a cursor of ours; follow the next link as it stands.", cursor
-            ) from error
+            raise invalid("_cursor", "this is not a cursor of ours; follow the next link as it stands.", cursor) from error
     search.warnings += [outcome.issue("warning", "informational", f"{name}: {_TOLD}", name) for name in search.told]
     settings: dict[str, Any] = {}
     for place, (name, value) in enumerate(given):
@@ -394,9 +392,7 @@ class Entry:
     distance_km: float | None = None
 
 
-def bundle(
-    search: Search, base: str, entries: Sequence[Entry], *, total: int | None, next_cursor: str | None
-) -> bytes:
+def bundle(search: Search, base: str, entries: Sequence[Entry], *, total: int | None, next_cursor: str | None) -> bytes:
     """The searchset. Bytes are joined, never parsed: each entry may come from the cache."""
     links = [{"relation": "self", "url": self_link(search, base)}]
     if next_cursor is not None:

@@ -34,20 +34,15 @@ SUMMARY: Final[dict[str, frozenset[str]]] = {
     "Practitioner": _names("implicitRules identifier active name telecom address gender birthDate"),
     "PractitionerRole": _names("implicitRules identifier active period practitioner organization code specialty location telecom"),
     "OrganizationAffiliation": _names(
-        "implicitRules identifier active period organization participatingOrganization network code specialty location "
-        "telecom"
+        "implicitRules identifier active period organization participatingOrganization network code specialty location telecom"
     ),
-    "Endpoint": _names(
-        "implicitRules identifier status connectionType name managingOrganization period payloadType payloadMimeType "
-        "address"
-    ),
+    "Endpoint": _names("implicitRules identifier status connectionType name managingOrganization period payloadType payloadMimeType address"),
 }
 """The elements of a summary (marked with a sigma in the specification), by type."""
 
 ELEMENTS: Final[dict[str, frozenset[str]]] = {
     "Organization": _names(
-        "implicitRules language text contained extension modifierExtension identifier active type name alias telecom "
-        "address partOf contact endpoint"
+        "implicitRules language text contained extension modifierExtension identifier active type name alias telecom address partOf contact endpoint"
     ),
     "Location": _names(
         "implicitRules language text contained extension modifierExtension identifier status operationalStatus name "

@@ -88,6 +88,7 @@ def version_of(profile: str) -> str:
     """The version of a profile of Belgium or of mCSD that we go by."""
     return next(version for start, version in _VERSIONS.items() if profile.startswith(start))
 
+
 _OUR_NAMING: Final = BASE + "/NamingSystem/"
 _OUR_CODES: Final = BASE + "/CodeSystem/"
 _SHAPES: Final = {

@@ -28,9 +28,7 @@ def unmatched(path: str) -> HTTPException:
     first, last = segments[0][:100], segments[-1][:100]
     known = first in RESOURCES or first in TYPES or first in _OTHERS
     if not known and first[0] not in "$_":
-        return NoSuchAddress(
-            f"There is no resource type {first!r} here. There are: {', '.join(sorted(RESOURCES))}; and /fhir/metadata."
-        )
+        return NoSuchAddress(f"There is no resource type {first!r} here. There are: {', '.join(sorted(RESOURCES))}; and /fhir/metadata.")
     if last[0] == "$":
         where = f"of {first}" if known else "of this server"
         return NoSuchAddress(f"There is no operation {last} {where}; /fhir/metadata lists those that there are.")

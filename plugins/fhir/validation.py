@@ -71,9 +71,7 @@ def _validate(type_name: str, id: str) -> Json:
             str(named),
         )
     if id and isinstance(resource, dict) and resource.get("id") != id:
-        raise invalid(
-            "resource", f"the resource must have the id {id} of the address.", str(resource.get("id", ""))
-        )
+        raise invalid("resource", f"the resource must have the id {id} of the address.", str(resource.get("id", "")))
     asked = hub.directory()
     issues = judge(resource, profiles, asked.concepts())
     told = [issue.document() for issue in issues]
@@ -93,9 +91,7 @@ def _asked(sent: Any) -> tuple[Any, list[str], str]:
         return sent, profiles, mode
     given = sent.get("parameter")
     parameters = [each for each in given if isinstance(each, dict)] if isinstance(given, list) else []
-    resources = [
-        each["resource"] for each in parameters if each.get("name") == "resource" and "resource" in each
-    ]
+    resources = [each["resource"] for each in parameters if each.get("name") == "resource" and "resource" in each]
     if len(resources) != 1:
         # A Parameters that is itself to be judged has no parameter of that name.
         if not resources and not any(each.get("name") in ("mode", "profile") for each in parameters):

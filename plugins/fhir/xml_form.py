@@ -18,7 +18,7 @@ _EXTENSIONS: Final = ("extension", "modifierExtension")
 _OF_RESOURCES: Final = ("resourceType",)
 _OF_ELEMENTS: Final = ("id",)
 _OF_EXTENSIONS: Final = ("id", "url")
-_SPECIAL: Final = re.compile("[\x00-\x1f\"&<>\ufffe\uffff]")
+_SPECIAL: Final = re.compile('[\x00-\x1f"&<>\ufffe\uffff]')
 
 
 def to_xml(resource: dict[str, Any], *, pretty: bool = False) -> bytes:

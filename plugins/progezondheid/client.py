@@ -62,9 +62,7 @@ class Client:
     def page(self, cursor: str | None, limit: int) -> ProviderPage:
         """The page after `cursor`, or the first one. Raises `CursorExpired` when they no longer know the cursor, and what `Http` raises."""
         body = self._listed(self._url, cursor, limit)
-        return ProviderPage(
-            body["items"], body["next_cursor"], body["complete"], _moment(body.get("server_time"), self._url)
-        )
+        return ProviderPage(body["items"], body["next_cursor"], body["complete"], _moment(body.get("server_time"), self._url))
 
     def provider(self, nihdi8: str) -> tuple[dict[str, Any], str] | None:
         """A caregiver and the ETag that a proposal must name; None for one who is not there (any more)."""
@@ -128,13 +126,9 @@ class Client:
             params["cursor"] = cursor
         answer = self._http.get(url, params=params, headers=self._headers, byte_cap=max(LEAST_BYTES, limit * ROW_BYTES))
         if answer.status == 410 and cursor is not None:
-            raise CursorExpired(
-                "ProGezondheid no longer knows our cursor (410); everything has to be read again."
-            )
+            raise CursorExpired("ProGezondheid no longer knows our cursor (410); everything has to be read again.")
         if answer.status == 404:
-            raise Misconfigured(
-                f"{url} does not exist (404). Correct base_url: it is the address above /{url.rpartition('/')[2]}."
-            )
+            raise Misconfigured(f"{url} does not exist (404). Correct base_url: it is the address above /{url.rpartition('/')[2]}.")
         if answer.status == 400:
             raise Misconfigured(f"ProGezondheid refuses the question (400): {_reason(answer)}")
         if answer.status != 200:

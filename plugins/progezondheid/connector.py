@@ -150,9 +150,7 @@ class ProGezondheid(Source, Sink):
         audience = "public" if self.context.level == "public" else "professionals"
         return shape(entity, self.config["proposals"], audience)
 
-    def push(
-        self, change: Change, desired: State | None, agreed: State | None
-    ) -> State | Unsent | Partly | None:
+    def push(self, change: Change, desired: State | None, agreed: State | None) -> State | Unsent | Partly | None:
         """Propose what changed; nothing is written over there but by its owner. A caregiver who is not there is left alone.
 
         A field that the register refuses keeps none of the others from being proposed.
@@ -166,9 +164,7 @@ class ProGezondheid(Source, Sink):
             raise whole
         return Partly(state, whole)
 
-    def foresee(
-        self, change: Change, desired: State | None, agreed: State | None
-    ) -> Mapping[str, tuple[Any, Any]] | Unsent:
+    def foresee(self, change: Change, desired: State | None, agreed: State | None) -> Mapping[str, tuple[Any, Any]] | Unsent:
         """See `Sink.foresee`. A field goes from what stands in the register to what would be proposed; what would be withdrawn, from what waits to nothing."""
         client = Foreseeing(self.context.http, self.config["base_url"], self.config["token"])
         outcome = _outcome(client, self._bring(client, change, desired, agreed, []))
@@ -181,9 +177,7 @@ class ProGezondheid(Source, Sink):
         }
         return {**withdrawn, **client.proposed}
 
-    def _bring(
-        self, client: Client, change: Change, desired: State | None, agreed: State | None, refused: list[Rejected]
-    ) -> State | None:
+    def _bring(self, client: Client, change: Change, desired: State | None, agreed: State | None, refused: list[Rejected]) -> State | None:
         """The state once the register has been told what changed; of whoever is not there it says `absent`, and what had been agreed before.
 
         What it would not take is put into `refused`; of such a field the state is as it was.
@@ -229,12 +223,12 @@ class ProGezondheid(Source, Sink):
             return state if desired is not None or state.get("fields") else None
         if len(overtaken) == 1:  # nothing changed there: it is the tag that does not come back as it was given, or means nothing to them
             (status,) = overtaken.values()
-            raise Unreachable(f"The register gives provider {number} with the same ETag each time, and answers {status} to a proposal that names it (If-Match).")
+            raise Unreachable(
+                f"The register gives provider {number} with the same ETag each time, and answers {status} to a proposal that names it (If-Match)."
+            )
         raise Unreachable(f"Provider {number} changes in the register faster than it can be read.")
 
-    def _propose(
-        self, client: Client, change: Change, state: State, desired: State | None, ask: proposing.Ask, tag: str
-    ) -> State:
+    def _propose(self, client: Client, change: Change, state: State, desired: State | None, ask: proposing.Ask, tag: str) -> State:
         """The state once this was asked, where there is anything to ask. Raises what `Client.propose` raises."""
         sources = proposing.sources_of(desired, ask)
         evidence = {"fiche": change.fiche, "changed_at": change.at, "seq": change.seq, "sources": sources}
@@ -300,9 +294,7 @@ class ProGezondheid(Source, Sink):
                 "Nothing of that page was taken in. Compare with the contract (docs/progezondheid.md), then enable the connection again."
             )
         if found.new:
-            warnings.add(
-                f"ProGezondheid sends fields that the contract does not know: {', '.join(found.new)}. They are left aside."
-            )
+            warnings.add(f"ProGezondheid sends fields that the contract does not know: {', '.join(found.new)}. They are left aside.")
 
 
 def _outcome(client: Client, state: State | None) -> State | Unsent | None:

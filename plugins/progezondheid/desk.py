@@ -112,9 +112,7 @@ class Desk:
         if name == "practice_addresses":
             return [address for address in provider.get("addresses", ()) if address["type"] == "practice"]
         if name in OF_PRACTICE:
-            return next(
-                (one.get(name) for one in provider.get("practices", ()) if one["key"] == proposal["reference"]), None
-            )
+            return next((one.get(name) for one in provider.get("practices", ()) if one["key"] == proposal["reference"]), None)
         return provider.get(name)
 
     def _write(self, proposal: Proposal, at: datetime) -> Any:

@@ -46,9 +46,7 @@ class Ask:
 # --- what to ask -----------------------------------------------------------------------------------------------------------------
 
 
-def asks(
-    state: State, desired: State | None, provider: Mapping[str, Any], reference: str, fields: Sequence[str] = FIELDS
-) -> Iterator[Ask]:
+def asks(state: State, desired: State | None, provider: Mapping[str, Any], reference: str, fields: Sequence[str] = FIELDS) -> Iterator[Ask]:
     """What is to be proposed: those of the `fields` of which our value changed since they were last asked, against what stands there now.
 
     A field that may not be proposed (any more) is left as it stands there: that we do not ask for it does not say that we no longer stand for it.

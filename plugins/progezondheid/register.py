@@ -121,9 +121,7 @@ class Register:
         """The same as JSON, each made in one go: a first load asks for 780,000 of them."""
         return self._after(place, limit, written, lambda provider: orjson.dumps(as_told(provider)).decode())
 
-    def _after(
-        self, place: Place, limit: int, new: Callable[[Any], T], known: Callable[[Provider], T]
-    ) -> Slice[T]:
+    def _after(self, place: Place, limit: int, new: Callable[[Any], T], known: Callable[[Provider], T]) -> Slice[T]:
         if place.walking:
             found = self._walk(place, limit, new, known)
             if found is not None:
@@ -134,9 +132,7 @@ class Register:
             end = place.position + len(items)
             return Slice([known(item) for item in items], Place(False, end, end, place.epoch), end == len(self._changes))
 
-    def _walk(
-        self, place: Place, limit: int, new: Callable[[Any], T], known: Callable[[Provider], T]
-    ) -> Slice[T] | None:
+    def _walk(self, place: Place, limit: int, new: Callable[[Any], T], known: Callable[[Provider], T]) -> Slice[T] | None:
         """The next of the list; None at its end."""
         if place.position >= self.count:
             return None
@@ -180,9 +176,7 @@ class _Numbering:
     """
 
     def __init__(self, world: World) -> None:
-        first = [
-            int(person.riziv[:6]) for person in world.register_persons(0, min(400, world.register_count))
-        ]
+        first = [int(person.riziv[:6]) for person in world.register_persons(0, min(400, world.register_count))]
         steps = sorted({after - before for before, after in pairwise(first)})
         self._first = first[0] if first else 0
         self._ring = steps[-1] - steps[0] if len(steps) == 2 else 0

@@ -144,9 +144,7 @@ class ProGezondheidSimulator(Simulator):
 
     def _answer(self, environ: WSGIEnvironment) -> tuple[str, bytes]:
         if self.fault("expired-token") or environ.get("HTTP_AUTHORIZATION") != f"Bearer {TOKEN}":
-            raise _Problem(
-                "401 Unauthorized", "Unauthorized", f"Send a bearer token; this simulator takes {TOKEN!r}."
-            )
+            raise _Problem("401 Unauthorized", "Unauthorized", f"Send a bearer token; this simulator takes {TOKEN!r}.")
         path, method = environ["PATH_INFO"].rstrip("/"), environ["REQUEST_METHOD"]
         if method == "POST" and path in ("/proposals", "/withdrawals"):
             said = _body(environ)
@@ -360,6 +358,4 @@ def _since(asked: dict[str, list[str]]) -> int:
             raise ValueError("no offset")
         return max(1, int(moment.timestamp() * 1000))
     except (ValueError, OverflowError):
-        raise _Problem(
-            "400 Bad Request", "Bad moment", "since is a moment with an offset, e.g. 2026-11-22T09:00:00Z."
-        ) from None
+        raise _Problem("400 Bad Request", "Bad moment", "since is a moment with an offset, e.g. 2026-11-22T09:00:00Z.") from None

@@ -70,12 +70,8 @@ def careful_claim_of(provider: object) -> Claim:
         "kind": "zorgverlener",
         "name": _name(row.inner("name")),
         "identifiers": [{"system": "riziv", "value": _riziv(row)}],
-        "professions": [
-            {"scheme": PROFESSIONS, "code": item.text("code")} for item in row.items("professions")
-        ],
-        "competences": [
-            {"scheme": COMPETENCES, "code": item.text("code")} for item in row.items("competences")
-        ],
+        "professions": [{"scheme": PROFESSIONS, "code": item.text("code")} for item in row.items("professions")],
+        "competences": [{"scheme": COMPETENCES, "code": item.text("code")} for item in row.items("competences")],
         "visum": "withdrawn" if state == "withdrawn" else _visum(row),
         "addresses": [_address(item) for item in row.items("addresses")],
         "contacts": [_contact(item) for item in row.items("contacts")],
@@ -89,9 +85,7 @@ def careful_claim_of(provider: object) -> Claim:
         whole["gender"] = row.choice("gender", GENDERS)
     if row.value("convention") is not None:
         whole["convention"] = row.choice("convention", CONVENTION)
-    return Claim(
-        SOURCE, nihdi8, version, "zorgverlener", {key: value for key, value in whole.items() if value}
-    )
+    return Claim(SOURCE, nihdi8, version, "zorgverlener", {key: value for key, value in whole.items() if value})
 
 
 class _Row:
@@ -117,9 +111,7 @@ class _Row:
     def _own_identity(self) -> str:
         given = self._fields.get("nihdi8")
         if type(given) is not str:
-            raise self.refusal(
-                "nihdi8", "The first eight digits of the RIZIV number were expected, as text.", given
-            )
+            raise self.refusal("nihdi8", "The first eight digits of the RIZIV number were expected, as text.", given)
         if _EIGHT_DIGITS(given) is None:
             self.identity = given[:80]
             raise self.refusal("nihdi8", "Exactly the first eight digits were expected, without dots.", given)
@@ -153,7 +145,9 @@ class _Row:
     def demand_nothing_but(self, known: frozenset[str]) -> None:
         """Refuse a row that says more: who is still described was hardly deleted, and a word that slipped in must take nobody away."""
         if more := sorted(map(str, self._fields.keys() - known)):
-            raise self.refusal("state", f"A deleted caregiver has nothing but {', '.join(sorted(known))}; this one also has {', '.join(more)[:200]}.", "deleted")
+            raise self.refusal(
+                "state", f"A deleted caregiver has nothing but {', '.join(sorted(known))}; this one also has {', '.join(more)[:200]}.", "deleted"
+            )
 
     def optional(self, field: str) -> str | None:
         """A text, or None for null, an empty one, or no such field."""

@@ -22,9 +22,7 @@ class Client:
         """One organisation; None for a number that leads nowhere (404), of which there are many."""
         found = self._get(f"organisation/{number}")
         if found is not None and not isinstance(found, dict):
-            raise Unreachable(
-                f"{self._base}/organisation/{number} answered JSON that is not an organisation."
-            )
+            raise Unreachable(f"{self._base}/organisation/{number} answered JSON that is not an organisation.")
         return found
 
     def categories(self) -> list[Any]:
@@ -46,9 +44,7 @@ class Client:
     def _list(self, path: str) -> list[Any]:
         found = self._get(path)
         if found is None:
-            raise Misconfigured(
-                f"{self._base}/{path} does not exist (404). Correct base_url: it ends in /rest, as in https://social.brussels/rest."
-            )
+            raise Misconfigured(f"{self._base}/{path} does not exist (404). Correct base_url: it ends in /rest, as in https://social.brussels/rest.")
         if not isinstance(found, list):
             raise Unreachable(f"{self._base}/{path} answered JSON that is not a list.")
         return found
@@ -67,6 +63,4 @@ class Client:
             except UnicodeDecodeError:
                 return read_json(answer.content.decode("cp1252"))
         except ValueError as error:
-            raise Unreachable(
-                f"{address} answered {len(answer.content):,} bytes that are not JSON."
-            ) from error
+            raise Unreachable(f"{address} answered {len(answer.content):,} bytes that are not JSON.") from error

@@ -93,9 +93,7 @@ class SociaalBrussels(Source):
                 warnings=("sociaal.brussels gave no organisation at all; nothing was removed.",),
             )
             return
-        warnings = tuple(
-            f"{count} of {len(rows)} organisations: {remark}." for remark, count in sorted(remarks.items())
-        )
+        warnings = tuple(f"{count} of {len(rows)} organisations: {remark}." for remark, count in sorted(remarks.items()))
         yield Finished(complete=nameless == 0, missing=nameless, warnings=warnings)
 
     def _client(self) -> Client:

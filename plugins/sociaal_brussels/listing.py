@@ -44,11 +44,7 @@ class Listing:
     def categories(self) -> list[Json]:
         """What `search/category` answers."""
         counted = Counter(one["id"] for row in self.rows.values() for one in row["categoriesObject"])
-        return [
-            {**_labelled(one), "organisationsCount": counted[_number(one)]}
-            for one in self._concepts
-            if one.broader
-        ]
+        return [{**_labelled(one), "organisationsCount": counted[_number(one)]} for one in self._concepts if one.broader]
 
     @cached_property
     def sectors(self) -> list[Json]:
@@ -63,10 +59,7 @@ class Listing:
     @cached_property
     def legal_status(self) -> list[Json]:
         """What `legalstatus` answers."""
-        return [
-            {"id": 930 + place, "labelFr": one.labels["fr"], "labelNl": one.labels["nl"]}
-            for place, one in enumerate(self._scheme("legal-form"))
-        ]
+        return [{"id": 930 + place, "labelFr": one.labels["fr"], "labelNl": one.labels["nl"]} for place, one in enumerate(self._scheme("legal-form"))]
 
     agreement_powers: Final = tuple(
         {
@@ -151,9 +144,7 @@ class Listing:
             "isInterpreting": False,
             "address": None if number % _NO_ADDRESS_EVERY == 0 else _address(org.sites[0].address),
             "categories": None,
-            "categoriesObject": [
-                {**_labelled(one), "organisationsCount": counted[one.code]} for one in described
-            ],
+            "categoriesObject": [{**_labelled(one), "organisationsCount": counted[one.code]} for one in described],
             "sectorsObjects": [_labelled(self._by_code[code]) for code in sectors] or None,
             "nameOfficialFr": org.name_fr,
             "nameOfficialNl": org.name_nl,
@@ -174,9 +165,7 @@ class Listing:
             "pmRp": _company_numbers(org.kbo, number),
             "langStatus": "FR" if org.name_nl is None else "FR-NL",
             "lastUpdate": written(date.fromisoformat(listing.last_update)),
-            "startDate": f"01/{1 + number % 12:02d}/{(1930 + number % 90) % 100:02d}"
-            if number % 3 == 1
-            else None,
+            "startDate": f"01/{1 + number % 12:02d}/{(1930 + number % 90) % 100:02d}" if number % 3 == 1 else None,
             "type": None,
         }
         both = {

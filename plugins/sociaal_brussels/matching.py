@@ -12,12 +12,8 @@ from typing import Any, Final
 from hub import Claim, MatchCandidate, words
 from plugins.sociaal_brussels.translate import SOURCE
 
-_LEGAL_FORMS: Final = frozenset(
-    ("vzw", "asbl", "ivzw", "aisbl", "bv", "bvba", "srl", "sprl", "nv", "sa", "cv", "sc", "cvba", "scrl", "vof", "snc")
-)
-_ARTICLES: Final = frozenset(
-    ("de", "het", "een", "van", "en", "la", "le", "les", "l", "un", "une", "du", "des", "d", "et")
-)
+_LEGAL_FORMS: Final = frozenset(("vzw", "asbl", "ivzw", "aisbl", "bv", "bvba", "srl", "sprl", "nv", "sa", "cv", "sc", "cvba", "scrl", "vof", "snc"))
+_ARTICLES: Final = frozenset(("de", "het", "een", "van", "en", "la", "le", "les", "l", "un", "une", "du", "des", "d", "et"))
 _NAME_WEIGHTS: Final = {"name": 0.6, "name in another language": 0.6, "similar name": 0.35}
 _HUB_WEIGHTS: Final = {"establishment": 0.9, "kbo": 0.5, "phone": 0.4, "name": 0.6}
 _ADDRESS_WEIGHT: Final = 0.5

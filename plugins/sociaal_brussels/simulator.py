@@ -158,9 +158,7 @@ class SociaalBrusselsSimulator(Simulator):
         unknown = sorted(set(asked) - set(_FILTERS))
         if unknown or not asked:
             return ValueError(f"ask by one of {', '.join(_FILTERS)}; or search/organisation/* for all")
-        wanted = {
-            key: {whole(value) for value in ",".join(values).split(",")} for key, values in asked.items()
-        }
+        wanted = {key: {whole(value) for value in ",".join(values).split(",")} for key, values in asked.items()}
 
         def fits(row: Json) -> bool:
             own = {

@@ -61,9 +61,7 @@ def told_by(row: Json, now: datetime, municipality: Municipal) -> Told:
     """
     number = whole(row.get("id"))
     if number is None:
-        raise Rejected(
-            "A row has no usable id (a whole number was expected).", field="id", raw=repr(row.get("id"))[:200]
-        )
+        raise Rejected("A row has no usable id (a whole number was expected).", field="id", raw=repr(row.get("id"))[:200])
     identity = str(number)
     names = texts(row, "nameOfficial")
     if not names:
@@ -90,9 +88,7 @@ def told_by(row: Json, now: datetime, municipality: Municipal) -> Told:
     )
 
 
-def _organisatie(
-    row: Json, names: dict[str, str], site: Document | None, updated: date | None, remarks: Counter[str]
-) -> Document:
+def _organisatie(row: Json, names: dict[str, str], site: Document | None, updated: date | None, remarks: Counter[str]) -> Document:
     content: Document = {
         "kind": "organisatie",
         "form": "organisatie",
@@ -114,11 +110,7 @@ def _organisatie(
 
 def _aanbod(row: Json, names: dict[str, str], site: Document | None, identity: str) -> Document:
     activities = texts(row, "activities") or texts(row, "description")
-    services = [
-        {"text": {language: name}, "use": "official"}
-        for language, found in lists(row, "nameService").items()
-        for name in found
-    ]
+    services = [{"text": {language: name}, "use": "official"} for language, found in lists(row, "nameService").items() for name in found]
     spoken = re.findall(r"[A-Z]{2}", text_of(row.get("langStatus")) or "")
     return _said(
         {
@@ -138,9 +130,7 @@ def _aanbod(row: Json, names: dict[str, str], site: Document | None, identity: s
 def category_codes(row: Json) -> list[str]:
     """The numbers of the row's categories, each once."""
     given = row.get("categoriesObject")
-    numbers = (
-        [whole(one.get("id")) for one in given if isinstance(one, dict)] if isinstance(given, list) else []
-    )
+    numbers = [whole(one.get("id")) for one in given if isinstance(one, dict)] if isinstance(given, list) else []
     return list(dict.fromkeys(str(number) for number in numbers if number is not None))
 
 

@@ -99,6 +99,4 @@ def _concept(scheme: str, thing: Any, code: Any, broader: str | None) -> Concept
     if number is None or not labels:
         return None
     concept_labels = {language: labels[language] for language in ("nl", "fr") if language in labels}
-    return Concept(
-        scheme, code(number), cast(Any, concept_labels), broader=broader, regions=("brussel",), official=False
-    )
+    return Concept(scheme, code(number), cast(Any, concept_labels), broader=broader, regions=("brussel",), official=False)

@@ -71,16 +71,12 @@ class Api:
         url = f"{self._base}/health-offers"
         answer = self._get(url, {"page": str(page), "size": str(size), "sort": LATEST_FIRST}, max(LEAST_BYTES, size * ROW_BYTES))
         if answer.status in (400, 404, 405, 410):
-            raise Misconfigured(
-                f"{url} answered {answer.status}: there is no list of offers. Check base_url; it usually ends in /api."
-            )
+            raise Misconfigured(f"{url} answered {answer.status}: there is no list of offers. Check base_url; it usually ends in /api.")
         if answer.status != 200:
             raise Unreachable(f"{url} answered {answer.status} instead of a page of offers.")
         found = page_of(answer.json())
         if found is None:
-            raise Unreachable(
-                f"{url} answered with JSON that is not a page of offers (no content, no _embedded)."
-            )
+            raise Unreachable(f"{url} answered with JSON that is not a page of offers (no content, no _embedded).")
         if len(found.rows) > size:
             raise Unreachable(f"{url} answered {len(found.rows):,} offers where at most {size:,} were asked for.")
         return found
@@ -114,9 +110,7 @@ def page_of(body: Any) -> ListPage | None:
     else:
         return None
     numbers = page if isinstance(page, dict) else {}
-    return ListPage(
-        rows, _count(numbers.get("totalElements"), len(rows)), _count(numbers.get("totalPages"), 1)
-    )
+    return ListPage(rows, _count(numbers.get("totalElements"), len(rows)), _count(numbers.get("totalPages"), 1))
 
 
 def _count(value: Any, otherwise: int) -> int:
@@ -132,9 +126,7 @@ def read_file(path: Path) -> tuple[list[Any], int]:
         data = path.read_bytes()
         body = read_json(gzip.decompress(data) if data.startswith(_GZIP) else data)
     except OSError as error:
-        raise Misconfigured(
-            f"The file {path} cannot be read: {error.strerror or 'it is damaged'}."
-        ) from error
+        raise Misconfigured(f"The file {path} cannot be read: {error.strerror or 'it is damaged'}.") from error
     except (EOFError, zlib.error) as error:
         raise Misconfigured(f"The file {path} is not a whole gzip file.") from error
     except ValueError as error:

@@ -47,13 +47,9 @@ class SocialeKaartConfig(ma.Schema):
     )
     file = ma.fields.String(
         load_default="",
-        metadata={
-            "description": "Read the same JSON from this file (may be gzipped) instead of calling the API."
-        },
+        metadata={"description": "Read the same JSON from this file (may be gzipped) instead of calling the API."},
     )
-    page_size = ma.fields.Integer(
-        load_default=500, validate=ma.validate.Range(1, MOST_PER_PAGE), metadata={"description": "Offers per page."}
-    )
+    page_size = ma.fields.Integer(load_default=500, validate=ma.validate.Range(1, MOST_PER_PAGE), metadata={"description": "Offers per page."})
     pace = ma.fields.Float(
         load_default=5.0,
         validate=ma.validate.Range(0, 1000),
@@ -62,9 +58,7 @@ class SocialeKaartConfig(ma.Schema):
     detail_calls = ma.fields.String(
         load_default="changed",
         validate=ma.validate.OneOf(["changed", "all", "never"]),
-        metadata={
-            "description": "When to fetch the leaflet that holds enterprise and RIZIV numbers: of a changed row, always, never."
-        },
+        metadata={"description": "When to fetch the leaflet that holds enterprise and RIZIV numbers: of a changed row, always, never."},
     )
     concurrency = ma.fields.Integer(
         load_default=4,
@@ -74,18 +68,16 @@ class SocialeKaartConfig(ma.Schema):
     overlap_rows = ma.fields.Integer(
         load_default=200,
         validate=ma.validate.Range(1, MOST_PER_PAGE),
-        metadata={
-            "description": "Newest rows remembered between runs; an incremental run reads back into them."
-        },
+        metadata={"description": "Newest rows remembered between runs; an incremental run reads back into them."},
     )
     language = ma.fields.String(
-        load_default="nl", validate=ma.validate.OneOf(["nl", "fr", "de", "en"]), metadata={"description": "Language in which it is asked: nl, fr, de or en."}
+        load_default="nl",
+        validate=ma.validate.OneOf(["nl", "fr", "de", "en"]),
+        metadata={"description": "Language in which it is asked: nl, fr, de or en."},
     )
     types = _mapping(_KINDS, dict(vocabulary.TYPES), "type of a row -> kind of fiche")
     states = _mapping(_ACTIVITIES, dict(vocabulary.STATES), "state of a row -> whether it is active")
-    address_types = _mapping(
-        _ADDRESS_TYPES, dict(vocabulary.ADDRESS_TYPES), "type of an address -> type in the hub"
-    )
+    address_types = _mapping(_ADDRESS_TYPES, dict(vocabulary.ADDRESS_TYPES), "type of an address -> type in the hub")
 
 
 @cache
@@ -115,9 +107,7 @@ class SocialeKaart(Source):
             return
         page = self._api().offers(0, 1)
         if page.rows and not id_of(page.rows[0]):
-            raise Unreachable(
-                f"{self.config['base_url']} gives rows without an id: {shortened(page.rows[0])[:120]}"
-            )
+            raise Unreachable(f"{self.config['base_url']} gives rows without an id: {shortened(page.rows[0])[:120]}")
 
     def pull(self, cursor: str | None) -> Iterator[Incoming | Concept | Rejected | Finished]:
         """See `Source.pull`. Raises `CursorExpired` for a cursor that is not ours."""
@@ -172,7 +162,5 @@ def _read_file(path: Path, spool: Spool, words: Vocabulary) -> Listed:
     rows, total = read_file(path)
     nameless = keep(spool, rows, 1, words)
     missing = max(0, total - len(rows))
-    warnings = (
-        f"{path} says that it holds {total:,} rows, but there are {len(rows):,}; nothing is taken for removed.",
-    )
+    warnings = (f"{path} says that it holds {total:,} rows, but there are {len(rows):,}; nothing is taken for removed.",)
     return Listed(not missing, missing, warnings if missing else (), nameless=nameless)

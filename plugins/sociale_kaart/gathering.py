@@ -76,9 +76,7 @@ class Gathering:
         """What the run report should say besides."""
         if not self._without_leaflet:
             return ()
-        return (
-            f"{self._without_leaflet:,} fiches have no leaflet at the source, so their numbers are not known.",
-        )
+        return (f"{self._without_leaflet:,} fiches have no leaflet at the source, so their numbers are not known.",)
 
     def _some(self, raws: list[Any]) -> Iterator[Item]:
         organisations: dict[str, _Organisation] = {}
@@ -119,9 +117,7 @@ class Gathering:
                 self._labels[concept.code] = concept
                 yield concept
 
-    def _standing(
-        self, unusable: list[str], held: Mapping[str, Claim], organisations: Mapping[str, _Organisation]
-    ) -> Iterator[Item]:
+    def _standing(self, unusable: list[str], held: Mapping[str, Claim], organisations: Mapping[str, _Organisation]) -> Iterator[Item]:
         """The organisaties of rows that cannot be used: they are still there."""
         wanted = {
             organisation: None
@@ -150,9 +146,7 @@ class Gathering:
                 return source
         return ""
 
-    def _organisation_content(
-        self, organisation: _Organisation, leaflet: Row | None, held: Document | None
-    ) -> Document:
+    def _organisation_content(self, organisation: _Organisation, leaflet: Row | None, held: Document | None) -> Document:
         # A leaflet that is not asked now would name vestigingen that no row does; if it never was, there are none.
         asked_before = self._api is not None or "identifiers" in (held or {})
         unasked = leaflet is None and asked_before and organisation.rows[0].linked
@@ -174,9 +168,7 @@ class Gathering:
         if known is not None and self._api is not None and linked and not organisation.wanted:
             content = known.content
         else:
-            content = self._organisation_content(
-                organisation, found if linked else None, known.content if known else None
-            )
+            content = self._organisation_content(organisation, found if linked else None, known.content if known else None)
             numbered = found or next((row for row in organisation.rows if row.numbers is not None), None)
             if numbered is not None:
                 try:
@@ -199,9 +191,7 @@ class Gathering:
             return True
         return person_content(row, None, held.content, self._words) != held.content
 
-    def _person(
-        self, row: Row, held: Claim | None, leaflets: Mapping[str, Row | Rejected | None]
-    ) -> Iterator[Item]:
+    def _person(self, row: Row, held: Claim | None, leaflets: Mapping[str, Row | Rejected | None]) -> Iterator[Item]:
         found = leaflets.get(row.id) or (row if row.numbers is not None else None)
         if isinstance(found, Rejected):
             yield found

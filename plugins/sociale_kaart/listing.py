@@ -30,9 +30,7 @@ class Listed:
     nameless: list[Rejected] = field(default_factory=list)
 
 
-def read_all(
-    api: Api, spool: Spool, words: Vocabulary, *, size: int, overlap: int, progress: Progress
-) -> Listed:
+def read_all(api: Api, spool: Spool, words: Vocabulary, *, size: int, overlap: int, progress: Progress) -> Listed:
     """Pass after pass until one saw as many rows as the source says there are, or no pass finds new ones; four passes at most.
 
     Rows move to the front when somebody edits them, so one pass sees some twice and others never. Complete only when all were seen; else `missing` says
@@ -57,9 +55,7 @@ def read_all(
     if listed.missing:
         said = f"{listed.missing:,} of the {total:,} rows that the source announces never came, in {MOST_PASSES} passes"
     else:
-        said = (
-            f"The list kept changing through {MOST_PASSES} passes ({known:,} rows seen, {total:,} announced)"
-        )
+        said = f"The list kept changing through {MOST_PASSES} passes ({known:,} rows seen, {total:,} announced)"
     listed.warnings = (f"{said}; nothing is taken for removed.",)
     return listed
 

@@ -52,9 +52,7 @@ class Place:
 
     def vestiging(self) -> Json:
         """The vestiging that it is."""
-        return (
-            {"keys": [self.key], "addresses": [self.address]} if self.told else {"addresses": [self.address]}
-        )
+        return {"keys": [self.key], "addresses": [self.address]} if self.told else {"addresses": [self.address]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +82,7 @@ def read(raw: Any, words: Vocabulary) -> Row:
     try:
         return _read(_object(raw, ""), external_id, words)
     except Rejected as error:
-        raise Rejected(
-            error.message, external_id=external_id, field=error.field, raw=error.raw or shortened(raw)
-        ) from error
+        raise Rejected(error.message, external_id=external_id, field=error.field, raw=error.raw or shortened(raw)) from error
 
 
 def id_of(raw: Any) -> str:
@@ -132,10 +128,7 @@ def _read(row: Json, external_id: str, words: Vocabulary) -> Row:
 def organisation_of(raw: Any, words: Vocabulary) -> str:
     """The id of the organisatie to sort rows by; empty for a row that cannot be read."""
     try:
-        return (
-            next((leaflet for rel, leaflet in _links(_object(raw, "")) if rel in _ORGANISATION), "")
-            or read(raw, words).organisation
-        )
+        return next((leaflet for rel, leaflet in _links(_object(raw, "")) if rel in _ORGANISATION), "") or read(raw, words).organisation
     except Rejected:
         return ""
 
@@ -328,12 +321,7 @@ def _text(value: Any, path: str) -> str:
 def _degrees(value: Any, most: int, path: str) -> float | None:
     if value is None:
         return None
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not math.isfinite(value)
-        or abs(value) > most
-    ):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or abs(value) > most:
         raise _wrong(path, f"a number of degrees from -{most} to {most}", value)
     return float(value)
 

@@ -119,11 +119,7 @@ class SocialeKaartSimulator(Simulator):
     def _order(self) -> list[int]:
         """Row numbers, latest first: first the aanbod, then the zorgverleners that may be seen."""
         with self._edits:
-            shown = (
-                self._offers + person.index
-                for person in self._world.persons()
-                if person.visibility is None and person.offers[0] < self._offers
-            )
+            shown = (self._offers + person.index for person in self._world.persons() if person.visibility is None and person.offers[0] < self._offers)
             return [*range(self._offers), *shown]
 
     @cached_property
@@ -133,11 +129,7 @@ class SocialeKaartSimulator(Simulator):
         for number in self._order:
             if number in self._added:
                 continue
-            codes = (
-                self._world.offer(number).rubrieken
-                if number < self._offers
-                else (self._world.person(number - self._offers).rubriek,)
-            )
+            codes = self._world.offer(number).rubrieken if number < self._offers else (self._world.person(number - self._offers).rubriek,)
             for code in codes:
                 found.setdefault(code, set()).add(number)
         return found
@@ -344,9 +336,7 @@ class SocialeKaartSimulator(Simulator):
             "state": state,
             "verified": source_id[0] in "0123456789abc",
             "legalName": {"description": name},
-            "addresses": [
-                _address(address, code, primary=place == 0) for place, (address, code) in enumerate(addresses)
-            ],
+            "addresses": [_address(address, code, primary=place == 0) for place, (address, code) in enumerate(addresses)],
             "activities": [{"name": {"description": self._label(code)}} for code in codes],
             "contactInfo": _contact_info(contacts),
             "links": [self._link("self", source_id), *links],

@@ -30,10 +30,7 @@ class Spool:
         self._database.execute("BEGIN")
         self._database.executemany(
             "INSERT OR REPLACE INTO row VALUES (?, ?, ?, ?)",
-            (
-                (external_id, organisation, number, write_json(raw))
-                for external_id, organisation, raw in rows
-            ),
+            ((external_id, organisation, number, write_json(raw)) for external_id, organisation, raw in rows),
         )
         self._database.execute("COMMIT")
 
@@ -68,7 +65,5 @@ class Spool:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()

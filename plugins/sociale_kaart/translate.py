@@ -43,9 +43,7 @@ def claim_of(external_id: str, kind: Kind, content: Document, held: Claim | None
     return Claim(SOURCE, external_id, revision, kind, content)
 
 
-def organisation_content(
-    rows: Sequence[Row], leaflet: Row | None, held: Document | None, words: Vocabulary, *, whole: bool
-) -> Document:
+def organisation_content(rows: Sequence[Row], leaflet: Row | None, held: Document | None, words: Vocabulary, *, whole: bool) -> Document:
     """What the rows of one organisatie, and its leaflet if there is one, say of it.
 
     `whole`: these are all of its rows. Else what the hub holds beyond them stands: the other rows were not looked at. Without a leaflet the
@@ -91,12 +89,7 @@ def _beyond(held: Iterable[Mapping[str, Any]], places: Sequence[Place]) -> list[
     """The held vestigingen that these places do not speak of."""
     keys = {place.key for place in places}
     spoken = [place.address for place in places]
-    return [
-        site
-        for site in held
-        if keys.isdisjoint(site.get("keys", ()))
-        and not any(_at(site) == _where(address) for address in spoken)
-    ]
+    return [site for site in held if keys.isdisjoint(site.get("keys", ())) and not any(_at(site) == _where(address) for address in spoken)]
 
 
 def _at(site: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -124,9 +117,7 @@ def offer_content(row: Row, organisation: Document, words: Vocabulary) -> Docume
     if codes:
         content["rubrieken"] = [{"scheme": "rubriek", "code": code} for code in codes]
     if row.caregivers:
-        content["caregivers"] = [
-            {"zorgverlener": {"source": SOURCE, "external_id": caregiver}} for caregiver in row.caregivers
-        ]
+        content["caregivers"] = [{"zorgverlener": {"source": SOURCE, "external_id": caregiver}} for caregiver in row.caregivers]
     return content
 
 

@@ -260,7 +260,9 @@ def _place(municipality: Municipality, language: str, postcode: str | None = Non
 def _taken(taken: _Taken, language: str) -> dict[str, object]:
     """The same of the place that what was typed is taken for: `label` says which one that is, and `tiers` are the headings above the hits."""
     place = _place(taken.municipality, language, taken.postcode)
-    tiers = {key.removeprefix("tier_"): sentence(text, str(place["name"]), language) for key, text in WORDING[language].items() if key.startswith("tier_")}
+    tiers = {
+        key.removeprefix("tier_"): sentence(text, str(place["name"]), language) for key, text in WORDING[language].items() if key.startswith("tier_")
+    }
     return {**place, "label": taken.label, "tiers": tiers}
 
 

@@ -122,9 +122,7 @@ class Installation:
     def app(self) -> flask.Flask:
         """The web application over this store."""
         if self._app is None:
-            self._app = create_app(
-                self.store, self.plugins, Settings(requests_per_second=1e6, burst=1_000_000)
-            )
+            self._app = create_app(self.store, self.plugins, Settings(requests_per_second=1e6, burst=1_000_000))
         return self._app
 
     def client(self) -> FlaskClient:
@@ -145,9 +143,7 @@ def installation(url: str, home: Path, clock: Clock) -> Iterator[Installation]:
     with ExitStack() as stack:
         store = Store.open(url, home, now=clock)
         stack.callback(store.close)
-        http = stack.enter_context(
-            Outbound(allow_private=True, deadline=5, attempts=2, sleep=lambda seconds: None)
-        )
+        http = stack.enter_context(Outbound(allow_private=True, deadline=5, attempts=2, sleep=lambda seconds: None))
         yield Installation(store, clock, http)
 
 
@@ -165,9 +161,7 @@ def rows(store: Store, sql: str, **values: Any) -> list[Any]:
 
 def live(store: Store, kind: str) -> list[dict[str, Any]]:
     """The merged documents of all fiches of a kind, as they stand."""
-    found = scalars(
-        store, "SELECT document FROM fiche WHERE kind = :kind AND document IS NOT NULL ORDER BY id", kind=kind
-    )
+    found = scalars(store, "SELECT document FROM fiche WHERE kind = :kind AND document IS NOT NULL ORDER BY id", kind=kind)
     return [orjson.loads(bytes(document)) for document in found]
 
 
@@ -196,9 +190,7 @@ def content(store: Store) -> dict[str, Any]:
     ):
         names[uuid] = f"{names[uuid]} + {source} {external_id}" if uuid in names else f"{source} {external_id}"
     stubs: dict[str, list[str]] = {}
-    for uuid, key in rows(
-        store, "SELECT e.uuid, i.key FROM identity i JOIN entity e ON e.id = i.fiche_id ORDER BY i.key"
-    ):
+    for uuid, key in rows(store, "SELECT e.uuid, i.key FROM identity i JOIN entity e ON e.id = i.fiche_id ORDER BY i.key"):
         if uuid not in names:
             stubs.setdefault(uuid, []).append(key)
     names.update({uuid: f"stub {' '.join(keys)}" for uuid, keys in stubs.items()})
@@ -206,17 +198,13 @@ def content(store: Store) -> dict[str, Any]:
         (partner, orjson.loads(bytes(raw)))
         for partner, raw in rows(
             store,
-            "SELECT '', document FROM fiche WHERE document IS NOT NULL"
-            " UNION ALL SELECT partner, document FROM overlay WHERE document IS NOT NULL",
+            "SELECT '', document FROM fiche WHERE document IS NOT NULL UNION ALL SELECT partner, document FROM overlay WHERE document IS NOT NULL",
         )
     ]
     for _, document in documents:
         for part in _parts(document):
             names[part["id"]] = f"{names[document['id']]} # {_named(sorted(part['keys']), names)}"
-    return {
-        f"{names[document['id']]} {partner}".strip(): _ordered(orjson.loads(_named(document, names)))
-        for partner, document in documents
-    }
+    return {f"{names[document['id']]} {partner}".strip(): _ordered(orjson.loads(_named(document, names))) for partner, document in documents}
 
 
 def _parts(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -253,12 +241,7 @@ def assert_gapless(store: Store) -> None:
 
 def assert_no_double_riziv(store: Store) -> None:
     """No two caregivers have the same number (its first eight digits)."""
-    found = [
-        item["value"][:8]
-        for document in live(store, "zorgverlener")
-        for item in document.get("identifiers", ())
-        if item["system"] == "riziv"
-    ]
+    found = [item["value"][:8] for document in live(store, "zorgverlener") for item in document.get("identifiers", ()) if item["system"] == "riziv"]
     assert len(found) == len(set(found)) > 0
 
 

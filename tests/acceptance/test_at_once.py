@@ -32,16 +32,11 @@ from tests.acceptance.installation import (
 def systems(world: World) -> Iterator[dict[str, Simulator]]:
     clock = Clock()
     with ExitStack() as stack:
-        yield {
-            name: stack.enter_context(simulator(name, world, clock, organisations=90, registered=80))
-            for name in SYSTEMS
-        }
+        yield {name: stack.enter_context(simulator(name, world, clock, organisations=90, registered=80)) for name in SYSTEMS}
 
 
 @pytest.fixture(scope="module")
-def one_after_the_other(
-    tmp_path_factory: pytest.TempPathFactory, systems: dict[str, Simulator]
-) -> dict[str, object]:
+def one_after_the_other(tmp_path_factory: pytest.TempPathFactory, systems: dict[str, Simulator]) -> dict[str, object]:
     home = tmp_path_factory.mktemp("alone")
     with installation(f"sqlite:///{home / 'hub.sqlite'}", home, Clock()) as hub:
         for name, system in systems.items():

@@ -42,8 +42,7 @@ def test_malformed_rows_are_kept_for_the_administrator_and_the_rest_goes_on(load
         assert (report.state, report.deleted, report.rejected) == ("done", 0, len(wrong)), report.reason
         kept = rows(
             hub.store,
-            "SELECT r.external_id, r.field, r.reason FROM rejected r JOIN run u ON u.id = r.run_id"
-            " WHERE u.connection = :name",
+            "SELECT r.external_id, r.field, r.reason FROM rejected r JOIN run u ON u.id = r.run_id WHERE u.connection = :name",
             name=name,
         )
         assert {(row[0], row[1].split("[")[0]) for row in kept} == wrong
@@ -103,9 +102,7 @@ FHIR = [
 
 
 @pytest.mark.parametrize(("address", "field", "status"), FHIR)
-def test_fhir_answers_with_an_outcome_that_names_the_parameter(
-    client: FlaskClient, address: str, field: str, status: int
-) -> None:
+def test_fhir_answers_with_an_outcome_that_names_the_parameter(client: FlaskClient, address: str, field: str, status: int) -> None:
     answer = client.get(address)
     assert answer.status_code == status, answer.text
     outcome = answer.get_json()
@@ -120,9 +117,7 @@ def test_an_unknown_fhir_parameter_is_told_and_refused_when_strict(client: Flask
     strict = client.get("/fhir/Organization?nonsense=1", headers={"Prefer": "handling=strict"})
     assert strict.status_code == 400 and "nonsense" in strict.text
     lenient = client.get("/fhir/Organization?nonsense=1").get_json()
-    outcomes = [
-        entry["resource"] for entry in lenient["entry"] if entry["resource"]["resourceType"] == "OperationOutcome"
-    ]
+    outcomes = [entry["resource"] for entry in lenient["entry"] if entry["resource"]["resourceType"] == "OperationOutcome"]
     assert "nonsense" in str(outcomes)
 
 

@@ -18,11 +18,7 @@ from tests.acceptance.installation import FICHEHUB, ROOT, fiche_of, scalars
 
 def test_an_erased_person_is_nowhere_and_stays_away(loaded: Loaded) -> None:
     hub, world, client = loaded.hub, loaded.world, loaded.hub.client()
-    person = next(
-        p
-        for p in world.persons()
-        if p.riziv_known and p.visibility is None and p.index < 60 and p.offers and p.active
-    )
+    person = next(p for p in world.persons() if p.riziv_known and p.visibility is None and p.index < 60 and p.offers and p.active)
     number = person.riziv[:8]
     # A name of its own, so that what is left of it would be seen.
     family = "Zwanenzanger"
@@ -35,9 +31,7 @@ def test_an_erased_person_is_nowhere_and_stays_away(loaded: Loaded) -> None:
     offer = fiche_of(hub.store, "sociale-kaart", world.source_id("aanbod", person.offers[0]))
     before = {id: client.get(f"/api/v1/fiches/{id}").get_json() for id in (fiche, offer)}
     assert before[fiche]["fiche"]["name"]["family"] == family
-    role = next(
-        part["id"] for part in before[offer]["fiche"]["caregivers"] if part["zorgverlener"]["id"] == fiche
-    )
+    role = next(part["id"] for part in before[offer]["fiche"]["caregivers"] if part["zorgverlener"]["id"] == fiche)
     head = Directory(hub.store, PUBLIC).head()
     assert _in_files(hub.store.home, family) and _in_files(hub.store.home, number)
 

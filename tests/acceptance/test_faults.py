@@ -26,9 +26,7 @@ from tests.acceptance.installation import (
     simulator,
 )
 
-KINDS: dict[str, type[Simulator]] = {
-    kind.name: kind for kind in (SocialeKaartSimulator, ProGezondheidSimulator, SociaalBrusselsSimulator)
-}
+KINDS: dict[str, type[Simulator]] = {kind.name: kind for kind in (SocialeKaartSimulator, ProGezondheidSimulator, SociaalBrusselsSimulator)}
 SLOW = {"dribble", "timeout"}
 """Faults that end at a deadline: it is made a short one."""
 ALWAYS = {"cut-off", "server-error", "rate-limit"}
@@ -49,18 +47,11 @@ REMOVES = {"dead-ids"}
 def systems(world: World) -> Iterator[dict[str, Simulator]]:
     clock = Clock()
     with ExitStack() as stack:
-        yield {
-            name: stack.enter_context(
-                simulator(name, world, clock, organisations=55, registered=45, in_brussels=40)
-            )
-            for name in SYSTEMS
-        }
+        yield {name: stack.enter_context(simulator(name, world, clock, organisations=55, registered=45, in_brussels=40)) for name in SYSTEMS}
 
 
 @pytest.fixture(scope="module")
-def undisturbed(
-    tmp_path_factory: pytest.TempPathFactory, systems: dict[str, Simulator]
-) -> dict[str, dict[str, object]]:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, systems: dict[str, Simulator]) -> dict[str, dict[str, object]]:
     """What a hub says that loaded one system, undisturbed."""
     told = {}
     for name in SYSTEMS:

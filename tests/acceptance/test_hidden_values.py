@@ -288,9 +288,7 @@ def test_no_canary_in_a_workbook_or_on_the_command_line(planted: Planted) -> Non
     home = {"FICHEHUB_HOME": str(hub.store.home)}
 
     def said(*arguments: str) -> str:
-        answer = subprocess.run(
-            [*FICHEHUB, *arguments], cwd=ROOT, env={**os.environ, **home}, capture_output=True, text=True, check=True
-        )
+        answer = subprocess.run([*FICHEHUB, *arguments], cwd=ROOT, env={**os.environ, **home}, capture_output=True, text=True, check=True)
         return answer.stdout + answer.stderr
 
     clean(said("query", "--json", "--limit", "1000"), "query")

@@ -51,9 +51,7 @@ def test_what_is_hidden_now_cannot_be_read_in_the_past(tmp_path: Path, later: di
 
 def test_fhir_names_an_identifier_that_cannot_be(loaded: Loaded) -> None:
     cbe = "https://www.ehealth.fgov.be/standards/fhir/core/NamingSystem/cbe"
-    answer = loaded.hub.client().get(
-        f"/fhir/Organization?identifier={cbe}|0403019262", headers={"Prefer": "handling=strict"}
-    )
+    answer = loaded.hub.client().get(f"/fhir/Organization?identifier={cbe}|0403019262", headers={"Prefer": "handling=strict"})
     assert answer.status_code == 400
     assert answer.get_json()["resourceType"] == "OperationOutcome"
     assert "identifier" in answer.text

@@ -45,16 +45,11 @@ def test_a_changed_number_is_found_on_everything_that_inherits_it(loaded: Loaded
     hub, client = loaded.hub, loaded.hub.client()
     org = chosen(loaded, form)
     old = next(contact for contact in org.contacts if contact.kind == "phone")
-    new = next(
-        contact for contact in loaded.world.organisation(1500 + len(form)).contacts if contact.kind == "phone"
-    )
+    new = next(contact for contact in loaded.world.organisation(1500 + len(form)).contacts if contact.kind == "phone")
     directory = Directory(hub.store, PUBLIC)
     before = reached_by(directory, old.value)
     offers = {id for id, entity in before.items() if entity.type == "aanbod"}
-    assert offers == {
-        fiche_of(hub.store, "sociale-kaart", loaded.world.source_id("aanbod", offer.index))
-        for offer in loaded.world.offers_of(org)
-    }
+    assert offers == {fiche_of(hub.store, "sociale-kaart", loaded.world.source_id("aanbod", offer.index)) for offer in loaded.world.offers_of(org)}
     if form == "praktijk":
         assert {"caregiver", "zorgverlener"} <= {entity.type for entity in before.values()}
     head = directory.head()
@@ -99,9 +94,7 @@ def test_a_changed_number_is_found_on_everything_that_inherits_it(loaded: Loaded
     hub.excel(directory, file, text=org.name)
     sheet = openpyxl.load_workbook(file)["Aanbod"]
     header, *lines = [[cell.value for cell in line] for line in sheet.iter_rows()]
-    numbers = {
-        line[header.index("Fichenummer")]: line[header.index("Telefoon")] for line in lines
-    }
+    numbers = {line[header.index("Fichenummer")]: line[header.index("Telefoon")] for line in lines}
     assert {numbers[id] for id in offers} == {new.value}
 
     feed = client.get(f"/api/v1/changes?since={head}&pageSize=1000").get_json()["items"]

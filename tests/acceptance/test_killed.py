@@ -34,16 +34,11 @@ LOADED_BY_TWO = ("sociale-kaart", "progezondheid")
 def systems(world: World) -> Iterator[dict[str, Simulator]]:
     clock = Clock()
     with ExitStack() as stack:
-        yield {
-            name: stack.enter_context(simulator(name, world, clock, organisations=120, registered=600))
-            for name in LOADED_BY_TWO
-        }
+        yield {name: stack.enter_context(simulator(name, world, clock, organisations=120, registered=600)) for name in LOADED_BY_TWO}
 
 
 @pytest.fixture(scope="module")
-def undisturbed(
-    tmp_path_factory: pytest.TempPathFactory, systems: dict[str, Simulator]
-) -> tuple[dict[str, int], dict[str, object]]:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, systems: dict[str, Simulator]) -> tuple[dict[str, int], dict[str, object]]:
     """How many claims each system gives, and what a hub says that was never disturbed."""
     home = tmp_path_factory.mktemp("undisturbed")
     with installation(f"sqlite:///{home / 'hub.sqlite'}", home, Clock()) as hub:

@@ -112,9 +112,7 @@ def test_two_services_of_one_enterprise_stay_two_through_every_source(loaded: Lo
     assert frozenset(kaart) not in pairs, "their own source says that they are two"
 
 
-def test_a_strong_key_of_two_fiches_of_one_source_is_a_clash_for_review(
-    tmp_path: Path, world: World, database_url: str
-) -> None:
+def test_a_strong_key_of_two_fiches_of_one_source_is_a_clash_for_review(tmp_path: Path, world: World, database_url: str) -> None:
     store = Store.open(database_url, tmp_path / "home")
     group = {"system": "riziv-group", "value": world_group(world)}
 

@@ -124,9 +124,7 @@ def test_a_rubriek_in_a_place_in_every_output(loaded: Loaded, client: FlaskClien
     }
     narrow = {
         "api": followed(client, f"/api/v1/fiches?kind=aanbod&rubriek={code}&postcode={postcode}"),
-        "fhir": bundled(
-            client, f"/fhir/HealthcareService?service-type={code}&location.address-postalcode:exact={postcode}"
-        ),
+        "fhir": bundled(client, f"/fhir/HealthcareService?service-type={code}&location.address-postalcode:exact={postcode}"),
         "excel": booked(loaded, rubrieken=[code], postcodes=[postcode]),
         "cli": queried(loaded, "--where", f"code=rubriek|{code}", "--where", f"postcode={postcode}"),
     }

@@ -21,9 +21,7 @@ from tests.acceptance.installation import FICHEHUB, ROOT
 @contextmanager
 def simulated(system: str, *arguments: str) -> Iterator[str]:
     """`fichehub simulate` on a free port; the base address that it says."""
-    process = subprocess.Popen(
-        [*FICHEHUB, "simulate", system, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([*FICHEHUB, "simulate", system, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         said = process.stdout.readline()
@@ -72,14 +70,10 @@ def test_a_script_that_makes_a_table_of_a_rubriek(sociale_kaart: str) -> None:
     page, pages = 0, 1
     seen = set()
     while page < pages:
-        body = with_patience(
-            session, f"{sociale_kaart}/health-offers", rubrics=label, page=page, size=20, sort="LAST_UPDATED_DESC"
-        )
+        body = with_patience(session, f"{sociale_kaart}/health-offers", rubrics=label, page=page, size=20, sort="LAST_UPDATED_DESC")
         pages = body["page"]["totalPages"]
         for item in body["content"]:
-            detail = with_patience(
-                session, f"{sociale_kaart}/leaflet/{item['id']['id']}", includeHiddenData="false"
-            )
+            detail = with_patience(session, f"{sociale_kaart}/leaflet/{item['id']['id']}", includeHiddenData="false")
             kbo = [each["value"] for each in detail["administrativeData"] if each["type"] == "CBE_ID"]
             visit = [address for address in item["addresses"] if address["type"] == "Bezoekadres"]
             place = visit[0] if visit else {}
@@ -123,12 +117,7 @@ def test_a_script_that_collects_everything_and_compares_with_the_total(sociale_k
             break
     assert len(found) == body["page"]["totalElements"] > World().offer_count
     without_place = [item for item in found.values() if not item["addresses"]]
-    schemeless = [
-        site["value"]
-        for item in found.values()
-        for site in item["contactInfo"]["websites"]
-        if not site["value"].startswith("http")
-    ]
+    schemeless = [site["value"] for item in found.values() for site in item["contactInfo"]["websites"] if not site["value"].startswith("http")]
     assert without_place and schemeless, "the oddities of the real one are there"
 
 
@@ -144,9 +133,7 @@ def test_a_script_survives_pages_that_shift(sociale_kaart: str) -> None:
         for _ in range(12):
             page, pages = 0, 1
             while page < pages:
-                body = with_patience(
-                    session, f"{sociale_kaart}/health-offers", page=page, size=500, sort="LAST_UPDATED_DESC"
-                )
+                body = with_patience(session, f"{sociale_kaart}/health-offers", page=page, size=500, sort="LAST_UPDATED_DESC")
                 found |= {item["id"]["id"] for item in body["content"]}
                 total, pages = body["page"]["totalElements"], body["page"]["totalPages"]
                 page += 1
@@ -183,8 +170,6 @@ def test_a_fault_asked_for_by_name_is_there_from_the_start() -> None:
 
 
 def test_an_unknown_fault_is_named_with_those_that_there_are() -> None:
-    answer = subprocess.run(
-        [*FICHEHUB, "simulate", "sociale-kaart", "--fault", "earthquake"], cwd=ROOT, capture_output=True, text=True
-    )
+    answer = subprocess.run([*FICHEHUB, "simulate", "sociale-kaart", "--fault", "earthquake"], cwd=ROOT, capture_output=True, text=True)
     assert answer.returncode == 2
     assert "earthquake" in answer.stderr and "page-shift" in answer.stderr

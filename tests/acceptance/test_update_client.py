@@ -29,7 +29,10 @@ PEOPLE: Final = 3_000
 def organisation(number: int, revision: int, **content: Any) -> Claim:
     """An organisation with a site, below the first one."""
     address = {"type": "visit", "street": {"nl": "Kerkstraat"}, "house_number": str(number), "postcode": "9000", "city": {"nl": "Gent"}}
-    said = {"names": [{"text": {"nl": f"Huis {number}, versie {revision}"}}], "vestigingen": [{"keys": [f"{SOURCE}:site-{number}"], "addresses": [address]}]}
+    said = {
+        "names": [{"text": {"nl": f"Huis {number}, versie {revision}"}}],
+        "vestigingen": [{"keys": [f"{SOURCE}:site-{number}"], "addresses": [address]}],
+    }
     above = {"parent": {"source": SOURCE, "external_id": "org-0"}} if number else {"contacts": [{"kind": "phone", "value": f"+3292{revision:06d}"}]}
     return Claim(SOURCE, f"org-{number}", revision, "organisatie", {"kind": "organisatie", **said, **above, **content})
 
@@ -62,7 +65,9 @@ class Server:
     def start(self) -> None:
         """Until it answers."""
         command = [*FICHEHUB, "serve", "--port", str(self.port), "--workers", "1"]
-        self._process = subprocess.Popen(command, cwd=ROOT, env=self._where, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, env=self._where, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             try:
@@ -126,7 +131,9 @@ def test_a_copy_stays_in_step_while_the_server_is_killed_and_the_hub_written_to(
         write(hub, *map(person, range(7)), *(organisation(number, 1) for number in range(40)), *(offer(number, 1) for number in range(40)))
         server.start()
         target, stop = tmp_path / "copy.json", tmp_path / "stop"
-        client = subprocess.Popen(["node", str(CLIENT), server.base, str(target), str(stop)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        client = subprocess.Popen(
+            ["node", str(CLIENT), server.base, str(target), str(stop)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         try:
             for number in range(2, 48):
                 changed = [organisation(number % 40, number), offer(number * 7 % 40, number)]

@@ -208,6 +208,7 @@ def test_what_cannot_be_written_waits_and_what_does_not_fit_is_counted(
     trail = Trail(store)
     trail.close()  # no thread: this test says when
     with monkeypatch.context() as away:
+
         def busy(*_: object, **__: object) -> None:
             raise StoreBusy("busy")
 
@@ -233,13 +234,23 @@ def test_no_sign_in_an_address_keeps_rows_from_being_written(store: Store) -> No
 
 def test_what_was_asked_is_kept_readable_and_cut() -> None:
     assert audit.asked("Organization", []) == "Organization"
-    assert audit.asked("Organization", [("name", "*"), ("address-city", "Sint-Niklaas & co")]) == "Organization?name=*&address-city=Sint-Niklaas%20%26%20co"
+    assert (
+        audit.asked("Organization", [("name", "*"), ("address-city", "Sint-Niklaas & co")])
+        == "Organization?name=*&address-city=Sint-Niklaas%20%26%20co"
+    )
     assert len(audit.asked("x" * 900, [("y" * 900, "z" * 900)] * 9)) == 2_000
 
 
 @pytest.mark.parametrize(
     ("address", "kept"),
-    [("192.0.2.77", "192.0.2.0"), ("2001:db8:85a3:1:2:8a2e:370:7334", "2001:db8:85a3::"), ("::1", "::"), ("fe80::1%eth0", "fe80::"), ("", ""), ("nonsense", "")],
+    [
+        ("192.0.2.77", "192.0.2.0"),
+        ("2001:db8:85a3:1:2:8a2e:370:7334", "2001:db8:85a3::"),
+        ("::1", "::"),
+        ("fe80::1%eth0", "fe80::"),
+        ("", ""),
+        ("nonsense", ""),
+    ],
 )
 def test_an_address_is_kept_as_its_network(address: str, kept: str) -> None:
     assert audit.truncated(address) == kept

@@ -75,12 +75,18 @@ def test_keys_that_ended_stand_in_the_way_of_no_new_one(store: Store) -> None:
         store.write(lambda writer: issue_key(writer.connection, "epd", NOW, "2026-11-30"))
     with pytest.raises(Invalid, match="already has 2 live keys"):
         store.write(lambda writer: issue_key(writer.connection, "epd", "2026-11-30T22:59:59Z"))
-    client = store.write(lambda writer: register_client(writer.connection, "epd", NOW, title="", scopes="system/Organization.rs", jwks_url="https://epd.example.org/keys"))
+    client = store.write(
+        lambda writer: register_client(
+            writer.connection, "epd", NOW, title="", scopes="system/Organization.rs", jwks_url="https://epd.example.org/keys"
+        )
+    )
     later = "2026-11-30T23:00:00Z"
     key = store.write(lambda writer: issue_key(writer.connection, "epd", later))
     with store.read() as connection:
         assert authenticate(connection, key, later)[0] == "epd"
-        left = [consequences(connection, client.id, int(datetime.fromisoformat(now).timestamp())).live_keys for now in ("2026-11-30T22:59:59Z", later)]
+        left = [
+            consequences(connection, client.id, int(datetime.fromisoformat(now).timestamp())).live_keys for now in ("2026-11-30T22:59:59Z", later)
+        ]
     assert left == [3, 1]
 
 

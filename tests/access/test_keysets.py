@@ -74,7 +74,19 @@ def test_two_keys_of_one_name_are_refused() -> None:
     assert public_keys(jwks(EC_KEY, RSA_KEY))["keys"][0]["kid"] == "ec-1"
 
 
-@pytest.mark.parametrize("url", ["", "ftp://x.example.org/", "https://user@x.example.org/", "https://[", "https://x.example.org/" + "x" * 500, "http://x.example.org/", "http://169.254.169.254/x", "https://localhost/k"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "ftp://x.example.org/",
+        "https://user@x.example.org/",
+        "https://[",
+        "https://x.example.org/" + "x" * 500,
+        "http://x.example.org/",
+        "http://169.254.169.254/x",
+        "https://localhost/k",
+    ],
+)
 def test_an_address_that_cannot_be_called_is_refused(url: str) -> None:
     with pytest.raises(Invalid) as refused:
         checked_address(url)

@@ -168,9 +168,7 @@ def test_what_is_wrong_with_the_assertion_itself_is_said(side: Side, name: str) 
 
 def test_which_of_client_key_and_signature_was_wrong_is_not_told(side: Side) -> None:
     answers = [side.ask(assertion(side.client.id, side.endpoint, **given)) for given in UNPROVED.values()]
-    revoked = side.store.write(
-        lambda writer: register_client(writer.connection, "epd", NOW, title="", scopes="system/*.rs", jwks=jwks(EC_KEY))
-    )
+    revoked = side.store.write(lambda writer: register_client(writer.connection, "epd", NOW, title="", scopes="system/*.rs", jwks=jwks(EC_KEY)))
     side.store.write(lambda writer: revoke_client(writer.connection, revoked.id, NOW))
     answers.append(side.ask(assertion(revoked.id, side.endpoint)))
     assert {answer.status_code for answer in answers} == {401}
@@ -283,7 +281,9 @@ def test_who_is_refused_too_often_waits_and_who_has_proved_himself_does_not_coun
 
 
 def test_keys_that_are_still_being_fetched_are_asked_for_again(side: Side) -> None:
-    made = side.store.write(lambda writer: register_client(writer.connection, "epd", NOW, title="", scopes="system/*.rs", jwks_url="https://x.example.org/jwks"))
+    made = side.store.write(
+        lambda writer: register_client(writer.connection, "epd", NOW, title="", scopes="system/*.rs", jwks_url="https://x.example.org/jwks")
+    )
     published = SimpleNamespace(status=200, content=orjson.dumps(jwks(EC_KEY)))
     looks: list[Callable[[], None]] = []
     http = SimpleNamespace(get=lambda url, headers: published)
@@ -299,13 +299,18 @@ def test_keys_that_are_still_being_fetched_are_asked_for_again(side: Side) -> No
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_nobody_looks_for_keys_while_anything_else_is_wrong(side: Side, name: str) -> None:
-    made = side.store.write(lambda writer: register_client(writer.connection, "epd", NOW, title="", scopes="system/*.rs", jwks_url="https://x.example.org/jwks"))
+    made = side.store.write(
+        lambda writer: register_client(writer.connection, "epd", NOW, title="", scopes="system/*.rs", jwks_url="https://x.example.org/jwks")
+    )
     looks: list[Callable[[], None]] = []
     side.serve_keys(FetchedKeys(lambda: pytest.fail("called"), patience=0, start=looks.append))
     given, _ = REFUSED[name]
     shift = int(time.time()) - _SHORT
     given = {claim: value + shift if claim in ("exp", "iat") and isinstance(value, int) else value for claim, value in given.items()}
-    answers = [side.ask(assertion(made.id, side.endpoint, **given)), side.ask(assertion(made.id, side.endpoint, header={"jku": "https://elsewhere.example.org/jwks"}))]
+    answers = [
+        side.ask(assertion(made.id, side.endpoint, **given)),
+        side.ask(assertion(made.id, side.endpoint, header={"jku": "https://elsewhere.example.org/jwks"})),
+    ]
     assert ([answer.status_code for answer in answers], looks) == ([401, 401], [])
 
 

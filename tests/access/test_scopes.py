@@ -23,7 +23,20 @@ def test_both_versions_are_understood_and_the_second_is_spoken(text: str, means:
     assert spelled(scopes_of(text)) == means
 
 
-@pytest.mark.parametrize("text", ["", " ", "openid", "user/*.rs", "system/Organization", "system/Organization.", "system/Organization.sr", "system/Organization.rs?x=1", "system/organization.rs"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "openid",
+        "user/*.rs",
+        "system/Organization",
+        "system/Organization.",
+        "system/Organization.sr",
+        "system/Organization.rs?x=1",
+        "system/organization.rs",
+    ],
+)
 def test_what_is_no_scope_is_named(text: str) -> None:
     with pytest.raises(Invalid) as refused:
         scopes_of(text)

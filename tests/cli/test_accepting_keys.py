@@ -90,7 +90,9 @@ def test_another_key_is_put_in_the_place_of_one_that_is_there(filled: CommandLin
 
 def test_a_subscription_whose_headers_cannot_be_read_is_off_until_it_is_requested_again(filled: CommandLine) -> None:
     filled.ok("partners", "add", "epd", *AGREED)
-    wish = SubscriptionWish(queries=(Query(types=("aanbod",)),), address="https://epd.example.org/hook", headers=("Authorization: geheim",), content={})
+    wish = SubscriptionWish(
+        queries=(Query(types=("aanbod",)),), address="https://epd.example.org/hook", headers=("Authorization: geheim",), content={}
+    )
     store = _store(filled)
     store.write(lambda writer: rows.add(store, writer.connection, "epd", "fhir", wish, 0))
     store.close()

@@ -10,7 +10,9 @@ from tests.cli.conftest import CommandLine
 
 def test_it_is_checked_listed_and_kept(fichehub: CommandLine) -> None:
     store = Store.open(f"sqlite:///{fichehub.home / 'fichehub.sqlite'}", fichehub.home)
-    rows = [Access("2026-11-22T09:00:00.000Z", "epd", "key fh_1", "192.0.2.0", "read", "Organization", f"id-{n}", "Organization", 200) for n in range(3)]
+    rows = [
+        Access("2026-11-22T09:00:00.000Z", "epd", "key fh_1", "192.0.2.0", "read", "Organization", f"id-{n}", "Organization", 200) for n in range(3)
+    ]
     store.write(lambda writer: audit.append(writer.connection, audit.chain_key(store.secret), rows))
     assert "The trail holds: 3 rows" in fichehub.ok("audit", "verify")
     head = fichehub.json("audit", "verify")["head"]

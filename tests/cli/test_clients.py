@@ -36,9 +36,7 @@ def test_from_registering_to_the_end(fichehub: CommandLine, tmp_path: Path) -> N
     assert (rotated["keys"], rotated["keysAdded"], rotated["keysRemoved"]) == (["ec-1", "ec-2"], ["ec-2"], [])
 
     store = Store.open(f"sqlite:///{fichehub.home / 'fichehub.sqlite'}", fichehub.home)
-    store.write(
-        lambda writer: issue_token(writer.connection, live_client(writer.connection, made["id"]), frozenset(), 2_000_000_000, "x")
-    )
+    store.write(lambda writer: issue_token(writer.connection, live_client(writer.connection, made["id"]), frozenset(), 2_000_000_000, "x"))
     store.close()
     told = fichehub.ok("partners", "revoke", made["id"])
     assert "1 access tokens end at once" in told and "Nothing was changed" in told

@@ -239,4 +239,6 @@ def test_who_sets_a_schedule_is_told_of_whole_runs(fichehub: CommandLine) -> Non
     assert "once a week" not in fichehub.ok("connections", "configure", "kaart", "--schedule", "every 15 minutes; full cron 0 3 * * sun")
     assert "once a week" in fichehub.ok("connections", "configure", "kaart", "--schedule", "every 1 day")
     assert "once a week" not in fichehub.ok("connections", "configure", "kaart", "--schedule", "every 15 minutes; full never")
-    assert "once a week" in fichehub.ok("connections", "add", "register", "progezondheid", "--set", "base_url=https://example.org", "--set", "token=x", "--schedule", "every 1 day")
+    assert "once a week" in fichehub.ok(
+        "connections", "add", "register", "progezondheid", "--set", "base_url=https://example.org", "--set", "token=x", "--schedule", "every 1 day"
+    )

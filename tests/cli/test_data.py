@@ -36,7 +36,16 @@ def test_an_older_schema_is_brought_up_by_who_says_so_alone(filled: CommandLine,
     newest = schema()
     with closing(sqlite3.connect(database_file)) as opened, opened:
         opened.execute("UPDATE alembic_version SET version_num = '0020'")
-    for command in (("connections", "list"), ("connections", "status"), ("query",), ("changes",), ("db", "reindex"), ("serve",), ("work",), ("db", "accept-keys")):
+    for command in (
+        ("connections", "list"),
+        ("connections", "status"),
+        ("query",),
+        ("changes",),
+        ("db", "reindex"),
+        ("serve",),
+        ("work",),
+        ("db", "accept-keys"),
+    ):
         said = filled.refused(*command)
         assert "of an older version of Fichehub (its schema is 0020" in said and "fichehub db upgrade" in said
         assert schema() == "0020"
@@ -176,7 +185,9 @@ def test_rewrite_on_sqlite_has_nothing_to_ask(filled: CommandLine) -> None:
 
 
 @pytest.mark.postgres
-def test_on_postgresql_erase_says_what_is_left_and_rewrite_what_it_locks(fichehub: CommandLine, postgres_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_postgresql_erase_says_what_is_left_and_rewrite_what_it_locks(
+    fichehub: CommandLine, postgres_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("FICHEHUB_DATABASE_URL", postgres_database_url)
     store = Store.open(postgres_database_url, fichehub.home)
     said = {"kind": "zorgverlener", "name": {"family": "Peeters", "given": ["An"]}}
@@ -295,8 +306,20 @@ def test_reading_changes_nothing(filled: CommandLine, level: str) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [("query",), ("runs",), ("conflicts",), ("changes",), ("export", "excel", "x.xlsx"), ("connections", "status"), ("partners", "list"), ("audit", "verify"), ("work",), ("connections", "add", "x", "widget"), ("connections", "add", "nope", "nope"),
-     ("partners", "add", "epd", "--title", "t", "--purpose", "p", "--legal-basis", "l", "--contact", "c", "--our-contact", "o")],
+    [
+        ("query",),
+        ("runs",),
+        ("conflicts",),
+        ("changes",),
+        ("export", "excel", "x.xlsx"),
+        ("connections", "status"),
+        ("partners", "list"),
+        ("audit", "verify"),
+        ("work",),
+        ("connections", "add", "x", "widget"),
+        ("connections", "add", "nope", "nope"),
+        ("partners", "add", "epd", "--title", "t", "--purpose", "p", "--legal-basis", "l", "--contact", "c", "--our-contact", "o"),
+    ],
 )
 def test_where_no_installation_is_a_command_says_so_and_makes_none(tmp_path: Path, command: tuple[str, ...]) -> None:
     for home, options in ((tmp_path / "typo", ()), (tmp_path / "other", ("--database-url", f"sqlite:///{tmp_path / 'folder' / 'typo.sqlite'}"))):

@@ -43,9 +43,7 @@ def test_help_begins_with_a_sentence(words: tuple[str, ...]) -> None:
     sentence = result.output.split("\n\n")[1].strip()
     assert sentence[0].isupper()
     assert "." in sentence, sentence
-    undescribed = [
-        option.opts[-1] for option in COMMANDS[words].params if isinstance(option, click.Option) and not option.help
-    ]
+    undescribed = [option.opts[-1] for option in COMMANDS[words].params if isinstance(option, click.Option) and not option.help]
     assert set(undescribed) <= {"--limit"}
 
 
@@ -70,7 +68,9 @@ def test_what_was_done_is_told_to_programs(filled: CommandLine) -> None:
     assert filled.json("deadletters", "drop") == {"dropped": 0}
     assert filled.json("audit", "keep", "400") == {"days": 400}
     assert filled.json("db", "upgrade")["schema"] == filled.json("db", "status")["schema"]
-    filled.ok("partners", "add", "kring", *("--title=Kring", "--purpose=x", "--legal-basis=x", "--contact=x@example.org", "--our-contact=y@example.org"))
+    filled.ok(
+        "partners", "add", "kring", *("--title=Kring", "--purpose=x", "--legal-basis=x", "--contact=x@example.org", "--our-contact=y@example.org")
+    )
     prefix = filled.json("keys", "issue", "kring")["prefix"]
     assert filled.json("keys", "revoke", "kring", prefix, "--yes")["revoked"]
     assert filled.json("partners", "pause", "kring", "--reason", "fair") == {"name": "kring", "paused": "fair", "tokensEnded": 0}
@@ -88,7 +88,13 @@ def test_an_erasure_tells_a_program_what_went_and_nothing_else(filled: CommandLi
 
 @pytest.mark.parametrize(
     "words",
-    [words for words, command in COMMANDS.items() if any("--json" in param.opts for param in command.params) and words[-1] in ("list", "status", "plugins", "runs", "query", "conflicts") and words[0] != "keys"],
+    [
+        words
+        for words, command in COMMANDS.items()
+        if any("--json" in param.opts for param in command.params)
+        and words[-1] in ("list", "status", "plugins", "runs", "query", "conflicts")
+        and words[0] != "keys"
+    ],
     ids=" ".join,
 )
 def test_json_parses_on_an_empty_installation(fichehub: CommandLine, words: tuple[str, ...]) -> None:

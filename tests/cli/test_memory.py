@@ -21,9 +21,7 @@ print(*sorted({name.partition(".")[0] for name in sys.modules}))
 @pytest.fixture(scope="module")
 def modules() -> set[str]:
     """The top-level packages that the command line and every installed plugin load."""
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], cwd=Path(__file__).resolve().parents[2], stdout=subprocess.PIPE, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=Path(__file__).resolve().parents[2], stdout=subprocess.PIPE, text=True, check=True)
     return set(done.stdout.split())
 
 

@@ -12,9 +12,7 @@ from plugins.progezondheid.simulator import ProGezondheidSimulator
 from tests.cli.conftest import CommandLine
 
 
-def test_what_was_proposed_is_shown_with_the_reason_of_its_rejection(
-    fichehub: CommandLine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_proposed_is_shown_with_the_reason_of_its_rejection(fichehub: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ALLOW_PRIVATE, "1")
     with ProGezondheidSimulator(World(), count=3, faults=("reject-proposals",)) as register:
         number = register.register.after(register.register.start(0), 1).items[0]["nihdi8"]

@@ -43,9 +43,7 @@ def test_rates_of_zorgverleners(persons: list[Person]) -> None:
     count = len(persons)
     reachable = [p for p in persons if p.contacts]
     assert near(count - len(reachable), count, defects.NO_CONTACT)
-    hidden = [
-        p for p in reachable if any(c.kind == "mobile" and c.visibility == "professional" for c in p.contacts)
-    ]
+    hidden = [p for p in reachable if any(c.kind == "mobile" and c.visibility == "professional" for c in p.contacts)]
     assert near(len(hidden), len(reachable), defects.HIDDEN_MOBILE)
     assert near(sum(p.visibility is not None for p in persons), count, defects.NOT_PUBLIC)
     assert near(sum(not p.riziv_known for p in persons), count, defects.NO_RIZIV)
@@ -74,9 +72,7 @@ def test_riziv_numbers_stay_apart_over_the_whole_register() -> None:
     assert max(numbers) < "940000", "numbers from 94 on are those of groups"
 
 
-def test_a_zorgverlener_without_contacts_works_where_there_are_some(
-    world: World, persons: list[Person]
-) -> None:
+def test_a_zorgverlener_without_contacts_works_where_there_are_some(world: World, persons: list[Person]) -> None:
     for person in persons[:500]:
         if not person.contacts:
             assert world.organisation(world.offer(person.offers[0]).org).contacts

@@ -66,11 +66,7 @@ def test_claims_say_each_thing_once(claims: list[Claim]) -> None:
 
 
 def test_claims_are_of_full_size(claims: list[Claim]) -> None:
-    organisaties = [
-        len(orjson.dumps(c.content))
-        for c in claims
-        if c.source == "sociale-kaart" and c.kind == "organisatie"
-    ]
+    organisaties = [len(orjson.dumps(c.content)) for c in claims if c.source == "sociale-kaart" and c.kind == "organisatie"]
     assert 1_300 < sum(organisaties) / len(organisaties) < 1_700
 
 
@@ -98,12 +94,7 @@ def spoil(value: Any) -> None:
 
 def test_links_lead_to_claims(claims: list[Claim]) -> None:
     known = {(claim.source, claim.external_id): claim.kind for claim in claims}
-    sites = {
-        key
-        for claim in claims
-        for part in claim.content.get("vestigingen", ())
-        for key in part.get("keys", ())
-    }
+    sites = {key for claim in claims for part in claim.content.get("vestigingen", ()) for key in part.get("keys", ())}
     kinds = {
         "organisatie": "organisatie",
         "parent": "organisatie",
@@ -216,11 +207,7 @@ def test_contacts_come_normalised_beside_what_was_typed(world: World) -> None:
         "email": normalise_email,
         "website": normalise_website,
     }
-    everybody = [
-        c
-        for o in world.organisations()
-        for c in (*o.contacts, *(s for site in o.sites for s in site.contacts))
-    ]
+    everybody = [c for o in world.organisations() for c in (*o.contacts, *(s for site in o.sites for s in site.contacts))]
     everybody += [c for p in world.persons() for c in p.contacts]
     for contact in everybody:
         assert normalise[contact.kind](contact.raw) == contact.value
@@ -262,13 +249,7 @@ def test_a_category_of_one_region_is_used_in_that_region_only() -> None:
     used = {(org.rubriek, org.region) for org in orgs if org.rubriek in regional}
     assert all(region in regional[code] for code, region in used)
     assert any(code == "14.04.03" for code, _ in used)
-    assert all(
-        org.region in regional[code]
-        for org in orgs[:4_000]
-        for offer in world.offers_of(org)
-        for code in offer.rubrieken
-        if code in regional
-    )
+    assert all(org.region in regional[code] for org in orgs[:4_000] for offer in world.offers_of(org) for code in offer.rubrieken if code in regional)
 
 
 def test_mappings_join_concepts_that_exist_and_leave_some_out() -> None:

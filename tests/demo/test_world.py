@@ -114,9 +114,7 @@ def test_a_caregiver_in_an_aanbod_has_the_profession_and_place_of_the_person(wor
             assert person.profession == caregiver.profession
             assert person.rubriek in offer.rubrieken
             practice = world.organisation(offer.org).sites[0].address
-            places = [
-                (a.postcode, a.street, a.house_number) for a in person.addresses if a.type == "practice"
-            ]
+            places = [(a.postcode, a.street, a.house_number) for a in person.addresses if a.type == "practice"]
             assert (practice.postcode, practice.street, practice.house_number) in places
 
 
@@ -125,9 +123,7 @@ def test_offers_of_are_those_that_name_the_organisatie(world: World) -> None:
     for offer in world.offers():
         by_org.setdefault(offer.org, []).append(offer.index)
         assert all(site < len(world.organisation(offer.org).sites) for site in offer.sites)
-    assert by_org == {
-        org.index: [offer.index for offer in world.offers_of(org)] for org in world.organisations()
-    }
+    assert by_org == {org.index: [offer.index for offer in world.offers_of(org)] for org in world.organisations()}
 
 
 def test_links_point_to_organisaties_that_can_bear_them(world: World) -> None:

@@ -61,7 +61,11 @@ def test_an_offer_in_hidden_vestigingen_only_is_at_no_other_one(store: Store) ->
 
 
 def test_an_offer_that_hides_in_which_vestigingen_it_is_is_at_no_other_one(store: Store) -> None:
-    put(store, organisatie("o", "Huis De Wilg", sites=("1", "2")), aanbod("a", "o", "Dagopvang", sites=("2",), field_visibility={"vestigingen": "internal"}))
+    put(
+        store,
+        organisatie("o", "Huis De Wilg", sites=("1", "2")),
+        aanbod("a", "o", "Dagopvang", sites=("2",), field_visibility={"vestigingen": "internal"}),
+    )
     offer = uuid_of(store, "sociale-kaart|a")
     entity = public(store).get(offer)
     assert "vestigingen" not in entity.fiche
@@ -154,7 +158,18 @@ def test_history_and_changes_name_only_what_the_asker_may_know(store: Store) -> 
     fill(store)
     offer = uuid_of(store, "sociale-kaart|a")
     head = public(store).head()
-    put(store, aanbod("a", "o", "Dagopvang", sites=("1",), people=(1, 2), revision=2, contacts=[{"kind": "mobile", "value": "+32470000001", "visibility": "internal"}]))
+    put(
+        store,
+        aanbod(
+            "a",
+            "o",
+            "Dagopvang",
+            sites=("1",),
+            people=(1, 2),
+            revision=2,
+            contacts=[{"kind": "mobile", "value": "+32470000001", "visibility": "internal"}],
+        ),
+    )
     assert public(store).changes(head).changes == ()
     assert [change.fields for change in Directory(store, INTERNAL).changes(head).changes if change.id == offer] == [("contacts",)]
     assert public(store).history(offer)[0].seq <= head

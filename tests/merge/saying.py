@@ -48,7 +48,9 @@ def merged_content(*claims: Claim) -> dict[str, Any]:
 # --- random claims in a world so small that they meet all the time -----------------------------------------------------------------
 
 VISIBILITIES = st.sampled_from(["public", "professional", "internal"])
-TEXTS = st.sampled_from([{"nl": "Zorg"}, {"nl": "zorg "}, {"nl": "Hulp", "fr": "Aide"}, {"nl": "hulp"}, {"fr": "Aide"}, {"nl": "Hulp", "fr": "Secours"}])
+TEXTS = st.sampled_from(
+    [{"nl": "Zorg"}, {"nl": "zorg "}, {"nl": "Hulp", "fr": "Aide"}, {"nl": "hulp"}, {"fr": "Aide"}, {"nl": "Hulp", "fr": "Secours"}]
+)
 
 
 def some(fixed: dict[str, st.SearchStrategy[Any]], **optional: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
@@ -138,7 +140,19 @@ SAID: dict[Kind, dict[str, st.SearchStrategy[Any]]] = {
 }
 """Kind -> every declared field -> what sources say of it."""
 RULES: dict[Kind, Mapping[str, Rule]] = {kind: declared_rules(FICHE_TYPES[kind]) for kind in KINDS}
-OFTEN = ("description", "visibility", "legal_form", "umbrella", "names", "identifiers", "contacts", "languages", "gov_info", "field_visibility", "vestigingen")
+OFTEN = (
+    "description",
+    "visibility",
+    "legal_form",
+    "umbrella",
+    "names",
+    "identifiers",
+    "contacts",
+    "languages",
+    "gov_info",
+    "field_visibility",
+    "vestigingen",
+)
 """What an organisatie often says, so that claims meet; each of the others comes now and then."""
 
 
@@ -153,7 +167,12 @@ def contents(draw: st.DrawFn, kind: Kind = "organisatie") -> dict[str, Any]:
 
 CONTENTS = contents()
 VESTIGINGEN = values(part_record("vestigingen", claim=True))
-EXCLUDED = some({}, contacts=st.lists(CONTACTS, max_size=2), languages=st.lists(st.sampled_from(["nl", "fr"]), max_size=1), vestigingen=st.lists(VESTIGINGEN, max_size=1))
+EXCLUDED = some(
+    {},
+    contacts=st.lists(CONTACTS, max_size=2),
+    languages=st.lists(st.sampled_from(["nl", "fr"]), max_size=1),
+    vestigingen=st.lists(VESTIGINGEN, max_size=1),
+)
 
 
 @st.composite

@@ -138,7 +138,9 @@ def test_a_merged_fiche_merges_to_itself(claims: list[Claim]) -> None:
 # --- who is right ------------------------------------------------------------------------------------------------------------------------
 
 
-WHOLE = {kind: {field: rule.group for field, rule in rules.items() if rule.merge == "whole" and field != "visibility"} for kind, rules in RULES.items()}
+WHOLE = {
+    kind: {field: rule.group for field, rule in rules.items() if rule.merge == "whole" and field != "visibility"} for kind, rules in RULES.items()
+}
 """Kind -> every declared field that merges as a whole -> its group."""
 
 
@@ -233,7 +235,9 @@ def agree(one: Any, other: Any) -> bool:
     return bool(shared) and all(one[language] == other[language] for language in shared)
 
 
-@given(st.lists(st.builds(lambda source, contacts: says(source, {"contacts": contacts}), st.sampled_from(SOURCES), ONE_PHONE), min_size=1, max_size=4))
+@given(
+    st.lists(st.builds(lambda source, contacts: says(source, {"contacts": contacts}), st.sampled_from(SOURCES), ONE_PHONE), min_size=1, max_size=4)
+)
 def test_attributes_of_an_item_conflict_only_between_equals(claims: list[Claim]) -> None:
     merged = merge(claims, AUTHORITY)
     speaking = sorted(heard("contacts", claims), key=lambda one: (rank("contacts", one), one.source, one.external_id))
@@ -242,7 +246,9 @@ def test_attributes_of_an_item_conflict_only_between_equals(claims: list[Claim])
         for attribute in ("label", "purpose"):
             stated = []
             for one in speaking:
-                values = [item[attribute] for item in one.content.get("contacts", ()) if contact_key(item) == contact_key(contact) and attribute in item]
+                values = [
+                    item[attribute] for item in one.content.get("contacts", ()) if contact_key(item) == contact_key(contact) and attribute in item
+                ]
                 stated += [(rank("contacts", one), values[0])] if values else []
             if stated:
                 best = stated[0][1]
@@ -296,7 +302,11 @@ def test_an_overlay_never_widens_who_may_see_a_value(claims: list[Claim], conten
 
 def test_an_editor_stands_above_sources_but_not_above_the_owner() -> None:
     kaart = says("sociale-kaart", {"description": {"nl": "Oud"}, "identifiers": [{"system": "kbo", "value": "1"}]})
-    editor = says(EDITOR, {"description": {"nl": "Nieuw"}, "identifiers": [{"system": "kbo", "value": "2"}]}, excluded={"identifiers": [{"system": "kbo", "value": "1"}]})
+    editor = says(
+        EDITOR,
+        {"description": {"nl": "Nieuw"}, "identifiers": [{"system": "kbo", "value": "2"}]},
+        excluded={"identifiers": [{"system": "kbo", "value": "1"}]},
+    )
     content = merged_content(kaart, editor)
     assert content["description"] == {"nl": "Nieuw"}
     assert content["identifiers"] == [{"system": "kbo", "value": "2"}]
@@ -340,7 +350,11 @@ def test_a_number_that_one_calls_an_emergency_number_stays_hidden_where_a_better
 def test_items_compare_by_folded_text_and_the_best_spelling_stands() -> None:
     addresses = [{"postcode": "3000", "street": {"nl": street}, "city": {"nl": "Leuven"}} for street in ("Hoge  Stráat", "hoge straat")]
     kaart = says("sociale-kaart", {"addresses": [addresses[0]]}, kind="zorgverlener")
-    register = says("progezondheid", {"addresses": [{**addresses[1], "box": "2"}, {key: addresses[1][key] for key in ("postcode", "street")}]}, kind="zorgverlener")
+    register = says(
+        "progezondheid",
+        {"addresses": [{**addresses[1], "box": "2"}, {key: addresses[1][key] for key in ("postcode", "street")}]},
+        kind="zorgverlener",
+    )
     merged = merged_content(kaart, register)["addresses"]
     assert merged == [{**addresses[1], "box": "2"}, {**addresses[1], "city": {"nl": "Leuven"}}]
 
@@ -372,7 +386,10 @@ def test_what_one_source_says_in_one_language_and_another_in_two_is_one() -> Non
 
 
 def test_who_excludes_an_address_in_one_language_means_it_in_both() -> None:
-    claims = [says("sociale-kaart", {"addresses": [BILINGUAL]}, kind="zorgverlener"), says("progezondheid", {"addresses": [DUTCH]}, kind="zorgverlener")]
+    claims = [
+        says("sociale-kaart", {"addresses": [BILINGUAL]}, kind="zorgverlener"),
+        says("progezondheid", {"addresses": [DUTCH]}, kind="zorgverlener"),
+    ]
     editor = replace(says(EDITOR, {}, kind="zorgverlener"), excluded={"addresses": [{"postcode": "1000", "street": {"fr": "rue neuve"}}]})
     assert "addresses" not in merged_content(*claims, editor)
 

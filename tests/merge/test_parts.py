@@ -46,7 +46,10 @@ def test_parts_are_never_lost_never_share_a_key_and_never_unite_what_one_source_
 
 @given(st.lists(st.lists(st.sets(st.sampled_from("abcdef"), min_size=1, max_size=3), min_size=1, max_size=1), min_size=1, max_size=5))
 def test_grouping_is_transitive_when_each_source_has_one_part(world: list[list[set[str]]]) -> None:
-    claims = [says("onbekend", {"vestigingen": [{"keys": sorted(f"{key}:1" for key in keys)} for keys in parts]}, external_id=str(place)) for place, parts in enumerate(world)]
+    claims = [
+        says("onbekend", {"vestigingen": [{"keys": sorted(f"{key}:1" for key in keys)} for keys in parts]}, external_id=str(place))
+        for place, parts in enumerate(world)
+    ]
     expected: list[set[str]] = []
     for (keys,) in world:
         touching = [group for group in expected if group & keys]
@@ -82,7 +85,9 @@ def test_an_address_where_one_source_has_two_parts_joins_neither() -> None:
 
 
 def test_the_fields_of_a_part_merge_by_their_own_rules_and_say_where_they_come_from() -> None:
-    kaart = says("sociale-kaart", {"vestigingen": [{**nr("2000000042"), "name": {"nl": "De Linde"}, "contacts": [{"kind": "phone", "value": "+3216"}]}]})
+    kaart = says(
+        "sociale-kaart", {"vestigingen": [{**nr("2000000042"), "name": {"nl": "De Linde"}, "contacts": [{"kind": "phone", "value": "+3216"}]}]}
+    )
     kbo = says("kbo", {"vestigingen": [{**nr("2000000042"), "name": {"nl": "LINDE NV"}}]})
     merged = merge([kaart, kbo], AUTHORITY)
     assert merged.content is not None

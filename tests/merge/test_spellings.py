@@ -95,15 +95,22 @@ def test_the_owner_is_heard_also_by_who_leaves_something_out() -> None:
     other = says("cobrha", {"identifiers": [{"system": "riziv", "value": RIZIV[0], "visibility": "internal"}]}, kind="zorgverlener")
     assert merged_content(owner, other)["identifiers"] == owner.content["identifiers"]
     silent = says("progezondheid", {"identifiers": [{"system": "riziv", "value": RIZIV[1]}]}, kind="zorgverlener")
-    assert merged_content(silent, other)["identifiers"] == [{"system": "riziv", "value": RIZIV[1], "visibility": "internal"}], "he said nothing about it"
+    assert merged_content(silent, other)["identifiers"] == [{"system": "riziv", "value": RIZIV[1], "visibility": "internal"}], (
+        "he said nothing about it"
+    )
     loud = says("sociale-kaart", owner.content, kind="zorgverlener")
-    assert merged_content(loud, other)["identifiers"] == [{"system": "riziv", "value": RIZIV[1], "visibility": "internal"}], "who says so is not the owner"
+    assert merged_content(loud, other)["identifiers"] == [{"system": "riziv", "value": RIZIV[1], "visibility": "internal"}], (
+        "who says so is not the owner"
+    )
 
 
 NEAR = ADDRESSES.map(lambda address: {name: value for name, value in {**address, "postcode": "9000"}.items() if name != "box"})
 
 
-@given(st.lists(st.tuples(st.sampled_from(SOURCES), st.lists(NEAR | ADDRESSES, min_size=1, max_size=3)), min_size=1, max_size=3), st.randoms(use_true_random=False))
+@given(
+    st.lists(st.tuples(st.sampled_from(SOURCES), st.lists(NEAR | ADDRESSES, min_size=1, max_size=3)), min_size=1, max_size=3),
+    st.randoms(use_true_random=False),
+)
 def test_nobody_shows_an_address_that_another_hides(said: list[tuple[str, list[dict[str, Any]]]], random: Any) -> None:
     claims = [says(source, {"addresses": items}, kind="zorgverlener", external_id=str(number)) for number, (source, items) in enumerate(said)]
     merged = merge(claims, AUTHORITY)

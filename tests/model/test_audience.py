@@ -146,9 +146,7 @@ def test_a_canary_is_seen_by_exactly_those_who_may(data: st.DataObject, kind: Ki
     for grant in GRANTS:
         projected = project(document, grant, NO_DAY)
         text = orjson.dumps(projected).decode()
-        assert set(CANARY.findall(text)) == {
-            canary for canary, level in levels.items() if level <= grant.rank
-        }
+        assert set(CANARY.findall(text)) == {canary for canary, level in levels.items() if level <= grant.rank}
         if grant is not INTERNAL:
             assert '"visibility"' not in text and '"field_visibility"' not in text and '"keys"' not in text
         if projected is not None:
@@ -278,9 +276,7 @@ def test_hiding_a_field_hides_its_public_values_and_opening_it_opens_no_hidden_o
 
 
 def test_an_agreement_that_names_fields_gives_those_only() -> None:
-    document = fiche(
-        names=[{"text": {"nl": "x"}}], contacts=[{"kind": "phone", "value": "1"}], description={"nl": "y"}
-    )
+    document = fiche(names=[{"text": {"nl": "x"}}], contacts=[{"kind": "phone", "value": "1"}], description={"nl": "y"})
     some = replace(PUBLIC, fields=frozenset({"names", "gender", "visibility"}))
     assert seen(document, some) == {"id": ID, "kind": "aanbod", "names": [{"text": {"nl": "x"}}]}
     assert seen(document, replace(some, fields=frozenset())) == {"id": ID, "kind": "aanbod"}
@@ -289,9 +285,7 @@ def test_an_agreement_that_names_fields_gives_those_only() -> None:
 
 
 @pytest.mark.parametrize("field", ["patientenstop", "on_call", "waiting_list"])
-@pytest.mark.parametrize(
-    ("until", "stale"), [("2026-06-14", True), ("2026-06-15", False), ("2026-06-16", False)]
-)
+@pytest.mark.parametrize(("until", "stale"), [("2026-06-14", True), ("2026-06-15", False), ("2026-06-16", False)])
 def test_a_volatile_value_reads_unknown_the_day_after_its_last(field: str, until: str, stale: bool) -> None:
     said: Document = {
         "value": "yes",
@@ -309,9 +303,7 @@ def test_a_volatile_value_reads_unknown_the_day_after_its_last(field: str, until
 
 def test_a_capacity_that_ran_out_still_tells_how_many_there_are() -> None:
     beds = {"unit": "bed", "maximum": 30, "available": 2, "valid_until": "2026-06-14"}
-    assert seen(fiche(capacity=[beds]))["capacity"] == [
-        {"unit": "bed", "maximum": 30, "valid_until": "2026-06-14"}
-    ]
+    assert seen(fiche(capacity=[beds]))["capacity"] == [{"unit": "bed", "maximum": 30, "valid_until": "2026-06-14"}]
     assert seen(fiche(capacity=[{**beds, "valid_until": TODAY}]))["capacity"][0]["available"] == 2
 
 
@@ -361,9 +353,7 @@ def test_a_fiche_that_gets_hidden_is_a_change_for_those_who_lose_it() -> None:
     ]
     unnamed = {**old, "field_visibility": {"names": "professional"}}
     assert visible_levels_differ(old, unnamed) == [("field_visibility", 2), ("names", 0)]
-    assert visible_levels_differ(unnamed, {**unnamed, "names": [{**old["names"][0], "use": "short"}]}) == [
-        ("names", 1)
-    ]
+    assert visible_levels_differ(unnamed, {**unnamed, "names": [{**old["names"][0], "use": "short"}]}) == [("names", 1)]
     lone = fiche()
     assert visible_levels_differ(None, lone) == [("visibility", 0)]
     assert visible_levels_differ(lone, None) == [("visibility", 0)]

@@ -75,9 +75,7 @@ def test_what_has_no_such_form_and_harms_nobody_stays_as_it_is() -> None:
         {"kind": "fax", "value": "0049 (69"},
         {"kind": "website", "value": "zie facebook"},
     ]
-    claim = _claim(
-        {"kind": "aanbod", "contacts": contacts, "caregivers": [{"keys": ["derde:1"], "contacts": contacts}]}
-    )
+    claim = _claim({"kind": "aanbod", "contacts": contacts, "caregivers": [{"keys": ["derde:1"], "contacts": contacts}]})
     assert canonical(claim) is claim
 
 

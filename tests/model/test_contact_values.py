@@ -130,9 +130,7 @@ def test_phones(raw: str, normalised: str, kind: str) -> None:
     assert phone_kind(normalised) == kind
 
 
-@pytest.mark.parametrize(
-    "raw", ["", "geen", "112", "1712", "016 33 22", "0470 12 34 5", "16 33 22 11", "+", "+32", "000", "0"]
-)
+@pytest.mark.parametrize("raw", ["", "geen", "112", "1712", "016 33 22", "0470 12 34 5", "16 33 22 11", "+", "+32", "000", "0"])
 def test_no_phone(raw: str) -> None:
     assert normalise_phone(raw) is None
 
@@ -164,11 +162,7 @@ def test_phonenumbers_reads_foreign_numbers_the_same(country: str, prefix: str, 
         example = phonenumbers.example_number_for_type(country, kind)
         assert example is not None
         e164 = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)
-        shown = (
-            phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
-            if spaced
-            else e164
-        )
+        shown = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.INTERNATIONAL) if spaced else e164
         assert normalise_phone(prefix + shown.removeprefix("+")) == e164
         if country in ("NL", "FR", "DE", "LU"):
             assert phone_kind(e164) == ("mobile" if kind == phonenumbers.PhoneNumberType.MOBILE else "phone")

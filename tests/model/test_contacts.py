@@ -43,17 +43,13 @@ def world(grant: Grant = INTERNAL, **contacts: list[Document]) -> dict[str, Docu
     ]
     projected = {}
     for kind, identity, name, content in fiches:
-        shown = project(
-            stamp(kind, having(name, {"id": identity, "kind": kind, **content})), grant, "2026-01-01"
-        )
+        shown = project(stamp(kind, having(name, {"id": identity, "kind": kind, **content})), grant, "2026-01-01")
         if shown is not None:
             projected[identity] = shown
     return projected
 
 
-def told(
-    related: dict[str, Document], type: EntityType, identity: str, part: Document | None = None
-) -> list[tuple[str, str, str]]:
+def told(related: dict[str, Document], type: EntityType, identity: str, part: Document | None = None) -> list[tuple[str, str, str]]:
     fiche = related[identity]
     others = {other: document for other, document in related.items() if other != identity}
     entity = Entity((part or fiche)["id"], type, 1, 1, "2026-01-01T00:00:00Z", fiche, part, others)
@@ -116,9 +112,7 @@ def test_a_hidden_number_is_not_fallen_back_on_and_does_not_hide_one_further_awa
 
 
 def test_a_number_for_complaints_does_not_stand_in_for_a_general_one() -> None:
-    related = world(
-        person=[phone("1", purpose="complaints")], practice=[phone("2"), phone("3", purpose="complaints")]
-    )
+    related = world(person=[phone("1", purpose="complaints")], practice=[phone("2"), phone("3", purpose="complaints")])
     assert as_caregiver(related) == [("1", "zorgverlener", PERSON), ("2", "organisatie", PRACTICE)]
     for_patients = world(person=[phone("1", purpose="appointments")], practice=[phone("2")])
     assert as_caregiver(for_patients) == [("1", "zorgverlener", PERSON)]

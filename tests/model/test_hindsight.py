@@ -49,17 +49,29 @@ def person(**fields: Any) -> Document:
     [
         ({"contacts": [PHONE]}, {"contacts": [{**PHONE, **HIDDEN}]}, {}),
         ({"contacts": [PHONE]}, {"contacts": [PHONE], "field_visibility": {"contacts": "professional"}}, {}),
-        ({"contacts": [PHONE]}, {"contacts": [PHONE], "field_visibility": {"contacts": "professional"}}, {"contacts": [{**PHONE, "value": "+3290000002"}]}),
+        (
+            {"contacts": [PHONE]},
+            {"contacts": [PHONE], "field_visibility": {"contacts": "professional"}},
+            {"contacts": [{**PHONE, "value": "+3290000002"}]},
+        ),
         ({"contacts": [PHONE]}, {"contacts": [{**PHONE, "kind": "mobile", **HIDDEN}]}, {}),
         ({"contacts": [PHONE]}, {"contacts": [PHONE], **HIDDEN}, {"contacts": [{**PHONE, "value": "+3290000002"}]}),
-        ({"description": {"nl": "bel +3290000001"}}, {"description": {"fr": "?", "nl": "Bel  +3290000001!"}, "field_visibility": {"description": "internal"}}, {}),
+        (
+            {"description": {"nl": "bel +3290000001"}},
+            {"description": {"fr": "?", "nl": "Bel  +3290000001!"}, "field_visibility": {"description": "internal"}},
+            {},
+        ),
         (
             {"description": {"nl": "bel +3290000001"}},
             {"description": {"nl": "bel +3290000001"}, "field_visibility": {"description": "internal"}},
             {"description": {"nl": "bel niet"}},
         ),
         ({"description": {"nl": "bel +3290000001"}}, {"field_visibility": {"description": "internal"}}, {}),
-        ({"vestigingen": [site(contacts=[PHONE])]}, {"vestigingen": [site(contacts=[{**PHONE, "visibility": "professional"}])]}, {"vestigingen": [site()]}),
+        (
+            {"vestigingen": [site(contacts=[PHONE])]},
+            {"vestigingen": [site(contacts=[{**PHONE, "visibility": "professional"}])]},
+            {"vestigingen": [site()]},
+        ),
         ({"vestigingen": [site(contacts=[PHONE])]}, {"vestigingen": [site(contacts=[PHONE], visibility="internal")]}, {}),
         ({"vestigingen": [site(contacts=[PHONE])]}, {"vestigingen": [site(contacts=[PHONE], visibility="internal")]}, {"vestigingen": [site()]}),
         ({"vestigingen": [site(contacts=[PHONE])]}, {"vestigingen": [site(contacts=[PHONE])], **HIDDEN}, {}),
@@ -69,7 +81,12 @@ def person(**fields: Any) -> Document:
 )
 def test_a_value_that_was_hidden_where_it_last_stood_is_not_told_of_the_past(then: Document, hidden: Document, dropped: Document, since: str) -> None:
     before, after, gone = organisation(**then), organisation(**hidden), organisation(**dropped)
-    later = {"hidden": [after], "dropped": [gone, after], "dropped long ago": [gone, gone, after, before], "hidden twice": [gone, after, before, after]}[since]
+    later = {
+        "hidden": [after],
+        "dropped": [gone, after],
+        "dropped long ago": [gone, gone, after, before],
+        "hidden twice": [gone, after, before, after],
+    }[since]
     assert PHONE["value"] not in str(withheld(before, later, 0))
     assert PHONE["value"] in str(withheld(before, later, 2))
 
@@ -77,7 +94,9 @@ def test_a_value_that_was_hidden_where_it_last_stood_is_not_told_of_the_past(the
 def test_what_one_of_two_sites_hid_that_became_one_is_not_told_of_the_other() -> None:
     one, other, both = site(contacts=[PHONE]), {**site(contacts=[{**PHONE, **HIDDEN}]), "id": ID, "keys": ["y"]}, site(keys=["x", "y"])
     for sites in ([one, other], [other, one]):
-        assert PHONE["value"] not in str(withheld(organisation(vestigingen=[one]), [organisation(vestigingen=[both]), organisation(vestigingen=sites)], 0))
+        assert PHONE["value"] not in str(
+            withheld(organisation(vestigingen=[one]), [organisation(vestigingen=[both]), organisation(vestigingen=sites)], 0)
+        )
 
 
 @pytest.mark.parametrize("since", ["shown", "ended", "shown again", "shown again and ended"])
@@ -131,7 +150,12 @@ def test_a_field_that_the_table_hides_and_the_fiche_opened_for_a_while() -> None
 @pytest.mark.parametrize(
     ("field", "short", "long", "other"),
     [
-        ("identifiers", {"system": "riziv", "value": "10000013"}, {"system": "riziv", "value": "10000013001"}, {"system": "riziv", "value": "10000112001"}),
+        (
+            "identifiers",
+            {"system": "riziv", "value": "10000013"},
+            {"system": "riziv", "value": "10000013001"},
+            {"system": "riziv", "value": "10000112001"},
+        ),
         ("addresses", {"postcode": "9000"}, {"type": "practice", "postcode": "9000"}, {"type": "practice", "postcode": "9001"}),
     ],
 )
@@ -168,7 +192,12 @@ def version(drawn: Any) -> Document:
     fields: Document = {
         "contacts": [{"kind": "email", "value": value, "visibility": level} for value, level in listed],
         "vestigingen": [
-            {"id": name, "keys": [name], "contacts": [{"kind": "email", "value": value, "visibility": level} for value, level in inner], "visibility": level}
+            {
+                "id": name,
+                "keys": [name],
+                "contacts": [{"kind": "email", "value": value, "visibility": level} for value, level in inner],
+                "visibility": level,
+            }
             for name, inner, level in sites
         ],
         "field_visibility": {"contacts": of_contacts, "description": of_description},
@@ -205,12 +234,18 @@ def test_nothing_of_the_past_is_told_that_was_hidden_where_it_last_stood(version
         among = withheld(then, versions[::-1], rank)
         assert (kept and project(kept, grant, "2026-11-22")) == (among and project(among, grant, "2026-11-22")), "what is older decides nothing"
         told = project(kept, grant, "2026-11-22") if kept is not None else None
-        shown = stands_in({"contacts": [], "vestigingen": [], "field_visibility": {"contacts": "public", "description": "public"}, **restored(told)}) if told else {}
+        shown = (
+            stands_in({"contacts": [], "vestigingen": [], "field_visibility": {"contacts": "public", "description": "public"}, **restored(told)})
+            if told
+            else {}
+        )
         for value, level in stands_in(then).items():
             last = next((standing[value] for standing in map(stands_in, later) if value in standing), level)
             if max(last, level) > rank:
                 assert value not in shown
-            elif all(standing[value] <= rank for standing in map(stands_in, [*later, then]) if value in standing) and never_closed(versions[number:], rank):
+            elif all(standing[value] <= rank for standing in map(stands_in, [*later, then]) if value in standing) and never_closed(
+                versions[number:], rank
+            ):
                 assert value in shown, "nobody ever hid it"
         hindsight.add(then)
 
@@ -223,5 +258,7 @@ def restored(told: Document) -> Document:
 
 
 def never_closed(versions: list[Document], rank: int) -> bool:
-    levels = itertools.chain.from_iterable([each["visibility"], *each["field_visibility"].values(), *(p["visibility"] for p in each["vestigingen"])] for each in versions)
+    levels = itertools.chain.from_iterable(
+        [each["visibility"], *each["field_visibility"].values(), *(p["visibility"] for p in each["vestigingen"])] for each in versions
+    )
     return all(RANK[level] <= rank for level in levels)

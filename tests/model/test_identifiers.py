@@ -64,9 +64,7 @@ def test_any_wrong_digit_is_noticed(number: str, position: int, shift: int) -> N
         normalise(system, wrong)
 
 
-@pytest.mark.parametrize(
-    "spelling", ["0403.019.261", "BE 0403.019.261", "be0403019261", "403 019 261", "BE-0403/019/261"]
-)
+@pytest.mark.parametrize("spelling", ["0403.019.261", "BE 0403.019.261", "be0403019261", "403 019 261", "BE-0403/019/261"])
 def test_spellings_of_an_enterprise_number(spelling: str) -> None:
     assert normalise(KBO, spelling) == "0403019261"
     assert display(KBO, spelling) == "0403.019.261"

@@ -38,7 +38,9 @@ def named(*names: tuple[str | None, dict[str, str]]) -> Document:
         ({}, "nl", ("", "nl")),
     ],
 )
-def test_a_text_is_in_the_language_that_was_asked_for_else_in_dutch_then_in_french(text: dict[str, str], language: str, said: tuple[str, str]) -> None:
+def test_a_text_is_in_the_language_that_was_asked_for_else_in_dutch_then_in_french(
+    text: dict[str, str], language: str, said: tuple[str, str]
+) -> None:
     assert said_in(text, language) == said
 
 

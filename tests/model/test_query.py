@@ -58,9 +58,7 @@ def test_identifiers_come_to_their_digits(asked: str, wanted: tuple[str, ...]) -
 
 
 def test_a_social_security_number_is_refused_and_not_repeated() -> None:
-    wrong = paths(
-        {"types": ["zorgverlener"], "where": [{"key": "identifier", "values": ["ssin|85073003328"]}]}
-    )
+    wrong = paths({"types": ["zorgverlener"], "where": [{"key": "identifier", "values": ["ssin|85073003328"]}]})
     assert "never stores" in wrong["where.0.values"]
     with pytest.raises(Invalid) as caught:
         normalise(Query(types=("zorgverlener",), where=(Criterion("identifier", ("ssin|85073003328",)),)))
@@ -140,17 +138,12 @@ def test_nesting_ends() -> None:
 def test_order_and_page_mean_nothing_inside() -> None:
     inner = Query(types=("organisatie",), sort="name", limit=5)
     plain = Query(types=("organisatie",))
-    one, other = (
-        normalise(Query(types=("aanbod",), linked=(Linked("organisatie", query),)))
-        for query in (inner, plain)
-    )
+    one, other = (normalise(Query(types=("aanbod",), linked=(Linked("organisatie", query),))) for query in (inner, plain))
     assert one == other
 
 
 def test_a_near_of_whole_numbers_is_the_same_near() -> None:
-    assert normalise(Query(types=("aanbod",), near=Near(51, 4, 10))) == normalise(
-        Query(types=("aanbod",), near=Near(51.0, 4.0, 10.0))
-    )
+    assert normalise(Query(types=("aanbod",), near=Near(51, 4, 10))) == normalise(Query(types=("aanbod",), near=Near(51.0, 4.0, 10.0)))
 
 
 @pytest.mark.parametrize(

@@ -143,9 +143,7 @@ def test_a_name_finds_the_municipalities_that_are_called_so(name: str, found: li
 
 
 @given(codes, st.sampled_from(["nl", "fr"]))
-def test_every_municipality_is_found_by_its_names_and_suggested_first_or_second(
-    refnis: str, language: str
-) -> None:
+def test_every_municipality_is_found_by_its_names_and_suggested_first_or_second(refnis: str, language: str) -> None:
     municipality = BELGIUM.municipality(refnis)
     assert municipality in BELGIUM.find(municipality.name[language])
     assert municipality in [s.municipality for s in BELGIUM.suggest(municipality.name[language].upper())][:2]

@@ -37,12 +37,7 @@ def test_the_demo_covers_flanders_and_brussels_and_says_that_it_is_invented() ->
                 assert found
             if municipality.region == "vlaanderen" and on == AFTER and municipality.refnis != "11002":
                 assert len(found) == 1
-    covered = [
-        member.municipality.refnis
-        for zone in DEMO
-        for member in DEMO.members(zone.code)
-        if not member.postcode
-    ]
+    covered = [member.municipality.refnis for zone in DEMO for member in DEMO.members(zone.code) if not member.postcode]
     assert len(covered) == len(set(covered)) == 284 + 19
 
 
@@ -76,8 +71,7 @@ def test_a_merger_across_the_border_of_two_zones(tmp_path: Path) -> None:
     """Hasselt and Kortessem lay in different zones and became one municipality (71072)."""
     dated = load(
         tmp_path,
-        "H,Zone H,71022,,,2024-12-31\nK,Zone K,73040,,,2024-12-31\n"
-        "H,Zone H,71072,,2025-01-01,\nK,Zone K,71072,3720,2025-01-01,\n",
+        "H,Zone H,71022,,,2024-12-31\nK,Zone K,73040,,,2024-12-31\nH,Zone H,71072,,2025-01-01,\nK,Zone K,71072,3720,2025-01-01,\n",
     )
     assert codes(dated, "73040", on=BEFORE) == ["K"]
     assert codes(dated, "71022", on=BEFORE) == ["H"]

@@ -41,9 +41,7 @@ class Oracle:
         hits = [
             row
             for row in self.world.rows
-            if self._visible(row, grant)
-            and self._holds(row, query, grant, scope)
-            and (scope is None or self._inside(row, scope, grant))
+            if self._visible(row, grant) and self._holds(row, query, grant, scope) and (scope is None or self._inside(row, scope, grant))
         ]
         keyed = [(key, row.entry_id) for row in hits if (key := self._key(row, query, grant)) is not None]
         return [number for _, number in sorted(keyed, reverse=query.descending)]
@@ -138,17 +136,12 @@ class Oracle:
             km = self.km(row, (query.near.lat, query.near.lon), grant)
             if km is None or km > query.near.km:
                 return False
-        return query.changed_since is None or any(
-            seq > query.changed_since for seq in self._changes(row, grant)
-        )
+        return query.changed_since is None or any(seq > query.changed_since for seq in self._changes(row, grant))
 
     def _holds_words(self, row: IndexRow, query: Query, grant: Grant, described: Sequence[set[str]]) -> bool:
         """Whether all words of the text stand in the row, in its description too if that is given."""
         seen = set().union(*row.words[: grant.rank + 1], *described[: grant.rank + 1])
-        return all(
-            any(has.startswith(word) if len(word) > 1 else has == word for has in seen)
-            for word in query.text.split()
-        )
+        return all(any(has.startswith(word) if len(word) > 1 else has == word for has in seen) for word in query.text.split())
 
     def _meets(self, row: IndexRow, criterion: Criterion, grant: Grant) -> bool:
         key, op = criterion.key, criterion.op
@@ -165,13 +158,12 @@ class Oracle:
         elif op == "sounds":
             has = {word for name in has for word in name.split(" ")}
         elif op == "contains" and key == "address":
-            has -= {each for each in self._values(row, "postcode", grant) if not (each.isdecimal() and 1000 <= int(each) <= 9999)}  # those from abroad
+            has -= {
+                each for each in self._values(row, "postcode", grant) if not (each.isdecimal() and 1000 <= int(each) <= 9999)
+            }  # those from abroad
         if op == "missing":
             return bool(has) == criterion.negate
-        return (
-            any(self._same(key, op, asked, one) for asked in criterion.values for one in has)
-            != criterion.negate
-        )
+        return any(self._same(key, op, asked, one) for asked in criterion.values for one in has) != criterion.negate
 
     def _same(self, key: str, op: str, asked: str, has: str) -> bool:
         if key == "updated":
@@ -202,9 +194,7 @@ class Oracle:
         there = {
             (start if linked.reverse else end)
             for start, role, end, level in self.world.links
-            if role == linked.link
-            and level <= grant.rank
-            and (row.entity_id == end if linked.reverse else origin(row) == start)
+            if role == linked.link and level <= grant.rank and (row.entity_id == end if linked.reverse else origin(row) == start)
         }
         found = any(
             (origin(other) if linked.reverse else other.entity_id) in there

@@ -38,7 +38,11 @@ _VALUES: dict[str, list[str]] = {
     "address": ["3300", *STREETS, "Gent", "kerk", "Tienen"],
     "country": ["BE", "nl"],
     "period": [
-        "2020-01-01..|..", "..|..2025-06-30", "..2020-01-01|2025-06-30..", "2020-01-02..2020-01-02|..", "..|9999-12-31..",
+        "2020-01-01..|..",
+        "..|..2025-06-30",
+        "..2020-01-01|2025-06-30..",
+        "2020-01-02..2020-01-02|..",
+        "..|9999-12-31..",
     ],
     "updated": ["..300", "300..", "200..400", "650..", "0..1"],
     "form": ["organisatie", "praktijk"],
@@ -75,9 +79,7 @@ def criteria(draw: st.DrawFn) -> Criterion:
     return Criterion(key, tuple(values), op, draw(st.integers(0, 4)) == 0)  # type: ignore[arg-type]
 
 
-texts = st.lists(
-    st.sampled_from([*WORDS, *NAMES, "ou", "thu", "h", "rubriek", "kerk", "14x04", "zusterhuis"]), max_size=2
-).map(" ".join)
+texts = st.lists(st.sampled_from([*WORDS, *NAMES, "ou", "thu", "h", "rubriek", "kerk", "14x04", "zusterhuis"]), max_size=2).map(" ".join)
 types = st.lists(st.sampled_from(ENTITY_TYPES), min_size=1, max_size=3, unique=True).map(tuple)
 nears = st.builds(
     Near,

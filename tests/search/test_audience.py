@@ -93,9 +93,7 @@ def count(conn: Connection, places: Places, query: Query, grant: Grant) -> int:
 
 
 @pytest.mark.parametrize("visibility", ["professional", "internal"])
-def test_a_canary_sings_for_those_only_who_may_hear_it(
-    conn: Connection, places: Places, visibility: str
-) -> None:
+def test_a_canary_sings_for_those_only_who_may_hear_it(conn: Connection, places: Places, visibility: str) -> None:
     canary = "470112233"
     index(conn, places, document=fiche(canary, visibility), related={"o": owner(canary, visibility)})
     may = {"professional": [PROFESSIONAL, INTERNAL], "internal": [INTERNAL]}[visibility]
@@ -145,9 +143,7 @@ def test_a_hidden_fiche_is_not_there_also_not_through_a_link(conn: Connection, p
     assert [count(conn, places, everyone, grant) for grant in (PUBLIC, PROFESSIONAL, INTERNAL)] == [1, 2, 3]
     linked = Query(types=("aanbod",), linked=(Linked("organisatie", Query(types=("organisatie",))),))
     assert [count(conn, places, linked, grant) for grant in (PUBLIC, PROFESSIONAL)] == [0, 1]
-    other = Query(
-        types=("aanbod",), linked=(Linked("organisatie", Query(types=("organisatie",)), negate=True),)
-    )
+    other = Query(types=("aanbod",), linked=(Linked("organisatie", Query(types=("organisatie",)), negate=True),))
     assert [count(conn, places, other, grant) for grant in (PUBLIC, PROFESSIONAL)] == [1, 0]
 
 

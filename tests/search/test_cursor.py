@@ -19,13 +19,9 @@ QUERY = Query(types=("aanbod",), text="thuiszorg", sort="name", limit=5)
 @settings(max_examples=40)
 @given(
     query=queries(),
-    position=st.tuples(
-        st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=9), st.integers(0, 2**53)
-    ),
+    position=st.tuples(st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=9), st.integers(0, 2**53)),
 )
-def test_it_carries_the_query_the_position_and_the_seq(
-    query: Query, position: tuple[float, str, int]
-) -> None:
+def test_it_carries_the_query_the_position_and_the_seq(query: Query, position: tuple[float, str, int]) -> None:
     one = normalise(query)
     text = encode(Cursor(one, position, 42))
     assert decode(text) == Cursor(one, position, 42)

@@ -27,7 +27,11 @@ from tests.search.queries import grants, queries
 from tests.search.worlds import NAMES, TODAY, Concepts, Maker
 
 Reading = Callable[[], Connection]
-FIELDS = sorted({field for ways in coverage.READS.values() for some in ways.values() for way in some for field in way} | set(PARTS) | {"provided_by", "parent", "description"})
+FIELDS = sorted(
+    {field for ways in coverage.READS.values() for some in ways.values() for way in some for field in way}
+    | set(PARTS)
+    | {"provided_by", "parent", "description"}
+)
 
 
 @pytest.fixture(params=["few", "many"])
@@ -44,10 +48,7 @@ def indexer(places: Places) -> Indexer:
 
 def rows_without(maker: Maker, indexer: Indexer, fields: frozenset[str]) -> dict[int, IndexRow]:
     """The index of a world in which fiches have only these fields."""
-    return {
-        row.entry_id: row
-        for row in (indexer.row(narrowed(entity, fields)) for entity in maker.indexed if coverage.shows(fields, entity.type))
-    }
+    return {row.entry_id: row for row in (indexer.row(narrowed(entity, fields)) for entity in maker.indexed if coverage.shows(fields, entity.type))}
 
 
 def judge(oracle: Oracle, rows: dict[int, IndexRow], fields: frozenset[str], places: Places) -> Oracle:
@@ -185,9 +186,7 @@ def test_the_table_knows_every_key_and_every_link() -> None:
     assert get_args(coverage.Coverage) == ("whole", "part", "none")
 
 
-def test_reasons_tell_nothing_of_what_is_left_out(
-    reading: Reading, maker: Maker, indexer: Indexer, places: Places
-) -> None:
+def test_reasons_tell_nothing_of_what_is_left_out(reading: Reading, maker: Maker, indexer: Indexer, places: Places) -> None:
     fields = frozenset({"rubrieken", "description"})
     rows = shown_by(rows_without(maker, indexer, fields))
     grant = Grant(level="internal", fields=fields)
@@ -201,7 +200,11 @@ def test_reasons_tell_nothing_of_what_is_left_out(
 def test_the_selection_of_an_agreement_may_read_what_its_fields_leave_out(
     reading: Reading, maker: Maker, oracle: Oracle, indexer: Indexer, places: Places
 ) -> None:
-    scope = Query(types=("aanbod",), where=(Criterion("language", ("fr",)),), linked=(Linked("organisatie", Query(types=("organisatie",), where=(Criterion("form", ("praktijk",)),))),))
+    scope = Query(
+        types=("aanbod",),
+        where=(Criterion("language", ("fr",)),),
+        linked=(Linked("organisatie", Query(types=("organisatie",), where=(Criterion("form", ("praktijk",)),))),),
+    )
     grant = replace(INTERNAL, scope=scope, fields=frozenset({"names"}))
     shown = shown_by(rows_without(maker, indexer, frozenset({"names"})))
     query = Query(types=("aanbod",), limit=1000)

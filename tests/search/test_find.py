@@ -49,9 +49,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.usefixtures("way")
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(query=queries(), grant=grants)
-def test_every_page_is_what_the_oracle_says(
-    reading: Reading, oracle: Oracle, places: Places, query: Query, grant: Grant
-) -> None:
+def test_every_page_is_what_the_oracle_says(reading: Reading, oracle: Oracle, places: Places, query: Query, grant: Grant) -> None:
     found = everything(reading(), query, grant, places)
     wanted = oracle.find(query, grant)
     event(f"{query.sort}: {'nothing' if not wanted else 'one' if len(wanted) == 1 else 'more'}")
@@ -126,12 +124,18 @@ def test_long_lists_of_values(reading: Reading, places: Places, oracle: Oracle) 
 
 @pytest.mark.usefixtures("way")
 def test_anything_of_a_system_is_an_alternative_like_another(reading: Reading, places: Places, oracle: Oracle) -> None:
-    for key, values in (("identifier", ("kbo|", "riziv|18749704001")), ("code", ("rubriek|", "cd-hcparty|persphysician")), ("contact", ("email|", "phone|+3216000001"))):
+    for key, values in (
+        ("identifier", ("kbo|", "riziv|18749704001")),
+        ("code", ("rubriek|", "cd-hcparty|persphysician")),
+        ("contact", ("email|", "phone|+3216000001")),
+    ):
         for negate in (False, True):
             query = Query(types=("aanbod", "organisatie", "zorgverlener"), where=(Criterion(key, values, negate=negate),), limit=1000)
             assert ask(reading(), places, query, INTERNAL) == oracle.find(query, INTERNAL)
             alone = replace(query, where=(Criterion(key, values[:1], "prefix", negate),))
-            assert ask(reading(), places, replace(query, where=(Criterion(key, values[:1], negate=negate),)), INTERNAL) == ask(reading(), places, alone, INTERNAL)
+            assert ask(reading(), places, replace(query, where=(Criterion(key, values[:1], negate=negate),)), INTERNAL) == ask(
+                reading(), places, alone, INTERNAL
+            )
 
 
 def test_anything_of_a_system_is_told_as_the_reason(reading: Reading, places: Places) -> None:
@@ -140,9 +144,7 @@ def test_anything_of_a_system_is_told_as_the_reason(reading: Reading, places: Pl
     assert hits and all(("code", "rubriek|") in hit.why and ("code", "nobody|1") not in hit.why for hit in hits)
 
 
-@pytest.mark.parametrize(
-    "text", ['"', "a* OR b", "NOT", "x' | 'y", "(", "a:b", "%_", "\\", "- -1", "NEAR(a b)", "{a}", "٣"]
-)
+@pytest.mark.parametrize("text", ['"', "a* OR b", "NOT", "x' | 'y", "(", "a:b", "%_", "\\", "- -1", "NEAR(a b)", "{a}", "٣"])
 def test_no_text_is_a_command(reading: Reading, places: Places, text: str) -> None:
     query = Query(types=("aanbod", "organisatie"), text=f"thuis {text}", limit=5)
     ask(reading(), places, query)
@@ -197,19 +199,12 @@ def test_every_order_goes_on_where_the_page_ended(reading: Reading, places: Plac
 
 def test_a_hidden_link_leads_nowhere(reading: Reading, places: Places, oracle: Oracle) -> None:
     for reverse in (False, True):
-        types: tuple[EntityType, EntityType] = (
-            ("organisatie", "aanbod") if reverse else ("aanbod", "organisatie")
-        )
+        types: tuple[EntityType, EntityType] = ("organisatie", "aanbod") if reverse else ("aanbod", "organisatie")
         for negate in (False, True):
             linked = Linked("organisatie", Query(types=types[1:]), reverse, negate)
             query = Query(types=types[:1], linked=(linked,), limit=1000)
-            seen = [
-                ask(reading(), places, query, grant)
-                for grant in (PUBLIC, Grant(level="professional"), INTERNAL)
-            ]
-            assert seen == [
-                oracle.find(query, grant) for grant in (PUBLIC, Grant(level="professional"), INTERNAL)
-            ]
+            seen = [ask(reading(), places, query, grant) for grant in (PUBLIC, Grant(level="professional"), INTERNAL)]
+            assert seen == [oracle.find(query, grant) for grant in (PUBLIC, Grant(level="professional"), INTERNAL)]
 
 
 @pytest.fixture(params=["few texts", "many texts", "rarer texts"])
@@ -253,9 +248,7 @@ def test_letters_inside_names(reading: Reading, places: Places, oracle: Oracle) 
         (Criterion("name", ("witwen", "en hun"), "contains", negate=True),),
         (Criterion("street", ("quir",), "contains", negate=True), holds("thuis")),
     ):
-        query = Query(
-            types=("organisatie", "zorgverlener", "aanbod"), where=where, limit=1000, total="accurate"
-        )
+        query = Query(types=("organisatie", "zorgverlener", "aanbod"), where=where, limit=1000, total="accurate")
         wanted = oracle.find(query, INTERNAL)
         assert ask(reading(), places, query, INTERNAL) == wanted
         assert find(reading(), query, INTERNAL, places=places).total == len(wanted)
@@ -316,13 +309,9 @@ def test_a_sound_is_one_look_in_its_index(reading: Reading, places: Places) -> N
 
 
 @pytest.mark.usefixtures("way")
-def test_two_links_at_once(
-    reading: Reading, places: Places, oracle: Oracle, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_links_at_once(reading: Reading, places: Places, oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hub.search.plan._CHEAP", 0)  # else few of the first are not compared with the second
-    person = Linked(
-        "zorgverlener", Query(types=("zorgverlener",), where=(Criterion("family", ("p",), "prefix"),))
-    )
+    person = Linked("zorgverlener", Query(types=("zorgverlener",), where=(Criterion("family", ("p",), "prefix"),)))
     town = Linked("organisatie", Query(types=("organisatie",), where=(Criterion("city", ("leuven",)),)))
     for linked in (
         (person, town),
@@ -368,9 +357,7 @@ def test_the_last_change_is_after_the_one_bound_and_not_after_the_other(reading:
 
 @pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("grant", [PUBLIC, Grant(level="professional"), INTERNAL, Grant(level="internal", partner="vrgt")])
-def test_a_place_in_an_offer_is_found_by_what_its_own_row_tells_of_the_person(
-    reading: Reading, places: Places, oracle: Oracle, grant: Grant
-) -> None:
+def test_a_place_in_an_offer_is_found_by_what_its_own_row_tells_of_the_person(reading: Reading, places: Places, oracle: Oracle, grant: Grant) -> None:
     asked = [
         Criterion("family", ("pee",), "prefix"),
         Criterion("given", ("jan", "an")),

@@ -42,10 +42,7 @@ def fill(conn: Connection, places: Places, *documents: Document) -> None:
     numbered = enumerate(documents, 1)
     write(
         conn,
-        [
-            indexer.row(IndexedEntity(entry_id=n, entity_id=n, fiche_id=n, type="organisatie", document=document))
-            for n, document in numbered
-        ],
+        [indexer.row(IndexedEntity(entry_id=n, entity_id=n, fiche_id=n, type="organisatie", document=document)) for n, document in numbered],
     )
 
 

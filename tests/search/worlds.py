@@ -54,11 +54,7 @@ class Concepts:
     """Codes with a dot are narrower than what stands before their last dot."""
 
     def get(self, scheme: str, code: str, /) -> Concept | None:
-        return (
-            Concept(scheme, code, {"nl": f"rubriek {code.replace('.', 'x')}"}, synonyms=("Zusterhuis",))
-            if code != "19.01"
-            else None
-        )
+        return Concept(scheme, code, {"nl": f"rubriek {code.replace('.', 'x')}"}, synonyms=("Zusterhuis",)) if code != "19.01" else None
 
     def ancestors(self, scheme: str, code: str, /) -> tuple[str, ...]:
         parts = code.split(".")
@@ -119,10 +115,7 @@ class Maker:
                 for system, value in (("kbo", "0403019261"), ("riziv", "18749704001"), ("bron", "A/1 é"))
                 if self.dice.random() < 0.3
             ],
-            "contacts": [
-                {"kind": "phone", "value": f"+3216{n:06d}", "visibility": self.level()}
-                for n in self.dice.sample(range(6), 2)
-            ],
+            "contacts": [{"kind": "phone", "value": f"+3216{n:06d}", "visibility": self.level()} for n in self.dice.sample(range(6), 2)],
             "languages": self.some(LANGUAGES),
             "tags": [{"scheme": "tag", "code": code} for code in self.some(CODES, 1)],
             "status": {"status": self.dice.choice(("active", "inactive"))},
@@ -130,7 +123,9 @@ class Maker:
         }
         if self.dice.random() < 0.3:
             made["field_visibility"] = {
-                self.dice.choice(("description", "contacts", "languages", "names", "umbrella", "vestigingen", "organisatie", "rubrieken")): self.level()
+                self.dice.choice(
+                    ("description", "contacts", "languages", "names", "umbrella", "vestigingen", "organisatie", "rubrieken")
+                ): self.level()
             }
         return {key: value for key, value in made.items() if value}
 
@@ -188,8 +183,7 @@ class Maker:
         for _ in range(organisations):
             number = self.number()
             sites: list[Document] = [
-                {"id": f"s{number}-{n}", "visibility": self.level(), "addresses": [self.address()]}
-                for n in range(self.dice.randint(0, 2))
+                {"id": f"s{number}-{n}", "visibility": self.level(), "addresses": [self.address()]} for n in range(self.dice.randint(0, 2))
             ]
             for site in sites[:1]:
                 if number % 3:
@@ -233,7 +227,12 @@ class Maker:
             people.append((person, caregiver))
         for long in LONG_NAMES:
             number = self.number()
-            document = {"kind": "organisatie", "id": self.uuids[number], "visibility": "public", "names": [{"text": {"nl": long}, "visibility": "public"}]}
+            document = {
+                "kind": "organisatie",
+                "id": self.uuids[number],
+                "visibility": "public",
+                "names": [{"text": {"nl": long}, "visibility": "public"}],
+            }
             document["vestigingen"] = [
                 {"visibility": "public", "addresses": [{**self.address(), "street": {"nl": LONG_STREET}, "visibility": self.level()}]}
             ]
@@ -284,10 +283,7 @@ def store(conn: Connection, world: World) -> None:
     types = {row.entity_id: (row.type, row.fiche_id) for row in world.rows}
     conn.execute(
         tables.entity.insert(),
-        [
-            {"id": number, "uuid": text, "type": types[number][0], "fiche_id": types[number][1]}
-            for number, text in world.uuids.items()
-        ],
+        [{"id": number, "uuid": text, "type": types[number][0], "fiche_id": types[number][1]} for number, text in world.uuids.items()],
     )
     unique = {(start, role, end): level for start, role, end, level in world.links}
     world.links = [(*key, level) for key, level in unique.items()]

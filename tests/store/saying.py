@@ -28,7 +28,9 @@ def person(external_id: str, family: str = "Voorbeeld", *, source: str = PG, rev
     return Claim(source, external_id, revision, "zorgverlener", said)
 
 
-def organisatie(external_id: str, name: str = "De Proef", *, source: str = SK, revision: int = 1, sites: tuple[str, ...] = ("1",), phone: str = "", **content: Any) -> Claim:
+def organisatie(
+    external_id: str, name: str = "De Proef", *, source: str = SK, revision: int = 1, sites: tuple[str, ...] = ("1",), phone: str = "", **content: Any
+) -> Claim:
     """An organisatie with a vestiging per house number in `sites`."""
     said: dict[str, Any] = {"kind": "organisatie", "names": [{"text": {"nl": name}}], **content}
     if sites:
@@ -44,7 +46,17 @@ def organisatie(external_id: str, name: str = "De Proef", *, source: str = SK, r
     return Claim(source, external_id, revision, "organisatie", said)
 
 
-def aanbod(external_id: str, of: str, name: str = "Proefzorg", *, source: str = SK, revision: int = 1, sites: tuple[str, ...] = (), people: tuple[int, ...] = (), **content: Any) -> Claim:
+def aanbod(
+    external_id: str,
+    of: str,
+    name: str = "Proefzorg",
+    *,
+    source: str = SK,
+    revision: int = 1,
+    sites: tuple[str, ...] = (),
+    people: tuple[int, ...] = (),
+    **content: Any,
+) -> Claim:
     """An aanbod of the organisatie `of`, at its sites, with caregivers by RIZIV number."""
     said: dict[str, Any] = {
         "kind": "aanbod",
@@ -74,11 +86,7 @@ def number_of(store: Store, key: str) -> int:
 def uuid_of(store: Store, key: str) -> str:
     """Its UUID."""
     with store.read() as connection:
-        return str(
-            connection.exec_driver_sql(
-                f"SELECT e.uuid FROM identity i JOIN entity e ON e.id = i.fiche_id WHERE i.key = '{key}'"
-            ).scalar_one()
-        )
+        return str(connection.exec_driver_sql(f"SELECT e.uuid FROM identity i JOIN entity e ON e.id = i.fiche_id WHERE i.key = '{key}'").scalar_one())
 
 
 def fiche(store: Store, key: str, partner: str | None = None) -> dict[str, Any] | None:

@@ -52,12 +52,8 @@ def write_and_stumble(bulk: Bulk) -> None:
     raise ZeroDivisionError
 
 
-@pytest.mark.parametrize(
-    ("work", "error"), [(write_twice, DBAPIError), (write_what_is_there, Clash), (write_and_stumble, ZeroDivisionError)]
-)
-def test_one_that_fails_undoes_the_transaction(
-    store: Store, work: Callable[[Bulk], None], error: type[Exception]
-) -> None:
+@pytest.mark.parametrize(("work", "error"), [(write_twice, DBAPIError), (write_what_is_there, Clash), (write_and_stumble, ZeroDivisionError)])
+def test_one_that_fails_undoes_the_transaction(store: Store, work: Callable[[Bulk], None], error: type[Exception]) -> None:
     before = threading.active_count(), sys.getswitchinterval()
 
     def write() -> None:

@@ -138,7 +138,11 @@ def test_what_is_shown_and_what_is_hidden_in_one_transaction_is_told_to_whoever_
             writer.put([organisatie("o1", revision=revision, visibility=visibility)], origin="one")
 
     store.write(hide)
-    assert [{change.operation for change in log(store, before, rank) if change.type == "organisatie"} for rank in (0, 1, 2)] == [{"delete"}, {"delete"}, {"update"}]
+    assert [{change.operation for change in log(store, before, rank) if change.type == "organisatie"} for rank in (0, 1, 2)] == [
+        {"delete"},
+        {"delete"},
+        {"update"},
+    ]
 
 
 def test_who_loses_sight_of_a_fiche_is_told_of_a_deletion(house: Store) -> None:

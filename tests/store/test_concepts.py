@@ -27,7 +27,9 @@ def book_of(*concepts: Concept, mappings: tuple[Mapping, ...] = ()) -> ConceptBo
 
 
 def test_what_is_put_comes_back_whole(connection: Connection) -> None:
-    whole = Concept("tag", "palliatief", {"nl": "Palliatieve zorg", "fr": "Soins palliatifs"}, ("levenseinde",), "zorg", ("VL",), "2020-01-01", "2030-01-01", True)
+    whole = Concept(
+        "tag", "palliatief", {"nl": "Palliatieve zorg", "fr": "Soins palliatifs"}, ("levenseinde",), "zorg", ("VL",), "2020-01-01", "2030-01-01", True
+    )
     scheme = ConceptScheme("tag", {"nl": "Labels"}, (Concept("tag", "zorg", {"nl": "Zorg"}), whole), "bestand.csv", "https://example.org/tags")
     assert put(connection, scheme)
     book = ConceptBook.load(connection)
@@ -105,7 +107,9 @@ def test_what_is_no_rubriek_is_rejected_with_the_reason(label: str) -> None:
 
 
 def test_a_label_falls_back_on_dutch_french_english_and_the_code() -> None:
-    book = book_of(Concept("s", "a", {"nl": "N", "fr": "F"}), Concept("s", "b", {"fr": "F", "en": "E"}), Concept("s", "c", {"en": "E"}), Concept("s", "d", {}))
+    book = book_of(
+        Concept("s", "a", {"nl": "N", "fr": "F"}), Concept("s", "b", {"fr": "F", "en": "E"}), Concept("s", "c", {"en": "E"}), Concept("s", "d", {})
+    )
     assert [book.label("s", code, "de") for code in ("a", "b", "c", "d", "onbekend")] == ["N", "F", "E", "d", "onbekend"]
     assert book.label("s", "a", "fr") == "F"
 
@@ -132,7 +136,13 @@ def test_search_folds_and_puts_the_whole_label_first() -> None:
 
 
 def test_a_broad_match_read_backwards_says_that_it_is_approximate() -> None:
-    book = book_of(mappings=(Mapping("rubriek|14.04.01", "broad", "sb|ouderen"), Mapping("rubriek|02", "exact", "sb|gezondheid"), Mapping("rubriek|03", "narrow", "sb|deel")))
+    book = book_of(
+        mappings=(
+            Mapping("rubriek|14.04.01", "broad", "sb|ouderen"),
+            Mapping("rubriek|02", "exact", "sb|gezondheid"),
+            Mapping("rubriek|03", "narrow", "sb|deel"),
+        )
+    )
     assert book.mapped("rubriek", "14.04.01", "sb") == (("ouderen", "broad", False, 1.0),)
     assert book.mapped("sb", "ouderen", "rubriek") == (("14.04.01", "narrow", True, 1.0),)
     assert book.mapped("sb", "gezondheid", "rubriek") == (("02", "exact", False, 1.0),)
@@ -148,7 +158,9 @@ def test_what_a_code_implies_in_another_scheme_comes_from_it_and_from_those_abov
         Mapping("rubriek|14.04", "narrow", "cd-hcparty|orgguess"),
         Mapping("rubriek|14.04.01", "close", "sociaal-brussels|4"),
     )
-    book = book_of(*(Concept(RUBRIEK, code, {}, broader=above) for code, above in (("14", None), ("14.04", "14"), ("14.04.01", "14.04"))), mappings=mappings)
+    book = book_of(
+        *(Concept(RUBRIEK, code, {}, broader=above) for code, above in (("14", None), ("14.04", "14"), ("14.04.01", "14.04"))), mappings=mappings
+    )
     assert book.implied(RUBRIEK, "14.04.01", "cd-hcparty") == ("org2", "org1")
     assert book.implied(RUBRIEK, "14", "cd-hcparty") == ("org1",)
     assert book.implied("cd-hcparty", "org1", "cd-hcparty") == ()
@@ -156,7 +168,14 @@ def test_what_a_code_implies_in_another_scheme_comes_from_it_and_from_those_abov
 
 
 def test_of_two_matches_the_closest_and_surest_comes_first() -> None:
-    book = book_of(mappings=(Mapping("a|1", "close", "b|x", confidence=0.9), Mapping("a|1", "close", "b|y", confidence=0.95), Mapping("b|z", "exact", "a|1"), Mapping("a|1", "broad", "b|z")))
+    book = book_of(
+        mappings=(
+            Mapping("a|1", "close", "b|x", confidence=0.9),
+            Mapping("a|1", "close", "b|y", confidence=0.95),
+            Mapping("b|z", "exact", "a|1"),
+            Mapping("a|1", "broad", "b|z"),
+        )
+    )
     assert [one.code for one in book.mapped("a", "1", "b")] == ["z", "y", "x"]
     assert book.mapped("a", "1", "b")[0].relation == "exact"
 

@@ -26,7 +26,9 @@ LANGUAGE = {PG: "nl", SB: "fr", SK: "de"}
 
 def _batches(source: str, seed: int) -> list[list[object]]:
     chance = random.Random(seed)
-    claims: list[object] = [person(f"p{number}", f"Naam{number}", source=source, number=number, languages=[LANGUAGE[source]]) for number in range(PEOPLE)]
+    claims: list[object] = [
+        person(f"p{number}", f"Naam{number}", source=source, number=number, languages=[LANGUAGE[source]]) for number in range(PEOPLE)
+    ]
     claims += [organisatie(f"o{number}", source=source, sites=()) for number in range(20)]
     claims += [aanbod(f"a{number}", f"o{number % 20}", source=source, people=(number % PEOPLE,)) for number in range(60)]
     chance.shuffle(claims)

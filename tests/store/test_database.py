@@ -273,9 +273,7 @@ def test_a_connection_on_which_the_server_hung_up_is_given_to_nobody(postgres_da
     engine.dispose()
 
 
-def test_of_several_loads_only_one_stands_in_line_before_an_editor(
-    sqlite_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_several_loads_only_one_stands_in_line_before_an_editor(sqlite_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = Store.open(sqlite_database_url, tmp_path)
     waiting, order = Queue[str](), list[str]()
 

@@ -38,7 +38,16 @@ from tests.store.saying import (
 
 NAME = "Zeldzamenaam"
 PHONE = "+3216000099"
-_PARTNER = {"title": "T", "purpose": "proef", "legal_basis": "geen", "level": "internal", "contact": "a@example.org", "our_contact": "b@example.org", "revision": 1, "created_at": "2026-11-22"}
+_PARTNER = {
+    "title": "T",
+    "purpose": "proef",
+    "legal_basis": "geen",
+    "level": "internal",
+    "contact": "a@example.org",
+    "our_contact": "b@example.org",
+    "revision": 1,
+    "created_at": "2026-11-22",
+}
 
 
 def _fill(store: Store) -> str:
@@ -54,7 +63,9 @@ def _everything(store: Store) -> str:
     """All that the database holds, as text."""
     found = []
     with store.read() as connection:
-        names = [table.name for table in tables.metadata.sorted_tables] + ["fulltext" if store.engine.dialect.name == "postgresql" else "fulltext_tokens"]
+        names = [table.name for table in tables.metadata.sorted_tables] + [
+            "fulltext" if store.engine.dialect.name == "postgresql" else "fulltext_tokens"
+        ]
         for name in names:
             for row in connection.execute(text(f"SELECT * FROM {name}")):
                 found += [_readable(bytes(value)) if isinstance(value, (bytes, memoryview)) else str(value) for value in row]
@@ -239,7 +250,11 @@ def test_the_names_that_partners_gave_are_forgotten_and_those_of_others_kept(sto
         organisatie("Organization/o", source="fhir-canpart"),
         person("Practitioner/kwibusz-1", NAME, source="fhir-canpart", number=1),
         offer,
-        replace(aanbod("mine", "Organization/o", "Van de kaart", source="kaart", caregivers=[part]), partner="kaart", same_as=(("fhir-canpart", "HealthcareService/a"),)),
+        replace(
+            aanbod("mine", "Organization/o", "Van de kaart", source="kaart", caregivers=[part]),
+            partner="kaart",
+            same_as=(("fhir-canpart", "HealthcareService/a"),),
+        ),
     )
     sent = [
         ("canpart", "Practitioner/kwibusz-1", "Practitioner/kwibusz-1", ""),

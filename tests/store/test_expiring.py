@@ -1,6 +1,5 @@
 """What runs out, begins or ends with a day is a change of that day, once, also after a clock was ahead."""
 
-
 import pytest
 
 from hub.directory import Directory

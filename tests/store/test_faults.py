@@ -37,7 +37,9 @@ def test_what_else_is_said() -> None:
     assert fault_of(DBAPIError("UPDATE", (), _Refusal(None), connection_invalidated=True)) == "away"
     assert (fault_of(PendingRollbackError()), fault_of(TimeoutError()), fault_of(StoreBusy("Locked."))) == ("away", "busy", "busy")
     assert [fault_of(OSError(number, "")) for number in (errno.ENOSPC, errno.EDQUOT, errno.ENOENT, errno.EPIPE)] == ["full", "full", None, None]
-    assert [store_is_away(error) for error in (StoreBusy("Locked."), OperationalError("UPDATE", (), _Refusal("57P01")), OSError(errno.ENOSPC, ""))] == [True, True, False]
+    assert [
+        store_is_away(error) for error in (StoreBusy("Locked."), OperationalError("UPDATE", (), _Refusal("57P01")), OSError(errno.ENOSPC, ""))
+    ] == [True, True, False]
     assert [fault_of(error) for error in (RuntimeError(), FichehubError(""), SystemExit())] == [None, None, None]
 
 

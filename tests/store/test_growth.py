@@ -55,9 +55,7 @@ def test_nobody_waits_for_a_look_and_what_has_not_grown_is_not_looked_at(store: 
     assert looks.begun == 2 * expected
 
 
-def test_a_database_that_is_away_from_a_look_is_told_and_stops_nothing(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_database_that_is_away_from_a_look_is_told_and_stops_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(engine: Engine) -> None:
         raise OperationalError("ANALYZE", {}, Exception("gone"), connection_invalidated=True)
 
@@ -69,15 +67,15 @@ def test_a_database_that_is_away_from_a_look_is_told_and_stops_nothing(
     assert [line["log_level"] for line in said] == ["warning"] * (store.engine.dialect.name == "postgresql")
 
 
-def test_a_load_is_counted_before_the_store_is_closed(
-    open_store: Callable[..., Store], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_load_is_counted_before_the_store_is_closed(open_store: Callable[..., Store], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(growth, "_FIRST_LOOK", 10)
     store = open_store()
     put(store, *(organisatie(f"o{number}") for number in range(20)))
     store.close()
     postgres = store.engine.dialect.name == "postgresql"
-    counted = "SELECT reltuples FROM pg_class WHERE relname = 'fiche'" if postgres else "SELECT count(*) FROM sqlite_master WHERE name = 'sqlite_stat1'"
+    counted = (
+        "SELECT reltuples FROM pg_class WHERE relname = 'fiche'" if postgres else "SELECT count(*) FROM sqlite_master WHERE name = 'sqlite_stat1'"
+    )
     with store.read() as connection:
         assert connection.exec_driver_sql(counted).scalar_one() == (20 if postgres else 0)
     store.close()

@@ -164,9 +164,7 @@ def test_several_share_the_work_while_others_write(filled: Store) -> None:
     assert any(row[6] == "naam 7" for row in found["entry"])
 
 
-def test_who_writes_between_what_is_read_and_what_is_written_is_not_undone(
-    filled: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_writes_between_what_is_read_and_what_is_written_is_not_undone(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     write_index = indexing.write_index
     with ThreadPoolExecutor(1) as thread:
         newer: list[Future[Any]] = []
@@ -202,7 +200,10 @@ def test_a_new_mapping_and_another_place_in_the_scheme_ask_for_the_index_anew(st
 
     def found(code: str) -> int:
         with store.read() as connection:
-            return find(connection, Query(types=("aanbod",), where=(Criterion("code", (code,)),), total="accurate"), Grant(), places=store.places).total or 0
+            return (
+                find(connection, Query(types=("aanbod",), where=(Criterion("code", (code,)),), total="accurate"), Grant(), places=store.places).total
+                or 0
+            )
 
     mapping = Mapping("rubriek|14.04", "close", "cd-hcparty|orghospital")
     assert not told(Concept("rubriek", "14.04.01", {"nl": "WZC"}, broader="14.04"), mapping), "nothing is in it yet"
@@ -223,14 +224,18 @@ def test_a_code_is_found_by_the_words_of_what_it_is_mapped_to_in_every_language(
         with store.read() as connection:
             return find(connection, Query(types=("aanbod",), text=text, total="accurate"), grant, places=store.places).total or 0
 
-    home = Concept("cd-hcparty", "orgretirementhome", {"nl": "woonzorgcentrum", "de": "Seniorenwohnheim", "en": "retirement home"}, synonyms=("rusthuis",))
+    home = Concept(
+        "cd-hcparty", "orgretirementhome", {"nl": "woonzorgcentrum", "de": "Seniorenwohnheim", "en": "retirement home"}, synonyms=("rusthuis",)
+    )
     listed = Concept("rubriek", "14.04.01", {"nl": "WZC"}, broader="14.04"), Concept("rubriek", "15", {"nl": "Opvang"}, broader=None)
     guess = Mapping("rubriek|15", "narrow", "cd-hcparty|orgretirementhome")
     store.write(lambda writer: writer.put_concepts([home, *listed, Mapping("rubriek|14.04", "close", "cd-hcparty|orgretirementhome"), guess]))
     hidden = aanbod("hidden", "o", field_visibility={"rubrieken": "professional"})
     put(store, organisatie("o"), aanbod("a", "o"), hidden, aanbod("guess", "o", rubrieken=[{"scheme": "rubriek", "code": "15"}]))
     asked = ("Seniorenwohnheim", "retirement home", "rusthuis", "woonzorgcentrum")
-    assert [found(text) for text in asked] == [1, 1, 1, 1], "its code stands above that of the aanbod; a hidden rubriek has no words, and a guess none either"
+    assert [found(text) for text in asked] == [1, 1, 1, 1], (
+        "its code stands above that of the aanbod; a hidden rubriek has no words, and a guess none either"
+    )
     assert found("Seniorenwohnheim", Grant(level="professional")) == 2
 
 

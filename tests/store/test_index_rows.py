@@ -75,9 +75,7 @@ def contents(conn: Connection) -> dict[str, list[Any]]:
     found["tokens"] = sorted((number, token) for number, text in kept for token in read_tokens(text).split())
     for token in {token for _, token in found["tokens"]}:
         matches = bulk.rows("SELECT rowid FROM fulltext WHERE fulltext MATCH ?", f'"{token}"')
-        assert sorted(row[0] for row in matches) == [
-            number for number, one in found["tokens"] if one == token
-        ]
+        assert sorted(row[0] for row in matches) == [number for number, one in found["tokens"] if one == token]
     words = bulk.rows("SELECT term FROM fulltext_vocabulary")
     assert {row[0] for row in words} == {token for _, token in found["tokens"]}
     return found
@@ -145,9 +143,7 @@ def test_removing_what_is_not_there_does_no_harm(conn: Connection, rows: list[In
     assert len(contents(conn)["entry"]) == 1
 
 
-def test_optimizing_changes_nothing_and_forgets_what_was_removed(
-    conn: Connection, rows: list[IndexRow]
-) -> None:
+def test_optimizing_changes_nothing_and_forgets_what_was_removed(conn: Connection, rows: list[IndexRow]) -> None:
     write(conn, rows)
     remove(conn, [row.entry_id for row in rows[1:]])
     found = contents(conn)
@@ -183,9 +179,7 @@ SITE = {
 
 
 def test_each_value_stands_at_its_own_level(places: Places) -> None:
-    row = row_of(
-        places, "organisatie", {"kind": "organisatie", "visibility": "public", "vestigingen": [SITE]}
-    )
+    row = row_of(places, "organisatie", {"kind": "organisatie", "visibility": "public", "vestigingen": [SITE]})
     assert row.level == 0
     assert row.terms["municipality", "24062"] == 0
     assert row.terms["province", "vlaams brabant"] == 0
@@ -292,9 +286,7 @@ def test_availability_runs_out(places: Places, until: str | None, said: str) -> 
 
 def test_an_old_municipality_is_found_under_its_new_code(places: Places) -> None:
     site = {"visibility": "public", "addresses": [{"municipality": "11007", "visibility": "public"}]}
-    row = row_of(
-        places, "organisatie", {"kind": "organisatie", "visibility": "public", "vestigingen": [site]}
-    )
+    row = row_of(places, "organisatie", {"kind": "organisatie", "visibility": "public", "vestigingen": [site]})
     assert ("municipality", "11002") in row.terms
     area = {"type": "municipality", "code": "11007"}
     row = row_of(places, "aanbod", {"kind": "aanbod", "visibility": "public", "service_area": [area]})
@@ -309,9 +301,7 @@ def test_one_indexer_remembers_nothing_wrong(places: Places) -> None:
         assert indexer.row(entity) == rows_for(entity, Concepts(), places, TODAY)
 
 
-@pytest.mark.parametrize(
-    ("lat", "lon"), [(51.05, 3.72), (-90.0, -180.0), (90.0, 180.0), (0.0, 0.0), (50.123456, 4.000004)]
-)
+@pytest.mark.parametrize(("lat", "lon"), [(51.05, 3.72), (-90.0, -180.0), (90.0, 180.0), (0.0, 0.0), (50.123456, 4.000004)])
 def test_a_position_survives_to_the_metre(lat: float, lon: float) -> None:
     back = point_of(point_value(lat, lon))
     assert back == pytest.approx((lat, lon), abs=0.51e-5)
@@ -328,17 +318,11 @@ def test_every_term_and_word_has_its_token_and_nothing_else_has(rows: list[Index
     for row in rows:
         tokens = tokens_of(row).split()
         assert len(tokens) == len(set(tokens))
-        wanted = {
-            token
-            for (key, value), level in row.terms.items()
-            for token in facets(row.type, level, key, value)
-        }
+        wanted = {token for (key, value), level in row.terms.items() for token in facets(row.type, level, key, value)}
         wholes = {token for name in row.wholes for token in whole_names(row.type, row.terms["name", name], name)[:2]}
         assert len(wholes & set(tokens)) == len(row.wholes)
         said = {word(row.type, level, one) for level, words in enumerate(row.words) for one in words}
-        said |= {
-            described(row.type, level, one) for level, words in enumerate(row.described) for one in words
-        }
+        said |= {described(row.type, level, one) for level, words in enumerate(row.described) for one in words}
         assert said <= set(tokens) <= said | wanted | wholes
         kept = {facet(row.type, level, key, value) for (key, value), level in row.terms.items() if key != "name"}
         assert kept <= set(tokens)

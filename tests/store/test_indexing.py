@@ -38,9 +38,7 @@ def _put(claims: list[Claim], writer: Writer) -> None:
     writer.put(claims, origin="t")
 
 
-def test_rows_read_only_those_fields_of_others_that_cause_them_to_be_written_again(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_read_only_those_fields_of_others_that_cause_them_to_be_written_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     def watched(*arguments: Any) -> Mapping[str, Document]:
         return {uuid: _Watched(document) for uuid, document in related_to(*arguments).items()}
 

@@ -98,6 +98,7 @@ def test_an_aanbod_is_found_where_its_organisatie_is_for_him(open_store: Callabl
         for partner in (OTHER, None):
             assert (found(store, there, partner), found(store, here, partner)) == (0, 1)
 
+
 def test_it_is_found_by_the_names_that_those_whom_it_leads_to_have_for_him(store: Store) -> None:
     put(store, in_leuven(), aanbod("a1", "o1", people=(1,)), person("p1", "Peeters", number=1))
     own = Claim("kaart-proef", "p1", 1, "zorgverlener", {"kind": "zorgverlener", "name": {"family": "Janssens"}}, same_as=((PG, "p1"),), partner=MINE)
@@ -115,7 +116,11 @@ def test_later_words_about_the_aanbod_come_to_what_he_has_in_its_place(store: St
     assert [found(store, replace(gent, text=text)) for text in ("kinesitherapie", "logopedie")] == [0, 1]
     put(store, aanbod("a1", "o2", "Logopedie", revision=3))  # it leans on it no more
     assert found(store, gent) == 0
-    assert count(store, "entry", f"partner = '{MINE}' AND type = 'aanbod'") == count(store, "entry_mask", "entry_id IN (SELECT id FROM entry WHERE type = 'aanbod')") == 0
+    assert (
+        count(store, "entry", f"partner = '{MINE}' AND type = 'aanbod'")
+        == count(store, "entry_mask", "entry_id IN (SELECT id FROM entry WHERE type = 'aanbod')")
+        == 0
+    )
     put(store, aanbod("a1", "o1", "Logopedie", revision=4))
     put(store, aanbod("a2", "o1"))
     assert found(store, gent) == 2
@@ -230,7 +235,9 @@ def said_to(store: Store, partner: str) -> dict[int, Row]:
         for type_, part in [(document["kind"], None), *parts_of(document)]:
             entity = fiche if part is None else number_of[part["id"]]
             if part is None or (end_of(part) or fiche) in (fiche, *related):
-                row = indexer.row(IndexedEntity(entry_id=entity, entity_id=entity, fiche_id=fiche, type=type_, document=document, part=part, related=related))
+                row = indexer.row(
+                    IndexedEntity(entry_id=entity, entity_id=entity, fiche_id=fiche, type=type_, document=document, part=part, related=related)
+                )
                 terms = frozenset((key, value, level) for _, key, value, _, level in terms_of(row))
                 ends = frozenset((role, to, level) for start, role, to, level in links if start == entity)
                 found[entity] = Row(row.level, row.name, frozenset(tokens_of(row).split()), terms, ends)

@@ -35,7 +35,11 @@ def log(database_url: str, tmp_path: Path) -> Iterator[Log]:
     for number in range(1, 21):
         clock[0] = START + timedelta(seconds=number)
         hidden: dict[str, Any] = {"visibility": "internal"} if number % 2 else {}
-        claim = person(f"p{number}", "Peeters", number=number, **hidden) if number % 5 == 0 else organisatie(f"o{number}", f"Huis {number}", sites=(), **hidden)
+        claim = (
+            person(f"p{number}", "Peeters", number=number, **hidden)
+            if number % 5 == 0
+            else organisatie(f"o{number}", f"Huis {number}", sites=(), **hidden)
+        )
         store.write(lambda writer, claim=claim: writer.put([claim], origin="test"))  # type: ignore[misc]
     yield Log(store, clock)
     store.close()

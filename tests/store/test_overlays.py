@@ -282,9 +282,7 @@ def test_whoever_comes_from_an_earlier_version_gets_its_links(store: Store) -> N
 
 
 @pytest.mark.parametrize("shared", [None, {"value": "yes", "valid_until": "2027-11-30"}, {"value": "no", "valid_until": "2026-11-23"}])
-def test_what_a_partner_said_runs_out_for_him_and_nobody_else_hears_of_it(
-    store: Store, clock: Clock, shared: dict[str, str] | None
-) -> None:
+def test_what_a_partner_said_runs_out_for_him_and_nobody_else_hears_of_it(store: Store, clock: Clock, shared: dict[str, str] | None) -> None:
     content: dict[str, Any] = {} if shared is None else {"patientenstop": shared}
     put(store, person("p1", number=1), organisatie("o1"), aanbod("a1", "o1", people=(1,), **content))
     said = {"kind": "aanbod", "patientenstop": {"value": "no", "valid_until": "2026-11-25"}}

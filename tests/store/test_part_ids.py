@@ -90,7 +90,8 @@ def test_a_key_of_earlier_days_takes_no_id_from_the_site_that_shows_it(store: St
 def _own(*sites: tuple[list[str], str], revision: int = 1, of: str = "o0") -> Claim:
     """Sites, each with its keys and house number."""
     said = [
-        {"keys": keys, "addresses": [{"street": {"nl": "Proefstraat"}, "house_number": number, "postcode": "3000", "municipality": "24062"}]} for keys, number in sites
+        {"keys": keys, "addresses": [{"street": {"nl": "Proefstraat"}, "house_number": number, "postcode": "3000", "municipality": "24062"}]}
+        for keys, number in sites
     ]
     return Claim("kaart", f"k-{of}", revision, "organisatie", {"kind": "organisatie", "vestigingen": said}, same_as=((SK, of),), partner=PARTNER)
 
@@ -153,7 +154,10 @@ def test_what_changes_nothing_of_a_site_leaves_it_its_id(store: Store, steps: li
     key = f"{SK}|n{run}"
     says: dict[str, tuple[list[str], bool]] = {SK: (["1"], True)}
     assert not put(store, _told(SK, run, *says[SK], 0, "first")).rejected
-    put(store, replace(aanbod(f"a{run}", f"n{run}"), content={**aanbod("", f"n{run}").content, "vestigingen": [{"key": f"{SK}:0"}, {"key": f"{SB}:0"}]}))
+    put(
+        store,
+        replace(aanbod(f"a{run}", f"n{run}"), content={**aanbod("", f"n{run}").content, "vestigingen": [{"key": f"{SK}:0"}, {"key": f"{SB}:0"}]}),
+    )
     for turn, (source, numbers, named) in enumerate(steps, start=1):
         says[source] = numbers, named
         assert not put(store, _told(source, run, numbers, named, 2 * turn, f"now {turn}")).rejected

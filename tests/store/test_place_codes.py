@@ -55,14 +55,10 @@ def test_old_code_in_new_code_out(store: Store) -> None:
     )
     assert address_of(store)["municipality"] == TOGETHER
     served, caregiver = fiche(store, f"{SK}|a1"), fiche(store, f"{PG}|p1")
-    assert served and served["service_area"] == [
-        {"type": "municipality", "code": code} for code in (TOGETHER, "11002")
-    ]
+    assert served and served["service_area"] == [{"type": "municipality", "code": code} for code in (TOGETHER, "11002")]
     assert caregiver and caregiver["addresses"][0]["municipality"] == TOGETHER
     for asked in (TOGETHER, ZWIJNDRECHT):
-        found = Directory(store, PUBLIC).search(
-            Query(types=("organisatie",), where=(Criterion("municipality", (asked,)),))
-        )
+        found = Directory(store, PUBLIC).search(Query(types=("organisatie",), where=(Criterion("municipality", (asked,)),)))
         assert len(found.hits) == 1
     with store.read() as connection:
         kept = connection.exec_driver_sql("SELECT count(*) FROM claim").scalar_one()
@@ -108,9 +104,7 @@ def test_a_code_that_there_is_not_is_left_out_and_told_and_the_rest_stands(store
         ({"postcode": "9000", "country": "be"}, {"postcode": "9000", "country": "be"}),
     ],
 )
-def test_what_can_be_read_is_read_and_what_lies_abroad_is_left_alone(
-    said: dict[str, str], shown: dict[str, str]
-) -> None:
+def test_what_can_be_read_is_read_and_what_lies_abroad_is_left_alone(said: dict[str, str], shown: dict[str, str]) -> None:
     codes = PlaceCodes(places())
     (site,) = codes.current(at(**said)).content["vestigingen"]
     assert site["addresses"] == [{"street": {"nl": "Dorp"}, "house_number": "1", **shown}]
@@ -156,9 +150,7 @@ def test_a_partners_own_view_has_todays_codes_too(store: Store) -> None:
     put(store, at(postcode="2070", municipality=ZWIJNDRECHT))
     site = {
         "keys": [f"{SK}:o1-1"],
-        "addresses": [
-            {"street": {"nl": "Dorp"}, "house_number": "1", "postcode": "2070", "municipality": BEVEREN}
-        ],
+        "addresses": [{"street": {"nl": "Dorp"}, "house_number": "1", "postcode": "2070", "municipality": BEVEREN}],
     }
     put(
         store,

@@ -87,9 +87,7 @@ def _content(store: Store) -> dict[str, Any]:
         parts = connection.exec_driver_sql(
             "SELECT e.uuid, min(p.key) FROM part_key p JOIN entity e ON e.id = p.entity_id WHERE p.type = 'vestiging' GROUP BY e.uuid"
         ).all()
-        shared, own = (
-            connection.exec_driver_sql(f"SELECT count(*) FROM entry WHERE partner {sign} ''").scalar_one() for sign in ("=", "<>")
-        )
+        shared, own = (connection.exec_driver_sql(f"SELECT count(*) FROM entry WHERE partner {sign} ''").scalar_one() for sign in ("=", "<>"))
         reviews = connection.exec_driver_sql("SELECT count(*) FROM review").scalar_one()
     names = {uuid: "nobody" for uuid, _ in fiches} | dict(tuple(row) for row in parts)
     for uuid, source, external_id in sorted(claims, key=lambda row: (row[0], row[1], row[2]), reverse=True):
@@ -175,4 +173,3 @@ def _seen(connection: Any, level: Visibility, partner: str | None) -> set[str]:
             if document["kind"] != "aanbod" or field != "vestigingen":
                 there.update(part["id"] for part in shown.get(field, ()))
     return there
-

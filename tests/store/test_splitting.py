@@ -141,7 +141,13 @@ def _claims(store: Store, uuid: str) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(
     ("second", "at_both", "also_named", "leaves"),
-    [("live", False, False, False), ("gone", False, False, True), ("live", True, False, True), ("gone", True, False, True), ("live", True, True, False)],
+    [
+        ("live", False, False, False),
+        ("gone", False, False, True),
+        ("live", True, False, True),
+        ("gone", True, False, True),
+        ("live", True, True, False),
+    ],
     ids=["says something", "says nothing any more", "its source told them apart", "both", "somebody chose among its claims"],
 )
 def test_a_claim_that_nobody_named_goes_back_where_it_says_nothing_or_its_source_told_the_two_apart(
@@ -158,7 +164,9 @@ def test_a_claim_that_nobody_named_goes_back_where_it_says_nothing_or_its_source
     store.write(lambda writer: writer.split(een, names))
     with store.read() as connection:
         at_twee = {(one.source, one.external_id) for one in reading.claims_of(connection, reading.resolve(connection, [twee])[twee].id)}
-        (key,) = connection.exec_driver_sql("SELECT e.uuid FROM identity i JOIN entity e ON e.id = i.fiche_id WHERE i.key = 'sociaal-brussels|s2'").scalars()
+        (key,) = connection.exec_driver_sql(
+            "SELECT e.uuid FROM identity i JOIN entity e ON e.id = i.fiche_id WHERE i.key = 'sociaal-brussels|s2'"
+        ).scalars()
     assert ((SB, "s2") in at_twee, key) == (leaves, twee if leaves else een)
 
 
@@ -336,7 +344,9 @@ def test_a_site_of_the_one_that_stays_has_its_id_again(store: Store, named: bool
     assert sites() == before
     with store.read() as connection:
         assert {found.moved_to for found in reading.resolve(connection, before).values()} == {None}
-    put(store, organisatie("b1", "Twee", source=SB, revision=2, languages=["nl"]) if named else site(organisatie("b1", "Twee", source=SB, revision=2)))
+    put(
+        store, organisatie("b1", "Twee", source=SB, revision=2, languages=["nl"]) if named else site(organisatie("b1", "Twee", source=SB, revision=2))
+    )
     assert sites() == before
 
 
@@ -348,7 +358,9 @@ def test_an_aanbod_of_another_organisatie_follows_a_site_that_leaves(store: Stor
     een = _split(store, uuid_of(store, f"{SK}|o1"), "o1")
     offered = fiche(store, f"{SK}|a2")
     assert offered is not None
-    assert [site["id"] for site in offered["vestigingen"]] == [site["id"] for site in _document(store, een)["vestigingen"] if site["keys"] == [f"{SK}:o1-2"]]
+    assert [site["id"] for site in offered["vestigingen"]] == [
+        site["id"] for site in _document(store, een)["vestigingen"] if site["keys"] == [f"{SK}:o1-2"]
+    ]
 
 
 # --- in any order ----------------------------------------------------------------------------------------------------------------

@@ -108,7 +108,9 @@ def _shared(draw: st.DrawFn, world: int, revision: int) -> Claim:
         said = person(f"{world}-{name}", f"Naam{revision % 2}", number=number, revision=revision, visibility=level)
     elif name[0] == "a":
         people = tuple(10 * world + number for number in sorted(draw(st.sets(st.sampled_from([0, 1])))))
-        said = aanbod(f"{world}-{name}", f"{world}-o{draw(st.integers(0, 1))}", f"Zorg{revision % 2}", revision=revision, people=people, visibility=level)
+        said = aanbod(
+            f"{world}-{name}", f"{world}-o{draw(st.integers(0, 1))}", f"Zorg{revision % 2}", revision=revision, people=people, visibility=level
+        )
     else:
         content: dict[str, Any] = {"visibility": level}
         others = draw(st.sets(st.sampled_from(_NAMES), max_size=2))
@@ -204,7 +206,9 @@ def do(store: Store, world: int, step: Any) -> None:
 @given(data=st.data())
 def test_whoever_follows_holds_what_he_can_read(open_store: Callable[..., Store], wide: int, data: st.DataObject) -> None:
     store = open_store(wide=wide)
-    grants = [Grant(level, partner, fields) for level in VISIBILITIES for partner in (MINE, None) for fields in (None, NARROW) if partner or not fields]
+    grants = [
+        Grant(level, partner, fields) for level in VISIBILITIES for partner in (MINE, None) for fields in (None, NARROW) if partner or not fields
+    ]
     with store.read() as connection:
         before = [row[0] for row in connection.exec_driver_sql("SELECT uuid FROM entity WHERE moved_to IS NULL")]
     followers = [Follower(store, grant) for grant in grants]

@@ -18,9 +18,7 @@ from tests.sync.rows import Rows
 Offer = Callable[..., Plugins]
 
 
-def connect(
-    store: Store, plugins: Plugins, name: str = "own", connector: str = "rows", **config: str
-) -> None:
+def connect(store: Store, plugins: Plugins, name: str = "own", connector: str = "rows", **config: str) -> None:
     connections.add(store, plugins, name, connector, config)
     connections.enable(store, plugins, name)
 
@@ -35,11 +33,7 @@ def go(store: Store, source: type[Rows], offer: Offer, **options: Any) -> RunRep
 def stored(store: Store) -> list[str]:
     """The external ids that the hub holds and that are not gone."""
     with store.read() as db:
-        return list(
-            db.execute(
-                select(claim.c.external_id).where(claim.c.gone.is_(False)).order_by(claim.c.external_id)
-            ).scalars()
-        )
+        return list(db.execute(select(claim.c.external_id).where(claim.c.gone.is_(False)).order_by(claim.c.external_id)).scalars())
 
 
 def changes(store: Store) -> int:

@@ -54,9 +54,7 @@ class Rows(Source):
         if cursor is not None and cls.expired:
             cls.expired = False
             raise CursorExpired("The cursor is too old.")
-        phase, start = (
-            ("full", 0) if cursor is None else (cursor.partition(":")[0], int(cursor.partition(":")[2]))
-        )
+        phase, start = ("full", 0) if cursor is None else (cursor.partition(":")[0], int(cursor.partition(":")[2]))
         rows = cls.rows if phase == "full" else cls.changed
         for number, item in enumerate(rows[start:], start=start + 1):
             if cls.failure is not None and number - 1 == cls.fail_after:

@@ -25,7 +25,15 @@ HOUR = timedelta(hours=1)
 
 @pytest.mark.parametrize(
     ("ahead", "waits"),
-    [(-HOUR, False), (timedelta(), False), (timedelta(seconds=1), True), (HOUR, True), (HOUR + SKEW, True), (HOUR + SKEW + timedelta(seconds=1), False), (YEAR, False)],
+    [
+        (-HOUR, False),
+        (timedelta(), False),
+        (timedelta(seconds=1), True),
+        (HOUR, True),
+        (HOUR + SKEW, True),
+        (HOUR + SKEW + timedelta(seconds=1), False),
+        (YEAR, False),
+    ],
 )
 def test_what_was_put_an_hour_ahead_at_most_is_waited_for_an_hour(clock: Clock, ahead: timedelta, waits: bool) -> None:
     assert lies_ahead(to_second(clock() + ahead), clock(), HOUR) is waits
@@ -46,7 +54,9 @@ def test_a_run_from_the_start_is_not_put_off_for_a_year(clock: Clock) -> None:
 
 @pytest.mark.parametrize("ahead", [3 * HOUR, YEAR])
 def test_a_delivery_that_was_never_tried_does_not_wait(any_store: Store, clock: Clock, ahead: timedelta) -> None:
-    change = Change(1, to_second(clock()), "11111111-1111-4111-8111-111111111111", "organisatie", "11111111-1111-4111-8111-111111111111", "update", "")
+    change = Change(
+        1, to_second(clock()), "11111111-1111-4111-8111-111111111111", "organisatie", "11111111-1111-4111-8111-111111111111", "update", ""
+    )
     any_store.write(lambda writer: outbox.enqueue(writer.connection, "own", [(7, change)], clock() + ahead))
     with any_store.read() as db:
         (letter,) = outbox.due(db, "own", clock(), (-1, -1), 10)

@@ -70,10 +70,7 @@ def test_what_does_not_exist_is_said_so(store: Store, offer: Offer) -> None:
     plugins = offer(picky())
     with pytest.raises(Misconfigured, match="no connector 'nope'; installed are: rows"):
         connections.add(store, plugins, "own", "nope")
-    assert (
-        "no agreement"
-        in errors(lambda: connections.add(store, plugins, "own", "rows", GOOD, partner="nobody"))["partner"]
-    )
+    assert "no agreement" in errors(lambda: connections.add(store, plugins, "own", "rows", GOOD, partner="nobody"))["partner"]
     connections.add(store, plugins, "own", "rows", GOOD)
     assert "already" in errors(lambda: connections.add(store, plugins, "own", "rows", GOOD))["name"]
     for work in (
@@ -146,14 +143,10 @@ def test_secrets_go_in_and_never_come_out(store: Store, offer: Offer) -> None:
     source.check = lambda self: given.append(dict(self.config))  # type: ignore[method-assign]
     connections.check(store, plugins, "own")
     assert given == [{"url": "https://example.org/", "token": "hunter22", "pages": 3}]
-    assert connections.list_all(store, offer())[0].config == {}, (
-        "without its schema nobody knows what is secret"
-    )
+    assert connections.list_all(store, offer())[0].config == {}, "without its schema nobody knows what is secret"
 
 
-def test_a_changed_configuration_keeps_its_secret_and_must_be_checked_again(
-    store: Store, offer: Offer
-) -> None:
+def test_a_changed_configuration_keeps_its_secret_and_must_be_checked_again(store: Store, offer: Offer) -> None:
     source = picky()
     plugins = offer(source)
     connections.add(store, plugins, "own", "rows", GOOD)
@@ -169,9 +162,7 @@ def test_a_changed_configuration_keeps_its_secret_and_must_be_checked_again(
     with open_outbound() as http:
         built = building.build(store, plugins, connections.stored(store, "own"), http)
     assert built.connector.config["token"] == "hunter22"
-    assert set(errors(lambda: connections.configure(store, plugins, "own", config={"url": "x"}))) == {
-        "config.url"
-    }
+    assert set(errors(lambda: connections.configure(store, plugins, "own", config={"url": "x"}))) == {"config.url"}
 
 
 def test_pausing_says_why_and_when_it_runs_next_is_shown(store: Store, offer: Offer) -> None:
@@ -208,9 +199,7 @@ def test_a_stored_schedule_that_cannot_be_used_is_shown_and_breaks_nothing(store
     assert connections.configure(store, plugins, "own", schedule="every 1 day").reason == ""
 
 
-def test_removing_forgets_the_runs_and_keeps_what_was_brought(
-    store: Store, offer: Offer, clock: Clock
-) -> None:
+def test_removing_forgets_the_runs_and_keeps_what_was_brought(store: Store, offer: Offer, clock: Clock) -> None:
     plugins = offer(picky())
     connections.add(store, plugins, "own", "rows", GOOD)
     connections.enable(store, plugins, "own")

@@ -37,9 +37,7 @@ class Committee(Sink):
     def shape(self, entity: Entity) -> dict[str, Any] | None:
         return {"name": entity.fiche["names"][0]["text"]["nl"]}
 
-    def push(
-        self, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None
-    ) -> dict[str, Any] | None:
+    def push(self, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None) -> dict[str, Any] | None:
         if desired is None:
             return None
         type(self).pushed.append(change.id)
@@ -296,7 +294,9 @@ def test_what_is_said_is_kept_without_secrets_and_half_characters(any_store: Sto
     committee.log += [(found.entity, "accepted")]
     monkeypatch.setattr(committee, "decided", lambda self, state, told: {**state, **told, "why": said[:10]})
     whole = committee.decisions
-    monkeypatch.setattr(committee, "decisions", lambda self, cursor: [Decision(one.entity, {**one.said, "reason": said[:-1]}) for one in whole(self, cursor)])
+    monkeypatch.setattr(
+        committee, "decisions", lambda self, cursor: [Decision(one.entity, {**one.said, "reason": said[:-1]}) for one in whole(self, cursor)]
+    )
     assert run(any_store, loaded, "own").state == "done"
     (found,) = decisions.proposals(any_store, loaded, "own")
     assert (found.proposal.new, found.proposal.state) == ("Huis 1", "accepted")

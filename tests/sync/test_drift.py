@@ -48,9 +48,7 @@ def changes(store: Store) -> int:
         return int(db.execute(select(func.count()).select_from(change)).scalar_one())
 
 
-def test_a_lost_field_stops_the_run_before_anything_is_written(
-    any_store: Store, source: type[Rows], offer: Offer
-) -> None:
+def test_a_lost_field_stops_the_run_before_anything_is_written(any_store: Store, source: type[Rows], offer: Offer) -> None:
     assert go(any_store, source, offer).state == "done"
     before = changes(any_store)
     source.rows = [rich(number, 2, contacts=None) for number in range(300)]

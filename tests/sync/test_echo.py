@@ -44,9 +44,7 @@ class Register(Source, Sink):
     def shape(self, entity: Entity) -> dict[str, Any] | None:
         return {"name": entity.fiche["names"][0]["text"]["nl"]} if entity.type == "organisatie" else None
 
-    def push(
-        self, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None
-    ) -> dict[str, Any] | None:
+    def push(self, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None) -> dict[str, Any] | None:
         type(self).pushes.append(desired)
         if desired is None:
             self.rows.pop(self._row(change.id), None)
@@ -107,9 +105,7 @@ def at_rest(go: Callable[..., RunReport], register: type[Register]) -> bool:
     return len(register.pushes) == before
 
 
-def test_our_own_word_does_not_become_theirs(
-    any_store: Store, register: type[Register], go: Callable[..., RunReport]
-) -> None:
+def test_our_own_word_does_not_become_theirs(any_store: Store, register: type[Register], go: Callable[..., RunReport]) -> None:
     fiche = say(any_store, "sociale-kaart", "Huis", 1)
     go()
     assert register.pushes == [{"name": "Huis"}]
@@ -121,9 +117,7 @@ def test_our_own_word_does_not_become_theirs(
     assert at_rest(go, register)
 
 
-def test_their_edit_is_taken_and_not_sent_back(
-    any_store: Store, register: type[Register], go: Callable[..., RunReport]
-) -> None:
+def test_their_edit_is_taken_and_not_sent_back(any_store: Store, register: type[Register], go: Callable[..., RunReport]) -> None:
     register.edit("r1", "Van hen")
     go()
     with any_store.read() as db:
@@ -134,9 +128,7 @@ def test_their_edit_is_taken_and_not_sent_back(
     assert at_rest(go, register)
 
 
-def test_an_edit_that_does_not_stand_is_put_right_at_the_partner(
-    any_store: Store, register: type[Register], go: Callable[..., RunReport]
-) -> None:
+def test_an_edit_that_does_not_stand_is_put_right_at_the_partner(any_store: Store, register: type[Register], go: Callable[..., RunReport]) -> None:
     fiche = say(any_store, "sociale-kaart", "Huis", 1)
     go()
     editing.edit(any_store, fiche, "names", [{"text": {"nl": "Besloten"}}], "an editor")
@@ -148,9 +140,7 @@ def test_an_edit_that_does_not_stand_is_put_right_at_the_partner(
     assert at_rest(go, register)
 
 
-def test_a_late_echo_does_not_bring_an_old_value_back(
-    any_store: Store, register: type[Register], go: Callable[..., RunReport]
-) -> None:
+def test_a_late_echo_does_not_bring_an_old_value_back(any_store: Store, register: type[Register], go: Callable[..., RunReport]) -> None:
     fiche = say(any_store, "sociale-kaart", "Huis", 1)
     go()
     go()
@@ -332,9 +322,7 @@ def test_what_the_partner_undoes_again_is_told_under_another_key(
     assert len(set(used)) == len(used) == 4
 
 
-def test_a_row_that_comes_again_in_the_same_revision_is_judged_once(
-    any_store: Store, register: type[Register], go: Callable[..., RunReport]
-) -> None:
+def test_a_row_that_comes_again_in_the_same_revision_is_judged_once(any_store: Store, register: type[Register], go: Callable[..., RunReport]) -> None:
     """What we made of it stands, also where the row as it came has the higher digest."""
     for number in range(12):
         said = Claim("sociale-kaart", f"z{number}", 1, "organisatie", {"kind": "organisatie", "names": [{"text": {"nl": f"HUIS {number}"}}]})
@@ -365,9 +353,7 @@ def test_a_row_of_before_is_no_edit(any_store: Store, register: type[Register], 
     assert register.pushes == [{"name": "Huis"}, {"name": "Thuis"}], "a copy that was late there is not put right"
 
 
-def test_what_stands_for_one_partner_is_not_what_stood_before(
-    any_store: Store, register: type[Register], go: Callable[..., RunReport]
-) -> None:
+def test_what_stands_for_one_partner_is_not_what_stood_before(any_store: Store, register: type[Register], go: Callable[..., RunReport]) -> None:
     fiche = say(any_store, "sociale-kaart", "Huis", 1)
     go()
     go()

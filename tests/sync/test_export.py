@@ -36,9 +36,7 @@ class Names(Export):
         rows = 0
         for entity in entities:
             contacts = [contact["value"] for contact in entity.fiche.get("contacts", ())]
-            file.write(
-                (entity.fiche["names"][0]["text"]["nl"] + " " + " ".join(contacts)).strip().encode() + b"\n"
-            )
+            file.write((entity.fiche["names"][0]["text"]["nl"] + " " + " ".join(contacts)).strip().encode() + b"\n")
             rows += 1
             if self.failure is not None:
                 raise self.failure
@@ -47,9 +45,7 @@ class Names(Export):
 
 @pytest.fixture
 def plugins(store: Store, offer: Offer) -> Plugins:
-    contents: list[dict[str, Any]] = [
-        {"kind": "organisatie", "names": [{"text": {"nl": f"Huis {number}"}}]} for number in range(5)
-    ]
+    contents: list[dict[str, Any]] = [{"kind": "organisatie", "names": [{"text": {"nl": f"Huis {number}"}}]} for number in range(5)]
     contents[0]["contacts"] = [{"kind": "email", "value": "intern@example.org", "visibility": "professional"}]
     claims = [Claim("kbo", f"{number}", 1, "organisatie", content) for number, content in enumerate(contents)]
     store.write(lambda writer: writer.put(claims, origin="kbo"))
@@ -109,7 +105,9 @@ def test_a_failing_export_leaves_the_old_file(store: Store, plugins: Plugins) ->
 
 
 @pytest.mark.parametrize("rows", [None, -1, "5"])
-def test_an_export_that_does_not_say_how_much_it_wrote_leaves_the_old_file(store: Store, plugins: Plugins, monkeypatch: pytest.MonkeyPatch, rows: Any) -> None:
+def test_an_export_that_does_not_say_how_much_it_wrote_leaves_the_old_file(
+    store: Store, plugins: Plugins, monkeypatch: pytest.MonkeyPatch, rows: Any
+) -> None:
     run(store, plugins, "own")
     file = store.home / "exports" / "own.txt"
     before = file.read_bytes()

@@ -142,7 +142,9 @@ def holder(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Co
     other.close()
 
 
-def test_another_program_that_writes_for_too_long(store: Store, offer: Offer, clock: Clock, holder: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_program_that_writes_for_too_long(
+    store: Store, offer: Offer, clock: Clock, holder: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def pause(seconds: float, ends: Callable[[], bool]) -> bool:
         holder.execute("ROLLBACK")
         return True

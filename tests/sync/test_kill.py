@@ -114,9 +114,7 @@ def assert_whole(store: Store, name: str, rows: int) -> None:
     assert states <= {"done", "stopped", "failed"}
 
 
-def test_killed_at_every_commit_of_a_load_nothing_is_lost_or_doubled(
-    tmp_path: Path, database_url: str, in_a_process: InAProcess
-) -> None:
+def test_killed_at_every_commit_of_a_load_nothing_is_lost_or_doubled(tmp_path: Path, database_url: str, in_a_process: InAProcess) -> None:
     """Swept from the first commit to the last, each in a load of its own; one that gets to its end has had them all."""
     home = tmp_path / "home"
     store, loaded = Store.open(database_url, home), offered()
@@ -136,9 +134,7 @@ def test_killed_at_every_commit_of_a_load_nothing_is_lost_or_doubled(
 
 
 @pytest.mark.parametrize("commit", [3, 8])
-def test_killed_again_and_again_nothing_is_lost_or_doubled(
-    tmp_path: Path, database_url: str, in_a_process: InAProcess, commit: int
-) -> None:
+def test_killed_again_and_again_nothing_is_lost_or_doubled(tmp_path: Path, database_url: str, in_a_process: InAProcess, commit: int) -> None:
     home = tmp_path / "home"
     store, loaded = Store.open(database_url, home), offered()
     connect(store, loaded, "own")

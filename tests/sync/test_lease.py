@@ -208,4 +208,6 @@ def test_a_process_whose_number_is_used_again_does_not_hold_the_lease_of_the_one
     began, among = lease._began(other), lease._among()
     assert not lease.is_dead(f"{host}|{other}|{began}@{among}|0a")
     assert lease.is_dead(f"{host}|{other}|1{began}@{among}|0a"), "that one began at another moment"
-    assert not lease.is_dead(f"{host}|{other}|1{began}@[1]|0a"), "that one has its number among others, as in a container that has the name of this host"
+    assert not lease.is_dead(f"{host}|{other}|1{began}@[1]|0a"), (
+        "that one has its number among others, as in a container that has the name of this host"
+    )

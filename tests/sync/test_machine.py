@@ -96,9 +96,7 @@ class Partner(Source, Sink):
         phones = [one["value"] for one in contacts if one["kind"] == "phone"]
         return {"ref": ref, "name": entity.fiche["names"][0]["text"]["nl"], "phones": phones}
 
-    def push(
-        self, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None
-    ) -> dict[str, Any] | None:
+    def push(self, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None) -> dict[str, Any] | None:
         cls = type(self)
         self._fail("push", 0)
         cls.written.append(repr(desired))

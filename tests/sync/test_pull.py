@@ -205,9 +205,7 @@ def test_rows_without_an_id_forbid_removal(store: Store, offer: Offer) -> None:
         (Claim("rows", "1", 1, "organisatie", {"kind": "organisatie"}, partner="another"), "partner"),
     ],
 )
-def test_a_claim_in_another_name_or_shape_is_rejected(
-    store: Store, offer: Offer, bad: Claim, field: str
-) -> None:
+def test_a_claim_in_another_name_or_shape_is_rejected(store: Store, offer: Offer, bad: Claim, field: str) -> None:
     source = fresh_rows(3)
     source.rows.append(bad)
     report = go(store, source, offer)
@@ -247,9 +245,7 @@ def test_refused_credentials_pause_the_connection(store: Store, offer: Offer) ->
         run(store, plugins, "own")
 
 
-def test_a_bug_in_a_connector_fails_the_run_and_tells_nothing(
-    store: Store, offer: Offer, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_bug_in_a_connector_fails_the_run_and_tells_nothing(store: Store, offer: Offer, capsys: pytest.CaptureFixture[str]) -> None:
     source = fresh_rows()
     plugins = offer(source)
     connect(store, plugins, token="hunter22")
@@ -304,9 +300,7 @@ def test_one_run_at_a_time(store: Store, offer: Offer, clock: Clock) -> None:
     assert run(store, plugins, "own").state == "done"
 
 
-def test_who_lost_the_lease_commits_nothing(
-    any_store: Store, offer: Offer, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_lost_the_lease_commits_nothing(any_store: Store, offer: Offer, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that slept too long finds its lease taken: its batch is rolled back, the other's cursor stays."""
     source = fresh_rows(30)
     plugins = offer(source)
@@ -329,9 +323,7 @@ def test_who_lost_the_lease_commits_nothing(
         assert db.execute(select(lease.c.token)).scalar_one() == 2
 
 
-def test_a_lease_token_only_rises_and_an_old_one_is_refused(
-    any_store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lease_token_only_rises_and_an_old_one_is_refused(any_store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     first = acquire(any_store, "x")
     clock.forward(hours=1)
     monkeypatch.setattr(leases, "_at_work", {})  # another process knows nothing of our threads

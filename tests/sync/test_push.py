@@ -37,9 +37,7 @@ class Partner(Sink):
             return None
         return {"name": entity.fiche["names"][0]["text"]["nl"]}
 
-    def push(
-        self, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None
-    ) -> dict[str, Any] | None:
+    def push(self, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None) -> dict[str, Any] | None:
         cls = type(self)
         if cls.failure is not None and len(cls.pushes) >= cls.fail_at:
             raise cls.failure
@@ -55,9 +53,7 @@ def fresh() -> type[Partner]:
     return type("FreshPartner", (Partner,), {"theirs": {}, "pushes": [], "failure": None})
 
 
-def say(
-    store: Store, number: int, name: str, revision: int, *, origin: str = "editor", gone: bool = False
-) -> None:
+def say(store: Store, number: int, name: str, revision: int, *, origin: str = "editor", gone: bool = False) -> None:
     content = {} if gone else {"kind": "organisatie", "names": [{"text": {"nl": name}}]}
     claim = Claim("kbo", f"{number}", revision, "organisatie", content, gone=gone)
     counts = store.write(lambda writer: writer.put([claim], origin=origin))
@@ -98,14 +94,10 @@ def test_changes_are_pushed_once(any_store: Store, partner: type[Partner], plugi
     say(any_store, 1, "", 3, gone=True)
     assert run(any_store, plugins, "own").pushed == 1
     assert names(partner) == ["HUIS 0", "HUIS 2"]
-    assert run(any_store, plugins, "own", full=True).pushed == 0, (
-        "what was sent is agreed, however the partner writes it"
-    )
+    assert run(any_store, plugins, "own", full=True).pushed == 0, "what was sent is agreed, however the partner writes it"
 
 
-def test_a_change_is_not_pushed_to_where_it_came_from(
-    any_store: Store, partner: type[Partner], plugins: Plugins
-) -> None:
+def test_a_change_is_not_pushed_to_where_it_came_from(any_store: Store, partner: type[Partner], plugins: Plugins) -> None:
     say(any_store, 1, "Van hen", 1, origin="own")
     assert run(any_store, plugins, "own").pushed == 0
     say(any_store, 1, "Van ons", 2)
@@ -127,9 +119,7 @@ def in_statements(store: Store, plugins: Plugins, *, pushed: int) -> int:
     return len(heard)
 
 
-def test_what_came_from_the_partner_itself_costs_no_statement(
-    any_store: Store, partner: type[Partner], plugins: Plugins
-) -> None:
+def test_what_came_from_the_partner_itself_costs_no_statement(any_store: Store, partner: type[Partner], plugins: Plugins) -> None:
     say(any_store, 0, "Van ons", 1)
     assert run(any_store, plugins, "own").pushed == 1
     say(any_store, 1, "Van hen", 1, origin="own")
@@ -139,9 +129,7 @@ def test_what_came_from_the_partner_itself_costs_no_statement(
     assert in_statements(any_store, plugins, pushed=0) == few, "only the changes of others are looked at"
 
 
-def test_a_page_of_changes_is_looked_at_in_as_many_statements_as_one_change(
-    any_store: Store, partner: type[Partner], plugins: Plugins
-) -> None:
+def test_a_page_of_changes_is_looked_at_in_as_many_statements_as_one_change(any_store: Store, partner: type[Partner], plugins: Plugins) -> None:
     say(any_store, 0, "Huis", 1)
     few = in_statements(any_store, plugins, pushed=1)
     for number in range(1, 20):
@@ -149,9 +137,7 @@ def test_a_page_of_changes_is_looked_at_in_as_many_statements_as_one_change(
     assert in_statements(any_store, plugins, pushed=20) == few
 
 
-def test_a_partner_that_goes_down_gets_the_rest_later(
-    any_store: Store, partner: type[Partner], plugins: Plugins, clock: Clock
-) -> None:
+def test_a_partner_that_goes_down_gets_the_rest_later(any_store: Store, partner: type[Partner], plugins: Plugins, clock: Clock) -> None:
     for number in range(5):
         say(any_store, number, f"Huis {number}", 1)
     partner.failure, partner.fail_at = Unreachable("They are down."), 2
@@ -165,9 +151,7 @@ def test_a_partner_that_goes_down_gets_the_rest_later(
     assert len(names(partner)) == 5
 
 
-def test_one_refused_entity_does_not_stop_the_others(
-    any_store: Store, partner: type[Partner], plugins: Plugins
-) -> None:
+def test_one_refused_entity_does_not_stop_the_others(any_store: Store, partner: type[Partner], plugins: Plugins) -> None:
     say(any_store, 0, "Huis", 1)
     partner.failure = Rejected("The name is too short.", field="name")
     report = run(any_store, plugins, "own")

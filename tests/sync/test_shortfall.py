@@ -144,9 +144,7 @@ def test_of_a_source_without_increments_it_is_said_that_every_run_asks_again(sto
     assert "Every run asks for everything again, but none is scheduled" in told(store, plugins)
 
 
-def test_what_runs_incrementally_is_read_whole_once_a_week_unless_its_schedule_says_otherwise(
-    store: Store, offer: Offer, clock: Clock
-) -> None:
+def test_what_runs_incrementally_is_read_whole_once_a_week_unless_its_schedule_says_otherwise(store: Store, offer: Offer, clock: Clock) -> None:
     plugins = offer(fresh_rows())
     connect(store, plugins, schedule="cron 0 12 * * *")
     assert schedule.planned(fresh_rows(), "own", "every 15 minutes", None)[0].full is None

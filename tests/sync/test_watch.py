@@ -89,9 +89,7 @@ def connected(any_store: Store, source: type[Endless], offer: Offer) -> Plugins:
 
 
 @pytest.mark.parametrize("first", [0, 250])
-def test_the_stop_switch_ends_a_run_at_its_next_request(
-    any_store: Store, connected: Plugins, source: type[Endless], first: int
-) -> None:
+def test_the_stop_switch_ends_a_run_at_its_next_request(any_store: Store, connected: Plugins, source: type[Endless], first: int) -> None:
     """Also while a batch is being committed, when the source is asked already for the next one."""
     source.first = first
 
@@ -109,9 +107,7 @@ def test_the_stop_switch_ends_a_run_at_its_next_request(
     assert report.cursor_after == (str(report.changed - 1) if first else None)
 
 
-def test_a_run_that_gets_nothing_keeps_its_lease(
-    any_store: Store, connected: Plugins, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_that_gets_nothing_keeps_its_lease(any_store: Store, connected: Plugins, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     free: list[bool] = []
 
     def then(number: int) -> None:

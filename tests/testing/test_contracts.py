@@ -51,9 +51,7 @@ class Register(Source):
 
     def page(self, number: int) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self.config['token']}"}
-        answer = self.context.http.get(
-            f"{self.config['url']}/persons", params={"page": str(number)}, headers=headers
-        )
+        answer = self.context.http.get(f"{self.config['url']}/persons", params={"page": str(number)}, headers=headers)
         page: dict[str, Any] = answer.json()
         return page
 
@@ -79,10 +77,7 @@ class Register(Source):
         return Claim("register", person["id"], person["revision"], "zorgverlener", content)
 
 
-WORLD = [
-    {"id": f"p{number}", "family": f"Peeters-{number}" if number != 13 else "", "revision": 1}
-    for number in range(45)
-]
+WORLD = [{"id": f"p{number}", "family": f"Peeters-{number}" if number != 13 else "", "revision": 1} for number in range(45)]
 
 
 class TestRegister(SourceContract):
@@ -170,11 +165,7 @@ def at_random(claim: Claim, seen: list[int] = []) -> Claim:  # noqa: B006  count
         ({"claim": odd(at_random)}, "test_nothing_is_removed_by_the_next_run"),
         ({"name": "Not Kebab"}, "test_the_class_keeps_the_contract"),
         (
-            {
-                "config_schema": type(
-                    "Lax", (RegisterConfig,), {"Meta": type("Meta", (), {"unknown": ma.INCLUDE})}
-                )
-            },
+            {"config_schema": type("Lax", (RegisterConfig,), {"Meta": type("Meta", (), {"unknown": ma.INCLUDE})})},
             "test_a_configuration_with_an_unknown_field_is_refused",
         ),
     ],
@@ -202,9 +193,7 @@ class TestLines(ExportContract):
     connector = Lines
 
     def entities(self) -> list[Entity]:
-        return [
-            Entity(f"e{number}", "organisatie", number, 1, "2026-11-22T09:00:00Z", {}) for number in range(3)
-        ]
+        return [Entity(f"e{number}", "organisatie", number, 1, "2026-11-22T09:00:00Z", {}) for number in range(3)]
 
     def rows(self, file: bytes) -> int:
         return len(file.splitlines()) - 1

@@ -69,9 +69,7 @@ def switch(connection: http.client.HTTPConnection, **body: object) -> tuple[int,
     return answer.status, json.loads(answer.read())
 
 
-def test_routes_answer_and_the_connection_is_kept(
-    clock: Clock, connection: http.client.HTTPConnection
-) -> None:
+def test_routes_answer_and_the_connection_is_kept(clock: Clock, connection: http.client.HTTPConnection) -> None:
     assert json.loads(get(connection, "/time")[1]) == {"day": "today", "size": "S"}
     kept = connection.sock
     assert json.loads(get(connection, "/zoek/Caf%C3%A9?q=%C3%A9", **{"X-Key": "k"})[1]) == {
@@ -99,9 +97,7 @@ def test_a_fault_of_its_own_language_is_switched_while_it_runs(
 
 
 @pytest.mark.parametrize("body", [{"name": "nope"}, {}, {"name": "slow", "every": 0}])
-def test_an_unknown_fault_is_refused_in_words(
-    connection: http.client.HTTPConnection, body: dict[str, object]
-) -> None:
+def test_an_unknown_fault_is_refused_in_words(connection: http.client.HTTPConnection, body: dict[str, object]) -> None:
     status, answer = switch(connection, **body)
     assert status == 400
     assert answer["error"]
@@ -168,8 +164,4 @@ def test_faults_are_chosen_at_the_start() -> None:
 
 
 def test_the_same_seed_gives_the_same_chances() -> None:
-    assert (
-        Clock(None, seed=1).random.random()
-        == Clock(None, seed=1).random.random()
-        != Clock(None, seed=2).random.random()
-    )
+    assert Clock(None, seed=1).random.random() == Clock(None, seed=1).random.random() != Clock(None, seed=2).random.random()

@@ -221,9 +221,7 @@ class Ids:
 @pytest.fixture(scope="session", autouse=True)
 def _plain_traces() -> Iterator[None]:
     """Without the drawn tracebacks of the development log, which cost a second each."""
-    structlog.configure(
-        processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()]
-    )
+    structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
     yield
     structlog.reset_defaults()
 
@@ -248,9 +246,7 @@ def ids(hub_store: Store) -> Ids:
                 ConceptScheme("rubriek", {"nl": "Rubrieken"}, source="test"),
                 Concept("rubriek", "14", {"nl": "Ouderen"}),
                 Concept("rubriek", "14.04", {"nl": "Wonen"}, broader="14"),
-                Concept(
-                    "rubriek", "14.04.01", {"nl": "Woonzorgcentra"}, synonyms=("rusthuis",), broader="14.04"
-                ),
+                Concept("rubriek", "14.04.01", {"nl": "Woonzorgcentra"}, synonyms=("rusthuis",), broader="14.04"),
             ]
         )
 
@@ -270,19 +266,13 @@ def ids(hub_store: Store) -> Ids:
             save_agreement(writer.connection, agreement, NOW)
             keys[name] = issue_key(writer.connection, name, NOW)
         for name, state in {"parrot": "enabled", "throw": "enabled"}.items():
-            writer.connection.execute(
-                insert(connection).values(
-                    name=name, connector=name, config=b"{}", state=state, created_at=NOW, partner=""
-                )
-            )
+            writer.connection.execute(insert(connection).values(name=name, connector=name, config=b"{}", state=state, created_at=NOW, partner=""))
 
     hub_store.write(teach)
     hub_store.write(fill)
     with hub_store.read() as reading:
         found: dict[str, str] = dict(
-            reading.exec_driver_sql(
-                "SELECT c.external_id, e.uuid FROM claim c JOIN entity e ON e.id = c.fiche_id"
-            ).fetchall()
+            reading.exec_driver_sql("SELECT c.external_id, e.uuid FROM claim c JOIN entity e ON e.id = c.fiche_id").fetchall()
         )
     return Ids(found["org-1"], found["aanbod-1"], found["org-hidden"], keys)
 

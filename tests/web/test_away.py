@@ -26,7 +26,16 @@ ASKED = ("/fhir/Practitioner?family=Peeters", "/api/v1/fiches?kind=zorgverlener"
 @pytest.fixture
 def far_store(postgres_database_url: str, tmp_path: Path) -> Iterator[Store]:
     store = Store.open(postgres_database_url, tmp_path)
-    row = {"name": "fhir", "connector": "fhir", "partner": "", "state": "enabled", "config": b"{}", "secrets": b"", "schedule": "", "created_at": "2026-11-22"}
+    row = {
+        "name": "fhir",
+        "connector": "fhir",
+        "partner": "",
+        "state": "enabled",
+        "config": b"{}",
+        "secrets": b"",
+        "schedule": "",
+        "created_at": "2026-11-22",
+    }
     known = connection.c.keys()
     store.write(lambda writer: writer.connection.execute(insert(connection).values({name: value for name, value in row.items() if name in known})))
     yield store
@@ -80,7 +89,9 @@ def test_away_says_when_to_come_back(far_app: flask.Flask, far_store: Store, pos
     assert "try again in a few seconds" in told.get_data(as_text=True)
 
 
-def test_away_is_said_on_the_start_page_in_the_language_of_the_reader(far_app: flask.Flask, far_store: Store, postgres_server: PostgresServer) -> None:
+def test_away_is_said_on_the_start_page_in_the_language_of_the_reader(
+    far_app: flask.Flask, far_store: Store, postgres_server: PostgresServer
+) -> None:
     client = far_app.test_client()
     browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
     assert "Verbindingen" in client.get("/", headers=browser).get_data(as_text=True)

@@ -41,9 +41,7 @@ def test_what_is_hidden_is_nowhere(client: FlaskClient, ids: Ids, partner: str |
     key = {"X-API-Key": ids.keys[partner]} if partner else {}
     for canary in HIDDEN[partner]:
         for asked in ASKED:
-            address = asked.format(
-                canary=canary, organisatie=ids.organisatie, aanbod=ids.aanbod, hidden=ids.hidden
-            )
+            address = asked.format(canary=canary, organisatie=ids.organisatie, aanbod=ids.aanbod, hidden=ids.hidden)
             response = client.get(address, headers=key)
             # What the asker typed comes back in `self`; that is his own.
             said = response.get_data(as_text=True).replace(f'"self":"{address}"', "")
@@ -55,9 +53,7 @@ def test_what_is_hidden_is_nowhere(client: FlaskClient, ids: Ids, partner: str |
 
 def test_those_who_may_see_them_do(client: FlaskClient, ids: Ids) -> None:
     def said(partner: str) -> str:
-        return client.get(
-            f"{API}/fiches/{ids.organisatie}", headers={"X-API-Key": ids.keys[partner]}
-        ).get_data(as_text=True)
+        return client.get(f"{API}/fiches/{ids.organisatie}", headers={"X-API-Key": ids.keys[partner]}).get_data(as_text=True)
 
     assert PROFESSIONAL in said("collega")
     assert INTERNAL in said("wijzelf") and PROFESSIONAL in said("wijzelf")

@@ -45,9 +45,7 @@ def test_whatever_is_asked_the_answer_is_as_described(app: flask.Flask, ids: Ids
         operation = result.ok()
         cases = operation.as_strategy() | operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
 
-        @settings(
-            max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
-        )
+        @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
         @given_cases(case=cases, id=known, whether=st.booleans())
         def ask(case: schemathesis.Case[Any], id: str, whether: bool) -> None:
             if whether and "id" in case.path_parameters:

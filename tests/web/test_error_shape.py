@@ -61,9 +61,7 @@ def problem(response: TestResponse, status: int, type_: str) -> dict[str, Any]:
         ("bug", 500, BELGIF + "internalServerError", {}),
     ],
 )
-def test_each_error_of_the_hub_has_its_problem(
-    client: FlaskClient, name: str, status: int, type_: str, members: dict[str, Any]
-) -> None:
+def test_each_error_of_the_hub_has_its_problem(client: FlaskClient, name: str, status: int, type_: str, members: dict[str, Any]) -> None:
     document = problem(client.get(f"/throw/{name}/x"), status, type_)
     assert {key: document[key] for key in members} == members
 
@@ -206,9 +204,7 @@ def test_a_hidden_fiche_is_like_one_that_never_was(client: FlaskClient, ids: Ids
     ],
 )
 @pytest.mark.parametrize("path", ["/api/v1/fiches", "/api/v1/places", "/nowhere", "/"])
-def test_a_wrong_key_is_refused_and_never_taken_for_the_public(
-    client: FlaskClient, headers: dict[str, str], path: str
-) -> None:
+def test_a_wrong_key_is_refused_and_never_taken_for_the_public(client: FlaskClient, headers: dict[str, str], path: str) -> None:
     response = client.get(path, headers=headers)
     problem(response, 401, BELGIF + "invalidAccessToken")
     assert response.headers["WWW-Authenticate"].lower().startswith("bearer")
@@ -301,9 +297,7 @@ def test_an_endpoint_that_nobody_enabled_says_how_to(client: FlaskClient) -> Non
     assert "fichehub connections enable closed" in document["detail"]
 
 
-def test_an_endpoint_opens_for_one_partner_and_closes_again(
-    empty_store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_endpoint_opens_for_one_partner_and_closes_again(empty_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoints_module, "REMEMBERED", 0.0)
     client = create_app(empty_store, plugins.load([("brought", Brought())], installed=False)).test_client()
     assert client.get("/closed/").status_code == 403
@@ -326,9 +320,7 @@ def test_an_endpoint_opens_for_one_partner_and_closes_again(
     assert client.get("/closed/", headers={"X-API-Key": keys["buur"]}).status_code == 200
     refused = problem(client.get("/closed/", headers={"X-API-Key": keys["ander"]}), 403, BELGIF + "missingPermission")["detail"]
     assert "Ask your contact" in refused and "--partner ander" in refused and "buur" not in refused
-    empty_store.write(
-        lambda writer: writer.connection.execute(update(connection).values(partner="", state="paused"))
-    )
+    empty_store.write(lambda writer: writer.connection.execute(update(connection).values(partner="", state="paused")))
     assert "is paused" in client.get("/closed/").get_json()["detail"]
 
 
@@ -342,9 +334,7 @@ def _key_of(store: Store, name: str) -> str:
     return store.write(make)
 
 
-def test_an_endpoint_that_cannot_be_mounted_is_left_out_whole_and_named(
-    app: flask.Flask, client: FlaskClient
-) -> None:
+def test_an_endpoint_that_cannot_be_mounted_is_left_out_whole_and_named(app: flask.Flask, client: FlaskClient) -> None:
     with app.app_context():
         left_out = {each.name: each.reason for each in endpoints_module.endpoints().broken}
     assert left_out.keys() == {"broken", "health"}

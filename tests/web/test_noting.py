@@ -33,14 +33,23 @@ def rows(app: flask.Flask) -> Rows:
 
 
 def test_each_request_of_a_partner_leaves_what_was_done_and_of_which_fiche(client: FlaskClient, ids: Ids, rows: Rows) -> None:
-    paths = ["fiches?kind=organisatie", f"fiches/{ids.organisatie}", f"fiches/{ids.organisatie}?asAt=1", f"fiches/{ids.organisatie}/history", f"fiches/{ids.organisatie}/provenance", "changes?since=2"]
+    paths = [
+        "fiches?kind=organisatie",
+        f"fiches/{ids.organisatie}",
+        f"fiches/{ids.organisatie}?asAt=1",
+        f"fiches/{ids.organisatie}/history",
+        f"fiches/{ids.organisatie}/provenance",
+        "changes?since=2",
+    ]
     for path in paths:
         client.get(f"{API}/{path}", headers={"X-API-Key": ids.keys["collega"]}, environ_base={"REMOTE_ADDR": "192.0.2.77"})
     id = ids.organisatie
     told = rows()
     assert [(row.interaction, row.target, row.query) for row in told] == [
         (interaction, target, f"api/v1/{path}")
-        for interaction, target, path in zip(("search-type", "read", "vread", "history-instance", "operation", "history-system"), ("", id, id, id, id, ""), paths, strict=True)
+        for interaction, target, path in zip(
+            ("search-type", "read", "vread", "history-instance", "operation", "history-system"), ("", id, id, id, id, ""), paths, strict=True
+        )
     ]
     assert {(row.partner, row.via, row.address, row.type) for row in told} == {("collega", f"key {ids.keys['collega'][:8]}", "192.0.2.0", "fiche")}
     assert told[1].status == 200

@@ -41,9 +41,7 @@ class Asking(Sink):
     def shape(self, entity: Entity) -> dict[str, Any] | None:
         return None
 
-    def push(
-        self, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None
-    ) -> dict[str, Any] | None:
+    def push(self, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None) -> dict[str, Any] | None:
         return agreed
 
     def proposals(self, state: dict[str, Any]) -> Iterable[Proposal]:
@@ -77,9 +75,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
     def fill(writer: Writer) -> None:
         writer.connection.execute(
-            insert(connection).values(
-                name="parrot", connector="parrot", config=b"{}", state="enabled", created_at=NOW, partner=""
-            )
+            insert(connection).values(name="parrot", connector="parrot", config=b"{}", state="enabled", created_at=NOW, partner="")
         )
         for number in range(3):
             report = RunReport(
@@ -209,7 +205,9 @@ def test_what_was_given_up_is_listed_and_delivered_again(operator: FlaskClient, 
     assert operator.get(f"{API}/deadLetters?reason=thunder").get_json()["items"] == []
     refused = operator.post(f"{API}/deadLetters/replay")
     assert refused.status_code == 400, "never all of them by mistake"
-    assert [(issue["in"], issue["name"]) for issue in refused.get_json()["issues"]] == [("query", name) for name in ("connection", "entity", "reason")]
+    assert [(issue["in"], issue["name"]) for issue in refused.get_json()["issues"]] == [
+        ("query", name) for name in ("connection", "entity", "reason")
+    ]
     assert "at least one" in refused.get_json()["issues"][0]["detail"]
     assert operator.post(f"{API}/deadLetters/replay?reason=thunder").get_json() == {"replayed": 0}
     assert operator.post(f"{API}/deadLetters/replay?reason=STREET").get_json() == {"replayed": 1}
@@ -222,7 +220,9 @@ def test_what_was_given_up_comes_page_by_page_and_each_once(operator: FlaskClien
     ids = [f"0190b0a0-0000-7000-8000-{number:012}" for number in range(1, 8)]
     for number, fiche in enumerate(ids, start=11):
         seq = 11 if number < 16 else 20
-        _give_up(store, number, Change(seq=seq, at=NOW, id=fiche, type="organisatie", fiche=fiche, operation="update", origin="test", fields=("names",)))
+        _give_up(
+            store, number, Change(seq=seq, at=NOW, id=fiche, type="organisatie", fiche=fiche, operation="update", origin="test", fields=("names",))
+        )
     read, address = [], f"{API}/deadLetters?pageSize=2"
     while address:
         page = operator.get(address).get_json()
@@ -256,13 +256,10 @@ def asked(store: Store) -> Iterator[list[str]]:
     def ask(writer: Writer) -> list[str]:
         for name, connector in (("register", "asking"), ("gone", "not-installed")):
             writer.connection.execute(
-                insert(connection).values(
-                    name=name, connector=connector, config=b"{}", state="enabled", created_at=NOW, partner=""
-                )
+                insert(connection).values(name=name, connector=connector, config=b"{}", state="enabled", created_at=NOW, partner="")
             )
         rows: list[dict[str, Any]] = [
-            {"id": n, "fiche_id": n, "uuid": f"0190b0a0-0000-7000-8000-000000000{n}", "type": "zorgverlener"}
-            for n in (998, 999)
+            {"id": n, "fiche_id": n, "uuid": f"0190b0a0-0000-7000-8000-000000000{n}", "type": "zorgverlener"} for n in (998, 999)
         ]
         writer.connection.execute(insert(entity), rows)
         for row, states in zip(rows, (("pending", "rejected"), ("accepted",)), strict=True):

@@ -79,7 +79,14 @@ def test_a_mistyped_address_has_a_page_for_a_person(client: FlaskClient, path: s
 
 @pytest.mark.parametrize(
     ("path", "accept"),
-    [("/nope", "*/*"), ("/nope", ""), ("/nope", "application/json, text/html"), ("/api/v1/nope", BROWSER), ("/api", BROWSER), ("/throw/not-found/x", BROWSER)],
+    [
+        ("/nope", "*/*"),
+        ("/nope", ""),
+        ("/nope", "application/json, text/html"),
+        ("/api/v1/nope", BROWSER),
+        ("/api", BROWSER),
+        ("/throw/not-found/x", BROWSER),
+    ],
 )
 def test_a_program_has_a_problem_and_so_has_whoever_asks_the_api(client: FlaskClient, path: str, accept: str) -> None:
     response = client.get(path, headers={"Accept": accept})
@@ -139,7 +146,10 @@ def test_what_a_partner_is_shown_on_the_page_of_a_fiche_stands_in_the_audit_trai
     serving_of(app).trail.flush()
     with serving_of(app).store.read() as reading:
         rows = [row for row in audit.find(reading, limit=1_000) if row.query.startswith("fiche/")]
-    assert [(row.partner, row.interaction, row.target, row.status) for row in rows] == [("collega", "read", "niets", 404), ("collega", "read", ids.organisatie, 200)]
+    assert [(row.partner, row.interaction, row.target, row.status) for row in rows] == [
+        ("collega", "read", "niets", 404),
+        ("collega", "read", ids.organisatie, 200),
+    ]
 
 
 @pytest.mark.parametrize("path", ["/closed/", "/fiche/{id}"])

@@ -70,9 +70,7 @@ def test_it_serves_when_it_says_so_and_stops_when_asked(tmp_path: Path) -> None:
         _, errors = process.communicate(timeout=20)
     assert process.returncode == 0
     lines = [json.loads(line) for line in errors.splitlines() if line.startswith("{")]
-    assert {"route", "status", "ms", "timestamp"} <= next(
-        line for line in lines if line.get("event") == "request"
-    ).keys()
+    assert {"route", "status", "ms", "timestamp"} <= next(line for line in lines if line.get("event") == "request").keys()
 
 
 def test_a_port_that_is_taken_is_said_in_plain_words(tmp_path: Path) -> None:

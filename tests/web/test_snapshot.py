@@ -29,9 +29,7 @@ def test_a_page_takes_one_transaction(client: FlaskClient, hub_store: Store, ids
     "path",
     ["/api/v1/fiches", "/api/v1/fiches?sort=nonsense", "/api/v1/fiches/00000000-0000-0000-0000-000000000000"],
 )
-def test_what_was_read_from_is_closed(
-    client: FlaskClient, hub_store: Store, ids: Ids, path: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_read_from_is_closed(client: FlaskClient, hub_store: Store, ids: Ids, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[Snapshot] = []
 
     def take() -> Snapshot:

@@ -60,9 +60,7 @@ def address(app: flask.Flask) -> Iterator[str]:
         ("?lang=xx", "fr", "fr", "Où tout se trouve"),
     ],
 )
-def test_it_speaks_the_language_of_the_reader(
-    client: FlaskClient, query: str, header: str, language: str, words: str
-) -> None:
+def test_it_speaks_the_language_of_the_reader(client: FlaskClient, query: str, header: str, language: str, words: str) -> None:
     response = client.get(f"/{query}", headers={"Accept-Language": header} if header else {})
     text = response.get_data(as_text=True)
     assert f'<html lang="{language}">' in text and words in text
@@ -188,9 +186,7 @@ def test_it_leads_to_what_is_open_and_not_to_what_is_closed(client: FlaskClient)
 
 def test_it_tells_how_each_connection_fares(empty_store: Store) -> None:
     def fill(state: str, reason: str) -> None:
-        empty_store.write(
-            lambda writer: writer.connection.execute(update(connection).values(state=state, reason=reason))
-        )
+        empty_store.write(lambda writer: writer.connection.execute(update(connection).values(state=state, reason=reason)))
 
     def page() -> str:
         return client.get("/").get_data(as_text=True)
@@ -214,9 +210,7 @@ def test_it_tells_how_each_connection_fares(empty_store: Store) -> None:
     text = page()
     assert "1.234 gelezen" in text and "5 gewijzigd" in text and "geweigerd" not in text
     assert "22 nov" in text and "10:00" in text  # Brussels, not UTC
-    empty_store.write(
-        lambda writer: writer.connection.execute(update(run).values(state="failed", reason="De bron zweeg."))
-    )
+    empty_store.write(lambda writer: writer.connection.execute(update(run).values(state="failed", reason="De bron zweeg.")))
     assert "laatste run mislukt" in page() and "De bron zweeg." in page()
     empty_store.write(lambda writer: writer.connection.execute(update(run).values(state="done", reason="")))
     assert "configure bron" not in page()
@@ -242,7 +236,16 @@ def _add(store: Store, name: str, connector: str, **values: object) -> None:
 
 def _ran(store: Store, name: str, state: str, reason: str = "", at: datetime | None = None) -> None:
     moment = NOW if at is None else to_second(at)
-    row = {"connection": name, "mode": "full", "dry": False, "resumed": False, "state": state, "reason": reason, "started_at": moment, "ended_at": moment}
+    row = {
+        "connection": name,
+        "mode": "full",
+        "dry": False,
+        "resumed": False,
+        "state": state,
+        "reason": reason,
+        "started_at": moment,
+        "ended_at": moment,
+    }
     store.write(lambda writer: writer.connection.execute(insert(run).values(**row, counts=b"{}")))
 
 
@@ -309,9 +312,9 @@ def test_the_headline_is_no_better_than_what_stands_below_it(empty_store: Store)
 @pytest.mark.parametrize(
     ("language", "reason"),
     [
-        ("nl", "<p class=\"reason\">Met http://x.example/rest kan geen verbinding gemaakt worden.</p>"),
-        ("fr", "<p class=\"reason\">Impossible d&#39;établir une connexion avec http://x.example/rest.</p>"),
-        ("en", "<p class=\"reason\">http://x.example/rest cannot be connected to.</p>"),
+        ("nl", '<p class="reason">Met http://x.example/rest kan geen verbinding gemaakt worden.</p>'),
+        ("fr", '<p class="reason">Impossible d&#39;établir une connexion avec http://x.example/rest.</p>'),
+        ("en", '<p class="reason">http://x.example/rest cannot be connected to.</p>'),
     ],
 )
 def test_reasons_of_the_hub_are_told_in_the_language_of_the_reader(empty_store: Store, language: str, reason: str) -> None:
@@ -335,7 +338,10 @@ def _key(store: Store, *rights: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("reason", "shown"),
     [
-        (sentences.UNKNOWN_HOST(address="http://intern.example:9/api/offers", why="no such name"), "[adres]: de naam van deze server is hier niet bekend (no such name)."),
+        (
+            sentences.UNKNOWN_HOST(address="http://intern.example:9/api/offers", why="no such name"),
+            "[adres]: de naam van deze server is hier niet bekend (no such name).",
+        ),
         (sentences.ANSWERED(address="https://intern.example/api", status=503), "[adres] antwoordde 503."),
         ("intern.example:8443/x does not know us (10.0.0.7).", "[adres] does not know us ([adres])."),
         ("Rows came until 09:30:00Z: 3 of 5.", "Rows came until 09:30:00Z: 3 of 5."),

@@ -83,9 +83,7 @@ def test_a_distance_is_given_in_kilometres(client: FlaskClient) -> None:
     ],
 )
 def test_each_of_these_selects_the_offer(client: FlaskClient, ids: Ids, selection: str) -> None:
-    address = f"{API}/fiches?kind=aanbod&{selection.format(organisatie=ids.organisatie)}".replace(
-        "&kind=aanbod&", "&"
-    )
+    address = f"{API}/fiches?kind=aanbod&{selection.format(organisatie=ids.organisatie)}".replace("&kind=aanbod&", "&")
     assert ids.aanbod in {item["id"] for item in get(client, address)["items"]}
 
 
@@ -220,9 +218,7 @@ def test_concepts(client: FlaskClient) -> None:
         "14.04",
         "14.04.01",
     ]
-    assert [item["code"] for item in get(client, f"{API}/concepts/rubriek?text=rusthuis")["items"]] == [
-        "14.04.01"
-    ]
+    assert [item["code"] for item in get(client, f"{API}/concepts/rubriek?text=rusthuis")["items"]] == ["14.04.01"]
     one = get(client, f"{API}/concepts/rubriek/14.04")
     assert (one["narrower"], one["ancestors"], one["labels"]) == (["14.04.01"], ["14"], {"nl": "Wonen"})
     assert one["official"] is False
@@ -287,17 +283,11 @@ def test_head_gives_the_headers_of_get(client: FlaskClient, ids: Ids) -> None:
         assert head.headers["Content-Length"] == whole.headers["Content-Length"]
 
 
-@pytest.mark.parametrize(
-    "address", ["/", "/health", "/nowhere", f"{API}/fiches", f"{API}/docs", "/parrot/say/x"]
-)
+@pytest.mark.parametrize("address", ["/", "/health", "/nowhere", f"{API}/fiches", f"{API}/docs", "/parrot/say/x"])
 def test_every_answer_protects_its_reader(client: FlaskClient, address: str) -> None:
     headers = client.get(address).headers
     policy = headers["Content-Security-Policy"]
-    assert (
-        "unsafe-inline" not in policy
-        and "frame-ancestors 'none'" in policy
-        and "default-src 'none'" in policy
-    )
+    assert "unsafe-inline" not in policy and "frame-ancestors 'none'" in policy and "default-src 'none'" in policy
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"]
 
@@ -316,9 +306,7 @@ def test_any_page_may_read_the_public_part(client: FlaskClient) -> None:
     assert "Access-Control-Allow-Origin" not in client.get("/parrot/say/x").headers
 
 
-def test_the_log_has_the_route_and_the_partner_but_nothing_that_was_asked(
-    client: FlaskClient, ids: Ids
-) -> None:
+def test_the_log_has_the_route_and_the_partner_but_nothing_that_was_asked(client: FlaskClient, ids: Ids) -> None:
     with capture_logs() as lines:
         client.get(f"{API}/fiches?text=geheim", headers={"X-API-Key": ids.keys["collega"]})
         client.get(f"{API}/fiches/{ids.organisatie}")
@@ -326,11 +314,7 @@ def test_the_log_has_the_route_and_the_partner_but_nothing_that_was_asked(
     assert (first["route"], first["status"], first["partner"]) == (f"{API}/fiches", 200, "collega")
     assert (second["route"], second["partner"]) == (f"{API}/fiches/<id>", "anonymous")
     assert first["ms"] > 0
-    assert (
-        "geheim" not in str(lines)
-        and ids.organisatie not in str(lines)
-        and ids.keys["collega"] not in str(lines)
-    )
+    assert "geheim" not in str(lines) and ids.organisatie not in str(lines) and ids.keys["collega"] not in str(lines)
 
 
 def test_metrics_count_routes_and_name_nobody(client: FlaskClient, ids: Ids) -> None:
@@ -344,9 +328,7 @@ def test_the_use_of_a_key_is_noted_once_a_day(client: FlaskClient, ids: Ids, hub
     key = {"X-API-Key": ids.keys["wijzelf"]}
     client.get(f"{API}/places", headers=key)
     with hub_store.read() as reading:
-        used = reading.execute(
-            select(api_key.c.last_used_on).where(api_key.c.partner == "wijzelf")
-        ).scalar_one()
+        used = reading.execute(select(api_key.c.last_used_on).where(api_key.c.partner == "wijzelf")).scalar_one()
     assert used == hub_store.today()
 
 

@@ -85,9 +85,7 @@ def is_free(application: WSGIApplication) -> bool:
 # --- answers --------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("pieces", "headers"), [([b"whole"], [("Content-Length", "5")]), ([], [("Content-Length", "5")]), ([], [])]
-)
+@pytest.mark.parametrize(("pieces", "headers"), [([b"whole"], [("Content-Length", "5")]), ([], [("Content-Length", "5")]), ([], [])])
 def test_an_answer_that_is_there_is_handed_over_whole(pieces: list[bytes], headers: list[tuple[str, str]]) -> None:
     answer = Answer(*pieces)
     _, given = asked(answering(answer, *headers))

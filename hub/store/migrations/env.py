@@ -8,9 +8,7 @@ from hub.store.tables import metadata
 
 connection = context.config.attributes.get("connection")
 if connection is None:
-    raise SystemExit(
-        "Migrations run through hub.store.database.migrate (on the command line: fichehub db upgrade)."
-    )
+    raise SystemExit("Migrations run through hub.store.database.migrate (on the command line: fichehub db upgrade).")
 context.configure(connection=connection, target_metadata=metadata, render_as_batch=False)
 with context.begin_transaction():
     context.run_migrations()

@@ -26,9 +26,7 @@ class Since(ma.Schema):
         validate=validate.Range(0, 2**63 - 1),
         metadata={"description": "The seq that you have: changes after it are given."},
     )
-    pageSize = fields.Integer(
-        load_default=100, validate=validate.Range(1, MOST), metadata={"description": "Changes on a page."}
-    )
+    pageSize = fields.Integer(load_default=100, validate=validate.Range(1, MOST), metadata={"description": "Changes on a page."})
 
 
 @operation(blueprint, "/changes", ChangeCollection, parameters=Since, also=(410,))

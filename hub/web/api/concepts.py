@@ -14,9 +14,7 @@ from hub.web.api.operations import json, make_blueprint, operation, page_address
 from hub.web.api.shapes.concepts import ConceptCollection, OneConcept, SchemeCollection
 from hub.web.asking import directory
 
-blueprint: Final = make_blueprint(
-    "concepts", "Codes and their labels: rubrieken, professions, target groups ..."
-)
+blueprint: Final = make_blueprint("concepts", "Codes and their labels: rubrieken, professions, target groups ...")
 _SCHEME: Final = {"scheme": "Name of the scheme, as in the codes of a fiche."}
 
 
@@ -82,9 +80,7 @@ def scheme(given: dict[str, Any], scheme: str) -> flask.Response:
     return json({"items": [_concept(each) for each in found], **answer})
 
 
-@operation(
-    blueprint, "/concepts/<scheme>/<path:code>", OneConcept, path={**_SCHEME, "code": "Code of the concept."}
-)
+@operation(blueprint, "/concepts/<scheme>/<path:code>", OneConcept, path={**_SCHEME, "code": "Code of the concept."})
 def concept(given: dict[str, Any], scheme: str, code: str) -> flask.Response:
     """One concept, with what is above and below it"""
     book = directory().concepts()

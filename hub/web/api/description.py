@@ -46,9 +46,7 @@ def make(app: flask.Flask) -> Api:
     app.config.update(API_TITLE="Fichehub", API_VERSION=__version__, OPENAPI_VERSION="3.1.0")
     api = _Api(
         app,
-        spec_kwargs={
-            "info": {"description": _INTRODUCTION, "license": {"name": "EUPL-1.2", "identifier": "EUPL-1.2"}}
-        },
+        spec_kwargs={"info": {"description": _INTRODUCTION, "license": {"name": "EUPL-1.2", "identifier": "EUPL-1.2"}}},
     )
     for kind in KINDS:
         api.spec.components.schema(FICHE_NAMES[kind], schema=fiche_schema(kind))
@@ -62,13 +60,9 @@ def install(app: flask.Flask, api: Api) -> None:
     for field, name in PART_NAMES.items():
         if name not in known:
             api.spec.components.schema(name, schema=part_schema(field))
-    api.spec.components.security_scheme(
-        "key", {"type": "http", "scheme": "bearer", "description": "An API key: fh_..."}
-    )
+    api.spec.components.security_scheme("key", {"type": "http", "scheme": "bearer", "description": "An API key: fh_..."})
     document = api.spec.to_dict()
-    document["components"]["schemas"].pop(
-        "PaginationMetadata", None
-    )  # flask-smorest's own, which we do not use
+    document["components"]["schemas"].pop("PaginationMetadata", None)  # flask-smorest's own, which we do not use
     document["security"] = [{}, KEY]
     app.extensions[_EXTENSION] = document
     app.add_template_filter(_ticks, "ticks")

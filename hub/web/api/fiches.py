@@ -41,9 +41,7 @@ class Before(ma.Schema):
         validate=validate.Range(1, 2**63 - 1),
         metadata={"description": "Only changes before this seq: the older ones."},
     )
-    pageSize = fields.Integer(
-        load_default=100, validate=validate.Range(1, 1000), metadata={"description": "Changes on a page."}
-    )
+    pageSize = fields.Integer(load_default=100, validate=validate.Range(1, 1000), metadata={"description": "Changes on a page."})
 
 
 @operation(blueprint, "/fiches", FicheCollection, parameters=Selection)
@@ -130,16 +128,11 @@ def provenance(given: dict[str, Any], id: str) -> flask.Response:
     items = [
         {
             "field": field,
-            "sources": [
-                {"source": source, "externalId": external_id, "revision": revision}
-                for source, external_id, revision in claims
-            ],
+            "sources": [{"source": source, "externalId": external_id, "revision": revision} for source, external_id, revision in claims],
         }
         for field, claims in found.items()
     ]
-    return json(
-        {"items": items, "self": page_address("fiches.provenance", path={"id": id}), "total": len(items)}
-    )
+    return json({"items": items, "self": page_address("fiches.provenance", path={"id": id}), "total": len(items)})
 
 
 def change_item(change: Change, *, as_it_was: bool = False) -> dict[str, Any]:
@@ -186,8 +179,7 @@ def _item(hit: Hit) -> dict[str, Any]:
 def _whole(entity: Entity) -> dict[str, Any]:
     whole = _entity(entity)
     whole["contacts"] = [
-        {"contact": each.contact, "origin": each.origin}
-        | ({} if each.origin_id in entity.outside else {"originId": each.origin_id})
+        {"contact": each.contact, "origin": each.origin} | ({} if each.origin_id in entity.outside else {"originId": each.origin_id})
         for each in resolve_contacts(entity)
     ]
     return whole

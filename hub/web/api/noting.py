@@ -30,7 +30,42 @@ SHOWS: Final = {
 }
 """The operations that tell something of a fiche, each by the word of the trail."""
 NOBODY_IN_IT: Final = frozenset(
-    ["kind", "rubriek", "city", "postcode", "zone", "province", "region", "municipality", "serves", "local", "code", "form", "language", "delivery", "status", "notStatus", "availability", "umbrella", "source", "organisatie", "parent", "providedBy", "vestiging", "zorgverlener", "changedSince", "sort", "total", "pageSize", "asAt", "before", "since", "connection", "entity", "state"]
+    [
+        "kind",
+        "rubriek",
+        "city",
+        "postcode",
+        "zone",
+        "province",
+        "region",
+        "municipality",
+        "serves",
+        "local",
+        "code",
+        "form",
+        "language",
+        "delivery",
+        "status",
+        "notStatus",
+        "availability",
+        "umbrella",
+        "source",
+        "organisatie",
+        "parent",
+        "providedBy",
+        "vestiging",
+        "zorgverlener",
+        "changedSince",
+        "sort",
+        "total",
+        "pageSize",
+        "asAt",
+        "before",
+        "since",
+        "connection",
+        "entity",
+        "state",
+    ]
 )
 """Parameters whose values name nobody: codes, places, ids, numbers. Of all others the value is left out."""
 SEARCHED: Final = frozenset(["text", "name", "identifier", "family", "given", "street", "near", "after", "reason"])

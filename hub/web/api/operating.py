@@ -38,9 +38,7 @@ from hub.web.asking import directory, require_partner, serving
 
 MOST: Final = 1000
 RIGHT: Final = "operate"
-blueprint: Final = make_blueprint(
-    "operating", "How connections fare, and what needs somebody. Needs the right `operate`.", needs_key=True
-)
+blueprint: Final = make_blueprint("operating", "How connections fare, and what needs somebody. Needs the right `operate`.", needs_key=True)
 
 _ENTITY: Final = re.compile(r"(?P<connection>[a-z0-9-]{1,63}):(?P<number>[0-9]{1,18})\Z")
 _CHANGE: Final = re.compile(r"(?P<connection>[a-z0-9-]{1,63}):(?P<seq>[0-9]{1,18}):(?P<number>[0-9]{1,18})\Z")
@@ -50,18 +48,14 @@ _NAME: Final = {"name": "The name of a connection."}
 class Page(ma.Schema):
     """How much at once."""
 
-    pageSize = fields.Integer(
-        load_default=50, validate=validate.Range(1, MOST), metadata={"description": "Items on a page."}
-    )
+    pageSize = fields.Integer(load_default=50, validate=validate.Range(1, MOST), metadata={"description": "Items on a page."})
 
 
 class RunsPage(Page):
     """Parameters of the runs."""
 
     connection = fields.String(metadata={"description": "Only those of this connection."})
-    before = fields.Integer(
-        validate=validate.Range(1, 2**63 - 1), metadata={"description": "Only runs with a lower number."}
-    )
+    before = fields.Integer(validate=validate.Range(1, 2**63 - 1), metadata={"description": "Only runs with a lower number."})
 
 
 def _place(where: str, shape: re.Pattern[str], example: str) -> fields.String:
@@ -87,9 +81,7 @@ class Which(Page):
 
     connection = fields.String(metadata={"description": "Only those of this connection."})
     entity = fields.String(metadata={"description": "Only the one about this entity."})
-    reason = fields.String(
-        load_default="", metadata={"description": "Only those whose reason contains this."}
-    )
+    reason = fields.String(load_default="", metadata={"description": "Only those whose reason contains this."})
 
 
 class Replay(Which):
@@ -113,9 +105,7 @@ class ProposalsPage(Page):
 
     connection = fields.String(metadata={"description": "Only what this connection proposed."})
     entity = fields.String(metadata={"description": "Only what was proposed about this entity."})
-    state = fields.String(
-        validate=validate.OneOf(PROPOSAL_STATES), metadata={"description": "Only those that stand like this over there."}
-    )
+    state = fields.String(validate=validate.OneOf(PROPOSAL_STATES), metadata={"description": "Only those that stand like this over there."})
     after = _place("this connection and entity", _ENTITY, "register:7")
 
 
@@ -135,9 +125,7 @@ def must_operate() -> None:
     require_partner("Only partners with the right to operate read this")
     grant = directory().grant
     if RIGHT not in grant.rights:
-        raise Forbidden(
-            f"This needs an agreement with the right {RIGHT!r}: fichehub partners add NAME ... --right {RIGHT}, and its API key."
-        )
+        raise Forbidden(f"This needs an agreement with the right {RIGHT!r}: fichehub partners add NAME ... --right {RIGHT}, and its API key.")
 
 
 # --- connections and runs -------------------------------------------------------------------------------------------------------
@@ -152,9 +140,7 @@ def connections_(given: dict[str, Any]) -> flask.Response:
     must_operate()
     hub = serving()
     found = status.of_all(hub.store, hub.plugins)
-    return json(
-        {"items": [_connection(one) for one in found], "self": page_address("operating.connections_")}
-    )
+    return json({"items": [_connection(one) for one in found], "self": page_address("operating.connections_")})
 
 
 @operation(blueprint, "/connections/<name>", OneConnection, path=_NAME)
@@ -245,8 +231,7 @@ def conflicts(given: dict[str, Any]) -> flask.Response:
                 "kind": one.type,
                 "field": conflict.field,
                 "values": [
-                    _stated(source, external_id, value, one.since.get((source, external_id)))
-                    for source, external_id, value in conflict.values
+                    _stated(source, external_id, value, one.since.get((source, external_id))) for source, external_id, value in conflict.values
                 ],
             }
             for one in found[:size]
@@ -322,9 +307,7 @@ def _letters(given: dict[str, Any], limit: int, after: tuple[str, int, int] = ("
     if name is not None:
         connections.get(hub.store, hub.plugins, name)  # says which there are when there is none of this name
     with hub.store.read() as connection:
-        return outbox.dead_letters(
-            connection, name=name, entity=given.get("entity"), reason=given["reason"], after=after, limit=limit
-        )
+        return outbox.dead_letters(connection, name=name, entity=given.get("entity"), reason=given["reason"], after=after, limit=limit)
 
 
 def _letter(one: Letter) -> dict[str, Any]:

@@ -128,28 +128,18 @@ def operation(
         checked.__name__ = view.__name__
         checked.__doc__ = view.__doc__
         described: Any = checked
-        documented = {
-            name: {"description": text, "schema": {"type": "string"}}
-            for name, text in (headers or {}).items()
-        }
-        described = blueprint.alt_response(
-            200, schema=schema, description=_DESCRIPTIONS[200], headers=documented or None, success=True
-        )(described)
+        documented = {name: {"description": text, "schema": {"type": "string"}} for name, text in (headers or {}).items()}
+        described = blueprint.alt_response(200, schema=schema, description=_DESCRIPTIONS[200], headers=documented or None, success=True)(described)
         for status in sorted({*ANY_ERROR, *also}):
             what: dict[str, Any] = {"description": _DESCRIPTIONS.get(status, HTTPStatus(status).phrase)}
             if status != 304:
                 what |= {"schema": Problem, "content_type": problems.MEDIA_TYPE}
             described = blueprint.alt_response(status, **what)(described)
         if body is not None:
-            described = blueprint.arguments(body, location="json", unknown=ma.RAISE, error_status_code=400)(
-                described
-            )
-        described = blueprint.arguments(
-            parameters, location="query", unknown=ma.RAISE, error_status_code=400
-        )(described)
+            described = blueprint.arguments(body, location="json", unknown=ma.RAISE, error_status_code=400)(described)
+        described = blueprint.arguments(parameters, location="query", unknown=ma.RAISE, error_status_code=400)(described)
         variables = [
-            {"name": name, "in": "path", "required": True, "description": text, "schema": {"type": "string"}}
-            for name, text in (path or {}).items()
+            {"name": name, "in": "path", "required": True, "description": text, "schema": {"type": "string"}} for name, text in (path or {}).items()
         ]
         if blueprint.needs_key:
             described = blueprint.doc(security=[KEY])(described)
@@ -173,9 +163,7 @@ def _refuse_doubles(parameters: type[ma.Schema]) -> None:
 
 def json(document: Any, *, headers: Mapping[str, str] | None = None) -> flask.Response:
     """A finished answer."""
-    return flask.Response(
-        orjson.dumps(document), headers=dict(headers or {}), content_type="application/json"
-    )
+    return flask.Response(orjson.dumps(document), headers=dict(headers or {}), content_type="application/json")
 
 
 def must_accept_json() -> None:

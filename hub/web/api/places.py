@@ -40,9 +40,7 @@ def places(given: dict[str, Any]) -> flask.Response:
     known = directory().places
     if "text" in given:
         items = [
-            _place(found.municipality)
-            | {"label": found.label}
-            | ({"postcode": found.postcode} if found.postcode else {})
+            _place(found.municipality) | {"label": found.label} | ({"postcode": found.postcode} if found.postcode else {})
             for found in known.suggest(given["text"], given["pageSize"])
         ]
         return json({"items": items, "self": page_address("places.places")})

@@ -34,9 +34,7 @@ class ReviewsPage(Page):
         validate=validate.OneOf(reviewing.STATES),
         metadata={"description": "Those that wait (`open`), or those that were decided."},
     )
-    after = fields.Integer(
-        load_default=0, validate=validate.Range(0, 2**63 - 1), metadata={"description": "From `next`: go on behind this pair."}
-    )
+    after = fields.Integer(load_default=0, validate=validate.Range(0, 2**63 - 1), metadata={"description": "From `next`: go on behind this pair."})
 
 
 def _who() -> fields.String:

@@ -61,9 +61,7 @@ _RENAMED: Final = {
 
 
 def _word(description: str, **options: Any) -> fields.Field[Any]:
-    return fields.String(
-        validate=validate.Length(1, LONGEST), metadata={"description": description}, **options
-    )
+    return fields.String(validate=validate.Length(1, LONGEST), metadata={"description": description}, **options)
 
 
 def _words(description: str, choices: Sequence[str] | None = None) -> fields.Field[Any]:
@@ -74,28 +72,21 @@ def _words(description: str, choices: Sequence[str] | None = None) -> fields.Fie
 
 
 _PARAMETERS: Final[dict[str, fields.Field[Any]]] = {
-    "text": _word(
-        "Words that must all occur in names, labels of codes, places or the description; each may be cut short."
+    "text": _word("Words that must all occur in names, labels of codes, places or the description; each may be cut short."),
+    "name": _words(
+        "Words that must all occur in its names, the same one or several; each may be cut short. Given several times, one of them is enough."
     ),
-    "name": _words("Words that must all occur in its names, the same one or several; each may be cut short. Given several times, one of them is enough."),
     "kind": _words("Which kinds of fiche; all when left out.", KINDS),
     "rubriek": _words("Code of a rubriek; a broad one finds the narrower ones."),
     **{name: _words(f"{KEYS[key][0].upper()}{KEYS[key][1:]}.") for name, key in _PLAIN.items()},
-    "notStatus": _words(
-        "Not these of status: `notStatus=inactive` leaves out what has stopped, and keeps what nobody says that of."
-    ),
+    "notStatus": _words("Not these of status: `notStatus=inactive` leaves out what has stopped, and keeps what nobody says that of."),
     "municipality": _words("Municipality of an address: REFNIS code (old or new), postcode or name."),
-    "near": _word(
-        "Within a distance of a point: latitude, longitude (WGS84) and kilometres, as in 51.05,3.72,10."
-    ),
+    "near": _word("Within a distance of a point: latitude, longitude (WGS84) and kilometres, as in 51.05,3.72,10."),
     "local": _word(
         "The place that is searched for: postcode, municipality or REFNIS code. What is there comes first, then what serves it, then what is near, then the rest, the nearest first. Of each, what has the words of text in its name, its rubriek or its address comes before what only describes itself with them."
     ),
     **{
-        name: fields.UUID(
-            metadata={"description": f"Id of a fiche or vestiging: those with a link `{link}` to it."}
-        )
-        for name, link in _LINKS.items()
+        name: fields.UUID(metadata={"description": f"Id of a fiche or vestiging: those with a link `{link}` to it."}) for name, link in _LINKS.items()
     },
     "changedSince": fields.Integer(
         validate=validate.Range(0, 2**63 - 1),
@@ -153,9 +144,7 @@ def query_of(given: Mapping[str, Any], door: Directory) -> Query:
     if "notStatus" in given:
         where.append(("notStatus", Criterion("status", tuple(given["notStatus"]), negate=True)))
     if "municipality" in given:
-        codes = [
-            code for value in given["municipality"] for code in _municipalities("municipality", value, places)
-        ]
+        codes = [code for value in given["municipality"] for code in _municipalities("municipality", value, places)]
         where.append(("municipality", Criterion("municipality", tuple(codes))))
     for name, link in _LINKS.items():
         if name in given:
@@ -201,9 +190,7 @@ def renamed(name_of: Callable[[str], str] | None = None) -> Iterator[None]:
     except Invalid as error:
         rename = name_of or (lambda path: _parameter(path, {}))
         errors = tuple(_as_given(rename(wrong.path), wrong) for wrong in error.errors)
-        raise Invalid(
-            "The parameters do not make a selection." if errors else error.message, errors
-        ) from error
+        raise Invalid("The parameters do not make a selection." if errors else error.message, errors) from error
 
 
 def _as_given(name: str, wrong: FieldError) -> FieldError:

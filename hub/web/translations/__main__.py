@@ -44,9 +44,7 @@ def main() -> int:
     missing = 0
     for language in TRANSLATED:
         known = catalogue(language)
-        fresh = Catalog(
-            locale=language, project="fichehub", fuzzy=False, creation_date=_NEVER, revision_date=_NEVER
-        )
+        fresh = Catalog(locale=language, project="fichehub", fuzzy=False, creation_date=_NEVER, revision_date=_NEVER)
         for text, context in wanted:
             found = known.get(text, context or None)
             fresh.add(text, found.string if found is not None else "", context=context or None)

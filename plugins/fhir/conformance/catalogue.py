@@ -42,9 +42,7 @@ class Catalogue:
         self._book = book
         self._all: dict[str, dict[str, Json]] = {}
         for type_name, make in _FROM_TABLES.items():
-            self._all[type_name] = {
-                each["id"]: each for each in sorted(make(book), key=lambda one: str(one["id"]))
-            }
+            self._all[type_name] = {each["id"]: each for each in sorted(make(book), key=lambda one: str(one["id"]))}
 
     def get(self, type_name: str, id: str, occurs: Occurs = nowhere) -> Json | None:
         """The definition, or None. One that follows a rule (a source's numbers) is there without being listed, if it `occurs`."""
@@ -61,9 +59,7 @@ class Catalogue:
         """The listed ones, by id."""
         return list(self._all[type_name].values())
 
-    def find(
-        self, type_name: str, wanted: Mapping[str, Iterable[tuple[str, ...]]], occurs: Occurs = nowhere
-    ) -> list[Json]:
+    def find(self, type_name: str, wanted: Mapping[str, Iterable[tuple[str, ...]]], occurs: Occurs = nowhere) -> list[Json]:
         """Those that meet every parameter; each is a list of alternatives, and may be asked more than once."""
         found = self.every(type_name)
         prefix = f"{BASE}/{type_name}/"
@@ -109,11 +105,7 @@ def parameters(type_name: str) -> tuple[tuple[str, str], ...]:
     common = (("_id", "token"), ("url", "uri"), ("name", "string"), ("status", "token"))
     if type_name == "NamingSystem":
         return (*common, ("value", "string"))
-    return (
-        (*common, ("title", "string"), ("version", "token"))
-        if type_name != "SearchParameter"
-        else (*common, ("version", "token"))
-    )
+    return (*common, ("title", "string"), ("version", "token")) if type_name != "SearchParameter" else (*common, ("version", "token"))
 
 
 @lru_cache(2)

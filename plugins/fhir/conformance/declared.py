@@ -7,9 +7,7 @@ from typing import Any, Final
 from plugins.fhir.conformance.catalogue import TYPES, parameters
 
 Json = dict[str, Any]
-VALIDATE: Final[tuple[Json, ...]] = (
-    {"name": "validate", "definition": "http://hl7.org/fhir/OperationDefinition/Resource-validate"},
-)
+VALIDATE: Final[tuple[Json, ...]] = ({"name": "validate", "definition": "http://hl7.org/fhir/OperationDefinition/Resource-validate"},)
 """The operations of every resource of the directory, and of the server."""
 
 _ABOUT: Final = {
@@ -42,7 +40,5 @@ def _param(type_name: str, name: str, kind: str) -> Json:
     elif not (type_name == "NamingSystem" and name == "url"):  # ours, and nobody has defined it
         declared["definition"] = f"http://hl7.org/fhir/SearchParameter/conformance-{name}"
     declared["type"] = kind
-    declared["documentation"] = _ABOUT.get(
-        name, f"The {name}, or how it begins." if kind == "string" else f"The {name}."
-    )
+    declared["documentation"] = _ABOUT.get(name, f"The {name}, or how it begins." if kind == "string" else f"The {name}.")
     return declared

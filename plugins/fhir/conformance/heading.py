@@ -12,9 +12,7 @@ PUBLISHED: Final = "2026-11-22"
 PUBLISHER: Final = "Fichehub"
 
 
-def heading(
-    type_name: str, id: str, url: str, title: str, about: str, version: str = __version__
-) -> dict[str, Any]:
+def heading(type_name: str, id: str, url: str, title: str, about: str, version: str = __version__) -> dict[str, Any]:
     """From `resourceType` to `description`, in the order that the canonical resources of R4 share."""
     return {
         "resourceType": type_name,

@@ -155,9 +155,7 @@ def _base(path: str, least: int, most: str) -> Json:
     return {"path": path, "min": least, "max": most}
 
 
-_KEPT: Final = frozenset(
-    {"id", "path", "sliceName", "slicing", "short", "definition", "min", "max", "type", "fixedUri", "binding"}
-)
+_KEPT: Final = frozenset({"id", "path", "sliceName", "slicing", "short", "definition", "min", "max", "type", "fixedUri", "binding"})
 
 
 def _says_something(element: Json) -> bool:

@@ -43,11 +43,7 @@ def absent_code_system(id: str, book: ConceptBook, occurs: Callable[[str], bool]
 
 
 def _own_schemes(book: ConceptBook) -> list[ConceptScheme]:
-    return [
-        scheme
-        for scheme in book.schemes()
-        if scheme.code not in CODE_LISTS and scheme.code not in CODE_SYSTEMS and book.concepts(scheme.code)
-    ]
+    return [scheme for scheme in book.schemes() if scheme.code not in CODE_LISTS and scheme.code not in CODE_SYSTEMS and book.concepts(scheme.code)]
 
 
 def _of_list(codes: CodeList) -> Json:
@@ -68,9 +64,7 @@ def _of_scheme(scheme: ConceptScheme, book: ConceptBook) -> Json:
     if not official:
         about += " Concepts whose property official is false have labels that are not the official ones."
     return {
-        **heading(
-            "CodeSystem", _id(scheme.code), code_system(scheme.code), _title(scheme), about, f"{book.version}"
-        ),
+        **heading("CodeSystem", _id(scheme.code), code_system(scheme.code), _title(scheme), about, f"{book.version}"),
         "caseSensitive": True,
         "valueSet": f"{BASE}/ValueSet/{_id(scheme.code)}",
         "hierarchyMeaning": "is-a",
@@ -101,11 +95,7 @@ def _concept(concept: Concept, book: ConceptBook, above: frozenset[str]) -> Json
     label = book.label(concept.scheme, concept.code)
     if label != concept.code:
         told["display"] = label
-    others = [
-        {"language": language, "value": concept.labels[language]}
-        for language in LANGUAGES
-        if concept.labels.get(language)
-    ]
+    others = [{"language": language, "value": concept.labels[language]} for language in LANGUAGES if concept.labels.get(language)]
     if others:
         told["designation"] = others
     told["property"] = [{"code": "official", "valueBoolean": concept.official}]
@@ -170,9 +160,7 @@ def _mapped(source: str, target: str, book: ConceptBook) -> list[Json]:
                 told["display"] = label
             told["equivalence"] = _EQUIVALENCE[mapped.relation]
             if mapped.approximate:
-                told["comment"] = (
-                    f"Approximate: it says more than is known. Confidence {mapped.confidence:g}."
-                )
+                told["comment"] = f"Approximate: it says more than is known. Confidence {mapped.confidence:g}."
             elif mapped.confidence < 1:
                 told["comment"] = f"Confidence {mapped.confidence:g}."
             targets.append(told)

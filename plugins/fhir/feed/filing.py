@@ -65,9 +65,7 @@ class Filed:
     repeated: list[tuple[Repeated, str]] = field(default_factory=list)
 
 
-def file(
-    desk: Desk, entries: Sequence[Entry], source: str, asked: Directory, *, strict: bool, known: Mapping[str, str] | None = None
-) -> list[Filed]:
+def file(desk: Desk, entries: Sequence[Entry], source: str, asked: Directory, *, strict: bool, known: Mapping[str, str] | None = None) -> list[Filed]:
     """File them all, in the order in which they need each other; the answer is in theirs. `known`: what else they may refer to, `Type/<id>` by its full URL.
 
     Raises `Invalid` with every element that cannot be used, `NotFound` for a removal of what was never sent, `Gone` for the
@@ -325,7 +323,9 @@ class _Filing:
         if strict and plan.filed.locks:
             raise plan.filed.locks[0]
         plan.filed.outranked = self._desk.outranked(plan.target.owner, plan.part, plan.target.key)
-        plan.filed.repeated = [(each, word if each.reference is None else self._ours(each.reference, each.target)) for each, word in plan.filed.repeated]
+        plan.filed.repeated = [
+            (each, word if each.reference is None else self._ours(each.reference, each.target)) for each, word in plan.filed.repeated
+        ]
 
     def _ours(self, reference: Json, target: str) -> str:
         """The reference of ours to what a Reference of the sender's names; "" when that is nothing here, or only a number."""

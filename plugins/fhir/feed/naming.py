@@ -56,7 +56,10 @@ def named(reference: Json, target: str, path: str, names: Mapping[str, str]) -> 
     if name is None:
         found = _LITERAL.fullmatch(literal)
         if found is None or found[1] != target:
-            return FieldError(f"{path}.reference", f"{target}/<id>, an address of that form, or in a transaction a fullUrl or a search ({target}?identifier=...) is expected.")
+            return FieldError(
+                f"{path}.reference",
+                f"{target}/<id>, an address of that form, or in a transaction a fullUrl or a search ({target}?identifier=...) is expected.",
+            )
         return f"{found[1]}/{found[2]}"
     if name.partition("/")[0].partition("?")[0] != target:
         return FieldError(f"{path}.reference", f"this leads to {name[:80]}, and a {target} is expected.")

@@ -69,7 +69,18 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
         resource = None if method == "DELETE" else read_body()
         if refused := _refused(resource):
             return _outcome(answer, refused, 400)
-        wish = _Wish(method, type, type, id, condition, resource, None, request.headers.get("If-Match", ""), request.headers.get("If-None-Match", ""), request.headers.get("If-None-Exist"))
+        wish = _Wish(
+            method,
+            type,
+            type,
+            id,
+            condition,
+            resource,
+            None,
+            request.headers.get("If-Match", ""),
+            request.headers.get("If-None-Match", ""),
+            request.headers.get("If-None-Exist"),
+        )
         done = _written(feed, [wish])
         if isinstance(done, Problem):
             return _outcome(answer, done.issues, done.status)
@@ -177,7 +188,9 @@ def _wish(entry: Json, place: int) -> _Wish:
         segments = segments[1:] if segments[:1] == ["fhir"] else segments
     name, id = (segments[0] if segments else ""), segments[1] if len(segments) == 2 else None
     if name not in TRANSLATED or len(segments) > 2 or (method == "DELETE" and id is None) or (method == "POST" and id is not None):
-        raise wrong(f"{path}.request.url", f"Type, Type/<id> or Type?identifier=... is expected, with one of {', '.join(TRANSLATED)}.", request.get("url", ""))
+        raise wrong(
+            f"{path}.request.url", f"Type, Type/<id> or Type?identifier=... is expected, with one of {', '.join(TRANSLATED)}.", request.get("url", "")
+        )
     resource = entry.get("resource")
     if (resource is None) != (method == "DELETE"):
         raise wrong(f"{path}.resource", "a POST or PUT has a resource, a DELETE has none.")

@@ -44,7 +44,13 @@ _SAYS_NOTHING: Final = frozenset({"resourceType", "id", "meta", "text", "languag
 
 def of_resource(resource: Json, known: Mapping[str, str], found: Reading) -> None:
     """Note what is not read of a resource of which `known` elements are."""
-    _sweep(resource["resourceType"], {name: value for name, value in resource.items() if name not in _SAYS_NOTHING and name != "extension"}, known, "", found)
+    _sweep(
+        resource["resourceType"],
+        {name: value for name, value in resource.items() if name not in _SAYS_NOTHING and name != "extension"},
+        known,
+        "",
+        found,
+    )
 
 
 def of_value(datatype: str, value: Json, place: str, found: Reading) -> None:

@@ -76,6 +76,4 @@ def _second_opinion(resource: Json, found: Findings) -> None:
     except ValidationError as error:
         for wrong in error.errors(include_url=False, include_context=False, include_input=False):
             path = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in wrong["loc"])
-            found.error(
-                "invalid", name + path, wrong["msg"], "See https://hl7.org/fhir/R4/ for what belongs there."
-            )
+            found.error("invalid", name + path, wrong["msg"], "See https://hl7.org/fhir/R4/ for what belongs there.")

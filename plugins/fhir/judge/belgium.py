@@ -29,9 +29,7 @@ class Concepts(Protocol):
 
 # --- numbers ------------------------------------------------------------------------------------------------------------------
 
-_PSEUDONYM: Final = (
-    "https://www.ehealth.fgov.be/standards/fhir/infsec/StructureDefinition/be-ext-pseudonymization"
-)
+_PSEUDONYM: Final = "https://www.ehealth.fgov.be/standards/fhir/infsec/StructureDefinition/be-ext-pseudonymization"
 _NIHDI: Final = (re.compile(r"\d{8}|\d{11}"), "be-inv-NIHDI", "Give 8 or 11 digits, without dots or hyphens.")
 _CBE: Final = (re.compile(r"[01]\d{9}"), "be-inv-CBE", "Give 10 digits, the first 0 or 1, without dots.")
 _SSIN: Final = (re.compile(r"\d{11}"), "be-inv-SSIN", "Give 11 digits, without dots or hyphens.")
@@ -58,21 +56,14 @@ _NUMBERS: Final = {
 def check_identifier(identifier: Json, path: str, found: Findings) -> None:
     """The number is one of its system, unless it is a pseudonym."""
     system, value = identifier.get("system"), identifier.get("value")
-    if (
-        not isinstance(system, str)
-        or not isinstance(value, str)
-        or system not in _NUMBERS
-        or _is_pseudonym(identifier)
-    ):
+    if not isinstance(system, str) or not isinstance(value, str) or system not in _NUMBERS or _is_pseudonym(identifier):
         return
     shape, rule, remedy = _NUMBERS[system]
     if shape.fullmatch(value) is None:
         found.error("invariant", f"{path}.value", f"{shown(value)} is no such number ({rule}).", remedy)
     if system.startswith(_BEFORE):
         now = _NOW + system.removeprefix(_BEFORE)
-        found.warning(
-            "informational", f"{path}.system", "this is the older spelling of the system.", f"Write {now}."
-        )
+        found.warning("informational", f"{path}.system", "this is the older spelling of the system.", f"Write {now}.")
 
 
 def _is_pseudonym(identifier: Json) -> bool:
@@ -90,9 +81,7 @@ def _list(value: Any) -> list[Any]:
 
 # --- codes --------------------------------------------------------------------------------------------------------------------
 
-_HCPARTY: Final = re.compile(
-    r"(?:pers|org|dept|groupof)[a-z]+|guardpost|hub|application|patient|certificateholder"
-)
+_HCPARTY: Final = re.compile(r"(?:pers|org|dept|groupof)[a-z]+|guardpost|hub|application|patient|certificateholder")
 
 
 def check_coding(coding: Json, path: str, concepts: Concepts | None, found: Findings) -> None:
@@ -211,9 +200,7 @@ def _check_profile(resource: Json, path: str, claim: str, where: str, found: Fin
         found.warning("not-supported", where, what, "GET /fhir/metadata lists the profiles that are.")
         return
     if profile.type != named:
-        found.error(
-            "invalid", where, f"{url} is a profile of {profile.type}, and this is a {named}.", "Leave it out."
-        )
+        found.error("invalid", where, f"{url} is a profile of {profile.type}, and this is a {named}.", "Leave it out.")
         return
     for name, least in profile.minimums.items():
         value = resource.get(name, resource.get("_" + name))

@@ -83,11 +83,7 @@ def elements(type_name: str) -> Mapping[str, Element]:
     model = get_fhir_model_class(type_name)
     fields = {str(field.alias or name): field for name, field in model.model_fields.items()}
     dropped = _ADDED_BY_R4B.get(type_name, frozenset())
-    return {
-        name: _element(name, fields[name])
-        for name in model.elements_sequence()
-        if name in fields and name not in dropped
-    }
+    return {name: _element(name, fields[name]) for name in model.elements_sequence() if name in fields and name not in dropped}
 
 
 @cache

@@ -44,11 +44,7 @@ def _organization(value: Json) -> Iterator[Broken]:
 def _extension(value: Json) -> Iterator[Broken]:
     has_value = any(key.lstrip("_").startswith("value") for key in value)
     if has_value == bool(value.get("extension")):
-        what = (
-            "an extension has both a value and extensions (ext-1)."
-            if has_value
-            else "an extension says nothing (ext-1)."
-        )
+        what = "an extension has both a value and extensions (ext-1)." if has_value else "an extension says nothing (ext-1)."
         yield "", what, "Give a value or extensions, one of the two."
 
 

@@ -27,9 +27,7 @@ def check_extensions(type_name: str, value: Json, path: str, found: Findings) ->
     for place, each in enumerate(_list(value.get("modifierExtension"))):
         if isinstance(each, dict) and isinstance(each.get("url"), str):
             _check_address(each["url"], f"{path}.modifierExtension[{place}]", found)
-    given = [
-        (place, each) for place, each in enumerate(_list(value.get("extension"))) if isinstance(each, dict)
-    ]
+    given = [(place, each) for place, each in enumerate(_list(value.get("extension"))) if isinstance(each, dict)]
     often = Counter(str(each.get("url")) for _, each in given)
     for place, extension in given:
         here, url = f"{path}.extension[{place}]", extension.get("url")

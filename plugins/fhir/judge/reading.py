@@ -116,9 +116,7 @@ def _object(node: Any, type_name: str, depth: int, attributes: frozenset[str] = 
 def _attributes(node: Any, known: frozenset[str]) -> Json:
     """Where to find a schema is said for other readers; everything else that does not belong there is kept for the judge."""
     return {
-        str(name) if name in known else f"@{name}": str(value)
-        for name, value in node.attrib.items()
-        if name not in known or name != _SCHEMA_LOCATION
+        str(name) if name in known else f"@{name}": str(value) for name, value in node.attrib.items() if name not in known or name != _SCHEMA_LOCATION
     }
 
 
@@ -178,11 +176,7 @@ def _trimmed(found: Json) -> Json:
     return {
         name: value
         for name, value in found.items()
-        if not (
-            isinstance(value, list)
-            and all(each is None for each in value)
-            and (name[0] == "_" or any(found.get("_" + name, ())))
-        )
+        if not (isinstance(value, list) and all(each is None for each in value) and (name[0] == "_" or any(found.get("_" + name, ()))))
     }
 
 

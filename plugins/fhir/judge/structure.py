@@ -34,9 +34,7 @@ ODD: Final[Mapping[str, tuple[str, str]]] = {
 """What XML can do wrong and JSON cannot, by the name under which the reader keeps it; an attribute that does not belong there is kept as `@name`."""
 _DEEPEST: Final = 60
 _LOCAL_KINDS: Final = ("urn:uuid:", "urn:oid:")
-_RESTFUL: Final = re.compile(
-    r"(?:.*/)?([A-Z][A-Za-z]+)/([A-Za-z0-9.\-]{1,64})(?:/_history/[A-Za-z0-9.\-]{1,64})?(?:#.*)?"
-)
+_RESTFUL: Final = re.compile(r"(?:.*/)?([A-Z][A-Za-z]+)/([A-Za-z0-9.\-]{1,64})(?:/_history/[A-Za-z0-9.\-]{1,64})?(?:#.*)?")
 _CONDITIONAL: Final = re.compile(r"([A-Z][A-Za-z]+)\?.+")
 
 
@@ -47,11 +45,7 @@ def walk_resource(resource: Any, path: str, found: Findings, visit: Visit, depth
         return
     named = resource.get("resourceType")
     if not isinstance(named, str) or not is_resource(named):
-        what = (
-            f"R4 has no resource type {shown(named)}."
-            if "resourceType" in resource
-            else "the resourceType is missing."
-        )
+        what = f"R4 has no resource type {shown(named)}." if "resourceType" in resource else "the resourceType is missing."
         found.error("structure", path, what, "Name a resource type of FHIR 4.0.1, in its own capitals.")
         return
     walk(resource, named, path or named, found, visit, depth)
@@ -60,9 +54,7 @@ def walk_resource(resource: Any, path: str, found: Findings, visit: Visit, depth
 def walk(value: Json, type_name: str, path: str, found: Findings, visit: Visit, depth: int = 0) -> None:
     """Judge an object of that type, and everything in it."""
     if depth > _DEEPEST:
-        found.error(
-            "too-long", path, f"the resource is nested deeper than {_DEEPEST} levels.", "Make it flatter."
-        )
+        found.error("too-long", path, f"the resource is nested deeper than {_DEEPEST} levels.", "Make it flatter.")
         return
     known = elements(type_name)
     if not value.keys() - {"resourceType"} and type_name not in ("Bundle", "Parameters"):
@@ -73,9 +65,7 @@ def walk(value: Json, type_name: str, path: str, found: Findings, visit: Visit, 
             return
         if key == "resourceType":
             if not is_resource(type_name):
-                found.error(
-                    "structure", f"{path}.{key}", "only a resource has a resourceType.", "Leave it out."
-                )
+                found.error("structure", f"{path}.{key}", "only a resource has a resourceType.", "Leave it out.")
             continue
         element = known.get(key.removeprefix("_"))
         if key in ODD:
@@ -118,14 +108,10 @@ def walk(value: Json, type_name: str, path: str, found: Findings, visit: Visit, 
     visit(type_name, value, path)
 
 
-def _element(
-    given: Any, element: Element, beside: Any, path: str, found: Findings, visit: Visit, depth: int
-) -> None:
+def _element(given: Any, element: Element, beside: Any, path: str, found: Findings, visit: Visit, depth: int) -> None:
     if element.many:
         if not isinstance(given, list):
-            found.error(
-                "structure", path, "this element repeats, so here belongs a list.", "Put it between [ and ]."
-            )
+            found.error("structure", path, "this element repeats, so here belongs a list.", "Put it between [ and ].")
             return
         if not given:
             found.error("structure", path, "the list is empty.", "Leave the element out.")
@@ -151,11 +137,7 @@ def _one(given: Any, element: Element, path: str, found: Findings, visit: Visit,
         walk_resource(given, path, found, visit, depth + 1)
     elif element.type[0].isupper():
         if not isinstance(given, dict):
-            what = (
-                "null stands here."
-                if given is None
-                else f"here belongs an object of type {spoken(element.type)}."
-            )
+            what = "null stands here." if given is None else f"here belongs an object of type {spoken(element.type)}."
             found.error("structure", path, what, "See https://hl7.org/fhir/R4/datatypes.html.")
             return
         walk(given, element.type, path, found, visit, depth + 1)
@@ -179,9 +161,7 @@ def _primitive(given: Any, element: Element, path: str, found: Findings) -> None
             found.error("invariant", path, what, remedy)
 
 
-def _extra(
-    given: Any, element: Element, around: Json, path: str, found: Findings, visit: Visit, depth: int
-) -> None:
+def _extra(given: Any, element: Element, around: Json, path: str, found: Findings, visit: Visit, depth: int) -> None:
     """`_name`: id and extensions of a primitive, one object or as many as the values are."""
     if element.type[0].isupper() or element.type == "xhtml":
         found.error(
@@ -229,9 +209,7 @@ def _extra(
                 "Use null where there is nothing to add.",
             )
         elif not isinstance(values, list) or place >= len(values) or values[place] is None:
-            found.error(
-                "structure", f"{path}[{place}]", "null stands here, and there is no value.", "Leave it out."
-            )
+            found.error("structure", f"{path}[{place}]", "null stands here, and there is no value.", "Leave it out.")
 
 
 def target_of(reference: str) -> str | None:
@@ -250,9 +228,7 @@ def _reference(given: Json, targets: frozenset[str], path: str, found: Findings)
             found.error("value", f"{path}.reference", f"{shown(literal)} is no reference.", remedy)
     if target is not None and not is_resource(target):
         if literal is not None and "://" not in literal:
-            found.error(
-                "value", f"{path}.reference", f"R4 has no resource type {shown(target)}.", "Write Type/id."
-            )
+            found.error("value", f"{path}.reference", f"R4 has no resource type {shown(target)}.", "Write Type/id.")
         target = None
     if target is not None and isinstance(named, str) and named != target:
         found.error(

@@ -107,9 +107,7 @@ _WITH_ADDRESSES: Final = ("document", "message", "history", "searchset", "collec
 
 def check_bundle(path: str, bundle: Json, references: Sequence[Seen], found: Findings) -> None:
     """Full URLs, requests and references of a Bundle agree. https://hl7.org/fhir/R4/bundle.html#references"""
-    entries = [
-        (place, entry) for place, entry in enumerate(_list(bundle.get("entry"))) if isinstance(entry, dict)
-    ]
+    entries = [(place, entry) for place, entry in enumerate(_list(bundle.get("entry"))) if isinstance(entry, dict)]
     known = {entry["fullUrl"] for _, entry in entries if isinstance(entry.get("fullUrl"), str)}
     for place, entry in entries:
         here = f"{path}.entry[{place}]"
@@ -127,18 +125,14 @@ def check_bundle(path: str, bundle: Json, references: Sequence[Seen], found: Fin
             continue
         if literal.startswith(("urn:uuid:", "urn:oid:")) and literal not in known and whole:
             what = f"{shown(literal)} is no fullUrl of this Bundle, so nobody can follow it."
-            found.error(
-                "not-found", f"{where}.reference", what, "Add the resource, or refer to it by Type/id."
-            )
+            found.error("not-found", f"{where}.reference", what, "Add the resource, or refer to it by Type/id.")
 
 
 def _check_full_url(here: str, full_url: Any, resource: Json, found: Findings) -> None:
     if not isinstance(full_url, str):
         return
     if ":" not in full_url:
-        found.error(
-            "value", f"{here}.fullUrl", "a fullUrl is a whole address.", "Write https://... or urn:uuid:..."
-        )
+        found.error("value", f"{here}.fullUrl", "a fullUrl is a whole address.", "Write https://... or urn:uuid:...")
         return
     id, named = resource.get("id"), target_of(full_url)
     if named is None or not full_url.startswith("http"):
@@ -161,9 +155,7 @@ def _check_request(here: str, request: Any, resource: Json, found: Findings) -> 
             f"Write {named}{'' if method == 'POST' else '/<id>'}.",
         )
     elif method == "PUT" and "/" in url and "?" not in url and "://" not in url and segments[1:2] != [id]:
-        found.error(
-            "value", f"{here}.request.url", f"{shown(url)} and the id {shown(id)} differ.", "Make them agree."
-        )
+        found.error("value", f"{here}.request.url", f"{shown(url)} and the id {shown(id)} differ.", "Make them agree.")
 
 
 def _list(value: Any) -> Sequence[Any]:

@@ -29,9 +29,7 @@ def render(entity: Entity, labels: dt.Labels) -> dict[str, Any]:
     profiles = [BE_LOCATION]
     resource["meta"] = dt.meta(entity, profiles)
     resource["text"] = {}
-    given = sorted(
-        part.get("addresses", ()), key=lambda address: address.get("type", "visit") not in _WHERE_PEOPLE_COME
-    )
+    given = sorted(part.get("addresses", ()), key=lambda address: address.get("type", "visit") not in _WHERE_PEOPLE_COME)
     addresses = dt.addresses(given)
     extension = [{"url": ext.LOCATION_ADDRESS_TRANSLATION, "valueAddress": each} for each in addresses[1:]]
     if "hours_text" in part:
@@ -64,7 +62,5 @@ def render(entity: Entity, labels: dt.Labels) -> dict[str, Any]:
         resource["hoursOfOperation"] = hours
     if name and status:
         profiles.append(MCSD_LOCATION)
-    resource["text"] = dt.narrative(
-        name, [addresses[0].get("text", "") if addresses else "", *(p["value"] for p in telecom[:3])]
-    )
+    resource["text"] = dt.narrative(name, [addresses[0].get("text", "") if addresses else "", *(p["value"] for p in telecom[:3])])
     return resource

@@ -25,9 +25,7 @@ def render(entity: Entity, labels: dt.Labels) -> dict[str, Any]:
     resource["text"] = {}
     extension = [ext.tag(tag) for tag in fiche.get("tags", ())]
     if "legal_form" in fiche:
-        extension.append(
-            {"url": ext.LEGAL_FORM, "valueCodeableConcept": dt.codeable(fiche["legal_form"], labels)}
-        )
+        extension.append({"url": ext.LEGAL_FORM, "valueCodeableConcept": dt.codeable(fiche["legal_form"], labels)})
     extension.extend(ext.gov_info(info) for info in fiche.get("gov_info", ()))
     if extension:
         resource["extension"] = extension
@@ -86,6 +84,4 @@ def _addresses(fiche: Document) -> list[dict[str, Any]]:
 
 
 def _lines(addresses: list[dict[str, Any]], telecom: list[dict[str, Any]]) -> list[str]:
-    return [address["text"] for address in addresses[:2] if "text" in address] + [
-        point["value"] for point in telecom[:3]
-    ]
+    return [address["text"] for address in addresses[:2] if "text" in address] + [point["value"] for point in telecom[:3]]

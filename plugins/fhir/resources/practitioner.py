@@ -26,9 +26,7 @@ def render(entity: Entity, labels: dt.Labels) -> dict[str, Any]:
     resource["meta"] = dt.meta(entity, profiles)
     resource["text"] = {}
     extension: list[dict[str, Any]] = [
-        {"url": url, "valueCode": fiche[field]}
-        for field, url in (("visum", ext.VISUM), ("convention", ext.CONVENTION))
-        if field in fiche
+        {"url": url, "valueCode": fiche[field]} for field, url in (("visum", ext.VISUM), ("convention", ext.CONVENTION)) if field in fiche
     ]
     extension.extend(ext.tag(tag) for tag in fiche.get("tags", ()))
     if extension:

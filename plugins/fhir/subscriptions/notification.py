@@ -68,13 +68,9 @@ def bundle(
     return told | {"entry": entries}
 
 
-def status(
-    subscription: Subscription, kind: str, base: str, events: Sequence[SubscriptionEvent] = (), content: str = "empty"
-) -> Json:
+def status(subscription: Subscription, kind: str, base: str, events: Sequence[SubscriptionEvent] = (), content: str = "empty") -> Json:
     """SubscriptionStatus as Parameters; with the numbers and moments of `events`, and unless `content` is empty what they are about."""
-    parameters: list[Json] = [
-        {"name": "subscription", "valueReference": {"reference": f"{base}/Subscription/{subscription.id}"}}
-    ]
+    parameters: list[Json] = [{"name": "subscription", "valueReference": {"reference": f"{base}/Subscription/{subscription.id}"}}]
     if content != "empty":
         parameters.append({"name": "topic", "valueCanonical": TOPIC})
     parameters += [

@@ -58,7 +58,9 @@ class _Reading:
     def wish(self, base: str) -> SubscriptionWish | None:
         resource, channel = self._resource, self._channel
         if resource.get("criteria") != TOPIC:
-            self._wrong("criteria", f"subscribe to the topic {TOPIC}; filters go into the extension backport-filter-criteria.", resource.get("criteria"))
+            self._wrong(
+                "criteria", f"subscribe to the topic {TOPIC}; filters go into the extension backport-filter-criteria.", resource.get("criteria")
+            )
         if channel.get("type") != "rest-hook":
             self._wrong("channel.type", "notifications are sent as rest-hook only.", channel.get("type"))
         address = channel.get("endpoint")
@@ -75,7 +77,9 @@ class _Reading:
             queries = queries_of(filters_of(resource), self._asked)
         except Invalid as error:
             self._errors.extend(
-                each if each.path.startswith("Subscription") else FieldError("Subscription.criteria.extension", f"{each.path}: {each.reason}", each.value)
+                each
+                if each.path.startswith("Subscription")
+                else FieldError("Subscription.criteria.extension", f"{each.path}: {each.reason}", each.value)
                 for each in error.errors
             )
             return None
@@ -100,7 +104,9 @@ class _Reading:
         found = _extension(self._channel.get("_payload", {}), _CONTENT)
         content = found.get("valueCode") if found else None
         if content not in CONTENTS:
-            self._wrong("channel.payload.extension", f"say how much is sent, in the extension backport-payload-content: {', '.join(CONTENTS)}.", content)
+            self._wrong(
+                "channel.payload.extension", f"say how much is sent, in the extension backport-payload-content: {', '.join(CONTENTS)}.", content
+            )
         return str(content)
 
     def _limit(self, url: str) -> int | None:

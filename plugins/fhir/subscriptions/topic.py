@@ -208,5 +208,3 @@ def _filter(resource: Resource, name: str, about: str) -> Json:
 
 def _shape(resource: Resource) -> Json:
     return {"extension": [{"url": "resource", "valueUri": resource.name}], "url": _R5 + "notificationShape"}
-
-

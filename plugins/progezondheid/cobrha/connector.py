@@ -30,9 +30,7 @@ class CobrhaConfig(ma.Schema):
         require_tld=False,
         metadata={"description": "Address that answers ?offset=&max= with a message in XML."},
     )
-    token = ma.fields.String(
-        load_default="", validate=ma.validate.Length(0, 4000), metadata={"secret": True, "description": "Bearer token for it."}
-    )
+    token = ma.fields.String(load_default="", validate=ma.validate.Length(0, 4000), metadata={"secret": True, "description": "Bearer token for it."})
     folder = ma.fields.String(load_default="", metadata={"description": "Or a folder on this machine with messages: *.xml."})
     page_size = ma.fields.Integer(
         load_default=100, validate=ma.validate.Range(1, 1000), metadata={"description": "Persons per message (of an address)."}

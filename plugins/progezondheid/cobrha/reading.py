@@ -28,9 +28,7 @@ def persons_in(body: bytes, where: str) -> list[Any]:
     files and grow without end."""
     from lxml import etree  # only who reads XML pays for loading it
 
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True
-    )
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True)
     try:
         root = etree.fromstring(body, parser)
     except etree.XMLSyntaxError as error:
@@ -66,9 +64,7 @@ def claim_of(person: Any, practice_types: Collection[str] = ()) -> Claim:
     """
     numbers = list(_numbers(person))
     if not numbers:
-        raise Rejected(
-            "A person without a RIZIV number cannot be recognised.", external_id="", field="Profession.NIHII", raw=_told(person)
-        )
+        raise Rejected("A person without a RIZIV number cannot be recognised.", external_id="", field="Profession.NIHII", raw=_told(person))
     number = numbers[0][:8]
     family = _text(person, "LastName")
     if family is None:

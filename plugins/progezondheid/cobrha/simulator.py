@@ -32,9 +32,7 @@ class CobrhaSimulator(Simulator):
         "moved": "The first person has moved.",
     }
 
-    def __init__(
-        self, world: World, *, size: str = "S", faults: Iterable[str] = (), seed: int = 0, count: int | None = None
-    ) -> None:
+    def __init__(self, world: World, *, size: str = "S", faults: Iterable[str] = (), seed: int = 0, count: int | None = None) -> None:
         super().__init__(world, size=size, faults=faults, seed=seed)
         self.count = world.register_count if count is None else min(count, world.register_count)
 

@@ -109,9 +109,7 @@ class Asking:
         if token == "":
             del given["Authorization"]
         for attempt in range(_PATIENCE + 1):
-            answer = self._session.request(
-                method, f"{self.base.rstrip('/')}{path}", headers=given, timeout=_TIMEOUT, allow_redirects=False, **how
-            )
+            answer = self._session.request(method, f"{self.base.rstrip('/')}{path}", headers=given, timeout=_TIMEOUT, allow_redirects=False, **how)
             self.answered = True
             shown = {name: value for name, value in given.items() if name in ("If-Match", "If-None-Match", "Idempotency-Key")}
             exchange = Exchange(
@@ -198,7 +196,9 @@ def run(asking: Asking, only: Iterable[str] = ()) -> Iterator[Verdict]:
             outcome, detail = "skipped", str(unseen)
         except requests.RequestException as error:
             if not asking.answered:
-                raise Unreached(f"Nothing could be tried: {asking.base} gives no answer ({type(error).__name__}). Check --base-url, and that the system runs.") from error
+                raise Unreached(
+                    f"Nothing could be tried: {asking.base} gives no answer ({type(error).__name__}). Check --base-url, and that the system runs."
+                ) from error
             outcome, detail = "fail", f"There was no full answer: {type(error).__name__}."
         exchanges = tuple(asking.exchanges)
         asking.take_back()

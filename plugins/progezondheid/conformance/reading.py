@@ -55,7 +55,9 @@ def _order(asking: Asking) -> None:
     must(len(set(small)) == len(small), f"Somebody came twice: {small}.")
 
 
-@requirement("L6", "A page that is not the last hands out another cursor; after the end there is a cursor that brings nothing until something changes.")
+@requirement(
+    "L6", "A page that is not the last hands out another cursor; after the end there is a cursor that brings nothing until something changes."
+)
 def _cursors(asking: Asking) -> None:
     cursor: str | None = None
     for _ in range(PAGES):

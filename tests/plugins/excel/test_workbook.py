@@ -33,9 +33,7 @@ ORGANISATION: Document = {
     "vestigingen": [
         {
             "id": "7a0b5f2e-8f0e-4d5e-9a57-3a6f3f1f0a02",
-            "addresses": [
-                {"type": "visit", "street": {"nl": "Elders"}, "house_number": "1", "postcode": "9000", "city": {"nl": "Gent"}}
-            ],
+            "addresses": [{"type": "visit", "street": {"nl": "Elders"}, "house_number": "1", "postcode": "9000", "city": {"nl": "Gent"}}],
         },
         {
             "id": "7a0b5f2e-8f0e-4d5e-9a57-3a6f3f1f0a03",
@@ -184,7 +182,18 @@ RICH = '<r><t>Dagcentrum</t></r></is></c><c r="P2"><f>HYPERLINK("http://x")</f><
 
 @pytest.mark.parametrize(
     "hostile",
-    ["=1+1", '=HYPERLINK("http://x")', "+cmd|' /C calc'!A0", "@SUM(A1)", "-1", "http://example.org", RICH, "<r>Rood & Co</r>", "a < b > c & d", " \u00e9\u00e9n\nregel "],
+    [
+        "=1+1",
+        '=HYPERLINK("http://x")',
+        "+cmd|' /C calc'!A0",
+        "@SUM(A1)",
+        "-1",
+        "http://example.org",
+        RICH,
+        "<r>Rood & Co</r>",
+        "a < b > c & d",
+        " \u00e9\u00e9n\nregel ",
+    ],
 )
 def test_nothing_that_a_source_writes_becomes_a_formula_or_a_link(hostile: str) -> None:
     file = io.BytesIO()
@@ -295,7 +304,9 @@ def test_a_column_that_the_agreement_withholds_is_left_out_and_the_workbook_says
     sheets = read(file)
     assert sheets["Aanbod"][0] == left
     (said,) = (str(line[1]) for line in sheets["Toelichting"] if "overeenkomst geeft niet vrij" in str(line[1]))
-    assert [header for header in HEADERS if header in said.partition(":")[2].strip(" .").split(", ")] == [header for header in HEADERS if header not in left]
+    assert [header for header in HEADERS if header in said.partition(":")[2].strip(" .").split(", ")] == [
+        header for header in HEADERS if header not in left
+    ]
 
 
 def test_an_agreement_that_shows_none_of_the_columns_is_told_before_the_run() -> None:

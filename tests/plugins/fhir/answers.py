@@ -13,9 +13,7 @@ JSON = "application/fhir+json; charset=utf-8"
 
 
 def get(client: FlaskClient, path: str, status: int = 200, **headers: str) -> Any:
-    response = client.get(
-        "/fhir" + path, headers={name.replace("_", "-"): value for name, value in headers.items()}
-    )
+    response = client.get("/fhir" + path, headers={name.replace("_", "-"): value for name, value in headers.items()})
     assert response.status_code == status, response.text
     assert response.content_type == JSON
     resource = orjson.loads(response.data)

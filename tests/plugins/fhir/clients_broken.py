@@ -32,9 +32,7 @@ Break = Callable[["WSGIEnvironment", Callable[[], Said]], Said]
 def line(environ: WSGIEnvironment) -> str:
     """Method, path below /fhir, and query, as somebody would write them."""
     query = environ["QUERY_STRING"]
-    return unquote(
-        f"{environ['REQUEST_METHOD']} {environ['PATH_INFO'].removeprefix('/fhir/')}{'?' + query if query else ''}"
-    )
+    return unquote(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO'].removeprefix('/fhir/')}{'?' + query if query else ''}")
 
 
 def told(where: str, change: Callable[[Json], object]) -> Break:
@@ -42,11 +40,7 @@ def told(where: str, change: Callable[[Json], object]) -> Break:
 
     def spoil(environ: WSGIEnvironment, ask: Callable[[], Said]) -> Said:
         said = ask()
-        if (
-            re.search(where, line(environ))
-            and "json" in said.headers.get("Content-Type", "")
-            and "ndjson" not in said.headers["Content-Type"]
-        ):
+        if re.search(where, line(environ)) and "json" in said.headers.get("Content-Type", "") and "ndjson" not in said.headers["Content-Type"]:
             found = orjson.loads(said.body)
             change(found)
             said.body = orjson.dumps(found)
@@ -84,9 +78,7 @@ def query(where: str, pattern: str, instead: str = "") -> Break:
 
     def spoil(environ: WSGIEnvironment, ask: Callable[[], Said]) -> Said:
         if re.search(where, line(environ)):
-            environ["QUERY_STRING"] = re.sub(pattern, instead, unquote(environ["QUERY_STRING"])).replace(
-                " ", "%20"
-            )
+            environ["QUERY_STRING"] = re.sub(pattern, instead, unquote(environ["QUERY_STRING"])).replace(" ", "%20")
         return ask()
 
     return spoil
@@ -274,9 +266,7 @@ BREAKS: list[tuple[str, str, Break]] = [
     (
         "cozo",
         "Z2",
-        told(
-            "metadata", declared("Location", lambda found: found.update(searchParam=found["searchParam"][:2]))
-        ),
+        told("metadata", declared("Location", lambda found: found.update(searchParam=found["searchParam"][:2]))),
     ),
     ("cozo", "Z3", told("^GET Location/_history", entries(lambda found: found[1:]))),
     ("cozo", "Z4", told("^GET Location/_history", entries(lambda found: []))),

@@ -247,11 +247,7 @@ def world_s(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     store = Store.open(f"sqlite:///{home / 'fichehub.sqlite'}", home)
     world = World()
     store.write(lambda writer: writer.put_concepts([*world.concepts(), *world.mappings(), *schemes()]))
-    claims = [
-        claim
-        for place, claim in enumerate(world.to_claims())
-        if WHOLE or place < 700 or claim.kind == "zorgverlener"
-    ]
+    claims = [claim for place, claim in enumerate(world.to_claims()) if WHOLE or place < 700 or claim.kind == "zorgverlener"]
     for start in range(0, len(claims), 500):
         store.write(lambda writer, batch=claims[start : start + 500]: writer.put(batch, origin="demo"))  # type: ignore[misc]
     app, key = hub_over(store)

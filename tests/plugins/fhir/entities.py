@@ -157,10 +157,7 @@ def random_entities(draw: st.DrawFn) -> Entity:
     for field, (kind, part_type, _) in PARTS.items():
         fiche = organisation if kind == "organisatie" else offer
         seen = project(stamp(kind, fiche), grant, TODAY) or {}
-        choices += [
-            entity(fiche, part_type, index, related=related, grant=grant)
-            for index in range(len(seen.get(field, ())))
-        ]
+        choices += [entity(fiche, part_type, index, related=related, grant=grant) for index in range(len(seen.get(field, ())))]
     return draw(st.sampled_from(choices))
 
 

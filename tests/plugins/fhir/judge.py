@@ -86,17 +86,10 @@ def _primitive(value: Any, field: Any, path: str) -> Iterator[str]:
     found = re.search(r", <?(?:[\w.]+\.)?(\w+)(?:\(| object)", kind)
     name = found[1] if found else ""
     allowed = (field.json_schema_extra or {}).get("enum_values")
-    if (
-        allowed and value not in allowed and "mime" not in allowed
-    ):  # CapabilityStatement.format takes any media type
+    if allowed and value not in allowed and "mime" not in allowed:  # CapabilityStatement.format takes any media type
         yield f"{path}: {value!r} is none of {allowed}"
     if name in PRIMITIVES:
-        if (
-            not isinstance(value, str)
-            or not re.fullmatch(PRIMITIVES[name], value)
-            or _CONTROLS.search(value)
-            or not value.strip()
-        ):
+        if not isinstance(value, str) or not re.fullmatch(PRIMITIVES[name], value) or _CONTROLS.search(value) or not value.strip():
             yield f"{path}: {value!r} is no {name}"
     elif name == "Xhtml":
         yield from _narrative(value, path)
@@ -106,9 +99,7 @@ def _primitive(value: Any, field: Any, path: str) -> Iterator[str]:
     elif "bool" in kind:
         if not isinstance(value, bool):
             yield f"{path}: {value!r} is no boolean"
-    elif isinstance(value, bool) or not isinstance(
-        value, int if name in ("Integer", "PositiveInt", "UnsignedInt") else int | float
-    ):
+    elif isinstance(value, bool) or not isinstance(value, int if name in ("Integer", "PositiveInt", "UnsignedInt") else int | float):
         yield f"{path}: {value!r} is no number ({kind})"
 
 
@@ -204,7 +195,5 @@ def _profiles(raw: Json, path: str) -> Iterator[str]:
         for element in _MINIMUMS.get(profile, ()):
             if element not in raw:
                 yield f"{path}: {profile} demands {element}"
-        if profile == s.BE_PRACTITIONER and not all(
-            name.get("family") and name.get("given") for name in raw["name"]
-        ):
+        if profile == s.BE_PRACTITIONER and not all(name.get("family") and name.get("given") for name in raw["name"]):
             yield f"{path}: {profile} demands a family and a given name"

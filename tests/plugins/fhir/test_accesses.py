@@ -76,12 +76,24 @@ def watched(small: Hub) -> Watched:
 def test_each_kind_of_request_leaves_an_event_of_its_profile(watched: Watched, small: Hub) -> None:
     org = small.ids["org-1"]
     version = watched.ask(f"Organization/{org}").headers["ETag"].split('"')[1]
-    paths = [f"Organization/{org}/_history/{version}", "Organization?name=linde", f"Organization/{org}/_history", "Organization/_history", "_history", "Location?_count=1"]
+    paths = [
+        f"Organization/{org}/_history/{version}",
+        "Organization?name=linde",
+        f"Organization/{org}/_history",
+        "Organization/_history",
+        "_history",
+        "Location?_count=1",
+    ]
     for path in paths:
         assert watched.ask(path).status_code == 200
     watched.ask("$export?_type=Location", headers={"Prefer": "respond-async"})
     told = [
-        (e["subtype"][0]["code"], [s["code"] for s in e["subtype"][1:]], e["action"], [p.rpartition(".")[2] for p in e.get("meta", {}).get("profile", [])])
+        (
+            e["subtype"][0]["code"],
+            [s["code"] for s in e["subtype"][1:]],
+            e["action"],
+            [p.rpartition(".")[2] for p in e.get("meta", {}).get("profile", [])],
+        )
         for e in watched.events()
     ]
     assert told == [
@@ -123,8 +135,13 @@ def test_in_a_query_the_parameters_flow_the_other_way(watched: Watched) -> None:
 def test_no_value_that_names_somebody_is_kept(watched: Watched) -> None:
     name = "peetersmans"
     asked = [
-        f"Practitioner?name={name}", f"Practitioner?family:exact={name}&_count=5", f"Practitioner?identifier={name}", f"PractitionerRole?practitioner.name={name}",
-        f"PractitionerRole?practitioner:identifier={name}", f"Organization?_has:PractitionerRole:organization:practitioner.family={name}", f"Practitioner?colour={name}",
+        f"Practitioner?name={name}",
+        f"Practitioner?family:exact={name}&_count=5",
+        f"Practitioner?identifier={name}",
+        f"PractitionerRole?practitioner.name={name}",
+        f"PractitionerRole?practitioner:identifier={name}",
+        f"Organization?_has:PractitionerRole:organization:practitioner.family={name}",
+        f"Practitioner?colour={name}",
     ]
     for path in asked:
         watched.ask(path)
@@ -149,7 +166,9 @@ def test_no_page_of_a_search_carries_the_name_on(watched: Watched) -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["practitioner-GEHEIM", "active:GEHEIM", "GEHEIM:missing", "organization.GEHEIM", "_has:GEHEIM:organization:active", "_GEHEIM"])
+@pytest.mark.parametrize(
+    "name", ["practitioner-GEHEIM", "active:GEHEIM", "GEHEIM:missing", "organization.GEHEIM", "_has:GEHEIM:organization:active", "_GEHEIM"]
+)
 def test_a_parameter_that_is_none_of_ours_is_not_called_by_its_name(watched: Watched, name: str) -> None:
     watched.ask(f"Organization?{name}=true&_count=1")
     [event] = watched.events()
@@ -158,8 +177,22 @@ def test_a_parameter_that_is_none_of_ours_is_not_called_by_its_name(watched: Wat
 
 
 def test_every_parameter_that_is_ours_is_called_by_its_name() -> None:
-    given = [(name, "x") for resource in RESOURCES.values() for param in resource.by_name.values() for name in (param.name, *(f"{param.name}:{each}" for each in param.modifiers))]
-    given += [(name, "x") for name in ("organization.partof.name", "_has:PractitionerRole:service:role", "_include:iterate", "_revinclude", "_has:HealthcareService:organization:organization:identifier")]
+    given = [
+        (name, "x")
+        for resource in RESOURCES.values()
+        for param in resource.by_name.values()
+        for name in (param.name, *(f"{param.name}:{each}" for each in param.modifiers))
+    ]
+    given += [
+        (name, "x")
+        for name in (
+            "organization.partof.name",
+            "_has:PractitionerRole:service:role",
+            "_include:iterate",
+            "_revinclude",
+            "_has:HealthcareService:organization:organization:identifier",
+        )
+    ]
     assert [name for name, _ in accesses.told_of(given)] == [name for name, _ in given]
 
 
@@ -262,7 +295,12 @@ def test_the_trail_is_searched_by_what_was_asked_of_whom_and_when(watched: Watch
 
 
 def test_what_the_trail_cannot_be_searched_by_is_refused_or_named(watched: Watched) -> None:
-    for asked, told in (("soon", "a date or a moment"), ("2026-11,2025", "no alternatives"), ("ne2026", "one stretch of time"), ("ap2026", "eq, ge, gt, sa, le, lt, eb")):
+    for asked, told in (
+        ("soon", "a date or a moment"),
+        ("2026-11,2025", "no alternatives"),
+        ("ne2026", "one stretch of time"),
+        ("ap2026", "eq, ge, gt, sa, le, lt, eb"),
+    ):
         refused = watched.ask(f"AuditEvent?date={asked}", "auditor")
         assert (refused.status_code, told in refused.text) == (400, True), refused.text
     assert watched.ask("AuditEvent?colour=blue", "auditor", headers={"Prefer": "handling=strict"}).status_code == 400

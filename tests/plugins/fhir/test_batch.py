@@ -75,7 +75,11 @@ def test_an_entry_that_fails_tells_why_and_the_others_are_answered(client: Flask
 @pytest.mark.parametrize("accepted", ["application/fhir+json", "application/fhir+xml"])
 def test_entries_have_the_form_of_the_bundle_whatever_they_ask_for(client: FlaskClient, small: Hub, accepted: str) -> None:
     org = f"Organization/{small.ids['org-1']}"
-    asked = [asking(f"{org}?_format=xml&_elements=id"), asking("Patient?_format=xml"), asking("Organization?name=de%20linde&_pretty=true&_format=xml")]
+    asked = [
+        asking(f"{org}?_format=xml&_elements=id"),
+        asking("Patient?_format=xml"),
+        asking("Organization?name=de%20linde&_pretty=true&_format=xml"),
+    ]
     sent = orjson.dumps({"resourceType": "Bundle", "type": "batch", "entry": [{"request": each} for each in asked]})
     response = client.post("/fhir", data=sent, content_type=JSON, headers={"Accept": accepted})
     assert response.status_code == 200, response.data

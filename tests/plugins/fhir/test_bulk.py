@@ -151,13 +151,18 @@ def test_what_a_partner_hides_from_himself_is_deleted_also_when_something_above_
     for name in ("Anders", "Nog anders"):
         writing.put(named(3, name))
         assert deleted() == gone
-    writing.put(Claim("kaart-proef", "m-1", 1, "organisatie", {**hiding, "visibility": "public"}, same_as=(("sociale-kaart", "org-1"),), partner="overlaid"))
+    writing.put(
+        Claim("kaart-proef", "m-1", 1, "organisatie", {**hiding, "visibility": "public"}, same_as=(("sociale-kaart", "org-1"),), partner="overlaid")
+    )
     assert deleted() == []
 
 
 def test_types_are_chosen_by_the_path_or_by_type(small: Hub) -> None:
     client = small.client()
-    for path, types in (("Organization/$export", ["Organization"]), ("$export?_type=Location,Endpoint&_type=Practitioner", ["Location", "Endpoint", "Practitioner"])):
+    for path, types in (
+        ("Organization/$export", ["Organization"]),
+        ("$export?_type=Location,Endpoint&_type=Practitioner", ["Location", "Endpoint", "Practitioner"]),
+    ):
         assert [part["type"] for part in manifest(client, kick_off(client, path))["output"]] == types
 
 
@@ -170,7 +175,12 @@ def test_a_broken_download_goes_on_behind_the_last_whole_line(small: Hub) -> Non
     [site, removed] = [
         manifest(client, kick_off(client, "$export?_type=Location&_since=2020-01-01"))[name][0]["url"] for name in ("output", "deleted")
     ]
-    for address in (f"{part['url']}&_after=00000000-0000-4000-8000-000000000000", f"{part['url']}&_after=nonsense", f"{site}&_after={whole[0]['id']}", f"{removed}&_after={whole[0]['id']}"):
+    for address in (
+        f"{part['url']}&_after=00000000-0000-4000-8000-000000000000",
+        f"{part['url']}&_after=nonsense",
+        f"{site}&_after={whole[0]['id']}",
+        f"{removed}&_after={whole[0]['id']}",
+    ):
         wrong = client.get(address)
         assert (wrong.status_code, orjson.loads(wrong.data)["issue"][0]["expression"]) == (400, ["http._after"]), address
 
@@ -248,7 +258,12 @@ def test_a_cancelled_export_is_gone_for_who_cancelled_it_and_for_nobody_else(sma
     assert lines(client, part["url"])
     assert client.delete(partners).status_code == 202
     as_partner = {"X-API-Key": small.key}
-    assert client.get(partners, headers=as_partner).status_code == client.get(mine, headers=as_partner).status_code == client.get(same).status_code == 200
+    assert (
+        client.get(partners, headers=as_partner).status_code
+        == client.get(mine, headers=as_partner).status_code
+        == client.get(same).status_code
+        == 200
+    )
     assert client.delete(partners, headers=as_partner).status_code == 202
     assert client.get(partners, headers=as_partner).status_code == 404
 
@@ -277,7 +292,21 @@ def test_what_cannot_be_exported_is_refused_by_name(client: FlaskClient, path: s
     assert orjson.loads(response.data)["issue"][0]["expression"] == [expression]
 
 
-@pytest.mark.parametrize("form", [[], {}, 1, ["Patient", [], 0, 0], ["Organization", 1, 0, 0], ["Organization", ["x"], 0, 0], ["Organization", [], "0", 0], ["Organization", [], 0, None], ["Organization", [], 0, 10**15], ["Organization", [[]], 0, 0]])
+@pytest.mark.parametrize(
+    "form",
+    [
+        [],
+        {},
+        1,
+        ["Patient", [], 0, 0],
+        ["Organization", 1, 0, 0],
+        ["Organization", ["x"], 0, 0],
+        ["Organization", [], "0", 0],
+        ["Organization", [], 0, None],
+        ["Organization", [], 0, 10**15],
+        ["Organization", [[]], 0, 0],
+    ],
+)
 def test_an_address_that_somebody_made_up_is_refused(client: FlaskClient, form: Any) -> None:
     response = client.get(f"/fhir/$export-file?_part={bulk._sealed(form)}")
     assert (response.status_code, orjson.loads(response.data)["issue"][0]["expression"]) == (400, ["http._part"])

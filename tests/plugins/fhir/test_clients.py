@@ -33,9 +33,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 NAMES = ("hix", "nexuzhealth", "primuz", "cerner", "mirage", "alsot", "kind_online", "kasper", "cozo", "vnz")
-PROFILES: dict[str, Profile] = {
-    name: importlib.import_module(f"tests.plugins.fhir.clients.{name}").PROFILE for name in NAMES
-}
+PROFILES: dict[str, Profile] = {name: importlib.import_module(f"tests.plugins.fhir.clients.{name}").PROFILE for name in NAMES}
 PAGES = Path(__file__).parents[3] / "docs" / "fhir-conformance"
 
 
@@ -57,9 +55,7 @@ class Front:
         def ask() -> Said:
             begun: list[Any] = []
 
-            def begin(
-                status: str, headers: list[tuple[str, str]], error: Any = None, /
-            ) -> Callable[[bytes], object]:
+            def begin(status: str, headers: list[tuple[str, str]], error: Any = None, /) -> Callable[[bytes], object]:
                 begun[:] = [status, dict(headers)]
                 return begun.append
 
@@ -84,9 +80,7 @@ def _world() -> Iterator[Claim]:
         names=[{"text": {"nl": "Praktijk Zuid"}}],
         identifiers=[{"system": "kbo", "value": "0407622902"}],
         status=status,
-        vestigingen=[
-            site(50, "9000", {"nl": "Gent"}, address={"position": {"lat": 51.05, "lon": 3.72}}, status=status)
-        ],
+        vestigingen=[site(50, "9000", {"nl": "Gent"}, address={"position": {"lat": 51.05, "lon": 3.72}}, status=status)],
         memberships=[
             {
                 "keys": ["sociale-kaart:m-3"],
@@ -97,9 +91,7 @@ def _world() -> Iterator[Claim]:
     )
     yield organisation(
         51,
-        identifiers=[
-            {"system": "kbo", "value": "0407622902"}
-        ],  # one enterprise may have several organisations
+        identifiers=[{"system": "kbo", "value": "0407622902"}],  # one enterprise may have several organisations
         status=status,
         vestigingen=[site(51, "9000", {"nl": "Gent"}, address={"position": {"lat": 51.06, "lon": 3.73}})],
     )
@@ -129,9 +121,7 @@ def _world() -> Iterator[Claim]:
             **more,
         }
         yield Claim("sociale-kaart", f"aanbod-{number}", 1, "aanbod", content)
-    for number, (family, riziv) in enumerate(
-        (("Pérez", "10000205001"), ("Pauwels", "10000304001"), ("De Smet", "10000403001")), 3
-    ):
+    for number, (family, riziv) in enumerate((("Pérez", "10000205001"), ("Pauwels", "10000304001"), ("De Smet", "10000403001")), 3):
         content = {
             "kind": "zorgverlener",
             "name": {"family": family, "given": ["Lies"]},
@@ -205,9 +195,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         assert known is not None
         save_agreement(writer.connection, replace(known, rights=frozenset({"audit", "feed"})), NOW)
         scopes = "system/Practitioner.rs system/Organization.rs"
-        return register_client(
-            writer.connection, "epd", NOW, title="Cerner", scopes=scopes, jwks=jwks(EC_KEY)
-        ).id
+        return register_client(writer.connection, "epd", NOW, title="Cerner", scopes=scopes, jwks=jwks(EC_KEY)).id
 
     client = store.write(agree)
     private = home / "private.json"
@@ -232,9 +220,7 @@ def moving(live: Live, name: str) -> Iterator[None]:
     """What happens at the hub while this client is at work."""
     following = itertools.count()
     if name == "nexuzhealth":
-        live.front.before = lambda environ: (
-            live.write_something() if environ["PATH_INFO"].endswith("Organization/_history") else None
-        )
+        live.front.before = lambda environ: live.write_something() if environ["PATH_INFO"].endswith("Organization/_history") else None
     if name == "kasper":
 
         def write_a_while(environ: WSGIEnvironment) -> None:
@@ -275,9 +261,7 @@ def test_the_client_meets_all_that_it_requires(live: Live, name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "id", "spoil"), BREAKS, ids=[id for _, id, _ in BREAKS])
-def test_the_client_fails_where_a_server_breaks_what_it_requires(
-    live: Live, name: str, id: str, spoil: Break
-) -> None:
+def test_the_client_fails_where_a_server_breaks_what_it_requires(live: Live, name: str, id: str, spoil: Break) -> None:
     server = live.server()
     server.options["wait"] = "0.5" if id == "V7" else "20"
     with moving(live, name):
@@ -292,9 +276,7 @@ def test_each_requirement_is_broken() -> None:
     assert {id for _, id, _ in BREAKS} == {id for profile in PROFILES.values() for id in profile.requirements}
 
 
-def test_the_command_tells_each_requirement_and_fails_when_one_does(
-    live: Live, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_tells_each_requirement_and_fails_when_one_does(live: Live, capsys: pytest.CaptureFixture[str]) -> None:
     profile, arguments = PROFILES["hix"], ["--base-url", f"{live.url}/fhir", "--key", live.key]
     assert main(profile, arguments) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "5 ok, 0 failed, 0 skipped"
@@ -335,14 +317,10 @@ def test_a_server_that_does_not_answer_is_told_of(capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize("name", NAMES)
 def test_its_page_says_what_the_client_expects_and_how_to_run_it(name: str) -> None:
     text, profile = (PAGES / f"{name}.md").read_text(encoding="utf-8"), PROFILES[name]
-    assert re.findall(r"^\| ([A-Z]\d) \| (.*) \|$", text, re.MULTILINE) == [
-        (id, sentence) for id, (sentence, _) in profile.requirements.items()
-    ]
+    assert re.findall(r"^\| ([A-Z]\d) \| (.*) \|$", text, re.MULTILINE) == [(id, sentence) for id, (sentence, _) in profile.requirements.items()]
     assert re.findall(r"^- `--([a-z-]+)`: (.*)$", text, re.MULTILINE) == list(profile.options.items())
     [command] = re.findall(r"python -m (tests\.plugins\.fhir\.clients\.\w+) (.*)", text)
     assert command[0] == f"tests.plugins.fhir.clients.{name}"
     assert set(re.findall(r"--([a-z-]+)", command[1])) <= {"base-url", "key", *profile.options}
     assert "Our assumption, not theirs" in text
-    assert f"(fhir-conformance/{name}.md)" in (PAGES.parent / "fhir-conformance.md").read_text(
-        encoding="utf-8"
-    )
+    assert f"(fhir-conformance/{name}.md)" in (PAGES.parent / "fhir-conformance.md").read_text(encoding="utf-8")

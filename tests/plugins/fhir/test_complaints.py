@@ -40,10 +40,29 @@ def _claims() -> Iterator[Claim]:
     caregivers = [{"keys": [f"sociale-kaart:z-{number}"], "zorgverlener": of(f"zv-{number}")} for number in range(ROLES)]
     yield claim("aanbod", "a-1", names=[{"text": {"nl": "Raadpleging"}}], organisatie=of("org-1"), caregivers=caregivers)
     one = [{"keys": ["sociale-kaart:w-1"], "zorgverlener": of("zv-0")}]
-    yield claim("aanbod", "a-2", names=[{"text": {"nl": "Huisartsen"}}], organisatie=of("org-2"), vestigingen=[{"key": "sociale-kaart:site-2"}], caregivers=one)
+    yield claim(
+        "aanbod",
+        "a-2",
+        names=[{"text": {"nl": "Huisartsen"}}],
+        organisatie=of("org-2"),
+        vestigingen=[{"key": "sociale-kaart:site-2"}],
+        caregivers=one,
+    )
     # Roles that come before the organisation that they name, and roles with one that nobody may see.
-    yield claim("aanbod", "a-3", names=[{"text": {"nl": "Wezen"}}], organisatie=of("org-nergens"), caregivers=[{"keys": ["sociale-kaart:x-1"], "zorgverlener": of("zv-1")}])
-    yield claim("aanbod", "a-4", names=[{"text": {"nl": "Verborgen"}}], organisatie=of("org-3"), caregivers=[{"keys": ["sociale-kaart:x-2"], "zorgverlener": of("zv-2")}])
+    yield claim(
+        "aanbod",
+        "a-3",
+        names=[{"text": {"nl": "Wezen"}}],
+        organisatie=of("org-nergens"),
+        caregivers=[{"keys": ["sociale-kaart:x-1"], "zorgverlener": of("zv-1")}],
+    )
+    yield claim(
+        "aanbod",
+        "a-4",
+        names=[{"text": {"nl": "Verborgen"}}],
+        organisatie=of("org-3"),
+        caregivers=[{"keys": ["sociale-kaart:x-2"], "zorgverlener": of("zv-2")}],
+    )
     for number in range(100, 100 + CROWD):
         yield organisation(number, names=[{"text": {"nl": f"Massa {number}"}}], vestigingen=[site(number, "8000", {"nl": "Brugge"})])
 
@@ -236,7 +255,9 @@ def test_nothing_refers_to_what_is_not_there(client: FlaskClient, name: str) -> 
     assert "Geheim" not in orjson.dumps(found).decode()
 
 
-@pytest.mark.parametrize("asked", ["colour=blue", "organization.colour=blue", "_colour=blue", "_sort=colour", "_include=Location:colour", "_has:Endpoint:colour:x=1"])
+@pytest.mark.parametrize(
+    "asked", ["colour=blue", "organization.colour=blue", "_colour=blue", "_sort=colour", "_include=Location:colour", "_has:Endpoint:colour:x=1"]
+)
 def test_what_is_not_known_is_never_ignored_silently(client: FlaskClient, asked: str) -> None:
     """An unknown parameter was ignored and everything came: LinuxForHealth/FHIR #260, #1952; microsoft/fhir-server #1050, #1726; samply/blaze #1588; awslabs fhir-works search-es #138."""
     page = get(client, f"Location?address-city=antwerpen&{asked}")

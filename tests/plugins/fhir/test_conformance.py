@@ -37,9 +37,7 @@ _FOREIGN = (
 
 
 def get(client: FlaskClient, path: str, status: int = 200, **headers: str) -> Any:
-    response = client.get(
-        "/fhir" + path, headers={name.replace("_", "-"): value for name, value in headers.items()}
-    )
+    response = client.get("/fhir" + path, headers={name.replace("_", "-"): value for name, value in headers.items()})
     assert response.status_code == status, response.text
     return orjson.loads(response.data)
 
@@ -106,11 +104,7 @@ def test_a_concept_map_says_what_is_approximate(book: ConceptBook) -> None:
             mapped = book.mapped(source, element["code"], target)
             assert [each["code"] for each in element["target"]] == [each.code for each in mapped]
             for told, one in zip(element["target"], mapped, strict=True):
-                assert (
-                    ("Approximate" in told.get("comment", ""))
-                    == one.approximate
-                    == (told["equivalence"] == "narrower")
-                )
+                assert ("Approximate" in told.get("comment", "")) == one.approximate == (told["equivalence"] == "narrower")
 
 
 def test_paging_and_counting(client: FlaskClient) -> None:
@@ -130,9 +124,7 @@ def test_an_unknown_parameter_is_a_warning_or_an_error(client: FlaskClient) -> N
     assert [each["search"]["mode"] for each in bundle["entry"]] == ["match", "outcome"]
     assert all(each["fullUrl"] for each in bundle["entry"])
     assert "colour" not in bundle["link"][0]["url"]
-    assert get(client, "/CodeSystem?colour=blue", 400, Prefer="handling=strict")["issue"][0][
-        "expression"
-    ] == ["http.colour"]
+    assert get(client, "/CodeSystem?colour=blue", 400, Prefer="handling=strict")["issue"][0]["expression"] == ["http.colour"]
     assert get(client, "/CodeSystem/NoSuch", 404)["resourceType"] == "OperationOutcome"
     assert get(client, "/ValueSet?_count=x", 400)["resourceType"] == "OperationOutcome"
 
@@ -174,7 +166,9 @@ def test_a_scheme_that_nobody_has_loaded_is_there_for_who_sees_a_code_of_it(tmp_
     store.close()
 
 
-@pytest.mark.parametrize("system", [provenance.SOURCE, accesses.PARTNER, s.REFNIS, *(s.code_system(each) for each in ("zone", "postcode", "province", "region"))])
+@pytest.mark.parametrize(
+    "system", [provenance.SOURCE, accesses.PARTNER, s.REFNIS, *(s.code_system(each) for each in ("zone", "postcode", "province", "region"))]
+)
 def test_the_systems_of_our_own_are_always_there(client: FlaskClient, system: str) -> None:
     assert get(client, system.removeprefix(s.BASE))["id"] == system.rpartition("/")[2]
 
@@ -216,14 +210,10 @@ def test_the_short_lists_are_those_of_the_fiche(name: str, codes: set[str]) -> N
 
 
 @pytest.mark.parametrize("definition", DEFINITIONS.values(), ids=lambda each: each.name)
-def test_a_snapshot_has_every_element_and_the_differential_is_part_of_it(
-    client: FlaskClient, definition: Any
-) -> None:
+def test_a_snapshot_has_every_element_and_the_differential_is_part_of_it(client: FlaskClient, definition: Any) -> None:
     resource = get(client, f"/StructureDefinition/{definition.name}")
     snapshot = {each["id"]: each for each in resource["snapshot"]["element"]}
-    assert {"Extension", "Extension.id", "Extension.extension", "Extension.url", "Extension.value[x]"} <= set(
-        snapshot
-    )
+    assert {"Extension", "Extension.id", "Extension.extension", "Extension.url", "Extension.value[x]"} <= set(snapshot)
     assert snapshot["Extension.url"]["fixedUri"] == resource["url"] == definition.url
     for part in definition.parts:
         assert snapshot[f"Extension.extension:{part.name}.url"]["fixedUri"] == part.name
@@ -259,11 +249,7 @@ def _addresses(value: Any) -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize("name", sorted(RESOURCES))
 def test_whatever_world_s_shows_is_defined_here_or_elsewhere(world_s: Hub, name: str) -> None:
     client, key = world_s.client(), f"Bearer {world_s.key}"
-    addresses = set(
-        _addresses(
-            [each["resource"] for each in get(client, f"/{name}?_count=500", Authorization=key)["entry"]]
-        )
-    )
+    addresses = set(_addresses([each["resource"] for each in get(client, f"/{name}?_count=500", Authorization=key)["entry"]]))
     assert addresses
     for type_name, address in addresses:
         if not address.startswith(_FOREIGN):

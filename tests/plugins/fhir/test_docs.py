@@ -68,9 +68,7 @@ def test_what_is_judged_is_told_as_described(world_s: Hub, body: str) -> None:
     answer = orjson.loads(response.data)
     assert complaints(answer) == []
     told = [issue["expression"][0] for issue in answer["issue"] if issue["severity"] == "error"]
-    assert sorted(told) == sorted(
-        re.findall(r"`(Organization\.[^`]+)` \(", TEXT.split("It tells of")[1].split("\n")[0])
-    )
+    assert sorted(told) == sorted(re.findall(r"`(Organization\.[^`]+)` \(", TEXT.split("It tells of")[1].split("\n")[0]))
 
 
 @pytest.mark.parametrize("body", re.findall(r"```json feed\n(.*?)```", ALL, re.DOTALL))
@@ -112,11 +110,7 @@ def test_curl_lines_answer(world_s: Hub, line: str) -> None:
 
 
 def test_every_extension_is_described() -> None:
-    declared = {
-        value
-        for value in vars(ext).values()
-        if isinstance(value, str) and "/fhir/StructureDefinition/" in value
-    }
+    declared = {value for value in vars(ext).values() if isinstance(value, str) and "/fhir/StructureDefinition/" in value}
     declared = {url for url in declared if url.startswith("https://fichehub.example.org")} - {ext._OURS}
     assert declared == set(ext.OURS)
     described = set(re.findall(r"^\| `([a-z-]+)` \|", TEXT.split("## Extensions")[1], re.MULTILINE))
@@ -132,6 +126,10 @@ def test_every_parameter_is_described(name: str) -> None:
 def test_every_search_that_grows_is_named_with_the_reason() -> None:
     growing = {search.title: search.grows for search in SEARCHES if search.grows}
     growing |= {f"{search.title}, on PostgreSQL": search.grows_on_postgresql for search in SEARCHES if search.grows_on_postgresql}
-    told = {title: reason for titles, reason in re.findall(r"^\| (.+?) \| (.+?) \|$", TEXT.split("## How fast")[1], re.MULTILINE) for title in titles.split("; ")}
+    told = {
+        title: reason
+        for titles, reason in re.findall(r"^\| (.+?) \| (.+?) \|$", TEXT.split("## How fast")[1], re.MULTILINE)
+        for title in titles.split("; ")
+    }
     assert {title: told.get(title) for title in growing} == growing
     assert told.keys() - growing.keys() == {"search", "---"} & told.keys()

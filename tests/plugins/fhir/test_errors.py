@@ -49,9 +49,7 @@ from tests.plugins.fhir.judge import complaints
         ("POST", "/fhir/metadata", 405, "not-supported"),
     ],
 )
-def test_what_is_not_there_is_told_as_operation_outcome(
-    client: FlaskClient, method: str, path: str, status: int, code: str
-) -> None:
+def test_what_is_not_there_is_told_as_operation_outcome(client: FlaskClient, method: str, path: str, status: int, code: str) -> None:
     response = client.open(path, method=method)
     assert (response.status_code, response.content_type) == (status, JSON)
     outcome = orjson.loads(response.data)
@@ -71,9 +69,7 @@ def test_a_refusal_in_words_of_http_has_its_code(error: type[HTTPException], cod
     assert complaints(failure.document()) == []
 
 
-def test_other_errors_are_operation_outcomes_too(
-    client: FlaskClient, small: Hub, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_other_errors_are_operation_outcomes_too(client: FlaskClient, small: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     for query, accept, place, value in (
         ("", "text/turtle", "Accept", "text/turtle"),
         ("", "application/fhir+json; fhirVersion=5.0", "Accept", "application/fhir+json; fhirVersion=5.0"),
@@ -154,7 +150,17 @@ def test_where_there_is_nothing_no_method_is_listed(client: FlaskClient) -> None
     assert (nothing.status_code, "Allow" in nothing.headers) == (404, False)
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "Organization/{0}"), ("GET", "CodeSystem/visum"), ("GET", "metadata"), ("GET", "Basic/directory-change"), ("POST", "$validate"), ("POST", "Organization/$validate")])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "Organization/{0}"),
+        ("GET", "CodeSystem/visum"),
+        ("GET", "metadata"),
+        ("GET", "Basic/directory-change"),
+        ("POST", "$validate"),
+        ("POST", "Organization/$validate"),
+    ],
+)
 def test_a_parameter_too_many_is_an_error_for_who_is_strict(client: FlaskClient, small: Hub, method: str, path: str) -> None:
     address = f"/fhir/{path}".format(small.ids["org-1"])
     sent: dict[str, Any] = {} if method == "GET" else {"json": {"resourceType": "Organization", "name": "x"}}
@@ -180,14 +186,19 @@ def test_who_is_strict_hears_of_a_parameter_too_many_first(client: FlaskClient, 
     assert (response.status_code, orjson.loads(response.data)["issue"][0]["expression"]) == (400, ["http.colour"])
 
 
-@pytest.mark.parametrize(("method", "path"), [("POST", "Organization"), ("PUT", "Organization/x"), ("PUT", "Organization?identifier=a|b"), ("DELETE", "Organization/x")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "Organization"), ("PUT", "Organization/x"), ("PUT", "Organization?identifier=a|b"), ("DELETE", "Organization/x")]
+)
 def test_who_sends_in_without_credentials_is_asked_for_them(client: FlaskClient, small: Hub, method: str, path: str) -> None:
     _is_asked_who_he_is(client, method, path)
     without_the_right = client.open(f"/fhir/{path}", method=method, headers={"X-API-Key": small.key})
     assert (without_the_right.status_code, "WWW-Authenticate" in without_the_right.headers) == (403, False)
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "Subscription"), ("POST", "Subscription"), ("GET", "Subscription/$status"), ("GET", "AuditEvent"), ("GET", "AuditEvent/1")])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "Subscription"), ("POST", "Subscription"), ("GET", "Subscription/$status"), ("GET", "AuditEvent"), ("GET", "AuditEvent/1")],
+)
 def test_what_only_partners_have_is_asked_for_with_credentials(client: FlaskClient, small: Hub, method: str, path: str) -> None:
     _is_asked_who_he_is(client, method, path)
 
@@ -270,9 +281,7 @@ _VALUES = st.one_of(
     ),
     st.sampled_from(["GET", "POST", "PUT"]),
 )
-def test_whatever_is_asked_no_answer_is_a_5xx_or_no_fhir(
-    client: FlaskClient, path: str, asked: list[tuple[str, str, str]], method: str
-) -> None:
+def test_whatever_is_asked_no_answer_is_a_5xx_or_no_fhir(client: FlaskClient, path: str, asked: list[tuple[str, str, str]], method: str) -> None:
     query = {name + modifier: value for name, modifier, value in asked}
     response = client.open(f"/fhir/{path}", method=method, query_string=query)
     assert response.status_code < 500, response.text

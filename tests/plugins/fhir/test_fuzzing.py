@@ -30,7 +30,23 @@ _ODD: Final = (
     "9" * 400, "x" * 3000, "'; DROP TABLE entry; --", "<script>", "gt", "eb2026-11", "0001-01-01", "9999-12-31", "{}", "[]", "null", "..", "a b c d e f g h i j",
     ",".join("a b c" for _ in range(9)), ",".join(str(n) for n in range(600)), "2.16.840", "urn:oid:1.2.3|x", "count", "text", "name,telecom", "-name,_id", "near",
 )  # fmt: skip
-_MODIFIERS: Final = ("", "", "", ":exact", ":contains", ":not", ":missing", ":identifier", ":iterate", ":Organization", ":text", ":above", ":x", ":", "::")
+_MODIFIERS: Final = (
+    "",
+    "",
+    "",
+    ":exact",
+    ":contains",
+    ":not",
+    ":missing",
+    ":identifier",
+    ":iterate",
+    ":Organization",
+    ":text",
+    ":above",
+    ":x",
+    ":",
+    "::",
+)
 _CONTROL: Final = (
     "_count", "_cursor", "_total", "_sort", "_summary", "_elements", "_format", "_pretty", "_include", "_revinclude", "_revInclude", "_lastUpdated", "_since",
     "_at", "_type", "_id", "_profile", "_tag", "_source", "_text", "_content", "_filter", "_query", "_list", "_contained", "_has", "url", "value",
@@ -95,7 +111,10 @@ class Asking:
         some = self.dice.choice((0, 1, 1, 2, 2, 3, 6))
         asked = [(self.name(), self.value()) for _ in range(some)]
         headers = {name: self.dice.choice(values) for name, values in _HEADERS if self.dice.random() < 0.15}
-        made: dict[str, Any] = {"method": self.dice.choice(("GET", "GET", "GET", "GET", "POST", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS")), "headers": headers}
+        made: dict[str, Any] = {
+            "method": self.dice.choice(("GET", "GET", "GET", "GET", "POST", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS")),
+            "headers": headers,
+        }
         if made["method"] in ("POST", "PUT", "PATCH"):
             made["data"] = self.dice.choice(_BODIES)
             headers.setdefault("Content-Type", self.dice.choice(_HEADERS[-1][1]))

@@ -110,7 +110,9 @@ def test_what_was_hidden_is_not_told_of_the_past_once_it_is_gone_either(writing:
 
     def person(**content: Any) -> Claim:
         number = [{"system": "riziv", "value": riziv(1)}]
-        return Claim("sociale-kaart", "p", 1, "zorgverlener", {"kind": "zorgverlener", "name": {"family": "15999901"}, "identifiers": number, **content})
+        return Claim(
+            "sociale-kaart", "p", 1, "zorgverlener", {"kind": "zorgverlener", "name": {"family": "15999901"}, "identifiers": number, **content}
+        )
 
     shown: dict[str, tuple[Claim, Claim, Claim | None]] = {
         "value": (named(1, "Huis", contacts=[phone]), named(1, "Huis", contacts=[phone | hidden]), named(1, "Huis")),

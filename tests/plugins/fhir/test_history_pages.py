@@ -56,7 +56,9 @@ def test_what_could_not_be_seen_when_it_came_is_new_when_it_can_be(writing: Writ
     """A PractitionerRole of somebody whom no source had told of yet."""
     client = writing.hub.client()
     caregivers(writing, 1, 2)
-    created = {f"PractitionerRole/{change.id}": change.seq for change in changes(writing) if change.type == "caregiver" and change.operation == "create"}
+    created = {
+        f"PractitionerRole/{change.id}": change.seq for change in changes(writing) if change.type == "caregiver" and change.operation == "create"
+    }
     assert told(get(client, "PractitionerRole/_history")) == []
     writing.put(person(1))
     [entry] = get(client, "PractitionerRole/_history")["entry"]
@@ -148,7 +150,8 @@ def test_since_is_at_or_after_however_the_plus_arrives(writing: Writing, zone: s
 
 
 @pytest.mark.parametrize(
-    "query", ["_since=gisteren", "_since=2026-13-01", "_count=0", "_count=x", "_cursor=abc", "_cursor=WzEsMiwzXQ", "name=x", "_sort=name", "_summary=true"]
+    "query",
+    ["_since=gisteren", "_since=2026-13-01", "_count=0", "_count=x", "_cursor=abc", "_cursor=WzEsMiwzXQ", "name=x", "_sort=name", "_summary=true"],
 )
 def test_what_a_history_cannot_take_is_refused_by_name(client: FlaskClient, query: str) -> None:
     for path in ("Organization/_history", "_history"):

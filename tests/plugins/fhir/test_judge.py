@@ -22,9 +22,7 @@ def test_a_planted_fault_is_told_at_its_place(fault: Fault) -> None:
     issues = judge(fault.resource)
     assert is_refused(issues), fault.kind
     assert fault.expression in [issue.expression for issue in issues if issue.severity == "error"]
-    assert all(
-        issue.remedy for issue in issues if issue.severity == "error" and issue.expression == fault.expression
-    )
+    assert all(issue.remedy for issue in issues if issue.severity == "error" and issue.expression == fault.expression)
 
 
 def test_there_are_as_many_kinds_as_promised() -> None:
@@ -52,9 +50,7 @@ def test_an_unknown_profile_and_an_unknown_code_of_cd_hcparty_are_warnings() -> 
     assert [issue.severity for issue in judge(stranger)] == ["warning"]
     coding = {"system": ORGANIZATION["type"][0]["coding"][0]["system"], "code": "orgspaceport"}
     told = judge(ORGANIZATION | {"type": [{"coding": [coding]}]}, concepts=BOOK)
-    assert [(issue.severity, issue.expression) for issue in told] == [
-        ("warning", "Organization.type[0].coding[0].code")
-    ]
+    assert [(issue.severity, issue.expression) for issue in told] == [("warning", "Organization.type[0].coding[0].code")]
 
 
 def test_many_faults_are_cut_off_and_that_is_said() -> None:

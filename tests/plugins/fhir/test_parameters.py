@@ -242,7 +242,10 @@ def test_a_search_is_the_same_by_get_by_search_and_by_post(client: FlaskClient) 
         ("PractitionerRole?practitioner:contains.name=an", "practitioner:contains.name"),
         ("PractitionerRole?organization:Organization.partof:Location.name=an", "organization:Organization.partof:Location.name"),
         ("PractitionerRole?practitioner:Organization=an", "practitioner:Organization"),
-        ("Organization?_has:PractitionerRole:organization:practitioner:Patient.name=an", "_has:PractitionerRole:organization:practitioner:Patient.name"),
+        (
+            "Organization?_has:PractitionerRole:organization:practitioner:Patient.name=an",
+            "_has:PractitionerRole:organization:practitioner:Patient.name",
+        ),
         ("HealthcareService?coverage-area=Location/1", "coverage-area"),
         ("HealthcareService?patientenstop=maybe", "patientenstop"),
         ("OrganizationAffiliation?date=gt2024-13", "date"),

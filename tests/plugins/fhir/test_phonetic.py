@@ -16,7 +16,23 @@ from tests.plugins.fhir.conftest import Hub, hub_over, organisation
 from tests.plugins.fhir.test_complaints import pages, resources
 from tests.plugins.fhir.writing import get
 
-FAMILIES = ("Janssens", "De Clercq", "Claeys", "Peeters", "Vandenbroucke", "D'Hondt", "Dhont", "Verhaeghe", "Thys", "Meyer", "Philips", "Huysmans", "Van Damme", "Beaumont", "Vos")
+FAMILIES = (
+    "Janssens",
+    "De Clercq",
+    "Claeys",
+    "Peeters",
+    "Vandenbroucke",
+    "D'Hondt",
+    "Dhont",
+    "Verhaeghe",
+    "Thys",
+    "Meyer",
+    "Philips",
+    "Huysmans",
+    "Van Damme",
+    "Beaumont",
+    "Vos",
+)
 
 
 def _claims() -> Iterator[Claim]:
@@ -24,12 +40,16 @@ def _claims() -> Iterator[Claim]:
         return {"source": "sociale-kaart", "external_id": id}
 
     def person(number: int, family: str, given: str, **more: Any) -> Claim:
-        return Claim("sociale-kaart", f"zv-{number}", 1, "zorgverlener", {"kind": "zorgverlener", "name": {"family": family, "given": [given]}, **more})
+        return Claim(
+            "sociale-kaart", f"zv-{number}", 1, "zorgverlener", {"kind": "zorgverlener", "name": {"family": family, "given": [given]}, **more}
+        )
 
     for number, family in enumerate(FAMILIES):
         yield person(number, family, "Katrien" if number % 2 else "Youri")
     yield person(90, "Verbruggen", "Sophie", visibility="professional")
-    yield organisation(1, names=[{"text": {"nl": "Huisartsen Maes", "fr": "Médecins Maes"}}, {"text": {"nl": "Praktijk Bogaerts"}, "visibility": "professional"}])
+    yield organisation(
+        1, names=[{"text": {"nl": "Huisartsen Maes", "fr": "Médecins Maes"}}, {"text": {"nl": "Praktijk Bogaerts"}, "visibility": "professional"}]
+    )
     yield organisation(2, names=[{"text": {"nl": "Thuiszorg"}}], parent=of("org-1"))
     content = {
         "kind": "aanbod", "names": [{"text": {"nl": "Kine"}}], "organisatie": of("org-1"),

@@ -97,10 +97,16 @@ def test_what_a_role_claims_stands_in_the_role(small: Hub, claimed: str) -> None
     for each in orjson.loads(page.data)["link"]:
         assert ask(small, "system/PractitionerRole.rs", each["url"].partition("/fhir/")[2]).status_code == 200
     assert ask(small, "system/PractitionerRole.rs", "PractitionerRole?practitioner.given=an").status_code == 403
-    assert ask(small, "system/Organization.rs", f"Practitioner?_has:PractitionerRole:practitioner:{claimed.format(s.BE_PRACTITIONER_ROLE)}").status_code == 403
+    assert (
+        ask(small, "system/Organization.rs", f"Practitioner?_has:PractitionerRole:practitioner:{claimed.format(s.BE_PRACTITIONER_ROLE)}").status_code
+        == 403
+    )
 
 
-@pytest.mark.parametrize(("asked", "comes"), [("Provenance:*", True), ("Provenance:target", True), ("Provenance:target:Organization", True), ("Provenance:target:Location", False)])
+@pytest.mark.parametrize(
+    ("asked", "comes"),
+    [("Provenance:*", True), ("Provenance:target", True), ("Provenance:target:Organization", True), ("Provenance:target:Location", False)],
+)
 def test_where_it_comes_from_may_be_asked_in_every_spelling(client: FlaskClient, asked: str, comes: bool) -> None:
     page = get(client, f"Organization?name=netwerk&_revinclude={asked}")
     assert {each["resourceType"] for each in resources([page], "include")} == ({"Provenance"} if comes else set())

@@ -186,7 +186,9 @@ def test_a_source_finds_only_what_its_provenance_is_shown_of(client: FlaskClient
     assert "entry" not in get(client, f"Location?_id={entry['resource']['id']}&_source={PG}"), "it says nothing of the site"
 
 
-@pytest.mark.parametrize("address", ["Organization?_source=progezondheid&name=later", "Location?organization._source=progezondheid&organization.name=later"])
+@pytest.mark.parametrize(
+    "address", ["Organization?_source=progezondheid&name=later", "Location?organization._source=progezondheid&organization.name=later"]
+)
 def test_who_begins_to_say_what_was_known_is_found_at_an_address_that_was_asked_before(client: FlaskClient, sourced: Hub, address: str) -> None:
     name = address.partition("?")[0]
     known: dict[str, Any] = {"names": [{"text": {"nl": "Later"}}], "vestigingen": [site(9, "9000", {"nl": "Gent"})]}

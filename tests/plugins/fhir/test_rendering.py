@@ -117,13 +117,9 @@ def test_identifiers_have_the_belgian_systems() -> None:
         {"system": s.NIHDI, "value": "71000012"},
     ]
     location = rendered(e.entity(e.organisatie(), "vestiging"))
-    assert location["identifier"] == [
-        {"system": s.BASE + "/NamingSystem/vestigingsnummer", "value": "2147812701"}
-    ]
+    assert location["identifier"] == [{"system": s.BASE + "/NamingSystem/vestigingsnummer", "value": "2147812701"}]
     own = e.organisatie(identifiers=[{"system": "sociale-kaart", "value": "12"}])
-    assert rendered(e.entity(own))["identifier"] == [
-        {"system": s.BASE + "/NamingSystem/sociale-kaart", "value": "12"}
-    ]
+    assert rendered(e.entity(own))["identifier"] == [{"system": s.BASE + "/NamingSystem/sociale-kaart", "value": "12"}]
 
 
 def test_a_second_language_is_a_translation_and_an_alias() -> None:
@@ -168,11 +164,7 @@ def test_a_parent_is_named_only_where_it_is_visible() -> None:
 def test_location_has_one_dutch_address_and_the_other_language_in_an_extension() -> None:
     location = rendered(e.entity(e.organisatie(), "vestiging"))
     assert location["address"]["city"] == "Brussel"
-    assert [
-        x["valueAddress"]["city"]
-        for x in location["extension"]
-        if x["url"] == ext.LOCATION_ADDRESS_TRANSLATION
-    ] == ["Bruxelles"]
+    assert [x["valueAddress"]["city"] for x in location["extension"] if x["url"] == ext.LOCATION_ADDRESS_TRANSLATION] == ["Bruxelles"]
     assert location["position"] == {"longitude": 4.35, "latitude": 50.85}
     assert location["managingOrganization"]["reference"] == f"Organization/{e.ORGANISATIE}"
     assert location["meta"]["profile"] == [s.BE_LOCATION, s.MCSD_LOCATION]
@@ -223,9 +215,7 @@ def test_inherited_contact_says_where_it_came_from() -> None:
             "use": "work",
         }
     ]
-    own = rendered(
-        e.entity(e.aanbod(contacts=[{"kind": "mobile", "value": "+32470000000"}]), related=(e.organisatie(),))
-    )
+    own = rendered(e.entity(e.aanbod(contacts=[{"kind": "mobile", "value": "+32470000000"}]), related=(e.organisatie(),)))
     assert own["telecom"][0] == {"system": "phone", "value": "+32470000000", "use": "mobile"}
 
 
@@ -252,12 +242,8 @@ def test_a_role_names_person_organisation_site_and_service() -> None:
     }
     assert resource["organization"]["reference"] == f"Organization/{e.ORGANISATIE}"
     assert [each["reference"] for each in resource["location"]] == [f"Location/{e.VESTIGING}"]
-    assert resource["healthcareService"] == [
-        {"reference": f"HealthcareService/{e.AANBOD}", "display": "Woonzorg Zon"}
-    ]
-    assert resource["code"][0]["coding"] == [
-        {"system": s.CD_HCPARTY, "code": "persphysician", "display": "arts"}
-    ]
+    assert resource["healthcareService"] == [{"reference": f"HealthcareService/{e.AANBOD}", "display": "Woonzorg Zon"}]
+    assert resource["code"][0]["coding"] == [{"system": s.CD_HCPARTY, "code": "persphysician", "display": "arts"}]
     assert resource["meta"]["profile"] == [s.BE_PRACTITIONER_ROLE, s.MCSD_PRACTITIONER_ROLE]
 
 
@@ -269,17 +255,11 @@ def test_a_hidden_person_or_site_leaves_no_trace_in_a_role() -> None:
     assert "practitioner" not in found
     assert "location" not in found
     assert b"Peeters" not in orjson.dumps(found)
-    assert (
-        s.MCSD_PRACTITIONER_ROLE not in found["meta"]["profile"]
-    )  # no profession is known without the person
+    assert s.MCSD_PRACTITIONER_ROLE not in found["meta"]["profile"]  # no profession is known without the person
 
 
 def test_a_membership_names_the_network_and_the_member() -> None:
-    member = e.organisatie(
-        memberships=[
-            {"id": e.MEMBERSHIP, "organisatie": {"id": e.NETWORK}, "role": {"scheme": "role", "code": "lid"}}
-        ]
-    )
+    member = e.organisatie(memberships=[{"id": e.MEMBERSHIP, "organisatie": {"id": e.NETWORK}, "role": {"scheme": "role", "code": "lid"}}])
     network = e.organisatie() | {"id": e.NETWORK}
     resource = rendered(e.entity(member, "membership", related=(network,)))
     assert resource["organization"]["reference"] == f"Organization/{e.NETWORK}"
@@ -293,10 +273,7 @@ def test_a_membership_names_the_network_and_the_member() -> None:
 def test_version_is_the_seq_and_for_partners_also_the_revision_of_their_agreement() -> None:
     entity = e.entity(e.organisatie())
     assert rendered(entity)["meta"]["versionId"] == "42"
-    assert (
-        rendered(entity, Grant(level="professional", partner="epd", revision=7))["meta"]["versionId"]
-        == "42-7"
-    )
+    assert rendered(entity, Grant(level="professional", partner="epd", revision=7))["meta"]["versionId"] == "42-7"
 
 
 def test_memory_never_mixes_askers_versions_or_labels() -> None:
@@ -327,9 +304,7 @@ def test_memory_stays_within_its_limit() -> None:
 
 
 def test_texts_that_fhir_forbids_are_mended() -> None:
-    odd = e.organisatie(
-        names=[{"text": {"nl": "A\x1fB", "fr": "  "}}], types=[{"scheme": "x", "code": "a\n b"}]
-    )
+    odd = e.organisatie(names=[{"text": {"nl": "A\x1fB", "fr": "  "}}], types=[{"scheme": "x", "code": "a\n b"}])
     resource = orjson.loads(to_bytes(rendered(e.entity(odd))))
     assert resource["name"] == "A B"
     assert resource["type"][0]["coding"][0]["code"] == "a b"

@@ -20,7 +20,9 @@ REGION = Query(types=EVERYTHING, where=(Criterion("postcode", ("9",), "prefix"),
 PRACTICES = Query(types=("aanbod", "organisatie", "vestiging"), where=(Criterion("postcode", ("9",), "prefix"),))
 OFFERS = Query(types=("aanbod",), where=(Criterion("code", ("rubriek|",), "prefix"),))
 NETWORKS = Query(types=("membership", "caregiver", "electronic_address", "vestiging"))
-LINKS = frozenset({"names", "name", "rubrieken", "organisatie", "vestigingen", "caregivers", "parent", "memberships", "electronic_addresses", "provided_by"})
+LINKS = frozenset(
+    {"names", "name", "rubrieken", "organisatie", "vestigingen", "caregivers", "parent", "memberships", "electronic_addresses", "provided_by"}
+)
 AGREEMENTS: dict[str, tuple[Query, frozenset[str] | None]] = {
     "streek": (REGION, None),
     "praktijken": (PRACTICES, None),

@@ -163,7 +163,10 @@ def test_what_changed_since_a_moment(writing: Writing) -> None:
     ],
 )
 def test_a_chain_asks_when_the_other_end_changed(writing: Writing, query: str, expected: set[str]) -> None:
-    houses = [named(number + 10, f"Huis {name}", parent={"source": "sociale-kaart", "external_id": f"org-{number}"}) for number, name in ((1, "een"), (2, "twee"))]
+    houses = [
+        named(number + 10, f"Huis {name}", parent={"source": "sociale-kaart", "external_id": f"org-{number}"})
+        for number, name in ((1, "een"), (2, "twee"))
+    ]
     writing.put(named(1, "Koepel een"), named(2, "Koepel twee"))
     writing.put(*houses)
     writing.put(named(2, "Koepel twee nieuw"))
@@ -262,7 +265,16 @@ def test_what_cannot_be_used_is_refused_by_name(client: FlaskClient, query: str,
     assert issue["expression"][0].startswith(f"http.{expression.partition(':')[0]}")
 
 
-@pytest.mark.parametrize("name", ["_has:Location:organisation:name", "_has:Patient:organization:name", "_has:Location", "_has:Location:organization", "_has:Endpoint:organization:address-city"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "_has:Location:organisation:name",
+        "_has:Patient:organization:name",
+        "_has:Location",
+        "_has:Location:organization",
+        "_has:Endpoint:organization:address-city",
+    ],
+)
 def test_what_points_nowhere_is_a_warning(client: FlaskClient, name: str) -> None:
     page = get(client, f"Organization?{name}=x&_count=1")
     assert page["entry"][-1]["search"]["mode"] == "outcome"

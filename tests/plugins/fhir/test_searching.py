@@ -64,9 +64,7 @@ def test_search_finds(client: FlaskClient, path: str, found: set[str]) -> None:
 def test_person_and_role_are_found_by_number_name_and_profession(client: FlaskClient, small: Hub) -> None:
     [person] = matches(get(client, "/Practitioner?identifier=1-87497-04-001"))
     assert person["name"][0]["family"] == "Peeters"
-    assert [each["id"] for each in matches(get(client, "/Practitioner?family=peet&given=an"))] == [
-        person["id"]
-    ]
+    assert [each["id"] for each in matches(get(client, "/Practitioner?family=peet&given=an"))] == [person["id"]]
     for search in (
         f"practitioner=Practitioner/{person['id']}",
         f"practitioner=http://localhost/fhir/Practitioner/{person['id']}",
@@ -123,9 +121,7 @@ def test_every_include_works_in_both_directions(client: FlaskClient, include: st
     wanted = INCLUDES[include]
     forward = get(client, f"/{wanted.source}?_count=500&_include={include}")
     pointed_to = {each["id"] for each in matches(forward, "include")}
-    assert (
-        pointed_to or wanted.source == wanted.target or not wanted.link
-    )  # an organisatie that is a match already is not included again
+    assert pointed_to or wanted.source == wanted.target or not wanted.link  # an organisatie that is a match already is not included again
     backward = get(client, f"/{wanted.target}?_count=500&_revinclude={include}")
     assert matches(backward, "include") or wanted.source == wanted.target or not wanted.link
 
@@ -173,7 +169,18 @@ def test_every_page_says_what_the_first_one_left_out(client: FlaskClient) -> Non
     assert [matches(page, "outcome") for page in walk(client, "/Organization?address=kerkstraat&_count=12")] == [[], [], []]
 
 
-@pytest.mark.parametrize(("added", "status"), [([[], None, True], 200), ([[], None, False, ["colour"]], 200), ([[], None, False, ["x"] * 11], 400), ([[], None, False, ["x" * 81]], 400), ([[], None, False, [1]], 400), ([[], None, False, 7], 400), ([[], None, False, [], []], 400)])
+@pytest.mark.parametrize(
+    ("added", "status"),
+    [
+        ([[], None, True], 200),
+        ([[], None, False, ["colour"]], 200),
+        ([[], None, False, ["x"] * 11], 400),
+        ([[], None, False, ["x" * 81]], 400),
+        ([[], None, False, [1]], 400),
+        ([[], None, False, 7], 400),
+        ([[], None, False, [], []], 400),
+    ],
+)
 def test_what_a_cursor_carries_is_looked_at(client: FlaskClient, added: list[Any], status: int) -> None:
     [(_, page)] = parse_qsl(urlsplit(link(get(client, "/Organization?_count=1"), "next") or "").query)
     get(client, f"/Organization?_cursor={page}~{base64.urlsafe_b64encode(orjson.dumps(added)).decode().rstrip('=')}", status)
@@ -181,6 +188,7 @@ def test_what_a_cursor_carries_is_looked_at(client: FlaskClient, added: list[Any
 
 def test_beside_a_cursor_another_count_is_taken_and_nothing_else(client: FlaskClient) -> None:
     whole = [each["id"] for each in matches(get(client, "/Location?_count=12"))]
+
     def address(page: dict[str, Any], relation: str) -> str:
         return (link(page, relation) or "").partition("/fhir")[2]
 
@@ -214,9 +222,7 @@ def test_total_is_told_when_asked(client: FlaskClient) -> None:
 def test_sorted_by_name(client: FlaskClient) -> None:
     found = [each["name"] for each in matches(get(client, "/Organization?_sort=name&_count=500"))]
     assert found == sorted(found, key=str.casefold)
-    assert [each["name"] for each in matches(get(client, "/Organization?_sort=-name&_count=500"))] == found[
-        ::-1
-    ]
+    assert [each["name"] for each in matches(get(client, "/Organization?_sort=-name&_count=500"))] == found[::-1]
 
 
 # --- truthful -----------------------------------------------------------------------------------------------------------------------

@@ -79,8 +79,6 @@ def test_the_second_judge_reads_our_definitions(other: Validator, broken: dict[s
     assert objections(other, broken)
 
 
-def test_without_our_definitions_it_does_not_know_our_extensions(
-    tmp_path_factory: pytest.TempPathFactory, book: ConceptBook
-) -> None:
+def test_without_our_definitions_it_does_not_know_our_extensions(tmp_path_factory: pytest.TempPathFactory, book: ConceptBook) -> None:
     without = second_judge(tmp_path_factory.mktemp("without"), book, with_ours=False)
     assert objections(without, SERVICE)

@@ -32,9 +32,7 @@ def test_read_gives_the_resource_with_its_version(client: FlaskClient, small: Hu
 
 
 @pytest.mark.parametrize("tag", ['W/"{}"', '"{}"', 'W/"0", W/"{}"', "*"])
-def test_unchanged_resource_is_304_and_a_changed_one_is_not(
-    client: FlaskClient, small: Hub, tag: str
-) -> None:
+def test_unchanged_resource_is_304_and_a_changed_one_is_not(client: FlaskClient, small: Hub, tag: str) -> None:
     address = f"/fhir/Organization/{small.ids['org-2']}"
     version = orjson.loads(client.get(address).data)["meta"]["versionId"]
     same = client.get(address, headers={"If-None-Match": tag.format(version)})
@@ -105,9 +103,7 @@ def test_a_save_is_seen_at_once_also_while_readers_of_the_log_wait(small: Hub, m
 
 def test_removed_resource_is_410_and_a_joined_one_leads_on(small: Hub) -> None:
     client = small.client()
-    claims = [
-        organisation(number, names=[{"text": {"nl": f"Tijdelijk {number}"}}]) for number in (60, 61, 62)
-    ]
+    claims = [organisation(number, names=[{"text": {"nl": f"Tijdelijk {number}"}}]) for number in (60, 61, 62)]
     small.store.write(lambda writer: writer.put(claims, origin="test"))
     by_name = {each["name"]: each["id"] for each in matches(get(client, "/Organization?name=tijdelijk"))}
 
@@ -132,9 +128,7 @@ def test_removed_resource_is_410_and_a_joined_one_leads_on(small: Hub) -> None:
 
 def test_nothing_hidden_is_in_any_answer(client: FlaskClient) -> None:
     for name in RESOURCES:
-        for page in walk(
-            client, f"/{name}?_count=500&_include=PractitionerRole:practitioner&_include=Organization:partof"
-        ):
+        for page in walk(client, f"/{name}?_count=500&_include=PractitionerRole:practitioner&_include=Organization:partof"):
             assert HIDDEN.encode() not in orjson.dumps(page)
     assert matches(get(client, f"/Organization?name={HIDDEN}")) == []
     assert matches(get(client, "/Practitioner?identifier=10000106001")) == []
@@ -247,7 +241,9 @@ def test_a_modifier_where_none_is_taken_is_an_error(client: FlaskClient, asked: 
     assert re.search("takes (no modifier|:missing)[.]", issue["details"]["text"])
 
 
-@pytest.mark.parametrize("prefer", ["handling=strict", 'handling="strict"', "Handling = STRICT", "respond-async; handling=strict", "return=minimal, handling=strict"])
+@pytest.mark.parametrize(
+    "prefer", ["handling=strict", 'handling="strict"', "Handling = STRICT", "respond-async; handling=strict", "return=minimal, handling=strict"]
+)
 def test_strict_is_understood_however_it_is_written(client: FlaskClient, prefer: str) -> None:
     get(client, "/Organization?colour=blue", 400, Prefer=prefer)
 

@@ -163,7 +163,9 @@ def test_no_parameter_finds_by_what_only_another_type_shows_without_its_scope(sm
     seen = 0
     token = token_for(small, f"system/{name}.rs")
     for spelled, value, types in _looks(name):
-        response = small.client().get(f"/fhir/{name}", query_string={spelled: value, "_summary": "count"}, headers={"Authorization": f"Bearer {token}"})
+        response = small.client().get(
+            f"/fhir/{name}", query_string={spelled: value, "_summary": "count"}, headers={"Authorization": f"Bearer {token}"}
+        )
         others = types - {name}
         assert response.status_code == (403 if others else 200), f"{name}?{spelled}={value}: {response.text}"
         seen += bool(others)
@@ -198,7 +200,10 @@ def test_a_search_by_post_is_a_search(small: Hub) -> None:
     assert ask(small, "system/Organization.r", "Organization/_search", **form).status_code == 403
 
 
-@pytest.mark.parametrize(("method", "path", "letter"), [("POST", "Organization", "c"), ("PUT", "Organization/1", "u"), ("PATCH", "Organization/1", "u"), ("DELETE", "Organization/1", "d")])
+@pytest.mark.parametrize(
+    ("method", "path", "letter"),
+    [("POST", "Organization", "c"), ("PUT", "Organization/1", "u"), ("PATCH", "Organization/1", "u"), ("DELETE", "Organization/1", "d")],
+)
 def test_writing_needs_letters_of_its_own(method: str, path: str, letter: str) -> None:
     assert smart.needed_for(method, path) == ("Organization", letter)
 

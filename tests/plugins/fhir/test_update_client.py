@@ -81,7 +81,9 @@ def test_an_update_client_stays_in_sync_while_the_hub_is_written_to(writing: Wri
             case 3:
                 writing.put(named(12 + number % 20, f"Verborgen {HIDDEN}", visibility="internal"))
             case _:
-                writing.put(replace(CLAIMS[0], content=CLAIMS[0].content | {"contacts": [{"kind": "phone", "value": f"+32159999{number % 100:02d}"}]}))
+                writing.put(
+                    replace(CLAIMS[0], content=CLAIMS[0].content | {"contacts": [{"kind": "phone", "value": f"+32159999{number % 100:02d}"}]})
+                )
 
     copy.sync(write)
     copy.sync(write)

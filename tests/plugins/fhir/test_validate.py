@@ -138,7 +138,12 @@ def test_a_transaction_is_tried_as_a_whole(client: FlaskClient) -> None:
     [organisation, site] = TRANSACTION["entry"]
     named = organisation | {"resource": organisation["resource"] | {"id": "org-1"}}
     assert errors(send(client, "/$validate", TRANSACTION | {"entry": [named, site]})) == [], "a fullUrl of the Bundle is a reference"
-    assert errors(send(client, "/$validate", TRANSACTION | {"entry": [named, site, site | {"fullUrl": "urn:uuid:0b6f4c5e-0000-4000-8000-000000000002"}]})) != []
+    assert (
+        errors(
+            send(client, "/$validate", TRANSACTION | {"entry": [named, site, site | {"fullUrl": "urn:uuid:0b6f4c5e-0000-4000-8000-000000000002"}]})
+        )
+        != []
+    )
     patient = {"resource": {"resourceType": "Patient", "id": "p"}, "request": {"method": "PUT", "url": "Patient/p"}}
     assert errors(send(client, "/$validate", TRANSACTION | {"entry": [patient]})) == ["Bundle.entry[0].request.url"]
 
@@ -199,9 +204,7 @@ def test_a_bundle_is_judged_whole(client: FlaskClient) -> None:
         ("/$validate", {"resourceType": "Parameters", "parameter": [{"name": "mode", "valueCode": "create"}]}, JSON, 400, "http.resource"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_judged_is_400(
-    client: FlaskClient, path: str, body: Any, kind: str, status: int, expression: str
-) -> None:
+def test_what_cannot_be_judged_is_400(client: FlaskClient, path: str, body: Any, kind: str, status: int, expression: str) -> None:
     [issue] = send(client, path, body, status, kind)
     assert issue["expression"] == [expression]
 

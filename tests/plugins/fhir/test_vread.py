@@ -72,7 +72,11 @@ def test_a_site_gets_a_version_with_every_name_of_its_organisation(writing: Writ
     client = writing.hub.client()
     there = {"vestigingen": [site(1, "1000", {"nl": "Brussel"})]}
     seen = []
-    for names in ([{"text": {"nl": "Huis"}}], [{"text": {"nl": "Huis", "fr": "Maison"}}], [{"text": {"nl": "Huis", "fr": "Maison"}}, {"text": {"nl": "H"}, "use": "short"}]):
+    for names in (
+        [{"text": {"nl": "Huis"}}],
+        [{"text": {"nl": "Huis", "fr": "Maison"}}],
+        [{"text": {"nl": "Huis", "fr": "Maison"}}, {"text": {"nl": "H"}, "use": "short"}],
+    ):
         writing.put(organisation(1, names=names, **there))
         [entry] = get(client, "Location?name=huis")["entry"]
         seen.append(entry["resource"])

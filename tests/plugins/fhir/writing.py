@@ -97,9 +97,13 @@ def caregivers(writing: Writing, *numbers: int, aanbod: int = 1) -> None:
     works = [{"keys": [f"sociale-kaart:zv-{n}"], "zorgverlener": {"source": "sociale-kaart", "external_id": f"zv-{n}"}} for n in numbers]
     with pytest.MonkeyPatch.context() as before:
         before.setattr("hub.store.part_changes.end_of", lambda part: None)
-        writing.put(Claim("sociale-kaart", f"aanbod-{aanbod}", 1, "aanbod", {"kind": "aanbod", "names": [{"text": {"nl": "Artsen"}}], "caregivers": works}))
+        writing.put(
+            Claim("sociale-kaart", f"aanbod-{aanbod}", 1, "aanbod", {"kind": "aanbod", "names": [{"text": {"nl": "Artsen"}}], "caregivers": works})
+        )
     with writing.hub.store.read() as connection:
-        told = connection.exec_driver_sql("SELECT count(*) FROM change WHERE type = 'caregiver' AND operation = 'create' AND audience = 0").scalar_one()
+        told = connection.exec_driver_sql(
+            "SELECT count(*) FROM change WHERE type = 'caregiver' AND operation = 'create' AND audience = 0"
+        ).scalar_one()
     assert told >= len(numbers), "else nothing that cannot be told is in the log"
 
 

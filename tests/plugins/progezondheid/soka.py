@@ -74,9 +74,7 @@ class Soka:
 
     def fiche(self, key: str) -> str:
         with self._store.read() as connection:
-            row = connection.exec_driver_sql(
-                f"SELECT e.uuid FROM identity i JOIN entity e ON e.id = i.fiche_id WHERE i.key = '{key}'"
-            ).one()
+            row = connection.exec_driver_sql(f"SELECT e.uuid FROM identity i JOIN entity e ON e.id = i.fiche_id WHERE i.key = '{key}'").one()
         return str(row[0])
 
     def document(self, key: str = "sociale-kaart|z0") -> dict[str, Any]:

@@ -79,7 +79,9 @@ def riziv(world: World, index: int = 0) -> str:
 
 
 @pytest.mark.parametrize("most", [1, 4, 7])
-def test_who_gives_fewer_than_asked_for_is_read_to_the_end(store: Store, go: Go, book: CobrhaSimulator, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+def test_who_gives_fewer_than_asked_for_is_read_to_the_end(
+    store: Store, go: Go, book: CobrhaSimulator, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
     whole = CobrhaSimulator.message
     monkeypatch.setattr(CobrhaSimulator, "message", lambda self, offset, asked: whole(self, offset, min(asked, most)))
     report = go("cobrha", {**book.config(), "page_size": 7})
@@ -112,9 +114,7 @@ def test_everybody_comes_and_the_next_run_brings_nothing(store: Store, go: Go, b
     assert len(fiches(store)) == COUNT
 
 
-def test_an_administrative_address_never_replaces_a_practice_address(
-    store: Store, go: Go, world: World, book: CobrhaSimulator
-) -> None:
+def test_an_administrative_address_never_replaces_a_practice_address(store: Store, go: Go, world: World, book: CobrhaSimulator) -> None:
     with ProGezondheidSimulator(world, count=COUNT) as register:
         go("progezondheid", {**register.config(), "proposals": list(proposing.FIELDS)})
         before = fiches(store)
@@ -178,7 +178,9 @@ def test_entities_are_never_opened(world: World) -> None:
 
 
 def test_what_nobody_needs_is_not_read(world: World) -> None:
-    inner = "<SSIN>85073003328</SSIN><BirthDate>1985-07-30</BirthDate><Language>fr</Language><FirstName>An</FirstName><MiddleNames>Bea Cé</MiddleNames>"
+    inner = (
+        "<SSIN>85073003328</SSIN><BirthDate>1985-07-30</BirthDate><Language>fr</Language><FirstName>An</FirstName><MiddleNames>Bea Cé</MiddleNames>"
+    )
     (found,) = persons_in(person(riziv(world), inner), "here")
     claim = claim_of(found)
     assert claim.content == {
@@ -226,7 +228,11 @@ def test_an_answer_that_names_nobody_is_no_end(
 ) -> None:
     go("cobrha", {**book.config(), "page_size": 7})
     whole = CobrhaSimulator.message
-    monkeypatch.setattr(CobrhaSimulator, "message", lambda self, offset, most: (whole if offset < 7 * before else lambda *asked: instead(whole(*asked)))(self, offset, most))
+    monkeypatch.setattr(
+        CobrhaSimulator,
+        "message",
+        lambda self, offset, most: (whole if offset < 7 * before else lambda *asked: instead(whole(*asked)))(self, offset, most),
+    )
     report = go("cobrha")
     assert (report.state, report.read) == ("failed", 7 * before)
     assert reason in report.reason
@@ -280,7 +286,9 @@ def test_who_is_given_twice_changes_nothing_in_the_next_run(
     monkeypatch.setattr(
         CobrhaSimulator,
         "message",
-        lambda self, offset, asked: f"<SearchProfessionalsResponse>{''.join(given[offset : offset + min(asked, most)])}</SearchProfessionalsResponse>",
+        lambda self, offset, asked: (
+            f"<SearchProfessionalsResponse>{''.join(given[offset : offset + min(asked, most)])}</SearchProfessionalsResponse>"
+        ),
     )
     if most == 1:
         del given[1]  # of one person alone that comes twice in a row nobody can tell whether the list goes on

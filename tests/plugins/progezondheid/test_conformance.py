@@ -244,9 +244,7 @@ def test_what_breaks_a_requirement_fails_it(register: Spoilt, monkeypatch: pytes
     assert TOKEN not in repr(verdict)
 
 
-def test_the_command_tells_requirement_by_requirement(
-    register: Spoilt, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_tells_requirement_by_requirement(register: Spoilt, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     where = ["--base-url", register.url, "--token", TOKEN]
     assert main(where) == 0
     told = capsys.readouterr().out

@@ -58,9 +58,7 @@ def judge(contract: dict[str, Any], schema: str) -> jsonschema_rs.Draft202012Val
     )
 
 
-def test_a_page_keeps_the_published_contract(
-    contract: dict[str, Any], running: ProGezondheidSimulator
-) -> None:
+def test_a_page_keeps_the_published_contract(contract: dict[str, Any], running: ProGezondheidSimulator) -> None:
     first = running.register.start(0)
     gone = running.register.after(first, 1).items[0]["nihdi8"]
     running.delete(gone)
@@ -69,9 +67,7 @@ def test_a_page_keeps_the_published_contract(
     assert {"state": "deleted", "nihdi8": gone} == {key: page["items"][0][key] for key in ("state", "nihdi8")}
 
 
-def test_the_contract_refuses_a_national_number(
-    contract: dict[str, Any], running: ProGezondheidSimulator
-) -> None:
+def test_the_contract_refuses_a_national_number(contract: dict[str, Any], running: ProGezondheidSimulator) -> None:
     provider = running.register.after(running.register.start(0), 1).items[0]
     judge(contract, "Provider").validate(provider)
     assert not judge(contract, "Provider").is_valid({**provider, "ssin": "00000000097"})
@@ -162,9 +158,7 @@ def test_drift_is_judged_by_the_fields_of_the_contract(contract: dict[str, Any])
         ("/providers", {"Authorization": "Bearer another"}, 401),
     ],
 )
-def test_errors_are_problems(
-    contract: dict[str, Any], running: ProGezondheidSimulator, path: str, headers: dict[str, str], status: int
-) -> None:
+def test_errors_are_problems(contract: dict[str, Any], running: ProGezondheidSimulator, path: str, headers: dict[str, str], status: int) -> None:
     answer = requests.get(running.url + path, headers=headers, timeout=5)
     assert answer.status_code == status
     judge(contract, "Problem").validate(json.loads(answer.content))
@@ -187,10 +181,6 @@ def test_one_caregiver_has_an_etag_that_moves_with_the_version(running: ProGezon
 def test_since_leaves_out_what_is_older(running: ProGezondheidSimulator) -> None:
     everybody = running.register.after(running.register.start(0), 40).items
     middle = sorted(provider["updated_at"] for provider in everybody)[20]
-    page = requests.get(
-        f"{running.url}/providers", params={"since": middle, "limit": "1000"}, headers=HEADERS, timeout=5
-    ).json()
-    assert {one["nihdi8"] for one in page["items"]} == {
-        one["nihdi8"] for one in everybody if one["updated_at"] >= middle
-    }
+    page = requests.get(f"{running.url}/providers", params={"since": middle, "limit": "1000"}, headers=HEADERS, timeout=5).json()
+    assert {one["nihdi8"] for one in page["items"]} == {one["nihdi8"] for one in everybody if one["updated_at"] >= middle}
     assert page["complete"]

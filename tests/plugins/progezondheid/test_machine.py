@@ -57,7 +57,9 @@ class InMemory:
     def __init__(self, register: ProGezondheidSimulator) -> None:
         self._browser = Browser(register.app())
 
-    def get(self, url: str, *, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None, byte_cap: int | None = None) -> Answered:
+    def get(
+        self, url: str, *, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None, byte_cap: int | None = None
+    ) -> Answered:
         return self._ask("GET", url, query_string=dict(params or {}), headers=dict(headers or {}))
 
     def post(

@@ -59,9 +59,7 @@ def test_what_the_register_has_already_is_not_proposed(go: Run, soka: Soka, regi
     assert asked(register) == []
 
 
-def test_accepted_becomes_agreed_and_is_no_word_of_the_register(
-    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store
-) -> None:
+def test_accepted_becomes_agreed_and_is_no_word_of_the_register(go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store) -> None:
     soka.says(contacts=[phone(PHONE)])
     go()
     register.decide(asked(register)[0]["id"], accept=True)
@@ -81,9 +79,7 @@ def test_accepted_becomes_agreed_and_is_no_word_of_the_register(
     assert asked(register)[1]["new"] == [*there[:-1], for_all(OTHER)]
 
 
-def test_rejected_is_shown_and_asked_again_only_for_another_value(
-    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store
-) -> None:
+def test_rejected_is_shown_and_asked_again_only_for_another_value(go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store) -> None:
     soka.says(contacts=[phone(PHONE)], languages=["nl", "sv"])
     go()
     assert [one["field"] for one in asked(register)] == ["contacts", "languages"]
@@ -131,9 +127,7 @@ def test_one_who_changes_all_the_time_is_left_for_later(
     assert asked(register) == []
 
 
-def test_a_value_that_changed_there_is_not_overwritten_but_asked_again(
-    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store
-) -> None:
+def test_a_value_that_changed_there_is_not_overwritten_but_asked_again(go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store) -> None:
     there = standing(register, soka.number())["languages"]
     soka.says(languages=["fi", "sv"])
     go()
@@ -149,9 +143,7 @@ def test_a_value_that_changed_there_is_not_overwritten_but_asked_again(
     assert [one.proposal.state for one in known(store)] == ["accepted"]
 
 
-def test_a_value_that_changes_there_each_time_is_asked_again_a_few_times(
-    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store
-) -> None:
+def test_a_value_that_changes_there_each_time_is_asked_again_a_few_times(go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store) -> None:
     there = standing(register, soka.number())["contacts"]
     soka.says(contacts=[phone(PHONE)])
     for attempt in range(6):
@@ -181,9 +173,7 @@ def test_a_removal_that_met_a_change_is_asked_again(go: Run, soka: Soka, registe
     assert (asked(register)[2]["old"], asked(register)[2]["new"]) == ([*there, "sv", "tr"], [*there, "tr"])
 
 
-def test_what_may_no_longer_be_proposed_is_left_alone(
-    store: Store, register: ProGezondheidSimulator, connect: Connect, soka: Soka
-) -> None:
+def test_what_may_no_longer_be_proposed_is_left_alone(store: Store, register: ProGezondheidSimulator, connect: Connect, soka: Soka) -> None:
     go = connect(register, proposals=EVERYTHING)
     go()
     soka.says(contacts=[phone(PHONE)], languages=["nl", "sv"])
@@ -248,9 +238,7 @@ def test_nothing_hidden_is_proposed(go: Run, soka: Soka, register: ProGezondheid
     assert not any(word in told for word in (*hidden, "Noodstraat", "Kantoorstraat"))
 
 
-def test_what_colleagues_may_see_is_not_for_the_public_there(
-    store: Store, register: ProGezondheidSimulator, connect: Connect, soka: Soka
-) -> None:
+def test_what_colleagues_may_see_is_not_for_the_public_there(store: Store, register: ProGezondheidSimulator, connect: Connect, soka: Soka) -> None:
     agreed_at(store, "professional")
     go = connect(register, partner="fod", proposals=["contacts", "practice_addresses"])
     go()
@@ -262,9 +250,7 @@ def test_what_colleagues_may_see_is_not_for_the_public_there(
     assert audiences == {PHONE: "professionals", OTHER: "professionals"}
 
 
-def test_who_is_not_in_the_register_is_left_alone_until_he_is(
-    go: Run, soka: Soka, register: ProGezondheidSimulator
-) -> None:
+def test_who_is_not_in_the_register_is_left_alone_until_he_is(go: Run, soka: Soka, register: ProGezondheidSimulator) -> None:
     number = soka.number(3)
     register.delete(number)
     go()
@@ -277,9 +263,7 @@ def test_who_is_not_in_the_register_is_left_alone_until_he_is(
     assert [one["nihdi8"] for one in asked(register)] == [number]
 
 
-def test_who_joins_the_register_later_is_proposed_to_with_all_that_the_hub_knew(
-    go: Run, soka: Soka, register: ProGezondheidSimulator
-) -> None:
+def test_who_joins_the_register_later_is_proposed_to_with_all_that_the_hub_knew(go: Run, soka: Soka, register: ProGezondheidSimulator) -> None:
     number, hours = soka.number(3), [{"days": ["mon"], "opens": "09:00", "closes": "12:00"}]
     register.delete(number)
     go()
@@ -302,9 +286,7 @@ def test_who_joins_the_register_later_is_proposed_to_with_all_that_the_hub_knew(
     assert len(asked(register)) == len(proposing.FIELDS)
 
 
-def test_hours_and_patientenstop_go_with_their_practice(
-    go: Run, soka: Soka, register: ProGezondheidSimulator
-) -> None:
+def test_hours_and_patientenstop_go_with_their_practice(go: Run, soka: Soka, register: ProGezondheidSimulator) -> None:
     hours = [{"days": ["mon"], "opens": "09:00", "closes": "12:00"}]
     stop = {"value": "yes", "asserted_at": "2026-11-01T08:00:00Z", "valid_until": "2026-12-31"}
     soka.says(0)
@@ -350,9 +332,7 @@ def test_of_the_erased_nothing_stays_proposed(go: Run, soka: Soka, register: Pro
     assert known(store) == []
 
 
-def test_an_editor_who_agrees_with_the_register_after_all_withdraws(
-    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store
-) -> None:
+def test_an_editor_who_agrees_with_the_register_after_all_withdraws(go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store) -> None:
     fiche = soka.says(languages=["sv"])
     go()
     assert [one["state"] for one in asked(register)] == ["pending"]
@@ -369,9 +349,7 @@ def test_what_only_an_editor_says_is_proposed(go: Run, soka: Soka, register: Pro
     assert (proposal["nihdi8"], proposal["evidence"]["sources"]) == (number, ["editor"])
 
 
-def test_who_only_reads_never_speaks_of_proposals(
-    register: ProGezondheidSimulator, connect: Connect, soka: Soka
-) -> None:
+def test_who_only_reads_never_speaks_of_proposals(register: ProGezondheidSimulator, connect: Connect, soka: Soka) -> None:
     go = connect(register)
     go()
     soka.says(contacts=[phone(PHONE)])

@@ -49,9 +49,7 @@ def test_an_answer_that_got_lost_doubles_nothing(go: Run, soka: Soka, register: 
 
 
 @pytest.mark.parametrize("decided", [None, True, False])
-def test_killed_between_proposal_and_record(
-    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store, decided: bool | None
-) -> None:
+def test_killed_between_proposal_and_record(go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store, decided: bool | None) -> None:
     soka.says(contacts=[phone(PHONE)])
     with unheard("propose", KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
         go()

@@ -73,9 +73,7 @@ def test_what_is_refused_is_a_dead_letter_and_a_replay_proposes_it_anew(
     assert go(full=True).pushed == 0
 
 
-def test_a_field_that_is_refused_keeps_no_other_back(
-    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store, refuse: Refuse
-) -> None:
+def test_a_field_that_is_refused_keeps_no_other_back(go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store, refuse: Refuse) -> None:
     there = standing(register, soka.number())["languages"]
     soka.says(**TWO)
     refuse("contacts")
@@ -229,9 +227,7 @@ def test_an_answer_with_half_a_character_is_no_bug_of_ours(
     assert len(asked(register)) == 1
 
 
-def test_a_tag_that_does_not_come_back_is_told_as_what_it_is(
-    go: Run, soka: Soka, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_tag_that_does_not_come_back_is_told_as_what_it_is(go: Run, soka: Soka, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = Client.provider
 
     def tagged(client: Client, number: str) -> Any:
@@ -243,11 +239,15 @@ def test_a_tag_that_does_not_come_back_is_told_as_what_it_is(
     go()
     with store.read() as connection:
         reasons = [row.reason for row in connection.execute(select(outbox_table))]
-    assert reasons == [f"The register gives provider {soka.number()} with the same ETag each time, and answers 412 to a proposal that names it (If-Match)."]
+    assert reasons == [
+        f"The register gives provider {soka.number()} with the same ETag each time, and answers 412 to a proposal that names it (If-Match)."
+    ]
 
 
 @pytest.mark.parametrize("tag", ['"abc\r\n def"', '"a\x7fb"'])
-def test_a_tag_that_no_header_can_hold_is_refused_in_words(register: ProGezondheidSimulator, soka: Soka, tag: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tag_that_no_header_can_hold_is_refused_in_words(
+    register: ProGezondheidSimulator, soka: Soka, tag: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = Outbound.get
 
     def tagged(http: Outbound, url: str, **how: Any) -> Any:

@@ -50,9 +50,7 @@ def taken_back(go: Run, soka: Soka, register: ProGezondheidSimulator) -> None:
 # --- what somebody other than the registers says -----------------------------------------------------------------------------------
 
 
-def test_what_the_register_took_out_is_not_proposed_back_when_its_row_is_rejected(
-    go: Run, soka: Soka, register: ProGezondheidSimulator
-) -> None:
+def test_what_the_register_took_out_is_not_proposed_back_when_its_row_is_rejected(go: Run, soka: Soka, register: ProGezondheidSimulator) -> None:
     register.edit(soka.number(), contacts=[OWN])
     go()
     register.edit(soka.number(), contacts=[], convention=7)
@@ -112,9 +110,7 @@ def test_evidence_names_who_says_what_is_new(go: Run, soka: Soka, register: ProG
     assert told(register)[1:] == [("languages", ["nl", "sv"], ["nl"], [])], "of what goes nobody says anything"
 
 
-def test_rejected_is_not_asked_again_when_the_owner_edits_something_else(
-    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store
-) -> None:
+def test_rejected_is_not_asked_again_when_the_owner_edits_something_else(go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store) -> None:
     register.edit(soka.number(), contacts=[OWN])
     go()
     soka.says(contacts=[phone(PHONE)])
@@ -130,9 +126,7 @@ def test_rejected_is_not_asked_again_when_the_owner_edits_something_else(
 # --- for whom a contact is ---------------------------------------------------------------------------------------------------------
 
 
-def test_an_owner_who_shows_what_he_accepted_to_colleagues_only_has_the_last_word(
-    go: Run, soka: Soka, register: ProGezondheidSimulator
-) -> None:
+def test_an_owner_who_shows_what_he_accepted_to_colleagues_only_has_the_last_word(go: Run, soka: Soka, register: ProGezondheidSimulator) -> None:
     proposed(go, soka, register)
     register.decide(asked(register)[0]["id"], accept=True)
     go()
@@ -147,9 +141,7 @@ def test_an_owner_who_shows_what_he_accepted_to_colleagues_only_has_the_last_wor
     assert told(register)[1:] == [("contacts", [restricted], [restricted, for_all(OTHER)], ["sociale-kaart"])]
 
 
-def test_an_owner_who_writes_for_colleagues_what_waits_for_everybody_has_the_last_word(
-    go: Run, soka: Soka, register: ProGezondheidSimulator
-) -> None:
+def test_an_owner_who_writes_for_colleagues_what_waits_for_everybody_has_the_last_word(go: Run, soka: Soka, register: ProGezondheidSimulator) -> None:
     proposed(go, soka, register)
     restricted = {"kind": "phone", "value": national(PHONE), "audience": "professionals"}
     register.edit(soka.number(), contacts=[restricted])
@@ -160,9 +152,7 @@ def test_an_owner_who_writes_for_colleagues_what_waits_for_everybody_has_the_las
     assert standing(register, soka.number())["contacts"] == [restricted]
 
 
-def test_an_owner_who_accepts_for_colleagues_only_has_the_last_word(
-    go: Run, soka: Soka, register: ProGezondheidSimulator
-) -> None:
+def test_an_owner_who_accepts_for_colleagues_only_has_the_last_word(go: Run, soka: Soka, register: ProGezondheidSimulator) -> None:
     proposed(go, soka, register)
     (proposal,) = asked(register)
     proposal["new"] = [{**one, "audience": "professionals"} for one in proposal["new"]]  # what is written there is not just what was asked

@@ -186,7 +186,13 @@ def test_a_caregiver_that_breaks_the_contract_is_rejected_by_field() -> None:
 
 
 def test_nothing_that_the_register_owns_can_be_proposed() -> None:
-    groups = {"practice_addresses": "addresses", "contacts": "contacts", "languages": "operation", "consultation_hours": "operation", "patient_stop": "availability"}
+    groups = {
+        "practice_addresses": "addresses",
+        "contacts": "contacts",
+        "languages": "operation",
+        "consultation_hours": "operation",
+        "patient_stop": "availability",
+    }
     assert set(groups) == set(proposing.FIELDS)
     authority = Authority.load()
     for group in groups.values():

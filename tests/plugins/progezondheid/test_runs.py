@@ -42,12 +42,7 @@ def running(world: World) -> Iterator[ProGezondheidSimulator]:
 def fiches(store: Store) -> dict[str, dict[str, Any]]:
     """Every caregiver by the first eight digits of the RIZIV number."""
     with store.read() as connection:
-        documents = [
-            orjson.loads(row)
-            for row in connection.execute(
-                select(fiche.c.document).where(fiche.c.document.is_not(None))
-            ).scalars()
-        ]
+        documents = [orjson.loads(row) for row in connection.execute(select(fiche.c.document).where(fiche.c.document.is_not(None))).scalars()]
     return {
         item["value"][:8]: document
         for document in documents
@@ -61,9 +56,7 @@ def numbers(running: ProGezondheidSimulator) -> list[str]:
     return [one["nihdi8"] for one in running.register.after(running.register.start(0), COUNT).items]
 
 
-def test_the_first_load_brings_everybody_and_the_next_run_nothing(
-    store: Store, running: ProGezondheidSimulator, connect: Connect
-) -> None:
+def test_the_first_load_brings_everybody_and_the_next_run_nothing(store: Store, running: ProGezondheidSimulator, connect: Connect) -> None:
     go = connect(running, page_size=7)
     first, again = go(), go()
     assert (first.state, first.changed, first.rejected) == ("done", COUNT, 0)
@@ -71,9 +64,7 @@ def test_the_first_load_brings_everybody_and_the_next_run_nothing(
     assert set(fiches(store)) == set(numbers(running))
 
 
-def test_a_caregiver_known_to_both_is_one_fiche(
-    store: Store, world: World, running: ProGezondheidSimulator, connect: Connect
-) -> None:
+def test_a_caregiver_known_to_both_is_one_fiche(store: Store, world: World, running: ProGezondheidSimulator, connect: Connect) -> None:
     persons = [person for person in world.persons() if person.index < COUNT]
     wanted = {person.riziv[:8] for person in persons if person.riziv_known}
     claims = [claim for claim in world.to_claims() if claim.kind == "zorgverlener"][:COUNT]
@@ -92,9 +83,7 @@ def test_a_caregiver_known_to_both_is_one_fiche(
     assert merged["visum"]
 
 
-def test_a_change_comes_behind_the_cursor(
-    store: Store, running: ProGezondheidSimulator, connect: Connect
-) -> None:
+def test_a_change_comes_behind_the_cursor(store: Store, running: ProGezondheidSimulator, connect: Connect) -> None:
     go = connect(running, page_size=7)
     go()
     number = numbers(running)[3]
@@ -117,9 +106,7 @@ def test_a_change_made_during_the_first_load_is_not_lost(running: ProGezondheidS
     assert seen[-1]["convention"] == "none"
 
 
-def test_a_withdrawn_visum_leaves_the_scope_and_keeps_the_fiche(
-    store: Store, running: ProGezondheidSimulator, connect: Connect
-) -> None:
+def test_a_withdrawn_visum_leaves_the_scope_and_keeps_the_fiche(store: Store, running: ProGezondheidSimulator, connect: Connect) -> None:
     go = connect(running)
     go()
     number = numbers(running)[0]
@@ -130,9 +117,7 @@ def test_a_withdrawn_visum_leaves_the_scope_and_keeps_the_fiche(
     assert "progezondheid" not in found.get("in_scope_of", [])
 
 
-def test_a_deleted_caregiver_goes_but_absence_deletes_nobody(
-    store: Store, world: World, running: ProGezondheidSimulator, connect: Connect
-) -> None:
+def test_a_deleted_caregiver_goes_but_absence_deletes_nobody(store: Store, world: World, running: ProGezondheidSimulator, connect: Connect) -> None:
     go = connect(running)
     go()
     number = numbers(running)[0]
@@ -147,9 +132,7 @@ def test_a_deleted_caregiver_goes_but_absence_deletes_nobody(
     assert set(fiches(store)) == connections_before
 
 
-def test_late_and_repeated_events_do_no_harm(
-    store: Store, running: ProGezondheidSimulator, connect: Connect
-) -> None:
+def test_late_and_repeated_events_do_no_harm(store: Store, running: ProGezondheidSimulator, connect: Connect) -> None:
     go = connect(running, page_size=7)
     go()
     number = numbers(running)[3]
@@ -163,9 +146,7 @@ def test_late_and_repeated_events_do_no_harm(
     assert any("clock" in warning for warning in report.warnings)
 
 
-def test_an_expired_cursor_leads_to_a_full_resync(
-    store: Store, running: ProGezondheidSimulator, connect: Connect
-) -> None:
+def test_an_expired_cursor_leads_to_a_full_resync(store: Store, running: ProGezondheidSimulator, connect: Connect) -> None:
     go = connect(running, page_size=7)
     go()
     running.switch("expired-cursor")
@@ -174,9 +155,7 @@ def test_an_expired_cursor_leads_to_a_full_resync(
     assert (report.state, report.mode, report.read, report.changed) == ("done", "full", COUNT, 1)
 
 
-def test_an_expired_token_pauses_the_connection(
-    store: Store, running: ProGezondheidSimulator, connect: Connect
-) -> None:
+def test_an_expired_token_pauses_the_connection(store: Store, running: ProGezondheidSimulator, connect: Connect) -> None:
     go = connect(running)
     running.switch("expired-token")
     report = go()
@@ -239,9 +218,7 @@ def test_a_new_field_is_a_warning(running: ProGezondheidSimulator, connect: Conn
     assert any("quality_label" in warning for warning in report.warnings)
 
 
-def test_a_load_that_breaks_off_goes_on_where_it_stopped(
-    store: Store, running: ProGezondheidSimulator, connect: Connect
-) -> None:
+def test_a_load_that_breaks_off_goes_on_where_it_stopped(store: Store, running: ProGezondheidSimulator, connect: Connect) -> None:
     go = connect(running, page_size=5)
     running.break_after(4)
     broken = go()
@@ -272,9 +249,7 @@ def test_a_partner_whose_pages_go_in_a_circle_is_not_asked_for_ever(
     assert len(running.requests) <= 4 * pages + 1
 
 
-def test_a_partner_that_gives_empty_pages_for_ever_is_not_asked_for_ever(
-    running: ProGezondheidSimulator, connect: Connect
-) -> None:
+def test_a_partner_that_gives_empty_pages_for_ever_is_not_asked_for_ever(running: ProGezondheidSimulator, connect: Connect) -> None:
     go = connect(running, page_size=5)
     running.break_after(4)
     before = go().cursor_after
@@ -289,9 +264,7 @@ def test_a_partner_that_gives_empty_pages_for_ever_is_not_asked_for_ever(
     assert (go().state, len(numbers(running))) == ("done", COUNT)
 
 
-def test_some_empty_pages_are_no_endless_paging(
-    running: ProGezondheidSimulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_some_empty_pages_are_no_endless_paging(running: ProGezondheidSimulator, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     """A register that only looks at so many for one page may well find nobody in several."""
     go = connect(running, page_size=5)
     whole, asked_so_far = Register.written_after, [0]
@@ -341,7 +314,9 @@ def test_a_cursor_that_is_none_costs_no_cursor_that_we_had(
     assert go().state == "done"
 
 
-def test_more_than_was_asked_for_is_not_taken_in(store: Store, running: ProGezondheidSimulator, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_than_was_asked_for_is_not_taken_in(
+    store: Store, running: ProGezondheidSimulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
     go = connect(running, page_size=5)
     with monkeypatch.context() as patch:
         said_instead(patch, "/providers", lambda page: {**page, "items": page["items"] * 40, "count": 40 * len(page["items"])})
@@ -357,7 +332,9 @@ def test_more_than_was_asked_for_is_not_taken_in(store: Store, running: ProGezon
     assert go().state == "done"
 
 
-def test_rows_that_are_lost_on_the_way_are_missed(store: Store, running: ProGezondheidSimulator, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_that_are_lost_on_the_way_are_missed(
+    store: Store, running: ProGezondheidSimulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
     go = connect(running, page_size=5)
     whole = ProGezondheidSimulator._page
 

@@ -90,7 +90,10 @@ def test_a_contact_for_professionals_is_not_public() -> None:
 
 
 def test_the_number_tells_whether_it_is_a_mobile_one() -> None:
-    contacts = [{"kind": kind, "value": value, "audience": "public"} for kind, value in (("phone", "0468 00 00 00"), ("mobile", "016 00 00 00"), ("fax", "016 00 00 01"), ("mobile", "?"))]
+    contacts = [
+        {"kind": kind, "value": value, "audience": "public"}
+        for kind, value in (("phone", "0468 00 00 00"), ("mobile", "016 00 00 00"), ("fax", "016 00 00 01"), ("mobile", "?"))
+    ]
     for content in (claim_of(provider(contacts=contacts)).content, quick.content_of(provider(contacts=contacts))):
         assert content is not None
         assert [contact["kind"] for contact in content["contacts"]] == ["mobile", "phone", "fax", "mobile"]

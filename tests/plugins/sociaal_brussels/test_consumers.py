@@ -34,10 +34,7 @@ def test_a_program_that_loads_everything_into_its_own_index(base: str) -> None:
             "town": f"{place['postalCodeFr']} / {place['municipalityNl']}" if place is not None else "",
             "categories": [category["id"] for category in doc["categoriesObject"]],
             "company": [re.sub("[^0-9]", "", number) for number in doc["pmRp"]],
-            "phones": [
-                re.sub("[^0-9]", "", number)
-                for number in doc["telFr"] + doc["telNl"] + doc["faxFr"] + doc["faxNl"]
-            ],
+            "phones": [re.sub("[^0-9]", "", number) for number in doc["telFr"] + doc["telNl"] + doc["faxFr"] + doc["faxNl"]],
             "updated": datetime.strptime(doc["lastUpdate"], "%d/%m/%y"),
             "names": [
                 doc["nameOfficialFr"],
@@ -83,10 +80,7 @@ def test_a_program_that_loads_the_lookups(base: str) -> None:
         del agreement["agreementPower"]
     for language in fetch(f"{base}/rest/languageoffer"):
         assert str(language["nameFr"]).strip()
-    assert (
-        sum(category["organisationsCount"] for category in fetch(f"{base}/rest/search/category?activity=*"))
-        > 0
-    )
+    assert sum(category["organisationsCount"] for category in fetch(f"{base}/rest/search/category?activity=*")) > 0
 
 
 def test_a_program_that_walks_the_sectors(base: str) -> None:
@@ -100,10 +94,7 @@ def test_a_program_that_walks_the_sectors(base: str) -> None:
 
 
 def test_a_program_that_asks_by_agreement(base: str) -> None:
-    parts = [
-        {doc["id"] for doc in fetch(f"{base}/rest/search/organisation?agreements={number}")}
-        for number in (648, 649, 650)
-    ]
+    parts = [{doc["id"] for doc in fetch(f"{base}/rest/search/organisation?agreements={number}")} for number in (648, 649, 650)]
     assert all(parts)
     assert sum(map(len, parts)) == len(set.union(*parts)) == World().brussels_count
 

@@ -26,9 +26,7 @@ class TestSourceThatAnswersInSummaries(SourceContract):
     connector = SociaalBrussels
 
     def simulator(self) -> Simulator:
-        return SociaalBrusselsSimulator(
-            World(), count=25, faults=["summary-rows", "dead-ids", "malformed-rows"]
-        )
+        return SociaalBrusselsSimulator(World(), count=25, faults=["summary-rows", "dead-ids", "malformed-rows"])
 
     def config(self, url: str) -> dict[str, Any]:
         return {"base_url": f"{url}/rest"}

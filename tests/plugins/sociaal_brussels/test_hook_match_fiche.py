@@ -28,9 +28,7 @@ def told(content: Document, source: str = "sociaal-brussels") -> Claim:
 
 
 def asked(mine: Document, *theirs: Document, reasons: tuple[str, ...] = ("kbo",)) -> list[MatchCandidate]:
-    candidates = [
-        MatchCandidate({"id": str(place), **one}, 0.5, reasons) for place, one in enumerate(theirs)
-    ]
+    candidates = [MatchCandidate({"id": str(place), **one}, 0.5, reasons) for place, one in enumerate(theirs)]
     answer = match_fiche(incoming=told(mine), candidates=candidates)
     assert answer is not None
     return list(answer)

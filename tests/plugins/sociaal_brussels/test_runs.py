@@ -66,26 +66,17 @@ def go(store: Store, running: SociaalBrusselsSimulator) -> Iterator[Callable[...
 
 def names(store: Store) -> set[str]:
     return {
-        name["text"].get("fr") or name["text"]["nl"]
-        for one in live(store, "organisatie")
-        for name in one["names"]
-        if name.get("use") == "official"
+        name["text"].get("fr") or name["text"]["nl"] for one in live(store, "organisatie") for name in one["names"] if name.get("use") == "official"
     }
 
 
 def live(store: Store, kind: str) -> list[dict[str, Any]]:
-    wanted = (
-        select(fiche.c.document)
-        .where(fiche.c.kind == kind, fiche.c.document.is_not(None))
-        .order_by(fiche.c.id)
-    )
+    wanted = select(fiche.c.document).where(fiche.c.kind == kind, fiche.c.document.is_not(None)).order_by(fiche.c.id)
     with store.read() as connection:
         return [orjson.loads(row) for row in connection.execute(wanted).scalars()]
 
 
-def test_every_organisation_becomes_an_organisatie_and_an_aanbod(
-    store: Store, go: Callable[..., RunReport]
-) -> None:
+def test_every_organisation_becomes_an_organisatie_and_an_aanbod(store: Store, go: Callable[..., RunReport]) -> None:
     report = go()
     assert (report.state, report.changed, report.rejected, report.missing) == ("done", 2 * COUNT, 0, 0)
     organisaties, offers = live(store, "organisatie"), live(store, "aanbod")
@@ -115,11 +106,7 @@ def test_categories_come_as_concepts_of_brussels(store: Store, go: Callable[...,
         assert set(concept.labels) == {"nl", "fr"}
         above = book.ancestors("sociaal-brussels", code)
         assert [one.startswith("sector-") for one in above] == [True]
-    assert {
-        offer_scheme["scheme"]
-        for offer in live(store, "aanbod")
-        for offer_scheme in offer.get("rubrieken", ())
-    } == {"sociaal-brussels"}
+    assert {offer_scheme["scheme"] for offer in live(store, "aanbod") for offer_scheme in offer.get("rubrieken", ())} == {"sociaal-brussels"}
     assert book.label("sociaal-brussels-legal-status", "930", "fr").startswith("Association")
 
 
@@ -127,24 +114,18 @@ def test_numbers_that_are_none_are_left_out_and_counted(store: Store, go: Callab
     report = go()
     known = [one for one in live(store, "organisatie") if one.get("identifiers")]
     assert 0 < COUNT - len(known) < COUNT / 4
-    assert all(
-        item["system"] == "kbo" and len(item["value"]) == 10 for one in known for item in one["identifiers"]
-    )
+    assert all(item["system"] == "kbo" and len(item["value"]) == 10 for one in known for item in one["identifiers"])
     assert any("company number" in warning for warning in report.warnings)
 
 
-def test_mangled_texts_are_mended(
-    store: Store, running: SociaalBrusselsSimulator, go: Callable[..., RunReport]
-) -> None:
+def test_mangled_texts_are_mended(store: Store, running: SociaalBrusselsSimulator, go: Callable[..., RunReport]) -> None:
     mangled = [row for row in running.listing.rows.values() if "Ã" in repr(row)]
     assert mangled
     go()
     assert "Ã" not in repr(live(store, "organisatie") + live(store, "aanbod"))
 
 
-def test_cp1252_bytes_say_the_same(
-    store: Store, running: SociaalBrusselsSimulator, go: Callable[..., RunReport]
-) -> None:
+def test_cp1252_bytes_say_the_same(store: Store, running: SociaalBrusselsSimulator, go: Callable[..., RunReport]) -> None:
     go()
     running.switch("cp1252")
     again = go()
@@ -162,9 +143,7 @@ def test_an_organisation_with_half_a_character_is_refused_alone(running: Sociaal
     assert (go().deleted, go().rejected) == (0, 0)
 
 
-def test_two_edits_on_one_day_both_count(
-    store: Store, running: SociaalBrusselsSimulator, go: Callable[..., RunReport], clock: Clock
-) -> None:
+def test_two_edits_on_one_day_both_count(store: Store, running: SociaalBrusselsSimulator, go: Callable[..., RunReport], clock: Clock) -> None:
     go()
     number = next(iter(running.listing.rows))
     # Whichever of these has the higher digest, the last must stand: so try several.
@@ -180,9 +159,7 @@ def test_two_edits_on_one_day_both_count(
     assert go().changed == 0
 
 
-def test_what_is_no_longer_listed_goes(
-    store: Store, running: SociaalBrusselsSimulator, go: Callable[..., RunReport]
-) -> None:
+def test_what_is_no_longer_listed_goes(store: Store, running: SociaalBrusselsSimulator, go: Callable[..., RunReport]) -> None:
     go()
     running.remove(next(iter(running.listing.rows)))
     report = go()
@@ -222,12 +199,8 @@ def test_a_second_version_is_refused_clearly(running: SociaalBrusselsSimulator) 
     assert "version" in SociaalBrussels.config_schema().validate({"version": "v3"})
 
 
-def test_what_both_registers_know_is_a_candidate_and_not_joined(
-    store: Store, world: World, go: Callable[..., RunReport]
-) -> None:
-    shared = [
-        one.in_sociale_kaart for one in world.brussels_organisations() if one.in_sociale_kaart is not None
-    ]
+def test_what_both_registers_know_is_a_candidate_and_not_joined(store: Store, world: World, go: Callable[..., RunReport]) -> None:
+    shared = [one.in_sociale_kaart for one in world.brussels_organisations() if one.in_sociale_kaart is not None]
     identities = {world.source_id("organisatie", index) for index in shared}
     claims = [claim for claim in world.to_claims() if claim.external_id in identities]
     store.write(lambda writer: writer.put(claims, origin="directory"))

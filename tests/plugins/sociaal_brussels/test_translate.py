@@ -114,9 +114,7 @@ def test_mending_undoes_mangling(text: str) -> None:
         assert mended(broken) == text
 
 
-@pytest.mark.parametrize(
-    "text", ["Crèche", "Ångström", "Â", "ÉCOLE", "CAFÉ–BAR", "Ça va", "20 €", "’s-Gravenbrakel", "São Paulo"]
-)
+@pytest.mark.parametrize("text", ["Crèche", "Ångström", "Â", "ÉCOLE", "CAFÉ–BAR", "Ça va", "20 €", "’s-Gravenbrakel", "São Paulo"])
 def test_a_good_text_is_left_alone(text: str) -> None:
     assert mended(text) == text
 
@@ -132,9 +130,7 @@ def test_a_later_reading_never_has_a_lower_revision(updated: date, first: int, m
 def test_the_revision_rests_once_the_day_is_over() -> None:
     updated = date(2026, 11, 22)
     same_day = [revision_of(updated, datetime(2026, 11, 22, hour, tzinfo=UTC)) for hour in (9, 15)]
-    afterwards = {
-        revision_of(updated, datetime(2026, 11, 24, tzinfo=UTC) + timedelta(days=days)) for days in range(400)
-    }
+    afterwards = {revision_of(updated, datetime(2026, 11, 24, tzinfo=UTC) + timedelta(days=days)) for days in range(400)}
     assert same_day[0] < same_day[1] < min(afterwards)
     assert len(afterwards) == 1
 

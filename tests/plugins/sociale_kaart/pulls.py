@@ -46,9 +46,7 @@ class Hub:
     def held(self, external_ids: Sequence[str]) -> Mapping[str, Claim]:
         return {key: self.known[key] for key in external_ids if key in self.known}
 
-    def pull(
-        self, base_url: str, cursor: str | None = None, *, http: Http | None = None, **config: Any
-    ) -> Pulled:
+    def pull(self, base_url: str, cursor: str | None = None, *, http: Http | None = None, **config: Any) -> Pulled:
         self.moment += timedelta(hours=1)
         with outbound() as client:
             source = connect(base_url, Context(http or client, lambda: self.moment, held=self.held), **config)

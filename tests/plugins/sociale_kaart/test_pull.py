@@ -59,9 +59,7 @@ def test_every_link_leads_to_something_that_was_given(hub: Hub, base_url: str) -
     assert caregivers > 10
 
 
-def test_two_services_of_one_enterprise_at_one_address_stay_two(
-    hub: Hub, base_url: str, world: World
-) -> None:
+def test_two_services_of_one_enterprise_at_one_address_stay_two(hub: Hub, base_url: str, world: World) -> None:
     pulled = hub.pull(base_url)
     one, other = (pulled.claims[world.source_id("organisatie", index)].content for index in TWINS)
     assert one["identifiers"] == other["identifiers"]
@@ -83,9 +81,7 @@ def test_two_services_stay_two_where_the_source_names_no_organisatie(hub: Hub, t
     assert len(set(owners)) == len(pulled.of("organisatie")) == 2
 
 
-def test_the_same_again_says_the_same_and_asks_for_no_leaflet(
-    hub: Hub, base_url: str, simulator: SocialeKaartSimulator
-) -> None:
+def test_the_same_again_says_the_same_and_asks_for_no_leaflet(hub: Hub, base_url: str, simulator: SocialeKaartSimulator) -> None:
     first = hub.pull(base_url)
     simulator.requests.clear()
     again = hub.pull(base_url)
@@ -115,9 +111,7 @@ def test_a_file_of_some_rows_takes_no_vestiging_away(hub: Hub, base_url: str, tm
         assert kept >= {key for site in before[external_id].content.get("vestigingen", ()) for key in site["keys"]}
 
 
-def test_without_leaflets_rows_alone_are_enough(
-    hub: Hub, base_url: str, simulator: SocialeKaartSimulator
-) -> None:
+def test_without_leaflets_rows_alone_are_enough(hub: Hub, base_url: str, simulator: SocialeKaartSimulator) -> None:
     pulled = hub.pull(base_url, detail_calls="never")
     assert calls(simulator, "/leaflet/") == 0
     assert len(pulled.of("organisatie")) == 60
@@ -125,17 +119,13 @@ def test_without_leaflets_rows_alone_are_enough(
 
 
 @pytest.mark.parametrize("size", [7, 500])
-def test_an_edit_is_seen_with_few_calls(
-    hub: Hub, base_url: str, simulator: SocialeKaartSimulator, world: World, size: int
-) -> None:
+def test_an_edit_is_seen_with_few_calls(hub: Hub, base_url: str, simulator: SocialeKaartSimulator, world: World, size: int) -> None:
     cursor = hub.pull(base_url, page_size=size, overlap_rows=20).end.cursor
     edited = simulator.edit(33, contactInfo={"phones": [{"value": "09 200 00 00"}]})
     simulator.requests.clear()
     pulled = hub.pull(base_url, cursor, page_size=size, overlap_rows=20)
     assert pulled.changed == {edited}
-    assert pulled.claims[edited].content["contacts"] == [
-        {"kind": "phone", "value": "+3292000000", "raw": "09 200 00 00"}
-    ]
+    assert pulled.claims[edited].content["contacts"] == [{"kind": "phone", "value": "+3292000000", "raw": "09 200 00 00"}]
     assert not pulled.end.complete
     assert calls(simulator, "/health-offers") <= 2
     assert calls(simulator, "/leaflet/") == 1
@@ -165,9 +155,7 @@ def test_a_changed_phone_of_an_organisatie_is_its_own_and_not_that_of_its_aanbod
     assert "+3216009999" in [contact["value"] for contact in pulled.claims[changed].content["contacts"]]
 
 
-def test_a_removed_row_is_no_longer_given_and_the_list_is_still_whole(
-    hub: Hub, base_url: str, simulator: SocialeKaartSimulator
-) -> None:
+def test_a_removed_row_is_no_longer_given_and_the_list_is_still_whole(hub: Hub, base_url: str, simulator: SocialeKaartSimulator) -> None:
     first = hub.pull(base_url)
     gone = simulator.remove(5)
     again = hub.pull(base_url)
@@ -176,9 +164,7 @@ def test_a_removed_row_is_no_longer_given_and_the_list_is_still_whole(
     assert gone not in again.claims
 
 
-def test_a_renamed_label_changes_the_label_only(
-    hub: Hub, base_url: str, simulator: SocialeKaartSimulator, world: World
-) -> None:
+def test_a_renamed_label_changes_the_label_only(hub: Hub, base_url: str, simulator: SocialeKaartSimulator, world: World) -> None:
     renaming = {code for code, rubriek in world.rubrieken().items() if rubriek.renamed_nl}
     simulator.edit(next(index for index in range(80) if renaming.intersection(world.offer(index).rubrieken)))
     first = hub.pull(base_url)
@@ -187,9 +173,7 @@ def test_a_renamed_label_changes_the_label_only(
     renamed = hub.pull(base_url)
     assert renamed.changed == set()
     assert calls(simulator, "/leaflet/") == 0
-    different = {
-        code for code in renamed.concepts if renamed.concepts[code].labels != first.concepts[code].labels
-    }
+    different = {code for code in renamed.concepts if renamed.concepts[code].labels != first.concepts[code].labels}
     assert different == {code for code in first.concepts if world.rubrieken()[code].renamed_nl}
     assert different
     assert hub.pull(base_url, first.end.cursor).claims == {}, "the newest rows are still the known ones"
@@ -198,9 +182,7 @@ def test_a_renamed_label_changes_the_label_only(
 # --- faults ----------------------------------------------------------------------------------------------------------------------
 
 
-def test_rows_that_move_between_pages_are_found_in_the_next_pass(
-    hub: Hub, base_url: str, simulator: SocialeKaartSimulator
-) -> None:
+def test_rows_that_move_between_pages_are_found_in_the_next_pass(hub: Hub, base_url: str, simulator: SocialeKaartSimulator) -> None:
     everything = set(Hub().pull(base_url).claims)
     simulator.switch("page-shift")
     simulator.requests.clear()
@@ -210,9 +192,7 @@ def test_rows_that_move_between_pages_are_found_in_the_next_pass(
     assert pulled.end.missing == 0
 
 
-def test_totals_that_lie_are_reported_and_delete_nothing(
-    hub: Hub, base_url: str, simulator: SocialeKaartSimulator
-) -> None:
+def test_totals_that_lie_are_reported_and_delete_nothing(hub: Hub, base_url: str, simulator: SocialeKaartSimulator) -> None:
     everything = set(Hub().pull(base_url).claims)
     simulator.switch("wrong-totals")
     pulled = hub.pull(base_url)
@@ -221,9 +201,7 @@ def test_totals_that_lie_are_reported_and_delete_nothing(
     assert "7 of the" in pulled.end.warnings[0]
 
 
-def test_rows_that_are_counted_but_never_given_are_missing(
-    hub: Hub, base_url: str, simulator: SocialeKaartSimulator
-) -> None:
+def test_rows_that_are_counted_but_never_given_are_missing(hub: Hub, base_url: str, simulator: SocialeKaartSimulator) -> None:
     rows = simulator.row_count
     simulator.switch("missing-rows")
     pulled = hub.pull(base_url)
@@ -233,9 +211,7 @@ def test_rows_that_are_counted_but_never_given_are_missing(
 
 
 @pytest.mark.parametrize("fault", ["rate-limit=3", "server-error=4", "cut-off=4"])
-def test_faults_on_the_way_are_got_past(
-    hub: Hub, base_url: str, simulator: SocialeKaartSimulator, fault: str
-) -> None:
+def test_faults_on_the_way_are_got_past(hub: Hub, base_url: str, simulator: SocialeKaartSimulator, fault: str) -> None:
     clean = Hub().pull(base_url)
     name, _, every = fault.partition("=")
     simulator.switch(name, every=int(every))
@@ -244,18 +220,14 @@ def test_faults_on_the_way_are_got_past(
     assert pulled.claims == clean.claims
 
 
-def test_an_answer_that_is_slow_is_waited_for(
-    hub: Hub, base_url: str, simulator: SocialeKaartSimulator
-) -> None:
+def test_an_answer_that_is_slow_is_waited_for(hub: Hub, base_url: str, simulator: SocialeKaartSimulator) -> None:
     cursor = hub.pull(base_url).end.cursor
     edited = simulator.edit(3, state="INACTIVE")
     simulator.switch("slow")
     assert hub.pull(base_url, cursor).changed == {edited}
 
 
-def test_a_source_that_stays_away_ends_the_pull_and_the_next_one_goes_on(
-    hub: Hub, base_url: str, simulator: SocialeKaartSimulator
-) -> None:
+def test_a_source_that_stays_away_ends_the_pull_and_the_next_one_goes_on(hub: Hub, base_url: str, simulator: SocialeKaartSimulator) -> None:
     everything = set(Hub().pull(base_url).claims)
     simulator.break_after(20)  # in the middle of the leaflets
     with pytest.raises(Unreachable):
@@ -266,9 +238,7 @@ def test_a_source_that_stays_away_ends_the_pull_and_the_next_one_goes_on(
     assert set(hub.known) == everything
 
 
-def test_rows_that_cannot_be_used_are_rejected_and_the_rest_goes_on(
-    hub: Hub, base_url: str, simulator: SocialeKaartSimulator, world: World
-) -> None:
+def test_rows_that_cannot_be_used_are_rejected_and_the_rest_goes_on(hub: Hub, base_url: str, simulator: SocialeKaartSimulator, world: World) -> None:
     clean = hub.pull(base_url)
     bad = simulator.edit(0, legalName={"description": None})
     simulator.edit(9, "zorgverlener", addresses="none")
@@ -285,9 +255,7 @@ def test_rows_that_cannot_be_used_are_rejected_and_the_rest_goes_on(
     assert pulled.end.complete, "a row that was rejected is not missing"
 
 
-def test_a_number_that_is_none_is_rejected_and_its_fiche_stays(
-    hub: Hub, base_url: str, simulator: SocialeKaartSimulator, world: World
-) -> None:
+def test_a_number_that_is_none_is_rejected_and_its_fiche_stays(hub: Hub, base_url: str, simulator: SocialeKaartSimulator, world: World) -> None:
     index = next(person.index for person in world.persons() if person.visibility is None)
     edited = simulator.edit(index, "zorgverlener", state="INACTIVE")
     simulator.edit_organisation(4, kbo="0403019262")
@@ -298,9 +266,7 @@ def test_a_number_that_is_none_is_rejected_and_its_fiche_stays(
     assert pulled.claims[edited].content["status"]["status"] == "inactive"
 
 
-def test_a_leaflet_that_is_gone_leaves_what_the_row_says(
-    hub: Hub, base_url: str, simulator: SocialeKaartSimulator
-) -> None:
+def test_a_leaflet_that_is_gone_leaves_what_the_row_says(hub: Hub, base_url: str, simulator: SocialeKaartSimulator) -> None:
     simulator.add(row())
     pulled = hub.pull(base_url)
     assert pulled.claims["cd" * 32].content["names"] == [{"text": {"nl": "Huis De Wilg"}, "use": "official"}]
@@ -312,9 +278,7 @@ def test_a_leaflet_that_is_gone_leaves_what_the_row_says(
 
 def shapes(base_url: str) -> dict[str, Any]:
     url = f"{base_url}/health-offers?size=40&page="
-    plain = [
-        requests.get(f"{url}{n}", headers={"Accept": "application/json"}, timeout=10).json() for n in range(3)
-    ]
+    plain = [requests.get(f"{url}{n}", headers={"Accept": "application/json"}, timeout=10).json() for n in range(3)]
     hal = [requests.get(f"{url}{n}", timeout=10).json() for n in range(3)]
     rows = [each for page in plain for each in page["content"]]
     return {"rows": rows, "plain": plain, "hal": hal, "one-page": {"content": rows}}
@@ -352,9 +316,7 @@ def test_a_file_that_is_cut_short_deletes_nothing(base_url: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"3", b'{"a": 1}', b"\x1f\x8bxx", b'[{"content": []}, 3]'])
-def test_a_file_that_is_something_else_is_refused_in_words(
-    base_url: str, tmp_path: Path, content: bytes
-) -> None:
+def test_a_file_that_is_something_else_is_refused_in_words(base_url: str, tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "offers.json"
     file.write_bytes(content)
     with pytest.raises(Misconfigured, match=r"offers\.json"):
@@ -450,9 +412,7 @@ def test_no_more_leaflets_at_one_time_than_configured(base_url: str, world: Worl
     assert most == 3
 
 
-def test_what_is_rejected_never_stops_the_reading_of_the_newest(
-    hub: Hub, base_url: str, simulator: SocialeKaartSimulator
-) -> None:
+def test_what_is_rejected_never_stops_the_reading_of_the_newest(hub: Hub, base_url: str, simulator: SocialeKaartSimulator) -> None:
     cursor = hub.pull(base_url).end.cursor
     simulator.add({"id": 3})
     bad = simulator.edit(8, activities=[{"name": {"description": "zonder nummer"}}])

@@ -38,19 +38,13 @@ def test_a_program_that_reads_hal_page_by_page(base_url: str, simulator: Sociale
 
 
 def test_a_program_that_finds_a_rubriek_and_then_the_number_of_each_offer(base_url: str) -> None:
-    rubrieken = requests.get(
-        f"{base_url}/generic-list/rubric", params={"query": "woonzorgcentra"}, timeout=10
-    ).json()
+    rubrieken = requests.get(f"{base_url}/generic-list/rubric", params={"query": "woonzorgcentra"}, timeout=10).json()
     assert [each["name"] for each in rubrieken["content"]] == [WZC]
-    body = requests.get(
-        f"{base_url}/health-offers", params={"rubrics": WZC, "size": "2000"}, headers=JSON, timeout=10
-    ).json()
+    body = requests.get(f"{base_url}/health-offers", params={"rubrics": WZC, "size": "2000"}, headers=JSON, timeout=10).json()
     assert len(body["content"]) == body["page"]["totalElements"] > 0
     for item in body["content"]:
         assert WZC in [activity["name"]["description"] for activity in item["activities"]]
-        leaflet = requests.get(
-            f"{base_url}/leaflet/{item['id']['id']}", params={"includeHiddenData": "false"}, timeout=10
-        ).json()
+        leaflet = requests.get(f"{base_url}/leaflet/{item['id']['id']}", params={"includeHiddenData": "false"}, timeout=10).json()
         assert leaflet["id"]["id"] == item["id"]["id"]
         (number,) = [data["value"] for data in leaflet["administrativeData"] if data["type"] == "CBE_ID"]
         assert re.fullmatch(r"\d{4}\.\d{3}\.\d{3}", number)
@@ -121,12 +115,7 @@ def test_hidden_data_is_never_shown(world: World) -> None:
     """Not the zorgverlener who does not want to be public, no mobile for colleagues, no emergency or home address."""
     persons = list(world.persons())
     hidden = [world.source_id("zorgverlener", person.index) for person in persons if person.visibility]
-    secret = {
-        contact.raw
-        for person in persons
-        for contact in person.contacts
-        if contact.visibility not in (None, "public")
-    }
+    secret = {contact.raw for person in persons for contact in person.contacts if contact.visibility not in (None, "public")}
     assert len(hidden) > 10 and len(secret) > 50
     with SocialeKaartSimulator(world) as running:
         url = f"{running.url}/api/health-offers?size=2000&includeHiddenData=true&page="

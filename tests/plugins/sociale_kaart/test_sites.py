@@ -70,6 +70,7 @@ def test_two_towns_without_a_postcode_are_two_vestigingen(store: Store) -> None:
     bare = {**ADDRESS, "street": None, "number": None}
     found = _taken(store, *({**bare, "municipality": town} for town in towns))
     assert [address["city"] for address in found] == [{"nl": "Gent"}, {"nl": "Brugge"}]
-    assert read(row(addresses=[{**bare, "municipality": towns[0]}], links=[]), WORDS).organisation != read(
-        row(addresses=[{**bare, "municipality": towns[1]}], links=[]), WORDS
-    ).organisation
+    assert (
+        read(row(addresses=[{**bare, "municipality": towns[0]}], links=[]), WORDS).organisation
+        != read(row(addresses=[{**bare, "municipality": towns[1]}], links=[]), WORDS).organisation
+    )

@@ -93,9 +93,7 @@ def test_missing_coordinates_are_fine_and_a_website_that_is_none_stays_as_it_cam
     raw = row(addresses=[given_address], contactInfo={"websites": [{"value": "zie facebook"}]})
     about = organisation(raw)
     assert "position" not in about["vestigingen"][0]["addresses"][0]
-    assert offer_content(read(raw, WORDS), about, WORDS)["contacts"] == [
-        {"kind": "website", "value": "zie facebook"}
-    ]
+    assert offer_content(read(raw, WORDS), about, WORDS)["contacts"] == [{"kind": "website", "value": "zie facebook"}]
 
 
 def test_a_contact_that_the_organisatie_has_is_inherited() -> None:
@@ -242,13 +240,7 @@ def test_a_malformed_row_is_rejected_with_its_field_and_reason(changes: dict[str
         assert caught.value.external_id == "ab" * 32
 
 
-_scalars = (
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**63), 2**63 - 1)
-    | st.floats(allow_nan=False)
-    | st.text(max_size=8)
-)
+_scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | st.text(max_size=8)
 _anything = st.recursive(
     _scalars,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
@@ -268,9 +260,7 @@ def _damaged(draw: st.DrawFn) -> Any:
             return [damage(value[0], depth - 1), *value[1:]]
         return draw(_anything)
 
-    return damage(
-        row(administrativeData=[{"type": "CBE_ID", "value": "0403.019.261"}]), draw(st.integers(0, 6))
-    )
+    return damage(row(administrativeData=[{"type": "CBE_ID", "value": "0403.019.261"}]), draw(st.integers(0, 6)))
 
 
 @given(_damaged())

@@ -74,9 +74,7 @@ def running(tmp_path: Path, sqlite_database_url: str, simulator: SocialeKaartSim
     store.close()
 
 
-def test_a_whole_run_then_nothing_then_an_edit_then_a_removal(
-    running: Running, simulator: SocialeKaartSimulator
-) -> None:
+def test_a_whole_run_then_nothing_then_an_edit_then_a_removal(running: Running, simulator: SocialeKaartSimulator) -> None:
     first = running.run()
     assert (first.state, first.rejected, first.missing) == ("done", 0, 0), first.reason
     assert first.changed == 60 + simulator.row_count
@@ -94,9 +92,7 @@ def test_a_whole_run_then_nothing_then_an_edit_then_a_removal(
 
 
 @pytest.mark.parametrize("fault", ["wrong-totals", "missing-rows", "page-shift", "label-rename"])
-def test_no_fault_of_the_source_deletes_or_changes_a_fiche(
-    running: Running, simulator: SocialeKaartSimulator, fault: str
-) -> None:
+def test_no_fault_of_the_source_deletes_or_changes_a_fiche(running: Running, simulator: SocialeKaartSimulator, fault: str) -> None:
     running.run()
     simulator.switch(fault)
     report = running.run(full=True)
@@ -155,7 +151,10 @@ def _claims(store: Store) -> dict[str, tuple[int, str, Claim]]:
     """External id -> revision, when it was written, and what it says."""
     with store.read() as connection:
         rows = connection.execute(select(claim_table).order_by(claim_table.c.external_id)).all()
-    return {row.external_id: (row.revision, row.at, schemas.decode_claim("sociale-kaart", row.external_id, row.revision, None, row.content)) for row in rows}
+    return {
+        row.external_id: (row.revision, row.at, schemas.decode_claim("sociale-kaart", row.external_id, row.revision, None, row.content))
+        for row in rows
+    }
 
 
 def _named_in(store: Store) -> dict[str, list[str]]:

@@ -111,14 +111,24 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[flask.Flask]:
     home: Path = tmp_path_factory.mktemp("widget")
     store = Store.open(f"sqlite:///{home / 'hub.sqlite'}", home, now=lambda: NOW)
     claims = [
-        *practice("z", "Huisartsen De Zenne", "19.01", site("z1", "Kerkstraat", "1980", "23096", "Zemst", 50.983, 4.463, box="7"),
-                   patientenstop={"value": "yes", "asserted_at": "2026-11-01T09:00:00Z", "valid_until": "2027-02-01"}),
+        *practice(
+            "z",
+            "Huisartsen De Zenne",
+            "19.01",
+            site("z1", "Kerkstraat", "1980", "23096", "Zemst", 50.983, 4.463, box="7"),
+            patientenstop={"value": "yes", "asserted_at": "2026-11-01T09:00:00Z", "valid_until": "2027-02-01"},
+        ),
         *practice("v", "Huisartsen Vilvoorde", "19.01", site("v1", "Stationlei", "1800", "23088", "Vilvoorde", 50.928, 4.425)),
         *practice("k", "Kinesitherapie Tienen", "19.02", site("k1", "Grote Markt", "3300", "24107", "Tienen", 50.807, 4.938)),
         *practice("t", "Huisartsen Tienen", "19.01", site("t1", "Grote Markt", "3300", "24107", "Tienen", 50.807, 4.938)),
-        *practice("w", "Huisarts aan huis", "19.01", site("w1", "Markt", "3000", "24062", "Leuven", 50.879, 4.701),
-                   service_area=[{"type": "municipality", "code": "23096"}],
-                   contacts=[{"kind": "mobile", "value": "+32470000001"}, {"kind": "phone", "value": "+3278150000", "purpose": "complaints"}]),
+        *practice(
+            "w",
+            "Huisarts aan huis",
+            "19.01",
+            site("w1", "Markt", "3000", "24062", "Leuven", 50.879, 4.701),
+            service_area=[{"type": "municipality", "code": "23096"}],
+            contacts=[{"kind": "mobile", "value": "+32470000001"}, {"kind": "phone", "value": "+3278150000", "purpose": "complaints"}],
+        ),
         *_at_a_hidden_site(),
         *_stopped(),
     ]

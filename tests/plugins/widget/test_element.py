@@ -15,9 +15,7 @@ from tests.plugins.widget.visiting import FIRST, elsewhere, fill_and_search
 def test_a_visitor_finds_local_hits_first(demo: Page) -> None:
     fill_and_search(demo, "huisarts", "Zemst")
     expect(demo.locator("fichehub-zoek h2").first).to_have_text("In Zemst")
-    expect(demo.get_by_role("heading", level=3)).to_have_text(
-        [FIRST, "Huisarts aan huis", "Huisartsen Vilvoorde", "Huisartsen Tienen"]
-    )
+    expect(demo.get_by_role("heading", level=3)).to_have_text([FIRST, "Huisarts aan huis", "Huisartsen Vilvoorde", "Huisartsen Tienen"])
     expect(demo.get_by_text("Gevestigd in Zemst")).to_be_visible()
 
 
@@ -113,9 +111,7 @@ def test_what_is_in_another_language_than_the_page_says_so(new_page: Callable[..
     expect(page.get_by_role("heading", level=3)).to_have_attribute("lang", "nl")
 
 
-def test_two_requests_to_the_first_hit_on_a_page_with_a_strict_policy(
-    new_page: Callable[..., Page], address: str, tmp_path: Path
-) -> None:
+def test_two_requests_to_the_first_hit_on_a_page_with_a_strict_policy(new_page: Callable[..., Page], address: str, tmp_path: Path) -> None:
     page = new_page()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))

@@ -25,15 +25,9 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
     home: Path = tmp_path_factory.mktemp("examples")
     store = Store.open(f"sqlite:///{home / 'hub.sqlite'}", home, now=lambda: NOW)
     world = World()
-    store.write(
-        lambda writer: writer.put_concepts((*concepts_data.schemes(), *world.concepts(), *world.mappings()))
-    )
+    store.write(lambda writer: writer.put_concepts((*concepts_data.schemes(), *world.concepts(), *world.mappings())))
     place = site("x", "Kerkstraat", "1980", "23096", "Zemst", 50.983, 4.463)
-    claims = [
-        claim
-        for code in world.rubrieken()
-        for claim in practice(code, "Xyz", code, {**place, "keys": [code]})
-    ]
+    claims = [claim for code in world.rubrieken() for claim in practice(code, "Xyz", code, {**place, "keys": [code]})]
     store.write(lambda writer: writer.put(claims, origin="test"))
     installed = plugin_loading.load([("widget", widget)], installed=False)
     connections.add(store, installed, "widget", "widget", {})
@@ -42,25 +36,14 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
     store.close()
 
 
-EXAMPLES = [
-    (language, example.strip())
-    for language, words in WORDING.items()
-    for example in words["what_hint"].partition(":")[2].split(",")
-]
+EXAMPLES = [(language, example.strip()) for language, words in WORDING.items() for example in words["what_hint"].partition(":")[2].split(",")]
 
 
 @pytest.mark.parametrize(
     ("language", "example"),
     [*EXAMPLES, ("en", "general practitioner"), ("de", "Krankenhaus"), ("en", "pharmacy")],
 )
-def test_what_a_hint_gives_as_an_example_finds_something(
-    client: FlaskClient, language: str, example: str
-) -> None:
+def test_what_a_hint_gives_as_an_example_finds_something(client: FlaskClient, language: str, example: str) -> None:
     answer = client.get("/widget/v1/search", query_string={"what": example, "lang": language}).get_json()
     assert answer["total"] > 0
-    assert (
-        client.get(
-            "/widget/v1/search", query_string={"what": f"{example} x{example}x", "lang": language}
-        ).get_json()["total"]
-        == 0
-    )
+    assert client.get("/widget/v1/search", query_string={"what": f"{example} x{example}x", "lang": language}).get_json()["total"] == 0

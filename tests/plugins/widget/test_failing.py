@@ -65,9 +65,7 @@ HOW: dict[str, Callable[[Route], None]] = {
 
 
 @pytest.mark.parametrize(("how", "language"), [*zip(HOW, ("nl", "fr", "de", "en", "nl"), strict=True)])
-def test_a_first_request_that_fails_is_said_in_the_language_of_the_page(
-    new_page: Callable[..., Page], address: str, how: str, language: str
-) -> None:
+def test_a_first_request_that_fails_is_said_in_the_language_of_the_page(new_page: Callable[..., Page], address: str, how: str, language: str) -> None:
     page = new_page(bypass_csp=True)
     broken = Broken(page, HOW[how])
     elsewhere(page, address, '<fichehub-zoek what="zenne"></fichehub-zoek>', language)
@@ -124,7 +122,9 @@ def test_more_that_fails_leaves_what_is_there_and_can_be_tried_again(demo: Page)
         if len(asked) == 1:
             HOW["an error"](route)
         else:
-            route.fulfill(json={"items": [{"id": "x", "name": "De tweede", "tier": "", "updated_at": "2026-11-01"}], "next": None, "total": None, "place": None})
+            route.fulfill(
+                json={"items": [{"id": "x", "name": "De tweede", "tier": "", "updated_at": "2026-11-01"}], "next": None, "total": None, "place": None}
+            )
 
     demo.route("**/widget/v1/search?*", pages)
     fill_and_search(demo, "huisarts", "Zemst")

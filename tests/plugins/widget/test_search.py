@@ -98,7 +98,9 @@ def test_of_an_overlay_the_partner_is_shown_what_is_public_and_nobody_else_anyth
     said = Claim("kaartje", "k", 1, "aanbod", content, same_as=(("sociale-kaart", "k/aanbod"),), partner="kaart")
     headers = key_of(app, "kaart", level="professional")
     serving_of(app).store.write(lambda writer: writer.put([said], origin="test"))
-    answers = [client.get("/widget/v1/search?what=kinesitherapie", headers=sent).text for sent in (headers, {}, key_of(app, "ander", level="internal"))]
+    answers = [
+        client.get("/widget/v1/search?what=kinesitherapie", headers=sent).text for sent in (headers, {}, key_of(app, "ander", level="internal"))
+    ]
     assert ["+3216000003" in answer for answer in answers] == [True, False, False]
     assert ["+3216000004" in answer for answer in answers] == [False, False, False]
 
@@ -122,9 +124,7 @@ def test_what_a_partner_is_shown_is_in_the_trail_without_what_was_typed(client: 
     client.get("/widget/v1/search", query_string={"lang": "GEHEIM", "GEHEIM": "x"}, headers=key)
     serving.trail.flush()
     with serving.store.read() as connection:
-        found = [
-            (row.partner, row.interaction, row.type, row.query, row.status) for row in audit.find(connection) if row.partner == "kring"
-        ]
+        found = [(row.partner, row.interaction, row.type, row.query, row.status) for row in audit.find(connection) if row.partner == "kring"]
     assert found == [
         ("kring", "search-type", "fiche", "widget/v1/search?lang=*&*=*", 400),
         ("kring", "search-type", "fiche", "widget/v1/search?what=*&where=*&lang=fr", 200),
@@ -200,7 +200,8 @@ def test_the_rest_of_the_list_by_cursor(client: FlaskClient) -> None:
         ("search?where=99999", "where"),
         ("search?where=gen", "where"),
         ("search?where=90", "where"),
-        ("search?after=abc", "after"), ("search?what=,&where=Gent", "what"),
+        ("search?after=abc", "after"),
+        ("search?what=,&where=Gent", "what"),
         (f"search?what={'x' * 101}", "what"),
         ("suggest?q=x", "q"),
         ("search?what=a&what=b", "what"),

@@ -35,9 +35,17 @@ def test_every_french_name_stands_in_a_sentence_as_french_has_it() -> None:
     names = {place.name.get("fr", place.name_nl) for place in places()}
     said = {name: in_sentence(name, "fr") for name in names}
     assert {name for name in names if said[name]["of_town"].startswith(("du ", "des "))} == {"Le Roeulx", "Les Bons Villers"}
-    assert {name for name in names if said[name]["of_town"].startswith("d’") and name[0] in "HY"} == {"Hastière", "Herbeumont", "Hélécine", "Ypres", "Yvoir"}
+    assert {name for name in names if said[name]["of_town"].startswith("d’") and name[0] in "HY"} == {
+        "Hastière",
+        "Herbeumont",
+        "Hélécine",
+        "Ypres",
+        "Yvoir",
+    }
     for name in names - {"Le Roeulx", "Les Bons Villers"}:
-        assert said[name]["of_town"] == (f"d’{name}" if name[0] in "AEIOUÀÂÉÈÊÎÔY" or name in ("Hastière", "Herbeumont", "Hélécine") else f"de {name}")
+        assert said[name]["of_town"] == (
+            f"d’{name}" if name[0] in "AEIOUÀÂÉÈÊÎÔY" or name in ("Hastière", "Herbeumont", "Hélécine") else f"de {name}"
+        )
         assert said[name]["at_town"] == f"à {name}"
 
 

@@ -53,7 +53,9 @@ def test_what_was_found_before_does_not_stay_under_a_place_that_is_not_known(dem
 def test_a_place_that_is_a_choice_is_told_to_a_screen_reader_with_the_choice(demo: Page) -> None:
     fill_and_search(demo, "", "be")
     expect(demo.get_by_role("listbox")).to_be_visible()
-    expect(demo.locator("fichehub-zoek").get_by_role("status")).to_have_text(re.compile("^Meer dan één plaats begint zo.* 8 gemeenten; kies met de pijltjestoetsen$"))
+    expect(demo.locator("fichehub-zoek").get_by_role("status")).to_have_text(
+        re.compile("^Meer dan één plaats begint zo.* 8 gemeenten; kies met de pijltjestoetsen$")
+    )
 
 
 @pytest.mark.parametrize(

@@ -60,9 +60,7 @@ class Post(Sink):
     def shape(self, entity: Entity) -> dict[str, Any] | None:
         return {"name": entity.fiche["names"][0]["text"]["nl"]} if entity.type == "organisatie" else None
 
-    def push(
-        self, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None
-    ) -> dict[str, Any] | None:
+    def push(self, change: Change, desired: dict[str, Any] | None, agreed: dict[str, Any] | None) -> dict[str, Any] | None:
         self.context.http.post(f"https://partner.example.org/{change.id}", json=desired)
         return desired
 

@@ -23,9 +23,7 @@ from tests.sync.outbox.conftest import Line, Offer, Post, letters
 from tests.sync.test_push import say
 
 
-def test_every_attempt_of_the_same_content_has_the_same_key(
-    any_store: Store, go: Callable[..., Any], line: Line, clock: Clock, offer: Offer
-) -> None:
+def test_every_attempt_of_the_same_content_has_the_same_key(any_store: Store, go: Callable[..., Any], line: Line, clock: Clock, offer: Offer) -> None:
     say(any_store, 1, "Huis", 1)
     line.failing["Huis"] = Unreachable("Down.")
     first = go()

@@ -44,9 +44,7 @@ def test_an_answer_that_is_no_state_is_a_bug_and_nothing_is_agreed(
     assert (go().pushed, letters(any_store)) == (1, [])
 
 
-def test_one_entity_that_fails_does_not_hold_up_the_others(
-    any_store: Store, go: Callable[..., Any], line: Line
-) -> None:
+def test_one_entity_that_fails_does_not_hold_up_the_others(any_store: Store, go: Callable[..., Any], line: Line) -> None:
     for number in range(5):
         say(any_store, number, f"Huis {number}", 1)
     line.failing["Huis 2"] = Unreachable("Broken record.")
@@ -56,9 +54,7 @@ def test_one_entity_that_fails_does_not_hold_up_the_others(
         assert breaker.load(db, "own") == Breaker(), "a success closes it again"
 
 
-def test_the_breaker_opens_and_lets_one_probe_through(
-    any_store: Store, go: Callable[..., Any], line: Line, clock: Clock
-) -> None:
+def test_the_breaker_opens_and_lets_one_probe_through(any_store: Store, go: Callable[..., Any], line: Line, clock: Clock) -> None:
     for number in range(6):
         say(any_store, number, f"Huis {number}", 1)
     line.failing["*"] = Unreachable("Down.")
@@ -76,9 +72,7 @@ def test_the_breaker_opens_and_lets_one_probe_through(
     assert letters(any_store) == []
 
 
-def test_retry_after_is_obeyed_at_once(
-    any_store: Store, go: Callable[..., Any], line: Line, clock: Clock
-) -> None:
+def test_retry_after_is_obeyed_at_once(any_store: Store, go: Callable[..., Any], line: Line, clock: Clock) -> None:
     say(any_store, 1, "Huis", 1)
     say(any_store, 2, "Thuis", 1)
     line.failing["*"] = Unreachable("Slow down.", retry_after=600)
@@ -110,9 +104,7 @@ def test_a_partner_that_asked_to_wait_is_delivered_to_again_when_it_is_enabled(
     assert one.reason == "Everything is as it should be."
 
 
-def test_after_bounded_attempts_it_is_a_dead_letter_that_can_be_replayed(
-    any_store: Store, go: Callable[..., Any], line: Line, clock: Clock
-) -> None:
+def test_after_bounded_attempts_it_is_a_dead_letter_that_can_be_replayed(any_store: Store, go: Callable[..., Any], line: Line, clock: Clock) -> None:
     say(any_store, 1, "Huis", 1)
     line.failing["Huis"] = Unreachable("Broken record.")
     for _ in range(outbox.ATTEMPTS):
@@ -132,9 +124,7 @@ def test_after_bounded_attempts_it_is_a_dead_letter_that_can_be_replayed(
     assert len({key for key, _ in line.posts}) == 1
 
 
-def test_a_replay_takes_what_the_filters_name_and_no_more_than_it_may(
-    any_store: Store, go: Callable[..., Any], line: Line
-) -> None:
+def test_a_replay_takes_what_the_filters_name_and_no_more_than_it_may(any_store: Store, go: Callable[..., Any], line: Line) -> None:
     for number in range(1, 6):
         name = f"Huis {number}" if number < 5 else "Schuur"
         say(any_store, number, name, 1)
@@ -149,9 +139,7 @@ def test_a_replay_takes_what_the_filters_name_and_no_more_than_it_may(
     assert sorted(state for state, _ in letters(any_store)) == ["dead", "dead"]
 
 
-def test_what_is_refused_is_dead_at_once_and_its_next_change_is_not(
-    any_store: Store, go: Callable[..., Any], line: Line
-) -> None:
+def test_what_is_refused_is_dead_at_once_and_its_next_change_is_not(any_store: Store, go: Callable[..., Any], line: Line) -> None:
     say(any_store, 1, "H", 1)
     line.failing["H"] = Rejected("Too short.", field="name")
     assert go().rejected == 1
@@ -184,9 +172,7 @@ def test_what_was_taken_in_part_is_agreed_and_the_rest_is_a_dead_letter(
     assert go(full=True).pushed == 0
 
 
-def test_a_dropped_letter_is_gone_until_the_next_change(
-    any_store: Store, go: Callable[..., Any], line: Line
-) -> None:
+def test_a_dropped_letter_is_gone_until_the_next_change(any_store: Store, go: Callable[..., Any], line: Line) -> None:
     say(any_store, 1, "H", 1)
     line.failing["H"] = Rejected("Too short.")
     go()
@@ -197,9 +183,7 @@ def test_a_dropped_letter_is_gone_until_the_next_change(
     assert go().pushed == 1
 
 
-def test_only_the_very_letter_that_was_looked_at_is_replayed_or_dropped(
-    any_store: Store, go: Callable[..., Any], line: Line
-) -> None:
+def test_only_the_very_letter_that_was_looked_at_is_replayed_or_dropped(any_store: Store, go: Callable[..., Any], line: Line) -> None:
     def dead(name: str, revision: int) -> list[Letter]:
         say(any_store, 1, name, revision)
         line.failing[name] = Rejected("Too short.")
@@ -215,9 +199,7 @@ def test_only_the_very_letter_that_was_looked_at_is_replayed_or_dropped(
     assert letters(any_store) == [("waiting", 0)]
 
 
-def test_what_the_partner_would_not_take_is_off_the_list_once_it_takes_it(
-    any_store: Store, go: Callable[..., Any], line: Line, offer: Offer
-) -> None:
+def test_what_the_partner_would_not_take_is_off_the_list_once_it_takes_it(any_store: Store, go: Callable[..., Any], line: Line, offer: Offer) -> None:
     for number, name in ((1, "H"), (2, "K")):
         say(any_store, number, name, 1)
         line.failing[name] = Rejected("Too short.")
@@ -231,9 +213,7 @@ def test_what_the_partner_would_not_take_is_off_the_list_once_it_takes_it(
         assert records.rejected_ids(db, "own") == {other}
 
 
-def test_a_bug_at_one_entity_does_not_stand_before_the_others_for_ever(
-    any_store: Store, go: Callable[..., Any], line: Line, clock: Clock
-) -> None:
+def test_a_bug_at_one_entity_does_not_stand_before_the_others_for_ever(any_store: Store, go: Callable[..., Any], line: Line, clock: Clock) -> None:
     say(any_store, 1, "Huis", 1)
     say(any_store, 2, "Thuis", 1)
     line.failing["Huis"] = KeyError("a bug")

@@ -22,17 +22,13 @@ from tests.sync.outbox.conftest import Line, Offer, Post, letters
 from tests.sync.test_push import say
 
 
-def test_the_switch_stops_one_or_all_and_a_run_under_way(
-    any_store: Store, go: Callable[..., Any], line: Line, offer: Offer
-) -> None:
+def test_the_switch_stops_one_or_all_and_a_run_under_way(any_store: Store, go: Callable[..., Any], line: Line, offer: Offer) -> None:
     say(any_store, 1, "Huis", 1)
     for name in ("own", stops.ALL):
         stops.stop(any_store, name, "They are moving house.")
         with pytest.raises(Stopped, match=r"They are moving house\. To let it run again: fichehub connections go"):
             go()
-        assert Worker(any_store, offer(Post)).due() == [
-            job for job in Worker(any_store, offer(Post)).due() if not job.connection
-        ]
+        assert Worker(any_store, offer(Post)).due() == [job for job in Worker(any_store, offer(Post)).due() if not job.connection]
         assert stops.go(any_store, name)
     assert not stops.go(any_store, "own")
     for number in range(2, 6):
@@ -119,9 +115,7 @@ def test_a_push_ends_between_two_deliveries_when_somebody_wants_it_to(
     assert len(line.posts) == len(line.theirs) == 5, "nothing is lost or doubled"
 
 
-def test_a_failed_delivery_is_a_job_when_its_time_comes(
-    any_store: Store, go: Callable[..., Any], line: Line, clock: Clock, offer: Offer
-) -> None:
+def test_a_failed_delivery_is_a_job_when_its_time_comes(any_store: Store, go: Callable[..., Any], line: Line, clock: Clock, offer: Offer) -> None:
     say(any_store, 1, "Huis", 1)
     line.failing["Huis"] = Unreachable("Down.")
     go()
@@ -130,9 +124,7 @@ def test_a_failed_delivery_is_a_job_when_its_time_comes(
     assert [job.name for job in worker.due() if job.connection] == ["deliver own"]
 
 
-def test_what_waits_is_no_job_while_the_breaker_is_open(
-    any_store: Store, go: Callable[..., Any], line: Line, clock: Clock, offer: Offer
-) -> None:
+def test_what_waits_is_no_job_while_the_breaker_is_open(any_store: Store, go: Callable[..., Any], line: Line, clock: Clock, offer: Offer) -> None:
     say(any_store, 1, "Huis", 1)
     say(any_store, 2, "Thuis", 1)
     line.failing["*"] = Unreachable("Slow down.", retry_after=600)
@@ -144,9 +136,7 @@ def test_what_waits_is_no_job_while_the_breaker_is_open(
     assert [job.name for job in worker.due() if job.connection] == ["deliver own"]
 
 
-def test_erasing_reaches_the_partner_and_leaves_nothing_in_the_outbox(
-    any_store: Store, go: Callable[..., Any], line: Line, clock: Clock
-) -> None:
+def test_erasing_reaches_the_partner_and_leaves_nothing_in_the_outbox(any_store: Store, go: Callable[..., Any], line: Line, clock: Clock) -> None:
     say(any_store, 1, "Huis Jansens", 1)
     go()
     (url,) = line.theirs
@@ -164,9 +154,7 @@ def test_erasing_reaches_the_partner_and_leaves_nothing_in_the_outbox(
 
 
 @pytest.mark.usefixtures("worker_at_work")
-def test_status_says_how_far_behind_and_why(
-    any_store: Store, go: Callable[..., Any], line: Line, offer: Offer
-) -> None:
+def test_status_says_how_far_behind_and_why(any_store: Store, go: Callable[..., Any], line: Line, offer: Offer) -> None:
     say(any_store, 1, "Huis", 1)
     say(any_store, 2, "H", 1)
     (one,) = status.of_all(any_store, offer(Post))
@@ -181,9 +169,7 @@ def test_status_says_how_far_behind_and_why(
     assert (one.state, one.reason, one.next_at) == ("stopped", "Stopped: Holidays. To let it run again: fichehub connections go --all", None)
 
 
-def test_removing_a_connection_forgets_its_letters(
-    any_store: Store, go: Callable[..., Any], line: Line
-) -> None:
+def test_removing_a_connection_forgets_its_letters(any_store: Store, go: Callable[..., Any], line: Line) -> None:
     say(any_store, 1, "H", 1)
     line.failing["H"] = Rejected("Too short.")
     go()
@@ -192,9 +178,7 @@ def test_removing_a_connection_forgets_its_letters(
         assert db.execute(select(func.count()).select_from(table)).scalar_one() == 0
 
 
-def test_without_a_schedule_nobody_is_promised_another_try(
-    any_store: Store, go: Callable[..., Any], line: Line, clock: Clock, offer: Offer
-) -> None:
+def test_without_a_schedule_nobody_is_promised_another_try(any_store: Store, go: Callable[..., Any], line: Line, clock: Clock, offer: Offer) -> None:
     """Nothing runs by itself then, and what waits goes out with the next run."""
     connections.configure(any_store, offer(Post), "own", schedule="")
     say(any_store, 1, "Huis", 1)

@@ -14,6 +14,7 @@ class Register(Simulator):
 
     def app(self) -> flask.Flask:
         app = flask.Flask(self.name)
+
         @app.get("/houses")
         def houses() -> Any:
             if flask.request.headers.get("Authorization") != "Bearer fictional":
@@ -22,6 +23,7 @@ class Register(Simulator):
             orgs = map(self.world.organisation, range(start, min(start + 20, 50)))
             rows = [{"nr": f"BH{o.index}", "naam": o.name, "tel": o.contacts[0].raw, "rev": 1} for o in orgs]
             return {"rows": rows, "pages": 3}
+
         return app
 
 

@@ -37,9 +37,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_candidate_key_fiche_id"), "candidate_key", ["fiche_id"], unique=False)
     op.create_table(
         "change",
-        sa.Column(
-            "seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
-        ),
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("at", sa.Text(), nullable=False),
         sa.Column("entity_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("fiche_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -88,9 +86,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "entity",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("uuid", sa.Text(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("fiche_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -102,9 +98,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_entity_moved_to"), "entity", ["moved_to"], unique=False)
     op.create_table(
         "entry",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("entity_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("fiche_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
@@ -144,9 +138,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_expiry_valid_until"), "expiry", ["valid_until"], unique=False)
     op.create_table(
         "fiche",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("level", sa.SmallInteger(), nullable=False),
@@ -208,9 +200,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_mapping_object"), "mapping", ["object"], unique=False)
     op.create_table(
         "overlay",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("partner", sa.Text(), nullable=False),
         sa.Column("fiche_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("level", sa.SmallInteger(), nullable=False),
@@ -288,9 +278,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "spread",
-        sa.Column(
-            "seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
-        ),
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("after_entity", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_spread")),
     )
@@ -313,9 +301,7 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("document", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_version")),
-        sa.UniqueConstraint(
-            "fiche_id", "partner", "version", name=op.f("uq_version_fiche_id_partner_version")
-        ),
+        sa.UniqueConstraint("fiche_id", "partner", "version", name=op.f("uq_version_fiche_id_partner_version")),
     )
     op.create_table(
         "api_key",
@@ -334,13 +320,9 @@ def upgrade() -> None:
     op.create_index(op.f("ix_api_key_partner"), "api_key", ["partner"], unique=False)
     op.create_table(
         "claim",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("source_id", sa.Integer(), nullable=False),
-        sa.Column(
-            "external_id", sa.Text().with_variant(sa.TEXT(collation="C"), "postgresql"), nullable=False
-        ),
+        sa.Column("external_id", sa.Text().with_variant(sa.TEXT(collation="C"), "postgresql"), nullable=False),
         sa.Column("partner", sa.Text(), server_default="", nullable=False),
         sa.Column("fiche_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("revision", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -350,9 +332,7 @@ def upgrade() -> None:
         sa.Column("home_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("fk_claim_source_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_claim")),
-        sa.UniqueConstraint(
-            "source_id", "external_id", "partner", name=op.f("uq_claim_source_id_external_id_partner")
-        ),
+        sa.UniqueConstraint("source_id", "external_id", "partner", name=op.f("uq_claim_source_id_external_id_partner")),
     )
     op.create_index(op.f("ix_claim_fiche_id"), "claim", ["fiche_id"], unique=False)
     op.create_table(

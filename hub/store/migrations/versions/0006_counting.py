@@ -19,9 +19,7 @@ def upgrade() -> None:
     own = sa.text("partner <> ''")
     op.drop_index("ix_entry_type_id", table_name="entry")
     op.create_index("ix_entry_type_id_level_partner", "entry", ["type", "id", "level", "partner"], unique=False)
-    op.create_index(
-        "ix_entry_own", "entry", ["type", "partner", "id"], unique=False, sqlite_where=own, postgresql_where=own
-    )
+    op.create_index("ix_entry_own", "entry", ["type", "partner", "id"], unique=False, sqlite_where=own, postgresql_where=own)
 
 
 def downgrade() -> None:

@@ -20,10 +20,7 @@ def upgrade() -> None:
     op.create_table(
         "audit",
         sa.Column("n", big, autoincrement=False, nullable=False),
-        *(
-            sa.Column(name, sa.Text(), nullable=False)
-            for name in ("at", "partner", "via", "address", "interaction", "type", "target", "query")
-        ),
+        *(sa.Column(name, sa.Text(), nullable=False) for name in ("at", "partner", "via", "address", "interaction", "type", "target", "query")),
         sa.Column("status", sa.Integer(), nullable=False),
         sa.Column("hash", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("n", name=op.f("pk_audit")),

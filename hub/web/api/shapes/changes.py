@@ -26,9 +26,7 @@ class ChangeItem(Shape):
     class Meta(Shape.Meta):
         # `fields` is an attribute of every schema
         include = {  # noqa: RUF012 - marshmallow's own way
-            "fields": fields.List(
-                fields.String(), required=True, metadata={"description": "The fields that changed."}
-            )
+            "fields": fields.List(fields.String(), required=True, metadata={"description": "The fields that changed."})
         }
 
 

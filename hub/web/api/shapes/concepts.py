@@ -44,9 +44,7 @@ class ConceptItem(Shape):
     regions = fields.List(fields.String())
     validFrom = text("First day.", required=False, format="date")
     validUntil = text("Last day.", required=False, format="date")
-    official = fields.Boolean(
-        required=True, metadata={"description": "False: the label was made up for a demonstration."}
-    )
+    official = fields.Boolean(required=True, metadata={"description": "False: the label was made up for a demonstration."})
 
 
 class ConceptCollection(Collection):
@@ -59,9 +57,5 @@ class OneConcept(ConceptItem):
     """A concept with its neighbours."""
 
     self = address("This address.")
-    narrower = fields.List(
-        fields.String(), required=True, metadata={"description": "The codes right below it."}
-    )
-    ancestors = fields.List(
-        fields.String(), required=True, metadata={"description": "The codes above it, nearest first."}
-    )
+    narrower = fields.List(fields.String(), required=True, metadata={"description": "The codes right below it."})
+    ancestors = fields.List(fields.String(), required=True, metadata={"description": "The codes above it, nearest first."})

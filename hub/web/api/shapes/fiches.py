@@ -24,9 +24,7 @@ class Entity(Shape):
     updatedAt = text("When that was.", format="date-time")
     fiche = fields.Raw(required=True, metadata=one_of(FICHE_NAMES))
     part = fields.Raw(metadata=one_of(PART_NAMES))
-    sources = fields.List(
-        fields.String(), required=True, metadata={"description": "The sources that contribute."}
-    )
+    sources = fields.List(fields.String(), required=True, metadata={"description": "The sources that contribute."})
 
 
 class ResolvedContact(Shape):

@@ -23,9 +23,7 @@ class ConnectionItem(Shape):
     lastAt = text("When that began.", required=False, format="date-time")
     nextAt = text("When it runs again.", required=False, format="date-time")
     overdueSince = text("When it should have run, if no run began since.", required=False, format="date-time")
-    behind = number(
-        "Changes that its partner does not have yet; not there when it only pulls.", required=False
-    )
+    behind = number("Changes that its partner does not have yet; not there when it only pulls.", required=False)
     waiting = number("Deliveries that wait.")
     dead = number("Deliveries that were given up.")
     reason = text("How it is, in plain words.")
@@ -52,9 +50,7 @@ class RunItem(Shape):
     mode = text("", enum=["full", "incremental", "push", "export"])
     state = text("", enum=["running", "done", "failed", "stopped"])
     dryRun = fields.Boolean(required=True, metadata={"description": "Everything was undone."})
-    resumed = fields.Boolean(
-        required=True, metadata={"description": "It went on with a load that was cut off."}
-    )
+    resumed = fields.Boolean(required=True, metadata={"description": "It went on with a load that was cut off."})
     startedAt = text("When it began.", format="date-time")
     endedAt = text("When it ended.", required=False, format="date-time")
     counts = fields.Dict(
@@ -93,9 +89,7 @@ class ConflictItem(Shape):
     fiche = text("The fiche.", format="uuid")
     kind = text("The kind of fiche.", enum=list(KINDS))
     field = text("The field.")
-    values = fields.List(
-        fields.Nested(StatedValue), required=True, metadata={"description": "The first one stands."}
-    )
+    values = fields.List(fields.Nested(StatedValue), required=True, metadata={"description": "The first one stands."})
 
 
 class ConflictCollection(Collection):

@@ -33,6 +33,4 @@ class OnePlace(PlaceItem):
 
     self = address("This address.")
     postcodes = fields.List(fields.String(), required=True)
-    predecessors = fields.List(
-        fields.String(), required=True, metadata={"description": "Former REFNIS codes that went into it."}
-    )
+    predecessors = fields.List(fields.String(), required=True, metadata={"description": "Former REFNIS codes that went into it."})

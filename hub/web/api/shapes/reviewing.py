@@ -72,5 +72,7 @@ class SplitOff(Shape):
     claims = fields.List(
         fields.Nested(ClaimThatLeft),
         required=True,
-        metadata={"description": "What left: what was named, and what is said about it: an editor's decisions, and what partners say for themselves."},
+        metadata={
+            "description": "What left: what was named, and what is said about it: an editor's decisions, and what partners say for themselves."
+        },
     )

@@ -98,9 +98,7 @@ class Server:
         if credentials:
             given["Authorization"] = f"Bearer {credentials}"
         for _ in range(_PATIENCE):
-            answer = self._session.request(
-                method, self.url(path), headers=given, timeout=_TIMEOUT, allow_redirects=False, **how
-            )
+            answer = self._session.request(method, self.url(path), headers=given, timeout=_TIMEOUT, allow_redirects=False, **how)
             if answer.status_code != 429:
                 return answer
             wait = answer.headers.get("Retry-After", "")
@@ -137,18 +135,14 @@ class Server:
                     urlsplit(self.url(following)).path == urlsplit(self.url(path)).path,
                     f"The next link changes the path: {following}",
                 )
-                must(
-                    following not in seen and len(seen) < _MOST_PAGES, f"The next links go round: {following}"
-                )
+                must(following not in seen and len(seen) < _MOST_PAGES, f"The next links go round: {following}")
                 seen.add(following)
 
     def all(self, path: str, params: dict[str, str] | None = None) -> list[Json]:
         """Every match of a search, each once."""
         found = [each for bundle in self.pages(path, params) for each in entries(bundle)]
         names = [address(each) for each in found]
-        twice = (
-            sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
-        )
+        twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
         must(not twice, f"A walk over {path} meets some resources twice: {', '.join(twice[:3])}")
         return found
 
@@ -162,9 +156,7 @@ class Server:
 def resource(answer: requests.Response, type: str, status: int = 200) -> Json:
     """The JSON resource of this type that the answer must be."""
     if answer.status_code != status:
-        raise Broken(
-            f"{answer.request.method} {answer.request.path_url} answers {answer.status_code}, not {status}: {answer.text[:300]}"
-        )
+        raise Broken(f"{answer.request.method} {answer.request.path_url} answers {answer.status_code}, not {status}: {answer.text[:300]}")
     kind = answer.headers.get("Content-Type", "")
     must(kind.startswith(JSON), f"{answer.request.path_url} is {JSON}, not {kind or 'nothing'}.")
     try:
@@ -182,10 +174,7 @@ def refused(answer: requests.Response, status: int) -> Json:
     """The OperationOutcome with which a request must be refused; it says why."""
     outcome = resource(answer, "OperationOutcome", status)
     must(
-        any(
-            issue.get("details", {}).get("text") or issue.get("diagnostics")
-            for issue in outcome.get("issue", ())
-        ),
+        any(issue.get("details", {}).get("text") or issue.get("diagnostics") for issue in outcome.get("issue", ())),
         "The refusal does not say why.",
     )
     return outcome
@@ -193,9 +182,7 @@ def refused(answer: requests.Response, status: int) -> Json:
 
 def entries(bundle: Json, mode: str = "match") -> list[Json]:
     """The resources of a searchset that came in this mode."""
-    return [
-        entry["resource"] for entry in bundle.get("entry", ()) if entry.get("search", {}).get("mode") == mode
-    ]
+    return [entry["resource"] for entry in bundle.get("entry", ()) if entry.get("search", {}).get("mode") == mode]
 
 
 def link(bundle: Json, relation: str) -> str | None:
@@ -213,10 +200,7 @@ def extension(found: Json, name: str) -> Json | None:
     for each in found.get("extension", ()):
         if each["url"] == f"{OURS}StructureDefinition/{name}":
             parts = each.get("extension") or [each | {"url": ""}]
-            return {
-                part["url"]: next(value for key, value in part.items() if key.startswith("value"))
-                for part in parts
-            }
+            return {part["url"]: next(value for key, value in part.items() if key.startswith("value")) for part in parts}
     return None
 
 
@@ -250,9 +234,7 @@ class Profile:
     options: dict[str, str] = field(default_factory=dict)
     requirements: dict[str, tuple[str, Callable[[Server], None]]] = field(default_factory=dict)
 
-    def requirement(
-        self, id: str, sentence: str
-    ) -> Callable[[Callable[[Server], None]], Callable[[Server], None]]:
+    def requirement(self, id: str, sentence: str) -> Callable[[Callable[[Server], None]], Callable[[Server], None]]:
         """Add what is decorated to the requirements."""
 
         def add(judge: Callable[[Server], None]) -> Callable[[Server], None]:

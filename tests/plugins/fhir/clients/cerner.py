@@ -97,9 +97,7 @@ def found(server: Server) -> None:
         must(wanted in str(told.get(name, "")), f"{name} lacks {wanted}.")
 
 
-@PROFILE.requirement(
-    "C2", "a signed assertion is worth a token, with the scope that was asked, and only once"
-)
+@PROFILE.requirement("C2", "a signed assertion is worth a token, with the scope that was asked, and only once")
 def token(server: Server) -> None:
     stated = assertion(server)
     answer = ask(server, stated, "system/Practitioner.rs")
@@ -138,9 +136,7 @@ def kbo(server: Server) -> None:
     )
 
 
-@PROFILE.requirement(
-    "C5", "beyond the scope, or without a token that is known, there is a refusal that says what is lacking"
-)
+@PROFILE.requirement("C5", "beyond the scope, or without a token that is known, there is a refusal that says what is lacking")
 def beyond(server: Server) -> None:
     narrow = with_token(server, "system/Practitioner.rs")
     answer = narrow.get("Organization?_count=1")
@@ -171,11 +167,7 @@ def _look_up(server: Server, type: str, system: str, written: object) -> None:
             f"identifier={spelling} does not find {address(one)}.",
         )
         # One enterprise may have several organisations, so several may come; each has the number.
-        others = [
-            address(each)
-            for each in hits
-            if number not in {known["value"] for known in each.get("identifier", ())}
-        ]
+        others = [address(each) for each in hits if number not in {known["value"] for known in each.get("identifier", ())}]
         must(not others, f"identifier={spelling} also finds {', '.join(others[:3])}, without that number.")
     stranger = f"https://example.org/numbers|{number}"
     must(

@@ -78,11 +78,7 @@ def history(server: Server, type: str, query: dict[str, str]) -> list[Json]:
 
 def name(entry: Json) -> str:
     """Type and id that an entry is about; of a removal the request says it."""
-    return (
-        "/".join(entry["request"]["url"].split("/")[:2])
-        if "resource" not in entry
-        else address(entry["resource"])
-    )
+    return "/".join(entry["request"]["url"].split("/")[:2]) if "resource" not in entry else address(entry["resource"])
 
 
 def copied(server: Server) -> dict[str, Json]:
@@ -92,30 +88,20 @@ def copied(server: Server) -> dict[str, Json]:
         newest: dict[str, Json] = {}
         for entry in history(server, type, {"_count": "50"}):
             newest.setdefault(name(entry), entry)
-        copy |= {
-            each: entry["resource"]
-            for each, entry in newest.items()
-            if entry["request"]["method"] != "DELETE"
-        }
+        copy |= {each: entry["resource"] for each, entry in newest.items() if entry["request"]["method"] != "DELETE"}
     return copy
 
 
-@PROFILE.requirement(
-    "Z1", "the CapabilityStatement declares reading, searching and the history of all seven types"
-)
+@PROFILE.requirement("Z1", "the CapabilityStatement declares reading, searching and the history of all seven types")
 def interactions(server: Server) -> None:
     told = declared(server)
     for type in SEVEN:
         must(type in told, f"{type} is not declared.")
-        lacking = {"read", "search-type", "history-type"} - {
-            each["code"] for each in told[type].get("interaction", ())
-        }
+        lacking = {"read", "search-type", "history-type"} - {each["code"] for each in told[type].get("interaction", ())}
         must(not lacking, f"{type} lacks {', '.join(sorted(lacking))}.")
 
 
-@PROFILE.requirement(
-    "Z2", "every parameter that ITI-90 demands is declared and is understood, by GET and by POST"
-)
+@PROFILE.requirement("Z2", "every parameter that ITI-90 demands is declared and is understood, by GET and by POST")
 def parameters(server: Server) -> None:
     told = declared(server)
     for type, wanted in _PARAMETERS.items():
@@ -139,16 +125,10 @@ def parameters(server: Server) -> None:
 def updates(server: Server) -> None:
     for _ in range(_TRIES):  # somebody may write between the histories and the reading
         held = {each: found["meta"]["versionId"] for each, found in copied(server).items()}
-        read = {
-            address(each): each["meta"]["versionId"]
-            for type in SEVEN
-            for each in server.all(type, {"_count": "500"})
-        }
+        read = {address(each): each["meta"]["versionId"] for type in SEVEN for each in server.all(type, {"_count": "500"})}
         if held == read:
             return
-    raise Broken(
-        f"{len(held)} in the copy, {len(read)} read; different: {', '.join(sorted(dict(read.items() ^ held.items()))[:3])}."
-    )
+    raise Broken(f"{len(held)} in the copy, {len(read)} read; different: {', '.join(sorted(dict(read.items() ^ held.items()))[:3])}.")
 
 
 @PROFILE.requirement("Z4", "every reference in the copy leads to something in the copy")

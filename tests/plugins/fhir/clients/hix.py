@@ -24,9 +24,7 @@ PROFILE = Profile("hix", "HiX")
 
 def folded(text: str) -> str:
     """Without accents and case."""
-    return "".join(
-        each for each in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(each)
-    )
+    return "".join(each for each in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(each))
 
 
 def family(server: Server) -> str:
@@ -39,9 +37,7 @@ def family(server: Server) -> str:
     return ""
 
 
-@PROFILE.requirement(
-    "H1", "each letter typed leaves fewer caregivers or as many, and each of them has a word that begins so"
-)
+@PROFILE.requirement("H1", "each letter typed leaves fewer caregivers or as many, and each of them has a word that begins so")
 def typing(server: Server) -> None:
     name = family(server)
     before = None
@@ -49,16 +45,9 @@ def typing(server: Server) -> None:
         typed = name[:length]
         bundle = server.search("Practitioner", {"name": typed, "_total": "accurate", "_count": "50"})
         for found in entries(bundle):
-            words = folded(
-                " ".join(
-                    str(each.get(part, "")) for each in found["name"] for part in ("text", "family", "given")
-                )
-            )
+            words = folded(" ".join(str(each.get(part, "")) for each in found["name"] for part in ("text", "family", "given")))
             must(
-                any(
-                    word.startswith(folded(typed))
-                    for word in words.replace("'", " ").replace("[", " ").replace("-", " ").split()
-                ),
+                any(word.startswith(folded(typed)) for word in words.replace("'", " ").replace("[", " ").replace("-", " ").split()),
                 f"{address(found)} has no word that begins with {typed}.",
             )
         must(bundle.get("total", 0) >= 1, f"Nobody is found by {typed}, although there is a {name}.")
@@ -70,8 +59,7 @@ def typing(server: Server) -> None:
 def folding(server: Server) -> None:
     name = family(server)
     spellings = {
-        spelling: {address(each) for each in server.all("Practitioner", {"family": spelling})}
-        for spelling in (name, name.upper(), folded(name))
+        spelling: {address(each) for each in server.all("Practitioner", {"family": spelling})} for spelling in (name, name.upper(), folded(name))
     }
     must(
         all(spellings.values()) and len({frozenset(each) for each in spellings.values()}) == 1,
@@ -81,9 +69,7 @@ def folding(server: Server) -> None:
 
 @PROFILE.requirement("H3", "_elements brings only what the list on the screen shows")
 def elements(server: Server) -> None:
-    found = entries(
-        server.search("Practitioner", {"name": family(server)[:3], "_elements": "name,identifier"})
-    )
+    found = entries(server.search("Practitioner", {"name": family(server)[:3], "_elements": "name,identifier"}))
     must(found, "Nobody is found.")
     for each in found:
         must("name" in each, f"{address(each)} came without its name.")
@@ -91,9 +77,7 @@ def elements(server: Server) -> None:
         must(not more, f"{address(each)} also brings {', '.join(sorted(more))}.")
 
 
-@PROFILE.requirement(
-    "H4", "what somebody does and where comes in the same answer, without a reference left open"
-)
+@PROFILE.requirement("H4", "what somebody does and where comes in the same answer, without a reference left open")
 def roles(server: Server) -> None:
     asked = ("practitioner", "organization", "location")
     path = f"PractitionerRole?{'&'.join(f'_include=PractitionerRole:{each}' for each in asked)}&_count=10"

@@ -47,15 +47,10 @@ def versions(found: list[Json]) -> dict[str, str]:
     return {address(each): each["meta"]["versionId"] for each in found}
 
 
-@PROFILE.requirement(
-    "S1", "a page has as many as were asked until the last, and its next link stays on the path"
-)
+@PROFILE.requirement("S1", "a page has as many as were asked until the last, and its next link stays on the path")
 def pages(server: Server) -> None:
     wanted = int(count(server))
-    sizes = [
-        len(entries(bundle))
-        for bundle in server.pages("Organization", {"_lastUpdated": "ge2000-01-01", "_count": count(server)})
-    ]
+    sizes = [len(entries(bundle)) for bundle in server.pages("Organization", {"_lastUpdated": "ge2000-01-01", "_count": count(server)})]
     need(len(sizes) > 1, "All organisations fit on one page.")
     must(
         all(size == wanted for size in sizes[:-1]) and 0 < sizes[-1] <= wanted,
@@ -108,9 +103,7 @@ def counted(server: Server) -> None:
             raise Unseen(f"Somebody writes all the time, so that a walk over {type} and a count never meet.")
 
 
-@PROFILE.requirement(
-    "S5", "asking for more on a page than there can be is told, and the rest is behind a link"
-)
+@PROFILE.requirement("S5", "asking for more on a page than there can be is told, and the rest is behind a link")
 def capped(server: Server) -> None:
     bundle = next(server.pages("Organization", {"_count": "100000"}))
     came = len(entries(bundle))

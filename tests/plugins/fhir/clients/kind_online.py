@@ -65,19 +65,13 @@ class Listener:
     def wait_for(self, kind: str, seconds: float) -> bool:
         """Whether one of this type came in time."""
         with self.changed:
-            return (
-                self.changed.wait_for(lambda: bool(self.of(kind) or self.strangers), seconds)
-                and not self.strangers
-            )
+            return self.changed.wait_for(lambda: bool(self.of(kind) or self.strangers), seconds) and not self.strangers
 
 
 def stated(bundle: Json) -> dict[str, str]:
     """The single values of the status in front."""
     parameters = bundle["entry"][0]["resource"]["parameter"]
-    return {
-        each["name"]: str(next((value for key, value in each.items() if key.startswith("value")), ""))
-        for each in parameters
-    }
+    return {each["name"]: str(next((value for key, value in each.items() if key.startswith("value")), "")) for each in parameters}
 
 
 def events(bundle: Json) -> dict[int, str]:
@@ -86,9 +80,7 @@ def events(bundle: Json) -> dict[int, str]:
     for each in bundle["entry"][0]["resource"]["parameter"]:
         if each["name"] == "notification-event":
             parts = {part["name"]: part for part in each["part"]}
-            found[int(parts["event-number"]["valueString"])] = str(
-                parts["focus"]["valueReference"]["reference"]
-            )
+            found[int(parts["event-number"]["valueString"])] = str(parts["focus"]["valueReference"]["reference"])
     return found
 
 
@@ -132,18 +124,12 @@ def subscribed(server: Server) -> Iterator[tuple[Listener, str]]:
             "status": "requested",
             "reason": "Trial profile of Kind Online",
             "criteria": _TOPIC,
-            "_criteria": {
-                "extension": [
-                    {"url": _BACKPORT + "backport-filter-criteria", "valueString": "Organization?active=true"}
-                ]
-            },
+            "_criteria": {"extension": [{"url": _BACKPORT + "backport-filter-criteria", "valueString": "Organization?active=true"}]},
             "channel": {
                 "type": "rest-hook",
                 "endpoint": callback,
                 "payload": JSON,
-                "_payload": {
-                    "extension": [{"url": _BACKPORT + "backport-payload-content", "valueCode": "id-only"}]
-                },
+                "_payload": {"extension": [{"url": _BACKPORT + "backport-payload-content", "valueCode": "id-only"}]},
                 "header": [f"Authorization: {_SECRET}"],
             },
         }
@@ -192,9 +178,7 @@ def topic(server: Server) -> None:
     resource(server.get("Basic/directory-change"), "Basic")
 
 
-@PROFILE.requirement(
-    "K2", "a subscription becomes active when our address has answered, and hides the secret that we gave"
-)
+@PROFILE.requirement("K2", "a subscription becomes active when our address has answered, and hides the secret that we gave")
 def handshake(server: Server) -> None:
     with subscribed(server) as (heard, id):
         [first, *_] = heard.bundles
@@ -231,9 +215,7 @@ def catching_up(server: Server) -> None:
             found.items() <= again.items(),
             f"{len(found)} events were told; $events tells {len(again)}, or others.",
         )
-        last = resource(
-            server.get(f"Subscription/{id}/$events?eventsSinceNumber={max(found)}&content=id-only"), "Bundle"
-        )
+        last = resource(server.get(f"Subscription/{id}/$events?eventsSinceNumber={max(found)}&content=id-only"), "Bundle")
         must(min(events(last), default=0) == max(found), "$events since a number does not begin there.")
 
 

@@ -33,12 +33,7 @@ def codes(concept: Json) -> Iterator[str]:
 
 def rubrieken(found: Json) -> set[str]:
     """Those of an offer."""
-    return {
-        coding["code"]
-        for each in found.get("type", ())
-        for coding in each.get("coding", ())
-        if coding.get("system") == _RUBRIEK
-    }
+    return {coding["code"] for each in found.get("type", ()) for coding in each.get("coding", ()) if coding.get("system") == _RUBRIEK}
 
 
 @PROFILE.requirement("M1", "a rubriek finds what is in it or in a narrower one, and nothing else")
@@ -68,37 +63,24 @@ def by_rubriek(server: Server) -> None:
 def by_town(server: Server) -> None:
     towns = [
         each["address"]["city"]
-        for each in entries(
-            server.search("Location", {"_has:HealthcareService:location:active": "true", "_count": "20"})
-        )
+        for each in entries(server.search("Location", {"_has:HealthcareService:location:active": "true", "_count": "20"}))
         if "city" in each.get("address", {})
     ]
     need(towns, "No active offer has a site with a town.")
-    bundle = server.search(
-        "HealthcareService", {"location.address-city": towns[0], "_include": "HealthcareService:location"}
-    )
+    bundle = server.search("HealthcareService", {"location.address-city": towns[0], "_include": "HealthcareService:location"})
     sites = {address(each): each for each in entries(bundle, "include")}
     must(entries(bundle), f"Nothing is offered in {towns[0]}, although there is a site.")
     for each in entries(bundle):
         here = [sites[reference] for reference in references(each["location"]) if reference in sites]
         must(
-            any(
-                site.get("address", {}).get("city", "").casefold().startswith(towns[0].casefold())
-                for site in here
-            ),
+            any(site.get("address", {}).get("city", "").casefold().startswith(towns[0].casefold()) for site in here),
             f"{address(each)} is not in {towns[0]}.",
         )
 
 
-@PROFILE.requirement(
-    "M3", "near a point the nearest comes first, each with its distance, none beyond the radius"
-)
+@PROFILE.requirement("M3", "near a point the nearest comes first, each with its distance, none beyond the radius")
 def near(server: Server) -> None:
-    [point, *_] = [
-        each["position"]
-        for each in entries(server.search("Location", {"_count": "200"}))
-        if "position" in each
-    ] or [None]
+    [point, *_] = [each["position"] for each in entries(server.search("Location", {"_count": "200"})) if "position" in each] or [None]
     need(point, "No site has a position.")
     assert point is not None
     bundle = server.search(
@@ -108,16 +90,12 @@ def near(server: Server) -> None:
     must(entries(bundle), "There is no site near the position of a site.")
     distances = []
     for entry in bundle["entry"]:
-        told = [
-            each["valueDistance"] for each in entry["search"].get("extension", ()) if each["url"] == _DISTANCE
-        ]
+        told = [each["valueDistance"] for each in entry["search"].get("extension", ()) if each["url"] == _DISTANCE]
         must(
             told and told[0].get("code", told[0].get("unit")) in ("km", "m"),
             f"{address(entry['resource'])} does not tell its distance.",
         )
-        distances.append(
-            float(told[0]["value"]) / (1000 if told[0].get("code", told[0].get("unit")) == "m" else 1)
-        )
+        distances.append(float(told[0]["value"]) / (1000 if told[0].get("code", told[0].get("unit")) == "m" else 1))
     must(distances == sorted(distances), "They do not come by distance.")
     must(distances[-1] <= 20, f"One is {distances[-1]} km away.")
 
@@ -136,9 +114,7 @@ def waiting_list(server: Server) -> None:
 
 
 def _split(server: Server, parameter: str, name: str) -> None:
-    totals = {
-        value: server.total("HealthcareService", {parameter: value}) for value in ("yes", "no", "unknown")
-    }
+    totals = {value: server.total("HealthcareService", {parameter: value}) for value in ("yes", "no", "unknown")}
     silent, whole = (
         server.total("HealthcareService", {f"{parameter}:missing": "true"}),
         server.total("HealthcareService"),

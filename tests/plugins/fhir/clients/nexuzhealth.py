@@ -52,9 +52,7 @@ def lines(server: Server, url: str) -> list[Json]:
 def copied(server: Server) -> tuple[dict[str, Json], str]:
     """Everything by type and id, and the moment from which changes follow."""
     listed = manifest(server)
-    return {address(each): each for file in listed["output"] for each in lines(server, file["url"])}, listed[
-        "transactionTime"
-    ]
+    return {address(each): each for file in listed["output"] for each in lines(server, file["url"])}, listed["transactionTime"]
 
 
 def follow(server: Server, copy: dict[str, Json], type: str, since: str) -> None:
@@ -62,11 +60,7 @@ def follow(server: Server, copy: dict[str, Json], type: str, since: str) -> None
     later: set[str] = set()
     for bundle in server.pages(f"{type}/_history", {"_since": since}):
         for entry in bundle.get("entry", ()):
-            name = (
-                address(entry["resource"])
-                if "resource" in entry
-                else "/".join(entry["request"]["url"].split("/")[-2:])
-            )
+            name = address(entry["resource"]) if "resource" in entry else "/".join(entry["request"]["url"].split("/")[-2:])
             if name in later:  # of two entries of one resource the first is the newer
                 continue
             later.add(name)
@@ -75,9 +69,7 @@ def follow(server: Server, copy: dict[str, Json], type: str, since: str) -> None
                 copy[name] = entry["resource"]
 
 
-@PROFILE.requirement(
-    "N1", "an export lists a file for each of the seven types, and the moment that it tells of"
-)
+@PROFILE.requirement("N1", "an export lists a file for each of the seven types, and the moment that it tells of")
 def listing(server: Server) -> None:
     listed = manifest(server)
     must(
@@ -134,9 +126,7 @@ def history(server: Server) -> None:
             return
     lacking, more = sorted(read.keys() - copy.keys()), sorted(copy.keys() - read.keys())
     other = sorted(name for name in read.keys() & copy.keys() if read[name] != copy[name])
-    raise Broken(
-        f"Of {len(read)} that are read the copy lacks {lacking[:3]}, has {more[:3]} too many, and others for {other[:3]}."
-    )
+    raise Broken(f"Of {len(read)} that are read the copy lacks {lacking[:3]}, has {more[:3]} too many, and others for {other[:3]}.")
 
 
 @PROFILE.requirement("N5", "an export since that moment tells what was changed and what was removed")

@@ -17,9 +17,7 @@ _FHIR = "{http://hl7.org/fhir}"
 
 def document(answer: requests.Response, root: str, status: int = 200) -> ElementTree.Element:
     """The FHIR document with this root that the answer must be."""
-    must(
-        answer.status_code == status, f"{answer.request.path_url} answers {answer.status_code}, not {status}."
-    )
+    must(answer.status_code == status, f"{answer.request.path_url} answers {answer.status_code}, not {status}.")
     kind = answer.headers.get("Content-Type", "")
     must(kind.startswith(_XML), f"{answer.request.path_url} is {_XML}, not {kind}.")
     try:
@@ -60,18 +58,9 @@ def forms(server: Server) -> None:
 @PROFILE.requirement("P2", "a search by POST finds the same as by GET")
 def posting(server: Server) -> None:
     for type in ("Organization", "Location", "Practitioner"):
-        bundle = search(
-            server, type, {"_count": "20", "_sort": "name"} if type != "Location" else {"_count": "20"}
-        )
+        bundle = search(server, type, {"_count": "20", "_sort": "name"} if type != "Location" else {"_count": "20"})
         by_post = [value(each, "id") for each in matches(bundle)]
-        by_get = [
-            each["id"]
-            for each in entries(
-                server.search(
-                    type, {"_count": "20", "_sort": "name"} if type != "Location" else {"_count": "20"}
-                )
-            )
-        ]
+        by_get = [each["id"] for each in entries(server.search(type, {"_count": "20", "_sort": "name"} if type != "Location" else {"_count": "20"}))]
         must(by_post == by_get, f"{type}: POST finds {len(by_post)}, GET {len(by_get)}, or others.")
     need(by_post, "There is no Practitioner.")
 
@@ -88,10 +77,7 @@ def narrowing(server: Server) -> None:
         f"{name} does not find what is called so.",
     )
     must(
-        all(
-            value(each, "name").casefold() == name.casefold() or each.find(f"{_FHIR}alias") is not None
-            for each in found
-        ),
+        all(value(each, "name").casefold() == name.casefold() or each.find(f"{_FHIR}alias") is not None for each in found),
         f"{name} finds others too.",
     )
 

@@ -120,9 +120,7 @@ def taken(server: Server) -> None:
     withdraw(server, id)
 
 
-@PROFILE.requirement(
-    "V2", "it is read back as it was sent, and the site names the organisation by the server's id"
-)
+@PROFILE.requirement("V2", "it is read back as it was sent, and the site names the organisation by the server's id")
 def read_back(server: Server) -> None:
     id, found, _ = sent(server)
     must(
@@ -134,9 +132,7 @@ def read_back(server: Server) -> None:
         [(each["name"], each["address"]["postalCode"]) for each in sites] == [("Proefhuis VNZ Zuid", "9000")],
         "Its site does not come back as it was sent.",
     )
-    must(
-        address(found) in references(sites[0]["managingOrganization"]), "The site names another organisation."
-    )
+    must(address(found) in references(sites[0]["managingOrganization"]), "The site names another organisation.")
     withdraw(server, id)
 
 
@@ -152,9 +148,7 @@ def again(server: Server) -> None:
     withdraw(server, id)
 
 
-@PROFILE.requirement(
-    "V4", "all or nothing: with one thing wrong nothing of it is kept, and the refusal says where"
-)
+@PROFILE.requirement("V4", "all or nothing: with one thing wrong nothing of it is kept, and the refusal says where")
 def nothing(server: Server) -> None:
     bundle = transaction("Proefhuis VNZ", wrong=True)
     outcome = refused(send(server, bundle), 400)
@@ -164,9 +158,7 @@ def nothing(server: Server) -> None:
     )
     must(not kept(server, bundle["entry"][1]["resource"]["id"]), "The organisation is kept all the same.")
     must(
-        not entries(
-            server.search("Location", {"identifier": f"{_SYSTEM}|{bundle['entry'][0]['resource']['id']}"})
-        ),
+        not entries(server.search("Location", {"identifier": f"{_SYSTEM}|{bundle['entry'][0]['resource']['id']}"})),
         "The site is kept all the same.",
     )
 
@@ -201,13 +193,7 @@ def audited(server: Server) -> None:
     id, found, _ = sent(server)
     resource(server.get(address(found)), "Organization")
     until = time.monotonic() + float(server.options.get("wait") or 60)
-    while not (
-        seen := [
-            each
-            for each in entries(server.search("AuditEvent", {"entity": address(found)}))
-            if each["action"] == "R"
-        ]
-    ):
+    while not (seen := [each for each in entries(server.search("AuditEvent", {"entity": address(found)})) if each["action"] == "R"]):
         must(time.monotonic() < until, "That we read it does not appear.")
         time.sleep(0.1)
     must(all(each["agent"] and each["recorded"] for each in seen), "An AuditEvent does not say who, or when.")

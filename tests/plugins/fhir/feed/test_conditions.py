@@ -166,7 +166,9 @@ def test_a_reference_that_means_nothing_or_several_fails_the_transaction(hub: Hu
     assert issue["expression"] == ["Bundle.entry[1].resource.managingOrganization.reference"]
     assert told in issue["details"]["text"]
     tried = body(hub.ask("POST", "$validate", sent))["issue"]
-    assert ("error" in {issue["severity"] for issue in tried}) == (status == 400 and "criteria" not in told), "of what is here nothing is told to anybody"
+    assert ("error" in {issue["severity"] for issue in tried}) == (status == 400 and "criteria" not in told), (
+        "of what is here nothing is told to anybody"
+    )
 
 
 def test_one_resource_alone_says_which_one_it_means(hub: Hub) -> None:
@@ -190,7 +192,12 @@ def test_a_reference_by_a_search_needs_the_scope_of_a_search(hub: Hub, scopes: s
 
 @pytest.mark.parametrize(
     ("prefer", "resource", "outcome"),
-    [("", True, False), ("return=representation", True, False), ("return=minimal", False, False), ("handling=strict; return=OperationOutcome", False, True)],
+    [
+        ("", True, False),
+        ("return=representation", True, False),
+        ("return=minimal", False, False),
+        ("handling=strict; return=OperationOutcome", False, True),
+    ],
 )
 def test_a_transaction_gives_back_what_is_preferred(hub: Hub, prefer: str, resource: bool, outcome: bool) -> None:
     told: Json = PERSON | {"birthDate": "1980-01-01"}  # which is not kept, and that is told whatever is preferred
@@ -202,7 +209,8 @@ def test_a_transaction_gives_back_what_is_preferred(hub: Hub, prefer: str, resou
 
 
 @pytest.mark.parametrize(
-    ("prefer", "kind"), [("return=minimal", ""), ("return=OperationOutcome", "OperationOutcome"), ("xreturn=minimal", "Organization"), ('RETURN="minimal"', "")]
+    ("prefer", "kind"),
+    [("return=minimal", ""), ("return=OperationOutcome", "OperationOutcome"), ("xreturn=minimal", "Organization"), ('RETURN="minimal"', "")],
 )
 def test_one_write_gives_back_what_is_preferred(hub: Hub, prefer: str, kind: str) -> None:
     answered = put(hub, ORGANISATION, Prefer=prefer)

@@ -85,7 +85,11 @@ def test_a_transaction_is_taken_whole_in_any_order(any_hub: Hub) -> None:
     ("bad", "status", "place"),
     [
         (PERSON | {"gender": "vrouw"}, 400, "Bundle.entry[1].resource.gender"),
-        (PERSON | {"identifier": [{"system": BE + "NamingSystem/nihdi", "value": "18749705001"}]}, 422, "Bundle.entry[1].resource.identifier[0].value"),
+        (
+            PERSON | {"identifier": [{"system": BE + "NamingSystem/nihdi", "value": "18749705001"}]},
+            422,
+            "Bundle.entry[1].resource.identifier[0].value",
+        ),
         (SITE | {"managingOrganization": {"reference": "Organization/o9"}}, 422, "Bundle.entry[1].resource"),
         (SITE | {"managingOrganization": {"reference": "Practitioner/p1"}}, 400, "Bundle.entry[1].resource.managingOrganization.reference"),
         (ROLE, 422, "Bundle.entry[1].resource"),
@@ -147,7 +151,10 @@ UNLOCATED = {name: value for name, value in SITE.items() if name != "managingOrg
         (SITE | {"name": LONG}, "name"),
         (SITE | {"address": {"city": "Gent", "line": ["Dorp 1"], "postalCode": LONG}}, "address.postalCode"),
         (SITE | {"telecom": [{"system": "url", "value": LONG}]}, "telecom[0].value"),
-        (PERSON | {"communication": [{"coding": [{"system": "urn:ietf:bcp:47", "code": code}]} for code in ("fr", "nederlands")]}, "communication[1]"),
+        (
+            PERSON | {"communication": [{"coding": [{"system": "urn:ietf:bcp:47", "code": code}]} for code in ("fr", "nederlands")]},
+            "communication[1]",
+        ),
         (PERSON | {"name": [{"family": "Peeters", "given": [LONG]}]}, "name[0].given"),
         (SERVICE | {"extension": [ours("capacity", unit={"valueString": "bed"}, maximum={"valueInteger": -5})]}, "extension[0]"),
         (SERVICE | {"extension": [ours("waiting-list", value={"valueCode": "yes"}, weeks={"valueInteger": -5})]}, "extension[0]"),
@@ -301,7 +308,9 @@ def test_delete_notes_that_something_is_not_active_any_more(hub: Hub) -> None:
     assert hub.ask("POST", "", gone).status_code == 200
     assert hub.ask("GET", f"PractitionerRole/{ids['PractitionerRole/r1']}").status_code == 410
     assert put(hub, ROLE).status_code == 200
-    assert body(hub.ask("GET", f"PractitionerRole/{ids['PractitionerRole/r1']}"))["id"] == ids["PractitionerRole/r1"], "and it comes back under its id"
+    assert body(hub.ask("GET", f"PractitionerRole/{ids['PractitionerRole/r1']}"))["id"] == ids["PractitionerRole/r1"], (
+        "and it comes back under its id"
+    )
 
 
 def test_versions_and_if_match(hub: Hub) -> None:
@@ -354,7 +363,10 @@ def test_writing_to_an_id_of_the_hub_s_speaks_of_that_fiche(hub: Hub) -> None:
     assert (changed.status_code, body(changed)["id"]) == (200, known["id"])
     assert body(changed)["telecom"][0]["value"] == "+3215999902"
     site = body(hub.ask("GET", f"Location?organization={known['id']}"))["entry"][0]["resource"]
-    named = put(hub, {"resourceType": "Location", "id": site["id"], "name": "Achterbouw", "managingOrganization": {"reference": f"Organization/{known['id']}"}})
+    named = put(
+        hub,
+        {"resourceType": "Location", "id": site["id"], "name": "Achterbouw", "managingOrganization": {"reference": f"Organization/{known['id']}"}},
+    )
     assert (named.status_code, body(named)["id"], body(named)["name"]) == (200, site["id"], "Achterbouw")
     assert body(hub.ask("GET", f"Location?organization={known['id']}&_total=accurate"))["total"] == 1
 
@@ -381,7 +393,12 @@ def test_xml_forms_limits_and_odd_bodies(hub: Hub) -> None:
     assert hub.ask("POST", "", many).status_code == 400
     twice = transaction(NETWORK, NETWORK | {"name": "x"})
     assert hub.ask("POST", "", twice).status_code == 400
-    faults: list[Json] = [{"entry": [{"request": {"method": "GET", "url": "Organization"}}]}, {"entry": [{}]}, {"entry": "x"}, {"entry": [{"resource": NETWORK}]}]
+    faults: list[Json] = [
+        {"entry": [{"request": {"method": "GET", "url": "Organization"}}]},
+        {"entry": [{}]},
+        {"entry": "x"},
+        {"entry": [{"resource": NETWORK}]},
+    ]
     for broken in faults:
         assert hub.ask("POST", "", {"resourceType": "Bundle", "type": "transaction", **broken}).status_code == 400
 

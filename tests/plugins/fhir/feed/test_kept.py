@@ -124,7 +124,9 @@ def test_an_endpoint_whose_kind_is_not_known_shows_no_code(hub: Hub, sent: Json,
     told = body(put(hub, ADDRESS | {"connectionType": sent}))
     assert [issue["expression"] for issue in told.get("issue", ())] == [["Endpoint.connectionType"]] * warned
     [entry] = body(hub.ask("GET", "Endpoint?connection-type:missing=true"))["entry"]
-    assert entry["resource"]["connectionType"] == {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]}
+    assert entry["resource"]["connectionType"] == {
+        "extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]
+    }
     assert body(hub.ask("GET", "Endpoint?connection-type=unknown&_total=accurate"))["total"] == 0
 
 
@@ -175,8 +177,14 @@ def test_what_this_server_shows_is_sent_back_without_a_remark(hub: Hub) -> None:
     site = SITE | {"identifier": [number], "hoursOfOperation": hours, "telecom": [{"system": "email", "value": "zuid@example.org", "rank": 1}]}
     person = PERSON | {"name": [{"family": "Peeters", "given": ["An"], "prefix": ["Dr."]}], "gender": "female"}
     role = ROLE | {"period": {"start": "2020-01-01", "end": "2030-12-31"}}
-    recognised = {"url": f"{OURS}recognition", "extension": [{"url": "number", "valueString": "E1"}, {"url": "period", "valuePeriod": role["period"]}]}
-    offer = SERVICE | {"extension": [recognised], "coverageArea": [{"identifier": {"system": "https://fichehub.example.org/fhir/NamingSystem/refnis", "value": "44021"}}]}
+    recognised = {
+        "url": f"{OURS}recognition",
+        "extension": [{"url": "number", "valueString": "E1"}, {"url": "period", "valuePeriod": role["period"]}],
+    }
+    offer = SERVICE | {
+        "extension": [recognised],
+        "coverageArea": [{"identifier": {"system": "https://fichehub.example.org/fhir/NamingSystem/refnis", "value": "44021"}}],
+    }
     sent = (ORGANISATION, NETWORK, site, person, offer, role, AFFILIATION, ADDRESS)
     assert hub.ask("POST", "", transaction(*sent)).status_code == 200
     shown = [body(hub.ask("GET", each["resourceType"]))["entry"][0]["resource"] for each in sent if each is not NETWORK]
@@ -185,7 +193,9 @@ def test_what_this_server_shows_is_sent_back_without_a_remark(hub: Hub) -> None:
         judged = body(hub.ask("POST", "$validate", each))["issue"]
         assert [issue["details"]["text"] for issue in judged] == ["Nothing is wrong with it."], each
         assert plain(body(put(hub, each)), {}) == plain(each, {})
-        assert body(hub.ask("GET", f"{each['resourceType']}?_total=accurate"))["total"] == 1 + (each["resourceType"] == "Organization"), "it is the same one"
+        assert body(hub.ask("GET", f"{each['resourceType']}?_total=accurate"))["total"] == 1 + (each["resourceType"] == "Organization"), (
+            "it is the same one"
+        )
 
 
 def test_whatever_this_server_shows_gives_no_remark(world_s: Small) -> None:
@@ -204,10 +214,16 @@ def test_whatever_this_server_shows_gives_no_remark(world_s: Small) -> None:
 @pytest.mark.parametrize(
     ("sent", "places"),
     [
-        (ORGANISATION | {"endpoint": [{"reference": "Endpoint/e1"}, {"reference": "Endpoint/e9"}, {"display": "ergens"}]}, ["endpoint[1]", "endpoint[2]"]),
+        (
+            ORGANISATION | {"endpoint": [{"reference": "Endpoint/e1"}, {"reference": "Endpoint/e9"}, {"display": "ergens"}]},
+            ["endpoint[1]", "endpoint[2]"],
+        ),
         (ORGANISATION | {"address": [SITE["address"], SITE["address"] | {"city": "Brugge", "postalCode": "8000"}]}, ["address[1]"]),
         (SITE | {"alias": ["Ziekenhuis De Brug", "Het Zuid"]}, ["alias[1]"]),
-        (SITE | {"type": [{"coding": [{"system": BE + "CodeSystem/cd-hcparty", "code": code}]} for code in ("orghospital", "orgpharmacy")]}, ["type[1].coding[0]"]),
+        (
+            SITE | {"type": [{"coding": [{"system": BE + "CodeSystem/cd-hcparty", "code": code}]} for code in ("orghospital", "orgpharmacy")]},
+            ["type[1].coding[0]"],
+        ),
         (ROLE | {"location": [{"reference": "Location/l1"}]}, []),
         (ROLE | {"location": [{"reference": "Location/l2"}]}, ["location[0]"]),
         (ROLE | {"organization": {"reference": "Organization/o2"}}, ["organization"]),
@@ -217,7 +233,12 @@ def test_whatever_this_server_shows_gives_no_remark(world_s: Small) -> None:
     ],
 )
 def test_what_a_resource_says_of_another_is_told_when_that_one_does_not(hub: Hub, sent: Json, places: list[str]) -> None:
-    assert hub.ask("POST", "", transaction(*EVERYTHING, SITE | {"id": "l2", "name": "Campus Noord", "address": SITE["address"] | {"line": ["Dorp 1"]}})).status_code == 200
+    assert (
+        hub.ask(
+            "POST", "", transaction(*EVERYTHING, SITE | {"id": "l2", "name": "Campus Noord", "address": SITE["address"] | {"line": ["Dorp 1"]}})
+        ).status_code
+        == 200
+    )
     told = body(put(hub, sent))
     assert [issue["expression"] for issue in told.get("issue", ())] == [[f"{sent['resourceType']}.{place}"] for place in places]
     assert {issue["severity"] for issue in told.get("issue", ())} <= {"warning"}
@@ -250,7 +271,14 @@ def test_what_an_organization_is_by_its_form_is_its_first_type(hub: Hub) -> None
     assert [each["coding"][0]["code"] for each in told["type"]] == ["praktijk", "orghospital"]
     fiche = Directory(hub.store, Grant()).get(told["id"]).fiche
     assert (fiche["form"], fiche["types"]) == ("praktijk", [{"scheme": "cd-hcparty", "code": "orghospital"}])
-    for query, total in (("type=praktijk", 1), (f"type={FORM}|praktijk", 1), (f"type={FORM}|", 1), ("type=organisatie", 0), ("type:missing=false", 1), ("type:not=praktijk", 0)):
+    for query, total in (
+        ("type=praktijk", 1),
+        (f"type={FORM}|praktijk", 1),
+        (f"type={FORM}|", 1),
+        ("type=organisatie", 0),
+        ("type:missing=false", 1),
+        ("type:not=praktijk", 0),
+    ):
         assert body(hub.ask("GET", f"Organization?{query}&_total=accurate"))["total"] == total, query
     before = head(hub)
     assert body(put(hub, ORGANISATION | {"type": told["type"]}))["type"] == told["type"]

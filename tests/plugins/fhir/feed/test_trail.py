@@ -59,7 +59,11 @@ def test_what_is_made_and_what_is_removed(hub: Hub) -> None:
 @pytest.mark.parametrize(
     ("bad", "status", "rows"),
     [
-        (SITE | {"managingOrganization": {"reference": "Organization/o9"}}, 422, [("update", "Organization", "o1", "Organization/o1", 422), ("update", "Location", "l1", "Location/l1", 422)]),
+        (
+            SITE | {"managingOrganization": {"reference": "Organization/o9"}},
+            422,
+            [("update", "Organization", "o1", "Organization/o1", 422), ("update", "Location", "l1", "Location/l1", 422)],
+        ),
         (PERSON | {"gender": "vrouw"}, 400, [("transaction", "", "", "/", 400)]),
     ],
 )
@@ -71,7 +75,10 @@ def test_a_transaction_that_is_refused_leaves_what_was_asked_and_that_it_was(hub
 def test_who_may_not_send_in_is_told_of_and_a_batch_is_its_entries(hub: Hub) -> None:
     assert hub.ask("POST", "", transaction(ORGANISATION), partner="other").status_code == 403
     assert hub.ask("POST", "", transaction(ORGANISATION), partner="").status_code == 401
-    assert hub.ask("POST", "", {"resourceType": "Bundle", "type": "batch", "entry": [{"request": {"method": "GET", "url": "_history"}}]}).status_code == 200
+    assert (
+        hub.ask("POST", "", {"resourceType": "Bundle", "type": "batch", "entry": [{"request": {"method": "GET", "url": "_history"}}]}).status_code
+        == 200
+    )
     assert trail(hub) == [("transaction", "", "", "/", 403), ("history-system", "", "", "_history", 200)]
 
 

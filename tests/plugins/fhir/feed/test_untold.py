@@ -52,7 +52,15 @@ def hours(start: str, end: str) -> Json:
 SAMPLES: dict[str, Any] = {
     "Identifier": NUMBER,
     "ContactPoint": {"system": "phone", "value": "015 99 99 01", "use": "temp", "rank": 2, "period": {"start": "2020-01-01"}},
-    "HumanName": {"use": "official", "text": "Zuster An Peeters", "family": "Peeters", "given": ["An"], "prefix": ["Dr."], "suffix": ["MD"], "period": PERIOD},
+    "HumanName": {
+        "use": "official",
+        "text": "Zuster An Peeters",
+        "family": "Peeters",
+        "given": ["An"],
+        "prefix": ["Dr."],
+        "suffix": ["MD"],
+        "period": PERIOD,
+    },
     "Address": ADDRESS,
     "CodeableConcept": CONCEPT,
     "Period": PERIOD,
@@ -74,7 +82,12 @@ OWN: dict[str, Any] = {
     "comment": "Bij de kerk",
     "appointmentRequired": True,
     "Endpoint.address": "https://example.org/fhir",
-    "connectionType": {"system": "http://terminology.hl7.org/CodeSystem/endpoint-connection-type", "code": "hl7-fhir-rest", "display": "x", "version": "1"},
+    "connectionType": {
+        "system": "http://terminology.hl7.org/CodeSystem/endpoint-connection-type",
+        "code": "hl7-fhir-rest",
+        "display": "x",
+        "version": "1",
+    },
     "language": "nl",
     "implicitRules": "https://example.org/rules",
     "contained": [{"resourceType": "Organization", "id": "c", "name": "x"}],
@@ -90,7 +103,13 @@ OWN: dict[str, Any] = {
     "Organization.endpoint": [at("Endpoint")],
     "communication": [{"coding": [{"system": "urn:ietf:bcp:47", "code": "nl"}], "text": "Nederlands"}],
     "characteristic": [{"coding": [{"system": "https://fichehub.example.org/fhir/CodeSystem/delivery", "code": "home"}], "text": "aan huis"}],
-    "coverageArea": [{"reference": "Location/x", "type": "Location", "identifier": {"system": "https://fichehub.example.org/fhir/NamingSystem/refnis", "value": "44021"}}],
+    "coverageArea": [
+        {
+            "reference": "Location/x",
+            "type": "Location",
+            "identifier": {"system": "https://fichehub.example.org/fhir/NamingSystem/refnis", "value": "44021"},
+        }
+    ],
 }
 SILENT = {
     # element, or datatype and element -> why nothing is told of it
@@ -264,7 +283,10 @@ TRANSLATED_NAME: Json = {
     ("resource", "places"),
     [
         (ORGANIZATION | {"telecom": [PHONE | {"rank": 1}, PHONE | {"rank": 3}]}, {"telecom[1].rank"}),
-        (ORGANIZATION | {"telecom": [PHONE | {"use": "old"}, PHONE | {"use": "home"}, PHONE | {"period": PAST}]}, {"telecom[0]", "telecom[1]", "telecom[2]"}),
+        (
+            ORGANIZATION | {"telecom": [PHONE | {"use": "old"}, PHONE | {"use": "home"}, PHONE | {"period": PAST}]},
+            {"telecom[0]", "telecom[1]", "telecom[2]"},
+        ),
         (ORGANIZATION | {"telecom": [PHONE | {"period": LATER}, PHONE | {"use": "work"}]}, {"telecom[0].period"}),
         (ORGANIZATION | {"telecom": [{"system": "sms", "value": "0470 99 99 01"}, {"system": "phone"}]}, {"telecom[0]", "telecom[1]"}),
         (ORGANIZATION | {"identifier": [OWN_NUMBER | {"period": PAST}, OWN_NUMBER | {"use": "old"}, OWN_NUMBER]}, {"identifier[0]", "identifier[1]"}),
@@ -272,9 +294,14 @@ TRANSLATED_NAME: Json = {
         (ORGANIZATION | {"address": [HOME | {"text": "Kerkstraat 12 bus 3, 9000 Gent, België"}]}, set()),
         (ORGANIZATION | {"address": [HOME | {"text": "Kerkstraat 12 bus 3, derde verdieping"}]}, {"address[0].text"}),
         (ORGANIZATION | {"address": [HOME | {"line": ["Kerkstraat 12", "derde verdieping"]}]}, {"address[0].line[1]"}),
-        (ORGANIZATION | {"address": [HOME | {"line": ["Kerkstraat 12"], "_line": [{"extension": [{"url": STREET, "valueString": "Kerkstraat"}]}]}]}, set()),
         (
-            ORGANIZATION | {"address": [HOME | {"line": ["Marktplein 12"], "_line": [{"extension": [{"url": STREET, "valueString": "Kerkstraat"}]}]}]},
+            ORGANIZATION
+            | {"address": [HOME | {"line": ["Kerkstraat 12"], "_line": [{"extension": [{"url": STREET, "valueString": "Kerkstraat"}]}]}]},
+            set(),
+        ),
+        (
+            ORGANIZATION
+            | {"address": [HOME | {"line": ["Marktplein 12"], "_line": [{"extension": [{"url": STREET, "valueString": "Kerkstraat"}]}]}]},
             {"address[0].line[0]"},
         ),
         (ORGANIZATION | {"address": [{"text": "bij de kerk"}, HOME | {"period": PAST}]}, {"address[0]", "address[1]"}),

@@ -53,9 +53,17 @@ def test_a_partner_sees_its_own_subscriptions_and_no_others(hub: Hub, receiver: 
         ({"channel": {"header": ["Host: x"]}}, "Subscription.channel.header[0]", 400),
         ({"channel": {"header": ["Evil: x\r\nHost: y"]}}, "Subscription.channel.header[0]", 400),
         ({"channel": {"extension": [{"url": IG + "backport-heartbeat-period", "valueUnsignedInt": 1}]}}, "Subscription.channel.extension", 400),
-        ({"_criteria": {"extension": [{"url": IG + "backport-filter-criteria", "valueString": "Organization?colour=blue"}]}}, "Subscription.criteria.extension", 400),
+        (
+            {"_criteria": {"extension": [{"url": IG + "backport-filter-criteria", "valueString": "Organization?colour=blue"}]}},
+            "Subscription.criteria.extension",
+            400,
+        ),
         ({"end": "2026-11-20T09:00:00Z"}, "Subscription.end", 400),
-        ({"_criteria": {"extension": [{"url": IG + "backport-filter-criteria", "valueString": "Patient?name=x"}]}}, "Subscription.criteria.extension", 400),
+        (
+            {"_criteria": {"extension": [{"url": IG + "backport-filter-criteria", "valueString": "Patient?name=x"}]}},
+            "Subscription.criteria.extension",
+            400,
+        ),
     ],
 )
 def test_what_cannot_be_used_is_told_with_its_place(hub: Hub, change: dict[str, object], place: str, status: int) -> None:
@@ -160,7 +168,6 @@ def test_secrets_are_not_kept_in_the_clear(hub: Hub, receiver: Receiver, tmp_pat
     hub.ask("PUT", f"Subscription/{id}", {name: value for name, value in shown.items() if name not in ("meta", "error")})
     hub.work()
     assert receiver.sent[0]["HTTP_AUTHORIZATION"] == "Bearer s3cret-s3cret"
-
 
 
 def parameters(*given: tuple[str, str, object]) -> dict[str, object]:

@@ -184,7 +184,15 @@ def test_what_a_partner_hides_from_himself_is_told_as_removed_and_then_no_more(a
     hub.put(under, in_gent(3))
     hub.work()
     for visibility in ("internal", "professional"):
-        mine = Claim("kaart-proef", "m-1", 1, "organisatie", {"kind": "organisatie", "visibility": visibility}, same_as=(("sociale-kaart", "org-1"),), partner="epd")
+        mine = Claim(
+            "kaart-proef",
+            "m-1",
+            1,
+            "organisatie",
+            {"kind": "organisatie", "visibility": visibility},
+            same_as=(("sociale-kaart", "org-1"),),
+            partner="epd",
+        )
         hub.put(mine)
         hub.work()
         last, told = max(receiver.events())[0], len(receiver.bodies)
@@ -508,7 +516,10 @@ def test_past_events_can_be_asked_for_by_number(hub: Hub, receiver: Receiver) ->
     hub.work()
     answer = hub.ask("GET", f"Subscription/{id}/$events?eventsSinceNumber=2&eventsUntilNumber=3&content=full-resource").get_json(force=True)
     assert complaints(answer) == []
-    assert [each["part"][0]["valueString"] for each in answer["entry"][0]["resource"]["parameter"] if each["name"] == "notification-event"] == ["2", "3"]
+    assert [each["part"][0]["valueString"] for each in answer["entry"][0]["resource"]["parameter"] if each["name"] == "notification-event"] == [
+        "2",
+        "3",
+    ]
     assert all(entry["resource"]["resourceType"] in ("Organization", "Location") for entry in answer["entry"][1:])
     assert hub.ask("GET", f"Subscription/{id}/$events?eventsSinceNumber=nul").status_code == 400
     assert hub.ask("GET", f"Subscription/{id}/$events?eventSinceNumber=1").status_code == 400
