@@ -32,6 +32,7 @@ from hub.cli.installation import Installation
 from hub.cli.output import Failure
 from hub.errors import FichehubError
 from hub.plugins import BUGS
+from hub.store.home import make_home
 
 _log = structlog.get_logger(__name__)
 
@@ -93,7 +94,7 @@ class _Log:
     def write(self, text: str) -> None:
         with self._said_once():
             if self._file is None:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
+                make_home(self._path.parent)
                 self._file = self._path.open("a", encoding="utf-8")
             self._file.write(text)
 

@@ -29,6 +29,7 @@ from hub import merge
 from hub.errors import FichehubError, Misconfigured, StoreBusy
 from hub.store.behind import writing_behind
 from hub.store.bulk import Bulk
+from hub.store.home import make_home
 from hub.store.index_tokens import FORM
 from hub.store.opening import postgresql
 
@@ -84,13 +85,23 @@ def connect(url: str) -> Engine:
         raise FichehubError(f"The database URL has an option that SQLite does not take here: {next(iter(parsed.query))}. Write sqlite:///FILE.")
     if parsed.database in (None, "", ":memory:"):
         raise FichehubError("A database in memory is not shared between processes; name a file: sqlite:///FILE.")
-    Path(parsed.database or "").parent.mkdir(parents=True, exist_ok=True)
+    make_home(Path(parsed.database or "").parent)
     # The last one given back is the next one handed out: each has pages and statements of its own in memory, and those of one that is used in
     # turns with another are out of date each time.
     engine = create_engine(parsed, pool_use_lifo=True, connect_args={"timeout": 0, "check_same_thread": False, "cached_statements": 512})
+    event.listen(engine, "do_connect", _make_private)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _make_private(dialect: object, record: object, arguments: list[Any], options: object) -> None:
+    """Make the file before SQLite would, which lets everybody read it that the umask lets: it is full of personal data. Its log gets the rights that it has.
+
+    One that is there keeps its own: somebody may have given them.
+    """
+    with suppress(OSError):  # it is there, or cannot be made: SQLite says so in the words that the commands know
+        os.close(os.open(arguments[0], os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _prepare_sqlite(raw: Any, record: object) -> None:

@@ -32,6 +32,7 @@ from hub.store.clock import Clock
 from hub.store.concepts import ConceptBook
 from hub.store.faults import store_is_away
 from hub.store.growth import Growth
+from hub.store.home import make_home
 from hub.store.id_blocks import Numbers
 from hub.store.pace import Pace
 from hub.store.watch import Watch
@@ -108,7 +109,7 @@ class Store:
         the first start. Raises `Misconfigured` when the database was made with other keys, or is older and `upgrade` is false, and `FichehubError` or
         `Misconfigured` when something of all that cannot be used.
         """
-        home.mkdir(parents=True, exist_ok=True)
+        make_home(home)
         engine = database.connect(url)
         try:
             database.migrate(engine, upgrade=upgrade)

@@ -36,6 +36,7 @@ from granian.log import LogLevels
 
 from hub.errors import Misconfigured
 from hub.plugins import BUGS
+from hub.store.home import make_home
 from hub.web import lifeline
 from hub.web.settings import WORKERS, Settings
 from hub.web.turns import in_turns
@@ -190,7 +191,7 @@ def _what_to_do(home: Path, port: int, reason: int | None) -> str:
 @contextmanager
 def _named(home: Path, port: int) -> Iterator[None]:
     """While it serves, a file says who does, for whoever finds the port taken. One that was killed leaves it; so nobody trusts it alone."""
-    home.mkdir(parents=True, exist_ok=True)
+    make_home(home)
     file = home / PROCESS_FILE.replace("PORT", str(port))
     file.write_text(f"{os.getpid()}\n", encoding="ascii")
     try:

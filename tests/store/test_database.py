@@ -3,6 +3,7 @@
 import fcntl
 import os
 import socket
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -323,6 +324,38 @@ def test_an_installation_keeps_its_secret(sqlite_database_url: str, tmp_path: Pa
     (tmp_path / "store.key").write_bytes(b"short")
     with pytest.raises(FichehubError, match="damaged"):
         Store.open(sqlite_database_url, tmp_path)
+
+
+@pytest.fixture
+def open_to_all() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def rights(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.usefixtures("open_to_all")
+def test_what_is_made_is_read_by_its_owner_alone(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    made = Store.open(f"sqlite:///{home / 'fichehub.sqlite'}", home)
+    put(made, organisatie("o1"))
+    assert rights(home) & 0o027 == 0, "of a home its group may read what is for it"
+    files = {file.name: rights(file) for file in home.iterdir()}
+    assert {"fichehub.sqlite", "fichehub.sqlite-wal", "fichehub.sqlite-shm", "store.key"} <= files.keys()
+    assert set(files.values()) == {0o600}
+    made.close()
+
+
+@pytest.mark.usefixtures("open_to_all")
+def test_what_is_there_keeps_its_rights(tmp_path: Path) -> None:
+    home, file = tmp_path / "home", tmp_path / "home" / "fichehub.sqlite"
+    home.mkdir(mode=0o775)
+    file.touch(mode=0o660)
+    Store.open(f"sqlite:///{file}", home).close()
+    assert (rights(home), rights(file)) == (0o775, 0o660)
 
 
 def test_a_reader_sees_one_state(store: Store) -> None:
