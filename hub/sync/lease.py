@@ -59,14 +59,15 @@ class Lease:
 
     def hold(self, connection: Connection) -> None:
         """Prove in this transaction that we still hold it, and prolong it. Raises `LeaseLost`."""
+        now = self.now()  # once: a row that was written slowly is no fresher than it says
         held = connection.execute(
             update(lease)
             .where(lease.c.name == self.name, lease.c.token == self.token, lease.c.owner == self.owner)
-            .values(until=self.now().timestamp() + self.seconds)
+            .values(until=now.timestamp() + self.seconds)
         )
         if held.rowcount != 1:
             raise LeaseLost(f"{self.name} was taken over by another process; nothing of this last step was kept.")
-        self._fresh_until = self.now() + timedelta(seconds=self.seconds / BEATS)
+        self._fresh_until = now + timedelta(seconds=self.seconds / BEATS)
 
     def is_fresh(self) -> bool:
         """Whether it was prolonged, here or by a thread beside, less than a beat ago: then nobody need do so again."""

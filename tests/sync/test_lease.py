@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
@@ -131,6 +132,22 @@ def test_no_thread_writes_beside_a_load_whose_commits_prolong_the_lease(store: S
         assert written == ["MainThread"]
         clock.forward(seconds=SECONDS / 2)
         until(lambda: len(written) > 1)
+
+
+def test_a_lease_that_was_prolonged_slowly_is_no_fresher_than_its_row(store: Store, clock: Clock) -> None:
+    """Else the next beat passes it over, though it is about to be over."""
+    held = acquire(store, "connection own")
+
+    def slowly() -> datetime:
+        now = clock()
+        clock.forward(seconds=SECONDS - 1)
+        return now
+
+    held.now = slowly
+    store.write(lambda writer: held.hold(writer.connection))
+    held.now = clock
+    assert _until(store) == clock().timestamp() + 1
+    assert not held.is_fresh()
 
 
 def test_a_writer_in_the_way_ends_no_beat(store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
