@@ -115,6 +115,11 @@ def check_run(connection: Connection, name: str, config: Mapping[str, Any] | Non
         raise Stopped(CUT_SHORT(why=why.rstrip(".")))
 
 
+def is_on_purpose(reason: str) -> bool:
+    """Whether this is the reason of a run that somebody ended, who stopped, paused or configured its connection, or ended its process: nothing failed."""
+    return any(sentence.places_in(reason) is not None for sentence in (CUT_SHORT, PROCESS_ENDED))
+
+
 def _of(name: str) -> ColumnElement[bool]:
     return setting.c.name.in_((_name(ALL), _name(name)))
 

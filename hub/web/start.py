@@ -22,7 +22,7 @@ from hub.model.query import Criterion, Query
 from hub.store import reviewing
 from hub.store.faults import store_is_away
 from hub.store.tables import entry
-from hub.sync import connections
+from hub.sync import connections, stops
 from hub.sync.info import ConnectionInfo
 from hub.web import health, pages, problems, reasons
 from hub.web.asking import Serving, directory, serving
@@ -44,7 +44,7 @@ _ENTRANCES: Final = {"fhir": "/fhir/metadata", "widget": "/widget/demo"}
 
 @dataclass(frozen=True, slots=True)
 class Fares:
-    """How one connection fares. `light` is one of ok, busy, paused, stopped, off, failed, short (rows that its source announced are missing), late (it does not run when it should), new; `counts` are those of its last run."""
+    """How one connection fares. `light` is one of ok, busy, paused, stopped, off, ended (its last run was, early and on purpose), failed, short (rows that its source announced are missing), late (it does not run when it should), new; `counts` are those of its last run."""
 
     name: str
     title: str
@@ -160,12 +160,13 @@ def _fares(info: ConnectionInfo, hub: Serving) -> Fares:
     ended = (run.ended_at or run.started_at) if run is not None else None
     failed = run is not None and run.state in ("failed", "stopped")
     by_administrator = info.state in ("paused", "stopped") and (run is None or info.reason != run.reason)
-    reason = info.reason or (run.reason if run is not None and failed else info.overdue or info.missing)
+    light = _light(info, ready_when_asked=is_endpoint or is_idle_export)
+    reason = info.reason or (run.reason if run is not None and failed and light != "late" else info.overdue or info.missing)
     return Fares(
         name=info.name,
         title=info.title if connector is None else connector.title_in(_language()),
         partner=info.partner,
-        light=_light(info, ready_when_asked=is_endpoint or is_idle_export),
+        light=light,
         reason=reasons.told(reason, by_the_hub=not by_administrator, addresses=_OPERATE in directory().grant.rights),
         last=datetime.fromisoformat(ended) if ended else None,
         next=datetime.fromisoformat(info.next_at) if info.next_at else None,
@@ -184,7 +185,9 @@ def _light(info: ConnectionInfo, *, ready_when_asked: bool) -> str:
         return "ok"
     lights = {"running": "busy", "done": "ok", "failed": "failed", "stopped": "failed"}
     light = lights[info.last_run.state] if info.last_run is not None else "new"
-    if info.overdue and light in ("ok", "new"):
+    if info.last_run is not None and light == "failed" and stops.is_on_purpose(info.last_run.reason):
+        light = "ended"
+    if info.overdue and light in ("ok", "new", "ended"):
         return "late"
     return "short" if light == "ok" and info.missing else light
 

@@ -298,6 +298,22 @@ def test_a_stopped_connection_is_shown_as_stopped(empty_store: Store, switch: st
     assert "Alles draait." in client.get("/").get_data(as_text=True)
 
 
+@pytest.mark.parametrize("reason", [stops.CUT_SHORT(why=stops.BY_SOMEBODY()), stops.PROCESS_ENDED()])
+def test_a_run_that_somebody_ended_did_not_fail(empty_store: Store, reason: str) -> None:
+    client = create_app(empty_store, plugins.load([("called", Called())], installed=False)).test_client()
+    _add(empty_store, "bron", "bron", schedule="every 1 day")
+    _ran(empty_store, "bron", "stopped", reason, at=empty_store.now())
+    _worked(empty_store)
+    page = client.get("/").get_data(as_text=True)
+    assert "laatste run gestopt" in page and "mislukt" not in page and "Alles draait." in page
+    assert '<p class="reason">' in page and "Volgende run" in page, "why it ended, and when it goes on"
+    _ran(empty_store, "bron", "stopped", "Too many rows are rejected.", at=empty_store.now())
+    assert "laatste run mislukt" in client.get("/").get_data(as_text=True), "somebody has to look at that"
+    _ran(empty_store, "bron", "stopped", reason, at=empty_store.now() - timedelta(days=10))
+    page = client.get("/").get_data(as_text=True)
+    assert "loopt niet op tijd" in page and "Een run had moeten beginnen op" in page
+
+
 def test_the_headline_is_no_better_than_what_stands_below_it(empty_store: Store) -> None:
     client = create_app(empty_store, plugins.load([], installed=False)).test_client()
     _add(empty_store, "bron", "bron")
