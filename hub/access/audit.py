@@ -6,7 +6,7 @@ that was put back whole to an earlier state: for that the end is written to the 
 
 A request never waits for the trail. Rows gather in memory and are written by a thread, at least every `EVERY` seconds, in one transaction. A process that is asked to stop
 writes what it has; one that is killed (kill -9, power) loses what it gathered since: one second, and at most `MOST_WAITING` rows. When rows come faster than the database takes them, or it is
-away, those that do not fit are counted, and the count is a row of its own.
+away, those that do not fit are counted, and the count is a row of its own. A standby of PostgreSQL takes none at all: there each row is a line of the log, outside of the chain.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from hub.errors import FichehubError
 from hub.model.moments import to_millisecond
 from hub.store import Store
+from hub.store.faults import is_read_only
 from hub.store.tables import audit, audit_end, setting
 
 EVERY: Final = 1.0
@@ -93,6 +94,7 @@ class Trail:
         self._store = store
         self._waiting: deque[Access] = deque()
         self._lost = 0
+        self._in_log = False
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._wake = threading.Event()
@@ -117,7 +119,7 @@ class Trail:
                 self._store.before_close(self.close)
 
     def flush(self) -> int:
-        """Write what waits; the answer is how many rows were written. What cannot be written now waits on."""
+        """Write what waits; the answer is how many rows were written, into the log where the database is a standby. What cannot be written now waits on."""
         written = 0
         with self._writing:
             while True:
@@ -129,13 +131,25 @@ class Trail:
                 rows = [*batch, _loss(self._store, lost)] if lost else batch
                 try:
                     self._store.write(lambda writer, rows=rows: append(writer.connection, chain_key(self._store.secret), rows))  # type: ignore[misc]
+                    self._in_log = False
                 except (FichehubError, SQLAlchemyError) as error:
+                    if is_read_only(error):
+                        self._tell_log(rows)
+                        written += len(rows)
+                        continue
                     with self._lock:
                         self._waiting.extendleft(reversed(batch))
                         self._lost += lost
                     _log.error("the audit trail could not be written", waiting=len(self._waiting), reason=str(error)[:500])
                     return written
                 written += len(rows)
+
+    def _tell_log(self, rows: Iterable[Access]) -> None:
+        if not self._in_log:
+            self._in_log = True
+            _log.warning("the audit trail is kept in this log alone, as lines 'access': the database is a standby, which takes no writes")
+        for row in rows:
+            _log.info("access", **_columns(row))
 
     def close(self) -> None:
         """Write what waits and end the thread. Closing twice does no harm; rows that come later are written by `flush` alone."""
