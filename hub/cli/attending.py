@@ -60,7 +60,7 @@ def status_(installation: Installation, name: str | None, as_json: bool) -> None
 @as_json
 @click.pass_obj
 def stop(installation: Installation, name: str | None, everything: bool, reason: str, as_json: bool) -> None:
-    """Stop the connection NAME, or all, at the next request, delivery or commit of a run; until `go`. What partners call goes on answering."""
+    """Stop the connection NAME, or with `--all` every one, at the next request, delivery or commit of a run; until `go`. What partners call goes on answering."""
     target = _target(installation, name, everything)
     called = [
         one
@@ -87,7 +87,7 @@ def stop(installation: Installation, name: str | None, everything: bool, reason:
 @as_json
 @click.pass_obj
 def go(installation: Installation, name: str | None, everything: bool, as_json: bool) -> None:
-    """Let a stopped connection, or all, run again."""
+    """Let the stopped connection NAME run again; `--all` takes the switch for all back."""
     target = _target(installation, name, everything)
     was = stops.go(installation.store, target)
     what = "The connections" if everything else name
