@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, exists, select
 
 from hub import schemas
 from hub.connector import Sink
@@ -25,6 +25,7 @@ from hub.store.identity import keys_of, own_key
 from hub.store.references import HUB
 from hub.store.tables import agreed as agreed_table
 from hub.store.tables import claim as claim_table
+from hub.store.tables import connection as connection_table
 from hub.store.tables import entity as entity_table
 from hub.store.tables import identity as identity_table
 from hub.store.tables import link as link_table
@@ -57,16 +58,71 @@ def mixes(sink: Sink) -> bool:
 
 
 def without_echoes(session: Session, writer: Writer, claims: list[Claim], anew: Collection[str] = ()) -> tuple[list[Claim], set[int]]:
-    """The claims as the partner's own word, and the numbers of agreed entities that they speak of. Notes what it edited, in the same transaction.
+    """The claims as the partner's own word, whichever connection told it ours, and the numbers of entities agreed with this one that they speak of. Notes what
+    the partner edited, in the same transaction.
 
     `anew`: see `Writer.put`; such a claim is news in whatever revision.
     Where each is its own word as it came, the answer is `claims` itself: what was made ready of them can be used.
     """
     connection, name = writer.connection, session.known.name
+    known: set[int] = set()
+    if agreed.any_with(connection, name):  # a first load is not slowed down by what has not been agreed yet
+        claims, known = _heard(session, writer, claims, anew)
+    for other in _others(session, connection):
+        claims = _without_echoes_of(session, writer, other, claims, anew)
+    return claims, known
+
+
+def _others(session: Session, connection: Connection) -> list[str]:
+    """The other connections of this connector with which something was agreed: what the partner has of theirs is no word of its own here either."""
+    query = select(connection_table.c.name).where(
+        connection_table.c.connector == session.known.connector,
+        connection_table.c.name != session.known.name,
+        exists().where(agreed_table.c.connection == connection_table.c.name),
+    )
+    return list(connection.execute(query.order_by(connection_table.c.name)).scalars())
+
+
+def _without_echoes_of(session: Session, writer: Writer, other: str, claims: list[Claim], anew: Collection[str]) -> list[Claim]:
+    """The claims as they stand against what was agreed with `other`. What the partner edited of that is left to the runs of that connection."""
+    connection, sink = writer.connection, session.built.connector
+    assert isinstance(sink, Sink)
+    entities = _entities(connection, claims)
+    known = agreed.load(connection, other, entities.values())
+    if not known:
+        return claims
+    standing = _standing(connection, claims)
+    own = []
+    for claim in claims:
+        number = entities.get(_key(claim))
+        state = known.get(number) if number is not None else None
+        before = standing.get(_key(claim))
+        fresh = before is None or claim.external_id in anew
+        if state is None or (before is not None and not fresh and claim.revision < before.revision):
+            own.append(claim)
+            continue
+        answer = _told_to(state)
+        if before is not None and not fresh and claim.revision == before.revision and not (before.withdrawn or claim.gone):
+            own.append(_judged_again(writer, sink, claim, answer, before))
+        else:
+            own.append(claim if answer is None else _own_word(sink, claim, answer, before))
+    return _as_it_came(claims, own)
+
+
+def _told_to(state: Agreed) -> dict[str, Any] | None:
+    """What the partner has of ours by what was agreed; None when that is nothing, or was erased."""
+    return None if state.answer is None or "erased" in state.answer else state.answer
+
+
+def _as_it_came(claims: list[Claim], own: list[Claim]) -> list[Claim]:
+    return claims if all(mine is theirs for mine, theirs in zip(own, claims, strict=True)) else own
+
+
+def _heard(session: Session, writer: Writer, claims: list[Claim], anew: Collection[str]) -> tuple[list[Claim], set[int]]:
+    """See `without_echoes`, of what was agreed with this connection."""
+    connection, name = writer.connection, session.known.name
     sink = session.built.connector
     assert isinstance(sink, Sink)
-    if not agreed.any_with(connection, name):
-        return claims, set()  # a first load is not slowed down by what has not been agreed yet
     entities = _entities(connection, claims)
     known = agreed.load(connection, name, entities.values())
     _note_around(session, sink, connection, claims, entities)
@@ -82,7 +138,7 @@ def without_echoes(session: Session, writer: Writer, claims: list[Claim], anew: 
         if number is None or state is None or late:
             own.append(claim)
             continue
-        answer = None if state.answer is None or "erased" in state.answer else state.answer
+        answer = _told_to(state)
         told: Document = {} if answer is None else sink.read_back(answer)
         again = before is not None and claim.revision == before.revision and claim.external_id not in anew
         if before is not None and again and not (before.withdrawn or claim.gone):
@@ -95,8 +151,7 @@ def without_echoes(session: Session, writer: Writer, claims: list[Claim], anew: 
         moved = claim.gone or not has(said, told)
         if moved or state.said is not None:
             note(session, connection, number, state, said=said if moved else None)
-    as_it_came = all(mine is theirs for mine, theirs in zip(own, claims, strict=True))
-    return claims if as_it_came else own, set(known)
+    return _as_it_came(claims, own), set(known)
 
 
 def _note_around(session: Session, sink: Sink, connection: Connection, claims: Sequence[Claim], entities: Mapping[str, int]) -> None:

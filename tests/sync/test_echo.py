@@ -366,6 +366,26 @@ def test_what_stands_for_one_partner_is_not_what_stood_before(any_store: Store, 
     assert register.rows[row][1] == "HUIS"
 
 
+def test_what_one_connection_told_a_register_is_no_word_of_its_own_for_another_one(
+    any_store: Store, register: type[Register], go: Callable[..., RunReport], offer: Offer
+) -> None:
+    fiche = say(any_store, "sociale-kaart", "Huis", 1)
+    for number in range(6):  # the digest of an echo is the higher one for some, and the lower one for others
+        say(any_store, f"source {number}", f"Huis {number}", 1)
+    go()
+    go()
+    loaded = offer(register)
+    connections.add(any_store, loaded, "second", "register")
+    connections.enable(any_store, loaded, "second")
+    foreseen = run(any_store, loaded, "second", dry_run=True)
+    assert (foreseen.read, foreseen.changed, foreseen.contested, foreseen.warnings) == (7, 0, 0, ())
+    register.edit("r2", "Van hen")
+    assert run(any_store, loaded, "second", dry_run=True).changed == 1, "what the register says by itself is heard"
+    run(any_store, loaded, "second")
+    say(any_store, "sociale-kaart", "Thuis", 2)
+    assert name_of(any_store, fiche) == "Thuis", "the echo of the first name does not stand against the second"
+
+
 def test_a_row_that_was_withdrawn_is_heard_again_also_when_it_comes_back_in_the_same_revision(
     any_store: Store, register: type[Register], go: Callable[..., RunReport], monkeypatch: pytest.MonkeyPatch
 ) -> None:
