@@ -31,7 +31,7 @@ from hub.store import Store, erasure, index_rows, log_reading
 from hub.store.tables import connection as connection_table
 from hub.subscribing import Notifier
 from hub.subscribing import purge as forget_events
-from hub.sync import breaker, faults, landing, lease, outbox, overdue, records, schedule, slots, stops, vain
+from hub.sync import breaker, faults, landing, lease, outbox, overdue, records, schedule, slots, stops, vain, waiting
 from hub.sync.run import run
 
 TICK_SECONDS = 10
@@ -228,13 +228,14 @@ class Worker:
         return taken
 
     def _mind_the_clock(self) -> None:
-        """Forget what was taken while the clock was ahead, when it was put back; also at the first look, since the process before this one may have seen that.
+        """Forget what was taken while the clock was ahead, and what was to be waited for by then, when it was put back; also at the first look, since the process before this one may have seen that.
 
         Not at every look: a machine whose clock is ahead for good would do its slots again as often as this one looks.
         """
         now = self._store.now()
         if self._furthest is None or now < self._furthest - SKEW:
             slots.forget_ahead(self._store)
+            self._store.write(lambda writer: waiting.forget_ahead(writer.connection, now))
             self._furthest = now
         self._furthest = max(self._furthest, now)
 

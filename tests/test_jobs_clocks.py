@@ -56,6 +56,19 @@ def test_a_wait_that_was_noted_while_the_clock_was_ahead_is_over(
     assert runs(store)[-1] == ("incremental", "done")
 
 
+def test_a_wait_from_a_clock_that_was_less_than_a_day_ahead_is_over_when_a_worker_looks(
+    store: Store, worker: Worker, clock: Clock, source: type[Ticks], connect: Callable[..., None]
+) -> None:
+    connect("every 1 day; full never")
+    worker.run_due()
+    clock.forward(hours=20)
+    source.failure = Unreachable("Later.", retry_after=3_600)
+    worker.run_due()
+    clock.forward(hours=-20)
+    assert "again own" in names(Worker(store, loaded(source)).run_due()), "also one that began later"
+    assert names(worker.run_due()) == [], "what a clock that is right noted is waited for"
+
+
 def test_a_lease_from_a_clock_that_was_ahead_is_not_held_for_a_year(store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "_at_work", {})
     monkeypatch.setattr(lease, "me", lambda: "another-machine|1|1|x")

@@ -26,7 +26,7 @@ from hub.store.tables import breaker as breaker_table
 from hub.store.tables import connection as table
 from hub.store.tables import outbox as outbox_table
 from hub.store.tables import partner as partner_table
-from hub.sync import breaker, lease, outbox, overdue, records, schedule, settings, shortfall, stops
+from hub.sync import lease, outbox, overdue, records, schedule, settings, shortfall, stops, waiting
 from hub.sync.building import build, check_built
 from hub.sync.configuring import config_errors, misconfigured, schedule_errors
 from hub.sync.info import ConnectionInfo, info_of
@@ -127,12 +127,7 @@ def enable(store: Store, plugins: Plugins, name: str, *, http: Http | None = Non
     check(store, plugins, name, http=http)
     _update(store, name, state="enabled", reason="")
 
-    def write(connection: DbConnection) -> None:
-        records.try_now(connection, name, to_second(store.now()))
-        breaker.save(connection, name, breaker.Breaker())
-        outbox.try_now(connection, name, store.now())
-
-    store.write(lambda writer: write(writer.connection))
+    store.write(lambda writer: waiting.wait_no_longer(writer.connection, name, store.now()))
     return get(store, plugins, name)
 
 

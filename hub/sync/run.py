@@ -35,6 +35,7 @@ from hub.sync import (
     shortfall,
     stops,
     vain,
+    waiting,
 )
 from hub.sync.building import Built
 from hub.sync.drift import FeedChanged
@@ -224,6 +225,8 @@ def _begin(
     )
 
     def write(writer: Writer) -> int:
+        if not dry_run:
+            waiting.forget_ahead(writer.connection, store.now(), (known.name,))
         records.close_abandoned(writer.connection, known.name, started)
         if isinstance(connector, Source) and full and known.cursor is not None and not dry_run:
             vain.begins(writer.connection, known.name, store.now())

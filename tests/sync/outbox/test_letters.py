@@ -72,6 +72,28 @@ def test_the_breaker_opens_and_lets_one_probe_through(any_store: Store, go: Call
     assert letters(any_store) == []
 
 
+@pytest.mark.parametrize("asked", [None, 7_200.0])
+def test_what_failed_while_the_clock_was_less_than_a_day_ahead_is_tried_once_it_was_put_right(
+    any_store: Store, go: Callable[..., Any], line: Line, clock: Clock, asked: float | None
+) -> None:
+    for number in range(3):
+        say(any_store, number, f"Huis {number}", 1)
+    line.failing["*"] = Unreachable("Down.", retry_after=asked)
+    clock.forward(hours=20)
+    assert go().state == "failed"
+    clock.forward(hours=-20)
+    tried = len(line.posts)
+    assert go(dry_run=True).state == "done" and len(line.posts) == tried
+    go()
+    assert len(line.posts) > tried
+    tried = len(line.posts)
+    go()
+    assert len(line.posts) == tried, "what a clock that is right noted is waited for"
+    line.failing.clear()
+    clock.forward(days=1)
+    assert (go().pushed, letters(any_store)) == (3, [])
+
+
 def test_retry_after_is_obeyed_at_once(any_store: Store, go: Callable[..., Any], line: Line, clock: Clock) -> None:
     say(any_store, 1, "Huis", 1)
     say(any_store, 2, "Thuis", 1)
