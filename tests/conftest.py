@@ -16,6 +16,7 @@ import pytest
 from hypothesis import settings
 
 from tests import own_postgres
+from tests.in_memory import folder_in_memory
 
 if TYPE_CHECKING:  # half a second that most runs need not pay
     from playwright.sync_api import Browser, Page, Route
@@ -36,6 +37,8 @@ _CHROMIUM_ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+_POSTGRES_ROOM = 2_000
+"""Megabytes: a server of its own for each of four processes, with its log of up to 256 MB."""
 _LOCAL_HOSTS = {None, "", "localhost", "127.0.0.1", "::1", "0.0.0.0", "::"}
 _missing = pytest.StashKey[dict[str, str]]()
 
@@ -119,12 +122,13 @@ def _stay_on_this_machine() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def postgres_server(pytestconfig: pytest.Config) -> Iterator[own_postgres.PostgresServer]:
-    """A PostgreSQL server of this test run alone."""
+    """A PostgreSQL server of this test run alone; in memory where there is room, as a new database is some three hundred files."""
     programs = own_postgres.find_programs()
     if programs is None:
         _skip_for_want_of(pytestconfig, "PostgreSQL", own_postgres.HOW_TO_INSTALL)
     else:
-        with own_postgres.running_postgres(programs) as server:
+        within = folder_in_memory(_POSTGRES_ROOM)
+        with own_postgres.running_postgres(programs, more={"max_wal_size": "256MB"}, within=within) as server:
             yield server
 
 

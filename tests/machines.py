@@ -16,6 +16,10 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine
 
 from hub.store import Store
+from tests.in_memory import folder_in_memory
+
+_ROOM = 30
+"""Megabytes: the template, and the one home that is there at a time."""
 
 
 def runs(otherwise: int = 0) -> int:
@@ -62,8 +66,7 @@ class MachineOfAHub(RuleBasedStateMachine):
 @cache
 def _folder() -> tempfile.TemporaryDirectory[str]:
     """Where all homes are: in memory where the machine has a place for that, gone when the tests end."""
-    memory = Path("/dev/shm")
-    return tempfile.TemporaryDirectory(prefix="fichehub-machine-", dir=memory if os.access(memory, os.W_OK) else None)
+    return tempfile.TemporaryDirectory(prefix="fichehub-machine-", dir=folder_in_memory(_ROOM))
 
 
 @cache

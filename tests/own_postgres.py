@@ -58,7 +58,8 @@ class PostgresServer:
         """Make a database as a copy of `template`, to which nobody may be connected; the answer is its name."""
         self._made += 1
         name = f"test_{os.getpid()}_{self._made}"
-        self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        # Copied file by file, and not block by block through the log as is usual: half the processor time.
+        self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
         return name
 
     def ensure(self, name: str) -> bool:
@@ -95,14 +96,17 @@ def find_programs() -> Path | None:
 
 
 @contextmanager
-def running_postgres(programs: Path, kept: Path | None = None, more: Mapping[str, str] | None = None) -> Iterator[PostgresServer]:
+def running_postgres(
+    programs: Path, kept: Path | None = None, more: Mapping[str, str] | None = None, *, within: Path | None = None
+) -> Iterator[PostgresServer]:
     """Start a server from the programs in this folder and stop it at the end; RuntimeError with its log when it does not start.
 
     `kept`: the folder that the server lives in, made if need be; it stays, and its databases are there the next time. `more`: settings over our own.
+    `within`: where the folder is made that does not stay; otherwise where the machine has its temporary files.
     """
     if kept is not None:
         kept.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="fichehub-pg-")) if kept is None else kept.resolve()
+    folder = Path(tempfile.mkdtemp(prefix="fichehub-pg-", dir=within)) if kept is None else kept.resolve()
     user = _unprivileged_user()
     if user is not None:
         os.chown(folder, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
