@@ -58,8 +58,10 @@ class PostgresServer:
         """Make a database as a copy of `template`, to which nobody may be connected; the answer is its name."""
         self._made += 1
         name = f"test_{os.getpid()}_{self._made}"
-        # Copied file by file, and not block by block through the log as is usual: half the processor time.
-        self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            # Copied file by file, and not block by block through the log as is usual since PostgreSQL 15: half the processor time.
+            how = "STRATEGY FILE_COPY" if connection.info.server_version >= 150000 else ""
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" {how}')
         return name
 
     def ensure(self, name: str) -> bool:
