@@ -186,10 +186,11 @@ class FetchedKeys:
         try:
             answer = self._open_http().get(url, headers={"Accept": "application/jwk-set+json, application/json"})
             if answer.status != 200:
-                raise Invalid(f"{url.partition('?')[0]} answered {answer.status}.")
+                raise Invalid(f"It answered {answer.status}, and 200 is expected.")
             return public_keys(orjson.loads(answer.content))
         except (ConnectorError, Invalid, orjson.JSONDecodeError) as error:
-            _log.warning("the keys of a client could not be fetched", reason=str(error))
+            # Without the query: some put a secret there.
+            _log.warning("the keys of a client could not be fetched", address=url.partition("?")[0], reason=str(error))
             return None
 
 

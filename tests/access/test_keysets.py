@@ -13,6 +13,7 @@ import flask
 import orjson
 import pytest
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
+from structlog.testing import capture_logs
 
 from hub.access import save_agreement
 from hub.access.assertions import Proved, Refused, spend
@@ -178,6 +179,22 @@ def test_an_address_in_the_own_network_is_not_called(publisher: tuple[Publisher,
     with Outbound(attempts=1) as http:
         assert FetchedKeys(lambda: http, start=_at_once).at(url, "ec-1") == {"keys": []}
     assert partner.looked == 0
+
+
+@pytest.mark.parametrize(
+    ("allow_private", "status", "keys", "told"), [(True, 404, None, "404"), (True, 200, "x", "keys"), (False, 200, None, "network")]
+)
+def test_the_log_names_the_address_whose_keys_could_not_be_fetched(
+    publisher: tuple[Publisher, str], allow_private: bool, status: int, keys: Any, told: str
+) -> None:
+    partner, url = publisher
+    partner.status, partner.keys = status, keys
+    with capture_logs() as logs, Outbound(allow_private=allow_private, attempts=1) as http:
+        assert FetchedKeys(lambda: http, start=_at_once).at(f"{url}?token=secret", "ec-1") == {"keys": []}
+    [line] = [each for each in logs if each["event"] == "the keys of a client could not be fetched"]
+    assert line["address"] == url
+    assert told in line["reason"]
+    assert "secret" not in str(line)
 
 
 class Slow:
