@@ -29,6 +29,8 @@ LEEWAY: Final = 30
 """Seconds by which the clock of a client may differ from ours."""
 LONGEST: Final = 8192
 _LONGEST_JTI: Final = 255
+_SIGNED: Final = jws.JWSRegistry(algorithms=list(ALGORITHMS), strict_check_header=False)
+"""How an assertion may be signed. What a header says that nobody knows is passed over (RFC 7515 section 4)."""
 
 
 class Refused(FichehubError):
@@ -64,6 +66,7 @@ def judge(
             "The assertion could not be verified: its client id (iss, sub), its key (kid) or its signature is not one that this hub knows. "
             "An administrator sees what is registered with: fichehub partners clients"
         )
+    _check_address_of_keys(header, known)
     return Proved(known, jti, expires_at)
 
 
@@ -99,6 +102,8 @@ def _check_header(header: dict[str, Any]) -> None:
         raise Refused("kid is required: it names the key that signed, as in the registered JWKS.")
     if str(header.get("typ", "JWT")).upper() != "JWT":
         raise Refused("typ must be JWT.")
+    if not isinstance(header.get("jku", ""), str):
+        raise Refused("jku must be the registered address of keys, as text; or leave it out.")
     if "crit" in header:
         raise Refused("crit: this hub knows no extension that it could be required to understand.")
 
@@ -137,14 +142,23 @@ def _moment(claims: dict[str, Any], name: str) -> int | None:
 
 def _signed_by(known: Client, text: str, header: dict[str, Any], fetched: FetchedKeys) -> bool:
     kid = header["kid"]
-    if header.get("jku", known.jwks_url) != known.jwks_url:
-        return False  # an address of keys that nobody registered
     keys = known.jwks if known.jwks is not None else fetched.at(known.jwks_url or "", kid)
     one = key_set(dict(keys), kid)
     if one is None:
         return False
     try:
-        jws.deserialize_compact(text, one, algorithms=list(ALGORITHMS))
+        jws.deserialize_compact(text, one, registry=_SIGNED)
     except (JoseError, ValueError, TypeError):
         return False
     return True
+
+
+def _check_address_of_keys(header: dict[str, Any], known: Client) -> None:
+    """`jku` is never followed, and must be what was registered (SMART App Launch 2). Asked of who has proved himself: the answer tells what that is."""
+    if header.get("jku", known.jwks_url) == known.jwks_url:
+        return
+    stands = f"at {known.jwks_url}" if known.jwks_url else "by the keys themselves, at no address"
+    raise Refused(
+        f"jku is not accepted: it names another address of keys than the registered one, and this client is registered {stands}. "
+        "Leave jku out, or have an administrator register that address: fichehub partners rotate"
+    )

@@ -20,7 +20,9 @@ import pytest
 import requests
 from authlib.integrations.requests_client import OAuth2Session
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
+from joserfc import jws
 from joserfc.jwk import ECKey, RSAKey
+from joserfc.jws import JWSRegistry
 
 import plugins.fhir
 from hub import jobs
@@ -146,10 +148,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no kid": ({"header": {"kid": None}}, "kid is required"),
     "extension": ({"header": {"crit": ["b64"], "b64": True}}, "crit"),
 }
+ELSEWHERE = {"jku": "https://elsewhere.example.org/jwks"}
 UNPROVED: dict[str, dict[str, Any]] = {
     "unknown kid": {"header": {"kid": "ec-9"}},
     "wrong key": {"key": OTHER_KEY},
-    "keys from elsewhere": {"header": {"jku": "https://elsewhere.example.org/jwks"}},
+    "wrong key, and keys from elsewhere": {"key": OTHER_KEY, "header": ELSEWHERE},
     "another kind of key": {"header": {"kid": "rsa-1"}},
     "unknown client": {"iss": "11111111-1111-4111-8111-111111111111", "sub": "11111111-1111-4111-8111-111111111111"},
 }
@@ -297,6 +300,15 @@ def test_keys_that_are_still_being_fetched_are_asked_for_again(side: Side) -> No
     assert side.ask(assertion(made.id, side.endpoint, key=OTHER_KEY)).status_code == 401
 
 
+def test_a_header_that_nobody_knows_is_passed_over(side: Side) -> None:
+    registry = JWSRegistry(algorithms=["ES384"], strict_check_header=False)
+    claims = assertion(side.client.id, side.endpoint).split(".")[1]
+    payload = base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4))
+    for key, status in ((EC_KEY, 200), (OTHER_KEY, 401)):
+        text = jws.serialize_compact({"alg": "ES384", "kid": "ec-1", "colour": "blue"}, payload, key, registry=registry)
+        assert side.ask(text).status_code == status
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_nobody_looks_for_keys_while_anything_else_is_wrong(side: Side, name: str) -> None:
     made = side.store.write(
@@ -307,11 +319,32 @@ def test_nobody_looks_for_keys_while_anything_else_is_wrong(side: Side, name: st
     given, _ = REFUSED[name]
     shift = int(time.time()) - _SHORT
     given = {claim: value + shift if claim in ("exp", "iat") and isinstance(value, int) else value for claim, value in given.items()}
-    answers = [
-        side.ask(assertion(made.id, side.endpoint, **given)),
-        side.ask(assertion(made.id, side.endpoint, header={"jku": "https://elsewhere.example.org/jwks"})),
-    ]
-    assert ([answer.status_code for answer in answers], looks) == ([401, 401], [])
+    answer = side.ask(assertion(made.id, side.endpoint, **given))
+    assert (answer.status_code, looks) == (401, [])
+
+
+def test_a_jku_is_taken_when_it_is_the_registered_address_and_is_never_called(side: Side) -> None:
+    registered = "https://x.example.org/jwks"
+    made = side.store.write(lambda writer: register_client(writer.connection, "epd", NOW, title="", scopes="system/*.rs", jwks_url=registered))
+    published = SimpleNamespace(status=200, content=orjson.dumps(jwks(EC_KEY)))
+    called: list[str] = []
+
+    def get(url: str, headers: dict[str, str]) -> SimpleNamespace:
+        called.append(url)
+        return published
+
+    side.serve_keys(FetchedKeys(lambda: SimpleNamespace(get=get), start=lambda work: work()))
+    assert side.ask(assertion(made.id, side.endpoint, header={"jku": registered})).status_code == 200
+    for client, stands in ((made.id, registered), (side.client.id, "by the keys themselves")):
+        answer = side.ask(assertion(client, side.endpoint, header=ELSEWHERE))
+        assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+        told = answer.json()["error_description"]
+        assert told.startswith("jku is not accepted")
+        assert stands in told
+    assert set(called) == {registered}
+    numbered = base64.urlsafe_b64encode(orjson.dumps({"alg": "ES384", "kid": "ec-1", "jku": 5})).rstrip(b"=").decode()
+    text = ".".join((numbered, *assertion(made.id, side.endpoint).split(".")[1:]))
+    assert "jku must be" in side.ask(text).json()["error_description"]
 
 
 # --- tokens -----------------------------------------------------------------------------------------------------------------
