@@ -34,7 +34,7 @@ from plugins.fhir.datatypes import Labels
 from plugins.fhir.json_form import to_bytes
 from plugins.fhir.moments import moment, with_plus
 from plugins.fhir.params import RESOURCES
-from plugins.fhir.preferring import ONCE, PARTS, refuse_unknown
+from plugins.fhir.preferring import ONCE, PARTS, is_strict, refuse_unknown
 from plugins.fhir.refusing import invalid
 from plugins.fhir.rendering import Memory, last_modified, render, version_of
 from plugins.fhir.search import DEFAULT_COUNT, MAX_COUNT
@@ -59,7 +59,7 @@ def add_routes(blueprint: flask.Blueprint, memory: Memory, answer: Answer) -> No
     def vread(type: str, id: str, version: str) -> flask.Response:
         refuse_unknown(PARTS)
         asked = hub.directory()
-        subset = subset_of(type, flask.request.args.items(multi=True))
+        subset = subset_of(type, flask.request.args.items(multi=True), strict=is_strict())
         entity = version_at(asked, RESOURCES[type], id.lower(), version)
         body = to_bytes(render(entity, asked.grant, asked.concepts()))
         response = answer(body if subset is None else subset.of(body))

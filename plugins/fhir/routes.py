@@ -137,7 +137,7 @@ def _read(resource: Resource, id: str, memory: Memory) -> flask.Response:
     else:
         labels = asked.concepts()
         found, in_xml = _remembered(key, asked, labels, today, memory, made)
-    subset = subset_of(type, flask.request.args.items(multi=True))
+    subset = subset_of(type, flask.request.args.items(multi=True), strict=is_strict())
     response = _answer(found.body, in_xml=in_xml) if subset is None else _answer(subset.of(found.body))
     response.headers["ETag"] = found.version
     if found.changed:

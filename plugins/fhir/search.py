@@ -25,7 +25,7 @@ from plugins.fhir.periods import with_seqs
 from plugins.fhir.preferring import ONCE
 from plugins.fhir.refusing import invalid
 from plugins.fhir.searchable import Resource
-from plugins.fhir.subsetting import Subset, subset_of, subset_of_form
+from plugins.fhir.subsetting import NO_ELEMENT, Subset, elements_in, subset_of, subset_of_form
 
 DEFAULT_COUNT: Final = 20
 MAX_COUNT: Final = 500
@@ -137,6 +137,9 @@ def _controlled(search: Search, settings: dict[str, Any], name: str, value: str,
     """Take a parameter of the search itself, such as `_count`, and give its value as it was understood; None when it was left out."""
     if name in _ONCE and any(name == known for known, _ in search.understood):
         _left_out(search, name, value, f"{name}: {ONCE}", strict)
+        return None
+    if name == "_elements" and not elements_in(value):
+        _left_out(search, name, value, f"{name}: {NO_ELEMENT}", strict)
         return None
     understood = _control(search, settings, name, value, strict)
     if understood is None:

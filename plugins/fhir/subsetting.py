@@ -20,6 +20,7 @@ _TAG: Final = {
     "code": "SUBSETTED",
     "display": "subsetted",
 }
+NO_ELEMENT: Final = "it names no element; leave it out, or name some, such as _elements=name,telecom."
 _ALWAYS: Final = frozenset({"resourceType", "id", "meta"})
 
 
@@ -128,8 +129,14 @@ def subset_of_form(form: list[Any]) -> Subset:
     return Subset(kind, tuple(elements))
 
 
-def subset_of(resource: str, given: Iterable[tuple[str, str]]) -> Subset | None:
-    """What `_summary` and `_elements` of a request ask for; None for whole resources. Raises `Invalid` for a value that cannot be used."""
+def elements_in(value: str) -> list[str]:
+    """The elements that `_elements=value` names."""
+    return [each for part in value.split(",") if (each := part.strip())]
+
+
+def subset_of(resource: str, given: Iterable[tuple[str, str]], *, strict: bool = False) -> Subset | None:
+    """What `_summary` and `_elements` of a request ask for; None for whole resources. Raises `Invalid` for a value that cannot be used, and when `strict` for
+    an `_elements` that names none."""
     summary, elements = "", dict[str, None]()
     for name, value in given:
         if name == "_summary":
@@ -139,7 +146,10 @@ def subset_of(resource: str, given: Iterable[tuple[str, str]]) -> Subset | None:
                 raise invalid(name, ONCE, value)
             summary = value
         elif name == "_elements":
-            for each in filter(None, (part.strip() for part in value.split(","))):
+            named = elements_in(value)
+            if strict and not named:
+                raise invalid(name, NO_ELEMENT, value)
+            for each in named:
                 bare = each.removeprefix(f"{resource}.")
                 if bare not in ELEMENTS[resource] | _ALWAYS:
                     raise invalid(name, f"{resource} has no element {each[:60]}.", value)

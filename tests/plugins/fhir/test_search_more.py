@@ -113,6 +113,24 @@ def test_what_can_be_given_once_only_is_told_or_refused(client: FlaskClient, twi
         get(client, address, 400, Prefer="handling=strict")
 
 
+@pytest.mark.parametrize("empty", ["", ",", "%20,%20"])
+def test_elements_that_name_none_are_left_out_and_told_or_refused(client: FlaskClient, small: Hub, empty: str) -> None:
+    page = get(client, f"Organization?name=elise&_elements={empty}")
+    assert (link(page, "self") or "").endswith("Organization?name=elise")
+    [told] = [entry["resource"] for entry in page["entry"] if entry["search"]["mode"] == "outcome"]
+    assert [(issue["severity"], issue["expression"]) for issue in told["issue"]] == [("warning", ["http._elements"])]
+    both = get(client, f"Organization?name=elise&_elements=active&_elements={empty}")
+    assert (link(both, "self") or "").endswith("?name=elise&_elements=active")
+    assert both["entry"][0]["resource"]["meta"]["tag"][0]["code"] == "SUBSETTED"
+    read = f"Organization/{small.ids['org-1']}"
+    whole = get(client, read)
+    for address in (read, f"{read}/_history/{whole['meta']['versionId']}"):
+        assert get(client, f"{address}?_elements={empty}") == whole
+        [issue] = get(client, f"{address}?_elements={empty}", 400, Prefer="handling=strict")["issue"]
+        assert issue["expression"] == ["http._elements"]
+    get(client, f"Organization?_elements={empty}", 400, Prefer="handling=strict")
+
+
 def test_two_summaries_of_one_resource_are_refused(client: FlaskClient, small: Hub) -> None:
     address = f"Organization/{small.ids['org-1']}"
     get(client, f"{address}?_summary=true&_summary=data", 400)
