@@ -150,6 +150,20 @@ class Desk:
         row = self._connection.execute(select(fed).where(fed.c.partner == self._partner, fed.c.name == name)).one_or_none()
         return None if row is None else Sent(row.owner, row.key, row.version)
 
+    def sent_as(self, known: Known) -> list[Sent]:
+        """What this partner sent in that is this very entity, under whatever names; nothing when only others speak of it, or only what it sent of something else."""
+        mine = (
+            select(fed.c.owner, fed.c.key)
+            .join(claims, claims.c.external_id == fed.c.owner)
+            .join(sources, sources.c.id == claims.c.source_id)
+            .join(entities, entities.c.id == claims.c.fiche_id)
+            .where(fed.c.partner == self._partner, fed.c.key.in_(known.keys if known.type in _PART_FIELDS else ("",)))
+            .where(sources.c.name == self._source, claims.c.partner == "", entities.c.uuid == known.fiche)
+            .distinct()
+            .order_by(fed.c.owner, fed.c.key)
+        )
+        return [Sent(row.owner, row.key) for row in self._connection.execute(mine)]
+
     # --- what is said ----------------------------------------------------------------------------------------------------------
 
     def first(self, external_id: str, kind: Kind, fiche: str | None = None) -> Claim:

@@ -291,25 +291,35 @@ class _Filing:
     def _inactivate(self, plan: _Plan) -> None:
         """Nothing is ever removed for a partner: a fiche, a site or an address is noted as not active any more; a tie between two is taken out."""
         entry = plan.filed.entry
-        if plan.sent is None:
+        every = [plan.sent] if plan.sent is not None else self._sent_as(entry)
+        if not every:
             raise NotFound(f"{entry.type}/{entry.id} was never sent in by you, so you cannot take it back.")
-        plan.part, plan.target = _part_of(entry.type), plan.sent
-        claim = self._claim(plan.sent.owner)
+        plan.part, plan.target = _part_of(entry.type), every[0]
+        for sent in every:
+            self._take_back(plan, sent)
+
+    def _sent_as(self, entry: Entry) -> list[Sent]:
+        """What the sender said of the resource with this id of the hub's. It need not see it: a tie that was taken out can be taken back again."""
+        known = self._desk.known(entry.id) if entry.id and _UUID.fullmatch(entry.id) else None
+        return self._desk.sent_as(known) if known is not None and known.type == RESOURCES[entry.type].entity else []
+
+    def _take_back(self, plan: _Plan, sent: Sent) -> None:
+        claim = self._claim(sent.owner)
         if claim is None:
             return
         if not plan.part:
-            self._claims[plan.sent.owner] = replace(claim, content={**claim.content, "status": {"status": "inactive"}})
+            self._claims[sent.owner] = replace(claim, content={**claim.content, "status": {"status": "inactive"}})
             return
-        part = next((one for one in claim.content.get(PART_FIELDS[plan.part], ()) if plan.sent.key in one["keys"]), None)
+        part = next((one for one in claim.content.get(PART_FIELDS[plan.part], ()) if sent.key in one["keys"]), None)
         if part is None:
             plan.off = True
         elif plan.part == "vestiging":
-            self._change(plan.sent.owner, plan.part, plan.sent.key, {**part, "status": {"status": "inactive"}})
+            self._change(sent.owner, plan.part, sent.key, {**part, "status": {"status": "inactive"}})
         elif plan.part == "electronic_address":
-            self._change(plan.sent.owner, plan.part, plan.sent.key, {**part, "status": "off"})
+            self._change(sent.owner, plan.part, sent.key, {**part, "status": "off"})
         else:
             plan.off = True
-            self._change(plan.sent.owner, plan.part, plan.sent.key, None)
+            self._change(sent.owner, plan.part, sent.key, None)
 
     # --- what became of it -------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,91 @@
+"""DELETE by the id that a resource has here: of what the sender said itself, and of nothing else."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from hub.schemas import decode_claim
+from hub.store.tables import claim, source
+from tests.plugins.fhir.feed.sending import EVERYTHING, ORGANISATION, PERSON, SITE, Json, body, head, put, texts, transaction
+from tests.plugins.fhir.subscribing import Hub
+
+
+def _said(hub: Hub, partner: str) -> list[Json]:
+    """What stands in the claims of a partner."""
+    wanted = select(claim.c.external_id, claim.c.revision, claim.c.content).join(source, source.c.id == claim.c.source_id)
+    with hub.store.read() as reading:
+        rows = reading.execute(wanted.where(source.c.name == f"fhir-{partner}").order_by(claim.c.id)).all()
+    return [dict(decode_claim(f"fhir-{partner}", row.external_id, row.revision, None, row.content).content) for row in rows]
+
+
+def test_what_was_sent_without_a_name_is_taken_back_by_the_id_that_it_has_here(any_hub: Hub) -> None:
+    hub = any_hub
+    nameless = {name: value for name, value in ORGANISATION.items() if name != "id"}
+    made = body(hub.ask("POST", "Organization", nameless))
+    for _ in range(2):
+        taken = hub.ask("DELETE", f"Organization/{made['id']}")
+        assert (taken.status_code, body(taken)["active"]) == (200, False)
+    back = body(hub.ask("PUT", f"Organization/{made['id']}", nameless | {"id": made["id"]}))
+    assert (back["id"], back["active"]) == (made["id"], True)
+    assert len(_said(hub, "epd")) == 1, "it is one claim under whatever name"
+
+
+def test_everything_that_was_sent_is_taken_back_by_the_id_that_it_has_here(hub: Hub) -> None:
+    entries = body(hub.ask("POST", "", transaction(*EVERYTHING)))["entry"]
+    ids = {f"{each['resourceType']}/{each['id']}": entry["resource"]["id"] for each, entry in zip(EVERYTHING, entries, strict=True)}
+    for name, id in ids.items():
+        type = name.partition("/")[0]
+        another = next(other for named, other in ids.items() if not named.startswith(f"{type}/"))
+        assert hub.ask("DELETE", f"{type}/{another}").status_code == 404, "the id of something of another type"
+        if name == "Organization/o1":
+            entry = {"request": {"method": "DELETE", "url": f"{type}/{id}"}}
+            assert hub.ask("POST", "", {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}).status_code == 200
+        else:
+            assert [hub.ask("DELETE", f"{type}/{id}").status_code for _ in range(2)] == [200, 200], name
+    for name, id in ids.items():
+        answer = hub.ask("GET", f"{name.partition('/')[0]}/{id}")
+        if name in ("PractitionerRole/r1", "OrganizationAffiliation/a1"):
+            assert answer.status_code == 410
+        else:
+            shown = body(answer)
+            assert (shown.get("active"), shown.get("status")) in ((False, None), (None, "inactive"), (None, "off")), name
+
+
+def test_everything_that_was_sent_is_sent_again_by_the_id_that_it_has_here(hub: Hub) -> None:
+    entries = body(hub.ask("POST", "", transaction(*EVERYTHING)))["entry"]
+    claims = len(_said(hub, "epd"))
+    for entry in entries:
+        shown = entry["resource"]
+        again = hub.ask("PUT", f"{shown['resourceType']}/{shown['id']}", shown)
+        assert (again.status_code, body(again)["id"]) == (200, shown["id"]), again.text
+    assert len(_said(hub, "epd")) == claims
+
+
+def test_what_was_said_under_two_names_is_taken_back_whole(hub: Hub) -> None:
+    stays, goes = (body(put(hub, PERSON | {"id": name}))["id"] for name in ("p1", "again"))
+    hub.store.write(lambda writer: writer.join(stays, goes))
+    assert body(hub.ask("DELETE", f"Practitioner/{goes}"))["id"] == stays
+    assert body(hub.ask("GET", f"Practitioner/{stays}"))["active"] is False
+    assert [said["status"] for said in _said(hub, "epd")] == [{"status": "inactive"}] * 2
+
+
+def test_what_others_said_is_taken_back_by_no_id(any_hub: Hub) -> None:
+    hub = any_hub
+    hub.agree("other", rights=frozenset({"feed"}))
+    organisation, site = (body(hub.ask("PUT", f"{each['resourceType']}/{each['id']}", each, partner="other")) for each in (ORGANISATION, SITE))
+    mine = SITE | {"id": "mine", "name": "Campus Noord", "managingOrganization": {"reference": f"Organization/{organisation['id']}"}}
+    mine["address"] = SITE["address"] | {"line": ["Dorp 1"]}
+    assert put(hub, mine).status_code == 201
+    theirs, ours, before = _said(hub, "other"), _said(hub, "epd"), head(hub)
+    assert len(ours) == 1, "a claim of ours about their organisation, in which stands our site alone"
+    for each in (organisation, site):
+        refused = hub.ask("DELETE", f"{each['resourceType']}/{each['id']}")
+        assert (refused.status_code, "never sent in by you" in texts(refused)) == (404, True)
+    assert (_said(hub, "other"), _said(hub, "epd"), head(hub)) == (theirs, ours, before)
+    person = body(hub.ask("PUT", "Practitioner/p1", PERSON, partner="other"))["id"]
+    theirs = _said(hub, "other")
+    assert hub.ask("DELETE", f"Practitioner/{person}").status_code == 404
+    assert body(put(hub, PERSON | {"id": "same"}))["id"] == person
+    assert hub.ask("DELETE", f"Practitioner/{person}").status_code == 200
+    assert _said(hub, "other") == theirs, "of what both said our own alone is taken back"
+    assert _said(hub, "epd")[-1]["status"] == {"status": "inactive"}
