@@ -12,6 +12,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -64,7 +65,7 @@ def add_routes(blueprint: flask.Blueprint, memory: Memory, answer: Answer) -> No
         body = to_bytes(render(entity, asked.grant, asked.concepts()))
         response = answer(body if subset is None else subset.of(body))
         response.headers["ETag"] = f'W/"{version_of(entity, asked.grant)}"'
-        response.last_modified = last_modified(entity, asked.now())
+        response.headers.update(last_modified(datetime.fromisoformat(entity.reads_so_since), asked.now()))
         response.make_conditional(flask.request)
         return response
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
+
+from werkzeug.http import http_date
 
 from hub import Entity, Grant
 from plugins.fhir.datatypes import Labels
@@ -38,19 +40,22 @@ def render(entity: Entity, grant: Grant, labels: Labels) -> dict[str, Any]:
     return resource
 
 
-def last_modified(entity: Entity, now: datetime) -> datetime | None:
-    """For `Last-Modified`; None where a moment cannot tell one state of the resource from the next: after a clock was ahead all changes get the same one for a
-    while."""
-    since = datetime.fromisoformat(entity.reads_so_since)
-    return since if since <= now else None
+def last_modified(since: datetime, now: datetime) -> dict[str, str]:
+    """The header `Last-Modified` of what has read so `since` then; none where that cannot tell one state of the resource from the next.
+
+    A date of HTTP has seconds only, so none is given before its second is over: until then a change may come that would have the same (RFC 9110 section 8.8.2.2). After
+    a clock was ahead all changes get the same moment until it is past.
+    """
+    return {"Last-Modified": http_date(since)} if since.replace(microsecond=0) + timedelta(seconds=1) <= now else {}
 
 
 class Rendered(NamedTuple):
-    """A body; of a single resource also its ETag, its Last-Modified ("": none), and whether a copy can be confirmed by them or must be read whole each time."""
+    """A body; of a single resource also its ETag, since when it reads so (None: no Last-Modified, ever), and whether a copy can be confirmed by them or must be
+    read whole each time."""
 
     body: bytes
     version: str = ""
-    changed: str = ""
+    since: datetime | None = None
     lasts: bool = False
 
 

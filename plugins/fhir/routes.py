@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ import orjson
 from flask.globals import request_ctx
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, PreconditionFailed, UnsupportedMediaType
 from werkzeug.exceptions import NotFound as NoSuchAddress
-from werkzeug.http import http_date, unquote_etag
+from werkzeug.http import unquote_etag
 from werkzeug.sansio.utils import get_current_url
 
 import hub
@@ -125,23 +126,23 @@ def _read(resource: Resource, id: str, memory: Memory) -> flask.Response:
             raise NotFound(f"There is no {type} with id {id}.")
         body = memory.resource(entity, asked.grant, labels, today)
         # What a reference may point to can leave the asker's selection while the resource stays as it is: a copy with one left out is never "not modified".
-        changed = None if entity.outside else last_modified(entity, asked.now())
-        version = f'W/"{version_of(entity, asked.grant)}"'
-        return Rendered(body, version, "" if changed is None else http_date(changed), lasts=not entity.outside)
+        since = None if entity.outside else datetime.fromisoformat(entity.reads_so_since)
+        return Rendered(body, f'W/"{version_of(entity, asked.grant)}"', since, lasts=not entity.outside)
 
     standing, key = asked.standing(), (type, id)
     known = None if standing is None else memory.known(key, asked.grant, *standing, today)
     if standing is not None and known is not None:
         found, in_xml = known, _xml_of(key, known, asked.grant, *standing, today, memory)
-        hub.let_stand(*standing)
     else:
         labels = asked.concepts()
         found, in_xml = _remembered(key, asked, labels, today, memory, made)
     subset = subset_of(type, flask.request.args.items(multi=True), strict=is_strict())
     response = _answer(found.body, in_xml=in_xml) if subset is None else _answer(subset.of(found.body))
     response.headers["ETag"] = found.version
-    if found.changed:
-        response.headers["Last-Modified"] = found.changed
+    dated = {} if found.since is None else last_modified(found.since, asked.now())
+    response.headers.update(dated)
+    if standing is not None and known is not None and (found.since is None or dated):  # else it gets a Last-Modified a little later
+        hub.let_stand(*standing)
     return _unless_known(response, f"{type}/{id}", found)
 
 

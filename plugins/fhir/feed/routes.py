@@ -28,7 +28,7 @@ from plugins.fhir.feed.trying import tried as tried_entries
 from plugins.fhir.json_form import to_bytes
 from plugins.fhir.params import RESOURCES
 from plugins.fhir.preferring import is_strict, wanted_in_return
-from plugins.fhir.rendering import render, version_of
+from plugins.fhir.rendering import last_modified, render, version_of
 from plugins.fhir.smart import require
 from plugins.fhir.unmatched import unmatched
 
@@ -94,7 +94,7 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
         if told.address:
             response.headers["Location"] = f"{base()}/{told.address}/_history/{told.version}"
             response.headers["ETag"] = f'W/"{told.version}"'
-            response.last_modified = datetime.fromisoformat(told.changed_at)
+            response.headers.update(last_modified(datetime.fromisoformat(told.changed_at), feed.directory().now()))
         return response
 
 

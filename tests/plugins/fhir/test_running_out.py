@@ -10,6 +10,7 @@ from typing import Any
 
 import flask
 import pytest
+from werkzeug.http import http_date
 from werkzeug.test import TestResponse
 
 from hub.model.claims import Claim
@@ -139,6 +140,34 @@ def test_a_clock_that_was_put_back_gives_no_version_a_second_meaning(house: Hous
     assert (back.status_code, house.stop(ahead), house.stop(back)) == (200, "unknown", "yes")
     again = house.at(THREE_DAYS_LATER).read(If_None_Match=back.headers["ETag"])
     assert (again.status_code, house.stop(again)) == (200, "unknown")
+
+
+def test_a_second_change_within_a_second_is_seen_by_who_asks_with_a_date(house: House) -> None:
+    def called(name: str, revision: int) -> None:
+        claim = Claim("sociale-kaart", "o1", revision, "organisatie", {"kind": "organisatie", "names": [{"text": {"nl": name}}]})
+        house.store.write(lambda writer: writer.put([claim], origin="test"))
+
+    client = house.app.test_client()
+    second = MORNING + timedelta(hours=1)
+    address = f"/fhir/Organization/{house.at(second).found('Organization')['id']}"
+    called("Eerst", 2)
+    versions = [f"{address}/_history/{client.get(address).get_json()['meta']['versionId']}"]
+    for _ in range(3):  # the last is given again without being made anew
+        assert "Last-Modified" not in client.get(address).headers
+    assert "Last-Modified" not in client.get(versions[0]).headers
+    house.at(second + timedelta(milliseconds=999))
+    assert client.get(address, headers={"If-Modified-Since": http_date(second)}).status_code == 200
+    called("Toen", 3)
+    assert client.get(address, headers={"If-Modified-Since": http_date(second)}).get_json()["name"] == "Toen"
+    house.at(second + timedelta(seconds=1))
+    for _ in range(3):
+        copy = client.get(address)
+        assert copy.headers["Last-Modified"] == http_date(second)
+        assert client.get(address, headers={"If-Modified-Since": copy.headers["Last-Modified"]}).status_code == 304
+    house.at(second + timedelta(seconds=2))
+    called("Nu", 4)
+    house.at(second + timedelta(seconds=3))
+    assert client.get(address, headers={"If-Modified-Since": copy.headers["Last-Modified"]}).get_json()["name"] == "Nu"
 
 
 def test_who_goes_on_from_a_moment_ahead_misses_nothing_and_no_copy_is_confirmed_by_it(house: House) -> None:

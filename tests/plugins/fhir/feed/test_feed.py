@@ -51,6 +51,7 @@ def test_what_is_sent_is_there_and_a_repeat_changes_nothing(any_hub: Hub) -> Non
     before = head(hub)
     again = put(hub, ORGANISATION)
     assert (again.status_code, body(again), head(hub)) == (200, shown, before)
+    assert "Last-Modified" not in again.headers, "the second of the change is not over"
     by_post = hub.ask("POST", "Organization", ORGANISATION)
     assert (by_post.status_code, body(by_post), head(hub)) == (200, shown, before)
 
