@@ -336,7 +336,7 @@ class Export(Connector):
 class Endpoint(Connector):
     """Something that partners call. Its blueprint is mounted at `/<name>` at start; whether a partner may call it is a connection, checked per request.
 
-    `takes_tokens`: access tokens are let in, whose scopes (`hub.directory().grant.scopes`) the endpoint applies itself. A view that is to answer askers
+    `takes_tokens`: access tokens are let in, whose scopes (`hub.directory().grant.scopes`) the endpoint applies itself; they name what `scope_types` gives. A view that is to answer askers
     without credentials also where the public has no access is marked with `hub.open_to_all`.
     """
 
@@ -346,6 +346,11 @@ class Endpoint(Connector):
     def blueprint(cls) -> flask.Blueprint:
         """The routes. Inside a request `hub.directory()` is the only door to the data."""
         raise NotImplementedError  # abstract: each endpoint has its own
+
+    @classmethod
+    def scope_types(cls) -> frozenset[str]:
+        """The types of resource that a scope may name; a token for any other is given to nobody."""
+        raise NotImplementedError  # only an endpoint that takes tokens is asked
 
     @classmethod
     def notification(cls, notification: Notification, directory: Any) -> tuple[bytes, str]:

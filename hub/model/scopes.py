@@ -8,7 +8,7 @@ https://hl7.org/fhir/smart-app-launch/scopes-and-launch-context.html
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Final
 
 from hub.errors import FieldError, Invalid
@@ -52,6 +52,12 @@ def beyond(asked: Iterable[str], most: Iterable[str]) -> list[str]:
     covering = tuple(most)
     parts = ((scope, *scope.removeprefix("system/").split(".")) for scope in asked)
     return sorted(scope for scope, resource, letters in parts if not allows(covering, resource, letters))
+
+
+def nowhere(asked: Iterable[str], types: Container[str]) -> list[str]:
+    """Those of the scopes that are asked which name a type of resource that is not among these, sorted; the wildcard stands for what there is."""
+    parts = ((scope, scope.removeprefix("system/").partition(".")[0]) for scope in asked)
+    return sorted(scope for scope, resource in parts if resource != "*" and resource not in types)
 
 
 def spelled(scopes: Iterable[str]) -> str:

@@ -40,11 +40,12 @@ class BrokenEndpoint:
 
 @dataclass(slots=True)
 class Endpoints:
-    """The endpoints of one application: `mounted` maps a connector's name to its blueprint's."""
+    """The endpoints of one application: `mounted` maps a connector's name to its blueprint's; `scope_types` are the types of resource that a scope may name."""
 
     store: Store
     mounted: dict[str, str] = field(default_factory=dict)
     takes_tokens: set[str] = field(default_factory=set)
+    scope_types: set[str] = field(default_factory=set)
     broken: list[BrokenEndpoint] = field(default_factory=list)
     _states: dict[tuple[str, str | None], tuple[float, str]] = field(default_factory=dict)
 
@@ -60,6 +61,7 @@ class Endpoints:
                 blueprint = _tried(name, connector)
                 if blueprint.name in app.blueprints:
                     raise ValueError(f"its blueprint has the name of another one, {blueprint.name!r}")
+                named = connector.scope_types() if connector.takes_tokens else ()
                 app.register_blueprint(blueprint, url_prefix=f"/{name}")
             except BUGS as error:  # a blueprint is a stranger's code
                 broken = BrokenEndpoint(name, f"{type(error).__name__}: {error}")
@@ -69,6 +71,7 @@ class Endpoints:
             self.mounted[name] = blueprint.name
             if connector.takes_tokens:
                 self.takes_tokens.add(name)
+                self.scope_types.update(named)
 
     def named_by(self, path: str) -> str | None:
         """The endpoint below whose address this path lies."""

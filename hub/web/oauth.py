@@ -23,10 +23,11 @@ from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed, Too
 from hub.access import RateLimiter, agreement, assertions, clients, grant_for, tokens
 from hub.access.keysets import AGAIN_IN, FetchedKeys, NotYet
 from hub.errors import Forbidden, Invalid, StoreBusy
-from hub.model.scopes import beyond, scopes_of, spelled
+from hub.model.scopes import beyond, nowhere, scopes_of, spelled
 from hub.outbound import open_outbound
 from hub.store import Writer
 from hub.web import asking
+from hub.web.endpoints import endpoints
 from hub.web.open_views import open_to_all
 from hub.web.problems import trace_id
 
@@ -188,6 +189,9 @@ def _granted(connection: Connection, known: clients.Client, asked: str, today: s
         scopes = scopes_of(asked)
     except Invalid as error:
         raise OAuthError("invalid_scope", f"{error.message} {may}", proved=True) from error
+    if missing := nowhere(scopes, endpoints().scope_types):
+        told = f"This server has no such resources: {' '.join(missing)}. The statement of what the server can do (metadata) lists those that it has. {may}"
+        raise OAuthError("invalid_scope", told, proved=True)
     if refused := beyond(scopes, current.scopes):
         raise OAuthError("invalid_scope", f"Beyond what is registered: {' '.join(refused)}. {may}", proved=True)
     return scopes

@@ -115,6 +115,11 @@ def statement(base: str) -> dict[str, Any]:
     }
 
 
+def types() -> frozenset[str]:
+    """The types of resource that the server has."""
+    return frozenset(each["type"] for each in statement("")["rest"][0]["resource"])
+
+
 def _resource(resource: Resource) -> dict[str, Any]:
     declared: dict[str, Any] = {
         "type": resource.name,

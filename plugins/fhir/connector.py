@@ -32,6 +32,13 @@ class Fhir(Endpoint):
         return make_blueprint()
 
     @classmethod
+    def scope_types(cls) -> frozenset[str]:
+        """Every type in the statement of what the server can do."""
+        from plugins.fhir.capability import types
+
+        return types()
+
+    @classmethod
     def notification(cls, notification: Notification, directory: Directory) -> tuple[bytes, str]:
         """A Bundle of the R5 backport in R4 form."""
         from plugins.fhir.subscriptions.notification import message

@@ -248,6 +248,18 @@ def test_a_scope_beyond_what_is_registered_is_refused_and_what_may_be_asked_is_s
     assert "system/*.rs" in answer.json()["error_description"]
 
 
+def test_a_scope_names_a_resource_that_the_server_has(side: Side) -> None:
+    has = sorted(
+        each["type"] for each in requests.get(f"{side.url}/fhir/metadata", timeout=10).json()["rest"][0]["resource"] if each["type"] != "AuditEvent"
+    )
+    assert {"Organization", "Subscription", "CodeSystem", "Provenance"} <= set(has)
+    assert side.ask(scope=" ".join(f"system/{name}.rs" for name in has)).status_code == 200
+    for scope in ("system/Bogus.rs", "system/Organization.rs system/Bogus.r"):
+        answer = side.ask(scope=scope)
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_scope")
+        assert "no such resources: system/Bogus.r" in answer.json()["error_description"]
+
+
 @pytest.mark.parametrize(
     ("sent", "error"),
     [
