@@ -48,6 +48,7 @@ def _levels() -> Levels:
 class IndexRow:
     """Everything that the index knows about one entity. `points` are `(latitude, longitude, level)` in degrees.
 
+    `level` is the lowest that sees it, or `ABSENT` (and it says nothing): of a part that stands for a link to what is not there for whom the row is meant.
     `name` is what lists are sorted by; it is only there when whoever sees the entity sees it. `umbrella` is 0 for what is no umbrella organisation, nor offered by one;
     else 1, 2 or 3 where that is public, professional or internal. Of what is kept by
     level a thing stands at the lowest that sees it: `facets` are the terms but for names; `names` whole folded names and their words,

@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any, Final, Protocol
 
 from hub.errors import Invalid
-from hub.model.audience import LEVELS, RANK, VISIBILITY
+from hub.model.audience import ABSENT, LEVELS, RANK, VISIBILITY
 from hub.model.concepts import CD_HCPARTY, FORM_SCHEME, Concept
 from hub.model.fiche import Document
 from hub.model.folding import MAX_WORD, as_written, fold, words
@@ -82,8 +82,12 @@ class Indexer:
         if part is not None:
             level = max(_level(part), _hidden(document, level).get(_PART_FIELDS[entity.type], level))
             # A part that stands for a link is shown to nobody who may not see its other end, so is neither found nor counted for them.
-            end = entity.related.get(end_of(part) or "")
-            level = max(level, _level(end)) if end is not None else level
+            end = end_of(part)
+            if end is not None:
+                other = entity.related.get(end)
+                if other is None:  # the entry stays: by the links from it the part is told of when its other end comes
+                    return IndexRow(entity.entry_id, entity.entity_id, entity.fiche_id, entity.type, entity.partner, ABSENT)
+                level = max(level, _level(other))
         row = IndexRow(entity.entry_id, entity.entity_id, entity.fiche_id, entity.type, entity.partner, level)
         if entity.sources or entity.said:
             field = _PART_FIELDS.get(entity.type, "")

@@ -22,10 +22,10 @@ from urllib.parse import unquote
 from hub.model.fiche import EntityType
 from hub.model.selection import PARTS_OF
 
-FORM: Final = 9
+FORM: Final = 10
 """The form of what the index holds. One more when the same fiche comes to have other tokens, terms or levels, so that what stands there is
-made anew (`hub.store.index_anew`); not for new fields of a fiche, which no earlier version stored. 9: what leans on a fiche that a partner has a view of his own of has
-a row of his own where that makes it another, and the vocabulary tells which word of a name a word is."""
+made anew (`hub.store.index_anew`); not for new fields of a fiche, which no earlier version stored. 10: a part that stands for a link to what only a partner has
+is there for him alone."""
 FORM_COUNTER: Final = "index"
 """Where a database notes the form of its index."""
 PLACE_COUNTER: Final = "index anew"

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hub.directory import Directory
-from hub.model.audience import Grant
+from hub.model.audience import ABSENT, Grant
 from hub.model.claims import Claim
-from hub.model.fiche import EntityType
+from hub.model.fiche import ENTITY_TYPES, EntityType
 from hub.model.links import end_of
 from hub.model.query import Criterion, Linked, Near, Query
 from hub.places import DEMO_ZONES, Places, places
@@ -26,6 +26,7 @@ from hub.store.index_tokens import FACET_MARKS, FACETS
 from hub.store.linking import links_of
 from tests.store.conftest import put
 from tests.store.saying import PG, SK, aanbod, count, gone, organisatie, person, uuid_of
+from tests.store.test_promises import VISIBILITIES
 from tests.store.test_told_to_partners import do, steps
 
 MINE, OTHER = "zorgraad-proef", "somebody-else"
@@ -157,6 +158,36 @@ def test_his_view_of_an_aanbod_leans_on_his_view_of_its_organisatie(store: Store
         assert [found(store, query, partner) for partner in (MINE, OTHER, None)] == hits
 
 
+@pytest.mark.parametrize("wide", [500, 0])
+def test_a_caregiver_whom_one_partner_has_is_found_and_counted_by_him_alone(open_store: Callable[..., Store], wide: int) -> None:
+    store = open_store(wide=wide)
+    put(store, in_leuven(), aanbod("a1", "o1", people=(1,)))
+    own = person("p1", "Janssens", number=1)
+    for claim, told in (
+        (replace(own, partner=MINE), True),
+        (replace(gone(own, 2), partner=MINE), False),
+        (replace(own, revision=3, partner=MINE), True),
+    ):
+        put(store, claim)
+        while store.spread():
+            pass
+        for partner in (MINE, OTHER, None):
+            hits, asker = int(told and partner == MINE), Directory(store, Grant("public", partner=partner))
+            for query in (by("municipality", "24062", "caregiver"), near(LEUVEN, "caregiver"), Query(types=("caregiver",), text="janssens")):
+                page = asker.search(replace(query, total="accurate"))
+                assert (len(page.hits), page.total) == (hits, hits)
+            for linked in (
+                Linked("aanbod", Query(types=("caregiver",)), reverse=True),
+                Linked("zorgverlener", Query(types=("zorgverlener",))),
+                Linked("zorgverlener", Query(types=("zorgverlener",), text="janssens")),
+            ):
+                for negate in (False, True):
+                    query = Query(types=("aanbod",), linked=(replace(linked, negate=negate),), total="accurate")
+                    assert asker.search(query).total == (1 - hits if negate else hits)
+    put(store, own)  # now everybody has him
+    assert [found(store, Query(types=("caregiver",)), partner) for partner in (MINE, OTHER, None)] == [1, 1, 1]
+
+
 def test_of_two_joins_at_once_the_second_does_not_meet_what_leant_on_it_before_the_first(store: Store) -> None:
     put(store, organisatie("o2", sites=()), aanbod("a2", "o2"))  # the older ones stay
     put(store, in_leuven(), aanbod("a1", "o1"))
@@ -209,11 +240,12 @@ def found_by(store: Store, partner: str) -> dict[int, Row]:
         for number, *link in bulk.rows("SELECT from_id, role, to_id, level FROM link"):
             links.setdefault(number, set()).add(tuple(link))
     assert len({row[1] for row in rows}) == len(rows), "of each entity he sees one row"
-    return {
+    return {  # what nobody is shown is not found
         entity: Row(
             level, name, _without_sources(tokens[number]), frozenset(terms.get(number, ())), frozenset(links.get(-number if own else number, ()))
         )
         for number, entity, own, level, name in rows
+        if level < ABSENT
     }
 
 
@@ -244,6 +276,30 @@ def said_to(store: Store, partner: str) -> dict[int, Row]:
     return found
 
 
+_TIES: tuple[tuple[EntityType, str, EntityType, str], ...] = (
+    ("aanbod", "caregivers", "caregiver", "aanbod"),
+    ("organisatie", "memberships", "membership", "organisatie"),
+)
+"""Of what stands for a link: the type and field that hold it, its own type, and the link from it to what holds it."""
+
+
+def counts_what_it_shows(directory: Directory) -> None:
+    """Every search finds and counts what can be read, no more and no less, also where it goes by the parts that stand for a link."""
+    with directory._read() as connection:
+        ids = [row[0] for row in connection.exec_driver_sql("SELECT uuid FROM entity WHERE moved_to IS NULL")]
+    readable = directory.get_many(ids)
+
+    def finds(query: Query, wanted: set[str]) -> None:
+        total = directory.search(replace(query, total="accurate")).total
+        assert ({entity.id for entity in directory.walk(query)}, total) == (wanted, len(wanted)), query
+
+    for type_ in ENTITY_TYPES:
+        finds(Query(types=(type_,)), {id for id, entity in readable.items() if entity.type == type_})
+    for type_, field, part, link in _TIES:
+        tied = {id for id, entity in readable.items() if entity.type == type_ and field in entity.fiche}
+        finds(Query(types=(type_,), linked=(Linked(link, Query(types=(part,)), reverse=True),)), tied)
+
+
 def test_a_part_that_leant_on_his_view_leads_him_from_his_view_of_the_fiche_that_it_comes_to(store: Store) -> None:
     put(store, organisatie("o0"))
     put(store, organisatie("o1", memberships=[{"organisatie": {"source": SK, "external_id": "o2"}}]), organisatie("o2"))
@@ -268,8 +324,10 @@ def test_whoever_searches_finds_what_he_reads(open_store: Callable[..., Store], 
             pass
         rows = {partner: found_by(store, partner) for partner in ("", MINE, OTHER)}
         for partner, found in rows.items():
-            said = said_to(store, partner)
-            assert {entity: found.get(entity) for entity in said} == said
+            assert found == said_to(store, partner)
+    for level in VISIBILITIES:
+        for asker in (MINE, OTHER, None):
+            counts_what_it_shows(Directory(store, Grant(level, asker)))
     masked = count(store, "entry_mask")
     index_anew.renew(store, restart=True)
     assert {partner: found_by(store, partner) for partner in rows} == rows
