@@ -20,7 +20,7 @@ from hub.store.database import commits_a_load
 from hub.store.ends import own_levels
 from hub.store.index_terms import INDEXED_ELSEWHERE
 from hub.store.indexing import write_index
-from hub.store.linking import OF_VIEWS, dependents, dependents_of_partners
+from hub.store.linking import OF_VIEWS, Dependent, Dependents, dependents, dependents_of_partners
 from hub.store.own_words import BY_TWO_ENDS, speak_for_partners, told_levels
 from hub.store.workspace import OF_OTHERS, PendingChange, Workspace
 
@@ -57,9 +57,9 @@ def finish(space: Workspace) -> int:
         leading = _leading(space, fiches)
         found, depending = dependents(space.bulk, leading, partner, among=True)  # what changed itself may show another that did
         of_partners = {} if partner else dependents_of_partners(space, leading, found)
-        if space.untied:  # no link leads there any more
-            left = {person for whose, offer, person in space.untied if whose == partner and offer in fiches} - space.made - found.keys()
-            note_context(space, {person: (person, "zorgverlener") for person in left}, level, partner)
+        if space.untied:  # no link leads there any more, or not for all
+            left = {person for whose, offer, person in space.untied if whose == partner and offer in fiches} - space.made
+            note_context(space, {person: Dependent(person, "zorgverlener") for person in left}, level, partner)
         told = [(partner, number) for number in found] + [(whose, number) for whose, (only, _) in of_partners.items() for number in only]
         untold = sum(1 for each in told if each not in space.changes)
         if untold > space.around.wide + EACH * (len(fiches) - 1):
@@ -126,7 +126,7 @@ def _marker(space: Workspace, number: int, level: int, partner: str) -> PendingC
 
 def note_context(
     space: Workspace,
-    found: dict[int, tuple[int, str]],
+    found: Dependents,
     level: int,
     partner: str,
     sources: Collection[int] = (),
@@ -142,24 +142,25 @@ def note_context(
     for number in sorted(found):
         change = space.changes.get((partner, number))
         # What was told in the first round may not be so any more.
-        if space.rounds > 1 or change is None or change.audience > level:
+        seen = max(level, found[number].level)
+        if space.rounds > 1 or change is None or change.audience > seen:
             wanted.append(number)
         else:
-            change.note_of_others(max(level, min(change.was, change.now)))
+            change.note_of_others(max(seen, min(change.was, change.now)))
     if not wanted:
         return
     telling = _Telling(space, level, partner, sources, marker, of_all)
     telling.look(found, wanted)
-    owners: dict[int, dict[int, tuple[int, str]]] = {}  # of memberships that somebody begins or ceases to see
+    owners: dict[int, Dependents] = {}  # of memberships that somebody begins or ceases to see
     for number in wanted:
-        fiche_id, type_ = found[number]
+        fiche_id, type_, _ = found[number]
         levels = telling.was_and_now(number, fiche_id)
         if levels is None:
             continue
         was, now = levels
         if type_ == "membership" and (partner or was != now) and fiche_id not in found:
-            owners.setdefault(max(level, min(was, now)), {})[fiche_id] = (fiche_id, "organisatie")
-        telling.owe(number, fiche_id, type_, was, now)
+            owners.setdefault(max(level, min(was, now)), {})[fiche_id] = Dependent(fiche_id, "organisatie")
+        telling.owe(number, found[number], was, now)
     for seen, fiches in owners.items():
         note_context(space, fiches, seen, partner, of_all=of_all)
 
@@ -187,10 +188,10 @@ class _Telling:
     owed_elsewhere: set[int] = field(default_factory=set)
     """As `_owed_elsewhere` has it, of the same."""
 
-    def look(self, found: dict[int, tuple[int, str]], wanted: list[int]) -> None:
+    def look(self, found: Dependents, wanted: list[int]) -> None:
         """Ask the database about those that are wanted, all at once."""
         bulk, partner = self.space.bulk, self.partner
-        many = bulk.many({found[number][0] for number in wanted})
+        many = bulk.many({found[number].fiche_id for number in wanted})
         sql = f"SELECT id, version, level FROM fiche WHERE {bulk.listed('id')}"
         self.versions = {number: (version, stands) for number, version, stands in bulk.rows(sql, many)}
         self.own = dict(bulk.rows(f"SELECT id, level FROM entry WHERE {bulk.listed('id')}", bulk.many(wanted)))
@@ -201,7 +202,7 @@ class _Telling:
             self.overlaid.update(views)
             sql = f"SELECT entity_id, level FROM entry WHERE partner = ? AND {bulk.listed('entity_id')}"
             self.own.update(bulk.rows(sql, partner, bulk.many(wanted)))
-        leading = [number for number in wanted if found[number][1] in BY_TWO_ENDS]
+        leading = [number for number in wanted if found[number].type in BY_TWO_ENDS]
         self.becoming = _seen_from_now_on(self.space, leading, partner)
         if self.marker and (self.of_all or not partner):
             self.told_before = told_levels(bulk, leading, partner, before=self.marker)  # who wrote since knew nothing of what is told late
@@ -229,9 +230,11 @@ class _Telling:
             was = self.told_before.get(number, ABSENT) if end in self.sources else now
         return was, now
 
-    def owe(self, number: int, fiche_id: int, type_: str, was: int, now: int) -> None:
+    def owe(self, number: int, one: Dependent, was: int, now: int) -> None:
         """Note the change, or let the one that is noted already tell as many."""
-        space, seen = self.space, max(self.level, min(was, now))
+        fiche_id, type_, how = one
+        space, least = self.space, max(self.level, how)
+        seen = max(least, min(was, now))
         shared = space.changes.get(("", number)) if self.of_all and fiche_id not in self.overlaid else None
         if shared is not None and shared.audience <= seen and (shared.was, shared.now) == (was, now) and shared.is_told_for((OF_OTHERS,), seen):
             return  # that tells him as much
@@ -239,7 +242,7 @@ class _Telling:
         if change is not None:
             if number in self.becoming and change.now < ABSENT and change.now != now:
                 change.now, change.audience = now, min(change.audience, change.was, now)
-            seen = max(self.level, min(change.was, change.now))
+            seen = max(least, min(change.was, change.now))
             change.audience = min(change.audience, seen)
             change.note_of_others(seen)
         elif min(was, now) < ABSENT:
@@ -346,17 +349,17 @@ def spread_one(space: Workspace, batch: int) -> bool:
     # A fiche and its parts together, since the index is written of all of them.
     waiting_fiches: dict[int, list[tuple[str, int]]] = {}
     for whose, depending in of_each.items():
-        for number, (fiche_id, _) in sorted(depending.items()):
-            if fiche_id > after:
-                waiting_fiches.setdefault(fiche_id, []).append((whose, number))
-    parts: dict[str, dict[int, tuple[int, str]]] = {whose: {} for whose in of_each}
+        for number, one in sorted(depending.items()):
+            if one.fiche_id > after:
+                waiting_fiches.setdefault(one.fiche_id, []).append((whose, number))
+    parts: dict[str, Dependents] = {whose: {} for whose in of_each}
     for reached in sorted(waiting_fiches):
         if sum(map(len, parts.values())) >= batch:
             break
         for whose, number in waiting_fiches[reached]:
             parts[whose][number] = of_each[whose][number]
         after = reached
-    fiches = {fiche_id for part in parts.values() for fiche_id, type_ in part.values() if type_ != "zorgverlener"}
+    fiches = {one.fiche_id for part in parts.values() for one in part.values() if one.type != "zorgverlener"}
     if bulk.postgres:
         space.load(fiches, lock=True)
     for whose, part in parts.items():

@@ -3,8 +3,8 @@
 # ruff: noqa: S608 - what is put into statements is our own SQL; values are always parameters
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final, cast
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any, Final, NamedTuple, cast
 
 from hub.model.audience import ABSENT, RANK, VISIBILITY, level_of
 from hub.model.fiche import FICHE_TYPES, PARTS, Document, Kind
@@ -104,7 +104,7 @@ def write_links(space: Workspace, fresh: list[Link], standing: list[tuple[Iterab
     bulk = space.bulk
     wanted = {link[:3]: link[3] for _, links in standing for link in links}
     owners = {number for numbers, _ in standing for number in numbers}
-    removed, changed, known = [], [], set()
+    removed, changed, hidden, known = [], [], [], set()
     if owners:
         sql = f"SELECT from_id, role, to_id, level FROM link WHERE {bulk.listed('from_id')}"
         for from_id, role, to_id, level in bulk.rows(sql, bulk.many(owners)):
@@ -114,11 +114,13 @@ def write_links(space: Workspace, fresh: list[Link], standing: list[tuple[Iterab
                 removed.append(key)
             elif wanted[key] != level:
                 changed.append((wanted[key], *key))
+                if wanted[key] > level:
+                    hidden.append(key)
     new = fresh + [(*key, level) for key, level in wanted.items() if key not in known]
     for from_id, _, to_id, _ in new:
         space.tied.add(from_id)
         space.tied.add(to_id)
-    space.untied.update(("", from_id, to_id) for from_id, role, to_id in removed if role == "zorgverlener")
+    space.untied.update(("", from_id, to_id) for from_id, role, to_id in removed + hidden if role == "zorgverlener")
     bulk.run_many("DELETE FROM link WHERE from_id = ? AND role = ? AND to_id = ?", removed)
     bulk.run_many("UPDATE link SET level = ? WHERE from_id = ? AND role = ? AND to_id = ?", changed)
     bulk.insert("link", ("from_id", "role", "to_id", "level"), sorted(new))
@@ -158,8 +160,20 @@ def fiches_leading_to(bulk: Bulk, entities: Iterable[int]) -> set[int]:
     return {number for (number,) in bulk.rows(leading, many, many, many)}
 
 
-def dependents(bulk: Bulk, fiches: Iterable[int], partner: str = "", *, among: bool = False) -> tuple[dict[int, tuple[int, str]], set[int]]:
-    """What shows something of these fiches: entity -> (its fiche, its type); and the fiches whose rows in the index do.
+class Dependent(NamedTuple):
+    """What shows something of a fiche that changed. `level`: the lowest rank that sees how it hangs together with that; to others it does not look different."""
+
+    fiche_id: int
+    type: str
+    level: int = 0
+
+
+Dependents = dict[int, Dependent]
+"""By the numbers of the entities."""
+
+
+def dependents(bulk: Bulk, fiches: Iterable[int], partner: str = "", *, among: bool = False) -> tuple[Dependents, set[int]]:
+    """What shows something of these fiches; and the fiches whose rows in the index do.
 
     An organisatie: its parts, the organisaties under it, the aanbod that it or they offer or carry out, the caregivers in that aanbod with
     their parts, memberships of it. An aanbod: its caregiver parts and their zorgverleners. A zorgverlener: the aanbod they work
@@ -167,71 +181,72 @@ def dependents(bulk: Bulk, fiches: Iterable[int], partner: str = "", *, among: b
     others leads there as well.
     """
     start = set(fiches)
-    kinds: dict[str, set[int]] = {"organisatie": set(), "aanbod": set(), "zorgverlener": set()}
+    kinds: dict[str, dict[int, int]] = {"organisatie": {}, "aanbod": {}, "zorgverlener": {}}
     if not start:
         return {}, set()
     for number, type_ in bulk.rows(f"SELECT id, type FROM entity WHERE {bulk.listed('id')}", bulk.many(start)):
-        kinds[type_].add(number)
-    found: dict[int, tuple[int, str]] = {}
+        kinds[type_][number] = 0
+    found: Dependents = {}
     in_index: set[int] = set()
-    organisaties, frontier = set(kinds["organisatie"]), set(kinds["organisatie"])
-    aanbod = set(kinds["aanbod"])
+
+    def reach(to: Mapping[int, int], roles: tuple[str, ...]) -> Iterator[tuple[int, Dependent]]:
+        """What leads to these, each with the lowest rank that sees the way to it, as often as that turns out to be lower."""
+        for number, type_, fiche_id, end, how in _pointing(bulk, to, roles, partner):
+            # Who sees a part of a fiche that changed, and saw it before, is told with that part; what leads on from there must not miss that it was hidden.
+            level = 0 if fiche_id in start and number != fiche_id else max(to[end], how)
+            if number not in found or level < found[number].level:
+                found[number] = Dependent(fiche_id, type_, level)
+                in_index.add(fiche_id)
+                yield number, found[number]
+
+    frontier, aanbod = kinds["organisatie"], kinds["aanbod"]
     while frontier:
-        below: set[int] = set()
-        for number, type_, fiche_id in _pointing(bulk, frontier, ("organisatie", "provided_by", "parent", "member_of"), partner):
-            found[number] = (fiche_id, type_)
-            in_index.add(fiche_id)
-            if type_ == "aanbod":
-                aanbod.add(number)
-            elif type_ == "organisatie" and number not in organisaties:
-                below.add(number)
-        organisaties |= below
+        below: dict[int, int] = {}
+        for number, one in reach(frontier, ("organisatie", "provided_by", "parent", "member_of")):
+            if one.type == "organisatie" and number not in kinds["organisatie"]:
+                below[number] = one.level
         frontier = below
-    places = [number for number, (_, type_) in found.items() if type_ == "vestiging"]
-    for number, type_, fiche_id in _pointing(bulk, places, ("vestiging",), partner):
-        found[number] = (fiche_id, type_)
-        in_index.add(fiche_id)
-        if type_ == "aanbod":
-            aanbod.add(number)
-    for number, type_, fiche_id in _pointing(bulk, kinds["zorgverlener"], ("zorgverlener",), partner):
-        found[number] = (fiche_id, type_)
-        in_index.add(fiche_id)
-    for number, type_, fiche_id in _pointing(bulk, aanbod, ("aanbod",), partner):
-        found[number] = (fiche_id, type_)
-        in_index.add(fiche_id)
-    if aanbod:
-        sql = f"SELECT DISTINCT to_id FROM link WHERE role = 'zorgverlener' AND {bulk.listed('from_id')}"
-        given: tuple[Any, ...] = (bulk.many(aanbod),)
+    places = {number: one.level for number, one in found.items() if one.type == "vestiging"}
+    for _ in reach(places, ("vestiging",)):
+        pass
+    offered = {number: one.level for number, one in found.items() if one.type == "aanbod"} | aanbod
+    for _ in reach(kinds["zorgverlener"], ("zorgverlener",)):
+        pass
+    for _ in reach(offered, ("aanbod",)):
+        pass
+    if offered:
+        sql = f"SELECT to_id, from_id, level FROM link WHERE role = 'zorgverlener' AND {bulk.listed('from_id')}"
+        given: tuple[Any, ...] = (bulk.many(offered),)
         if partner:
             sql += (
-                " UNION SELECT l.to_id FROM overlay o JOIN link l ON l.from_id = -o.id"
+                " UNION SELECT l.to_id, o.fiche_id, l.level FROM overlay o JOIN link l ON l.from_id = -o.id"
                 f" WHERE l.role = 'zorgverlener' AND o.partner = ? AND {bulk.listed('o.fiche_id')}"
             )
             given = (*given, partner, *given)
-        for (number,) in bulk.rows(sql, *given):
-            found.setdefault(number, (number, "zorgverlener"))
+        for number, offer, how in bulk.rows(sql, *given):
+            level = max(offered[offer], how)
+            if number not in found or level < found[number].level:
+                found[number] = Dependent(number, "zorgverlener", level)
     if not among:
         for number in start:
             found.pop(number, None)
     return found, in_index - start
 
 
-def dependents_of_partners(
-    space: Workspace, fiches: Iterable[int], found: Mapping[int, tuple[int, str]]
-) -> dict[str, tuple[dict[int, tuple[int, str]], set[int]]]:
+def dependents_of_partners(space: Workspace, fiches: Iterable[int], found: Mapping[int, Dependent]) -> dict[str, tuple[Dependents, set[int]]]:
     """What shows something of these fiches to one partner only, because of what he sees in place of others: partner -> the `dependents` that only he has,
     or has as nobody else does. `found`: those that everybody has. What a partner sees in place of one of these fiches did not change with it, so leads nowhere."""
     bulk, start = space.bulk, set(fiches)
     if not start or not space.find_overlays():
         return {}
     # Caregivers and people lead no further.
-    reached = start | {number for number, (_, type_) in found.items() if type_ in _LED_THROUGH}
+    reached = start | {number for number, one in found.items() if one.type in _LED_THROUGH}
     many = bulk.many(reached)
     sql = (
         f"SELECT e.partner FROM link l JOIN entry e ON e.id = -l.from_id {OF_VIEWS} WHERE {bulk.listed('l.to_id')}"
         f" UNION SELECT partner FROM overlay WHERE document IS NOT NULL AND {bulk.listed('fiche_id')}"
     )
-    of_partners: dict[str, tuple[dict[int, tuple[int, str]], set[int]]] = {}
+    of_partners: dict[str, tuple[Dependents, set[int]]] = {}
     own_views: dict[str, set[int]] = {}
     views = f"SELECT partner, fiche_id FROM overlay WHERE document IS NOT NULL AND {bulk.listed('fiche_id')}"
     for partner, fiche_id in bulk.rows(views, bulk.many(start)):
@@ -240,26 +255,26 @@ def dependents_of_partners(
         theirs, in_index = dependents(bulk, start - own_views.get(partner, set()), partner, among=True)
         sql_own = f"SELECT e.entity_id FROM entry e {OF_VIEWS} WHERE e.partner = ? AND {bulk.listed('e.entity_id')}"
         own = {number for (number,) in bulk.rows(sql_own, partner, bulk.many(theirs))} if theirs else set()
-        only = {number: where for number, where in theirs.items() if number in own or number not in found}
+        only = {number: one for number, one in theirs.items() if number in own or number not in found or one.level < found[number].level}
         if only:
-            of_partners[partner] = only, in_index & {fiche_id for fiche_id, _ in only.values()}
+            of_partners[partner] = only, in_index & {one.fiche_id for one in only.values()}
     return of_partners
 
 
-def _pointing(bulk: Bulk, to: Iterable[int], roles: tuple[str, ...], partner: str) -> Iterable[tuple[int, str, int]]:
-    to = list(to)
+def _pointing(bulk: Bulk, to: Collection[int], roles: tuple[str, ...], partner: str) -> Iterable[tuple[int, str, int, int, int]]:
+    """Each link of these roles to one of these: where it begins, the type and the fiche of that, where it ends, and its level."""
     if not to:
         return ()
     marks = ", ".join("?" * len(roles))
     sql = (
-        "SELECT DISTINCT e.id, e.type, e.fiche_id FROM link l JOIN entity e ON e.id = l.from_id"
+        "SELECT e.id, e.type, e.fiche_id, l.to_id, l.level FROM link l JOIN entity e ON e.id = l.from_id"
         f" WHERE {bulk.listed('l.to_id')} AND l.role IN ({marks})"
     )
     given: tuple[Any, ...] = (bulk.many(to), *roles)
     if partner:
         sql += (
-            f" UNION SELECT e.entity_id, e.type, e.fiche_id FROM link l JOIN entry e ON e.id = -l.from_id {OF_VIEWS}"
+            f" UNION SELECT e.entity_id, e.type, e.fiche_id, l.to_id, l.level FROM link l JOIN entry e ON e.id = -l.from_id {OF_VIEWS}"
             f" WHERE {bulk.listed('l.to_id')} AND l.role IN ({marks}) AND e.partner = ?"
         )
         given = (*given, *given, partner)
-    return cast("Iterable[tuple[int, str, int]]", bulk.rows(sql, *given))
+    return cast("Iterable[tuple[int, str, int, int, int]]", bulk.rows(sql, *given))

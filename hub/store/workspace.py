@@ -152,7 +152,7 @@ class Workspace:
     tied: set[int] = field(default_factory=set)  # both ends of every link that this transaction wrote
     untied: set[tuple[str, int, int]] = field(
         default_factory=set
-    )  # (partner, aanbod or part of it, zorgverlener) of every such link that it took away
+    )  # (partner, aanbod or part of it, zorgverlener) of every such link that it took away, or hid from some
     own_entries: dict[tuple[str, int], int] = field(
         default_factory=dict
     )  # (partner, entity) -> the number that his row of it in the index has, or gets

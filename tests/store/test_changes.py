@@ -1,11 +1,13 @@
 """The change log: audiences, context changes, wide ones, gaplessness, and the past."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from hub.errors import CursorGone, StoreBusy
 from hub.jobs import HOUSEKEEPING
+from hub.model.claims import Claim
 from hub.store import Store, Writer, database, log_reading, versions
 from tests.store.conftest import Clock, put
 from tests.store.saying import (
@@ -300,3 +302,66 @@ def test_hiding_an_organisatie_hides_its_parts(store: Store) -> None:
     document = fiche(store, f"{SK}|o1")
     assert document and document["visibility"] == "internal"
     assert uuid_of(store, f"{SK}|o1") and PG
+
+
+# --- who does not see how they hang together -----------------------------------------------------------------------------------------
+
+
+def _one_told(store: Store, since: int, rank: int, partner: str | None = None) -> set[str]:
+    return {change.id for change in log(store, since, rank, partner)}
+
+
+@pytest.mark.parametrize("wide", [500, 0])
+@pytest.mark.parametrize(
+    ("under", "offered"),
+    [
+        ({}, {"field_visibility": {"organisatie": "internal"}}),
+        ({"field_visibility": {"parent": "internal"}}, {}),
+        ({"visibility": "internal"}, {}),
+        ({}, {"visibility": "internal"}),
+    ],
+    ids=["the tie of the aanbod", "the tie to the parent", "the organisatie between", "the aanbod"],
+)
+def test_who_does_not_see_what_ties_them_hears_nothing_of_the_one_when_the_other_changes(
+    open_store: Callable[..., Store], wide: int, under: dict[str, Any], offered: dict[str, Any]
+) -> None:
+    store = open_store(wide=wide)
+    put(store, organisatie("o0"), organisatie("o1", parent={"source": SK, "external_id": "o0"}, **under))
+    put(store, person("p1", number=1), aanbod("a1", "o1", people=(1,), **offered))
+    since = head(store)
+    put(store, organisatie("o0", "Anders", revision=2))
+    while store.spread():
+        pass
+    hidden = {uuid_of(store, f"{PG}|p1"), uuid_of(store, f"{SK}|a1")}
+    assert hidden <= _one_told(store, since, 2)
+    assert hidden.isdisjoint(_one_told(store, since, 0)) and uuid_of(store, f"{SK}|o0") in _one_told(store, since, 0)
+
+
+@pytest.mark.parametrize("wide", [500, 0])
+def test_a_partner_whose_own_view_ties_them_for_all_to_see_is_told(open_store: Callable[..., Store], wide: int) -> None:
+    store = open_store(wide=wide)
+    put(store, organisatie("o0"), organisatie("o1", parent={"source": SK, "external_id": "o0"}, visibility="internal"))
+    put(store, person("p1", number=1), aanbod("a1", "o1", people=(1,)))
+    own = {"kind": "aanbod", "organisatie": {"source": SK, "external_id": "o0"}}
+    put(store, Claim("kaart", "m1", 1, "aanbod", own, same_as=((SK, "a1"),), partner="mine"))
+    since, caregiver = head(store), uuid_of(store, f"{PG}|p1")
+    put(store, organisatie("o0", "Anders", revision=2))
+    while store.spread():
+        pass
+    assert [caregiver in _one_told(store, since, 0, partner) for partner in ("mine", "other", None)] == [True, False, False]
+
+
+@pytest.mark.parametrize("wide", [500, 0])
+def test_who_ceases_to_see_where_a_person_works_is_told_though_the_tie_stays(open_store: Callable[..., Store], wide: int) -> None:
+    store = open_store(wide=wide)
+    put(store, person("p1", number=1), aanbod("a1", "o1", people=(1,)))
+    since = head(store)
+    put(store, aanbod("a1", "o1", people=(1,), revision=2, field_visibility={"caregivers": "internal"}))
+    while store.spread():
+        pass
+    assert uuid_of(store, f"{PG}|p1") in _one_told(store, since, 0)
+    since = head(store)
+    put(store, aanbod("a1", "o1", "Anders", people=(1,), revision=3, field_visibility={"caregivers": "internal"}))
+    while store.spread():
+        pass
+    assert uuid_of(store, f"{PG}|p1") in _one_told(store, since, 2) - _one_told(store, since, 0)
