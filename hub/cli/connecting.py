@@ -26,11 +26,12 @@ from hub.cli.output import (
 from hub.cli.output import yes as _yes
 from hub.connector import Connector, Endpoint, Export, Sink, Source
 from hub.errors import FieldError, Misconfigured
+from hub.model.storable import text_of
 from hub.store import loads_from_here
 from hub.sync import RunReport, connections, records, schedule
 from hub.sync import run as run_once
 from hub.sync.info import ConnectionInfo
-from hub.sync.secrets import REDACTED, default_of, is_secret
+from hub.sync.secrets import is_secret, named_fields, shown_default
 
 _ROLES = ((Source, "source"), (Sink, "sink"), (Export, "export"), (Endpoint, "endpoint"))
 
@@ -74,15 +75,16 @@ def plugins(installation: Installation, as_json: bool) -> None:
 
 def settings_of(kind: type[Connector]) -> list[dict[str, Any]]:
     """The fields of its configuration, in their order: name, whether it is required, whether it is secret, its default (None: there is none) and what it is."""
+    schema = kind.config_schema()
     return [
         {
-            "name": name,
-            "required": field.required,
+            "name": text_of(key),
+            "required": bool(field.required),
             "secret": is_secret(field),
-            "default": REDACTED if is_secret(field) and default_of(field) else default_of(field),
-            "description": field.metadata.get("description", ""),
+            "default": shown_default(schema, key, field),
+            "description": text_of(field.metadata.get("description")),
         }
-        for name, field in kind.config_schema().fields.items()
+        for key, field in named_fields(schema)
     ]
 
 

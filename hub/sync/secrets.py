@@ -8,6 +8,9 @@ database: in FICHEHUB_SECRET_KEY (several, separated by commas: the first encryp
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from decimal import Decimal
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from hub.errors import Misconfigured
 from hub.model.storable import text_of
+from hub.plugins import BUGS
 from hub.store.own_keys import SECRET_KEY, keys_here
 
 REDACTED = "********"
@@ -88,13 +92,17 @@ def _locked_in(value: Any) -> Iterator[Any]:
 
 def redacted(schema: type[ma.Schema], config: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration as it may be shown: every secret that is set reads `********`."""
-    return _map_secrets(schema(), config, lambda value: REDACTED if value not in (None, "") else value)
+    return _map_secrets(schema(), config, _blotted)
+
+
+def _blotted(value: Any) -> Any:
+    return "" if isinstance(value, str) and not value else REDACTED
 
 
 def with_kept_secrets(schema: type[ma.Schema], given: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
     """`given`, where a secret that reads `********` or is left out keeps the value it has in `before`, and is not there where that has none. Top-level secrets only."""
     kept = dict(given)
-    for key, field in _fields(schema()):
+    for key, field in named_fields(schema()):
         if is_secret(field) and kept.get(key, REDACTED) == REDACTED:
             kept.pop(key, None)
             if before.get(key) is not None:
@@ -127,7 +135,7 @@ def redactor(schema: type[ma.Schema], config: Mapping[str, Any]) -> Callable[[st
 
 def _map_secrets(schema: ma.Schema, config: Mapping[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
     changed = dict(config)
-    for key, field in _fields(schema):
+    for key, field in named_fields(schema):
         value = changed.get(key)
         if value is None:
             continue
@@ -144,18 +152,45 @@ def _map_secrets(schema: ma.Schema, config: Mapping[str, Any], change: Callable[
 
 def _secret_defaults(schema: ma.Schema) -> Iterator[Any]:
     """What the schema, and those nested in it, set where no secret is given."""
-    for _, field in _fields(schema):
+    for _, field in named_fields(schema):
         inner = field.inner if isinstance(field, ma.fields.List) else field
         if is_secret(field):
-            yield default_of(field)
+            with suppress(*BUGS):  # a function of a stranger's that fails sets nothing
+                yield default_of(field)
         elif isinstance(inner, ma.fields.Nested):
             yield from _secret_defaults(inner.schema)
 
 
 def default_of(field: ma.fields.Field[Any]) -> Any:
-    """What this field is where nothing is given; None where that is nothing."""
+    """What this field is where nothing is given; None where that is nothing. Raises what the connector's own function for it raises."""
     given = field.load_default
     return None if given is ma.missing else given() if callable(given) else given
+
+
+def shown_default(schema: ma.Schema, key: str, field: ma.fields.Field[Any]) -> Any:
+    """What this one of `named_fields` is where nothing is given, in JSON and as it may be shown; None where that is nothing.
+
+    What JSON cannot tell is shown as its type, `<object>`; what a function should have given that failed as its error, `<KeyError>`.
+    """
+    try:
+        given = default_of(field)
+    except BUGS as error:
+        return _in_json(error)
+    if given is None:
+        return None
+    shown = _map_secrets(schema, {key: given}, _blotted)[key]
+    with suppress(*BUGS):  # a default need not be what its field takes
+        shown = field.serialize(key, shown, accessor=lambda value, *_: value)
+    return _in_json(shown)
+
+
+def _in_json(value: Any) -> Any:
+    if isinstance(value, str) or (isinstance(value, float) and not isfinite(value)):  # which orjson would make null
+        return text_of(str(value))
+    try:
+        return orjson.loads(orjson.dumps(value, default=lambda odd: str(odd) if isinstance(odd, Decimal) else f"<{type(odd).__name__}>"))
+    except orjson.JSONEncodeError:  # half a character, a number of more than 64 bits, a circle
+        return text_of(value)
 
 
 def is_secret(field: ma.fields.Field[Any]) -> bool:
@@ -163,7 +198,8 @@ def is_secret(field: ma.fields.Field[Any]) -> bool:
     return bool(field.metadata.get("secret"))
 
 
-def _fields(schema: ma.Schema) -> list[tuple[str, ma.fields.Field[Any]]]:
+def named_fields(schema: ma.Schema) -> list[tuple[str, ma.fields.Field[Any]]]:
+    """The fields, each with its name in a configuration."""
     return [(field.data_key or name, field) for name, field in schema.fields.items()]
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from click.testing import CliRunner, Result
 
 from hub.cli import main
 from hub.model.claims import Claim
+from hub.plugins import GROUP
 from hub.store import Store
 
 SITE = {"keys": ["sociale-kaart:s1"], "addresses": [{"postcode": "9000", "municipality": "44021", "street": {"nl": "Veldstraat"}}]}
@@ -90,3 +93,24 @@ def filled(fichehub: CommandLine) -> CommandLine:
     store.write(lambda writer: writer.put(claims, origin="sociale-kaart"))
     store.close()
     return fichehub
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], Path]]:
+    """Installs a plugin of one module, by its name and its text; the answer is the folder that it lies in."""
+    site, installed = tmp_path / "site", list[str]()
+
+    def write(module: str, text: str) -> Path:
+        info = site / f"{module}-1.0.dist-info"
+        info.mkdir(parents=True)
+        (site / f"{module}.py").write_text(text)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[{GROUP}]\n{module} = {module}\n")
+        importlib.invalidate_caches()
+        installed.append(module)
+        return site
+
+    monkeypatch.syspath_prepend(str(site))
+    yield write
+    for module in installed:
+        sys.modules.pop(module, None)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from hub.plugins import GROUP
 from tests.cli.conftest import CommandLine
 from tests.cli.test_processes import _free_port, started
 
@@ -57,18 +54,9 @@ def register_connectors():
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def site(install: Callable[[str, str], Path]) -> Path:
     """A folder with an installed plugin whose connectors leave."""
-    site = tmp_path / "site"
-    info = site / "quitters-1.0.dist-info"
-    info.mkdir(parents=True)
-    (site / "quitters.py").write_text(QUITTER)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: quitters\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[{GROUP}]\nquitters = quitters\n")
-    monkeypatch.syspath_prepend(str(site))
-    importlib.invalidate_caches()
-    yield site
-    sys.modules.pop("quitters", None)
+    return install("quitters", QUITTER)
 
 
 @pytest.mark.parametrize("where", ["load", "start", "check", "write"])
