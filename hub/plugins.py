@@ -11,9 +11,10 @@ import copy
 import importlib.metadata
 import math
 import re
+import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
@@ -120,6 +121,11 @@ def hook_failures() -> Iterator[HookFailures]:
         _listening.reset(token)
 
 
+def prints_aside() -> AbstractContextManager[object]:
+    """What a plugin prints meanwhile goes to standard error: on standard output it would stand in the midst of an answer in JSON."""
+    return redirect_stdout(sys.stderr)
+
+
 class _Broken(Exception):
     """Why one plugin cannot be used; turned into a `BrokenPlugin`."""
 
@@ -197,8 +203,13 @@ class Plugins:
 def load(extra: Iterable[tuple[str, object]] = (), *, installed: bool = True) -> Plugins:
     """Load the installed plugins, ours first, then by name; `extra` adds plugin objects as `(name, plugin)` after them.
 
-    With `installed=False` only `extra` is loaded. Never raises for what a plugin does; look at `broken`.
+    With `installed=False` only `extra` is loaded. Never raises for what a plugin does; look at `broken`. What a plugin prints meanwhile goes to standard error.
     """
+    with prints_aside():
+        return _load((*(_entry_points() if installed else ()), *(_Found(name, "", "", plugin) for name, plugin in extra)))
+
+
+def _load(all_found: Iterable[_Found]) -> Plugins:
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     connectors: dict[str, type[Connector]] = {}
@@ -207,10 +218,7 @@ def load(extra: Iterable[tuple[str, object]] = (), *, installed: bool = True) ->
     loaded: list[LoadedPlugin] = []
     broken: list[BrokenPlugin] = []
 
-    for found in [
-        *(_entry_points() if installed else ()),
-        *(_Found(name, "", "", plugin) for name, plugin in extra),
-    ]:
+    for found in all_found:
         try:
             plugin = found.load()
             _judge(plugin)

@@ -27,6 +27,7 @@ from hub.cli.output import yes as _yes
 from hub.connector import Connector, Endpoint, Export, Sink, Source
 from hub.errors import FieldError, Misconfigured
 from hub.model.storable import text_of
+from hub.plugins import prints_aside
 from hub.store import loads_from_here
 from hub.sync import RunReport, connections, records, schedule
 from hub.sync import run as run_once
@@ -36,8 +37,8 @@ from hub.sync.secrets import is_secret, named_fields, shown_default
 _ROLES = ((Source, "source"), (Sink, "sink"), (Export, "export"), (Endpoint, "endpoint"))
 
 
-def _roles(kind: type) -> str:
-    return ", ".join(word for role, word in _ROLES if issubclass(kind, role))
+def _roles(kind: type) -> list[str]:
+    return [word for role, word in _ROLES if issubclass(kind, role)]
 
 
 @click.command()
@@ -49,28 +50,29 @@ def plugins(installation: Installation, as_json: bool) -> None:
 
     known = installation.plugins
     broken = [{"plugin": one.name, "distribution": one.distribution, "reason": one.reason} for one in known.broken]
-    for endpoint in broken_by_themselves(known):
-        (owner,) = (one for one in known.loaded if endpoint.name in one.connectors)
-        reason = f"its endpoint {endpoint.name!r} cannot be served: {endpoint.reason}"
-        broken.append({"plugin": owner.name, "distribution": owner.distribution, "reason": reason})
-    if as_json:
-        found = [
-            {"connector": name, "title": kind.title, "roles": _roles(kind).split(", "), "config": settings_of(kind)}
+    with prints_aside():
+        for endpoint in broken_by_themselves(known):
+            (owner,) = (one for one in known.loaded if endpoint.name in one.connectors)
+            reason = text_of(f"its endpoint {endpoint.name!r} cannot be served: {endpoint.reason}")
+            broken.append({"plugin": owner.name, "distribution": owner.distribution, "reason": reason})
+        found: list[dict[str, Any]] = [
+            {"connector": name, "title": kind.title, "roles": _roles(kind), "config": settings_of(kind)}
             for name, kind in sorted(known.connectors.items())
         ]
+    if as_json:
         say_json({"connectors": found, "broken": broken})
         return
     say_table(
         ("connector", "is", "title"),
-        [(name, _roles(kind), kind.title) for name, kind in sorted(known.connectors.items())],
+        [(one["connector"], ", ".join(one["roles"]), one["title"]) for one in found],
         "No connector is installed.",
     )
-    for name, kind in sorted(known.connectors.items()):
-        if told := settings_of(kind):
-            click.echo(f"\nSettings of {name}, for --set KEY=VALUE:")
+    for one in found:
+        if told := one["config"]:
+            click.echo(f"\nSettings of {one['connector']}, for --set KEY=VALUE:")
             say_table(("setting", "default", "what it is"), [(each["name"], in_short(each), each["description"]) for each in told], "")
-    for one in broken:
-        click.echo(f"Left out: {one['plugin']} ({one['distribution']}): {one['reason']}")
+    for left_out in broken:
+        click.echo(f"Left out: {left_out['plugin']} ({left_out['distribution']}): {left_out['reason']}")
 
 
 def settings_of(kind: type[Connector]) -> list[dict[str, Any]]:
@@ -191,7 +193,8 @@ _set = click.option(
 @click.pass_obj
 def add(installation: Installation, name: str, connector: str, pairs: tuple[str, ...], partner: str, schedule: str, as_json: bool) -> None:
     """Set up the connection NAME with a CONNECTOR; it does nothing until it is enabled."""
-    known = connections.add(installation.store, installation.plugins, name, connector, settings(pairs), partner=partner, schedule=schedule)
+    with prints_aside():
+        known = connections.add(installation.store, installation.plugins, name, connector, settings(pairs), partner=partner, schedule=schedule)
     _answer(known, as_json, f"Added {name}. {_about_whole_runs(installation, known)}Next: fichehub connections enable {name}")
 
 
@@ -206,7 +209,8 @@ def configure(installation: Installation, name: str, pairs: tuple[str, ...], sch
     store, known_plugins = installation.store, installation.plugins
     now = connections.get(store, known_plugins, name)
     config = {**now.config, **settings(pairs)} if pairs else None
-    known = connections.configure(store, known_plugins, name, config=config, schedule=schedule)
+    with prints_aside():
+        known = connections.configure(store, known_plugins, name, config=config, schedule=schedule)
     about = _about_whole_runs(installation, known) if schedule is not None else ""
     _answer(known, as_json, f"Changed {name}; it is {known.state}. {known.reason} {about}".strip().replace("  ", " "))
 
@@ -225,7 +229,9 @@ def _about_whole_runs(installation: Installation, known: ConnectionInfo) -> str:
 @click.pass_obj
 def check(installation: Installation, name: str, as_json: bool) -> None:
     """Ask the connector whether it can work."""
-    _answer(connections.check(installation.store, installation.plugins, name), as_json, f"{name} works.")
+    with prints_aside():
+        known = connections.check(installation.store, installation.plugins, name)
+    _answer(known, as_json, f"{name} works.")
 
 
 @connections_group.command()
@@ -234,7 +240,8 @@ def check(installation: Installation, name: str, as_json: bool) -> None:
 @click.pass_obj
 def enable(installation: Installation, name: str, as_json: bool) -> None:
     """Check it, and let it run."""
-    known = connections.enable(installation.store, installation.plugins, name)
+    with prints_aside():
+        known = connections.enable(installation.store, installation.plugins, name)
     _answer(known, as_json, f"{name} is enabled. {known.reason}".strip())
 
 
@@ -315,7 +322,7 @@ def run(
 ) -> None:
     """Run a CONNECTION once and report; ends with exit code 1 when the run failed."""
     loads_from_here()
-    with progress() as draw:
+    with progress() as draw, prints_aside():
         report = run_once(
             installation.store,
             installation.plugins,

@@ -37,8 +37,9 @@ from hub.model.identifiers import impossible
 from hub.model.particulars import name_in
 from hub.model.query import SORTS, Near, Query
 from hub.model.query_words import narrowed, near_of
+from hub.model.storable import storable
 from hub.outbound import open_outbound
-from hub.plugins import BUGS
+from hub.plugins import BUGS, prints_aside
 from hub.store import database, erasure, index_anew, loads_from_here, reading
 from hub.sync import connections
 from hub.sync import run as run_once
@@ -175,7 +176,7 @@ def export(installation: Installation, export: str, output: Path, pairs: tuple[s
     """
     loads_from_here()  # a whole selection is no less to the collector of garbage than a load
     known = {connection.name for connection in connections.list_all(installation.store, installation.plugins)}
-    with progress() as draw:
+    with progress() as draw, prints_aside():
         if export in known:
             report = run_once(installation.store, installation.plugins, export, progress=draw, file=output)
             if report.state != "done":
@@ -183,7 +184,7 @@ def export(installation: Installation, export: str, output: Path, pairs: tuple[s
             rows = report.pushed
         else:
             rows = _write(installation, export, output, settings(pairs), partner, level, draw)
-    say_written({"file": str(output), "rows": rows}, f"{counted(rows, 'row')} written to {output}", as_json, output)
+    say_written({"file": storable(str(output)), "rows": rows}, f"{counted(rows, 'row')} written to {output}", as_json, output)
 
 
 def _write(installation: Installation, name: str, output: Path, given: dict[str, Any], partner: str, level: str, draw: Any) -> int:

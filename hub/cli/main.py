@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 from collections.abc import Iterator
@@ -76,6 +77,8 @@ class _Fichehub(click.Group):
 @click.pass_context
 def main(ctx: click.Context, home: Path, database_url: str) -> None:
     """Fichehub: one canonical fiche, many connectors."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # the name of a file may hold what its encoding cannot say; standard error is so by itself
     ctx.obj = Installation(home.absolute(), database_url)
     _log_to(ctx.obj.log_file)
 

@@ -76,3 +76,72 @@ def test_a_secret_whose_default_fails_stops_no_connection_that_sets_it(filled: C
     filled.ok("connections", "add", "mine", "odd", "--set", "token=hunter22", "--set", "worked_out=x")
     filled.ok("connections", "enable", "mine")
     assert json.loads(filled.ok("run", "mine", "--json"))["state"] == "done"
+
+
+TALKER = """
+print("at import")
+import marshmallow as ma
+from hub import Endpoint, Export, Finished, Query, Source, hookimpl
+import flask
+
+def talks(*about):
+    print("about", *about)
+
+class Config(ma.Schema):
+    word = ma.fields.String(load_default=lambda: talks("a default"), validate=lambda word: talks("a word"))
+
+class Talker(Source):
+    name, title, config_schema = "talker", "Talks", Config
+    def check(self):
+        talks("a check")
+    def pull(self, cursor):
+        talks("a pull")
+        yield Finished(complete=True)
+
+class Writer(Export):
+    name, title, extension = "writer", "Talks as it writes", "txt"
+    def query(self):
+        return Query(types=("aanbod",))
+    def write(self, fiches, file):
+        talks("a file")
+        return 0
+
+class Door(Endpoint):
+    name, title = "door", "Talks as it opens"
+    @classmethod
+    def blueprint(cls):
+        talks("a door")
+        return flask.Blueprint(cls.name, __name__)
+
+@hookimpl
+def register_connectors():
+    talks("its connectors")
+    return [Talker, Writer, Door]
+"""
+
+
+def test_what_a_plugin_prints_stands_in_no_answer(filled: CommandLine, install: Install, tmp_path: Path) -> None:
+    install("talker", TALKER)
+    said = ""
+    for command in (
+        ("plugins",),
+        ("connections", "add", "mine", "talker", "--set", "word=x"),
+        ("connections", "configure", "mine", "--set", "word=y"),
+        ("connections", "check", "mine"),
+        ("connections", "enable", "mine"),
+        ("run", "mine"),
+        ("export", "writer", str(tmp_path / "file")),
+    ):
+        result = filled(*command, "--json")
+        assert result.exit_code == 0, result.output
+        json.loads(result.stdout)
+        said += result.stderr
+    assert all(f"about {what}" in said for what in ("its connectors", "a default", "a word", "a check", "a pull", "a file", "a door"))
+    assert "at import" in said
+
+
+def test_a_name_that_is_no_text_is_told_all_the_same(filled: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "half \udcff.xlsx"
+    assert "half \\udcff.xlsx" in filled.ok("export", "excel", str(file))
+    assert json.loads(filled("export", "excel", str(file), "--json").stdout)["file"].endswith("half ?.xlsx")
+    assert file.exists()
