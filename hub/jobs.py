@@ -26,7 +26,7 @@ from hub.access import audit
 from hub.access.tokens import forget_assertions, forget_tokens
 from hub.errors import FichehubError
 from hub.model.moments import SKEW, latest, lies_ahead, to_millisecond, to_second
-from hub.plugins import BUGS, Plugins
+from hub.plugins import Plugins, bugs
 from hub.store import Store, erasure, index_rows, log_reading
 from hub.store.tables import connection as connection_table
 from hub.subscribing import Notifier
@@ -194,7 +194,7 @@ class Worker:
         """A look for what is due that the machine keeps from being done: a line in the log when that begins, or has another reason, and when it is over. The next tick looks again."""
         try:
             yield
-        except BUGS as error:
+        except bugs() as error:
             fault = faults.of_machine(error)
             if fault is None:
                 raise
@@ -263,7 +263,7 @@ class Worker:
             self._leave(job, slots.give_back)
         except slots.SlotLost:
             pass  # it waited here for so long that somebody else does it
-        except BUGS as error:  # one job's bug must not end the worker
+        except bugs() as error:  # one job's bug must not end the worker
             self._not_done(job, error)
         finally:
             if job.key not in self._comes_up_again:
@@ -273,7 +273,7 @@ class Worker:
         """Settle its slot, or give it back: it is no longer at hand. With the database away the slot stays ours, and is taken again at a later look."""
         try:
             how(self._store, job.key, self._owner)
-        except BUGS as error:
+        except bugs() as error:
             if faults.of_machine(error) is None:
                 raise
             _log.warning("slot kept", job=job.name, slot=job.slot, reason=str(error))

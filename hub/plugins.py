@@ -32,8 +32,6 @@ from hub.model.concepts import Mapping as ConceptMapping
 from hub.model.storable import is_storable, storable
 
 GROUP = "fichehub.plugins"
-BUGS: Final = (Exception, SystemExit)
-"""What a bug in a stranger's code may raise: also `sys.exit` ends only what the hub asked of him, and never the hub."""
 OWN_DISTRIBUTION = "fichehub"
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -44,6 +42,15 @@ _OWN_WORK: tuple[tuple[type[Connector], tuple[str, ...]], ...] = (
     (Endpoint, ("blueprint",)),
 )
 _log = structlog.get_logger(__name__)
+
+
+def bugs() -> tuple[type[BaseException], ...]:
+    """What a bug in a stranger's code may raise, for `except bugs()`: anything. It ends what the hub asked of him, and never the hub.
+
+    So does `sys.exit`, and so do errors that are no `Exception`, as those of asyncio and of many a timer. `KeyboardInterrupt` is nobody's bug: somebody ends the
+    process. What follows `except` is worked out once something was raised, and there it can be seen.
+    """
+    return () if isinstance(sys.exception(), KeyboardInterrupt) else (BaseException,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +184,7 @@ class Plugins:
                 # What a stranger does to a copy stays with it; ours are seen to leave alone what they look at, because a copy for every row costs a load 7 % of its time.
                 answers = _listed(self.manager, hook, caller(**(arguments if is_own else copy.deepcopy(arguments))))
                 _JUDGES[hook](answers)
-            except BUGS as error:  # a plugin may raise anything, and must not starve the others
+            except bugs() as error:  # a plugin may raise anything, and must not starve the others
                 heard = _listening.get()
                 if heard is None or heard.note(name, hook, error):
                     _log.exception("hook failed", plugin=name, hook=hook)
@@ -266,7 +273,7 @@ class _Found:
             return self.target
         try:
             return cast(object, self.target.load())
-        except BUGS as error:  # an import runs a stranger's code
+        except bugs() as error:  # an import runs a stranger's code
             raise _Broken(f"it cannot be imported from {self.target.value!r}: {_in_words(error)}") from error
 
 
@@ -287,7 +294,7 @@ def _judge(plugin: object) -> None:
         alone.check_pending()
     except pluggy.PluginValidationError as error:
         raise _Broken(f"it does not fit the hooks of hub.hookspecs: {' '.join(str(error).split())}") from error
-    except BUGS as error:  # registering looks at every attribute, which may run a stranger's code
+    except bugs() as error:  # registering looks at every attribute, which may run a stranger's code
         raise _Broken(f"it cannot be registered: {_in_words(error)}") from error
     if not alone.get_hookcallers(plugin):
         raise _Broken("it implements no hook; mark its functions with @hookimpl")
@@ -324,7 +331,7 @@ def _answers(plugin: object, hook: str) -> list[object]:
     alone.register(plugin)
     try:
         return [item for answer in _call(alone, plugin, hook) for item in answer]
-    except BUGS as error:  # a hook is a stranger's code
+    except bugs() as error:  # a hook is a stranger's code
         raise _Broken(f"its hook {hook} failed: {_in_words(error)}") from error
 
 
@@ -405,7 +412,7 @@ def _breach(item: object) -> str | None:
         return "needs a `config_schema` that is a marshmallow Schema class"
     try:
         schema()
-    except BUGS as error:  # a schema's constructor is a stranger's code
+    except bugs() as error:  # a schema's constructor is a stranger's code
         return f"has a `config_schema` that cannot be built: {_in_words(error)}"
     return None
 

@@ -65,7 +65,7 @@ def test_hook_register_concepts() -> None:
     assert found.concepts == (scheme,)
 
 
-@pytest.mark.parametrize("failure", [RuntimeError("broken inside"), SystemExit(0)])
+@pytest.mark.parametrize("failure", [RuntimeError("broken inside"), SystemExit(0), GeneratorExit()])
 def test_hook_validate_fiche_asks_everybody_even_when_one_fails(failure: BaseException) -> None:
     def fails(fiche: dict[str, Any], origin: str) -> Sequence[FieldError]:
         raise failure
@@ -296,14 +296,22 @@ def test_installed_plugins_are_found_and_a_broken_one_does_not_stop_the_start(in
     install("stranger-plugin", "stranger", STRANGER)
     install("aaa-broken", "aaa_broken", "raise RuntimeError('boom')")
     install("exits", "exits_at_import", "raise SystemExit(3)")
+    install("cancels", "cancels_at_import", "import asyncio; raise asyncio.CancelledError")
     install("no-hooks", "no_hooks", "x = 1")
     found = plugins.load()
     assert found.connector("stranger").title == "A stranger's source"
     reasons = {(each.name, each.distribution): each.reason for each in found.broken}
     assert "RuntimeError: boom" in reasons["aaa_broken", "aaa-broken"]
     assert "SystemExit" in reasons["exits_at_import", "exits"]
+    assert "CancelledError" in reasons["cancels_at_import", "cancels"]
     assert "implements no hook" in reasons["no_hooks", "no-hooks"]
     assert [each.version for each in found.loaded if each.name == "stranger"] == ["1.0"]
+
+
+def test_somebody_who_ends_the_process_meanwhile_is_no_bug_of_a_plugin(install: Any) -> None:
+    install("slow", "slow_at_import", "raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        plugins.load()
 
 
 def test_our_own_plugins_come_first(install: Any) -> None:

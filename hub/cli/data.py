@@ -39,7 +39,7 @@ from hub.model.query import SORTS, Near, Query
 from hub.model.query_words import narrowed, near_of
 from hub.model.storable import storable
 from hub.outbound import open_outbound
-from hub.plugins import BUGS, prints_aside
+from hub.plugins import bugs, prints_aside
 from hub.store import database, erasure, index_anew, loads_from_here, reading
 from hub.sync import connections
 from hub.sync import run as run_once
@@ -208,7 +208,7 @@ def _write(installation: Installation, name: str, output: Path, given: dict[str,
                 return write_rows(connector, _watched(directory.walk(connector.query()), draw, kind.title), file)
         except (FichehubError, OSError, DatabaseError):
             raise
-        except BUGS as error:  # an export is a stranger's code
+        except bugs() as error:  # an export is a stranger's code
             raise bug(f"The export {name!r}", error, redactor(kind.config_schema, config)) from None
 
 

@@ -32,7 +32,7 @@ from hub.cli import (
 from hub.cli.installation import Installation
 from hub.cli.output import Failure
 from hub.errors import FichehubError
-from hub.plugins import BUGS
+from hub.plugins import bugs
 from hub.store.home import make_home
 
 _log = structlog.get_logger(__name__)
@@ -48,7 +48,7 @@ class _Fichehub(click.Group):
             raise Failure(error) from error
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise  # who reads has enough, as `head` does: click ends without a word
-        except BUGS as error:  # no command ends by SystemExit: that is a plugin's word
+        except bugs() as error:  # no command ends by SystemExit: that is a plugin's word
             home = ctx.find_object(Installation)
             sentence = faults.in_words(error, home)
             if sentence is None:

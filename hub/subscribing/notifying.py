@@ -19,7 +19,7 @@ from hub.errors import AuthFailed, CursorGone, FichehubError, Forbidden, Misconf
 from hub.model.moments import latest, lies_ahead, to_second
 from hub.model.subscription import Notification, NotificationKind, SubscriptionEvent, SubscriptionState
 from hub.outbound import Outbound, allows_private
-from hub.plugins import BUGS, Plugins
+from hub.plugins import Plugins, bugs
 from hub.store import Store, Writer, log_reading
 from hub.store.tables import connection as connections
 from hub.store.tables import subscription as table
@@ -108,7 +108,7 @@ class Notifier:
             pass  # somebody else is at it, or it was changed: the next tick sees how it is then
         except FichehubError as error:
             _log.warning("subscription not brought forward", subscription=id, reason=error.message)
-        except BUGS:  # one subscription's bug must not end the worker
+        except bugs():  # one subscription's bug must not end the worker
             _log.exception("subscription failed", subscription=id)
         finally:
             with self._lock:
@@ -210,7 +210,7 @@ class Notifier:
             return None
         except FichehubError:
             raise
-        except BUGS as error:  # what nobody foresaw is an attempt all the same, or it would be made at every tick
+        except bugs() as error:  # what nobody foresaw is an attempt all the same, or it would be made at every tick
             _log.exception("notification failed", subscription=known.shown.id)
             self._failed(known, held, Unreachable(f"The notification could not be sent ({type(error).__name__}, see the log of the hub)."), attempts)
             return None

@@ -17,7 +17,7 @@ from hub.errors import ConnectorError, FieldError, Invalid, Misconfigured
 from hub.model.claims import Claim
 from hub.model.fiche import Visibility
 from hub.model.query import normalise
-from hub.plugins import BUGS, Plugins
+from hub.plugins import Plugins, bugs
 from hub.search import unfindable
 from hub.store import Store, reading
 from hub.sync.configuring import config_errors, misconfigured
@@ -66,7 +66,7 @@ def build(store: Store, plugins: Plugins, known: ConnectionInfo, http: Http, pro
         return Built(kind(kind.config_schema().load(config), context), redact, asked.is_set)
     except ConnectorError:
         raise
-    except BUGS as error:
+    except bugs() as error:
         _log.exception("connector cannot be built", connection=known.name)
         raise Misconfigured(f"The connector {known.connector!r} failed to start; its trace is in the log.") from error
 
@@ -90,7 +90,7 @@ def check_built(store: Store, built: Built, known: ConnectionInfo) -> None:
         error.message = built.redact(error.message)
         error.args = (error.message,)
         raise
-    except BUGS as error:  # a check is a stranger's code
+    except bugs() as error:  # a check is a stranger's code
         raise bug(f"The check of {known.name!r}", error, built.redact) from None
 
 

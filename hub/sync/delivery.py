@@ -19,7 +19,7 @@ from hub.connector import Partly, Sink, Unsent
 from hub.errors import AuthFailed, Misconfigured, Rejected, Unreachable
 from hub.model.entity import Change
 from hub.model.moments import to_second
-from hub.plugins import BUGS
+from hub.plugins import bugs
 from hub.store import Writer
 from hub.sync import agreed, breaker, faults, outbox, records
 from hub.sync.agreed import Agreed, State
@@ -147,7 +147,7 @@ class _Delivery:
             self._failed(letter, error)
         except (AuthFailed, Misconfigured):
             raise
-        except BUGS as error:
+        except bugs() as error:
             if faults.of_machine(error) is not None:
                 raise  # no fault of this letter: it waits as it did
             # A bug that this one entity wakes must not stand before the others for ever.

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 import structlog
 
-from hub.plugins import BUGS
+from hub.plugins import bugs
 from hub.sync import faults
 
 T = TypeVar("T")
@@ -26,7 +26,7 @@ def insist(work: Callable[[], T], what: str, ends: Callable[[], bool]) -> T:
     for wait in WAITS:
         try:
             return work()
-        except BUGS as error:
+        except bugs() as error:
             fault = faults.of_machine(error)
             if fault is None:
                 raise

@@ -14,7 +14,7 @@ from hub.errors import CursorExpired, Rejected, Unreachable
 from hub.model.claims import Claim
 from hub.model.concepts import Concept
 from hub.model.moments import to_second
-from hub.plugins import BUGS, HookFailures, hook_failures
+from hub.plugins import HookFailures, bugs, hook_failures
 from hub.store import Counts, ReadyClaims, Writer, linking, prepare
 from hub.store.bulk import Bulk
 from hub.store.pace import SMALLEST
@@ -193,7 +193,7 @@ class _Pull:
             self._ended = Unreachable(
                 f"{self._connector.title} stopped without saying that it had finished. What it gave is kept; the next run goes on from there."
             )
-        except BUGS as error:  # raised when what came before is written
+        except bugs() as error:  # raised when what came before is written
             self._ended = error
 
     def _enough(self) -> bool:

@@ -21,7 +21,7 @@ from hub.connector import Connector, Export, Http, Progress, Sink, Source, unwat
 from hub.errors import AuthFailed, ConnectorError, FichehubError, Misconfigured, Unreachable
 from hub.model.moments import to_second
 from hub.outbound import open_outbound
-from hub.plugins import BUGS, Plugins
+from hub.plugins import Plugins, bugs
 from hub.store import Store, Writer
 from hub.sync import (
     building,
@@ -148,9 +148,9 @@ def _run(
     unreachable: Unreachable | None = None
     try:
         _carry_out(session, watch, options, whole=whole)
-    except BUGS as error:  # a connector is a stranger's code, and a bug in it must not end the worker
+    except bugs() as error:  # a connector is a stranger's code, and a bug in it must not end the worker
         unreachable = _fail(session, built, error)
-    except BaseException:
+    except KeyboardInterrupt:
         session.note(state="stopped", reason="The run was stopped; the next one goes on from its last cursor.")
         _end(session, None, ends=_at_once)
         raise

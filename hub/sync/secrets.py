@@ -8,7 +8,6 @@ database: in FICHEHUB_SECRET_KEY (several, separated by commas: the first encryp
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from decimal import Decimal
 from math import isfinite
 from pathlib import Path
@@ -20,7 +19,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from hub.errors import Misconfigured
 from hub.model.storable import text_of
-from hub.plugins import BUGS
+from hub.plugins import bugs
 from hub.store.own_keys import SECRET_KEY, keys_here
 
 REDACTED = "********"
@@ -155,8 +154,7 @@ def _secret_defaults(schema: ma.Schema) -> Iterator[Any]:
     for _, field in named_fields(schema):
         inner = field.inner if isinstance(field, ma.fields.List) else field
         if is_secret(field):
-            with suppress(*BUGS):  # a function of a stranger's that fails sets nothing
-                yield default_of(field)
+            yield _default_or_none(field)
         elif isinstance(inner, ma.fields.Nested):
             yield from _secret_defaults(inner.schema)
 
@@ -167,6 +165,13 @@ def default_of(field: ma.fields.Field[Any]) -> Any:
     return None if given is ma.missing else given() if callable(given) else given
 
 
+def _default_or_none(field: ma.fields.Field[Any]) -> Any:
+    try:
+        return default_of(field)
+    except bugs():  # what fails sets nothing
+        return None
+
+
 def shown_default(schema: ma.Schema, key: str, field: ma.fields.Field[Any]) -> Any:
     """What this one of `named_fields` is where nothing is given, in JSON and as it may be shown; None where that is nothing.
 
@@ -174,14 +179,15 @@ def shown_default(schema: ma.Schema, key: str, field: ma.fields.Field[Any]) -> A
     """
     try:
         given = default_of(field)
-    except BUGS as error:
+    except bugs() as error:
         return _in_json(error)
     if given is None:
         return None
     shown = _map_secrets(schema, {key: given}, _blotted)[key]
-    with suppress(*BUGS):  # a default need not be what its field takes
-        shown = field.serialize(key, shown, accessor=lambda value, *_: value)
-    return _in_json(shown)
+    try:
+        return _in_json(field.serialize(key, shown, accessor=lambda value, *_: value))
+    except bugs():  # a default need not be what its field takes
+        return _in_json(shown)
 
 
 def _in_json(value: Any) -> Any:

@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from hub.errors import FieldError, Invalid
-from hub.plugins import Plugins
+from hub.plugins import Plugins, bugs
 from hub.store import Store
 from hub.web import api, asking, endpoints, fiche_page, health, oauth, outgoing, pages, problems, start
 from hub.web.again import Again
@@ -31,11 +31,13 @@ class Application(flask.Flask):
         return func
 
     def dispatch_request(self) -> ResponseReturnValue:
-        """What the view answers. One that calls `sys.exit` has a bug like any other: it ends neither the worker nor the request without an answer."""
+        """What the view answers. One that calls `sys.exit`, or raises what is no `Exception`, has a bug like any other: it ends neither the worker nor the request without an answer."""
         try:
             return super().dispatch_request()
-        except SystemExit as error:
-            raise RuntimeError("A view called sys.exit.") from error
+        except Exception:
+            raise
+        except bugs() as error:
+            raise RuntimeError(f"A view raised {type(error).__name__}.") from error
 
 
 def build(store: Store, plugins: Plugins, settings: Settings) -> flask.Flask:

@@ -18,7 +18,7 @@ from werkzeug.exceptions import HTTPException
 
 from hub.connector import Endpoint
 from hub.errors import Forbidden
-from hub.plugins import BUGS, Plugins
+from hub.plugins import Plugins, bugs
 from hub.store import Store
 from hub.store.tables import connection
 from hub.web import asking
@@ -63,7 +63,7 @@ class Endpoints:
                     raise ValueError(f"its blueprint has the name of another one, {blueprint.name!r}")
                 named = connector.scope_types() if connector.takes_tokens else ()
                 app.register_blueprint(blueprint, url_prefix=f"/{name}")
-            except BUGS as error:  # a blueprint is a stranger's code
+            except bugs() as error:  # a blueprint is a stranger's code
                 broken = BrokenEndpoint(name, f"{type(error).__name__}: {error}")
                 _log.warning("endpoint left out", endpoint=name, reason=broken.reason, exc_info=error)
                 self.broken.append(broken)
@@ -146,7 +146,7 @@ def broken_by_themselves(plugins: Plugins) -> list[BrokenEndpoint]:
         try:
             if issubclass(connector, Endpoint):
                 _tried(name, connector)
-        except BUGS as error:  # a blueprint is a stranger's code
+        except bugs() as error:  # a blueprint is a stranger's code
             found.append(BrokenEndpoint(name, f"{type(error).__name__}: {error}"))
     return found
 

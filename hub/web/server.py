@@ -35,7 +35,7 @@ from granian.errors import ConfigurationError
 from granian.log import LogLevels
 
 from hub.errors import Misconfigured
-from hub.plugins import BUGS
+from hub.plugins import bugs
 from hub.store.home import make_home
 from hub.web import lifeline
 from hub.web.settings import WORKERS, Settings
@@ -105,7 +105,7 @@ def _worker(parent: Connection, database_url: str, home: Path, settings: Setting
         from hub.web import health
 
         return in_turns(application(database_url, home, settings), settings.max_body, health.PATHS)
-    except BUGS as error:
+    except bugs() as error:
         structlog.get_logger(__name__).error("worker cannot start", reason=f"{type(error).__name__}: {error}", exc_info=error)
         sys.exit(1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from asyncio import CancelledError
 
 import flask
 import pytest
@@ -383,6 +384,21 @@ def test_a_stopped_process_is_said_so_by_the_next_run(store: Store, offer: Offer
     source.failure = None
     assert run(store, plugins, "own").state == "done"
     assert stored(store) == ids(source)
+
+
+@pytest.mark.parametrize("failure", [GeneratorExit(), CancelledError(), BaseException("of a timer of its own")])
+def test_a_source_that_raises_what_is_no_exception_has_failed(store: Store, offer: Offer, failure: BaseException) -> None:
+    source = fresh_rows()
+    plugins = offer(source)
+    connect(store, plugins)
+    source.fail_after, source.failure = 15, failure
+    report = run(store, plugins, "own")
+    assert (report.state, "failed in a way that it should not" in report.reason) == ("failed", True)
+    with store.read() as db:
+        assert [each.state for each in records.reports(db)] == ["failed"]
+    assert stored(store) == ids(source)[:15], "what came before is kept"
+    source.failure = None
+    assert run(store, plugins, "own").state == "done"
 
 
 def test_an_endpoint_cannot_be_run(store: Store, offer: Offer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,6 +127,8 @@ class Parrot(Endpoint):
                 raise RuntimeError(f"{INTERNAL} in a trace")
             if word == "bye":
                 raise SystemExit(f"{INTERNAL} as a last word")
+            if word == "cancelled":
+                raise CancelledError(INTERNAL)
             return {"said": word}
 
         @blueprint.errorhandler(Exception)

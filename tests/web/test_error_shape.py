@@ -286,8 +286,9 @@ def test_an_endpoint_words_its_own_errors_also_where_no_route_of_it_is(client: F
     assert (refused.status_code, refused.get_json()) == (401, {"parrot": "Unauthorized"})
 
 
-def test_an_endpoint_that_calls_sys_exit_ends_one_request(client: FlaskClient) -> None:
-    response = client.get("/parrot/say/bye")
+@pytest.mark.parametrize("word", ["bye", "cancelled"])
+def test_an_endpoint_that_calls_sys_exit_or_is_cancelled_ends_one_request(client: FlaskClient, word: str) -> None:
+    response = client.get(f"/parrot/say/{word}")
     assert (response.status_code, response.get_json()) == (500, {"parrot": "RuntimeError"})
     assert client.get("/parrot/say/x").status_code == 200
 

@@ -235,10 +235,13 @@ def test_what_the_partner_would_not_take_is_off_the_list_once_it_takes_it(any_st
         assert records.rejected_ids(db, "own") == {other}
 
 
-def test_a_bug_at_one_entity_does_not_stand_before_the_others_for_ever(any_store: Store, go: Callable[..., Any], line: Line, clock: Clock) -> None:
+@pytest.mark.parametrize("bug", [KeyError("a bug"), BaseException("no Exception")])
+def test_a_bug_at_one_entity_does_not_stand_before_the_others_for_ever(
+    any_store: Store, go: Callable[..., Any], line: Line, clock: Clock, bug: BaseException
+) -> None:
     say(any_store, 1, "Huis", 1)
     say(any_store, 2, "Thuis", 1)
-    line.failing["Huis"] = KeyError("a bug")
+    line.failing["Huis"] = bug
     assert go().state == "failed"
     clock.forward(seconds=1)
     reports = [go() for _ in range(3)]

@@ -21,8 +21,7 @@ class Register(Simulator):
                 return {"error": "unknown token"}, 401
             start = flask.request.args.get("page", 0, int) * 20
             orgs = map(self.world.organisation, range(start, min(start + 20, 50)))
-            rows = [{"nr": f"BH{o.index}", "naam": o.name, "tel": o.contacts[0].raw, "rev": 1} for o in orgs]
-            return {"rows": rows, "pages": 3}
+            return {"rows": [{"nr": f"BH{o.index}", "naam": o.name, "tel": o.contacts[0].raw, "rev": 1} for o in orgs], "pages": 3}
 
         return app
 
@@ -51,8 +50,7 @@ class Buurthuizen(Source):
 def translate(row: dict[str, Any]) -> Incoming | Rejected:
     if not (phone := normalise_phone(tel := row.get("tel"))):
         return Rejected("This is no phone number.", external_id=row.get("nr", ""), field="tel", raw=str(tel))
-    names, contacts = [{"text": {"nl": row.get("naam")}}], [{"kind": "phone", "value": phone, "raw": tel}]
-    content = {"kind": "organisatie", "names": names, "contacts": contacts}
+    content = {"kind": "organisatie", "names": [{"text": {"nl": row.get("naam")}}], "contacts": [{"kind": "phone", "value": phone, "raw": tel}]}
     return Incoming(Claim("buurthuizen", row.get("nr", ""), row.get("rev", 0), "organisatie", content))
 
 

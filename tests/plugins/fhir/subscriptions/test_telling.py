@@ -380,7 +380,7 @@ def test_a_crash_between_telling_and_noting_it_tells_it_once_more_under_the_same
     hub.work()
     hub.put(in_gent(1))
 
-    class Killed(BaseException):
+    class Killed(KeyboardInterrupt):
         pass
 
     def die(*_: object, **__: object) -> None:
@@ -431,7 +431,7 @@ def test_a_crash_between_reading_the_log_and_keeping_it_loses_and_doubles_nothin
     hub.put(in_gent(1))
     from hub.subscribing import generating
 
-    class Killed(BaseException):
+    class Killed(KeyboardInterrupt):
         pass
 
     def die(*_: object, **__: object) -> None:
