@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
+from math import isfinite
 from typing import Any, cast
 
 import orjson
@@ -16,9 +17,9 @@ from sqlalchemy import Connection, delete, insert, select
 from hub.access import agreement, grant_for
 from hub.connector import Sink, Unsent
 from hub.directory import Directory
-from hub.errors import Misconfigured, Rejected
+from hub.errors import ConnectorError, Misconfigured, Rejected
 from hub.model.audience import Grant
-from hub.model.entity import Change
+from hub.model.entity import Change, Entity
 from hub.store import Store, Writer
 from hub.store.tables import entity as entity_table
 from hub.store.tables import setting
@@ -59,7 +60,7 @@ def push(session: Session, watch: Watch, *, full: bool) -> None:
 
     def desired(changes: Iterable[Change]) -> States:
         found = directory.get_many((change.id for change in changes), voices=True)
-        return {id: sink.shape(entity) for id, entity in found.items()}
+        return {id: _shaped(sink, entity) for id, entity in found.items()}
 
     foresight = _Foresight(session, watch, sink, desired) if session.dry else None
     while True:
@@ -78,6 +79,30 @@ def push(session: Session, watch: Watch, *, full: bool) -> None:
         foresight.look_at_waiting()
     else:
         deliver(session, watch, sink, lambda change: desired([change]).get(change.id))
+
+
+def _shaped(sink: Sink, entity: Entity) -> agreed.State:
+    """What the sink makes of it. Raises `ConnectorError` for what JSON cannot tell as it is: it would go out as something else, or be agreed as that."""
+    shape = sink.shape(entity)
+    wrong = "" if shape is None or isinstance(shape, dict) else f"it is no object but {type(shape).__name__}"
+    try:
+        orjson.dumps(shape)
+    except orjson.JSONEncodeError as error:
+        wrong = wrong or str(error)
+    wrong = wrong or _no_number(shape, "")
+    if wrong:
+        raise ConnectorError(
+            f"The connector {sink.name} shapes {entity.type} {entity.id} into what is no JSON: {wrong}. It has a bug; nothing of this was noted or sent."
+        )
+    return shape
+
+
+def _no_number(value: Any, place: str) -> str:
+    """The first number that JSON does not know, with its place: orjson would make null of it. Empty where there is none."""
+    if isinstance(value, float):
+        return "" if isfinite(value) else f"{place} is {value}, which is no number"
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list | tuple) else ()
+    return next((wrong for name, each in inner if (wrong := _no_number(each, f"{place}.{name}" if place else str(name)))), "")
 
 
 def cursor(store: Store, name: str) -> int:

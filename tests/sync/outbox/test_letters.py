@@ -44,6 +44,29 @@ def test_an_answer_that_is_no_state_is_a_bug_and_nothing_is_agreed(
     assert (go().pushed, letters(any_store)) == (1, [])
 
 
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [
+        ({"at": [{"km": float("nan")}]}, "at.0.km is nan, which is no number"),
+        ({"km": float("-inf")}, "km is -inf"),
+        ({"a": {1}}, "set"),
+        ({"a": "\ud800"}, "surrogates"),
+        (["a"], "no object but list"),
+    ],
+)
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_shape_that_is_no_json_is_refused_before_anything_is_noted(
+    any_store: Store, go: Callable[..., Any], line: Line, monkeypatch: pytest.MonkeyPatch, shape: Any, said: str, dry_run: bool
+) -> None:
+    say(any_store, 1, "Huis", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(Post, "shape", lambda self, entity: shape)
+        report = go(dry_run=dry_run)
+    assert (report.state, report.pushed, letters(any_store), line.posts) == ("failed", 0, [], [])
+    assert "The connector post shapes organisatie " in report.reason and said in report.reason
+    assert (go().pushed, letters(any_store)) == (1, [])
+
+
 def test_one_entity_that_fails_does_not_hold_up_the_others(any_store: Store, go: Callable[..., Any], line: Line) -> None:
     for number in range(5):
         say(any_store, number, f"Huis {number}", 1)
