@@ -100,7 +100,11 @@ def query(
         cursor=cursor,
         total="accurate" if cursor is None else "none",
     )
-    page = directory.search(narrowed(asked, [_usable(criterion, directory) for criterion in criteria]))
+    usable = [_usable(criterion, directory) for criterion in criteria]
+    try:
+        page = directory.search(narrowed(asked, usable))
+    except Invalid as error:  # a criterion or a cursor that is written wrongly, as of any other option
+        raise NotUnderstood(error) from error
     if as_json:
         say_json(
             {

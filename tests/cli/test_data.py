@@ -342,8 +342,16 @@ def test_a_number_that_its_system_cannot_have_is_refused_as_in_the_api(filled: C
         assert filled.json("query", "--where", usable)["total"] == 0
 
 
+@pytest.mark.parametrize(
+    "given",
+    [("--where", "near=1,2"), ("--where", "changed_since=x"), ("--where", "colour=red"), ("--where", "red"), ("--near", "1,2"), ("--cursor", "zzz")],
+)
+def test_a_query_that_is_written_wrongly_is_not_understood(filled: CommandLine, given: tuple[str, str]) -> None:
+    assert filled.misunderstood("query", *given).startswith("Error: ")
+
+
 def test_what_is_wrong_is_said_once(filled: CommandLine) -> None:
-    said = filled.refused("query", "--where", "colour=red", "--where", "postcode=x")
+    said = filled.misunderstood("query", "--where", "colour=red", "--where", "postcode=x")
     assert said.count("There is no such key") == said.count("has four digits") == 1
     (filled.home / "authority.toml").write_text('[groups.colours]\norder = ["a"]\n[groups.smells]\norder = ["a"]\n')
     said = filled.refused("query")
