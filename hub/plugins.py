@@ -33,6 +33,8 @@ from hub.model.storable import is_storable, storable
 
 GROUP = "fichehub.plugins"
 OWN_DISTRIBUTION = "fichehub"
+OWN_PATHS: Final = frozenset({"api", "fiche", "health", "metrics", "oauth", "static"})
+"""Where the hub itself answers: no endpoint can have one of these names."""
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _OWN_WORK: tuple[tuple[type[Connector], tuple[str, ...]], ...] = (
@@ -398,6 +400,8 @@ def _breach(item: object) -> str | None:
     name = getattr(item, "name", None)
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         return f"needs a `name` in kebab-case, not {name!r}"
+    if name in OWN_PATHS and issubclass(item, Endpoint):
+        return f"is an Endpoint, and /{name} is an address of the hub itself; it needs another `name`"
     title = getattr(item, "title", None)
     if not isinstance(title, str) or not title.strip():
         return "needs a `title` that administrators can read"

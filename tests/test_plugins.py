@@ -319,3 +319,13 @@ def test_our_own_plugins_come_first(install: Any) -> None:
     found = plugins.load()
     names = [each.distribution for each in (*found.loaded,)]
     assert names.index("aaa-greedy") == len(names) - 1
+
+
+def test_an_endpoint_cannot_have_an_address_of_the_hub_itself() -> None:
+    door = type("Door", (Endpoint,), {"name": "api", "title": "Door", "blueprint": classmethod(lambda cls: None)})
+    source = type("Api", (Source,), {"name": "api", "title": "Api", "pull": lambda self, cursor: iter(())})
+    offers = [plugin(register_connectors=hookimpl(lambda kind=kind: [kind], specname="register_connectors")) for kind in (door, source)]
+    found = load(door=offers[0], source=offers[1])
+    (broken,) = found.broken
+    assert broken.name == "door" and "/api is an address of the hub itself" in broken.reason
+    assert found.connector("api") is source

@@ -51,13 +51,10 @@ class Endpoints:
 
     def mount(self, app: flask.Flask, plugins: Plugins) -> None:
         """Mount every endpoint at `/<name>`. One that cannot be mounted is left out whole and named."""
-        taken = {str(rule).split("/")[1] for rule in app.url_map.iter_rules()}
         for name, connector in sorted(plugins.connectors.items()):
             if not issubclass(connector, Endpoint):
                 continue
             try:
-                if name in taken:
-                    raise ValueError(f"/{name} is an address of the hub itself; the connector needs another name")
                 blueprint = _tried(name, connector)
                 if blueprint.name in app.blueprints:
                     raise ValueError(f"its blueprint has the name of another one, {blueprint.name!r}")
@@ -140,7 +137,7 @@ class Endpoints:
 
 
 def broken_by_themselves(plugins: Plugins) -> list[BrokenEndpoint]:
-    """The endpoints that no application can mount; which ones stand in each other's way, or in the hub's, only that of a server tells."""
+    """The endpoints that no application can mount; which ones stand in each other's way only that of a server tells."""
     found = []
     for name, connector in sorted(plugins.connectors.items()):
         try:

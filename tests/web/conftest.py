@@ -183,12 +183,6 @@ class Thrower(Endpoint):
         return blueprint
 
 
-class Taken(Closed):
-    """An endpoint at an address of the hub itself."""
-
-    name = "health"
-
-
 class Broken(Endpoint):
     """An endpoint that breaks when it is mounted, after its first route."""
 
@@ -208,7 +202,7 @@ class Brought:
 
     @hookspecs.hookimpl
     def register_connectors(self) -> list[type[Connector]]:
-        return [Parrot, Closed, Thrower, Taken, Broken]
+        return [Parrot, Closed, Thrower, Broken]
 
 
 @dataclass(frozen=True)
