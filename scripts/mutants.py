@@ -667,6 +667,46 @@ MUTANTS = (
         "                elif (projected := (stored := decode(document))) is not None:\n",
         "tests/sync/test_machine.py",
     ),
+    Mutant(
+        "found-by-who-has-it-not",
+        "a part whose other end only one partner has is found and counted by him alone",
+        "hub/store/index_terms.py",
+        "entity.type, entity.partner, ABSENT)\n",
+        "entity.type, entity.partner, level)\n",
+        "tests/store/test_leaning.py::test_a_caregiver_whom_one_partner_has_is_found_and_counted_by_him_alone",
+    ),
+    Mutant(
+        "told-by-a-hidden-way",
+        "who does not see how two fiches hang together is not told of the one when the other changes",
+        "hub/store/linking.py",
+        "            level = 0 if fiche_id in start and number != fiche_id else max(to[end], how)\n",
+        "            level = 0\n",
+        "tests/store/test_changes.py::test_who_does_not_see_what_ties_them_hears_nothing_of_the_one_when_the_other_changes",
+    ),
+    Mutant(
+        "echo-of-another-connection",
+        "what one connection told a register is no word of the register's own for a second connection to it",
+        "hub/sync/echo.py",
+        "    for other in _others(session, connection):\n",
+        "    for other in ():\n",
+        "tests/sync/test_echo.py::test_what_one_connection_told_a_register_is_no_word_of_its_own_for_another_one",
+    ),
+    Mutant(
+        "waits-for-a-clock-that-was-ahead",
+        "what failed while a clock was less than a day ahead is tried again once it was put right",
+        "hub/sync/waiting.py",
+        "> latest(now):\n",
+        "> latest(now) and False:\n",
+        "tests/sync/outbox/test_letters.py::test_what_failed_while_the_clock_was_less_than_a_day_ahead_is_tried_once_it_was_put_right",
+    ),
+    Mutant(
+        "a-date-for-two-states",
+        "a second change within a second is seen by who asks with a date",
+        "plugins/fhir/rendering.py",
+        "if since.replace(microsecond=0) + timedelta(seconds=1) <= now else {}\n",
+        "if since <= now else {}\n",
+        "tests/plugins/fhir/test_running_out.py::test_a_second_change_within_a_second_is_seen_by_who_asks_with_a_date",
+    ),
 )
 
 
