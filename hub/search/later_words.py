@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, Final
 
 from hub.model.folding import MAX_WORD
 from hub.search.lens import Lens, Row
-from hub.search.plan import Plan
 from hub.search.steps import LAST, by_name_and_number
 
-_SAMPLE: Final = 300
 _FIRST_WORDS: Final = 4
 _OTHERWISE: Final = 20
 """Names are of a kind when all but one of so many begin with one of so few words."""
@@ -46,9 +45,8 @@ class LaterWords:
         return sorted(rows, key=by_name_and_number, reverse=self._down)
 
 
-def first_words(plan: Plan) -> list[str]:
+def first_words(sample: Sequence[Row]) -> list[str]:
     """The few words with which nearly all names of those that match begin, as a sample of them says; nothing when there are no such."""
-    sample = plan.lens.fetch(plan.lens.numbers(plan.match, _SAMPLE))
     counted = Counter(row.name.partition(" ")[0] for row in sample).most_common(_FIRST_WORDS)
     if (len(sample) - sum(times for _, times in counted)) * _OTHERWISE > len(sample):
         return []

@@ -37,13 +37,17 @@ from hub.search.steps import (
 _NAMES_AT_ONCE: Final = 300
 """So many entries are fetched and sorted by name sooner than the first page of them is met along the names of a letter, however many there are."""
 
-_LOOKS: Final = 12
+_LOOKS: Final = 5
 """So many names are looked at in their index sooner than one entry is fetched."""
+_LOOKS_OF_POSTGRESQL: Final = 12
 _LOOKS_A_READ: Final = 6
-"""The same for PostgreSQL sooner than one of the entries that match is read there."""
+"""So many on PostgreSQL sooner than one of the entries that match is read there."""
 _SPARSE: Final = 80
 """Of so many numbers of entries about one stands for a name of the type that is asked for."""
 _SAMPLE: Final = 300
+_SAMPLE_OF_WORDS: Final = 100
+_SCATTERED: Final = 3
+"""Of which so many were met at once, they are many and stand in all letters, so nobody counts them."""
 _CELL: Final = 3
 """Letters of the part of the alphabet in which many are found at once."""
 
@@ -119,7 +123,7 @@ class Names:
         """The hits behind a position among the names from `low` to `high` in which a word behind the first begins so.
 
         Many are soon met along the index of names, which tells their words, unless nearly all begin with one of a few words, as those of one kind of
-        organisation do. Then these are met where such names stand. Few are fetched.
+        organisation do. Then these are met where such names stand. Few are fetched, and those that are neither letter by letter.
         """
         if len(plan.match.every) > 1 or plan.match.none or plan.match.lacking or plan.conditions:
             yield from self._by_letters(plan, after, umbrella, low, high)
@@ -127,24 +131,34 @@ class Names:
         lens, page, down = plan.lens, self._query.limit + 1, self._query.descending
         few = min(self._bound, max(_NAMES_AT_ONCE, isqrt(page * lens.statistics.last // _SPARSE)))
         walk = LaterWords(lens, word, after, low, high, down, page)
-        looked = few
-        while not walk.ended and looked <= _LOOKS * few:
-            yield from _kept(walk.step(looked), umbrella)
-            looked = walk.far
+        looks = _LOOKS_OF_POSTGRESQL if lens.bulk.postgres else _LOOKS
+        looked, met = few, 0
+        while not walk.ended and looked <= looks * few:
+            rows = walk.step(looked)
+            yield from _kept(rows, umbrella)
+            looked, met = walk.far, met + len(rows)
         if walk.ended:
             return
-        found = plan.candidates(few)
-        if found is not None:
-            yield from self._sorted(found, walk.after, umbrella, low, high)
-            return
-        # PostgreSQL reads a match as a whole: while it reads one of them, many names are looked at.
-        many = lens.statistics.expected(plan.match)
-        first = first_words(plan) if many is None else []
-        rest = plan.narrowed(not_beginning(lens.type, lens.rank, first)).candidates(few) if first else None
-        if rest is None:
-            yield from _kept(walk.step(max(2 * _LOOKS * few, _LOOKS_A_READ * (many or 0))), umbrella)
+        if lens.bulk.postgres:
+            found = plan.candidates(few)
+            if found is not None:
+                yield from self._sorted(found, walk.after, umbrella, low, high)
+                return
+            # It reads a match as a whole: while it reads one of them, many names are looked at.
+            yield from _kept(walk.step(max(2 * looks * few, _LOOKS_A_READ * (lens.statistics.expected(plan.match) or 0))), umbrella)
             if not walk.ended:
                 yield from self._by_letters(plan, walk.after, umbrella, low, high)
+            return
+        first: list[str] = []
+        if met < _SCATTERED:
+            numbers = lens.numbers(plan.match, few + 1)
+            if len(numbers) <= few:
+                yield from self._sorted(Candidates(replace(plan, match=Match()), set(numbers)), walk.after, umbrella, low, high)
+                return
+            first = first_words(lens.fetch(numbers[:_SAMPLE_OF_WORDS]))
+        rest = plan.narrowed(not_beginning(lens.type, lens.rank, first)).candidates(few) if first else None
+        if rest is None:
+            yield from self._letter_by_letter(plan, walk.after, umbrella, low, high, later=word)
             return
         parts = [self._sorted(rest, walk.after, umbrella, low, high)]
         for each in first:
@@ -195,7 +209,10 @@ class Names:
             return
         yield from self._letter_by_letter(plan, after, umbrella, low, high)
 
-    def _letter_by_letter(self, plan: Plan, after: tuple[Any, ...] | None, umbrella: int | None, low: str, high: str) -> Iterator[Row]:
+    def _letter_by_letter(
+        self, plan: Plan, after: tuple[Any, ...] | None, umbrella: int | None, low: str, high: str, *, later: str = ""
+    ) -> Iterator[Row]:
+        """See `_by_letters`. `later`: all that is asked is that a word behind the first begins so, which names themselves tell."""
         most, lens = self._most(plan), plan.lens
         for letters, start, end in letters_from(after, self._query.descending):
             if end <= low or start >= high or not lens.any_named(start, end):
@@ -204,6 +221,9 @@ class Names:
             found = here.candidates(most)
             if found is not None:
                 yield from self._sorted(found, after, umbrella, low, high)
+            elif later:
+                there = max(low, start), min(high, end)
+                yield from _all(LaterWords(lens, later, after, *there, self._query.descending, self._query.limit + 1), umbrella)
             else:
                 yield from self._walk_names(plan, after, umbrella, max(low, start), min(high, end))
 

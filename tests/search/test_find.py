@@ -37,13 +37,16 @@ def everything(conn: Connection, query: Query, grant: Grant, places: Places) -> 
         cursor = page.next
 
 
-@pytest.fixture(params=["few", "many", "far"])
+@pytest.fixture(params=["few", "many", "far", "scattered"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few candidates are fetched and sorted, many are met along an index, unless they stand far behind: the same world, taken three ways."""
+    """Few candidates are fetched and sorted, many are met along an index, unless they stand far behind or in all letters: the same world, taken four ways."""
     if request.param != "few":
         monkeypatch.setattr("hub.search.orders._bound", lambda plans: 3)
-    if request.param == "far":
+    if request.param in ("far", "scattered"):
         monkeypatch.setattr("hub.search.names._LOOKS", 0)
+        monkeypatch.setattr("hub.search.names._LOOKS_OF_POSTGRESQL", 0)
+    if request.param == "scattered":
+        monkeypatch.setattr("hub.search.names._SCATTERED", 0)
 
 
 @pytest.mark.usefixtures("way")
@@ -75,6 +78,18 @@ def test_pages_of_every_size_are_the_same_list(reading: Reading, places: Places,
         for limit in (9, len(whole) - 1, len(whole)):
             found = everything(reading(), replace(query, limit=limit), INTERNAL, places)
             assert [row.entry_id for row in found] == whole
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("descending", [False, True])
+def test_words_behind_the_first_are_met_in_the_order_of_names(reading: Reading, places: Places, oracle: Oracle, descending: bool) -> None:
+    later = {word for row in oracle.world.rows if row.type == "organisatie" for word in row.name.split()[1:]}
+    assert len(later) > 5
+    for beginning in sorted({word[:letters] for word in later for letters in (1, 3)}):
+        where = (Criterion("name", (beginning,), "prefix"),)
+        query = Query(types=("organisatie",), where=where, sort="name", descending=descending, limit=2)
+        found = everything(reading(), query, INTERNAL, places)
+        assert [row.entry_id for row in found] == oracle.find(query, INTERNAL), beginning
 
 
 def test_totals(reading: Reading, places: Places, oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
