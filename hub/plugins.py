@@ -161,6 +161,17 @@ class Plugins:
             message += " Left out as broken: " + ", ".join(plugin.name for plugin in self.broken) + " (see: fichehub plugins)."
         raise Misconfigured(message)
 
+    def scope_types(self) -> frozenset[str]:
+        """The types of resource that a scope of an access token may name: those of all endpoints that take tokens."""
+        found: set[str] = set()
+        for connector in self.connectors.values():
+            if issubclass(connector, Endpoint) and connector.takes_tokens:
+                try:
+                    found |= connector.scope_types()
+                except bugs() as error:  # such an endpoint cannot be served either
+                    _log.warning("endpoint without types", endpoint=connector.name, reason=f"{type(error).__name__}: {error}")
+        return frozenset(found)
+
     def implements(self, hook: str) -> bool:
         """Whether any plugin has this hook."""
         return any(hook in plugin.hooks for plugin in self.loaded)

@@ -25,6 +25,7 @@ from hub.access.clients import (
 from hub.cli.installation import Installation
 from hub.cli.output import as_json, say_done, say_json, say_table
 from hub.errors import FieldError, Invalid
+from hub.model.scopes import nowhere, scopes_of
 
 _jwks = click.option(
     "--jwks", "jwks_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="File with its public keys (JWKS, RFC 7517)."
@@ -55,16 +56,23 @@ def register(
 ) -> None:
     """Register software of NAME that fetches access tokens, by its public keys; says its client id."""
     jwks, url = _keys(jwks_file, jwks_url)
+    asked = " ".join(scopes) or "system/*.rs"
+    _check_types(asked, installation.plugins.scope_types())
     made = installation.store.write(
-        lambda writer: register_client(
-            writer.connection, name, _moment(_now()), title=title, scopes=" ".join(scopes) or "system/*.rs", jwks=jwks, jwks_url=url
-        )
+        lambda writer: register_client(writer.connection, name, _moment(_now()), title=title, scopes=asked, jwks=jwks, jwks_url=url)
     )
     if as_json:
         say_json(_form(made))
         return
     click.echo(f"Client id: {made.id}")
     click.echo(f"It may ask: {' '.join(sorted(made.scopes))}. It signs its assertions with {_where(made)}; docs/fhir.md, Access, says how.")
+
+
+def _check_types(asked: str, types: frozenset[str]) -> None:
+    """Raise `Invalid` for scopes of types that no endpoint has: no token would ever be given for them."""
+    if missing := nowhere(scopes_of(asked), types):
+        told = f"names a type of resource that this hub does not have; choose from {', '.join(sorted(types))}, or * for all."
+        raise Invalid(f"{missing[0]} {told}", tuple(FieldError("scope", told, each) for each in missing))
 
 
 @click.command(name="clients")

@@ -23,6 +23,14 @@ def _file(folder: Path, *keys: ECKey) -> str:
     return str(path)
 
 
+def test_a_scope_of_what_the_hub_does_not_have_is_refused_before_anything_is_registered(fichehub: CommandLine, tmp_path: Path) -> None:
+    fichehub.ok("partners", "add", "epd", *AGREED)
+    told = fichehub.refused("partners", "register", "epd", "--jwks", _file(tmp_path, EC_KEY), "--scope", "system/Organisation.rs")
+    assert "system/Organisation.rs names a type of resource that this hub does not have; choose from" in told
+    assert " Organization, " in told
+    assert fichehub.json("partners", "clients") == []
+
+
 def test_from_registering_to_the_end(fichehub: CommandLine, tmp_path: Path) -> None:
     assert "no agreement" in fichehub.refused("partners", "register", "epd", "--jwks", _file(tmp_path, EC_KEY)).lower()
     fichehub.ok("partners", "add", "epd", *AGREED)
