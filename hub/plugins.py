@@ -422,6 +422,8 @@ def _breach(item: object) -> str | None:
         for method in methods:
             if _function(item, method) is _function(kind, method):
                 return f"is a {kind.__name__} but does not define `{method}`"
+    if issubclass(item, Endpoint) and item.takes_tokens and _function(item, "scope_types") is _function(Endpoint, "scope_types"):
+        return "takes tokens but does not define `scope_types`, without which none could be given"
     schema: object = item.config_schema
     if not isinstance(schema, type) or not issubclass(schema, ma.Schema):
         return "needs a `config_schema` that is a marshmallow Schema class"

@@ -195,6 +195,16 @@ class NoBlueprint(Endpoint):
     title = "Has no routes"
 
 
+class NoScopes(Endpoint):
+    name = "no-scopes"
+    title = "Takes tokens for nothing"
+    takes_tokens = True
+
+    @classmethod
+    def blueprint(cls) -> Any:
+        return None
+
+
 class BadSchema(Good):
     name = "bad-schema"
     config_schema = {"url": str}  # type: ignore[assignment]
@@ -209,6 +219,7 @@ class BadSchema(Good):
         (OnlyConnector, "must derive from Source, Sink, Export or Endpoint"),
         (NoPull, "is a Source but does not define `pull`"),
         (NoBlueprint, "is a Endpoint but does not define `blueprint`"),
+        (NoScopes, "takes tokens but does not define `scope_types`"),
         (BadSchema, "needs a `config_schema` that is a marshmallow Schema class"),
         (ma.Schema, "is not a class derived from hub.Connector"),
         ("good", "is not a class derived from hub.Connector"),

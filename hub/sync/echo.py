@@ -94,19 +94,30 @@ def _without_echoes_of(session: Session, writer: Writer, other: str, claims: lis
     standing = _standing(connection, claims)
     own = []
     for claim in claims:
-        number = entities.get(_key(claim))
+        number, before = entities.get(_key(claim)), standing.get(_key(claim))
         state = known.get(number) if number is not None else None
-        before = standing.get(_key(claim))
-        fresh = before is None or claim.external_id in anew
-        if state is None or (before is not None and not fresh and claim.revision < before.revision):
-            own.append(claim)
-            continue
-        answer = _told_to(state)
-        if before is not None and not fresh and claim.revision == before.revision and not (before.withdrawn or claim.gone):
-            own.append(_judged_again(writer, sink, claim, answer, before))
-        else:
-            own.append(claim if answer is None else _own_word(sink, claim, answer, before))
+        own.append(claim if state is None or _is_late(claim, before, anew) else _against(writer, sink, claim, state, before, anew))
     return _as_it_came(claims, own)
+
+
+def _is_late(claim: Claim, before: _Standing | None, anew: Collection[str]) -> bool:
+    """Whether a newer word of the partner's stands already."""
+    return before is not None and claim.revision < before.revision and claim.external_id not in anew
+
+
+def _is_known(claim: Claim, before: _Standing | None, anew: Collection[str]) -> bool:
+    """Whether it came before, in this very revision, and stands."""
+    if before is None or before.withdrawn or claim.gone:
+        return False
+    return claim.revision == before.revision and claim.external_id not in anew
+
+
+def _against(writer: Writer, sink: Sink, claim: Claim, state: Agreed, before: _Standing | None, anew: Collection[str]) -> Claim:
+    """The partner's own word in a claim, against what was agreed."""
+    answer = _told_to(state)
+    if before is not None and _is_known(claim, before, anew):
+        return _judged_again(writer, sink, claim, answer, before)
+    return claim if answer is None else _own_word(sink, claim, answer, before)
 
 
 def _told_to(state: Agreed) -> dict[str, Any] | None:
@@ -131,22 +142,18 @@ def _heard(session: Session, writer: Writer, claims: list[Claim], anew: Collecti
     standing = _standing(connection, claims)
     own = []
     for claim in claims:
-        number = entities.get(_key(claim))
+        number, before = entities.get(_key(claim)), standing.get(_key(claim))
         state = known.get(number) if number is not None else None
-        before = standing.get(_key(claim))
-        late = before is not None and claim.revision < before.revision and claim.external_id not in anew
-        if number is None or state is None or late:
+        if number is None or state is None or _is_late(claim, before, anew):
             own.append(claim)
             continue
         answer = _told_to(state)
         told: Document = {} if answer is None else sink.read_back(answer)
-        again = before is not None and claim.revision == before.revision and claim.external_id not in anew
-        if before is not None and again and not (before.withdrawn or claim.gone):
-            own.append(_judged_again(writer, sink, claim, answer, before))
+        own.append(_against(writer, sink, claim, state, before, anew))
+        if _is_known(claim, before, anew):
             if state.said is None and not has(claim.content, told):  # what we believe of the partner since is wrong, or it lost what we told it
                 note(session, connection, number, state, said=claim.content)
             continue
-        own.append(claim if answer is None else _own_word(sink, claim, answer, before))
         said: Document = {} if claim.gone else claim.content
         moved = claim.gone or not has(said, told)
         if moved or state.said is not None:

@@ -45,12 +45,13 @@ class Endpoints:
     store: Store
     mounted: dict[str, str] = field(default_factory=dict)
     takes_tokens: set[str] = field(default_factory=set)
-    scope_types: set[str] = field(default_factory=set)
+    scope_types: frozenset[str] = frozenset()
     broken: list[BrokenEndpoint] = field(default_factory=list)
     _states: dict[tuple[str, str | None], tuple[float, str]] = field(default_factory=dict)
 
     def mount(self, app: flask.Flask, plugins: Plugins) -> None:
         """Mount every endpoint at `/<name>`. One that cannot be mounted is left out whole and named."""
+        self.scope_types = plugins.scope_types()
         for name, connector in sorted(plugins.connectors.items()):
             if not issubclass(connector, Endpoint):
                 continue
@@ -58,7 +59,6 @@ class Endpoints:
                 blueprint = _tried(name, connector)
                 if blueprint.name in app.blueprints:
                     raise ValueError(f"its blueprint has the name of another one, {blueprint.name!r}")
-                named = connector.scope_types() if connector.takes_tokens else ()
                 app.register_blueprint(blueprint, url_prefix=f"/{name}")
             except bugs() as error:  # a blueprint is a stranger's code
                 broken = BrokenEndpoint(name, f"{type(error).__name__}: {error}")
@@ -68,7 +68,6 @@ class Endpoints:
             self.mounted[name] = blueprint.name
             if connector.takes_tokens:
                 self.takes_tokens.add(name)
-                self.scope_types.update(named)
 
     def named_by(self, path: str) -> str | None:
         """The endpoint below whose address this path lies."""
