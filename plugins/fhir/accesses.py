@@ -1,20 +1,17 @@
-"""The audit trail as AuditEvents: what a request is called there, and reading and searching it.
+"""The audit trail as AuditEvents: reading and searching it. What a request leaves there, `noting` says.
 
-By the audit profiles of IHE mCSD (IHE.mCSD.Audit.CareServices.Read, .Query and .Updates), which an event claims when it meets one. Only partners are in the trail: nobody
-knows who the public is. https://profiles.ihe.net/ITI/mCSD/ITI-90.html#security-considerations
+By the audit profiles of IHE mCSD (IHE.mCSD.Audit.CareServices.Read, .Query and .Updates), which an event claims when it meets one.
+https://profiles.ihe.net/ITI/mCSD/ITI-90.html#security-considerations
 """
 
 from __future__ import annotations
 
 import base64
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
-from http import HTTPStatus
-from typing import Any, Final, NamedTuple
-from urllib.parse import parse_qsl, quote, urlencode
+from typing import Any, Final
+from urllib.parse import quote, urlencode
 
 import flask
 
@@ -25,7 +22,7 @@ from plugins.fhir import outcome
 from plugins.fhir import systems as s
 from plugins.fhir.listing import add_search, left_out, page_size
 from plugins.fhir.moments import span
-from plugins.fhir.params import RESOURCES, UNSUPPORTED
+from plugins.fhir.params import RESOURCES
 from plugins.fhir.preferring import FORM, refuse_unknown
 from plugins.fhir.refusing import invalid
 from plugins.fhir.search import DEFAULT_COUNT, MAX_COUNT
@@ -33,6 +30,10 @@ from plugins.fhir.search import DEFAULT_COUNT, MAX_COUNT
 Json = dict[str, Any]
 Answer = Callable[[Json], flask.Response]
 TYPE: Final = "AuditEvent"
+ALSO: Final = frozenset({TYPE, "Provenance", "Subscription"})
+"""What somebody may ask for besides the resources of the directory, and leaves a row with."""
+_MCSD: Final = (*RESOURCES, "")
+"""The types of which the transactions of mCSD speak; none is named by the history of everything."""
 _ASKERS: Final = "Only partners read who asked for what"
 PARTNER: Final = s.BASE + "/NamingSystem/partner"
 PARAMS: Final = {
@@ -63,7 +64,6 @@ _ITI: Final = {
     "transaction": ("ITI-130", "Care Services Feed"),
 }
 _ACTIONS: Final = {"read": "R", "vread": "R", "create": "C", "update": "U", "patch": "U", "delete": "D"}
-WRITTEN: Final = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _DCM: Final = "http://dicom.nema.org/resources/ontology/DCM"
 _SOURCE: Final = {"system": _DCM, "code": "110153", "display": "Source Role ID"}
 _DESTINATION: Final = {"system": _DCM, "code": "110152", "display": "Destination Role ID"}
@@ -72,176 +72,6 @@ _ROLES: Final = "http://terminology.hl7.org/CodeSystem/object-role"
 _REST: Final = {"system": "http://terminology.hl7.org/CodeSystem/audit-event-type", "code": "rest", "display": "Restful Operation"}
 _INTERACTIONS: Final = "http://hl7.org/fhir/restful-interaction"
 _SERVER: Final = {"system": "http://terminology.hl7.org/CodeSystem/security-source-type", "code": "4", "display": "Application Server"}
-_NOBODY_IN_IT: Final = frozenset(
-    [
-        "_count",
-        "_sort",
-        "_total",
-        "_summary",
-        "_elements",
-        "_include",
-        "_revinclude",
-        "_revInclude",
-        "_since",
-        "_lastUpdated",
-        "_type",
-        "_format",
-        "_pretty",
-        "_outputFormat",
-        "_part",
-        "_after",
-        "_id",
-        "active",
-        "status",
-        "type",
-        "role",
-        "specialty",
-        "service-type",
-        "service-category",
-        "characteristic",
-        "program",
-        "coverage-area",
-        "date",
-        "outcome",
-        "subtype",
-        "address-city",
-        "address-postalcode",
-        "address-state",
-        "address-country",
-        "organization",
-        "location",
-        "partof",
-        "endpoint",
-        "service",
-        "practitioner",
-        "missing",
-    ]
-)
-"""Parameters whose values name nobody; an id is a pseudonym, and whoever audits must know of whom something was asked. Of all others the value is left out, also
-of `_cursor` and `_job`, which carry all that was searched for."""
-_NAMES: Final = _NOBODY_IN_IT.union(
-    RESOURCES,
-    PARAMS,
-    (name for resource in RESOURCES.values() for name in resource.by_name),
-    (name for _, name in UNSUPPORTED),
-    (modifier for resource in RESOURCES.values() for param in resource.by_name.values() for modifier in param.modifiers),
-    ("_cursor", "_has", "_job", "criteria", "iterate", "target", "url"),
-)
-"""What the name of a parameter is made of. One with another word in it is none of ours, and may name somebody itself."""
-
-
-# --- what a request is called ---------------------------------------------------------------------------------------------------
-
-
-class Written(NamedTuple):
-    """What a request writes of one resource, as the trail tells it: `id` is the hub's as soon as it is known, `address` as it was sent, below the base; `status` None: that of the
-    whole answer.
-    """
-
-    interaction: str
-    type: str
-    id: str
-    address: str
-    status: int | None = None
-
-
-def tell(written: Sequence[Written]) -> None:
-    """Let the current request leave these rows, instead of the one that its address tells of."""
-    flask.g.fhir_written = written
-
-
-def add_notes(blueprint: flask.Blueprint) -> None:
-    """Let every request of a partner leave a row, and a transaction one for each of its entries."""
-
-    @blueprint.after_request
-    def note(response: flask.Response) -> flask.Response:
-        request = flask.request
-        path = request.path.strip("/").partition("/")[2]
-        status = response.status_code
-
-        def asked() -> list[tuple[str, str]]:
-            given = list(request.args.items(multi=True))
-            too_long = status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE  # to look into it would raise that again
-            if request.mimetype == "application/x-www-form-urlencoded" and not too_long:
-                given += list(request.form.items(multi=True))
-            return told_of(given)
-
-        written: Sequence[Written] | None = flask.g.get("fhir_written")
-        if written is not None:
-            for each in written:
-                where, _, query = each.address.partition("?")
-                given = partial(told_of, parse_qsl(query, keep_blank_values=True))
-                hub.record_access(
-                    interaction=each.interaction,
-                    type=each.type,
-                    target=each.id[:_LONGEST],
-                    path=where,
-                    parameters=given,
-                    status=each.status or status,
-                )
-        elif (called := classified(request.method, path)) is not None:
-            interaction, type, target = called
-            hub.record_access(interaction=interaction, type=type, target=target, path=path, parameters=asked, status=status)
-        return response
-
-
-def classified(method: str, path: str) -> tuple[str, str, str] | None:
-    """(interaction, type, id) of a request for this path below the base; None for one that tells nothing of anybody, and for a Bundle, whose entries count."""
-    segments = [segment for segment in path.split("/") if segment]
-    if not segments:
-        return None
-    type, rest = segments[0], segments[1:]
-    if type == "_history":
-        return "history-system", "", ""
-    if segments[-1].startswith("$export"):
-        return "operation", type if type in RESOURCES else "", ""
-    if type not in RESOURCES and type not in _ALSO:
-        return None
-    operation = next((place for place, segment in enumerate(rest) if segment.startswith("$")), None)
-    if operation is not None:
-        return "operation", type, rest[0][:_LONGEST] if operation else ""
-    if method in ("GET", "HEAD"):
-        match rest:
-            case [] | ["_search"]:
-                return "search-type", type, ""
-            case ["_history"]:
-                return "history-type", type, ""
-            case [id]:
-                return "read", type, id[:_LONGEST]
-            case [id, "_history"]:
-                return "history-instance", type, id[:_LONGEST]
-            case [id, "_history", _]:
-                return "vread", type, id[:_LONGEST]
-            case [id, *_]:
-                return "operation", type, id[:_LONGEST]
-    if rest == ["_search"]:
-        return "search-type", type, ""
-    return WRITTEN.get(method, "operation"), type, rest[0][:_LONGEST] if rest else ""
-
-
-_ALSO: Final = frozenset({TYPE, "Provenance", "Subscription"})
-_MCSD: Final = (*RESOURCES, "")
-"""The types of which the transactions of mCSD speak; none is named by the history of everything."""
-_LONGEST: Final = 64
-
-
-def told_of(given: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Parameters as the trail keeps them: `*` for values that may name somebody, and for names that are none of ours."""
-    told = []
-    for name, value in given:
-        if not _NAMES.issuperset(_PARTED.split(name)):
-            told.append(("*", "*"))
-            continue
-        last = name.rpartition(".")[2] if "." in name else name.rpartition(":")[2] if name.startswith("_has:") else name
-        bare, _, modifier = last.partition(":")
-        names_nobody = (modifier == "missing" or bare in _NOBODY_IN_IT) and modifier != "identifier"
-        told.append((name, value if names_nobody else "*"))
-    return told
-
-
-_PARTED: Final = re.compile("[.:]")
-
-
 # --- as a resource --------------------------------------------------------------------------------------------------------------
 
 
@@ -287,7 +117,7 @@ def _entities(access: Access, answered: bool, reads: bool) -> list[Json]:
     entities: list[Json] = []
     if access.target:
         named = f"{access.type}/{access.target}"
-        what = {"reference": named} if answered and (access.type in RESOURCES or access.type in _ALSO) else {"display": named}
+        what = {"reference": named} if answered and (access.type in RESOURCES or access.type in ALSO) else {"display": named}
         role = {"system": _ROLES, "code": "4", "display": "Domain Resource"}
         entities.append({"what": what, "type": _OBJECT, "role": role})
     if not reads:
