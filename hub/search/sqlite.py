@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hub.search.match import Alternatives, Match, Token
+from hub.store import index_tokens as tokens
 from hub.store.bulk import Bulk
 from hub.store.index_forms import read_tokens
 
@@ -52,11 +53,22 @@ def _spelled(bulk: Bulk, token: Token, known: dict[Token, Alternatives]) -> Alte
     if not token.prefix or len(token.text) in _INDEXED_LENGTHS:
         return (token,)
     if token not in known:
-        sql = "SELECT term FROM fulltext_vocabulary WHERE term >= ? AND term < ? LIMIT ?"
-        whole = bulk.rows(sql, token.text, token.text + "\U0010ffff", _MOST_SPELLED + 1)
+        whole = _beginning_so(bulk, token.text, _MOST_SPELLED + 1)
         few = 0 < len(whole) <= _MOST_SPELLED
-        known[token] = tuple(Token(row[0]) for row in whole) if few else (token,)
+        known[token] = tuple(map(Token, whole)) if few else (token,)
     return known[token]
+
+
+def _beginning_so(bulk: Bulk, beginning: str, most: int) -> list[str]:
+    """At most so many of the tokens that begin so; for words of names also such as nothing has any more."""
+    head, end = beginning[:3], "\U0010ffff"
+    if tokens.is_word_of_name(beginning) and tokens.SHORTENED not in beginning:
+        # The full text would count in how many entries each of them is.
+        text = tokens.unescape(beginning[3:])
+        sql = "SELECT value FROM vocabulary WHERE type = ? AND key = ? AND value >= ? AND value < ? LIMIT ?"
+        return [head + tokens.shortened(row[0]) for row in bulk.rows(sql, head[0], head[2], text, text + end, most)]
+    sql = "SELECT term FROM fulltext_vocabulary WHERE term >= ? AND term < ? LIMIT ?"
+    return [row[0] for row in bulk.rows(sql, beginning, beginning + end, most)]
 
 
 def numbers(bulk: Bulk, match: Match, most: int) -> list[int]:

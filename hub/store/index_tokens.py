@@ -152,6 +152,11 @@ def lettered(kind: EntityType, level: int, letter: str, text: str) -> str:
     return TYPE_MARKS[kind] + FACET_MARKS[level] + letter + shortened(text)
 
 
+def is_word_of_name(token: str) -> bool:
+    """Whether this is the token of a word of a name, or a beginning of one that says at least that."""
+    return token[1:2] in FACET_MARKS and token[2:3] in NAME_WORDS
+
+
 def whole_names(kind: EntityType, level: int, name: str) -> tuple[str, ...]:
     """The tokens of which something that is wholly called so has at least one."""
     letters = (SORT_NAME, OTHER_NAME, FACETS["family"], FACETS["given"])
