@@ -10,27 +10,16 @@ from typing import Final
 
 import flask
 
-from hub.web.api import (
-    changes,
-    concepts,
-    description,
-    fiches,
-    noting,
-    operating,
-    operations,
-    places,
-    reviewing,
-)
+from hub.web.api import description, noting, operations
 
-_OPERATIONS: Final = (fiches, changes, concepts, places, operating, reviewing)
+_BLUEPRINTS: Final = frozenset(group.blueprint.name for group in description.OPERATIONS)
 
 
 def install(app: flask.Flask) -> None:
     """Serve the API and its description."""
-    api = description.make(app)
-    for module in _OPERATIONS:
-        api.register_blueprint(module.blueprint)
-    description.install(app, api)
+    for group in description.OPERATIONS:
+        app.register_blueprint(group.blueprint)
+    description.install(app)
 
     @app.before_request
     def only_json() -> None:
@@ -53,4 +42,4 @@ def install(app: flask.Flask) -> None:
 
 
 def _is_operation(request: flask.Request) -> bool:
-    return request.blueprint in {module.blueprint.name for module in _OPERATIONS}
+    return request.blueprint in _BLUEPRINTS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any, Final
 
 import flask
@@ -13,6 +14,7 @@ from markupsafe import Markup, escape
 from hub.model.fiche import KINDS
 from hub.schemas import fiche_schema, part_schema
 from hub.web import health
+from hub.web.api import changes, concepts, fiches, operating, places, reviewing
 from hub.web.api.operations import KEY, PREFIX, Problem, json
 from hub.web.api.shapes.forms import FICHE_NAMES, PART_NAMES
 from hub.web.api.shapes.health import Health
@@ -24,7 +26,8 @@ Without a key you are the public. A partner sends its key as `Authorization: Bea
 noted in the audit trail, without the words that it searches for. Collections have `items`, `self` and, \
 unless it is the last page, `next`. An error is a problem document (RFC 9457) whose `issues` name each parameter that is wrong.
 """
-_EXTENSION: Final = "fichehub-openapi"
+OPERATIONS: Final = (fiches, changes, concepts, places, operating, reviewing)
+"""The groups of operations, each with a blueprint."""
 _METHODS: Final = {"get", "post"}
 _TICKED: Final = re.compile(r"`([^`]+)`")
 
@@ -39,42 +42,39 @@ class _Api(Api):  # type: ignore[misc]
         """`hub.web.problems` words every error."""
 
 
-def make(app: flask.Flask) -> Api:
-    """The description of this application's API, still empty of operations."""
-    from hub import __version__
-
-    app.config.update(API_TITLE="Fichehub", API_VERSION=__version__, OPENAPI_VERSION="3.1.0")
-    api = _Api(
-        app,
-        spec_kwargs={"info": {"description": _INTRODUCTION, "license": {"name": "EUPL-1.2", "identifier": "EUPL-1.2"}}},
-    )
-    for kind in KINDS:
-        api.spec.components.schema(FICHE_NAMES[kind], schema=fiche_schema(kind))
-    api.spec.components.schema("Health", schema=Health)
-    return api
-
-
-def install(app: flask.Flask, api: Api) -> None:
-    """Serve the description once all operations are in it."""
-    known = api.spec.components.schemas
-    for field, name in PART_NAMES.items():
-        if name not in known:
-            api.spec.components.schema(name, schema=part_schema(field))
-    api.spec.components.security_scheme("key", {"type": "http", "scheme": "bearer", "description": "An API key: fh_..."})
-    document = api.spec.to_dict()
-    document["components"]["schemas"].pop("PaginationMetadata", None)  # flask-smorest's own, which we do not use
-    document["security"] = [{}, KEY]
-    app.extensions[_EXTENSION] = document
+def install(app: flask.Flask) -> None:
+    """Serve the description."""
     app.add_template_filter(_ticks, "ticks")
     app.add_url_rule(f"{PREFIX}/openapi.json", "openapi", _openapi)
     app.add_url_rule(f"{PREFIX}/docs", "docs", _docs)
     app.add_url_rule(f"{PREFIX}/health", "api-health", health.health)
 
 
+@cache
 def document() -> dict[str, Any]:
-    """The OpenAPI document of the current application."""
-    found: dict[str, Any] = flask.current_app.extensions[_EXTENSION]
-    return found
+    """The OpenAPI document; made when it is first asked for, as that takes longer than all else that an application needs to begin."""
+    from hub import __version__
+
+    described = flask.Flask("described")
+    described.config.update(API_TITLE="Fichehub", API_VERSION=__version__, OPENAPI_VERSION="3.1.0")
+    api = _Api(
+        described,
+        spec_kwargs={"info": {"description": _INTRODUCTION, "license": {"name": "EUPL-1.2", "identifier": "EUPL-1.2"}}},
+    )
+    known = api.spec.components
+    for kind in KINDS:
+        known.schema(FICHE_NAMES[kind], schema=fiche_schema(kind))
+    known.schema("Health", schema=Health)
+    for operations in OPERATIONS:
+        api.register_blueprint(operations.blueprint)
+    for field, name in PART_NAMES.items():
+        if name not in known.schemas:
+            known.schema(name, schema=part_schema(field))
+    known.security_scheme("key", {"type": "http", "scheme": "bearer", "description": "An API key: fh_..."})
+    made: dict[str, Any] = api.spec.to_dict()
+    made["components"]["schemas"].pop("PaginationMetadata", None)  # flask-smorest's own, which we do not use
+    made["security"] = [{}, KEY]
+    return made
 
 
 def _openapi() -> flask.Response:
