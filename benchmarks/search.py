@@ -1,4 +1,4 @@
-"""The fixed list of searches, on an index of any size, on both engines: p50 and p99 beside what was promised (DESIGN section 10).
+"""The fixed list of searches, on an index of any size, on both engines: p50 and p99 beside what was promised.
 
     python -m benchmarks.search --home DIR --sizes 100000 800000
     python -m benchmarks.search --home DIR --sizes 100000 --engine sqlite
@@ -136,7 +136,7 @@ def _prepare(engine: Engine) -> None:
 
 
 def promised(engine_name: str, search: str) -> Promise:
-    """What DESIGN section 10 says of a search."""
+    """What was promised of a search."""
     times = NAME_ORDER_TIMES if search == NAME_ORDER else DISTANCE_TIMES if "by distance" in search else None
     return Promise(LIMITS_MS[engine_name], LARGE_LIMITS_MS[engine_name], times)
 

@@ -52,6 +52,7 @@ from hub.model.contact_values import normalise_email, normalise_phone, normalise
 from hub.model.contacts import ResolvedContact, resolve_contacts
 from hub.model.entity import Change, Entity, Hit, Page
 from hub.model.fiche import (
+    FIELD_OF_PART,
     LANGUAGES,
     PARTS,
     Aanbodfiche,
@@ -93,6 +94,7 @@ from hub.model.identifiers import InvalidIdentifier
 from hub.model.identifiers import display as display_identifier
 from hub.model.identifiers import normalise as normalise_identifier
 from hub.model.links import has_ended
+from hub.model.moments import BELGIUM, to_millisecond, to_second
 from hub.model.particulars import (
     Said,
     address_of,
@@ -140,6 +142,8 @@ from hub.web.open_views import open_to_all
 __version__ = "0.1.0"
 
 __all__ = [
+    "BELGIUM",
+    "FIELD_OF_PART",
     "LANGUAGES",
     "PARTS",
     "QUERY_LIMITS",
@@ -280,6 +284,8 @@ __all__ = [
     "store_is_away",
     "street_in",
     "subscriptions",
+    "to_millisecond",
+    "to_second",
     "town_in",
     "words",
     "write_json",

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
 
 from sqlalchemy import Connection
 
 from hub.model.audience import Grant, reads_otherwise_since
 from hub.model.entity import Entity
-from hub.model.fiche import PARTS, Document, EntityType
+from hub.model.fiche import FIELD_OF_PART, Document, EntityType
 from hub.model.links import (
     Loader,
     follow,
@@ -25,8 +24,6 @@ from hub.model.links import (
 from hub.model.moments import belgian_day
 from hub.model.turning import TURNS, last_days
 from hub.store import reading
-
-_PART_FIELDS: Final[dict[str, str]] = {part_type: field for field, (_, part_type, _) in PARTS.items()}
 
 Held = Callable[[Mapping[str, EntityType]], set[str]]
 """Which of these ids are in the selection of the asker's agreement."""
@@ -69,8 +66,8 @@ def assembled(
             if "caregivers" in live.get(uuid, ()):
                 related |= {uuid: live[uuid], **related_of(links[uuid], live)}
         part = None
-        if row.type in _PART_FIELDS:
-            parts = fiche.get(_PART_FIELDS[row.type], ())
+        if row.type in FIELD_OF_PART:
+            parts = fiche.get(FIELD_OF_PART[row.type], ())
             part = next((part for part in parts if part["id"] == row.uuid), None)
             if part is None:
                 continue

@@ -65,18 +65,18 @@ class Authority:
             raise Misconfigured(f"{path or _SHIPPED.name} cannot be used. {listed}", tuple(reader.errors))
         return cls(orders, sources)
 
-    def rank(self, group: Group, source: str, kind: Kind = "organisatie") -> int:
+    def rank(self, group: Group, source: str, kind: Kind) -> int:
         """The place of `source` in the group, 0 for the best; equals share one. The editor is above all, who is not named below all."""
         if source == EDITOR:
             return EDITOR_RANK
         order = self._orders[group, kind]
         return order.ranks.get(source, order.unlisted)
 
-    def authentic(self, group: Group, kind: Kind = "organisatie") -> tuple[str, ...]:
+    def authentic(self, group: Group, kind: Kind) -> tuple[str, ...]:
         """The sources that own the group, best first."""
         return self._orders[group, kind].authentic
 
-    def owner(self, group: Group, source_names: Iterable[str], kind: Kind = "organisatie") -> str | None:
+    def owner(self, group: Group, source_names: Iterable[str], kind: Kind) -> str | None:
         """The authentic source of the group among these, or None when nobody here owns it."""
         authentic = self._orders[group, kind].authentic
         if not authentic:
@@ -84,7 +84,7 @@ class Authority:
         present = set(source_names)
         return next((source for source in authentic if source in present), None)
 
-    def locked(self, group: Group, source_names: Iterable[str], kind: Kind = "organisatie") -> bool:
+    def locked(self, group: Group, source_names: Iterable[str], kind: Kind) -> bool:
         """Whether the group cannot be edited on a fiche (or part) that these sources speak of."""
         return self.owner(group, source_names, kind) is not None
 

@@ -29,8 +29,8 @@ from hub.standing import Standing
 from hub.store import database, log_reading, reading
 from hub.store.concepts import ConceptBook
 
-"""So many ids go into one query."""
 _GIVE_BACK_EVERY: Final = 10
+"""Pages of a walk, after which SQLite gives back the memory that it took for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,5 +344,3 @@ class Directory(Standing):
             wanted["partner"] = self.grant.partner
         with self._read() as connection:
             return audit.find(connection, limit=limit, **wanted)
-
-    # --- the agreement's selection -------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from hub.authority import GROUPS, Authority, declared_rules
 from hub.directory import Directory
 from hub.errors import FieldError, Forbidden, Gone, Invalid, Locked, Rejected
 from hub.model.claims import Claim, Provenance
-from hub.model.fiche import FICHE_TYPES, PARTS, Document, EntityType, Kind
+from hub.model.fiche import FICHE_TYPES, FIELD_OF_PART, PARTS, Document, EntityType, Kind
 from hub.model.identifiers import RIZIV, RIZIV_GROUP, VESTIGING
 from hub.model.parts import part_keys
 from hub.schemas import decode_claim
@@ -32,7 +32,6 @@ from hub.store.tables import source as sources
 T = TypeVar("T")
 RIGHT = "feed"
 STRONG = frozenset({RIZIV, RIZIV_GROUP, VESTIGING})
-_PART_FIELDS: dict[str, str] = {part_type: field for field, (_, part_type, _) in PARTS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +156,7 @@ class Desk:
             .join(claims, claims.c.external_id == fed.c.owner)
             .join(sources, sources.c.id == claims.c.source_id)
             .join(entities, entities.c.id == claims.c.fiche_id)
-            .where(fed.c.partner == self._partner, fed.c.key.in_(known.keys if known.type in _PART_FIELDS else ("",)))
+            .where(fed.c.partner == self._partner, fed.c.key.in_(known.keys if known.type in FIELD_OF_PART else ("",)))
             .where(sources.c.name == self._source, claims.c.partner == "", entities.c.uuid == known.fiche)
             .distinct()
             .order_by(fed.c.owner, fed.c.key)
@@ -244,7 +243,7 @@ class Desk:
         space.load([number])
         if not part_type:
             return space.uuid_of[number] if space.fiches[number].document is not None else None
-        parts = (space.fiches[number].document or {}).get(_PART_FIELDS[part_type], ())
+        parts = (space.fiches[number].document or {}).get(FIELD_OF_PART[part_type], ())
         return next((str(part["id"]) for part in parts if sent.key in part["keys"]), None)
 
     def outranked(self, owner: str, part_type: str = "", key: str = "") -> list[Outranked]:
@@ -258,7 +257,7 @@ class Desk:
         merged, stated, field = space.fiches[number].document or {}, said.content, ""
         rules = declared_rules(FICHE_TYPES[said.kind])
         if part_type:
-            field = _PART_FIELDS[part_type]
+            field = FIELD_OF_PART[part_type]
             uuid = self.uuid_of(Sent(owner, key), part_type)
             merged = next((part for part in merged.get(field, ()) if part.get("id") == uuid), {})
             stated = next((part for part in stated.get(field, ()) if key in part.get("keys", ())), {})

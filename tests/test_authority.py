@@ -35,9 +35,13 @@ def test_whoever_owns_a_group_also_ranks_first_in_it(shipped: Authority, group: 
 
 
 def test_equals_share_a_rank_and_strangers_come_last(shipped: Authority) -> None:
-    assert shipped.rank("contacts", "sociale-kaart") == shipped.rank("contacts", "sociaal-brussels") == 0
-    assert shipped.rank("contacts", "cobrha") < shipped.rank("contacts", "iemand") == shipped.rank("contacts", "iemand-anders")
-    assert shipped.rank("contacts", "editor") < 0
+    assert shipped.rank("contacts", "sociale-kaart", "organisatie") == shipped.rank("contacts", "sociaal-brussels", "organisatie") == 0
+    assert (
+        shipped.rank("contacts", "cobrha", "organisatie")
+        < shipped.rank("contacts", "iemand", "organisatie")
+        == shipped.rank("contacts", "iemand-anders", "organisatie")
+    )
+    assert shipped.rank("contacts", "editor", "organisatie") < 0
 
 
 def test_a_diploma_is_not_activity(shipped: Authority) -> None:
@@ -84,11 +88,11 @@ def test_an_own_table_changes_what_it_names_and_nothing_else(tmp_path: Path, shi
             """,
         )
     )
-    assert table.rank("contacts", "gent") == 0
-    assert table.rank("contacts", "sociale-kaart") == 1
-    assert table.rank("contacts", "kbo") == 2
+    assert table.rank("contacts", "gent", "organisatie") == 0
+    assert table.rank("contacts", "sociale-kaart", "organisatie") == 1
+    assert table.rank("contacts", "kbo", "organisatie") == 2
     assert (table.route("kbo"), table.title("kbo")) == ("Bel ons.", shipped.title("kbo"))
-    assert table.rank("names", "kbo") == shipped.rank("names", "kbo")
+    assert table.rank("names", "kbo", "organisatie") == shipped.rank("names", "kbo", "organisatie")
     assert table.locked("identifiers", ["kbo"], "organisatie")
     assert not table.locked("identifiers", ["kbo"], "aanbod")
 

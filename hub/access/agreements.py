@@ -1,4 +1,4 @@
-"""A partner's agreement, and the `Grant` that follows from it (DESIGN section 7; needs 41 and 48)."""
+"""A partner's agreement, and the `Grant` that follows from it."""
 
 from __future__ import annotations
 

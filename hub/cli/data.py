@@ -302,8 +302,8 @@ def db() -> None:
 def upgrade(installation: Installation, as_json: bool) -> None:
     """Bring it to the schema of this version, the fiches to what it makes of their claims, and the search index to what it looks for."""
     database.require_whole(installation.database_url)
-    installation.upgrade()
-    installation.settle()
+    installation.allow_upgrade()
+    installation.bring_up_to_date()
     found = database.revision(installation.store.engine)
     say_done({"schema": found}, f"The database is at {found}.", as_json)
 

@@ -47,8 +47,8 @@ def fill(installation: Installation, draw: Progress) -> Iterator[str]:
 @click.pass_obj
 def demo(installation: Installation, size: str, as_json: bool) -> None:
     """Fill an empty installation with the fictional world, through simulators and the real connectors."""
-    installation.upgrade()
-    installation.settle()
+    installation.allow_upgrade()
+    installation.bring_up_to_date()
     with simulated_systems(installation, size) as running:
         if not running:
             raise Misconfigured("This installation has connections of its own; the demonstration only fills an empty one.")

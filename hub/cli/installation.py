@@ -17,7 +17,7 @@ from hub.errors import Misconfigured
 from hub.model.audience import Grant
 from hub.outbound import ALLOW_PRIVATE
 from hub.store import Store, database, index_anew
-from hub.sync.push import open_directory
+from hub.sync.partner_view import open_directory
 
 OLDER_INDEX = "The fiches or their search index are of another version, or of other mappings: they may say what they should not, and searches may miss what is there. Run: fichehub db upgrade"
 
@@ -32,11 +32,11 @@ class Installation:
         self._may_be_new = False
         self._may_upgrade = False
 
-    def create(self) -> None:
+    def allow_new(self) -> None:
         """This command may make the installation, if there is none yet; all others say that there is none."""
         self._may_be_new = True
 
-    def upgrade(self) -> None:
+    def allow_upgrade(self) -> None:
         """This command may bring the schema of the database to that of this version; all others say how that is done."""
         self._may_upgrade = True
 
@@ -69,9 +69,9 @@ class Installation:
         """What is installed; broken plugins are left out and named by `fichehub plugins`."""
         return plugins.load()
 
-    def settle(self) -> None:
+    def bring_up_to_date(self) -> None:
         """Load the concepts that the hub and its plugins bring along; what is there already is left alone. Fiches and a search index of another version are made anew."""
-        self.create()
+        self.allow_new()
         brought = (*concepts_data.schemes(), *self.plugins.concepts)
         self.store.write(lambda writer: writer.put_concepts(brought))
         if self.index_is_older():

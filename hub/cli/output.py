@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hub.connector import Progress
 
 Item = TypeVar("Item")
+_WIDTH: Final = 90
 _STANDARD_OUTPUT: Final = Path("/dev/stdout")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for programs.")
@@ -79,9 +80,9 @@ def counted(count: int, what: str, many: str = "") -> str:
     return f"{count:,} {what if count == 1 else many or f'{what}s'}"
 
 
-def shortened(text: str, width: int = 90) -> str:
+def shortened(text: str) -> str:
     """The text on one line, cut between two words where it is longer than a table can bear; `--json` has all of it."""
-    return textwrap.shorten(text, width, placeholder=" …") if " " in text[:width].strip() else text[:width]
+    return textwrap.shorten(text, _WIDTH, placeholder=" …") if " " in text[:_WIDTH].strip() else text[:_WIDTH]
 
 
 def say_json(value: Any) -> None:

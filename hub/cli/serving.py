@@ -45,7 +45,7 @@ def serve(installation: Installation, host: str, port: int, workers: int, anonym
     """Serve start page, API and endpoints until interrupted."""
     from hub.web.server import serve as serve_forever  # granian: only who serves pays for loading it
 
-    installation.settle()
+    installation.bring_up_to_date()
     settings = Settings(anonymous=anonymous, trusted_proxies=trusted_proxies, public_url=public_url)
     serve_forever(installation.database_url, installation.home, settings, host=host, port=port, workers=workers, on_ready=_ready)
 
@@ -59,7 +59,7 @@ def work(installation: Installation, with_parent: bool) -> None:
     from hub.store import loads_from_here
 
     installation.require()  # a worker of a folder that somebody mistyped would wait there for ever
-    installation.settle()
+    installation.bring_up_to_date()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -83,8 +83,8 @@ def up(installation: Installation, host: str, port: int, size: str, demo: bool, 
     from hub.web import server
 
     server.require_free(installation.home, host, port)  # before the demonstration is loaded for nothing
-    installation.upgrade()
-    installation.settle()
+    installation.allow_upgrade()
+    installation.bring_up_to_date()
     with demonstrating.simulated_systems(installation, size, wanted=demo) as shown:
         if shown:
             with progress() as draw:

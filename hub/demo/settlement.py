@@ -150,10 +150,10 @@ def mobile(number: int, visibility: Visibility | None = None) -> Contact:
     )
 
 
-def email(local_part: str, visibility: Visibility | None = None) -> Contact:
+def email(local_part: str) -> Contact:
     """An address in the domain that is kept for examples (RFC 2606)."""
     value = f"{local_part}@example.org"
-    return Contact(kind="email", value=value, raw=value, visibility=visibility)
+    return Contact(kind="email", value=value, raw=value)
 
 
 def website(host: str, *, schemeless: bool) -> Contact:

@@ -1,7 +1,7 @@
 """Who may see what: the grant of an asker, and the one function that applies it.
 
 `VISIBILITY` is the table that gives each field its default; a value may say otherwise with its own `visibility`. A field that is not in
-the table is internal: deny by default. `project` stands between the store and every output (DESIGN section 7).
+the table is internal: deny by default. `project` stands between the store and every output.
 """
 
 from __future__ import annotations

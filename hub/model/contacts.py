@@ -1,4 +1,4 @@
-"""Contact fallback: who has no telephone number of his own is reached through the practice, and the answer says so (need 5)."""
+"""Contact fallback: who has no telephone number of his own is reached through the practice, and the answer says so."""
 
 from __future__ import annotations
 

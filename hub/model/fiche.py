@@ -13,8 +13,9 @@ that nothing is known (never `null`, never an empty string or list).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NotRequired, Required, TypedDict
+from typing import Annotated, Any, Final, Literal, NotRequired, Required, TypedDict
 
 Kind = Literal["organisatie", "aanbod", "zorgverlener"]
 PartType = Literal["vestiging", "membership", "electronic_address", "caregiver"]
@@ -83,7 +84,7 @@ class Code(TypedDict):
 
 
 class Tag(TypedDict):
-    """A concept of a governed tag scheme with who vouches for it (need 11)."""
+    """A concept of a governed tag scheme with who vouches for it."""
 
     scheme: str
     code: str
@@ -143,7 +144,7 @@ class Position(TypedDict):
 
 
 class Address(TypedDict):
-    """An address; `street` and `city` carry both languages in Brussels. `emergency` is internal unless said otherwise (need 14)."""
+    """An address; `street` and `city` carry both languages in Brussels. `emergency` is internal unless said otherwise."""
 
     type: NotRequired[Literal["visit", "practice", "administrative", "postal", "emergency"]]
     street: NotRequired[Text]
@@ -189,7 +190,7 @@ class Period(TypedDict, total=False):
 
 
 class Volatile(TypedDict):
-    """A yes or no that goes stale: past `valid_until` it reads `unknown` (need 9)."""
+    """A yes or no that goes stale: past `valid_until` it reads `unknown`."""
 
     value: Literal["yes", "no", "unknown"]
     asserted_at: NotRequired[Moment]
@@ -221,7 +222,7 @@ class Capacity(TypedDict):
 
 
 class Activity(TypedDict):
-    """Whether somebody or something really works, and how that is known. A diploma is not activity (need 16)."""
+    """Whether somebody or something really works, and how that is known. A diploma is not activity."""
 
     status: Literal["active", "inactive", "unknown"]
     evidence: NotRequired[str]
@@ -242,7 +243,7 @@ class Recognition(TypedDict):
 
 
 class GovInfo(TypedDict):
-    """Information that government adds (needs 20): complaint procedure, inspection report, supervision status."""
+    """Information that government adds: complaint procedure, inspection report, supervision status."""
 
     type: Literal["complaint_procedure", "inspection_report", "supervision", "other"]
     value: NotRequired[Text]
@@ -256,7 +257,7 @@ class GovInfo(TypedDict):
 
 
 class Area(TypedDict):
-    """A place that is served (werkingsgebied, need 15): a REFNIS code, a postcode, a zone or province code, or a region's name."""
+    """A place that is served (werkingsgebied): a REFNIS code, a postcode, a zone or province code, or a region's name."""
 
     type: Literal["municipality", "postcode", "zone", "province", "region"]
     code: str
@@ -401,3 +402,5 @@ PARTS: dict[str, tuple[Kind, PartType, type]] = {
     "caregivers": ("aanbod", "caregiver", Caregiver),
 }
 """Field of a fiche that holds parts -> (kind of the fiche, type of the part, declaration)."""
+FIELD_OF_PART: Final[Mapping[str, str]] = {type: field for field, (_, type, _) in PARTS.items()}
+"""Type of a part -> the field of its fiche that holds it."""

@@ -21,9 +21,9 @@ __all__ = [
     "display",
     "impossible",
     "is_canonical",
+    "is_national_number",
     "normalise",
     "riziv_check_digits",
-    "riziv_key",
     "strong_key",
 ]
 
@@ -40,7 +40,7 @@ EHP: Final = "ehp"
 SSIN: Final = "ssin"
 """Social security number: known only so that it can be refused."""
 
-_SSIN_NAMES: Final = frozenset({SSIN, "insz", "niss", "rijksregisternummer", "nrn"})
+_NATIONAL_NUMBERS: Final = frozenset({SSIN, "insz", "niss", "rijksregisternummer", "nrn"})
 _SPELLED: Final = (
     (re.compile(r"\d{4}\.\d{3}\.\d{3}"), KBO),
     (re.compile(r"\d\.\d{3}\.\d{3}\.\d{3}"), VESTIGING),
@@ -69,13 +69,18 @@ def normalise(system: str, value: str) -> str:
     Dots, blanks, dashes and slashes go, and the country prefix of an enterprise number; an enterprise number of
     nine digits (before 2005) gets its leading zero. Raises InvalidIdentifier, also for what is no text.
     """
-    if system in _SSIN_NAMES:
+    if is_national_number(system):
         # Not repeated in the error: an error may be logged or mailed.
         raise InvalidIdentifier(system, "", "The hub never stores a social security number.")
     if not isinstance(value, str):
         raise InvalidIdentifier(system, "", "A number is given as text.")
     check = _CHECKS.get(system)
     return value.strip() if check is None else check(system, value)
+
+
+def is_national_number(system: str) -> bool:
+    """Whether a system of this name would hold social security numbers, which the hub never stores."""
+    return system.lower() in _NATIONAL_NUMBERS
 
 
 def is_canonical(system: str, value: str) -> bool:
@@ -118,14 +123,6 @@ def strong_key(system: str, value: str) -> str | None:
     if system == VESTIGING:
         return f"{system}|{canonical}"
     return None
-
-
-def riziv_key(value: str) -> str:
-    """The eight digits that identify a person; the three after them (competence) change in a career.
-
-    Takes eight or eleven digits in any spelling; raises InvalidIdentifier.
-    """
-    return normalise(RIZIV, value)[:8]
 
 
 def riziv_check_digits(first6: str, modulus: Literal[97, 89]) -> str:

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MOMENT: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})")
-_BELGIUM: Final = ZoneInfo("Europe/Brussels")
+BELGIUM: Final = ZoneInfo("Europe/Brussels")
+"""Where days begin and end, and schedules are kept."""
 _LAST_SECOND: Final = time(23, 59, 59)
 SKEW: Final = timedelta(minutes=10)
 """By so much two clocks may differ, or one may be put right, without anybody minding."""
@@ -50,12 +51,17 @@ def day_of(text: str) -> str | None:
 
 def belgian_day(at: str) -> str:
     """The day in Belgium on which a moment of the database lies, `YYYY-MM-DD`."""
-    return datetime.fromisoformat(at).astimezone(_BELGIUM).date().isoformat()
+    return local_day(datetime.fromisoformat(at))
+
+
+def local_day(at: datetime) -> str:
+    """The same of a moment: `valid_until` speaks of days in Belgium."""
+    return at.astimezone(BELGIUM).date().isoformat()
 
 
 def end_of(day: str) -> datetime:
     """The moment, in UTC, at which a day has just ended in Belgium."""
-    return datetime.combine(date.fromisoformat(day) + timedelta(days=1), time(), _BELGIUM).astimezone(UTC)
+    return datetime.combine(date.fromisoformat(day) + timedelta(days=1), time(), BELGIUM).astimezone(UTC)
 
 
 @lru_cache(maxsize=256)
@@ -63,7 +69,7 @@ def last_moment_of(text: str) -> str | None:
     """As `to_second`, the moment that somebody gave by RFC 3339, or the last one of a day in Belgium; None for what is neither."""
     try:
         if _DAY.fullmatch(text):
-            return to_second(datetime.combine(date.fromisoformat(text), _LAST_SECOND, _BELGIUM))
+            return to_second(datetime.combine(date.fromisoformat(text), _LAST_SECOND, BELGIUM))
         return to_second(datetime.fromisoformat(text)) if _MOMENT.fullmatch(text) else None
     except (ValueError, OverflowError):
         return None

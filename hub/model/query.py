@@ -1,4 +1,4 @@
-"""`Query`: the only description of a selection (DESIGN section 4).
+"""`Query`: the only description of a selection.
 
 The API, FHIR search, the widget, Excel feeds, guides, saved links and partner scopes all build a `Query`; only `hub.search` turns one into
 SQL. So one selection gives the same fiches in all outputs. A query has one JSON form (`to_json`, `from_json`), which cursors and

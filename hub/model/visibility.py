@@ -40,7 +40,7 @@ VISIBILITY: Final[Mapping[str, _Levels]] = {
     "Membership": _levels(public="id organisatie role status period"),
     "ElectronicAddress": _levels(public="id type address status"),
     "Caregiver": _levels(public="id zorgverlener professions contacts hours status period"),
-    # Values. Left out: what was the proof that somebody works (need 16), and what a source typed, which may hold a second, hidden number.
+    # Values. Left out: what was the proof that somebody works, and what a source typed, which may hold a second, hidden number.
     "Activity": _levels(public="status since until asserted_at"),
     "Identifier": _levels(public="system value"),
     "Name": _levels(public="text use"),
@@ -63,7 +63,7 @@ BY_KIND: Final[Mapping[str, tuple[str, _Levels]]] = {
     "Address": ("type", {"emergency": "internal", "administrative": "professional"}),
     "Contact": ("purpose", {"emergency": "internal", "colleagues": "professional"}),
 }
-"""Declaration -> the key that tells its kinds apart, and the kinds that are less public than their field (needs 7 and 14)."""
+"""Declaration -> the key that tells its kinds apart, and the kinds that are less public than their field."""
 
 _NOTHING: Final[Mapping[str, Visibility]] = {}
 

@@ -13,9 +13,9 @@ from datetime import date, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from hub.errors import FichehubError, FieldError
+from hub.model.moments import BELGIUM
 from hub.places.codes import DATA, Codes, Municipality, UnknownPlace
 
 DEMO_ZONES: Final = DATA / "zones_demo.csv"
@@ -201,4 +201,4 @@ def _overlaps(memberships: list[_Membership]) -> Iterator[FieldError]:
 
 
 def _today() -> date:
-    return datetime.now(ZoneInfo("Europe/Brussels")).date()
+    return datetime.now(BELGIUM).date()

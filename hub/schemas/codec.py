@@ -31,13 +31,8 @@ def decode(data: bytes) -> Document:
     return cast(Document, orjson.loads(data))
 
 
-def digest(document: Document) -> bytes:
-    """16 bytes (BLAKE2b) that are equal for equal content."""
-    return digest_of(encode(document))
-
-
 def digest_of(data: bytes) -> bytes:
-    """The digest of a document or claim of which the bytes are at hand, as `encode` or `encode_claim` gave them."""
+    """16 bytes (BLAKE2b) that are equal for equal content: of a document or claim, as `encode` or `encode_claim` gave its bytes."""
     return blake2b(data, digest_size=16).digest()
 
 

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from typing import Final
 
 from hub.model.declarations import MAX_TEXT
-from hub.model.identifiers import SSIN
+from hub.model.identifiers import is_national_number
 
 # https://www.rfc-editor.org/rfc/rfc3339#section-5.6, in capitals only, so that equal moments are equal text.
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII).fullmatch
@@ -26,7 +26,6 @@ _URL: Final = re.compile(
 _LANGUAGE: Final = re.compile(r"[a-z]{2,3}").fullmatch
 _OPENING_TIMES: Final = frozenset(f"{hour:02}:{minute:02}" for hour in range(24) for minute in range(60))
 _TIMES: Final = _OPENING_TIMES | {"24:00"}
-_NATIONAL_NUMBERS: Final = frozenset({SSIN, "insz", "niss", "nrn", "rijksregisternummer"})
 
 
 def is_date(value: object) -> bool:
@@ -79,7 +78,7 @@ def is_language(value: object) -> bool:
 
 def is_identifier_system(value: object) -> bool:
     """Any name but that of the national number, which the hub never stores."""
-    return type(value) is str and value != "" and value.lower() not in _NATIONAL_NUMBERS
+    return type(value) is str and value != "" and not is_national_number(value)
 
 
 @dataclass(frozen=True, slots=True)

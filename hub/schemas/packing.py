@@ -20,7 +20,9 @@ zstd: Any = import_module("compression.zstd" if sys.version_info >= (3, 14) else
 Sort = Literal["json", "tokens"]
 
 _CURRENT: Final = {"json": 2, "tokens": 3}
-"""The dictionaries in use. Never change one: what was packed with it could not be read any more. Add another, under the next number."""
+"""The dictionaries in use. Never change one: what was packed with it could not be read any more. Add another, under the next number, here and to `_KNOWN`."""
+_KNOWN: Final = frozenset({2, 3})
+"""All that something may be packed with; none is ever taken out."""
 _DATA: Final = Path(__file__).with_name("data")
 _LEVEL: Final = 1
 _PLAIN: Final = b"[{oazvmec"
@@ -38,7 +40,7 @@ def unpack(data: bytes) -> bytes:
     if data[:1] in _PLAIN or not data:
         return data
     number = data[0]
-    if number not in _CURRENT.values():
+    if number not in _KNOWN:
         raise ValueError(f"packed with dictionary {number}, which this version of Fichehub does not know")
     try:
         return _inflated(number, data[1:])

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Final, Literal
 
 from hub.model.declarations import fiche_record
-from hub.model.fiche import PARTS, EntityType, Kind
+from hub.model.fiche import FIELD_OF_PART, EntityType, Kind
 from hub.model.query import Criterion
 
 Coverage = Literal["whole", "part", "none"]
@@ -114,9 +114,6 @@ LINKS_READ: Final[Mapping[EntityType, Mapping[str, str]]] = {
 }
 """Type that a link goes out from -> link -> the field that holds it. The other links are what makes a part a part."""
 
-CONTAINERS: Final[Mapping[EntityType, str]] = {kind: field for field, (_, kind, _) in PARTS.items()}
-"""Type of a part -> the field of its fiche that holds it."""
-
 
 def covers(fields: frozenset[str] | None, kind: EntityType, key: str) -> Coverage:
     """How much of what a key reads in this type of entity the agreement names (`fields`; None: all)."""
@@ -130,7 +127,7 @@ def covers(fields: frozenset[str] | None, kind: EntityType, key: str) -> Coverag
 
 def shows(fields: frozenset[str] | None, kind: EntityType) -> bool:
     """Whether the agreement lets entities of this type be seen at all: parts go with the field that holds them."""
-    return fields is None or kind not in CONTAINERS or CONTAINERS[kind] in fields
+    return fields is None or kind not in FIELD_OF_PART or FIELD_OF_PART[kind] in fields
 
 
 def follows(fields: frozenset[str] | None, kind: EntityType, link: str) -> bool:

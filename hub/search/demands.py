@@ -162,9 +162,9 @@ def _facets(criterion: Criterion, lens: Lens) -> Alternatives:
             heads = lens.heads("code" if criterion.key == "type" else criterion.key)
             values += [head + value for head in heads]
         elif criterion.key == "municipality" and criterion.op == "eq":
-            values.append(lens.today(value))
+            values.append(lens.current_municipality(value))
         elif value.startswith("municipality|"):
-            values.append("municipality|" + lens.today(value.partition("|")[2]))
+            values.append("municipality|" + lens.current_municipality(value.partition("|")[2]))
         else:
             values.append(value)
     return facets(lens.type, lens.rank, criterion.key, values, prefix=criterion.op == "prefix")

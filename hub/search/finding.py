@@ -57,8 +57,9 @@ class Found:
 def find(conn: Connection, query: Query, grant: Grant, *, places: Places, head: int = 0, shown: Rows | None = None) -> Found:
     """The entities that `query` selects and `grant` lets see, one page of them. Raises `Invalid` for a query or cursor that cannot be used.
 
-    `head`: the change log's head now, which the cursors of this paging will carry. Broader codes, places and values that run out are settled
-    when the index is written, so neither concepts nor the day are needed here. `shown` (`Shown`) is needed for a grant that names its fields.
+    `head`: the change log's head now, which the cursors of this paging will carry. Broader codes and places are settled when the index is written.
+    `shown` (`Shown`) makes rows anew: it is needed for a grant that names its fields, for the op `exact`, and to leave out values that ran out since the
+    index was written.
     """
     wanted, cursor = resume(query)
     bulk = Bulk(conn)

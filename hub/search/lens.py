@@ -74,7 +74,7 @@ class Lens:
 
     @classmethod
     def of(cls, bulk: Bulk, kind: EntityType, grant: Grant, places: Places, shown: Rows | None = None) -> Lens:
-        """The lens of this grant on this type. `shown` is needed where the agreement names its fields."""
+        """The lens of this grant on this type; `shown` as `find` has it."""
         engine = postgresql if bulk.postgres else sqlite
         visible, given = "e.type = ? AND e.level <= ?", (kind, grant.rank)
         if not grant.partner:
@@ -154,7 +154,7 @@ class Lens:
         """What stands before the bar in the values of a key: every scheme of codes, every system of identifiers."""
         return [row[0] for row in self.bulk.rows("SELECT head FROM fulltext_head WHERE key = ? ORDER BY head", key)]
 
-    def today(self, refnis: str) -> str:
+    def current_municipality(self, refnis: str) -> str:
         """The REFNIS code that a municipality has now; a code that is not one stays as it is, and finds nothing."""
         try:
             return self.places.current(refnis)

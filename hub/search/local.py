@@ -1,4 +1,4 @@
-"""Local first (need 28): what is in the place that the searcher named, what serves it, what is near it, and then the rest."""
+"""Local first: what is in the place that the searcher named, what serves it, what is near it, and then the rest."""
 
 from __future__ import annotations
 

@@ -11,13 +11,12 @@ from typing import Final
 from sqlalchemy import Connection
 
 from hub.model.audience import Grant
-from hub.model.fiche import Document
+from hub.model.fiche import FIELD_OF_PART, Document
 from hub.model.folding import MAX_WORD
 from hub.model.links import end_of
 from hub.model.query import PARTS_OF, Criterion
 from hub.model.sounds import sound_of
 from hub.schemas import decode
-from hub.search.coverage import CONTAINERS
 from hub.search.lens import Lens, Row
 from hub.search.match import Alternatives, Match, has_one, postcodes_holding
 from hub.store import reading
@@ -92,8 +91,8 @@ class Shown:
             if document is None:
                 continue
             part = None
-            if kind in CONTAINERS:
-                parts = document.get(CONTAINERS[kind], ())
+            if kind in FIELD_OF_PART:
+                parts = document.get(FIELD_OF_PART[kind], ())
                 part = next((one for one in parts if one["id"] == uuid), None)
                 if part is None:
                     continue

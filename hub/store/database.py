@@ -283,14 +283,6 @@ def exists(url: str) -> bool:
     return True
 
 
-def is_current(engine: Engine) -> bool:
-    """Whether the database has exactly the schema that this version works with. Raises `FichehubError` for one that it does not know."""
-    found = revision(engine)
-    if found is not None:
-        _check_known(found)
-    return found == head()
-
-
 def _check_known(found: str) -> None:
     if found not in _revisions():
         raise FichehubError(

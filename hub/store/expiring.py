@@ -15,9 +15,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from hub import schemas
 from hub.model.audience import level_of, visible_levels_differ
 from hub.model.fiche import Document
+from hub.model.moments import local_day
 from hub.model.turning import TURNS, last_days
 from hub.store.log_reading import head, seq_at
-from hub.store.workspace import FicheState, PendingChange, Workspace, local_day
+from hub.store.workspace import FicheState, PendingChange, Workspace
 
 _BATCH = 500
 _NOTED = "days noted"

@@ -34,7 +34,7 @@ from hub.store.index_forms import (
     texts_of,
     tokens_of,
 )
-from hub.store.index_terms import ConceptBook, Indexer, rows_for
+from hub.store.index_terms import ConceptBook, Indexer
 from hub.store.index_tokens import TOKEN_CHARACTERS
 from hub.store.vocabulary import take_in
 
@@ -51,7 +51,6 @@ __all__ = [
     "point_of",
     "point_value",
     "remove",
-    "rows_for",
     "standing",
     "write",
 ]

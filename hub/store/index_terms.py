@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 from hub.errors import Invalid
 from hub.model.audience import ABSENT, LEVELS, RANK, VISIBILITY
 from hub.model.concepts import CD_HCPARTY, FORM_SCHEME, Concept
-from hub.model.fiche import Document
+from hub.model.fiche import FIELD_OF_PART, Document
 from hub.model.folding import MAX_WORD, as_written, fold, words
 from hub.model.links import end_of, has_ended
 from hub.model.origins import heard
@@ -55,11 +55,6 @@ class ConceptBook(Protocol):
         """The codes of another scheme that hold of whatever has it."""
 
 
-def rows_for(entity: IndexedEntity, concepts: ConceptBook, places: Places, today: str) -> IndexRow:
-    """What the index holds about this entity on the day `today` (`YYYY-MM-DD`). For many entities keep one `Indexer`, which remembers places and labels."""
-    return Indexer(concepts, places, today).row(entity)
-
-
 class Indexer:
     """Makes index rows; remembers what it looked up, so keep one, but no longer than the concepts and the day stay as they are."""
 
@@ -80,7 +75,7 @@ class Indexer:
         document, part = entity.document, entity.part
         level = _level(document)
         if part is not None:
-            level = max(_level(part), _hidden(document, level).get(_PART_FIELDS[entity.type], level))
+            level = max(_level(part), _hidden(document, level).get(FIELD_OF_PART[entity.type], level))
             # A part that stands for a link is shown to nobody who may not see its other end, so is neither found nor counted for them.
             end = end_of(part)
             if end is not None:
@@ -90,7 +85,7 @@ class Indexer:
                 level = max(level, _level(other))
         row = IndexRow(entity.entry_id, entity.entity_id, entity.fiche_id, entity.type, entity.partner, level)
         if entity.sources or entity.said:
-            field = _PART_FIELDS.get(entity.type, "")
+            field = FIELD_OF_PART.get(entity.type, "")
             for source, rank in heard(entity.said, entity.sources, document, entity.related, container=field, part=part).items():
                 self._add(row, "source", source, max(level, rank))
         _WRITERS[entity.type](self, row, entity)
@@ -430,12 +425,6 @@ class Indexer:
         return found
 
 
-_PART_FIELDS: Final = {
-    "vestiging": "vestigingen",
-    "membership": "memberships",
-    "electronic_address": "electronic_addresses",
-    "caregiver": "caregivers",
-}
 _WRITERS: Final = {
     "organisatie": Indexer._organisatie,
     "aanbod": Indexer._aanbod,

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from hub import schemas
 from hub.model.claims import Claim, Conflict, Provenance
 from hub.model.fiche import Document, EntityType
+from hub.model.moments import to_second
 from hub.store.bulk import Bulk
 from hub.store.log_reading import Fields, visible
 from hub.store.provenance import decode_conflicts, decode_provenance
@@ -26,14 +27,13 @@ from hub.store.provenance import decode_conflicts, decode_provenance
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """An entity that has (or had) this UUID. `moved_to`: the UUID that it goes by now. `state`: that of its fiche."""
+    """An entity that has (or had) this UUID. `moved_to`: the UUID that it goes by now."""
 
     id: int
     uuid: str
     type: EntityType
     fiche_id: int
     fiche: str
-    state: str
     moved_to: str | None
 
 
@@ -41,13 +41,13 @@ def resolve(connection: Connection, uuids: Iterable[str]) -> dict[str, Known]:
     """The entities of these UUIDs; what nobody ever had is left out. Redirects lead to the last one."""
     bulk = Bulk(connection)
     sql = (
-        "SELECT e.uuid, e.id, e.type, e.fiche_id, o.uuid, f.state, e.moved_to FROM entity e JOIN entity o ON o.id = e.fiche_id"
-        f" JOIN fiche f ON f.id = e.fiche_id WHERE {bulk.listed('e.uuid', 'text')}"
+        "SELECT e.uuid, e.id, e.type, e.fiche_id, o.uuid, e.moved_to FROM entity e JOIN entity o ON o.id = e.fiche_id"
+        f" WHERE {bulk.listed('e.uuid', 'text')}"
     )
     found = {}
-    for uuid, number, type_, fiche_id, fiche, state, moved_to in bulk.rows(sql, bulk.many(set(uuids))):
+    for uuid, number, type_, fiche_id, fiche, moved_to in bulk.rows(sql, bulk.many(set(uuids))):
         target = None if moved_to is None else _last(bulk, moved_to)
-        found[uuid] = Known(number, uuid, type_, fiche_id, fiche, state, target)
+        found[uuid] = Known(number, uuid, type_, fiche_id, fiche, target)
     return found
 
 
@@ -217,7 +217,7 @@ def _since(bulk: Bulk, fiches: list[int]) -> dict[int, dict[tuple[str, str], str
     )
     found: dict[int, dict[tuple[str, str], str]] = {}
     for fiche, source, external_id, at in bulk.rows(sql, bulk.many(fiches)) if fiches else ():
-        found.setdefault(fiche, {})[source, external_id] = datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z")
+        found.setdefault(fiche, {})[source, external_id] = to_second(datetime.fromtimestamp(at, UTC))
     return found
 
 

@@ -24,6 +24,7 @@ from hub.authority import Authority
 from hub.errors import StoreBusy
 from hub.model.audience import Grant, project
 from hub.model.fiche import Document, Visibility
+from hub.model.moments import local_day
 from hub.places import Places, places
 from hub.store import changes, database, log_reading, own_keys
 from hub.store.behind import commit_beside
@@ -36,7 +37,7 @@ from hub.store.home import make_home
 from hub.store.id_blocks import Numbers
 from hub.store.pace import Pace
 from hub.store.watch import Watch
-from hub.store.workspace import Match, Surroundings, Validate, Workspace, local_day
+from hub.store.workspace import Match, Surroundings, Validate, Workspace
 from hub.store.writer import Writer
 
 T = TypeVar("T")

@@ -10,10 +10,8 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from operator import itemgetter
 from typing import Any, Final, cast
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
@@ -24,7 +22,7 @@ from hub.errors import FieldError
 from hub.model.audience import ABSENT
 from hub.model.claims import Claim
 from hub.model.fiche import Document, Kind
-from hub.model.moments import to_millisecond
+from hub.model.moments import local_day, to_millisecond
 from hub.places import Places
 from hub.store.bulk import Bulk, Clash
 from hub.store.clock import Clock
@@ -35,7 +33,6 @@ _REVIEW: Final = ("fiche_id", "other_id", "reason", "score", "detail", "state", 
 WIDE: Final = 500
 """More dependents than this are told of a change by a marker, which is spread out right after the transaction."""
 
-_BELGIUM: Final = ZoneInfo("Europe/Brussels")
 
 Validate = Callable[[Document, str], Sequence[FieldError]]
 Match = Callable[[Claim, Sequence[MatchCandidate]], Sequence[MatchCandidate] | None]
@@ -400,11 +397,6 @@ def operation_of(was: int, now: int) -> str:
     if was == ABSENT:
         return "create"
     return "delete" if now == ABSENT else "update"
-
-
-def local_day(now: datetime) -> str:
-    """The day in Belgium, `YYYY-MM-DD`: `valid_until` speaks of days there."""
-    return now.astimezone(_BELGIUM).date().isoformat()
 
 
 _VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}

@@ -29,7 +29,7 @@ from hub.subscribing.generating import begin, generate, is_current
 from hub.subscribing.rows import Changed, Row
 from hub.sync import lease, outbox, stops
 from hub.sync.lease import Lease
-from hub.sync.push import open_directory
+from hub.sync.partner_view import open_directory
 from hub.sync.wire import KEY_HEADER
 
 HANDSHAKES: Final = 4

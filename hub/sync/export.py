@@ -10,7 +10,7 @@ from hub.connector import Export
 from hub.directory import Directory
 from hub.model.entity import Entity
 from hub.sync import faults
-from hub.sync.push import open_directory
+from hub.sync.partner_view import open_directory
 from hub.sync.session import Session
 from hub.sync.watch import Watch
 from hub.sync.whole import whole_file

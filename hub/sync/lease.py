@@ -93,7 +93,7 @@ class Lease:
         _let_go.discard(self.owner)
 
 
-def acquire(store: Store, name: str, *, seconds: float = SECONDS) -> Lease:
+def acquire(store: Store, name: str) -> Lease:
     """Take the lease, also from an owner whose process is known to be dead, or whose time is over and who is no thread of ours. Raises `Busy`."""
     owner = me()
 
@@ -101,12 +101,12 @@ def acquire(store: Store, name: str, *, seconds: float = SECONDS) -> Lease:
         now = store.now().timestamp()
         row = connection.execute(select(lease).where(lease.c.name == name).with_for_update()).one_or_none()
         if row is None:
-            connection.execute(insert(lease).values(name=name, owner=owner, until=now + seconds, token=1))
-            return Lease(name, owner, 1, seconds, store.now)
+            connection.execute(insert(lease).values(name=name, owner=owner, until=now + SECONDS, token=1))
+            return Lease(name, owner, 1, SECONDS, store.now)
         if not _is_loose(row, now):
             raise Busy(f"{name} is already being worked on by {_place(row.owner)}; wait until that has ended.")
-        connection.execute(update(lease).where(lease.c.name == name).values(owner=owner, until=now + seconds, token=row.token + 1))
-        return Lease(name, owner, row.token + 1, seconds, store.now)
+        connection.execute(update(lease).where(lease.c.name == name).values(owner=owner, until=now + SECONDS, token=row.token + 1))
+        return Lease(name, owner, row.token + 1, SECONDS, store.now)
 
     taken = store.write(lambda writer: take(writer.connection))
     _at_work[owner] = threading.current_thread()

@@ -14,11 +14,9 @@ from typing import Any, cast
 import orjson
 from sqlalchemy import Connection, delete, insert, select
 
-from hub.access import agreement, grant_for
 from hub.connector import Sink, Unsent
 from hub.directory import Directory
-from hub.errors import ConnectorError, Misconfigured, Rejected
-from hub.model.audience import Grant
+from hub.errors import ConnectorError, Rejected
 from hub.model.entity import Change, Entity
 from hub.store import Store, Writer
 from hub.store.tables import entity as entity_table
@@ -26,6 +24,7 @@ from hub.store.tables import setting
 from hub.sync import agreed, outbox, settings
 from hub.sync.agreed import Agreed
 from hub.sync.delivery import at_rest, deliver, open_gate, refusal, to_tell
+from hub.sync.partner_view import open_directory
 from hub.sync.preview import SAMPLE
 from hub.sync.records import Difference, Tally
 from hub.sync.session import Session
@@ -34,17 +33,6 @@ from hub.sync.watch import Watch
 PAGE = 200
 States = Mapping[str, agreed.State]
 """What we stand for, by UUID; who is not there (any more) for this partner is left out."""
-
-
-def open_directory(store: Store, partner: str) -> Directory:
-    """What this connection's partner may see; without a partner the public. Raises `Forbidden` when the agreement ran out."""
-    if not partner:
-        return Directory(store, Grant())
-    with store.read() as connection:
-        known = agreement(connection, partner)
-    if known is None:
-        raise Misconfigured(f"There is no agreement with a partner named {partner!r}.")
-    return Directory(store, grant_for(known, store.today()))
 
 
 def push(session: Session, watch: Watch, *, full: bool) -> None:

@@ -11,14 +11,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from zlib import crc32
-from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
 
 from hub.connector import Connector, Source
 from hub.errors import FieldError, Misconfigured
+from hub.model.moments import BELGIUM
 
-ZONE = ZoneInfo("Europe/Brussels")
 _EVERY = re.compile(r"every\s+(\d+)\s+(minute|hour|day)s?")
 _SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
 LONGEST = 366
@@ -26,7 +25,7 @@ LONGEST = 366
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _WEEKDAY = "|".join(("[0-7]", *_WEEKDAYS))
 _SOME_WEEKDAYS = re.compile(rf"(?:(?P<all>\*)|(?P<first>{_WEEKDAY})(?:-(?P<last>{_WEEKDAY}))?)(?:/(?P<step>[1-7]))?")
-_CALENDAR = (datetime(2000, 1, 1, tzinfo=ZONE), datetime(2028, 1, 1, tzinfo=ZONE))
+_CALENDAR = (datetime(2000, 1, 1, tzinfo=BELGIUM), datetime(2028, 1, 1, tzinfo=BELGIUM))
 _LOOK_BACK = (timedelta(hours=2), timedelta(days=2), timedelta(days=35), timedelta(days=400))
 
 
@@ -72,7 +71,7 @@ class Cron:
             fields[4] = _weekdays(weekday)
         either = len(fields) == 5 and not fields[2].startswith("*") and not weekday.startswith("*")
         readings = [[*fields[:4], "*"], [*fields[:2], "*", *fields[3:]]] if either else [fields]
-        found = [CronTrigger.from_crontab(" ".join(reading), timezone=ZONE) for reading in readings]
+        found = [CronTrigger.from_crontab(" ".join(reading), timezone=BELGIUM) for reading in readings]
         self._triggers = [trigger for trigger in found if _ever_comes(trigger)]
         if not self._triggers:
             raise ValueError("there is no such day in any year")
@@ -95,12 +94,12 @@ class Cron:
 
     def _from(self, moment: datetime) -> datetime | None:
         while True:
-            asked = moment.astimezone(ZONE)
+            asked = moment.astimezone(BELGIUM)
             found = min(filter(None, (trigger.get_next_fire_time(None, asked) for trigger in self._triggers)), default=None)
             if found is None:
                 return None
             moment = found.astimezone(UTC)
-            if not moment.astimezone(ZONE).fold or self._every_hour:
+            if not moment.astimezone(BELGIUM).fold or self._every_hour:
                 return moment
             moment += timedelta(minutes=1)  # the same time on the wall for the second time
 

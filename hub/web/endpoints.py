@@ -1,7 +1,7 @@
 """The endpoints that plugins bring: mounted once at start, open or closed by a connection row that every request looks at.
 
 Blueprints are never registered or taken away while the hub runs, because workers would then differ; that a partner may use an endpoint is
-data (DESIGN section 5).
+data.
 """
 
 from __future__ import annotations

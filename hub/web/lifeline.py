@@ -10,8 +10,9 @@ import os
 import signal
 import threading
 from multiprocessing.connection import Connection
+from typing import Final
 
-PATIENCE = 10.0
+_PATIENCE: Final = 10.0
 """Seconds that a child gets to end in its own way, as when it is told to; then it ends at once."""
 
 _written: list[Connection] = []
@@ -24,18 +25,18 @@ def hold() -> Connection:
     return reader
 
 
-def end_with(reader: Connection | int, *, patience: float = PATIENCE) -> None:
+def end_with(reader: Connection | int) -> None:
     """In a child: end as after SIGTERM when the parent that made this pipe is gone."""
     while _written:
         _written.pop().close()  # a child that was forked has these too, and would wait for itself
     descriptor = reader if isinstance(reader, int) else reader.fileno()
-    threading.Thread(target=_wait, args=(descriptor, reader, patience), name="lifeline", daemon=True).start()
+    threading.Thread(target=_wait, args=(descriptor, reader), name="lifeline", daemon=True).start()
 
 
-def _wait(descriptor: int, reader: Connection | int, patience: float) -> None:
+def _wait(descriptor: int, reader: Connection | int) -> None:
     # `reader` is kept, since a connection that nobody holds closes its descriptor.
     while os.read(descriptor, 1):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
-    threading.Event().wait(patience)
+    threading.Event().wait(_PATIENCE)
     os._exit(1)

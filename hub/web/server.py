@@ -1,4 +1,4 @@
-"""Runs the application: granian with two workers (2.6 times gunicorn here, see DESIGN section 9), in each of which one request at a time runs.
+"""Runs the application: granian with two workers, in each of which one request at a time runs.
 
 A worker has many threads, of which all but one wait for whoever reads or sends slowly: see `hub.web.turns`.
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from hub import FieldError, Invalid, Linked
+from hub import Invalid, Linked
 from plugins.fhir.criteria import Condition, Given, linked, remarks, split
 from plugins.fhir.params import RESOURCES, UNSUPPORTED
+from plugins.fhir.refusing import invalid
 from plugins.fhir.searchable import Resource
 
 LONGEST_CHAIN: Final = 3
@@ -21,14 +22,14 @@ def conditions(resource: Resource, name: str, raw: str) -> list[Condition] | Non
     """
     if _steps(name) > LONGEST_CHAIN and _meaning(resource, name, raw) is not None:
         reason = f"a chain follows at most {LONGEST_CHAIN} references here; ask for less, or in two requests."
-        raise Invalid(f"{name}: {reason}", (FieldError(name, reason, raw),))
+        raise invalid(name, reason, raw)
     try:
         return _meaning(resource, name, raw)
     except Invalid as error:
         inner = error.errors[0]
         if inner.path == name:
             raise
-        raise Invalid(f"{name}: {inner.reason}", (FieldError(name, inner.reason, inner.value),)) from error
+        raise invalid(name, inner.reason, inner.value) from error
 
 
 def unsupported(resource: Resource, name: str) -> str | None:
@@ -53,27 +54,21 @@ def _meaning(resource: Resource, name: str, raw: str) -> list[Condition] | None:
             return None
         if modifier not in ("", param.target):
             reason = f"{bare} points to {param.target} here, and to nothing else; write {bare}.{chained}, or {bare}:{param.target}.{chained}."
-            raise Invalid(f"{name}: {reason}", (FieldError(name, reason, raw),))
+            raise invalid(name, reason, raw)
         inner = _meaning(RESOURCES[param.target], chained, raw)
         return None if inner is None else [linked(param.link, RESOURCES[param.target].entity, inner), *remarks(inner)]
     if modifier == "missing" and param.absent is not None:
         if raw not in ("true", "false"):
-            raise Invalid(f"{name}: true or false is expected.", (FieldError(name, "true or false is expected.", raw),))
+            raise invalid(name, "true or false is expected.", raw)
         return param.absent(raw == "true")
     if modifier and modifier not in param.modifiers:
         if not param.target or modifier != param.target:
             known = ", ".join(f":{each}" for each in param.modifiers) or "no modifier"
-            raise Invalid(
-                f"{bare}:{modifier} is not supported; {bare} takes {known}.",
-                (FieldError(head, f"this modifier is not supported; {bare} takes {known}.", raw),),
-            )
+            raise invalid(head, f"this modifier is not supported; {bare} takes {known}.", raw)
         modifier = ""
     values = split(raw)
     if not values:
-        raise Invalid(
-            f"{name}: the value is empty.",
-            (FieldError(name, "the value is empty; leave the parameter out.", raw),),
-        )
+        raise invalid(name, "the value is empty; leave the parameter out.", raw)
     return param.build(Given(bare, modifier, values))
 
 

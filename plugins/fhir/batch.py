@@ -17,7 +17,7 @@ import orjson
 from werkzeug.http import http_date
 from werkzeug.test import EnvironBuilder
 
-from hub import Invalid
+from hub import Invalid, to_second
 from plugins.fhir import outcome
 from plugins.fhir.bodies import read_body
 from plugins.fhir.json_form import to_bytes
@@ -155,7 +155,7 @@ def _as_entry(response: flask.Response) -> bytes:
     if "ETag" in response.headers:
         told["etag"] = response.headers["ETag"]
     if response.last_modified is not None:
-        told["lastModified"] = response.last_modified.isoformat().replace("+00:00", "Z")
+        told["lastModified"] = to_second(response.last_modified)
     body = response.get_data()
     if not body or status is HTTPStatus.NOT_MODIFIED:
         return orjson.dumps({"response": told})

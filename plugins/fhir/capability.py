@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from hub import QUERY_LIMITS, FieldError, Invalid, __version__
-from plugins.fhir import accesses, provenance
+from plugins.fhir import audit_events, provenance
 from plugins.fhir import systems as s
 from plugins.fhir.asking import LONGEST_CHAIN
 from plugins.fhir.batch import MAX_BYTES as BATCH_BYTES
@@ -104,7 +104,7 @@ def statement(base: str) -> dict[str, Any]:
                 "resource": [
                     *(_resource(each) for each in sorted(RESOURCES.values(), key=lambda each: each.name)),
                     *definition_types(),
-                    accesses.declared(),
+                    audit_events.declared(),
                     provenance.declared(),
                     *subscription_types(),
                 ],

@@ -18,7 +18,6 @@ from hub import (
     QUERY_LIMITS,
     Criterion,
     EntityType,
-    FieldError,
     Invalid,
     InvalidIdentifier,
     Linked,
@@ -30,6 +29,7 @@ from hub import (
     words,
 )
 from plugins.fhir.addressing import IS_POSTCODE, POSTCODES, Demand, places_of
+from plugins.fhir.refusing import invalid
 from plugins.fhir.systems import BASE, identifier_names, scheme_of
 
 
@@ -94,7 +94,7 @@ def unescape(value: str) -> str:
 def wrong(given: Given, reason: str, value: str = "") -> Invalid:
     """The error about a value of this parameter."""
     name = f"{given.name}:{given.modifier}" if given.modifier else given.name
-    return Invalid(f"{name}: {reason}", (FieldError(name, reason, value or None),))
+    return invalid(name, reason, value or None)
 
 
 def token(value: str) -> tuple[str | None, str]:

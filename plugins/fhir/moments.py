@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Final
-from zoneinfo import ZoneInfo
 
-from hub import FieldError, Invalid
+from hub import BELGIUM, Invalid
+from plugins.fhir.refusing import invalid
 
-_BELGIUM: Final = ZoneInfo("Europe/Brussels")
 _SHAPE: Final = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,12}))?)?(Z|[+-]\d\d:\d\d)?)?)?)?")
 _EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
 _LATEST: Final = datetime(2900, 1, 1, tzinfo=UTC)
@@ -67,7 +66,7 @@ def _end(start: datetime, month: str | None, day: str | None, hour: str | None, 
 
 def _zone(zone: str | None) -> tzinfo:
     if zone is None:
-        return _BELGIUM
+        return BELGIUM
     if zone == "Z":
         return UTC
     hours, minutes = int(zone[1:3]), int(zone[4:])
@@ -82,4 +81,4 @@ def _bounded(at: datetime) -> datetime:
 
 def _wrong(name: str, value: str) -> Invalid:
     reason = "a date or a moment is expected, such as 2026-11-22 or 2026-11-22T09:00:00+01:00 (in an address: %2B01:00)."
-    return Invalid(f"{name}: {reason}", (FieldError(name, reason, value),))
+    return invalid(name, reason, value)

@@ -10,15 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
-from hub import Criterion, Query
+from hub import BELGIUM, Criterion, Query
 from plugins.fhir.criteria import Condition, Given, unescape
 from plugins.fhir.moments import span
 
 PREFIXES: Final = ("eq", "ne", "gt", "ge", "lt", "le", "sa", "eb", "ap")
 _PREFIXED: Final = re.compile(rf"({'|'.join(PREFIXES)})?(.*)", re.DOTALL)
-_BELGIUM: Final = ZoneInfo("Europe/Brussels")
 _ABOUT: Final = timedelta(days=1)
 """So much earlier or later is about the same time."""
 
@@ -76,12 +74,12 @@ def _boxes(asked: Asked) -> list[str]:
 
 def _floor(moment: datetime) -> date:
     """The Belgian day that the moment is in."""
-    return moment.astimezone(_BELGIUM).date()
+    return moment.astimezone(BELGIUM).date()
 
 
 def _ceiling(moment: datetime) -> date:
     """The first Belgian day that does not begin before the moment."""
-    local = moment.astimezone(_BELGIUM)
+    local = moment.astimezone(BELGIUM)
     return local.date() if local.time() == time(0) else local.date() + timedelta(days=1)
 
 

@@ -19,7 +19,7 @@ from werkzeug.sansio.utils import get_current_url
 
 import hub
 from hub import FichehubError, Hit, Invalid, Moved, NotFound
-from plugins.fhir import accesses, batch, bulk, history, noting, outcome, provenance, smart, validation
+from plugins.fhir import audit_events, audit_notes, batch, bulk, history, outcome, provenance, smart, validation
 from plugins.fhir.absent import spoken_of
 from plugins.fhir.capability import only_mode, statement
 from plugins.fhir.conformance import routes as definitions
@@ -54,8 +54,8 @@ def make_blueprint(remembered: int = 64 << 20) -> flask.Blueprint:
     memory = Memory(remembered)
 
     smart.add_routes(blueprint)
-    noting.add_notes(blueprint)
-    accesses.add_routes(blueprint, _answer, _base)
+    audit_notes.add_notes(blueprint)
+    audit_events.add_routes(blueprint, _answer, _base)
     provenance.add_routes(blueprint, _answer, _base)
 
     @blueprint.get("/metadata")

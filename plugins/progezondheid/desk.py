@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, Literal
 
 from plugins.progezondheid.contract import judge
+from plugins.progezondheid.entries import text_of
 from plugins.progezondheid.register import Register
 
 Proposal = dict[str, Any]
@@ -58,7 +59,7 @@ class Desk:
         with self._lock:
             self.withdraw(asked["reference"], asked["field"], at)
             number = f"p{len(self.proposals) + 1:08d}"
-            proposal = {"id": number, **asked, "state": "pending", "reason": None, "created_at": _text(at), "decided_at": None}
+            proposal = {"id": number, **asked, "state": "pending", "reason": None, "created_at": text_of(at), "decided_at": None}
             self.proposals[number] = proposal
             self._keys[key] = (asked, number)
             self.events.append(proposal)
@@ -73,7 +74,7 @@ class Desk:
             before = self.proposals[number]
             if before["state"] != "pending":
                 return before
-            after = {**before, "state": verdict, "reason": reason, "decided_at": _text(at)}
+            after = {**before, "state": verdict, "reason": reason, "decided_at": text_of(at)}
             if verdict == "accepted":
                 if self._standing(before) != before["old"]:
                     after |= {"state": "rejected", "conflict": True, "reason": "The value changed in the register since this was proposed."}
@@ -161,7 +162,3 @@ def _spelt(contact: dict[str, Any]) -> str:
     """A telephone number as the register writes it."""
     value = str(contact["value"])
     return f"0{value[3:]}" if contact["kind"] in ("phone", "mobile", "fax") and value.startswith("+32") else value
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import orjson
 
+from hub import to_millisecond
+
 Provider = dict[str, Any]
 
 _DIPLOMA: Final = {"type": "diploma", "status": "active", "observed_on": "2005-07-01"}
@@ -150,7 +152,7 @@ def _evidence(person: Any) -> list[dict[str, Any]]:
 
 def text_of(moment: datetime) -> str:
     """A moment as the register writes it."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return to_millisecond(moment)
 
 
 def _text_of_ms(updated: int) -> str:

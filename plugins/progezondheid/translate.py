@@ -77,7 +77,7 @@ def careful_claim_of(provider: object) -> Claim:
         "contacts": [_contact(item) for item in row.items("contacts")],
         "languages": _languages(row),
         "status": _status(row),
-        # A caregiver without a visum does not belong in the register, however well known elsewhere (need 18).
+        # A caregiver without a visum does not belong in the register, however well known elsewhere.
         "in_scope_of": [] if state == "withdrawn" else [SOURCE],
     }
     row.items("practices")  # what we proposed, in our own words: there it must be, but nothing of it is read

@@ -10,10 +10,9 @@ import pytest
 
 from hub.model.audience import LEVELS, Grant, project, stamp
 from hub.model.declarations import fiche_record
-from hub.model.fiche import Document
+from hub.model.fiche import FIELD_OF_PART, Document
 from hub.model.links import hides_sites, without_dead_links
 from hub.places import DEMO_ZONES, Places
-from hub.search.coverage import CONTAINERS
 from hub.store.index_rows import IndexedEntity, Indexer, IndexRow
 from tests.search.worlds import TODAY, Concepts, Maker
 
@@ -48,7 +47,7 @@ def as_seen(entity: IndexedEntity, rank: int) -> IndexedEntity | None:
         document = {**document, "vestigingen": [{"id": "another"}]}
     part = None
     if entity.part is not None:
-        part = next((one for one in document.get(CONTAINERS[entity.type], ()) if one["id"] == entity.part["id"]), None)
+        part = next((one for one in document.get(FIELD_OF_PART[entity.type], ()) if one["id"] == entity.part["id"]), None)
         if part is None:
             return None
     related = {uuid: stamp(fiche["kind"], fiche) for uuid, fiche in shown.items()}
@@ -69,7 +68,7 @@ def everything(maker: Maker, dice: random.Random) -> list[IndexedEntity]:
     found = []
     for entity in maker.indexed:
         document = planted(entity.document)
-        part = entity.part and next(one for one in document[CONTAINERS[entity.type]] if one["id"] == entity.part["id"])
+        part = entity.part and next(one for one in document[FIELD_OF_PART[entity.type]] if one["id"] == entity.part["id"])
         related = {uuid: planted(one) for uuid, one in entity.related.items()}
         found.append(replace(entity, document=document, part=part, related=related, sources=(), said=()))
     return found

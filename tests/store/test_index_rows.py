@@ -24,7 +24,6 @@ from hub.store.index_rows import (
     point_of,
     point_value,
     remove,
-    rows_for,
     vector,
     write,
 )
@@ -165,7 +164,7 @@ def test_the_tables_can_be_dropped_and_made_again(conn: Connection) -> None:
 
 def row_of(places: Places, kind: Any, document: dict[str, Any], **more: Any) -> IndexRow:
     entity = IndexedEntity(entry_id=1, entity_id=1, fiche_id=1, type=kind, document=document, **more)
-    return rows_for(entity, Concepts(), places, TODAY)
+    return Indexer(Concepts(), places, TODAY).row(entity)
 
 
 SITE = {
@@ -298,7 +297,7 @@ def test_one_indexer_remembers_nothing_wrong(places: Places) -> None:
     maker.fill(10)
     indexer = Indexer(Concepts(), places, TODAY)
     for entity in maker.indexed * 2:
-        assert indexer.row(entity) == rows_for(entity, Concepts(), places, TODAY)
+        assert indexer.row(entity) == Indexer(Concepts(), places, TODAY).row(entity)
 
 
 @pytest.mark.parametrize(("lat", "lon"), [(51.05, 3.72), (-90.0, -180.0), (90.0, 180.0), (0.0, 0.0), (50.123456, 4.000004)])

@@ -27,7 +27,7 @@ from hub.model.claims import Claim
 from hub.model.entity import Change, Entity
 from hub.store import editing, erasure, reading
 from hub.sync import connections, run
-from hub.sync.push import open_directory
+from hub.sync.partner_view import open_directory
 from tests import machines
 from tests.machines import MachineOfAHub, tried
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from hub import (
+    FIELD_OF_PART,
     Claim,
     Criterion,
     Desk,
@@ -32,7 +33,7 @@ from hub import (
 from plugins.fhir.feed.fiches import ADDRESS_OF
 from plugins.fhir.feed.naming import NAMELESS, Entry, name_of, named
 from plugins.fhir.feed.noting import Repeated
-from plugins.fhir.feed.saying import PART_FIELDS, Said
+from plugins.fhir.feed.saying import Said
 from plugins.fhir.feed.translate import TRANSLATED, said
 from plugins.fhir.feed.trying import around, refused
 from plugins.fhir.params import RESOURCES
@@ -266,13 +267,13 @@ class _Filing:
 
     def _status_before(self, owner: str, part_type: str, key: str) -> Document:
         """What the sender said of the activity of this part until now, as the field of it."""
-        parts = self._claims[owner].content.get(PART_FIELDS[part_type], ())
+        parts = self._claims[owner].content.get(FIELD_OF_PART[part_type], ())
         return next(({"status": one["status"]} for one in parts if key in one["keys"] and "status" in one), {})
 
     def _said_before(self, plan: _Plan, owner: str, part_type: str) -> str | None:
         """The key of the part that the sender, who now calls it by its id of ours, said under a name of its own."""
         known = set(plan.known.keys) if plan.known else set()
-        parts = self._claims[owner].content.get(PART_FIELDS[part_type], ())
+        parts = self._claims[owner].content.get(FIELD_OF_PART[part_type], ())
         return next((str(one["keys"][0]) for one in parts if known & set(one["keys"]) and not _stands_for_an_address(one)), None)
 
     def _change(self, owner: str, part_type: str, key: str, part: Document | None) -> None:
@@ -280,7 +281,7 @@ class _Filing:
         claim = self._claim(owner)
         if claim is None:
             return
-        name = PART_FIELDS[part_type]
+        name = FIELD_OF_PART[part_type]
         before: list[Document] = claim.content.get(name, [])
         after = [part if key in one["keys"] else one for one in before if key not in one["keys"] or part is not None]
         if part is not None and all(key not in one["keys"] for one in before):
@@ -310,7 +311,7 @@ class _Filing:
         if not plan.part:
             self._claims[sent.owner] = replace(claim, content={**claim.content, "status": {"status": "inactive"}})
             return
-        part = next((one for one in claim.content.get(PART_FIELDS[plan.part], ()) if sent.key in one["keys"]), None)
+        part = next((one for one in claim.content.get(FIELD_OF_PART[plan.part], ()) if sent.key in one["keys"]), None)
         if part is None:
             plan.off = True
         elif plan.part == "vestiging":
@@ -359,7 +360,7 @@ def with_number(asked: Directory, identifier: Json, target: str) -> list[str]:
 
 def _part_of(type_name: str) -> str:
     entity = RESOURCES[type_name].entity
-    return entity if entity in PART_FIELDS else ""
+    return entity if entity in FIELD_OF_PART else ""
 
 
 def _stands_for_an_address(part: Document) -> bool:

@@ -16,7 +16,7 @@ from werkzeug.http import parse_etags
 
 import hub
 from hub import Directory, Entity, Feed, FieldError, Gone, Invalid, Locked, Moved, NotFound, Outranked
-from plugins.fhir import noting, outcome
+from plugins.fhir import audit_notes, outcome
 from plugins.fhir.bodies import read_body
 from plugins.fhir.feed.conditions import condition, finder, one_met, resolved, unlooked, wrong
 from plugins.fhir.feed.filing import Filed, file, with_number
@@ -100,12 +100,12 @@ def add_routes(blueprint: flask.Blueprint, answer: Answer, base: Callable[[], st
 
 def transaction(bundle: Json, answer: Answer) -> flask.Response:
     """The Bundle of type transaction-response, or why nothing of the transaction was kept."""
-    noting.tell([noting.Written("transaction", "", "", "/")])
+    audit_notes.tell([audit_notes.Written("transaction", "", "", "/")])
     feed = hub.feed(ENDPOINT)
     if refused := _refused(bundle):
         return _outcome(answer, refused, 400)
     wishes = _wishes(bundle)
-    noting.tell([_told_of(wish) for wish in wishes])
+    audit_notes.tell([_told_of(wish) for wish in wishes])
     for wish in wishes:  # the address of a transaction does not tell what is in it
         require(wish.type, _LETTERS[wish.method])
     unmet: list[FieldError] = []
@@ -265,7 +265,7 @@ def _written(feed: Feed, wishes: Sequence[_Wish]) -> list[Filed] | Problem:
     try:
         written = iter(feed.write(work))
         done = [there[place] if place in there else next(written) for place in range(len(entries))]
-        noting.tell([_told_of(wish, filed) for wish, filed in zip(wishes, done, strict=True)])
+        audit_notes.tell([_told_of(wish, filed) for wish, filed in zip(wishes, done, strict=True)])
         return done
     except Invalid as error:
         wrong = error.errors or (FieldError("", error.message),)
@@ -276,13 +276,13 @@ def _written(feed: Feed, wishes: Sequence[_Wish]) -> list[Filed] | Problem:
         return Problem(410, [_issue("error", "deleted", "", gone.message)])
 
 
-def _told_of(wish: _Wish, filed: Filed | None = None) -> noting.Written:
+def _told_of(wish: _Wish, filed: Filed | None = None) -> audit_notes.Written:
     """What the audit trail is told: of what was kept by its id here, of what was not by the one in its address."""
     address = f"{wish.type}/{wish.id}" if wish.id else f"{wish.type}?{wish.condition}" if wish.condition else wish.type
-    interaction, id = noting.WRITTEN[wish.method], wish.id or ""
+    interaction, id = audit_notes.WRITTEN[wish.method], wish.id or ""
     if filed is None:
-        return noting.Written(interaction, wish.type, id, address)
-    return noting.Written(interaction, wish.type, filed.id or id, address, _status(filed))
+        return audit_notes.Written(interaction, wish.type, id, address)
+    return audit_notes.Written(interaction, wish.type, filed.id or id, address, _status(filed))
 
 
 def _status(filed: Filed) -> int:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-from hub import Document, EntityType, FieldError, Kind
+from hub import FIELD_OF_PART, Document, EntityType, FieldError, Kind
 from plugins.fhir.feed import reading as r
 from plugins.fhir.feed.noting import Json, Reading
 
@@ -26,21 +25,13 @@ class Said:
 
     def part_field(self) -> str:
         """The field of the fiche that holds the part; "" for a fiche."""
-        return PART_FIELDS.get(self.part or "", "")
+        return FIELD_OF_PART.get(self.part or "", "")
 
     def in_elements(self, error: FieldError) -> FieldError:
         """What the hub says about a field of the content (of a part: below the one part of its fiche), said about the element that the value came from."""
         steps = error.path.split(".")
         below = steps[2:] if self.part is not None and steps[0] == self.part_field() else steps
         return FieldError(self.read.path_of(self.content, ".".join(below)), error.reason, error.value)
-
-
-PART_FIELDS: Final[Mapping[str, str]] = {
-    "vestiging": "vestigingen",
-    "membership": "memberships",
-    "electronic_address": "electronic_addresses",
-    "caregiver": "caregivers",
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from hub import Claim, Directory, Document, FieldError, UnknownPlace, refusals
+from hub import FIELD_OF_PART, Claim, Directory, Document, FieldError, UnknownPlace, refusals
 from plugins.fhir.feed.naming import NAMELESS, Entry, name_of, named
 from plugins.fhir.feed.noting import Around, Json, Link
-from plugins.fhir.feed.saying import PART_FIELDS, Said
+from plugins.fhir.feed.saying import Said
 from plugins.fhir.feed.translate import said
 
 
@@ -79,7 +79,7 @@ def refused(told: Said, source: str, known: Iterable[FieldError]) -> list[FieldE
     """What the hub refuses in what a resource says, in words of the resource; nothing twice about one element."""
     content: Document = told.content
     if told.part is not None:
-        content = {"kind": told.kind, PART_FIELDS[told.part]: [{"keys": [f"{source}:"], **content}]}
+        content = {"kind": told.kind, FIELD_OF_PART[told.part]: [{"keys": [f"{source}:"], **content}]}
     about = {error.path for error in known}
     errors = [told.in_elements(error) for error in refusals(Claim(source, told.read.path, 1, told.kind, content))]
     return [error for error in errors if error.path not in about]

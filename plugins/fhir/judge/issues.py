@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 Json = dict[str, Any]
 Severity = Literal["fatal", "error", "warning", "information"]
+_MOST: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +34,17 @@ class Issue:
 
 
 class Findings:
-    """Collects issues, at most `limit` of them: a resource with thousands of faults is told of the first ones, and that there are more."""
+    """Collects issues, at most `_MOST` of them: a resource with thousands of faults is told of the first ones, and that there are more."""
 
-    def __init__(self, limit: int = 200) -> None:
+    def __init__(self) -> None:
         self._issues: list[Issue] = []
-        self._limit = limit
 
     def add(self, issue: Issue) -> None:
         """Keep an issue, unless the same was found before."""
-        if len(self._issues) > self._limit or issue in self._issues:
+        if len(self._issues) > _MOST or issue in self._issues:
             return
-        if len(self._issues) == self._limit:
-            more = f"There are more than {self._limit} faults; the others are not listed."
+        if len(self._issues) == _MOST:
+            more = f"There are more than {_MOST} faults; the others are not listed."
             issue = Issue("information", "too-costly", "", more, "Mend these and send it again.")
         self._issues.append(issue)
 
@@ -59,7 +59,7 @@ class Findings:
     @property
     def full(self) -> bool:
         """Whether nothing more is kept."""
-        return len(self._issues) > self._limit
+        return len(self._issues) > _MOST
 
     @property
     def failed(self) -> bool:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
 
-from hub import Change, Criterion, Directory, Entity, Notification, Query, Subscription, SubscriptionEvent
+from hub import Change, Criterion, Directory, Entity, Notification, Query, Subscription, SubscriptionEvent, to_millisecond
 from plugins.fhir.json_form import to_bytes
 from plugins.fhir.params import RESOURCES
 from plugins.fhir.rendering import render, version_of
@@ -62,7 +61,7 @@ def bundle(
         alive = _alive(list(latest.values()), directory) if content == "full-resource" else {}
         entries += [_entry(base, change, alive.get(change.id), content, directory) for change in latest.values()]
     told: Json = {"resourceType": "Bundle", "id": str(uuid.uuid4()), "meta": {"profile": [BUNDLE]}, "type": "history"}
-    told["timestamp"] = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    told["timestamp"] = to_millisecond(directory.now())
     if next_url is not None:
         told["link"] = [{"relation": "next", "url": next_url}]
     return told | {"entry": entries}

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any, Final
 
-from hub import Directory, FieldError, Invalid, Subscription, SubscriptionWish
+from hub import Directory, FieldError, Invalid, Subscription, SubscriptionWish, to_second
 from plugins.fhir.moments import moment
 from plugins.fhir.subscriptions.topic import IG, TOPIC, queries_of
 
@@ -135,10 +134,10 @@ class _Reading:
         end = self._resource.get("end")
         if end is None:
             return None
-        at = moment("Subscription.end", end).astimezone(UTC)
-        if at <= _now() and self._resource.get("status") != "off":
+        at = moment("Subscription.end", end)
+        if at <= self._asked.now() and self._resource.get("status") != "off":
             self._wrong("end", "this moment is past, so nothing would ever be told; give a later one, or leave it out.", end)
-        return at.isoformat(timespec="seconds").replace("+00:00", "Z")
+        return to_second(at)
 
     def _kept(self) -> Json:
         """What is shown again as it came. Headers are kept apart, because they may hold secrets."""
@@ -151,10 +150,6 @@ def filters_of(resource: Json) -> list[str]:
     """The filters of a Subscription, as they were written."""
     extensions = resource.get("_criteria", {}).get("extension", ())
     return [each.get("valueString", "") for each in extensions if each.get("url") == _FILTER]
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 def _extension(element: Json, url: str) -> Json | None:

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 from fhir.resources.R4B import get_fhir_model_class
 
-from plugins.fhir import accesses
+from plugins.fhir import audit_events
 from plugins.fhir import systems as s
 
 Json = dict[str, Any]
@@ -182,9 +182,9 @@ _MINIMUMS: dict[str, tuple[str, ...]] = {
     s.MCSD_PRACTITIONER_ROLE: ("code",),
     s.MCSD_ORGANIZATION_AFFILIATION: ("active", "code", "organization", "participatingOrganization"),
     s.MCSD_ENDPOINT: ("managingOrganization",),
-    accesses.READ: ("subtype", "agent", "entity"),
-    accesses.QUERY: ("subtype", "agent", "entity"),
-    accesses.UPDATES: ("subtype", "agent", "entity"),
+    audit_events.READ: ("subtype", "agent", "entity"),
+    audit_events.QUERY: ("subtype", "agent", "entity"),
+    audit_events.UPDATES: ("subtype", "agent", "entity"),
 }
 
 

@@ -16,7 +16,7 @@ from hub.demo import World
 from hub.model.contacts import Origin
 from hub.store import Store
 from hub.store.concepts import ConceptBook
-from plugins.fhir import accesses, provenance
+from plugins.fhir import audit_events, provenance
 from plugins.fhir import extensions as ext
 from plugins.fhir import systems as s
 from plugins.fhir.conformance.catalogue import TYPES, Catalogue
@@ -167,7 +167,7 @@ def test_a_scheme_that_nobody_has_loaded_is_there_for_who_sees_a_code_of_it(tmp_
 
 
 @pytest.mark.parametrize(
-    "system", [provenance.SOURCE, accesses.PARTNER, s.REFNIS, *(s.code_system(each) for each in ("zone", "postcode", "province", "region"))]
+    "system", [provenance.SOURCE, audit_events.PARTNER, s.REFNIS, *(s.code_system(each) for each in ("zone", "postcode", "province", "region"))]
 )
 def test_the_systems_of_our_own_are_always_there(client: FlaskClient, system: str) -> None:
     assert get(client, system.removeprefix(s.BASE))["id"] == system.rpartition("/")[2]

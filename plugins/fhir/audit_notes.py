@@ -1,4 +1,4 @@
-"""What the audit trail keeps of a request: what it is called there, and which of its parameters are told. `accesses` shows the trail.
+"""What the audit trail keeps of a request: what it is called there, and which of its parameters are told. `audit_events` shows the trail.
 
 Only partners are in it: nobody knows who the public is.
 """
@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 import flask
 
 import hub
-from plugins.fhir.accesses import ALSO, PARAMS
+from plugins.fhir.audit_events import ALSO, PARAMS
 from plugins.fhir.params import RESOURCES, UNSUPPORTED
 
 WRITTEN: Final = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}

@@ -1,4 +1,4 @@
-"""The audit trail as AuditEvents: reading and searching it. What a request leaves there, `noting` says.
+"""The audit trail as AuditEvents: reading and searching it. What a request leaves there, `audit_notes` says.
 
 By the audit profiles of IHE mCSD (IHE.mCSD.Audit.CareServices.Read, .Query and .Updates), which an event claims when it meets one.
 https://profiles.ihe.net/ITI/mCSD/ITI-90.html#security-considerations
@@ -9,14 +9,13 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 import flask
 
 import hub
-from hub import Access, NotFound
+from hub import Access, NotFound, to_millisecond
 from plugins.fhir import datatypes as dt
 from plugins.fhir import outcome
 from plugins.fhir import systems as s
@@ -219,7 +218,7 @@ def _criteria(name: str, value: str) -> Json | None:
             if "," in value:
                 raise invalid(name, "one moment is taken, and no alternatives; give the parameter twice for from and until.", value)
             prefix = value[:2] if value[:2].isalpha() else "eq"
-            start, end = (_moment(each) for each in span(name, value.removeprefix(prefix)))
+            start, end = (to_millisecond(each) for each in span(name, value.removeprefix(prefix)))
             bounds = {"eq": {"since": start, "until": end}, "ge": {"since": start}, "gt": {"since": end}, "sa": {"since": end}}
             bounds |= {"le": {"until": end}, "lt": {"until": start}, "eb": {"until": start}}
             if prefix not in bounds:
@@ -245,10 +244,6 @@ def _criteria(name: str, value: str) -> Json | None:
         case "outcome":
             return {"failed": code != "0"}
     return None
-
-
-def _moment(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _bundle(found: Sequence[Access], count: int, understood: list[tuple[str, str]], warnings: list[Json], base: str) -> Json:

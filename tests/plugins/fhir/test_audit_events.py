@@ -17,7 +17,7 @@ from hub.access.clients import register_client
 from hub.access.tokens import issue_token
 from hub.store import Writer
 from hub.web.asking import serving_of
-from plugins.fhir import accesses, noting
+from plugins.fhir import audit_events, audit_notes
 from plugins.fhir.params import RESOURCES
 from tests.access.signing import EC_KEY, agreed, jwks
 from tests.plugins.fhir.conftest import HIDDEN, NOW, Hub
@@ -193,7 +193,7 @@ def test_every_parameter_that_is_ours_is_called_by_its_name() -> None:
             "_has:HealthcareService:organization:organization:identifier",
         )
     ]
-    assert [name for name, _ in noting.told_of(given)] == [name for name, _ in given]
+    assert [name for name, _ in audit_notes.told_of(given)] == [name for name, _ in given]
 
 
 def test_an_operation_is_called_one(watched: Watched) -> None:
@@ -278,7 +278,7 @@ def test_a_token_needs_the_scope_by_name(watched: Watched) -> None:
         ("&outcome=0", 2),
         ("&type=rest", 3),
         ("&type=login", 0),
-        (f"&agent:identifier={accesses.PARTNER}|asker", 3),
+        (f"&agent:identifier={audit_events.PARTNER}|asker", 3),
         ("&agent:identifier=https://elsewhere.example.org|asker", 0),
         ("&date=ge2020-01-01&date=lt2090-01-01", 3),
         ("&date=lt2020-01-01", 0),
