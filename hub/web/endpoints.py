@@ -38,6 +38,14 @@ class BrokenEndpoint:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The best state that a connection of the endpoint is in, and the connections in it as name and partner."""
+
+    state: str
+    connections: tuple[tuple[str, str], ...]
+
+
 @dataclass(slots=True)
 class Endpoints:
     """The endpoints of one application: `mounted` maps a connector's name to its blueprint's; `scope_types` are the types of resource that a scope may name."""
@@ -47,7 +55,7 @@ class Endpoints:
     takes_tokens: set[str] = field(default_factory=set)
     scope_types: frozenset[str] = frozenset()
     broken: list[BrokenEndpoint] = field(default_factory=list)
-    _states: dict[tuple[str, str | None], tuple[float, str]] = field(default_factory=dict)
+    _states: dict[tuple[str, str | None], tuple[float, _Found]] = field(default_factory=dict)
 
     def mount(self, app: flask.Flask, plugins: Plugins) -> None:
         """Mount every endpoint at `/<name>`. One that cannot be mounted is left out whole and named."""
@@ -80,23 +88,34 @@ class Endpoints:
         state = self.state(name, partner)
         if state == "enabled":
             return
+        commands = ", then: ".join(self.commands_to_open(name, partner))
         if state == "paused":
-            raise Forbidden(f"/{name} is paused. An administrator resumes it with: fichehub connections enable {name}")
+            raise Forbidden(f"/{name} is paused. An administrator resumes it with: {commands}")
         if partner:
-            own = f"{name}-{partner}"
             raise Forbidden(
-                f"/{name} is not open to you. Ask your contact at this hub for it. An administrator opens it to {partner} with: "
-                f"fichehub connections add {own} {name} --partner {partner}, then: fichehub connections enable {own}"
+                f"/{name} is not open to you. Ask your contact at this hub for it. An administrator opens it to {partner} with: {commands}"
             )
         if self.state(name, None) in (
             "enabled",
             "paused",
         ):  # who is told to open it would open to all what was meant for one
             asking.require_partner(f"/{name} answers partners only")
-        raise Forbidden(
-            f"/{name} is not enabled. An administrator opens it to everybody with: fichehub connections add {name} {name}, "
-            f"then: fichehub connections enable {name}"
-        )
+        raise Forbidden(f"/{name} is not enabled. An administrator opens it to everybody with: {commands}")
+
+    def commands_to_open(self, name: str, partner: str | None) -> tuple[str, ...]:
+        """What an administrator types, one after the other, so that the endpoint answers this partner (`""`: everybody; None: anybody): it enables the
+        connections that are there, else adds one; nothing where it does. Names no connection that is another partner's."""
+        found, own = self._found(name, partner), partner or ""
+        if found.state == "enabled":
+            return ()
+        # To resume what was open to all gives it back to this partner; to enable for him what never was would open it to all.
+        whose = {own, ""} if found.state == "paused" else {own}
+        if known := [each for each, its_partner in found.connections if its_partner in whose]:
+            return tuple(f"fichehub connections enable {each}" for each in known)
+        if found.state == "paused":
+            return ("fichehub connections list", "fichehub connections enable NAME")
+        new = f"{name}-{own}" if own else name
+        return (f"fichehub connections add {new} {name}" + f" --partner {own}" * bool(own), f"fichehub connections enable {new}")
 
     def require_scopes_applied(self, name: str | None) -> None:
         """Return when what lies below this endpoint applies the scopes of an access token itself, else raise `Forbidden`."""
@@ -106,18 +125,23 @@ class Endpoints:
 
     def state(self, name: str, partner: str | None) -> str:
         """`enabled`, `paused`, `disabled`, or `""` when there is no connection; at most `REMEMBERED` seconds old. Partner None: for anybody."""
+        return self._found(name, partner).state
+
+    def _found(self, name: str, partner: str | None) -> _Found:
         known = self._states.get((name, partner))
         now = time.monotonic()
         if known is not None and known[0] > now:
             return known[1]
-        wanted = select(connection.c.state).where(connection.c.connector == name)
+        wanted = select(connection.c.state, connection.c.name, connection.c.partner).where(connection.c.connector == name).order_by(connection.c.name)
         if partner is not None:
             wanted = wanted.where(connection.c.partner.in_(sorted({"", partner})))
         with self.store.read() as reading:
-            states = set(reading.execute(wanted).scalars())
+            rows = reading.execute(wanted).all()
+        states = {row.state for row in rows}
         state = next((state for state in ("enabled", "paused", "disabled") if state in states), "")
-        self._states[(name, partner)] = (now + REMEMBERED, state)
-        return state
+        found = _Found(state, tuple((row.name, row.partner) for row in rows if row.state == state))
+        self._states[(name, partner)] = (now + REMEMBERED, found)
+        return found
 
     def handler_for(self, error: Exception) -> Callable[[Exception], Any] | None:
         """The handler that the endpoint below whose address the current request lies registered for this error."""

@@ -58,7 +58,11 @@ def page_of(problem: Problem) -> flask.Response | None:
         return None
     if problem.status == 401 and not asking.serving().settings.anonymous:
         return instead("partners_only.html", problem)
-    return instead("closed.html", problem, code=problem.status, endpoint=top) if endpoints.endpoints().named_by(request.path) else None
+    name = endpoints.endpoints().named_by(request.path)
+    if name is None:
+        return None
+    commands = endpoints.endpoints().commands_to_open(name, None if asking.asks_nobody() else "")
+    return instead("closed.html", problem, code=problem.status, commands=commands)
 
 
 def instead(template: str, problem: Problem, /, **told: Any) -> flask.Response:

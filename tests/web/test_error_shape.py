@@ -322,7 +322,33 @@ def test_an_endpoint_opens_for_one_partner_and_closes_again(empty_store: Store, 
     refused = problem(client.get("/closed/", headers={"X-API-Key": keys["ander"]}), 403, BELGIF + "missingPermission")["detail"]
     assert "Ask your contact" in refused and "--partner ander" in refused and "buur" not in refused
     empty_store.write(lambda writer: writer.connection.execute(update(connection).values(partner="", state="paused")))
-    assert "is paused" in client.get("/closed/").get_json()["detail"]
+    assert client.get("/closed/").get_json()["detail"] == "/closed is paused. An administrator resumes it with: fichehub connections enable c"
+
+
+@pytest.mark.parametrize(
+    ("there", "partner", "commands"),
+    [
+        ([], "", ["add closed closed", "enable closed"]),
+        ([], "buur", ["add closed-buur closed --partner buur", "enable closed-buur"]),
+        ([("b", "", "paused"), ("a", "", "paused"), ("c", "", "disabled")], "", ["enable a", "enable b"]),
+        ([("a", "", "disabled")], "", ["enable a"]),
+        ([("a", "", "paused")], "buur", ["enable a"]),
+        ([("a", "", "disabled")], "buur", ["add closed-buur closed --partner buur", "enable closed-buur"]),
+        ([("a", "", "disabled"), ("b", "buur", "disabled")], "buur", ["enable b"]),
+        ([("a", "ander", "paused")], "", ["add closed closed", "enable closed"]),
+        ([("a", "ander", "paused")], None, ["list", "enable NAME"]),
+        ([("a", "", "enabled"), ("b", "", "paused")], "", []),
+    ],
+)
+def test_what_opens_an_endpoint_is_told_of_the_connections_that_are_there(
+    empty_store: Store, there: list[tuple[str, str, str]], partner: str | None, commands: list[str]
+) -> None:
+    for name, whose, state in there:
+        row = {"name": name, "connector": "closed", "partner": whose, "config": b"{}", "state": state, "created_at": NOW}
+        empty_store.write(lambda writer, row=row: writer.connection.execute(insert(connection).values(**row)))  # type: ignore[misc]
+    with create_app(empty_store, plugins.load([("brought", Brought())], installed=False)).app_context():
+        told = endpoints_module.endpoints().commands_to_open("closed", partner)
+    assert list(told) == [f"fichehub connections {command}" for command in commands]
 
 
 def _key_of(store: Store, name: str) -> str:

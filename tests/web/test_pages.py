@@ -14,6 +14,7 @@ from sqlalchemy import insert
 
 from hub import plugins
 from hub.access import audit
+from hub.model.fiche import LANGUAGES
 from hub.store import Store
 from hub.store.tables import connection
 from hub.web import create_app
@@ -107,6 +108,22 @@ def test_what_is_closed_has_a_page_for_a_person_and_a_problem_for_a_program(clie
     assert words in response.get_data(as_text=True) and "fichehub connections add closed closed" in response.get_data(as_text=True)
     assert {"Accept", "Accept-Language"} <= set(response.vary)
     assert client.get("/closed/").mimetype == "application/problem+json"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_paused_is_opened_again_through_the_connection_that_was_paused(empty_store: Store, language: str) -> None:
+    row = {"name": "our-thrower", "connector": "throw", "partner": "", "config": b"{}", "state": "paused", "created_at": NOW}
+    empty_store.write(lambda writer: writer.connection.execute(insert(connection).values(**row)))
+    client = create_app(empty_store, plugins.load([("brought", Brought())], installed=False)).test_client()
+    response = client.get(f"/throw/bug/x?lang={language}", headers={"Accept": BROWSER})
+    told = re.findall("<code>([^<]*)</code>", response.get_data(as_text=True))
+    assert (response.status_code, told) == (403, ["fichehub connections enable our-thrower"])
+    assert client.get("/throw/bug/x").get_json()["detail"].endswith("resumes it with: fichehub connections enable our-thrower")
+
+
+def test_what_is_open_and_refuses_does_not_say_how_it_is_opened(client: FlaskClient) -> None:
+    response = client.get("/throw/forbidden/x", headers={"Accept": BROWSER})
+    assert response.status_code == 403 and "fichehub connections" not in response.get_data(as_text=True)
 
 
 def test_what_is_open_to_partners_only_says_so_to_a_person_and_not_how_to_open_it(empty_store: Store) -> None:
