@@ -186,3 +186,20 @@ def test_axe_finds_nothing_where_nothing_is(new_page: Callable[..., Page], addre
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     page.get_by_role("link", name="Naar de startpagina").click()
     assert page.url == f"{address}/"
+
+
+LARGE = "html { font-size: 200% !important } * { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important }"
+"""Text as large as WCAG 1.4.4 asks for, with the spacing of 1.4.12."""
+
+
+@pytest.mark.parametrize(("width", "style"), [(320, ""), (640, LARGE)])
+@pytest.mark.parametrize("path", ["/", "/fiche/{id}", "/closed/", "/nope", "/api/v1/docs"])
+def test_no_page_scrolls_sideways_for_a_long_word_or_large_text(
+    new_page: Callable[..., Page], address: str, ids: Ids, path: str, width: int, style: str
+) -> None:
+    page = new_page(viewport={"width": width, "height": 640})
+    page.goto(address + path.format(id=ids.organisatie))
+    page.evaluate("style => { const sheet = new CSSStyleSheet(); sheet.replaceSync(style); document.adoptedStyleSheets = [sheet] }", style)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.evaluate("word => { for (const each of document.querySelectorAll('main :not(:has(*))')) each.append(word) }", "Zorg" * 80)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
