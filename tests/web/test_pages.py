@@ -17,7 +17,7 @@ from hub.access import audit
 from hub.model.fiche import LANGUAGES
 from hub.store import Store
 from hub.store.tables import connection
-from hub.web import create_app
+from hub.web import Settings, create_app
 from hub.web.asking import serving_of
 from tests.over_http import serving
 from tests.web.conftest import NOW, Brought, Ids
@@ -59,6 +59,21 @@ def test_the_door_to_the_widget_keeps_the_language(app: flask.Flask) -> None:
         assert (to("/widget/demo"), to("/fhir/metadata")) == ("/widget/demo?lang=fr", "/fhir/metadata")
     with app.test_request_context("/", headers={"Accept-Language": "fr"}):
         assert to("/widget/demo") == "/widget/demo", "the browser goes on asking for it"
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/", 200), ("/fiche/{id}", 200), ("/fiche/niets", 404), ("/nope/deeper", 404), ("/closed/", 403), ("/partners", 401)]
+)
+def test_every_page_is_there_in_each_language_at_its_own_address(client: FlaskClient, empty_store: Store, ids: Ids, path: str, status: int) -> None:
+    path = path.format(id=ids.organisatie)
+    if status == 401:
+        client = create_app(empty_store, plugins.load([], installed=False), Settings(anonymous=False)).test_client()
+    for language in LANGUAGES:
+        response = client.get(f"{path}?lang={language}", headers={"Accept": BROWSER})
+        text = response.get_data(as_text=True)
+        assert response.status_code == status and f'<html lang="{language}">' in text
+        offered = re.findall(r'<a href="\?lang=(\w+)" lang="\w+" hreflang="\w+"( aria-current="true")?>', text)
+        assert offered == [(each, ' aria-current="true"' if each == language else "") for each in LANGUAGES]
 
 
 @pytest.mark.parametrize(
