@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import flask
-from flask_babel import get_locale
+from flask_babel import format_datetime, get_locale
 
 from hub.model.fiche import LANGUAGES
 from hub.web import asking, endpoints
@@ -20,6 +21,7 @@ _PAGES: Final = frozenset({"/", "/api/v1/docs", "/widget/demo"})
 def install(app: flask.Flask) -> None:
     """Give the templates what they need for it."""
     app.add_template_filter(in_language, "in_language")
+    app.add_template_filter(moment)
     app.add_template_filter(asking.source_title, "source_title")
 
 
@@ -28,6 +30,13 @@ def in_language(address: str) -> str:
     asked = flask.request.args.get("lang", "")
     is_page = address in _PAGES or address.startswith("/fiche/")
     return f"{address}?lang={asked}" if is_page and asked in LANGUAGES else address
+
+
+def moment(at: datetime, form: str = "MMM, HH:mm") -> str:
+    """The day of the month as the language of the page writes it, and the rest in this form: 1 dec, 1er déc., 1. Dez."""
+    language = str(get_locale())
+    day = "d." if language == "de" else "d'er'" if language == "fr" and format_datetime(at, "d") == "1" else "d"
+    return str(format_datetime(at, f"{day} {form}"))
 
 
 def is_wanted() -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import flask
@@ -74,6 +75,22 @@ def test_every_page_is_there_in_each_language_at_its_own_address(client: FlaskCl
         assert response.status_code == status and f'<html lang="{language}">' in text
         offered = re.findall(r'<a href="\?lang=(\w+)" lang="\w+" hreflang="\w+"( aria-current="true")?>', text)
         assert offered == [(each, ' aria-current="true"' if each == language else "") for each in LANGUAGES]
+
+
+@pytest.mark.parametrize(
+    ("language", "first", "second"),
+    [
+        ("nl", "1 dec, 00:30", "2 december 2026, 00:30"),
+        ("fr", "1er déc., 00:30", "2 décembre 2026, 00:30"),
+        ("de", "1. Dez., 00:30", "2. Dezember 2026, 00:30"),
+        ("en", "1 Dec, 00:30", "2 December 2026, 00:30"),
+    ],
+)
+def test_a_date_reads_as_people_write_it(app: flask.Flask, language: str, first: str, second: str) -> None:
+    moment = app.jinja_env.filters["moment"]
+    with app.test_request_context(f"/?lang={language}"):
+        assert moment(datetime(2026, 11, 30, 23, 30, tzinfo=UTC)) == first, "the day of Brussels"
+        assert moment(datetime(2026, 12, 1, 23, 30, tzinfo=UTC), "MMMM y, HH:mm") == second
 
 
 @pytest.mark.parametrize(

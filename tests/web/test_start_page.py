@@ -34,7 +34,7 @@ from tests.over_http import serving
 from tests.web.conftest import NOW, Brought, Parrot
 
 if TYPE_CHECKING:
-    from babel.messages.catalog import Catalog
+    from babel.messages.catalog import Catalog, Message
     from playwright.sync_api import Page
 
 PAGES = ("/", "/?lang=fr", "/api/v1/docs")
@@ -75,8 +75,10 @@ def test_every_text_is_translated_and_compiled() -> None:
     assert len(wanted) > 40
     for language in TRANSLATED:
         known = catalogue(language)
-        assert {Text(str(message.id), message.context or "") for message in known if message.id} == wanted
-        assert [text for text in wanted if not (found := known.get(text.text, text.context or None)) or not found.string] == []
+        assert {_text(message) for message in known if message.id} == wanted
+        assert [
+            text for text in wanted if not (found := known.get(text.text, text.context or None)) or not found.string or not all(found.string)
+        ] == []
         with (FOLDER / language / "LC_MESSAGES" / "messages.mo").open("rb") as file:
             compiled = read_mo(file)
         assert _told(compiled) == _told(known)
@@ -86,12 +88,14 @@ def test_french_does_not_break_before_its_signs() -> None:
     assert [text for message in catalogue("fr") if message.id and re.search(" [:;?!]", text := str(message.string))] == []
 
 
-def _told(catalogue: Catalog) -> dict[tuple[Any, str], Any]:
-    def context(message: Any) -> str:
-        told = message.context or ""
-        return told.decode() if isinstance(told, bytes) else str(told)  # Babel gives that of a compiled one as bytes
+def _text(message: Message) -> Text:
+    context: Any = message.context or ""
+    singular, *plural = (message.id,) if isinstance(message.id, str) else message.id
+    return Text(singular, context.decode() if isinstance(context, bytes) else context, *plural)  # Babel gives that of a compiled one as bytes
 
-    return {(message.id, context(message)): message.string for message in catalogue if message.id}
+
+def _told(catalogue: Catalog) -> dict[Text, list[str]]:
+    return {_text(message): list(message.string or "") for message in catalogue if message.id}
 
 
 def test_it_says_that_the_demonstration_is_fictional(client: FlaskClient, empty_store: Store) -> None:
@@ -227,6 +231,25 @@ def test_it_tells_how_each_connection_fares(empty_store: Store) -> None:
     assert client.get("/health").get_json() == {"status": "DEGRADED"}
     fill("disabled", "")
     assert "uitgeschakeld" in page()
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("nl", ["1 gelezen", "2 gewijzigd", "1 ontbreekt", "1 categorie nieuw of hernoemd"]),
+        ("fr", ["1 lue", "2 modifiées", "1 manquante", "1 catégorie nouvelle ou renommée"]),
+        ("de", ["1 gelesen", "2 geändert", "1 fehlt", "1 neue oder umbenannte Kategorie"]),
+        ("en", ["1 read", "2 changed", "1 missing", "1 new or renamed category"]),
+    ],
+)
+def test_what_a_run_counted_is_in_the_number_of_what_it_counts(empty_store: Store, language: str, words: list[str]) -> None:
+    client = create_app(empty_store, plugins.load([], installed=False)).test_client()
+    _add(empty_store, "bron", "bron")
+    _ran(empty_store, "bron", "done")
+    counts = b'{"read": 1, "changed": 2, "missing": 1, "concepts": 1}'
+    empty_store.write(lambda writer: writer.connection.execute(update(run).values(counts=counts)))
+    text = client.get(f"/?lang={language}").get_data(as_text=True)
+    assert re.findall(r"<br>([^<]+)", text) == words
 
 
 def _add(store: Store, name: str, connector: str, **values: object) -> None:

@@ -20,16 +20,19 @@ _METHODS: Final = [("**.py", "python"), ("templates/**.html", "jinja2.ext.babel_
 
 
 class Text(NamedTuple):
-    """A text of the screens, in Dutch; with a `context` where other languages have another word for it elsewhere."""
+    """A text of the screens, in Dutch; with a `context` where other languages have another word for it elsewhere, and with how it reads beside another number
+    than 1 where that hangs on a number."""
 
     text: str
     context: str = ""
+    plural: str = ""
 
 
 def texts() -> Iterator[Text]:
     """Every text of the screens, as the templates and the code have them."""
     for _, _, message, _, context in extract_from_dir(FOLDER.parent, method_map=_METHODS):
-        yield Text(message if isinstance(message, str) else message[0], context or "")
+        singular, *plural = (message,) if isinstance(message, str) else message
+        yield Text(singular, context or "", *plural)
 
 
 def catalogue(language: str) -> Catalog:
@@ -45,10 +48,11 @@ def main() -> int:
     for language in TRANSLATED:
         known = catalogue(language)
         fresh = Catalog(locale=language, project="fichehub", fuzzy=False, creation_date=_NEVER, revision_date=_NEVER)
-        for text, context in wanted:
+        for text, context, plural in wanted:
             found = known.get(text, context or None)
-            fresh.add(text, found.string if found is not None else "", context=context or None)
-            if found is None or not found.string:
+            told = found.string if found is not None and bool(found.pluralizable) == bool(plural) else ""
+            fresh.add((text, plural) if plural else text, told, context=context or None)
+            if not told or not all(told):
                 missing += 1
                 print(f"{language}: {text}" + (f" ({context})" if context else ""))
         folder = FOLDER / language / "LC_MESSAGES"
