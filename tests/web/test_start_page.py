@@ -88,6 +88,10 @@ def test_french_does_not_break_before_its_signs() -> None:
     assert [text for message in catalogue("fr") if message.id and re.search(" [:;?!]", text := str(message.string))] == []
 
 
+def test_french_has_one_kind_of_apostrophe() -> None:
+    assert [message.string for message in catalogue("fr") if message.id and "'" in "".join(message.string or "")] == []
+
+
 def _text(message: Message) -> Text:
     context: Any = message.context or ""
     singular, *plural = (message.id,) if isinstance(message.id, str) else message.id
@@ -352,7 +356,7 @@ def test_the_headline_is_no_better_than_what_stands_below_it(empty_store: Store)
     ("language", "reason"),
     [
         ("nl", '<p class="reason">Met http://x.example/rest kan geen verbinding gemaakt worden.</p>'),
-        ("fr", '<p class="reason">Impossible d&#39;établir une connexion avec http://x.example/rest.</p>'),
+        ("fr", '<p class="reason">Impossible d’établir une connexion avec http://x.example/rest.</p>'),
         ("en", '<p class="reason">http://x.example/rest cannot be connected to.</p>'),
     ],
 )
