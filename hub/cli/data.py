@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -40,7 +40,8 @@ from hub.model.query_words import narrowed, near_of
 from hub.model.storable import storable
 from hub.outbound import open_outbound
 from hub.plugins import bugs, prints_aside
-from hub.store import database, erasure, index_anew, loads_from_here, reading
+from hub.store import database, erasure, index_anew, loads_from_here
+from hub.store.erased_together import Doomed, together
 from hub.sync import connections
 from hub.sync import run as run_once
 from hub.sync.building import bug, check_selection
@@ -261,25 +262,29 @@ def erase(installation: Installation, fiche: str, reason: str, yes: bool, as_jso
         erasure.finish(store)
         _say_erased(installation, fiche, [], as_json, "This fiche was erased before; what an earlier call had no time to clean is cleaned.")
         return
-    entity = installation.directory("", "internal").get(fiche)
     with store.read() as connection:
-        known = reading.resolve(connection, [entity.fiche["id"]])[entity.fiche["id"]]
-        claims = reading.claims_of(connection, known.id)
+        found = together(connection, fiche)
     # For a program only its JSON goes to standard output; somebody who is asked must still see what for.
     if not (as_json and yes):
-        kind, id, called = entity.fiche["kind"], entity.fiche["id"], name_in(entity.fiche, "nl").text
-        click.echo(f"This erases {called} ({kind} {id}) and {counted(len(claims), 'claim')}:", err=as_json)
-        for claim in claims:
-            click.echo(f"  {claim.source} {claim.external_id}", err=as_json)
+        for number, one in enumerate(found):
+            beginning = "and with it, since it goes by the same number or id," if number else "This erases"
+            click.echo(f"{beginning} {_called(one)} and {counted(len(one.claims), 'claim')}:", err=as_json)
+            for claim in one.claims:
+                click.echo(f"  {claim.source} {claim.external_id}", err=as_json)
         click.echo("It cannot be undone, and a later reload of these sources will not bring it back.", err=as_json)
     if not yes:
-        click.confirm("Erase it?", abort=True, err=as_json)
-    erasure.erase(store, entity.fiche["id"], reason)
-    told = [{"source": claim.source, "external_id": claim.external_id} for claim in claims]
-    _say_erased(installation, entity.fiche["id"], told, as_json, "Erased.")
+        click.confirm("Erase it?" if len(found) == 1 else f"Erase these {len(found)} fiches?", abort=True, err=as_json)
+    erased = erasure.erase(store, found[0].uuid, reason)
+    sentence = f"Erased, with {counted(len(erased) - 1, 'other fiche')}: {', '.join(one.uuid for one in erased[1:])}." if erased[1:] else "Erased."
+    _say_erased(installation, found[0].uuid, erased, as_json, sentence)
 
 
-def _say_erased(installation: Installation, fiche: str, claims: list[dict[str, str]], as_json: bool, sentence: str) -> None:
+def _called(one: Doomed) -> str:
+    """What somebody who is asked knows it by; of one that was removed only its id."""
+    return f"{one.kind} {one.uuid}" if one.document is None else f"{name_in(one.document, 'nl').text} ({one.kind} {one.uuid})"
+
+
+def _say_erased(installation: Installation, fiche: str, erased: Sequence[Doomed], as_json: bool, sentence: str) -> None:
     with installation.store.read() as connection:
         left = erasure.due(connection).rewriting > 0
     if left:
@@ -288,7 +293,8 @@ def _say_erased(installation: Installation, fiche: str, claims: list[dict[str, s
             " which says first what it locks."
         )
     sentence += " Backups, and archives of the write-ahead log, hold it as long as they are kept."
-    say_done({"erased": fiche, "claims": claims, "rewrite_due": left}, sentence, as_json)
+    claims = [{"source": claim.source, "external_id": claim.external_id} for one in erased for claim in one.claims]
+    say_done({"erased": fiche, "also_erased": [one.uuid for one in erased[1:]], "claims": claims, "rewrite_due": left}, sentence, as_json)
 
 
 @click.group()

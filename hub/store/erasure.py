@@ -1,6 +1,8 @@
 """Erasure: an overriding claim that nothing was ever known of somebody (GDPR, article 17).
 
-What identifies the fiche is remembered as keyed hashes only, so that a later reload can be told apart and is dropped. Everything else goes: claims,
+Who that is, strong keys say: fiches of one kind that a source holds apart go together when they carry the same one (`hub.store.erased_together`).
+
+What identifies the fiches is remembered as keyed hashes only, so that a later reload can be told apart and is dropped. Everything else goes: claims,
 documents, versions, rows of the index, raw rows kept for administrators, what other fiches said of it in their links, and by which names partners
 sent it in. The files of the database are cleaned too, since a deleted row stays in free pages otherwise; and every process empties its memory at its next
 look (`Store.state`). That they must be cleaned is noted in the transaction that erases, so whoever is cut off in between is followed by the next
@@ -18,17 +20,18 @@ from sqlalchemy import Connection, Engine
 
 from hub import schemas
 from hub.connector import Progress
+from hub.errors import Gone
 from hub.model.audience import ABSENT, level_of
 from hub.model.claims import Claim
 from hub.model.fiche import Document
 from hub.store import index_rows, vocabulary
-from hub.store.bulk import Bulk
+from hub.store.bulk import Bulk, Clash
 from hub.store.database import writing
+from hub.store.erased_together import Doomed, keys_to_erase, together, with_moved
 from hub.store.forgetting import key_hash
-from hub.store.identity import own_key
 from hub.store.linking import fiches_leading_to, remove_own_links
 from hub.store.part_changes import part_changes
-from hub.store.references import HUB, without
+from hub.store.references import without
 from hub.store.store import Store
 from hub.store.workspace import PendingChange
 from hub.store.writer import Writer
@@ -60,14 +63,16 @@ _REWRITING: Final = "rewriting due"
 """The same of its files, for PostgreSQL."""
 
 
-def erase(store: Store, uuid: str, reason: str) -> None:
-    """Erase a fiche for ever: no reload brings it back. Raises `NotFound` when there is none with this id.
+def erase(store: Store, uuid: str, reason: str) -> list[Doomed]:
+    """Erase a fiche for ever, and all that `together` names with it, which is the answer: no reload brings them back. Raises `NotFound` when there is none with
+    this id.
 
-    Whoever follows the change log gets one deletion. Fiches that were joined into it are erased with it. Of somebody who was erased already, what an
+    Whoever follows the change log gets one deletion of each. Fiches that were joined into them are erased with them. Of somebody who was erased already, what an
     earlier call had no time to clean is cleaned. See `due` for what is left to do afterwards.
     """
-    store.write(lambda writer: _erase(writer, uuid, reason))
+    erased = store.write(lambda writer: _erase(writer, uuid, reason))
     finish(store)
+    return erased
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,29 +141,21 @@ def to_rewrite(store: Store) -> list[tuple[str, int]]:
         return [(name, Bulk(connection).rows("SELECT pg_total_relation_size(?::regclass)", name)[0][0]) for name in _CLEANED]
 
 
-def _erase(writer: Writer, uuid: str, reason: str) -> None:
+def _erase(writer: Writer, uuid: str, reason: str) -> list[Doomed]:
     space, identities = writer.space, writer.identities
     bulk = space.bulk
     space.origin = "erasure"
-    (state,) = writer.hold(uuid)
-    if state.state == "erased":
-        return
-    number = state.id
-    moved = [row[0] for row in bulk.rows("SELECT id FROM entity WHERE moved_to = ? AND fiche_id = id", number)]
-    ids = [number, *moved]
-    many = bulk.many(ids)
+    try:
+        found = together(writer.connection, uuid)
+    except Gone:
+        return []
+    writer.hold(*(one.uuid for one in found))
+    if together(writer.connection, uuid) != found:
+        raise Clash  # between our look and our lock
+    ids = with_moved(bulk, found)
     space.load(ids, lock=True)
-    claims = [
-        schemas.decode_claim(source, external_id, revision, partner or None, content)
-        for source, external_id, revision, partner, content in bulk.rows(
-            "SELECT s.name, c.external_id, c.revision, c.partner, c.content FROM claim c JOIN source s ON s.id = c.source_id"
-            f" WHERE {bulk.listed('c.fiche_id')}",
-            many,
-        )
-    ]
-    keys = {row[0] for row in bulk.rows(f"SELECT key FROM identity WHERE {bulk.listed('fiche_id')}", many)}
-    keys.update(own_key(claim.source, claim.external_id) for claim in claims)
-    keys.update(f"{HUB}|{space.uuid_of[one]}" for one in ids)
+    claims = [claim for one in found for claim in one.claims]
+    keys = keys_to_erase(bulk, found)
     hashes = sorted({key_hash(space.around.secret, key) for key in keys})
     bulk.run("INSERT INTO counter (name, n) VALUES ('erasures', 1) ON CONFLICT (name) DO UPDATE SET n = counter.n + 1")
     for note in (_CLEANING, _REWRITING) if bulk.postgres else (_CLEANING,):
@@ -168,14 +165,18 @@ def _erase(writer: Writer, uuid: str, reason: str) -> None:
     identities.forget(keys)
     identities.load(keys)
     depending = _depending(writer, ids)
-    _tell(writer, number)
+    for one in found:
+        _tell(writer, one.id)
     _remove(writer, ids, claims)
+    # What was not of these fiches: a number that another one had once, and that none of its claims names any more.
+    bulk.run(f"DELETE FROM identity WHERE {bulk.listed('key', 'text')}", bulk.many(keys))
     identities.forget(keys)
     identities.load(keys)
     space.hold(depending)
     for fiche_id in depending:
-        _scrub(writer, fiche_id, {space.uuid_of[one] for one in ids})
+        _scrub(writer, fiche_id, {space.uuid_of[number] for number in ids})
     writer.remake(depending)
+    return found
 
 
 def _depending(writer: Writer, ids: list[int]) -> set[int]:

@@ -165,6 +165,39 @@ def test_erase_says_what_it_will_do_and_asks(filled: CommandLine) -> None:
     assert filled.json("query", "--kind", "zorgverlener")["total"] == 0
 
 
+def test_erase_names_all_that_goes_before_it_asks_and_afterwards(filled: CommandLine) -> None:
+    said = {"kind": "zorgverlener", "name": {"family": "Maes", "given": ["Els"]}, "identifiers": [{"system": "riziv", "value": "18749704004"}]}
+    store = Store.open(f"sqlite:///{filled.home / 'fichehub.sqlite'}", filled.home)
+    store.write(lambda writer: writer.put([Claim("sociale-kaart", one, 1, "zorgverlener", said) for one in ("z1", "z2")], origin="test"))
+    store.close()
+    one, other = (item["id"] for item in filled.json("query", "--kind", "zorgverlener", "--text", "Maes")["items"])
+    asked = filled("erase", one, "--reason", "asked to", input="n\n").output
+    for words in (
+        f"This erases Els Maes (zorgverlener {one})",
+        f"Els Maes (zorgverlener {other})",
+        "sociale-kaart z1",
+        "sociale-kaart z2",
+        "Erase these 2 fiches?",
+    ):
+        assert words in asked
+    assert filled.json("query", "--kind", "zorgverlener", "--text", "Maes")["total"] == 2
+    gone = filled.json("erase", one, "--reason", "asked to", "--yes")
+    assert (gone["erased"], gone["also_erased"]) == (one, [other])
+    assert [claim["external_id"] for claim in gone["claims"]] == ["z1", "z2"]
+    assert filled.json("query", "--kind", "zorgverlener", "--text", "Maes")["total"] == 0
+    again = filled("erase", other, "--reason", "asked to", "--yes")
+    assert again.exit_code == 1 and "has been removed" in again.output
+
+
+def test_what_was_removed_can_still_be_erased(filled: CommandLine) -> None:
+    person = filled.json("query", "--kind", "zorgverlener")["items"][0]["id"]
+    store = Store.open(f"sqlite:///{filled.home / 'fichehub.sqlite'}", filled.home)
+    store.write(lambda writer: writer.put([Claim("sociale-kaart", "p1", 2, "zorgverlener", {}, gone=True)], origin="test"))
+    store.close()
+    said = filled.ok("erase", person, "--reason", "asked to", "--yes")
+    assert f"This erases zorgverlener {person} and 1 claim" in said and "Erased." in said
+
+
 def test_an_erasure_that_was_cut_off_is_finished_by_the_same_command(filled: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     person = filled.json("query", "--kind", "zorgverlener")["items"][0]["id"]
 

@@ -83,7 +83,7 @@ def test_an_erasure_tells_a_program_what_went_and_nothing_else(filled: CommandLi
     assert (asked.exit_code, asked.stdout) == (1, "")
     assert "sociale-kaart p1" in asked.stderr
     gone = filled.json("erase", one["id"], "--reason", "asked for", "--yes")
-    assert gone == {"erased": one["id"], "claims": [{"source": "sociale-kaart", "external_id": "p1"}], "rewrite_due": False}
+    assert gone == {"erased": one["id"], "also_erased": [], "claims": [{"source": "sociale-kaart", "external_id": "p1"}], "rewrite_due": False}
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -16,6 +17,7 @@ from hub.jobs import HOUSEKEEPING
 from hub.model.claims import Claim
 from hub.store import Store, database, reading, tables, versions
 from hub.store.bulk import Bulk
+from hub.store.erased_together import together
 from hub.store.erasure import Due, due, erase, finish, rewrite, to_rewrite
 from hub.store.forgetting import key_hash
 from hub.store.references import HUB
@@ -28,6 +30,7 @@ from tests.store.saying import (
     aanbod,
     count,
     fiche,
+    gone,
     head,
     log,
     organisatie,
@@ -292,3 +295,69 @@ def test_of_two_fiches_that_were_joined_both_are_erased(store: Store) -> None:
     told = _everything(store)
     assert not any(name in told for name in ("Oudnaam", NAME, "Anderenaam"))
     assert put(store, person("2", NAME, source=SB, revision=3)).erased == 1
+
+
+# --- one person whom a source holds apart ----------------------------------------------------------------------------------------
+
+
+def _twins(store: Store, **of_second: Any) -> tuple[str, str]:
+    """Two fiches of one source with the same RIZIV number, and what both have been called since."""
+    put(store, person("a1", "Eersteling", source=SK, number=1), person("a2", "Tweeling", source=SK, number=1, **of_second))
+    put(store, person("a1", NAME, source=SK, number=1, revision=2), person("a2", NAME, source=SK, number=1, revision=2, **of_second))
+    return uuid_of(store, f"{SK}|a1"), uuid_of(store, f"{SK}|a2")
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_whom_a_source_holds_twice_is_erased_twice(store: Store, which: int) -> None:
+    twins = _twins(store, contacts=[{"kind": "phone", "value": PHONE}])
+    put(store, aanbod("x", "o1", caregivers=[{"zorgverlener": {"source": SK, "external_id": one}} for one in ("a1", "a2")]))
+    put(store, person("a3", "Ander", source=SK, number=2))
+    asked, other = twins[which], twins[1 - which]
+    before = head(store)
+    with store.read() as connection:
+        named = [one.uuid for one in together(connection, asked)]
+    assert named == [asked, other]
+    assert [one.uuid for one in erase(store, asked, "vraag van de betrokkene")] == named
+    assert {change.id: change.operation for change in log(store, before) if change.id in twins} == dict.fromkeys(twins, "delete")
+    left = _everything(store)
+    assert not [word for word in ("eersteling", "tweeling", NAME.lower(), PHONE, riziv(1)) if word in left.lower()]
+    offer = fiche(store, f"{SK}|x")
+    assert offer and "caregivers" not in offer
+    again = put(store, *(person(one, NAME, source=SK, number=1, revision=3) for one in ("a1", "a2")), person("p1", NAME, number=1))
+    assert (again.erased, again.changed) == (3, 0)
+    assert fiche(store, f"{SK}|a3"), "somebody else"
+    assert erase(store, other, "nog eens") == []
+
+
+def test_so_it_is_with_three_and_with_what_no_living_claim_leads_to_any_more(store: Store) -> None:
+    put(store, *(person(f"a{number}", NAME, source=SK, number=1) for number in (1, 2, 3)))
+    put(store, gone(person("a1", source=SK), 2))
+    erase(store, uuid_of(store, f"{SK}|a3"), "vraag van de betrokkene")
+    assert count(store, "fiche", "state = 'erased'") == count(store, "fiche") == 3
+    assert not count(store, "identity") and NAME not in _everything(store)
+    assert put(store, person("p1", NAME, number=1)).erased == 1
+
+
+def test_who_has_another_number_since_is_somebody_else(store: Store) -> None:
+    put(store, person("a1", "Blijver", source=SK, number=1), person("a2", NAME, source=SK, number=1))
+    put(store, person("a1", "Blijver", source=SK, number=2, revision=2))
+    erase(store, uuid_of(store, f"{SK}|a2"), "vraag van de betrokkene")
+    assert put(store, person("a1", "Blijver", source=SK, number=2, revision=3)).erased == 0
+    assert fiche(store, f"{SK}|a1") and not count(store, "identity", f"key LIKE '%{riziv(1)[:8]}%'")
+    assert put(store, person("p1", NAME, number=1)).erased == 1
+
+
+def test_two_organisaties_with_one_establishment_number_are_erased_together(store: Store) -> None:
+    number = [{"system": "vestigingsnummer", "value": "2000000042"}]
+    put(store, *(organisatie(one, NAME, identifiers=number) for one in ("o1", "o2")), organisatie("o3", "Blijver"))
+    erased = erase(store, uuid_of(store, f"{SK}|o1"), "vraag van de betrokkene")
+    assert [one.claims[0].external_id for one in erased] == ["o1", "o2"]
+    assert NAME not in _everything(store) and fiche(store, f"{SK}|o3")
+
+
+def test_what_leads_to_the_erased_by_the_id_of_a_source_goes_too(store: Store) -> None:
+    put(store, person("2", NAME, source=SB), replace(person("x", NAME, source="excel"), same_as=((SB, "2"),)))
+    whole = uuid_of(store, f"{SB}|2")
+    own = store.write(lambda writer: writer.split(whole, [("excel", "x")]))
+    assert {one.uuid for one in erase(store, whole, "vraag van de betrokkene")} == {whole, own}
+    assert NAME not in _everything(store)
