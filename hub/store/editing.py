@@ -273,7 +273,7 @@ def _standing(writer: Writer, state: FicheState) -> list[Claim]:
 def _check_arrival(writer: Writer, state: FicheState, claims: Sequence[Claim], field: str, *, erased: bool) -> None:
     """Whoever decides something hears it when that did not come to stand at the fiche."""
     if erased:
-        reason = f"{field} of {state.uuid} cannot be decided here: earlier decisions about it were erased together with another fiche. Correct it at its sources."
+        reason = f"{field} of {state.uuid} cannot be decided here: it names somebody who was erased, or earlier decisions about it were erased together with another fiche. Correct it at its sources."
         raise Invalid(reason, (FieldError("field", reason, field),))
     space = writer.space
     sql = "SELECT external_id, revision FROM claim WHERE fiche_id = ? AND source_id = ? AND partner = ''"

@@ -16,7 +16,6 @@ from hub import schemas
 from hub.errors import FieldError, Gone, Invalid, NotFound, Rejected
 from hub.model.claims import Claim
 from hub.model.concepts import Concept, ConceptScheme, Mapping
-from hub.model.fiche import Kind
 from hub.store import concepts
 from hub.store.bulk import Clash
 from hub.store.expiring import expire
@@ -33,14 +32,16 @@ from hub.store.workspace import FicheState, Workspace
 
 @dataclass(slots=True)
 class Counts:
-    """What became of the claims of one `put`. `erased`: of persons who were erased, and stay so. `left_out`: values that cannot be right and were
-    left out of the fiches, while the rest of their claims stands. `contested`: which of them no revision decides about, whichever stands now."""
+    """What became of the claims of one `put`. `erased`: of persons who were erased, and stay so. `let_go`: those among them that had been known without that,
+    with what became of what they said before. `left_out`: values that cannot be right and were left out of the fiches, while the rest of their claims
+    stands. `contested`: which of them no revision decides about, whichever stands now."""
 
     read: int = 0
     changed: int = 0
     unchanged: int = 0
     erased: int = 0
     rejected: list[Rejected] = field(default_factory=list)
+    let_go: list[Rejected] = field(default_factory=list)
     left_out: list[Rejected] = field(default_factory=list)
     contested: list[Contested] = field(default_factory=list)
 
@@ -130,6 +131,12 @@ class Writer:
         if not space.forgets and not any(homes):
             return good
         space.load(home for home in homes if home is not None)
+        if space.forgets:
+            erased = [ready for ready in good if any(identities.is_erased(key) for key in (ready.names[0], *ready.names[1]))]
+            counts.erased += len(erased)
+            self._let_go([(ready.key, ready.claim.revision, stored[ready.key]) for ready in erased if ready.key in stored], counts)
+            dropped = {ready.key for ready in erased}
+            good = [ready for ready in good if ready.key not in dropped]
         return [ready for ready in good if self._usable(ready, counts)]
 
     def _validate(self, claim: Claim) -> None:
@@ -139,13 +146,9 @@ class Writer:
             raise Invalid("; ".join(dict.fromkeys(error.reason for error in errors)), tuple(errors))
 
     def _usable(self, ready: Ready, counts: Counts) -> bool:
-        """Not of somebody who was erased, and of the kind that it was before."""
-        space, identities, claim = self.space, self.identities, ready.claim
-        own, others = ready.names
-        if space.forgets and any(identities.is_erased(key) for key in (own, *others)):
-            counts.erased += 1
-            return False
-        home = identities.fiche(own)
+        """Of the kind that it was before."""
+        space, claim = self.space, ready.claim
+        home = self.identities.fiche(ready.names[0])
         if home is not None:
             space.load([home])
             kind = space.fiches[home].kind
@@ -288,27 +291,38 @@ class Writer:
         space.origin = origin
         lock = " FOR UPDATE" if space.bulk.postgres else ""
         sql = (
-            "SELECT id, fiche_id, external_id, revision, content FROM claim WHERE source_id = ? AND partner = ? AND NOT gone"
+            "SELECT id, fiche_id, external_id, revision FROM claim WHERE source_id = ? AND partner = ? AND NOT gone"
             f" AND {space.bulk.listed('external_id', 'text')} ORDER BY external_id{lock}"
         )
         rows = space.bulk.rows(sql, space.source_id(source), partner, space.bulk.many(external_ids))
-        space.load([row[1] for row in rows], lock=True)
-        updates = []
-        for number, _, external_id, revision, content in rows:
-            kind: Kind = schemas.decode_claim(source, external_id, revision, partner or None, content).kind
-            updates.append(
-                (
-                    b"",
-                    True,
-                    schemas.pack(schemas.encode_claim(Claim(source, external_id, revision, kind, {}, gone=True))),
-                    number,
-                )
-            )
-        space.bulk.run_many("UPDATE claim SET digest = ?, gone = ?, content = ? WHERE id = ?", updates)
-        if not partner:
-            note_keys_anew(space, *(row[1] for row in rows))
-        self.remake({row[1] for row in rows})
+        self._empty([((source, external_id, partner), revision, Stored(number, fiche_id)) for number, fiche_id, external_id, revision in rows])
         return len(rows)
+
+    def _let_go(self, named: Sequence[tuple[Key, int, Stored]], counts: Counts) -> None:
+        """Claims that were known, and name now somebody who was erased: what they said before would stand for ever, since no row is taken that names them.
+
+        So it is withdrawn, and not erased: a row that is corrected stands again. Whether the fiche is of the same person, an administrator says.
+        """
+        self._empty(named)
+        for (_, external_id, _), _, row in named:
+            uuid = self.space.uuid_of[row.fiche_id]
+            reason = (
+                f"It names, by a number or id, somebody who was erased: it is not taken, and what it said before of fiche {uuid} is withdrawn."
+                f" If that fiche is of the same person: fichehub erase {uuid}. If not, have it corrected at the source; it stands again then."
+            )
+            counts.let_go.append(Rejected(reason, external_id=external_id))
+
+    def _empty(self, rows: Sequence[tuple[Key, int, Stored]]) -> None:
+        """Let these claims say nothing any more, each until a higher revision than the one beside it comes, or that one again."""
+        space = self.space
+        space.load([row.fiche_id for _, _, row in rows], lock=True)
+        updates = []
+        for (source, external_id, _), revision, row in rows:
+            emptied = Claim(source, external_id, revision, space.fiches[row.fiche_id].kind, {}, gone=True)
+            updates.append((revision, b"", True, schemas.pack(schemas.encode_claim(emptied)), row.id))
+        space.bulk.run_many("UPDATE claim SET revision = ?, digest = ?, gone = ?, content = ? WHERE id = ?", updates)
+        note_keys_anew(space, *sorted({row.fiche_id for (_, _, partner), _, row in rows if not partner}))
+        self.remake({row.fiche_id for _, _, row in rows})
 
     def take_again(self, number: int) -> None:
         """Let the claim in this row be replaced by what is told of it next in the same revision, which stands only when its digest is the highest."""

@@ -113,6 +113,8 @@ class _Pull:
         self._nameless = 0
         self._left_out = 0
         self._examples: list[Rejected] = []
+        self._withdrawn = 0
+        self._withdrawn_such: list[Rejected] = []
         self._gives_offers = False
         # A row that is right again is taken off the list of rejected ones; only rows on that list need to be looked for.
         with session.store.read() as connection:
@@ -246,12 +248,14 @@ class _Pull:
         pins_along = self._pins_along and batch.cursor is not None and not session.dry
         pace.meanwhile = None if session.dry else self._get_ready
         left_out: list[Rejected] = []
+        let_go: list[Rejected] = []
         failures = self._failures.so_far()
 
         def work(writer: Writer) -> tuple[Tally, tuple[list[Rejected], list[Difference]]]:
             tally = base.plus(concepts=writer.put_concepts(batch.concepts)) if batch.concepts else base
             rejected = list(batch.rejected)
             left_out.clear()  # what an attempt found that came to nothing
+            let_go.clear()
             self._failures.back_to(failures)
             differences: list[Difference] = []
             if batch.claims:
@@ -260,6 +264,7 @@ class _Pull:
                 tally, counts, differences = self._taken(writer, kept, tally.plus(withheld=self._withheld()), anew)
                 rejected.extend(map(self._sound, counts.rejected))
                 left_out.extend(counts.left_out)
+                let_go.extend(counts.let_go)
                 self._contest.hear(counts.contested)
             self._check_rejected(base.read + read, rejected)
             self._keep(writer, batch, rejected)
@@ -279,6 +284,8 @@ class _Pull:
         self._contest.took()
         self._left_out += len(left_out)
         self._examples = [*self._examples, *left_out][:_EXAMPLES]
+        self._withdrawn += len(let_go)
+        self._withdrawn_such = [*self._withdrawn_such, *let_go][:_EXAMPLES]
         self._newly_rejected += self._new(rejected)
         pace.took(len(batch), session.report.tally.changed - base.changed)
         session.note(rejections=tuple(rejected), preview=(*session.report.preview, *differences))
@@ -390,10 +397,13 @@ class _Pull:
             session.note(warnings=(said,))
 
     def _remarks(self) -> Iterator[str]:
-        """What the rows say that cannot be right, while the rest of each stands."""
+        """What the rows say that cannot be right, while the rest of each stands; and which of those that were known name now somebody who was erased."""
         if self._left_out:
             shown = " ".join(f"{each.external_id}: {each.message}" for each in self._examples)
             yield f"{self._left_out:,} codes of places that there are not were left out; the rest of their rows stands. For example {shown}"
+        if self._withdrawn:
+            shown = " ".join(f"{each.external_id}: {each.message}" for each in self._withdrawn_such)
+            yield f"Rows that were known, and name somebody now who was erased: {self._withdrawn:,}. For example {shown}"
 
     def _nowhere(self) -> Iterator[str]:
         """Which aanbod name a vestiging that is not there; told of whole runs alone, since until then it may still come."""

@@ -361,3 +361,38 @@ def test_what_leads_to_the_erased_by_the_id_of_a_source_goes_too(store: Store) -
     own = store.write(lambda writer: writer.split(whole, [("excel", "x")]))
     assert {one.uuid for one in erase(store, whole, "vraag van de betrokkene")} == {whole, own}
     assert NAME not in _everything(store)
+
+
+def test_a_known_row_that_comes_to_name_the_erased_lets_go_of_what_it_said_and_stands_again_when_corrected(store: Store) -> None:
+    put(store, person("a1", NAME, source=SK, number=1), person("a2", "Maes", source=SK), person("p2", "Maes", source=PG, number=2))
+    put(store, replace(person("eigen", "Maes", source="kaart"), partner="kaart", same_as=((SK, "a2"),)))
+    erase(store, uuid_of(store, f"{SK}|a1"), "vraag van de betrokkene")
+    uuid, before = uuid_of(store, f"{SK}|a2"), head(store)
+    for _ in range(2):
+        named = put(store, person("a2", NAME, source=SK, number=1, revision=3))
+        assert (named.erased, named.changed, named.rejected) == (1, 0, [])
+        (told_of,) = named.let_go
+        assert told_of.external_id == "a2" and f"fichehub erase {uuid}" in told_of.message
+        assert fiche(store, f"{SK}|a2") is None and fiche(store, f"{PG}|p2")
+    assert [change.operation for change in log(store, before) if change.id == uuid] == ["delete"]
+    assert NAME not in _everything(store)
+    assert put(store, person("a2", "Maes", source=SK, revision=2)).changed == 0, "an older row that comes late"
+    assert put(store, person("a2", "Maes", source=SK, number=3, revision=4)).changed == 1
+    assert fiche(store, f"{SK}|a2")
+    put(store, person("a2", NAME, source=SK, number=1, revision=5))
+    erase(store, uuid, "zij is het")
+    assert not count(store, "version", "fiche_id = (SELECT id FROM entity WHERE uuid = '" + uuid + "')")
+    again = put(store, person("a2", "Maes", source=SK, number=3, revision=6))
+    assert (again.erased, again.let_go) == (1, [])
+
+
+def test_of_a_fiche_that_others_speak_of_too_only_the_row_that_names_the_erased_goes(store: Store) -> None:
+    put(store, person("a1", NAME, source=SK, number=1), person("a2", "Maes", source=SK, number=2), person("p2", "Maes", number=2))
+    whole = uuid_of(store, f"{SK}|a2")
+    assert whole == uuid_of(store, f"{PG}|p2")
+    erase(store, uuid_of(store, f"{SK}|a1"), "vraag van de betrokkene")
+    put(store, person("a2", NAME, source=SK, number=1, revision=2))
+    document = fiche(store, f"{SK}|a2")
+    assert document and document["name"]["family"] == "Maes"
+    assert count(store, "claim", "gone") == 1
+    assert put(store, person("p2", "Peeters", number=2, revision=2)).changed == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from asyncio import CancelledError
+from dataclasses import replace
 
 import flask
 import pytest
@@ -15,7 +16,8 @@ from hub.model.claims import Claim
 from hub.model.concepts import Concept
 from hub.store import Store
 from hub.store.behind import Behind
-from hub.store.tables import fiche, lease, rejected
+from hub.store.erasure import erase
+from hub.store.tables import claim, entity, fiche, lease, rejected
 from hub.store.tables import run as run_table
 from hub.sync import connections, records, run
 from hub.sync import lease as leases
@@ -450,3 +452,32 @@ def test_a_preview_tells_of_concepts_that_are_called_otherwise(any_store: Store,
     done = go(any_store, source, offer, full=True)
     assert (done.changed, done.unchanged, done.tally.concepts) == (0, 3, 1)
     assert any_store.concepts().label("target-group", "x1", "nl") == "Twee"
+
+
+def test_a_run_says_which_known_rows_name_now_somebody_who_was_erased(store: Store, offer: Offer) -> None:
+    number = [{"system": "vestigingsnummer", "value": "2000000042"}]
+    source = fresh_rows(3)
+    source.rows = [with_identifiers(row(1), number), row(2), row(3)]
+    go(store, source, offer)
+    erase(store, fiche_of(store, "000001"), "asked for")
+    kept = fiche_of(store, "000002")
+    source.rows = [with_identifiers(row(1), number), with_identifiers(row(2, revision=2), number), row(3)]
+    again = go(store, source, offer, full=True)
+    assert (again.state, again.read, again.erased, again.changed, again.unchanged, again.deleted) == ("done", 3, 2, 0, 1, 0)
+    (said,) = again.warnings
+    assert "somebody now who was erased: 1." in said and "000002" in said and f"fichehub erase {kept}" in said
+    assert stored(store) == ["000003"]
+    source.rows = [row(2, revision=3), row(3)]
+    right = go(store, source, offer, full=True)
+    assert (right.changed, right.erased, right.warnings) == (1, 0, ())
+    assert stored(store) == ["000002", "000003"]
+
+
+def with_identifiers(claim: Claim, identifiers: list[dict[str, str]]) -> Claim:
+    return replace(claim, content={**claim.content, "identifiers": identifiers})
+
+
+def fiche_of(store: Store, external_id: str) -> str:
+    with store.read() as db:
+        found = db.execute(select(entity.c.uuid).join(claim, claim.c.fiche_id == entity.c.id).where(claim.c.external_id == external_id))
+        return str(found.scalar_one())
