@@ -10,9 +10,12 @@ from hub import schemas
 from hub.authority import declared_rules
 from hub.errors import FieldError, Gone, Invalid
 from hub.merge import item_label
+from hub.merge.items import strictest, visibility_of
+from hub.merge.plans import ITEMS, SETTINGS, VISIBLE, Field, plan_of
 from hub.model.canonical import canonical_content
 from hub.model.claims import EDITOR, Claim
-from hub.model.fiche import FICHE_TYPES, PARTS, Document, Kind, Rule
+from hub.model.fiche import FICHE_TYPES, PARTS, Document, Kind, Rule, Visibility
+from hub.model.parts import part_keys
 from hub.store import reading
 from hub.store.bulk import Clash
 from hub.store.references import HUB
@@ -48,7 +51,8 @@ def edit(store: Store, uuid: str, field: str, value: Any, who: str) -> None:
     `field` is named as conflicts name it: `form`, `vestigingen[<key>].hours` for a field of one part, `contacts[phone|+3216000001].purpose`
     for an attribute of one item of a list. Nothing but that is touched. A list that sources fill together becomes exactly `value`: what they
     give besides is excluded (a list of a part cannot be edited as a whole). Raises `Locked` (owner, route) when an
-    authentic source of this fiche or part owns the field, `Invalid`, `NotFound`, `Gone`.
+    authentic source of this fiche or part owns the field, `Invalid`, `NotFound`, `Gone`. `Invalid` too when a source says that fewer may see it than
+    `value` says: of two visibilities the stricter stands.
     """
     store.write(lambda writer: _edit(writer, uuid, field, value, who))
 
@@ -131,6 +135,8 @@ def _edit(writer: Writer, uuid: str, field: str, value: Any, who: str) -> None:
         first = wrong[0]
         raise Invalid(first.message, (FieldError(first.field or field, first.message),))
     _check_arrival(writer, state, claims, field, erased=counts.erased > 0)
+    if value is not None:
+        _check_seen(writer, space.fiches[number], place, field, value)
     if place.part is not None and value is not None:
         _check_outcome(space.fiches[number], place, field, value, parts)
 
@@ -246,6 +252,53 @@ def _check_outcome(state: FicheState, place: _Place, field: str, value: Any, par
     if said != value or _part_ids(state) != parts:
         reason = f"{field} cannot be decided here: nothing tells this part apart from the others. Correct it at its sources."
         raise Invalid(reason, (FieldError("field", reason, field),))
+
+
+def _check_seen(writer: Writer, state: FicheState, place: _Place, field: str, value: Any) -> None:
+    """In who may see something an editor's word is not above the others: the stricter stands. Whoever asks for less hears by whom, rather than nothing."""
+    whole = next(one for one in plan_of(state.kind) if one.name == place.field)
+    plan = whole if place.part is None else next(one for one in whole.inner if one.name == place.inner)
+    keys = () if place.part is None else place.part["keys"]
+    claims = reading.standing_claims(writer.connection, [state.id]).get(state.id, [])
+    for what, asked in _visibilities(plan, place, value):
+        stands = _seen_by(plan, _holders(whole, keys, state.document or {}), what)
+        if not stands or strictest(stands) == asked:
+            continue
+        strict = strictest(stands)
+        by = sorted({one.source for one in claims if one.source != EDITOR and strict in _seen_by(plan, _holders(whole, keys, one.content), what)})
+        reason = (
+            f"{field} cannot become {asked} here: {' and '.join(by) or 'a source'} says {strict}, and of two the stricter stands, unless the source that"
+            " owns it says otherwise. Have it changed there."
+        )
+        raise Invalid(reason, (FieldError("field", reason, field),))
+
+
+def _visibilities(plan: Field, place: _Place, value: Any) -> list[tuple[Any, Visibility]]:
+    """What an editor says of who may see something: of an item of the list, of a field by its name, or of the whole (None)."""
+    if plan.how == VISIBLE:
+        return [(None, value)]
+    if place.item is not None:
+        return [(place.item, value)] if place.attribute == "visibility" else []
+    if plan.how == SETTINGS:
+        return [*value.items()]
+    return [(item, item["visibility"]) for item in value if "visibility" in item] if plan.how == ITEMS else []
+
+
+def _holders(whole: Field, keys: Sequence[str], document: Document) -> list[Document]:
+    """What has the field: the fiche, or its part with any of these keys."""
+    if whole.part_type is None:
+        return [document]
+    return [part for part in document.get(whole.name, ()) if not {*keys}.isdisjoint((*part.get("keys", ()), *part_keys(whole.part_type, part)))]
+
+
+def _seen_by(plan: Field, holders: Sequence[Document], what: Any) -> list[Visibility]:
+    """Who may see that, as far as these say it."""
+    said = [holder[plan.name] for holder in holders if plan.name in holder]
+    if plan.how == VISIBLE:
+        return said
+    if plan.how == SETTINGS:
+        return [settings[what] for settings in said if what in settings]
+    return [visibility_of(plan, item) for items in said for item in items if not {*plan.keys(item)}.isdisjoint(plan.keys(what))]
 
 
 def _standing(writer: Writer, state: FicheState) -> list[Claim]:

@@ -128,3 +128,73 @@ def test_an_edited_list_may_spell_what_stands_in_it_differently(store: Store) ->
     edit(store, uuid, "contacts", [{"kind": "phone", "value": "016 00 00 05"}], "redactie")
     document = fiche(store, f"{SK}|o1")
     assert document and [contact["value"] for contact in document["contacts"]] == ["+3216000005"]
+
+
+def _hidden(store: Store) -> str:
+    """A fiche of two sources, of which one hides it, a number and a vestiging."""
+    one = organisatie("o1", visibility="internal", field_visibility={"description": "internal"}, description={"nl": "Voor ons"})
+    one.content["contacts"] = [{"kind": "phone", "value": "+3216000001", "visibility": "internal", "purpose": "general"}]
+    one.content["vestigingen"][0] |= {"visibility": "internal", "contacts": [{"kind": "phone", "value": "+3216000002", "visibility": "internal"}]}
+    put(store, one, replace(organisatie("b1", source=SB, phone="+3216000001", visibility="public"), same_as=((SK, "o1"),)))
+    return uuid_of(store, f"{SK}|o1")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("visibility", "public"),
+        ("field_visibility", {"description": "public"}),
+        ("contacts", [{"kind": "phone", "value": "016 00 00 01", "visibility": "public"}]),
+        ("contacts[phone|+3216000001].visibility", "professional"),
+        ("vestigingen[KEY].visibility", "public"),
+        ("vestigingen[KEY].contacts[phone|+3216000002].visibility", "public"),
+    ],
+)
+def test_nothing_is_shown_to_more_than_a_source_says_and_the_editor_hears_which(store: Store, field: str, value: object) -> None:
+    uuid = _hidden(store)
+    before, seq = fiche(store, f"{SK}|o1"), head(store)
+    assert before
+    field = field.replace("KEY", before["vestigingen"][0]["keys"][0])
+    with pytest.raises(Invalid, match="here: sociale-kaart says internal, and of two the stricter stands") as refusal:
+        edit(store, uuid, field, value, "redactie")
+    assert refusal.value.errors[0].value == field
+    assert (fiche(store, f"{SK}|o1"), head(store)) == (before, seq)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("visibility", "internal"),
+        ("field_visibility", {"names": "internal"}),
+        (
+            "contacts",
+            [{"kind": "phone", "value": "+3216000001", "visibility": "internal"}, {"kind": "phone", "value": "+3216000003", "visibility": "public"}],
+        ),
+        ("contacts[phone|+3216000001].purpose", "colleagues"),
+        ("vestigingen[KEY].visibility", "internal"),
+    ],
+)
+def test_what_is_shown_to_no_more_than_the_sources_say_can_be_decided(store: Store, field: str, value: object) -> None:
+    uuid = _hidden(store)
+    document = fiche(store, f"{SK}|o1")
+    assert document
+    edit(store, uuid, field.replace("KEY", document["vestigingen"][0]["keys"][0]), value, "redactie")
+    document = fiche(store, f"{SK}|o1")
+    assert document
+    if field == "contacts":
+        assert {contact["value"]: contact.get("visibility", "public") for contact in document["contacts"]} == {
+            "+3216000001": "internal",
+            "+3216000003": "public",
+        }
+    elif field == "field_visibility":
+        assert document[field] == {"description": "internal", "names": "internal"}
+
+
+def test_an_editor_may_show_again_what_only_an_editor_hid(store: Store) -> None:
+    put(store, organisatie("o1", phone="+3216000001"))
+    uuid = uuid_of(store, f"{SK}|o1")
+    for visibility in ("internal", "public"):
+        edit(store, uuid, "visibility", visibility, "redactie")
+        edit(store, uuid, "contacts[phone|+3216000001].visibility", visibility, "redactie")
+        document = fiche(store, f"{SK}|o1")
+        assert document and document["visibility"] == document["contacts"][0].get("visibility", "public") == visibility
