@@ -27,13 +27,14 @@ from hub.store.provenance import decode_conflicts, decode_provenance
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """An entity that has (or had) this UUID. `moved_to`: the UUID that it goes by now."""
+    """An entity that has (or had) this UUID. `moved_to`: the UUID that it goes by now. `state`: that of its fiche."""
 
     id: int
     uuid: str
     type: EntityType
     fiche_id: int
     fiche: str
+    state: str
     moved_to: str | None
 
 
@@ -41,13 +42,13 @@ def resolve(connection: Connection, uuids: Iterable[str]) -> dict[str, Known]:
     """The entities of these UUIDs; what nobody ever had is left out. Redirects lead to the last one."""
     bulk = Bulk(connection)
     sql = (
-        "SELECT e.uuid, e.id, e.type, e.fiche_id, o.uuid, e.moved_to FROM entity e JOIN entity o ON o.id = e.fiche_id"
-        f" WHERE {bulk.listed('e.uuid', 'text')}"
+        "SELECT e.uuid, e.id, e.type, e.fiche_id, o.uuid, f.state, e.moved_to FROM entity e JOIN entity o ON o.id = e.fiche_id"
+        f" JOIN fiche f ON f.id = e.fiche_id WHERE {bulk.listed('e.uuid', 'text')}"
     )
     found = {}
-    for uuid, number, type_, fiche_id, fiche, moved_to in bulk.rows(sql, bulk.many(set(uuids))):
+    for uuid, number, type_, fiche_id, fiche, state, moved_to in bulk.rows(sql, bulk.many(set(uuids))):
         target = None if moved_to is None else _last(bulk, moved_to)
-        found[uuid] = Known(number, uuid, type_, fiche_id, fiche, target)
+        found[uuid] = Known(number, uuid, type_, fiche_id, fiche, state, target)
     return found
 
 
