@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from hub import schemas
-from hub.errors import Invalid, Rejected
+from hub.errors import FieldError, Invalid, Rejected
 from hub.model.claims import Claim
 from hub.model.fiche import Kind
 from hub.store.identity import keys_of, link_keys
@@ -72,6 +72,11 @@ class Ready:
         return self._packed
 
 
+def _of_two_kinds(late: Claim, later: Claim) -> Invalid:
+    reason = f"{late.external_id} comes as {late.kind} and as {later.kind}; a source uses one id for one thing."
+    return Invalid(reason, (FieldError("kind", reason, late.kind),))
+
+
 @dataclass(slots=True)
 class ReadyClaims:
     """A batch. `newest`: of each source and external id the claim with the highest `(revision, digest)`."""
@@ -95,10 +100,15 @@ def prepare(claims: Iterable[Claim], *, news: bool = False) -> ReadyClaims:
             continue
         key = (claim.source, claim.external_id, claim.partner or "")
         known = newest.get(key)
-        if known is not None:
-            batch.repeated += 1
-        if known is None or (known.claim.revision, known.digest) < (claim.revision, ready.digest):
+        if known is None:
             newest[key] = ready
+            continue
+        late, later = sorted((known, ready), key=lambda each: (each.claim.revision, each.digest))
+        newest[key] = later
+        if late.claim.kind == later.claim.kind or late.claim.gone or later.claim.gone:
+            batch.repeated += 1
+        else:
+            batch.refused.append((late.claim, _of_two_kinds(late.claim, later.claim)))
     if news:
         for ready in newest.values():
             try:

@@ -54,6 +54,18 @@ def test_a_removal_that_comes_before_its_claim_still_removes(store: Store) -> No
     assert log(store) == []
 
 
+@pytest.mark.parametrize("batches", [1, 2])
+def test_one_id_for_two_things_is_told_in_one_batch_as_in_two(store: Store, batches: int) -> None:
+    one, other = organisatie("x1", revision=2), aanbod("x1", "o1")
+    told = [put(store, one, other)] if batches == 1 else [put(store, one), put(store, replace(other, revision=3))]
+    (refused,) = [each for counts in told for each in counts.rejected]
+    assert (refused.external_id, refused.field) == ("x1", "kind")
+    assert "a source uses one id for one thing" in refused.message
+    assert sum(counts.unchanged for counts in told) == 0
+    document = fiche(store, f"{SK}|x1")
+    assert document and document["kind"] == "organisatie"
+
+
 def test_of_two_in_one_batch_the_higher_stands(store: Store) -> None:
     counts = put(store, organisatie("o1", "B", revision=2), organisatie("o1", "A", revision=1))
     assert (counts.read, counts.changed, counts.unchanged) == (2, 1, 1)
