@@ -171,12 +171,11 @@ class Gathering:
             content = self._organisation_content(organisation, found if linked else None, known.content if known else None)
             numbered = found or next((row for row in organisation.rows if row.numbers is not None), None)
             if numbered is not None:
-                try:
-                    content.pop("identifiers", None)
-                    if numbers := identifiers_of(numbered, ENTERPRISE):
-                        content["identifiers"] = numbers
-                except Rejected as error:
-                    yield error
+                content.pop("identifiers", None)
+                numbers, wrong = identifiers_of(numbered, ENTERPRISE, known.content if known else None)
+                if numbers:
+                    content["identifiers"] = numbers
+                yield from wrong
         yield Incoming(claim_of(organisation.id, "organisatie", content, known, self._now_ms))
         for row in organisation.rows:
             said = offer_content(row, content, self._words)
@@ -198,11 +197,10 @@ class Gathering:
             found = None
         content = person_content(row, found, held.content if held else None, self._words)
         if found is not None:
-            try:
-                if numbers := identifiers_of(found, CAREGIVER):
-                    content["identifiers"] = numbers
-            except Rejected as error:
-                yield error
+            numbers, wrong = identifiers_of(found, CAREGIVER, held.content if held else None)
+            if numbers:
+                content["identifiers"] = numbers
+            yield from wrong
         yield Incoming(claim_of(row.id, "zorgverlener", content, held, self._now_ms))
 
     # --- leaflets ----------------------------------------------------------------------------------------------------------------

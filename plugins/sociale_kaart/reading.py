@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final
@@ -107,7 +107,7 @@ def _read(row: Json, external_id: str, words: Vocabulary) -> Row:
         raise _wrong("legalName.description", "the name of the organisation or person", None)
     places = tuple(_places(row, words))
     links = tuple(_links(row))
-    linked = next((leaflet for rel, leaflet in links if rel in _ORGANISATION), "")
+    linked = _organisation(links, external_id)
     state = _text(row.get("state"), "state")
     return Row(
         id=external_id,
@@ -128,9 +128,14 @@ def _read(row: Json, external_id: str, words: Vocabulary) -> Row:
 def organisation_of(raw: Any, words: Vocabulary) -> str:
     """The id of the organisatie to sort rows by; empty for a row that cannot be read."""
     try:
-        return next((leaflet for rel, leaflet in _links(_object(raw, "")) if rel in _ORGANISATION), "") or read(raw, words).organisation
+        return _organisation(_links(_object(raw, "")), id_of(raw)) or read(raw, words).organisation
     except Rejected:
         return ""
+
+
+def _organisation(links: Iterable[tuple[str, str]], external_id: str) -> str:
+    """The leaflet that the row names as its organisatie, or "". One id is one thing, so its own leaflet is not its organisatie."""
+    return next((leaflet for rel, leaflet in links if rel in _ORGANISATION and leaflet != external_id.lower()), "")
 
 
 def _evidence(row: Json, state: str) -> str:

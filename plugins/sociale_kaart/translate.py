@@ -3,7 +3,7 @@
 A row is an aanbod with the legal name of its organisatie, or a zorgverlener when its type says so. What the source does not publish is read as
 follows (our reading; unknown), and all of it is only used when it is there:
 
-- the organisatie is the leaflet behind the link `organisation` of a row; without it, what has one legal name at one primary address is one
+- the organisatie is the leaflet behind the link `organisation` of a row, unless that is the row's own; without it, what has one legal name at one primary address is one
   organisatie, under an id derived from both (`afgeleid:...`). Enterprise numbers never join: one enterprise runs many services at one address;
 - links `caregiver` of an aanbod lead to its zorgverleners; a zorgverlener is a row of its own, the given name first ("Els Maes") or after
   a comma ("Maes, Els");
@@ -149,15 +149,23 @@ def person_content(row: Row, leaflet: Row | None, held: Document | None, words: 
     return content
 
 
-def identifiers_of(leaflet: Row, number: tuple[str, str]) -> list[dict[str, str]]:
-    """The numbers of this kind in a leaflet. Raises `Rejected` for one that is not what it says to be."""
+def identifiers_of(leaflet: Row, number: tuple[str, str], held: Document | None) -> tuple[list[dict[str, str]], list[Rejected]]:
+    """The numbers of this kind in a leaflet, and what is to be told of each that is not what it says to be.
+
+    Where no number that exists is left of those that a leaflet gives, it has a mistake and tells of no other number: what is `held` stands.
+    """
     name, system = number
-    found = dict.fromkeys(value for kind, value in leaflet.numbers or () if kind == name and value)
-    try:
-        return [{"system": system, "value": normalise_identifier(system, value)} for value in found]
-    except InvalidIdentifier as error:
-        reason = f"{name} {error.value or 'of this fiche'} is not a number that exists: {error.reason}"
-        raise Rejected(reason, external_id=leaflet.id, field="administrativeData", raw=error.value) from error
+    found = []
+    wrong = []
+    for value in dict.fromkeys(value for kind, value in leaflet.numbers or () if kind == name and value):
+        try:
+            found.append({"system": system, "value": normalise_identifier(system, value)})
+        except InvalidIdentifier as error:
+            reason = f"{name} {error.value or 'of this fiche'} is not a number that exists: {error.reason}"
+            wrong.append(Rejected(reason, external_id=leaflet.id, field="administrativeData", raw=error.value))
+    if wrong and not found:
+        found = list((held or {}).get("identifiers", ()))
+    return found, wrong
 
 
 def _common(row: Row, kind: Kind, words: Vocabulary) -> Document:

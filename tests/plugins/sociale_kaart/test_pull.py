@@ -81,6 +81,17 @@ def test_two_services_stay_two_where_the_source_names_no_organisatie(hub: Hub, t
     assert len(set(owners)) == len(pulled.of("organisatie")) == 2
 
 
+def test_a_row_that_calls_itself_its_organisatie_names_none(hub: Hub, tmp_path: Path) -> None:
+    own = "ab" * 32
+    file = tmp_path / "rows.json"
+    file.write_bytes(orjson.dumps([row(links=[{"rel": "organisation", "href": f"https://elders.example/api/leaflet/{own.upper()}"}])]))
+    for _ in range(2):
+        pulled = hub.pull("https://unused.example", file=str(file))
+        assert pulled.rejected == []
+        assert pulled.claims[own].kind == "aanbod"
+        assert list(pulled.of("organisatie")) == [pulled.claims[own].content["organisatie"]["external_id"]]
+
+
 def test_the_same_again_says_the_same_and_asks_for_no_leaflet(hub: Hub, base_url: str, simulator: SocialeKaartSimulator) -> None:
     first = hub.pull(base_url)
     simulator.requests.clear()
@@ -264,6 +275,21 @@ def test_a_number_that_is_none_is_rejected_and_its_fiche_stays(hub: Hub, base_ur
     assert (error.external_id, error.field) == (world.source_id("organisatie", 4), "administrativeData")
     assert "identifiers" not in pulled.claims[error.external_id].content
     assert pulled.claims[edited].content["status"]["status"] == "inactive"
+
+
+def test_a_mistyped_number_takes_away_no_number_that_is_known(hub: Hub, base_url: str, simulator: SocialeKaartSimulator, world: World) -> None:
+    first = hub.pull(base_url)
+    person, number = next((name, claim.content["identifiers"]) for name, claim in first.of("zorgverlener").items() if "identifiers" in claim.content)
+    index = next(each.index for each in world.persons() if world.source_id("zorgverlener", each.index) == person)
+    mistyped = [{"type": "NIHDI_ID", "value": "18749705"}]
+    simulator.edit(index, "zorgverlener", state="INACTIVE", administrativeData=mistyped)
+    organisatie = simulator.edit_organisation(4, kbo="0403019262")
+    simulator.edit(world.offers_of(4)[0].index, state="INACTIVE")
+    pulled = hub.pull(base_url, first.end.cursor)
+    assert {error.external_id for error in pulled.rejected} == {person, organisatie}
+    assert pulled.claims[person].content["status"]["status"] == "inactive"
+    assert pulled.claims[person].content["identifiers"] == number
+    assert pulled.claims[organisatie].content["identifiers"] == first.claims[organisatie].content["identifiers"]
 
 
 def test_a_leaflet_that_is_gone_leaves_what_the_row_says(hub: Hub, base_url: str, simulator: SocialeKaartSimulator) -> None:

@@ -186,16 +186,28 @@ def test_numbers_come_from_the_leaflet_and_stand_until_the_next_one() -> None:
         {"type": "X", "value": "1"},
     ]
     leaflet = read(row(administrativeData=data), WORDS)
-    assert identifiers_of(leaflet, ENTERPRISE) == [{"system": "kbo", "value": "0403019261"}]
-    assert identifiers_of(leaflet, CAREGIVER) == [{"system": "riziv", "value": "18749704"}]
+    assert identifiers_of(leaflet, ENTERPRISE, None) == ([{"system": "kbo", "value": "0403019261"}], [])
+    assert identifiers_of(leaflet, CAREGIVER, None) == ([{"system": "riziv", "value": "18749704"}], [])
     held = {"identifiers": [{"system": "riziv", "value": "18749704"}]}
     assert person_content(read(row(), WORDS), None, held, WORDS)["identifiers"] == held["identifiers"]
     assert "identifiers" not in person_content(read(row(), WORDS), leaflet, held, WORDS)
-    wrong = read(row(administrativeData=[{"type": "CBE_ID", "value": "0403.019.262"}]), WORDS)
-    with pytest.raises(Rejected) as caught:
-        identifiers_of(wrong, ENTERPRISE)
-    assert caught.value.field == "administrativeData"
-    assert caught.value.external_id == "ab" * 32
+
+
+@pytest.mark.parametrize(
+    ("given", "stands"),
+    [
+        (["0403.019.262"], ["0202239951"]),
+        (["0403.019.262", "0403.019.261"], ["0403019261"]),
+        (["0403.019.261", "0403.019.262", "0202.239.951"], ["0403019261", "0202239951"]),
+        ([], []),
+    ],
+)
+def test_a_number_that_is_none_is_told_and_takes_no_other_away(given: list[str], stands: list[str]) -> None:
+    leaflet = read(row(administrativeData=[{"type": "CBE_ID", "value": value} for value in given]), WORDS)
+    held = {"identifiers": [{"system": "kbo", "value": "0202239951"}]}
+    found, told = identifiers_of(leaflet, ENTERPRISE, held)
+    assert [number["value"] for number in found] == stands
+    assert [(each.external_id, each.field, each.raw) for each in told] == [("ab" * 32, "administrativeData", "0403.019.262")] * bool(given)
 
 
 def test_a_claim_that_says_the_same_is_the_held_one() -> None:
