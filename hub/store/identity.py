@@ -143,6 +143,11 @@ class Identities:
         if not key.startswith(f"{HUB}|"):
             self._given[key] = fiche_id
 
+    def release(self, key: str) -> None:
+        """The key means no fiche any more: what it named is something else from now on."""
+        self._space.bulk.run("DELETE FROM identity WHERE key = ?", key)
+        self._fiche[key] = None
+
     def flush(self) -> None:
         """Write what was given. Another writer who gave one of the keys first is a `Clash`, sooner or later."""
         space = self._space

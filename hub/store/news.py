@@ -25,6 +25,7 @@ class Stored(NamedTuple):
 
     id: int
     fiche_id: int
+    gone: bool
 
 
 def news_in(
@@ -42,11 +43,12 @@ def news_in(
     stored: dict[Key, Stored] = {}
     for source, external_ids in sorted(by_source.items()):
         sql = (
-            f"SELECT external_id, partner, revision, digest, id, fiche_id, at FROM claim WHERE source_id = ? AND {bulk.listed('external_id', 'text')}"
+            "SELECT external_id, partner, revision, digest, id, fiche_id, gone, at FROM claim"
+            f" WHERE source_id = ? AND {bulk.listed('external_id', 'text')}"
         )
         if lock:
             sql += " ORDER BY external_id, partner FOR UPDATE"
-        for external_id, partner, revision, digest, number, fiche_id, at in bulk.rows(sql, space.source_id(source), bulk.many(external_ids)):
+        for external_id, partner, revision, digest, number, fiche_id, gone, at in bulk.rows(sql, space.source_id(source), bulk.many(external_ids)):
             key = (source, external_id, partner)
             ready = wanted.get(key)
             if ready is None:
@@ -56,7 +58,7 @@ def news_in(
                 del wanted[key]
                 continue
             if (revision, digest) < (told, ready.digest) or external_id in anew:
-                stored[key] = Stored(number, fiche_id)
+                stored[key] = Stored(number, fiche_id, bool(gone))
             else:
                 del wanted[key]
             if (

@@ -16,11 +16,13 @@ from hub import schemas
 from hub.errors import FieldError, Gone, Invalid, NotFound, Rejected
 from hub.model.claims import Claim
 from hub.model.concepts import Concept, ConceptScheme, Mapping
+from hub.model.fiche import Kind
 from hub.store import concepts
 from hub.store.bulk import Clash
 from hub.store.expiring import expire
 from hub.store.identity import Identities, own_key
 from hub.store.joining import join_fiches
+from hub.store.linking import fiches_leading_to
 from hub.store.matching import holders, note_candidates, note_keys_anew, standing_keys
 from hub.store.news import Contested, Stored, news_in
 from hub.store.ready import Key, Ready, ReadyClaims, prepare
@@ -34,7 +36,8 @@ from hub.store.workspace import FicheState, Workspace
 class Counts:
     """What became of the claims of one `put`. `erased`: of persons who were erased, and stay so. `let_go`: those among them that had been known without that,
     with what became of what they said before. `left_out`: values that cannot be right and were left out of the fiches, while the rest of their claims
-    stands. `contested`: which of them no revision decides about, whichever stands now."""
+    stands. `contested`: which of them no revision decides about, whichever stands now. `of_other_kind`: the external ids of those that were rejected because
+    they are known as something of another kind."""
 
     read: int = 0
     changed: int = 0
@@ -44,6 +47,7 @@ class Counts:
     let_go: list[Rejected] = field(default_factory=list)
     left_out: list[Rejected] = field(default_factory=list)
     contested: list[Contested] = field(default_factory=list)
+    of_other_kind: set[str] = field(default_factory=set)
 
 
 _CLAIM = (
@@ -73,7 +77,8 @@ class Writer:
         used is in `Counts.rejected` and stops nothing else. `origin` names the connection in the change log. A load may hand in claims that
         it has made ready before the transaction began (`hub.store.prepare`).
 
-        `anew`: external ids of which what is told now takes the place of what stood, whatever the revisions: an administrator's deed.
+        `anew`: external ids of which what is told now takes the place of what stood, whatever the revisions: an administrator's deed. Where that is of
+        another kind the row leaves its fiche, as if it had been removed, and begins another; else only what was removed before may come back so.
         """
         space = self.space
         space.origin = origin
@@ -89,9 +94,12 @@ class Writer:
             stored = locked
         counts.unchanged += len(newest) - len(wanted)
         good = self._checked(wanted, stored, counts)
+        leaving = {ready.key for ready in good if self._other_kinds(ready, stored.get(ready.key))}
+        if leaving:
+            good = [ready for ready in good if ready.key not in leaving or self._may_leave(ready, stored.get(ready.key), anew, counts)]
         if good:
             counts.changed += len(good)
-            self._take(good, stored)
+            self._take(good, stored, leaving)
             if left_out := self._remaker.left_out:
                 news = {(ready.claim.source, ready.claim.external_id) for ready in good}
                 counts.left_out += [value for (source, external_id, _), value in left_out.items() if (source, external_id) in news]
@@ -131,13 +139,13 @@ class Writer:
         if not space.forgets and not any(homes):
             return good
         space.load(home for home in homes if home is not None)
-        if space.forgets:
-            erased = [ready for ready in good if any(identities.is_erased(key) for key in (ready.names[0], *ready.names[1]))]
-            counts.erased += len(erased)
-            self._let_go([(ready.key, ready.claim.revision, stored[ready.key]) for ready in erased if ready.key in stored], counts)
-            dropped = {ready.key for ready in erased}
-            good = [ready for ready in good if ready.key not in dropped]
-        return [ready for ready in good if self._usable(ready, counts)]
+        if not space.forgets:
+            return good
+        erased = [ready for ready in good if any(identities.is_erased(key) for key in (ready.names[0], *ready.names[1]))]
+        counts.erased += len(erased)
+        self._let_go([(ready.key, ready.claim.revision, stored[ready.key]) for ready in erased if ready.key in stored], counts)
+        dropped = {ready.key for ready in erased}
+        return [ready for ready in good if ready.key not in dropped]
 
     def _validate(self, claim: Claim) -> None:
         validate = self.space.around.validate
@@ -145,24 +153,30 @@ class Writer:
         if errors:
             raise Invalid("; ".join(dict.fromkeys(error.reason for error in errors)), tuple(errors))
 
-    def _usable(self, ready: Ready, counts: Counts) -> bool:
-        """Of the kind that it was before."""
-        space, claim = self.space, ready.claim
+    def _other_kinds(self, ready: Ready, row: Stored | None) -> set[Kind]:
+        """As what else the claim's id is known: what it means, and what it spoke of until now."""
         home = self.identities.fiche(ready.names[0])
-        if home is not None:
-            space.load([home])
-            kind = space.fiches[home].kind
-            if kind != claim.kind:
-                reason = f"{claim.external_id} is known as {kind} and cannot become {claim.kind}; a source uses one id for one thing."
-                counts.rejected.append(Rejected(reason, external_id=claim.external_id, field="kind", raw=claim.kind))
-                return False
-        return True
+        return {self.space.fiches_kind(number) for number in (home, row and row.fiche_id) if number is not None} - {ready.claim.kind}
 
-    def _take(self, good: list[Ready], stored: dict[Key, Stored]) -> None:
-        """Place the claims, store them, and merge the fiches that they speak of."""
+    def _may_leave(self, ready: Ready, row: Stored | None, anew: Collection[str], counts: Counts) -> bool:
+        """Whether the claim's id may mean something of another kind: what it said is gone or taken back, and nobody else speaks under that id."""
+        space, claim = self.space, ready.claim
+        if row is not None and not claim.gone and (row.gone or claim.external_id in anew):
+            sql = "SELECT 1 FROM claim WHERE source_id = ? AND external_id = ? AND id <> ? AND NOT gone"
+            if not space.bulk.rows(sql, space.source_id(claim.source), claim.external_id, row.id):
+                return True
+        known_as = min(self._other_kinds(ready, row))
+        reason = f"{claim.external_id} is known as {known_as} and cannot become {claim.kind}; a source uses one id for one thing."
+        counts.rejected.append(Rejected(reason, external_id=claim.external_id, field="kind", raw=claim.kind))
+        counts.of_other_kind.add(claim.external_id)
+        return False
+
+    def _take(self, good: list[Ready], stored: dict[Key, Stored], leaving: Collection[Key]) -> None:
+        """Place the claims, store them, and merge the fiches that they speak of. Those that are `leaving` begin another."""
         space, identities = self.space, self.identities
-        arriving = [ready for ready in good if ready.key not in stored]
-        staying = [(ready, stored[ready.key]) for ready in good if ready.key in stored]
+        left = self._leave([(ready, stored[ready.key]) for ready in good if ready.key in leaving]) if leaving else set()
+        arriving = [ready for ready in good if ready.key not in stored or ready.key in leaving]
+        staying = [(ready, stored[ready.key]) for ready in good if ready.key in stored and ready.key not in leaving]
         claims = [ready.claim for ready in arriving]
         placed, joined = identities.place(claims)
         joined += self._named_later(staying)
@@ -172,7 +186,7 @@ class Writer:
         known = holders(space, {key for _, keys, _ in told for key in keys})
         numbers = space.numbers.take(space.bulk, "claim", len(arriving))
         identities.flush()
-        touched = {*placed.values(), *(row.fiche_id for _, row in staying)}
+        touched = {*placed.values(), *(row.fiche_id for _, row in staying), *left}
         linked = {number for ready in good for key, _ in ready.links if (number := identities.fiche(key)) and not identities.is_erased(key)}
         both = {number for pair in joined for number in pair}
         space.hold(touched | linked | both)
@@ -198,6 +212,21 @@ class Writer:
         space.bulk.run_many("UPDATE claim SET revision = ?, digest = ?, gone = ?, content = ?, at = ? WHERE id = ?", updates)
         note_keys_anew(space, *sorted(outdated))
         self.remake(touched, fresh, joined)
+
+    def _leave(self, leaving: Sequence[tuple[Ready, Stored]]) -> set[int]:
+        """Take these claims out of fiches of another kind, which keep their ids and their past. The answer: the fiches to merge again, with those that lead to
+        these by the id of the claim."""
+        space, identities = self.space, self.identities
+        homes = {row.fiche_id for _, row in leaving}
+        touched = homes | fiches_leading_to(space.bulk, homes)
+        space.hold(touched)
+        for ready, row in leaving:
+            space.bulk.run("DELETE FROM claim WHERE id = ?", row.id)
+            home = identities.fiche(ready.names[0])
+            if home is not None and space.fiches_kind(home) != ready.claim.kind:
+                identities.release(ready.names[0])
+        note_keys_anew(space, *sorted(homes))
+        return touched
 
     @staticmethod
     def _packed(ready: Ready, kept: Claim) -> bytes:
@@ -295,7 +324,9 @@ class Writer:
             f" AND {space.bulk.listed('external_id', 'text')} ORDER BY external_id{lock}"
         )
         rows = space.bulk.rows(sql, space.source_id(source), partner, space.bulk.many(external_ids))
-        self._empty([((source, external_id, partner), revision, Stored(number, fiche_id)) for number, fiche_id, external_id, revision in rows])
+        self._empty(
+            [((source, external_id, partner), revision, Stored(number, fiche_id, gone=False)) for number, fiche_id, external_id, revision in rows]
+        )
         return len(rows)
 
     def _let_go(self, named: Sequence[tuple[Key, int, Stored]], counts: Counts) -> None:

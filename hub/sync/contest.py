@@ -4,6 +4,9 @@ No revision decides about these: a source gave one content and then another with
 store keeps the higher digest, in any order, and of two revisions the higher; so what stands may not be what the source says now. The run tells how many there
 are. Only an administrator can say that the list is right (`fichehub run NAME --as-listed`): then what it says stands, whatever the revision. That the list wins by
 itself would make what stands hang on the order in which a list gives a row twice.
+
+So too of a row that is something of another kind than it was, as after a corrected setting: an ordinary run rejects it, and in the run that takes the list as it is
+it leaves its fiche, as if it had been removed (`hub.sync.told_gone` counts it so), and begins another.
 """
 
 from __future__ import annotations
@@ -64,13 +67,13 @@ def taken(by: str) -> str:
 
 def reminder(contested: int, since: str, connection: str) -> str:
     """What is said of a connection as long as such rows are left."""
-    return f"In the run of {since} {_rows(contested)} {_other(contested)}. {_if_right(connection)}"
+    return f"In the run of {since} {_rows(contested)} {_other(contested)}. {if_right(connection)}"
 
 
 def _told(count: int, shown: str, connection: str, *, listed: bool) -> str:
     if listed:
         return f"{_rows(count)} {_other(count)}, and {'was' if count == 1 else 'were'} taken as the list gives them: {shown}."
-    return f"{_rows(count)} {_other(count)}, such as {shown}. Not all that stands here is what the list says. {_if_right(connection)}"
+    return f"{_rows(count)} {_other(count)}, such as {shown}. Not all that stands here is what the list says. {if_right(connection)}"
 
 
 def _rows(count: int) -> str:
@@ -81,5 +84,6 @@ def _other(count: int) -> str:
     return f"said something else than {'was known of it' if count == 1 else 'was known of them'}, in a revision that was known or an older one"
 
 
-def _if_right(connection: str) -> str:
+def if_right(connection: str) -> str:
+    """What an administrator can do."""
     return f"If the list is right: fichehub run {connection} --as-listed (--dry-run shows first what changes)"

@@ -21,24 +21,24 @@ def covers(shown: int, missing: int, known: int) -> bool:
     return missing <= shown + known * PERCENT // 100
 
 
-def released(missing: int, known: int, by: str, *, told: int = 0) -> str:
-    """What the record of a run says in which an administrator let more be removed than the guard does; `told`: of how many more their rows say they are gone."""
-    return f"{_released_by(by)}{_gone(missing, told, known)}, and were to be removed."
+def released(missing: int, known: int, by: str, *, told: int = 0, came_as: str = "deleted") -> str:
+    """What the record of a run says in which an administrator let more be removed than the guard does; `told`: of how many more their rows say they are gone, or `came_as` something else."""
+    return f"{_released_by(by)}{_gone(missing, told, known, came_as)}, and were to be removed."
 
 
-def refusal(missing: int, known: int, connection: str, *, told: int = 0, removed: int = 0) -> str:
+def refusal(missing: int, known: int, connection: str, *, told: int = 0, removed: int = 0, came_as: str = "deleted") -> str:
     """Why nothing was removed, or no more than were `removed` before it showed how many, and what an administrator can do."""
-    but = f"these were not, and {removed:,} that had come as deleted before were" if removed else "nothing was"
+    but = f"these were not, and {removed:,} that had come as {came_as} before were" if removed else "nothing was"
     return (
-        f"{_gone(missing, told, known)}; more than {limit(known):,} are never removed by themselves, so {but}. Look at the source. "
+        f"{_gone(missing, told, known, came_as)}; more than {limit(known):,} are never removed by themselves, so {but}. Look at the source. "
         f"{_if_really_gone(connection)}"
     )
 
 
-def beyond_release(shown: int, missing: int, known: int, connection: str, *, told: int = 0) -> str:
+def beyond_release(shown: int, missing: int, known: int, connection: str, *, told: int = 0, came_as: str = "deleted") -> str:
     """Why nothing was removed though an administrator had released the guard: the release was for what had been shown."""
     before = _released_before(shown, "that it last withheld")
-    return f"{_gone(missing, told, known)}, but {before}, so nothing was removed. Look at the source again. {_if_really_gone(connection, missing + told)}"
+    return f"{_gone(missing, told, known, came_as)}, but {before}, so nothing was removed. Look at the source again. {_if_really_gone(connection, missing + told)}"
 
 
 def reminder(withheld: int, since: str, connection: str) -> str:
@@ -87,10 +87,10 @@ def reminder_to_send(kept_back: int, since: str, connection: str) -> str:
 # --- words that come again -------------------------------------------------------------------------------------------------------
 
 
-def _gone(missing: int, told: int, known: int) -> str:
+def _gone(missing: int, told: int, known: int, came_as: str) -> str:
     if not told:
         return f"{missing:,} of {known:,} rows were not in the source any more"
-    return f"{missing + told:,} of {known:,} rows came as deleted{' or were not in the source any more' if missing else ''}"
+    return f"{missing + told:,} of {known:,} rows came as {came_as}{' or were not in the source any more' if missing else ''}"
 
 
 def _not_with_partner(missing: int, known: int) -> str:

@@ -160,7 +160,8 @@ class _Pull:
     def _let_go(self, claims: list[Claim]) -> None:
         """Take in rows that were held back, once an administrator released them."""
         base, released = self._session.report.tally, _Batch(claims)
-        self._session.commit(lambda writer: (self._taken(writer, released, base, [])[0], None), pace=self._pace)
+        anew = [claim.external_id for claim in claims] if self._allowed.listed_by else []
+        self._session.commit(lambda writer: (self._taken(writer, released, base, anew)[0], None), pace=self._pace)
 
     def _take_all(self, seen: Seen | None) -> Finished:
         self._items = iter(self._connector.pull(self._cursor))
@@ -259,10 +260,10 @@ class _Pull:
             self._failures.back_to(failures)
             differences: list[Difference] = []
             if batch.claims:
-                kept = self._without_withheld(writer, batch)
-                anew = self._contest.anew(seen, [claim.external_id for claim in kept.claims])
+                anew = self._contest.anew(seen, [claim.external_id for claim in batch.claims])
+                kept = self._without_withheld(writer, batch, anew)
                 tally, counts, differences = self._taken(writer, kept, tally.plus(withheld=self._withheld()), anew)
-                rejected.extend(map(self._sound, counts.rejected))
+                rejected.extend(self._sound(self._with_way_out(row, counts)) for row in counts.rejected)
                 left_out.extend(counts.left_out)
                 let_go.extend(counts.let_go)
                 self._contest.hear(counts.contested)
@@ -313,17 +314,24 @@ class _Pull:
         after = preview.documents(writer.connection, claims)
         return tally, counts, preview.sample(before, after, session.report.preview)
 
-    def _without_withheld(self, writer: Writer, batch: _Batch) -> _Batch:
-        """The batch without the rows that say that they are gone and must not go now."""
-        if not batch.tells_gone:
+    def _without_withheld(self, writer: Writer, batch: _Batch, anew: Collection[str]) -> _Batch:
+        """The batch without the rows that say that they are gone, or something of another kind, and must not leave their fiches now."""
+        if not batch.tells_gone and not anew:
             return batch
         if batch.ready is None:
             batch.ready = prepare(batch.claims)
-        withheld = self._told_gone.hold_back(writer, batch.ready)
+        withheld = self._told_gone.hold_back(writer, batch.ready, anew)
         self._told_gone.keep(writer.connection)
         if not withheld:
             return batch
-        return _Batch([claim for claim in batch.claims if not (claim.gone and claim.external_id in withheld)])
+        return _Batch([claim for claim in batch.claims if (claim.external_id, claim.kind, claim.gone) not in withheld])
+
+    def _with_way_out(self, row: Rejected, counts: Counts) -> Rejected:
+        """What is told of a rejected row, with the run that takes it as it is where there is one."""
+        if row.external_id not in counts.of_other_kind:
+            return row
+        message = f"{row.message} {contest.if_right(self._session.known.name)}"
+        return Rejected(message, external_id=row.external_id, field=row.field, raw=row.raw)
 
     def _withheld(self) -> int:
         """How many rows of the batch at hand count as withheld; of a released run that is told at its end."""

@@ -46,7 +46,7 @@ def remove_gone(
             return False
         beyond = not guard.allows(missing + told.removed + told.held, known)
         if beyond:
-            session.stands(guard.released(missing, known, released_by, told=told.held))
+            session.stands(guard.released(missing, known, released_by, told=told.held, came_as=told.came_as))
     if seen is not None:
         for page in seen.unseen(max(SMALLEST, pace.size // 2)):
             _remove(session, source, page, whose)
@@ -78,7 +78,7 @@ def _compare(session: Session, source: str, seen: Seen | None, told: ToldGone, w
     if seen is None:
         with session.store.read() as connection:
             return 0, told.known(connection)
-    known, missing = told.removed, 0
+    known, missing = told.left, 0
     for each in whose:
         for page in _known_ids(session, source, each):
             known += len(page)
@@ -89,13 +89,15 @@ def _compare(session: Session, source: str, seen: Seen | None, told: ToldGone, w
 def _refusal(session: Session, missing: int, told: ToldGone, known: int, released_by: str) -> str:
     """Why the guard withholds these; "" when somebody was shown them and let them go, or released it and they are no more than it allows."""
     name, count = session.known.name, missing + told.held
+    if told.changes_kinds:
+        name += " --as-listed"  # no other run would let them
     if not released_by:
-        return guard.refusal(missing, known, name, told=told.held, removed=told.removed)
+        return guard.refusal(missing, known, name, told=told.held, removed=told.removed, came_as=told.came_as)
     with session.store.read() as connection:
-        shown = records.shown(connection, name)
+        shown = records.shown(connection, session.known.name)
     if guard.allows(count, known) or guard.covers(shown, count, known):
         return ""
-    return guard.beyond_release(shown, missing, known, name, told=told.held)
+    return guard.beyond_release(shown, missing, known, name, told=told.held, came_as=told.came_as)
 
 
 def _remove(session: Session, source: str, external_ids: list[str], whose: tuple[str, ...]) -> None:

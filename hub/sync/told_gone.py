@@ -1,5 +1,7 @@
 """Rows that say themselves that they are gone: as many as the guard lets go, like those that a complete list no longer has.
 
+In a run that takes the list as it is, rows that are something of another kind than they were leave their fiches and count along.
+
 One bad answer can say so of everybody. What goes beyond the guard is held back and stays in the hub. An increment that would go beyond it is begun again at the
 start, so that one run sees the whole source: there what is really gone is held back until an administrator releases it, and what was a bad answer is not gone at all.
 
@@ -8,7 +10,8 @@ How many were let go is kept with the cursor until a run comes to its end: a loa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from typing import Final
 
 import orjson
 from sqlalchemy import Connection, delete, func, insert, select
@@ -16,6 +19,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 from hub import schemas
 from hub.errors import FichehubError
 from hub.model.claims import Claim
+from hub.model.fiche import Kind
 from hub.store import ReadyClaims, Writer
 from hub.store.bulk import Bulk
 from hub.store.tables import claim as claim_table
@@ -25,13 +29,16 @@ from hub.sync import guard, settings
 from hub.sync.scratch import scratch
 from hub.sync.session import Session
 
+_DELETED: Final = "deleted"
+_OTHER: Final = "something of another kind"
+
 
 class BeyondGuard(FichehubError):
     """A run that does not see the whole source was told that more is gone than the guard lets go."""
 
 
 class ToldGone:
-    """What the rows of one run say is gone and the hub still has. A context manager.
+    """What the rows of one run say is gone and the hub still has, or is something else. A context manager.
 
     `removed`: so many were let go; `held`: so many are held back, and `claims` gives them. With `holds_all` every one is held back until its end, for an
     administrator's release is good for all or for none.
@@ -48,7 +55,9 @@ class ToldGone:
         self._before = before if session.report.resumed else 0
         self._known: int | None = None
         self._removing = 0
+        self._changing = self._changed = 0
         self._holding: list[Claim] = []
+        self._said: set[str] = set()
         self._claims: _Claims | None = None
 
     @property
@@ -56,20 +65,39 @@ class ToldGone:
         """How many are held back."""
         return self._before + (0 if self._claims is None else self._claims.count())
 
-    def hold_back(self, writer: Writer, batch: ReadyClaims) -> frozenset[str]:
-        """The external ids of a batch that are not to be let go now. To be called in its transaction, which may be tried again; see `took`. Raises `BeyondGuard`."""
-        leaving = self._leaving(writer.connection, [ready.claim for ready in batch.newest.values() if ready.claim.gone])
-        self._removing, self._holding = 0, []
+    def hold_back(self, writer: Writer, batch: ReadyClaims, anew: Collection[str] = ()) -> frozenset[tuple[str, Kind, bool]]:
+        """The claims of a batch, as `(external id, kind, gone)`, that are not to be taken in now. To be called in its transaction, which may be tried again; see
+        `took`. `anew`: see `Writer.put`. Raises `BeyondGuard`."""
+        told = [ready.claim for ready in batch.newest.values()]
+        leaving = self._leaving(writer.connection, [claim for claim in told if claim.gone or claim.external_id in anew], anew)
+        self._removing, self._changing, self._holding = 0, 0, []
         if not leaving:
             return frozenset()
+        self._said |= {_DELETED if claim.gone else _OTHER for claim in leaving}
         count = self.removed + len(leaving)
         if not self._holds_all and not self.held and (count <= guard.SMALL or guard.allows(count, self.known(writer.connection))):
             self._removing = len(leaving)
+            self._changing = sum(not claim.gone for claim in leaving)
             return frozenset()
         if self._session.report.mode != "full":
             raise BeyondGuard("More rows came as deleted than are ever removed by themselves.")
         self._holding = leaving
-        return frozenset(claim.external_id for claim in leaving)
+        return frozenset((claim.external_id, claim.kind, claim.gone) for claim in leaving)
+
+    @property
+    def came_as(self) -> str:
+        """What these rows say that they are."""
+        return " or as ".join(sorted(self._said)) or _DELETED
+
+    @property
+    def changes_kinds(self) -> bool:
+        """Whether some are something of another kind, which only a run that takes the list as it is lets them be."""
+        return _OTHER in self._said
+
+    @property
+    def left(self) -> int:
+        """How many of those that were let go do not stand any more, as something else either."""
+        return self.removed - self._changed
 
     @property
     def holding(self) -> int:
@@ -85,10 +113,11 @@ class ToldGone:
     def took(self) -> None:
         """The batch that `hold_back` was asked about is committed."""
         self.removed += self._removing
+        self._changed += self._changing
         if self._holding:
             self._claims = self._claims or _Claims()
             self._claims.add(self._holding)
-        self._removing, self._holding = 0, []
+        self._removing, self._changing, self._holding = 0, 0, []
 
     def known(self, connection: Connection) -> int:
         """How many rows of this source the hub had before any was let go."""
@@ -99,7 +128,7 @@ class ToldGone:
                 .join(source_table, source_table.c.id == claim_table.c.source_id)
                 .where(source_table.c.name == self._source, claim_table.c.partner.in_(self._whose), claim_table.c.gone.is_(False))
             )
-            self._known = int(connection.execute(query).scalar_one()) + self.removed
+            self._known = int(connection.execute(query).scalar_one()) + self.left
         return self._known
 
     def claims(self, size: int) -> Iterator[list[Claim]]:
@@ -115,18 +144,25 @@ class ToldGone:
     def _whose(self) -> tuple[str, str]:
         return ("", self._session.known.partner)
 
-    def _leaving(self, connection: Connection, gone: list[Claim]) -> list[Claim]:
-        """Those of these claims of which something stands that is not newer."""
-        if not gone:
+    def _leaving(self, connection: Connection, told: list[Claim], anew: Collection[str]) -> list[Claim]:
+        """Those of these claims that end what stands: they say that it is gone, and it is not newer or they are `anew`, or that it is of another kind."""
+        if not told:
             return []
         bulk = Bulk(connection)
         sql = (
-            "SELECT c.external_id, c.partner, c.revision FROM claim c JOIN source s ON s.id = c.source_id"  # noqa: S608 - our own SQL
-            f" WHERE s.name = ? AND NOT c.gone AND {bulk.listed('c.external_id', 'text')}"
+            "SELECT c.external_id, c.partner, c.revision, f.kind FROM claim c JOIN source s ON s.id = c.source_id"  # noqa: S608 - our own SQL
+            f" JOIN fiche f ON f.id = c.fiche_id WHERE s.name = ? AND NOT c.gone AND {bulk.listed('c.external_id', 'text')}"
         )
-        rows = bulk.rows(sql, self._source, bulk.many({claim.external_id for claim in gone}))
-        stands = {(external_id, partner): revision for external_id, partner, revision in rows}
-        return [claim for claim in gone if stands.get((claim.external_id, claim.partner or ""), claim.revision + 1) <= claim.revision]
+        rows = bulk.rows(sql, self._source, bulk.many({claim.external_id for claim in told}))
+        stands = {(external_id, partner): (revision, kind) for external_id, partner, revision, kind in rows}
+
+        def ends(claim: Claim) -> bool:
+            revision, kind = stands.get((claim.external_id, claim.partner or ""), (None, None))
+            if revision is None:
+                return False
+            return (claim.external_id in anew or revision <= claim.revision) if claim.gone else kind != claim.kind
+
+        return [claim for claim in told if ends(claim)]
 
     def __enter__(self) -> ToldGone:
         return self

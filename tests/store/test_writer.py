@@ -66,6 +66,45 @@ def test_one_id_for_two_things_is_told_in_one_batch_as_in_two(store: Store, batc
     assert document and document["kind"] == "organisatie"
 
 
+def test_a_row_that_was_removed_may_come_back_as_something_else_under_a_new_id(store: Store) -> None:
+    put(
+        store,
+        organisatie("o1"),
+        aanbod("x1", "o1", people=(1,)),
+        aanbod("a2", "o1", caregivers=[{"zorgverlener": {"source": SK, "external_id": "p9"}}]),
+    )
+    before = uuid_of(store, f"{SK}|x1")
+    refused = put(store, person("x1", source=SK, revision=2)).rejected
+    assert [each.field for each in refused] == ["kind"]
+    put(store, gone(aanbod("x1", "o1"), 3))
+    assert put(store, person("x1", source=SK, revision=4)).rejected == []
+    after = uuid_of(store, f"{SK}|x1")
+    assert after != before
+    document = fiche(store, f"{SK}|x1")
+    assert document and document["kind"] == "zorgverlener"
+    with store.read() as connection:
+        assert reading.documents_by_uuid(connection, [before]).get(before) is None, "the old one stays what it was, and gone"
+    assert put(store, person("x1", source=SK, revision=4)).unchanged == 1
+    assert put(store, person("x1", "Anders", source=SK, revision=5)).changed == 1
+    assert uuid_of(store, f"{SK}|x1") == after
+
+
+def test_what_comes_back_as_something_else_is_found_by_its_keys_and_by_those_who_lead_to_it(store: Store) -> None:
+    put(store, person("p1", number=1))
+    known = uuid_of(store, f"{PG}|p1")
+    put(store, organisatie("o1"), aanbod("x1", "o1"))
+    before = uuid_of(store, f"{SK}|x1")
+    leading = aanbod("a2", "o1", caregivers=[{"zorgverlener": {"source": SK, "external_id": "x1"}}])
+    put(store, leading)
+    counts = store.write(lambda writer: writer.put([person("x1", source=SK, revision=2, number=1)], origin="test", anew={"x1"}))
+    assert (counts.changed, counts.rejected) == (1, [])
+    assert uuid_of(store, f"{SK}|x1") == known != before
+    document = fiche(store, f"{SK}|a2")
+    assert document and [part["zorgverlener"]["id"] for part in document["caregivers"]] == [known]
+    with store.read() as connection:
+        assert reading.documents_by_uuid(connection, [before]).get(before) is None
+
+
 def test_of_two_in_one_batch_the_higher_stands(store: Store) -> None:
     counts = put(store, organisatie("o1", "B", revision=2), organisatie("o1", "A", revision=1))
     assert (counts.read, counts.changed, counts.unchanged) == (2, 1, 1)

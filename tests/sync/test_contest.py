@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import select
 
 from hub.model.claims import Claim
 from hub.store import Store, reading
+from hub.store.tables import fiche
 from hub.sync import status
 from tests.sync.conftest import Clock
 from tests.sync.pulling import Offer, go
-from tests.sync.rows import Rows, fresh_rows, row
+from tests.sync.rows import Row, Rows, fresh_rows, row
 
 
 def held(store: Store, source: type[Rows]) -> dict[str, Claim]:
@@ -112,3 +115,51 @@ def test_what_was_let_go_of_and_comes_back_is_no_contradiction(store: Store, off
     go(store, source, offer, full=True)
     source.rows = whole
     assert (go(store, source, offer, full=True).contested, len(held(store, source))) == (0, 5)
+
+
+def others(rows: list[Row], count: int) -> list[Row]:
+    """The same rows, of which so many are zorgverleners now."""
+    content = {"kind": "zorgverlener", "name": {"family": "Maes", "given": ["Els"]}}
+    turned = [replace(claim, kind="zorgverlener", content=content, revision=2) for claim in rows[:count] if isinstance(claim, Claim)]
+    return [*turned, *rows[count:]]
+
+
+def kinds(store: Store) -> Counter[tuple[str, str]]:
+    with store.read() as db:
+        return Counter((kind, state) for kind, state in db.execute(select(fiche.c.kind, fiche.c.state)))
+
+
+def test_a_row_of_another_kind_is_rejected_until_an_administrator_takes_the_list(any_store: Store, offer: Offer) -> None:
+    source = fresh_rows(40)
+    go(any_store, source, offer)
+    source.rows = others(source.rows, 3)
+    for options in ({"full": True}, {"accept_feed": True, "full": True}, {"release_guard": True}):
+        refused = go(any_store, source, offer, **options)
+        assert (refused.changed, refused.rejected) == (0, 3)
+    assert "a source uses one id for one thing. If the list is right: fichehub run own --as-listed" in refused.rejections[0].message
+    foreseen = go(any_store, source, offer, as_listed=True, dry_run=True)
+    assert (foreseen.changed, foreseen.rejected) == (3, 0)
+    assert kinds(any_store) == {("organisatie", "live"): 40}
+    taken = go(any_store, source, offer, as_listed=True, by="An")
+    assert (taken.state, taken.changed, taken.rejected, taken.withheld) == ("done", 3, 0, 0)
+    assert kinds(any_store) == {("organisatie", "live"): 37, ("organisatie", "gone"): 3, ("zorgverlener", "live"): 3}
+    again = go(any_store, source, offer, full=True)
+    assert (again.unchanged, again.rejected, again.deleted) == (40, 0, 0)
+
+
+def test_rows_of_another_kind_are_under_the_guard(any_store: Store, offer: Offer) -> None:
+    source = fresh_rows(120)
+    go(any_store, source, offer)
+    source.rows = others(source.rows, 60)[:118]
+    withheld = go(any_store, source, offer, as_listed=True, accept_feed=True)
+    assert withheld.withheld > 50
+    assert "rows came as something of another kind or were not in the source any more; more than 50 are never" in withheld.reason
+    assert "fichehub run own --as-listed --release-guard" in withheld.reason
+    let_go = kinds(any_store)["organisatie", "gone"]
+    assert let_go <= 50
+    assert kinds(any_store)["organisatie", "live"] == 120 - let_go
+    released = go(any_store, source, offer, as_listed=True, accept_feed=True, release_guard=True, by="An")
+    assert (released.state, released.rejected, released.withheld) == ("done", 0, 0), released.reason
+    assert kinds(any_store) == {("organisatie", "live"): 58, ("organisatie", "gone"): 62, ("zorgverlener", "live"): 60}
+    again = go(any_store, source, offer, full=True)
+    assert (again.unchanged, again.rejected, again.deleted) == (118, 0, 0)
