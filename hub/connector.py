@@ -11,7 +11,7 @@ run fails and the cursor stays.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -88,6 +88,11 @@ def _holds_nothing(external_ids: Sequence[str]) -> Mapping[str, Claim]:
     return {}
 
 
+def _nothing_leads_there(external_ids: Sequence[str]) -> Collection[str]:
+    """What leads to rows in such a hub."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What the hub lends a connector.
@@ -95,7 +100,8 @@ class Context:
     `http`: its HTTP client; `now`: the clock (UTC, aware); `progress(done, total, what)`: tells whoever watches; `label(scheme, code,
     language)`: what a concept is called, the code itself when nobody named it; `held(external_ids)`: the claims of this very source that the hub
     holds and that are not gone, as they were given, by external id, overlays of the connection's partner before what everybody sees; ask for some hundreds at a time. A source without
-    revisions of its own learns from them what changed: it yields the held claim again for a row that says the same. `level`: the highest visibility
+    revisions of its own learns from them what changed: it yields the held claim again for a row that says the same. `leading_to(external_ids)`: the
+    external ids of claims of this very source about fiches that lead to those of these, as aanbod do to their organisatie. `level`: the highest visibility
     that this connection's partner may see; above `public`, what a sink is handed may hold values that are for colleagues only. `fields`: the top-level
     fields of a fiche that its agreement names; None: all.
     """
@@ -105,6 +111,7 @@ class Context:
     progress: Progress = unwatched
     label: Callable[[str, str, str], str] = _code
     held: Callable[[Sequence[str]], Mapping[str, Claim]] = _holds_nothing
+    leading_to: Callable[[Sequence[str]], Collection[str]] = _nothing_leads_there
     level: Visibility = "public"
     fields: frozenset[str] | None = None
 

@@ -19,6 +19,7 @@ from hub.model.claims import Claim, Conflict, Provenance
 from hub.model.fiche import Document, EntityType
 from hub.model.moments import to_second
 from hub.store.bulk import Bulk
+from hub.store.linking import fiches_leading_to
 from hub.store.log_reading import Fields, visible
 from hub.store.provenance import decode_conflicts, decode_provenance
 
@@ -299,3 +300,12 @@ def held(connection: Connection, source: str, external_ids: Iterable[str], partn
         bulk.many(set(external_ids)),
     )
     return {external_id: schemas.decode_claim(source, external_id, revision, partner or None, content) for external_id, revision, content in rows}
+
+
+def leading_to(connection: Connection, source: str, external_ids: Iterable[str]) -> set[str]:
+    """The external ids of standing claims of a source about fiches with a link to those of these claims of it, whoever sees that."""
+    bulk = Bulk(connection)
+    of_source = "FROM claim c JOIN source s ON s.id = c.source_id WHERE s.name = ? AND NOT c.gone"
+    ends = bulk.rows(f"SELECT c.fiche_id {of_source} AND {bulk.listed('c.external_id', 'text')}", source, bulk.many(set(external_ids)))
+    leading = fiches_leading_to(bulk, [number for (number,) in ends])
+    return {each for (each,) in bulk.rows(f"SELECT c.external_id {of_source} AND {bulk.listed('c.fiche_id')}", source, bulk.many(leading))}

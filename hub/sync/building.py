@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from threading import Event
@@ -49,16 +49,20 @@ def build(store: Store, plugins: Plugins, known: ConnectionInfo, http: Http, pro
         return book().label(scheme, code, language)
 
     asked = Event()
+    source = kind.claim_source or kind.name if issubclass(kind, Source) else kind.name
 
     def held(external_ids: Sequence[str]) -> Mapping[str, Claim]:
         asked.set()
-        source = kind.claim_source or kind.name if issubclass(kind, Source) else kind.name
         with store.read() as opened:
             held_of_all = reading.held(opened, source, external_ids)
             return {**held_of_all, **reading.held(opened, source, external_ids, known.partner)} if known.partner else held_of_all
 
+    def leading_to(external_ids: Sequence[str]) -> Collection[str]:
+        with store.read() as opened:
+            return reading.leading_to(opened, source, external_ids)
+
     level, fields = _shown_to(store, known.partner)
-    context = Context(http, store.now, label=label, held=held, level=level, fields=fields)
+    context = Context(http, store.now, label=label, held=held, leading_to=leading_to, level=level, fields=fields)
     if progress is not None:
         context = replace(context, progress=progress)
     redact = redactor(kind.config_schema, config)

@@ -130,6 +130,7 @@ class SocialeKaart(Source):
                     threads,
                     words,
                     self.context.held,
+                    self.context.leading_to,
                     now_ms=int(self.context.now().timestamp() * 1000),
                     whole=head is None and listed.complete,
                     always=self.config["detail_calls"] == "all",

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from hub import Claim, Concept, Document, Incoming, Rejected
 from plugins.sociale_kaart.client import Api
+from plugins.sociale_kaart.derived import Held, LeadingTo, derive
 from plugins.sociale_kaart.reading import Row, id_of, read
 from plugins.sociale_kaart.spool import Spool
 from plugins.sociale_kaart.translate import (
     CAREGIVER,
     ENTERPRISE,
     claim_of,
+    ended_claim,
     identifiers_of,
     kind_of,
     offer_content,
@@ -24,7 +26,6 @@ from plugins.sociale_kaart.translate import (
 from plugins.sociale_kaart.vocabulary import Vocabulary
 
 _AT_A_TIME: Final = 200
-Held = Callable[[Sequence[str]], Mapping[str, Claim]]
 Item = Incoming | Concept | Rejected
 
 
@@ -36,6 +37,10 @@ class _Organisation:
     rows: list[Row] = field(default_factory=list)
     wanted: str = ""
     """The id of the leaflet to fetch; empty when what is held still stands."""
+    ended: tuple[Claim, ...] = ()
+    """What is held of it under other ids, which it has no more."""
+    whole: bool = False
+    """Whether these are all of its rows, though the pull is not whole."""
 
 
 class Gathering:
@@ -47,6 +52,7 @@ class Gathering:
         threads: ThreadPoolExecutor,
         words: Vocabulary,
         held: Held,
+        leading_to: LeadingTo,
         *,
         now_ms: int,
         whole: bool,
@@ -56,6 +62,7 @@ class Gathering:
         self._threads = threads
         self._words = words
         self._held = held
+        self._leading_to = leading_to
         self._now_ms = now_ms
         self._whole = whole
         self._always = always
@@ -68,9 +75,9 @@ class Gathering:
         for _, together in spool.groups():
             raws += together
             if len(raws) >= _AT_A_TIME:
-                yield from self._some(raws)
+                yield from self._some(raws, spool)
                 raws = []
-        yield from self._some(raws)
+        yield from self._some(raws, spool)
 
     def warnings(self) -> tuple[str, ...]:
         """What the run report should say besides."""
@@ -78,7 +85,7 @@ class Gathering:
             return ()
         return (f"{self._without_leaflet:,} fiches have no leaflet at the source, so their numbers are not known.",)
 
-    def _some(self, raws: list[Any]) -> Iterator[Item]:
+    def _some(self, raws: list[Any], spool: Spool) -> Iterator[Item]:
         organisations: dict[str, _Organisation] = {}
         persons: list[Row] = []
         unusable: list[str] = []
@@ -94,6 +101,7 @@ class Gathering:
                 persons.append(row)
             else:
                 organisations.setdefault(row.organisation, _Organisation(row.organisation)).rows.append(row)
+        organisations = self._by_their_ids(organisations, spool)
         ids = [*organisations, *unusable, *(row.id for row in persons)]
         ids += [row.id for organisation in organisations.values() for row in organisation.rows]
         held = dict(self._held(ids)) if ids else {}
@@ -109,6 +117,19 @@ class Gathering:
             yield from self._organisation(organisation, held, leaflets)
         for row in persons:
             yield from self._person(row, held.get(row.id), leaflets)
+
+    def _by_their_ids(self, organisations: Mapping[str, _Organisation], spool: Spool) -> dict[str, _Organisation]:
+        """The same, where the source names none under the ids that they have."""
+        groups = {each.id: each.rows for each in organisations.values() if not each.rows[0].linked}
+        derived = derive(groups, spool, self._held, self._leading_to, self._words, whole=self._whole) if groups else {}
+        found = {}
+        for now, organisation in organisations.items():
+            if now in derived:
+                is_now = derived[now]
+                rows = [replace(row, organisation=is_now.id) for row in organisation.rows]
+                organisation = _Organisation(is_now.id, rows, ended=is_now.ended, whole=is_now.whole)
+            found[organisation.id] = organisation
+        return found
 
     def _new_labels(self, row: Row) -> Iterator[Concept]:
         """Each label once; of two labels under one number the first stands."""
@@ -150,7 +171,7 @@ class Gathering:
         # A leaflet that is not asked now would name vestigingen that no row does; if it never was, there are none.
         asked_before = self._api is not None or "identifiers" in (held or {})
         unasked = leaflet is None and asked_before and organisation.rows[0].linked
-        whole = self._whole and not unasked
+        whole = (self._whole or organisation.whole) and not unasked
         return organisation_content(organisation.rows, leaflet, held, self._words, whole=whole)
 
     def _organisation(
@@ -176,7 +197,8 @@ class Gathering:
                 if numbers:
                     content["identifiers"] = numbers
                 yield from wrong
-        yield Incoming(claim_of(organisation.id, "organisatie", content, known, self._now_ms))
+        yield from (Incoming(ended_claim(claim, self._now_ms)) for claim in organisation.ended)
+        yield Incoming(claim_of(organisation.id, "organisatie", content, known, self._now_ms, organisation.ended))
         for row in organisation.rows:
             said = offer_content(row, content, self._words)
             yield Incoming(claim_of(row.id, "aanbod", said, held.get(row.id), self._now_ms))

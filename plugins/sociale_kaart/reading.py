@@ -31,6 +31,8 @@ from plugins.sociale_kaart.vocabulary import SOURCE, Vocabulary
 
 _LEAFLET_ID: Final = re.compile(r"/leaflet/([0-9a-f]{64})(?:[/?#]|$)", re.IGNORECASE)
 _LONGEST_ID: Final = 200
+DERIVED: Final = "afgeleid:"
+"""What the ids begin with of organisaties that the source does not name."""
 _HALF_A_CHARACTER: Final = re.compile("[\ud800-\udfff]")
 _WHERE_PEOPLE_COME: Final = (None, "visit", "practice")
 _ORGANISATION: Final = ("organisation", "organization", "provider")
@@ -59,7 +61,8 @@ class Place:
 class Row:
     """A row or a leaflet. `numbers` is `None` where there are no administrative data: a list row has none, a leaflet has.
 
-    `organisation` is the id of its organisatie; `linked` tells that the source gave it, else it is derived from name and address.
+    `organisation` is the id of its organisatie; `linked` tells that the source gave it. Else it is derived from name and address, and what the hub holds
+    may say that it has another (`plugins.sociale_kaart.derived`).
     """
 
     id: str
@@ -153,11 +156,25 @@ def _evidence(row: Json, state: str) -> str:
 
 
 def _derived(external_id: str, name: str, places: tuple[Place, ...]) -> str:
-    """An id for an organisatie that the source does not name: its legal name at its primary address. Without an address every row is on its own."""
+    """What tells an organisatie that the source does not name from others: its legal name at its primary address."""
     primary = next((place for place in places if place.primary), places[0] if places else None)
-    where = primary.where if primary is not None else f"row|{external_id}"
+    return derived_id(name, primary.where if primary is not None else where_of(None, "nl", external_id))
+
+
+def derived_id(name: str, where: str) -> str:
+    """The id that is derived of a name and a place (`where_of`)."""
     digest = blake2b(f"{fold(name)}\n{where}".encode(), digest_size=20).hexdigest()
-    return f"afgeleid:{digest}"
+    return f"{DERIVED}{digest}"
+
+
+def where_of(address: Address | None, language: Language, external_id: str = "") -> str:
+    """Where something is, in one word. The same key as the hub makes of an address (part_keys), where it makes one; without a postcode the town tells one street from
+    another. Without an address every row is on its own."""
+    if address is None:
+        return f"row|{external_id}"
+    town = address.get("postcode") or fold(address.get("city", {}).get(language, ""))
+    street, number = fold(address.get("street", {}).get(language, "")), fold(address.get("house_number", ""))
+    return f"adr|{town}|{street}|{number.replace(' ', '')}"
 
 
 def _places(row: Json, words: Vocabulary) -> Iterator[Place]:
@@ -210,8 +227,7 @@ def _address(given: Json, path: str, words: Vocabulary) -> tuple[Address, str]:
     if not (street or postcode or city):
         return address, ""
     address["country"] = "BE"
-    # The same key as the hub makes of an address (part_keys), where it makes one; without a postcode the town tells one street from another.
-    return address, f"adr|{postcode or fold(city)}|{fold(street)}|{fold(number).replace(' ', '')}"
+    return address, where_of(address, language)
 
 
 def _rubrieken(row: Json, words: Vocabulary) -> Iterator[Concept]:

@@ -6,7 +6,7 @@ A temporary database of SQLite is a file that has no name: nothing is left of it
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -57,6 +57,11 @@ class Spool:
             together.append(read_json(raw))
         if together:
             yield last, together
+
+    def organisations_of(self, ids: Sequence[str]) -> dict[str, str]:
+        """The organisatie of each of these rows that is here, as `add` was told."""
+        query = "SELECT id, organisation FROM row WHERE id IN (SELECT value FROM json_each(?))"
+        return dict(self._database.execute(query, (write_json(ids).decode(),)).fetchall())
 
     def close(self) -> None:
         """Forget them."""

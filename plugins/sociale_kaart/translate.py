@@ -4,7 +4,7 @@ A row is an aanbod with the legal name of its organisatie, or a zorgverlener whe
 follows (our reading; unknown), and all of it is only used when it is there:
 
 - the organisatie is the leaflet behind the link `organisation` of a row, unless that is the row's own; without it, what has one legal name at one primary address is one
-  organisatie, under an id derived from both (`afgeleid:...`). Enterprise numbers never join: one enterprise runs many services at one address;
+  organisatie, under an id derived from both (`afgeleid:...`), which stays with its rows when they change (`derived.py`). Enterprise numbers never join: one enterprise runs many services at one address;
 - links `caregiver` of an aanbod lead to its zorgverleners; a zorgverlener is a row of its own, the given name first ("Els Maes") or after
   a comma ("Maes, Els");
 - the administrative types CBE_ID (enterprise) and NIHDI_ID (RIZIV number);
@@ -35,12 +35,22 @@ def kind_of(row: Row, words: Vocabulary) -> Literal["aanbod", "zorgverlener"]:
     return "zorgverlener" if words.types.get(row.type) == "zorgverlener" else "aanbod"
 
 
-def claim_of(external_id: str, kind: Kind, content: Document, held: Claim | None, now_ms: int) -> Claim:
-    """The held claim when it says the same, else a newer one."""
-    if held is not None and held.kind == kind and held.content == content:
+def claim_of(external_id: str, kind: Kind, content: Document, held: Claim | None, now_ms: int, ended: Sequence[Claim] = ()) -> Claim:
+    """The held claim when it says the same, else a newer one. `ended`: what the source said of the same thing under other ids."""
+    before = () if held is None else held.same_as
+    same_as = tuple(dict.fromkeys((*before, *((SOURCE, claim.external_id) for claim in ended))))
+    if held is not None and held.kind == kind and held.content == content and before == same_as:
         return held
-    revision = now_ms if held is None else max(now_ms, held.revision + 1)
-    return Claim(SOURCE, external_id, revision, kind, content)
+    return Claim(SOURCE, external_id, _next(held, now_ms), kind, content, same_as=same_as)
+
+
+def ended_claim(held: Claim, now_ms: int) -> Claim:
+    """Nothing is known under the id of this claim any more."""
+    return Claim(SOURCE, held.external_id, _next(held, now_ms), held.kind, {}, gone=True)
+
+
+def _next(held: Claim | None, now_ms: int) -> int:
+    return now_ms if held is None else max(now_ms, held.revision + 1)
 
 
 def organisation_content(rows: Sequence[Row], leaflet: Row | None, held: Document | None, words: Vocabulary, *, whole: bool) -> Document:

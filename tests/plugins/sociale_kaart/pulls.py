@@ -46,10 +46,13 @@ class Hub:
     def held(self, external_ids: Sequence[str]) -> Mapping[str, Claim]:
         return {key: self.known[key] for key in external_ids if key in self.known}
 
+    def leading_to(self, external_ids: Sequence[str]) -> set[str]:
+        return {key for key, claim in self.known.items() if claim.content.get("organisatie", {}).get("external_id") in external_ids}
+
     def pull(self, base_url: str, cursor: str | None = None, *, http: Http | None = None, **config: Any) -> Pulled:
         self.moment += timedelta(hours=1)
         with outbound() as client:
-            source = connect(base_url, Context(http or client, lambda: self.moment, held=self.held), **config)
+            source = connect(base_url, Context(http or client, lambda: self.moment, held=self.held, leading_to=self.leading_to), **config)
             pulled = Pulled()
             for item in source.pull(cursor):
                 if isinstance(item, Incoming):
@@ -62,6 +65,8 @@ class Hub:
                         assert before is None or before.revision < claim.revision
                         pulled.changed.add(claim.external_id)
                     self.known[claim.external_id] = claim
+                    if claim.gone:
+                        del self.known[claim.external_id]
                 elif isinstance(item, Concept):
                     pulled.concepts[item.code] = item
                 elif isinstance(item, Rejected):
