@@ -36,7 +36,7 @@ class Concepts:
         parts = code.split(".")
         return tuple(".".join(parts[:n]) for n in range(len(parts) - 1, 0, -1))
 
-    def implied(self, scheme: str, code: str, target_scheme: str, /) -> tuple[str, ...]:
+    def implied_anywhere(self, scheme: str, code: str, /) -> tuple[tuple[str, str], ...]:
         return ()
 
 

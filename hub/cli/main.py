@@ -17,6 +17,7 @@ import structlog
 from hub.cli import (
     attending,
     auditing,
+    coding,
     connecting,
     data,
     deciding,
@@ -141,7 +142,21 @@ def _log_to(path: Path) -> None:
     click.get_current_context().call_on_close(file.close)
 
 
-for _room in (serving, demonstrating, connecting, data, partners, auditing, attending, deciding, undelivered, proposing, reviewing, subscribing):
+for _room in (
+    serving,
+    demonstrating,
+    connecting,
+    data,
+    partners,
+    auditing,
+    coding,
+    attending,
+    deciding,
+    undelivered,
+    proposing,
+    reviewing,
+    subscribing,
+):
     for _command in _room.COMMANDS:
         main.add_command(_command)
 

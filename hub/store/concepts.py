@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, cast
@@ -15,13 +16,14 @@ from hub.model.concepts import Mapping as ConceptMapping
 from hub.model.fiche import LANGUAGES, Language, Text
 from hub.model.folding import fold, words
 from hub.model.particulars import Said, said_in
+from hub.schemas import decode
 from hub.store.bulk import Bulk
 from hub.store.index_tokens import FORM_COUNTER, PLACE_COUNTER
 from hub.store.tables import concept as concept_table
 from hub.store.tables import concept_scheme, counter, fiche
 from hub.store.tables import mapping as mapping_table
 
-__all__ = ["ConceptBook", "Coverage", "Mapped", "put"]
+__all__ = ["ConceptBook", "Coverage", "Mapped", "carried", "put"]
 
 _VERSION = "concepts"
 _BACKWARDS: dict[Relation, Relation] = {"exact": "exact", "close": "close", "broad": "narrow", "narrow": "broad"}
@@ -42,12 +44,23 @@ class Mapped(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How much of what carries a code can be said in another scheme: number of fiches, and the codes that fall through, worst first."""
+    """How many of the fiches that carry a code of a scheme can be said in another one, each counted once, by what is closest to one of its codes.
 
-    total: int
-    mapped: int
+    `broader`: in a wider code only; `approximate`: in narrower ones only, which is a guess; `unmapped`: not at all. `missing`: the codes that are mapped to
+    nothing, with the number of fiches that carry them, most first.
+    """
+
+    exact: int
+    close: int
+    broader: int
     approximate: int
+    unmapped: int
     missing: tuple[tuple[str, int], ...]
+
+    @property
+    def total(self) -> int:
+        """The fiches that carry a code of the scheme."""
+        return self.exact + self.close + self.broader + self.approximate + self.unmapped
 
 
 class ConceptBook:
@@ -70,6 +83,7 @@ class ConceptBook:
             above = one.broader if (one.scheme, one.broader or "") in self._concepts else None
             self._below.setdefault((one.scheme, above), []).append(one.code)
         self._mapped: dict[tuple[str, str], list[Mapped]] = {}
+        self._beside: dict[str, set[str]] = {}
         self._implied: dict[tuple[str, str, str], tuple[str, ...]] = {}
         for row in mappings:
             self._link(row.subject, row.object, row.relation, row.confidence)
@@ -178,26 +192,40 @@ class ConceptBook:
             known = self._implied[scheme, code, target_scheme] = tuple(dict.fromkeys(found))
         return known
 
-    def coverage(self, scheme: str, target_scheme: str, fiches: Mapping[str, int]) -> Coverage:
-        """How many fiches can be said in the other scheme. `fiches`: code -> the number of fiches that carry it."""
-        sure = approximate = 0
-        missing = []
-        for code, number in fiches.items():
-            found = self.mapped(scheme, code, target_scheme)
-            if not found:
-                missing.append((code, number))
-            elif found[0].approximate:
-                approximate += number
-            else:
-                sure += number
-        missing.sort(key=lambda entry: (-entry[1], entry[0]))
-        return Coverage(sum(fiches.values()), sure + approximate, approximate, tuple(missing))
+    def mapped_schemes(self, scheme: str) -> tuple[str, ...]:
+        """The other schemes that codes of this one are mapped to, in either direction, sorted."""
+        return tuple(sorted(self._beside.get(scheme, ())))
+
+    def implied_anywhere(self, scheme: str, code: str) -> tuple[tuple[str, str], ...]:
+        """As `implied`, in every other scheme: `(scheme, code)`."""
+        return tuple((target, one) for target in self.mapped_schemes(scheme) for one in self.implied(scheme, code, target))
+
+    def coverage(self, scheme: str, target_scheme: str, fiches: Mapping[tuple[str, ...], int]) -> Coverage:
+        """How many fiches can be said in the other scheme. `fiches`: the codes that a fiche carries -> the number of fiches with just these (`carried`)."""
+        best: Counter[Relation | None] = Counter()
+        missing: Counter[str] = Counter()
+        for codes, number in fiches.items():
+            relations = {code: self._best(scheme, code, target_scheme) for code in codes}
+            best[next((each for each in _CLOSENESS if each in relations.values()), None)] += number
+            missing.update({code: number for code, relation in relations.items() if relation is None})
+        worst_first = tuple(sorted(missing.items(), key=lambda entry: (-entry[1], entry[0])))
+        return Coverage(best["exact"], best["close"], best["broad"], best["narrow"], best[None], worst_first)
 
     # --- inside ------------------------------------------------------------------------------------------------------------------
 
     def _link(self, subject: str, other: str, relation: Relation, confidence: float) -> None:
         target_scheme, _, code = other.partition("|")
+        self._beside.setdefault(subject.partition("|")[0], set()).add(target_scheme)
         self._mapped.setdefault((subject, target_scheme), []).append(Mapped(code, relation, relation == "narrow", confidence))
+
+    def _best(self, scheme: str, code: str, target_scheme: str) -> Relation | None:
+        """The closest relation of the code to one of the other scheme; what a code above it is mapped to is wider than it."""
+        own = self.mapped(scheme, code, target_scheme)
+        if own and not own[0].approximate:
+            return own[0].relation
+        if self.implied(scheme, code, target_scheme):
+            return "broad"
+        return "narrow" if own else None
 
     def _searchable(self) -> list[tuple[Concept, dict[Language, list[str]], list[str]]]:
         if not self._folded:
@@ -214,6 +242,27 @@ def _begins_words(asked: list[str], folded: str) -> bool:
 
 def _closeness(one: Mapped) -> tuple[int, float, str]:
     return _CLOSENESS.index(one.relation), -one.confidence, one.code
+
+
+def carried(connection: Connection, scheme: str) -> Counter[tuple[str, ...]]:
+    """Which codes of a scheme fiches carry, wherever in them: the codes of a fiche, sorted -> how many fiches have just these. Reads every fiche."""
+    found: Counter[tuple[str, ...]] = Counter()
+    for document in connection.execute(select(fiche.c.document).where(fiche.c.document.is_not(None)).execution_options(yield_per=1000)).scalars():
+        codes = tuple(sorted(set(_codes_in(decode(document), scheme))))
+        if codes:
+            found[codes] += 1
+    return found
+
+
+def _codes_in(value: Any, scheme: str) -> Iterator[str]:
+    if isinstance(value, dict):
+        if value.get("scheme") == scheme and "code" in value:
+            yield value["code"]
+        value = value.values()
+    elif not isinstance(value, list):
+        return
+    for each in value:
+        yield from _codes_in(each, scheme)
 
 
 # --- writing ---------------------------------------------------------------------------------------------------------------------------
@@ -257,6 +306,8 @@ def _put_concept(connection: Connection, concept: Concept) -> bool:
         return False
     if known is None:
         _put_scheme(connection, ConceptScheme(concept.scheme, {}))
+        if wanted.broader and _is_mapped(connection, wanted):  # what is mapped to it is to be found under what is above it
+            _outdate_index(connection)
     elif wanted.broader != known.broader:
         _outdate_index(connection)
     _write(connection, wanted)
@@ -308,6 +359,12 @@ def _put_mapping(connection: Connection, mapping: ConceptMapping) -> bool:
     if known is None:
         _outdate_index(connection)
     return True
+
+
+def _is_mapped(connection: Connection, concept: Concept) -> bool:
+    name = f"{concept.scheme}|{concept.code}"
+    named = (mapping_table.c.subject == name) | (mapping_table.c.object == name)
+    return connection.execute(select(mapping_table.c.subject).where(named).limit(1)).first() is not None
 
 
 def _outdate_index(connection: Connection) -> None:

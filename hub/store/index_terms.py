@@ -51,8 +51,8 @@ class ConceptBook(Protocol):
     def ancestors(self, scheme: str, code: str, /) -> tuple[str, ...]:
         """The codes above it in its scheme, nearest first."""
 
-    def implied(self, scheme: str, code: str, target_scheme: str, /) -> tuple[str, ...]:
-        """The codes of another scheme that hold of whatever has it."""
+    def implied_anywhere(self, scheme: str, code: str, /) -> tuple[tuple[str, str], ...]:
+        """`(scheme, code)` of what holds in other schemes of whatever has it."""
 
 
 class Indexer:
@@ -405,20 +405,22 @@ class Indexer:
             row.heads.update(heads)
 
     def _code(self, scheme: str, code: str, key: str) -> _Coded:
-        """The terms of a code, of those above it and of what they imply in CD-HCPARTY, under this key; and the words of the labels and synonyms of the code and of
+        """The terms of a code, of those above it and of what they imply in other schemes, under this key; and the words of the labels and synonyms of the code and of
         what is implied, which speak languages that a list of the country may not have."""
         known = self._codes.get((scheme, code, key))
         if known is not None:
             return known
         if len(self._codes) > _CACHED:
             self._codes.clear()
-        ancestors, implied = self._concepts.ancestors, self._concepts.implied(scheme, code, CD_HCPARTY)
-        named = [self._concepts.get(scheme, code), *(self._concepts.get(CD_HCPARTY, one) for one in implied)]
+        ancestors = self._concepts.ancestors
+        # What is offered tells who offers it, but a profession is no offer: nobody is listed under a rubriek for what he has learned.
+        implied = () if scheme == CD_HCPARTY else self._concepts.implied_anywhere(scheme, code)
+        named = [self._concepts.get(scheme, code), *(self._concepts.get(*one) for one in implied)]
         texts = [text for concept in named if concept is not None for text in (*concept.labels.values(), *concept.synonyms)]
         labels = tuple({word for text in texts for word in words(str(text))})
         codes = [(scheme, one) for one in (code, *ancestors(scheme, code))]
-        for one in implied:
-            codes += [(CD_HCPARTY, wider) for wider in (one, *ancestors(CD_HCPARTY, one))]
+        for its, one in implied:
+            codes += [(its, wider) for wider in (one, *ancestors(its, one))]
         terms = tuple(Facet(key, f"{its}|{one}") for its, one in dict.fromkeys(codes))
         heads = tuple({("code", its) for its, _ in codes})
         found = self._codes[scheme, code, key] = (terms, labels, heads)

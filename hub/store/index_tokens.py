@@ -22,10 +22,10 @@ from urllib.parse import unquote
 from hub.model.fiche import EntityType
 from hub.model.selection import PARTS_OF
 
-FORM: Final = 10
+FORM: Final = 11
 """The form of what the index holds. One more when the same fiche comes to have other tokens, terms or levels, so that what stands there is
-made anew (`hub.store.index_anew`); not for new fields of a fiche, which no earlier version stored. 10: a part that stands for a link to what only a partner has
-is there for him alone."""
+made anew (`hub.store.index_anew`); not for new fields of a fiche, which no earlier version stored. 11: a code is found under what it
+is mapped to in every scheme."""
 FORM_COUNTER: Final = "index"
 """Where a database notes the form of its index."""
 PLACE_COUNTER: Final = "index anew"

@@ -14,7 +14,7 @@ from tests.cli.conftest import CommandLine
 WANTED = {
     *("serve", "work", "up", "demo", "simulate"),
     *("plugins", "connections", "run", "runs"),
-    *("query", "export", "changes", "conflicts", "erase", "db"),
+    *("query", "export", "changes", "concepts", "conflicts", "erase", "db"),
     *("partners", "keys"),
     *("preview", "decide", "settle", "deadletters", "rejected", "proposals", "reviews"),
     *("subscriptions", "audit"),

@@ -8,7 +8,11 @@ from sqlalchemy import Connection, create_engine
 
 from hub.errors import Rejected
 from hub.model.concepts import RUBRIEK, Concept, ConceptScheme, Mapping, rubriek_from_label
-from hub.store.concepts import ConceptBook, put
+from hub.store import Store
+from hub.store.concepts import ConceptBook, carried
+from hub.store.concepts import put as put_concept
+from tests.store.conftest import put
+from tests.store.saying import SK, aanbod, organisatie, person
 
 WZC = Concept(RUBRIEK, "14.04.01", {"nl": "Woonzorgcentra (WZC)"}, synonyms=("rusthuis",), broader="14.04", official=True)
 
@@ -31,7 +35,7 @@ def test_what_is_put_comes_back_whole(connection: Connection) -> None:
         "tag", "palliatief", {"nl": "Palliatieve zorg", "fr": "Soins palliatifs"}, ("levenseinde",), "zorg", ("VL",), "2020-01-01", "2030-01-01", True
     )
     scheme = ConceptScheme("tag", {"nl": "Labels"}, (Concept("tag", "zorg", {"nl": "Zorg"}), whole), "bestand.csv", "https://example.org/tags")
-    assert put(connection, scheme)
+    assert put_concept(connection, scheme)
     book = ConceptBook.load(connection)
     assert book.get("tag", "palliatief") == whole
     assert book.schemes() == (replace(scheme, concepts=()),)
@@ -41,26 +45,26 @@ def test_what_is_put_comes_back_whole(connection: Connection) -> None:
 def test_writing_the_same_again_changes_nothing(connection: Connection) -> None:
     mapping = Mapping("rubriek|14.04.01", "close", "sociaal-brussels|rusthuis")
     for thing in (ConceptScheme("rubriek", {"nl": "Rubrieken"}, (WZC,)), WZC, mapping):
-        put(connection, thing)
+        put_concept(connection, thing)
     version = ConceptBook.load(connection).version
     for thing in (ConceptScheme("rubriek", {"nl": "Rubrieken"}, (WZC,)), WZC, mapping):
-        assert not put(connection, thing)
+        assert not put_concept(connection, thing)
     assert ConceptBook.current_version(connection) == version
-    assert put(connection, replace(mapping, confidence=0.5))
+    assert put_concept(connection, replace(mapping, confidence=0.5))
     assert ConceptBook.current_version(connection) > version
 
 
 def test_a_new_label_under_a_known_code_changes_the_label_only(connection: Connection) -> None:
-    put(connection, replace(WZC, regions=("VL",), valid_from="2020-01-01"))
-    assert put(connection, Concept(RUBRIEK, "14.04.01", {"nl": "Woonzorgcentra"}, official=True))
+    put_concept(connection, replace(WZC, regions=("VL",), valid_from="2020-01-01"))
+    assert put_concept(connection, Concept(RUBRIEK, "14.04.01", {"nl": "Woonzorgcentra"}, official=True))
     assert ConceptBook.load(connection).get(RUBRIEK, "14.04.01") == replace(
         WZC, labels={"nl": "Woonzorgcentra"}, regions=("VL",), valid_from="2020-01-01"
     )
 
 
 def test_an_official_label_is_never_overwritten_by_an_unofficial_one(connection: Connection) -> None:
-    put(connection, WZC)
-    put(connection, Concept(RUBRIEK, "14.04.01", {"nl": "Verzonnen", "fr": "Inventé"}))
+    put_concept(connection, WZC)
+    put_concept(connection, Concept(RUBRIEK, "14.04.01", {"nl": "Verzonnen", "fr": "Inventé"}))
     kept = ConceptBook.load(connection).get(RUBRIEK, "14.04.01")
     assert kept is not None
     assert kept.labels == {"nl": "Woonzorgcentra (WZC)"}
@@ -68,20 +72,20 @@ def test_an_official_label_is_never_overwritten_by_an_unofficial_one(connection:
 
 
 def test_an_official_label_takes_the_place_of_all_made_up_ones(connection: Connection) -> None:
-    put(connection, Concept(RUBRIEK, "14.04.01", {"nl": "Verzonnen", "fr": "Inventé"}))
-    put(connection, WZC)
+    put_concept(connection, Concept(RUBRIEK, "14.04.01", {"nl": "Verzonnen", "fr": "Inventé"}))
+    put_concept(connection, WZC)
     assert ConceptBook.load(connection).get(RUBRIEK, "14.04.01") == WZC
 
 
 def test_the_codes_above_are_made_without_a_label_and_get_one_later(connection: Connection) -> None:
-    put(connection, rubriek_from_label("14.04.01. Woonzorgcentra (WZC)"))
+    put_concept(connection, rubriek_from_label("14.04.01. Woonzorgcentra (WZC)"))
     book = ConceptBook.load(connection)
     assert book.ancestors(RUBRIEK, "14.04.01") == ("14.04", "14")
     assert book.label(RUBRIEK, "14.04") == "14.04"
     assert book.children(RUBRIEK, "14") == ("14.04",)
     assert book.children(RUBRIEK) == ("14",)
-    put(connection, rubriek_from_label("14. OUDEREN"))
-    put(connection, rubriek_from_label("14.04.02. Dagverzorging"))
+    put_concept(connection, rubriek_from_label("14. OUDEREN"))
+    put_concept(connection, rubriek_from_label("14.04.02. Dagverzorging"))
     book = ConceptBook.load(connection)
     assert book.label(RUBRIEK, "14") == "OUDEREN"
     assert book.children(RUBRIEK, "14.04") == ("14.04.01", "14.04.02")
@@ -165,6 +169,9 @@ def test_what_a_code_implies_in_another_scheme_comes_from_it_and_from_those_abov
     assert book.implied(RUBRIEK, "14", "cd-hcparty") == ("org1",)
     assert book.implied("cd-hcparty", "org1", "cd-hcparty") == ()
     assert book.implied("cd-hcparty", "org2", RUBRIEK) == (), "a broad match read backwards is a guess"
+    assert book.mapped_schemes(RUBRIEK) == ("cd-hcparty", "sociaal-brussels")
+    assert book.implied_anywhere(RUBRIEK, "14.04.01") == (("cd-hcparty", "org2"), ("cd-hcparty", "org1"), ("sociaal-brussels", "4"))
+    assert book.implied_anywhere("sociaal-brussels", "4") == ((RUBRIEK, "14.04.01"),)
 
 
 def test_of_two_matches_the_closest_and_surest_comes_first() -> None:
@@ -180,8 +187,21 @@ def test_of_two_matches_the_closest_and_surest_comes_first() -> None:
     assert book.mapped("a", "1", "b")[0].relation == "exact"
 
 
-def test_coverage_counts_the_fiches_that_fall_through() -> None:
-    book = book_of(mappings=(Mapping("a|1", "exact", "b|x"), Mapping("b|y", "broad", "a|2")))
-    coverage = book.coverage("a", "b", {"1": 10, "2": 5, "3": 1, "4": 7})
-    assert (coverage.total, coverage.mapped, coverage.approximate) == (23, 15, 5)
-    assert coverage.missing == (("4", 7), ("3", 1))
+def test_coverage_counts_each_fiche_once_by_the_closest_that_one_of_its_codes_is_mapped_to() -> None:
+    mappings = (Mapping("a|1", "exact", "b|x"), Mapping("a|2", "close", "b|x"), Mapping("b|y", "broad", "a|4"), Mapping("a|5", "broad", "b|z"))
+    book = book_of(Concept("a", "1.1", {}, broader="1"), mappings=mappings)
+    fiches = {("1",): 10, ("1", "3"): 2, ("2", "1.1"): 20, ("1.1",): 30, ("3", "5"): 5, ("4",): 40, ("3",): 1, ("6", "7"): 7}
+    coverage = book.coverage("a", "b", fiches)
+    assert (coverage.exact, coverage.close, coverage.broader, coverage.approximate, coverage.unmapped) == (12, 20, 35, 40, 8)
+    assert coverage.total == 115
+    assert coverage.missing == (("3", 8), ("6", 7), ("7", 7))
+
+
+def test_what_fiches_carry_is_counted_wherever_it_stands_in_them(store: Store) -> None:
+    two = [{"scheme": "rubriek", "code": code} for code in ("15", "14.04.01")]
+    place = {"zorgverlener": {"source": SK, "external_id": "p"}, "professions": [{"scheme": "cd-hcparty", "code": "persnurse"}]}
+    put(store, organisatie("o"), aanbod("a", "o"), aanbod("b", "o"), aanbod("c", "o", rubrieken=two, caregivers=[place]), person("p"))
+    with store.read() as connection:
+        assert carried(connection, "rubriek") == {("14.04.01",): 2, ("14.04.01", "15"): 1}
+        assert carried(connection, "cd-hcparty")["persnurse",] == 1
+        assert carried(connection, "elders") == {}

@@ -22,7 +22,7 @@ from hub.store.bulk import Bulk
 from hub.store.index_entries import IndexRow
 from hub.store.workspace import Workspace
 from tests.store.conftest import put
-from tests.store.saying import PG, SB, SK, aanbod, fiche, head, log, organisatie, person, uuid_of
+from tests.store.saying import PG, SB, SK, aanbod, fiche, head, log, number_of, organisatie, person, uuid_of
 
 
 @pytest.fixture
@@ -217,6 +217,46 @@ def test_a_new_mapping_and_another_place_in_the_scheme_ask_for_the_index_anew(st
     assert not told(Concept("rubriek", "14.04.01", {"nl": "Woonzorgcentra"}))
     assert told(Concept("rubriek", "14.04.01", {}, broader="15"))
     assert (found("cd-hcparty|orghospital"), found("rubriek|15")) == (0, 1)
+
+
+def test_a_code_is_found_under_what_it_is_mapped_to_in_any_scheme_and_under_what_is_above_that(store: Store) -> None:
+    def found(code: str) -> set[str]:
+        with store.read() as connection:
+            rows = find(connection, Query(types=("aanbod", "zorgverlener"), where=(Criterion("code", (code,)),)), Grant(), places=store.places).rows
+        return {names[row.fiche_id] for row in rows}
+
+    def category(code: str) -> list[dict[str, str]]:
+        return [{"scheme": "sociaal-brussels", "code": code}]
+
+    store.write(
+        lambda writer: writer.put_concepts(
+            [
+                Concept("rubriek", "14.04.01", {"nl": "WZC"}, broader="14.04"),
+                Concept("sociaal-brussels", "9401", {"nl": "Rusthuizen"}, broader="sector-940"),
+                Mapping("sociaal-brussels|9401", "exact", "rubriek|14.04.01"),
+                Mapping("sociaal-brussels|9402", "close", "rubriek|14.04.02"),
+                Mapping("sociaal-brussels|9403", "broad", "rubriek|15"),
+                Mapping("sociaal-brussels|9404", "narrow", "rubriek|16"),
+                Mapping("rubriek|19.01", "close", "cd-hcparty|persphysician"),
+            ]
+        )
+    )
+    offers = [aanbod(f"b{code}", "o", source=SB, rubrieken=category(code)) for code in ("9401", "9402", "9403", "9404")]
+    wide = aanbod("wide", "o", rubrieken=[{"scheme": "rubriek", "code": "15"}])
+    doctor = person("p", professions=[{"scheme": "cd-hcparty", "code": "persphysician"}])
+    claims = (aanbod("a", "o"), wide, doctor, *offers)
+    put(store, organisatie("o"), organisatie("o", source=SB), *claims)
+    names = {number_of(store, f"{each.source}|{each.external_id}"): each.external_id for each in claims}
+    assert found("rubriek|14.04.01") == found("sociaal-brussels|9401") == found("sociaal-brussels|sector-940") == {"a", "b9401"}
+    assert found("rubriek|14.04") == {"a", "b9401"}, "nobody told yet that 14.04.02 is below it"
+    assert found("rubriek|14.04.02") == {"b9402"}
+    assert (found("rubriek|15"), found("sociaal-brussels|9403")) == ({"wide", "b9403"}, {"b9403"}), "a wider code is no reason for a narrower one"
+    assert found("rubriek|16") == set(), "a category that is wider than a rubriek says nothing about it"
+    assert found("rubriek|19.01") == set(), "a profession is no offer"
+    store.write(lambda writer: writer.put_concepts([Concept("rubriek", "14.04.02", {"nl": "Serviceflats"}, broader="14.04")]))
+    assert older(store), "what is mapped to a code that comes to be known is found under those above it"
+    index_anew.renew(store)
+    assert found("rubriek|14.04") == {"a", "b9401", "b9402"}
 
 
 def test_a_code_is_found_by_the_words_of_what_it_is_mapped_to_in_every_language(store: Store) -> None:

@@ -20,6 +20,7 @@ from hub.connector import Connector, Endpoint
 from hub.errors import CursorGone, FieldError, Forbidden, Gone, Invalid, Locked, Moved, NotFound, StoreBusy
 from hub.model.claims import Claim
 from hub.model.concepts import Concept, ConceptScheme
+from hub.model.concepts import Mapping as ConceptMapping
 from hub.store import Store, Writer
 from hub.store.tables import connection
 from hub.web import Settings, create_app
@@ -244,6 +245,9 @@ def ids(hub_store: Store) -> Ids:
                 Concept("rubriek", "14", {"nl": "Ouderen"}),
                 Concept("rubriek", "14.04", {"nl": "Wonen"}, broader="14"),
                 Concept("rubriek", "14.04.01", {"nl": "Woonzorgcentra"}, synonyms=("rusthuis",), broader="14.04"),
+                Concept("sociaal-brussels", "9401", {"nl": "Rusthuizen"}),
+                ConceptMapping("sociaal-brussels|9401", "exact", "rubriek|14.04.01"),
+                ConceptMapping("sociaal-brussels|9401", "narrow", "rubriek|14.04.02", confidence=0.7),
             ]
         )
 

@@ -222,6 +222,18 @@ def test_concepts(client: FlaskClient) -> None:
     one = get(client, f"{API}/concepts/rubriek/14.04")
     assert (one["narrower"], one["ancestors"], one["labels"]) == (["14.04.01"], ["14"], {"nl": "Wonen"})
     assert one["official"] is False
+    assert one["mappings"] == []
+
+
+def test_a_concept_tells_what_it_is_mapped_to(client: FlaskClient) -> None:
+    exact, narrow = get(client, f"{API}/concepts/sociaal-brussels/9401")["mappings"]
+    assert exact == {
+        "href": f"{API}/concepts/rubriek/14.04.01", "scheme": "rubriek", "code": "14.04.01", "labels": {"nl": "Woonzorgcentra"},
+        "relation": "exact", "approximate": False, "confidence": 1.0,
+    }  # fmt: skip
+    assert narrow == {"scheme": "rubriek", "code": "14.04.02", "labels": {}, "relation": "narrow", "approximate": True, "confidence": 0.7}
+    (back,) = get(client, f"{API}/concepts/rubriek/14.04.01")["mappings"]
+    assert (back["scheme"], back["code"], back["relation"]) == ("sociaal-brussels", "9401", "exact")
 
 
 def test_places(client: FlaskClient) -> None:

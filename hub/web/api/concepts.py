@@ -10,6 +10,7 @@ from marshmallow import fields, validate
 
 from hub.errors import NotFound
 from hub.model.concepts import Concept
+from hub.store.concepts import ConceptBook, Mapped
 from hub.web.api.operations import json, make_blueprint, operation, page_address
 from hub.web.api.shapes.concepts import ConceptCollection, OneConcept, SchemeCollection
 from hub.web.asking import directory
@@ -82,7 +83,7 @@ def scheme(given: dict[str, Any], scheme: str) -> flask.Response:
 
 @operation(blueprint, "/concepts/<scheme>/<path:code>", OneConcept, path={**_SCHEME, "code": "Code of the concept."})
 def concept(given: dict[str, Any], scheme: str, code: str) -> flask.Response:
-    """One concept, with what is above and below it"""
+    """One concept, with what is above and below it, and what it is called in other schemes"""
     book = directory().concepts()
     found = book.get(scheme, code)
     if found is None:
@@ -93,8 +94,22 @@ def concept(given: dict[str, Any], scheme: str, code: str) -> flask.Response:
             "self": page_address("concepts.concept", path={"scheme": scheme, "code": code}),
             "narrower": list(book.children(scheme, code)),
             "ancestors": list(book.ancestors(scheme, code)),
+            "mappings": [_mapping(each, target, book) for target in book.mapped_schemes(scheme) for each in book.mapped(scheme, code, target)],
         }
     )
+
+
+def _mapping(mapped: Mapped, scheme: str, book: ConceptBook) -> dict[str, Any]:
+    known = book.get(scheme, mapped.code)
+    told: dict[str, Any] = {} if known is None else {"href": flask.url_for("concepts.concept", scheme=scheme, code=mapped.code)}
+    return told | {
+        "scheme": scheme,
+        "code": mapped.code,
+        "labels": {} if known is None else known.labels,
+        "relation": mapped.relation,
+        "approximate": mapped.approximate,
+        "confidence": mapped.confidence,
+    }
 
 
 def _concept(concept: Concept) -> dict[str, Any]:

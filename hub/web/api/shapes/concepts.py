@@ -53,9 +53,26 @@ class ConceptCollection(Collection):
     items = fields.List(fields.Nested(ConceptItem), required=True)
 
 
+class MappedConcept(Shape):
+    """What a concept is called in another scheme."""
+
+    href = address("That concept; absent when nobody has told of it.", required=False)
+    scheme = text("Its scheme.")
+    code = text("Its code.")
+    labels = fields.Nested(Labels, required=True)
+    relation = text("What it is to the concept asked for; `broad`: the wider one of the two.", enum=["exact", "close", "broad", "narrow"])
+    approximate = fields.Boolean(required=True, metadata={"description": "True: it says more than is known, so that nothing is found by it."})
+    confidence = fields.Float(required=True, metadata={"description": "From 0 to 1, as whoever mapped it says."})
+
+
 class OneConcept(ConceptItem):
     """A concept with its neighbours."""
 
     self = address("This address.")
     narrower = fields.List(fields.String(), required=True, metadata={"description": "The codes right below it."})
     ancestors = fields.List(fields.String(), required=True, metadata={"description": "The codes above it, nearest first."})
+    mappings = fields.List(
+        fields.Nested(MappedConcept),
+        required=True,
+        metadata={"description": "What it is called in other schemes: by scheme, closest and surest first."},
+    )
