@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from hub import Http, Misconfigured, Unreachable, read_json
+from plugins.sociaal_brussels.reading import decoded
 
 
 class Client:
-    """Asks below `base_url` (which ends in /rest)."""
+    """Asks below `base_url` (which ends in /rest). `stray`: how many bytes of its answers were no UTF-8."""
 
     def __init__(self, http: Http, base_url: str) -> None:
         self._http = http
         self._base = base_url.rstrip("/")
+        self.stray = 0
 
     def organisations(self) -> list[Any]:
         """Every organisation, in one answer of several megabytes."""
@@ -56,11 +58,9 @@ class Client:
             return None
         if answer.status != 200:
             raise Unreachable(f"{address} answered {answer.status}.")
+        text, stray = decoded(answer.content)
+        self.stray += stray
         try:
-            # Some answers come in cp1252, whatever their headers say; a byte above 127 then breaks UTF-8.
-            try:
-                return read_json(answer.content.decode("utf-8"))
-            except UnicodeDecodeError:
-                return read_json(answer.content.decode("cp1252"))
+            return read_json(text)
         except ValueError as error:
             raise Unreachable(f"{address} answered {len(answer.content):,} bytes that are not JSON.") from error

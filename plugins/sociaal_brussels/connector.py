@@ -29,6 +29,9 @@ VERSIONS: Final = ("v1", "v2")
 _WHOLE: Final = ("legalStatus", "address", "permanencyNl", "lastUpdate")
 """A row without any of these is a summary: its number has to be asked for by itself."""
 
+_MOST_NAMED: Final = 12
+"""So many fields are named in one sentence; more come only when the interface has become another."""
+
 
 class SociaalBrusselsConfig(ma.Schema):
     """Where it is and which version it speaks."""
@@ -71,6 +74,7 @@ class SociaalBrussels(Source):
         yield from _concepts(client)
         rows = client.organisations()
         remarks: Counter[str] = Counter()
+        unused: Counter[str] = Counter()
         nameless = 0
         for row in rows:
             try:
@@ -84,6 +88,7 @@ class SociaalBrussels(Source):
                 yield from _both(rejected)
                 continue
             remarks += told.remarks
+            unused.update(told.unused)
             for claim in told.claims:
                 yield Incoming(claim)
         if not rows:
@@ -93,8 +98,12 @@ class SociaalBrussels(Source):
                 warnings=("sociaal.brussels gave no organisation at all; nothing was removed.",),
             )
             return
-        warnings = tuple(f"{count} of {len(rows)} organisations: {remark}." for remark, count in sorted(remarks.items()))
-        yield Finished(complete=nameless == 0, missing=nameless, warnings=warnings)
+        warnings = [f"{count} of {len(rows)} organisations: {remark}." for remark, count in sorted(remarks.items())]
+        if unused:
+            warnings.append(f"Filled in, but not used here: {_in_words(unused, len(rows))}.")
+        if client.stray:
+            warnings.append(f"Bytes that are no UTF-8, though the answers say that they are: {client.stray}. They were read as cp1252.")
+        yield Finished(complete=nameless == 0, missing=nameless, warnings=tuple(warnings))
 
     def _client(self) -> Client:
         if self.config["version"] != "v1":
@@ -102,6 +111,11 @@ class SociaalBrussels(Source):
                 "sociaal.brussels has announced a new interface (v2), but not yet described it. Set version to v1 until it has been built in."
             )
         return Client(self.context.http, self.config["base_url"])
+
+
+def _in_words(unused: Counter[str], rows: int) -> str:
+    told = [f"{name[:40]} (of {count} of {rows} organisations)" for name, count in sorted(unused.items())]
+    return ", ".join(told if len(told) <= _MOST_NAMED else [*told[:_MOST_NAMED], f"and {len(told) - _MOST_NAMED} more"])
 
 
 def _both(rejected: Rejected) -> Iterator[Rejected]:

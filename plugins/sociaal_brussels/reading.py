@@ -14,6 +14,17 @@ _DAY: Final = re.compile(r"\s*([0-9]{1,2})/([0-9]{1,2})/([0-9]{2})\s*").fullmatc
 # What UTF-8 read as cp1252 looks like: the lead byte of an accented letter (or of a typographic sign), then its second byte.
 _MANGLED: Final = re.compile("[\u00c2\u00c3\u00c5\u00e2]")
 
+# A byte that is no UTF-8, as `surrogateescape` writes it: with its own number behind U+DC00.
+_STRAY: Final = re.compile("[\udc80-\udcff]")
+
+
+def decoded(content: bytes) -> tuple[str, int]:
+    """The text of an answer, and how many of its bytes are no UTF-8: each of those is read as cp1252, and the rest stays what it is.
+
+    sociaal.brussels says that everything is UTF-8, but what was typed in long ago may have kept its bytes, whether in one name or in a whole answer.
+    """
+    return _STRAY.subn(lambda found: bytes([ord(found[0]) & 0xFF]).decode("cp1252", "replace"), content.decode("utf-8", "surrogateescape"))
+
 
 def mended(text: str) -> str:
     """The text with UTF-8 that was once read as cp1252 put right: "CrÃ¨che" becomes "Crèche".

@@ -7,6 +7,7 @@ being lists from the sector down, a text after `search/organisation/` being look
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterable
 from datetime import date
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _DEAD_EVERY: Final = 20
 _SUMMARY: Final = ("id", "nameOfficialFr", "nameOfficialNl")
+_STRAY: Final = re.compile(rb"(.*)(\xc3[\xa8\xa9])", re.DOTALL)
 _FILTERS: Final = ("agreements", "categories", "sectors")
 
 
@@ -31,6 +33,7 @@ class SociaalBrusselsSimulator(Simulator):
     name = "sociaal-brussels"
     faults: ClassVar[dict[str, str]] = {
         "cp1252": "Answers are written in cp1252 although they say UTF-8.",
+        "stray-byte": "Answers are in UTF-8, but for the last é or è of each, which is one byte of cp1252.",
         "dead-ids": f"One listed organisation in {_DEAD_EVERY} is a mere summary whose number leads nowhere (404).",
         "summary-rows": "The list gives summaries; each organisation has to be asked for.",
         "empty-list": "The list of organisations is empty.",
@@ -90,6 +93,8 @@ class SociaalBrusselsSimulator(Simulator):
             body = write_json(found)
             if self.fault("cp1252"):
                 body = body.decode("utf-8").encode("cp1252", errors="replace")
+            if self.fault("stray-byte"):
+                body = _STRAY.sub(lambda found: found[1] + found[2].decode("utf-8").encode("cp1252"), body, count=1)
             start_response(status, [("Content-Type", "application/json;charset=UTF-8")])
             return [body]
 

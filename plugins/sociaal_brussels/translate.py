@@ -30,16 +30,35 @@ Municipal = Callable[[str, str], str | None]
 # Nine or ten digits in the spellings that people use, with nothing that would make them part of a longer number.
 _NUMBER: Final = re.compile(r"(?<![0-9.])[0-9](?:[ ./-]{0,2}[0-9]){8,9}(?![ ./-]{0,2}[0-9])")
 _LANGUAGES: Final = {"NL": "nl", "FR": "fr", "DE": "de", "EN": "en"}
+_ASKED: Final = ("nl", "fr")
+_LEADS: Final = {
+    "public": {"nl": "Voor wie: ", "fr": "Public : "},
+    "access": {"nl": "Toegang: ", "fr": "Accès : "},
+    "remark": {"nl": "Opmerking: ", "fr": "Remarque : "},
+}
+# What is read of a row, and what only says again what others of its keys say: sectors and short categories, Lambert coordinates, statistical sectors.
+_USED: Final = frozenset(
+    {"id", "legalStatus", "address", "categories", "categoriesObject", "sectorsObjects", "pmRp", "langStatus", "lastUpdate", "startDate"}
+)
+_USED_IN_BOTH: Final = frozenset(
+    {
+        *("nameOfficial", "nameAlternative", "nameFormer", "nameService", "description", "activities", "permanency", "public", "access", "remark"),
+        *("tel", "fax", "email", "websiteOfficial", "websiteUnofficial", "websiteInfo"),
+    }
+)
+_USED_OF_ADDRESS: Final = frozenset({"id", "number", "postalBox", "zipCode", "lat", "lon", "x", "y", "districtCode", "statisticsCode"})
+_USED_OF_ADDRESS_IN_BOTH: Final = frozenset({"street", "municipality", "postalCode", "district", "statisticsName"})
 _DAY_MS: Final = 86_400_000
 _EPOCH: Final = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What one row says, and what was left out of it on the way: kind of remark -> how often."""
+    """What one row says, and what was left out of it on the way: kind of remark -> how often; `unused`: keys that hold something for which a fiche has no place."""
 
     claims: tuple[Claim, ...]
     remarks: Counter[str]
+    unused: tuple[str, ...]
 
 
 def revision_of(updated: date | None, now: datetime) -> int:
@@ -57,7 +76,7 @@ def revision_of(updated: date | None, now: datetime) -> int:
 def told_by(row: Json, now: datetime, municipality: Municipal) -> Told:
     """The claims of one row: `<id>`, an organisatie, and `<id>/aanbod`, what it offers, under its categories.
 
-    A number among the company numbers that is none is left out and remarked upon; the row still counts. Raises `Rejected` for a row that cannot be used.
+    What a fiche has no field for, as for whom it is and how one gets in, stands in the description. A number among the company numbers that is none is left out and remarked upon; the row still counts. Raises `Rejected` for a row that cannot be used.
     """
     number = whole(row.get("id"))
     if number is None:
@@ -85,6 +104,7 @@ def told_by(row: Json, now: datetime, municipality: Municipal) -> Told:
             Claim(SOURCE, f"{identity}/aanbod", revision, "aanbod", aanbod),
         ),
         remarks,
+        _unused(row),
     )
 
 
@@ -94,7 +114,7 @@ def _organisatie(row: Json, names: dict[str, str], site: Document | None, update
         "form": "organisatie",
         "names": [{"text": names, "use": "official"}, *_other_names(row)],
         "identifiers": _company_numbers(row, remarks),
-        "description": texts(row, "description"),
+        "description": _described(row, texts(row, "description"), ("remark",)),
         "contacts": _contacts(row),
         "vestigingen": [site] if site else [],
         "status": {"status": "active"},
@@ -119,7 +139,7 @@ def _aanbod(row: Json, names: dict[str, str], site: Document | None, identity: s
             "organisatie": {"source": SOURCE, "external_id": identity},
             "vestigingen": [{"key": site["keys"][0]}] if site else [],
             "rubrieken": [{"scheme": CATEGORIES, "code": code} for code in category_codes(row)],
-            "description": activities,
+            "description": _described(row, activities, ("public", "access", "remark")),
             "hours_text": texts(row, "permanency"),
             "languages": list(dict.fromkeys(_LANGUAGES[one] for one in spoken if one in _LANGUAGES)),
             "in_scope_of": [SOURCE],
@@ -136,6 +156,33 @@ def category_codes(row: Json) -> list[str]:
 
 def _said(content: Document) -> Document:
     return {key: value for key, value in content.items() if value}
+
+
+def _described(row: Json, main: dict[str, str], names: tuple[str, ...]) -> dict[str, str]:
+    """The text `main`, with a line for each of these that the row has: for whom it is, how one gets in, what else is to be known.
+
+    In the languages of `main`, if it has any, whatever those of the lines are: a line alone would keep who reads its language from the text itself.
+    """
+    lines = [(name, said) for name in names if (said := {language: ", ".join(found) for language, found in lists(row, name).items() if found})]
+    told: dict[str, list[str]] = {language: [text] for language, text in main.items()}
+    if not told:
+        told = {language: [] for language in _ASKED if any(language in said for _, said in lines)}
+    for language, text in told.items():
+        text += [_LEADS[name][language] + (said.get(language) or next(iter(said.values()))) for name, said in lines]
+    return {language: "\n".join(text) for language, text in told.items()}
+
+
+def _unused(row: Json) -> tuple[str, ...]:
+    address = row.get("address")
+    inside = address if isinstance(address, dict) else {}
+    found = [*_filled(row, _USED, _USED_IN_BOTH), *(f"address.{name}" for name in _filled(inside, _USED_OF_ADDRESS, _USED_OF_ADDRESS_IN_BOTH))]
+    return tuple(found)
+
+
+def _filled(holder: Json, used: frozenset[str], in_both: frozenset[str]) -> Iterator[str]:
+    for name, value in holder.items():
+        if name not in used and (name[-2:] not in ("Nl", "Fr") or name[:-2] not in in_both) and (any(value) if isinstance(value, list) else value):
+            yield name
 
 
 def _other_names(row: Json) -> Iterator[Document]:

@@ -132,6 +132,30 @@ def test_cp1252_bytes_say_the_same(store: Store, running: SociaalBrusselsSimulat
     assert (again.state, again.changed) == ("done", 0)
 
 
+def test_one_stray_byte_costs_nothing_and_is_told_once(store: Store, running: SociaalBrusselsSimulator, go: Callable[..., RunReport]) -> None:
+    number = next(iter(running.listing.rows))
+    running.edit(number, nameOfficialFr="Crèche Émile – Á")
+    running.switch("stray-byte")
+    report = go()
+    assert (report.state, report.changed, report.rejected) == ("done", 2 * COUNT, 0), report.reason
+    assert "Crèche Émile – Á" in names(store)
+    assert len([warning for warning in report.warnings if "cp1252" in warning]) == 1
+
+
+def test_what_is_not_used_is_told_once_and_every_service_keeps_its_name(
+    store: Store, running: SociaalBrusselsSimulator, go: Callable[..., RunReport]
+) -> None:
+    first, second, *_ = running.listing.rows
+    running.edit(first, isInterpreting=True, otherAgreementNl=["Erkend door X"], nameServiceNl=["Dienst Een", "Dienst Twee"])
+    running.edit(second, isInterpreting=True)
+    told = [warning for warning in go().warnings if "not used" in warning]
+    assert told == [
+        f"Filled in, but not used here: isInterpreting (of 2 of {COUNT} organisations), otherAgreementNl (of 1 of {COUNT} organisations)."
+    ]
+    (offer,) = (one for one in live(store, "aanbod") if "Dienst Een" in repr(one["names"]))
+    assert {"Dienst Een", "Dienst Twee"} <= {name["text"].get("nl") for name in offer["names"]}
+
+
 def test_an_organisation_with_half_a_character_is_refused_alone(running: SociaalBrusselsSimulator, go: Callable[..., RunReport]) -> None:
     number = next(iter(running.listing.rows))
     running.edit(number, nameOfficialFr="Maison \ud800")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hub import Claim, Invalid, Mapping, Places, Rejected, World
 from hub.schemas import check_claim
 from plugins.sociaal_brussels.listing import Listing, mangled
-from plugins.sociaal_brussels.reading import day, mended
+from plugins.sociaal_brussels.reading import day, decoded, mended
 from plugins.sociaal_brussels.translate import revision_of, told_by
 from plugins.sociaal_brussels.vocabulary import mappings, read_mappings
 
@@ -55,6 +55,42 @@ def test_opening_hours_stand_as_text_in_both_languages() -> None:
     wanted = {"nl": "Van maandag tot vrijdag", "fr": "Du lundi au vendredi"}
     assert organisatie.content["vestigingen"][0]["hours_text"] == wanted
     assert aanbod.content["hours_text"] == wanted
+
+
+def test_for_whom_how_one_gets_in_and_remarks_stand_in_the_description() -> None:
+    said = {"publicFr": "Familles", "publicNl": "Gezinnen", "accessFr": ["Par téléphone", "Sans rendez-vous"], "accessNl": ["Telefonisch", " "]}
+    closed = {"remarkFr": None, "remarkNl": "Gesloten wegens verbouwing"}
+    organisatie, aanbod, _ = told(activitiesFr="Aide", activitiesNl="Hulp", descriptionFr=None, descriptionNl="Een huis", **said, **closed)
+    assert aanbod.content["description"] == {
+        "nl": "Hulp\nVoor wie: Gezinnen\nToegang: Telefonisch\nOpmerking: Gesloten wegens verbouwing",
+        "fr": "Aide\nPublic : Familles\nAccès : Par téléphone, Sans rendez-vous\nRemarque : Gesloten wegens verbouwing",
+    }
+    assert organisatie.content["description"] == {"nl": "Een huis\nOpmerking: Gesloten wegens verbouwing"}
+    _, aanbod, _ = told(activitiesFr="Aide", activitiesNl=None, descriptionFr=None, descriptionNl=None, **said)
+    assert set(aanbod.content["description"]) == {"fr"}, "a line in Dutch would keep Dutch readers from the text"
+    organisatie, aanbod, _ = told(activitiesFr=None, activitiesNl=None, descriptionFr=None, descriptionNl=None, **said, **closed)
+    assert organisatie.content["description"] == {"nl": "Opmerking: Gesloten wegens verbouwing"}
+    assert aanbod.content["description"]["nl"].startswith("Voor wie: Gezinnen\nToegang")
+
+
+def test_what_is_filled_in_and_not_used_is_named() -> None:
+    row = {**ROWS[1], "address": {**ROWS[1]["address"], "remarkFr": "Entrée par la cour"}}
+    assert told_by(ROWS[1], NOW, FIND).unused == ()
+    row |= {"isInterpreting": True, "subventionNl": ["Subsidie van X"], "subventionFr": [], "otherAgreementNl": ["Erkend door X"], "kleur": "rood"}
+    assert set(told_by(row, NOW, FIND).unused) == {"isInterpreting", "subventionNl", "otherAgreementNl", "kleur", "address.remarkFr"}
+
+
+@pytest.mark.parametrize(
+    ("content", "text", "stray"),
+    [
+        ("Crèche – “Émile”".encode(), "Crèche – “Émile”", 0),
+        ("Crèche – “Émile” ".encode() + "Crèche €".encode("cp1252"), "Crèche – “Émile” Crèche €", 2),
+        ("Crèche – “Émile”".encode("cp1252"), "Crèche – “Émile”", 5),
+        (b"a\x81b", "a\N{REPLACEMENT CHARACTER}b", 1),
+    ],
+)
+def test_only_bytes_that_are_no_utf8_are_read_as_cp1252(content: bytes, text: str, stray: int) -> None:
+    assert decoded(content) == (text, stray)
 
 
 def test_no_address_is_no_vestiging() -> None:
