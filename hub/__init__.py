@@ -118,7 +118,7 @@ from hub.model.subscription import (
     Subscriptions,
     SubscriptionWish,
 )
-from hub.places import Municipality, Places, UnknownPlace
+from hub.places import Municipality, Places, UnknownPlace, distance_km
 from hub.schemas import read_json, write_json
 from hub.search import query_of
 from hub.store.concepts import ConceptBook
@@ -253,6 +253,7 @@ __all__ = [
     "cancel",
     "directory",
     "display_identifier",
+    "distance_km",
     "feed",
     "fold",
     "general_contacts",

@@ -5,7 +5,7 @@ For projected fiches and entities, so nothing is told that the asker may not see
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from hub.model.contacts import APART, ResolvedContact, resolve_contacts
@@ -64,15 +64,20 @@ _COME_HERE: Final = ("visit", "practice")
 _NOT_FOR_VISITORS: Final = "emergency"
 
 
-def address_of(entity: Entity) -> Document:
+def address_of(entity: Entity, far: Callable[[Document], float] = lambda address: 0.0) -> Document:
     """The address where a visitor of an aanbod goes; empty when he is told of none.
 
-    Of its first vestiging with an address for visitors, else of the first with any other. Only of an aanbod that names no vestiging are those of its
-    organisatie meant: one that names only vestigingen that the asker does not see is, to him, nowhere.
+    Of its first vestiging with an address for visitors, else of the first with any other. `far` says of each address how far it is from where he looks: then
+    one that lies there (0) comes before any other, and of those that do not the nearest. Only of an aanbod that names no vestiging are those of its organisatie
+    meant: one that names only vestigingen that the asker does not see is, to him, nowhere.
     """
+
+    def order(address: Document) -> tuple[bool, bool, float]:
+        km = far(address)
+        return km > 0, address.get("type", "visit") not in _COME_HERE, km
+
     addresses = [address for site in _sites(entity) for address in site.get("addresses", ()) if address.get("type") != _NOT_FOR_VISITORS]
-    visited = [address for address in addresses if address.get("type", "visit") in _COME_HERE]
-    return next(iter(visited or addresses), {})
+    return min(addresses, key=order, default={})
 
 
 def _sites(entity: Entity) -> Sequence[Document]:
@@ -85,16 +90,19 @@ def _sites(entity: Entity) -> Sequence[Document]:
     return sites
 
 
-def house_number(address: Document) -> str:
-    """`41 bus 7`: the number with the box, as a label of the post has it."""
+_BOX: Final = {"fr": "boîte", "de": "Bus"}
+
+
+def house_number(address: Document, language: str) -> str:
+    """`41 bus 7`, in French `41 boîte 7`: the number with the box, as a label of the post has it where the street is named in this language."""
     number, box = address.get("house_number", ""), address.get("box")
-    return f"{number} bus {box}".strip() if box else number
+    return f"{number} {_BOX.get(language, 'bus')} {box}".strip() if box else number
 
 
 def street_in(address: Document, language: str) -> Said:
     """`Vuurvliegkaai 41 bus 7`, with the language of the street's name."""
     street = said_in(address.get("street", {}), language)
-    return Said(f"{street.text} {house_number(address)}".strip(), street.language)
+    return Said(f"{street.text} {house_number(address, street.language)}".strip(), street.language)
 
 
 def town_in(address: Document, language: str) -> Said:

@@ -89,13 +89,14 @@ def row(entity: Entity, label: Labels, today: str, language: str = "nl") -> tupl
     offer = entity.fiche
     organisation = entity.related.get(offer.get("organisatie", {}).get("id", ""), {})
     address = address_of(entity)
+    street = said_in(address.get("street", {}), language)
     contacts = general_contacts(entity)
     return (
         name_in(offer, language).text,
         name_in(organisation, language).text,
         "; ".join(_rubriek(code, label, language) for code in offer.get("rubrieken", ())),
-        said_in(address.get("street", {}), language).text,
-        house_number(address),
+        street.text,
+        house_number(address, street.language),
         address.get("postcode", ""),
         said_in(address.get("city", {}), language).text,
         nearest_contact(contacts, "phone", "mobile"),

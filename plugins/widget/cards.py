@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from math import inf
 from typing import Any
 
-from hub import Document, Hit, Municipality, Said, address_of, general_contacts, name_in, street_in, town_in
+from hub import Document, Hit, Municipality, Said, address_of, distance_km, general_contacts, name_in, street_in, town_in
 from plugins.widget.towns import sentence
 from plugins.widget.wording import WORDING
 
@@ -32,7 +34,7 @@ def card(hit: Hit, label: Labels, title: Titles, language: str, place: Municipal
         **_told(name_in(organisation, language), language, "organisation"),
         "organisation_stopped": organisation.get("status", {}).get("status") == "inactive" or None,
         "umbrella": bool(organisation.get("umbrella")) or None,
-        "address": _address(address_of(entity), language),
+        "address": _address(address_of(entity) if place is None else address_of(entity, partial(_far, place)), language),
         "contacts": _contacts(hit),
         "rubrieken": [_told(label(code["scheme"], code["code"], language), language) for code in offer.get("rubrieken", ())],
         "languages": list(offer.get("languages", ())),
@@ -52,6 +54,14 @@ def _told(said: Said, language: str, key: str = "text") -> dict[str, str]:
     if said.text and said.language not in ("", language):
         told[f"{key}_language"] = said.language
     return told
+
+
+def _far(place: Municipality, address: Document) -> float:
+    """How far an address is from the place asked for, as the search has it: what lies in it is there, wherever its middle is."""
+    if address.get("municipality") == place.refnis:
+        return 0.0
+    position = address.get("position")
+    return inf if position is None else distance_km(place.lat, place.lon, position["lat"], position["lon"])
 
 
 def _address(address: Document, language: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from types import MappingProxyType
 from typing import Any
 
@@ -115,6 +116,23 @@ def test_where_an_offer_is(entity: Entity, street: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("far", "street"),
+    [
+        ({"A": 3.0, "B": 0.0, "C": 0.0}, "B"),
+        ({"A": 3.0, "B": 2.0, "C": 1.0}, "B"),
+        ({"A": 3.0, "B": 4.0, "C": 0.0}, "C"),
+        ({"A": inf, "B": inf, "C": inf}, "A"),
+        ({}, "A"),
+    ],
+    ids=["there", "nearest for visitors", "any other, but there", "nowhere", "not asked"],
+)
+def test_where_an_offer_is_for_who_looks_around_a_place(far: dict[str, float], street: str) -> None:
+    entity = offer(addresses={FIRST: [address("A")], SECOND: [address("C", type="administrative"), address("B")]})
+    found = address_of(entity, lambda each: far[each["street"]["nl"]]) if far else address_of(entity)
+    assert street_in(found, "nl").text == street
+
+
+@pytest.mark.parametrize(
     ("written", "language", "street", "town"),
     [
         (
@@ -125,7 +143,10 @@ def test_where_an_offer_is(entity: Entity, street: str) -> None:
             {"street": {"fr": "Rue", "nl": "Straat"}, "house_number": "1", "postcode": "1040", "city": {"fr": "Bruxelles", "nl": "Brussel"}},
             "de", ("Straat 1", "nl"), ("1040 Brussel", "nl"),
         ),
-        ({"street": {"fr": "Rue"}, "box": "7"}, "fr", ("Rue bus 7", "fr"), ("", "fr")),
+        ({"street": {"fr": "Rue"}, "box": "7"}, "fr", ("Rue boîte 7", "fr"), ("", "fr")),
+        ({"street": {"fr": "Rue"}, "house_number": "1", "box": "7"}, "en", ("Rue 1 boîte 7", "fr"), ("", "en")),
+        ({"street": {"de": "Weg"}, "house_number": "1", "box": "7"}, "de", ("Weg 1 Bus 7", "de"), ("", "de")),
+        ({"house_number": "1", "box": "7"}, "en", ("1 bus 7", "en"), ("", "en")),
         ({"postcode": "9000"}, "nl", ("", "nl"), ("9000", "nl")),
     ],
 )  # fmt: skip

@@ -209,7 +209,7 @@ def contacts(points: Sequence[Json], found: Reading) -> list[Document]:
 # --- addresses ---------------------------------------------------------------------------------------------------------------
 
 _LINE: Final = re.compile(
-    r"(?P<street>.*?[^\d\s])\s+(?P<number>\d+(?:\s?[A-Za-z](?![A-Za-z]))?(?:[-/]\d+)?)(?:\s*(?:bus|bte|boite|boîte|/)\s*(?P<box>\S+))?"
+    r"(?P<street>.*?[^\d\s])\s+(?P<number>\d+(?:\s?[A-Za-z](?![A-Za-z]))?(?:[-/]\d+)?)(?:\s*(?:[Bb]us|bte|boite|boîte|/)\s*(?P<box>\S+))?"
 )
 _TYPES: Final = {"postal": "postal", "both": "administrative"}
 _BOX: Final = frozenset({"bus", "bte", "boite", "b"})

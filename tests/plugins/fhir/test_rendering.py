@@ -102,7 +102,7 @@ def test_bilingual_address_is_repeated_whole_per_language_with_its_lines_in_part
         "Brussel",
         "1000",
     )
-    assert (french["line"], french["city"]) == (["Rue du Soleil 12 bus 3"], "Bruxelles")
+    assert (french["line"], french["city"]) == (["Rue du Soleil 12 boîte 3"], "Bruxelles")
     assert [(part["url"], part["valueString"]) for part in dutch["_line"][0]["extension"]] == [
         (ext.STREET_NAME, "Zonnestraat"),
         (ext.HOUSE_NUMBER, "12"),

@@ -71,6 +71,14 @@ def _at_a_hidden_site() -> list[Claim]:
     return [replace(claim, source="onbekende-bron") for claim in (organisation, offer)]
 
 
+def _at_two_sites() -> list[Claim]:
+    """An offer in two towns."""
+    organisation, offer = practice("l", "Logopedie", "19.03", site("l1", "Eerste straat", "3300", "24107", "Tienen", 50.807, 4.938))
+    organisation.content["vestigingen"].append(site("l2", "Tweede straat", "1980", "23096", "Zemst", 50.983, 4.463))
+    offer.content["vestigingen"] = [{"key": "l1"}, {"key": "l2"}]
+    return [organisation, offer]
+
+
 def _stopped() -> list[Claim]:
     """An offer that is not there any more, one of which nobody knows, and one that is said to go on in an organisation that has stopped."""
     states = {"gone": "inactive", "maybe": "unknown", "on": "active"}
@@ -130,6 +138,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[flask.Flask]:
             contacts=[{"kind": "mobile", "value": "+32470000001"}, {"kind": "phone", "value": "+3278150000", "purpose": "complaints"}],
         ),
         *_at_a_hidden_site(),
+        *_at_two_sites(),
         *_stopped(),
     ]
     labels = [

@@ -188,7 +188,7 @@ def test_a_label_in_another_language_finds_and_is_shown(client: FlaskClient) -> 
 def test_the_rest_of_the_list_by_cursor(client: FlaskClient) -> None:
     answer = search(client, where="Zemst")
     assert answer["next"] is None
-    assert answer["total"] == len(answer["items"]) == 8
+    assert answer["total"] == len(answer["items"]) == 9
 
 
 @pytest.mark.parametrize(
@@ -287,6 +287,23 @@ def test_an_offer_at_a_hidden_site_is_not_shown_at_another(client: FlaskClient) 
     (item,) = body(response)["items"]
     assert "address" not in item
     assert "Zichtbare" not in response.text
+
+
+@pytest.mark.parametrize(
+    ("where", "tier", "street"),
+    [
+        ("", "", "Eerste straat 1"),
+        ("Zemst", "local", "Tweede straat 1"),
+        ("Tienen", "local", "Eerste straat 1"),
+        ("Mechelen", "near", "Tweede straat 1"),
+        ("Leuven", "rest", "Eerste straat 1"),
+    ],
+)
+def test_of_several_sites_the_one_in_the_place_asked_for_is_shown_or_else_the_nearest(
+    client: FlaskClient, where: str, tier: str, street: str
+) -> None:
+    (item,) = search(client, what="logopedie", where=where)["items"]
+    assert (item["tier"] if where else "", item["address"]["street"]) == (tier, street)
 
 
 def test_the_box_of_an_address_is_written_as_one(client: FlaskClient) -> None:

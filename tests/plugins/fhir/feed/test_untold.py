@@ -341,3 +341,9 @@ def test_what_a_line_says_beside_its_extensions_is_kept() -> None:
     line = {"line": ["Kerkstraat 12 bus 3"], "_line": [{"extension": [{"url": STREET, "valueString": "Kerkstraat"}]}]}
     [address] = said(LOCATION | {"address": HOME | line}, "R", around()).content["addresses"]
     assert (address["street"], address["house_number"], address["box"]) == ({"nl": "Kerkstraat"}, "12", "3")
+
+
+@pytest.mark.parametrize("box", ["bus 3", "boîte 3", "bte 3", "Bus 3"])
+def test_a_box_is_read_from_a_line_in_each_language_in_which_it_is_written(box: str) -> None:
+    [address] = said(LOCATION | {"address": HOME | {"line": [f"Kerkstraat 12 {box}"]}}, "R", around()).content["addresses"]
+    assert (address["street"], address["house_number"], address["box"]) == ({"nl": "Kerkstraat"}, "12", "3")
