@@ -19,7 +19,7 @@ _SHOWN_CONTACTS = ("phone", "mobile", "email", "website")
 
 
 def card(hit: Hit, label: Labels, title: Titles, language: str, place: Municipality | None) -> dict[str, Any]:
-    """One hit: name, organisation, address, contacts with their origin, rubrieken, freshness, tier, sources and the reason why it is there.
+    """One hit: name, organisation, address, contacts with their origin, rubrieken, patientenstop and waiting list, tier, sources and the reason why it is there.
 
     Keys without a value are left out. `name_language`, `organisation_language` and so on say in which language that text is when it is not the one
     asked for. `organisation_stopped`: a source says that the organisation is not active any more, and none that the offer is not.
@@ -38,7 +38,8 @@ def card(hit: Hit, label: Labels, title: Titles, language: str, place: Municipal
         "contacts": _contacts(hit),
         "rubrieken": [_told(label(code["scheme"], code["code"], language), language) for code in offer.get("rubrieken", ())],
         "languages": list(offer.get("languages", ())),
-        "patientenstop": _patientenstop(offer, language),
+        "patientenstop": _fresh(offer.get("patientenstop", {}), "patientenstop", language),
+        "waiting_list": _fresh(offer.get("waiting_list", {}), "waiting_list", language),
         "tier": tier,
         "why": _why(hit, tier, language, place),
         "distance_km": None if hit.distance_km is None else round(hit.distance_km, 1),
@@ -77,14 +78,15 @@ def _contacts(hit: Hit) -> list[dict[str, str]]:
     ]
 
 
-def _patientenstop(offer: Document, language: str) -> dict[str, str] | None:
-    """Only what is fresh is worth showing (need 9): "unknown" is left out."""
-    stop = offer.get("patientenstop", {})
-    if stop.get("value") not in ("yes", "no"):
+def _fresh(said: Document, kind: str, language: str) -> dict[str, str] | None:
+    """A patientenstop or a waiting list. Only what is fresh is worth showing (need 9): "unknown" is left out."""
+    if said.get("value") not in ("yes", "no"):
         return None
-    told = {"value": stop["value"], "text": WORDING[language][f"patientenstop_{stop['value']}"]}
-    if "asserted_at" in stop:
-        told["since"] = stop["asserted_at"][:10]
+    weeks = said.get("weeks", 0) if said["value"] == "yes" else 0
+    how = "week" if weeks == 1 else "weeks" if weeks > 1 else said["value"]
+    told = {"value": said["value"], "text": WORDING[language][f"{kind}_{how}"].format(weeks=weeks)}
+    if "asserted_at" in said:
+        told["since"] = said["asserted_at"][:10]
     return told
 
 

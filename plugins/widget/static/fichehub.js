@@ -171,11 +171,11 @@ class FichehubZoek extends HTMLElement {
     this.#put(make("p", { class: "told", part: "told", role: again ? "alert" : "status", tabindex: again ? null : -1, text }), button);
   }
 
-  /* Show this and nothing else; who was in it stays in it. Its language is said here: the page may have given another, or none. */
+  /* Show this and nothing else; who was in it stays in it. Its language and direction are said here: the page may have given others, or none. */
   #put(...nodes) {
     const root = this.shadowRoot;
     const held = root.activeElement;
-    root.replaceChildren(make("div", { lang: this.#spoken }, ...nodes));
+    root.replaceChildren(make("div", { lang: this.#spoken, dir: "ltr" }, ...nodes));
     if (held) ((held.id && root.getElementById(held.id)) || root.querySelector("button, input, [tabindex]")).focus();
   }
 
@@ -323,7 +323,9 @@ class FichehubZoek extends HTMLElement {
     const { items } = error.wrong === "where" ? await this.#get("suggest", { where: where.value.trim() }).catch(() => ({ items: [] })) : { items: [] };
     if (turn !== this.#searched) return;
     if (!after) results.replaceChildren();
-    const wrong = items.length ? this.#words.several_places : this.#words[WRONG[error.wrong]];
+    const words = this.#words;
+    const tooLong = field && [...field.value.trim()].length > field.maxLength; // a page can ask for more than can be typed
+    const wrong = tooLong ? fill(words.too_long, { n: field.maxLength }) : items.length ? words.several_places : words[WRONG[error.wrong]];
     this.#settle(wrong ?? OWN[this.#spoken].failed, !wrong);
     if (!wrong) return;
     this.#mark(field);
@@ -396,9 +398,9 @@ class FichehubZoek extends HTMLElement {
     const tags = [];
     if (item.organisation_stopped) tags.push(make("li", { class: "stop", text: words.organisation_stopped }));
     if (item.umbrella) tags.push(make("li", { text: words.umbrella }));
-    if (item.patientenstop) {
-      const since = item.patientenstop.since ? ` (${fill(words.asserted, { date: date(item.patientenstop.since) })})` : "";
-      tags.push(make("li", { class: item.patientenstop.value === "yes" ? "stop" : null, text: item.patientenstop.text + since }));
+    for (const said of [item.patientenstop, item.waiting_list].filter(Boolean)) {
+      const since = said.since ? ` (${fill(words.asserted, { date: date(said.since) })})` : "";
+      tags.push(make("li", { class: said.value === "yes" ? "stop" : null, text: said.text + since }));
     }
     tags.push(...(item.rubrieken ?? []).map((it) => make("li", { lang: it.text_language, text: it.text })));
     const { street, street_language, city, city_language } = item.address ?? {};

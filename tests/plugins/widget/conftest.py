@@ -127,7 +127,13 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[flask.Flask]:
             patientenstop={"value": "yes", "asserted_at": "2026-11-01T09:00:00Z", "valid_until": "2027-02-01"},
         ),
         *practice("v", "Huisartsen Vilvoorde", "19.01", site("v1", "Stationlei", "1800", "23088", "Vilvoorde", 50.928, 4.425)),
-        *practice("k", "Kinesitherapie Tienen", "19.02", site("k1", "Grote Markt", "3300", "24107", "Tienen", 50.807, 4.938)),
+        *practice(
+            "k",
+            "Kinesitherapie Tienen",
+            "19.02",
+            site("k1", "Grote Markt", "3300", "24107", "Tienen", 50.807, 4.938),
+            waiting_list={"value": "yes", "weeks": 6, "asserted_at": "2026-11-01T09:00:00Z", "valid_until": "2027-02-01"},
+        ),
         *practice("t", "Huisartsen Tienen", "19.01", site("t1", "Grote Markt", "3300", "24107", "Tienen", 50.807, 4.938)),
         *practice(
             "w",

@@ -24,6 +24,28 @@ def test_a_card_says_that_the_organisation_has_stopped(demo: Page) -> None:
     expect(demo.locator("fichehub-zoek li.card", has_text="De organisatie is gestopt").get_by_role("heading")).to_have_text(["Dagopvang on"])
 
 
+def test_a_card_says_that_there_is_a_waiting_list(demo: Page) -> None:
+    fill_and_search(demo, "kinesitherapie", "")
+    tag = demo.locator("fichehub-zoek .tags .stop")
+    expect(tag).to_have_text("Wachtlijst van 6 weken (opgegeven op 1 nov 2026)")
+
+
+def test_on_a_page_that_runs_from_right_to_left_it_runs_from_left_to_right(new_page: Callable[..., Page], address: str) -> None:
+    page = new_page(bypass_csp=True)
+    elsewhere(page, address, '<div style="direction: rtl"><fichehub-zoek what="zenne"></fichehub-zoek></div>')
+    number = page.get_by_role("link", name="015 00 00 01")
+    expect(number).to_be_visible()
+    lefts = number.evaluate(
+        """link => [0, link.firstChild.length - 1].map((at) => {
+          const range = document.createRange();
+          range.setStart(link.firstChild, at);
+          range.setEnd(link.firstChild, at + 1);
+          return range.getBoundingClientRect().left;
+        })"""
+    )
+    assert lefts == sorted(lefts), "the first digit stands to the left of the last"
+
+
 def test_telephone_numbers_are_written_as_in_belgium(demo: Page) -> None:
     written = {
         "+32470123456": "0470 12 34 56",

@@ -12,12 +12,13 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from hub import source_title
+from hub import Entity, Hit, Said, source_title
 from hub.access import Agreement, audit, issue_key, save_agreement
 from hub.model.claims import EDITOR, Claim
 from hub.model.query import Criterion, Query
 from hub.store import Writer
 from hub.web.asking import serving_of
+from plugins.widget.cards import card
 from plugins.widget.wording import DEMO, LANGUAGE_NAMES, WORDING
 from tests.plugins.widget.conftest import HIDDEN
 
@@ -177,6 +178,40 @@ def test_a_hidden_number_cannot_be_searched_for(client: FlaskClient) -> None:
 def test_fresh_patientenstop_with_its_date(client: FlaskClient) -> None:
     (stop,) = [item["patientenstop"] for item in search(client, what="zenne")["items"]]
     assert stop == {"value": "yes", "text": "Neemt geen nieuwe patiënten aan", "since": "2026-11-01"}
+
+
+def test_a_waiting_list_with_its_length_and_date(client: FlaskClient) -> None:
+    told = {
+        language: item["waiting_list"]["text"]
+        for language in WORDING
+        for item in search(client, what="kinesitherapie", where="Tienen", lang=language)["items"]
+    }
+    assert told == {
+        "nl": "Wachtlijst van 6 weken",
+        "fr": "Liste d'attente de 6 semaines",
+        "de": "Warteliste von 6 Wochen",
+        "en": "Waiting list of 6 weeks",
+    }
+    assert search(client, what="kinesitherapie")["items"][0]["waiting_list"] == {
+        "value": "yes", "text": "Wachtlijst van 6 weken", "since": "2026-11-01",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ({"value": "yes"}, "Er is een wachtlijst"),
+        ({"value": "yes", "weeks": 1}, "Wachtlijst van 1 week"),
+        ({"value": "no", "weeks": 0}, "Er is geen wachtlijst"),
+        ({"value": "unknown"}, None),
+        ({}, None),
+    ],
+)
+def test_what_is_said_of_a_waiting_list(said: dict[str, Any], text: str | None) -> None:
+    fiche = {"kind": "aanbod", "waiting_list": said} if said else {"kind": "aanbod"}
+    hit = Hit(Entity("x", "aanbod", 1, 1, "2026-11-22T09:00:00Z", fiche))
+    shown = card(hit, lambda scheme, code, language: Said(code, ""), lambda source, language: source, "nl", None)
+    assert shown.get("waiting_list", {}).get("text") == text
 
 
 def test_a_label_in_another_language_finds_and_is_shown(client: FlaskClient) -> None:

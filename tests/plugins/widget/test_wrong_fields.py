@@ -87,3 +87,11 @@ def test_a_field_that_is_wrong_from_the_start_says_so_and_takes_no_focus(new_pag
     field = page.get_by_role("combobox")
     expect(field).to_have_attribute("aria-invalid", "true")
     expect(field).not_to_be_focused()
+
+
+@pytest.mark.parametrize("field", ["what", "where"])
+def test_what_is_too_long_is_said_to_be(new_page: Callable[..., Page], address: str, field: str) -> None:
+    page = new_page(bypass_csp=True)
+    elsewhere(page, address, f'<fichehub-zoek {field}="{"b" * 150}"></fichehub-zoek>')
+    expect(page.locator(f"fichehub-zoek #{field}")).to_have_accessible_description(re.compile("Dit is te lang: ten hoogste 100 tekens"))
+    expect(page.locator(".told")).to_have_text("Dit is te lang: ten hoogste 100 tekens. Maak het korter.")
