@@ -137,7 +137,7 @@ from hub.web.doors import (
     source_title,
     subscriptions,
 )
-from hub.web.open_views import open_to_all
+from hub.web.open_views import open_to_all, served_when_closed
 
 __version__ = "0.1.0"
 
@@ -281,6 +281,7 @@ __all__ = [
     "resolve_contacts",
     "rubriek_from_label",
     "said_in",
+    "served_when_closed",
     "source_title",
     "store_is_away",
     "street_in",

@@ -344,7 +344,8 @@ class Endpoint(Connector):
     """Something that partners call. Its blueprint is mounted at `/<name>` at start; whether a partner may call it is a connection, checked per request.
 
     `takes_tokens`: access tokens are let in, whose scopes (`hub.directory().grant.scopes`) the endpoint applies itself; they name what `scope_types` gives. A view that is to answer askers
-    without credentials also where the public has no access is marked with `hub.open_to_all`.
+    without credentials also where the public has no access is marked with `hub.open_to_all`, and one that is to answer while the endpoint is paused or closed
+    with `hub.served_when_closed`.
     """
 
     takes_tokens: ClassVar[bool] = False

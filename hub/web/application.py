@@ -17,6 +17,7 @@ from hub.store import Store
 from hub.web import api, asking, endpoints, fiche_page, health, oauth, outgoing, pages, problems, start
 from hub.web.again import Again
 from hub.web.metrics import Metrics
+from hub.web.open_views import is_served_when_closed
 from hub.web.settings import Settings
 
 UNCOUNTED = frozenset({"static", "favicon", "health", "metrics"})
@@ -78,7 +79,7 @@ def build(store: Store, plugins: Plugins, settings: Settings) -> flask.Flask:
         name = mounted.named_by(request.path)
         if grant is not None and grant.scopes is not None:
             mounted.require_scopes_applied(name)
-        if name is not None:
+        if name is not None and not is_served_when_closed(app.view_functions.get(request.endpoint or "")):
             mounted.require_enabled(name, None if grant is None else grant.partner or "")
 
     app.teardown_request(asking.let_go)

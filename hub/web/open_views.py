@@ -1,4 +1,4 @@
-"""Views that are open to all: the mark that an endpoint puts on them, and whether one has it."""
+"""Views that are open to all, some of them even while their endpoint is closed: the marks that an endpoint puts on them, and whether one has them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 _OPEN: Final = "fichehub_open_to_all"
+_WHEN_CLOSED: Final = "fichehub_served_when_closed"
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -20,3 +21,16 @@ def open_to_all(view: View) -> View:
 def is_open(view: Callable[..., Any] | None) -> bool:
     """Whether the view has the mark."""
     return getattr(view, _OPEN, False)
+
+
+def served_when_closed(view: View) -> View:
+    """Mark a view as `open_to_all` that is answered also while the endpoint is paused or not open to whoever asks: a file that the pages of others are made
+    of, and that tells their visitors what is the matter. Usable as a decorator, below that of the route.
+    """
+    setattr(view, _WHEN_CLOSED, True)
+    return open_to_all(view)
+
+
+def is_served_when_closed(view: Callable[..., Any] | None) -> bool:
+    """Whether the view has that mark."""
+    return getattr(view, _WHEN_CLOSED, False)

@@ -27,6 +27,7 @@ from hub import (
     directory,
     query_of,
     record_access,
+    served_when_closed,
     source_title,
 )
 from plugins.widget.cards import card
@@ -52,6 +53,7 @@ def make_blueprint() -> flask.Blueprint:
     module = (_HERE / "static" / "fichehub.js").read_bytes()
 
     @routes.get("/v1/fichehub.js")
+    @served_when_closed  # the page of somebody else would show nothing at all, and not say that searching does not work now
     def element() -> flask.Response:
         """The custom element, as one ES module."""
         return _file(module, "text/javascript; charset=utf-8")
@@ -177,7 +179,7 @@ def _json(value: object, *, seconds: int) -> flask.Response:
 def _may_be_kept(response: flask.Response, body: bytes, *, seconds: int) -> flask.Response:
     """With its ETag. Of a request without credentials anybody may keep the answer; the hub says of others that nobody may use them without asking again."""
     response.set_etag(blake2b(body, digest_size=12).hexdigest())
-    if directory().grant.partner is None:
+    if not any(name in flask.request.headers for name in ("Authorization", "X-API-Key")):
         response.cache_control.public = True
         response.cache_control.max_age = seconds
     response.make_conditional(flask.request)

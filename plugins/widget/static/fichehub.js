@@ -1,8 +1,9 @@
 /* <fichehub-zoek>: search care and welfare by what and where. One module, no dependency, no build step.
  *
  * <script type="module" src="https://HUB/widget/v1/fichehub.js"></script>
- * <fichehub-zoek lang="nl" what="thuisverpleging" where="9100"></fichehub-zoek>
+ * <fichehub-zoek lang="nl" what="thuisverpleging" where="9100"><a href="https://www.desocialekaart.be">Zoek in De Sociale Kaart</a></fichehub-zoek>
  *
+ * What stands inside the element, such as that link, is shown only where this module does not run.
  * Attributes: lang (nl, fr, de, en; default: that of the page around it, Dutch for any other), what, where (a first search), hub (the hub's address; default:
  * where this module came from). When the language changes, also around it, the element says everything anew.
  * Style it with custom properties (--fichehub-accent, --fichehub-ink, --fichehub-paper, --fichehub-line, --fichehub-font) and ::part(card), ::part(button).

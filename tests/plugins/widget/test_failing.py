@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
+import flask
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Route, expect
+from sqlalchemy import update
 
+from hub.store.tables import connection
+from hub.web import endpoints
+from hub.web.asking import serving_of
 from tests.plugins.widget.visiting import FIRST, elsewhere, fill_and_search
 
 PATIENCE = 10_000
@@ -135,6 +142,41 @@ def test_more_that_fails_leaves_what_is_there_and_can_be_tried_again(demo: Page)
     demo.get_by_role("button", name="Opnieuw proberen").click()
     expect(demo.get_by_role("heading", level=3)).to_have_text([FIRST, "De tweede"])
     assert asked == [asked[0]] * 2
+
+
+@contextmanager
+def paused(app: flask.Flask) -> Iterator[None]:
+    """The connection that opens the widget, paused for as long as this lasts."""
+
+    def turn(state: str) -> None:
+        serving_of(app).store.write(lambda writer: writer.connection.execute(update(connection).values(state=state)))
+
+    turn("paused")
+    yield
+    turn("enabled")
+
+
+def test_while_the_widget_is_paused_the_pages_of_others_say_so(
+    new_page: Callable[..., Page], app: flask.Flask, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endpoints, "REMEMBERED", 0.0)
+    page = new_page(bypass_csp=True)
+    time.sleep(2)  # what was known of it before is remembered so long
+    with paused(app):
+        elsewhere(page, address, '<fichehub-zoek what="zenne"><a href="https://elders.example">Elders zoeken</a></fichehub-zoek>')
+        expect(page.get_by_role("alert")).to_have_text(FAILED["nl"][0])
+        expect(page.get_by_role("link")).to_have_count(0)
+    page.get_by_role("button", name=FAILED["nl"][1]).click()
+    expect(page.get_by_role("heading", name=FIRST)).to_be_visible()
+
+
+def test_a_page_on_which_the_script_cannot_run_has_a_link(new_page: Callable[..., Page], address: str) -> None:
+    page = new_page(bypass_csp=True)
+    page.route("**/fichehub.js", lambda route: route.abort("connectionrefused"))
+    page.goto(f"{address}/widget/demo?lang=fr")
+    link = page.locator("fichehub-zoek").get_by_role("link", name="Cherchez dans De Sociale Kaart")
+    expect(link).to_be_visible()
+    assert (link.get_attribute("href") or "") in page.locator("#snippet").inner_text()
 
 
 def test_axe_finds_nothing_where_nothing_comes(new_page: Callable[..., Page], address: str) -> None:

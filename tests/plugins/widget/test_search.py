@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import html
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from hub import Entity, Hit, Said, source_title
+from hub import Entity, Hit, Said, plugins, source_title
 from hub.access import Agreement, audit, issue_key, save_agreement
 from hub.model.claims import EDITOR, Claim
 from hub.model.query import Criterion, Query
-from hub.store import Writer
+from hub.store import Store, Writer
+from hub.web import Settings, create_app
 from hub.web.asking import serving_of
+from plugins import widget
 from plugins.widget.cards import card
 from plugins.widget.wording import DEMO, LANGUAGE_NAMES, WORDING
 from tests.plugins.widget.conftest import HIDDEN
@@ -379,6 +382,14 @@ def test_any_website_may_ask_and_the_answer_can_be_kept(client: FlaskClient) -> 
     assert first.headers["Access-Control-Allow-Origin"] == "*"
     again = client.get("/widget/v1/fichehub.js", headers={"If-None-Match": first.headers["ETag"]})
     assert again.status_code == 304
+
+
+def test_the_script_is_there_for_all_who_send_no_wrong_key_whoever_the_widget_is_open_to(tmp_path: Path) -> None:
+    with closing(Store.open(f"sqlite:///{tmp_path / 'hub.sqlite'}", tmp_path)) as store:
+        closed = create_app(store, plugins.load([("widget", widget)], installed=False), Settings(anonymous=False)).test_client()
+        assert closed.get("/widget/v1/fichehub.js").status_code == 200
+        assert closed.get("/widget/v1/fichehub.js", headers={"X-API-Key": "wrong"}).status_code == 401
+        assert [closed.get(f"/widget/{path}").status_code for path in ("v1/words", "v1/search", "v1/suggest", "demo")] == [401] * 4
 
 
 def test_the_element_stays_small() -> None:
