@@ -12,6 +12,7 @@ from typing import Final, Literal, get_args
 
 from hub.errors import FieldError, Invalid
 from hub.model.folding import fold
+from hub.model.particulars import Said
 
 Region = Literal["vlaanderen", "brussel", "wallonie"]
 
@@ -25,6 +26,10 @@ class UnknownPlace(Invalid):
         super().__init__(f"Unknown place {what[:60]!r}: {reason}", (FieldError("place", reason, what[:60]),))
         self.what = what
         self.reason = reason
+
+
+_GERMAN: Final = frozenset({"63001", "63012", "63013", "63023", "63040", "63048", "63061", "63067", "63087"})
+"""The municipalities of the German language area, whose German names are those that Statbel has in Dutch as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,14 @@ class Municipality:
     def name(self) -> dict[str, str]:
         """The names as a text per language, as a fiche has them."""
         return {"nl": self.name_nl, "fr": self.name_fr}
+
+    def said_in(self, language: str) -> Said:
+        """Its Dutch or French name; in any other language the name that is official there (of the two in Brussels the Dutch one), with its language."""
+        if language in self.name:
+            return Said(self.name[language], language)
+        if self.refnis in _GERMAN:
+            return Said(self.name_nl, "de")
+        return Said(self.name_fr, "fr") if self.region == "wallonie" else Said(self.name_nl, "nl")
 
 
 @dataclass(frozen=True, slots=True)

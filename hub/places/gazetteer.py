@@ -11,7 +11,9 @@ from math import asin, cos, radians, sin, sqrt
 from pathlib import Path
 from typing import Final
 
+from hub.model.fiche import Document
 from hub.model.folding import fold, words
+from hub.model.particulars import Said, said_in
 from hub.places.codes import Codes, Municipality, UnknownPlace
 from hub.places.zones import Zones
 
@@ -20,6 +22,7 @@ _SAINT: Final = {"st": "sint", "saint": "sint", "ste": "sinte", "sainte": "sinte
 _REGION_ORDER: Final = {"vlaanderen": 0, "brussel": 1, "wallonie": 2}
 _WHOLE: Final = 1
 """The tiers of matches up to this one are whole names."""
+_BEGINNING: Final = 2
 _POSTCODE: Final = re.compile(r"(?:B-?)?\s*(\d{1,4})\b\s*(.*)", re.IGNORECASE | re.DOTALL)
 
 
@@ -35,13 +38,17 @@ class Nearby:
 class Suggestion:
     """One line of an autocompletion: `label` is what to show; `postcode` is None when the whole municipality is meant.
 
-    `whole`: what was typed is the whole of a name (also of a former one) or of a postcode, and not the beginning of several.
+    `whole`: what was typed is the whole of a name (also of a former one) or of a postcode, and not the beginning of several. `unfinished`: it is the beginning of
+    a name or a postcode and breaks off in the middle of a word, so that who is typing may mean just this; a word of a longer name may be the name of some
+    other place. `name`: the name of the municipality of today that is in the label, "" where another is.
     """
 
     label: str
     municipality: Municipality
     postcode: str | None
     whole: bool
+    unfinished: bool = False
+    name: str = ""
 
 
 def distance_km(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
@@ -58,15 +65,15 @@ class Places(Codes):
         super().__init__()
         self.zones = Zones(self) if zones_csv is None else Zones.load(zones_csv, self)
         self._postcode_order = sorted(self._by_postcode)
-        # (key, of a former municipality?, name, municipality), for the linear search of find and suggest: 900 short texts.
-        self._names: list[tuple[str, bool, str, Municipality]] = []
+        # (key, name, municipality that is or was called so, that of today), for the linear search of find and suggest: 900 short texts.
+        self._names: list[tuple[str, str, Municipality, Municipality]] = []
         for municipality in self:
             for name in self._called(municipality):
-                self._names.append((_name_key(name), False, name, municipality))
+                self._names.append((_name_key(name), name, municipality, municipality))
         for old in self._former.values():
             heir = self.municipality(old.municipality.refnis)
             for name in dict.fromkeys(old.municipality.name.values()):
-                self._names.append((_name_key(name), True, name, heir))
+                self._names.append((_name_key(name), name, old.municipality, heir))
 
     @classmethod
     def load(cls, zones_csv: Path | None = None) -> Places:
@@ -81,7 +88,7 @@ class Places(Codes):
         """
         best = 4
         found: dict[str, Municipality] = {}
-        for tier, _, municipality in self._matches(_name_key(name)):
+        for tier, _, _, municipality in self._matches(_name_key(name)):
             if tier < best:
                 best, found = tier, {}
             if tier == best:
@@ -98,30 +105,36 @@ class Places(Codes):
             raise UnknownPlace(text, "No municipality has this name. Give a name, a postcode of four digits or a REFNIS code of five.")
         return found
 
-    def suggest(self, text: str, limit: int = 10) -> tuple[Suggestion, ...]:
+    def suggest(self, text: str, limit: int = 10, language: str = "nl") -> tuple[Suggestion, ...]:
         """What somebody who typed this may mean: a name, a postcode, a beginning of either, or both ("9000 ge").
 
-        Best match first, then Flanders, then alphabetically. Labels: "Gent", "Gooik (Pajottegem)" for a former name, "9000 Gent".
+        Best match first, then Flanders, then alphabetically. Labels: "Gent", "Gooik (Pajottegem)" for a former name, "9000 Gent"; in this language where the
+        name in it was typed or begun, and wherever what was typed is a word of a longer name.
         """
         postcode = _POSTCODE.fullmatch(text.strip())
         if postcode is not None:
-            return self._suggest_postcodes(postcode[1], _name_key(postcode[2]), limit)
-        typed = fold(text)
-        hits: dict[str, tuple[tuple[int, int, bool, bool, str, str], Suggestion]] = {}
-        for tier, label, municipality in self._matches(_name_key(text)):
+            return self._suggest_postcodes(postcode[1], _name_key(postcode[2]), limit, language)
+        typed, wanted = fold(text), _name_key(text)
+        hits: dict[str, tuple[tuple[int, int, bool, bool, bool, str, str], Suggestion]] = {}
+        for tier, name, called, municipality in self._matches(wanted):
+            unfinished = tier == _BEGINNING and not _name_key(name).startswith(f"{wanted} ")
+            shown = name if tier <= _WHOLE or unfinished else called.said_in(language).text
             # "sint" finds Saint-Trond as well, but should be shown as Sint-Truiden.
-            as_typed = typed in fold(label)
-            foreign = label == municipality.name_fr != municipality.name_nl or label in self._other_names.get(municipality.refnis, ())
+            as_typed = typed in fold(name)
+            foreign = name == called.name_fr != called.name_nl or name in self._other_names.get(municipality.refnis, ())
             rank = (
                 tier,
                 _REGION_ORDER[municipality.region],
                 not as_typed,
+                shown != called.said_in(language).text,
                 foreign,
-                label,
+                shown,
                 municipality.refnis,
             )
             if municipality.refnis not in hits or rank < hits[municipality.refnis][0]:
-                hits[municipality.refnis] = (rank, Suggestion(label, municipality, None, tier <= _WHOLE))
+                today = shown if shown in self._called(municipality) else ""
+                label = shown if today else f"{shown} ({municipality.said_in(language).text})"
+                hits[municipality.refnis] = (rank, Suggestion(label, municipality, None, tier <= _WHOLE, unfinished, today))
         return tuple(suggestion for _, suggestion in sorted(hits.values(), key=lambda hit: hit[0])[:limit])
 
     def neighbours(self, refnis: str, km: float) -> tuple[Nearby, ...]:
@@ -134,27 +147,39 @@ class Places(Codes):
         hits = [Nearby(m, distance_km(lat, lon, m.lat, m.lon)) for m in self._by_refnis.values()]
         return tuple(sorted((hit for hit in hits if hit.km <= km), key=lambda hit: (hit.km, hit.municipality.refnis)))
 
+    def city_of(self, address: Document, language: str) -> Said:
+        """The city of an address, in this language where it goes by the name of its municipality and the hub knows that name; else as `said_in`."""
+        city = address.get("city", {})
+        try:
+            municipality = self.municipality(address.get("municipality", ""))
+        except UnknownPlace:
+            return said_in(city, language)
+        either = municipality.region == "brussel" and language not in municipality.name  # both names are official there
+        named = {fold(name) for name in municipality.name.values()}
+        if language in city or either or not any(fold(text) in named for text in city.values()):
+            return said_in(city, language)
+        return municipality.said_in(language)
+
     def _called(self, municipality: Municipality) -> tuple[str, ...]:
         """Its Dutch and French names, and its other ones, each once."""
         return tuple(dict.fromkeys([*municipality.name.values(), *self._other_names.get(municipality.refnis, ())]))
 
-    def _matches(self, wanted: str) -> Iterator[tuple[int, str, Municipality]]:
-        """(0 exact, 1 former name, 2 beginning, 3 word within; label; municipality) for a key of _name_key."""
+    def _matches(self, wanted: str) -> Iterator[tuple[int, str, Municipality, Municipality]]:
+        """(0 exact, 1 former name, 2 beginning, 3 word within; name; who is or was called so; municipality of today) for a key of _name_key."""
         if not wanted:
             return
-        for key, is_former, name, municipality in self._names:
+        for key, name, called, municipality in self._names:
             if key == wanted:
-                tier = 1 if is_former else 0
+                tier = 0 if called is municipality else 1
             elif key.startswith(wanted):
-                tier = 2
+                tier = _BEGINNING
             elif f" {wanted}" in key:
                 tier = 3
             else:
                 continue
-            moved = is_former and name not in (municipality.name_nl, municipality.name_fr)
-            yield tier, f"{name} ({municipality.name_nl})" if moved else name, municipality
+            yield tier, name, called, municipality
 
-    def _suggest_postcodes(self, start: str, name: str, limit: int) -> tuple[Suggestion, ...]:
+    def _suggest_postcodes(self, start: str, name: str, limit: int, language: str) -> tuple[Suggestion, ...]:
         found: list[Suggestion] = []
         for postcode in self._postcode_order[bisect_left(self._postcode_order, start) :]:
             if not postcode.startswith(start):
@@ -164,7 +189,10 @@ class Places(Codes):
                     return tuple(found)
                 names = (_name_key(text) for text in self._called(municipality))
                 if not name or any(f" {name}" in f" {key}" for key in names):
-                    found.append(Suggestion(f"{postcode} {municipality.name_nl}", municipality, postcode, postcode == start))
+                    label = f"{postcode} {municipality.said_in(language).text}"
+                    found.append(Suggestion(label, municipality, postcode, postcode == start, postcode != start))
+        if name and not found and start in self._by_postcode:  # of the parts of municipalities there are no names here: "2600 Berchem"
+            return self._suggest_postcodes(start, "", limit, language)
         return tuple(found)
 
 

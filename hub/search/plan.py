@@ -58,11 +58,8 @@ class Plan:
         return replace(self, conditions=(*self.conditions, HasWords(self.lens, said, negate=described)))
 
     def saying(self, ids: Collection[int], text: str) -> set[int]:
-        """Those of these entries that have the words of a text in a name, a label or an address."""
-        said = said_by(self.lens, text)
-        if self.lens.fields is None:
-            return self.lens.among(Match(said), ids)
-        return HasWords(self.lens, said).keep(self.lens.fetch(ids))
+        """As `saying`."""
+        return saying(self.lens, ids, text)
 
     def beginning_met(self) -> Plan:
         """What is left of this plan for entities whose name, the one that lists are sorted by, begins as asked."""
@@ -243,6 +240,14 @@ def said_by(lens: Lens, text: str) -> tuple[Alternatives, ...]:
     """The words of a text where more than a description says them."""
     words = tuple(word(lens.type, lens.rank, each, described=False) for each in text.split())
     return lens.prepared(Match(words)).every
+
+
+def saying(lens: Lens, ids: Collection[int], text: str) -> set[int]:
+    """Those of these entries that have the words of a text in a name, a label or an address."""
+    said = said_by(lens, text)
+    if lens.fields is None:
+        return lens.among(Match(said), ids)
+    return HasWords(lens, said).keep(lens.fetch(ids))
 
 
 def _demands(query: Query, lens: Lens, scope: Query | None = None) -> tuple[Match, list[Condition], bool]:

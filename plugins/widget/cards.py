@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
-from hub import Document, Hit, Municipality, Said, address_of, distance_km, general_contacts, name_in, street_in, town_in
+from hub import Document, Hit, Municipality, Said, address_of, distance_km, general_contacts, name_in, street_in
+from hub import words as folded
 from plugins.widget.towns import sentence
 from plugins.widget.wording import WORDING
 
@@ -15,15 +16,27 @@ Labels = Callable[[str, str, str], Said]
 """`ConceptBook.said` or anything called like it: `(scheme, code, language)`."""
 Titles = Callable[[str, str], str]
 """`hub.source_title` or anything called like it: `(source, language)`."""
+Cities = Callable[[Document, str], Said]
+"""`Places.city_of` or anything called like it: `(address, language)`."""
 _SHOWN_CONTACTS = ("phone", "mobile", "email", "website")
 
 
-def card(hit: Hit, label: Labels, title: Titles, language: str, place: Municipality | None) -> dict[str, Any]:
+class Visitor(NamedTuple):
+    """Who is shown a card: the language, what was typed, and the place asked for with the name that it has in sentences."""
+
+    language: str
+    what: str = ""
+    place: Municipality | None = None
+    town: str = ""
+
+
+def card(hit: Hit, label: Labels, title: Titles, city: Cities, visitor: Visitor) -> dict[str, Any]:
     """One hit: name, organisation, address, contacts with their origin, rubrieken, patientenstop and waiting list, tier, sources and the reason why it is there.
 
     Keys without a value are left out. `name_language`, `organisation_language` and so on say in which language that text is when it is not the one
     asked for. `organisation_stopped`: a source says that the organisation is not active any more, and none that the offer is not.
     """
+    language, place = visitor.language, visitor.place
     entity = hit.entity
     offer = entity.fiche
     organisation = entity.related.get(offer.get("organisatie", {}).get("id", ""), {})
@@ -34,14 +47,14 @@ def card(hit: Hit, label: Labels, title: Titles, language: str, place: Municipal
         **_told(name_in(organisation, language), language, "organisation"),
         "organisation_stopped": organisation.get("status", {}).get("status") == "inactive" or None,
         "umbrella": bool(organisation.get("umbrella")) or None,
-        "address": _address(address_of(entity) if place is None else address_of(entity, partial(_far, place)), language),
+        "address": _address(address_of(entity) if place is None else address_of(entity, partial(_far, place)), language, city),
         "contacts": _contacts(hit),
         "rubrieken": [_told(label(code["scheme"], code["code"], language), language) for code in offer.get("rubrieken", ())],
         "languages": list(offer.get("languages", ())),
         "patientenstop": _fresh(offer.get("patientenstop", {}), "patientenstop", language),
         "waiting_list": _fresh(offer.get("waiting_list", {}), "waiting_list", language),
         "tier": tier,
-        "why": _why(hit, tier, language, place),
+        "why": _why(hit, tier, visitor),
         "distance_km": None if hit.distance_km is None else round(hit.distance_km, 1),
         "sources": [title(source, language) for source in entity.sources],
         "updated_at": entity.updated_at[:10],
@@ -65,8 +78,10 @@ def _far(place: Municipality, address: Document) -> float:
     return inf if position is None else distance_km(place.lat, place.lon, position["lat"], position["lon"])
 
 
-def _address(address: Document, language: str) -> dict[str, str]:
-    lines = {**_told(street_in(address, language), language, "street"), **_told(town_in(address, language), language, "city")}
+def _address(address: Document, language: str, city: Cities) -> dict[str, str]:
+    town = city(address, language)
+    town = town._replace(text=f"{address.get('postcode', '')} {town.text}".strip())
+    lines = {**_told(street_in(address, language), language, "street"), **_told(town, language, "city")}
     return {key: value for key, value in lines.items() if value}
 
 
@@ -90,13 +105,21 @@ def _fresh(said: Document, kind: str, language: str) -> dict[str, str] | None:
     return told
 
 
-def _why(hit: Hit, tier: str, language: str, place: Municipality | None) -> str:
-    """The reason in a sentence, so that nobody wonders what a far-away hit does in the list (need 28)."""
-    if place is None or not tier:
-        return ""
-    town = place.name.get(language, place.name_nl)
-    words = WORDING[language]
+def _why(hit: Hit, tier: str, visitor: Visitor) -> str:
+    """The reason in a sentence, so that nobody wonders what a far-away hit, or one that is called otherwise, does in the list (need 28)."""
+    words = WORDING[visitor.language]
+    where = _where(hit, tier, visitor) if tier and visitor.place is not None else ""
+    described = [word for kind, word in hit.why if kind == "described"]
+    if not described:
+        return where
+    typed = {part: text for text in visitor.what.split() for part in folded(text)}
+    said = words["why_described"].format(words=", ".join(typed.get(word, word) for word in described))
+    return f"{where} – {said}" if where else said[:1].upper() + said[1:]
+
+
+def _where(hit: Hit, tier: str, visitor: Visitor) -> str:
+    words, language = WORDING[visitor.language], visitor.language
     if tier in ("near", "rest") and hit.distance_km is not None:
         km = f"{hit.distance_km:.1f}"
-        return sentence(words["why_distance"], town, language, km=km if language == "en" else km.replace(".", ","))
-    return sentence(words.get(f"why_{tier}", ""), town, language)
+        return sentence(words["why_distance"], visitor.town, language, km=km if language == "en" else km.replace(".", ","))
+    return sentence(words.get(f"why_{tier}", ""), visitor.town, language)

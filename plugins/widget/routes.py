@@ -30,7 +30,7 @@ from hub import (
     served_when_closed,
     source_title,
 )
-from plugins.widget.cards import card
+from plugins.widget.cards import Visitor, card
 from plugins.widget.towns import sentence
 from plugins.widget.wording import DEMO, LANGUAGE_NAMES, WORDING
 
@@ -69,8 +69,8 @@ def make_blueprint() -> flask.Blueprint:
         """Municipalities whose name or postcode begins as typed."""
         _known("suggest")
         language, typed = _language(), _text("where")
-        found = directory().places.suggest(typed, _SUGGESTIONS) if typed else ()
-        items = [{**_place(one.municipality, language, one.postcode), "label": one.label} for one in found]
+        found = directory().places.suggest(typed, _SUGGESTIONS, language) if typed else ()
+        items = [{**_place(one.municipality, one.municipality.said_in(language).text, one.postcode), "label": one.label} for one in found]
         return _json({"items": items}, seconds=3600)
 
     @routes.get("/v1/search")
@@ -126,34 +126,35 @@ def _add_demo(routes: flask.Blueprint) -> None:
 
 
 def _found() -> flask.Response:
-    """The answer to a search: its first page, or the one `after` another."""
+    """The answer to a search: its first page, or the one `after` another, for which `what` and `where` only say how the visitor writes what he searched for."""
     language, asked = _language(), directory().in_public()
-    cursor = flask.request.args.get("after", "")
-    taken = None
+    cursor, what = flask.request.args.get("after", ""), _text("what")
+    taken = _where(_text("where"), language)
     if cursor:
         with _in_our_words():
             query = replace(query_of(cursor), cursor=cursor)
+        if query.local is not None and (taken is None or taken.municipality.refnis != query.local):
+            taken = _municipality(query.local, language)
     else:
-        taken = _where(_text("where"), language)
         query = Query(
             types=("aanbod",),
-            text=_text("what"),
+            text=what,
             where=(_RUNS,),
             local=None if taken is None else taken.municipality.refnis,
             sort="name" if taken is None else "local",
             limit=PAGE,
             total="estimate",
         )
-    place = None if query.local is None else asked.places.municipality(query.local)
     with _in_our_words():
         page = asked.search(query)
-    label = asked.concepts().said
+    visitor = Visitor(language, what, None if taken is None else taken.municipality, "" if taken is None else taken.name)
+    label, city = asked.concepts().said, asked.places.city_of
     return _json(
         {
-            "items": [card(hit, label, source_title, language, place) for hit in page.hits],
+            "items": [card(hit, label, source_title, city, visitor) for hit in page.hits],
             "next": page.next,
             "total": page.total,
-            "place": None if place is None else _place(place, language) if taken is None else _taken(taken, language),
+            "place": None if taken is None else _taken(taken, language),
             "words": None if cursor else WORDING[language],
         },
         seconds=60,
@@ -225,47 +226,53 @@ def _text(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
-    """The place that what was typed is taken for: `label` names it to the visitor, `postcode` is None unless one was typed."""
+    """The place that what was typed is taken for: `label` names it to the visitor, `name` is that of its municipality in sentences, `postcode` is None unless one
+    was typed."""
 
     municipality: Municipality
     postcode: str | None
     label: str
+    name: str
 
 
 def _where(typed: str, language: str) -> _Taken | None:
     """The place that was typed: a REFNIS code, a postcode, a name, or both of these as the suggestions say it. The beginning of one place will do; that of
-    several raises `Invalid` with what they are."""
+    several, or a word of a longer name, which may be that of a part of some other municipality, raises `Invalid` with what they are."""
     if not typed:
         return None
     places = directory().places
     try:
         if typed.isdigit() and len(typed) == 5:
-            found = places.municipality(typed)
-            return _Taken(found, None, found.name.get(language, found.name_nl))
-        first, *others = places.suggest(typed.split(" (")[0], _SUGGESTIONS)
+            return _municipality(typed, language)
+        first, *others = places.suggest(typed.split(" (")[0], _SUGGESTIONS, language)
     except (UnknownPlace, ValueError):
         wrong = FieldError("where", "give a municipality or a postcode of Belgium", typed[:40])
         raise Invalid("We do not know that place.", (wrong,)) from None
-    if others and not first.whole:
+    if not first.whole and (others or not first.unfinished):
         choice = ", ".join(one.label for one in (first, *others))
-        raise Invalid("Several places begin like that.", (FieldError("where", f"give one of them whole: {choice} ...", typed[:40]),))
-    return _Taken(first.municipality, first.postcode, first.label)
+        raise Invalid("That may be another place.", (FieldError("where", f"give one of them whole, or a postcode: {choice} ...", typed[:40]),))
+    # Names in German and English are not official: there a visitor reads the one that he gave.
+    named = first.name if language not in first.municipality.name else ""
+    return _Taken(first.municipality, first.postcode, first.label, named or first.municipality.said_in(language).text)
 
 
-def _place(municipality: Municipality, language: str, postcode: str | None = None) -> dict[str, object]:
+def _municipality(refnis: str, language: str) -> _Taken:
+    found = directory().places.municipality(refnis)
+    name = found.said_in(language).text
+    return _Taken(found, None, name, name)
+
+
+def _place(municipality: Municipality, name: str, postcode: str | None) -> dict[str, object]:
     """What the element needs of a place. `postcode`: the one that was typed, else the only one that the municipality has; "" where it has several."""
     postcodes = directory().places.postcodes_of(municipality.refnis)
     only = postcodes[0] if len(postcodes) == 1 else ""
-    return {"refnis": municipality.refnis, "name": municipality.name.get(language, municipality.name_nl), "postcode": postcode or only}
+    return {"refnis": municipality.refnis, "name": name, "postcode": postcode or only}
 
 
 def _taken(taken: _Taken, language: str) -> dict[str, object]:
     """The same of the place that what was typed is taken for: `label` says which one that is, and `tiers` are the headings above the hits."""
-    place = _place(taken.municipality, language, taken.postcode)
-    tiers = {
-        key.removeprefix("tier_"): sentence(text, str(place["name"]), language) for key, text in WORDING[language].items() if key.startswith("tier_")
-    }
-    return {**place, "label": taken.label, "tiers": tiers}
+    tiers = {key.removeprefix("tier_"): sentence(text, taken.name, language) for key, text in WORDING[language].items() if key.startswith("tier_")}
+    return {**_place(taken.municipality, taken.name, taken.postcode), "label": taken.label, "tiers": tiers}
 
 
 @contextmanager

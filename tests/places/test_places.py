@@ -172,6 +172,54 @@ def test_suggestions() -> None:
     assert BELGIUM.suggest("1040")[1].postcode == "1040"
 
 
+def test_a_word_of_a_longer_name_is_no_beginning_that_breaks_off() -> None:
+    def unfinished(text: str) -> list[bool]:
+        return [suggestion.unfinished for suggestion in BELGIUM.suggest(text)]
+
+    assert unfinished("zems") == [True]
+    assert unfinished("903") == [True] * 3
+    assert unfinished("Zemst") == unfinished("Berchem") == unfinished("Heverlee") == unfinished("stokk") == unfinished("9000") == [False]
+
+
+def test_suggestions_in_the_language_of_who_types() -> None:
+    def labels(text: str, language: str) -> list[str]:
+        return [suggestion.label for suggestion in BELGIUM.suggest(text, 2, language)]
+
+    assert labels("bru", "fr") == ["Bruges", "Bruxelles"]
+    assert labels("gen", "fr") == ["Genk", "Gent"], "as typed, where the name in that language does not begin so"
+    assert (labels("berchem", "nl"), labels("berchem", "fr")) == (["Sint-Agatha-Berchem"], ["Berchem-Sainte-Agathe"])
+    assert (labels("1180", "nl"), labels("1180", "fr"), labels("4000", "en")) == (["1180 Ukkel"], ["1180 Uccle"], ["4000 Liège"])
+    assert labels("2600 Berchem", "nl") == ["2600 Antwerpen"]
+    assert labels("260 Berchem", "nl") == []
+
+
+def test_a_municipality_is_called_in_the_language_that_was_asked_for_or_in_that_of_the_place() -> None:
+    def said(refnis: str) -> list[tuple[str, str]]:
+        return [BELGIUM.municipality(refnis).said_in(language) for language in ("nl", "fr", "de", "en")]
+
+    assert said("62063") == [("Luik", "nl"), ("Liège", "fr"), ("Liège", "fr"), ("Liège", "fr")]
+    assert said("44021") == [("Gent", "nl"), ("Gand", "fr"), ("Gent", "nl"), ("Gent", "nl")]
+    assert said("63001") == [("Amel", "nl"), ("Amblève", "fr"), ("Amel", "de"), ("Amel", "de")]
+    assert said("21016")[2:] == [("Ukkel", "nl")] * 2
+
+
+@pytest.mark.parametrize(
+    ("refnis", "city", "language", "said"),
+    [
+        ("21016", {"nl": "Ukkel"}, "fr", ("Uccle", "fr")),
+        ("21016", {"fr": "Uccle"}, "en", ("Uccle", "fr")),
+        ("62063", {"nl": "LUIK"}, "en", ("Liège", "fr")),
+        ("62063", {"nl": "Luik", "fr": "Liege"}, "fr", ("Liege", "fr")),
+        ("11002", {"nl": "Berchem"}, "fr", ("Berchem", "nl")),
+        ("", {"nl": "Ukkel"}, "fr", ("Ukkel", "nl")),
+        ("99999", {"nl": "Ukkel"}, "fr", ("Ukkel", "nl")),
+        ("21016", {}, "fr", ("", "fr")),
+    ],
+)
+def test_the_city_of_an_address(refnis: str, city: dict[str, str], language: str, said: tuple[str, str]) -> None:
+    assert BELGIUM.city_of({"municipality": refnis, "city": city}, language) == said
+
+
 def test_names_in_english_and_german_are_suggested_after_those_of_here() -> None:
     def labels(text: str) -> list[str]:
         return [suggestion.label for suggestion in BELGIUM.suggest(text)]

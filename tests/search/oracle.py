@@ -71,7 +71,7 @@ class Oracle:
             return (99_999.0 if km is None else km, row.entry_id)
         if query.sort == "local":
             assert query.local is not None
-            tier, described = self.tier(row, query.local, grant), not self._holds_words(row, query, grant, ())
+            tier, described = self.tier(row, query.local, grant), not self.says_more_than_describes(row, query, grant)
             if tier < 2:
                 return (tier, described, self._umbrella(row, grant), row.name, row.entry_id)
             km = self.km(row, self._here(query), grant)
@@ -137,6 +137,10 @@ class Oracle:
             if km is None or km > query.near.km:
                 return False
         return query.changed_since is None or any(seq > query.changed_since for seq in self._changes(row, grant))
+
+    def says_more_than_describes(self, row: IndexRow, query: Query, grant: Grant) -> bool:
+        """Whether each word of the text stands in a name, a label or an address."""
+        return self._holds_words(row, query, grant, ())
 
     def _holds_words(self, row: IndexRow, query: Query, grant: Grant, described: Sequence[set[str]]) -> bool:
         """Whether all words of the text stand in the row, in its description too if that is given."""

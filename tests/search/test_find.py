@@ -125,6 +125,7 @@ def test_hits_say_why_they_are_there(reading: Reading, places: Places, oracle: O
         assert why[0] == ("tier", ("local", "serves", "near", "rest")[tier])
         named = any(word.startswith("thuis") for word in row.name.split())
         assert ("name" if named else "text", "thuis") in why
+        assert (("described", "thuis") in why) == (not oracle.says_more_than_describes(row, query, INTERNAL))
         for code in ("rubriek|14", "rubriek|19.01"):
             assert (("code", code) in why) == bool({("type", code), ("code", code)} & row.terms.keys())
         if hit.distance_km is not None:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from hub.model.audience import INTERNAL, PUBLIC, Grant
 from hub.model.fiche import Document
-from hub.model.query import Query
+from hub.model.query import Query, Sort
 from hub.places import Places
 from hub.search import find
 from hub.store.database import connect
@@ -102,3 +102,17 @@ def test_beyond_the_municipality_the_nearest_is_first(conn: Connection, places: 
         fiche("Koepel van apotheken", HERENT, lat=50.90, umbrella=True),
     )  # fmt: skip
     assert in_order(conn, places, "apothe", page=page) == [6, 7, 3, 2, 4, 8, 5, 1]
+
+
+@pytest.mark.parametrize("sort", ["local", "name"])
+def test_a_hit_says_which_words_stand_in_its_description_only(conn: Connection, places: Places, sort: Sort) -> None:
+    fill(
+        conn,
+        places,
+        fiche("Alfa", LEUVEN, "Wij werken samen met huisartsen, ook voor oncologie."),
+        fiche("Huisartsen", LEUVEN, "Voor oncologie."),
+        fiche("Huisarts oncologie", LEUVEN, "Huisarts."),
+    )
+    query = Query(types=("organisatie",), text="huisarts oncologie", sort=sort, local=LEUVEN if sort == "local" else None)
+    described = {row.entry_id: [word for kind, word in row.why if kind == "described"] for row in find(conn, query, PUBLIC, places=places).rows}
+    assert described == {1: ["huisarts", "oncologie"], 2: ["oncologie"], 3: []}

@@ -44,6 +44,7 @@ button.more, button.again { color: var(--accent); background: var(--paper); marg
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 [role=listbox] { position: absolute; z-index: 2; inset: 100% 0 auto; margin: .25rem 0 0; padding: .25rem; list-style: none; max-height: 18rem; overflow: auto;
   background: var(--paper); border: 1px solid var(--soft); border-radius: 6px; box-shadow: 0 6px 18px #0003; }
+[role=listbox].asked { position: static; }
 [role=option] { padding: .5rem .6rem; min-height: 2.5rem; border-radius: 4px; cursor: pointer; }
 [role=option][aria-selected=true] { color: var(--paper); background: var(--accent); }
 .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
@@ -254,6 +255,7 @@ class FichehubZoek extends HTMLElement {
     this.#active = -1;
     choices.replaceChildren(...items.map((item, n) => make("li", { role: "option", id: `choice-${n}`, "aria-selected": "false", text: item.label })));
     choices.hidden = !items.length;
+    choices.classList.toggle("asked", Boolean(wrong)); // the sentence below is not covered then
     where.setAttribute("aria-expanded", String(Boolean(items.length)));
     where.removeAttribute("aria-activedescendant");
     const said = !items.length ? this.#words.unknown_place : items.length === 1 ? this.#words.choices_one : fill(this.#words.choices, { n: items.length });
@@ -310,14 +312,14 @@ class FichehubZoek extends HTMLElement {
     }
     this.#tell(this.#words.searching);
     try {
-      const answer = await this.#get("search", after ? { after } : this.#begun.query);
+      const answer = await this.#get("search", { ...this.#begun.query, after });
       if (turn === this.#searched) this.#show(answer, Boolean(after));
     } catch (error) {
       if (turn === this.#searched) await this.#fail(error, after, true);
     }
   }
 
-  /* What begins like several places is a choice between them. Whoever searched just now comes to the field that is wrong, with the list open where there is one. */
+  /* What may be several places, or another, is a choice between them. Whoever searched just now comes to the field that is wrong, with the list open where there is one. */
   async #fail(error, after, asked) {
     const turn = this.#searched;
     const { where, results, [error.wrong]: field } = this.#parts;
@@ -326,7 +328,7 @@ class FichehubZoek extends HTMLElement {
     if (!after) results.replaceChildren();
     const words = this.#words;
     const tooLong = field && [...field.value.trim()].length > field.maxLength; // a page can ask for more than can be typed
-    const wrong = tooLong ? fill(words.too_long, { n: field.maxLength }) : items.length ? words.several_places : words[WRONG[error.wrong]];
+    const wrong = tooLong ? fill(words.too_long, { n: field.maxLength }) : items.length ? words.which_place : words[WRONG[error.wrong]];
     this.#settle(wrong ?? OWN[this.#spoken].failed, !wrong);
     if (!wrong) return;
     this.#mark(field);

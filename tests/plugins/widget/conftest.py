@@ -134,7 +134,13 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[flask.Flask]:
             site("k1", "Grote Markt", "3300", "24107", "Tienen", 50.807, 4.938),
             waiting_list={"value": "yes", "weeks": 6, "asserted_at": "2026-11-01T09:00:00Z", "valid_until": "2027-02-01"},
         ),
-        *practice("t", "Huisartsen Tienen", "19.01", site("t1", "Grote Markt", "3300", "24107", "Tienen", 50.807, 4.938)),
+        *practice(
+            "t",
+            "Huisartsen Tienen",
+            "19.01",
+            site("t1", "Grote Markt", "3300", "24107", "Tienen", 50.807, 4.938),
+            description={"nl": "Wij werken samen met de dienst oncologie."},
+        ),
         *practice(
             "w",
             "Huisarts aan huis",

@@ -21,7 +21,9 @@ from hub.store import Store, Writer
 from hub.web import Settings, create_app
 from hub.web.asking import serving_of
 from plugins import widget
-from plugins.widget.cards import card
+from plugins.widget import routes
+from plugins.widget.cards import Visitor, card
+from plugins.widget.towns import sentence
 from plugins.widget.wording import DEMO, LANGUAGE_NAMES, WORDING
 from tests.plugins.widget.conftest import HIDDEN
 
@@ -213,7 +215,9 @@ def test_a_waiting_list_with_its_length_and_date(client: FlaskClient) -> None:
 def test_what_is_said_of_a_waiting_list(said: dict[str, Any], text: str | None) -> None:
     fiche = {"kind": "aanbod", "waiting_list": said} if said else {"kind": "aanbod"}
     hit = Hit(Entity("x", "aanbod", 1, 1, "2026-11-22T09:00:00Z", fiche))
-    shown = card(hit, lambda scheme, code, language: Said(code, ""), lambda source, language: source, "nl", None)
+    shown = card(
+        hit, lambda scheme, code, language: Said(code, ""), lambda source, language: source, lambda address, language: Said("", ""), Visitor("nl")
+    )
     assert shown.get("waiting_list", {}).get("text") == text
 
 
@@ -287,6 +291,96 @@ def test_the_beginning_of_several_places_is_a_choice_and_not_a_guess(client: Fla
     assert "Genk" in str(issue)
     assert "Gent" in str(issue)
     assert search(client, where="Gent")["place"]["name"] == "Gent"
+
+
+@pytest.mark.parametrize(
+    ("where", "language", "label"),
+    [
+        ("Berchem", "nl", "Sint-Agatha-Berchem"),
+        ("Berchem", "fr", "Berchem-Sainte-Agathe"),
+        ("Heverlee", "nl", "Oud-Heverlee"),
+        ("stokk", "nl", "Dilsen-Stokkem"),
+    ],
+)
+def test_a_word_of_a_longer_name_is_offered_in_the_language_of_the_page_and_never_taken(
+    client: FlaskClient, where: str, language: str, label: str
+) -> None:
+    refused = client.get("/widget/v1/search", query_string={"where": where, "lang": language})
+    assert refused.status_code == 400
+    (issue,) = body(refused)["issues"]
+    assert issue["name"] == "where" and label in str(issue)
+    (offered,) = body(client.get("/widget/v1/suggest", query_string={"where": where, "lang": language}))["items"]
+    assert offered["label"] == label
+    assert search(client, where=label, lang=language)["place"]["label"] == label
+
+
+def test_a_postcode_is_enough_where_the_name_beside_it_is_that_of_a_part(client: FlaskClient) -> None:
+    assert search(client, where="2600 Berchem")["place"]["label"] == "2600 Antwerpen"
+    assert search(client, where="2600 Berchem", lang="fr")["place"]["label"] == "2600 Anvers"
+
+
+@pytest.mark.parametrize(
+    ("where", "language", "name"),
+    [
+        ("Liège", "en", "Liège"),
+        ("Luik", "en", "Luik"),
+        ("lüttich", "de", "Lüttich"),
+        ("4000", "en", "Liège"),
+        ("4000", "de", "Liège"),
+        ("Mons", "en", "Mons"),
+        ("Luik", "fr", "Liège"),
+        ("Lüttich", "fr", "Liège"),
+        ("Liège", "nl", "Luik"),
+        ("Uccle", "fr", "Uccle"),
+        ("4770", "en", "Amel"),
+        ("Gooik", "en", "Pajottegem"),
+        ("62063", "en", "Liège"),
+    ],
+)
+def test_a_municipality_is_called_as_the_visitor_calls_it(client: FlaskClient, where: str, language: str, name: str) -> None:
+    answer = search(client, what="zenne", where=where, lang=language)
+    assert answer["place"]["name"] == name
+    assert sentence(WORDING[language]["tier_near"], name, language) == answer["place"]["tiers"]["near"]
+    assert all(name in item["why"] for item in answer["items"])
+
+
+def test_more_hits_speak_of_the_place_as_the_first_ones(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routes, "PAGE", 1)
+    asked = {"what": "huisarts", "where": "Louvain", "lang": "en"}
+    cursor = search(client, **asked)["next"]
+    for given, town in ((asked, "Louvain"), ({"lang": "en"}, "Leuven"), (asked | {"where": "Gent"}, "Leuven")):
+        (item,) = search(client, after=cursor, **given)["items"]
+        assert f"km from {town}" in item["why"]
+
+
+@pytest.mark.parametrize(
+    ("language", "city"),
+    [
+        ("nl", {"city": "3300 Tienen"}),
+        ("fr", {"city": "3300 Tirlemont"}),
+        ("de", {"city": "3300 Tienen", "city_language": "nl"}),
+        ("en", {"city": "3300 Tienen", "city_language": "nl"}),
+    ],
+)
+def test_the_city_of_an_address_is_named_in_the_language_of_the_page(client: FlaskClient, language: str, city: dict[str, str]) -> None:
+    (item,) = search(client, what="Kinesitherapie", lang=language)["items"]
+    assert {key: value for key, value in item["address"].items() if key.startswith("city")} == city
+
+
+@pytest.mark.parametrize(
+    ("language", "where", "alone"),
+    [
+        ("nl", "Gevestigd in Tienen – alleen vermeld in de beschrijving: Oncologie", "Alleen vermeld in de beschrijving: Oncologie"),
+        ("fr", "Situé à Tirlemont – mentionné uniquement dans la description : Oncologie", "Mentionné uniquement dans la description : Oncologie"),
+        ("de", "Ansässig in Tienen – nur in der Beschreibung erwähnt: Oncologie", "Nur in der Beschreibung erwähnt: Oncologie"),
+        ("en", "Based in Tienen – mentioned in the description only: Oncologie", "Mentioned in the description only: Oncologie"),
+    ],
+)
+def test_that_a_word_stands_in_the_description_only_is_said(client: FlaskClient, language: str, where: str, alone: str) -> None:
+    asked = {"what": "Oncologie Huisartsen", "lang": language}
+    assert [item["why"] for item in search(client, where="Tienen", **asked)["items"]] == [where]
+    assert [item["why"] for item in search(client, **asked)["items"]] == [alone]
+    assert "why" not in search(client, what="Huisartsen Tienen", lang=language)["items"][0]
 
 
 def test_texts_in_another_language_say_so(client: FlaskClient) -> None:

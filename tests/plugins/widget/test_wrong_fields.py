@@ -18,7 +18,7 @@ def test_nothing_found_says_what_to_do(demo: Page) -> None:
 
 def test_the_beginning_of_several_places_opens_the_choice_between_them(demo: Page) -> None:
     fill_and_search(demo, "huisarts", "gen")
-    expect(demo.locator(".told")).to_contain_text("Meer dan één plaats begint zo")
+    expect(demo.locator(".told")).to_contain_text("Welke plaats bedoelt u")
     expect(demo.get_by_role("combobox", name="Waar?")).to_be_focused()
     expect(demo.get_by_role("option").first).to_be_visible()
     assert {"Genk", "Gent"} <= {*demo.get_by_role("option").all_text_contents()}
@@ -34,9 +34,21 @@ def test_the_place_that_was_taken_is_shown_and_said(demo: Page) -> None:
     expect(demo.get_by_role("combobox", name="Waar?")).to_have_value("Zemst")
 
 
-def test_an_unknown_place_says_so(demo: Page) -> None:
-    fill_and_search(demo, "huisarts", "Nergenshuizen")
-    expect(demo.locator(".told")).to_contain_text("kennen we niet")
+def test_an_unknown_place_says_so_and_asks_for_the_postcode(demo: Page) -> None:
+    fill_and_search(demo, "huisarts", "Borgerhout")
+    expect(demo.locator(".told")).to_contain_text("Deze plaats kennen we niet. Geef de postcode")
+
+
+def test_a_word_of_a_longer_name_opens_the_choice(demo: Page) -> None:
+    fill_and_search(demo, "huisarts", "Berchem")
+    expect(demo.locator(".told")).to_have_text("Welke plaats bedoelt u? Kies er een uit de lijst, of geef de postcode.")
+    expect(demo.get_by_role("option")).to_have_text(["Sint-Agatha-Berchem"])
+    choice, told = demo.get_by_role("listbox").bounding_box(), demo.locator(".told").bounding_box()
+    assert choice and told and choice["y"] + choice["height"] <= told["y"], "what is said is not covered"
+    demo.keyboard.press("ArrowDown")
+    demo.keyboard.press("Enter")
+    demo.keyboard.press("Enter")
+    expect(demo.locator("fichehub-zoek p small").first).to_contain_text("km van Sint-Agatha-Berchem")
 
 
 def test_what_was_found_before_does_not_stay_under_a_place_that_is_not_known(demo: Page) -> None:
@@ -54,14 +66,14 @@ def test_a_place_that_is_a_choice_is_told_to_a_screen_reader_with_the_choice(dem
     fill_and_search(demo, "", "be")
     expect(demo.get_by_role("listbox")).to_be_visible()
     expect(demo.locator("fichehub-zoek").get_by_role("status")).to_have_text(
-        re.compile("^Meer dan één plaats begint zo.* 8 gemeenten; kies met de pijltjestoetsen$")
+        re.compile(r"^Welke plaats bedoelt u\?.* 8 gemeenten; kies met de pijltjestoetsen$")
     )
 
 
 @pytest.mark.parametrize(
     ("what", "where", "wrong", "said"),
     [
-        ("", "be", "where", "Meer dan één plaats begint zo"),
+        ("", "be", "where", "Welke plaats bedoelt u"),
         ("", "qqqq", "where", "laat het veld leeg om overal te zoeken"),
         ("", "99999", "where", "laat het veld leeg om overal te zoeken"),
         ("???", "", "what", "Typ een woord dat zegt wat u zoekt"),

@@ -11,7 +11,7 @@ from hub.web.api.shapes.forms import FICHE_NAMES, PART_NAMES, Collection, Shape,
 class Reason(Shape):
     """Why a fiche was found."""
 
-    reason = text("What matched: tier, name, text, distance ...")
+    reason = text("What matched: tier, name, text, described (the word stands in a description only), distance ...")
     value = text("With what.")
 
 
