@@ -79,7 +79,7 @@ COLUMNS: tuple[Column, ...] = (
 )
 
 
-ON_REQUEST: tuple[Column, ...] = (Column("Status", 12, "actief, gestopt of onbekend.", ("status",)),)
+ON_REQUEST: tuple[Column, ...] = (Column("Status", 20, "actief, gestopt, organisatie gestopt (het aanbod zelf dan niet) of onbekend.", ("status",)),)
 """Columns that stand there only when somebody asks for them."""
 EVERY = COLUMNS + ON_REQUEST
 
@@ -107,8 +107,15 @@ def row(entity: Entity, label: Labels, today: str, language: str = "nl") -> tupl
         _hours(offer, today, language),
         _YES_NO.get(offer.get("patientenstop", {}).get("value", ""), ""),
         entity.id,
-        _STATUS.get(offer.get("status", {}).get("status", ""), ""),
+        _status(offer, organisation),
     )
+
+
+def _status(offer: Document, organisation: Document) -> str:
+    """What nobody says is unknown too: an empty cell would drop out of a filter on what is."""
+    said: str = offer.get("status", {}).get("status", "unknown")
+    stopped = organisation.get("status", {}).get("status") == "inactive"
+    return "organisatie gestopt" if stopped and said != "inactive" else _STATUS[said]
 
 
 def _rubriek(code: Document, label: Labels, language: str) -> str:

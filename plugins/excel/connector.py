@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import IO, ClassVar
 from zoneinfo import ZoneInfo
 
 import marshmallow as ma
 
-from hub import Criterion, Entity, Export, Misconfigured, Query, fold, narrowed
+from hub import Criterion, Entity, Export, Linked, Misconfigured, Query, fold, narrowed
 from plugins.excel.columns import COLUMNS, EVERY, ON_REQUEST, Column, row
 from plugins.excel.workbook import WorkbookFull, write_workbook
 
@@ -45,8 +46,13 @@ class ExcelConfig(ma.Schema):
         ma.fields.String(validate=ma.validate.Regexp(r"^[A-Za-z_]+=.+$", error="{input!r} is no criterion; write it as key=value.")),
         load_default=list,
         metadata={
-            "description": "further criteria as key=value, those of `fichehub query --where`: language=fr, delivery=home,online, near=51.05,3.72,10, organisatie=<id>; "
-            "without one of the status what has stopped is left out, with status=active,inactive,unknown it is marked as such"
+            "description": "further criteria as key=value, those of `fichehub query --where`: language=fr, delivery=home,online, near=51.05,3.72,10, organisatie=<id>"
+        },
+    )
+    stopped = ma.fields.Boolean(
+        load_default=False,
+        metadata={
+            "description": "also offers that have stopped or whose organisation has, told in a column Status; a criterion of the status in `where` shows that column too"
         },
     )
     columns = ma.fields.List(
@@ -84,27 +90,40 @@ class ExcelFeed(Export):
             "zone": self.config["zones"],
         }
         where = [Criterion(key, tuple(values)) for key, values in wanted.items() if values]
-        if not self._asks_for_a_status():
-            where.append(Criterion("status", ("inactive",), negate=True))
-        return narrowed(Query(types=("aanbod",), text=self.config["text"], where=tuple(where), limit=_PAGE), self.config["where"])
+        linked: tuple[Linked, ...] = ()
+        if not self._tells_the_status():
+            stopped = Criterion("status", ("inactive",))
+            where.append(replace(stopped, negate=True))
+            linked = (Linked("organisatie", Query(types=("organisatie",), where=(stopped,)), negate=True),)
+        query = Query(types=("aanbod",), text=self.config["text"], where=tuple(where), linked=linked, limit=_PAGE)
+        return narrowed(query, self.config["where"])
 
     def check(self) -> None:
         """Raises `Misconfigured` when the agreement shows none of the columns."""
         self._columns()
 
-    def _asks_for_a_status(self) -> bool:
-        return any(text.partition("=")[0] == "status" for text in self.config["where"])
+    def _tells_the_status(self) -> bool:
+        """Whether what has stopped may be there, and is marked."""
+        return self.config["stopped"] or any(text.partition("=")[0] == "status" for text in self.config["where"])
 
     def _columns(self) -> tuple[list[Column], list[Column]]:
         """Those of the workbook, and those that the agreement withholds as a whole: an empty column would say that nobody knows."""
         chosen = [EVERY[_HEADERS.index(header)] for header in self.config["columns"]]
         if not chosen:
-            chosen = list(EVERY if self._asks_for_a_status() else COLUMNS)
+            chosen = list(EVERY if self._tells_the_status() else COLUMNS)
         withheld = [column for column in chosen if column.is_withheld(self.context.fields)]
         columns = [column for column in chosen if column not in withheld]
         if not columns:
             raise Misconfigured(f"The agreement shows none of these columns: {', '.join(column.header for column in withheld)}.")
         return columns, withheld
+
+    def _about_what_stopped(self) -> str:
+        fields = self.context.fields
+        if self._tells_the_status():
+            return "Een aanbod dat gestopt is of waarvan de organisatie gestopt is, kan er ook in staan: zie de kolom Status."
+        if fields is not None and not {"organisatie", "status"} <= fields:
+            return "Of een aanbod of zijn organisatie gestopt is, zegt de overeenkomst u niet: wat gestopt is, kan er dus in staan."
+        return "Een aanbod dat gestopt is of waarvan de organisatie gestopt is, staat er niet in."
 
     def write(self, entities: Iterable[Entity], file: IO[bytes]) -> int:
         """Write the workbook, its offers by name, and return how many there are. Memory does not grow with them."""
@@ -117,7 +136,7 @@ class ExcelFeed(Export):
             f"Gemaakt op {made_at:%d/%m/%Y om %H:%M} UTC.",
             f"Toegelaten gebruik: {self.config['allowed_use']}",
             "Een lege cel betekent dat de hub het niet weet of het u niet mag tonen, niet dat het er niet is.",
-            "Een aanbod dat gestopt is, staat er ook in." if self._asks_for_a_status() else "Een aanbod dat gestopt is, staat er niet in.",
+            self._about_what_stopped(),
         ]
         if withheld:
             explanation.append(f"De overeenkomst geeft niet vrij, en daarom staan er niet in: {', '.join(column.header for column in withheld)}.")

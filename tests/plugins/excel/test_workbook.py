@@ -273,21 +273,30 @@ def test_the_configuration_becomes_one_query() -> None:
 def test_further_criteria_are_those_that_the_api_takes() -> None:
     query = normalise(feed(where=["near=51.05,3.72,10", "changedSince=7", f"organisatie={ORGANISATION['id']}", "language=fr,nl"]).query())
     assert (query.near, query.changed_since) == (Near(51.05, 3.72, 10.0), 7)
-    assert [(linked.link, linked.query.where[0].values) for linked in query.linked] == [("organisatie", (ORGANISATION["id"],))]
+    assert [(linked.link, linked.query.where[0].values) for linked in query.linked if not linked.negate] == [("organisatie", (ORGANISATION["id"],))]
     assert Criterion("language", ("fr", "nl")) in query.where
 
 
 def test_what_has_stopped_is_there_only_when_asked_for_and_then_marked() -> None:
     stopped = offer(status={"status": "inactive"})
-    for where, header in (([], None), (["status=active,inactive"], "Status")):
+    for config, header in (({}, None), ({"where": ["status=active,inactive"]}, "Status"), ({"stopped": True}, "Status")):
         file = io.BytesIO()
-        connector = feed(where=where)
+        connector = feed(**config)
         connector.write([stopped], file)
         sheets = read(file)
         assert (Criterion("status", ("inactive",), negate=True) in connector.query().where) == (header is None)
         assert sheets["Aanbod"][0] == HEADERS + ([header] if header else [])
         assert (sheets["Aanbod"][1][-1] == "gestopt") == (header is not None)
-        assert any(("staat er niet in" if header is None else "staat er ook in") in str(cell) for line in sheets["Toelichting"] for cell in line)
+        assert any(("staat er niet in" if header is None else "kan er ook in staan") in str(cell) for line in sheets["Toelichting"] for cell in line)
+
+
+def test_an_agreement_that_hides_what_stopped_is_told_to_hide_it() -> None:
+    for fields in ("names organisatie", "names status"):
+        file = io.BytesIO()
+        feed(fields).write([offer()], file)
+        said = [str(line[1]) for line in read(file)["Toelichting"]]
+        assert any("zegt de overeenkomst u niet" in line for line in said)
+        assert not any("staat er niet in." in line for line in said)
 
 
 @pytest.mark.parametrize(
