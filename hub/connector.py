@@ -83,6 +83,11 @@ def _code(scheme: str, code: str, language: str) -> str:
     return code
 
 
+def _areas_as_written(address: Document) -> Collection[tuple[str, str]]:
+    """What an address says itself, where no place is known."""
+    return [(key, address[key]) for key in ("postcode", "municipality") if key in address]
+
+
 def _holds_nothing(external_ids: Sequence[str]) -> Mapping[str, Claim]:
     """What a hub that has never heard of these rows holds."""
     return {}
@@ -103,7 +108,8 @@ class Context:
     revisions of its own learns from them what changed: it yields the held claim again for a row that says the same. `leading_to(external_ids)`: the
     external ids of claims of this very source about fiches that lead to those of these, as aanbod do to their organisatie. `level`: the highest visibility
     that this connection's partner may see; above `public`, what a sink is handed may hold values that are for colleagues only. `fields`: the top-level
-    fields of a fiche that its agreement names; None: all.
+    fields of a fiche that its agreement names; None: all. `areas(address)`: the places that an address lies in, `(key, value)` as a criterion of a `Query` has
+    them: its postcode and municipality (today's), and the zones, the province and the region of these.
     """
 
     http: Http
@@ -114,6 +120,7 @@ class Context:
     leading_to: Callable[[Sequence[str]], Collection[str]] = _nothing_leads_there
     level: Visibility = "public"
     fields: frozenset[str] | None = None
+    areas: Callable[[Document], Collection[tuple[str, str]]] = _areas_as_written
 
 
 class NoConfig(ma.Schema):

@@ -203,7 +203,8 @@ def _write(installation: Installation, name: str, output: Path, given: dict[str,
     directory = installation.directory(partner, level)
     with open_outbound() as http:
         grant = directory.grant
-        context = Context(http, installation.store.now, draw, directory.concepts().label, level=grant.level, fields=grant.fields)
+        label, areas = directory.concepts().label, directory.places.areas
+        context = Context(http, installation.store.now, draw, label, level=grant.level, fields=grant.fields, areas=areas)
         config = cast("dict[str, Any]", schema.load(given))
         try:
             connector = kind(config, context)

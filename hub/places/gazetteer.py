@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from math import asin, cos, radians, sin, sqrt
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from hub.model.fiche import Document
 from hub.model.folding import fold, words
@@ -79,6 +80,22 @@ class Places(Codes):
     def load(cls, zones_csv: Path | None = None) -> Places:
         """Reads the tables of the hub and, if given, a zones file (see Zones.load, whose ZoneFileError it may raise)."""
         return cls(zones_csv)
+
+    def areas(self, address: Mapping[str, Any], on: date | None = None) -> tuple[tuple[str, str], ...]:
+        """The places that an address lies in on that day (today by default), `(key, value)` as a criterion has them: its postcode and municipality, and the
+        region, province and zones of these."""
+        postcode, refnis = address.get("postcode", ""), address.get("municipality", "")
+        found: list[tuple[str, str]] = [("postcode", postcode)] if postcode else []
+        if refnis:
+            try:
+                place = self.municipality(refnis)
+            except UnknownPlace:  # a code from abroad or a typing error: it can still be searched for as it is
+                return (*found, ("municipality", refnis))
+            found += [("municipality", place.refnis), ("region", place.region)]
+            if place.province:
+                found.append(("province", fold(place.province)))
+            found += [("zone", zone.code) for zone in self.zones.zones_of(place.refnis, postcode or None, on)]
+        return tuple(found)
 
     def find(self, name: str) -> tuple[Municipality, ...]:
         """The municipalities that go by this name: the best of exact, former name, beginning, word within; () if none.

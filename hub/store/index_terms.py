@@ -370,21 +370,11 @@ class Indexer:
             return known
         if len(self._areas) > _CACHED:
             self._areas.clear()
-        terms: list[tuple[str, str]] = []
+        terms = self._places.areas({"municipality": refnis, "postcode": postcode}, self._day)
         names: set[str] = set()
-        if postcode:
-            terms.append(("postcode", postcode))
-        if refnis:
-            try:
-                place = self._places.municipality(refnis)
-            except Invalid:  # a code from abroad or a typing error: it can still be searched for as it is
-                terms.append(("municipality", refnis))
-            else:
-                terms += [("municipality", place.refnis), ("region", place.region)]
-                if place.province:
-                    terms.append(("province", fold(place.province)))
-                zones = self._places.zones.zones_of(place.refnis, postcode or None, self._day)
-                terms += [("zone", zone.code) for zone in zones]
+        for key, value in terms:
+            if key == "municipality" and value in self._places.codes_in_use:
+                place = self._places.municipality(value)
                 names.update(words(place.name_nl), words(place.name_fr))
         found = self._areas[refnis, postcode] = (tuple([Facet(*term) for term in terms]), tuple(names))
         return found

@@ -62,7 +62,7 @@ def build(store: Store, plugins: Plugins, known: ConnectionInfo, http: Http, pro
             return reading.leading_to(opened, source, external_ids)
 
     level, fields = _shown_to(store, known.partner)
-    context = Context(http, store.now, label=label, held=held, leading_to=leading_to, level=level, fields=fields)
+    context = Context(http, store.now, label=label, held=held, leading_to=leading_to, level=level, fields=fields, areas=store.places.areas)
     if progress is not None:
         context = replace(context, progress=progress)
     redact = redactor(kind.config_schema, config)

@@ -54,7 +54,12 @@ COLUMNS: tuple[Column, ...] = (
         "Rubriek van de Sociale Kaart: nummer en naam; van een andere lijst de naam van de lijst en die van de categorie. Meerdere gescheiden door een puntkomma.",
         ("rubrieken",),
     ),
-    Column("Straat", 26, "Straat van de eerste vestiging waar het aanbod plaatsvindt; noemt het er geen, dan van de organisatie.", _PLACE),
+    Column(
+        "Straat",
+        26,
+        "Straat van de eerste vestiging waar het aanbod plaatsvindt; zijn er plaatsen gekozen, dan van de eerste die daarin ligt. Noemt het er geen, dan van de organisatie.",
+        _PLACE,
+    ),
     Column("Nummer", 9, "Huisnummer, met bus.", _PLACE),
     Column("Postcode", 10, "Postcode, als tekst.", _PLACE),
     Column("Gemeente", 22, "Gemeente of deelgemeente zoals in het adres.", _PLACE),

@@ -12,6 +12,7 @@ import marshmallow as ma
 
 from hub import Criterion, Entity, Export, Linked, Misconfigured, Query, fold, narrowed
 from plugins.excel.columns import COLUMNS, EVERY, ON_REQUEST, Column, row
+from plugins.excel.placing import SelectedPlaces, brought_to
 from plugins.excel.workbook import WorkbookFull, write_workbook
 
 _PAGE = 200
@@ -131,6 +132,7 @@ class ExcelFeed(Export):
         places = [EVERY.index(column) for column in columns]
         label = lru_cache(_LABELS)(self.context.label)
         made_at = self.context.now()
+        selected = SelectedPlaces.of(self.query(), self.context.areas)
         today = made_at.astimezone(_BELGIUM).date().isoformat()
         explanation = [
             f"Gemaakt op {made_at:%d/%m/%Y om %H:%M} UTC.",
@@ -140,7 +142,10 @@ class ExcelFeed(Export):
         ]
         if withheld:
             explanation.append(f"De overeenkomst geeft niet vrij, en daarom staan er niet in: {', '.join(column.header for column in withheld)}.")
-        rows = ((fold(values[0]), tuple([values[place] for place in places])) for values in (row(entity, label, today) for entity in entities))
+        rows = (
+            (fold(values[0]), tuple([values[place] for place in places]))
+            for values in (row(brought_to(entity, selected), label, today) for entity in entities)
+        )
         try:
             return write_workbook(rows, file, title=self.config["title"], made_at=made_at, explanation=explanation, columns=columns)
         except WorkbookFull as error:

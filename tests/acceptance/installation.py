@@ -132,7 +132,7 @@ class Installation:
     def excel(self, directory: Any, file: Any, **config: Any) -> int:
         """The workbook that this directory gives."""
         kind = self.plugins.connectors["excel"]
-        context = Context(self.http, self.store.now, label=directory.concepts().label)
+        context = Context(self.http, self.store.now, label=directory.concepts().label, areas=directory.places.areas)
         feed: Any = kind(kind.config_schema().load(config), context)
         return int(feed.write(directory.walk(feed.query()), file))
 

@@ -87,3 +87,52 @@ def test_with_what_stopped_everything_is_there_and_told_in_words(export: Export)
 def test_a_status_that_is_asked_for_selects_as_everywhere_and_is_told(export: Export) -> None:
     lines = export(SOME, where=["status=active"])
     assert {line["Aanbod"]: line["Status"] for line in lines} == {"goes on": "actief", "of who stopped": "organisatie gestopt"}
+
+
+def site(number: int, postcode: str, municipality: str, lat: float, **more: object) -> Document:
+    address = {
+        "type": "visit",
+        "street": {"nl": f"Straat {number}"},
+        "postcode": postcode,
+        "municipality": municipality,
+        "position": {"lat": lat, "lon": 4.0},
+    }
+    return {"keys": [f"{SK}:{number}"], "addresses": [address], **more}
+
+
+def phone(number: str, **more: object) -> list[Document]:
+    return [{"kind": "phone", "value": number, **more}]
+
+
+SITES = [
+    site(1, "3724", "73111", 50.0, contacts=phone("+3212000001", primary=True)),
+    site(2, "9200", "42006", 51.0, contacts=phone("+3252000002")),
+    site(3, "9200", "42006", 51.1),
+    site(4, "8770", "36007", 52.0),
+]
+PLACED = [
+    claim("org", "organisatie", "Org", vestigingen=SITES),
+    offer("all", "org"),
+    offer("named", "org", vestigingen=[{"key": f"{SK}:1"}, {"key": f"{SK}:3"}]),
+]
+
+
+@pytest.mark.parametrize(
+    ("config", "streets"),
+    [
+        ({}, ["Straat 1", "Straat 1"]),
+        ({"postcodes": ["9200"]}, ["Straat 2", "Straat 3"]),
+        ({"municipalities": ["42006"]}, ["Straat 2", "Straat 3"]),
+        ({"where": ["province=Oost-Vlaanderen"]}, ["Straat 2", "Straat 3"]),
+        ({"where": ["near=51.1,4.0,2"]}, ["Straat 3", "Straat 3"]),
+        ({"postcodes": ["8770"]}, ["Straat 4"]),
+    ],
+)
+def test_the_address_is_that_of_a_vestiging_that_lies_in_the_places_selected(export: Export, config: Document, streets: list[str]) -> None:
+    lines = export(PLACED, **config)
+    assert [line["Straat"] for line in lines] == streets
+
+
+def test_the_telephone_is_that_of_the_vestiging_shown_and_where_it_has_none_that_of_another(export: Export) -> None:
+    lines = export(PLACED, postcodes=["9200"])
+    assert [line["Telefoon"] for line in lines] == ["+3252000002", "+3212000001"]
