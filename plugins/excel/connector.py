@@ -11,14 +11,16 @@ from zoneinfo import ZoneInfo
 import marshmallow as ma
 
 from hub import Criterion, Entity, Export, Linked, Misconfigured, Query, fold, narrowed
-from plugins.excel.columns import COLUMNS, EVERY, ON_REQUEST, Column, row
+from plugins.excel.columns import COLUMNS, EVERY, ON_REQUEST, STATUS, Column, row
 from plugins.excel.placing import SelectedPlaces, brought_to
+from plugins.excel.wording import WORDS
 from plugins.excel.workbook import WorkbookFull, write_workbook
 
 _PAGE = 200
 """Offers in memory at a time; more take more of it and are no faster."""
 _LABELS = 10_000
 _BELGIUM = ZoneInfo("Europe/Brussels")
+_READ = sum(column.printed for column in COLUMNS)
 _HEADERS = tuple(column.header for column in EVERY)
 
 
@@ -31,7 +33,12 @@ def _all_different(headers: Sequence[str]) -> None:
 class ExcelConfig(ma.Schema):
     """Which offers, and which columns of them."""
 
-    title = ma.fields.String(load_default="Zorg- en welzijnsaanbod", metadata={"description": "title of the workbook"})
+    language = ma.fields.String(
+        load_default="nl",
+        validate=ma.validate.OneOf(tuple(WORDS)),
+        metadata={"description": "language of headers and words, and of the texts of fiches that have it: nl, fr, de or en"},
+    )
+    title = ma.fields.String(load_default="", metadata={"description": "title of the workbook; empty: Zorg- en welzijnsaanbod, in the language"})
     text = ma.fields.String(load_default="", metadata={"description": "words that must occur"})
     rubrieken = ma.fields.List(ma.fields.String(), load_default=list, metadata={"description": "rubriek numbers, narrower ones included"})
     postcodes = ma.fields.List(
@@ -60,11 +67,15 @@ class ExcelConfig(ma.Schema):
         ma.fields.String(validate=ma.validate.OneOf(_HEADERS)),
         load_default=list,
         validate=_all_different,
-        metadata={"description": f"headers, in their order; empty: all but {', '.join(column.header for column in ON_REQUEST)}"},
+        metadata={
+            "description": f"columns by their Dutch headers, in their order; empty: all but {', '.join(column.header for column in ON_REQUEST)}"
+        },
     )
     allowed_use = ma.fields.String(
-        load_default="Enkel voor gebruik binnen de overeenkomst met de ontvanger; verdere verspreiding is niet toegestaan.",
-        metadata={"description": "what the receiver may do with it (need 41); stands in the workbook"},
+        load_default="",
+        metadata={
+            "description": "what the receiver may do with it (need 41); stands in the workbook; empty: only within the agreement, nothing passed on"
+        },
     )
 
 
@@ -111,7 +122,7 @@ class ExcelFeed(Export):
         """Those of the workbook, and those that the agreement withholds as a whole: an empty column would say that nobody knows."""
         chosen = [EVERY[_HEADERS.index(header)] for header in self.config["columns"]]
         if not chosen:
-            chosen = list(EVERY if self._tells_the_status() else COLUMNS)
+            chosen = [*COLUMNS[:_READ], *([STATUS] if self._tells_the_status() else []), *COLUMNS[_READ:]]
         withheld = [column for column in chosen if column.is_withheld(self.context.fields)]
         columns = [column for column in chosen if column not in withheld]
         if not columns:
@@ -119,34 +130,47 @@ class ExcelFeed(Export):
         return columns, withheld
 
     def _about_what_stopped(self) -> str:
-        fields = self.context.fields
+        words, fields = WORDS[self.config["language"]], self.context.fields
         if self._tells_the_status():
-            return "Een aanbod dat gestopt is of waarvan de organisatie gestopt is, kan er ook in staan: zie de kolom Status."
-        if fields is not None and not {"organisatie", "status"} <= fields:
-            return "Of een aanbod of zijn organisatie gestopt is, zegt de overeenkomst u niet: wat gestopt is, kan er dus in staan."
-        return "Een aanbod dat gestopt is of waarvan de organisatie gestopt is, staat er niet in."
+            return words["stopped_in"].format(status=STATUS.in_language(self.config["language"]).header)
+        return words["stopped_out" if fields is None or {"organisatie", "status"} <= fields else "stopped_hidden"]
+
+    def _about_the_selection(self) -> str:
+        words, language = WORDS[self.config["language"]], self.config["language"]
+        named = [(code, self.context.label("rubriek", code, language)) for code in self.config["rubrieken"]]
+        chosen: dict[str, list[str]] = {
+            "text": [self.config["text"]] if self.config["text"] else [],
+            "rubrieken": [code if name == code else f"{code} {name}" for code, name in named],
+            **{name: self.config[name] for name in ("postcodes", "municipalities", "zones", "where")},
+        }
+        told = [f"{words[name]}: {', '.join(values)}" for name, values in chosen.items() if values]
+        return words["selection"].format(what="; ".join(told) or words["everything"])
 
     def write(self, entities: Iterable[Entity], file: IO[bytes]) -> int:
         """Write the workbook, its offers by name, and return how many there are. Memory does not grow with them."""
         columns, withheld = self._columns()
         places = [EVERY.index(column) for column in columns]
+        language: str = self.config["language"]
+        words = WORDS[language]
         label = lru_cache(_LABELS)(self.context.label)
         made_at = self.context.now()
         selected = SelectedPlaces.of(self.query(), self.context.areas)
         today = made_at.astimezone(_BELGIUM).date().isoformat()
         explanation = [
-            f"Gemaakt op {made_at:%d/%m/%Y om %H:%M} UTC.",
-            f"Toegelaten gebruik: {self.config['allowed_use']}",
-            "Een lege cel betekent dat de hub het niet weet of het u niet mag tonen, niet dat het er niet is.",
+            words["made"].format(day=f"{made_at:%d/%m/%Y}", time=f"{made_at:%H:%M}"),
+            words["anew"],
+            words["use"].format(use=self.config["allowed_use"] or words["allowed_use"]),
+            self._about_the_selection(),
+            words["empty"],
             self._about_what_stopped(),
         ]
         if withheld:
-            explanation.append(f"De overeenkomst geeft niet vrij, en daarom staan er niet in: {', '.join(column.header for column in withheld)}.")
-        rows = (
-            (fold(values[0]), tuple([values[place] for place in places]))
-            for values in (row(brought_to(entity, selected), label, today) for entity in entities)
-        )
+            explanation.append(words["withheld"].format(columns=", ".join(column.in_language(language).header for column in withheld)))
+        offers = (row(brought_to(entity, selected), label, today, language) for entity in entities)
+        rows = ((fold(values[0]), tuple([values[place] for place in places])) for values in offers)
+        shown = [column.in_language(language) for column in columns]
+        title = self.config["title"] or words["title"]
         try:
-            return write_workbook(rows, file, title=self.config["title"], made_at=made_at, explanation=explanation, columns=columns)
+            return write_workbook(rows, file, title=title, made_at=made_at, explanation=explanation, columns=shown, language=language)
         except WorkbookFull as error:
             raise Misconfigured(str(error)) from error

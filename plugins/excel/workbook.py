@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Final
@@ -16,6 +16,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from plugins.excel.columns import COLUMNS, Column
 from plugins.excel.ordering import Ordered
+from plugins.excel.wording import WORDS
 
 if TYPE_CHECKING:
     import xlsxwriter
@@ -37,6 +38,11 @@ _UNFIT: Final = re.compile(f"{_APART}|{_NOT_TEXT.pattern}")
 _SPECIAL: Final = re.compile(r"[&<>]|_(?=x[0-9A-Fa-f]{4}_)")
 _WRITTEN: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "_": "_x005F_"}
 """How signs are written that XML, or Excel before a number between underscores, would not take for themselves."""
+_A4: Final = 9
+_MOST_IN_A_FOOTER: Final = 200
+"""Of 255 signs that Excel takes."""
+_MOST_IN_A_LINE: Final = 8_000
+"""What Excel can still show of a cell that wraps; a selection may name thousands of postcodes."""
 _AT_ONCE: Final = 500
 _LARGE: Final = 250_000_000  # characters in the cells, from which the XML may come to the 2 GB that a zip file holds in its older form
 
@@ -53,12 +59,14 @@ def write_workbook(
     made_at: datetime,
     explanation: Sequence[str],
     columns: Sequence[Column] = COLUMNS,
+    language: str = "nl",
 ) -> int:
-    """Write the sheets `Aanbod` (header in row 1, nothing above it) and `Toelichting`, and return the number of rows of data.
+    """Write the sheets `Aanbod` (header in row 1, nothing above it) and `Toelichting`, named in this language, and return the number of rows of data.
 
     `rows`: the cells of each, under the key by which it is sorted. Every cell is a text: nothing that a source wrote can become a formula, a link or markup
     (OWASP, CSV injection). One longer than Excel takes is cut, ends in `CUT`, and is counted on `Toelichting`. Raises `WorkbookFull`, and `OSError` on a full disk.
     """
+    words = WORDS[language]
     cut = 0
     with Ordered() as ordered:
         for key, cells in rows:
@@ -71,11 +79,9 @@ def write_workbook(
                 text = _APART.join(fitting)
             ordered.add(key, text)
         if cut:
-            explanation = (
-                *explanation,
-                f"Te lang voor een cel van Excel en daarom afgebroken, met {CUT} op het einde: {cut} {'cel' if cut == 1 else 'cellen'}.",
-            )
-        _pack(ordered, file, _frame(ordered.count, title, made_at, explanation, columns), len(columns))
+            count = f"{cut} {words['cell' if cut == 1 else 'cells']}"
+            explanation = (*explanation, words["cut"].format(sign=CUT, count=count))
+        _pack(ordered, file, _frame(ordered.count, title, made_at, explanation, columns, words), len(columns))
         return ordered.count
 
 
@@ -126,7 +132,7 @@ def _kept(cell: str) -> str:
     return ' xml:space="preserve"' if cell[0].isspace() or cell[-1].isspace() else ""
 
 
-def _frame(rows: int, title: str, made_at: datetime, explanation: Sequence[str], columns: Sequence[Column]) -> ZipFile:
+def _frame(rows: int, title: str, made_at: datetime, explanation: Sequence[str], columns: Sequence[Column], words: Mapping[str, str]) -> ZipFile:
     """The workbook of so many rows without them: its second row is empty, and has the format of all."""
     import xlsxwriter  # only who writes a workbook pays for loading it
 
@@ -136,28 +142,49 @@ def _frame(rows: int, title: str, made_at: datetime, explanation: Sequence[str],
         book.set_properties({"title": title, "created": made_at.replace(tzinfo=None), "comments": " ".join(explanation)})
         header = book.add_format({"bold": True, "text_wrap": True, "valign": "top", "bottom": 1})
         # quotePrefix keeps a text that begins with = + - @ a text, also when somebody edits the cell.
-        text = book.add_format({"valign": "top", "quote_prefix": True})
-        sheet = book.add_worksheet("Aanbod")
+        text = book.add_format({"valign": "top", "text_wrap": True, "quote_prefix": True})
+        sheet = book.add_worksheet(words["sheet"])
         sheet.freeze_panes(1, 1)
-        sheet.set_landscape()
-        sheet.fit_to_pages(1, 0)
+        _on_paper(sheet, title)
         sheet.repeat_rows(0)
+        read = [place for place, column in enumerate(columns) if column.printed]
+        if read:
+            sheet.print_area(0, 0, max(rows, 1), read[-1])
         for place, column in enumerate(columns):
             sheet.set_column(place, place, column.width, text)
             sheet.write_string(0, place, column.header, header)
         sheet.write_blank(1, 0, None, text)
         sheet.autofilter(0, 0, max(rows, 1), len(columns) - 1)
-        _explain(book.add_worksheet("Toelichting"), explanation, columns, header)
+        about = book.add_worksheet(words["about"])
+        _on_paper(about, title)
+        _explain(about, explanation, columns, words, header, book.add_format({"valign": "top", "text_wrap": True}))
     return ZipFile(made)
 
 
-def _explain(sheet: xlsxwriter.worksheet.Worksheet, lines: Sequence[str], columns: Sequence[Column], header: xlsxwriter.format.Format) -> None:
+def _on_paper(sheet: xlsxwriter.worksheet.Worksheet, title: str) -> None:
+    """A4, lying, as wide as the page, with numbered pages."""
+    sheet.set_paper(_A4)
+    sheet.set_landscape()
+    sheet.set_margins(left=0.25, right=0.25, top=0.5, bottom=0.6)
+    sheet.fit_to_pages(1, 0)
+    title = title.replace("&", "&&")[:_MOST_IN_A_FOOTER]
+    sheet.set_footer(f"&L{title}&R&P / &N")
+
+
+def _explain(
+    sheet: xlsxwriter.worksheet.Worksheet,
+    lines: Sequence[str],
+    columns: Sequence[Column],
+    words: Mapping[str, str],
+    header: xlsxwriter.format.Format,
+    text: xlsxwriter.format.Format,
+) -> None:
     sheet.set_column(0, 0, 20)
     sheet.set_column(1, 1, 110)
-    sheet.write_string(0, 0, "Kolom", header)
-    sheet.write_string(0, 1, "Betekenis", header)
+    sheet.write_string(0, 0, words["column"], header)
+    sheet.write_string(0, 1, words["meaning"], header)
     for place, column in enumerate(columns, start=1):
-        sheet.write_string(place, 0, column.header)
-        sheet.write_string(place, 1, column.meaning)
+        sheet.write_string(place, 0, column.header, text)
+        sheet.write_string(place, 1, column.meaning, text)
     for place, line in enumerate(lines, start=len(columns) + 2):
-        sheet.write_string(place, 1, line)
+        sheet.write_string(place, 1, line[:_MOST_IN_A_LINE], text)

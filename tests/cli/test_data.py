@@ -277,7 +277,7 @@ def test_the_help_of_an_export_and_the_list_of_plugins_tell_the_settings(filled:
         assert "Settings of excel" in told and "words that must occur" in told and "rubriek numbers, narrower ones included" in told
     assert "Settings of sociaal-brussels" in filled.ok("plugins")
     (excel,) = (one for one in filled.json("plugins")["connectors"] if one["connector"] == "excel")
-    assert [each["default"] for each in excel["config"] if each["name"] == "title"] == ["Zorg- en welzijnsaanbod"]
+    assert [each["default"] for each in excel["config"] if each["name"] == "language"] == ["nl"]
 
 
 def test_no_folder_is_made_of_one_that_was_mistyped(filled: CommandLine, tmp_path: Path) -> None:

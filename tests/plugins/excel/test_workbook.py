@@ -20,8 +20,9 @@ from hub.model.entity import Entity
 from hub.model.fiche import Document
 from hub.model.query import Criterion, Near, normalise
 from plugins.excel import workbook
-from plugins.excel.columns import COLUMNS, row
+from plugins.excel.columns import COLUMNS, EVERY, row
 from plugins.excel.connector import ExcelConfig, ExcelFeed
+from plugins.excel.wording import COLUMNS_IN, WORDS
 
 TODAY = "2026-11-22"
 HEADERS = [column.header for column in COLUMNS]
@@ -243,8 +244,8 @@ def test_the_sheet_says_how_large_it_is_and_what_is_filtered() -> None:
     file = io.BytesIO()
     feed().write([offer()] * 1_001, file)
     sheet = openpyxl.load_workbook(file)["Aanbod"]
-    assert (sheet.dimensions, sheet.auto_filter.ref) == ("A1:O1002", "A1:O1002")
-    assert b'<dimension ref="A1:O1002"/>' in zipfile.ZipFile(file).read("xl/worksheets/sheet1.xml")
+    assert (sheet.dimensions, sheet.auto_filter.ref) == ("A1:P1002", "A1:P1002")
+    assert b'<dimension ref="A1:P1002"/>' in zipfile.ZipFile(file).read("xl/worksheets/sheet1.xml")
 
 
 def test_a_partner_chooses_columns() -> None:
@@ -285,8 +286,9 @@ def test_what_has_stopped_is_there_only_when_asked_for_and_then_marked() -> None
         connector.write([stopped], file)
         sheets = read(file)
         assert (Criterion("status", ("inactive",), negate=True) in connector.query().where) == (header is None)
-        assert sheets["Aanbod"][0] == HEADERS + ([header] if header else [])
-        assert (sheets["Aanbod"][1][-1] == "gestopt") == (header is not None)
+        head, line = sheets["Aanbod"]
+        assert head == ([*HEADERS[:13], header, *HEADERS[13:]] if header else HEADERS)
+        assert ("gestopt" in line) == (header is not None)
         assert any(("staat er niet in" if header is None else "kan er ook in staan") in str(cell) for line in sheets["Toelichting"] for cell in line)
 
 
@@ -363,3 +365,86 @@ def test_no_room_for_the_rows_on_their_way_is_a_full_disk_too(monkeypatch: pytes
     with pytest.raises(OSError, match="temporary files") as told:
         feed().write([offer()] * 3_000, io.BytesIO())
     assert told.value.errno == errno.ENOSPC
+
+
+def test_answers_that_go_stale_say_since_when_and_until_when() -> None:
+    since, until = {"asserted_at": "2026-10-12T08:00:00Z"}, {"valid_until": "2026-12-31"}
+    said = offer(
+        patientenstop={"value": "yes", **since, **until},
+        waiting_list={"value": "yes", "weeks": 6, **until},
+        capacity=[{"unit": "bed", "maximum": 12, "available": 3, **since}, {"unit": "stoel", "maximum": 4, "valid_until": "2026-11-21"}],
+        on_call={"value": "no"},
+    )
+    file = io.BytesIO()
+    feed(columns=["Patiëntenstop", "Wachtlijst", "Capaciteit", "Wachtdienst"]).write([said], file)
+    assert read(file)["Aanbod"][1] == [
+        "ja (gemeld op 12/10/2026, geldig tot 31/12/2026)",
+        "ja, 6 weken (geldig tot 31/12/2026)",
+        "12 bedden, 3 vrij (gemeld op 12/10/2026); 4 stoel",
+        "nee",
+    ]
+    run_out = offer(patientenstop={"value": "unknown", "valid_until": "2026-11-01"})
+    assert row(run_out, label, TODAY)[HEADERS.index("Patiëntenstop")] == "onbekend"
+
+
+def person(number: int, family: str) -> Document:
+    return {"id": f"7a0b5f2e-8f0e-4d5e-9a57-3a6f3f1f0b{number:02}", "kind": "zorgverlener", "name": {"given": ["An"], "family": family}}
+
+
+def test_a_row_says_who_works_there_as_far_as_the_asker_sees_them() -> None:
+    wilg, linde, hidden = person(1, "Wilg"), person(2, "Linde"), person(3, "Onzichtbaar")
+    ties: list[Document] = [{"zorgverlener": {"id": each["id"]}} for each in (wilg, wilg, linde, hidden)]
+    ties[2]["status"] = {"status": "inactive"}
+    entity = offer(caregivers=[*ties, {}])
+    seen = replace(entity, related={**entity.related, wilg["id"]: wilg, linde["id"]: linde})
+    assert row(seen, label, TODAY)[HEADERS.index("Zorgverleners")] == "An Wilg"
+
+
+@pytest.mark.parametrize("language", ["nl", "fr", "de", "en"])
+def test_a_workbook_speaks_one_language(language: str) -> None:
+    assert [set(words) for words in WORDS.values()] == [set(WORDS["nl"])] * 4
+    assert all(set(told) == {column.header for column in EVERY} for told in COLUMNS_IN.values())
+    file = io.BytesIO()
+    both = offer(names=[{"text": {"nl": "Dagopvang", "fr": "Accueil de jour"}}], hours=[at("mon", **MORNING, by_appointment=True)])
+    feed(language=language, stopped=True, postcodes=["9100"]).write([both], file)
+    sheets = read(file)
+    (first, offers), (second, about) = sheets.items()
+    said = WORDS[language]
+    assert (first, second) == (said["sheet"], said["about"])
+    assert offers[0][0] == {"nl": "Aanbod", "fr": "Offre", "de": "Angebot", "en": "Offer"}[language]
+    assert offers[1][0] == ("Accueil de jour" if language == "fr" else "Dagopvang")
+    assert {said["unknown"], f"{said['days'].split()[0]} 09:00-12:00 {said['by_appointment']}"} <= set(map(str, offers[1]))
+    told = " ".join(str(line[1]) for line in about)
+    assert f"{said['postcodes']}: 9100" in told
+    assert said["anew"] in told
+    assert said["allowed_use"] in told
+    if language != "nl":
+        assert not {header for header, (theirs, _) in COLUMNS_IN[language].items() if header != theirs} & set(map(str, offers[0]))
+
+
+def test_a_language_that_the_workbook_does_not_speak_is_refused() -> None:
+    assert "language" in ExcelConfig().validate({"language": "es"})
+
+
+def test_the_workbook_says_what_was_selected_and_that_it_is_made_anew() -> None:
+    chosen = {"rubrieken": ["13.08"], "postcodes": ["9100", "9200"], "text": "zorg", "where": ["language=fr"]}
+    told = "Selectie: woorden: zorg; rubrieken: 13.08 Dagopvang personen met een handicap; postcodes: 9100, 9200; voorwaarden: language=fr."
+    for connector, said in ((feed(), "Selectie: alle aanbod."), (feed(**chosen), told)):
+        file = io.BytesIO()
+        connector.write([], file)
+        lines = [str(line[1]) for line in read(file)["Toelichting"]]
+        assert said in lines
+        assert any("bij elke export opnieuw gemaakt" in line for line in lines)
+
+
+def test_the_sheet_prints_lying_on_a4_what_people_read_with_the_header_on_every_page() -> None:
+    file = io.BytesIO()
+    feed(title="Zorg & welzijn").write([offer()] * 3, file)
+    book = openpyxl.load_workbook(file)
+    sheet = book["Aanbod"]
+    assert (sheet.page_setup.paperSize, sheet.page_setup.orientation, sheet.page_setup.fitToHeight) == (9, "landscape", 0)
+    assert (sheet.print_title_rows, sheet.print_area) == ("$1:$1", "'Aanbod'!$A$1:$M$4")
+    assert (sheet.oddFooter.left.text, sheet.oddFooter.right.text) == ("Zorg && welzijn", "&P / &N")
+    assert sheet["A2"].alignment.wrap_text
+    assert book["Toelichting"]["B2"].alignment.wrap_text
+    assert sum(column.width for column in COLUMNS if column.printed) <= 215, "of 11 points at least 7.5 are left on A4"
