@@ -129,10 +129,11 @@ class ExcelFeed(Export):
             raise Misconfigured(f"The agreement shows none of these columns: {', '.join(column.header for column in withheld)}.")
         return columns, withheld
 
-    def _about_what_stopped(self) -> str:
+    def _about_what_stopped(self, columns: Sequence[Column]) -> str:
         words, fields = WORDS[self.config["language"]], self.context.fields
         if self._tells_the_status():
-            return words["stopped_in"].format(status=STATUS.in_language(self.config["language"]).header)
+            see = words["stopped_see"].format(status=STATUS.in_language(self.config["language"]).header)
+            return f"{words['stopped_in']} {see}" if STATUS in columns else words["stopped_in"]
         return words["stopped_out" if fields is None or {"organisatie", "status"} <= fields else "stopped_hidden"]
 
     def _about_the_selection(self) -> str:
@@ -162,7 +163,7 @@ class ExcelFeed(Export):
             words["use"].format(use=self.config["allowed_use"] or words["allowed_use"]),
             self._about_the_selection(),
             words["empty"],
-            self._about_what_stopped(),
+            self._about_what_stopped(columns),
         ]
         if withheld:
             explanation.append(words["withheld"].format(columns=", ".join(column.in_language(language).header for column in withheld)))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hub.places
-from hub.places import Places, UnknownPlace, distance_km, places
+from hub.places import DEMO_ZONES, Places, UnknownPlace, distance_km, places
 
 BELGIUM = Places.load()
 DATA = Path(hub.places.__file__).parent.parent / "places_data"
@@ -297,3 +297,18 @@ def test_values_cannot_be_changed_and_are_kept() -> None:
     assert tuple(places()) == tuple(BELGIUM)
     assert list(places().zones) == []
     assert places().zones.zones_of("44021") == ()
+
+
+def test_an_address_lies_in_its_postcode_municipality_region_province_and_zones() -> None:
+    demo = Places.load(DEMO_ZONES)
+    address = {"postcode": "9000", "municipality": "44021", "street": {"nl": "Korenmarkt"}}
+    assert demo.areas(address) == (
+        ("postcode", "9000"),
+        ("municipality", "44021"),
+        ("region", "vlaanderen"),
+        ("province", "oost-vlaanderen"),
+        *(("zone", zone.code) for zone in demo.zones.zones_of("44021", "9000")),
+    )
+    assert demo.areas({"municipality": "99999"}) == (("municipality", "99999"),), "a code from abroad"
+    assert demo.areas({"municipality": "42006"}) == demo.areas({"municipality": demo.current("42006")}), "the code of today"
+    assert demo.areas({}) == ()
