@@ -59,7 +59,8 @@ def brought_to(entity: Entity, places: SelectedPlaces) -> Entity:
     for site in organisation.get("vestigingen", ()):
         addresses = [address for address in site.get("addresses", ()) if places.hold(address)]
         (here if addresses else elsewhere).append({**site, "addresses": addresses})
-    kinds = {contact["kind"] for site in here for contact in site.get("contacts", ())}
+    named = {link["id"] for link in entity.fiche.get("vestigingen", ())}  # contacts are inherited from no other
+    kinds = {contact["kind"] for site in here if site["id"] in named for contact in site.get("contacts", ())}
     for site in elsewhere:
         site["contacts"] = [contact for contact in site.get("contacts", ()) if contact["kind"] not in kinds]
     placed = replace(entity, related={**entity.related, identity: {**organisation, "vestigingen": [*here, *elsewhere]}})

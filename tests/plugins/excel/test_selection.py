@@ -134,5 +134,6 @@ def test_the_address_is_that_of_a_vestiging_that_lies_in_the_places_selected(exp
 
 
 def test_the_telephone_is_that_of_the_vestiging_shown_and_where_it_has_none_that_of_another(export: Export) -> None:
-    lines = export(PLACED, postcodes=["9200"])
-    assert [line["Telefoon"] for line in lines] == ["+3252000002", "+3212000001"]
+    both = offer("both", "org", vestigingen=[{"key": f"{SK}:1"}, {"key": f"{SK}:2"}])
+    lines = export([*PLACED, both], postcodes=["9200"])
+    assert {line["Aanbod"]: line["Telefoon"] for line in lines} == {"all": None, "both": "+3252000002", "named": "+3212000001"}
