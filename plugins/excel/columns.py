@@ -1,8 +1,7 @@
 """The columns of the workbook: an offer with what it inherits, as one row of plain values. Pure.
 
-The layout follows what care councils asked for (needs 42 and 43): one row per offer, fifteen columns and who works there (without whom rows of one practice
-cannot be told apart), street, number, postcode and municipality apart (mail merge needs that), no merged cells, the same names in every workbook of a language.
-What people do not read on paper stands last.
+The layout follows what care councils asked for: one row per offer, fifteen columns unless somebody asks for more, street, number, postcode and
+municipality apart (mail merge needs that), no merged cells, the same names in every workbook of a language. What people do not read on paper stands last.
 """
 
 from __future__ import annotations
@@ -55,7 +54,6 @@ _CONTACTS = ("contacts", "organisatie vestigingen")
 COLUMNS: tuple[Column, ...] = (
     Column("Aanbod", 24, "Naam van het aanbod.", ("names",)),
     Column("Organisatie", 22, "Organisatie of praktijk die het aanbod doet.", ("organisatie names",)),
-    Column("Zorgverleners", 18, "Wie er werkt, gescheiden door een puntkomma.", ("caregivers name",)),
     Column(
         "Rubriek",
         20,
@@ -98,6 +96,7 @@ COLUMNS: tuple[Column, ...] = (
 STATUS = Column("Status", 14, "actief, gestopt, organisatie gestopt (het aanbod zelf dan niet) of onbekend.", ("status",))
 ON_REQUEST: tuple[Column, ...] = (
     STATUS,
+    Column("Zorgverleners", 18, "Wie er werkt, gescheiden door een puntkomma.", ("caregivers name",)),
     Column("Wachtlijst", 18, "ja, nee of onbekend, met hoe lang en de data van de opgave; een verlopen opgave is onbekend.", ("waiting_list",)),
     Column("Capaciteit", 18, "Erkende en vrije plaatsen, met de data van de opgave; bij een verlopen opgave alleen de erkende.", ("capacity",)),
     Column("Wachtdienst", 18, "ja, nee of onbekend, met de data van de opgave; een verlopen opgave is onbekend.", ("on_call",)),
@@ -117,7 +116,6 @@ def row(entity: Entity, label: Labels, today: str, language: str = "nl") -> tupl
     return (
         name_in(offer, language).text,
         name_in(organisation, language).text,
-        "; ".join(_people(entity, language)),
         "; ".join(_rubriek(code, label, language) for code in offer.get("rubrieken", ())),
         street.text,
         house_number(address, street.language),
@@ -132,6 +130,7 @@ def row(entity: Entity, label: Labels, today: str, language: str = "nl") -> tupl
         nearest_contact(contacts, "website"),
         entity.id,
         _status(offer, organisation, words),
+        "; ".join(_people(entity, language)),
         _answer(offer.get("waiting_list", {}), words, today),
         "; ".join(_room(each, words, today) for each in offer.get("capacity", ())),
         _answer(offer.get("on_call", {}), words, today),
