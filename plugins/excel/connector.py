@@ -73,9 +73,7 @@ class ExcelConfig(ma.Schema):
     )
     allowed_use = ma.fields.String(
         load_default="",
-        metadata={
-            "description": "what the receiver may do with it; stands in the workbook; empty: only within the agreement, nothing passed on"
-        },
+        metadata={"description": "what the receiver may do with it; stands in the workbook; empty: only within the agreement, nothing passed on"},
     )
 
 
