@@ -96,7 +96,7 @@ def told_by(row: Json, now: datetime, municipality: Municipal) -> Told:
         remarks["without a readable lastUpdate"] += 1
     revision = revision_of(updated, now)
     site = _site(row, identity, municipality)
-    organisatie = _organisatie(row, names, site, updated, remarks)
+    organisatie = _organisatie(row, names, site, remarks)
     aanbod = _aanbod(row, names, site, identity)
     return Told(
         (
@@ -108,7 +108,8 @@ def told_by(row: Json, now: datetime, municipality: Municipal) -> Told:
     )
 
 
-def _organisatie(row: Json, names: dict[str, str], site: Document | None, updated: date | None, remarks: Counter[str]) -> Document:
+def _organisatie(row: Json, names: dict[str, str], site: Document | None, remarks: Counter[str]) -> Document:
+    """Nothing in a row tells whether the organisation still works: a day on which it began does not, and so no status is said."""
     content: Document = {
         "kind": "organisatie",
         "form": "organisatie",
@@ -117,11 +118,8 @@ def _organisatie(row: Json, names: dict[str, str], site: Document | None, update
         "description": _described(row, texts(row, "description"), ("remark",)),
         "contacts": _contacts(row),
         "vestigingen": [site] if site else [],
-        "status": {"status": "active"},
         "in_scope_of": [SOURCE],
     }
-    if started := day(row.get("startDate"), not_after=updated):
-        content["status"]["since"] = started.isoformat()
     legal = row.get("legalStatus")
     if isinstance(legal, dict) and (number := whole(legal.get("id"))):
         content["legal_form"] = {"scheme": LEGAL_STATUS, "code": str(number)}

@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub import Claim, Invalid, Mapping, Places, Rejected, World
+from hub.authority import Authority
+from hub.merge import merge
 from hub.schemas import check_claim
 from plugins.sociaal_brussels.listing import Listing, mangled
 from plugins.sociaal_brussels.reading import day, decoded, mended
@@ -91,6 +93,17 @@ def test_what_is_filled_in_and_not_used_is_named() -> None:
 )
 def test_only_bytes_that_are_no_utf8_are_read_as_cp1252(content: bytes, text: str, stray: int) -> None:
     assert decoded(content) == (text, stray)
+
+
+def test_a_row_says_nothing_of_whether_somebody_still_works_and_what_another_source_knows_stands() -> None:
+    organisatie, aanbod, _ = told(startDate="01/03/98")
+    assert "status" not in organisatie.content
+    assert "status" not in aanbod.content
+    stopped = {"status": "inactive", "evidence": "state=INACTIVE"}
+    other = Claim("sociale-kaart", "1", 1, "organisatie", {"kind": "organisatie", "status": stopped})
+    merged = merge([organisatie, other], Authority.load())
+    assert merged.content is not None
+    assert merged.content["status"] == stopped
 
 
 def test_no_address_is_no_vestiging() -> None:
