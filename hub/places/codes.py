@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from hub.model.particulars import Said
 Region = Literal["vlaanderen", "brussel", "wallonie"]
 
 DATA: Final = Path(__file__).parent.parent / "places_data"
+_POSTCODE: Final = re.compile(r"(?:BE?)?[\s-]*(\d{4})", re.IGNORECASE | re.ASCII)
 
 
 class UnknownPlace(Invalid):
@@ -133,14 +135,19 @@ class Codes:
             raise UnknownPlace(code, "This is not a Belgian postcode (four digits).")
         return tuple(found)
 
+    def postcode_of(self, written: str) -> str | None:
+        """The postcode that somebody wrote in an address, as `9100`, `B-9100` or `be 9100`; none where there is no such postcode in Belgium."""
+        found = _POSTCODE.fullmatch(written.strip())
+        return found[1] if found is not None and found[1] in self.postcodes_in_use else None
+
     def of_address(self, postcode: str, name: str) -> str | None:
-        """The REFNIS code of the municipality with this postcode; among several the one with this Dutch or French name, else none."""
-        try:
-            here = self.by_postcode(postcode)
-        except UnknownPlace:
+        """The REFNIS code of the municipality with this postcode, as `postcode_of` reads it; among several the one with this Dutch or French name, else none."""
+        code = self.postcode_of(postcode)
+        if code is None:
             return None
+        here = self._by_postcode[code]
         named = [place for place in here if fold(name) in (fold(place.name_nl), fold(place.name_fr))]
-        found = named or list(here)
+        found = named or here
         return found[0].refnis if len(found) == 1 else None
 
     def postcodes_of(self, refnis: str) -> tuple[str, ...]:

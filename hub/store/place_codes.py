@@ -1,8 +1,10 @@
-"""Codes of places in claims, as they are today: the source keeps its own, the merged fiche has the code that a municipality goes by now."""
+"""Codes of places in claims, as they are today: the source keeps its own, the merged fiche has the code that a municipality goes by now.
+
+A position that is none goes the same way as a code that there is not.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -13,7 +15,6 @@ from hub.model.fiche import Document
 from hub.model.parts import part_keys
 from hub.places import Places, UnknownPlace
 
-_POSTCODE: Final = re.compile(r"(?:BE?)?[\s-]*(\d{4})", re.IGNORECASE)
 _BELGIUM: Final = "BE"
 _NO_PLACE: Final = frozenset({"type", "country", "visibility"})
 """What an address may say without naming any place."""
@@ -25,13 +26,14 @@ class PlaceCodes:
     def __init__(self, places: Places) -> None:
         self._places = places
         self.left_out: dict[tuple[str, str, str], Rejected] = {}
-        """Each code of a place that there is not, by source, external id and path: the fiche stands without it."""
+        """Each code of a place that there is not, and each position that is none, by source, external id and path: the fiche stands without it."""
 
     def current(self, claim: Claim) -> Claim:
         """The claim with today's codes; the same object when it has no others.
 
         An ended REFNIS code becomes that of the municipality that came after it. A Belgian postcode or REFNIS code that there is not is left out, so that a
-        typing error in it does not cost the rest. An address says by `country` that it lies abroad; its codes are never touched.
+        typing error in it does not cost the rest. An address says by `country` that it lies abroad; its codes are never touched. A position of exactly 0, 0 is
+        what programs write for one that they do not know, wherever the address lies, and is left out too.
         """
         content, excluded = claim.content, claim.excluded
         if claim.kind == "organisatie":
@@ -57,7 +59,7 @@ class PlaceCodes:
         codes, postcodes = self._places.codes_in_use, self._places.postcodes_in_use
         for address in addresses:
             code, postcode = address.get("municipality"), address.get("postcode")
-            if (code is not None and code not in codes) or (postcode is not None and postcode not in postcodes):
+            if (code is not None and code not in codes) or (postcode is not None and postcode not in postcodes) or _is_nowhere(address):
                 return True
         return False
 
@@ -77,9 +79,14 @@ class PlaceCodes:
         return [address for address in found if address.keys() - _NO_PLACE]
 
     def _address(self, address: Document, path: str, claim: Claim) -> Document:
-        if address.get("country", _BELGIUM).upper() != _BELGIUM:
-            return address
         kept = dict(address)
+        if _is_nowhere(address):
+            at = kept.pop("position")
+            self._leave_out(
+                claim, f"{path}.position", f"{at['lat']:g}, {at['lon']:g}", "That lies in the sea off Africa; leave out a position that is not known."
+            )
+        if address.get("country", _BELGIUM).upper() != _BELGIUM:
+            return kept
         if "municipality" in address:
             self._keep(
                 kept,
@@ -112,9 +119,9 @@ class PlaceCodes:
             return None
 
     def _postcode(self, code: str, path: str, claim: Claim) -> str | None:
-        written = _POSTCODE.fullmatch(code.strip())
-        if written is not None and written[1] in self._places.postcodes_in_use:
-            return written[1]
+        found = self._places.postcode_of(code)
+        if found is not None:
+            return found
         reason = "This is not a Belgian postcode (four digits). An address abroad needs its country."
         self._leave_out(claim, path, code, reason)
         return None
@@ -123,6 +130,11 @@ class PlaceCodes:
         said = f"{path} {code[:40]!r} was left out. {reason}"
         wrong = Rejected(said, external_id=claim.external_id, field=path, raw=code[:80])
         self.left_out[claim.source, claim.external_id, path] = wrong
+
+
+def _is_nowhere(address: Document) -> bool:
+    position = address.get("position")
+    return position is not None and position["lat"] == 0 == position["lon"]
 
 
 def _with(holder: Mapping[str, Any], field: str, items: list[Any]) -> dict[str, Any]:

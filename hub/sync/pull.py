@@ -408,7 +408,7 @@ class _Pull:
         """What the rows say that cannot be right, while the rest of each stands; and which of those that were known name now somebody who was erased."""
         if self._left_out:
             shown = " ".join(f"{each.external_id}: {each.message}" for each in self._examples)
-            yield f"{self._left_out:,} codes of places that there are not were left out; the rest of their rows stands. For example {shown}"
+            yield f"{self._left_out:,} codes of places that there are not, or positions at 0, 0, were left out; the rest of their rows stands. For example {shown}"
         if self._withdrawn:
             shown = " ".join(f"{each.external_id}: {each.message}" for each in self._withdrawn_such)
             yield f"Rows that were known, and name somebody now who was erased: {self._withdrawn:,}. For example {shown}"

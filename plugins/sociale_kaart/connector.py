@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -19,7 +19,7 @@ from plugins.sociale_kaart.listing import Listed, cursor_of, head_of, keep, read
 from plugins.sociale_kaart.reading import id_of, shortened
 from plugins.sociale_kaart.simulator import SocialeKaartSimulator
 from plugins.sociale_kaart.spool import Spool
-from plugins.sociale_kaart.vocabulary import SOURCE, Municipal, Vocabulary, municipalities
+from plugins.sociale_kaart.vocabulary import SOURCE, Municipal, Vocabulary
 
 _HOST = "desocialekaart.be"
 _KINDS = ("aanbod", "zorgverlener")
@@ -82,7 +82,7 @@ class SocialeKaartConfig(ma.Schema):
 
 @cache
 def _municipalities() -> Municipal:
-    return municipalities(Places.load())
+    return lru_cache(4096)(Places.load().of_address)
 
 
 class SocialeKaart(Source):

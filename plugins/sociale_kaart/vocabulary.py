@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Final
 
-from hub import Language, Places, UnknownPlace, fold
+from hub import Language
 
 SOURCE: Final = "sociale-kaart"
 Municipal = Callable[[str, str], "str | None"]
@@ -38,20 +37,3 @@ class Vocabulary:
     language: Language = "nl"
     official: bool = False
     municipality: Municipal = _nowhere
-
-
-def municipalities(places: Places) -> Municipal:
-    """Reads a postcode with the name beside it: of several municipalities with that postcode the one so called, else none."""
-
-    @lru_cache(4096)
-    def find(postcode: str, name: str) -> str | None:
-        try:
-            here = places.by_postcode(postcode)
-        except UnknownPlace:
-            return None
-        if len(here) == 1:
-            return here[0].refnis
-        named = [place for place in here if fold(name) in (fold(place.name_nl), fold(place.name_fr))]
-        return named[0].refnis if len(named) == 1 else None
-
-    return find

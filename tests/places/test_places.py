@@ -53,6 +53,24 @@ def test_an_address_is_in_the_municipality_of_its_postcode_and_name() -> None:
     assert BELGIUM.of_address("0999", "Gent") is None
 
 
+@pytest.mark.parametrize(
+    ("written", "postcode"),
+    [
+        ("9100", "9100"),
+        (" B-9100 ", "9100"),
+        ("b 9100", "9100"),
+        ("BE-9100", "9100"),
+        ("91OO", None),
+        ("9100 Sint-Niklaas", None),
+        ("0001", None),
+        ("", None),
+    ],
+)
+def test_a_postcode_is_read_as_people_write_it(written: str, postcode: str | None) -> None:
+    assert BELGIUM.postcode_of(written) == postcode
+    assert BELGIUM.of_address(written, "Sint-Niklaas") == (postcode and "46021")
+
+
 def test_postcodes_and_municipalities_are_many_to_many() -> None:
     assert names(BELGIUM.by_postcode("1040")) == ["Etterbeek", "Brussel"]
     assert names(BELGIUM.by_postcode("1050")) == ["Elsene", "Brussel"]

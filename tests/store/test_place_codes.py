@@ -111,6 +111,24 @@ def test_what_can_be_read_is_read_and_what_lies_abroad_is_left_alone(said: dict[
     assert not codes.left_out
 
 
+@pytest.mark.parametrize("country", [{}, {"country": "BE"}, {"country": "FR"}])
+def test_a_position_at_0_0_is_none_and_told(store: Store, country: dict[str, str]) -> None:
+    home = {"type": "practice", "street": {"nl": "Dorp"}, "postcode": "3000", "position": {"lat": 0, "lon": 0.0}, **country}
+    near = {"lat": 0.0, "lon": 4.5}
+    counts = put(
+        store,
+        at(postcode="3000", position={"lat": 0.0, "lon": -0.0}, **country),
+        person("p1", addresses=[home, {**home, "box": "1", "position": near}]),
+    )
+    assert address_of(store) == {"street": {"nl": "Dorp"}, "house_number": "1", "postcode": "3000", **country}
+    document = fiche(store, f"{PG}|p1")
+    assert document and [address.get("position") for address in document["addresses"]] == [None, near]
+    assert sorted((str(each.external_id), str(each.field)) for each in counts.left_out) == [
+        ("o1", "vestigingen.0.addresses.0.position"),
+        ("p1", "addresses.0.position"),
+    ]
+
+
 def test_a_claim_with_todays_codes_is_left_as_it_is() -> None:
     for claim in (
         organisatie("o1"),

@@ -23,10 +23,10 @@ from plugins.sociale_kaart.translate import (
     organisation_content,
     person_content,
 )
-from plugins.sociale_kaart.vocabulary import Vocabulary, municipalities
+from plugins.sociale_kaart.vocabulary import Vocabulary
 from tests.plugins.sociale_kaart.pulls import row
 
-WORDS = Vocabulary(municipality=municipalities(places()))
+WORDS = Vocabulary(municipality=places().of_address)
 
 
 def organisation(*raws: dict[str, Any], **options: Any) -> dict[str, Any]:
@@ -94,6 +94,15 @@ def test_missing_coordinates_are_fine_and_a_website_that_is_none_stays_as_it_cam
     about = organisation(raw)
     assert "position" not in about["vestigingen"][0]["addresses"][0]
     assert offer_content(read(raw, WORDS), about, WORDS)["contacts"] == [{"kind": "website", "value": "zie facebook"}]
+
+
+@pytest.mark.parametrize("written", ["9100", "B-9100", "B 9100", "be-9100"])
+def test_the_municipality_is_found_however_its_postcode_is_written(written: str) -> None:
+    given = row()["addresses"][0]
+    town = {**given["municipality"], "postalCode": written}
+    (site,) = organisation(row(addresses=[{**given, "municipality": town}]))["vestigingen"]
+    (address,) = site["addresses"]
+    assert (address["postcode"], address["municipality"]) == (written, "46021")
 
 
 def test_a_contact_that_the_organisatie_has_is_inherited() -> None:
