@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+from hub.merge.lasting import Said, lasting
 from hub.merge.plans import Field
 from hub.model.fiche import LANGUAGES, Document, Visibility
 from hub.model.item_keys import alike, is_text, same_text
@@ -28,7 +29,7 @@ def one_list(field: Field, items: list[Any]) -> list[Any]:
     if len(items) < 2:
         return items
     if len({field.plain(item) for item in items}) < len(items):
-        groups = alike(items, field.keys)
+        groups = alike(items, field.keys, field.called)
         if len(groups) < len(items):
             items = [_joined(field, group) for group in groups]
     return settled(field, items)
@@ -36,14 +37,26 @@ def one_list(field: Field, items: list[Any]) -> list[Any]:
 
 def _joined(field: Field, items: list[Document]) -> Document:
     """One item that a claim states several times."""
+    if field.volatile:
+        stated: list[Said] = [(0, None, item) for item in items]
+        items = [item for _, _, item in with_the_rest(field, lasting(stated), stated)]
     joined = items[0]
     for item in items[1:]:
         if item != joined:
             visible = strictest((visibility_of(field, joined), visibility_of(field, item)))
-            joined = {name: best_of(name, [one[name] for one in (joined, item) if name in one]) for name in {**item, **joined}}
+            joined = {name: best_of(name, [one[name] for one in (joined, *items) if name in one]) for name in {**item, **joined}}
             if "visibility" in joined or visible != field.default:
                 joined["visibility"] = visible
     return joined
+
+
+def with_the_rest(field: Field, counting: list[Said], stated: Sequence[Said]) -> list[Said]:
+    """What counts of a volatile item, and behind it what is left of the values that were over: who may see it."""
+    if len(counting) == len(stated):
+        return counting
+    kept, ids = {"visibility", *field.attributes}, set(map(id, counting))
+    over = [one for one in stated if id(one) not in ids]
+    return [*counting, *((rank, whose, {name: item[name] for name in item if name in kept}) for rank, whose, item in over)]
 
 
 def settled(field: Field, items: list[Any], firm: Collection[int] = ()) -> list[Any]:
@@ -51,7 +64,11 @@ def settled(field: Field, items: list[Any], firm: Collection[int] = ()) -> list[
 
     Else all that speak of the thing take the strictest, so that whoever leaves out the type of an address does not show what another hides. The result is
     the same for any order of what was said. `firm`: the `id()` of items of which the owner said in so many words who may see them.
+
+    Of names that are two, and yet the same in one language, all take the strictest, so that none shows what another one hides.
     """
+    if field.called is not None:
+        return _equally_hidden(field, items, firm)
     vague = field.vague
     if vague is None or len(items) < 2 or not any(map(vague.is_vague, items)):
         return items
@@ -75,6 +92,16 @@ def settled(field: Field, items: list[Any], firm: Collection[int] = ()) -> list[
     return [kept for item in items if (kept := instead.get(id(item), item)) is not None] if instead else items
 
 
+def _equally_hidden(field: Field, items: list[Any], firm: Collection[int]) -> list[Any]:
+    if len(items) < 2 or all("visibility" not in item for item in items):
+        return items
+    instead: dict[int, Document] = {}
+    for group in alike(items, field.keys):
+        visible = strictest(visibility_of(field, item) for item in group)
+        instead |= {id(item): {**item, "visibility": visible} for item in group if id(item) not in firm and visible != visibility_of(field, item)}
+    return [instead.get(id(item), item) for item in items]
+
+
 def _filled(item: Document, vague: Iterable[Document]) -> Document:
     """The item with what only vague ones of the same thing say; their visibility is passed on otherwise."""
     for other in vague:
@@ -94,12 +121,17 @@ def best_of(attribute: str, values: Sequence[Any]) -> Any:
 
 
 def completed(values: Sequence[Any]) -> Any:
-    """The best value; a text also in the languages in which only others say the same."""
-    best = values[0]
-    for other in values[1:]:
-        if is_text(best) and is_text(other) and other.keys() - best.keys() and same_text(best, other):
-            best = {**other, **best}
+    """The best value; a text also in the languages in which only others say the same, or the same as one of these."""
+    best, others = values[0], [other for other in values[1:] if is_text(other)] if is_text(values[0]) else []
+    while more := next((other for other in others if other.keys() - best.keys() and same_text(best, other)), None):
+        best = {**more, **best}
     return best
+
+
+def is_meant(field: Field, items: Sequence[Document], other: Document) -> bool:
+    """Whether who says no more than the key of an item means this one, of which these items tell: its name contradicts theirs in no language."""
+    called = field.called
+    return called is None or not called(other) or same_text(completed([called(item) for item in items]), called(other))
 
 
 def agree(one: Any, other: Any) -> bool:

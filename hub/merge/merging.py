@@ -12,7 +12,8 @@ from functools import lru_cache
 from typing import Any
 
 from hub.authority import EDITOR_RANK, GROUPS, Authority
-from hub.merge.items import agree, best_of, item_label, one_list, settled, strictest, visibility_of
+from hub.merge.items import agree, best_of, is_meant, item_label, one_list, settled, strictest, visibility_of, with_the_rest
+from hub.merge.lasting import lasting
 from hub.merge.plans import AS_PARTS, ITEMS, SETTINGS, VALUES, VISIBLE, WHOLE, Field, plan_of
 from hub.model.claims import EDITOR, Claim, Conflict, Merged, Provenance
 from hub.model.fiche import Document, Group, Kind, PartType, Visibility
@@ -28,6 +29,8 @@ _Voice = tuple[Claim, Document]
 _Order = tuple[tuple[int, int], ...]
 """`(rank, place among the voices)`, best first; equals in the order of the voices."""
 _Stated = tuple[int, Claim, Any]
+_Bars = dict[Any, list[tuple[int, Any]]]
+"""Key of each item that must not appear -> by what rank that is said, and how the item is named there; the best rank first."""
 
 
 def merge(claims: Sequence[Claim], authority: Authority) -> Merged:
@@ -38,6 +41,8 @@ def merge(claims: Sequence[Claim], authority: Authority) -> Merged:
 
     - A field that merges as a whole is the best source's. Where equals disagree the first by `(source, external_id)` stands and a
       `Conflict` is recorded; a lower source that disagrees is no conflict.
+    - A volatile value (with `asserted_at` and `valid_until`) that ran out before another one was asserted stands behind that one whatever its source,
+      and is no conflict with it; of equals the one that was asserted last stands. What the authentic source of the group says is never over for others.
     - Lists that merge as a union keep one item per key: the best source's, what it leaves out filled in by the next, also the languages in
       which others say the same. Items with a text in their key are one where it is the same in one language. `excluded` of a
       claim takes away items of its equals and of lower sources (`vestigingen.contacts` for lists inside parts).
@@ -194,7 +199,7 @@ class _Merge:
                     elif how == VALUES:
                         value = list(dict.fromkeys(value))
                 elif how == WHOLE:
-                    value, contributed = self._whole(stated, path + name)
+                    value, contributed = self._whole(field, stated, path + name)
                 elif how == ITEMS:
                     value, contributed = self._items(field, stated, barred, path)
                 elif how == VALUES:
@@ -232,7 +237,9 @@ class _Merge:
             note(Provenance(path + name, said_by))
         return merged
 
-    def _whole(self, stated: list[_Stated], path: str) -> tuple[Any, list[Claim]]:
+    def _whole(self, field: Field, stated: list[_Stated], path: str) -> tuple[Any, list[Claim]]:
+        if field.volatile:
+            stated = self._lasting(field, stated)
         rank, _, value = stated[0]
         agreeing = []
         peers = [peer for peer in stated if peer[0] == rank]
@@ -243,26 +250,31 @@ class _Merge:
             self.conflicts.append(_conflict(path, peers))
         return value, agreeing
 
-    def _items(self, field: Field, stated: list[_Stated], barred: dict[Any, int], path: str) -> tuple[list[Any], list[Claim]]:
-        keys = field.keys
+    def _items(self, field: Field, stated: list[_Stated], barred: _Bars, path: str) -> tuple[list[Any], list[Claim]]:
+        keys, called = field.keys, field.called
         if not barred and all(items == stated[0][2] for _, _, items in stated[1:]):
             return one_list(field, stated[0][2]), [claim for _, claim, _ in stated]
         said = [(rank, claim, item) for rank, claim, items in stated for item in items]
-        vague = field.vague is not None and any(field.vague.is_vague(item) for _, _, item in said)
+        settling = called is not None or (field.vague is not None and any(field.vague.is_vague(item) for _, _, item in said))
         merged = []
         firm: list[int] = []
         contributed: set[int] = set()
-        for statements in alike(said, lambda one: keys(one[2])):
+        for statements in alike(said, lambda one: keys(one[2]), called and (lambda one: called(one[2]))):
             if barred:
-                bars = [barred[key] for _, _, item in statements for key in keys(item) if key in barred]
+                items = [item for _, _, item in statements]
+                bars = [rank for item in items for key in keys(item) for rank, other in barred.get(key, ()) if is_meant(field, items, other)]
                 statements = [one for one in statements if not bars or one[0] < min(bars)]
                 if not statements:
                     continue
+            contributing = statements
+            if field.volatile and len(statements) > 1:
+                contributing = self._lasting(field, statements)
+                statements = with_the_rest(field, contributing, statements)
             merged.append(statements[0][2] if len(statements) == 1 else self._item(field, statements, path))
-            if vague and self._is_firm(field.group, statements):
+            if settling and self._is_firm(field.group, statements):
                 firm.append(id(merged[-1]))
-            contributed.update(id(claim) for _, claim, _ in statements)
-        return settled(field, merged, firm) if vague else merged, [claim for _, claim, _ in stated if id(claim) in contributed]
+            contributed.update(id(claim) for _, claim, _ in contributing)
+        return settled(field, merged, firm) if settling else merged, [claim for _, claim, _ in stated if id(claim) in contributed]
 
     def _item(self, field: Field, statements: list[_Stated], path: str) -> Document:
         """One item that several claims (or one claim twice) state."""
@@ -293,6 +305,10 @@ class _Merge:
         if "visibility" in attributes or visible != visibility_of(field, merged):
             merged["visibility"] = visible
         return merged
+
+    def _lasting(self, field: Field, stated: list[_Stated]) -> list[_Stated]:
+        authentic = self._authority.authentic(field.group, self._kind)
+        return lasting(stated, lambda claim: claim.partner is None and claim.source in authentic)
 
     def _visibility(self, group: Group, stated: Sequence[_Stated], *, explicit: bool) -> Visibility:
         """The stricter, unless the owner of the group stands first among those whom everybody hears, and says it in so many words."""
@@ -377,12 +393,12 @@ def _orders(authority: Authority, kind: Kind, voices: tuple[tuple[str, bool], ..
 # --- values ------------------------------------------------------------------------------------------------------------------------
 
 
-def _values(stated: list[_Stated], barred: dict[Any, int]) -> tuple[list[Any], list[Claim]]:
+def _values(stated: list[_Stated], barred: _Bars) -> tuple[list[Any], list[Claim]]:
     """A union of plain values (languages, places of delivery)."""
     merged: dict[Any, None] = {}
     contributed = []
     for rank, claim, values in stated:
-        kept = [value for value in values if not barred or rank < barred.get(value, rank + 1)]
+        kept = [value for value in values if value not in barred or rank < barred[value][0][0]]
         if kept:
             contributed.append(claim)
             merged.update(dict.fromkeys(kept))
@@ -398,20 +414,20 @@ def _settings(stated: list[_Stated]) -> tuple[dict[str, Visibility] | None, list
     return merged or None, [claim for _, claim, settings in stated if settings]
 
 
-def _barred(order: _Order, voices: list[_Voice], name: str, keys: Keys) -> dict[Any, int]:
-    """Key of each item that a claim says "not this one" of -> the best rank that says so."""
-    barred: dict[Any, int] = {}
+def _barred(order: _Order, voices: list[_Voice], name: str, keys: Keys) -> _Bars:
+    """What claims say "not this one" of."""
+    barred: _Bars = {}
     for rank, index in order:
         claim = voices[index][0]
         if claim.excluded:
             for item in claim.excluded.get(name, ()):
                 for key in keys(item):
-                    barred.setdefault(key, rank)
+                    barred.setdefault(key, []).append((rank, item))
     return barred
 
 
 def _barred_parts(part_type: PartType, name: str, order: _Order, voices: list[_Voice]) -> dict[str, int]:
-    """The same for parts: a part is meant by any key it is recognised by."""
+    """The same for parts, with the best rank that says so: a part is meant by any key it is recognised by."""
     barred: dict[str, int] = {}
     for rank, index in order:
         claim = voices[index][0]

@@ -8,13 +8,14 @@ from typing import Any, NamedTuple, get_args, get_type_hints
 
 from hub.authority import declared_rules
 from hub.model.fiche import FICHE_TYPES, PARTS, Group, Kind, PartType, Rule, Visibility
-from hub.model.item_keys import Keys, Vague, itself, keys_by, vague_by, website_key
+from hub.model.item_keys import Keys, Vague, itself, keys_by, name_by, vague_by, website_key
 from hub.model.visibility import BY_KIND, VISIBILITY
 
 WHOLE, ITEMS, VALUES, SETTINGS, AS_PARTS, VISIBLE = range(6)
 """How a field merges: the value of one claim; items by their key; plain values; visibilities of fields; parts; the visibility of the whole."""
 _TEXT_ATTRIBUTES = frozenset({"text", "street"})
 _CONTACT = ("kind", "value")
+_WHEN = frozenset({"asserted_at", "valid_until"})
 
 
 class Field(NamedTuple):
@@ -31,6 +32,9 @@ class Field(NamedTuple):
     part_type: PartType | None
     inner: tuple[Field, ...]
     vague: Vague | None
+    called: Callable[[Any], Mapping[str, str]] | None
+    volatile: bool
+    """Whether its values, or items, say when they were asserted and until when that holds."""
 
 
 @cache
@@ -56,10 +60,12 @@ def _field(declaration: str, name: str, rule: Rule, hint: Any) -> Field:
     else:
         how = VISIBLE if name == "visibility" else WHOLE
     keys, plain = (keys_by(rule.key), _plain_key_of(rule.key)) if rule.key else (itself, itself)
-    item_type = getattr((*get_args(hint), None)[0], "__name__", "")
+    shape = (*get_args(hint), hint)[0]
+    item_type = getattr(shape, "__name__", "")
+    volatile = getattr(shape, "__annotations__", {}).keys() >= _WHEN
     default = VISIBILITY[declaration].get(name, "internal")
     by_kind = BY_KIND.get(item_type, ("", {}))
-    return Field(name, rule.group, how, keys, plain, rule.key, default, by_kind, part_type, inner, vague_by(rule.key))
+    return Field(name, rule.group, how, keys, plain, rule.key, default, by_kind, part_type, inner, vague_by(rule.key), name_by(rule.key), volatile)
 
 
 def _plain_key_of(attributes: tuple[str, ...]) -> Callable[[Any], Any]:

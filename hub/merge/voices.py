@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
+from hub.merge.items import is_meant
+from hub.merge.lasting import was_over
 from hub.merge.plans import ITEMS, VALUES, plan_of
 from hub.model.claims import Claim
 from hub.model.fiche import Document
@@ -21,18 +24,19 @@ def voices(document: Document, claims: Iterable[Claim]) -> Voices:
         if field.how not in (ITEMS, VALUES) or not document.get(field.name):
             continue
         vague = field.vague
-        by_key: dict[object, set[str]] = {}
+        by_key: dict[object, list[tuple[str, Any]]] = {}
         by_thing: dict[object, set[str]] = {}
         for claim in standing:
             for item in claim.content.get(field.name) or ():
                 for key in field.keys(item):
-                    by_key.setdefault(key, set()).add(claim.source)
+                    by_key.setdefault(key, []).append((claim.source, item))
                 if vague is not None and vague.is_vague(item):  # it goes where a precise one says all that it does
                     for thing in vague.things(item):
                         by_thing.setdefault(thing, set()).add(claim.source)
         told = []
         for item in document[field.name]:
-            saying = {source for key in field.keys(item) for source in by_key.get(key, ())}
+            stating = [one for key in field.keys(item) for one in by_key.get(key, ())]
+            saying = {source for source, other in stating if is_meant(field, [item], other) and not (field.volatile and was_over(other, item))}
             if vague is not None and by_thing:
                 saying |= {source for thing in vague.things(item) for source in by_thing.get(thing, ())}
             told.append(tuple(sorted(saying)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from hub.model.fiche import LANGUAGES
 from hub.model.folding import fold
@@ -20,7 +20,7 @@ def keys_by(attributes: tuple[str, ...]) -> Keys:
     """How items are recognised of which these attributes are the key, as the field's `Rule` names them.
 
     Texts compare folded, and in each language for itself: who gives an address in Dutch and who gives it in Dutch and French mean one. At most
-    one of the attributes is a text. An item without any of them is only equal to itself.
+    one of the attributes is a text. Names that share a language may still contradict each other in another (`name_by`). An item without any of them is only equal to itself.
 
     A telephone number is one whatever kind it is given, a website one without its scheme and a slash at its end, and house numbers and boxes compare
     without blanks and case.
@@ -52,6 +52,11 @@ def keys_by(attributes: tuple[str, ...]) -> Keys:
     return keys
 
 
+def name_by(attributes: tuple[str, ...]) -> Callable[[Any], Mapping[str, str]] | None:
+    """What items of such a list are called, where this alone tells them apart: who spells a street otherwise in one of its languages still means that street."""
+    return _NAMES.get(attributes)
+
+
 class Vague(NamedTuple):
     """How an item that leaves something out is known from precise ones, and these from it: it is not the same item, but speaks of the same thing."""
 
@@ -77,8 +82,14 @@ def itself(value: Any) -> tuple[Any, ...]:
     return (value,)
 
 
-def alike(items: Iterable[_Item], keys: Callable[[_Item], tuple[Any, ...]]) -> list[list[_Item]]:
-    """The items grouped by what they share, each group and its members in the order in which they came."""
+def alike(
+    items: Iterable[_Item], keys: Callable[[_Item], tuple[Any, ...]], text: Callable[[_Item], Mapping[str, str]] | None = None
+) -> list[list[_Item]]:
+    """The items grouped by what they share, each group and its members in the order in which they came.
+
+    `text`: what an item is called, where two that share a language but say another thing in a second one are two. Of several groups that
+    it could belong to an item goes with the first.
+    """
     groups: list[list[tuple[int, _Item]]] = []
     place: dict[Any, int] = {}
     for number, item in enumerate(items):
@@ -94,7 +105,25 @@ def alike(items: Iterable[_Item], keys: Callable[[_Item], tuple[Any, ...]]) -> l
             place.update((key, first) for key, at in place.items() if at == other)
         groups[first].append((number, item))
         place.update(dict.fromkeys(own, first))
-    return [[item for _, item in sorted(group, key=lambda one: one[0])] for group in groups if group]
+    found = [sorted(group, key=lambda one: one[0]) for group in groups if group]
+    if text is not None:
+        found = sorted((part for group in found for part in _of_one_mind(group, text)), key=lambda group: group[0][0])
+    return [[item for _, item in group] for group in found]
+
+
+def _of_one_mind(group: list[tuple[int, _Item]], text: Callable[[_Item], Mapping[str, str]]) -> list[list[tuple[int, _Item]]]:
+    """The group as those of which all texts together say one thing in each language; what two of these say together is never one thing."""
+    if len(group) < 2:
+        return [group]
+    parts: list[tuple[dict[str, str], list[tuple[int, _Item]]]] = []
+    for one in group:
+        said, members = dict(text_keys(text(one[1]))), [one]
+        while (near := next((part for part in parts if _agree(part[0], said)), None)) is not None:
+            parts.remove(near)
+            said, members = {**said, **near[0]}, near[1] + members
+        parts.append((said, sorted(members, key=lambda member: member[0])))
+        parts.sort(key=lambda part: part[1][0][0])
+    return [members for _, members in parts]
 
 
 def is_text(value: Any) -> bool:
@@ -109,8 +138,13 @@ def text_keys(text: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
 def same_text(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
     """Whether two texts are one: they share a language, and say the same in every language that they share."""
+    return _agree(dict(text_keys(one)), dict(text_keys(other)))
+
+
+def _agree(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    """The same of texts as they compare."""
     shared = one.keys() & other.keys()
-    return bool(shared) and all(_folded(one[language]) == _folded(other[language]) for language in shared)
+    return bool(shared) and all(one[language] == other[language] for language in shared)
 
 
 def _comparable(value: Any) -> tuple[Any, ...]:
@@ -171,6 +205,9 @@ _ADDRESS: Final = ("type", "postcode", "street", "house_number", "box")
 _PLACE: Final = frozenset(_ADDRESS[1:])
 _RIZIVS: Final = frozenset({RIZIV, RIZIV_GROUP})
 _OF_THEIR_OWN: Final[Mapping[tuple[str, ...], Keys]] = {("kind", "value"): _contact_keys, _ADDRESS: _address_keys}
+_NAMES: Final[Mapping[tuple[str, ...], Callable[[Any], Mapping[str, str]]]] = {
+    ("use", "text"): lambda name: cast("Mapping[str, str]", name.get("text", {}))
+}
 _VAGUE: Final[Mapping[tuple[str, ...], Vague]] = {
     _ADDRESS: Vague(lambda address: "type" not in address, _stated_places, lambda address: address.get("type") in _WHERE_PEOPLE_COME),
     ("system", "value"): Vague(_is_short, _person, lambda identifier: True),

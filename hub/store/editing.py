@@ -16,6 +16,7 @@ from hub.model.canonical import canonical_content
 from hub.model.claims import EDITOR, Claim
 from hub.model.fiche import FICHE_TYPES, PARTS, Document, Kind, Rule, Visibility
 from hub.model.parts import part_keys
+from hub.model.turning import TURNING
 from hub.store import reading
 from hub.store.bulk import Clash
 from hub.store.references import HUB
@@ -52,7 +53,7 @@ def edit(store: Store, uuid: str, field: str, value: Any, who: str) -> None:
     for an attribute of one item of a list. Nothing but that is touched. A list that sources fill together becomes exactly `value`: what they
     give besides is excluded (a list of a part cannot be edited as a whole). Raises `Locked` (owner, route) when an
     authentic source of this fiche or part owns the field, `Invalid`, `NotFound`, `Gone`. `Invalid` too when a source says that fewer may see it than
-    `value` says: of two visibilities the stricter stands.
+    `value` says (of two visibilities the stricter stands), and for a volatile value that was over before a source said otherwise.
     """
     store.write(lambda writer: _edit(writer, uuid, field, value, who))
 
@@ -139,6 +140,11 @@ def _edit(writer: Writer, uuid: str, field: str, value: Any, who: str) -> None:
         _check_seen(writer, space.fiches[number], place, field, value)
     if place.part is not None and value is not None:
         _check_outcome(space.fiches[number], place, field, value, parts)
+    elif place.field in TURNING and place.rule.merge == "whole" and value is not None:
+        stands = (space.fiches[number].document or {}).get(place.field, {})
+        if any(stands.get(name) != said for name, said in value.items()):
+            reason = f"{field} would have run out before what a source said of it later. Give it a later valid_until, or none."
+            raise Invalid(reason, (FieldError(f"{field}.valid_until", reason, value.get("valid_until")),))
 
 
 def _edited(known: Claim, document: Document, place: _Place, value: Any, left_out: Sequence[Any] = ()) -> Claim:

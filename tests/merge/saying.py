@@ -93,7 +93,7 @@ MEETING: dict[str, st.SearchStrategy[Any]] = {
 }
 """Declaration, declaration and field, or field -> values that are often one, or nearly. All else that is declared gets a few values of its shape."""
 FORMATS = {
-    "date": ("2026-01-01", "2026-12-31"),
+    "date": ("2026-01-01", "2026-11-22", "2026-12-31"),
     "moment": ("2026-11-22T09:00:00Z", "2026-11-23T09:00:00Z"),
     "time": ("12:30", "24:00"),
     "opening time": ("00:00", "09:00"),
@@ -211,3 +211,13 @@ def heard(group: Any, claims: Sequence[Claim]) -> list[Claim]:
     live = [one for one in standing(claims) if not one.gone]
     locked = AUTHORITY.locked(group, [one.source for one in live if one.partner is None], claims[0].kind)
     return [one for one in live if not (locked and one.source == EDITOR and one.partner is None)]
+
+
+VOLATILE = ("patientenstop", "on_call", "waiting_list")
+
+
+def is_over(value: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> bool:
+    """The plainest reading of "it was over before another one was asserted", in a world where moments are of midday. Who says something that is over
+    already knows nothing of later days."""
+    until = value.get("valid_until", "9999")
+    return any(until < min(other.get("asserted_at", "")[:10], other.get("valid_until", "9999")) for other in others)

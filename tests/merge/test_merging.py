@@ -28,9 +28,11 @@ from tests.merge.saying import (
     SOURCES,
     STREET,
     TEXTS,
+    VOLATILE,
     as_bytes,
     claim,
     heard,
+    is_over,
     merged_content,
     rank,
     says,
@@ -166,8 +168,13 @@ def is_the_best_sources(merged: Merged, claims: list[Claim], field: str, group: 
     if not speaking:
         assert field not in (merged.content or {})
         return
+    if field in VOLATILE:
+        values = [one.content[field] for one in speaking]
+        speaking = [one for one in speaking if not is_over(one.content[field], values)]
     best = min(rank(group, one) for one in speaking)
     peers = sorted((one for one in speaking if rank(group, one) == best), key=lambda one: (one.source, one.external_id))
+    if field in VOLATILE:
+        peers.sort(key=lambda one: one.content[field].get("asserted_at", ""), reverse=True)
     assert merged.content is not None
     assert merged.content[field] == peers[0].content[field]
     disagree = any(one.content[field] != peers[0].content[field] for one in peers)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.merge import merge
+from hub.merge import merge, voices
 from hub.model.audience import RANK, stamp
+from hub.model.claims import EDITOR
 from hub.model.folding import fold
+from hub.model.item_keys import same_text
 from tests.merge.saying import (
     ADDRESSES,
     AUTHORITY,
@@ -35,6 +38,48 @@ def test_a_conflict_names_an_item_as_the_fiche_does() -> None:
     other = says("sociaal-brussels", {"contacts": [{"kind": "phone", "value": "+32470000001", "purpose": "complaints"}]})
     (conflict,) = merge([one, other], AUTHORITY).conflicts
     assert conflict.field == "contacts[mobile|+32470000001].purpose"
+
+
+def names(*texts: tuple[str, dict[str, str]]) -> list[dict[str, str]]:
+    """The names in a fiche when each of these sources gives one, in whatever order that is said; nobody disagrees."""
+    claims = [says(source, {"names": [{"text": text, "use": "official"}]}) for source, text in texts]
+    found = {as_bytes(merge(order, AUTHORITY)): merge(order, AUTHORITY) for order in itertools.permutations(claims)}
+    (merged,) = found.values()
+    assert merged.content is not None
+    assert merged.conflicts == ()
+    told = voices(merged.content, claims)["names"]
+    for name, saying in zip(merged.content["names"], told, strict=True):
+        assert set(saying) == {source for source, text in texts if same_text(text, name["text"])}
+    together = [{"text": text, "use": "official"} for _, text in texts]
+    assert len(merged_content(says("sociale-kaart", {"names": together}))["names"]) == len(merged.content["names"]), "also where one says them all"
+    assert merged_content(says("sociale-kaart", merged.content)) == merged.content
+    return [name["text"] for name in merged.content["names"]]
+
+
+def test_names_that_are_the_same_in_one_language_and_not_in_another_are_two_and_none_is_lost() -> None:
+    house, other = {"nl": "Gezondheidshuis", "fr": "Maison de la santé"}, {"nl": "Huis voor Gezondheid", "fr": "Maison de la Santé"}
+    assert names(("sociaal-brussels", house), ("sociale-kaart", other)) == [house, other]
+    dutch, both, official = {"nl": "Centrum"}, {"nl": "Centrum", "fr": "Centre"}, {"nl": "Centrum vzw", "fr": "Centre"}
+    assert names(("sociale-kaart", dutch), ("sociaal-brussels", both), ("kbo", official)) == [both, official]
+    assert names(("sociaal-brussels", {"fr": "Centre"}), ("sociale-kaart", official), ("kbo", both)) == [official, both]
+    german = {"fr": "Centre", "de": "Zentrum"}
+    assert names(("sociaal-brussels", dutch), ("sociale-kaart", german), ("kbo", both)) == [both | german], "what one has in a third language stays"
+
+
+def test_who_hides_a_name_hides_its_translation_also_where_that_stands_beside_another_name() -> None:
+    hidden = says("sociale-kaart", {"names": [{"text": {"nl": "Schuilhuis", "fr": "Refuge"}, "visibility": "internal"}]})
+    shown = says("sociaal-brussels", {"names": [{"text": {"nl": "Vluchthuis", "fr": "Refuge"}}, {"text": {"nl": "Elders"}}]})
+    levels = {name["text"]["nl"]: name.get("visibility", "public") for name in merged_content(hidden, shown)["names"]}
+    assert levels == {"Schuilhuis": "internal", "Vluchthuis": "internal", "Elders": "public"}
+
+
+def test_who_excludes_a_name_does_not_mean_another_one_with_the_same_translation() -> None:
+    old, new = {"nl": "Oud", "fr": "Maison"}, {"nl": "Nieuw", "fr": "Maison"}
+    for source, said in ((EDITOR, {"names": [{"text": new}]}), ("sociaal-brussels", {"names": [{"text": new}]})):
+        deciding = says(source, said, excluded={"names": [{"text": old}]})
+        assert merged_content(says("sociale-kaart", {"names": [{"text": old}]}), deciding)["names"] == [{"text": new}]
+    french = says(EDITOR, {}, excluded={"names": [{"text": {"fr": "maison"}}]})
+    assert "names" not in merged_content(says("sociale-kaart", {"names": [{"text": old}, {"text": new}]}), french)
 
 
 PLACE = {"postcode": "9000", "street": {"nl": "Kouter"}, "house_number": "12"}

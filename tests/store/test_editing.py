@@ -9,8 +9,8 @@ import pytest
 from hub.errors import Invalid, Locked, NotFound
 from hub.store import Store, reading
 from hub.store.editing import decide_conflict, edit
-from tests.store.conftest import put
-from tests.store.saying import PG, SB, SK, fiche, head, log, organisatie, person, uuid_of
+from tests.store.conftest import Clock, put
+from tests.store.saying import PG, SB, SK, aanbod, fiche, head, log, organisatie, person, uuid_of
 
 
 def test_an_edit_stands_above_the_source_and_survives_it(store: Store) -> None:
@@ -53,6 +53,42 @@ def test_a_list_that_is_edited_again_is_exactly_that_list_too(store: Store, said
     edit(store, uuid, "languages", None, "redactie")
     document = fiche(store, f"{SK}|o1")
     assert document and sorted(document["languages"]) == ["de", "fr", "nl"]
+
+
+def test_the_name_that_an_editor_chose_stands_also_when_another_one_is_the_same_in_french(store: Store) -> None:
+    old, new = {"text": {"nl": "Huis voor Gezondheid", "fr": "Maison"}}, {"text": {"nl": "Gezondheidshuis", "fr": "Maison"}}
+    other = replace(organisatie("b1", source=SB, names=[new]), same_as=((SK, "o1"),))
+    put(store, organisatie("o1", names=[old]), other)
+    document = fiche(store, f"{SK}|o1")
+    assert document and [name["text"] for name in document["names"]] == [new["text"], old["text"]]
+    edit(store, uuid_of(store, f"{SK}|o1"), "names", [new], "an")
+    document = fiche(store, f"{SK}|o1")
+    assert document and [name["text"] for name in document["names"]] == [new["text"]]
+
+
+def test_an_edit_that_ran_out_gives_way_to_what_a_source_says_later_and_one_that_did_not_stands(store: Store, clock: Clock) -> None:
+    later = {"value": "no", "asserted_at": "2027-01-20T00:00:00Z", "valid_until": "2027-06-01"}
+    put(store, organisatie("o1"), aanbod("a1", "o1", patientenstop={"value": "no"}))
+    uuid = uuid_of(store, f"{SK}|a1")
+
+    def stop() -> object:
+        document = fiche(store, f"{SK}|a1")
+        assert document
+        with store.read() as connection:
+            assert not reading.conflicts(connection, 10)
+        return {name: said for name, said in document["patientenstop"].items() if name != "visibility"}
+
+    edit(store, uuid, "patientenstop", {"value": "yes", "valid_until": "2026-11-30"}, "an")
+    clock.pass_by(days=60)
+    store.write(lambda writer: writer.expire(store.today()))
+    put(store, aanbod("a1", "o1", revision=2, patientenstop=later))
+    assert stop() == later
+    with pytest.raises(Invalid, match="Give it a later valid_until"):
+        edit(store, uuid, "patientenstop", {"value": "yes", "valid_until": "2026-12-31"}, "an")
+    assert stop() == later
+    for decided in ({"value": "yes", "valid_until": "2027-01-20"}, {"value": "yes"}):
+        edit(store, uuid, "patientenstop", decided, "an")
+        assert stop() == decided
 
 
 def test_a_field_of_an_authentic_source_is_locked(store: Store) -> None:
