@@ -34,7 +34,7 @@ _Bars = dict[Any, list[tuple[int, Any]]]
 
 
 def merge(claims: Sequence[Claim], authority: Authority) -> Merged:
-    """The fiche that these claims make together, without id; content `None` when all of them are gone.
+    """The fiche that these claims make together, without id; content `None` when all of them are gone, but for what an editor decided.
 
     Links must be resolved (`{"id": ...}`). Of two claims with the same source, external id and partner the higher `(revision, digest)`
     stands. All overlays must be of one partner: they rank above everything, and the result is what that partner sees.
@@ -49,6 +49,7 @@ def merge(claims: Sequence[Claim], authority: Authority) -> Merged:
     - Of two visibilities the stricter stands, unless the authentic source of the group says otherwise; an overlay never widens one.
     - Parts of different claims that share a key (see `part_keys`), or stand at the same address without numbers that tell them apart, become one
       part with all their keys; two parts of one claim never do. Every part that comes out has a key, and no two share one.
+    - What an editor decided makes no fiche and no part of others: of what nobody else speaks of any more his word sleeps, and holds again when somebody does.
 
     Provenance and conflicts of a part's field are named `vestigingen[<its first key>].contacts`. The result shares values with the
     claims: read both, write neither.
@@ -58,7 +59,7 @@ def merge(claims: Sequence[Claim], authority: Authority) -> Merged:
     else:
         standing = _standing(claims)
     live = [claim for claim in standing if not claim.gone]
-    if not live:
+    if all(_decides(claim) for claim in live):
         return _NOTHING
     return _Merge(authority, live).result()
 
@@ -68,9 +69,9 @@ def sole(claim: Claim) -> tuple[Document, list[str]] | None:
 
     All else that `merge` would say follows: the claim gave every field, and nobody disagrees. Most fiches have one source, and nobody asks for
     the provenance of each field while they are loaded. None where only `merge` can tell: the claim is gone, excludes
-    something, or states parts that cannot be told apart.
+    something, is an editor's, or states parts that cannot be told apart.
     """
-    if claim.gone or claim.excluded:
+    if claim.gone or claim.excluded or _decides(claim):
         return None
     stated: list[str] = []
     said = _said(plan_of(claim.kind), claim.content, "", stated)
@@ -113,6 +114,11 @@ def _told_apart(field: Field, parts: Sequence[Document]) -> list[tuple[str, ...]
     if () in keys or (len(keys) > 1 and len({key for some in keys for key in some}) < sum(map(len, keys))):
         return None
     return keys
+
+
+def _decides(claim: Claim) -> bool:
+    """Whether it is what an editor decided, which everybody hears, of what others say."""
+    return claim.source == EDITOR and claim.partner is None
 
 
 def _standing(claims: Iterable[Claim]) -> list[Claim]:
@@ -439,8 +445,8 @@ def _barred_parts(part_type: PartType, name: str, order: _Order, voices: list[_V
 
 
 def _only_remarks(part_type: PartType, member: Member) -> bool:
-    """Whether this is an editor's word about a part of others: it says nothing that makes a part, and goes with theirs."""
-    return member.claim.source == EDITOR and not part_keys(part_type, {**member.part, "keys": ()})
+    """Whether this is an editor's word about a part of others, which goes with theirs: it names the part by its keys, or says nothing that makes one."""
+    return member.claim.source == EDITOR and (bool(member.part.get("keys")) or not part_keys(part_type, member.part))
 
 
 def _identity(voice: _Voice) -> tuple[str, str, str]:

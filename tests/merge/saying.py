@@ -206,9 +206,15 @@ def rank(group: Any, one: Claim) -> int:
     return -9 if one.partner else AUTHORITY.rank(group, one.source, one.kind)
 
 
-def heard(group: Any, claims: Sequence[Claim]) -> list[Claim]:
-    """Live standing claims that may speak on the group: not the editor's where its owner speaks."""
+def speaking(claims: Sequence[Claim]) -> list[Claim]:
+    """Live standing claims; none where all that is left is what an editor decided."""
     live = [one for one in standing(claims) if not one.gone]
+    return live if any(one.source != EDITOR or one.partner for one in live) else []
+
+
+def heard(group: Any, claims: Sequence[Claim]) -> list[Claim]:
+    """Live standing claims that may speak on the group: not the editor's where its owner speaks, or nobody else does."""
+    live = speaking(claims)
     locked = AUTHORITY.locked(group, [one.source for one in live if one.partner is None], claims[0].kind)
     return [one for one in live if not (locked and one.source == EDITOR and one.partner is None)]
 

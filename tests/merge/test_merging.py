@@ -423,6 +423,16 @@ def test_when_all_claims_are_gone_there_is_nothing() -> None:
     assert [merge(claims, AUTHORITY) for claims in ([], gone[:1], gone)] == [Merged(None, (), ())] * 3
 
 
+def test_what_an_editor_decided_makes_no_fiche() -> None:
+    decided, source = says(EDITOR, {"description": {"nl": "Beter"}}), says("excel", {"umbrella": True})
+    for alone in ([decided], [decided, replace(source, gone=True, content={})], [decided, replace(decided, external_id="2")]):
+        assert merge(alone, AUTHORITY) == Merged(None, (), ())
+    assert sole(decided) is None
+    assert merged_content(decided, source) == {"kind": "organisatie", "description": {"nl": "Beter"}, "umbrella": True}
+    own = says("kaart", {"umbrella": False}, partner="gent")
+    assert merged_content(decided, own) == {"kind": "organisatie", "description": {"nl": "Beter"}, "umbrella": False}
+
+
 def test_of_two_claims_with_one_revision_the_digest_decides() -> None:
     claims = [says("excel", {"description": {"nl": text}}) for text in ("a", "b", "c")]
     outcomes = {as_bytes(merge(order, AUTHORITY)) for order in itertools.permutations(claims)}

@@ -18,7 +18,7 @@ from tests.merge.saying import (
     STREET,
     merged_content,
     says,
-    standing,
+    speaking,
 )
 
 
@@ -31,10 +31,10 @@ def test_parts_are_never_lost_never_share_a_key_and_never_unite_what_one_source_
     assert len(keys) == len(set(keys))
     assert all(part["keys"] and part["keys"] == sorted(part["keys"]) for part in parts)
     anything = False
-    for one in [one for one in standing(claims) if not one.gone]:
+    for one in speaking(claims):
         stated = []
         for part in one.content.get("vestigingen", []):
-            remark = one.source == EDITOR and not part_keys("vestiging", {**part, "keys": ()})  # goes with what others state
+            remark = one.source == EDITOR and ("keys" in part or not part_keys("vestiging", part))  # goes with what others state
             if part not in stated and not remark:
                 stated.append(part)
         assert len(stated) <= len(parts)
@@ -115,6 +115,15 @@ def test_a_part_that_an_editor_excludes_goes_whoever_states_it() -> None:
     assert [part["keys"] for part in merged_content(*stated, editor)["vestigingen"]] == [["sociale-kaart:9"], ["excel:9"]]
     kbo = says("kbo", {"vestigingen": [nr("2000000042")]})
     assert len(merged_content(*stated, kbo, editor)["vestigingen"]) == 3, "addresses are the KBO's"
+
+
+def test_a_part_that_an_editor_spoke_of_goes_with_those_who_state_it_and_one_that_he_made_stays() -> None:
+    stated = says("excel", {"vestigingen": [{"keys": ["excel:1"], "name": {"nl": "Noord"}}]})
+    word, made = {"keys": ["excel:1"], "name": {"nl": "Zuid"}, "addresses": [STREET]}, {"name": {"nl": "Oost"}}
+    editor = says(EDITOR, {"vestigingen": [word, made]})
+    assert {part["name"]["nl"] for part in merged_content(stated, editor)["vestigingen"]} == {"Zuid", "Oost"}
+    (left,) = merged_content(says("excel", {}), editor)["vestigingen"]
+    assert left["name"]["nl"] == "Oost"
 
 
 def test_an_item_inside_parts_is_excluded_by_its_path() -> None:

@@ -21,6 +21,7 @@ from tests.merge.saying import (
     as_bytes,
     merged_content,
     says,
+    speaking,
 )
 
 
@@ -161,7 +162,9 @@ def test_nobody_shows_an_address_that_another_hides(said: list[tuple[str, list[d
     merged = merge(claims, AUTHORITY)
     again = random.sample(claims, len(claims))
     assert as_bytes(merge(again, AUTHORITY)) == as_bytes(merged)
-    assert merged.content is not None
+    if merged.content is None:
+        assert not speaking(claims)
+        return
     assert merged_content(says("sociale-kaart", merged.content, kind="zorgverlener")) == merged.content
     stamped = stamp("zorgverlener", merged.content)["addresses"]
     for _, items in said:

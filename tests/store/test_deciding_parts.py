@@ -15,7 +15,7 @@ from hub.model.claims import Claim
 from hub.store import Store, reading
 from hub.store.editing import apply_rules, decide_conflict, edit
 from tests.store.conftest import put
-from tests.store.saying import SB, SK, aanbod, fiche, organisatie, person, uuid_of
+from tests.store.saying import PG, SB, SK, aanbod, fiche, organisatie, person, uuid_of
 
 MORNING = [{"days": ["mon"], "opens": "08:00", "closes": "12:00"}]
 EVENING = [{"days": ["mon"], "opens": "18:00", "closes": "20:00"}]
@@ -108,6 +108,28 @@ def test_a_part_goes_with_its_sources_though_an_editor_spoke_of_it(store: Store,
     assert left["addresses"][0]["house_number"] == "2"
 
 
+@pytest.mark.parametrize("decided", ["name", "municipality"])
+def test_a_part_whose_name_or_address_an_editor_decided_goes_and_comes_with_its_sources(store: Store, decided: str) -> None:
+    def say(revision: int, *, both: bool = True) -> None:
+        said = [_house(SK, "o1", MORNING, revision=revision), _house(SB, "b1", MORNING, box="21004", revision=revision)]
+        for claim, name in zip(said, ("Noord", "Zuid"), strict=True):
+            claim.content["vestigingen"][0]["name"] = {"nl": name}
+            claim.content["vestigingen"] = claim.content["vestigingen"][0 if both else 1 :]
+        put(store, *said)
+
+    say(1)
+    uuid, (first, _) = uuid_of(store, f"{SK}|o1"), _document(store)["vestigingen"]
+    field = next(name for name in sorted(_conflicts(store)) if name.startswith(f"vestigingen[{first['keys'][0]}]") and name.endswith(f".{decided}"))
+    decide_conflict(store, uuid, field, _conflicts(store)[field][1][2])
+    settled = _document(store)["vestigingen"][0]
+    say(2, both=False)
+    (left,) = _document(store)["vestigingen"]
+    assert left["addresses"][0]["house_number"] == "2"
+    say(3)
+    back = next(site for site in _document(store)["vestigingen"] if site["addresses"][0]["house_number"] == "1")
+    assert (back["id"], back["name"], back["addresses"]) == (settled["id"], settled["name"], settled["addresses"])
+
+
 def test_a_caregiver_in_an_offer(store: Store) -> None:
     put(store, organisatie("o1"), person("p1", number=1), person("p2", number=2))
     first, second = aanbod("a1", "o1", people=(1, 2)), aanbod("b2", "o1", source=SB, people=(1, 2))
@@ -124,6 +146,11 @@ def test_a_caregiver_in_an_offer(store: Store) -> None:
     assert before and after
     assert [place.rpartition(".")[2] for place in _only(before, after)] == ["hours"]
     assert _conflicts(store).keys() == told.keys() - {ours}
+    stays = 1 if uuid_of(store, f"{PG}|p1") in ours else 0
+    for said in (first, replace(second, same_as=((SK, "a1"),))):
+        put(store, replace(said, revision=2, content={**said.content, "caregivers": said.content["caregivers"][stays : stays + 1]}))
+    alone = fiche(store, f"{SK}|a1")
+    assert alone and len(alone["caregivers"]) == 1
 
 
 def test_what_cannot_be_decided_says_so(store: Store, uuid: str) -> None:

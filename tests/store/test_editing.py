@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hub.errors import Invalid, Locked, NotFound
+from hub.model.claims import Claim
 from hub.store import Store, reading
 from hub.store.editing import decide_conflict, edit
 from tests.store.conftest import Clock, put
-from tests.store.saying import PG, SB, SK, aanbod, fiche, head, log, organisatie, person, uuid_of
+from tests.store.saying import PG, SB, SK, aanbod, count, fiche, gone, head, log, organisatie, person, uuid_of
 
 
 def test_an_edit_stands_above_the_source_and_survives_it(store: Store) -> None:
@@ -156,6 +157,76 @@ def test_deciding_one_conflict_touches_no_other_field(store: Store) -> None:
         decide_conflict(store, uuid, "status", loser)
     with pytest.raises(Invalid):
         decide_conflict(store, uuid, "legal_form", {"scheme": "legal-form", "code": "bv"})
+
+
+def _both_decided(store: Store) -> str:
+    """A house of two sources that disagree, where an editor says that the second is right."""
+    put(store, organisatie("o1", description={"nl": "A"}), replace(organisatie("b1", source=SB, description={"nl": "B"}), same_as=((SK, "o1"),)))
+    uuid = uuid_of(store, f"{SK}|o1")
+    decide_conflict(store, uuid, "description", {"nl": "B"}, "redactie")
+    return uuid
+
+
+@pytest.mark.parametrize("withdrawn", [False, True])
+def test_a_fiche_goes_with_its_sources_though_an_editor_decided_something_of_it(store: Store, withdrawn: bool) -> None:
+    uuid = _both_decided(store)
+    put(store, organisatie("o1", revision=2, description={"nl": "A"}))
+    before, entries = head(store), count(store, "entry")
+    for source, external_id in ((SK, "o1"), (SB, "b1")):
+        assert fiche(store, f"{SK}|o1"), "one source still gives it"
+        if withdrawn:
+            store.write(lambda writer, source=source, id=external_id: writer.withdraw(source, [id], origin="test"))  # type: ignore[misc]
+        else:
+            put(store, gone(organisatie(external_id, source=source), 3))
+    assert fiche(store, f"{SK}|o1") is None
+    deletions = [(change.id, change.operation) for change in log(store, before, rank=0) if change.type == "organisatie"]
+    assert deletions[-1] == (uuid, "delete")
+    assert count(store, "entry") == 0
+    put(store, organisatie("o1", revision=4, description={"nl": "A"}))
+    document = fiche(store, f"{SK}|o1")
+    assert document and (document["id"], document["description"]) == (uuid, {"nl": "B"})
+    assert log(store, before)[-1].operation in ("create", "update")
+    assert count(store, "entry") == entries
+
+
+def test_what_a_partner_says_for_himself_stays_his_alone_when_the_sources_let_go(store: Store) -> None:
+    uuid = _both_decided(store)
+    own = Claim("eigen", "e1", 1, "organisatie", {"kind": "organisatie", "form": "praktijk"}, same_as=((SK, "o1"),), partner="gent")
+    put(store, own)
+    for source, external_id in ((SK, "o1"), (SB, "b1")):
+        put(store, gone(organisatie(external_id, source=source), 2))
+    assert fiche(store, f"{SK}|o1") is None
+    seen = fiche(store, f"{SK}|o1", "gent")
+    assert seen and (seen["id"], seen["form"]) == (uuid, "praktijk")
+    put(store, gone(own, 2))
+    assert fiche(store, f"{SK}|o1", "gent") is None
+
+
+def test_what_was_decided_of_two_that_became_one_keeps_neither_alone(store: Store) -> None:
+    put(store, organisatie("o1", description={"nl": "A"}), organisatie("b1", "Elders", source=SB, sites=(), description={"nl": "B"}))
+    one, other = (uuid_of(store, key) for key in (f"{SK}|o1", f"{SB}|b1"))
+    for uuid in (one, other):
+        edit(store, uuid, "description", {"nl": "Beslist"}, "redactie")
+    stays = store.write(lambda writer: writer.join(one, other))
+    put(store, gone(organisatie("o1"), 2))
+    assert fiche(store, f"{SK}|o1")
+    put(store, gone(organisatie("b1", source=SB), 2))
+    assert fiche(store, f"{SK}|o1") is None
+    put(store, organisatie("b1", "Elders", source=SB, sites=(), revision=3))
+    document = fiche(store, f"{SB}|b1")
+    assert document and (document["id"], document["description"]) == (stays, {"nl": "Beslist"})
+
+
+def test_what_a_split_leaves_to_an_editor_alone_is_gone(store: Store) -> None:
+    uuid = _both_decided(store)
+    put(store, gone(organisatie("o1"), 2))
+    left = store.write(lambda writer: writer.split(uuid, [(SB, "b1")]))
+    assert fiche(store, f"{SK}|o1") is None
+    document = fiche(store, f"{SB}|b1")
+    assert document and (document["id"], document["description"]) == (left, {"nl": "B"})
+    put(store, organisatie("o1", revision=3, description={"nl": "A"}))
+    again = fiche(store, f"{SK}|o1")
+    assert again and (again["id"], again["description"]) == (uuid, {"nl": "B"})
 
 
 def test_an_edited_list_may_spell_what_stands_in_it_differently(store: Store) -> None:
