@@ -1,4 +1,4 @@
-"""`conflicts`, `decide` and `settle`: what sources disagree on, and who is right."""
+"""`conflicts`, `decisions`, `decide` and `settle`: what sources disagree on, and who is right."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hub.cli.output import (
     value_in_short,
 )
 from hub.cli.reviewing import remind
-from hub.errors import FieldError, Invalid, NotFound
+from hub.errors import FieldError, Invalid
 from hub.store import editing, reading
 
 
@@ -60,19 +60,40 @@ def conflicts(installation: Installation, limit: int, as_json: bool) -> None:
 
 @click.command()
 @click.argument("fiche")
+@as_json
+@click.pass_obj
+def decisions(installation: Installation, fiche: str, as_json: bool) -> None:
+    """What was decided of FICHE, field by field: it holds until `fichehub decide` says something else or takes it back."""
+    with installation.store.read() as connection:
+        found = editing.decisions(connection, fiche)
+    if as_json:
+        say_json([{"fiche": fiche, "field": one.field, "value": one.value} for one in found])
+        return
+    say_table(("field", "was decided to be"), [(one.field, str(one.value)[:70]) for one in found], "Nothing was decided of this fiche.")
+
+
+@click.command()
+@click.argument("fiche")
 @click.argument("field")
 @click.option("--value", help="The value that is right, as JSON; text may be bare. It must be one of those in conflict.")
 @click.option("--source", help="The source that is right.")
+@click.option("--take-back", is_flag=True, help="Let the sources speak again: what was decided earlier holds no longer.")
 @click.option("--by", default="editor", show_default=True, help="Who decides; kept in the change log.")
 @as_json
 @click.pass_obj
-def decide(installation: Installation, fiche: str, field: str, value: str | None, source: str | None, by: str, as_json: bool) -> None:
-    """Settle the conflict about FIELD of FICHE for good; no other field is touched. `fichehub conflicts` lists them."""
-    if (value is None) == (source is None):
-        raise NotUnderstood(Invalid("Say which value is right: --value or --source.", (FieldError("value", "one of the two"),)))
+def decide(
+    installation: Installation, fiche: str, field: str, value: str | None, source: str | None, take_back: bool, by: str, as_json: bool
+) -> None:
+    """Settle the conflict about FIELD of FICHE, decide it anew, or take that back; no other field is touched. `fichehub conflicts` and `decisions` list them."""
+    if [value is not None, source is not None, take_back].count(True) != 1:
+        reason = "Say which value is right: --value or --source. Or take back what was decided: --take-back."
+        raise NotUnderstood(Invalid(reason, (FieldError("value", "one of the three"),)))
     store = installation.store
-    chosen = _json(value) if value is not None else _of_source(installation, fiche, field, str(source))
-    editing.decide_conflict(store, fiche, field, chosen, by)
+    if take_back:
+        editing.edit(store, fiche, field, None, by)
+        say_done({"fiche": fiche, "field": field, "value": None}, f"Taken back: {field} of {fiche} is what its sources say.", as_json)
+        return
+    chosen = editing.decide_conflict(store, fiche, field, None if value is None else _json(value), by, source=source)
     say_done({"fiche": fiche, "field": field, "value": chosen}, f"Decided: {field} of {fiche} is {value_in_short(chosen)}.", as_json)
 
 
@@ -97,19 +118,4 @@ def _json(text: str) -> Any:
         return text
 
 
-def _of_source(installation: Installation, fiche: str, field: str, source: str) -> Any:
-    with installation.store.read() as connection:
-        known = reading.resolve(connection, [fiche]).get(fiche)
-        if known is None:
-            raise NotFound(f"There is no fiche with id {fiche}.")
-        found = next((one for one in reading.conflicts_of(connection, known.id) if one.field == field), None)
-    if found is None:
-        raise Invalid(f"There is no conflict about {field}.", (FieldError("field", "no conflict", field),))
-    values = [value for name, _, value in found.values if name == source]
-    if not values:
-        names = ", ".join(sorted({name for name, _, _ in found.values}))
-        raise Invalid(f"{source} has no part in this conflict.", (FieldError("source", f"one of {names}", source),))
-    return values[0]
-
-
-COMMANDS = (conflicts, decide, settle)
+COMMANDS = (conflicts, decisions, decide, settle)

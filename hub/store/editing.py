@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+from sqlalchemy import Connection
+
 from hub import schemas
 from hub.authority import declared_rules
-from hub.errors import FieldError, Gone, Invalid
+from hub.errors import FieldError, Gone, Invalid, NotFound
 from hub.merge import item_label
 from hub.merge.items import strictest, visibility_of
 from hub.merge.plans import ITEMS, SETTINGS, VISIBLE, Field, plan_of
@@ -46,6 +48,14 @@ class _Place:
         return self.inner or self.field
 
 
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What an editor decided of a field of a fiche. `field` is named as `edit` names it."""
+
+    field: str
+    value: Any
+
+
 def edit(store: Store, uuid: str, field: str, value: Any, who: str) -> None:
     """Decide what a field of a fiche says; `None` takes an earlier decision back. `who` is kept in the change log.
 
@@ -53,30 +63,53 @@ def edit(store: Store, uuid: str, field: str, value: Any, who: str) -> None:
     for an attribute of one item of a list. Nothing but that is touched. A list that sources fill together becomes exactly `value`: what they
     give besides is excluded (a list of a part cannot be edited as a whole). Raises `Locked` (owner, route) when an
     authentic source of this fiche or part owns the field, `Invalid`, `NotFound`, `Gone`. `Invalid` too when a source says that fewer may see it than
-    `value` says (of two visibilities the stricter stands), and for a volatile value that was over before a source said otherwise.
+    `value` says (of two visibilities the stricter stands), and for a volatile value that was over before a source said otherwise. Taken back is whatever
+    `decisions` lists, also where the sources have let go of what it is about; `Invalid` when there is none about the field.
     """
     store.write(lambda writer: _edit(writer, uuid, field, value, who))
 
 
-def decide_conflict(store: Store, uuid: str, field: str, chosen: Any, who: str = EDITOR) -> None:
-    """Settle a conflict for good: `chosen` is one of the values that stand against each other. Touches no other field.
+def decide_conflict(store: Store, uuid: str, field: str, chosen: Any = None, who: str = EDITOR, *, source: str | None = None) -> Any:
+    """Settle a conflict for good: `chosen`, or what `source` says, is one of the values that stand against each other, and the answer. Touches no other field.
 
-    Raises as `edit`; `Invalid` also when there is no conflict about the field, or the value is none of them.
+    What was decided may be decided anew: then also among the values that stand against each other without that decision.
+    Raises as `edit`; `Invalid` also when there is no conflict about the field, or the value or source has no part in it.
     """
 
-    def decide(writer: Writer) -> None:
-        (state,) = writer.hold(uuid)
-        found = next((item for item in reading.conflicts_of(writer.connection, state.id) if item.field == field), None)
-        if found is None:
+    def decide(writer: Writer) -> Any:
+        against = _against_each_other(writer, uuid, field)
+        if not against:
             raise Invalid(f"There is no conflict about {field}.", (FieldError("field", "no conflict", field),))
-        if all(stated != chosen for _, _, stated in found.values):
+        stated = [value for name, value in against if (name == source if source is not None else value == chosen)]
+        if not stated and source is not None:
+            names = ", ".join(sorted({name for name, _ in against}))
+            raise Invalid(f"{source} has no part in this conflict.", (FieldError("source", f"one of {names}", source),))
+        if not stated:
             raise Invalid(
                 "Choose one of the values that stand against each other.",
                 (FieldError("chosen", "none of the values"),),
             )
-        _edit(writer, uuid, field, chosen, who)
+        _edit(writer, uuid, field, stated[0], who)
+        return stated[0]
 
-    store.write(decide)
+    return store.write(decide)
+
+
+def decisions(connection: Connection, uuid: str) -> list[Decided]:
+    """What an editor decided of a fiche and nobody took back, by the names of the fields. Raises `NotFound`, `Gone`.
+
+    Also what sleeps, since the sources have let go of the fiche, or of the part that it is about.
+    """
+    known = reading.resolve(connection, [uuid]).get(uuid)
+    if known is not None and known.moved_to is not None:
+        known = reading.resolve(connection, [known.moved_to])[known.moved_to]
+    if known is None or known.type not in FICHE_TYPES:
+        raise NotFound(f"There is no fiche with id {uuid}.")
+    if known.state == "erased":
+        raise Gone(f"The fiche {uuid} has been erased.")
+    document = reading.documents(connection, [known.id]).get(known.id)
+    said = [claim for claim in reading.standing_claims(connection, [known.id]).get(known.id, ()) if claim.source == EDITOR]
+    return [Decided(field, value) for field, (value, _) in sorted(_decided(known.type, document or {}, said).items())]
 
 
 def apply_rules(store: Store, *, dry_run: bool = False) -> int:
@@ -105,13 +138,40 @@ def apply_rules(store: Store, *, dry_run: bool = False) -> int:
 
 def _edit(writer: Writer, uuid: str, field: str, value: Any, who: str) -> None:
     space = writer.space
+    state, said = _held(writer, uuid)
+    place = _to_decide(writer, state, field) if value is not None else _to_take_back(state, said, field)
+    if value is not None and place.part is None and place.item is None:
+        # In the form in which it is kept, because what else stands in a list is compared with it.
+        value = canonical_content(schemas.check(state.kind, {field: value}, claim=True))[field]
+    claims = _saying(said, state.document or {}, place, value)
+    parts = _part_ids(state)
+    counts = writer.put(claims, origin=who)
+    if wrong := counts.rejected or counts.left_out:
+        first = wrong[0]
+        raise Invalid(first.message, (FieldError(first.field or field, first.message),))
+    _check_arrival(writer, state, claims, field, erased=counts.erased > 0)
+    if value is None:
+        return
+    stands = space.fiches[state.id]
+    _check_seen(writer, stands, place, field, value)
+    if place.part is not None:
+        _check_outcome(stands, place, field, value, parts)
+    elif place.field in TURNING and place.rule.merge == "whole":
+        _check_lasting(stands, place, value)
+
+
+def _held(writer: Writer, uuid: str) -> tuple[FicheState, list[Claim]]:
+    """The fiche, kept from other writers, with the editor's claims about it."""
     (state,) = writer.hold(uuid)
-    number = state.id
-    if elsewhere := take_home(space, writer.identities, number):
+    if elsewhere := take_home(writer.space, writer.identities, state.id):
         writer.remake(elsewhere)
-        state = space.fiches[number]
+        state = writer.space.fiches[state.id]
+    return state, _standing(writer, state)
+
+
+def _to_decide(writer: Writer, state: FicheState, field: str) -> _Place:
     if state.document is None:
-        raise Gone(f"The fiche {uuid} has been removed; there is nothing to edit.")
+        raise Gone(f"The fiche {state.uuid} has been removed; there is nothing to edit.")
     place = _find(state.kind, state.document, field)
     if place is None:
         raise Invalid(
@@ -119,32 +179,73 @@ def _edit(writer: Writer, uuid: str, field: str, value: Any, who: str) -> None:
             (FieldError("field", f"one of {', '.join(sorted(declared_rules(FICHE_TYPES[state.kind])))}, or inside these", field),),
         )
     _check_lock(writer, state, place)
-    if value is not None and place.part is None and place.item is None:
-        # In the form in which it is kept, because what else stands in a list is compared with it.
-        value = canonical_content(schemas.check(state.kind, {field: value}, claim=True))[field]
-    known, *others = _standing(writer, state)
+    return place
+
+
+def _to_take_back(state: FicheState, said: Sequence[Claim], field: str) -> _Place:
+    decided = _decided(state.kind, state.document or {}, said)
+    if field not in decided:
+        named = f"one of {', '.join(sorted(decided))}" if decided else "no decision"
+        raise Invalid(f"There is no decision about {field}.", (FieldError("field", named, field),))
+    return decided[field][1]
+
+
+def _saying(said: Sequence[Claim], document: Document, place: _Place, value: Any) -> list[Claim]:
+    """What becomes of the editor's claims, which `_standing` gives, with this decision in them, or without it for `None`."""
+    known = said[0]
     # Also what an earlier decision left out, which does not stand in the document any more.
-    left_out = [item for claim in (known, *others) for item in claim.excluded.get(place.field, ())]
-    claims = [_edited(known, state.document, place, value, left_out)]
+    left_out = [item for claim in said for item in claim.excluded.get(place.field, ())]
+    claims = [] if value is None else [_edited(known, document, place, value, left_out)]
     # What was decided of a fiche that was joined to this one is decided anew: two decisions about one thing would stand against each other.
-    claims += [taken for other in others if (taken := _edited(other, state.document, place, None)) != other]
+    claims += [taken for one in (said if value is None else said[1:]) if (taken := _edited(one, document, place, None)) != one]
     claims = [replace(claim, revision=claim.revision + 1) for claim in claims]
-    claims = [replace(claim, content={}, excluded={}, gone=True) if len(claim.content) < 2 else claim for claim in claims]
-    parts = _part_ids(state)
-    counts = writer.put(claims, origin=who)
-    if wrong := counts.rejected or counts.left_out:
-        first = wrong[0]
-        raise Invalid(first.message, (FieldError(first.field or field, first.message),))
-    _check_arrival(writer, state, claims, field, erased=counts.erased > 0)
-    if value is not None:
-        _check_seen(writer, space.fiches[number], place, field, value)
-    if place.part is not None and value is not None:
-        _check_outcome(space.fiches[number], place, field, value, parts)
-    elif place.field in TURNING and place.rule.merge == "whole" and value is not None:
-        stands = (space.fiches[number].document or {}).get(place.field, {})
-        if any(stands.get(name) != said for name, said in value.items()):
-            reason = f"{field} would have run out before what a source said of it later. Give it a later valid_until, or none."
-            raise Invalid(reason, (FieldError(f"{field}.valid_until", reason, value.get("valid_until")),))
+    return [replace(claim, content={}, excluded={}, gone=True) if len(claim.content) < 2 else claim for claim in claims]
+
+
+def _against_each_other(writer: Writer, uuid: str, field: str) -> list[tuple[str, Any]]:
+    """The values among which somebody may choose, each with the source that gives it: those of the conflict, and of the one that a decision settled."""
+    state, said = _held(writer, uuid)
+    found = [*reading.conflicts_of(writer.connection, state.id)]
+    if decision := _decided(state.kind, state.document or {}, said).get(field):
+        found += writer.conflicts_with(state.id, _saying(said, {}, decision[1], None))
+    return [(source, value) for conflict in found if conflict.field == field for source, _, value in conflict.values]
+
+
+def _decided(kind: Kind, document: Document, said: Iterable[Claim]) -> dict[str, tuple[Any, _Place]]:
+    """What these claims of an editor decide, by the name of the field, with what that names. A part is named as in the fiche, if it stands there."""
+    rules = declared_rules(FICHE_TYPES[kind])
+    found: dict[str, tuple[Any, _Place]] = {}
+    for claim in said:
+        for field in claim.content.keys() & rules.keys():
+            stated, (of, _, declaration) = claim.content[field], PARTS.get(field, (None, None, Document))
+            parts = [part for part in stated if part.get("keys")] if of == kind else []
+            for part in parts:
+                keys = {*part["keys"]}
+                names = next((one["keys"] for one in document.get(field, ()) if not keys.isdisjoint(one["keys"])), part["keys"])
+                meant = {"keys": list(dict.fromkeys([*names, *part["keys"]]))}
+                for inner, rule in declared_rules(declaration).items():
+                    for path, value, item, attribute in _words(part, inner, rule, whole=False):
+                        place = _Place(field, rule, meant, inner, item, attribute)
+                        found.setdefault(f"{field}[{names[0]}].{path}", (value, place))
+            if of == kind and len(parts) == len(stated):
+                continue
+            rule = rules[field]
+            for path, value, item, attribute in _words(claim.content, field, rule, whole=field in claim.excluded):
+                found.setdefault(path, (value, _Place(field, rule, item=item, attribute=attribute)))
+    return found
+
+
+def _words(said: Document, name: str, rule: Rule, *, whole: bool) -> Iterator[tuple[str, Any, Document | None, str | None]]:
+    """What is said of a field: its name and value; or the name and value of each attribute of items, each with its item and its own name, unless the list was
+    decided as a `whole`."""
+    if name not in said:
+        return
+    if whole or rule.merge != "union" or not rule.key or any(item.keys() <= {*rule.key} for item in said[name]):
+        yield name, said[name], None, None
+        return
+    for item in said[name]:
+        for attribute in sorted(item.keys() - {*rule.key}):
+            yield f"{name}[{item_label(item, rule.key)}].{attribute}", item[attribute], item, attribute
 
 
 def _edited(known: Claim, document: Document, place: _Place, value: Any, left_out: Sequence[Any] = ()) -> Claim:
@@ -258,6 +359,14 @@ def _check_outcome(state: FicheState, place: _Place, field: str, value: Any, par
     if said != value or _part_ids(state) != parts:
         reason = f"{field} cannot be decided here: nothing tells this part apart from the others. Correct it at its sources."
         raise Invalid(reason, (FieldError("field", reason, field),))
+
+
+def _check_lasting(state: FicheState, place: _Place, value: Document) -> None:
+    """Of what goes stale an editor's word does not outlive what a source said after it had run out."""
+    stands = (state.document or {}).get(place.field, {})
+    if any(stands.get(name) != said for name, said in value.items()):
+        reason = f"{place.field} would have run out before what a source said of it later. Give it a later valid_until, or none."
+        raise Invalid(reason, (FieldError(f"{place.field}.valid_until", reason, value.get("valid_until")),))
 
 
 def _check_seen(writer: Writer, state: FicheState, place: _Place, field: str, value: Any) -> None:

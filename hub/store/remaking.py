@@ -13,7 +13,7 @@ from hub.errors import Rejected
 from hub.merge import merge, sole
 from hub.model.audience import ABSENT, level_of, stamp, visible_levels_differ
 from hub.model.canonical import as_kept
-from hub.model.claims import Claim
+from hub.model.claims import Claim, Conflict
 from hub.model.fiche import Document, Kind
 from hub.store.ends import ends, load_ends
 from hub.store.expiring import note_days
@@ -83,6 +83,11 @@ class Remaker:
                 claim = schemas.decode_claim(space.source_name(source_id), external_id, revision, partner or None, content)
                 claims[fiche_id].append(as_kept(claim))
         return claims
+
+    def _as_merged(self, claims: Mapping[int, list[Claim]]) -> dict[int, list[Claim]]:
+        """The same claims as they are merged: with the places of today and the hub's ids."""
+        current = self._codes.current
+        return self._resolve({number: [current(claim) for claim in of_fiche] for number, of_fiche in claims.items()})
 
     def _resolve(self, claims: Mapping[int, list[Claim]]) -> dict[int, list[Claim]]:
         """The same claims with the hub's ids in their links; what has not arrived yet becomes a stub."""
@@ -175,8 +180,7 @@ class Remaker:
         ids = sorted(ids)
         space.load(ids)
         ids = [number for number in ids if space.fiches[number].state not in ("moved", "erased")]
-        current = self._codes.current
-        claims = self._resolve({number: [current(claim) for claim in of_fiche] for number, of_fiche in self._claims(ids, fresh or {}).items()})
+        claims = self._as_merged(self._claims(ids, fresh or {}))
         for number, of_fiche in claims.items():
             space.voices[number] = {(claim.partner or "", claim.source) for claim in of_fiche if not claim.gone}
         space.load_parts(ids)
@@ -190,6 +194,12 @@ class Remaker:
         self._links, self._standing = [], []
         if left:  # asked last: whoever was merged along leads there only now
             space.to_merge |= fiches_leading_to(space.bulk, left)
+
+    def conflicts_with(self, fiche: int, claims: Sequence[Claim]) -> tuple[Conflict, ...]:
+        """What sources would disagree about if these claims stood in place of those of the same name. Keeps nothing of it."""
+        named = {(claim.source, claim.external_id) for claim in claims}
+        others = [one for one in self._claims([fiche], {})[fiche] if one.partner is None and (one.source, one.external_id) not in named]
+        return merge(self._as_merged({fiche: [*others, *claims]})[fiche], self._space.around.authority).conflicts
 
     def _write(self, outcomes: Sequence[tuple[FicheState, _Outcome]]) -> list[FicheState]:
         """Write the fiches that became different, which is the answer, and new ones, also those that only a link speaks of."""

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from hub import schemas
 from hub.errors import FieldError, Gone, Invalid, NotFound, Rejected
-from hub.model.claims import Claim
+from hub.model.claims import Claim, Conflict
 from hub.model.concepts import Concept, ConceptScheme, Mapping
 from hub.model.fiche import Kind
 from hub.store import concepts
@@ -302,6 +302,10 @@ class Writer:
             touched, fresh = space.to_merge, None
             if touched:
                 space.load(touched, lock=True)
+
+    def conflicts_with(self, fiche: int, claims: Sequence[Claim]) -> tuple[Conflict, ...]:
+        """What sources would disagree about if these claims stood in place of those of the same name. Keeps nothing of it."""
+        return self._remaker.conflicts_with(fiche, claims)
 
     # --- concepts --------------------------------------------------------------------------------------------------------------
 

@@ -30,6 +30,17 @@ def test_a_conflict_is_decided_by_its_source(fichehub: CommandLine) -> None:
     assert "0 conflicts" in fichehub.ok("settle")
     assert "Decided" in fichehub.ok("decide", fiche, field, "--source", "other")
     assert field not in {one["field"] for one in fichehub.json("conflicts")}
+    assert fichehub.json("decisions", fiche) == [{"fiche": fiche, "field": field, "value": "organisatie"}]
+    assert field in fichehub.ok("decisions", fiche)
+    assert "praktijk" in fichehub.ok("decide", fiche, field, "--source", "one"), "also the other way, now that it is decided"
+    assert "one of one, other" in fichehub.refused("decide", fiche, field, "--source", "third")
+    assert "Choose one" in fichehub.refused("decide", fiche, field, "--value", "null")
+    assert "one of the three" in fichehub.misunderstood("decide", fiche, field, "--value", "praktijk", "--take-back")
+    assert "Taken back" in fichehub.ok("decide", fiche, field, "--take-back")
+    assert field in {one["field"] for one in fichehub.json("conflicts")}
+    assert "Nothing was decided" in fichehub.ok("decisions", fiche)
+    assert "no decision about" in fichehub.refused("decide", fiche, field, "--take-back")
+    assert "no fiche with id" in fichehub.refused("decisions", "nobody")
 
 
 def test_what_a_rule_settles_is_counted_first(fichehub: CommandLine) -> None:

@@ -16,7 +16,7 @@ WANTED = {
     *("plugins", "connections", "run", "runs"),
     *("query", "export", "changes", "concepts", "conflicts", "erase", "db"),
     *("partners", "keys"),
-    *("preview", "decide", "settle", "deadletters", "rejected", "proposals", "reviews"),
+    *("preview", "decide", "decisions", "settle", "deadletters", "rejected", "proposals", "reviews"),
     *("subscriptions", "audit"),
 }
 

@@ -13,7 +13,7 @@ from hub.authority import Authority
 from hub.errors import Invalid, Locked
 from hub.model.claims import Claim
 from hub.store import Store, reading
-from hub.store.editing import apply_rules, decide_conflict, edit
+from hub.store.editing import apply_rules, decide_conflict, decisions, edit
 from tests.store.conftest import put
 from tests.store.saying import PG, SB, SK, aanbod, fiche, organisatie, person, uuid_of
 
@@ -128,6 +128,30 @@ def test_a_part_whose_name_or_address_an_editor_decided_goes_and_comes_with_its_
     say(3)
     back = next(site for site in _document(store)["vestigingen"] if site["addresses"][0]["house_number"] == "1")
     assert (back["id"], back["name"], back["addresses"]) == (settled["id"], settled["name"], settled["addresses"])
+
+
+def test_every_decision_is_listed_by_the_name_by_which_it_is_decided_anew_and_taken_back(store: Store, uuid: str) -> None:
+    before, told = _document(store), _conflicts(store)
+    for field, values in told.items():
+        decide_conflict(store, uuid, field, values[1][2])
+    with store.read() as connection:
+        assert {one.field: one.value for one in decisions(connection, uuid)} == {field: values[1][2] for field, values in told.items()}
+    assert _conflicts(store) == {}
+    for field, values in told.items():
+        assert decide_conflict(store, uuid, field, source=values[0][0]) == values[0][2]
+    put(
+        store,
+        *(replace(_house(source, id, MORNING, revision=2), content=organisatie(id, sites=()).content) for source, id in ((SK, "o1"), (SB, "b1"))),
+    )
+    with store.read() as connection:
+        asleep = [one.field for one in decisions(connection, uuid)]
+    assert sorted(asleep) == sorted(told)
+    for field in told:
+        edit(store, uuid, field, None, "redactie")
+    put(store, _house(SK, "o1", MORNING, revision=3), _house(SB, "b1", EVENING, box="21004", purpose="appointments", revision=3))
+    assert (_document(store), _conflicts(store)) == (before, told)
+    with store.read() as connection:
+        assert decisions(connection, uuid) == []
 
 
 def test_a_caregiver_in_an_offer(store: Store) -> None:

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hub.errors import Invalid, Locked, NotFound
+from hub.errors import Gone, Invalid, Locked, NotFound
 from hub.model.claims import Claim
 from hub.store import Store, reading
-from hub.store.editing import decide_conflict, edit
+from hub.store.editing import decide_conflict, decisions, edit
 from tests.store.conftest import Clock, put
 from tests.store.saying import PG, SB, SK, aanbod, count, fiche, gone, head, log, organisatie, person, uuid_of
 
@@ -154,7 +154,7 @@ def test_deciding_one_conflict_touches_no_other_field(store: Store) -> None:
     assert "status" not in {conflict.field for conflict in left.conflicts}
     assert "legal_form" in {conflict.field for conflict in left.conflicts}
     with pytest.raises(Invalid):
-        decide_conflict(store, uuid, "status", loser)
+        decide_conflict(store, uuid, "status", {"status": "unknown"})
     with pytest.raises(Invalid):
         decide_conflict(store, uuid, "legal_form", {"scheme": "legal-form", "code": "bv"})
 
@@ -227,6 +227,78 @@ def test_what_a_split_leaves_to_an_editor_alone_is_gone(store: Store) -> None:
     put(store, organisatie("o1", revision=3, description={"nl": "A"}))
     again = fiche(store, f"{SK}|o1")
     assert again and (again["id"], again["description"]) == (uuid, {"nl": "B"})
+
+
+def _decided(store: Store, uuid: str) -> dict[str, object]:
+    with store.read() as connection:
+        return {one.field: one.value for one in decisions(connection, uuid)}
+
+
+def test_what_was_decided_can_be_decided_anew_until_it_is_taken_back(store: Store) -> None:
+    uuid = _both_decided(store)
+    before, version = head(store), _versions(store)
+    assert decide_conflict(store, uuid, "description", source=SK) == {"nl": "A"}
+    assert [change.origin for change in log(store, before)] == ["editor"]
+    assert _versions(store) == version + 1, "nothing stood in between"
+    assert _decided(store, uuid) == {"description": {"nl": "A"}}
+    for wrong in ({"chosen": {"nl": "C"}}, {"source": "kbo"}, {"chosen": None}):
+        with pytest.raises(Invalid):
+            decide_conflict(store, uuid, "description", **wrong)
+    put(store, replace(organisatie("b1", source=SB, revision=2, description={"nl": "C"}), same_as=((SK, "o1"),)))
+    assert decide_conflict(store, uuid, "description", {"nl": "C"}) == {"nl": "C"}
+    edit(store, uuid, "description", None, "redactie")
+    assert _decided(store, uuid) == {}
+    with store.read() as connection:
+        (found,) = reading.conflicts(connection)
+    assert {(source, value["nl"]) for conflict in found.conflicts if conflict.field == "description" for source, _, value in conflict.values} == {
+        (SK, "A"),
+        (SB, "C"),
+    }
+    with pytest.raises(Invalid, match="no decision about description"):
+        edit(store, uuid, "description", None, "redactie")
+
+
+def _versions(store: Store) -> int:
+    return count(store, "version", "partner = ''")
+
+
+def test_what_was_decided_of_either_of_two_that_became_one_is_taken_back_from_both(store: Store) -> None:
+    put(store, organisatie("o1", description={"nl": "A"}), organisatie("b1", "Elders", source=SB, sites=(), description={"nl": "B"}))
+    one, other = (uuid_of(store, key) for key in (f"{SK}|o1", f"{SB}|b1"))
+    for uuid, text in ((one, "Beslist"), (other, "Anders beslist")):
+        edit(store, uuid, "description", {"nl": text}, "redactie")
+    store.write(lambda writer: writer.join(one, other))
+    assert _decided(store, other).keys() == _decided(store, one).keys() == {"description"}
+    assert decide_conflict(store, one, "description", source=SB) == {"nl": "B"}
+    edit(store, one, "description", None, "redactie")
+    assert _decided(store, one) == {}
+    document = fiche(store, f"{SK}|o1")
+    assert document and document["description"] in ({"nl": "A"}, {"nl": "B"})
+
+
+def test_what_sleeps_is_listed_and_taken_back(store: Store) -> None:
+    uuid = _both_decided(store)
+    for source, external_id in ((SK, "o1"), (SB, "b1")):
+        put(store, gone(organisatie(external_id, source=source), 2))
+    assert _decided(store, uuid) == {"description": {"nl": "B"}}
+    with pytest.raises(Gone):
+        edit(store, uuid, "description", {"nl": "C"}, "redactie")
+    edit(store, uuid, "description", None, "redactie")
+    put(store, organisatie("o1", revision=3, description={"nl": "A"}))
+    document = fiche(store, f"{SK}|o1")
+    assert document and document["description"] == {"nl": "A"}
+    with store.read() as connection, pytest.raises(NotFound):
+        decisions(connection, "00000000-0000-7000-8000-000000000000")
+
+
+def test_a_decision_is_taken_back_also_where_a_source_has_come_to_own_the_field(store: Store) -> None:
+    put(store, organisatie("o1"))
+    uuid = uuid_of(store, f"{SK}|o1")
+    edit(store, uuid, "identifiers", [{"system": "kbo", "value": "0403170701"}], "redactie")
+    put(store, replace(organisatie("k1", source="kbo", sites=()), same_as=((SK, "o1"),)))
+    assert _decided(store, uuid).keys() == {"identifiers"}
+    edit(store, uuid, "identifiers", None, "redactie")
+    assert _decided(store, uuid) == {}
 
 
 def test_an_edited_list_may_spell_what_stands_in_it_differently(store: Store) -> None:

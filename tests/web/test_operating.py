@@ -30,7 +30,7 @@ from hub.web import Settings, create_app
 from tests.web.conftest import NOW, Brought
 
 API = "/api/v1"
-ROUTES = ("/connections", "/connections/parrot", "/runs", "/conflicts", "/deadLetters", "/proposals", "/proposals/register/x/name")
+ROUTES = ("/connections", "/connections/parrot", "/runs", "/conflicts", "/decisions/x", "/deadLetters", "/proposals", "/proposals/register/x/name")
 
 
 class Asking(Sink):
@@ -171,7 +171,7 @@ def test_runs_come_newest_first_and_each_once(operator: FlaskClient) -> None:
     assert read == [2, 1, 0]
 
 
-def test_a_conflict_is_listed_and_decided(operator: FlaskClient, store: Store) -> None:
+def test_a_conflict_is_listed_and_decided_and_the_decision_made_anew_and_taken_back(operator: FlaskClient, store: Store) -> None:
     (one,) = operator.get(f"{API}/conflicts").get_json()["items"]
     assert [value["source"] for value in one["values"]] == ["one", "other"]
     moments = [datetime.fromisoformat(value["receivedAt"]) for value in one["values"]]
@@ -180,11 +180,23 @@ def test_a_conflict_is_listed_and_decided(operator: FlaskClient, store: Store) -
     refused = operator.post(one["href"], json={"value": "something else", "by": "An"})
     assert refused.status_code == 400
     assert operator.post(one["href"], json={"by": "An"}).status_code == 400
-    other = operator.post(one["href"], data="x", content_type="text/plain")
-    assert (other.status_code, "application/json" in other.get_json()["detail"]) == (400, True)
+    plain = operator.post(one["href"], data="x", content_type="text/plain")
+    assert (plain.status_code, "application/json" in plain.get_json()["detail"]) == (400, True)
     assert operator.post(one["href"], json={"value": chosen, "by": "An"}).get_json()["value"] == chosen
     assert operator.get(f"{API}/conflicts").get_json()["items"] == []
     assert operator.get(f"{API}/fiches/{one['fiche']}").get_json()["fiche"]["form"] == chosen
+    decisions, item = f"{API}/decisions/{one['fiche']}", {name: one[name] for name in ("href", "fiche", "field")}
+    assert operator.get(decisions).get_json() == {"items": [{**item, "value": chosen}], "self": decisions}
+    other = one["values"][0]["value"]
+    assert operator.post(one["href"], json={"value": other, "by": "An"}).status_code == 200
+    assert operator.get(decisions).get_json()["items"] == [{**item, "value": other}]
+    taken = operator.post(one["href"], json={"value": None, "by": "Bo"})
+    assert (taken.status_code, taken.get_json()["value"]) == (200, None)
+    assert operator.get(decisions).get_json()["items"] == []
+    assert operator.get(f"{API}/conflicts").get_json()["items"] == [one]
+    again = operator.post(one["href"], json={"value": None, "by": "Bo"})
+    assert (again.status_code, "no decision about form" in again.get_json()["detail"]) == (400, True)
+    assert operator.get(f"{API}/decisions/nobody").status_code == 404
 
 
 def test_what_was_given_up_is_listed_and_delivered_again(operator: FlaskClient, store: Store) -> None:

@@ -20,6 +20,7 @@ SHOWS: Final = {
     "changes.changes": "history-system",
     "operating.conflicts": "operation",
     "operating.decide": "operation",
+    "operating.decisions_": "operation",
     "operating.dead_letters": "operation",
     "operating.proposals": "operation",
     "operating.proposal": "operation",

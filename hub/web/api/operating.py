@@ -1,6 +1,6 @@
-"""`/connections`, `/runs`, `/conflicts`, `/deadLetters` and `/proposals`: how the house fares, for programs of administrators.
+"""`/connections`, `/runs`, `/conflicts`, `/decisions`, `/deadLetters` and `/proposals`: how the house fares, for programs of administrators.
 
-The same as `fichehub connections status`, `runs`, `conflicts`, `deadletters` and `proposals` say. Needs an agreement with the right `operate`.
+The same as `fichehub connections status`, `runs`, `conflicts`, `decisions`, `deadletters` and `proposals` say. Needs an agreement with the right `operate`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from hub.web.api.shapes.operating import (
     ConnectionCollection,
     DeadLetterCollection,
     Decided,
+    DecisionCollection,
     OneConnection,
     OneProposal,
     ProposalCollection,
@@ -112,7 +113,13 @@ class ProposalsPage(Page):
 class Decision(ma.Schema):
     """Which value is right."""
 
-    value = fields.Raw(required=True, allow_none=True, metadata={"description": "One of those in conflict."})
+    value = fields.Raw(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "One of those in conflict, also of a conflict that was settled by a decision. `null` takes back what was decided: the sources speak again."
+        },
+    )
     by = fields.String(
         required=True,
         validate=validate.Length(1, 200),
@@ -260,13 +267,32 @@ def _stated(source: str, external_id: str, value: Any, since: str | None) -> dic
     also=(409, 410),
 )
 def decide(given: dict[str, Any], body: dict[str, Any], fiche: str, field: str) -> flask.Response:
-    """Settle a conflict for good
+    """Settle a conflict for good, decide it anew, or take that back
 
-    The value becomes an editor's claim; no other field is touched.
+    The value becomes an editor's claim, which `null` takes back; no other field is touched.
     """
     must_operate()
-    editing.decide_conflict(serving().store, fiche, field, body["value"], body["by"])
+    store, value = serving().store, body["value"]
+    if value is None:
+        editing.edit(store, fiche, field, None, body["by"])
+    else:
+        editing.decide_conflict(store, fiche, field, value, body["by"])
     return json({"fiche": f"{PREFIX}/fiches/{fiche}", "field": field, "value": body["value"]})
+
+
+@operation(blueprint, "/decisions/<fiche>", DecisionCollection, path={"fiche": "The fiche."}, also=(410,))
+def decisions_(given: dict[str, Any], fiche: str) -> flask.Response:
+    """What was decided of a fiche, field by field
+
+    It holds until somebody decides anew, or takes it back. Also what sleeps, because the sources let go of what it is about.
+    """
+    must_operate()
+    with serving().store.read() as connection:
+        found = editing.decisions(connection, fiche)
+    items = [
+        {"href": f"{PREFIX}/conflicts/{fiche}/{quote(one.field, safe='')}", "fiche": fiche, "field": one.field, "value": one.value} for one in found
+    ]
+    return json({"items": items, "self": page_address("operating.decisions_", path={"fiche": fiche})})
 
 
 @operation(blueprint, "/deadLetters", DeadLetterCollection, parameters=DeadLettersPage)

@@ -99,11 +99,26 @@ class ConflictCollection(Collection):
 
 
 class Decided(Shape):
-    """A conflict that was settled."""
+    """What was decided of a field, or taken back."""
 
     fiche = address("The fiche.")
     field = text("The field.")
-    value = fields.Raw(required=True, allow_none=True)
+    value = fields.Raw(required=True, allow_none=True, metadata={"description": "`null`: the decision was taken back."})
+
+
+class DecisionItem(Shape):
+    """What was decided of a field."""
+
+    href = address("Where it is decided anew or taken back, by POST.")
+    fiche = text("The fiche.", format="uuid")
+    field = text("The field.")
+    value = fields.Raw(required=True, metadata={"description": "What holds, whatever the sources say."})
+
+
+class DecisionCollection(Collection):
+    """What was decided of a fiche, by field."""
+
+    items = fields.List(fields.Nested(DecisionItem), required=True)
 
 
 class DeadLetterItem(Shape):
