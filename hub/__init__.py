@@ -124,7 +124,8 @@ from hub.search import query_of
 from hub.store.concepts import ConceptBook
 from hub.store.faults import store_is_away
 from hub.testing.simulator import Simulator
-from hub.web.doors import (
+from hub.web.open_views import open_to_all, served_when_closed
+from hub.web.request_api import (
     authorization_metadata,
     cancel,
     directory,
@@ -137,7 +138,6 @@ from hub.web.doors import (
     source_title,
     subscriptions,
 )
-from hub.web.open_views import open_to_all, served_when_closed
 
 __version__ = "0.1.0"
 

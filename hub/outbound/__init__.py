@@ -1,4 +1,4 @@
-"""Calls to partners over HTTP: the `client`, what it may connect to (`guard`), how long it waits (`watch`) and how often it tries (`again`); the
+"""Calls to partners over HTTP: the `client`, what it may connect to (`guard`), how long it waits (`deadline`) and how often it tries (`retrying`); the
 `installation` says how strict they are."""
 
 from hub.outbound.client import MEGABYTE, Answer, Outbound

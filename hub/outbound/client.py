@@ -22,9 +22,9 @@ import urllib3
 
 from hub.errors import AuthFailed, FichehubError, Misconfigured, Unreachable
 from hub.outbound import sentences
-from hub.outbound.again import Again, AskedTooMuch, WaitAsAsked, asks_to_wait, seconds_of
+from hub.outbound.deadline import Deadline
 from hub.outbound.guard import OWN_NETWORK, GuardedAdapter, Refused, check_address
-from hub.outbound.watch import Watch
+from hub.outbound.retrying import AskedTooMuch, Retryable, WaitAsAsked, asks_to_wait, seconds_of
 from hub.schemas import read_json
 
 MEGABYTE: Final = 1024 * 1024
@@ -135,7 +135,7 @@ class Outbound:
         cap = self._byte_cap if byte_cap is None else min(byte_cap, self._byte_cap)
         address = check_address(url, allow_private=self._allow_private)
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(lambda error: isinstance(error, Again) and (retry_all or error.harmless)),
+            retry=tenacity.retry_if_exception(lambda error: isinstance(error, Retryable) and (retry_all or error.harmless)),
             stop=tenacity.stop_after_attempt(self._attempts) | AskedTooMuch(self._longest_wait) | tenacity.stop_before_delay(self._patience),
             wait=WaitAsAsked(tenacity.wait_random_exponential(multiplier=0.5, max=self._longest_wait)),
             before_sleep=self._say_again,
@@ -144,7 +144,7 @@ class Outbound:
         )
         try:
             return retrying(self._attempt, method, url, address, cap, request)
-        except Again as error:
+        except Retryable as error:
             raise Unreachable(error.message, retry_after=error.retry_after) from error.__cause__
 
     def _say_again(self, state: tenacity.RetryCallState) -> None:
@@ -152,10 +152,10 @@ class Outbound:
             self._asked_again(state.attempt_number, self._attempts)
 
     def _attempt(self, method: str, url: str, address: str, cap: int, request: Mapping[str, Any]) -> Answer:
-        with Watch(self._deadline) as watch:
+        with Deadline(self._deadline) as deadline:
             try:
                 response = self._session.request(method, url, stream=True, allow_redirects=False, timeout=self._deadline, **request)
-                watch.answered = True
+                deadline.answered = True
                 try:
                     return self._judge(response, address, cap)
                 finally:
@@ -164,7 +164,7 @@ class Outbound:
             except FichehubError:
                 raise
             except _FAULTS as error:
-                raise self._in_words(error, address, watch) from error
+                raise self._in_words(error, address, deadline) from error
 
     def _judge(self, response: requests.Response, address: str, cap: int) -> Answer:
         status = response.status_code
@@ -177,7 +177,7 @@ class Outbound:
             answered = sentences.ANSWERED(address=address, status=status)
             if retry_after is not None:
                 answered = asks_to_wait(address, status, retry_after, self._now())
-            raise Again(answered, retry_after, harmless=status in (425, 429, 503))
+            raise Retryable(answered, retry_after, harmless=status in (425, 429, 503))
         return Answer(status, response.headers, self._body(response, address, cap), address)
 
     def _body(self, response: requests.Response, address: str, cap: int) -> bytes:
@@ -194,29 +194,29 @@ class Outbound:
             pieces.append(piece)
         if self._bodies and not pieces and response.status_code == 200 and not declared and "Transfer-Encoding" not in response.headers:
             # Only the end of the connection says how long this body is, so headers that broke off look like an empty one.
-            raise Again(sentences.BROKE_OFF_BEFORE(address=address))
+            raise Retryable(sentences.BROKE_OFF_BEFORE(address=address))
         return b"".join(pieces)
 
-    def _in_words(self, error: Exception, address: str, watch: Watch) -> FichehubError:
+    def _in_words(self, error: Exception, address: str, deadline: Deadline) -> FichehubError:
         refused = _cause(error, Refused)
         if refused is not None:
             return Misconfigured(f"{address} may not be called: {refused}. {OWN_NETWORK}")
-        if watch.over:
-            return Again(sentences.NOT_IN_FULL(address=address, seconds=f"{self._deadline:.0f}"))
+        if deadline.over:
+            return Retryable(sentences.NOT_IN_FULL(address=address, seconds=f"{self._deadline:.0f}"))
         name = _cause(error, socket.gaierror)
         if name is not None:
-            return Again(sentences.UNKNOWN_HOST(address=address, why=name.strerror or name), harmless=True)
+            return Retryable(sentences.UNKNOWN_HOST(address=address, why=name.strerror or name), harmless=True)
         if _cause(error, urllib3.exceptions.NewConnectionError):
-            return Again(sentences.NO_CONNECTION(address=address), harmless=True)
+            return Retryable(sentences.NO_CONNECTION(address=address), harmless=True)
         if _cause(error, urllib3.exceptions.SSLError):
             return Unreachable(sentences.NO_TRUST(address=address))
         if _cause(error, urllib3.exceptions.DecodeError):
             return Unreachable(sentences.NOT_UNPACKED(address=address))
         if _cause(error, urllib3.exceptions.TimeoutError):
-            return Again(sentences.NO_ANSWER(address=address, seconds=f"{self._deadline:.0f}"))
-        if watch.answered:
-            return Again(sentences.BROKE_OFF(address=address))
-        return Again(sentences.CLOSED(address=address))
+            return Retryable(sentences.NO_ANSWER(address=address, seconds=f"{self._deadline:.0f}"))
+        if deadline.answered:
+            return Retryable(sentences.BROKE_OFF(address=address))
+        return Retryable(sentences.CLOSED(address=address))
 
 
 def _cause(error: BaseException, *kinds: type[E]) -> E | None:

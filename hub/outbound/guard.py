@@ -17,7 +17,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from hub.errors import Misconfigured
-from hub.outbound.watch import Watch
+from hub.outbound.deadline import Deadline
 
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 _INNER: Final = "its host lies in a private or reserved network"
@@ -81,7 +81,7 @@ class Refused(OSError):
 
 
 class _Guarded(HTTPConnection):
-    """Connects only where we may, and lets the watch see the socket. `allow_private` is set by the pool's class."""
+    """Connects only where we may, and lets the deadline see the socket. `allow_private` is set by the pool's class."""
 
     allow_private = False
 
@@ -99,7 +99,7 @@ class _Guarded(HTTPConnection):
         for family, kind, protocol, where in addresses:
             sock = socket.socket(family, kind, protocol)
             try:
-                Watch.look_at(sock)
+                Deadline.look_at(sock)
                 sock.settimeout(self.timeout if isinstance(self.timeout, int | float) else None)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 sock.connect(where)
@@ -111,10 +111,10 @@ class _Guarded(HTTPConnection):
 
     def connect(self) -> None:
         super().connect()
-        Watch.look_at(self.sock)
+        Deadline.look_at(self.sock)
 
     def getresponse(self) -> urllib3.response.HTTPResponse:  # type: ignore[override]  # as urllib3 itself does
-        Watch.look_at(self.sock)
+        Deadline.look_at(self.sock)
         return super().getresponse()
 
 

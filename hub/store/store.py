@@ -31,12 +31,12 @@ from hub.store.behind import commit_beside
 from hub.store.bulk import COUNTING, Clash
 from hub.store.clock import Clock
 from hub.store.concepts import ConceptBook
+from hub.store.data_version import DataVersion
 from hub.store.faults import store_is_away
 from hub.store.growth import Growth
 from hub.store.home import make_home
 from hub.store.id_blocks import Numbers
 from hub.store.pace import Pace
-from hub.store.watch import Watch
 from hub.store.workspace import Match, Surroundings, Validate, Workspace
 from hub.store.writer import Writer
 
@@ -80,7 +80,7 @@ class Store:
         self._numbers = Numbers(engine)
         self._book: ConceptBook | None = None
         self._booking = Lock()
-        self._watch = Watch(engine)
+        self._data_version = DataVersion(engine)
         self._closing: list[Callable[[], object]] = []
         self._forgetting: list[Callable[[], object]] = []
         self.erasures = 0
@@ -135,7 +135,7 @@ class Store:
         for say in closing:
             say()
         self._growth.settle()
-        self._watch.close()
+        self._data_version.close()
         self.engine.dispose()
 
     def when_erased(self, forget: Callable[[], object]) -> None:
@@ -187,7 +187,7 @@ class Store:
 
     def seen(self) -> log_reading.State | None:
         """Where the database stands: the very same object as long as nobody has written. None on PostgreSQL, which does not say whether anybody has."""
-        return self._watch.state(self._look)
+        return self._data_version.state(self._look)
 
     def _look(self) -> log_reading.State:
         with self.read() as connection:

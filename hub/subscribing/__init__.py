@@ -5,9 +5,9 @@ number that the subscriber took last, so a crash repeats at most one notificatio
 not, as in the outbox of `hub.sync`, one per entity: the numbers have no gap, and what was told can be asked for again.
 """
 
-from hub.subscribing.door import Door
 from hub.subscribing.generating import generate
 from hub.subscribing.notifying import Notifier, purge
+from hub.subscribing.of_partner import PartnerSubscriptions
 from hub.subscribing.rows import LIMIT, list_all, request_again, switch_off
 
-__all__ = ["LIMIT", "Door", "Notifier", "generate", "list_all", "purge", "request_again", "switch_off"]
+__all__ = ["LIMIT", "Notifier", "PartnerSubscriptions", "generate", "list_all", "purge", "request_again", "switch_off"]

@@ -22,7 +22,7 @@ from hub.store import Store, Writer
 from hub.store.tables import agreed as agreed_table
 from hub.store.tables import entity as entity_table
 from hub.store.tables import setting
-from hub.sync import agreed, building, connections, door, echo, outbox, records, settings
+from hub.sync import agreed, building, connections, echo, intake, outbox, records, settings
 from hub.sync.agreed import Agreed
 from hub.sync.building import Built
 from hub.sync.records import Tally
@@ -167,13 +167,13 @@ def _take(session: Session, watch: Watch, sink: Sink, cursor: str | None) -> Non
 
 
 def _apply(session: Session, sink: Sink, batch: list[Decision]) -> None:
-    """Take these in, each by the door: one that cannot be kept is listed with the rejected rows, and the others and the cursor go on."""
+    """Take these in, each by the intake: one that cannot be kept is listed with the rejected rows, and the others and the cursor go on."""
     name, at = session.known.name, to_second(session.store.now())
     tally = session.report.tally
-    door.check_cursor(batch[-1].cursor)
-    wrong = [(decision, door.decision_defect(decision)) for decision in batch]
+    intake.check_cursor(batch[-1].cursor)
+    wrong = [(decision, intake.decision_defect(decision)) for decision in batch]
     usable = [decision for decision, defect in wrong if defect is None]
-    unusable = [door.sound(defect, session.built.redact) for _, defect in wrong if defect is not None]
+    unusable = [intake.sound(defect, session.built.redact) for _, defect in wrong if defect is not None]
 
     def work(writer: Writer) -> tuple[Tally, list[Rejected]]:
         connection = writer.connection
@@ -214,7 +214,7 @@ def _decided(
         try:
             answer = sink.decided(before, agreed.without_secrets(decision.said, redact, [state.sent, before]))
         except Rejected as error:
-            refused.append(door.sound(Rejected(error.message, external_id=decision.entity, field=error.field, raw=error.raw), redact))
+            refused.append(intake.sound(Rejected(error.message, external_id=decision.entity, field=error.field, raw=error.raw), redact))
             continue
         if answer != before:
             known[number] = replace(state, answer=answer)

@@ -24,8 +24,8 @@ from hub.store import Writer
 from hub.sync import agreed, breaker, faults, outbox, records
 from hub.sync.agreed import Agreed, State
 from hub.sync.breaker import Breaker
-from hub.sync.door import Redact, sound
 from hub.sync.echo import has, mixes
+from hub.sync.intake import Redact, sound
 from hub.sync.outbox import Letter
 from hub.sync.records import Tally
 from hub.sync.session import Session

@@ -18,11 +18,11 @@ from hub.plugins import HookFailures, bugs, hook_failures
 from hub.store import Counts, ReadyClaims, Writer, linking, prepare
 from hub.store.bulk import Bulk
 from hub.store.pace import SMALLEST
-from hub.sync import absence, contest, door, drift, erased, preview, records, shortfall
+from hub.sync import absence, contest, drift, erased, intake, preview, records, shortfall
 from hub.sync.agreed import Agreed
 from hub.sync.contest import Contest
-from hub.sync.door import Door
 from hub.sync.echo import hears, without_echoes
+from hub.sync.intake import Intake
 from hub.sync.records import Difference, Tally
 from hub.sync.removing import remove_gone
 from hub.sync.seen import Seen
@@ -105,7 +105,7 @@ class _Pull:
         self._allowed = allowed
         self._source = claim_source(self._connector)
         self._partner = session.known.partner
-        self._door = Door(self._source, self._partner)
+        self._intake = Intake(self._source, self._partner)
         self._batch = _Batch()
         self._pace = session.store.pace()
         self._items: Iterator[object] = iter(())
@@ -189,7 +189,7 @@ class _Pull:
             while self._ended is None and not self._enough():
                 item = next(self._items)
                 if isinstance(item, Finished):
-                    self._ended = door.checked_end(item)
+                    self._ended = intake.checked_end(item)
                 else:
                     self._take(item)
         except StopIteration:
@@ -215,19 +215,19 @@ class _Pull:
     def _take(self, item: object) -> None:
         batch = self._batch
         if isinstance(item, Incoming) and isinstance(item.claim, Claim):
-            defect = self._door.defect(item.claim)
+            defect = self._intake.defect(item.claim)
             if defect is None:
                 batch.claims.append(item.claim)
                 batch.tells_gone = batch.tells_gone or item.claim.gone
             else:
                 batch.rejected.append(self._sound(defect))
-            door.check_cursor(item.cursor)
+            intake.check_cursor(item.cursor)
             if item.cursor is not None:
                 batch.cursor = item.cursor
         elif isinstance(item, Rejected):
             batch.rejected.append(self._sound(item))
         elif isinstance(item, Concept):
-            defect = door.concept_defect(item)
+            defect = intake.concept_defect(item)
             if defect is None:
                 batch.concepts.append(item)
             else:
@@ -237,7 +237,7 @@ class _Pull:
             raise TypeError(f"{type(self._connector).__name__}.pull yielded {type(what).__name__}")
 
     def _sound(self, row: Rejected) -> Rejected:
-        return door.sound(row, self._session.built.redact)
+        return intake.sound(row, self._session.built.redact)
 
     def _write(self, seen: Seen | None) -> None:
         batch, self._batch = self._batch, _Batch()

@@ -34,9 +34,9 @@ from hub.model.entity import Entity
 from hub.model.query import Query
 from hub.outbound import Outbound
 from hub.store import Store
-from hub.sync import connections, door, run
-from hub.sync.door import Door
+from hub.sync import connections, intake, run
 from hub.sync.export import write_rows
+from hub.sync.intake import Intake
 from hub.sync.pull import claim_source
 from hub.sync.records import RunReport
 from hub.sync.secrets import redactor
@@ -123,14 +123,14 @@ class SourceContract(_Offered):
         pulled = self._pull()
         for item in pulled.items:
             if isinstance(item, Incoming):
-                refused = Door(name, item.claim.partner or "").defect(item.claim)
+                refused = Intake(name, item.claim.partner or "").defect(item.claim)
                 assert refused is None, refused
-                door.check_cursor(item.cursor)
+                intake.check_cursor(item.cursor)
                 schemas.canonical_claim(item.claim)
             elif isinstance(item, Concept):
-                assert (refused := door.concept_defect(item)) is None, refused
+                assert (refused := intake.concept_defect(item)) is None, refused
         if pulled.finished is not None:
-            door.checked_end(pulled.finished)
+            intake.checked_end(pulled.finished)
 
     def test_every_claim_is_in_the_sources_own_name(self) -> None:
         with _http() as http:

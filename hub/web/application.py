@@ -15,7 +15,7 @@ from hub.errors import FieldError, Invalid
 from hub.plugins import Plugins, bugs
 from hub.store import Store
 from hub.web import api, asking, endpoints, fiche_page, health, oauth, outgoing, pages, problems, start
-from hub.web.again import Again
+from hub.web.answer_cache import AnswerCache
 from hub.web.metrics import Metrics
 from hub.web.open_views import is_served_when_closed
 from hub.web.settings import Settings
@@ -54,8 +54,8 @@ def build(store: Store, plugins: Plugins, settings: Settings) -> flask.Flask:
     app.url_map.merge_slashes = False  # a slash too many is told as what it is; Flask's redirect is a page of HTML
     serving = asking.Serving.install(app, store, plugins, settings)
     metrics = Metrics()
-    again = Again(serving, metrics)
-    app.after_request(again.keep)  # the first, so that it sees answers as they go out
+    answers = AnswerCache(serving, metrics)
+    app.after_request(answers.keep)  # the first, so that it sees answers as they go out
     outgoing.install(app, metrics)
 
     metrics.install(app)
@@ -83,7 +83,7 @@ def build(store: Store, plugins: Plugins, settings: Settings) -> flask.Flask:
             mounted.require_enabled(name, None if grant is None else grant.partner or "")
 
     app.teardown_request(asking.let_go)
-    app.wsgi_app = problems.never_empty(again.around(app.wsgi_app, mounted))  # type: ignore[method-assign, assignment]
+    app.wsgi_app = problems.never_empty(answers.around(app.wsgi_app, mounted))  # type: ignore[method-assign, assignment]
 
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

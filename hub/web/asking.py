@@ -123,11 +123,11 @@ def refusals(claim: Claim) -> tuple[FieldError, ...]:
 def subscriptions(endpoint: str) -> Subscriptions:
     """See `hub.subscriptions`."""
     from hub.subscribing import (
-        Door,  # it brings the scheduler along, which the command line need not wait for
+        PartnerSubscriptions,  # it brings the scheduler along, which the command line need not wait for
     )
 
     require_partner("Only partners have subscriptions")
-    return Door(serving().store, directory(), endpoint)
+    return PartnerSubscriptions(serving().store, directory(), endpoint)
 
 
 def cancel(what: str) -> None:

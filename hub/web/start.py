@@ -57,7 +57,7 @@ class Fares:
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class StartLink:
     """Somewhere to go on from the start page. Without an address it is opened from the command line."""
 
     title: str
@@ -192,14 +192,14 @@ def _light(info: ConnectionInfo, *, ready_when_asked: bool) -> str:
     return "short" if light == "ok" and info.missing else light
 
 
-def _doors(hub: Serving) -> list[Door]:
+def _doors(hub: Serving) -> list[StartLink]:
     doors = []
     for name in sorted(endpoints().mounted):
         state = endpoints().state(name, directory().grant.partner or "")
-        doors.append(Door(hub.plugins.connectors[name].title_in(_language()), _ENTRANCES.get(name, f"/{name}/"), "", state or "disabled"))
+        doors.append(StartLink(hub.plugins.connectors[name].title_in(_language()), _ENTRANCES.get(name, f"/{name}/"), "", state or "disabled"))
     for name, connector in sorted(hub.plugins.connectors.items()):
         if issubclass(connector, Export):
-            doors.append(Door(connector.title_in(_language()), "", f"fichehub export {name} --help", "enabled"))
+            doors.append(StartLink(connector.title_in(_language()), "", f"fichehub export {name} --help", "enabled"))
     return doors
 
 

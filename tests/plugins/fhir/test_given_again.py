@@ -24,7 +24,7 @@ from hub.concepts_data import schemes
 from hub.model.concepts import Concept, ConceptScheme
 from hub.store import Store, Writer, erasure
 from hub.store.tables import api_key, connection
-from hub.web import Settings, again, asking, create_app, endpoints
+from hub.web import Settings, answer_cache, asking, create_app, endpoints
 from hub.web.outgoing import TRACE
 from tests.plugins.fhir.conftest import CLAIMS, Hub, hub_over, organisation
 
@@ -85,7 +85,7 @@ def own(tmp_path: Path, sqlite_database_url: str) -> Iterator[Served]:
 
 def told(answer: TestResponse) -> tuple[Any, ...]:
     """All of an answer but its own trace and its moment."""
-    return answer.status, [(name, "" if name in (TRACE, again.DATE) else value) for name, value in answer.headers], answer.data
+    return answer.status, [(name, "" if name in (TRACE, answer_cache.DATE) else value) for name, value in answer.headers], answer.data
 
 
 SEARCH = "/fhir/Organization?name=wijkteam&_count=20"
@@ -123,8 +123,8 @@ def test_an_answer_given_again_is_that_which_was_made(small: Hub, served: Served
 def test_an_answer_given_again_has_the_date_of_that_moment(small: Hub, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     path, headers = requests(small.ids)["read that is known"]
     assert served.stands(path, **headers)
-    monkeypatch.setattr(again, "http_date", lambda: "Thu, 01 Jan 2037 00:00:00 GMT")
-    assert served.get(path, **headers).headers[again.DATE] == "Thu, 01 Jan 2037 00:00:00 GMT"
+    monkeypatch.setattr(answer_cache, "http_date", lambda: "Thu, 01 Jan 2037 00:00:00 GMT")
+    assert served.get(path, **headers).headers[answer_cache.DATE] == "Thu, 01 Jan 2037 00:00:00 GMT"
 
 
 def test_requests_that_differ_get_answers_that_differ(small: Hub, served: Served) -> None:
@@ -165,7 +165,7 @@ def test_nothing_of_a_request_is_looked_at_that_does_not_tell_answers_apart(smal
     assert looked >= {"HTTP_ACCEPT", "HTTP_IF_NONE_MATCH", "QUERY_STRING"}
     # The rate limit counts the address; a session would need a secret, and there is none; a connection tells something with HTTP_UPGRADE only.
     harmless = {"REMOTE_ADDR", "HTTP_COOKIE", "SERVER_PROTOCOL", "HTTP_CONNECTION"}
-    assert {each for each in looked if each.isupper()} - harmless - {*again.HANGS_ON, *again.CREDENTIALS} == set()
+    assert {each for each in looked if each.isupper()} - harmless - {*answer_cache.HANGS_ON, *answer_cache.CREDENTIALS} == set()
 
 
 def test_what_is_written_shows_at_once(own: Served, tmp_path: Path) -> None:
@@ -340,12 +340,12 @@ def test_the_use_of_a_key_is_noted_on_each_day_of_answers_given_again(own: Serve
     assert own.stands(SEARCH, X_API_Key=own.key) and noted() == "2026-11-23"
 
 
-def _memory(served: Served) -> again.Again:
+def _memory(served: Served) -> answer_cache.AnswerCache:
     """What the application remembers, somewhere under what is wrapped around it."""
     waiting: list[Any] = [served.app.wsgi_app]
     while waiting:
         found = waiting.pop()
-        if isinstance(found, again.Again):
+        if isinstance(found, answer_cache.AnswerCache):
             return found
         waiting += [cell.cell_contents for cell in getattr(found, "__closure__", None) or ()]
     raise LookupError("nothing remembers")
@@ -373,7 +373,7 @@ def test_nothing_is_kept_of_who_was_erased(own: Served, tmp_path: Path) -> None:
 
 
 def test_they_take_no_more_than_they_may(small: Hub, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(again, "MOST_BYTES", 60_000)
+    monkeypatch.setattr(answer_cache, "MOST_BYTES", 60_000)
     paths = [f"/fhir/Organization?name=wijkteam&_count={count}" for count in range(1, 20)]
     for path in paths:
         served.stands(path)

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 
-class Watch:
+class Deadline:
     """Ends the attempt of this thread when its time is over, whatever it waits for: a time-out between two bytes would not."""
 
     _here = threading.local()
@@ -23,7 +23,7 @@ class Watch:
         self.answered = False
 
     def __enter__(self) -> Self:
-        self._here.watch = self
+        self._here.deadline = self
         self._timer.start()
         return self
 
@@ -31,16 +31,16 @@ class Watch:
         self._timer.cancel()
         with self._lock:
             self._socket = None
-        self._here.watch = None
+        self._here.deadline = None
 
     @classmethod
     def look_at(cls, sock: object) -> None:
         """The socket that this thread's attempt now waits for."""
-        watch: Watch | None = getattr(cls._here, "watch", None)
-        if watch is not None and isinstance(sock, socket.socket):
-            with watch._lock:
-                watch._socket = sock
-                if watch.over:
+        deadline: Deadline | None = getattr(cls._here, "deadline", None)
+        if deadline is not None and isinstance(sock, socket.socket):
+            with deadline._lock:
+                deadline._socket = sock
+                if deadline.over:
                     _shut(sock)
 
     def _end(self) -> None:

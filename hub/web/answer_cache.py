@@ -97,7 +97,7 @@ class Kept:
         return _HEADERS + sum(map(len, self.body))
 
 
-class Again:
+class AnswerCache:
     """A WSGI application around another one: gives its answers again. `keep` is called with each response that goes out."""
 
     def __init__(self, serving: asking.Serving, metrics: Metrics) -> None:

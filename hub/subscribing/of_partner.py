@@ -15,7 +15,7 @@ from hub.subscribing import rows
 from hub.subscribing.rows import Row
 
 
-class Door:
+class PartnerSubscriptions:
     """The subscriptions of the partner who holds the grant of `directory`, made through one endpoint; implements `hub.model.subscription.Subscriptions`."""
 
     def __init__(self, store: Store, directory: Directory, endpoint: str) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from hub.store.log_reading import State
 
 
-class Watch:
+class DataVersion:
     """The state that was last seen, which stands until SQLite says that somebody committed (`PRAGMA data_version`). PostgreSQL does not say so.
 
     https://www.sqlite.org/pragma.html#pragma_data_version

@@ -1,4 +1,4 @@
-"""The door of a pull: what a connector hands over that cannot be kept costs that row, on either engine, and no run is left without an end."""
+"""The intake of a pull: what a connector hands over that cannot be kept costs that row, on either engine, and no run is left without an end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hub.model.claims import Claim
 from hub.model.concepts import Concept
 from hub.store import Store
 from hub.store.tables import rejected
-from hub.sync import connections, door, records, run
+from hub.sync import connections, intake, records, run
 from tests.sync.pulling import Offer, cursor, go, ids, stored
 from tests.sync.rows import fresh_rows, row
 
@@ -173,7 +173,7 @@ def test_what_stands_beside_the_content_of_a_claim_is_checked_for_whoever_sends_
 
 
 def test_the_warnings_of_a_source_stay_few_and_short() -> None:
-    told = door.checked_end(Finished(complete=True, warnings=tuple(f"{number} {'x' * 5_000}" for number in range(1_000)))).warnings
+    told = intake.checked_end(Finished(complete=True, warnings=tuple(f"{number} {'x' * 5_000}" for number in range(1_000)))).warnings
     assert len(told) == 101
     assert max(map(len, told)) <= 1_001
     assert told[-1] == "900 more warnings were left out."

@@ -17,7 +17,7 @@ _IN_SECONDS: Final = 3600
 """A wait of up to an hour is told in seconds."""
 
 
-class Again(Unreachable):
+class Retryable(Unreachable):
     """A fault that another attempt may get past. `harmless`: the partner cannot have acted on the request."""
 
     def __init__(self, message: str, retry_after: float | None = None, *, harmless: bool = False) -> None:
@@ -33,7 +33,7 @@ class WaitAsAsked(tenacity.wait.wait_base):
 
     def __call__(self, retry_state: tenacity.RetryCallState) -> float:
         error = retry_state.outcome.exception() if retry_state.outcome else None
-        asked = error.retry_after if isinstance(error, Again) else None
+        asked = error.retry_after if isinstance(error, Retryable) else None
         return self._otherwise(retry_state) if asked is None else asked
 
 
@@ -45,7 +45,7 @@ class AskedTooMuch(tenacity.stop.stop_base):
 
     def __call__(self, retry_state: tenacity.RetryCallState) -> bool:
         error = retry_state.outcome.exception() if retry_state.outcome else None
-        return isinstance(error, Again) and (error.retry_after or 0) > self._longest
+        return isinstance(error, Retryable) and (error.retry_after or 0) > self._longest
 
 
 def seconds_of(text: str | None, now: Callable[[], datetime]) -> float | None:

@@ -16,8 +16,8 @@ from hub.directory import Directory
 from hub.model.audience import PUBLIC
 from hub.model.concepts import Concept, ConceptScheme
 from hub.store import Store
+from hub.store.data_version import DataVersion
 from hub.store.log_reading import State
-from hub.store.watch import Watch
 from tests.store.saying import organisatie
 
 
@@ -67,7 +67,7 @@ def test_a_file_that_cannot_be_watched_is_looked_into_each_time(tmp_path: Path) 
         looks.append(State(len(looks), 0, 0))
         return looks[-1]
 
-    watch = Watch(create_engine(f"sqlite:///{file}"))
+    watch = DataVersion(create_engine(f"sqlite:///{file}"))
     assert [watch.state(look), watch.state(look)] == looks
     file.unlink()
     sqlite3.connect(file).close()
@@ -86,7 +86,7 @@ def test_threads_that_come_and_go_leave_no_connection_behind(tmp_path: Path, mon
     monkeypatch.setattr(sqlite3, "connect", counted)
     with closing(connect(tmp_path / "x.sqlite", isolation_level=None)) as writer:
         writer.execute("CREATE TABLE t (n)")
-        watch = Watch(create_engine(f"sqlite:///{tmp_path / 'x.sqlite'}"))
+        watch = DataVersion(create_engine(f"sqlite:///{tmp_path / 'x.sqlite'}"))
         seen: list[State | None] = []
         looks: list[State] = []
 

@@ -1,4 +1,4 @@
-"""The door by which what a source yields comes in: it lets through what can be kept, and both engines keep the same.
+"""The intake of what a source yields: it lets through what can be kept, and both engines keep the same.
 
 What is wrong with a row is told of that row, and the rest goes on. A cursor or an end that cannot be meant is about no row: `TypeError`, a bug in the connector.
 """
@@ -34,7 +34,7 @@ Redact = Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class Intake:
     """Of one connection: the source that it speaks for, and its partner ("": everybody)."""
 
     source: str

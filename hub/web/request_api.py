@@ -106,7 +106,7 @@ def let_stand(newest: int, concepts: ConceptBook) -> None:
     """Let the answer to the current request be given again to whoever asks the very same, without asking the endpoint, while `Directory.standing` says
     the same on the same day.
 
-    For an answer that hangs on nothing but that, the grant of who asks, the address, and the headers that `hub.web.again` names; nothing that the endpoint does
+    For an answer that hangs on nothing but that, the grant of who asks, the address, and the headers that `hub.web.answer_cache` names; nothing that the endpoint does
     before or after a request may be missed, but for `record_access`.
     """
     from hub.web import asking
