@@ -122,8 +122,10 @@ def test_the_order_does_not_matter_nothing_that_is_over_stands_and_merging_again
     stated: list[tuple[str, str, Any]], random: Any
 ) -> None:
     values = [value for _, _, value in stated]
+    known = says("kbo", {}, kind="aanbod", external_id="known")  # what an editor says alone is nothing
     for field, shape in (("patientenstop", stop), ("capacity", beds)):
         claims = [shape(source, value if field == "patientenstop" else as_capacity(value), external_id=number) for source, number, value in stated]
+        claims.append(known)
         merged = merge(claims, AUTHORITY)
         assert as_bytes(merge(random.sample(claims, len(claims)), AUTHORITY)) == as_bytes(merged)
         assert merged.content is not None

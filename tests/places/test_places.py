@@ -324,7 +324,7 @@ def test_an_address_lies_in_its_postcode_municipality_region_province_and_zones(
         ("postcode", "9000"),
         ("municipality", "44021"),
         ("region", "vlaanderen"),
-        ("province", "oost-vlaanderen"),
+        ("province", "oost vlaanderen"),
         *(("zone", zone.code) for zone in demo.zones.zones_of("44021", "9000")),
     )
     assert demo.areas({"municipality": "99999"}) == (("municipality", "99999"),), "a code from abroad"

@@ -244,8 +244,8 @@ def test_the_sheet_says_how_large_it_is_and_what_is_filtered() -> None:
     file = io.BytesIO()
     feed().write([offer()] * 1_001, file)
     sheet = openpyxl.load_workbook(file)["Aanbod"]
-    assert (sheet.dimensions, sheet.auto_filter.ref) == ("A1:P1002", "A1:P1002")
-    assert b'<dimension ref="A1:P1002"/>' in zipfile.ZipFile(file).read("xl/worksheets/sheet1.xml")
+    assert (sheet.dimensions, sheet.auto_filter.ref) == ("A1:O1002", "A1:O1002")
+    assert b'<dimension ref="A1:O1002"/>' in zipfile.ZipFile(file).read("xl/worksheets/sheet1.xml")
 
 
 def test_a_partner_chooses_columns() -> None:
@@ -287,7 +287,7 @@ def test_what_has_stopped_is_there_only_when_asked_for_and_then_marked() -> None
         sheets = read(file)
         assert (Criterion("status", ("inactive",), negate=True) in connector.query().where) == (header is None)
         head, line = sheets["Aanbod"]
-        assert head == ([*HEADERS[:13], header, *HEADERS[13:]] if header else HEADERS)
+        assert head == ([*HEADERS[:12], header, *HEADERS[12:]] if header else HEADERS)
         assert ("gestopt" in line) == (header is not None)
         assert any(("staat er niet in" if header is None else "kan er ook in staan") in str(cell) for line in sheets["Toelichting"] for cell in line)
 
@@ -450,7 +450,7 @@ def test_the_sheet_prints_lying_on_a4_what_people_read_with_the_header_on_every_
     book = openpyxl.load_workbook(file)
     sheet = book["Aanbod"]
     assert (sheet.page_setup.paperSize, sheet.page_setup.orientation, sheet.page_setup.fitToHeight) == (9, "landscape", 0)
-    assert (sheet.print_title_rows, sheet.print_area) == ("$1:$1", "'Aanbod'!$A$1:$M$4")
+    assert (sheet.print_title_rows, sheet.print_area) == ("$1:$1", "'Aanbod'!$A$1:$L$4")
     assert b"&amp;LZorg &amp;&amp; welzijn&amp;R&amp;P / &amp;N" in zipfile.ZipFile(file).read("xl/worksheets/sheet1.xml")
     assert sheet["A2"].alignment.wrap_text
     assert book["Toelichting"]["B2"].alignment.wrap_text
