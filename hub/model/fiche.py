@@ -159,7 +159,7 @@ class Address(TypedDict):
 
 
 class Contact(TypedDict):
-    """One way to reach somebody. `value` is normalised, `raw` what the source wrote; a website is never dropped for being odd (need 6)."""
+    """One way to reach somebody. `value` is normalised, `raw` what the source wrote; a website is never dropped for being odd."""
 
     kind: Literal["phone", "mobile", "fax", "email", "website"]
     value: str

@@ -91,7 +91,7 @@ class ProGezondheid(Source, Sink):
     config_schema: ClassVar[type[ma.Schema]] = ProGezondheidConfig
     simulator: ClassVar[type[Simulator] | None] = ProGezondheidSimulator
     entity_types: ClassVar[tuple[EntityType, ...]] = ("zorgverlener", "caregiver")
-    # Only caregivers with a visum are in this register, so that somebody is not in it (any more) must not delete a fiche here (need 18).
+    # Only caregivers with a visum are in this register, so that somebody is not in it (any more) must not delete a fiche here.
     absence_tells: ClassVar[bool] = False
 
     def __init__(self, config: Mapping[str, Any], context: Context) -> None:

@@ -21,7 +21,7 @@ CONVENTION: Final = ("full", "partial", "none")
 GENDERS: Final = ("male", "female", "other", "unknown")
 AUDIENCES: Final = {"public": None, "professionals": "professional"}
 PROOF: Final = ("attests", "employment", "self-declaration", "cessation")
-"""Evidence that tells whether somebody works. A diploma, a visum and a number tell what somebody may do, not what he or she does (need 16)."""
+"""Evidence that tells whether somebody works. A diploma, a visum and a number tell what somebody may do, not what he or she does."""
 
 _NORMALISERS: Final = {
     "phone": normalise_phone,

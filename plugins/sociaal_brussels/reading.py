@@ -40,11 +40,10 @@ def mended(text: str) -> str:
         return text
 
 
-def day(text: Any, *, not_after: date | None = None) -> date | None:
+def day(text: Any) -> date | None:
     """The day that "dd/mm/yy" names; None for anything else.
 
-    The century is not written, so it is decided: 70 to 99 are 1970 to 1999, 00 to 69 are 2000 to 2069. With `not_after` (a start is never later than
-    the last update) a day that would lie after it is taken a century earlier: 12/05/48 is then 1948.
+    The century is not written, so it is decided: 70 to 99 are 1970 to 1999, 00 to 69 are 2000 to 2069.
     """
     found = _DAY(text) if isinstance(text, str) else None
     if found is None:
@@ -52,12 +51,9 @@ def day(text: Any, *, not_after: date | None = None) -> date | None:
     number, month, year = (int(part) for part in found.groups())
     century = 1900 if year >= PIVOT else 2000
     try:
-        read = date(century + year, month, number)
-        if not_after is not None and read > not_after:
-            read = date(century - 100 + year, month, number)
+        return date(century + year, month, number)
     except ValueError:  # 31/02, or 29/02 of a year that has none
         return None
-    return read
 
 
 def text_of(value: Any) -> str | None:

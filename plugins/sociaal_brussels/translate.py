@@ -37,9 +37,7 @@ _LEADS: Final = {
     "remark": {"nl": "Opmerking: ", "fr": "Remarque : "},
 }
 # What is read of a row, and what only says again what others of its keys say: sectors and short categories, Lambert coordinates, statistical sectors.
-_USED: Final = frozenset(
-    {"id", "legalStatus", "address", "categories", "categoriesObject", "sectorsObjects", "pmRp", "langStatus", "lastUpdate", "startDate"}
-)
+_USED: Final = frozenset({"id", "legalStatus", "address", "categories", "categoriesObject", "sectorsObjects", "pmRp", "langStatus", "lastUpdate"})
 _USED_IN_BOTH: Final = frozenset(
     {
         *("nameOfficial", "nameAlternative", "nameFormer", "nameService", "description", "activities", "permanency", "public", "access", "remark"),

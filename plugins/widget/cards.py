@@ -94,7 +94,7 @@ def _contacts(hit: Hit) -> list[dict[str, str]]:
 
 
 def _fresh(said: Document, kind: str, language: str) -> dict[str, str] | None:
-    """A patientenstop or a waiting list. Only what is fresh is worth showing (need 9): "unknown" is left out."""
+    """A patientenstop or a waiting list. Only what is fresh is worth showing: "unknown" is left out."""
     if said.get("value") not in ("yes", "no"):
         return None
     weeks = said.get("weeks", 0) if said["value"] == "yes" else 0
@@ -106,7 +106,7 @@ def _fresh(said: Document, kind: str, language: str) -> dict[str, str] | None:
 
 
 def _why(hit: Hit, tier: str, visitor: Visitor) -> str:
-    """The reason in a sentence, so that nobody wonders what a far-away hit, or one that is called otherwise, does in the list (need 28)."""
+    """The reason in a sentence, so that nobody wonders what a far-away hit, or one that is called otherwise, does in the list."""
     words = WORDING[visitor.language]
     where = _where(hit, tier, visitor) if tier and visitor.place is not None else ""
     described = [word for kind, word in hit.why if kind == "described"]

@@ -63,7 +63,7 @@ class Cobrha(Source):
     }
     config_schema: ClassVar[type[ma.Schema]] = CobrhaConfig
     simulator: ClassVar[type[Simulator] | None] = CobrhaSimulator
-    # Only caregivers whom some authority knows are in it: that somebody is not must not delete a fiche here (need 18).
+    # Only caregivers whom some authority knows are in it: that somebody is not must not delete a fiche here.
     absence_tells: ClassVar[bool] = False
 
     def check(self) -> None:

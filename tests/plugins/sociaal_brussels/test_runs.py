@@ -150,7 +150,10 @@ def test_what_is_not_used_is_told_once_and_every_service_keeps_its_name(
     running.edit(second, isInterpreting=True)
     told = [warning for warning in go().warnings if "not used" in warning]
     assert told == [
-        f"Filled in, but not used here: isInterpreting (of 2 of {COUNT} organisations), otherAgreementNl (of 1 of {COUNT} organisations)."
+        (
+            f"Filled in, but not used here: isInterpreting (of 2 of {COUNT} organisations), otherAgreementNl (of 1 of {COUNT} organisations),"
+            f" startDate (of {COUNT} of {COUNT} organisations)."
+        )
     ]
     (offer,) = (one for one in live(store, "aanbod") if "Dienst Een" in repr(one["names"]))
     assert {"Dienst Een", "Dienst Twee"} <= {name["text"].get("nl") for name in offer["names"]}
