@@ -21,7 +21,7 @@ from hub.model.moments import latest, to_second
 from hub.outbound import open_outbound
 from hub.plugins import Plugins
 from hub.store import Store
-from hub.store.tables import agreed, fingerprint, landing, rejected, run, setting
+from hub.store.tables import agreed, fingerprint, landing, rejected, run
 from hub.store.tables import breaker as breaker_table
 from hub.store.tables import connection as table
 from hub.store.tables import outbox as outbox_table
@@ -144,7 +144,7 @@ def remove(store: Store, name: str) -> None:
         for rows in (rejected, run, agreed, outbox_table, breaker_table, fingerprint, landing):
             connection.execute(delete(rows).where(rows.c.connection == name))
         connection.execute(delete(table).where(table.c.name == name))
-        connection.execute(delete(setting).where(setting.c.name.in_([each + name for each in settings.OF_A_CONNECTION])))
+        settings.forget(connection, name, *settings.OF_A_CONNECTION)
         lease.forget(connection, f"connection {name}")
 
     store.write(lambda writer: write(writer.connection))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import cast
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, select
 
 from hub.connector import Connector, Decision, Proposal, Sink
 from hub.errors import CursorExpired, Misconfigured, NotFound, Rejected
@@ -21,7 +21,6 @@ from hub.plugins import Plugins
 from hub.store import Store, Writer
 from hub.store.tables import agreed as agreed_table
 from hub.store.tables import entity as entity_table
-from hub.store.tables import setting
 from hub.sync import agreed, building, connections, echo, intake, outbox, records, settings
 from hub.sync.agreed import Agreed
 from hub.sync.building import Built
@@ -60,7 +59,7 @@ def follow(session: Session, watch: Watch) -> None:
     sink = cast(Sink, session.built.connector)
     name = session.known.name
     with session.store.read() as connection:
-        known = connection.execute(select(setting.c.value).where(setting.c.name == cursor_name(name))).scalar_one_or_none()
+        known = settings.read(connection, settings.DECISION_CURSOR, name)
     with session.wire.before_each(watch.look):
         try:
             _take(session, watch, sink, known)
@@ -68,11 +67,6 @@ def follow(session: Session, watch: Watch) -> None:
             if known is None:
                 raise
             _take(session, watch, sink, None)
-
-
-def cursor_name(name: str) -> str:
-    """The setting that holds a connection's cursor in the decisions of its partner."""
-    return settings.DECISION_CURSOR + name
 
 
 def proposals(store: Store, plugins: Plugins, name: str | None = None, entity: str | None = None) -> Iterator[Proposed]:
@@ -187,8 +181,7 @@ def _apply(session: Session, sink: Sink, batch: list[Decision]) -> None:
                 outbox.enqueue(connection, name, [(number, echo.changed_by(connection, name, number, at))], session.store.now())
             agreed.save(connection, name, number, known[number], at)
         if batch[-1].cursor is not None:
-            connection.execute(delete(setting).where(setting.c.name == cursor_name(name)))
-            connection.execute(insert(setting).values(name=cursor_name(name), value=batch[-1].cursor))
+            settings.write(connection, settings.DECISION_CURSOR, name, batch[-1].cursor)
         rows = [*unusable, *refused]
         records.keep_rejections(connection, name, session.report.id, rows, at)
         return tally.plus(rejected=len(rows)), rows

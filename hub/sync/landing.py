@@ -16,7 +16,6 @@ from hub.errors import FieldError, Invalid
 from hub.model.moments import latest, to_second
 from hub.store import Store
 from hub.store.tables import landing as table
-from hub.store.tables import setting
 from hub.sync import settings
 from hub.sync.wire import Landed
 
@@ -42,17 +41,17 @@ def keep_for(store: Store, name: str, days: int) -> None:
         raise Invalid("Personal data must not lie about for so long.", (FieldError("days", f"0 to {LONGEST_DAYS}", str(days)),))
 
     def work(connection: Connection) -> None:
-        connection.execute(delete(setting).where(setting.c.name == settings.LANDING_DAYS + name))
         if days:
-            connection.execute(insert(setting).values(name=settings.LANDING_DAYS + name, value=str(days)))
+            settings.write(connection, settings.LANDING_DAYS, name, str(days))
+        else:
+            settings.forget(connection, name, settings.LANDING_DAYS)
 
     store.write(lambda writer: work(writer.connection))
 
 
 def days(connection: Connection, name: str) -> int:
     """How many days this connection's bytes are kept."""
-    kept = connection.execute(select(setting.c.value).where(setting.c.name == settings.LANDING_DAYS + name)).scalar_one_or_none()
-    return int(kept or 0)
+    return int(settings.read(connection, settings.LANDING_DAYS, name) or 0)
 
 
 def keep(connection: Connection, name: str, run_id: int, bodies: Iterable[Landed], at: str) -> None:

@@ -12,15 +12,14 @@ from math import isfinite
 from typing import Any, cast
 
 import orjson
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, select
 
 from hub.connector import Sink, Unsent
 from hub.directory import Directory
 from hub.errors import ConnectorError, Rejected
 from hub.model.entity import Change, Entity
-from hub.store import Store, Writer
+from hub.store import Writer
 from hub.store.tables import entity as entity_table
-from hub.store.tables import setting
 from hub.sync import agreed, outbox, settings
 from hub.sync.agreed import Agreed
 from hub.sync.delivery import at_rest, deliver, open_gate, refusal, to_tell
@@ -42,7 +41,7 @@ def push(session: Session, watch: Watch, *, full: bool) -> None:
     """
     sink = cast(Sink, session.built.connector)
     directory = open_directory(session.store, session.known.partner)
-    since = 0 if full or _begins_anew(session, directory) else cursor(session.store, session.known.name)
+    since = 0 if full or _begins_anew(session, directory) else _cursor(session)
     if session.report.mode == "push":
         session.note(cursor_before=str(since))
 
@@ -93,11 +92,14 @@ def _no_number(value: Any, place: str) -> str:
     return next((wrong for name, each in inner if (wrong := _no_number(each, f"{place}.{name}" if place else str(name)))), "")
 
 
-def cursor(store: Store, name: str) -> int:
+def cursor(connection: Connection, name: str) -> int:
     """The seq up to which this connection's changes are in the outbox or agreed. Beside the source's cursor, as a connector can be both."""
-    with store.read() as connection:
-        value = connection.execute(select(setting.c.value).where(setting.c.name == cursor_name(name))).scalar_one_or_none()
-    return int(value or 0)
+    return int(settings.read(connection, settings.PUSH_CURSOR, name) or 0)
+
+
+def _cursor(session: Session) -> int:
+    with session.store.read() as connection:
+        return cursor(connection, session.known.name)
 
 
 def _begins_anew(session: Session, directory: Directory) -> bool:
@@ -107,28 +109,18 @@ def _begins_anew(session: Session, directory: Directory) -> bool:
     hangs_on = [session.known.partner, directory.grant.revision, dict(session.known.config)]
     basis = sha256(orjson.dumps(hangs_on, option=orjson.OPT_SORT_KEYS)).hexdigest()
     with store.read() as connection:
-        before = connection.execute(select(setting.c.value).where(setting.c.name == basis_name(name))).scalar_one_or_none()
+        before = settings.read(connection, settings.PUSH_BASIS, name)
     if before == basis:
         return False
     if not session.dry:
 
         def work(writer: Writer) -> tuple[Tally, None]:
-            writer.connection.execute(delete(setting).where(setting.c.name.in_((basis_name(name), cursor_name(name)))))
-            writer.connection.execute(insert(setting).values(name=basis_name(name), value=basis))
+            settings.forget(writer.connection, name, settings.PUSH_CURSOR)
+            settings.write(writer.connection, settings.PUSH_BASIS, name, basis)
             return session.report.tally, None
 
         session.commit(work)
     return True
-
-
-def basis_name(name: str) -> str:
-    """The setting that holds a digest of the configuration and the agreement of which everything was looked at."""
-    return settings.PUSH_BASIS + name
-
-
-def cursor_name(name: str) -> str:
-    """The setting that holds a connection's push cursor."""
-    return settings.PUSH_CURSOR + name
 
 
 def _fill(session: Session, changes: list[Change], since: int, desired: Callable[[Iterable[Change]], States]) -> None:
@@ -145,8 +137,7 @@ def _fill(session: Session, changes: list[Change], since: int, desired: Callable
         outbox.forget(connection, name, [numbers[change.id] for change in changes if not wanted[change.id]])
         entries = [(numbers[change.id], change) for change in changes if wanted[change.id]]
         outbox.enqueue(connection, name, entries, store.now())
-        connection.execute(delete(setting).where(setting.c.name == cursor_name(name)))
-        connection.execute(insert(setting).values(name=cursor_name(name), value=str(since)))
+        settings.write(connection, settings.PUSH_CURSOR, name, str(since))
         return tally, None
 
     session.commit(work)

@@ -10,10 +10,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 import orjson
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection
 
 from hub.model.moments import lies_ahead, to_second
-from hub.store.tables import setting
 from hub.sync import settings
 
 WAITS = (timedelta(0), timedelta(hours=1), timedelta(hours=6), timedelta(days=1))
@@ -56,14 +55,13 @@ class Shortfall:
 
 def load(connection: Connection, name: str) -> Shortfall | None:
     """What is missing of this connection; None when nothing is known to be."""
-    found = connection.execute(select(setting.c.value).where(setting.c.name == settings.SHORTFALL + name)).scalar_one_or_none()
+    found = settings.read(connection, settings.SHORTFALL, name)
     return None if found is None else Shortfall(**orjson.loads(found))
 
 
 def of_all(connection: Connection) -> dict[str, Shortfall]:
     """What is missing, by connection."""
-    rows = connection.execute(select(setting).where(setting.c.name.startswith(settings.SHORTFALL, autoescape=True)))
-    return {row.name[len(settings.SHORTFALL) :]: Shortfall(**orjson.loads(row.value)) for row in rows}
+    return {name: Shortfall(**orjson.loads(value)) for name, value in settings.by_connection(connection, settings.SHORTFALL).items()}
 
 
 def settle(connection: Connection, name: str, missing: int, now: datetime, *, full: bool, whole: bool) -> Shortfall | None:
@@ -79,7 +77,8 @@ def settle(connection: Connection, name: str, missing: int, now: datetime, *, fu
         wait = WAITS[min(tries, len(WAITS) - 1)]
         since = known.since if known is not None else to_second(now)
         after = Shortfall(missing or (known.missing if known is not None else 0), since, tries, to_second(now + wait))
-    connection.execute(delete(setting).where(setting.c.name == settings.SHORTFALL + name))
-    if after is not None:
-        connection.execute(insert(setting).values(name=settings.SHORTFALL + name, value=orjson.dumps(asdict(after)).decode()))
+    if after is None:
+        settings.forget(connection, name, settings.SHORTFALL)
+    else:
+        settings.write(connection, settings.SHORTFALL, name, orjson.dumps(asdict(after)).decode())
     return after

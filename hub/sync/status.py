@@ -6,15 +6,13 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from hub.connector import Connector, Endpoint, Export, Sink
 from hub.plugins import Plugins
 from hub.store import Store, log_reading
-from hub.store.tables import setting
-from hub.sync import breaker, connections, contest, guard, outbox, records, stops, vain
+from hub.sync import breaker, connections, contest, guard, outbox, push, records, stops, vain
 from hub.sync.info import ConnectionInfo
-from hub.sync.push import cursor_name
 from hub.sync.records import RunReport
 from hub.sync.vain import Vain
 
@@ -87,8 +85,7 @@ def _status(store: Store, plugins: Plugins, connection: Connection, info: Connec
     kind = plugins.connectors.get(info.connector)
     behind = None
     if kind is not None and issubclass(kind, Sink) and kind.may_push(info.config):
-        query = select(setting.c.value).where(setting.c.name == cursor_name(info.name))
-        behind = house.head - int(connection.execute(query).scalar_one_or_none() or 0) + waiting
+        behind = house.head - push.cursor(connection, info.name) + waiting
     last = info.last_run
     return Status(
         name=info.name,

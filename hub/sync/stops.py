@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from hub.errors import FichehubError, Sentence
 from hub.store import Store
@@ -64,25 +64,17 @@ def process_ends() -> Callable[[], bool]:
 
 def stop(store: Store, name: str, reason: str) -> None:
     """Stop the connection `name`, or `ALL`; stays so through restarts. `reason` is shown to everybody who asks."""
-    row = _name(name)
-
-    def work(connection: Connection) -> None:
-        connection.execute(delete(setting).where(setting.c.name == row))
-        connection.execute(insert(setting).values(name=row, value=reason or UNSAID()))
-
-    store.write(lambda writer: work(writer.connection))
+    store.write(lambda writer: settings.write(writer.connection, settings.STOP, name, reason or UNSAID()))
 
 
 def go(store: Store, name: str) -> bool:
     """Take the switch of `name`, or `ALL`, back; whether it had been set."""
-    gone = delete(setting).where(setting.c.name == _name(name))
-    return store.write(lambda writer: writer.connection.execute(gone).rowcount) == 1
+    return store.write(lambda writer: settings.forget(writer.connection, name, settings.STOP))
 
 
 def stopped(connection: Connection) -> dict[str, str]:
     """The switches that are set: name (or `ALL`) -> reason."""
-    rows = connection.execute(select(setting).where(setting.c.name.startswith(_name(""), autoescape=True)))
-    return {row.name[len(_name("")) :]: row.value for row in rows}
+    return settings.by_connection(connection, settings.STOP)
 
 
 def check(connection: Connection, name: str) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 import orjson
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, func, select
 
 from hub import schemas
 from hub.errors import FichehubError
@@ -23,7 +23,6 @@ from hub.model.fiche import Kind
 from hub.store import ReadyClaims, Writer
 from hub.store.bulk import Bulk
 from hub.store.tables import claim as claim_table
-from hub.store.tables import setting
 from hub.store.tables import source as source_table
 from hub.sync import guard, settings
 from hub.sync.scratch import scratch
@@ -138,7 +137,7 @@ class ToldGone:
     def forget(self, connection: Connection) -> None:
         """The run came to its end; in the transaction of that."""
         if self._kept != (0, 0) or self.removed or self.held:
-            connection.execute(delete(setting).where(setting.c.name == settings.TOLD_GONE + self._session.known.name))
+            settings.forget(connection, self._session.known.name, settings.TOLD_GONE)
 
     @property
     def _whose(self) -> tuple[str, str]:
@@ -202,7 +201,7 @@ class _Claims:
 
 
 def _load(connection: Connection, name: str) -> tuple[int, int]:
-    value = connection.execute(select(setting.c.value).where(setting.c.name == settings.TOLD_GONE + name)).scalar_one_or_none()
+    value = settings.read(connection, settings.TOLD_GONE, name)
     if value is None:
         return 0, 0
     removed, held = orjson.loads(value)
@@ -210,6 +209,4 @@ def _load(connection: Connection, name: str) -> tuple[int, int]:
 
 
 def _save(connection: Connection, name: str, removed: int, held: int) -> None:
-    row = settings.TOLD_GONE + name
-    connection.execute(delete(setting).where(setting.c.name == row))
-    connection.execute(insert(setting).values(name=row, value=orjson.dumps([removed, held]).decode()))
+    settings.write(connection, settings.TOLD_GONE, name, orjson.dumps([removed, held]).decode())

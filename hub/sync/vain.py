@@ -11,11 +11,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import orjson
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection
 
 from hub.model.moments import lies_ahead, to_second
 from hub.store.bulk import Bulk
-from hub.store.tables import setting
 from hub.sync import settings
 from hub.sync.shortfall import WAITS
 
@@ -49,8 +48,7 @@ def load(connection: Connection, name: str) -> Vain | None:
 
 def of_all(connection: Connection) -> dict[str, Vain]:
     """What was in vain, by connection."""
-    rows = connection.execute(select(setting).where(setting.c.name.startswith(settings.VAIN, autoescape=True)))
-    return {row.name[len(settings.VAIN) :]: Vain(**orjson.loads(row.value)) for row in rows}
+    return {name: Vain(**orjson.loads(value)) for name, value in settings.by_connection(connection, settings.VAIN).items()}
 
 
 def begins(connection: Connection, name: str, now: datetime) -> None:
@@ -59,8 +57,7 @@ def begins(connection: Connection, name: str, now: datetime) -> None:
     tries = 1 if known is None else known.tries + 1
     since = to_second(now) if known is None else known.since
     after = Vain(tries, since, to_second(now + WAITS[min(tries, len(WAITS)) - 1]))
-    connection.execute(delete(setting).where(setting.c.name == settings.VAIN + name))
-    connection.execute(insert(setting).values(name=settings.VAIN + name, value=orjson.dumps(asdict(after)).decode()))
+    settings.write(connection, settings.VAIN, name, orjson.dumps(asdict(after)).decode())
 
 
 def forget(connection: Connection, name: str) -> None:

@@ -142,7 +142,8 @@ def test_a_partner_that_goes_down_gets_the_rest_later(any_store: Store, partner:
         say(any_store, number, f"Huis {number}", 1)
     partner.failure, partner.fail_at = Unreachable("They are down."), 2
     cut = run(any_store, plugins, "own")
-    assert (cut.state, cut.pushed, cursor(any_store, "own")) == ("failed", 2, 5)
+    with any_store.read() as connection:
+        assert (cut.state, cut.pushed, cursor(connection, "own")) == ("failed", 2, 5)
     partner.failure = None
     assert run(any_store, plugins, "own").pushed == 0, "after three failures in a row they are left alone"
     clock.forward(minutes=2)
