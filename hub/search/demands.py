@@ -29,6 +29,7 @@ from hub.search.match import (
     word,
 )
 from hub.search.shown import HasWords, IsAvailable, IsShown, IsSpelled, some_ran_out
+from hub.search.words_told import heads, texts_holding, words_sounding
 from hub.store.index_tokens import LATER_WORD, NAME_WORDS
 
 _MOST_ALTERNATIVES = 300
@@ -155,12 +156,11 @@ def _facets(criterion: Criterion, lens: Lens) -> Alternatives:
     if criterion.op == "whole":
         return called(lens.type, lens.rank, criterion.values)
     if criterion.op == "sounds":
-        return lettered(lens.type, lens.rank, lens.words_sounding(criterion.values))
+        return lettered(lens.type, lens.rank, words_sounding(lens, criterion.values))
     values: list[str] = []
     for value in criterion.values:
         if criterion.key in ("code", "type", "identifier") and value.startswith("|"):
-            heads = lens.heads("code" if criterion.key == "type" else criterion.key)
-            values += [head + value for head in heads]
+            values += [head + value for head in heads(lens, "code" if criterion.key == "type" else criterion.key)]
         elif criterion.key == "municipality" and criterion.op == "eq":
             values.append(lens.current_municipality(value))
         elif value.startswith("municipality|"):
@@ -194,7 +194,7 @@ def _held(criterion: Criterion, lens: Lens) -> _Held | None:
     letters, asked = letters_of(criterion.key), criterion.values
     if criterion.key == "name":  # a name holds several words only if one of its own holds the longest of them
         letters, asked = NAME_WORDS, tuple(max(value.split(" "), key=len) for value in asked)
-    texts = lens.texts_holding(letters, asked, _MOST_TEXTS)
+    texts = texts_holding(lens, letters, asked, _MOST_TEXTS)
     if texts is None:
         return None
     if criterion.key == "name":

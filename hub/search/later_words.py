@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from hub.model.folding import MAX_WORD
-from hub.search.lens import Lens, Row
+from hub.search.lens import Row
+from hub.search.name_index import NamesBetween
 from hub.search.steps import LAST, by_name_and_number
 
 _FIRST_WORDS: Final = 4
@@ -16,33 +17,30 @@ _OTHERWISE: Final = 20
 
 
 class LaterWords:
-    """The walk from a position on, among the names from `low` to `high`, in steps of at most `page` hits. `after` is where it stands, `ended` whether it is over."""
+    """The walk from a position on, in steps of at most `page` hits. `after` is where it stands, `ended` whether it is over."""
 
-    def __init__(self, lens: Lens, word: str, after: tuple[Any, ...] | None, low: str, high: str, descending: bool, page: int) -> None:
-        self._lens = lens
+    def __init__(self, among: NamesBetween, word: str, after: tuple[Any, ...] | None, page: int) -> None:
+        self._among = among
         self._word = word
-        self._low = low
-        self._high = high
-        self._down = descending
         self._page = page
         self.after = after
-        self.ended = low >= high
+        self.ended = among.low >= among.high
         self.far = 0
         """Within how many names the rest of the page is to be expected, as the last step says."""
 
     def step(self, looked: int | None = None) -> list[Row]:
         """The next hits that can be seen, in order, after a look at so many names none."""
-        where = self.after, self._low, self._high, self._down
-        passed = self._lens.saying_along_names(self._word, *where, self._page, looked)
+        among = self._among
+        passed = among.saying(self._word, self.after, self._page, looked)
         if len(passed) < self._page:
-            bounded = self._low or self._high != LAST  # else nearly always there are more
-            self.ended = looked is None or bool(bounded and not self._lens.more_names(*where, looked))
+            bounded = among.low or among.high != LAST  # else nearly always there are more
+            self.ended = looked is None or bool(bounded and not among.reach(self.after, looked))
         if looked is not None:
             left = max(1, self._page - len(passed))
             self.far = max(self._page, 2 * looked * left // max(1, len(passed)))
         self.after = passed[-1] if passed else self.after
-        rows = self._lens.fetch([number for _, number in passed])
-        return sorted(rows, key=by_name_and_number, reverse=self._down)
+        rows = among.lens.fetch([number for _, number in passed])
+        return sorted(rows, key=by_name_and_number, reverse=among.descending)
 
 
 def first_words(sample: Sequence[Row]) -> list[str]:

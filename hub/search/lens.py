@@ -10,8 +10,6 @@ from typing import Any, Final, NamedTuple, Protocol
 from hub.errors import Invalid
 from hub.model.audience import Grant
 from hub.model.fiche import EntityType
-from hub.model.folding import MAX_WORD
-from hub.model.sounds import sound_of
 from hub.places import Places
 from hub.search import postgresql, sqlite
 from hub.search.coverage import Coverage, covers, shows
@@ -20,7 +18,6 @@ from hub.search.statistics import Statistics
 from hub.store.bulk import Bulk
 from hub.store.index_forms import tokens_of
 from hub.store.index_rows import IndexRow
-from hub.store.index_tokens import NAME_WORDS, TYPE_MARKS
 from hub.store.log_reading import meant_for, naming
 
 
@@ -150,10 +147,6 @@ class Lens:
             raise TypeError("An agreement that names its fields, and the op exact, need `shown`.")
         return self.shown(ids, spelled=spelled, sourced=sourced)
 
-    def heads(self, key: str) -> list[str]:
-        """What stands before the bar in the values of a key: every scheme of codes, every system of identifiers."""
-        return [row[0] for row in self.bulk.rows("SELECT head FROM fulltext_head WHERE key = ? ORDER BY head", key)]
-
     def current_municipality(self, refnis: str) -> str:
         """The REFNIS code that a municipality has now; a code that is not one stays as it is, and finds nothing."""
         try:
@@ -214,71 +207,6 @@ class Lens:
         """Those of these entries that are visible."""
         return self.those("e.id", ids)
 
-    def any_named(self, low: str, high: str) -> bool:
-        """Whether there is an entry, visible or not, with a name in this range."""
-        sql = "SELECT 1 FROM entry WHERE type = ? AND name >= ? AND name < ? LIMIT 1"
-        return bool(self.bulk.rows(sql, self.type, low, high))
-
-    def met_along_names(
-        self,
-        match: Match,
-        after: tuple[Any, ...] | None,
-        low: str,
-        high: str,
-        descending: bool,
-        most: int,
-        looked: int | None = None,
-        umbrella: int | None = None,
-    ) -> list[Row]:
-        """The next visible entries that match among those with names from `low` to `high`, in the order of names; at most so many, and after
-        a look at so many entries none. For PostgreSQL, which looks at one row alone in microseconds."""
-        order = "DESC" if descending else "ASC"
-        # The index of names leads, and alone; rows are looked at in the full text, and only what matches is fetched.
-        names, given = self._along(after, low, high, descending, looked)
-        return self._met(names, given, match, f"{self.only(umbrella)} ORDER BY n.name {order}, n.id {order}", most)
-
-    def along_names(self, after: tuple[Any, ...] | None, low: str, high: str, descending: bool, most: int) -> list[tuple[str, int]]:
-        """Names from `low` to `high` with their entries, visible or not, in the order of names; the index alone knows them."""
-        sql, given = self._along(after, low, high, descending, most)
-        return [(row[0], row[1]) for row in self.bulk.rows(sql, *given)]
-
-    def saying_along_names(
-        self, word: str, after: tuple[Any, ...] | None, low: str, high: str, descending: bool, most: int, looked: int | None
-    ) -> list[tuple[str, int]]:
-        """As `along_names`, those in which a word behind the first begins so; after a look at so many names none."""
-        names, given = self._along(after, low, high, descending, looked)
-        holds = "strpos" if self.bulk.postgres else "instr"
-        sql = f"SELECT name, id FROM ({names}) n WHERE {holds}(name, ?) > 0 LIMIT ?"  # noqa: S608
-        return [(row[0], row[1]) for row in self.bulk.rows(sql, *given, " " + word, most)]
-
-    def more_names(self, after: tuple[Any, ...] | None, low: str, high: str, descending: bool, most: int) -> bool:
-        """Whether `along_names` would give at least so many."""
-        names, given = self._along(after, low, high, descending, most)
-        ((there,),) = self.bulk.rows(f"SELECT count(*) FROM ({names}) n", *given)  # noqa: S608
-        return bool(there == most)
-
-    def _along(self, after: tuple[Any, ...] | None, low: str, high: str, descending: bool, most: int | None) -> tuple[str, tuple[Any, ...]]:
-        """The statement that goes along the index of names, and its parameters."""
-        beyond, order = ("<", "DESC") if descending else (">", "ASC")
-        position, given = ("", ()) if after is None else (f" AND (name, id) {beyond} (?, ?)", after)
-        limit, limited = ("", ()) if most is None else (" LIMIT ?", (most,))
-        sql = (
-            f"SELECT name, id FROM entry WHERE type = ? AND name >= ? AND name < ?{position}"  # noqa: S608
-            f" ORDER BY name {order}, id {order}{limit}"
-        )
-        return sql, (self.type, low, high, *given, *limited)
-
-    def beginnings(self, low: str, high: str, letters: int) -> list[str]:
-        """The first letters of the names from `low` to `high`, each once, met by leaps along the index of names; for PostgreSQL."""
-        first = "SELECT left(name, ?) FROM entry WHERE type = ? AND name >= ? AND name < ? ORDER BY name LIMIT 1"
-        leap = "SELECT left(name, ?) FROM entry WHERE type = ? AND name >= c.cell || ? AND name < ? ORDER BY name LIMIT 1"
-        sql = (
-            f"WITH RECURSIVE c(cell) AS (({first}) UNION ALL SELECT ({leap}) FROM c WHERE c.cell IS NOT NULL)"  # noqa: S608
-            " SELECT cell FROM c WHERE cell IS NOT NULL"
-        )
-        given = letters, self.type, low, high, letters, self.type, "\U0010ffff", high
-        return [row[0] for row in self.bulk.rows(sql, *given)]
-
     def of_entities(self, ids: Collection[int]) -> list[Row]:
         """The visible entries of these entities; of each one only."""
         return self.those("e.entity_id", ids)
@@ -301,10 +229,10 @@ class Lens:
         beyond, order = ("<", "DESC") if descending else (">", "ASC")
         position, given = ("", ()) if after is None else (f" AND id {beyond} ?", (after,))
         numbers = f"SELECT id FROM entry WHERE type = ?{position} ORDER BY id {order}"  # noqa: S608
-        return self._met(numbers, (self.type, *given), match, f" ORDER BY n.id {order}", most)
+        return self.met(numbers, (self.type, *given), match, f" ORDER BY n.id {order}", most)
 
-    def _met(self, along: str, given: tuple[Any, ...], match: Match, tail: str, most: int) -> list[Row]:
-        """The visible entries that match among those that a statement leads along, each looked at alone."""
+    def met(self, along: str, given: Iterable[Any], match: Match, tail: str, most: int) -> list[Row]:
+        """The visible entries that match among those whose `id` a statement leads along, each looked at alone; `tail` is the order. For PostgreSQL."""
         sql = (
             f"SELECT {self.columns} FROM ({along}) n{postgresql.MET}"  # noqa: S608
             f" CROSS JOIN LATERAL (SELECT * FROM entry WHERE id = n.id OFFSET 0) e WHERE {self.visible}{tail} LIMIT ?"
@@ -315,25 +243,6 @@ class Lens:
         """The same match in the form that the engine answers fastest. For one search only: it may list what is in the index now."""
         found: Match = self.text.prepared(self.bulk, match, self.spelled)
         return found
-
-    def texts_holding(self, letters: Collection[str], held: Collection[str], most: int) -> list[tuple[str, str]] | None:
-        """Every text under these letters of keys that holds one of `held`, or may be a part of a word that does; None when they are more than `most`."""
-        holding = ["strpos(value, ?) > 0" if self.bulk.postgres else "instr(value, ?) > 0"] * len(held)
-        marks = ", ".join("?" * len(letters))
-        sql = (
-            f"SELECT key, value FROM vocabulary WHERE type = ? AND key IN ({marks})"  # noqa: S608
-            f" AND ({' OR '.join(holding)} OR length(value) >= {MAX_WORD}) LIMIT ?"
-        )
-        found = self.bulk.rows(sql, TYPE_MARKS[self.type], *letters, *held, most + 1)
-        return [(row[0], row[1]) for row in found] if len(found) <= most else None
-
-    def words_sounding(self, words: Iterable[str]) -> list[tuple[str, str]]:
-        """Every word of a name of this type, whoever may see it, that sounds like one of these; the letter that it stands under before it."""
-        # Without the last condition neither engine could take the index, which holds only what has a sound.
-        marks = ", ".join("?" * len(NAME_WORDS))
-        sql = f"SELECT key, value FROM vocabulary WHERE type = ? AND key IN ({marks}) AND {self.bulk.listed('sound', 'text')} AND sound <> ''"  # noqa: S608
-        asked = self.bulk.many(sorted({sound_of(word[:MAX_WORD]) for word in words}))
-        return [(row[0], row[1]) for row in self.bulk.rows(sql, TYPE_MARKS[self.type], *NAME_WORDS, asked)]
 
     def numbers(self, match: Match, most: int, *, together: bool = False) -> list[int]:
         """Entries that match, visible or not, at most so many. The match must lead. `together`: all its demands are read from the index."""

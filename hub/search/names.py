@@ -23,6 +23,7 @@ from hub.search.match import (
     named_so,
     not_beginning,
 )
+from hub.search.name_index import NamesBetween
 from hub.search.plan import Candidates, Plan
 from hub.search.steps import (
     BLANK_AND_MORE,
@@ -130,7 +131,7 @@ class Names:
             return
         lens, page, down = plan.lens, self._query.limit + 1, self._query.descending
         few = min(self._bound, max(_NAMES_AT_ONCE, isqrt(page * lens.statistics.last // _SPARSE)))
-        walk = LaterWords(lens, word, after, low, high, down, page)
+        walk = LaterWords(NamesBetween(lens, low, high, down), word, after, page)
         looks = _LOOKS_OF_POSTGRESQL if lens.bulk.postgres else _LOOKS
         looked, met = few, 0
         while not walk.ended and looked <= looks * few:
@@ -162,8 +163,8 @@ class Names:
             return
         parts = [self._sorted(rest, walk.after, umbrella, low, high)]
         for each in first:
-            there = max(low, each), min(high, each + BLANK_AND_MORE)
-            parts.append(_all(LaterWords(lens, word, walk.after, *there, down, page), umbrella))
+            there = NamesBetween(lens, max(low, each), min(high, each + BLANK_AND_MORE), down)
+            parts.append(_all(LaterWords(there, word, walk.after, page), umbrella))
         yield from merge_sorted(*parts, key=by_name_and_number, reverse=down)
 
     def _from_beginning(
@@ -215,15 +216,15 @@ class Names:
         """See `_by_letters`. `later`: all that is asked is that a word behind the first begins so, which names themselves tell."""
         most, lens = self._most(plan), plan.lens
         for letters, start, end in letters_from(after, self._query.descending):
-            if end <= low or start >= high or not lens.any_named(start, end):
+            if end <= low or start >= high or not NamesBetween(lens, start, end).any():
                 continue
             here = plan.narrowed(initial(lens.type, lens.rank, letters))
             found = here.candidates(most)
             if found is not None:
                 yield from self._sorted(found, after, umbrella, low, high)
             elif later:
-                there = max(low, start), min(high, end)
-                yield from _all(LaterWords(lens, later, after, *there, self._query.descending, self._query.limit + 1), umbrella)
+                there = NamesBetween(lens, max(low, start), min(high, end), self._query.descending)
+                yield from _all(LaterWords(there, later, after, self._query.limit + 1), umbrella)
             else:
                 yield from self._walk_names(plan, after, umbrella, max(low, start), min(high, end))
 
@@ -237,7 +238,7 @@ class Names:
         if after is not None:
             low, high = (low, min(high, after[0] + FIRST)) if down else (max(low, after[0]), high)
         if not down and not low and high != LAST:
-            if lens.any_named("", "0"):
+            if NamesBetween(lens, "", "0").any():
                 yield from self._walk_names(plan, after, umbrella, "", "0")
             low = "0"
         if low >= high:
@@ -250,7 +251,7 @@ class Names:
         here = max(1, matching * names // max(names, lens.statistics.expected(Match()) or 1))
         while here > few:
             looked = page + 3 * page * names // here
-            rows = lens.met_along_names(plan.match, after, low, high, down, page, looked, umbrella)
+            rows = NamesBetween(lens, low, high, down).met(plan.match, after, page, looked, umbrella)
             yield from rows
             after = (rows[-1].name, rows[-1].id) if rows else after
             if len(rows) < page:
@@ -281,7 +282,7 @@ class Names:
         found, end = [], high[:_CELL].partition(" ")[0]
         for letters in range(1, len(end) + 1):
             from_here, to = max(low, end[: letters - 1]), end[:letters]
-            found += plan.lens.beginnings(from_here, to, letters) if from_here < to else []
+            found += NamesBetween(plan.lens, from_here, to).beginnings(letters) if from_here < to else []
         return found if end == high else [*found, end]
 
     def _walk_names(self, plan: Plan, after: tuple[Any, ...] | None, umbrella: int | None, low: str, high: str) -> Iterator[Row]:
@@ -304,8 +305,9 @@ class Names:
     def _walk_met(self, plan: Plan, after: tuple[Any, ...] | None, umbrella: int | None, low: str, high: str) -> Iterator[Row]:
         """The same on PostgreSQL, with a match: the database looks at each on the way, and gives what matches."""
         part = self._query.limit + 1 if not plan.conditions else 4 * self._query.limit
+        among = NamesBetween(plan.lens, low, high, self._query.descending)
         while True:
-            rows = plan.lens.met_along_names(plan.match, after, low, high, self._query.descending, part, None, umbrella)
+            rows = among.met(plan.match, after, part, umbrella=umbrella)
             yield from plan.keep(rows, matched=True)
             if len(rows) < part:
                 return
@@ -315,7 +317,7 @@ class Names:
         """The same where most entries on the way will not match: these never leave the index of names."""
         down = self._query.descending
         for step in steps(self._query.limit, eager=False, first=first_step(self._query, plan, self._bound)):
-            passed = plan.lens.along_names(after, low, high, down, step)
+            passed = NamesBetween(plan.lens, low, high, down).names(after, step)
             good = plan.lens.among(plan.match, [number for _, number in passed])
             matching = [number for _, number in passed if number in good]
             part = self._query.limit + 1 if not plan.conditions else 4 * self._query.limit

@@ -10,6 +10,7 @@ from hub.search import points
 from hub.search.lens import Lens, Row
 from hub.search.match import facets, has_one
 from hub.search.plan import saying
+from hub.search.words_told import heads
 
 
 class _Hit(Protocol):
@@ -90,7 +91,7 @@ def _codes(query: Query, page: Sequence[_Hit]) -> dict[int, list[str]]:
             rows = [hit.row.id for hit in page if hit.lens.type == lens.type]
             for number, tokens in lens.tokens_of(rows).items():
                 for value in criterion.values:
-                    asked = (value,) if not value.startswith("|") else tuple(h + value for h in lens.heads("code"))
+                    asked = (value,) if not value.startswith("|") else tuple(h + value for h in heads(lens, "code"))
                     if has_one(facets(lens.type, lens.rank, "code", asked), tokens):
                         found[number].append(value)
     return found
