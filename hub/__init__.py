@@ -90,7 +90,7 @@ from hub.model.fiche import (
     Zorgverlenersfiche,
 )
 from hub.model.folding import fold, words
-from hub.model.identifiers import InvalidIdentifier
+from hub.model.identifiers import InvalidIdentifier, is_uuid
 from hub.model.identifiers import display as display_identifier
 from hub.model.identifiers import normalise as normalise_identifier
 from hub.model.links import has_ended
@@ -261,6 +261,7 @@ __all__ = [
     "hookimpl",
     "house_number",
     "is_cancelled",
+    "is_uuid",
     "let_stand",
     "main_name",
     "name_in",

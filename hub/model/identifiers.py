@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Final, Literal
+from typing import Final, Literal, TypeGuard
 
 __all__ = [
     "EHP",
@@ -22,6 +22,7 @@ __all__ = [
     "impossible",
     "is_canonical",
     "is_national_number",
+    "is_uuid",
     "normalise",
     "riziv_check_digits",
     "strong_key",
@@ -47,6 +48,7 @@ _SPELLED: Final = (
     (re.compile(r"\d-\d{5}-\d{2}(?:-\d{3})?"), RIZIV),
 )
 """How people write a number tells its system (see `display`)."""
+_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
 _SEPARATORS: Final = str.maketrans("", "", " \t\r\n\u00a0\u202f./\\-\u2010\u2011\u2012\u2013_")
 
 
@@ -76,6 +78,11 @@ def normalise(system: str, value: str) -> str:
         raise InvalidIdentifier(system, "", "A number is given as text.")
     check = _CHECKS.get(system)
     return value.strip() if check is None else check(system, value)
+
+
+def is_uuid(value: object) -> TypeGuard[str]:
+    """Whether this is a UUID in its canonical form, lower case with hyphens (RFC 9562), as every id of the hub is."""
+    return type(value) is str and _UUID(value) is not None
 
 
 def is_national_number(system: str) -> bool:

@@ -208,7 +208,7 @@ def _value(key: str, op: Op, value: str, path: str, problems: Problems) -> tuple
     value = value.strip()
     if key in _LOWER or key in ENTITY_KEYS:
         value = value.lower()
-    if key in ENTITY_KEYS and not _is_uuid(value):
+    if key in ENTITY_KEYS and not identifiers.is_uuid(value):
         problems.add(path, "This is not a UUID.", value)
     elif key in _CLOSED and op == "eq" and value not in _CLOSED[key]:
         problems.add(path, f"Choose from {', '.join(sorted(_CLOSED[key]))}.", value)
@@ -238,10 +238,6 @@ def _identifier(value: str, path: str, problems: Problems) -> tuple[str, ...]:
             return (f"{system}|{number.translate(_SEPARATORS) or number}",)
     digits = number.translate(_SEPARATORS)
     return (f"|{number}", f"|{digits}") if digits.isdigit() else (f"|{number}",)
-
-
-def _is_uuid(value: str) -> bool:
-    return re.fullmatch(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", value) is not None
 
 
 def _linked(linked: Linked, path: str, depth: int, problems: Problems) -> Linked:

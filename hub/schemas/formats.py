@@ -12,11 +12,10 @@ from datetime import date, datetime
 from typing import Final
 
 from hub.model.declarations import MAX_TEXT
-from hub.model.identifiers import is_national_number
+from hub.model.identifiers import is_national_number, is_uuid
 
 # https://www.rfc-editor.org/rfc/rfc3339#section-5.6, in capitals only, so that equal moments are equal text.
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII).fullmatch
-_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 # A URL ends up in an href: schemes that run code there, and signs that end an attribute, are refused.
 _URL: Final = re.compile(
     r"(?:https?://[^\s/?#<>\"\\^`{|}\x00-\x1f\x7f]+|(?!https?:|javascript:|vbscript:|data:)[a-z][a-z0-9+.-]*:)"
@@ -59,11 +58,6 @@ def is_time(value: object) -> bool:
 def is_opening_time(value: object) -> bool:
     """`00:00` to `23:59`."""
     return type(value) is str and value in _OPENING_TIMES
-
-
-def is_uuid(value: object) -> bool:
-    """A UUID in its canonical form: lower case, with hyphens."""
-    return type(value) is str and _UUID(value) is not None
 
 
 def is_url(value: object) -> bool:

@@ -25,6 +25,7 @@ from hub import (
     Query,
     any_of,
     fold,
+    is_uuid,
     normalise_identifier,
     words,
 )
@@ -73,7 +74,6 @@ Absent = Callable[[bool], list[Condition]]
 _ESCAPED: Final = re.compile(r"\\([\\,$|])")
 _OUTER_COMMA: Final = re.compile(r"(?:\\.|[^\\,])+")
 _SEPARATORS: Final = str.maketrans("", "", " ./-")
-_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NOBODY: Final = "00000000-0000-0000-0000-000000000000"
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _KILOMETRES: Final = {"km": 1.0, "m": 0.001, "[mi_i]": 1.609344, "[mi_us]": 1.609347}
@@ -146,7 +146,7 @@ def ids(given: Given) -> list[Condition]:
 
 def with_ids(values: Iterable[str], negate: bool = False) -> Criterion:
     """What is no UUID is nobody's id here: no error, and no hit."""
-    ids = tuple(value.lower() for value in values if _UUID.fullmatch(value.lower()))
+    ids = tuple(value.lower() for value in values if is_uuid(value.lower()))
     return Criterion("id", ids or (_NOBODY,), negate=negate)
 
 

@@ -29,6 +29,7 @@ from hub import (
     Source,
     Unreachable,
     Unsent,
+    is_uuid,
 )
 from plugins.progezondheid import proposing
 from plugins.progezondheid.client import Client, Foreseeing, Overtaken, ProviderPage
@@ -40,8 +41,6 @@ from plugins.progezondheid.translate import claim_of
 
 SKEW: Final = timedelta(minutes=5)
 """A clock that differs by more than this is worth a warning; nothing hangs on it."""
-_REFERENCE: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-"""What we call an entity to the register. Anything else is no proposal of ours, and no row of theirs may stop the others."""
 _NUMBER: Final = re.compile(r"[0-9]{8}")
 _MOST_LOOKED_AT: Final = 100
 """So many caregivers are looked at again in one run because something about them was not taken over; of more, the next run from the start brings what stands there."""
@@ -253,7 +252,8 @@ class ProGezondheid(Source, Sink):
         client, complete = self._client(), False
         while not complete:
             items, following, complete = client.proposals(cursor, self.config["page_size"])
-            known = [item for item in items if isinstance(item, dict) and _REFERENCE.fullmatch(str(item.get("reference")))]
+            # What has another reference is no proposal of ours, and no row of theirs may stop the others.
+            known = [item for item in items if isinstance(item, dict) and is_uuid(item.get("reference"))]
             for item in known:
                 if item.get("state") in ("rejected", "withdrawn") and _NUMBER.fullmatch(str(item.get("nihdi8"))):
                     self._not_taken_over[str(item["nihdi8"])] = None

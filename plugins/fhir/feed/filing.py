@@ -6,7 +6,6 @@ one in the claim about its offer. External ids are the sender's own names (`Orga
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -29,6 +28,7 @@ from hub import (
     Query,
     Sent,
     has_ended,
+    is_uuid,
 )
 from plugins.fhir.feed.fiches import ADDRESS_OF
 from plugins.fhir.feed.naming import NAMELESS, Entry, name_of, named
@@ -40,7 +40,6 @@ from plugins.fhir.params import RESOURCES
 from plugins.fhir.systems import identifier_names
 
 Json = dict[str, Any]
-_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _PARTS_OF: Final = {"organisatie": ("vestigingen", "memberships", "electronic_addresses"), "aanbod": ("caregivers",), "zorgverlener": ()}
 """What a fiche holds that is sent in resources of its own."""
 _TIES: Final = ("membership", "caregiver")
@@ -141,7 +140,7 @@ class _Filing:
 
     def _hubs(self, id: str | None, type_name: str) -> Known | None:
         """The entity of the hub's with this id, when the sender sees it."""
-        if id is None or _UUID.fullmatch(id) is None:
+        if not is_uuid(id):
             return None
         try:
             self._asked.get(id, RESOURCES[type_name].entity)
@@ -301,7 +300,7 @@ class _Filing:
 
     def _sent_as(self, entry: Entry) -> list[Sent]:
         """What the sender said of the resource with this id of the hub's. It need not see it: a tie that was taken out can be taken back again."""
-        known = self._desk.known(entry.id) if entry.id and _UUID.fullmatch(entry.id) else None
+        known = self._desk.known(entry.id) if is_uuid(entry.id) else None
         return self._desk.sent_as(known) if known is not None and known.type == RESOURCES[entry.type].entity else []
 
     def _take_back(self, plan: _Plan, sent: Sent) -> None:
