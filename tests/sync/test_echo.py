@@ -169,6 +169,22 @@ def test_a_row_that_a_complete_pull_does_not_give_is_sent_again_only_where_absen
     assert len(register.pushes) == pushed
 
 
+def test_a_row_that_was_announced_and_not_given_is_not_taken_for_removed_by_the_partner(
+    any_store: Store, register: type[Register], go: Callable[..., RunReport], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say(any_store, "sociale-kaart", "Huis", 1)
+    go()
+    go()
+
+    def short(connector: Register, cursor: str | None) -> Iterator[Finished]:
+        yield Finished(complete=True, missing=1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(register, "pull", short)
+        for _ in range(2):
+            assert go(full=True, accept_feed=True).pushed == 0
+
+
 def say_many(store: Store, count: int) -> None:
     """So many things that only another source says."""
     content = [{"kind": "organisatie", "names": [{"text": {"nl": f"Huis {number}"}}]} for number in range(count)]

@@ -122,6 +122,21 @@ def test_a_partners_connection_removes_what_it_brought_for_everybody_unless_anot
     assert stored(any_store) == ["000000", "000001"]
 
 
+def test_of_two_connections_of_one_partner_neither_removes_what_the_other_brought_for_it(store: Store, offer: Offer) -> None:
+    source = fresh_rows(4)
+    plugins = offer(source)
+    _agree(store, "epd")
+    for name in ("one", "two"):
+        connections.add(store, plugins, name, "rows", partner="epd")
+        connections.enable(store, plugins, name)
+    source.rows = [replace(each, partner="epd") for each in source.rows if isinstance(each, Claim)]
+    run(store, plugins, "one")
+    source.rows = source.rows[:2]
+    report = run(store, plugins, "two", full=True)
+    assert (report.deleted, len(stored(store))) == (0, 4)
+    assert "Another connection brings rows of the same source" in report.reason
+
+
 class Unnumbered(Source):
     """Rows without revisions, compared with what the hub holds."""
 

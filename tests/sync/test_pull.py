@@ -225,6 +225,19 @@ def test_two_connections_of_one_source_remove_nothing_of_each_other(store: Store
     assert "Another connection" in report.reason
 
 
+def test_what_a_connection_brought_stays_while_it_waits_for_its_check(store: Store, offer: Offer) -> None:
+    source = fresh_rows()
+    go(store, source, offer)
+    plugins = offer(source)
+    connect(store, plugins, "other")
+    run(store, plugins, "other")
+    assert connections.configure(store, plugins, "other", config={"url": "https://example.org"}).state == "disabled"
+    source.rows = source.rows[:20]
+    report = go(store, source, offer, full=True)
+    assert (report.deleted, len(stored(store))) == (0, 25)
+    assert "Another connection" in report.reason
+
+
 def test_an_expired_cursor_means_one_full_resync(store: Store, offer: Offer) -> None:
     source = fresh_rows()
     go(store, source, offer)

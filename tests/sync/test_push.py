@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import pytest
 from sqlalchemy import event, select
 
+from hub.access import save_agreement
 from hub.connector import Finished, Incoming, Sink, Source, Unsent
 from hub.errors import Rejected, Unreachable
 from hub.model.claims import Claim
@@ -17,6 +18,7 @@ from hub.store import Store
 from hub.store.tables import agreed
 from hub.sync import connections, run
 from hub.sync.push import PAGE, cursor
+from tests.access.signing import agreed as agreed_by
 from tests.sync.conftest import Clock
 
 Offer = Callable[..., Plugins]
@@ -264,3 +266,21 @@ def test_both_ways_at_once_comes_to_rest(any_store: Store, offer: Offer) -> None
     assert (second.changed, second.unchanged, second.pushed) == (0, 3, 0)
     with any_store.read() as db:
         assert len(db.execute(select(agreed)).all()) == 1
+
+
+def test_a_narrower_agreement_is_told_what_it_no_longer_shows_though_nothing_changed(any_store: Store, partner: type[Partner], offer: Offer) -> None:
+    def agree(**terms: Any) -> None:
+        any_store.write(lambda writer: save_agreement(writer.connection, agreed_by("epd", **terms), "2026-11-22T09:00:00Z"))
+
+    agree()
+    loaded = offer(partner)
+    connections.add(any_store, loaded, "own", "partner", partner="epd")
+    connections.enable(any_store, loaded, "own")
+    content = {"kind": "organisatie", "names": [{"text": {"nl": "Huis"}, "visibility": "professional"}, {"text": {"nl": "Buis"}}]}
+    any_store.write(lambda writer: writer.put([Claim("kbo", "1", 1, "organisatie", content)], origin="editor"))
+    assert run(any_store, loaded, "own").pushed == 1
+    assert names(partner) == ["HUIS"]
+    agree(level="public")
+    assert run(any_store, loaded, "own").pushed == 1
+    assert names(partner) == ["BUIS"]
+    assert run(any_store, loaded, "own").pushed == 0

@@ -7,10 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select, update
 
 from hub.connector import Partly, Unsent
 from hub.errors import Rejected, StoreBusy, Unreachable
 from hub.store import Store
+from hub.store.tables import outbox as table
 from hub.sync import breaker, connections, faults, outbox, records, status
 from hub.sync.breaker import Breaker
 from hub.sync.outbox import Letter
@@ -290,3 +292,23 @@ def test_the_breaker_is_open_for_a_random_part_of_a_window_but_at_least_half(clo
         assert all(window / 2 - second <= span <= window for span in spans)
     assert Breaker().failed(clock(), 17) == Breaker(1, "2026-11-22T09:00:17Z")
     assert Breaker().failed(clock()) == Breaker(1)
+
+
+def test_letters_of_one_change_are_all_met_however_small_the_pages(any_store: Store, go: Callable[..., Any], line: Line, clock: Clock) -> None:
+    for number in range(5):
+        say(any_store, number, f"Huis {number}", 1)
+        line.failing[f"Huis {number}"] = Unreachable("Broken record.")
+    go()
+    clock.forward(days=1)
+    with any_store.read() as db:
+        numbers = sorted(db.execute(select(table.c.entity_id)).scalars())
+        assert len(numbers) == 5
+    # All that one pull notes stands at one seq.
+    any_store.write(lambda writer: writer.connection.execute(update(table).values(seq=7)))
+    met: list[int] = []
+    after = (0, 0)
+    with any_store.read() as db:
+        while page := outbox.due(db, "own", clock(), after, 2):
+            met += [letter.entity_id for letter in page]
+            after = 7, page[-1].entity_id
+    assert met == numbers
