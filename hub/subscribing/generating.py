@@ -127,9 +127,9 @@ def _meaning(change: Change, was: bool, now: bool) -> Change:
 
 
 def _known_as(known: Row, grant: Grant) -> str:
-    """The agreement and the selection as a word: moves when either does."""
+    """The agreement and the selection as a word: moves when either does. The revision of the agreement begins it, so that a query can tell."""
     form = [[to_json(query) for query in known.shown.wish.queries], grant.partner, grant.level, grant.revision]
-    return hashlib.sha256(orjson.dumps(form)).hexdigest()
+    return f"{grant.revision} {hashlib.sha256(orjson.dumps(form)).hexdigest()}"
 
 
 def _inside(directory: Directory, queries: Sequence[Query], changes: Sequence[Change]) -> set[str]:

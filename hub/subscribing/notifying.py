@@ -22,6 +22,7 @@ from hub.outbound import Outbound, allows_private
 from hub.plugins import Plugins, bugs
 from hub.store import Store, Writer, log_reading
 from hub.store.tables import connection as connections
+from hub.store.tables import partner as partners
 from hub.store.tables import subscription as table
 from hub.store.tables import subscription_event as events
 from hub.subscribing import rows
@@ -66,13 +67,14 @@ class Notifier:
         now = to_second(self._store.now())
         with self._store.read() as connection:
             head = log_reading.head(connection)
-            found = connection.execute(select(table).where(table.c.state != "off").order_by(table.c.id)).all()
+            asked = select(table, partners.c.revision.label("agreement")).join(partners, partners.c.name == table.c.partner)
+            found = connection.execute(asked.where(table.c.state != "off").order_by(table.c.id)).all()
         return [
             row.uuid
             for row in found
             if (row.ends_at is not None and row.ends_at <= now)
             or (row.state == "requested" and not self._waits(row.next_at))
-            or (row.state != "requested" and row.cursor < head)
+            or (row.state != "requested" and (row.cursor < head or not row.known_as.startswith(f"{row.agreement} ")))
             or (
                 row.state == "active"
                 and not self._waits(row.next_at)
