@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 
 from hub.connector import Partly, Unsent
 from hub.errors import Rejected, StoreBusy, Unreachable
+from hub.jobs import Worker
 from hub.store import Store
 from hub.store.tables import outbox as table
 from hub.sync import breaker, connections, faults, outbox, records, status
@@ -95,6 +96,20 @@ def test_the_breaker_opens_and_lets_one_probe_through(any_store: Store, go: Call
     clock.forward(hours=1)
     assert go().pushed == 6
     assert letters(any_store) == []
+
+
+def test_a_worker_begins_no_delivery_while_the_breaker_is_open(
+    any_store: Store, go: Callable[..., Any], line: Line, clock: Clock, offer: Offer
+) -> None:
+    for number in range(6):
+        say(any_store, number, f"Huis {number}", 1)
+    line.failing["*"] = Unreachable("Down.")
+    go()
+    assert go().state == "done", "and delivered nothing, so that no wait of its own stands in the way"
+    worker = Worker(any_store, offer(Post))
+    assert "deliver own" not in [job.name for job in worker.due()]
+    clock.forward(hours=1)
+    assert "deliver own" in [job.name for job in worker.due()]
 
 
 @pytest.mark.parametrize("asked", [None, 7_200.0])
