@@ -11,13 +11,15 @@ from hub.store.workspace import Workspace
 
 
 class Contested(NamedTuple):
-    """A claim that says something else than the hub knew, in a revision that it knew or an older one. `since`: when what it knew came in, in seconds since
-    the epoch; None: before anybody noted that."""
+    """A claim in an older revision than the hub knew, or in the same one and with other content. `differs`: it says something else than what was known, so that
+    no revision decides about it. `stands`: it is taken all the same, as the higher of two words of one revision, or since the caller said so."""
 
     external_id: str
+    partner: str
     known: int
     told: int
-    since: int | None
+    differs: bool
+    stands: bool
 
 
 class Stored(NamedTuple):
@@ -33,7 +35,7 @@ def news_in(
 ) -> tuple[dict[Key, Ready], dict[Key, Stored]]:
     """Those that tell something new, and the rows that they replace; these are locked in the order of their keys when asked for.
 
-    `anew`: external ids whose word is new whatever its revision. To `contested` is added what no revision decides about.
+    `anew`: external ids whose word is new whatever its revision. To `contested` are added those that are no newer than what stands, and not the same.
     """
     bulk = space.bulk
     by_source: dict[str, list[str]] = {}
@@ -43,12 +45,12 @@ def news_in(
     stored: dict[Key, Stored] = {}
     for source, external_ids in sorted(by_source.items()):
         sql = (
-            "SELECT external_id, partner, revision, digest, id, fiche_id, gone, at FROM claim"
+            "SELECT external_id, partner, revision, digest, id, fiche_id, gone FROM claim"
             f" WHERE source_id = ? AND {bulk.listed('external_id', 'text')}"
         )
         if lock:
             sql += " ORDER BY external_id, partner FOR UPDATE"
-        for external_id, partner, revision, digest, number, fiche_id, gone, at in bulk.rows(sql, space.source_id(source), bulk.many(external_ids)):
+        for external_id, partner, revision, digest, number, fiche_id, gone in bulk.rows(sql, space.source_id(source), bulk.many(external_ids)):
             key = (source, external_id, partner)
             ready = wanted.get(key)
             if ready is None:
@@ -61,8 +63,7 @@ def news_in(
                 stored[key] = Stored(number, fiche_id, bool(gone))
             else:
                 del wanted[key]
-            if (
-                contested is not None and told <= revision and digest and digest != ready.digest
-            ):  # what was let go of, without a digest, may come back
-                contested.append(Contested(external_id, revision, told, at))
+            differs = bool(digest) and digest != ready.digest  # what was let go of, without a digest, may come back
+            if contested is not None and (told < revision or (told == revision and differs)):
+                contested.append(Contested(external_id, partner, revision, told, differs, key in stored))
     return wanted, stored

@@ -36,7 +36,7 @@ from hub.store.workspace import FicheState, Workspace
 class Counts:
     """What became of the claims of one `put`. `erased`: of persons who were erased, and stay so. `let_go`: those among them that had been known without that,
     with what became of what they said before. `left_out`: values that cannot be right and were left out of the fiches, while the rest of their claims
-    stands. `contested`: which of them no revision decides about, whichever stands now. `of_other_kind`: the external ids of those that were rejected because
+    stands. `contested`: which of them are no newer than what was known, and not the same. `of_other_kind`: the external ids of those that were rejected because
     they are known as something of another kind."""
 
     read: int = 0

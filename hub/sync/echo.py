@@ -46,6 +46,24 @@ class _Standing:
     claim: Claim
 
 
+@dataclass(frozen=True, slots=True)
+class _News:
+    """What counts as news beside a higher revision; see `without_echoes`."""
+
+    anew: Collection[str]
+    listed: bool
+
+    def is_late(self, claim: Claim, before: _Standing | None) -> bool:
+        """Whether a newer word of the partner's stands already."""
+        return before is not None and claim.revision < before.revision and claim.external_id not in self.anew
+
+    def is_known(self, claim: Claim, before: _Standing | None) -> bool:
+        """Whether it came before, in this very revision, and stands."""
+        if before is None or before.withdrawn or claim.gone or self.listed:
+            return False
+        return claim.revision == before.revision and claim.external_id not in self.anew
+
+
 def hears(connector: object) -> bool:
     """Whether this connector can tell an echo: it pushes, and says how its states read in a pull."""
     kind = type(connector)
@@ -57,19 +75,21 @@ def mixes(sink: Sink) -> bool:
     return type(sink).own_word is not Sink.own_word
 
 
-def without_echoes(session: Session, writer: Writer, claims: list[Claim], anew: Collection[str] = ()) -> tuple[list[Claim], set[int]]:
+def without_echoes(
+    session: Session, writer: Writer, claims: list[Claim], anew: Collection[str] = (), *, listed: bool = False
+) -> tuple[list[Claim], set[int]]:
     """The claims as the partner's own word, whichever connection told it ours, and the numbers of entities agreed with this one that they speak of. Notes what
     the partner edited, in the same transaction.
 
-    `anew`: see `Writer.put`; such a claim is news in whatever revision.
+    `anew`: see `Writer.put`; such a claim is news in whatever revision. `listed`: an administrator said that these are right, so that one of a known revision may be.
     Where each is its own word as it came, the answer is `claims` itself: what was made ready of them can be used.
     """
-    connection, name = writer.connection, session.known.name
+    connection, name, news = writer.connection, session.known.name, _News(anew, listed)
     known: set[int] = set()
     if agreed.any_with(connection, name):  # a first load is not slowed down by what has not been agreed yet
-        claims, known = _heard(session, writer, claims, anew)
+        claims, known = _heard(session, writer, claims, news)
     for other in _others(session, connection):
-        claims = _without_echoes_of(session, writer, other, claims, anew)
+        claims = _without_echoes_of(session, writer, other, claims, news)
     return claims, known
 
 
@@ -83,7 +103,7 @@ def _others(session: Session, connection: Connection) -> list[str]:
     return list(connection.execute(query.order_by(connection_table.c.name)).scalars())
 
 
-def _without_echoes_of(session: Session, writer: Writer, other: str, claims: list[Claim], anew: Collection[str]) -> list[Claim]:
+def _without_echoes_of(session: Session, writer: Writer, other: str, claims: list[Claim], news: _News) -> list[Claim]:
     """The claims as they stand against what was agreed with `other`. What the partner edited of that is left to the runs of that connection."""
     connection, sink = writer.connection, session.built.connector
     assert isinstance(sink, Sink)
@@ -96,26 +116,14 @@ def _without_echoes_of(session: Session, writer: Writer, other: str, claims: lis
     for claim in claims:
         number, before = entities.get(_key(claim)), standing.get(_key(claim))
         state = known.get(number) if number is not None else None
-        own.append(claim if state is None or _is_late(claim, before, anew) else _against(writer, sink, claim, state, before, anew))
+        own.append(claim if state is None or news.is_late(claim, before) else _against(writer, sink, claim, state, before, news))
     return _as_it_came(claims, own)
 
 
-def _is_late(claim: Claim, before: _Standing | None, anew: Collection[str]) -> bool:
-    """Whether a newer word of the partner's stands already."""
-    return before is not None and claim.revision < before.revision and claim.external_id not in anew
-
-
-def _is_known(claim: Claim, before: _Standing | None, anew: Collection[str]) -> bool:
-    """Whether it came before, in this very revision, and stands."""
-    if before is None or before.withdrawn or claim.gone:
-        return False
-    return claim.revision == before.revision and claim.external_id not in anew
-
-
-def _against(writer: Writer, sink: Sink, claim: Claim, state: Agreed, before: _Standing | None, anew: Collection[str]) -> Claim:
+def _against(writer: Writer, sink: Sink, claim: Claim, state: Agreed, before: _Standing | None, news: _News) -> Claim:
     """The partner's own word in a claim, against what was agreed."""
     answer = _told_to(state)
-    if before is not None and _is_known(claim, before, anew):
+    if before is not None and news.is_known(claim, before):
         return _judged_again(writer, sink, claim, answer, before)
     return claim if answer is None else _own_word(sink, claim, answer, before)
 
@@ -129,7 +137,7 @@ def _as_it_came(claims: list[Claim], own: list[Claim]) -> list[Claim]:
     return claims if all(mine is theirs for mine, theirs in zip(own, claims, strict=True)) else own
 
 
-def _heard(session: Session, writer: Writer, claims: list[Claim], anew: Collection[str]) -> tuple[list[Claim], set[int]]:
+def _heard(session: Session, writer: Writer, claims: list[Claim], news: _News) -> tuple[list[Claim], set[int]]:
     """See `without_echoes`, of what was agreed with this connection."""
     connection, name = writer.connection, session.known.name
     sink = session.built.connector
@@ -144,13 +152,13 @@ def _heard(session: Session, writer: Writer, claims: list[Claim], anew: Collecti
     for claim in claims:
         number, before = entities.get(_key(claim)), standing.get(_key(claim))
         state = known.get(number) if number is not None else None
-        if number is None or state is None or _is_late(claim, before, anew):
+        if number is None or state is None or news.is_late(claim, before):
             own.append(claim)
             continue
         answer = _told_to(state)
         told: Document = {} if answer is None else sink.read_back(answer)
-        own.append(_against(writer, sink, claim, state, before, anew))
-        if _is_known(claim, before, anew):
+        own.append(_against(writer, sink, claim, state, before, news))
+        if news.is_known(claim, before):
             if state.said is None and not has(claim.content, told):  # what we believe of the partner since is wrong, or it lost what we told it
                 note(session, connection, number, state, said=claim.content)
             continue

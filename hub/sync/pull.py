@@ -130,18 +130,22 @@ class _Pull:
         self._hears = hears(self._connector)
         self._agreed_seen: set[int] = set()
         self._told_gone = ToldGone(session, self._source, holds_all=bool(allowed.released_by))
-        self._contest = Contest(session, whole=session.report.mode == "full", listed=bool(allowed.listed_by))
+        self._contest = Contest(session, self._source, whole=session.report.mode == "full", listed=bool(allowed.listed_by))
 
     def run(self) -> None:
         """Pull, then remove what a complete source no longer has, and what is gone by its own word."""
         from_start = self._cursor is None
         with ExitStack() as stack:
             stack.enter_context(self._told_gone)
-            compares = from_start and (self._connector.absence_tells or bool(self._allowed.listed_by))
-            seen = stack.enter_context(Seen()) if compares else None
+            stack.enter_context(self._contest)
+            seen = stack.enter_context(Seen()) if from_start and self._connector.absence_tells else None
             finished = self._take_all(seen)
+            for claims in self._contest.waiting(self._at_once):
+                self._told_gone.foresee(claims)
+            for claims in self._contest.waiting(self._at_once):
+                self._take_as_listed(claims)
             whole = finished.complete and finished.missing == 0
-            absent = seen if whole and self._connector.absence_tells else None
+            absent = seen if whole else None
             tells_all = whole and self._session.report.mode == "full" and not self._connector.absence_tells
             if remove_gone(
                 self._session,
@@ -153,14 +157,39 @@ class _Pull:
                 nameless=self._nameless,
                 released_by=self._allowed.released_by,
             ):
-                for claims in self._told_gone.claims(max(SMALLEST, self._pace.size // 2)):
+                for claims in self._told_gone.claims(self._at_once):
                     self._let_go(claims)
             self._finish(finished)
+
+    @property
+    def _at_once(self) -> int:
+        """How many rows are taken together that a batch did not take."""
+        return max(SMALLEST, self._pace.size // 2)
+
+    def _take_as_listed(self, claims: list[Claim]) -> None:
+        """Take in rows that waited for the end of the list, which is right, whatever their revision. They counted as unchanged."""
+        session, batch = self._session, _Batch(claims, tells_gone=True)
+        base, anew = session.report.tally, [claim.external_id for claim in claims]
+        failures = self._failures.so_far()
+
+        def work(writer: Writer) -> tuple[Tally, tuple[Counts, list[Rejected], list[Difference]]]:
+            self._failures.back_to(failures)
+            kept = self._without_withheld(writer, batch, anew)
+            tally, counts, differences = self._taken(writer, kept, base.plus(unchanged=-len(claims), withheld=self._withheld()), anew)
+            rejected = [self._sound(row) for row in counts.rejected]
+            self._keep(writer, batch, rejected)
+            return tally.plus(rejected=len(rejected)), (counts, rejected, differences)
+
+        with self._watch.writing():
+            counts, rejected, differences = session.commit(work, pace=self._pace)
+        self._told_gone.took()
+        self._remember(counts.left_out, counts.let_go)
+        session.note(rejections=tuple(rejected), preview=(*session.report.preview, *differences))
 
     def _let_go(self, claims: list[Claim]) -> None:
         """Take in rows that were held back, once an administrator released them."""
         base, released = self._session.report.tally, _Batch(claims)
-        anew = [claim.external_id for claim in claims] if self._allowed.listed_by else []
+        anew = self._contest.waiting_in([claim.external_id for claim in claims])
         self._session.commit(lambda writer: (self._taken(writer, released, base, anew)[0], None), pace=self._pace)
 
     def _take_all(self, seen: Seen | None) -> Finished:
@@ -260,13 +289,15 @@ class _Pull:
             self._failures.back_to(failures)
             differences: list[Difference] = []
             if batch.claims:
-                anew = self._contest.anew(seen, [claim.external_id for claim in batch.claims])
-                kept = self._without_withheld(writer, batch, anew)
-                tally, counts, differences = self._taken(writer, kept, tally.plus(withheld=self._withheld()), anew)
-                rejected.extend(self._sound(self._with_way_out(row, counts)) for row in counts.rejected)
+                if batch.ready is None:
+                    batch.ready = prepare(batch.claims)
+                kept = self._without_withheld(writer, batch)
+                tally, counts, differences = self._taken(writer, kept, tally.plus(withheld=self._withheld()))
+                refused = self._contest.hear(batch.ready, counts)
+                tally = tally.plus(unchanged=len(counts.rejected) - len(refused))
+                rejected.extend(self._sound(self._with_way_out(row, counts)) for row in refused)
                 left_out.extend(counts.left_out)
                 let_go.extend(counts.let_go)
-                self._contest.hear(counts.contested)
             self._check_rejected(base.read + read, rejected)
             self._keep(writer, batch, rejected)
             self._measure(batch, rejected)
@@ -283,10 +314,7 @@ class _Pull:
             rejected, differences = session.commit(work, pace=pace, **cursors)
         self._told_gone.took()
         self._contest.took()
-        self._left_out += len(left_out)
-        self._examples = [*self._examples, *left_out][:_EXAMPLES]
-        self._withdrawn += len(let_go)
-        self._withdrawn_such = [*self._withdrawn_such, *let_go][:_EXAMPLES]
+        self._remember(left_out, let_go)
         self._newly_rejected += self._new(rejected)
         pace.took(len(batch), session.report.tally.changed - base.changed)
         session.note(rejections=tuple(rejected), preview=(*session.report.preview, *differences))
@@ -296,11 +324,18 @@ class _Pull:
             seen.add(row.external_id for row in batch.rejected if row.external_id)
         session.progress(session.report.read, None, self._connector.title)
 
-    def _taken(self, writer: Writer, batch: _Batch, tally: Tally, anew: Collection[str]) -> tuple[Tally, Counts, list[Difference]]:
+    def _remember(self, left_out: list[Rejected], let_go: list[Rejected]) -> None:
+        """Remember how many there were of these, and some, for the end."""
+        self._left_out += len(left_out)
+        self._examples = [*self._examples, *left_out][:_EXAMPLES]
+        self._withdrawn += len(let_go)
+        self._withdrawn_such = [*self._withdrawn_such, *let_go][:_EXAMPLES]
+
+    def _taken(self, writer: Writer, batch: _Batch, tally: Tally, anew: Collection[str] = ()) -> tuple[Tally, Counts, list[Difference]]:
         """What became of the claims of a batch, and of a dry run some fiches in which they make a difference."""
         session, claims = self._session, batch.claims
         if self._hears:
-            claims, known = without_echoes(session, writer, claims, anew)
+            claims, known = without_echoes(session, writer, claims, anew, listed=bool(self._allowed.listed_by))
             self._agreed_seen |= known
         before = preview.documents(writer.connection, claims) if session.dry else {}
         ready = batch.ready if batch.ready is not None and claims is batch.claims else prepare(claims)
@@ -314,9 +349,9 @@ class _Pull:
         after = preview.documents(writer.connection, claims)
         return tally, counts, preview.sample(before, after, session.report.preview)
 
-    def _without_withheld(self, writer: Writer, batch: _Batch, anew: Collection[str]) -> _Batch:
+    def _without_withheld(self, writer: Writer, batch: _Batch, anew: Collection[str] = ()) -> _Batch:
         """The batch without the rows that say that they are gone, or something of another kind, and must not leave their fiches now."""
-        if not batch.tells_gone and not anew:
+        if not batch.tells_gone:
             return batch
         if batch.ready is None:
             batch.ready = prepare(batch.claims)

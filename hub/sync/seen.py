@@ -26,11 +26,6 @@ class Seen:
         self._database.executemany("INSERT OR IGNORE INTO seen VALUES (?)", ((each,) for each in external_ids))
         self._database.execute("COMMIT")
 
-    def new_in(self, external_ids: Sequence[str]) -> frozenset[str]:
-        """Those of these rows that were not remembered yet."""
-        query = "SELECT value FROM json_each(?) WHERE NOT EXISTS (SELECT 1 FROM seen WHERE id = value)"
-        return frozenset(row[0] for row in self._database.execute(query, (orjson.dumps(external_ids).decode(),)))
-
     def compare(self, known: Sequence[str]) -> int:
         """Note which of the `known` rows were not seen; the answer is how many."""
         noted = self._database.execute(

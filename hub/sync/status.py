@@ -172,7 +172,7 @@ def _reason(store: Store, connection: Connection, kind: type[Connector] | None, 
         told.append(guard.reminder_to_send(back.kept_back or 0, back.started_at, info.name))
     other = records.contesting(connection, info.name)
     if other is not None and last is not None and other.id != last.id:
-        told.append(contest.reminder(other.contested or 0, other.started_at, info.name))
+        told.append(contest.reminder(other))
     found = list(filter(None, told))
     if not found:
         return _ALL_WELL if last is not None else _unrun(kind, info)

@@ -54,6 +54,7 @@ class ToldGone:
         self._before = before if session.report.resumed else 0
         self._known: int | None = None
         self._removing = 0
+        self._ahead = 0
         self._changing = self._changed = 0
         self._holding: list[Claim] = []
         self._said: set[str] = set()
@@ -64,6 +65,11 @@ class ToldGone:
         """How many are held back."""
         return self._before + (0 if self._claims is None else self._claims.count())
 
+    def foresee(self, claims: list[Claim]) -> None:
+        """Count these beforehand, of which `hold_back` is asked with all of them `anew`: what is known in full is let go of, or held back, in full."""
+        with self._session.store.read() as connection:
+            self._ahead += len(self._leaving(connection, claims, {claim.external_id for claim in claims}))
+
     def hold_back(self, writer: Writer, batch: ReadyClaims, anew: Collection[str] = ()) -> frozenset[tuple[str, Kind, bool]]:
         """The claims of a batch, as `(external id, kind, gone)`, that are not to be taken in now. To be called in its transaction, which may be tried again; see
         `took`. `anew`: see `Writer.put`. Raises `BeyondGuard`."""
@@ -73,7 +79,7 @@ class ToldGone:
         if not leaving:
             return frozenset()
         self._said |= {_DELETED if claim.gone else _OTHER for claim in leaving}
-        count = self.removed + len(leaving)
+        count = self.removed + max(len(leaving), self._ahead)
         if not self._holds_all and not self.held and (count <= guard.SMALL or guard.allows(count, self.known(writer.connection))):
             self._removing = len(leaving)
             self._changing = sum(not claim.gone for claim in leaving)
@@ -112,6 +118,7 @@ class ToldGone:
     def took(self) -> None:
         """The batch that `hold_back` was asked about is committed."""
         self.removed += self._removing
+        self._ahead = max(0, self._ahead - self._removing)
         self._changed += self._changing
         if self._holding:
             self._claims = self._claims or _Claims()

@@ -59,7 +59,10 @@ class Slice(Generic[T]):
 
 
 class Register:
-    """The list never moves: it is the world's, in order of index. Edits go to a list of changes, read after the walk. Safe for threads."""
+    """The list never moves: it is the world's, in order of index. Edits go to a list of changes, read after the walk. Safe for threads.
+
+    With `tells_history` it is a log: whoever reads it from the start gets the first version of each caregiver, and then every change ever made.
+    """
 
     def __init__(self, world: World, count: int | None = None) -> None:
         self._world = world
@@ -67,6 +70,7 @@ class Register:
         self._versions: dict[str, list[Provider]] = {}
         self._changes: list[Provider] = []
         self._lock = threading.RLock()
+        self.tells_history = False
         self._numbering = _Numbering(world)
 
     # --- changing it ---------------------------------------------------------------------------------------------------------
@@ -105,7 +109,7 @@ class Register:
     def start(self, epoch: int, since: int = 0) -> Place:
         """The place where a walk begins."""
         with self._lock:
-            return Place(True, 0, len(self._changes), epoch, since)
+            return Place(True, 0, 0 if self.tells_history else len(self._changes), epoch, since)
 
     def knows(self, place: Place) -> bool:
         """Whether there is such a place: changes are forgotten when the register starts again."""
@@ -156,16 +160,16 @@ class Register:
         return Slice(items, after, False)
 
     def _read(self, start: int, count: int) -> Iterator[tuple[Any, Provider | None]]:
-        """Persons of the world, each with what stands in the register since it was edited."""
+        """Persons of the world, each with what stands in the register since it was edited, or with how it began."""
         persons = self._world.register_persons(start, count)
-        versions = self._versions
+        versions, which = self._versions, 0 if self.tells_history else -1
         if not versions:
             for person in persons:
                 yield person, None
             return
         for person in persons:
             known = versions.get(person.riziv[:8])
-            yield person, known[-1] if known else None
+            yield person, known[which] if known else None
 
 
 class _Numbering:

@@ -56,6 +56,7 @@ class ProGezondheidSimulator(Simulator):
         "expired-token": "Every token is answered with 401.",
         "duplicate-events": "Every caregiver comes twice in a page.",
         "late-events": "After the changes of a page, the versions before them come once more.",
+        "event-log": "The list from the start gives of each caregiver the first version, and behind the last caregiver every change that was ever made.",
         "clock-skew": "Its clock is three hours ahead, in server_time and in updated_at.",
         "drift": f"The field {_RENAMED[0]} is called {_RENAMED[1]} from now on.",
         "drift-inside": "No caregiver has a convention or languages any more, and the street of an address is called street_name.",
@@ -80,6 +81,7 @@ class ProGezondheidSimulator(Simulator):
         self._epoch = 0
         super().__init__(world, size=size, faults=faults, seed=seed)
         self.register = Register(world, count)
+        self.register.tells_history = self.fault("event-log")
         self.desk = Desk(self.register)
         self._now = now
         self._disturbed: set[tuple[str, str]] = set()
@@ -109,6 +111,8 @@ class ProGezondheidSimulator(Simulator):
         super().switch(name, on, every=every)
         if name == "expired-cursor" and on:
             self._epoch += 1
+        if name == "event-log" and hasattr(self, "register"):
+            self.register.tells_history = on
         if name in ("accept-proposals", "reject-proposals") and on and hasattr(self, "desk"):
             self._decide_waiting()
 
