@@ -12,6 +12,7 @@ import marshmallow as ma
 from hub import Claim, Finished, Incoming, Misconfigured, Rejected, Simulator, Source, Unreachable
 from plugins.progezondheid.client import LEAST_BYTES, ROW_BYTES
 from plugins.progezondheid.cobrha.reading import PERSON, SOURCE, claim_of, marks_of, persons_in
+from plugins.progezondheid.cobrha.several import Several
 from plugins.progezondheid.cobrha.simulator import CobrhaSimulator
 from plugins.progezondheid.cobrha.twice import Twice
 from plugins.progezondheid.walk import Walk
@@ -74,18 +75,16 @@ class Cobrha(Source):
     def pull(self, cursor: str | None) -> Iterator[Incoming | Rejected | Finished]:
         """Everybody, whatever the cursor; who is as before comes as before. Of whoever is given more than once the first row counts: of the messages
         themselves none is newer, and whichever stood last would be a change in every run."""
-        total, twice = 0, Twice()
+        total, twice, several = 0, Twice(), Several(self.context.held)
         for persons in self._messages():
             total += len(persons)
-            claims: dict[str, Claim] = {}
+            read: list[Claim] = []
             for person in persons:
                 try:
-                    claim = claim_of(person, self.config["practice_types"])
+                    read.append(claim_of(person, self.config["practice_types"]))
                 except Rejected as rejected:
                     yield rejected
-                    continue
-                if twice.is_first(claim.external_id):
-                    claims[claim.external_id] = claim
+            claims = {claim.external_id: claim for claim in several.known_as(read) if twice.is_first(claim.external_id)}
             yield from map(Incoming, self._numbered(claims))
         if not total:
             raise Unreachable(_NOBODY)

@@ -57,7 +57,7 @@ def marks_of(persons: list[Any]) -> tuple[str, ...]:
 
 
 def claim_of(person: Any, practice_types: Collection[str] = ()) -> Claim:
-    """What CoBRHA says about one person, known by the first eight digits of the RIZIV number. Raises `Rejected` with the field and the reason.
+    """What CoBRHA says about one person, known by the first eight digits of the first RIZIV number (see `Several` for more than one). Raises `Rejected` with the field and the reason.
 
     Birth date, national number and the language of the person himself are not read: nobody here needs them. That somebody has a number says
     nothing about whether he or she works, so no status is claimed.

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
+from sqlalchemy import select
 
 from hub import Rejected, Simulator, Unreachable, World, plugins
 from hub.errors import Misconfigured
 from hub.outbound import Outbound
-from hub.store import Store
+from hub.store import Store, tables
 from hub.sync import RunReport, connections, run
 from hub.testing.contracts import SourceContract
 from plugins import progezondheid
@@ -300,3 +302,38 @@ def test_who_is_given_twice_changes_nothing_in_the_next_run(
     assert (again.state, again.changed, again.warnings) == ("done", 0, report.warnings)
     assert fiches(store) == before
     assert before[first[:8]]["addresses"][0]["house_number"] == "1", "of each person the first row counts"
+
+
+TWO = ("15555137000", "35555349000")
+
+
+def of_two(numbers: tuple[str, ...], family: str = "Peeters") -> bytes:
+    professions = "".join(f"<Profession><NIHII>{number}</NIHII></Profession>" for number in numbers)
+    return message(f"<LastName>{family}</LastName><ProfessionalInformation>{professions}</ProfessionalInformation>")
+
+
+@pytest.mark.parametrize("turned_first", [False, True])
+def test_a_person_with_two_numbers_is_one_in_whatever_order_they_come(store: Store, go: Go, tmp_path: Path, turned_first: bool) -> None:
+    there, back = (TWO, TWO[::-1]) if not turned_first else (TWO[::-1], TWO)
+    file = tmp_path / "all.xml"
+    file.write_bytes(of_two(there))
+    go("cobrha", {"folder": str(tmp_path)})
+    for numbers, family in ((back, "Peeters"), (back, "Peeters-Maes"), (there, "Maes"), (back, "Maes")):
+        file.write_bytes(of_two(numbers, family))
+        assert go("cobrha").state == "done"
+        with store.read() as db:
+            documents = [
+                orjson.loads(each) for each in db.execute(select(tables.fiche.c.document).where(tables.fiche.c.document.is_not(None))).scalars()
+            ]
+        assert [one["name"]["family"] for one in documents] == [family]
+        assert sorted(item["value"] for item in documents[0]["identifiers"]) == sorted(TWO)
+    with store.read() as db:
+        assert list(db.execute(select(tables.claim.c.external_id)).scalars()) == [there[0][:8]]
+
+
+def test_a_person_with_two_numbers_who_comes_twice_in_another_order_is_one(store: Store, go: Go, tmp_path: Path) -> None:
+    (tmp_path / "1.xml").write_bytes(of_two(TWO))
+    (tmp_path / "2.xml").write_bytes(of_two(TWO[::-1]))
+    report = go("cobrha", {"folder": str(tmp_path)})
+    assert (report.changed, len({one["id"] for one in fiches(store).values()})) == (1, 1)
+    assert "1 row was about a person who had been given already (15555137)" in report.warnings[0]
