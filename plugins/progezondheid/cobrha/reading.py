@@ -23,6 +23,18 @@ _COUNTRY: Final = re.compile(r"[A-Z]{2}").fullmatch
 _POSTCODE: Final = re.compile(r"[0-9A-Z -]{3,10}").fullmatch
 
 
+_DEFECTS: Final[dict[int, str]] = {
+    4: "no element begins",
+    5: "more follows behind the end of its outermost element",
+    26: "it names an entity that there is not",
+    32: "it says to be in an encoding that is not known",
+    76: "an element ends that is not the one that is open",
+    77: "it breaks off: an element that is open does not end",
+    81: "there are bytes that its encoding does not have",
+}
+"""By the code of the parser (`xmlerror.h`)."""
+
+
 def persons_in(body: bytes, where: str) -> list[Any]:
     """The persons in one message. Raises `Unreachable` for what is no XML, is no answer, names persons in another way, or has a document type: those can name
     files and grow without end."""
@@ -32,7 +44,8 @@ def persons_in(body: bytes, where: str) -> list[Any]:
     try:
         root = etree.fromstring(body, parser)
     except etree.XMLSyntaxError as error:
-        raise Unreachable(f"{where} is no XML that can be read: {error.msg}.") from None
+        line, column = error.position
+        raise Unreachable(f"{where} is no XML that can be read: at line {line}, column {column} {_defect(error)}.") from None
     if root.getroottree().docinfo.internalDTD is not None:
         raise Unreachable(f"{where} has a document type (<!DOCTYPE>), which no message of the AddressBook has. Nothing of it was read.")
     fault = _first(root, "Fault")
@@ -45,6 +58,18 @@ def persons_in(body: bytes, where: str) -> list[Any]:
         if _first(root, "NIHII") is not None or _first(root, "LastName") is not None:
             raise Unreachable(f"{where} names people, but not in {PERSON}: its shape has changed. Nothing of it was read.")
     return persons
+
+
+def _defect(error: Any) -> str:
+    """What is wrong there, in our words: the parser's own speak of its options to whoever programs it."""
+    from lxml import etree
+
+    told, kinds = str(error.msg).lower(), etree.ErrorTypes
+    if "depth" in told:
+        return "its elements lie deeper in one another than is read"
+    if error.code in (kinds.ERR_RESOURCE_LIMIT, kinds.ERR_NAME_TOO_LONG) or "huge" in told or "too big" in told:
+        return "a text, a name or a remark is longer than is read"
+    return _DEFECTS.get(error.code, "it does not follow the rules of XML")
 
 
 def marks_of(persons: list[Any]) -> tuple[str, ...]:

@@ -337,3 +337,28 @@ def test_a_person_with_two_numbers_who_comes_twice_in_another_order_is_one(store
     report = go("cobrha", {"folder": str(tmp_path)})
     assert (report.changed, len({one["id"] for one in fiches(store).values()})) == (1, 1)
     assert "1 row was about a person who had been given already (15555137)" in report.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"", "at line 1, column 1 no element begins"),
+        (b"<a><b></a>", "at line 1, column 11 an element ends that is not the one that is open"),
+        (b"<a>\n<b>", "at line 2, column 4 it breaks off: an element that is open does not end"),
+        (b"<a>" * 300, "its elements lie deeper in one another than is read"),
+        (b"<a>" + b"x" * 10_100_000 + b"</a>", "a text, a name or a remark is longer than is read"),
+        (b"<" + b"x" * 60_000 + b"/>", "a text, a name or a remark is longer than is read"),
+        (b"<!--" + b"x" * 10_100_000 + b"--><a/>", "a text, a name or a remark is longer than is read"),
+        (b"<a>&x;</a>", "at line 1, column 7 it names an entity that there is not"),
+        (b"<a>\xff</a>", "there are bytes that its encoding does not have"),
+        (b"<a/><b/>", "more follows behind the end of its outermost element"),
+        (b"<?xml version='1.0' encoding='x-nope'?><a/>", "it says to be in an encoding that is not known"),
+        (b"<a b=1/>", "at line 1, column 6 it does not follow the rules of XML"),
+    ],
+)
+def test_what_is_broken_or_too_large_is_told_in_our_words(body: bytes, told: str) -> None:
+    with pytest.raises(Unreachable) as refused:
+        persons_in(body, "all.xml")
+    assert refused.value.message.startswith("all.xml is no XML that can be read: at line ")
+    assert told in refused.value.message
+    assert "XML_PARSE" not in refused.value.message
