@@ -61,6 +61,7 @@ class Identities:
         self._fiche: dict[str, int | None] = {}  # None: looked for, not there
         self._given: dict[str, int] = {}
         self._erased: dict[str, bool] = {}
+        self._named_late: dict[tuple[int, int], dict[str, str]] = {}
         # What a claim names, by the claim's own id; each entry keeps its claim, so that no other can get that id.
         self._named: dict[int, tuple[Claim, tuple[str, list[str]]]] = {}
         self._linked: dict[int, tuple[Claim, list[tuple[str, Kind]]]] = {}
@@ -272,6 +273,15 @@ class Identities:
         high, low = max(fiche, other), min(fiche, other)
         row = (high, low, reason, score, orjson.dumps(detail), state, self._space.at)
         self._space.new_reviews.append(row)
+
+    def named_late(self, claim: Claim, fiche: int, other: int, key: str) -> None:
+        """A claim that speaks of `fiche` names now a key of `other`: what a review of the two is to say, if they are not joined."""
+        told = {"source": claim.source, "external_id": claim.external_id, "named_late": key.partition(":")[2]}
+        self._named_late.setdefault((max(fiche, other), min(fiche, other)), told)
+
+    def why_one(self, fiche: int, other: int) -> dict[str, str]:
+        """What was said of two fiches by `named_late`; empty where nothing was."""
+        return self._named_late.get((max(fiche, other), min(fiche, other)), {})
 
     def stubs(self, wanted: dict[str, Kind]) -> None:
         """Make fiches for links to something that has not arrived yet."""

@@ -27,7 +27,7 @@ def join_fiches(space: Workspace, identities: Identities, first: int, second: in
     if stays.kind != goes.kind or "erased" in (stays.state, goes.state):
         return {first}
     if not decided and not identities.may_join(low, high):
-        identities.review(high, low, "key-clash", 1.0, {})
+        identities.review(high, low, "key-clash", 1.0, identities.why_one(first, second))
         return {low, high}
     bulk = space.bulk
     space.flush()

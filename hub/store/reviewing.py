@@ -85,6 +85,12 @@ class Review:
         if self.reason == "decision":
             return ("somebody decided without being asked",)
         source = self.detail.get("source")
+        if source and (number := self.detail.get("named_late")):
+            row = self.detail.get("external_id")
+            return (
+                f"{source} gives one of them now, in its row {row}, a number of the other ({number.replace('|', ' ')}): were two numbers swapped?",
+                "if they are two, keep them apart; a row that lies with the wrong one leaves it by a split, and goes to the right one by a join",
+            )
         if source:
             return (f"{source} gives both the same number or id, and yet holds them apart",)
         return ("a claim says that they are one, and a source or somebody holds them apart",)

@@ -278,6 +278,8 @@ class Writer:
                     identities.give(key, row.fiche_id)
                 elif fiche != row.fiche_id and self.space.fiches_kind(fiche) == claim.kind:
                     joined.append((row.fiche_id, fiche))
+                    if key.startswith(f"{claim.kind}:"):  # a number, and no word that they are the same
+                        identities.named_late(claim, row.fiche_id, fiche, key)
         return joined
 
     def remake(

@@ -46,6 +46,30 @@ def test_what_one_source_holds_apart_is_never_joined_by_a_key(store: Store) -> N
     assert found.reason == "key-clash"
 
 
+def test_numbers_that_a_source_swapped_are_told_with_what_to_do(store: Store) -> None:
+    """What a number led to stays (so ids hold), so each fiche then has both; the pair says why, and split and join put each row where it belongs."""
+    put(store, person("r1", "Peeters", number=1), person("r2", "Maes", number=2))
+    put(store, person("s1", "Peeters", source=SB, number=1), person("s2", "Maes", source=SB, number=2))
+    first, second = (uuid_of(store, f"{PG}|{each}") for each in ("r1", "r2"))
+    put(store, person("s1", "Peeters", source=SB, number=2, revision=2), person("s2", "Maes", source=SB, number=1, revision=2))
+    put(store, person("r1", "Maes", number=1, revision=2), person("r2", "Peeters", number=2, revision=2))
+    with store.read() as connection:
+        (pair,) = reviewing.reviews(connection)
+    assert pair.why[0] == f"{SB} gives one of them now, in its row s1, a number of the other (riziv {riziv(2)}): were two numbers swapped?"
+    assert "keep them apart; a row that lies with the wrong one leaves it by a split, and goes to the right one by a join" in pair.why[1]
+    store.write(lambda writer: writer.apart(first, second, origin="An"))
+    left = [
+        store.write(lambda writer: writer.split(first, [(SB, "s1")], origin="An")),
+        store.write(lambda writer: writer.split(second, [(SB, "s2")], origin="An")),
+    ]
+    store.write(lambda writer: writer.join(second, left[0], origin="An"))
+    store.write(lambda writer: writer.join(first, left[1], origin="An"))
+    with store.read() as connection:
+        documents = reading.documents_by_uuid(connection, [first, second])
+    found = {uuid: (one["name"]["family"], {item["value"] for item in one["identifiers"]}) for uuid, one in documents.items()}
+    assert found == {first: ("Maes", {riziv(1)}), second: ("Peeters", {riziv(2)})}
+
+
 @pytest.mark.parametrize("together", [True, False])
 @pytest.mark.parametrize("known_elsewhere", [True, False])
 def test_what_a_source_removed_stands_in_the_way_of_nothing_that_takes_its_place(store: Store, together: bool, known_elsewhere: bool) -> None:
