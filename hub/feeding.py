@@ -48,8 +48,9 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """An entity of the hub: its type, the UUID of its fiche, and for a part the keys by which sources recognise it."""
+    """An entity of the hub: its UUID, its type, the UUID of its fiche, and for a part the keys by which sources recognise it."""
 
+    id: str
     type: EntityType
     fiche: str
     keys: tuple[str, ...] = ()
@@ -120,7 +121,7 @@ class Desk:
         if found.moved_to is not None:
             return self.known(found.moved_to)
         keys = select(part_key.c.key).where(part_key.c.entity_id == found.id).order_by(part_key.c.key)
-        return Known(found.type, found.fiche, tuple(self._connection.execute(keys).scalars()))
+        return Known(uuid, found.type, found.fiche, tuple(self._connection.execute(keys).scalars()))
 
     def claims(self, external_ids: Iterable[str]) -> Mapping[str, Claim]:
         """What this partner said under these ids, also what it took back, by external id."""

@@ -96,6 +96,8 @@ class _Filing:
         self._names = dict(known)  # fullUrl -> name
         self._sent: dict[str, Sent] = {}  # in this transaction
         self._claims: dict[str, Claim] = {}
+        self._begun: dict[str, str] = {}  # UUID of a fiche -> the external id of the first claim about it, in this transaction
+        self._removed: set[str] = set()  # ids of what was removed here, to which something refers
         self._errors: list[FieldError] = []
         self._told: list[Said] = []
 
@@ -136,17 +138,33 @@ class _Filing:
             name = entry.type
         if entry.full_url:
             self._names[entry.full_url] = name
-        return _Plan(Filed(entry), name, self._desk.sent(name), self._hubs(id, entry.type))
+        sent, known = self._desk.sent(name), None
+        if entry.method != "DELETE":
+            try:
+                known = self._hubs(id, entry.type)
+            except Gone as gone:
+                if sent is None:
+                    raise Gone(f"{name} was removed here; nothing was stored. What takes its place goes by an id of your own.") from gone
+        return _Plan(Filed(entry), name, sent, known)
 
     def _hubs(self, id: str | None, type_name: str) -> Known | None:
-        """The entity of the hub's with this id, when the sender sees it."""
-        if not is_uuid(id):
+        """The entity of the hub's with this id, or the one that it was joined to, when the sender sees it.
+
+        Raises `Gone` for one that was removed, unless the sender spoke of it: that comes back under its id.
+        """
+        known = self._desk.known(id) if is_uuid(id) else None
+        if known is None:
             return None
         try:
-            self._asked.get(id, RESOURCES[type_name].entity)
-        except (Gone, Moved, NotFound):
+            self._asked.get(known.id, RESOURCES[type_name].entity)
+        except NotFound:
             return None
-        return self._desk.known(id)
+        except Gone:
+            if not self._desk.sent_as(known):
+                raise
+        except Moved:
+            pass  # joined a moment ago; what is said of it goes to where it leads
+        return known
 
     def _wrong(self, path: str, reason: str) -> None:
         self._errors.append(FieldError(path, reason))
@@ -160,13 +178,17 @@ class _Filing:
         if name is None:
             return self._numbered(reference["identifier"], target, path)
         sent = self._sent.get(name) or self._desk.sent(name)
-        id = name.partition("/")[2]
-        if target == "Location":
-            if sent is None and self._hubs(id, target) is not None:
+        if sent is None:
+            id = name.partition("/")[2]
+            try:
+                known = self._hubs(id, target)
+            except Gone:
+                self._removed.add(id)
                 return {"id": id}
+            if known is not None:
+                return {"id": known.id}
+        if target == "Location":
             return {"key": sent.key if sent else f"{self._source}:{name}"}
-        if sent is None and self._hubs(id, target) is not None:
-            return {"id": id}
         return {"source": self._source, "external_id": sent.owner if sent else name}
 
     def _numbered(self, identifier: Json, target: str, path: str) -> Document | None:
@@ -192,12 +214,21 @@ class _Filing:
         claim = self._claim(external_id)
         if claim is None:
             claim = self._claims[external_id] = self._desk.first(external_id, kind, uuid)
+            if uuid is not None:
+                self._begun[uuid] = external_id
         return claim
+
+    def _about(self, uuid: str) -> str | None:
+        """Under which external id the sender speaks of the fiche with this UUID; None when it does not yet."""
+        return self._desk.about(uuid) or self._begun.get(uuid)
 
     def _owner(self, link: Document, kind: Any, type_name: str, path: str) -> str | None:
         """The external id of the claim that a part goes into."""
         if "id" in link:
-            external_id = self._desk.about(link["id"]) or f"{type_name}/{link['id']}"
+            if link["id"] in self._removed:
+                self._wrong(path, f"{type_name}/{link['id']} was removed here; name another {type_name}.")
+                return None
+            external_id = self._about(link["id"]) or f"{type_name}/{link['id']}"
             self._begin(external_id, kind, link["id"])
             return external_id
         name = str(link["external_id"])
@@ -234,7 +265,7 @@ class _Filing:
 
     def _fiche(self, plan: _Plan, told: Said, version: str) -> Sent:
         uuid = plan.known.fiche if plan.known else None
-        external_id = plan.sent.owner if plan.sent else (uuid and self._desk.about(uuid)) or plan.name
+        external_id = plan.sent.owner if plan.sent else (uuid and self._about(uuid)) or plan.name
         claim = self._begin(external_id, told.kind, uuid)
         content = dict(told.content)
         for name in _PARTS_OF[told.kind]:
@@ -343,10 +374,13 @@ class _Filing:
         if not isinstance(name, str):
             return ""
         sent = self._sent.get(name) or self._desk.sent(name)
-        id = name.partition("/")[2]
         if sent is not None:
             return f"{target}/{self._desk.uuid_of(sent, _part_of(target))}"
-        return f"{target}/{id}" if self._hubs(id, target) is not None else ""
+        try:
+            known = self._hubs(name.partition("/")[2], target)
+        except Gone:
+            known = None
+        return "" if known is None else f"{target}/{known.id}"
 
 
 def with_number(asked: Directory, identifier: Json, target: str) -> list[str]:

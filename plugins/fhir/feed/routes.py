@@ -320,7 +320,9 @@ def _check_version(wish: _Wish, entry: Entry, desk: hub.Desk, asked: Directory) 
 def _seen(id: str, type_name: str, asked: Directory) -> Entity | None:
     try:
         return asked.get(id, RESOURCES[type_name].entity)
-    except (Gone, Moved, NotFound):
+    except Moved as moved:
+        return _seen(moved.id, type_name, asked)
+    except (Gone, NotFound):
         return None
 
 
