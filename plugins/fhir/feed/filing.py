@@ -13,7 +13,6 @@ from typing import Any, Final
 from hub import (
     FIELD_OF_PART,
     Claim,
-    Criterion,
     Desk,
     Directory,
     Document,
@@ -22,22 +21,20 @@ from hub import (
     Invalid,
     Known,
     Locked,
-    Moved,
     NotFound,
     Outranked,
-    Query,
     Sent,
     has_ended,
     is_uuid,
 )
 from plugins.fhir.feed.fiches import ADDRESS_OF
-from plugins.fhir.feed.naming import NAMELESS, Entry, name_of, named
+from plugins.fhir.feed.links import Links, Reference, part_of
+from plugins.fhir.feed.naming import NAMELESS, Entry, name_of
 from plugins.fhir.feed.noting import Repeated
 from plugins.fhir.feed.saying import Said
 from plugins.fhir.feed.translate import TRANSLATED, said
 from plugins.fhir.feed.trying import around, refused
 from plugins.fhir.params import RESOURCES
-from plugins.fhir.systems import identifier_names
 
 Json = dict[str, Any]
 _PARTS_OF: Final = {"organisatie": ("vestigingen", "memberships", "electronic_addresses"), "aanbod": ("caregivers",), "zorgverlener": ()}
@@ -53,6 +50,7 @@ class Filed:
 
     `locks` are fields that another source owns: they are not kept. `outranked` are kept, but do not stand. `repeated` is what it says of something
     else, each with the reference of ours (`Location/<id>`) or the word that stands in that element when it is so; "" when it names nothing.
+    `nowhere` are references to what is not here.
     """
 
     entry: Entry
@@ -63,6 +61,7 @@ class Filed:
     locks: list[Locked] = field(default_factory=list)
     outranked: list[Outranked] = field(default_factory=list)
     repeated: list[tuple[Repeated, str]] = field(default_factory=list)
+    nowhere: list[Reference] = field(default_factory=list)
 
 
 def file(desk: Desk, entries: Sequence[Entry], source: str, asked: Directory, *, strict: bool, known: Mapping[str, str] | None = None) -> list[Filed]:
@@ -92,13 +91,11 @@ class _Filing:
         self._desk = desk
         self._source = source
         self._asked = asked
-        self._around = around(asked, self._link)
-        self._names = dict(known)  # fullUrl -> name
-        self._sent: dict[str, Sent] = {}  # in this transaction
+        self._errors: list[FieldError] = []
+        self._links = Links(desk, source, asked, known, self._errors)
+        self._around = around(asked, self._links.link)
         self._claims: dict[str, Claim] = {}
         self._begun: dict[str, str] = {}  # UUID of a fiche -> the external id of the first claim about it, in this transaction
-        self._removed: set[str] = set()  # ids of what was removed here, to which something refers
-        self._errors: list[FieldError] = []
         self._told: list[Said] = []
 
     def all(self, entries: Sequence[Entry], *, strict: bool) -> list[Filed]:
@@ -137,66 +134,18 @@ class _Filing:
             self._wrong(entry.path, NAMELESS)
             name = entry.type
         if entry.full_url:
-            self._names[entry.full_url] = name
+            self._links.names[entry.full_url] = name
         sent, known = self._desk.sent(name), None
         if entry.method != "DELETE":
             try:
-                known = self._hubs(id, entry.type)
+                known = self._links.hubs(id, entry.type)
             except Gone as gone:
                 if sent is None:
                     raise Gone(f"{name} was removed here; nothing was stored. What takes its place goes by an id of your own.") from gone
         return _Plan(Filed(entry), name, sent, known)
 
-    def _hubs(self, id: str | None, type_name: str) -> Known | None:
-        """The entity of the hub's with this id, or the one that it was joined to, when the sender sees it.
-
-        Raises `Gone` for one that was removed, unless the sender spoke of it: that comes back under its id.
-        """
-        known = self._desk.known(id) if is_uuid(id) else None
-        if known is None:
-            return None
-        try:
-            self._asked.get(known.id, RESOURCES[type_name].entity)
-        except NotFound:
-            return None
-        except Gone:
-            if not self._desk.sent_as(known):
-                raise
-        except Moved:
-            pass  # joined a moment ago; what is said of it goes to where it leads
-        return known
-
     def _wrong(self, path: str, reason: str) -> None:
         self._errors.append(FieldError(path, reason))
-
-    def _link(self, reference: Json, target: str, path: str) -> Document | None:
-        """The link to what a Reference names; None, and an error, when it cannot be told."""
-        name = named(reference, target, path, self._names)
-        if isinstance(name, FieldError):
-            self._errors.append(name)
-            return None
-        if name is None:
-            return self._numbered(reference["identifier"], target, path)
-        sent = self._sent.get(name) or self._desk.sent(name)
-        if sent is None:
-            id = name.partition("/")[2]
-            try:
-                known = self._hubs(id, target)
-            except Gone:
-                self._removed.add(id)
-                return {"id": id}
-            if known is not None:
-                return {"id": known.id}
-        if target == "Location":
-            return {"key": sent.key if sent else f"{self._source}:{name}"}
-        return {"source": self._source, "external_id": sent.owner if sent else name}
-
-    def _numbered(self, identifier: Json, target: str, path: str) -> Document | None:
-        found = with_number(self._asked, identifier, target)
-        if len(found) != 1:
-            self._wrong(path, f"{len(found) or 'no'} {target} here has this number; refer to it by Type/id.")
-            return None
-        return {"id": found[0]}
 
     # --- claims ----------------------------------------------------------------------------------------------------------------
 
@@ -225,7 +174,7 @@ class _Filing:
     def _owner(self, link: Document, kind: Any, type_name: str, path: str) -> str | None:
         """The external id of the claim that a part goes into."""
         if "id" in link:
-            if link["id"] in self._removed:
+            if link["id"] in self._links.removed:
                 self._wrong(path, f"{type_name}/{link['id']} was removed here; name another {type_name}.")
                 return None
             external_id = self._about(link["id"]) or f"{type_name}/{link['id']}"
@@ -248,8 +197,9 @@ class _Filing:
         if version.isdigit() and before.isdigit() and int(version) < int(before):
             plan.filed.late = True
             plan.target = plan.sent
-            plan.part = _part_of(entry.type)
+            plan.part = part_of(entry.type)
             return
+        self._links.made = plan.filed.nowhere = []
         told = said(entry.resource, entry.path, self._around)
         self._told.append(told)
         self._errors.extend(told.read.errors)
@@ -260,7 +210,7 @@ class _Filing:
             return
         plan.target = self._part(plan, told, version) if told.part is not None else self._fiche(plan, told, version)
         if plan.target is not None:
-            self._sent[plan.name] = plan.target
+            self._links.sent[plan.name] = plan.target
             self._desk.note(plan.name, plan.target)
 
     def _fiche(self, plan: _Plan, told: Said, version: str) -> Sent:
@@ -325,7 +275,7 @@ class _Filing:
         every = [plan.sent] if plan.sent is not None else self._sent_as(entry)
         if not every:
             raise NotFound(f"{entry.type}/{entry.id} was never sent in by you, so you cannot take it back.")
-        plan.part, plan.target = _part_of(entry.type), every[0]
+        plan.part, plan.target = part_of(entry.type), every[0]
         for sent in every:
             self._take_back(plan, sent)
 
@@ -364,36 +314,10 @@ class _Filing:
         if strict and plan.filed.locks:
             raise plan.filed.locks[0]
         plan.filed.outranked = self._desk.outranked(plan.target.owner, plan.part, plan.target.key)
+        plan.filed.nowhere = [each for each in plan.filed.nowhere if not self._links.ours(each.said, each.target)]
         plan.filed.repeated = [
-            (each, word if each.reference is None else self._ours(each.reference, each.target)) for each, word in plan.filed.repeated
+            (each, word if each.reference is None else self._links.ours(each.reference, each.target)) for each, word in plan.filed.repeated
         ]
-
-    def _ours(self, reference: Json, target: str) -> str:
-        """The reference of ours to what a Reference of the sender's names; "" when that is nothing here, or only a number."""
-        name = named(reference, target, "", self._names)
-        if not isinstance(name, str):
-            return ""
-        sent = self._sent.get(name) or self._desk.sent(name)
-        if sent is not None:
-            return f"{target}/{self._desk.uuid_of(sent, _part_of(target))}"
-        try:
-            known = self._hubs(name.partition("/")[2], target)
-        except Gone:
-            known = None
-        return "" if known is None else f"{target}/{known.id}"
-
-
-def with_number(asked: Directory, identifier: Json, target: str) -> list[str]:
-    """The ids of the resources of a type that have this number, as an Identifier; two when there are more."""
-    system, value = identifier["system"], identifier["value"]
-    values = tuple(f"{name}|{value}" for name in identifier_names(system) or (system,))
-    page = asked.search(Query(types=(RESOURCES[target].entity,), where=(Criterion("identifier", values),), limit=2))
-    return [hit.entity.id for hit in page.hits]
-
-
-def _part_of(type_name: str) -> str:
-    entity = RESOURCES[type_name].entity
-    return entity if entity in FIELD_OF_PART else ""
 
 
 def _stands_for_an_address(part: Document) -> bool:

@@ -19,7 +19,8 @@ from hub import Directory, Entity, Feed, FieldError, Gone, Invalid, Locked, Move
 from plugins.fhir import audit_notes, outcome
 from plugins.fhir.bodies import read_body
 from plugins.fhir.feed.conditions import condition, finder, one_met, resolved, unlooked, wrong
-from plugins.fhir.feed.filing import Filed, file, with_number
+from plugins.fhir.feed.filing import Filed, file
+from plugins.fhir.feed.links import Reference, with_number
 from plugins.fhir.feed.naming import Entry
 from plugins.fhir.feed.noting import Repeated
 from plugins.fhir.feed.repeating import words
@@ -359,6 +360,7 @@ def _told(filed: Filed, asked: Directory) -> _Told:
     issues = [_not_kept(*note) for note in filed.notes]
     issues += [_issue("warning", "business-rule", filed.entry.path, _locked(each)) for each in filed.locks]
     issues += [_issue("information", "business-rule", filed.entry.path, _outranked(each)) for each in filed.outranked]
+    issues += [_issue("information", "informational", f"{each.path}.reference", _nowhere(each)) for each in filed.nowhere]
     if filed.late:
         issues.append(_issue("information", "informational", filed.entry.path, "A later version of this resource came before; nothing was changed."))
     status = _status(filed)
@@ -392,6 +394,10 @@ def _not_kept(path: str, why: str) -> Json:
 
 def _locked(locked: Locked) -> str:
     return f"This is not taken over: {locked.message}"
+
+
+def _nowhere(each: Reference) -> str:
+    return f"This is kept, and is not shown as long as there is no {each.name()[:200]} here."
 
 
 def _outranked(each: Outranked) -> str:

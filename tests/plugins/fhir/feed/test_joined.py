@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.plugins.fhir.conftest import organisation
-from tests.plugins.fhir.feed.sending import ORGANISATION, PERSON, ROLE, SERVICE, SITE, Json, body, head, put, texts, transaction
+from tests.plugins.fhir.feed.sending import NETWORK, ORGANISATION, PERSON, ROLE, SERVICE, SITE, Json, body, head, put, texts, transaction
 from tests.plugins.fhir.subscribing import Hub
 
 
@@ -111,3 +111,27 @@ def test_what_the_sender_took_out_itself_comes_back_by_the_id_that_it_had(hub: H
     assert hub.ask("GET", f"PractitionerRole/{id}").status_code == 410
     again = put(hub, ROLE | {"id": id})
     assert (again.status_code, body(again)["id"]) == (200, id)
+
+
+def test_a_reference_that_leads_nowhere_yet_is_told_and_stands_when_its_target_comes(hub: Hub) -> None:
+    sent = put(hub, NETWORK | {"partOf": {"reference": "Organization/later"}})
+    [issue] = body(sent)["issue"]
+    assert (sent.status_code, issue["severity"], issue["expression"]) == (201, "information", ["Organization.partOf.reference"])
+    assert "no Organization/later here" in issue["details"]["text"]
+    service = put(hub, SERVICE | {"providedBy": {"reference": "Organization/o2"}, "location": [{"reference": "Location/later"}]})
+    assert [each["expression"] for each in body(service)["issue"]] == [["HealthcareService.location[0].reference"]]
+    later = body(put(hub, ORGANISATION | {"id": "later"}))
+    again = put(hub, NETWORK | {"partOf": {"reference": "Organization/later"}})
+    assert body(again)["partOf"]["reference"] == f"Organization/{later['id']}"
+    together = transaction(NETWORK | {"id": "o3", "partOf": {"reference": "Organization/o4"}}, ORGANISATION | {"id": "o4", "identifier": None})
+    together["entry"][1]["resource"].pop("identifier")
+    answered = body(hub.ask("POST", "", together))
+    assert ["outcome" in each["response"] for each in answered["entry"]] == [False, False]
+
+
+def test_a_reference_to_what_was_removed_is_told(hub: Hub) -> None:
+    there, _ = of_others(hub, "Eerste", "Tweede")
+    hub.remove(organisation(1))
+    sent = put(hub, {name: value for name, value in SERVICE.items() if name != "location"} | {"providedBy": {"reference": f"Organization/{there}"}})
+    [issue] = body(sent)["issue"]
+    assert (sent.status_code, issue["expression"]) == (201, ["HealthcareService.providedBy.reference"])
