@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from hub import schemas
 from hub.authority import GROUPS, Authority, declared_rules
 from hub.directory import Directory
 from hub.errors import FieldError, Forbidden, Gone, Invalid, Locked, Rejected
-from hub.model.claims import Claim, Provenance
+from hub.model.claims import EDITOR, Claim, Provenance
 from hub.model.fiche import FICHE_TYPES, FIELD_OF_PART, PARTS, Document, EntityType, Kind
 from hub.model.identifiers import RIZIV, RIZIV_GROUP, VESTIGING
 from hub.model.parts import part_keys
@@ -31,6 +31,8 @@ from hub.store.tables import source as sources
 
 T = TypeVar("T")
 RIGHT = "feed"
+_NAMING = frozenset({"names", "name", "rubrieken"})
+"""Fields of a fiche by which one knows what it is."""
 STRONG = frozenset({RIZIV, RIZIV_GROUP, VESTIGING})
 
 
@@ -164,6 +166,21 @@ class Desk:
         )
         return [Sent(row.owner, row.key) for row in self._connection.execute(mine)]
 
+    def others_tell(self, sent: Sent, part_type: str = "") -> bool:
+        """Whether there would be this fiche, or its part of that type, without what this partner says: another source names it, or tells of the part."""
+        number = self._fiche(sent.owner)
+        if number is None:
+            return False
+        told = reading.standing_claims(self._connection, [number]).get(number, ())
+        others = [claim.content for claim in told if claim.source not in (self._source, EDITOR)]
+        if not part_type:
+            return any(not _NAMING.isdisjoint(content) for content in others)
+        self._writer.space.load([number])
+        field = FIELD_OF_PART[part_type]
+        parts = (self._writer.space.fiches[number].document or {}).get(field, ())
+        keys = {key for part in parts if sent.key in part["keys"] for key in part["keys"]}
+        return any(keys & set(part_keys(PARTS[field][1], part)) for content in others for part in content.get(field, ()))
+
     # --- what is said ----------------------------------------------------------------------------------------------------------
 
     def first(self, external_id: str, kind: Kind, fiche: str | None = None) -> Claim:
@@ -232,6 +249,11 @@ class Desk:
         """Keep what is known about a resource of the partner's."""
         self._connection.execute(delete(fed).where(fed.c.partner == self._partner, fed.c.name == name))
         self._connection.execute(insert(fed).values(partner=self._partner, name=name, owner=sent.owner, key=sent.key, version=sent.version))
+
+    def forget_version(self, sent: Sent) -> None:
+        """What comes next of this resource begins to count anew, under whatever name."""
+        mine = (fed.c.partner == self._partner, fed.c.owner == sent.owner, fed.c.key == sent.key)
+        self._connection.execute(update(fed).where(*mine).values(version=""))
 
     # --- what became of it -------------------------------------------------------------------------------------------------------
 

@@ -95,6 +95,7 @@ class _Filing:
         self._links = Links(desk, source, asked, known, self._errors)
         self._around = around(asked, self._links.link)
         self._claims: dict[str, Claim] = {}
+        self._let_go: set[str] = set()  # external ids of claims that were taken back before
         self._begun: dict[str, str] = {}  # UUID of a fiche -> the external id of the first claim about it, in this transaction
         self._told: list[Said] = []
 
@@ -155,6 +156,7 @@ class _Filing:
             if found is None:
                 return None
             if found.gone:  # taken back once, and said again from the beginning
+                self._let_go.add(external_id)
                 found = replace(found, content={"kind": found.kind}, gone=False)
             self._claims[external_id] = found
         return self._claims[external_id]
@@ -270,7 +272,8 @@ class _Filing:
         self._claims[owner] = replace(claim, content=content | ({name: after} if after else {}))
 
     def _inactivate(self, plan: _Plan) -> None:
-        """Nothing is ever removed for a partner: a fiche, a site or an address is noted as not active any more; a tie between two is taken out."""
+        """What others tell of too is theirs from now on, and nothing that the sender said of it stays. Where it speaks alone nothing is removed: a fiche, a site
+        or an address is noted as not active any more. A tie between two is taken out."""
         entry = plan.filed.entry
         every = [plan.sent] if plan.sent is not None else self._sent_as(entry)
         if not every:
@@ -278,6 +281,7 @@ class _Filing:
         plan.part, plan.target = part_of(entry.type), every[0]
         for sent in every:
             self._take_back(plan, sent)
+            self._desk.forget_version(sent)
 
     def _sent_as(self, entry: Entry) -> list[Sent]:
         """What the sender said of the resource with this id of the hub's. It need not see it: a tie that was taken out can be taken back again."""
@@ -288,26 +292,40 @@ class _Filing:
         claim = self._claim(sent.owner)
         if claim is None:
             return
-        if not plan.part:
+        others = self._desk.others_tell(sent, plan.part)
+        if sent.owner in self._let_go and claim.content.keys() == {"kind"}:  # it is so already
+            self._claims[sent.owner] = replace(claim, content={}, gone=True)
+            plan.off = not others
+        elif plan.part:
+            self._take_part_back(plan, sent, claim, others=others)
+        elif not others:
             self._claims[sent.owner] = replace(claim, content={**claim.content, "status": {"status": "inactive"}})
-            return
+        else:  # what was sent in resources of its own stays
+            kept: Document = {"kind": claim.kind}
+            for name in _PARTS_OF[claim.kind]:
+                if parts := [part for part in claim.content.get(name, ()) if not _stands_for_an_address(part)]:
+                    kept[name] = parts
+            gone = kept.keys() == {"kind"}
+            self._claims[sent.owner] = replace(claim, content={} if gone else kept, gone=gone)
+
+    def _take_part_back(self, plan: _Plan, sent: Sent, claim: Claim, *, others: bool) -> None:
         part = next((one for one in claim.content.get(FIELD_OF_PART[plan.part], ()) if sent.key in one["keys"]), None)
-        if part is None:
-            plan.off = True
-        elif plan.part == "vestiging":
-            self._change(sent.owner, plan.part, sent.key, {**part, "status": {"status": "inactive"}})
-        elif plan.part == "electronic_address":
-            self._change(sent.owner, plan.part, sent.key, {**part, "status": "off"})
-        else:
+        if part is None or plan.part in _TIES:
             plan.off = True
             self._change(sent.owner, plan.part, sent.key, None)
+        elif others:
+            plan.filed.id = self._desk.uuid_of(sent, plan.part)  # while it still goes by this key
+            self._change(sent.owner, plan.part, sent.key, None)
+        else:
+            status = {"status": "inactive"} if plan.part == "vestiging" else "off"
+            self._change(sent.owner, plan.part, sent.key, {**part, "status": status})
 
     # --- what became of it -------------------------------------------------------------------------------------------------------
 
     def _settle(self, plan: _Plan, locked: Mapping[tuple[str, str], list[Locked]], *, strict: bool) -> None:
         if plan.target is None or plan.off:
             return
-        plan.filed.id = self._desk.uuid_of(plan.target, plan.part)
+        plan.filed.id = plan.filed.id or self._desk.uuid_of(plan.target, plan.part)
         if plan.filed.id is None and not plan.filed.late:
             raise Gone(f"{plan.name} concerns somebody who was erased (GDPR, article 17), and nothing of it may be kept. Nothing was stored.")
         plan.filed.locks = locked.get((plan.target.owner, plan.target.key), [])

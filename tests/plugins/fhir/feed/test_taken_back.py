@@ -6,7 +6,8 @@ from sqlalchemy import select
 
 from hub.schemas import decode_claim
 from hub.store.tables import claim, source
-from tests.plugins.fhir.feed.sending import EVERYTHING, ORGANISATION, PERSON, SITE, Json, body, head, put, texts, transaction
+from tests.plugins.fhir.conftest import organisation, site
+from tests.plugins.fhir.feed.sending import BE, EVERYTHING, ORGANISATION, PERSON, SITE, Json, body, head, put, texts, transaction
 from tests.plugins.fhir.subscribing import Hub
 
 
@@ -88,4 +89,79 @@ def test_what_others_said_is_taken_back_by_no_id(any_hub: Hub) -> None:
     assert body(put(hub, PERSON | {"id": "same"}))["id"] == person
     assert hub.ask("DELETE", f"Practitioner/{person}").status_code == 200
     assert _said(hub, "other") == theirs, "of what both said our own alone is taken back"
-    assert _said(hub, "epd")[-1]["status"] == {"status": "inactive"}
+    assert _said(hub, "epd")[-1] == {}, "and nothing of it stays"
+    assert body(hub.ask("GET", f"Practitioner/{person}"))["active"] is True
+
+
+WRONG: Json = {
+    "identifier": [{"system": BE + "NamingSystem/cbe", "value": "0403019261"}],
+    "alias": ["Bijnaam"],
+    "telecom": [{"system": "phone", "value": "+3215999902"}, {"system": "url", "value": "https://wrong.example.org"}],
+    "address": [{"line": ["Dorp 1"], "city": "Gent", "postalCode": "9000", "country": "BE"}],
+}
+
+
+def test_what_a_partner_said_of_what_others_tell_is_taken_back_whole(any_hub: Hub) -> None:
+    hub = any_hub
+    hub.put(organisation(1, names=[{"text": {"nl": "Huis"}}]))
+    before = body(hub.ask("GET", "Organization?name=huis"))["entry"][0]["resource"]
+    id = before["id"]
+
+    def now() -> Json:
+        return {name: value for name, value in body(hub.ask("GET", f"Organization/{id}")).items() if name != "meta"}
+
+    first = now()
+    assert put(hub, {"resourceType": "Organization", "id": id, "name": "Huis", "active": True, **WRONG}).status_code == 200
+    assert now().keys() >= WRONG.keys()
+    taken = hub.ask("DELETE", f"Organization/{id}")
+    assert (taken.status_code, body(taken)["id"], now()) == (200, id, first), "nothing is to be told: it stands as others say it"
+    assert body(hub.ask("GET", "Organization?name=bijnaam&_total=accurate"))["total"] == 0
+    assert body(hub.ask("GET", f"Location?organization={id}&_total=accurate"))["total"] == 0
+    seen = head(hub)
+    assert (hub.ask("DELETE", f"Organization/{id}").status_code, head(hub)) == (200, seen)
+    again = put(hub, {"resourceType": "Organization", "id": id, "name": "Huis", "telecom": WRONG["telecom"]})
+    assert (again.status_code, body(again)["id"], len(body(again)["telecom"])) == (200, id, 2)
+    hub.remove(organisation(1))
+    assert hub.ask("DELETE", f"Organization/{id}").status_code == 200
+    assert body(hub.ask("GET", f"Organization/{id}"))["active"] is False, "now it speaks alone"
+
+
+def test_what_nobody_tells_any_more_does_not_come_back_by_a_delete(hub: Hub) -> None:
+    hub.put(organisation(1, names=[{"text": {"nl": "Huis"}}]))
+    id = body(hub.ask("GET", "Organization?name=huis"))["entry"][0]["resource"]["id"]
+    put(hub, {"resourceType": "Organization", "id": id, "name": "Huis", **WRONG})
+    hub.ask("DELETE", f"Organization/{id}")
+    hub.remove(organisation(1))
+    assert hub.ask("DELETE", f"Organization/{id}").status_code == 200
+    assert hub.ask("GET", f"Organization/{id}").status_code == 410
+
+
+def test_the_sites_that_were_sent_stay_when_their_organisation_is_taken_back(hub: Hub) -> None:
+    hub.put(organisation(1, names=[{"text": {"nl": "Huis"}}]))
+    id = body(hub.ask("GET", "Organization?name=huis"))["entry"][0]["resource"]["id"]
+    put(hub, {"resourceType": "Organization", "id": id, "name": "Huis", "telecom": WRONG["telecom"]})
+    site = body(put(hub, SITE | {"managingOrganization": {"reference": f"Organization/{id}"}}))["id"]
+    assert "telecom" not in body(hub.ask("DELETE", f"Organization/{id}"))
+    assert body(hub.ask("GET", f"Location/{site}"))["status"] == "active"
+    assert body(hub.ask("DELETE", "Location/l1"))["status"] == "inactive"
+
+
+def test_what_a_partner_said_of_a_site_of_others_is_taken_back_whole(hub: Hub) -> None:
+    hub.put(organisation(1, names=[{"text": {"nl": "Huis"}}], vestigingen=[site(1, "9000", {"nl": "Gent"})]))
+    before = body(hub.ask("GET", "Location"))["entry"][0]["resource"]
+    told = SITE | {"id": before["id"], "managingOrganization": before["managingOrganization"], "telecom": WRONG["telecom"]}
+    assert put(hub, told | {"status": "inactive"}).status_code == 200
+    taken = hub.ask("DELETE", f"Location/{before['id']}")
+    assert {**body(taken), "meta": 0} == {**before, "meta": 0}
+    assert [hub.ask("DELETE", f"Location/{before['id']}").status_code for _ in range(2)] == [200, 200]
+    again = put(hub, told)
+    assert (again.status_code, body(again)["id"], len(body(again)["telecom"])) == (200, before["id"], 2)
+
+
+def test_what_is_made_again_after_a_delete_counts_anew(hub: Hub) -> None:
+    first = body(put(hub, ORGANISATION | {"meta": {"versionId": "10"}}))
+    assert body(hub.ask("DELETE", f"Organization/{first['id']}"))["active"] is False
+    again = body(put(hub, ORGANISATION | {"meta": {"versionId": "1"}}))
+    assert (again["id"], again["active"]) == (first["id"], True)
+    late = put(hub, ORGANISATION | {"meta": {"versionId": "0"}})
+    assert "later version" in texts(late)
