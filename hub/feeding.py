@@ -6,7 +6,7 @@ Of one partner one feed is written at a time, because a claim is read, changed a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
@@ -17,12 +17,13 @@ from hub.authority import GROUPS, Authority, declared_rules
 from hub.directory import Directory
 from hub.errors import FieldError, Forbidden, Gone, Invalid, Locked, Rejected
 from hub.model.claims import EDITOR, Claim, Provenance
-from hub.model.fiche import FICHE_TYPES, FIELD_OF_PART, PARTS, Document, EntityType, Kind
+from hub.model.fiche import FICHE_TYPES, FIELD_OF_PART, LANGUAGES, PARTS, Document, EntityType, Kind
 from hub.model.identifiers import RIZIV, RIZIV_GROUP, VESTIGING
+from hub.model.particulars import main_name
 from hub.model.parts import part_keys
 from hub.schemas import decode_claim
 from hub.store import Store, Writer, reading
-from hub.store.references import HUB
+from hub.store.references import HUB, identity_key
 from hub.store.tables import claim as claims
 from hub.store.tables import entity as entities
 from hub.store.tables import fed, part_key
@@ -60,11 +61,15 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Outranked:
-    """A field that stands as another source says it: how that is called, and the route by which a correction reaches it."""
+    """A field that stands as another source says it: how that is called, and the route by which a correction reaches it.
+
+    `beside`: what the partner says of it is shown too, but not first: a name by which it is not called.
+    """
 
     field: str
     source: str
     route: str
+    beside: bool = False
 
 
 class Feed:
@@ -289,12 +294,40 @@ class Desk:
         speaking = reading.sources(self._connection, [number]).get(number, ())
         found = []
         for name, value in stated.items():
-            if name in rules and name not in PARTS and not _holds(merged.get(name), value):
+            if name not in rules or name in PARTS:
+                continue
+            holds = _holds(merged.get(name), value)
+            if not holds or (name == "names" and not _is_called(merged[name], value)):
                 group = rules[name].group
                 best = min(speaking, key=lambda each: (authority.rank(group, each, said.kind), each))
                 if best != self._source:
-                    found.append(Outranked(name, authority.title(best), authority.route(best)))
+                    found.append(Outranked(name, authority.title(best), authority.route(best), beside=holds))
         return found
+
+    def held_elsewhere(self, owner: str, kind: Kind, numbers: Sequence[Document]) -> dict[int, str]:
+        """Which of these numbers, by their places, prove another fiche than the one that was said to have them, and the UUID of that one: what one source holds
+        apart is never joined by a number."""
+        own = self._fiche(owner)
+        keys = {place: identity_key(kind, each["system"], each["value"]) for place, each in enumerate(numbers) if each["system"] in STRONG}
+        self._writer.identities.load(key for key in keys.values() if key is not None)
+        found = {place: self._writer.identities.fiche(key) for place, key in keys.items() if key is not None}
+        others = {place: number for place, number in found.items() if number not in (None, own)}
+        self._writer.space.load(others.values())
+        return {place: self._writer.space.uuid_of[number] for place, number in others.items()}
+
+    def is_above_itself(self, owner: str) -> bool:
+        """Whether who goes from the organisation of this claim to its parent, and on, comes back to it."""
+        first = self._fiche(owner)
+        space, number, seen = self._writer.space, first, set[int]()
+        while number is not None and number not in seen:
+            seen.add(number)
+            space.load([number])
+            parent = (space.fiches[number].document or {}).get("parent", {}).get("id")
+            if parent is None:
+                return False
+            space.numbers_for([parent])
+            number = space.number_of.get(parent)
+        return number == first and number is not None
 
     def _fiche(self, external_id: str) -> int | None:
         key = f"{self._source}|{external_id}"
@@ -354,6 +387,12 @@ def _twin(field: str, part: Document, standing: list[Document], told_by: list[Pr
         return {}, set()
     begins = tuple(f"{field}[{key}]" for key in twin["keys"])
     return twin, {source for item in told_by if item.field.startswith(begins) for source, _, _ in item.claims}
+
+
+def _is_called(merged: list[Document], stated: list[Document]) -> bool:
+    """Whether something goes by the name that was stated for it; one of which only other names were stated may go by any."""
+    name = main_name(stated, LANGUAGES[0])
+    return name.get("use") == "alternative" or _holds(main_name(merged, LANGUAGES[0])["text"], name["text"])
 
 
 def _holds(merged: Any, stated: Any) -> bool:

@@ -43,6 +43,10 @@ _TIES: Final = ("membership", "caregiver")
 _ORDER: Final = {name: place for place, name in enumerate(TRANSLATED)}
 _OWNER: Final = {"vestiging": "Organization", "membership": "Organization", "electronic_address": "Organization", "caregiver": "HealthcareService"}
 
+IN_CIRCLE: Final = (
+    "by this it is part of itself: from what it is part of, and what that is part of, one comes back to it. Name another Organization, or none."
+)
+
 
 @dataclass(slots=True)
 class Filed:
@@ -50,18 +54,20 @@ class Filed:
 
     `locks` are fields that another source owns: they are not kept. `outranked` are kept, but do not stand. `repeated` is what it says of something
     else, each with the reference of ours (`Location/<id>`) or the word that stands in that element when it is so; "" when it names nothing.
-    `nowhere` are references to what is not here.
+    `in_circle`: it is part of itself, and was so before. `nowhere` are references to what is not here. `elsewhere` are (path, id) of numbers that belong to another resource of its type.
     """
 
     entry: Entry
     created: bool = False
     id: str | None = None
     late: bool = False
+    in_circle: bool = False
     notes: list[tuple[str, str]] = field(default_factory=list)
     locks: list[Locked] = field(default_factory=list)
     outranked: list[Outranked] = field(default_factory=list)
     repeated: list[tuple[Repeated, str]] = field(default_factory=list)
     nowhere: list[Reference] = field(default_factory=list)
+    elsewhere: list[tuple[str, str]] = field(default_factory=list)
 
 
 def file(desk: Desk, entries: Sequence[Entry], source: str, asked: Directory, *, strict: bool, known: Mapping[str, str] | None = None) -> list[Filed]:
@@ -83,6 +89,7 @@ class _Plan:
     known: Known | None
     part: str = ""
     target: Sent | None = None
+    told: Said | None = None
     off: bool = False
 
 
@@ -107,6 +114,7 @@ class _Filing:
         if self._errors:
             self._look_further()
         self._finish()
+        circles = {plan.name for plan in plans if self._is_in_circle(plan)}  # others drew these
         try:
             locked = self._desk.put(self._claims.values())
         except Invalid:
@@ -115,7 +123,17 @@ class _Filing:
             raise
         for plan in plans:
             self._settle(plan, locked, strict=strict)
+            if self._is_in_circle(plan):
+                if plan.name in circles:
+                    plan.filed.in_circle = True
+                else:
+                    self._wrong(f"{plan.filed.entry.path}.partOf", IN_CIRCLE)
+        self._finish()
         return [plan.filed for plan in plans]
+
+    def _is_in_circle(self, plan: _Plan) -> bool:
+        says = plan.told is not None and plan.target is not None and "parent" in plan.told.content
+        return says and plan.target is not None and self._desk.is_above_itself(plan.target.owner)
 
     def _look_further(self) -> None:
         """Something is refused: find all that the hub refuses in what was sent, and say it in words of the resources."""
@@ -211,6 +229,7 @@ class _Filing:
         if told.read.errors or (told.part is not None and told.owner is None):
             return
         plan.target = self._part(plan, told, version) if told.part is not None else self._fiche(plan, told, version)
+        plan.told = told
         if plan.target is not None:
             self._links.sent[plan.name] = plan.target
             self._desk.note(plan.name, plan.target)
@@ -332,6 +351,10 @@ class _Filing:
         if strict and plan.filed.locks:
             raise plan.filed.locks[0]
         plan.filed.outranked = self._desk.outranked(plan.target.owner, plan.part, plan.target.key)
+        if plan.told is not None and not plan.part:
+            numbers = plan.told.content.get("identifiers", ())
+            found = self._desk.held_elsewhere(plan.target.owner, plan.told.kind, numbers)
+            plan.filed.elsewhere = [(plan.told.read.path_of(plan.told.content, f"identifiers.{place}"), id) for place, id in found.items()]
         plan.filed.nowhere = [each for each in plan.filed.nowhere if not self._links.ours(each.said, each.target)]
         plan.filed.repeated = [
             (each, word if each.reference is None else self._links.ours(each.reference, each.target)) for each, word in plan.filed.repeated

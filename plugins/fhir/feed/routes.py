@@ -19,7 +19,7 @@ from hub import Directory, Entity, Feed, FieldError, Gone, Invalid, Locked, Move
 from plugins.fhir import audit_notes, outcome
 from plugins.fhir.bodies import read_body
 from plugins.fhir.feed.conditions import condition, finder, one_met, resolved, unlooked, wrong
-from plugins.fhir.feed.filing import Filed, file
+from plugins.fhir.feed.filing import IN_CIRCLE, Filed, file
 from plugins.fhir.feed.links import Reference, with_number
 from plugins.fhir.feed.naming import Entry
 from plugins.fhir.feed.noting import Repeated
@@ -360,6 +360,9 @@ def _told(filed: Filed, asked: Directory) -> _Told:
     issues = [_not_kept(*note) for note in filed.notes]
     issues += [_issue("warning", "business-rule", filed.entry.path, _locked(each)) for each in filed.locks]
     issues += [_issue("information", "business-rule", filed.entry.path, _outranked(each)) for each in filed.outranked]
+    if filed.in_circle:
+        issues.append(_issue("warning", "business-rule", f"{filed.entry.path}.partOf", f"This is kept, but {IN_CIRCLE}"))
+    issues += [_issue("warning", "duplicate", path, _elsewhere(filed.entry.type, id, asked)) for path, id in filed.elsewhere]
     issues += [_issue("information", "informational", f"{each.path}.reference", _nowhere(each)) for each in filed.nowhere]
     if filed.late:
         issues.append(_issue("information", "informational", filed.entry.path, "A later version of this resource came before; nothing was changed."))
@@ -400,7 +403,17 @@ def _nowhere(each: Reference) -> str:
     return f"This is kept, and is not shown as long as there is no {each.name()[:200]} here."
 
 
+def _elsewhere(type: str, id: str, asked: Directory) -> str:
+    other = f"{type}/{id}" if _seen(id, type, asked) is not None else f"another {type}, which your agreement does not show"
+    return (
+        f"This number is that of {other} here. What you send as two is not made one by a number, and it is not certain that it shows here: "
+        "send them as one, or correct the number. An administrator was asked whether they are one."
+    )
+
+
 def _outranked(each: Outranked) -> str:
+    if each.beside:
+        return f"The name that you give is kept and shown as an alias; what it is called here {each.source} says. {each.route}".rstrip()
     return f"What you say of {each.field} is kept, but does not stand here: {each.source} is right about it. {each.route}".rstrip()
 
 
