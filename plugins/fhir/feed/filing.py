@@ -354,6 +354,7 @@ class _Filing:
         if plan.told is not None and not plan.part:
             numbers = plan.told.content.get("identifiers", ())
             found = self._desk.held_elsewhere(plan.target.owner, plan.told.kind, numbers)
+            found = {place: id for place, id in found.items() if self._desk.about(id) is not None}  # of what others hold apart nothing is told
             plan.filed.elsewhere = [(plan.told.read.path_of(plan.told.content, f"identifiers.{place}"), id) for place, id in found.items()]
         plan.filed.nowhere = [each for each in plan.filed.nowhere if not self._links.ours(each.said, each.target)]
         plan.filed.repeated = [

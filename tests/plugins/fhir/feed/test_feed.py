@@ -276,7 +276,8 @@ def test_an_editor_s_decision_stands_above_a_feed(hub: Hub) -> None:
     id = body(put(hub, ORGANISATION))["id"]
     editing.edit(hub.store, id, "names", [{"text": {"nl": "Zoals de redactie zegt"}}], "an editor")
     changed = put(hub, ORGANISATION | {"name": "Zoals het EPD zegt"})
-    assert body(changed)["name"] == "Zoals de redactie zegt"
+    assert "shown as an alias" in texts(changed)
+    assert body(hub.ask("GET", f"Organization/{id}"))["name"] == "Zoals de redactie zegt"
 
 
 def test_the_erased_stay_erased(any_hub: Hub) -> None:
