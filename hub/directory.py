@@ -157,6 +157,14 @@ class Directory(Standing):
                 found = self._with_voices(connection, found)
         return {id: entity for id, entity in found.items() if id in held}
 
+    def moved_to(self, ids: Iterable[str]) -> dict[str, Entity]:
+        """What those of these UUIDs lead to that an entity goes by no longer, by the old one; what is not for the asker is left out. A search finds it by itself."""
+        with self._read() as connection:
+            known = reading.resolve(connection, ids)
+        leading = {id: each.moved_to for id, each in known.items() if each.moved_to is not None}
+        entities = self.get_many(leading.values()) if leading else {}
+        return {id: entities[to] for id, to in leading.items() if to in entities}
+
     def as_at(self, id: str, seq: int, type: EntityType | None = None) -> Entity:
         """The entity as it stood right after the transaction of change `seq`, with what it depends on as that stood then.
 

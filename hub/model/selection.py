@@ -18,8 +18,8 @@ Sort = Literal["number", "name", "distance", "local", "updated"]
 SORTS: tuple[Sort, ...] = ("number", "name", "distance", "local", "updated")
 
 KEYS: dict[str, str] = {
-    "id": "the entity's UUID",
-    "fiche": "the UUID of the fiche that the entity is, or is a part of",
+    "id": "the entity's UUID, or one that it had before it turned out to be the same as another",
+    "fiche": "the UUID (see `id`) of the fiche that the entity is, or is a part of",
     "identifier": "`system|value`, `system|` for any of that system, or `|value` for any system; canonical digits",
     "name": "a name, or a word in one (a prefix of it with op prefix), in capitals or not, with accents or without",
     "family": "a caregiver's family name, in capitals or not, with accents or without",

@@ -117,15 +117,20 @@ class IsNameless:
 
 @dataclass(frozen=True, slots=True)
 class IsEntity:
-    """A criterion about the hub's own UUIDs: of the entity (`id`) or of its fiche (`fiche`)."""
+    """A criterion about the hub's own UUIDs: of the entity (`id`) or of its fiche (`fiche`). One that it had before leads to what it goes by now."""
 
     lens: Lens
     criterion: Criterion
 
     def _numbers(self) -> set[int]:
         bulk = self.lens.bulk
-        sql = f"SELECT id FROM entity WHERE {bulk.listed('uuid', 'text')}"  # noqa: S608
-        return {row[0] for row in bulk.rows(sql, bulk.many(self.criterion.values))}
+        sql = "SELECT id, moved_to FROM entity WHERE "
+        found = bulk.rows(sql + bulk.listed("uuid", "text"), bulk.many(self.criterion.values))
+        numbers = {number for number, to in found if to is None}
+        while to := {to for _, to in found if to is not None}:
+            found = bulk.rows(sql + bulk.listed("id"), bulk.many(to))
+            numbers.update(number for number, on in found if on is None)
+        return numbers
 
     def few(self, most: int) -> set[int] | None:
         if self.criterion.negate:

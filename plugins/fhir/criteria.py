@@ -74,7 +74,8 @@ Absent = Callable[[bool], list[Condition]]
 _ESCAPED: Final = re.compile(r"\\([\\,$|])")
 _OUTER_COMMA: Final = re.compile(r"(?:\\.|[^\\,])+")
 _SEPARATORS: Final = str.maketrans("", "", " ./-")
-_NOBODY: Final = "00000000-0000-0000-0000-000000000000"
+NOBODY: Final = "00000000-0000-0000-0000-000000000000"
+"""The id that nothing has."""
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _KILOMETRES: Final = {"km": 1.0, "m": 0.001, "[mi_i]": 1.609344, "[mi_us]": 1.609347}
 """Units of a distance by their codes in UCUM, in kilometres."""
@@ -107,7 +108,7 @@ def token(value: str) -> tuple[str | None, str]:
 
 # --- what is always so, or never --------------------------------------------------------------------------------------------
 
-NOTHING: Final[list[Condition]] = [Criterion("id", (_NOBODY,))]
+NOTHING: Final[list[Condition]] = [Criterion("id", (NOBODY,))]
 """What nothing meets. What everything meets is no condition at all."""
 
 
@@ -147,7 +148,7 @@ def ids(given: Given) -> list[Condition]:
 def with_ids(values: Iterable[str], negate: bool = False) -> Criterion:
     """What is no UUID is nobody's id here: no error, and no hit."""
     ids = tuple(value.lower() for value in values if is_uuid(value.lower()))
-    return Criterion("id", ids or (_NOBODY,), negate=negate)
+    return Criterion("id", ids or (NOBODY,), negate=negate)
 
 
 def identifiers(given: Given) -> list[Condition]:

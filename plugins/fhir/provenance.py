@@ -19,7 +19,8 @@ from plugins.fhir import datatypes as dt
 from plugins.fhir import smart
 from plugins.fhir import systems as s
 from plugins.fhir.criteria import with_ids
-from plugins.fhir.listing import add_search, searchset, understand
+from plugins.fhir.listing import Listed, add_search, searchset, understand
+from plugins.fhir.moved import is_now, renamed
 from plugins.fhir.params import RESOURCES
 from plugins.fhir.preferring import FORM, refuse_unknown
 from plugins.fhir.refusing import invalid
@@ -137,6 +138,8 @@ def _search(given: Sequence[tuple[str, str]], base: str) -> Json:
         targets = [("", each.rpartition(".")[0]) for each in sorted(ids)]
     if (not targets and not ids) or len(targets) > MAX_COUNT:
         raise invalid("target", f"is required: Type/id of 1 to {MAX_COUNT} resources, with commas between them.", "")
+    _require(targets)
+    targets = _as_they_go_now(targets, asked)
     found = [each for entity in _entities(targets) for each in of(entity, hub.directory())]
     return searchset(asked, base, [each for each in found if ids is None or each["id"] in ids])
 
@@ -150,16 +153,31 @@ def _target(name: str, value: str, modifier: str) -> tuple[str, str]:
     return type, id.lower()
 
 
-def _entities(targets: Sequence[tuple[str, str]]) -> list[Entity]:
-    for type in {type for type, _ in targets if type}:
+def _require(targets: Sequence[tuple[str, str]]) -> None:
+    """Whoever asks what a resource comes from must be allowed to search for it."""
+    for type in {type or "*" for type, _ in targets}:
         smart.require(type, "s")
+
+
+def _as_they_go_now(targets: Sequence[tuple[str, str]], asked: Listed) -> list[tuple[str, str]]:
+    """The targets by the ids that they go by now; of those that moved it is told, and the self link has them."""
+    types = {id: type for type, id in targets if hub.is_uuid(id)}
+    found = hub.directory().moved_to(types) if types else {}
+    moved = {id: each for id, each in found.items() if types[id] in ("", _BY_ENTITY[each.type].name)}
+    for place, (name, value) in enumerate(asked.understood):
+        if moved and name in _TARGET:
+            asked.understood[place] = (name, renamed(value, moved))
+            asked.warnings += [is_now(name, old, each) for old, each in moved.items()]
+    return [(type, moved[id].id if id in moved else id) for type, id in targets]
+
+
+def _entities(targets: Sequence[tuple[str, str]]) -> list[Entity]:
     by_id = {id: RESOURCES[type].entity if type else None for type, id in targets}
     types = tuple(dict.fromkeys(each for each in by_id.values() if each is not None))
     if None in by_id.values():
-        smart.require("*", "s")
         types = tuple(resource.entity for resource in RESOURCES.values())
     page = hub.directory().search(Query(types=types, where=(with_ids(by_id),), limit=MAX_COUNT))
-    found = {hit.entity.id: hit.entity for hit in page.hits if by_id[hit.entity.id] in (None, hit.entity.type)}
+    found = {hit.entity.id: hit.entity for hit in page.hits if by_id.get(hit.entity.id, "") in (None, hit.entity.type)}
     return [found[id] for id in by_id if id in found]
 
 

@@ -27,6 +27,7 @@ from plugins.fhir.datatypes import Labels
 from plugins.fhir.feed import routes as feeding
 from plugins.fhir.including import MOST, coming_along
 from plugins.fhir.json_form import to_bytes
+from plugins.fhir.moved import tell_what_moved
 from plugins.fhir.negotiation import MEDIA_TYPES, form_for
 from plugins.fhir.params import RESOURCES
 from plugins.fhir.periods import with_seqs
@@ -202,6 +203,7 @@ def _xml_of(
 
 
 def _page(search: Search, base: str, asked: hub.Directory, labels: Labels, today: str, memory: Memory) -> bytes:
+    tell_what_moved(search, asked)
     query = with_seqs(search.query, asked.seq_at)
     try:
         page = asked.search(query, sources=False)

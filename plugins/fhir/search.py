@@ -119,9 +119,14 @@ def parse(resource: Resource, given: Sequence[tuple[str, str]], *, strict: bool 
         total="accurate" if limit == 0 or search.count_only else settings.get("total", "none"),
     )
     search.count_only = search.count_only or limit == 0
-    named = (each.get("expression", [""])[0].removeprefix("http.") for each in search.warnings if each["severity"] == "warning")
-    search.told = tuple(dict.fromkeys(name[:_LONGEST_NAME] for name in named if name))[:_MOST_TOLD]
+    search.told = names_told(search.warnings)
     return search
+
+
+def names_told(warnings: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+    """The parameters of which these warnings say something."""
+    named = (each.get("expression", [""])[0].removeprefix("http.") for each in warnings if each["severity"] == "warning")
+    return tuple(dict.fromkeys(name[:_LONGEST_NAME] for name in named if name))[:_MOST_TOLD]
 
 
 def by_source(query: Query) -> bool:

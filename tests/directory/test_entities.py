@@ -132,6 +132,29 @@ def test_two_fiches_that_became_one_are_found_under_the_id_that_stays(store: Sto
     assert caught.value.id == stays
 
 
+def test_a_search_by_an_id_that_it_had_before_finds_what_it_is_now(store: Store) -> None:
+    names = ("a", "b", "c")
+    closed = ("x", "y")
+    put(store, *(organisatie(name, f"Huis {name}") for name in names), *(organisatie(name, name, visibility="internal") for name in closed))
+    first, second, third = (uuid_of(store, f"{SK}|{name}") for name in names)
+    stays, goes = (uuid_of(store, f"{SK}|{name}") for name in closed)
+    store.write(lambda writer: writer.join(second, third))
+    store.write(lambda writer: writer.join(stays, goes))
+    store.write(lambda writer: writer.join(first, second))
+    seen = public(store)
+
+    def found(*ids: str, key: str = "id", negate: bool = False) -> list[str]:
+        query = Query(types=("organisatie",), where=(Criterion(key, ids, negate=negate),))
+        return [hit.entity.id for hit in seen.search(query).hits]
+
+    for old in (second, third):
+        assert found(old) == found(old, key="fiche") == found(old, first) == [first]
+        assert found(old, negate=True) == []
+    assert {old: entity.id for old, entity in seen.moved_to([first, second, third, goes, "nobody"]).items()} == {second: first, third: first}
+    assert found(goes) == []
+    assert Directory(store, INTERNAL).moved_to([goes])[goes].id == stays
+
+
 def test_a_change_that_lies_ahead_is_refused(store: Store) -> None:
     with pytest.raises(CursorGone):
         public(store).changes(10)

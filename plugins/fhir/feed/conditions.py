@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 from werkzeug.exceptions import PreconditionFailed
 
 from hub import Directory, FieldError, Invalid
+from plugins.fhir.criteria import NOBODY
 from plugins.fhir.feed.noting import Json
 from plugins.fhir.params import RESOURCES
 from plugins.fhir.periods import with_seqs
@@ -24,7 +25,6 @@ from plugins.fhir.smart import require, require_search
 Given = list[tuple[str, str]]
 Find = Callable[[str, str, str], str]
 """(type, query, path of the reference) -> the id of what is meant."""
-_NOBODY: Final = "00000000-0000-0000-0000-000000000000"
 _SEARCH: Final = re.compile(rf"({'|'.join(RESOURCES)})\?(.+)", re.DOTALL)
 
 
@@ -89,7 +89,7 @@ def finder(asked: Directory, errors: list[FieldError]) -> Find:
             errors.append(FieldError(path, f"no {type} here meets this condition; what is sent in the same transaction is named by its fullUrl."))
         elif len(ids) > 1:
             errors.append(FieldError(path, f"{len(ids)} resources or more meet this condition; say which one is meant: {type}/<id>."))
-        return ids[0] if ids else _NOBODY
+        return ids[0] if ids else NOBODY
 
     return find
 
@@ -98,7 +98,7 @@ def unlooked(type: str, query: str, path: str) -> str:
     """As `finder` finds, but nothing is looked up: of a dry run only whether it can be asked is told. Raises `Invalid`."""
     with _told_of(path):
         parse(RESOURCES[type], condition(query, path), strict=True)
-    return _NOBODY
+    return NOBODY
 
 
 @contextmanager
