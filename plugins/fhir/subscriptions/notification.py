@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -57,7 +58,7 @@ def bundle(
         }
     ]
     if content != "empty":
-        latest = {event.change.id: event.change for event in events}
+        latest = _latest([event.change for event in events])
         alive = _alive(list(latest.values()), directory) if content == "full-resource" else {}
         entries += [_entry(base, change, alive.get(change.id), content, directory) for change in latest.values()]
     told: Json = {"resourceType": "Bundle", "id": str(uuid.uuid4()), "meta": {"profile": [BUNDLE]}, "type": "history"}
@@ -98,6 +99,18 @@ def status(subscription: Subscription, kind: str, base: str, events: Sequence[Su
 
 def _address(change: Change) -> str:
     return f"{_BY_ENTITY[change.type]}/{change.id}"
+
+
+def _latest(changes: Sequence[Change]) -> dict[str, Change]:
+    """The newest of these changes for each entity; one that is new among them is new in the end too, unless it was removed again."""
+    latest: dict[str, Change] = {}
+    fresh: set[str] = set()
+    for change in changes:
+        if change.operation == "create":
+            fresh.add(change.id)
+        as_told = change.id in fresh and change.operation != "delete"
+        latest[change.id] = replace(change, operation="create") if as_told else change
+    return latest
 
 
 def _alive(changes: Sequence[Change], directory: Directory) -> dict[str, Entity]:

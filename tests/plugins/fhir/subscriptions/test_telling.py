@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from tests.plugins.fhir.subscribing import (
     TOPIC,
     Hub,
     Receiver,
+    Told,
     in_gent,
     subscription,
 )
@@ -157,6 +159,41 @@ def test_what_leaves_a_selection_is_told_as_removed_and_what_was_never_in_it_is_
     hub.work()
     [entry] = receiver.told()[-1].entries
     assert (entry["request"]["method"], entry["response"]["status"]) == ("PUT", "201")
+
+
+def test_what_is_changed_again_before_anybody_looks_is_new_all_the_same(hub: Hub, receiver: Receiver) -> None:
+    hub.put(in_gent(1))
+    id = hub.subscribe(receiver.url, content="full-resource", filters=["Organization"])
+    hub.work()
+    hub.put(in_gent(2))
+    hub.put(in_gent(2, name="Nog eens"), in_gent(1, name="Al bekend"))
+    hub.put(in_gent(3))
+    hub.remove(in_gent(3))
+    hub.work()
+    [told] = [each for each in receiver.told() if each.entries]
+    past = Told(hub.ask("GET", f"Subscription/{id}/$events").get_json(force=True))
+    for each in (told, past):
+        answered = {entry["response"]["status"]: entry["request"]["method"] for entry in each.entries}
+        assert answered == {"200": "PUT", "201": "PUT", "204": "DELETE"}
+    [name] = [entry["resource"]["name"] for entry in told.entries if entry["response"]["status"] == "201"]
+    assert name == "Nog eens"
+
+
+def test_a_filter_by_an_id_goes_on_where_that_turned_out_to_be_another(hub: Hub, receiver: Receiver) -> None:
+    hub.put(in_gent(1), in_gent(2))
+    content = {"kind": "aanbod", "names": [{"text": {"nl": "Aanbod"}}], "organisatie": {"source": "sociale-kaart", "external_id": "org-2"}}
+    offer = Claim("sociale-kaart", "aanbod-1", 1, "aanbod", content)
+    hub.put(offer)
+    found = hub.ask("GET", "Organization?name=huis").get_json(force=True)["entry"]
+    stays, goes = (entry["resource"]["id"] for entry in found)
+    hub.subscribe(receiver.url, filters=[f"HealthcareService?organization=Organization/{goes}"])
+    hub.work()
+    hub.store.write(lambda writer: writer.join(stays, goes))
+    hub.work()
+    hub.put(replace(offer, content=content | {"names": [{"text": {"nl": "Anders"}}]}))
+    hub.work()
+    last = receiver.told()[-1]
+    assert [(entry["request"]["method"], entry["response"]["status"]) for entry in last.entries] == [("PUT", "200")]
 
 
 def test_what_the_subscriber_may_not_see_leaves_no_trace(any_hub: Hub, receiver: Receiver) -> None:
