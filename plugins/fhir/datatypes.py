@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 
 from hub import LANGUAGES, Document, Entity, main_name, name_in, resolve_contacts, said_in, street_in
 from plugins.fhir import extensions as ext
+from plugins.fhir.countries import ALPHA_2, country_of
 from plugins.fhir.systems import HCPARTY, LANGUAGE_TAGS, REFNIS, code_system, identifier_system
 
 Json = dict[str, Any]
@@ -199,7 +200,10 @@ def address_languages(value: Document) -> tuple[str, ...]:
 
 
 def address(value: Document, language: str) -> Json:
-    """One address in one language; what it lacks in that language is taken from the first that has it."""
+    """One address in one language; what it lacks in that language is taken from the first that has it.
+
+    The country is in two letters, as BeAddress asks; what is none of those stands in the text.
+    """
     road = said_in(value.get("street", {}), language).text
     town = said_in(value.get("city", {}), language).text
     number, box, postcode = value.get("house_number"), value.get("box"), value.get("postcode")
@@ -217,8 +221,11 @@ def address(value: Document, language: str) -> Json:
         parts.append({"url": ext.HOUSE_NUMBER, "valueString": number})
     if box:
         parts.append({"url": ext.POST_BOX, "valueString": box})
-    if line or place:
-        written["text"] = f"{line}, {place}" if line and place else line or place
+    country = value.get("country", "BE")
+    code = country if country in ALPHA_2 else country_of(country)
+    shown = [each for each in (line, place, "" if code else country) if each]
+    if shown:
+        written["text"] = ", ".join(shown)
     if line:
         written["line"] = [line]
         written["_line"] = [{"extension": parts}]
@@ -226,7 +233,8 @@ def address(value: Document, language: str) -> Json:
         written["city"] = town
     if postcode:
         written["postalCode"] = postcode
-    written["country"] = value.get("country", "BE")
+    if code:
+        written["country"] = code
     return written
 
 

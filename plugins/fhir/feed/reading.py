@@ -23,6 +23,7 @@ from hub import (
 )
 from plugins.fhir import extensions as ext
 from plugins.fhir import systems as s
+from plugins.fhir.countries import country_of
 from plugins.fhir.feed.noting import Json, Reading
 
 _ENDED: Final = "its period has ended, and only what holds now is kept"
@@ -240,7 +241,7 @@ def addresses(given: Iterable[tuple[str, Json]], found: Reading, visited: str = 
             told.append(address)
     for address in told:
         code = found.around.municipality(address.get("postcode", ""), next(iter(address.get("city", {}).values()), ""))
-        if code is not None and address.get("country", "BE") == "BE":
+        if code is not None and "country" not in address:
             address["municipality"] = code
     return told
 
@@ -283,14 +284,25 @@ def _address(each: Json, where: str, found: Reading, visited: str) -> tuple[Docu
     for name, value in (("house_number", number), ("box", box), ("postcode", each.get("postalCode"))):
         if value:
             address[name] = value
-    if each.get("country") not in (None, "", "BE"):
-        address["country"] = each["country"]
+    country = _country(each.get("country"), f"{where}.country", found)
+    if country != "BE":
+        address["country"] = country
     town = each.get("city") or ""
     if _words(each.get("text")) - _words(*lines, road, number, box, town, each.get("postalCode"), each.get("country")) - _BOX - _COUNTRY:
         found.leave(f"{where}.text", "it says more than the parts of the address, and these are kept")
     on_line = dict.fromkeys(("street", "house_number", "box"), f"{where}.line[0]")
     found.came(address, where, on_line | {"postcode": f"{where}.postalCode", "city": f"{where}.city", "country": f"{where}.country"})
     return address, road, town
+
+
+def _country(said: Any, place: str, found: Reading) -> str:
+    """In two letters; Belgium where nothing is said."""
+    if not said:
+        return "BE"
+    country = country_of(said)
+    if country is None:
+        found.wrong(place, f"{said[:40]!r} is no country that is known here; write it in two letters, as ISO 3166-1 has them: BE, NL, FR.")
+    return country or "BE"
 
 
 def _words(*texts: Any) -> set[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from plugins.fhir import systems as s
+from plugins.fhir.countries import ALPHA_2, country_of
 from plugins.fhir.judge.elements import is_resource
 from plugins.fhir.judge.issues import Findings, Json, shown
 
@@ -185,6 +186,26 @@ def check_profiles(resource: Json, path: str, also: Iterable[str], found: Findin
             _check_profile(resource, path, wanted, path, found)
 
 
+_WITH_ADDRESSES: Final = (s.BE_ORGANIZATION, s.BE_LOCATION, s.BE_PRACTITIONER)
+"""Every address of these is a BeAddress."""
+
+
+def _check_countries(resource: Json, path: str, found: Findings) -> None:
+    """BeAddress has the country in two letters; what is written in another way that is known is understood."""
+    given = resource.get("address")
+    addresses = [(f"[{place}]", each) for place, each in enumerate(given)] if isinstance(given, list) else [("", given)]
+    for place, address in addresses:
+        country = address.get("country") if isinstance(address, dict) else None
+        if not isinstance(country, str) or country in ALPHA_2:
+            continue
+        where, code = f"{path}.address{place}.country", country_of(country)
+        what = f"{shown(country)} is no country in two letters, as BeAddress asks (ISO 3166-1)."
+        if code is None:
+            found.error("code-invalid", where, what, "Write BE, NL, FR, or leave it out.")
+        else:
+            found.warning("code-invalid", where, what, f"Write {code}.")
+
+
 def _check_profile(resource: Json, path: str, claim: str, where: str, found: Findings) -> None:
     url = claim.partition("|")[0]
     named = resource.get("resourceType")
@@ -216,3 +237,5 @@ def _check_profile(resource: Json, path: str, claim: str, where: str, found: Fin
                 f"{url} does not allow {name}.",
                 "Leave it out, or do not claim the profile.",
             )
+    if url in _WITH_ADDRESSES:
+        _check_countries(resource, path, found)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hub.concepts_data import schemes
 from hub.store.concepts import ConceptBook
 from plugins.fhir.judge import is_refused, judge
-from tests.plugins.fhir.faults import BASE, BELGIUM, FURTHER, ORGANIZATION, TRANSACTION, VALID, Fault
+from tests.plugins.fhir.faults import BASE, BELGIUM, FURTHER, LOCATION, ORGANIZATION, TRANSACTION, VALID, Fault
 
 HCPARTY = schemes()[0]
 BOOK = ConceptBook({HCPARTY.code: HCPARTY}, {(each.scheme, each.code): each for each in HCPARTY.concepts})
@@ -51,6 +51,20 @@ def test_an_unknown_profile_and_an_unknown_code_of_cd_hcparty_are_warnings() -> 
     coding = {"system": ORGANIZATION["type"][0]["coding"][0]["system"], "code": "orgspaceport"}
     told = judge(ORGANIZATION | {"type": [{"coding": [coding]}]}, concepts=BOOK)
     assert [(issue.severity, issue.expression) for issue in told] == [("warning", "Organization.type[0].coding[0].code")]
+
+
+@pytest.mark.parametrize(
+    ("country", "severity"), [("Belgium", "warning"), ("BEL", "warning"), ("be", "warning"), ("BE ", "warning"), ("XX", "error")]
+)
+def test_a_belgian_address_has_its_country_in_two_letters(country: str, severity: str) -> None:
+    for good, place in ((ORGANIZATION, "Organization.address[0]"), (LOCATION, "Location.address")):
+        given = good["address"]
+        address = given | {"country": country} if isinstance(given, dict) else [given[0] | {"country": country}]
+        issues = judge({**good, "address": address})
+        told = [(issue.severity, issue.expression) for issue in issues if issue.code == "code-invalid"]
+        assert told == [(severity, f"{place}.country")]
+        plain = {name: value for name, value in good.items() if name != "meta"}
+        assert judge(plain | {"address": address}) == [], "R4 itself takes any text"
 
 
 def test_many_faults_are_cut_off_and_that_is_said() -> None:

@@ -16,7 +16,7 @@ from hub.model.audience import Grant
 from hub.model.entity import Entity
 from plugins.fhir import extensions as ext
 from plugins.fhir import systems as s
-from plugins.fhir.datatypes import addresses, narrative
+from plugins.fhir.datatypes import address, addresses, narrative
 from plugins.fhir.json_form import to_bytes
 from plugins.fhir.rendering import Memory, Rendered, render
 from plugins.fhir.xml_form import to_xml
@@ -108,6 +108,21 @@ def test_bilingual_address_is_repeated_whole_per_language_with_its_lines_in_part
         (ext.HOUSE_NUMBER, "12"),
         (ext.POST_BOX, "3"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("kept", "shown", "text"),
+    [
+        (None, "BE", "9000 Gent"),
+        ("NL", "NL", "9000 Gent"),
+        ("be", "BE", "9000 Gent"),
+        ("Belgique", "BE", "9000 Gent"),
+        ("Polska", None, "9000 Gent, Polska"),
+    ],
+)
+def test_a_country_is_shown_in_two_letters_or_in_the_text_alone(kept: str | None, shown: str | None, text: str) -> None:
+    written = address({"city": {"nl": "Gent"}, "postcode": "9000"} | ({"country": kept} if kept else {}), "nl")
+    assert (written.get("country"), written["text"]) == (shown, text)
 
 
 def test_identifiers_have_the_belgian_systems() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from hub import Concept, Grant, Mapping
 from hub.directory import Directory
+from hub.store import reading
 from plugins.fhir.feed.translate import TRANSLATED
 from plugins.fhir.params import RESOURCES
 from tests.plugins.fhir.conftest import Hub as Small
@@ -56,6 +57,30 @@ def test_a_location_sent_by_the_id_of_an_address_stays_when_its_organization_is_
     put(hub, ORGANISATION | {"address": [address], "name": "Ziekenhuis De Nieuwe Brug"})
     found = body(hub.ask("GET", f"Location?organization={owner['id']}&_total=accurate"))
     assert (found["total"], found["entry"][0]["resource"]["name"]) == (1, "Campus Zuid")
+
+
+@pytest.mark.parametrize("written", ["be", "BE ", "BEL", "Belgium", "België"])
+def test_a_country_is_kept_in_two_letters_however_it_is_written(hub: Hub, written: str) -> None:
+    assert put(hub, ORGANISATION).status_code == 201
+    shown = body(put(hub, SITE | {"address": SITE["address"] | {"country": written}}))
+    assert shown["address"]["country"] == "BE"
+    found = body(hub.ask("GET", f"Location?_id={shown['id']}&address-country=BE&_total=accurate"))
+    assert found["total"] == 1
+    with hub.store.read() as connection:
+        document = reading.documents_by_uuid(connection, [shown["managingOrganization"]["reference"].partition("/")[2]])
+    [site] = next(iter(document.values()))["vestigingen"]
+    assert site["addresses"][0]["municipality"] == "44021"
+
+
+def test_a_country_that_is_none_is_refused_with_its_place(hub: Hub) -> None:
+    assert put(hub, ORGANISATION).status_code == 201
+    abroad = SITE | {"address": {"line": ["Dorpsstraat 1"], "city": "Sluis", "postalCode": "4524", "country": "Nederland"}}
+    assert body(put(hub, abroad))["address"]["country"] == "NL"
+    answer = put(hub, SITE | {"address": SITE["address"] | {"country": "XX"}})
+    assert answer.status_code == 422
+    [issue] = body(answer)["issue"]
+    assert issue["expression"] == ["Location.address.country"]
+    assert "ISO 3166-1" in issue["details"]["text"]
 
 
 def test_what_has_no_place_here_is_told(hub: Hub) -> None:
