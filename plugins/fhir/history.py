@@ -40,7 +40,7 @@ from plugins.fhir.refusing import invalid
 from plugins.fhir.rendering import Memory, last_modified, render, version_of
 from plugins.fhir.search import DEFAULT_COUNT, MAX_COUNT
 from plugins.fhir.searchable import Resource
-from plugins.fhir.subsetting import subset_of
+from plugins.fhir.subsetting import subset_of_one
 
 TAKES: Final = ("_since", "_count", "_cursor", "_sort", "_format", "_pretty")
 """The parameters of a history. A Bundle of this type has no room for a warning, so any other is an error and never ignored."""
@@ -60,7 +60,7 @@ def add_routes(blueprint: flask.Blueprint, memory: Memory, answer: Answer) -> No
     def vread(type: str, id: str, version: str) -> flask.Response:
         refuse_unknown(PARTS)
         asked = hub.directory()
-        subset = subset_of(type, flask.request.args.items(multi=True), strict=is_strict())
+        subset = subset_of_one(type, list(flask.request.args.items(multi=True)), strict=is_strict())
         entity = version_at(asked, RESOURCES[type], id.lower(), version)
         body = to_bytes(render(entity, asked.grant, asked.concepts()))
         response = answer(body if subset is None else subset.of(body))

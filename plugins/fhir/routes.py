@@ -36,7 +36,7 @@ from plugins.fhir.rendering import Memory, Rendered, last_modified, resource_for
 from plugins.fhir.search import TOO_MANY, Entry, Search, bundle, by_source, in_your_words, parse
 from plugins.fhir.searchable import Resource
 from plugins.fhir.subscriptions import routes as subscribing
-from plugins.fhir.subsetting import subset_of
+from plugins.fhir.subsetting import subset_of_one
 from plugins.fhir.unmatched import methods_here, unmatched
 from plugins.fhir.xml_form import to_xml
 
@@ -137,7 +137,7 @@ def _read(resource: Resource, id: str, memory: Memory) -> flask.Response:
     else:
         labels = asked.concepts()
         found, in_xml = _remembered(key, asked, labels, today, memory, made)
-    subset = subset_of(type, flask.request.args.items(multi=True), strict=is_strict())
+    subset = subset_of_one(type, list(flask.request.args.items(multi=True)), strict=is_strict())
     response = _answer(found.body, in_xml=in_xml) if subset is None else _answer(subset.of(found.body))
     response.headers["ETag"] = found.version
     dated = {} if found.since is None else last_modified(found.since, asked.now())

@@ -5,7 +5,7 @@ What is left out is marked: the resource then carries the tag SUBSETTED, so that
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
 
@@ -132,6 +132,14 @@ def subset_of_form(form: list[Any]) -> Subset:
 def elements_in(value: str) -> list[str]:
     """The elements that `_elements=value` names."""
     return [each for part in value.split(",") if (each := part.strip())]
+
+
+def subset_of_one(resource: str, given: Sequence[tuple[str, str]], *, strict: bool) -> Subset | None:
+    """As `subset_of`, of a read, which has nothing to count. Raises `Invalid` when it is to be counted."""
+    if ("_summary", "count") in given:
+        others = ", ".join(each for each in SUMMARIES if each not in ("count", "false"))
+        raise invalid("_summary", f"one resource is not counted; {others} or false is expected, or search with _id.", "count")
+    return subset_of(resource, given, strict=strict)
 
 
 def subset_of(resource: str, given: Iterable[tuple[str, str]], *, strict: bool = False) -> Subset | None:

@@ -134,6 +134,9 @@ def test_elements_that_name_none_are_left_out_and_told_or_refused(client: FlaskC
 def test_two_summaries_of_one_resource_are_refused(client: FlaskClient, small: Hub) -> None:
     address = f"Organization/{small.ids['org-1']}"
     get(client, f"{address}?_summary=true&_summary=data", 400)
+    for one in (address, f"{address}/_history/{get(client, address)['meta']['versionId']}"):
+        [issue] = get(client, f"{one}?_summary=count", 400)["issue"]
+        assert issue["expression"] == ["http._summary"]
     assert get(client, f"{address}?_elements=name&_elements=active").keys() >= {"name", "active"}
     get(client, f"{address}?_format=json&_format=json", 400, Prefer="handling=strict")
 
