@@ -6,7 +6,7 @@ The order is the promise that the XML form rests on: it writes elements as they 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from html import escape
 from typing import Any, Final, Protocol
@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 from hub import LANGUAGES, Document, Entity, main_name, name_in, resolve_contacts, said_in, street_in
 from plugins.fhir import extensions as ext
 from plugins.fhir.countries import ALPHA_2, country_of
-from plugins.fhir.systems import HCPARTY, LANGUAGE_TAGS, REFNIS, code_system, identifier_system
+from plugins.fhir.systems import HCPARTY, LANGUAGE_TAGS, REFNIS, RUBRIEK, code_system, identifier_system
 
 Json = dict[str, Any]
 
@@ -50,7 +50,7 @@ def coding(code: Document, labels: Labels) -> Json:
 
 
 def codeable(code: Document, labels: Labels) -> Json:
-    """A concept as CodeableConcept; its text is the Dutch label. Beside its own coding stand those of CD-HCPARTY that it implies.
+    """A concept as CodeableConcept; its text is the Dutch label. Beside its own coding stand those that it implies (`beside`).
 
     The same object for the same code of one book: not to be changed.
     """
@@ -67,11 +67,21 @@ _MOST_CONCEPTS: Final = 4_000
 
 def _codeable(code: Document, labels: Labels) -> Json:
     coded = coding(code, labels)
-    beside = [coding({"scheme": HCPARTY, "code": each}, labels) for each in labels.implied(code["scheme"], code["code"], HCPARTY)]
-    concept: Json = {"coding": [coded, *beside]}
+    implied = [coding({"scheme": scheme, "code": each}, labels) for scheme, each in beside(code["scheme"], code["code"], labels.implied)]
+    concept: Json = {"coding": [coded, *implied]}
     if "display" in coded:
         concept["text"] = coded["display"]
     return concept
+
+
+def beside(scheme: str, code: str, implied: Callable[[str, str, str], Iterable[str]]) -> Iterator[tuple[str, str]]:
+    """(scheme, code) of what is shown beside a code, because a search for it finds that one: what it implies in CD-HCPARTY, and as a rubriek.
+
+    Beside a code of CD-HCPARTY stands no rubriek: each of the two would be there because of the other, and neither would be said by who sends both.
+    """
+    if scheme not in (RUBRIEK, HCPARTY):
+        yield from ((RUBRIEK, each) for each in implied(scheme, code, RUBRIEK))
+    yield from ((HCPARTY, each) for each in implied(scheme, code, HCPARTY))
 
 
 def codeables(codes: Iterable[Document], labels: Labels) -> list[Json]:

@@ -53,8 +53,9 @@ _ALSO_UNDERSTOOD: Final[Mapping[str, tuple[str, ...]]] = {
 
 CD_HCPARTY: Final = BE + "/CodeSystem/cd-hcparty"
 HCPARTY: Final = "cd-hcparty"
+RUBRIEK: Final = "rubriek"
 FORM: Final = "organisatie-form"
-"""The hub's schemes of professions and types of organisations, and of what every organisatie is: an organisatie or a praktijk."""
+"""The hub's schemes of professions and types of organisations, of what is offered, and of what every organisatie is: an organisatie or a praktijk."""
 CODE_SYSTEMS: Final[Mapping[str, str]] = {
     HCPARTY: CD_HCPARTY,
     "endpoint-connection-type": "http://terminology.hl7.org/CodeSystem/endpoint-connection-type",

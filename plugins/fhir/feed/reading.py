@@ -21,6 +21,7 @@ from hub import (
     phone_kind,
     words,
 )
+from plugins.fhir import datatypes as dt
 from plugins.fhir import extensions as ext
 from plugins.fhir import systems as s
 from plugins.fhir.countries import country_of
@@ -122,9 +123,9 @@ def listed(place: str, values: Iterable[Json], inner: str = "") -> list[tuple[st
 
 
 def _beside(concept: Json, found: Reading) -> set[tuple[str, str]]:
-    """What the codings of a concept imply in CD-HCPARTY, as `datatypes.codeable` shows it."""
+    """What the codings of a concept imply, as `datatypes.codeable` shows it."""
     own = [(s.scheme_of(coding.get("system") or ""), coding.get("code")) for coding in concept.get("coding", ())]
-    return {(s.HCPARTY, also) for scheme, code in own if scheme and code for also in found.around.implied(scheme, code, s.HCPARTY)}
+    return {also for scheme, code in own if scheme and code for also in dt.beside(scheme, code, found.around.implied)}
 
 
 # --- identifiers -------------------------------------------------------------------------------------------------------------

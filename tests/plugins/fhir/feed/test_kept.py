@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from hub import Concept, Grant, Mapping
+from hub import Concept, ConceptScheme, Grant, Mapping
 from hub.directory import Directory
 from hub.store import reading
 from plugins.fhir.feed.translate import TRANSLATED
@@ -288,6 +288,28 @@ def test_what_the_server_puts_beside_a_code_is_found_and_is_not_said_by_who_send
     # Alone it is a code like any other.
     own = body(put(hub, SERVICE | {"type": [{"coding": [beside]}]}))
     assert own["type"] == [{"coding": [beside], "text": "woonzorgcentrum"}]
+
+
+def test_beside_a_code_of_a_partner_stands_its_rubriek_which_finds_it(hub: Hub) -> None:
+    concepts: list[ConceptScheme | Concept | Mapping] = [
+        ConceptScheme("proef", {"nl": "Proef"}, source="test"),
+        Concept("proef", "9001", {"nl": "Wonen hier"}),
+        Mapping("proef|9001", "close", "rubriek|14.04"),
+    ]
+    hub.store.write(lambda writer: writer.put_concepts([*concepts, Mapping("rubriek|14.04", "exact", "cd-hcparty|orgretirementhome")]))
+    assert hub.ask("POST", "", transaction(*EVERYTHING)).status_code == 200
+    theirs = "https://fichehub.example.org/fhir/CodeSystem/proef"
+    shown = body(put(hub, SERVICE | {"type": [{"coding": [{"system": theirs, "code": "9001"}]}]}))
+    codings = [(coding["system"], coding["code"]) for coding in shown["type"][0]["coding"]]
+    assert codings == [(theirs, "9001"), (RUBRIEK, "14.04")]
+    found = body(hub.ask("GET", f"HealthcareService?service-type={RUBRIEK}|14.04"))
+    assert [entry["resource"]["id"] for entry in found["entry"]] == [shown["id"]]
+    before = head(hub)
+    assert (body(put(hub, SERVICE | {"type": shown["type"]}))["type"], head(hub)) == (shown["type"], before)
+    # Of two that say the same of each other both are kept.
+    both = [{"system": RUBRIEK, "code": "14.04"}, {"system": BE + "CodeSystem/cd-hcparty", "code": "orgretirementhome"}]
+    again = body(put(hub, SERVICE | {"type": [{"coding": both}]}))
+    assert [coding["code"] for coding in again["type"][0]["coding"]] == ["14.04", "orgretirementhome"]
 
 
 def test_what_an_organization_is_by_its_form_is_its_first_type(hub: Hub) -> None:
