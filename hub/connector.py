@@ -208,6 +208,7 @@ class Proposal:
 
     `id` is the partner's number of it, `old` and `new` are in the partner's language, `at` is when it was last heard of (RFC 3339, UTC), `reason` why
     it was rejected, `evidence` what it was made with, as the partner was told. `withdrawn`: a later one took its place, or the value went.
+    `value`: what the partner put there when it accepted, where that is something else than `new`; else None.
     """
 
     field: str
@@ -218,6 +219,7 @@ class Proposal:
     at: str = ""
     reason: str = ""
     evidence: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    value: Any = None
 
 
 @dataclass(frozen=True, slots=True)

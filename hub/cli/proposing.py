@@ -72,7 +72,8 @@ def show(installation: Installation, connection: str, entity: str, field: str | 
         said = one.proposal
         lines = {
             "state": said.state, "since": said.at, "reason": said.reason, "number there": said.id,
-            "from": orjson.dumps(said.old).decode(), "to": orjson.dumps(said.new).decode(), "evidence": orjson.dumps(said.evidence).decode(),
+            "from": orjson.dumps(said.old).decode(), "to": orjson.dumps(said.new).decode(),
+            "taken over as": "" if said.value is None else orjson.dumps(said.value).decode(), "evidence": orjson.dumps(said.evidence).decode(),
         }  # fmt: skip
         click.echo(f"{said.field} of {one.entity} ({one.type}), by {one.connection}")
         for name, value in lines.items():

@@ -96,7 +96,7 @@ class ProGezondheid(Source, Sink):
     def __init__(self, config: Mapping[str, Any], context: Context) -> None:
         super().__init__(config, context)
         self._not_taken_over: dict[str, None] = {}
-        """About whom this run heard that a proposal was rejected or withdrawn, in that order."""
+        """About whom this run heard that a proposal was rejected, withdrawn or accepted otherwise than it was asked, in that order."""
 
     @classmethod
     def may_push(cls, config: Mapping[str, Any]) -> bool:
@@ -117,7 +117,7 @@ class ProGezondheid(Source, Sink):
     def pull(self, cursor: str | None) -> Iterator[Incoming | Rejected | Finished]:
         """All caregivers, or those changed since `cursor`. Deleted ones come as `gone`; absence says nothing.
 
-        Also those about whom something was just not taken over: their rows did not change, but what of them was ours can be their own by now.
+        Also those about whom something was just not taken over, or not as it was asked: their rows did not change, but what of them was ours can be their own by now.
         """
         client, limit = self._client(), self.config["page_size"]
         warnings: set[str] = set()
@@ -255,7 +255,7 @@ class ProGezondheid(Source, Sink):
             # What has another reference is no proposal of ours, and no row of theirs may stop the others.
             known = [item for item in items if isinstance(item, dict) and is_uuid(item.get("reference"))]
             for item in known:
-                if item.get("state") in ("rejected", "withdrawn") and _NUMBER.fullmatch(str(item.get("nihdi8"))):
+                if (item.get("state") in ("rejected", "withdrawn") or proposing.keeps_more(item)) and _NUMBER.fullmatch(str(item.get("nihdi8"))):
                     self._not_taken_over[str(item["nihdi8"])] = None
             for item in known[:-1]:
                 yield Decision(item["reference"], item)

@@ -65,10 +65,10 @@ class Desk:
             self.events.append(proposal)
             return proposal
 
-    def decide(self, number: str, verdict: Verdict, at: datetime, reason: str | None = None) -> Proposal:
+    def decide(self, number: str, verdict: Verdict, at: datetime, reason: str | None = None, value: Any = None) -> Proposal:
         """Accept, reject or withdraw what is pending; the answer is how the proposal stands then. Raises KeyError for an unknown one.
 
-        What changed in the register since it was proposed cannot be accepted any more: that is a conflict, and rejected as such.
+        `value`: what the owner writes there as he accepts, instead of just what was asked. What changed in the register since it was proposed cannot be accepted any more: that is a conflict, and rejected as such.
         """
         with self._lock:
             before = self.proposals[number]
@@ -79,7 +79,7 @@ class Desk:
                 if self._standing(before) != before["old"]:
                     after |= {"state": "rejected", "conflict": True, "reason": "The value changed in the register since this was proposed."}
                 else:
-                    after["value"] = self._write(before, at)
+                    after["value"] = self._write(before if value is None else {**before, "new": value}, at)
             self.proposals[number] = after
             self.events.append(after)
             return after

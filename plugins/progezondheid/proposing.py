@@ -2,8 +2,8 @@
 
 The register owns what it holds. We ask it to take over what other sources say of a caregiver, value by value: `base` is what of ours it
 took over before, `shaping` says what we stand for now, and what stands there is theirs. Items that are theirs are never taken away, and what was
-rejected is not asked again until our value changes; what its owner refuses to take away is his own from then on. An item is ours as long as it stands there as we told it: of a contact whom the owner shows to
-others than we asked, he has the last word.
+rejected is not asked again until our value changes; what its owner refuses to take away is his own from then on, and so is what he puts there in place of what we asked. An item is ours
+as long as it stands there as we told it: of a contact whom the owner shows to others than we asked, he has the last word.
 """
 
 from __future__ import annotations
@@ -207,6 +207,8 @@ def decided(state: State, said: Mapping[str, Any]) -> State:
     if said["state"] == "accepted":
         value = said.get("value", entry["new"])
         after["base"] = value if field in OF_PRACTICE else _taken_over(str(field), entry, value)
+        if _otherwise(str(field), entry["new"], value):
+            after["value"] = value
     return {**state, "fields": {**state["fields"], field: after}}
 
 
@@ -245,14 +247,33 @@ def _left_to_us(field: str, entry: Mapping[str, Any]) -> Any:
 
 
 def _taken_over(field: str, entry: Mapping[str, Any], value: Any) -> list[Any]:
-    """What of ours stands in the register's list now: what was not there before, and what was ours already. Not what they show to others than we asked."""
+    """What of ours stands in the register's list now: of what was asked that was not there before, or was ours already. What its owner put there instead, or shows to others than we asked, is his own."""
     key, mark = key_of(field), mark_of(field)
     before = {key(item) for item in entry["old"] or ()} - {key(item) for item in entry["base"] or ()}
     try:
-        asked = {key(item): mark(item) for item in entry["new"]}
-        return [item for item in value if key(item) not in before and mark(item) == asked.get(key(item), mark(item))]
+        asked = {mark(item) for item in entry["new"]}
+        return [item for item in value if key(item) not in before and mark(item) in asked]
     except (KeyError, TypeError, AttributeError):  # what they say stands there cannot be read, so it is what we asked for
         return [item for item in entry["new"] if key(item) not in before]
+
+
+def _otherwise(field: str, new: Any, value: Any) -> bool:
+    """Whether what they say stands there is something else than what was asked, in whatever spelling."""
+    try:
+        return value != new and (field in OF_PRACTICE or any(difference(field, new, value)))
+    except (KeyError, TypeError, AttributeError):  # it cannot be read
+        return False
+
+
+def keeps_more(said: Mapping[str, Any]) -> bool:
+    """Whether this says that its owner has in this field what we did not ask for, or not like that: his own word, also where his row came before we heard of it."""
+    field, value, new = said.get("field"), said.get("value"), said.get("new")
+    if said.get("state") != "accepted" or field not in OF_CAREGIVER or value is None:
+        return False
+    try:
+        return bool(difference(field, new, value)[0])
+    except (KeyError, TypeError, AttributeError):
+        return False
 
 
 def proposals(state: State) -> Iterator[Proposal]:
@@ -260,7 +281,8 @@ def proposals(state: State) -> Iterator[Proposal]:
     for field, entry in state.get("fields", {}).items():
         if entry["state"] != "same":
             told = cast(Literal["pending", "accepted", "rejected", "withdrawn"], entry["state"])
-            yield Proposal(field, entry["old"], entry["new"], told, entry["id"], entry["at"], entry["reason"], entry.get("evidence", {}))
+            evidence, value = entry.get("evidence", {}), entry.get("value")
+            yield Proposal(field, entry["old"], entry["new"], told, entry["id"], entry["at"], entry["reason"], evidence, value)
 
 
 def pending(state: State) -> bool:

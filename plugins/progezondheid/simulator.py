@@ -101,10 +101,10 @@ class ProGezondheidSimulator(Simulator):
         """The registration is deleted; only number, version and state are left."""
         return self.edit(nihdi8, state="deleted")
 
-    def decide(self, number: str, accept: bool, reason: str = _REJECTION) -> Proposal:
-        """The owner accepts or rejects a proposal. Raises KeyError for an unknown one."""
+    def decide(self, number: str, accept: bool, reason: str = _REJECTION, *, value: Any = None) -> Proposal:
+        """The owner accepts a proposal, as it is or with another `value`, or rejects it. Raises KeyError for an unknown one."""
         verdict: desk.Verdict = "accepted" if accept else "rejected"
-        return self.desk.decide(number, verdict, self._now(), None if accept else reason)
+        return self.desk.decide(number, verdict, self._now(), None if accept else reason, value)
 
     def switch(self, name: str, on: bool = True, *, every: int | None = None) -> None:
         """See `Simulator.switch`. Switching `expired-cursor` on lets the cursors expire that are out there; new ones are good."""

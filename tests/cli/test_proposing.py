@@ -39,3 +39,26 @@ def test_what_was_proposed_is_shown_with_the_reason_of_its_rejection(fichehub: C
     assert found["evidence"]["fiche"] in shown
     assert "contacts" in fichehub.refused("proposals", "show", "register", found["entity"], "contacts")
     assert "nothing" in fichehub.refused("proposals", "list", "--connection", "nothing")
+
+
+def test_what_its_owner_put_there_instead_is_shown(fichehub: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ALLOW_PRIVATE, "1")
+    with ProGezondheidSimulator(World(), count=1) as register:
+        number = register.register.after(register.register.start(0), 1).items[0]["nihdi8"]
+        register.edit(number, languages=["nl"])
+        told = [f"--set={name}={value}" for name, value in register.config().items()]
+        fichehub.ok("connections", "add", "register", "progezondheid", *told, '--set=proposals=["languages"]')
+        fichehub.ok("connections", "enable", "register")
+        fichehub.ok("run", "register")
+        store = Store.open(f"sqlite:///{fichehub.home / 'fichehub.sqlite'}", fichehub.home)
+        content = {"kind": "zorgverlener", "identifiers": [{"system": "riziv", "value": number}], "languages": ["sv"]}
+        said = Claim("sociale-kaart", "z", 1, "zorgverlener", content)
+        store.write(lambda writer: writer.put([said], origin="sociale-kaart"))
+        store.close()
+        fichehub.ok("run", "register")
+        (waiting,) = register.desk.proposals
+        register.decide(waiting, accept=True, value=["nl", "da"])
+        fichehub.ok("run", "register")
+    (found,) = fichehub.json("proposals", "list")
+    assert (found["state"], found["new"], found["value"]) == ("accepted", ["nl", "sv"], ["nl", "da"])
+    assert '  to: ["nl","sv"]\n  taken over as: ["nl","da"]\n' in fichehub.ok("proposals", "show", "register", found["entity"])

@@ -279,6 +279,7 @@ def asked(store: Store) -> Iterator[list[str]]:
                 {
                     "field": f"name/{n}", "old": None, "new": ["é"], "state": state, "id": f"p{n}", "at": NOW,
                     "reason": "unknown here" if state == "rejected" else "", "evidence": {"sources": ["sociale-kaart"]},
+                    "value": "d" if state == "accepted" else None,
                 }
                 for n, state in enumerate(states)
             ]  # fmt: skip
@@ -309,6 +310,8 @@ def test_what_was_proposed_is_listed_and_shown(operator: FlaskClient, asked: lis
         "number": "p1", "since": NOW, "reason": "unknown here",
     }  # fmt: skip
     assert operator.get(one["href"]).get_json() == {**one, "self": one["href"]}
+    (other,) = operator.get(f"{API}/proposals?entity={second}&state=accepted").get_json()["items"]
+    assert other["value"] == "d", "what was put there instead"
     assert operator.get(f"{API}/proposals?entity={second}&state=pending").get_json()["items"] == []
 
 

@@ -409,7 +409,8 @@ def _proposal(one: Proposed) -> dict[str, Any]:
         "evidence": dict(said.evidence),
     }
     more = {"number": said.id, "since": said.at, "reason": said.reason}
-    return told | {name: value for name, value in more.items() if value}
+    told |= {name: value for name, value in more.items() if value}
+    return told if said.value is None else told | {"value": said.value}
 
 
 def _proposal_address(one: Proposed) -> str:

@@ -136,6 +136,17 @@ class Proposing(MachineOfAHub):
         there = {one["value"] for one in self._standing()}
         self.own = {number: audience for number, audience in self.own.items() if number in there}
 
+    @rule(number=NUMBER, instead=st.booleans())
+    def owner_corrects(self, number: str, instead: bool) -> None:
+        """He accepts what waits, writes this number in place of what is new there, or beside it, and keeps what was to go."""
+        for one in [one for one in self.register.desk.proposals.values() if one["state"] == "pending"]:
+            old, new = ({normal_contact("phone", item["value"]): item for item in one[side]} for side in ("old", "new"))
+            value = {each: item for each, item in new.items() if each in old or not instead} | old | {number: for_all(number)}
+            told = self.register.decide(one["id"], True, value=list(value.values()))
+            if told["state"] == "accepted":
+                mine = {(each, item["audience"]) for each, item in value.items()} - {(each, item["audience"]) for each, item in new.items()}
+                self.own.update(mine)
+
     # --- runs ------------------------------------------------------------------------------------------------------------------
 
     @rule(full=st.booleans())
@@ -270,7 +281,7 @@ class Proposing(MachineOfAHub):
         return self.soka.shown()
 
 
-FIRST, SECOND = NUMBERS[:2]
+FIRST, SECOND, THIRD = NUMBERS
 STORIES: dict[str, list[Callable[[Proposing], Any]]] = {
     "hidden while its owner accepts it": [
         lambda machine: machine.hears("sociale-kaart", {FIRST: "public"}),
@@ -314,6 +325,17 @@ STORIES: dict[str, list[Callable[[Proposing], Any]]] = {
         lambda machine: machine.hears("sociale-kaart", {FIRST: "public"}),
         lambda machine: machine.runs(False),
         lambda machine: machine.owner_refuses_to_let_go(False),
+    ],
+    "corrected by its owner as he accepts it": [
+        lambda machine: machine.hears("sociale-kaart", {FIRST: "public"}),
+        lambda machine: machine.runs(False),
+        lambda machine: machine.owner_corrects(SECOND, True),
+        lambda machine: machine.runs(False),
+        lambda machine: machine.hears("sociale-kaart", {FIRST: "public", THIRD: "public"}),
+        lambda machine: machine.runs(False),
+        lambda machine: machine.owner_decides(True),
+        lambda machine: machine.runs(False),
+        lambda machine: machine.hears("sociale-kaart", {}),
     ],
     "agreed to by another source while its answer is lost": [
         lambda machine: machine.hears("sociale-kaart", {FIRST: "public"}),

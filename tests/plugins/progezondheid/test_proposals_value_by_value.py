@@ -161,6 +161,59 @@ def test_an_owner_who_accepts_for_colleagues_only_has_the_last_word(go: Run, sok
     assert soka.shown() == {PHONE: "professional"}
 
 
+# --- what he puts there instead ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("read_before", [False, True])
+def test_what_an_owner_writes_in_place_of_what_we_asked_is_his_own_word(
+    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store, read_before: bool
+) -> None:
+    register.edit(soka.number(), contacts=[OWN])
+    go()
+    soka.says(contacts=[phone(OTHER)])
+    go()
+    (proposal,) = asked(register)
+    if read_before:  # he writes it, the row is read, and only then he decides
+        register.edit(soka.number(), contacts=[OWN, ANOTHER])
+        go()
+        register.edit(soka.number(), contacts=[OWN])
+    register.decide(proposal["id"], accept=True, value=[OWN, ANOTHER])
+    for full in (False, False, True):
+        report = go(full=full)
+        assert (report.state, report.pushed) == ("done", 0)
+        assert soka.shown().keys() == {"+3216000099", "+3216000098", OTHER}, "his number stands beside ours"
+    (told,) = (one.proposal for one in known(store))
+    assert (told.state, told.new, told.value) == ("accepted", [OWN, for_all(OTHER)], [OWN, ANOTHER])
+    soka.says(contacts=[phone(OTHER), phone(PHONE)])
+    go()
+    assert asked(register)[1]["old"] == [OWN, ANOTHER]
+    assert asked(register)[1]["new"] == [OWN, ANOTHER, for_all(PHONE), for_all(OTHER)], "and is never asked away"
+    register.decide(asked(register)[1]["id"], accept=True)
+    assert go().pushed == go(full=True).pushed == 0
+    assert [one.proposal.value for one in known(store)] == [None], "the register's spelling is no other value"
+
+
+def test_what_an_owner_keeps_as_he_accepts_something_else_is_his_own_word_at_once(go: Run, soka: Soka, register: ProGezondheidSimulator) -> None:
+    proposed(go, soka, register)
+    register.decide(asked(register)[0]["id"], accept=True)
+    go()
+    soka.says(contacts=[phone(OTHER)])
+    go()
+    second = asked(register)[1]
+    assert (second["old"], second["new"]) == ([for_all(national(PHONE))], [for_all(OTHER)])
+    whole = register.desk.events[:]
+    register.decide(second["id"], accept=True, value=[for_all(national(PHONE)), for_all(national(OTHER))])
+    later, register.desk.events[:] = register.desk.events[:], whole
+    go()  # the row is read before it is heard why it changed
+    register.desk.events[:] = later
+    for full in (False, True):
+        assert go(full=full).pushed == 0
+        assert soka.shown() == {PHONE: "public", OTHER: "public"}
+    soka.says()
+    go()
+    assert asked(register)[2]["new"] == [for_all(national(PHONE))]
+
+
 # --- what he will not let go -------------------------------------------------------------------------------------------------------
 
 

@@ -20,7 +20,7 @@ SOME = st.lists(st.sampled_from(ITEMS), max_size=2, unique=True).map(sorted)
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("we"), SOME),
-        st.tuples(st.just("they"), st.sampled_from(ITEMS)),
+        st.tuples(st.sampled_from(("they", "correct")), st.sampled_from(ITEMS)),
         st.tuples(st.sampled_from(("propose", "accept", "reject", "hear", "hear again")), st.none()),
     ),
     max_size=20,
@@ -85,6 +85,21 @@ class Sides:
         self.theirs = list(self.waiting["new"])
         self.tell("accepted")
 
+    def correct(self, item: str) -> None:
+        """The owner accepts, and writes this in place of what is new there, or beside it; what was to go he keeps."""
+        if self.waiting is None or self.theirs != self.waiting["old"]:
+            return
+        new = set(self.waiting["new"]) - set(self.waiting["old"])
+        keeps = [one for one in self.waiting["old"] if one not in self.waiting["new"]]
+        self.theirs = [one for one in self.waiting["new"] if one not in new]
+        for one in (*keeps, *([] if item in self.theirs else [item])):
+            if one not in self.theirs:
+                self.theirs.append(one)
+            if one not in new:  # as soon as we hear it
+                (self.either if one in self.asked else self.own).add(one)
+        self.waiting["value"] = list(self.theirs)
+        self.tell("accepted")
+
     def reject(self, _: None = None) -> None:
         if self.waiting is not None:
             self.tell("rejected")
@@ -119,6 +134,7 @@ class Sides:
 
 @settings(max_examples=300)
 @example([("we", ["aa"]), ("propose", None), ("accept", None), ("we", ["bb"]), ("propose", None)], [])
+@example([("we", ["aa"]), ("propose", None), ("correct", "bb"), ("hear", None), ("we", ["aa", "cc"]), ("propose", None)], [])
 @example([("we", ["aa", "bb"]), ("propose", None), ("reject", None), ("they", "aa"), ("hear", None), ("we", ["cc"])], ["aa"])
 @given(STEPS, SOME)
 def test_both_sides_come_to_rest_and_nothing_of_theirs_is_lost(steps: list[tuple[str, Any]], last: list[str]) -> None:

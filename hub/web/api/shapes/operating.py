@@ -157,6 +157,7 @@ class ProposalItem(Shape):
         allow_none=True,
         metadata={"description": "What was proposed, in the partner's language."},
     )
+    value = fields.Raw(metadata={"description": "What was put there when it was accepted, where that is something else than `new`."})
     evidence = fields.Dict(
         required=True,
         metadata={"description": "What the partner was told of where it comes from: fiche, moment, sources."},
