@@ -5,6 +5,7 @@ For projected fiches and entities, so nothing is told that the asker may not see
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -97,6 +98,23 @@ def house_number(address: Document, language: str) -> str:
     """`41 bus 7`, in French `41 boîte 7`: the number with the box, as a label of the post has it where the street is named in this language."""
     number, box = address.get("house_number", ""), address.get("box")
     return f"{number} {_BOX.get(language, 'bus')} {box}".strip() if box else number
+
+
+_LONGEST: Final = 60
+"""Characters of a house number with its box; what is longer is something else."""
+_WITH_BOX: Final = re.compile(
+    r"(?P<number>\d.*?)[\s,]*"
+    r"(?:(?<![^\W\d_])(?:bus|bte|bo(?:[iî]|i\u0302)te|box)(?:[.:]?\s+|[.:]|(?=\d))"  # bus 7, bus7, bte. 7
+    r"|(?<=\s)b(?:\.\s*|\s+)(?=\d))"  # b 7, b. 7, and neither 41b nor 41 b7
+    r"(?P<box>\d[\w./-]*|[a-z]{1,2}(?:[\d./-][\w./-]*)?)",
+    re.IGNORECASE,
+)
+
+
+def number_and_box(written: str) -> tuple[str, str | None]:
+    """`41 bus 7` as `41` and `7`, for a source that has no field for the box. Only where a word says that there is one: `41b` and `41/7` are house numbers."""
+    found = None if written.isdigit() or len(written) > _LONGEST else _WITH_BOX.fullmatch(written.strip())
+    return (written, None) if found is None else (found["number"], found["box"])
 
 
 def street_in(address: Document, language: str) -> Said:

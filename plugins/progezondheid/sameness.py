@@ -57,9 +57,14 @@ def _address_key(item: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         item.get("postcode") or "",
         fold(street.get("nl") or next(iter(street.values()), "")),
-        (item.get("house_number") or "").lower(),
-        (item.get("box") or "").lower(),
+        _number_key(item.get("house_number")),
+        _number_key(item.get("box")),
     )
+
+
+def _number_key(written: str | None) -> str:
+    """As the hub compares house numbers and boxes: without blanks and case."""
+    return "".join((written or "").split()).casefold()
 
 
 _KEYS: Final[dict[str, Callable[[Any], Any]]] = {

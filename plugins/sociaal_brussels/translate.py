@@ -18,6 +18,7 @@ from hub import (
     normalise_identifier,
     normalise_phone,
     normalise_website,
+    number_and_box,
     phone_kind,
 )
 from plugins.sociaal_brussels.reading import Json, day, lists, text_of, texts, whole
@@ -244,9 +245,12 @@ def _site(row: Json, identity: str, municipality: Municipal) -> Document | None:
         address["street"] = street
     if city:
         address["city"] = {language: _cased(name) for language, name in city.items()}
-    if number := text_of(given.get("number")):
+    number, box = text_of(given.get("number")), text_of(given.get("postalBox"))
+    if number and not box:
+        number, box = number_and_box(number)
+    if number:
         address["house_number"] = number
-    if box := text_of(given.get("postalBox")):
+    if box:
         address["box"] = box
     if zip_code := whole(given.get("zipCode")):
         address["postcode"] = str(zip_code)

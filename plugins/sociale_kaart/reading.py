@@ -23,6 +23,7 @@ from hub import (
     normalise_email,
     normalise_phone,
     normalise_website,
+    number_and_box,
     phone_kind,
     rubriek_from_label,
     write_json,
@@ -168,13 +169,15 @@ def derived_id(name: str, where: str) -> str:
 
 
 def where_of(address: Address | None, language: Language, external_id: str = "") -> str:
-    """Where something is, in one word. The same key as the hub makes of an address (part_keys), where it makes one; without a postcode the town tells one street from
-    another. Without an address every row is on its own."""
+    """Where something is, in one word. The same key as the hub makes of an address (part_keys), where it makes one and there is no box; without a postcode the town tells
+    one street from another. Without an address every row is on its own."""
     if address is None:
         return f"row|{external_id}"
     town = address.get("postcode") or fold(address.get("city", {}).get(language, ""))
-    street, number = fold(address.get("street", {}).get(language, "")), fold(address.get("house_number", ""))
-    return f"adr|{town}|{street}|{number.replace(' ', '')}"
+    street = fold(address.get("street", {}).get(language, ""))
+    number, box = number_and_box(address.get("house_number", ""))  # what is held may have both in one text
+    box = address.get("box") or box
+    return f"adr|{town}|{street}|{fold(f'{number} bus {box}' if box else number).replace(' ', '')}"
 
 
 def _places(row: Json, words: Vocabulary) -> Iterator[Place]:
@@ -192,8 +195,8 @@ def _places(row: Json, words: Vocabulary) -> Iterator[Place]:
 
 
 def _tells_where(address: Address) -> bool:
-    """Whether the hub makes a key of it by itself, under which other sources' vestigingen at this address are recognised."""
-    return bool(address.get("street") and address.get("postcode")) and address.get("type") in _WHERE_PEOPLE_COME
+    """Whether the hub makes a key of it by itself, under which other sources' vestigingen at this address are recognised; of two boxes it would make one."""
+    return bool(address.get("street") and address.get("postcode")) and "box" not in address and address.get("type") in _WHERE_PEOPLE_COME
 
 
 def _address(given: Json, path: str, words: Vocabulary) -> tuple[Address, str]:
@@ -202,7 +205,7 @@ def _address(given: Json, path: str, words: Vocabulary) -> tuple[Address, str]:
     town = _object(_get(given, "municipality", {}), f"{path}.municipality")
     postcode = _text(town.get("postalCode"), f"{path}.municipality.postalCode")
     city = _described(town, f"{path}.municipality")
-    number = _text(given.get("number"), f"{path}.number")
+    number, box = number_and_box(_text(given.get("number"), f"{path}.number"))
     raw_type = _text(given.get("type"), f"{path}.type")
     address: Address = {}
     if raw_type in words.address_types:
@@ -211,6 +214,8 @@ def _address(given: Json, path: str, words: Vocabulary) -> tuple[Address, str]:
         address["street"] = _in(language, street)
     if number:
         address["house_number"] = number
+    if box:
+        address["box"] = box
     if postcode:
         address["postcode"] = postcode
     if city:

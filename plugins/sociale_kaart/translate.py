@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from hub import Claim, Document, InvalidIdentifier, Kind, Rejected, normalise_identifier
-from plugins.sociale_kaart.reading import Place, Row
+from plugins.sociale_kaart.reading import Place, Row, where_of
 from plugins.sociale_kaart.vocabulary import SOURCE, Vocabulary
 
 ENTERPRISE: Final = ("CBE_ID", "kbo")
@@ -84,7 +84,7 @@ def organisation_content(rows: Sequence[Row], leaflet: Row | None, held: Documen
                 places.append(place)
     vestigingen = [place.vestiging() for place in places]
     if not whole:
-        vestigingen += _beyond(kept.get("vestigingen", ()), places)
+        vestigingen += _beyond(kept.get("vestigingen", ()), places, words)
     if vestigingen:
         content["vestigingen"] = vestigingen
     return content
@@ -95,20 +95,15 @@ def _same(place: Place, other: Place) -> bool:
     return place.key == other.key or place.where == other.where
 
 
-def _beyond(held: Iterable[Mapping[str, Any]], places: Sequence[Place]) -> list[Any]:
+def _beyond(held: Iterable[Mapping[str, Any]], places: Sequence[Place], words: Vocabulary) -> list[Any]:
     """The held vestigingen that these places do not speak of."""
     keys = {place.key for place in places}
-    spoken = [place.address for place in places]
-    return [site for site in held if keys.isdisjoint(site.get("keys", ())) and not any(_at(site) == _where(address) for address in spoken)]
+    spoken = {place.where for place in places}
+    return [site for site in held if keys.isdisjoint(site.get("keys", ())) and _at(site, words) not in spoken]
 
 
-def _at(site: Mapping[str, Any]) -> tuple[Any, ...]:
-    return _where(next(iter(site.get("addresses", ())), {}))
-
-
-def _where(address: Mapping[str, Any]) -> tuple[Any, ...]:
-    town = "postcode" if "postcode" in address else "city"
-    return tuple(address.get(name) for name in (town, "street", "house_number"))
+def _at(site: Mapping[str, Any], words: Vocabulary) -> str:
+    return where_of(next(iter(site.get("addresses", ())), None), words.language)
 
 
 def offer_content(row: Row, organisation: Document, words: Vocabulary) -> Document:
@@ -116,7 +111,7 @@ def offer_content(row: Row, organisation: Document, words: Vocabulary) -> Docume
     content = _common(row, "aanbod", words)
     content["names"] = [{"text": {words.language: row.name}, "use": "official"}]
     content["organisatie"] = {"source": SOURCE, "external_id": row.organisation}
-    keys = dict.fromkeys(_vestiging_key(place, organisation) for place in row.places)
+    keys = dict.fromkeys(_vestiging_key(place, organisation, words) for place in row.places)
     if keys:
         content["vestigingen"] = [{"key": key} for key in keys]
     inherited = {(contact["kind"], contact["value"]) for contact in organisation.get("contacts", ())}
@@ -131,14 +126,13 @@ def offer_content(row: Row, organisation: Document, words: Vocabulary) -> Docume
     return content
 
 
-def _vestiging_key(place: Place, organisation: Document) -> str:
+def _vestiging_key(place: Place, organisation: Document, words: Vocabulary) -> str:
     """The key of the vestiging at this place: its own id if the organisatie has it, else the one that stands at this address."""
-    where = _where(place.address)
     for site in organisation.get("vestigingen", ()):
         if place.key in site.get("keys", ()):
             return place.key
     for site in organisation.get("vestigingen", ()):
-        if _at(site) == where:
+        if _at(site, words) == place.where:
             return str(next(iter(site.get("keys", ())), place.where))
     return place.key
 

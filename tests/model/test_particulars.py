@@ -16,6 +16,7 @@ from hub.model.particulars import (
     general_contacts,
     name_in,
     nearest_contact,
+    number_and_box,
     said_in,
     street_in,
     town_in,
@@ -152,6 +153,24 @@ def test_where_an_offer_is_for_who_looks_around_a_place(far: dict[str, float], s
 )  # fmt: skip
 def test_how_an_address_is_written(written: Document, language: str, street: tuple[str, str], town: tuple[str, str]) -> None:
     assert (street_in(written, language), town_in(written, language)) == (street, town)
+
+
+@pytest.mark.parametrize(
+    "written", ["42 bus 3", "42 Bus3", "42bus 3", "42, bus 3", "42 bte 3", "42 bte. 3", "42 boîte 3", "42 BOITE 3", "42 box 3", "42 b 3", "42 b.3"]
+)
+def test_a_box_is_told_from_the_house_number_by_a_word(written: str) -> None:
+    assert number_and_box(written) == ("42", "3")
+
+
+@pytest.mark.parametrize(
+    ("written", "number", "box"),
+    [
+        ("42A bus 0101", "42A", "0101"), ("42-44 bte A", "42-44", "A"), ("42/3 bus A1.02", "42/3", "A1.02"), ("42b bus 3", "42b", "3"),
+        *((whole, whole, None) for whole in ("", "42", "42b", "42 b", "42b3", "42 b3", "42/3", "42 boxer 3", "42 postbus 3", "42 bus", "42 bus halte", "bus 3", "42" * 40)),
+    ],
+)  # fmt: skip
+def test_what_no_word_calls_a_box_stays_with_the_house_number(written: str, number: str, box: str | None) -> None:
+    assert number_and_box(written) == (number, box)
 
 
 def way(kind: str, value: str, **more: str) -> Document:

@@ -189,6 +189,14 @@ def test_what_the_register_has_under_another_kind_or_scheme_is_not_asked_again()
     assert ask.new == ask.old == there
 
 
+def test_an_address_that_is_written_otherwise_is_not_asked_again() -> None:
+    there = {"type": "practice", "postcode": "9000", "street": {"nl": "Dorpsstraat"}, "house_number": "42A", "box": "B1"}
+    here = [{**there, "street": {"nl": "DORPSSTRAAT"}, "house_number": "42 a", "box": "b 1"}]
+    provider = {"languages": [], "addresses": [there], "contacts": [], "practices": []}
+    (ask,) = asks({}, {"nihdi8": "10000013", "practice_addresses": here}, provider, "r")
+    assert ask.new == ask.old == [there]
+
+
 def test_a_caregiver_that_breaks_the_contract_is_rejected_by_field() -> None:
     for field, wrong in (("languages", 3), ("contacts", [{"kind": "phone"}]), ("practice_addresses", [{"street": {}}])):
         provider: dict[str, Any] = {"nihdi8": "10000013", "languages": [], "contacts": [], "addresses": [], "practices": [], field: wrong}

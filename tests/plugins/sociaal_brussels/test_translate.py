@@ -115,6 +115,17 @@ def test_no_address_is_no_vestiging() -> None:
 
 
 @pytest.mark.parametrize(
+    ("number", "own", "wanted"),
+    [("42", "3", ("42", "3")), ("42 bte 3", None, ("42", "3")), ("42 bte 3", "9", ("42 bte 3", "9")), ("42b", None, ("42b", None))],
+)
+def test_a_box_within_the_number_is_the_box_where_there_is_no_other(number: str, own: str | None, wanted: tuple[str, str | None]) -> None:
+    row = next(one for one in ROWS if one["address"] and one["pmRp"][0][0] == "1")
+    organisatie, _, _ = told(address={**row["address"], "number": number, "postalBox": own})
+    ((address,),) = (site["addresses"] for site in organisatie.content["vestigingen"])
+    assert (address["house_number"], address.get("box")) == wanted
+
+
+@pytest.mark.parametrize(
     ("written", "numbers", "remarks"),
     [
         (["0403.019.261"], ["0403019261"], 0),

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from hub import Grant, address_of
+from hub import Grant, World, address_of
 from hub.directory import Directory
 from hub.model.claims import Claim
 from hub.model.query import Criterion, Query
 from hub.store import Store
+from plugins.sociale_kaart import simulator
 from plugins.sociale_kaart.reading import read
 from plugins.sociale_kaart.translate import offer_content, organisation_content
 from plugins.sociale_kaart.vocabulary import SOURCE
@@ -74,3 +75,30 @@ def test_two_towns_without_a_postcode_are_two_vestigingen(store: Store) -> None:
         read(row(addresses=[{**bare, "municipality": towns[0]}], links=[]), WORDS).organisation
         != read(row(addresses=[{**bare, "municipality": towns[1]}], links=[]), WORDS).organisation
     )
+
+
+def test_two_boxes_of_one_house_are_two_vestigingen(store: Store) -> None:
+    boxes = [{**ADDRESS, "number": f"42 {written}"} for written in ("bus 3", "bus 4", "bte 3")]
+    found = _taken(store, *boxes)
+    assert [(address["house_number"], address["box"]) for address in found] == [("42", "3"), ("42", "4"), ("42", "3")]
+    derived = [read(row(addresses=[each], links=[]), WORDS).organisation for each in boxes]
+    assert derived[0] == derived[2] != derived[1]
+
+
+def test_what_was_held_with_number_and_box_in_one_is_the_same_place() -> None:
+    raw = row(addresses=[{**ADDRESS, "number": "42 bus 3"}])
+    now = organisation_content([read(raw, WORDS)], None, None, WORDS, whole=True)
+    (site,) = now["vestigingen"]
+    earlier = {key: value for key, value in site["addresses"][0].items() if key != "box"} | {"house_number": "42 bus 3"}
+    held = {**now, "vestigingen": [{"addresses": [earlier]}]}
+    assert organisation_content([read(raw, WORDS)], None, held, WORDS, whole=False)["vestigingen"] == [site]
+    assert offer_content(read(raw, WORDS), now, WORDS)["vestigingen"] == [{"key": site["keys"][0]}]
+
+
+def test_a_box_is_where_the_register_has_it() -> None:
+    """Else each address with a box would stand twice on its fiche, and be proposed to a register that has it."""
+    boxed = [address for person in World().persons() for address in person.addresses if address.box and address.type == "practice"]
+    assert boxed
+    for address in boxed:
+        given = read(row(addresses=[simulator._address(address, "x", primary=True)]), WORDS).places[0].address
+        assert (given["house_number"], given["box"]) == (address.house_number, address.box)
