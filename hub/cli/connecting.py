@@ -294,7 +294,7 @@ def _answer(known: ConnectionInfo, as_json: bool, sentence: str) -> None:
 @click.argument("connection")
 @click.option("--dry-run", is_flag=True, help="Do everything, then undo it: only the report stays.")
 @click.option("--full", is_flag=True, help="Begin at the start instead of at the cursor.")
-@click.option("--release-guard", is_flag=True, help="Allow, in this run alone, more removals than the guard does.")
+@click.option("--release-guard", is_flag=True, help="Allow, in this run alone, the removals that the guard last withheld (see connections status).")
 @click.option(
     "--as-listed",
     is_flag=True,

@@ -37,7 +37,7 @@ def judge(session: Session, source: str, seen: set[int], *, released_by: str) ->
             refusal = guard.refusal_to_send(count, known, name)
         elif report.withheld:
             refusal = guard.refusal_to_send_alone(count, known, name)
-        elif not guard.covers(shown, count, known):
+        elif not guard.covers(shown, count):
             refusal = guard.beyond_release_to_send(shown, count, known, name)
         else:
             session.stands(guard.released_to_send(count, known, released_by))

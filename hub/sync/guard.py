@@ -4,6 +4,7 @@ from __future__ import annotations
 
 SMALL = 50
 PERCENT = 2
+FEW = 5
 
 
 def limit(known: int) -> int:
@@ -16,9 +17,14 @@ def allows(missing: int, known: int) -> bool:
     return missing <= limit(known)
 
 
-def covers(shown: int, missing: int, known: int) -> bool:
-    """Whether a release by an administrator who was shown `shown` removals is good for `missing` of `known` rows: for two percent more, as sources go on while somebody looks."""
-    return missing <= shown + known * PERCENT // 100
+def covers(shown: int, missing: int) -> bool:
+    """Whether a release by an administrator who was shown `shown` removals is good for `missing`: for a few more (`spare`), as sources go on while somebody looks."""
+    return missing <= shown + spare(shown)
+
+
+def spare(shown: int) -> int:
+    """How many more than were shown a release is good for: 5, or 2 percent of these when that is more."""
+    return max(FEW, shown * PERCENT // 100)
 
 
 def released(missing: int, known: int, by: str, *, told: int = 0, came_as: str = "deleted") -> str:
@@ -31,7 +37,7 @@ def refusal(missing: int, known: int, connection: str, *, told: int = 0, removed
     but = f"these were not, and {removed:,} that had come as {came_as} before were" if removed else "nothing was"
     return (
         f"{_gone(missing, told, known, came_as)}; more than {limit(known):,} are never removed by themselves, so {but}. Look at the source. "
-        f"{_if_really_gone(connection)}"
+        f"{_if_really_gone(connection, missing + told)}"
     )
 
 
@@ -45,7 +51,7 @@ def reminder(withheld: int, since: str, connection: str) -> str:
     """What is said of a connection as long as removals wait for an administrator: later runs from a cursor know nothing of them."""
     return (
         f"{withheld:,} rows that were gone from the source on {since} were not removed and wait for a release. Look at the source. "
-        f"{_if_really_gone(connection)}"
+        f"{_if_really_gone(connection, withheld)}"
     )
 
 
@@ -59,7 +65,7 @@ def released_to_send(missing: int, known: int, by: str) -> str:
 
 def refusal_to_send(missing: int, known: int, connection: str) -> str:
     """Why nothing was sent again of what a partner does not have any more, and what an administrator can do."""
-    return f"{_not_with_partner(missing, known)}; more than {limit(known):,} are never sent again by themselves, so none was. {_if_it_shall_have_them(connection)}"
+    return f"{_not_with_partner(missing, known)}; more than {limit(known):,} are never sent again by themselves, so none was. {_if_it_shall_have_them(connection, missing)}"
 
 
 def refusal_to_send_alone(missing: int, known: int, connection: str) -> str:
@@ -80,7 +86,7 @@ def reminder_to_send(kept_back: int, since: str, connection: str) -> str:
     """What is said of a connection as long as what a partner does not have any more waits for an administrator."""
     return (
         f"{kept_back:,} entities on which we agreed with the partner and that it did not have any more on {since} were not sent again and wait for a release. "
-        f"{_if_it_shall_have_them(connection)}"
+        f"{_if_it_shall_have_them(connection, kept_back)}"
     )
 
 
@@ -105,13 +111,13 @@ def _released_before(shown: int, which: str) -> str:
     return f"the guard was released for the {shown:,} {which}" if shown else "the guard was released before any run or preview had shown how many"
 
 
-def _if_really_gone(connection: str, these: int = 0) -> str:
+def _if_really_gone(connection: str, these: int) -> str:
     return f"If they are really gone: {_release(connection, these)}"
 
 
-def _if_it_shall_have_them(connection: str, these: int = 0) -> str:
+def _if_it_shall_have_them(connection: str, these: int) -> str:
     return f"Look at the partner. If it is to get them again: {_release(connection, these)}"
 
 
 def _release(connection: str, these: int) -> str:
-    return f"fichehub run {connection} --release-guard (holds for that one run{f', and for these {these:,}' if these else ''})."
+    return f"fichehub run {connection} --release-guard (holds for that one run, for these {these:,} and at most {spare(these):,} more)."

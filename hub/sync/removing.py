@@ -95,7 +95,7 @@ def _refusal(session: Session, missing: int, told: ToldGone, known: int, release
         return guard.refusal(missing, known, name, told=told.held, removed=told.removed, came_as=told.came_as)
     with session.store.read() as connection:
         shown = records.shown(connection, session.known.name)
-    if guard.allows(count, known) or guard.covers(shown, count, known):
+    if guard.allows(count, known) or guard.covers(shown, count):
         return ""
     return guard.beyond_release(shown, missing, known, name, told=told.held, came_as=told.came_as)
 
