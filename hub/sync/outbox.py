@@ -35,6 +35,7 @@ from hub.model.entity import Change
 from hub.model.moments import latest, to_second
 from hub.store import Store
 from hub.store.tables import outbox as table
+from hub.sync import records
 
 ATTEMPTS = 12
 """After so many a delivery becomes a dead letter: with the pauses between them some nine hours later."""
@@ -211,11 +212,14 @@ def replay(store: Store, letters: Iterable[Letter]) -> int:
 
 
 def drop(store: Store, letters: Iterable[Letter]) -> int:
-    """Give these up for good; the next change of the same entity is delivered again. The answer is how many there were."""
+    """Give these up for good, with what the partner said of them; the next change of the same entity is delivered again. The answer is how many there were."""
     letters = list(letters)
 
     def work(connection: Connection) -> int:
-        return sum(connection.execute(delete(table).where(*_is(letter))).rowcount for letter in letters)
+        dropped = [letter for letter in letters if connection.execute(delete(table).where(*_is(letter))).rowcount]
+        for letter in dropped:
+            records.forget_rejections(connection, letter.connection, [letter.change.id])
+        return len(dropped)
 
     return store.write(lambda writer: work(writer.connection))
 

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, insert, select, update
 
 from hub.errors import Rejected, Sentence, Unreachable
 from hub.model.moments import lies_ahead
 from hub.store.bulk import Bulk
-from hub.store.tables import rejected, run
+from hub.store.tables import entity, outbox, rejected, run
 from hub.sync import lease
 
 Foreseen = Literal["nothing changes", "changes", "cannot preview"]
@@ -326,8 +326,10 @@ def forget_older_rejections(connection: Connection, name: str, run_id: int) -> N
 
 
 def rejected_rows(connection: Connection) -> dict[str, int]:
-    """How many rows of each connection stand on the list of those that could not be used."""
-    query = select(rejected.c.connection, func.count()).group_by(rejected.c.connection)
+    """How many rows that came in stand on each connection's list of what could not be used: what a partner would not take stands there too, and is told as a delivery."""
+    told = outbox.join(entity, entity.c.id == outbox.c.entity_id)
+    going_out = exists().select_from(told).where(outbox.c.connection == rejected.c.connection, entity.c.uuid == rejected.c.external_id)
+    query = select(rejected.c.connection, func.count()).where(~going_out).group_by(rejected.c.connection)
     return {name: int(count) for name, count in connection.execute(query)}
 
 
