@@ -11,6 +11,7 @@ run fails and the cursor stays.
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -98,6 +99,11 @@ def _nothing_leads_there(external_ids: Sequence[str]) -> Collection[str]:
     return ()
 
 
+def _any_change() -> int:
+    """The number of the newest change where no hub counts them."""
+    return sys.maxsize
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What the hub lends a connector.
@@ -109,7 +115,8 @@ class Context:
     external ids of claims of this very source about fiches that lead to those of these, as aanbod do to their organisatie. `level`: the highest visibility
     that this connection's partner may see; above `public`, what a sink is handed may hold values that are for colleagues only. `fields`: the top-level
     fields of a fiche that its agreement names; None: all. `areas(address)`: the places that an address lies in, `(key, value)` as a criterion of a `Query` has
-    them: its postcode and municipality (today's), and the zones, the province and the region of these.
+    them: its postcode and municipality (today's), and the zones, the province and the region of these. `head()`: the `seq` of the hub's newest change; what a
+    partner gives back with a higher one is none of ours.
     """
 
     http: Http
@@ -121,6 +128,7 @@ class Context:
     level: Visibility = "public"
     fields: frozenset[str] | None = None
     areas: Callable[[Document], Collection[tuple[str, str]]] = _areas_as_written
+    head: Callable[[], int] = _any_change
 
 
 class NoConfig(ma.Schema):

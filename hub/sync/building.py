@@ -19,7 +19,7 @@ from hub.model.fiche import Visibility
 from hub.model.query import normalise
 from hub.plugins import Plugins, bugs
 from hub.search import unfindable
-from hub.store import Store, reading
+from hub.store import Store, log_reading, reading
 from hub.sync.configuring import config_errors, misconfigured
 from hub.sync.info import ConnectionInfo
 from hub.sync.secrets import Vault, redactor
@@ -61,8 +61,12 @@ def build(store: Store, plugins: Plugins, known: ConnectionInfo, http: Http, pro
         with store.read() as opened:
             return reading.leading_to(opened, source, external_ids)
 
+    def head() -> int:
+        with store.read() as opened:
+            return log_reading.head(opened)
+
     level, fields = _shown_to(store, known.partner)
-    context = Context(http, store.now, label=label, held=held, leading_to=leading_to, level=level, fields=fields, areas=store.places.areas)
+    context = Context(http, store.now, label=label, held=held, leading_to=leading_to, level=level, fields=fields, areas=store.places.areas, head=head)
     if progress is not None:
         context = replace(context, progress=progress)
     redact = redactor(kind.config_schema, config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import timedelta
@@ -97,6 +98,9 @@ class ProGezondheid(Source, Sink):
         super().__init__(config, context)
         self._not_taken_over: dict[str, None] = {}
         """About whom this run heard that a proposal was rejected, withdrawn or accepted otherwise than it was asked, in that order."""
+
+        self._head = sys.maxsize
+        """The hub's newest change when the register was last asked for decisions."""
 
     @classmethod
     def may_push(cls, config: Mapping[str, Any]) -> bool:
@@ -202,6 +206,11 @@ class ProGezondheid(Source, Sink):
             if found is None:
                 return _absent(state, number, desired)
             provider, tag = found
+            if provider.get("state") == "withdrawn":  # without a visum nothing is proposed, but what waits must still be said by somebody
+                for field in proposing.unsaid(state, desired) if desired is not None else ():
+                    client.withdraw(change.id, field)
+                    state = proposing.withdrawn(state, field)
+                return _absent(state, number, desired)
             practice = (desired or {}).get("practice") or state.get("practice")
             state = {**state, "nihdi8": number, "practice": practice}
             state.pop("absent", None)
@@ -242,8 +251,8 @@ class ProGezondheid(Source, Sink):
         return proposing.own_word(said, stood, state)
 
     def read_back(self, state: State) -> Document:
-        """Of somebody who was not there we expect nothing; whoever turns up there has moved, and is proposed to anew."""
-        return {"in_scope_of": []} if "absent" in state else {}
+        """Of somebody who was not there we expect nothing, and of one without a visum no more; whoever turns up there has moved, and is proposed to anew."""
+        return {"in_scope_of": None} if "absent" in state else {}
 
     def decisions(self, cursor: str | None) -> Iterator[Decision]:
         """See `Sink.decisions`."""
@@ -252,6 +261,7 @@ class ProGezondheid(Source, Sink):
         client, complete = self._client(), False
         while not complete:
             items, following, complete = client.proposals(cursor, self.config["page_size"])
+            self._head = self.context.head()
             # What has another reference is no proposal of ours, and no row of theirs may stop the others.
             known = [item for item in items if isinstance(item, dict) and is_uuid(item.get("reference"))]
             for item in known:
@@ -264,7 +274,12 @@ class ProGezondheid(Source, Sink):
             cursor = following
 
     def decided(self, state: State, said: Mapping[str, Any]) -> State:
-        """See `Sink.decided`."""
+        """See `Sink.decided`. Raises `Rejected` for what names a change that the hub had not made when the register was asked: it is no proposal of ours."""
+        if proposing.is_ahead(state, said, self._head):
+            raise Rejected(
+                "The register gives a proposal under our reference that names a change which the hub has not made, so it is not ours.",
+                field="evidence.seq",
+            )
         return proposing.decided(state, said)
 
     def unsettled(self, state: State) -> bool:
@@ -303,7 +318,7 @@ def _outcome(client: Client, state: State | None) -> State | Unsent | None:
 
 
 def _absent(state: State, number: str, desired: State | None) -> State | None:
-    """The state about a caregiver who is not there. What was agreed is kept: when the answer was wrong, or he comes back, what stands there of ours is still ours."""
+    """The state about a caregiver who is not there, or has no visum. What was agreed is kept: when the answer was wrong, or he comes back, what stands there of ours is still ours."""
     if desired is None and not state.get("fields"):
         return None
     return {**state, "nihdi8": number, "absent": True}

@@ -232,6 +232,15 @@ def _noted_late(state: State, field: str, entry: Mapping[str, Any] | None, said:
         return state
 
 
+def is_ahead(state: State, said: Mapping[str, Any], head: int) -> bool:
+    """Whether this is a proposal that we know nothing of and that names a change after the newest of ours (`head`): we cannot have made it."""
+    field, evidence = said.get("field"), said.get("evidence")
+    if isinstance(field, str) and state.get("fields", {}).get(field, {}).get("id") == said.get("id"):
+        return False
+    seq = evidence.get("seq") if isinstance(evidence, Mapping) else None
+    return type(seq) is int and seq > head
+
+
 def _made(entry: Mapping[str, Any]) -> str:
     """When the last proposal of this field was made, by the register's clock, which orders its own proposals."""
     return str(entry.get("made", "~"))  # of what was noted when this was not: after everything
@@ -303,6 +312,15 @@ def unsettled(state: State) -> bool:
 def pending_outside(state: State, fields: Sequence[str]) -> list[str]:
     """The fields of which something waits for the register's decision although they may not be proposed any more."""
     return [field for field, entry in state.get("fields", {}).items() if entry["state"] == "pending" and field not in fields]
+
+
+def unsaid(state: State, desired: State | None) -> list[str]:
+    """The fields of which something waits for the register's decision that we no longer stand for."""
+    return [
+        field
+        for field, entry in state.get("fields", {}).items()
+        if entry["state"] == "pending" and entry["wanted"] not in (None, (desired or {}).get(field))
+    ]
 
 
 def withdrawn(state: State, field: str) -> State:

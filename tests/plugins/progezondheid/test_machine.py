@@ -201,10 +201,10 @@ class Proposing(MachineOfAHub):
             assert self._run(full) == "done"
         self.runs(True)
 
-    @rule(decides=st.sampled_from([None, True, False]), full=st.booleans())
-    def is_deleted_for_a_while(self, decides: bool | None, full: bool) -> None:
-        """His row is deleted, and comes back as it was."""
-        self.register.delete(self.number)
+    @rule(decides=st.sampled_from([None, True, False]), full=st.booleans(), visum=st.booleans())
+    def is_deleted_for_a_while(self, decides: bool | None, full: bool, visum: bool = False) -> None:
+        """His row is deleted, or his visum withdrawn, and comes back as it was."""
+        (self.register.withdraw if visum else self.register.delete)(self.number)
         assert self._run(full) == "done"
         if decides is not None:
             self.owner_decides(decides)

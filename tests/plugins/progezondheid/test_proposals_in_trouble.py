@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hub import Unreachable
-from hub.store import Store, reading
+from hub.store import Store, log_reading, reading
 from plugins.progezondheid.client import Client
 from plugins.progezondheid.simulator import ProGezondheidSimulator
 from plugins.progezondheid.walk import MOST_EMPTY
@@ -69,7 +69,10 @@ def test_a_row_that_breaks_the_contract_stops_no_other(
     go()
     register.decide(asked(register)[0]["id"], accept=True)
     whole = Client.proposals
-    late = {"reference": fiche, "id": "p9", "nihdi8": soka.number(), "state": "pending", "evidence": {"seq": 10**9}}
+    soka.hears("cobrha", 1, languages=["nl"])
+    with store.read() as db:
+        newest = log_reading.head(db)
+    late = {"reference": fiche, "id": "p9", "nihdi8": soka.number(), "state": "pending", "evidence": {"seq": newest}}
     broken = [
         None, {"reference": "\0"}, {"reference": 7}, {"reference": fiche, "field": ["contacts"]}, {"reference": fiche, "field": "name", "id": "p1"},
         {**late, "field": "contacts"}, {**late, "field": "contacts", "old": [7], "new": []}, {**late, "field": "languages", "old": None, "new": None},
@@ -84,6 +87,32 @@ def test_a_row_that_breaks_the_contract_stops_no_other(
     for _ in range(2):
         assert go().state == "done"
     assert [one.proposal.state for one in known(store)] == ["accepted"]
+
+
+def test_a_proposal_that_we_cannot_have_made_is_believed_of_nobody(
+    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fiche = soka.says(contacts=[phone(PHONE)])
+    go()
+    (ours,) = asked(register)
+    with store.read() as db:
+        newest = log_reading.head(db)
+    forged = {**ours, "id": "x1", "state": "accepted", "value": ours["new"], "evidence": {**ours["evidence"], "seq": 10**9}}
+    whole = Client.proposals
+
+    def with_forged(client: Client, cursor: str | None, limit: int) -> Any:
+        items, following, complete = whole(client, cursor, limit)
+        return [forged, {**forged, "evidence": {"seq": newest + 1}}, *items], following, complete
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Client, "proposals", with_forged)
+        report = go()
+    assert (report.state, report.rejected) == ("done", 2)
+    assert {(one.external_id, one.field) for one in report.rejections} == {(fiche, "evidence.seq")}
+    assert [(one.proposal.id, one.proposal.state) for one in known(store)] == [(ours["id"], "pending")]
+    register.decide(ours["id"], accept=True)
+    go()
+    assert [(one.proposal.id, one.proposal.state) for one in known(store)] == [(ours["id"], "accepted")]
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, Unreachable])
@@ -290,12 +319,13 @@ def test_one_wrong_answer_that_somebody_is_not_there_loses_no_change(
         assert _both_say(store, soka, register) == (wanted, wanted)
 
 
+@pytest.mark.parametrize("goes", ["delete", "withdraw"])
 @pytest.mark.parametrize("said", [[OTHER], None])
-def test_what_we_told_of_somebody_who_was_deleted_is_still_ours_when_he_comes_back(
-    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store, said: list[str] | None
+def test_what_we_told_of_somebody_who_was_deleted_or_lost_his_visum_is_still_ours_when_he_comes_back(
+    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store, said: list[str] | None, goes: str
 ) -> None:
     _taken_over(go, soka, register)
-    register.delete(soka.number())
+    getattr(register, goes)(soka.number())
     if said is None:
         soka.says(gone=True)
     else:
@@ -309,6 +339,37 @@ def test_what_we_told_of_somebody_who_was_deleted_is_still_ours_when_he_comes_ba
         assert go(full=full).pushed == 0
         wanted = [national(value) for value in said or ()]
         assert _both_say(store, soka, register) == (wanted, wanted)
+
+
+def test_nothing_is_proposed_of_somebody_without_a_visum(go: Run, soka: Soka, register: ProGezondheidSimulator) -> None:
+    register.withdraw(soka.number())
+    go()
+    soka.says(contacts=[phone(PHONE)])
+    report = go()
+    assert (report.pushed, report.undeliverable, asked(register)) == (0, 1, [])
+    report = go()
+    assert (report.pushed, report.undeliverable) == (0, 0), "the next run does not ask again"
+    assert go(full=True).pushed == 0
+    register.edit(soka.number(), state="registered")
+    assert go().pushed == 1
+    assert [one["field"] for one in asked(register)] == ["contacts"]
+
+
+def test_what_waits_when_the_visum_is_withdrawn_is_taken_back_once_nobody_says_it(
+    go: Run, soka: Soka, register: ProGezondheidSimulator, store: Store
+) -> None:
+    soka.says(contacts=[phone(PHONE)], languages=["sv"])
+    go()
+    register.withdraw(soka.number())
+    soka.says(contacts=[phone(OTHER)], languages=["sv"])
+    for _ in range(2):
+        go()
+    told = {one.proposal.field: one.proposal.state for one in known(store)}
+    assert told == {one["field"]: one["state"] for one in asked(register)} == {"contacts": "withdrawn", "languages": "pending"}
+    register.edit(soka.number(), state="registered")
+    go()
+    (new,) = asked(register)[2:]
+    assert (new["field"], new["new"][-1]) == ("contacts", for_all(OTHER))
 
 
 def test_who_is_gone_between_our_reading_and_our_asking_has_rejected_nothing(
