@@ -9,6 +9,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from hub.connector import Connector, Endpoint, Export, Sink
+from hub.outbound import sentences
 from hub.plugins import Plugins
 from hub.store import Store, log_reading
 from hub.sync import breaker, connections, contest, guard, outbox, push, records, stops, vain
@@ -116,6 +117,17 @@ def _of_last_run(last: RunReport, checked_at: str) -> str:
     return f"It passed its check at {checked_at} and waits for its next run. The last one failed: {last.reason}"
 
 
+def _of_credentials(kind: type[Connector] | None, info: ConnectionInfo) -> str:
+    """What to do where the partner refused our credentials: which settings they are."""
+    if kind is None or sentences.REFUSED.places_in(info.reason) is None:
+        return ""
+    secrets = [name for name, each in kind.config_schema().fields.items() if each.metadata.get("secret")]
+    if not secrets:
+        return ""
+    told = " ".join(f"--set {name}=…" for name in secrets)
+    return f" If they changed: fichehub connections configure {info.name} {told}, then fichehub connections enable {info.name}"
+
+
 def _warned(last: RunReport, missing: str) -> Iterator[str]:
     """What the last run warned of, but for what only explains it, and what `missing` tells already."""
     explained = [each for each in last.warnings if any(sentence.places_in(each) is not None for sentence in records.EXPLAIN)]
@@ -127,7 +139,7 @@ def _warned(last: RunReport, missing: str) -> Iterator[str]:
 
 def _reason(store: Store, connection: Connection, kind: type[Connector] | None, info: ConnectionInfo, house: _House) -> str:
     if info.state == "paused":
-        return info.reason
+        return info.reason + _of_credentials(kind, info)
     if info.state == "stopped":
         target = info.name if info.name in house.stopped else "--all"
         return f"{info.reason.rstrip('.')}. To let it run again: fichehub connections go {target}"

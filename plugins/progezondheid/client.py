@@ -177,6 +177,8 @@ def _page(body: Any, url: str, limit: int) -> Mapping[str, Any]:
         )
     if len(items) > limit:
         raise Unreachable(f"{url} answered {len(items):,} items where at most {limit:,} were asked for.")
+    if "count" in body and (isinstance(body["count"], bool) or not isinstance(body["count"], int | float)):
+        raise Unreachable(f"{url} answered a page whose `count` is no number: {repr(body['count'])[:20]}.")
     if "count" in body and body["count"] != len(items):
         raise Unreachable(f"{url} says `count` {str(body['count'])[:20]} and gives {len(items)} items: the page was changed or cut on its way.")
     return body

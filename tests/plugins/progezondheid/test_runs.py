@@ -14,7 +14,7 @@ from sqlalchemy import select
 from hub import Unreachable, World, plugins
 from hub.store import Store
 from hub.store.tables import fiche
-from hub.sync import connections
+from hub.sync import connections, status
 from plugins import progezondheid
 from plugins.progezondheid.client import LONGEST_CURSOR, Client, ProviderPage, _page
 from plugins.progezondheid.drift import Drift, drift_in
@@ -22,7 +22,7 @@ from plugins.progezondheid.register import Place, Register, Slice
 from plugins.progezondheid.simulator import ProGezondheidSimulator
 from plugins.progezondheid.walk import MOST_EMPTY
 from tests.plugins.progezondheid.conftest import NOW, Run
-from tests.plugins.progezondheid.soka import said_instead
+from tests.plugins.progezondheid.soka import loaded, said_instead
 
 COUNT = 40
 Connect = Callable[..., Run]
@@ -161,6 +161,9 @@ def test_an_expired_token_pauses_the_connection(store: Store, running: ProGezond
     report = go()
     assert report.state == "failed"
     assert "401" in report.reason
+    (told,) = status.of_all(store, loaded())
+    how = "If they changed: fichehub connections configure register --set token=…, then fichehub connections enable register"
+    assert (told.state, told.reason) == ("paused", f"{report.reason} {how}")
 
 
 @pytest.mark.parametrize("page_size", [1, 7, 1000])
@@ -346,6 +349,13 @@ def test_rows_that_are_lost_on_the_way_are_missed(
     cut = go()
     assert (cut.state, cut.read, cut.cursor_after) == ("failed", 0, None)
     assert "says `count` 5 and gives 3 items" in cut.reason
+    for wrong in ("5", True, None):
+        monkeypatch.setattr(
+            ProGezondheidSimulator,
+            "_page",
+            lambda simulator, asked, wrong=wrong: orjson.dumps({**orjson.loads(whole(simulator, asked)), "count": wrong}),
+        )
+        assert f"whose `count` is no number: {wrong!r}." in go().reason
     monkeypatch.setattr(ProGezondheidSimulator, "_page", whole)
     assert (go().changed, len(fiches(store))) == (COUNT, COUNT)
 
