@@ -241,7 +241,7 @@ def test_what_was_given_up_comes_page_by_page_and_each_once(operator: FlaskClien
         read += [item["entity"] for item in page["items"]]
         address = page.get("next", "")
     assert read == ids
-    for wrong in ("nowhere", "parrot:11", "parrot:99999999999999999999:1"):
+    for wrong in ("", "nowhere", "parrot:11", "parrot:99999999999999999999:1", "parrot:11:11%0A"):
         assert operator.get(f"{API}/deadLetters?after={wrong}").status_code == 400
     assert operator.get(f"{API}/deadLetters?connection=papegaai").status_code == 404
 

@@ -29,7 +29,7 @@ class Since(ma.Schema):
     pageSize = fields.Integer(load_default=100, validate=validate.Range(1, MOST), metadata={"description": "Changes on a page."})
 
 
-@operation(blueprint, "/changes", ChangeCollection, parameters=Since, also=(410,))
+@operation(blueprint, "listChanges", "/changes", ChangeCollection, parameters=Since, also=(410,))
 def changes(given: dict[str, Any]) -> flask.Response:
     """What changed since a seq
 

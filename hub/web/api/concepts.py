@@ -37,7 +37,7 @@ class Searched(ma.Schema):
     )
 
 
-@operation(blueprint, "/concepts", SchemeCollection)
+@operation(blueprint, "listConceptSchemes", "/concepts", SchemeCollection)
 def schemes(given: dict[str, Any]) -> flask.Response:
     """The concept schemes"""
     book = directory().concepts()
@@ -54,7 +54,7 @@ def schemes(given: dict[str, Any]) -> flask.Response:
     return json({"items": items, "self": page_address("concepts.schemes"), "total": len(items)})
 
 
-@operation(blueprint, "/concepts/<scheme>", ConceptCollection, parameters=Searched, path=_SCHEME)
+@operation(blueprint, "listConcepts", "/concepts/<scheme>", ConceptCollection, parameters=Searched, path=_SCHEME)
 def scheme(given: dict[str, Any], scheme: str) -> flask.Response:
     """The concepts of a scheme
 
@@ -81,7 +81,7 @@ def scheme(given: dict[str, Any], scheme: str) -> flask.Response:
     return json({"items": [_concept(each) for each in found], **answer})
 
 
-@operation(blueprint, "/concepts/<scheme>/<path:code>", OneConcept, path={**_SCHEME, "code": "Code of the concept."})
+@operation(blueprint, "getConcept", "/concepts/<scheme>/<path:code>", OneConcept, path={**_SCHEME, "code": "Code of the concept."})
 def concept(given: dict[str, Any], scheme: str, code: str) -> flask.Response:
     """One concept, with what is above and below it, and what it is called in other schemes"""
     book = directory().concepts()

@@ -44,7 +44,7 @@ class Before(ma.Schema):
     pageSize = fields.Integer(load_default=100, validate=validate.Range(1, 1000), metadata={"description": "Changes on a page."})
 
 
-@operation(blueprint, "/fiches", FicheCollection, parameters=Selection)
+@operation(blueprint, "listFiches", "/fiches", FicheCollection, parameters=Selection)
 def fiches(given: dict[str, Any]) -> flask.Response:
     """Search fiches
 
@@ -71,6 +71,7 @@ def fiches(given: dict[str, Any]) -> flask.Response:
 
 @operation(
     blueprint,
+    "getFiche",
     "/fiches/<id>",
     OneFiche,
     parameters=AsAt,
@@ -98,7 +99,7 @@ def fiche(given: dict[str, Any], id: str) -> flask.Response:
     return response
 
 
-@operation(blueprint, "/fiches/<id>/history", ChangeCollection, parameters=Before, path=_ID, also=(308, 410))
+@operation(blueprint, "listFicheHistory", "/fiches/<id>/history", ChangeCollection, parameters=Before, path=_ID, also=(308, 410))
 def history(given: dict[str, Any], id: str) -> flask.Response:
     """The changes of a fiche that you can see, newest first
 
@@ -117,7 +118,7 @@ def history(given: dict[str, Any], id: str) -> flask.Response:
     return json(answer)
 
 
-@operation(blueprint, "/fiches/<id>/provenance", ProvenanceCollection, path=_ID, also=(308, 410))
+@operation(blueprint, "listFicheProvenance", "/fiches/<id>/provenance", ProvenanceCollection, path=_ID, also=(308, 410))
 def provenance(given: dict[str, Any], id: str) -> flask.Response:
     """Which source each field comes from, the best source first"""
     found: dict[str, dict[tuple[str, str, int], None]] = {}

@@ -41,8 +41,9 @@ MOST: Final = 1000
 RIGHT: Final = "operate"
 blueprint: Final = make_blueprint("operating", "How connections fare, and what needs somebody. Needs the right `operate`.", needs_key=True)
 
-_ENTITY: Final = re.compile(r"(?P<connection>[a-z0-9-]{1,63}):(?P<number>[0-9]{1,18})\Z")
-_CHANGE: Final = re.compile(r"(?P<connection>[a-z0-9-]{1,63}):(?P<seq>[0-9]{1,18}):(?P<number>[0-9]{1,18})\Z")
+# Published as they are, so in the regular expressions that JSON Schema shares with everybody: those of ECMA-262.
+_ENTITY: Final = re.compile("^([a-z0-9-]{1,63}):([0-9]{1,18})$")
+_CHANGE: Final = re.compile("^([a-z0-9-]{1,63}):([0-9]{1,18}):([0-9]{1,18})$")
 _NAME: Final = {"name": "The name of a connection."}
 
 
@@ -60,11 +61,17 @@ class RunsPage(Page):
 
 
 def _place(where: str, shape: re.Pattern[str], example: str) -> fields.String:
-    return fields.String(
-        load_default="",
-        validate=validate.Regexp(shape, error=f"This comes from `next`, and looks like {example}."),
-        metadata={"description": f"From `next`: go on behind {where}."},
-    )
+    def must_fit(given: str) -> None:
+        if shape.fullmatch(given) is None:
+            raise ma.ValidationError(f"This comes from `next`, and looks like {example}.")
+
+    return fields.String(validate=must_fit, metadata={"description": f"From `next`: go on behind {where}.", "pattern": shape.pattern})
+
+
+def _behind(given: dict[str, Any], shape: re.Pattern[str]) -> tuple[str, ...] | None:
+    """The parts of the place behind which to go on; None: begin at the beginning."""
+    found = shape.fullmatch(given.get("after", ""))
+    return None if found is None else found.groups()
 
 
 class ConflictsPage(Page):
@@ -138,7 +145,7 @@ def must_operate() -> None:
 # --- connections and runs -------------------------------------------------------------------------------------------------------
 
 
-@operation(blueprint, "/connections", ConnectionCollection)
+@operation(blueprint, "listConnections", "/connections", ConnectionCollection)
 def connections_(given: dict[str, Any]) -> flask.Response:
     """How every connection fares
 
@@ -150,7 +157,7 @@ def connections_(given: dict[str, Any]) -> flask.Response:
     return json({"items": [_connection(one) for one in found], "self": page_address("operating.connections_")})
 
 
-@operation(blueprint, "/connections/<name>", OneConnection, path=_NAME)
+@operation(blueprint, "getConnection", "/connections/<name>", OneConnection, path=_NAME)
 def connection_(given: dict[str, Any], name: str) -> flask.Response:
     """How one connection fares"""
     must_operate()
@@ -160,7 +167,7 @@ def connection_(given: dict[str, Any], name: str) -> flask.Response:
     return json({**_connection(found), "self": page_address("operating.connection_", path={"name": name})})
 
 
-@operation(blueprint, "/runs", RunCollection, parameters=RunsPage)
+@operation(blueprint, "listRuns", "/runs", RunCollection, parameters=RunsPage)
 def runs(given: dict[str, Any]) -> flask.Response:
     """The last runs, newest first"""
     must_operate()
@@ -220,7 +227,7 @@ def _run(report: RunReport) -> dict[str, Any]:
 # --- what needs somebody ----------------------------------------------------------------------------------------------------------
 
 
-@operation(blueprint, "/conflicts", ConflictCollection, parameters=ConflictsPage)
+@operation(blueprint, "listConflicts", "/conflicts", ConflictCollection, parameters=ConflictsPage)
 def conflicts(given: dict[str, Any]) -> flask.Response:
     """Fields on which equal sources disagree
 
@@ -259,6 +266,7 @@ def _stated(source: str, external_id: str, value: Any, since: str | None) -> dic
 
 @operation(
     blueprint,
+    "decideConflict",
     "/conflicts/<fiche>/<path:field>",
     Decided,
     method="POST",
@@ -280,7 +288,7 @@ def decide(given: dict[str, Any], body: dict[str, Any], fiche: str, field: str) 
     return json({"fiche": f"{PREFIX}/fiches/{fiche}", "field": field, "value": body["value"]})
 
 
-@operation(blueprint, "/decisions/<fiche>", DecisionCollection, path={"fiche": "The fiche."}, also=(410,))
+@operation(blueprint, "listDecisions", "/decisions/<fiche>", DecisionCollection, path={"fiche": "The fiche."}, also=(410,))
 def decisions_(given: dict[str, Any], fiche: str) -> flask.Response:
     """What was decided of a fiche, field by field
 
@@ -295,7 +303,7 @@ def decisions_(given: dict[str, Any], fiche: str) -> flask.Response:
     return json({"items": items, "self": page_address("operating.decisions_", path={"fiche": fiche})})
 
 
-@operation(blueprint, "/deadLetters", DeadLetterCollection, parameters=DeadLettersPage)
+@operation(blueprint, "listDeadLetters", "/deadLetters", DeadLetterCollection, parameters=DeadLettersPage)
 def dead_letters(given: dict[str, Any]) -> flask.Response:
     """Deliveries that were given up
 
@@ -303,9 +311,8 @@ def dead_letters(given: dict[str, Any]) -> flask.Response:
     """
     must_operate()
     size = given["pageSize"]
-    place = _CHANGE.match(given["after"])
-    behind = (place["connection"], int(place["seq"]), int(place["number"])) if place else ("", 0, 0)
-    found = _letters(given, size + 1, behind)
+    name, seq, number = _behind(given, _CHANGE) or ("", 0, 0)
+    found = _letters(given, size + 1, (name, int(seq), int(number)))
     answer: dict[str, Any] = {
         "items": [_letter(one) for one in found[:size]],
         "self": page_address("operating.dead_letters"),
@@ -318,7 +325,7 @@ def dead_letters(given: dict[str, Any]) -> flask.Response:
     return json(answer)
 
 
-@operation(blueprint, "/deadLetters/replay", Replayed, method="POST", parameters=Replay)
+@operation(blueprint, "replayDeadLetters", "/deadLetters/replay", Replayed, method="POST", parameters=Replay)
 def replay(given: dict[str, Any]) -> flask.Response:
     """Deliver these again
 
@@ -350,7 +357,7 @@ def _letter(one: Letter) -> dict[str, Any]:
 # --- what was proposed to partners -------------------------------------------------------------------------------------------------
 
 
-@operation(blueprint, "/proposals", ProposalCollection, parameters=ProposalsPage)
+@operation(blueprint, "listProposals", "/proposals", ProposalCollection, parameters=ProposalsPage)
 def proposals(given: dict[str, Any]) -> flask.Response:
     """What was proposed to partners, and what became of it there
 
@@ -358,14 +365,14 @@ def proposals(given: dict[str, Any]) -> flask.Response:
     """
     must_operate()
     hub, size = serving(), given["pageSize"]
-    place = _ENTITY.match(given["after"])
+    behind, number = _behind(given, _ENTITY) or ("", 0)
     found = decisions.page(
         hub.store,
         hub.plugins,
         name=given.get("connection"),
         entity=given.get("entity"),
         state=given.get("state"),
-        after=(place["connection"], int(place["number"])) if place else ("", 0),
+        after=(behind, int(number)),
         limit=size,
     )
     answer: dict[str, Any] = {
@@ -381,6 +388,7 @@ def proposals(given: dict[str, Any]) -> flask.Response:
 
 @operation(
     blueprint,
+    "getProposal",
     "/proposals/<connection>/<entity>/<path:field>",
     OneProposal,
     path={"connection": "The connection.", "entity": "The entity.", "field": "The field, as `field` gives it."},

@@ -105,6 +105,7 @@ def _refuse_other_bodies() -> None:
 
 def operation(
     blueprint: Group,
+    name: str,
     rule: str,
     schema: type[ma.Schema],
     *,
@@ -117,7 +118,8 @@ def operation(
 ) -> Callable[[View], View]:
     """Serve the decorated view at `rule`; it gets its loaded parameters first, then the loaded body if it has one, and the path's by name.
 
-    `schema` describes the answer, `path` each variable of the rule, `also` the statuses besides those that every operation can have.
+    `name` is what generated clients call it (`operationId`), so it never changes. `schema` describes the answer, `path` each variable of
+    the rule, `also` the statuses besides those that every operation can have.
     """
 
     def decorate(view: View) -> View:
@@ -141,8 +143,7 @@ def operation(
         variables = [
             {"name": name, "in": "path", "required": True, "description": text, "schema": {"type": "string"}} for name, text in (path or {}).items()
         ]
-        if blueprint.needs_key:
-            described = blueprint.doc(security=[KEY])(described)
+        described = blueprint.doc(operationId=name, **({"security": [KEY]} if blueprint.needs_key else {}))(described)
         blueprint.route(rule, methods=[method], parameters=variables)(described)
         return view
 

@@ -31,7 +31,7 @@ class Typed(ma.Schema):
     )
 
 
-@operation(blueprint, "/places", PlaceCollection, parameters=Typed)
+@operation(blueprint, "listPlaces", "/places", PlaceCollection, parameters=Typed)
 def places(given: dict[str, Any]) -> flask.Response:
     """Municipalities
 
@@ -49,7 +49,7 @@ def places(given: dict[str, Any]) -> flask.Response:
     return json({"items": items, "self": page_address("places.places"), "total": len(everything)})
 
 
-@operation(blueprint, "/places/<refnis>", OnePlace, path={"refnis": "REFNIS code: five digits, old or new."})
+@operation(blueprint, "getPlace", "/places/<refnis>", OnePlace, path={"refnis": "REFNIS code: five digits, old or new."})
 def place(given: dict[str, Any], refnis: str) -> flask.Response:
     """One municipality, with its postcodes and former codes
 

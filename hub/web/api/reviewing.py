@@ -74,7 +74,7 @@ class Split(ma.Schema):
     by = _who()
 
 
-@operation(blueprint, "/reviews", ReviewCollection, parameters=ReviewsPage)
+@operation(blueprint, "listReviews", "/reviews", ReviewCollection, parameters=ReviewsPage)
 def reviews(given: dict[str, Any]) -> flask.Response:
     """Pairs of fiches that may be one
 
@@ -90,7 +90,7 @@ def reviews(given: dict[str, Any]) -> flask.Response:
     return json(answer)
 
 
-@operation(blueprint, "/reviews/<fiche>/<other>", OneReview, path=_PAIR, also=(410,))
+@operation(blueprint, "getReview", "/reviews/<fiche>/<other>", OneReview, path=_PAIR, also=(410,))
 def review(given: dict[str, Any], fiche: str, other: str) -> flask.Response:
     """What a join of two fiches would do
 
@@ -108,7 +108,7 @@ def review(given: dict[str, Any], fiche: str, other: str) -> flask.Response:
     return json(told if found.review is None else {**told, "review": _item(found.review)})
 
 
-@operation(blueprint, "/reviews/<fiche>/<other>", ReviewDecided, method="POST", body=ReviewDecision, path=_PAIR, also=(410,))
+@operation(blueprint, "decideReview", "/reviews/<fiche>/<other>", ReviewDecided, method="POST", body=ReviewDecision, path=_PAIR, also=(410,))
 def decide_review(given: dict[str, Any], body: dict[str, Any], fiche: str, other: str) -> flask.Response:
     """Say whether two fiches are one
 
@@ -125,7 +125,7 @@ def decide_review(given: dict[str, Any], body: dict[str, Any], fiche: str, other
     return json({"fiche": _address(found.stays.id), "other": _address(found.goes.id), "decision": body["decision"]})
 
 
-@operation(blueprint, "/reviews/split", SplitOff, method="POST", body=Split, also=(410,))
+@operation(blueprint, "splitFiche", "/reviews/split", SplitOff, method="POST", body=Split, also=(410,))
 def split(given: dict[str, Any], body: dict[str, Any]) -> flask.Response:
     """Undo a join
 
