@@ -11,7 +11,7 @@ from hub.access.agreements import (
     resume_agreement,
     save_agreement,
 )
-from hub.access.keys import IssuedKey, authenticate, issue_key, keys_of, live_keys, revoke_key
+from hub.access.keys import IssuedKey, authenticate, issue_key, key_to_revoke, keys_of, live_keys, revoke_key
 from hub.access.limits import RateLimiter
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "authenticate",
     "grant_for",
     "issue_key",
+    "key_to_revoke",
     "keys_of",
     "live_keys",
     "pause_agreement",

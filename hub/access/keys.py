@@ -14,6 +14,10 @@ from hub.model.moments import last_moment_of
 from hub.store.tables import api_key
 
 LIVE_KEYS = 2
+MARK = "fh_"
+"""What every key begins with, so that who finds one knows what it is."""
+_SHOWN = 8
+"""How many characters of it administrators see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +75,42 @@ def issue_key(connection: Connection, partner: str, now: str, expires_at: str | 
         raise Invalid("The key was not made: nobody could tell when it ends.", (FieldError("expires_at", wanted, expires_at),))
     if _ended(ends_at, now):
         raise Invalid("The key was not made: it would have ended already.", (FieldError("expires_at", "must lie ahead", expires_at),))
-    key = f"fh_{secrets.token_urlsafe(24)}"
-    connection.execute(insert(api_key).values(partner=partner, prefix=key[:8], hash=_hash(key), created_at=now, expires_at=ends_at))
+    key = MARK + secrets.token_urlsafe(24)
+    connection.execute(insert(api_key).values(partner=partner, prefix=key[:_SHOWN], hash=_hash(key), created_at=now, expires_at=ends_at))
     return key
 
 
-def revoke_key(connection: Connection, partner: str, prefix: str, now: str) -> None:
-    """End a key at once. Raises `NotFound` when the partner has no live key that begins so."""
-    ended = connection.execute(
-        update(api_key).where(api_key.c.partner == partner, api_key.c.prefix == prefix, api_key.c.revoked_at.is_(None)).values(revoked_at=now)
-    )
-    if ended.rowcount == 0:
-        raise NotFound(f"{partner} has no live key that begins with {prefix}.")
+def key_to_revoke(connection: Connection, partner: str, given: str) -> IssuedKey:
+    """The partner's key that `given` names, whole or by how it begins, and that was not revoked yet.
+
+    Raises `NotFound` when there is none and `Invalid` when there are several, or `given` says nothing. What was given is in neither: it may be a whole key.
+    """
+    found = connection.execute(select(api_key.c.id).where(api_key.c.partner == partner, api_key.c.hash == _hash(given))).scalar()
+    left = [key for key in keys_of(connection, partner) if key.revoked_at is None]
+    matching = [key for key in left if (key.id == found if found is not None else _begins(key, given))]
+    if len(matching) == 1:
+        return matching[0]
+    begin = ", ".join(key.prefix for key in left)
+    which = f"Its live keys begin with: {begin}. Give one of these, or the whole key." if left else "It has no live key at all."
+    if not _says_something(given):
+        raise Invalid(f"Say which key of {partner} is to end. {which}")
+    if matching:
+        raise Invalid(f"{partner} has {len(matching)} live keys that begin so. {which}")
+    raise NotFound(f"{partner} has no live key that begins so. {which}")
+
+
+def _begins(key: IssuedKey, given: str) -> bool:
+    return _says_something(given) and key.prefix.startswith(given)
+
+
+def _says_something(given: str) -> bool:
+    return not MARK.startswith(given)  # nothing, or what every key begins with
+
+
+def revoke_key(connection: Connection, partner: str, given: str, now: str) -> None:
+    """End a key at once, which `given` names as `key_to_revoke` takes it, and raises as that does."""
+    key = key_to_revoke(connection, partner, given)
+    connection.execute(update(api_key).where(api_key.c.id == key.id).values(revoked_at=now))
 
 
 def authenticate(connection: Connection, key: str, now: str) -> tuple[str, str | None]:

@@ -17,6 +17,7 @@ from hub.access import (
     agreement,
     agreements,
     issue_key,
+    key_to_revoke,
     keys_of,
     live_keys,
     revoke_key,
@@ -224,20 +225,17 @@ def issue(installation: Installation, partner: str, expires_at: str | None, as_j
 @as_json
 @click.pass_obj
 def revoke(installation: Installation, partner: str, prefix: str, yes: bool, as_json: bool) -> None:
-    """End the key of PARTNER that begins with PREFIX, at once. Asks first."""
+    """End the key of PARTNER that begins with PREFIX, or is it, at once. Asks first."""
     with installation.store.read() as connection:
-        live = [known for known in keys_of(connection, partner) if known.revoked_at is None]
-        left = [known for known in live_keys(connection, partner, _now()) if known.prefix != prefix]
-    ends = next((known for known in live if known.prefix == prefix), None)
-    if ends is None:
-        raise NotFound(f"{partner} has no live key that begins with {prefix}.")
+        ends = key_to_revoke(connection, partner, prefix)
+        left = [known for known in live_keys(connection, partner, _now()) if known.id != ends.id]
     told = [
-        f"The key {prefix} of {partner}, made {ends.created_at}, last used {ends.last_used_on or 'never'}, opens nothing any more, for good.",
+        f"The key {ends.prefix} of {partner}, made {ends.created_at}, last used {ends.last_used_on or 'never'}, opens nothing any more, for good.",
         f"{partner} is left with {counted(len(left), 'live API key')}.",
     ]
     ask(told, "Revoke it?", yes, as_json)
     installation.store.write(lambda writer: revoke_key(writer.connection, partner, prefix, _now()))
-    say_done({"partner": partner, "prefix": prefix, "revoked": True}, "Revoked.", as_json)
+    say_done({"partner": partner, "prefix": ends.prefix, "revoked": True}, "Revoked.", as_json)
 
 
 @keys.command(name="list")

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from hub.access import authenticate, issue_key, pause_agreement, revoke_key, save_agreement
 from hub.access.clients import Client, consequences, register_client, revoke_client, rotate_client
-from hub.errors import Forbidden, NotFound
+from hub.errors import Forbidden, Invalid, NotFound
 from hub.store import Store
 from hub.store.tables import access_token, api_key
 from tests.access.signing import EC_KEY, RSA_KEY, agreed, jwks
@@ -51,6 +51,38 @@ def test_of_two_keys_that_begin_alike_the_partners_own_is_ended(connection: Conn
         authenticate(connection, theirs, NOW)
     with pytest.raises(NotFound):
         revoke_key(connection, "epd", "fh_alike", NOW)
+
+
+@pytest.mark.parametrize("shown", [5, 7, 8, 100])
+def test_a_key_is_ended_by_as_much_of_it_as_somebody_has(connection: Connection, shown: int) -> None:
+    """In an emergency somebody pastes the whole key, which is nowhere but in its hash, or a piece of it."""
+    mine, other = (issue_key(connection, "epd", NOW) for _ in range(2))
+    connection.execute(update(api_key).where(api_key.c.prefix == other[:8]).values(prefix="fh_#####"))
+    revoke_key(connection, "epd", mine[:shown], NOW)
+    assert authenticate(connection, other, NOW)[0] == "epd"
+    with pytest.raises(Forbidden):
+        authenticate(connection, mine, NOW)
+
+
+def test_a_key_that_is_not_found_or_not_the_only_one_is_told_without_the_key(connection: Connection) -> None:
+    for _ in range(2):
+        mine = issue_key(connection, "epd", NOW)
+    theirs = issue_key(connection, "ziekenhuis", NOW)
+    connection.execute(update(api_key).where(api_key.c.partner == "epd").values(prefix="fh_alike"))
+    for several in ("fh_alike", "fh_a"):
+        with pytest.raises(Invalid, match=r"has 2 live keys that begin so.*: fh_alike, fh_alike"):
+            revoke_key(connection, "epd", several, NOW)
+    for nothing in ("", "fh", "fh_"):
+        with pytest.raises(Invalid, match="Say which"):
+            revoke_key(connection, "ziekenhuis", nothing, NOW)
+    for unknown in (theirs, mine[:-1], mine + "x", "%"):
+        with pytest.raises(NotFound, match=r"no live key that begins so\. Its live keys begin with: fh_alike") as told:
+            revoke_key(connection, "epd", unknown, NOW)
+        assert unknown not in str(told.value)
+    revoke_key(connection, "epd", mine, NOW)
+    revoke_key(connection, "epd", "fh_alike", NOW)
+    with pytest.raises(NotFound, match="no live key at all"):
+        revoke_key(connection, "epd", mine, NOW)
 
 
 def test_a_pause_ends_the_tokens_of_one_partner(connection: Connection) -> None:

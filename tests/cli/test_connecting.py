@@ -130,6 +130,12 @@ def test_an_agreement_and_its_keys(filled: CommandLine) -> None:
     assert "already has 2 live keys" in filled.refused("keys", "issue", "kring"), "nobody agreed, so nothing was revoked"
     assert filled.ok("keys", "revoke", "kring", prefix, "--yes").endswith("Revoked.\n")
     assert "no live key" in filled.refused("keys", "revoke", "kring", prefix)
+    assert key not in filled.refused("keys", "revoke", "kring", key)
+    leaked = filled.ok("keys", "issue", "kring").splitlines()[0]
+    asked = filled("keys", "revoke", "kring", leaked)
+    assert f"The key {leaked[:8]} of kring" in asked.output and leaked not in asked.output
+    assert filled.json("keys", "revoke", "kring", leaked, "--yes") == {"partner": "kring", "prefix": leaked[:8], "revoked": True}
+    assert not (filled.home / "fichehub.log").exists() or leaked not in (filled.home / "fichehub.log").read_text()
     filled.ok("keys", "issue", "kring")
     mail = "collega@example.org"
     assert mail in filled.ok("query", "--partner", "kring", "--kind", "organisatie", "--json")
