@@ -13,7 +13,7 @@ from hub.cli.installation import Installation
 from hub.cli.output import progress, say_json
 from hub.connector import Progress
 from hub.demo import World
-from hub.demo.stage import Stage
+from hub.demo.stage import Loaded, Stage
 from hub.errors import Misconfigured
 from hub.outbound import ALLOW_PRIVATE
 from hub.plugins import Plugins
@@ -36,8 +36,8 @@ def simulated_systems(installation: Installation, size: str, *, wanted: bool = T
             simulator.stop()
 
 
-def fill(installation: Installation, draw: Progress) -> Iterator[str]:
-    """Load the demonstration world through the real connectors when that has not happened yet; yields a line per connection."""
+def fill(installation: Installation, draw: Progress) -> Iterator[Loaded]:
+    """Load the demonstration world through the real connectors where that has not happened yet; yields what became of each connection."""
     return Stage(installation.store, installation.plugins).load(draw)
 
 
@@ -53,11 +53,15 @@ def demo(installation: Installation, size: str, as_json: bool) -> None:
         if not running:
             raise Misconfigured("This installation has connections of its own; the demonstration only fills an empty one.")
         with progress() as draw:
-            lines = list(fill(installation, draw))
+            found = list(fill(installation, draw))
+    failed = [each.line for each in found if not each.done]
     if as_json:
-        say_json({"loaded": lines})
+        say_json({"loaded": [each.line for each in found if each.done], "failed": failed})
     else:
-        click.echo("\n".join(lines) or "The demonstration world is loaded already.")
+        click.echo("\n".join(each.line for each in found) or "The demonstration world is loaded already.")
+    if failed:
+        click.echo("The demonstration world is not whole. To load what is missing, give the command again: fichehub demo", err=True)
+        click.get_current_context().exit(1)
 
 
 @click.command()

@@ -88,8 +88,8 @@ def up(installation: Installation, host: str, port: int, size: str, demo: bool, 
     with demonstrating.simulated_systems(installation, size, wanted=demo) as shown:
         if shown:
             with progress() as draw:
-                for line in demonstrating.fill(installation, draw):
-                    click.echo(line)
+                for loaded in demonstrating.fill(installation, draw):
+                    click.echo(loaded.line)
         # By the environment: what stands on a command line can be read by every user of the machine.
         where = {"FICHEHUB_HOME": str(installation.home), "FICHEHUB_DATABASE_URL": installation.database_url}
         parent = lifeline.hold()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import insert, select
@@ -16,7 +17,8 @@ from hub.plugins import Plugins
 from hub.store import Store, Writer
 from hub.store.references import HUB
 from hub.store.tables import entity, identity, setting
-from hub.sync import connections, run
+from hub.sync import connections, lease, records, run
+from hub.sync.info import ConnectionInfo
 from hub.testing.simulator import Simulator
 
 SOURCES: Final = ("sociale-kaart", "progezondheid", "sociaal-brussels")
@@ -60,6 +62,14 @@ def is_set(store: Store) -> bool:
         return connection.execute(select(setting.c.value).where(setting.c.name == _SIZE)).first() is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A line about what was loaded. `done`: all of it; if not, the line says why, and the next load tries again."""
+
+    line: str
+    done: bool = True
+
+
 class Stage:
     """One installation as a demonstration."""
 
@@ -86,16 +96,27 @@ class Stage:
         self._let_in(world)
         return running
 
-    def load(self, progress: Progress) -> Iterator[str]:
-        """Run each connection to a source that has never run, then ask what no source tells; yields a line about each."""
+    def load(self, progress: Progress) -> Iterator[Loaded]:
+        """Run each connection to a source of which no run came to its end yet, then ask what no source tells; yields what became of each."""
+        with self._store.read() as connection:
+            loaded = records.ever_done(connection)
+        whole = True
         for known in connections.list_all(self._store, self._plugins):
-            if known.connector in SOURCES and known.state == "enabled" and known.last_run is None:
-                report = run(self._store, self._plugins, known.name, progress=progress)
-                told = f"  {known.title}: {report.read} read, {report.changed} new, {report.rejected} rejected"
-                yield told if report.state == "done" else f"{told}. {report.reason}"
-        if not self._was_made(_ASKED) and (asked := self._ask_around()):
+            if known.connector in SOURCES and known.state == "enabled" and known.name not in loaded:
+                found = self._run(known, progress)
+                whole = whole and found.done
+                yield found
+        if whole and not self._was_made(_ASKED) and (asked := self._ask_around()):
             self._note_made(_ASKED)
-            yield f"  Redactie: asked {asked} offers for their patientenstop, waiting list and places"
+            yield Loaded(f"  Redactie: asked {asked} offers for their patientenstop, waiting list and places")
+
+    def _run(self, known: ConnectionInfo, progress: Progress) -> Loaded:
+        try:
+            report = run(self._store, self._plugins, known.name, progress=progress)
+        except lease.Busy as error:
+            return Loaded(f"  {known.title}: {error.message}", done=False)
+        told = f"  {known.title}: {report.read} read, {report.changed} new, {report.rejected} rejected"
+        return Loaded(told) if report.state == "done" else Loaded(f"{told}. {report.reason}", done=False)
 
     def _ask_around(self) -> int:
         """What an editor of the hub heard from the offers themselves on this day, of how many: it is in none of the systems that are shown."""

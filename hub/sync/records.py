@@ -231,6 +231,11 @@ def last_runs(connection: Connection) -> dict[str, RunReport]:
     return {row.connection: _report(row) for row in connection.execute(select(run).where(run.c.id.in_(newest)))}
 
 
+def ever_done(connection: Connection) -> frozenset[str]:
+    """The connections of which a real run came to its end at some time."""
+    return frozenset(connection.execute(select(run.c.connection).where(run.c.state == "done", run.c.dry.is_(False)).distinct()).scalars())
+
+
 def try_now(connection: Connection, name: str, now: str) -> None:
     """Let the last run, if it failed and is to be tried again later, be tried again now."""
     last = last_runs(connection).get(name)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from hub import plugins
+from hub.connector import unwatched
 from hub.demo import stage
 from hub.outbound import ALLOW_PRIVATE
 from hub.store import Store, index_anew
 from hub.store.concepts import ConceptBook
-from hub.sync import connections, run, stops
+from hub.sync import connections, lease, records, run, stops
+from hub.sync.records import RunReport, State
 
 
 @pytest.fixture
@@ -82,7 +84,41 @@ def test_a_stopped_connection_finds_its_system_when_it_may_run_again(store: Stor
             simulator.stop()
         stops.stop(store, "demo-progezondheid", "")
     assert connections.get(store, installed, "demo-progezondheid").config["base_url"] == address
-    assert [line for line in stage.Stage(store, installed).load(lambda *_: None) if "ProGezondheid" in line] == [], "a stopped one is no error"
+    assert [one for one in stage.Stage(store, installed).load(lambda *_: None) if "ProGezondheid" in one.line] == [], "a stopped one is no error"
+
+
+def test_a_source_that_failed_is_loaded_the_next_time_and_one_that_is_loaded_is_not(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ALLOW_PRIVATE, "1")
+    monkeypatch.setattr(stage, "run", _ends(failed="demo-progezondheid"))
+    demonstration = stage.Stage(store, plugins.load())
+    for simulator in demonstration.start("S"):
+        simulator.stop()
+    first = list(demonstration.load(unwatched))
+    assert [one.done for one in first] == [False, True, True], "and nobody is asked about a world that is not whole"
+    assert "The database did not answer" in first[0].line
+    monkeypatch.setattr(stage, "run", _busy)
+    (busy,) = demonstration.load(unwatched)
+    assert (busy.done, "somebody else" in busy.line) == (False, True)
+    monkeypatch.setattr(stage, "run", _ends())
+    (again,) = demonstration.load(unwatched)
+    assert again.done and "ProGezondheid" in again.line
+    later = RunReport(id=0, connection="demo-progezondheid", mode="incremental", state="failed")
+    store.write(lambda writer: records.begin(writer.connection, later))
+    assert list(demonstration.load(unwatched)) == [], "what was loaded once stays loaded, whatever became of a later run"
+
+
+def _ends(failed: str = "") -> Callable[..., RunReport]:
+    def run(store: Store, installed: plugins.Plugins, name: str, **_: object) -> RunReport:
+        state: State = "failed" if name == failed else "done"
+        report = RunReport(id=0, connection=name, mode="full", state=state, reason="" if state == "done" else "The database did not answer.")
+        store.write(lambda writer: records.begin(writer.connection, report))
+        return report
+
+    return run
+
+
+def _busy(*_: object, **__: object) -> RunReport:
+    raise lease.Busy("somebody else is doing this now")
 
 
 def test_an_installation_with_connections_of_its_own_is_left_alone(store: Store) -> None:
