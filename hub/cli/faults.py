@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import shutil
+import sqlite3
 from pathlib import Path
 from typing import Final
 
@@ -11,8 +13,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from hub.cli.installation import Installation
+from hub.store.faults import FULL, fault_of
 
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _CLOSED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOENT})
 _OTHER: Final = "Name another file with --database-url or FICHEHUB_DATABASE_URL"
 _REFUSALS: Final = {
@@ -20,6 +22,8 @@ _REFUSALS: Final = {
     "57014": "The database {database} at {address} ended a statement that took too long for it (statement_timeout). Ask for less, or let this user take longer: ALTER ROLE ... SET statement_timeout = 0.",
 }
 """What PostgreSQL says with these codes: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
+_LEAST: Final = 1 << 16
+"""Bytes: with less room on its disk SQLite cannot begin."""
 _ROOM: Final = "Make room there and give the command again; what was written before is whole."
 
 
@@ -27,15 +31,18 @@ def in_words(error: BaseException, installation: Installation | None) -> str | N
     """The sentence for this error; None when it is no fault of the machine, but one of ours."""
     if isinstance(error, OSError):
         return _of_files(error, installation)
-    if isinstance(error, DatabaseError) and installation is not None:
-        url = make_url(installation.database_url)
-        return _of_sqlite(str(error.orig), url) if url.get_backend_name() == "sqlite" else _of_server(error, url)
-    return None
+    if installation is None:
+        return None
+    url = make_url(installation.database_url)
+    found = error.orig if isinstance(error, DatabaseError) else error
+    if isinstance(found, sqlite3.Error):
+        return _of_sqlite(found, url)
+    return _of_server(error, url) if isinstance(error, DatabaseError) and url.get_backend_name() != "sqlite" else None
 
 
 def _of_files(error: OSError, installation: Installation | None) -> str | None:
     where = "" if error.filename is None else f" ({error.filename})"
-    if error.errno in _FULL:
+    if error.errno in FULL:
         return f"The disk is full{where}. {_ROOM}"
     if error.errno not in _CLOSED or error.filename is None or installation is None:
         return None
@@ -63,22 +70,37 @@ def _leads_to(file: Path, folder: Path) -> bool:
     return file == folder or file in folder.parents
 
 
-def _of_sqlite(reason: str, url: URL) -> str | None:
-    if "file is not a database" in reason:
+def _of_sqlite(error: sqlite3.Error, url: URL) -> str | None:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # above it are details: https://www.sqlite.org/rescode.html
+    if code == sqlite3.SQLITE_NOTADB:
         return f"{url.database} is no SQLite database, and nothing in it was changed. {_OTHER}."
-    if "malformed" in reason:
-        return f"The database {url.database} is damaged ({reason}). Restore a backup of it."
-    if "is full" in reason:
+    if code == sqlite3.SQLITE_CORRUPT:
+        return f"The database {url.database} is damaged ({error}). Restore a backup of it."
+    fault = fault_of(error)
+    if fault == "full" or (fault == "closed" and not _has_room(url)):
         return f"The disk is full ({url.database}). {_ROOM}"
-    if "unable to open" in reason or "readonly" in reason:
+    if code == sqlite3.SQLITE_IOERR:
         return (
-            f"The database {url.database} cannot be opened or written ({reason}). {_OTHER}, or give this user the right to write it and its folder."
+            f"The disk does not read or write the database {url.database} ({error}). See that it is sound and has room, and give the command again."
         )
+    if fault == "closed":
+        return f"The database {url.database} cannot be opened or written ({error}). {_OTHER}, or give this user the right to write it and its folder."
+    if fault == "busy":
+        return f"Something else held the database {url.database} for too long ({error}). Give the command again; if this stays, look for what else uses it."
     return None
 
 
+def _has_room(url: URL) -> bool:
+    """Whether the disk of the database has some, also where nobody can tell."""
+    folder = _folder(url)
+    try:
+        return folder is None or shutil.disk_usage(folder).free >= _LEAST
+    except OSError:
+        return True
+
+
 def _of_server(error: DatabaseError, url: URL) -> str | None:
-    if "disk" in str(error.orig).lower() and getattr(error.orig, "sqlstate", "") == "53100":
+    if fault_of(error) == "full":
         return f"The disk of the database server at {_address(url)} is full. {_ROOM}"
     refusal = _REFUSALS.get(getattr(error.orig, "sqlstate", ""))
     if refusal is not None:

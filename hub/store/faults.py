@@ -78,4 +78,6 @@ def _of_driver(error: DBAPIError) -> Fault | None:
 
 
 def _of_sqlite(error: sqlite3.Error) -> Fault | None:
-    return _OF_SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)  # above it are details
+    code = getattr(error, "sqlite_errorcode", 0)
+    # A full disk is told so while nobody else has the database open: the index of its log is the first that it writes.
+    return "full" if code == sqlite3.SQLITE_IOERR_SHMSIZE else _OF_SQLITE.get(code & 0xFF)  # above it are details

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import socket
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -19,11 +22,21 @@ from hub.store import Store
 from tests.cli.conftest import ORGANISATIE, CommandLine
 
 
-def refused(home: Path, *arguments: str) -> str:
-    """The sentence with which a process of its own fails."""
+def refused(home: Path, *arguments: str, largest: int | None = None) -> str:
+    """The sentence with which a process of its own fails; `largest`: the bytes that it may write to one file."""
+
+    def limited() -> None:
+        if largest is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
+
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FICHEHUB_")}
     done = subprocess.run(
-        [sys.executable, "-m", "hub.cli", "--home", str(home), *arguments], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "hub.cli", "--home", str(home), *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=limited,
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert "Traceback" not in done.stderr
@@ -74,8 +87,42 @@ def test_a_port_that_is_taken_is_told_by_simulate_as_by_serve(fichehub: CommandL
 def test_a_full_disk(tmp_path: Path) -> None:
     told = faults.in_words(OSError(errno.ENOSPC, "No space left on device", "/x/y"), Installation(tmp_path, ""))
     assert told is not None and "The disk is full (/x/y)" in told
-    told = faults.in_words(OperationalError("INSERT", None, Exception("database or disk is full")), Installation(tmp_path, ""))
-    assert told is not None and "The disk is full" in told and str(tmp_path) in told
+    for error in (_of_sqlite(sqlite3.SQLITE_FULL), OperationalError("INSERT", None, _of_sqlite(sqlite3.SQLITE_FULL))):
+        told = faults.in_words(error, Installation(tmp_path, ""))
+        assert told is not None and "The disk is full" in told and str(tmp_path) in told
+
+
+def _of_sqlite(code: int) -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError("what it says")
+    error.sqlite_errorcode = code
+    return error
+
+
+@pytest.mark.parametrize(
+    ("code", "free", "said"),
+    [
+        (sqlite3.SQLITE_IOERR_SHMSIZE, 1 << 30, "The disk is full"),
+        (sqlite3.SQLITE_IOERR_WRITE, 0, "The disk is full"),
+        (sqlite3.SQLITE_CANTOPEN, 0, "The disk is full"),
+        (sqlite3.SQLITE_IOERR_READ, 1 << 30, "The disk does not read or write the database"),
+        (sqlite3.SQLITE_READONLY_DIRECTORY, 1 << 30, "give this user the right"),
+        (sqlite3.SQLITE_BUSY_SNAPSHOT, 1 << 30, "Something else held the database"),
+        (sqlite3.SQLITE_CORRUPT_VTAB, 1 << 30, "Restore a backup"),
+        (sqlite3.SQLITE_ERROR, 0, None),
+    ],
+)
+def test_what_sqlite_says_is_told_by_its_code_and_the_room_that_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, free: int, said: str | None
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=free))
+    told = faults.in_words(OperationalError("SELECT 1", None, _of_sqlite(code)), Installation(tmp_path, ""))
+    assert told is None if said is None else said in str(told)
+
+
+def test_a_disk_with_no_room_for_the_index_of_the_log_is_full(tmp_path: Path) -> None:
+    """Nobody else has the database open, so there is none yet; a limit on the size of files stands for the disk."""
+    Store.open(f"sqlite:///{tmp_path / 'fichehub.sqlite'}", tmp_path).close()
+    assert "The disk is full" in refused(tmp_path, "connections", "list", largest=1 << 14)
 
 
 @pytest.mark.postgres

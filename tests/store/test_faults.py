@@ -72,6 +72,15 @@ def test_what_sqlite_raises(tmp_path: Path) -> None:
         holder.close()
 
 
+def test_sqlite_calls_a_full_disk_an_error_of_the_disk_when_the_index_of_its_log_does_not_fit() -> None:
+    found = []
+    for code in (sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR):
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = code
+        found.append(fault_of(OperationalError("PRAGMA", (), error)))
+    assert found == ["full", "closed", "closed"]
+
+
 def test_a_bug_of_ours_is_no_fault_of_the_machine(database_url: str) -> None:
     """SQLite says `OperationalError` of a table that there is not, as it does of a full disk."""
     engine = database.connect(database_url)
