@@ -123,7 +123,7 @@ from hub.places import Municipality, Places, UnknownPlace, distance_km
 from hub.schemas import read_json, write_json
 from hub.search import query_of
 from hub.store.concepts import ConceptBook
-from hub.store.faults import store_is_away
+from hub.store.faults import store_is_away, while_away
 from hub.testing.simulator import Simulator
 from hub.web.open_views import open_to_all, served_when_closed
 from hub.web.request_api import (
@@ -292,6 +292,7 @@ __all__ = [
     "to_millisecond",
     "to_second",
     "town_in",
+    "while_away",
     "words",
     "write_json",
 ]

@@ -21,7 +21,7 @@ authorization_metadata cancel directory display_identifier distance_km feed fold
 house_number is_cancelled is_uuid let_stand main_name name_in narrowed nearest_contact normalise_email normalise_identifier
 normalise_phone normalise_website number_and_box open_to_all person_name phone_kind query_of read_json record_access refusals require_partner
 resolve_contacts rubriek_from_label said_in served_when_closed source_title store_is_away street_in subscriptions to_millisecond
-to_second town_in words write_json
+to_second town_in while_away words write_json
 """
 
 

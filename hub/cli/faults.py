@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import shutil
 import sqlite3
 from pathlib import Path
 from typing import Final
@@ -13,7 +12,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from hub.cli.installation import Installation
-from hub.store.faults import FULL, fault_of
+from hub.store.faults import FULL, fault_of, has_room
 
 _CLOSED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOENT})
 _OTHER: Final = "Name another file with --database-url or FICHEHUB_DATABASE_URL"
@@ -22,8 +21,6 @@ _REFUSALS: Final = {
     "57014": "The database {database} at {address} ended a statement that took too long for it (statement_timeout). Ask for less, or let this user take longer: ALTER ROLE ... SET statement_timeout = 0.",
 }
 """What PostgreSQL says with these codes: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
-_LEAST: Final = 1 << 16
-"""Bytes: with less room on its disk SQLite cannot begin."""
 _ROOM: Final = "Make room there and give the command again; what was written before is whole."
 
 
@@ -77,7 +74,7 @@ def _of_sqlite(error: sqlite3.Error, url: URL) -> str | None:
     if code == sqlite3.SQLITE_CORRUPT:
         return f"The database {url.database} is damaged ({error}). Restore a backup of it."
     fault = fault_of(error)
-    if fault == "full" or (fault == "closed" and not _has_room(url)):
+    if fault == "full" or (fault == "closed" and not has_room(url)):
         return f"The disk is full ({url.database}). {_ROOM}"
     if code == sqlite3.SQLITE_IOERR:
         return (
@@ -88,15 +85,6 @@ def _of_sqlite(error: sqlite3.Error, url: URL) -> str | None:
     if fault == "busy":
         return f"Something else held the database {url.database} for too long ({error}). Give the command again; if this stays, look for what else uses it."
     return None
-
-
-def _has_room(url: URL) -> bool:
-    """Whether the disk of the database has some, also where nobody can tell."""
-    folder = _folder(url)
-    try:
-        return folder is None or shutil.disk_usage(folder).free >= _LEAST
-    except OSError:
-        return True
 
 
 def _of_server(error: DatabaseError, url: URL) -> str | None:

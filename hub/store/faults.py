@@ -6,9 +6,12 @@ The codes are those of https://www.sqlite.org/rescode.html and https://www.postg
 from __future__ import annotations
 
 import errno
+import shutil
 import sqlite3
+from pathlib import Path
 from typing import Final, Literal
 
+from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, PendingRollbackError, TimeoutError
 
 from hub.errors import StoreBusy
@@ -27,6 +30,16 @@ _OF_SQLITE: Final[dict[int, Fault]] = {
     sqlite3.SQLITE_CANTOPEN: "closed",
     sqlite3.SQLITE_FULL: "full",
 }
+_SOON: Final = ("The database is busy or away. Nothing was changed; try again in a few seconds.", 5)
+_NEEDS_SOMEBODY: Final[dict[Fault, tuple[str, int]]] = {
+    "full": ("The disk of the database is full. Nothing was changed. Whoever runs this hub has to make room; try again in a few minutes.", 300),
+    "closed": (
+        "The database cannot be read or written. Nothing was changed. Whoever runs this hub has to look after it; try again in a few minutes.",
+        300,
+    ),
+}
+_LEAST_ROOM: Final = 1 << 16
+"""Bytes: with less on its disk SQLite cannot begin."""
 _READ_ONLY: Final = "25006"
 _OF_POSTGRESQL: Final[tuple[tuple[str, Fault], ...]] = (
     ("53100", "full"),
@@ -61,6 +74,22 @@ def fault_of(error: BaseException) -> Fault | None:
 def store_is_away(error: BaseException) -> bool:
     """Whether this says that the database is busy, cannot be reached or cannot be used, so that the same may work in a moment."""
     return not isinstance(error, OSError) and fault_of(error) is not None
+
+
+def while_away(error: BaseException) -> tuple[str, int]:
+    """What is told to whoever asked, of an error of which `store_is_away` says yes: a sentence, and after how many seconds the same may work."""
+    fault = fault_of(error)
+    return _SOON if fault is None else _NEEDS_SOMEBODY.get(fault, _SOON)
+
+
+def has_room(url: URL) -> bool:
+    """Whether the disk under this database of SQLite has room; yes also where nobody here can tell, as of a server."""
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return True
+    try:
+        return shutil.disk_usage(Path(url.database).absolute().parent).free >= _LEAST_ROOM
+    except OSError:
+        return True
 
 
 def is_read_only(error: BaseException) -> bool:

@@ -1,6 +1,6 @@
 """`/health`: is the hub well? `UP`, `DEGRADED` (it serves, but something needs an administrator) or `DOWN` (503). No internals.
 
-It speaks of this hub alone, for load balancers: whether it answers, with all its parts, and no connection is paused. That a partner is silent, a run failed or a
+It speaks of this hub alone, for load balancers: whether it answers, with all its parts, no connection is paused, and there is room on the disk under SQLite. That a partner is silent, a run failed or a
 stop switch is set does not change it; that is told by the start page, `fichehub connections status` and `/api/v1/connections`.
 
 https://www.belgif.be/specification/rest/api-guide/#health
@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hub.errors import FichehubError
 from hub.store import Store, index_anew
+from hub.store.faults import has_room
 from hub.store.tables import connection, counter
 from hub.web.asking import serving, serving_of
 from hub.web.endpoints import endpoints
@@ -81,12 +82,12 @@ def status() -> Status:
 
 
 def look(store: Store) -> Status:
-    """How the database is: whether it answers, all in it is of this version, and no connection is paused."""
+    """How the database is: whether it answers, all in it is of this version, no connection is paused, and there is room to write."""
     try:
         with store.read() as reading:
             reading.execute(select(counter.c.n)).first()
             paused = reading.execute(select(func.count()).select_from(connection).where(connection.c.state == "paused")).scalar_one()
-            return "DEGRADED" if paused or index_anew.is_older(reading) else "UP"
+            return "DEGRADED" if paused or index_anew.is_older(reading) or not has_room(store.engine.url) else "UP"
     except (SQLAlchemyError, FichehubError) as error:
         _log.error("the database does not answer", exc_info=error)
         return "DOWN"

@@ -41,7 +41,7 @@ from hub.errors import (
     RequestError,
     StoreBusy,
 )
-from hub.store.faults import store_is_away
+from hub.store.faults import store_is_away, while_away
 from hub.web import pages
 
 if TYPE_CHECKING:
@@ -72,7 +72,6 @@ _DETAILS = {
     415: "This address does not take that Content-Type.",
     500: "Something went wrong on our side. Tell us the instance above, and we can find out what.",
 }
-_AWAY = "The database is busy or away. Nothing was changed; try again in a few seconds."
 _HANDLED_AS_400 = {422}  # webargs' word for a parameter that is wrong; Belgif says 400
 
 _log = structlog.get_logger(__name__)
@@ -118,7 +117,8 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, RequestError):
         return _request_problem(error)
     if store_is_away(error):
-        return Problem(503, BELGIF + "serviceUnavailable", _AWAY, headers={"Retry-After": "5"})
+        detail, seconds = while_away(error)
+        return Problem(503, BELGIF + "serviceUnavailable", detail, headers={"Retry-After": str(seconds)})
     if isinstance(error, ma.ValidationError):
         return _bad_request("The request is not valid.", tuple(_issues(error.messages, _place())))
     if isinstance(error, HTTPException):
@@ -258,8 +258,9 @@ def never_empty(application: WSGIApplication) -> WSGIApplication:
             away = store_is_away(error)
             status = 503 if away else 500
             title = HTTP_STATUS_CODES[status]
-            told = {"type": BELGIF + _BELGIF_TYPES[status], "title": title, "status": status, "detail": _AWAY if away else _DETAILS[500]}
-            headers = [("Content-Type", MEDIA_TYPE), *([("Retry-After", "5")] if away else [])]
+            detail, seconds = while_away(error) if away else (_DETAILS[500], 0)
+            told = {"type": BELGIF + _BELGIF_TYPES[status], "title": title, "status": status, "detail": detail}
+            headers = [("Content-Type", MEDIA_TYPE), *([("Retry-After", str(seconds))] if away else [])]
             start_response(f"{status} {title}", headers)
             return [orjson.dumps({**told, "instance": f"urn:uuid:{uuid.uuid4()}"})]
         start_response(*begun[-1])

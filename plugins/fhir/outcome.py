@@ -16,7 +16,7 @@ from werkzeug.exceptions import (
     UnsupportedMediaType,
 )
 
-from hub import CursorGone, FichehubError, Forbidden, Gone, Invalid, Locked, Moved, NotFound, store_is_away
+from hub import CursorGone, FichehubError, Forbidden, Gone, Invalid, Locked, Moved, NotFound, store_is_away, while_away
 from plugins.fhir.negotiation import NoSuchForm
 
 Json = dict[str, Any]
@@ -105,8 +105,8 @@ def failure_of(error: Exception) -> Failure:
         case Locked():
             return _one(409, "business-rule", error.message)
         case _ if store_is_away(error):
-            message = "The database is busy or away. Nothing was changed; try again in a few seconds."
-            return Failure(503, [issue("error", "transient", message)], {"Retry-After": "5"})
+            message, seconds = while_away(error)
+            return Failure(503, [issue("error", "transient", message)], {"Retry-After": str(seconds)})
         case HTTPException():
             return _of_http(error)
         case FichehubError():

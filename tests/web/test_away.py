@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import flask
 import pytest
 from sqlalchemy import insert
+from sqlalchemy.exc import OperationalError
 from werkzeug.test import EnvironBuilder
 
 from hub import plugins
@@ -23,9 +26,8 @@ from tests.own_postgres import PostgresServer
 ASKED = ("/fhir/Practitioner?family=Peeters", "/api/v1/fiches?kind=zorgverlener")
 
 
-@pytest.fixture
-def far_store(postgres_database_url: str, tmp_path: Path) -> Iterator[Store]:
-    store = Store.open(postgres_database_url, tmp_path)
+def _opened(url: str, home: Path) -> Store:
+    store = Store.open(url, home)
     row = {
         "name": "fhir",
         "connector": "fhir",
@@ -38,6 +40,19 @@ def far_store(postgres_database_url: str, tmp_path: Path) -> Iterator[Store]:
     }
     known = connection.c.keys()
     store.write(lambda writer: writer.connection.execute(insert(connection).values({name: value for name, value in row.items() if name in known})))
+    return store
+
+
+@pytest.fixture
+def far_store(postgres_database_url: str, tmp_path: Path) -> Iterator[Store]:
+    store = _opened(postgres_database_url, tmp_path)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def near_store(sqlite_database_url: str, tmp_path: Path) -> Iterator[Store]:
+    store = _opened(sqlite_database_url, tmp_path)
     yield store
     store.close()
 
@@ -116,6 +131,36 @@ def test_what_fails_at_the_end_of_a_request_is_answered_too(error: Exception, st
     told = app.test_client().get("/")
     assert (told.status_code, told.content_type, "Retry-After" in told.headers) == (status, "application/problem+json", status == 503)
     assert told.get_json()["detail"] and "at the end" not in told.get_data(as_text=True)
+
+
+@pytest.mark.parametrize(("code", "said", "seconds"), [
+    (sqlite3.SQLITE_FULL, "The disk of the database is full.", "300"),
+    (sqlite3.SQLITE_IOERR_SHMSIZE, "The disk of the database is full.", "300"),
+    (sqlite3.SQLITE_READONLY, "The database cannot be read or written.", "300"),
+    (sqlite3.SQLITE_BUSY, "The database is busy or away.", "5"),
+])  # fmt: skip
+def test_who_has_to_wait_for_somebody_to_make_room_is_told_so(
+    near_store: Store, monkeypatch: pytest.MonkeyPatch, code: int, said: str, seconds: str
+) -> None:
+    client = create_app(near_store, plugins.load(), Settings()).test_client()
+
+    def refuses(*_: object) -> Any:
+        error = sqlite3.OperationalError("what it says")
+        error.sqlite_errorcode = code
+        raise OperationalError("BEGIN", (), error)
+
+    monkeypatch.setattr(near_store, "read", refuses)
+    for path in ASKED:
+        answer = client.get(path)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, seconds)
+        assert said in answer.get_data(as_text=True)
+
+
+def test_health_tells_that_nothing_can_be_written(near_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = create_app(near_store, plugins.load(), Settings()).test_client()
+    before = client.get("/health").get_json()["status"]
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
+    assert (before, client.get("/health").get_json()["status"]) == ("UP", "DEGRADED")
 
 
 def test_health_waits_for_no_database_that_hangs_and_however_many_ask_it_costs_a_few_threads(

@@ -40,7 +40,7 @@ _DESCRIPTIONS = {
     410: "It was removed; or the cursor is older than what is kept, or ahead of the newest change: `startAgain` says where to read everything again",
     429: "Too many requests; Retry-After says how long to wait",
     500: "Something went wrong on our side",
-    503: "The database is busy; try again after Retry-After",
+    503: "The database is busy, away, or its disk is full; try again after Retry-After",
 }
 
 
