@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import click
-from sqlalchemy import make_url
 from sqlalchemy.exc import DatabaseError
 
 from hub.cli.accepting_keys import accept_keys
@@ -323,12 +322,12 @@ def status(installation: Installation, as_json: bool) -> None:
     if not database.exists(installation.database_url):
         click.echo(installation.nothing_here(), err=True)
         if as_json:
-            say_json({"database": make_url(installation.database_url).render_as_string(hide_password=True), "schema": None, "current": False})
+            say_json({"database": database.shown(database.parsed(installation.database_url)), "schema": None, "current": False})
         click.get_current_context().exit(1)
     engine = database.connect(installation.database_url)
     found = database.revision(engine)
     told: dict[str, Any] = {
-        "database": engine.url.render_as_string(hide_password=True),
+        "database": database.shown(engine.url),
         "schema": found,
         "current": found == database.head(),
     }

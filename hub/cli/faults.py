@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from sqlalchemy import URL
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from hub.cli.installation import Installation
+from hub.errors import FichehubError
+from hub.store import database
 from hub.store.faults import FULL, fault_of, has_room
 
 _CLOSED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOENT})
@@ -30,7 +31,9 @@ def in_words(error: BaseException, installation: Installation | None) -> str | N
         return _of_files(error, installation)
     if installation is None:
         return None
-    url = make_url(installation.database_url)
+    url = _url(installation)
+    if url is None:
+        return None
     found = error.orig if isinstance(error, DatabaseError) else error
     if isinstance(found, sqlite3.Error):
         return _of_sqlite(found, url)
@@ -44,7 +47,7 @@ def _of_files(error: OSError, installation: Installation | None) -> str | None:
     if error.errno not in _CLOSED or error.filename is None or installation is None:
         return None
     file, home = Path(str(error.filename)), installation.home
-    folder = _folder(make_url(installation.database_url))
+    folder = _folder(_url(installation))
     # A folder above one that cannot be entered or made is named in its place. A file that is not there is a fault of ours.
     is_missing = error.errno == errno.ENOENT
     if _leads_to(file, home) or (home in file.parents and not is_missing):
@@ -59,8 +62,15 @@ def _of_files(error: OSError, installation: Installation | None) -> str | None:
     return f"{file} cannot be read or written ({error.strerror}). Choose another place, or give this user the right to it."
 
 
-def _folder(url: URL) -> Path | None:
-    return Path(url.database).absolute().parent if url.get_backend_name() == "sqlite" and url.database else None
+def _url(installation: Installation) -> URL | None:
+    try:
+        return database.parsed(installation.database_url)
+    except FichehubError:
+        return None  # whoever needs it is told what is wrong with it
+
+
+def _folder(url: URL | None) -> Path | None:
+    return Path(url.database).absolute().parent if url is not None and url.get_backend_name() == "sqlite" and url.database else None
 
 
 def _leads_to(file: Path, folder: Path) -> bool:
@@ -97,8 +107,9 @@ def _of_server(error: DatabaseError, url: URL) -> str | None:
     if not lost:
         return None
     reason = next(iter(str(error.orig).splitlines()), "no reason is given").strip()
-    if url.password:
-        reason = reason.replace(str(url.password), "***")
+    for secret in (url.password, *(url.query.get(name) for name in database.SECRETS)):
+        if secret:
+            reason = reason.replace(str(secret), "***")
     return (
         f"The database {url.database or ''} at {_address(url)} cannot be reached: {reason.rstrip('.')}. "
         "Check that it runs and lets this machine in, and the host, the name and the user in --database-url or FICHEHUB_DATABASE_URL."

@@ -7,7 +7,6 @@ from functools import cached_property
 from pathlib import Path
 
 import click
-from sqlalchemy import make_url
 
 from hub import concepts_data, plugins
 from hub.cli.output import progress
@@ -47,7 +46,7 @@ class Installation:
 
     def nothing_here(self) -> str:
         """What is said where there is no installation."""
-        where = make_url(self.database_url).render_as_string(hide_password=True)
+        where = database.shown(database.parsed(self.database_url))
         return (
             f"There is no installation of Fichehub at {where}. Check --home ({self.home}) and --database-url. To make a new one there: "
             "fichehub db upgrade (empty), fichehub demo (with the demonstration), or fichehub up."

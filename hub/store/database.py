@@ -17,7 +17,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import (
     DBAPIError,
@@ -42,6 +42,12 @@ if TYPE_CHECKING:
 BUSY_SECONDS: Final = 20.0
 """How long a writer waits for SQLite's one write lock before it gives up."""
 
+SECRETS: Final = ("password", "sslpassword", "oauth_client_secret")
+"""Options of libpq that open the database."""
+_SQLITE: Final = ("sqlite", "sqlite+pysqlite")
+_POSTGRESQL: Final = ("postgresql", "postgresql+psycopg")
+_WRITE: Final = "Write sqlite:///FILE or postgresql://USER@HOST/NAME"
+_ENCODE: Final = "In a user or a password each of the signs @ / : # is percent-encoded: %40, %2F, %3A, %23."
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _WRITING: Final = "fichehub_writing"
 _TURN: Final = "fichehub_turn"
@@ -69,26 +75,41 @@ _BY_KEY: Final = "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = of
 _RETRIED_STATES: Final = frozenset({"40001", "40P01", "55P03", "23505"})
 
 
+def parsed(url: str) -> URL:
+    """The database URL in its parts. Raises `FichehubError`, without repeating it, for one that is not of SQLite or PostgreSQL or has a sign that splits a password."""
+    try:
+        found = make_url(url)
+    except Exception:  # noqa: BLE001  SQLAlchemy and its drivers raise whatever they like about a malformed URL
+        raise FichehubError(
+            f"The database URL cannot be read. {_WRITE}, with a port that is a number. {_ENCODE}"
+        ) from None  # it may name a part of it
+    if found.drivername not in (*_SQLITE, *_POSTGRESQL):
+        raise FichehubError(f"Fichehub runs on SQLite and PostgreSQL; the database URL names {found.drivername}. {_WRITE}.")
+    options = (option.partition("=")[0] for option in url.partition("?")[2].split("&"))
+    if found.drivername in _POSTGRESQL and any("@" in (part or "") for part in (found.host, found.database, *options)):
+        # What stands before it was meant for the password, and would be named as a host or a database.
+        raise FichehubError(f"The database URL has an @ behind the one before the host. {_ENCODE}")
+    return found
+
+
+def shown(url: URL) -> str:
+    """The URL as anybody may read it: without what opens the database."""
+    return url.difference_update_query(SECRETS).render_as_string(hide_password=True)
+
+
 def connect(url: str) -> Engine:
     """An engine for `url`: `sqlite:///file` or `postgresql://...`; other databases and unusable URLs raise `FichehubError`."""
-    try:
-        parsed = make_url(url)
-    except Exception as error:  # SQLAlchemy and its drivers raise whatever they like about a malformed URL
-        raise FichehubError("The database URL cannot be read; write sqlite:///FILE or postgresql://USER@HOST/NAME.") from error
-    if parsed.drivername in ("postgresql", "postgresql+psycopg"):
-        return postgresql(parsed)
-    if parsed.drivername not in ("sqlite", "sqlite+pysqlite"):
-        raise FichehubError(
-            f"Fichehub runs on SQLite and PostgreSQL; the database URL names {parsed.drivername}. Write sqlite:///FILE or postgresql://USER@HOST/NAME."
-        )
-    if parsed.query:
-        raise FichehubError(f"The database URL has an option that SQLite does not take here: {next(iter(parsed.query))}. Write sqlite:///FILE.")
-    if parsed.database in (None, "", ":memory:"):
+    found = parsed(url)
+    if found.drivername in _POSTGRESQL:
+        return postgresql(found)
+    if found.query:
+        raise FichehubError(f"The database URL has an option that SQLite does not take here: {next(iter(found.query))}. Write sqlite:///FILE.")
+    if found.database in (None, "", ":memory:"):
         raise FichehubError("A database in memory is not shared between processes; name a file: sqlite:///FILE.")
-    make_home(Path(parsed.database or "").parent)
+    make_home(Path(found.database or "").parent)
     # The last one given back is the next one handed out: each has pages and statements of its own in memory, and those of one that is used in
     # turns with another are out of date each time.
-    engine = create_engine(parsed, pool_use_lifo=True, connect_args={"timeout": 0, "check_same_thread": False, "cached_statements": 512})
+    engine = create_engine(found, pool_use_lifo=True, connect_args={"timeout": 0, "check_same_thread": False, "cached_statements": 512})
     event.listen(engine, "do_connect", _make_private)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -270,11 +291,14 @@ def revision(engine: Engine) -> str | None:
 
 
 def exists(url: str) -> bool:
-    """Whether there is a database of Fichehub at `url`; makes none. True also where nobody can tell: whoever opens it is told what is wrong."""
+    """Whether there is a database of Fichehub at `url`; makes none. True also where nobody can tell: whoever opens it is told what is wrong.
+
+    Raises `FichehubError` for a URL that cannot be used.
+    """
+    found = parsed(url)
+    if found.drivername in _SQLITE and found.database and not Path(found.database).exists():
+        return False
     with suppress(SQLAlchemyError):
-        parsed = make_url(url)
-        if parsed.get_backend_name() == "sqlite" and parsed.database and not Path(parsed.database).exists():
-            return False
         engine = connect(url)
         try:
             return revision(engine) is not None

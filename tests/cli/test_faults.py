@@ -75,6 +75,31 @@ def test_a_server_that_does_not_answer_is_named_without_the_password(tmp_path: P
     assert told is not None and "db.example" in told and "geheim" not in told
 
 
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql://somebody:ge@127.0.0.1:heim/hub", "cannot be read"),
+        ("postgresql://somebody:ge@heim/w#rd@127.0.0.1/hub", "has an @"),
+        ("postgresql://somebody:ge@heim@127.0.0.1/hub", "has an @"),
+        ("postgresql://somebody:ge@he?im@127.0.0.1/hub", "has an @"),
+        ("postgresql://some/body:geheim@127.0.0.1/hub", "has an @"),
+    ],
+)
+@pytest.mark.parametrize("command", [("connections", "list"), ("db", "status", "--json"), ("db", "upgrade")])
+def test_a_database_url_that_cannot_be_used_is_refused_without_a_part_of_its_password(
+    fichehub: CommandLine, monkeypatch: pytest.MonkeyPatch, url: str, said: str, command: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("FICHEHUB_DATABASE_URL", url)
+    sentence = fichehub.refused(*command)
+    assert said in sentence and "percent-encoded" in sentence
+    assert "heim" not in sentence and not (fichehub.home / "fichehub.log").exists()
+
+
+def test_a_password_among_the_options_of_the_url_is_not_shown(tmp_path: Path) -> None:
+    told = Installation(tmp_path, "postgresql://somebody:geheim@db.example/hub?password=geheim&sslmode=require").nothing_here()
+    assert "db.example/hub?sslmode=require" in told and "geheim" not in told
+
+
 def test_a_port_that_is_taken_is_told_by_simulate_as_by_serve(fichehub: CommandLine) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
