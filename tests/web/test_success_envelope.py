@@ -242,6 +242,16 @@ def test_places(client: FlaskClient) -> None:
     one = get(client, best["href"])
     assert "9000" in one["postcodes"]
     assert get(client, f"{API}/places?pageSize=2")["total"] > 500
+    assert client.get(f"{API}/places?after=gent").status_code == 400
+
+
+def test_every_place_comes_page_by_page_and_each_once(client: FlaskClient) -> None:
+    read, total, address = [], 0, f"{API}/places?pageSize=100"
+    while address:
+        page = get(client, address)
+        read += [item["refnis"] for item in page["items"]]
+        total, address = page["total"], page.get("next", "")
+    assert read == sorted(set(read)) and len(read) == total > 500
 
 
 # --- what every answer has -------------------------------------------------------------------------------------------------------------

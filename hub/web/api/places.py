@@ -24,10 +24,14 @@ class Typed(ma.Schema):
         validate=validate.Length(1, 100),
         metadata={"description": "What somebody is typing: a name, a postcode, or the beginning of either."},
     )
+    after = fields.String(
+        validate=validate.Regexp("^[0-9]{5}$", error="This is a REFNIS code, of five digits."),
+        metadata={"description": "REFNIS code of the last place of the page before."},
+    )
     pageSize = fields.Integer(
         load_default=10,
         validate=validate.Range(1, 1000),
-        metadata={"description": "The most places to give."},
+        metadata={"description": "Places on a page."},
     )
 
 
@@ -35,18 +39,21 @@ class Typed(ma.Schema):
 def places(given: dict[str, Any]) -> flask.Response:
     """Municipalities
 
-    With `text`: what somebody who typed this may mean, best first. Without: the first by REFNIS code, as many as `pageSize`.
+    By REFNIS code; with `text` what somebody who typed this may mean, best first, on one page.
     """
-    known = directory().places
+    known, size = directory().places, given["pageSize"]
+    answer: dict[str, Any] = {"self": page_address("places.places"), "pageSize": size}
     if "text" in given:
         items = [
             _place(found.municipality) | {"label": found.label} | ({"postcode": found.postcode} if found.postcode else {})
-            for found in known.suggest(given["text"], given["pageSize"])
+            for found in known.suggest(given["text"], size)
         ]
-        return json({"items": items, "self": page_address("places.places")})
+        return json({"items": items, **answer})
     everything = sorted(known, key=lambda municipality: municipality.refnis)
-    items = [_place(municipality) for municipality in everything[: given["pageSize"]]]
-    return json({"items": items, "self": page_address("places.places"), "total": len(everything)})
+    rest = [municipality for municipality in everything if municipality.refnis > given.get("after", "")]
+    if len(rest) > size:
+        answer["next"] = page_address("places.places", after=rest[size - 1].refnis)
+    return json({"items": [_place(municipality) for municipality in rest[:size]], **answer, "total": len(everything)})
 
 
 @operation(blueprint, "getPlace", "/places/<refnis>", OnePlace, path={"refnis": "REFNIS code: five digits, old or new."})
