@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -142,6 +143,31 @@ def _log_to(path: Path) -> None:
     click.get_current_context().call_on_close(file.close)
 
 
+class _Text(click.types.StringParamType):
+    """Words from the command line. For bytes that the locale cannot read Python has halves of characters (PEP 383), which are in no fiche."""
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text: str = super().convert(value, param, ctx)
+        if not any("\ud800" <= each <= "\udfff" for each in text):
+            return text
+        try:
+            return os.fsencode(text).decode()  # as where the locale is C, and the terminal is not
+        except UnicodeError:
+            self.fail(
+                "This is no text in UTF-8. Type it in a terminal that speaks UTF-8, with a locale that says so, as LC_ALL=C.UTF-8 does.", param, ctx
+            )
+
+
+def _reads_text(command: click.Command) -> None:
+    """Let this command and those below it take no text but `_Text`; the name of a file stays what the system calls it."""
+    for parameter in command.params:
+        if parameter.type is click.STRING:
+            parameter.type = _TEXT
+    for below in command.commands.values() if isinstance(command, click.Group) else ():
+        _reads_text(below)
+
+
+_TEXT = _Text()
 for _room in (
     serving,
     demonstrating,
@@ -159,6 +185,7 @@ for _room in (
 ):
     for _command in _room.COMMANDS:
         main.add_command(_command)
+_reads_text(main)
 
 if __name__ == "__main__":
     sys.exit(main())

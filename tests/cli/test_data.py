@@ -102,6 +102,18 @@ def test_query_finds_and_shows_what_a_level_may_see(filled: CommandLine) -> None
     assert "1 in all." in table
 
 
+def test_words_that_the_locale_cannot_read_are_read_as_utf_8_or_refused(filled: CommandLine) -> None:
+    """Silently they would find nothing."""
+    refusal = filled.misunderstood("query", "--text", "Lind\udce9")
+    assert "'--text'" in refusal and "no text in UTF-8" in refusal
+    assert "no text in UTF-8" in filled.misunderstood("keys", "list", "Lind\udce9")
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    for typed, code in (("Lindé".encode(), 0), (b"Lind\xe9", 2)):
+        command: list[str | bytes] = [sys.executable, "-m", "hub.cli", "--home", str(filled.home), "query", "--text", typed]
+        done = subprocess.run(command, env=environment, capture_output=True, check=False)
+        assert (done.returncode, b"Zorghuis De Linde" in done.stdout) == (code, code == 0), done.stderr
+
+
 def test_a_fiche_goes_by_its_official_name(fichehub: CommandLine) -> None:
     names = [{"text": {"nl": "Oude naam"}, "use": "former"}, {"text": {"fr": "Nom", "nl": "Officiële naam"}, "use": "official"}]
     store = Store.open(f"sqlite:///{fichehub.home / 'fichehub.sqlite'}", fichehub.home)
