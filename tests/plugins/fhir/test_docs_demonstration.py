@@ -46,7 +46,8 @@ def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskCli
         finally:
             for simulator in running:
                 simulator.stop()
-    assert any(line.startswith("  Redactie: asked ") for line in told)
+    assert all(each.done for each in told)
+    assert any(each.line.startswith("  Redactie: asked ") for each in told)
     assert list(stage.load(lambda *_: None)) == [], "once"
     yield create_app(store, installed, Settings(demo=True)).test_client()
     store.close()
