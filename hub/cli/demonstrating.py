@@ -46,7 +46,7 @@ def fill(installation: Installation, draw: Progress) -> Iterator[Loaded]:
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for programs.")
 @click.pass_obj
 def demo(installation: Installation, size: str, as_json: bool) -> None:
-    """Fill an empty installation with the fictional world, through simulators and the real connectors."""
+    """Fill an empty installation with the fictional world, through simulators and the real connectors; given again, load what is missing."""
     installation.allow_upgrade()
     installation.bring_up_to_date()
     with simulated_systems(installation, size) as running:
