@@ -117,6 +117,20 @@ def test_a_part_that_an_editor_excludes_goes_whoever_states_it() -> None:
     assert len(merged_content(*stated, kbo, editor)["vestigingen"]) == 3, "addresses are the KBO's"
 
 
+def test_a_part_that_a_source_excludes_goes_for_its_equals_too_and_stays_for_who_stands_above_it() -> None:
+    for one, other in (EQUALS, EQUALS[::-1]):
+        stated = says(one, {"vestigingen": [nr("2000000042"), {"keys": [f"{one}:9"]}]})
+        against = says(other, {}, excluded={"vestigingen": [{"keys": ["nr|2000000042"]}]})
+        assert [part["keys"] for part in merged_content(stated, against)["vestigingen"]] == [[f"{one}:9"]]
+        assert len(merged_content(stated, says("kbo", {"vestigingen": [nr("2000000042")]}), against)["vestigingen"]) == 2
+
+
+def test_a_part_is_excluded_by_its_address_alone() -> None:
+    stated = says("excel", {"vestigingen": [nr("2000000042"), {"keys": ["excel:9"]}]})
+    editor = says(EDITOR, {}, excluded={"vestigingen": [{"addresses": [STREET]}]})
+    assert [part["keys"] for part in merged_content(stated, editor)["vestigingen"]] == [["excel:9"]]
+
+
 def test_a_part_that_an_editor_spoke_of_goes_with_those_who_state_it_and_one_that_he_made_stays() -> None:
     stated = says("excel", {"vestigingen": [{"keys": ["excel:1"], "name": {"nl": "Noord"}}]})
     word, made = {"keys": ["excel:1"], "name": {"nl": "Zuid"}, "addresses": [STREET]}, {"name": {"nl": "Oost"}}

@@ -169,6 +169,23 @@ def test_what_left_something_out_is_the_same_as_what_did_not(field: str, short: 
         assert withheld(before, [person(**{field: [one]}), person(**{field: [same | HIDDEN]})], 0) == before, "it was shown since"
 
 
+@pytest.mark.parametrize(
+    ("field", "vague", "precise"),
+    [
+        ("identifiers", {"system": "riziv", "value": "10000013"}, {"system": "riziv", "value": "10000013001"}),
+        ("addresses", {"postcode": "9000"}, {"type": "practice", "postcode": "9000"}),
+    ],
+)
+def test_what_was_shown_once_is_not_told_when_it_was_hidden_later_with_something_left_out(field: str, vague: Document, precise: Document) -> None:
+    for one, other in ((vague, precise), (precise, vague)):
+        before, hidden = person(**{field: [one]}), person(**{field: [other | HIDDEN]})
+        for later in ([hidden, before], [person(), hidden, before]):
+            kept = withheld(before, later, 0)
+            assert kept is not None
+            assert field not in kept, "where it last stood it was hidden"
+            assert withheld(before, later, 2) == before
+
+
 @given(st.sampled_from(KINDS).flatmap(fiches))
 def test_a_fiche_that_did_not_change_looks_as_it_does_today(fiche: Document) -> None:
     stamped = stamp(fiche["kind"], fiche)
