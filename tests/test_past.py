@@ -175,6 +175,36 @@ def test_a_dependent_fiche_of_a_partner_is_as_he_saw_it(store: Store) -> None:
     assert Directory(store, mine).as_at(id, Directory(store, mine).newest()).fiche == now.fiche
 
 
+def of_offer(revision: int, **content: Any) -> Claim:
+    """What the map of the same partner says of the aanbod."""
+    return Claim("kaart", "n", revision, "aanbod", {"kind": "aanbod", **content}, same_as=((SK, "a"),), partner="gent")
+
+
+@pytest.mark.parametrize("with_it", [False, True])
+def test_what_a_partner_took_back_does_not_come_back_with_a_change_of_its_organisatie(store: Store, with_it: bool) -> None:
+    put(store, huis(1), aanbod("a", "o"))
+    for revision in (1, 2):
+        put(store, of_offer(revision, description={"nl": f"van ons {revision}"}))
+    put(store, gone(of_offer(1), 3))
+    put(store, own(1, names=[{"text": {"nl": "Ons huis"}}]), *([aanbod("a", "o", "Anders", revision=2)] if with_it else []))
+    mine, id = Directory(store, Grant(partner="gent")), uuid_of(store, f"{SK}|a")
+    now = mine.get(id)
+    assert "description" not in now.fiche
+    assert mine.as_at(id, mine.newest()).fiche == now.fiche
+
+
+def test_what_a_partner_says_later_does_not_stand_in_his_past(store: Store) -> None:
+    put(store, huis(1), aanbod("a", "o"))
+    put(store, own(1, names=[{"text": {"nl": "Ons huis"}}]), aanbod("a", "o", "Anders", revision=2))
+    mine, id = Directory(store, Grant(partner="gent")), uuid_of(store, f"{SK}|a")
+    then = mine.get(id).fiche
+    before = mine.newest()
+    for revision in range(1, 5):
+        put(store, of_offer(revision, description={"nl": f"van ons {revision}"}))
+    assert mine.as_at(id, before).fiche == then
+    assert mine.as_at(id, mine.newest()).fiche == mine.get(id).fiche != then
+
+
 # --- histories -------------------------------------------------------------------------------------------------------------------------
 
 

@@ -22,6 +22,9 @@ from hub.store.workspace import OF_OTHERS, PendingChange, Workspace, operation_o
 BY_TWO_ENDS: Final = ("membership", "caregiver")
 """The types of parts that stand for a link: who may not see its other end sees no such part."""
 
+NO_VIEW: Final = 0
+"""The version in a partner's row about what he has no view of his own of: none of his. His own count from 1."""
+
 
 class _View(NamedTuple):
     """What a partner sees in place of a fiche."""
@@ -103,13 +106,14 @@ def _speak_for(space: Workspace, partner: str, entities: Collection[int], shared
             continue  # it is for him what it is for all
         else:  # his own view would have told
             nothing = was == now and (view is not None or now >= ABSENT)
-            version = space.fiches[change.fiche_id].version if view is None else view.version
             change = PendingChange(
-                entity, change.fiche_id, change.type, partner, "context", space.origin, {}, ABSENT if nothing else change.audience, was, now, version
+                entity, change.fiche_id, change.type, partner, "context", space.origin, {}, ABSENT if nothing else change.audience, was, now, NO_VIEW
             )
         if was == now == ABSENT and beside is None:
             space.changes.pop((partner, entity), None)
             continue
+        stands = views.get(change.fiche_id)
+        change.version = NO_VIEW if stands is None else stands.version  # those of the shared document would be taken for his own
         space.changes[partner, entity] = _between(change, was, now)
 
 

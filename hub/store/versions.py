@@ -91,7 +91,7 @@ def last_told(connection: Connection, fiche_id: int) -> int:
 
 
 _ITS_OWN = "operation NOT IN ('context', 'spread')"
-"""Changes of a partner that name a version of his own; a dependent fiche is told with the shared one."""
+"""Changes of a partner that name a version of his own. A marker names the shared one, and so does, in logs of before, what was told of a dependent fiche."""
 
 
 def _version_at(bulk: Bulk, fiche_id: int, seq: int, partner: str) -> int | None:

@@ -151,6 +151,21 @@ def links(store: Store) -> list[tuple[Any, ...]]:
         return sorted(map(tuple, Bulk(connection).rows("SELECT from_id, role, to_id, level FROM link WHERE from_id < 0")))
 
 
+def test_a_wide_change_of_it_leaves_its_past_to_the_partner(open_store: Callable[..., Store]) -> None:
+    store = open_store(wide=0)
+    put(store, organisatie("o1", sites=()), aanbod("a1", "o1"))
+    id, stood = number_of(store, f"{SK}|o1"), []
+    for revision in (1, 2, 3):
+        put(store, overlay(revision=revision, names=[{"text": {"nl": f"Van ons {revision}"}}]))
+        assert count(store, "change", "operation = 'spread' AND partner <> ''") == revision, "told late"
+        while store.spread():
+            pass
+        stood.append((head(store), fiche(store, f"{SK}|o1", MINE)))
+    with store.read() as connection:
+        for seq, document in stood:
+            assert versions.as_at(connection, id, seq, MINE) == document
+
+
 def test_what_it_leads_to_hides_and_the_partner_is_told_and_finds_it_no_more(store: Store) -> None:
     put(store, organisatie("o1", "Zeldzaam"))
     put(store, offer())

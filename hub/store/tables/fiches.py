@@ -154,7 +154,7 @@ change = Table(
     Column("audience", SmallInteger, nullable=False),  # the lowest level that can see a difference
     Column("was", SmallInteger, nullable=False),  # the entity's level before; 3: it was not there
     Column("now", SmallInteger, nullable=False),  # the entity's level after; 3: it is not there any more
-    Column("version", Integer, nullable=False),  # fiche.version after this change
+    Column("version", Integer, nullable=False),  # fiche.version after this change; of a partner's: that of his own view, 0 without one
     Column("partner", Text, nullable=False, server_default=""),  # an overlay's change is its partner's only
     Column("tx_end", big(), nullable=False),  # the last seq of the same transaction: what stands together is read together
     Index("ix_change_entity_seq", "entity_id", "seq"),
