@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,27 @@ def test_split_again_it_has_its_past_and_a_gap(joined: Joined) -> None:
     assert names(door(joined.store).as_at(joined.goes, now).fiche) == ["Maison"]
     for site in joined.was.fiche["vestigingen"]:
         assert door(joined.store).as_at(site["id"], now).fiche["id"] == joined.goes
+
+
+def test_where_a_site_of_a_partners_own_stood_is_told_to_him_and_to_nobody_else(store: Store) -> None:
+    put(store, organisatie("o", "Huis"))
+    put(store, house("Maison"))
+    first = door(store).head()
+    put(store, replace(organisatie("m", source="kaart", sites=("7",)), same_as=((SB, "b"),), partner="gent"))
+    stays, goes = uuid_of(store, f"{SK}|o"), uuid_of(store, f"{SB}|b")
+    gent, leuven = (door(store, Grant(partner=partner)) for partner in ("gent", "leuven"))
+    (own,) = (site for site in gent.get(goes).fiche["vestigingen"] if site["addresses"][0]["house_number"] == "7")
+    before = door(store).head()
+    store.write(lambda writer: writer.join(stays, goes))
+    after = door(store).head()
+    for seq, fiche in ((before, goes), (after, stays)):
+        then = gent.as_at(own["id"], seq)
+        assert (then.part, then.fiche["id"]) == (own, fiche)
+        for other in (leuven, door(store)):
+            with pytest.raises(NotFound):
+                other.as_at(own["id"], seq)
+    with pytest.raises(NotFound):
+        gent.as_at(own["id"], first)
 
 
 def test_what_never_had_a_document_leads_on_at_once(store: Store) -> None:

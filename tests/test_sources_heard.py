@@ -100,6 +100,16 @@ def _uuid(store: Store, name: str) -> str:
         return str(connection.exec_driver_sql(sql, (name,)).scalar())
 
 
+def test_the_source_of_what_is_hidden_as_a_whole_field_is_heard_by_who_sees_that_field(store: Store) -> None:
+    said = {"kind": "organisatie", "names": [{"text": {"nl": "Schuilhuis"}}], "field_visibility": {"names": "internal"}}
+    store.write(lambda writer: writer.put([Claim(SK, "schuil", 1, "organisatie", said)], origin="test"))
+    fiche = _uuid(store, "schuil")
+    for level in LEVELS:
+        found = _ids(Directory(store, Grant(level)), Criterion("fiche", (fiche,)), Criterion("source", (SK,)))
+        assert found.keys() == ({fiche} if level == "internal" else set()), level
+        assert _ids(Directory(store, Grant(level)), Criterion("fiche", (fiche,))).keys() == {fiche}
+
+
 def test_who_comes_to_say_what_was_known_is_heard_without_a_change(store: Store) -> None:
     public = Directory(store, Grant())
     said = {"kind": "zorgverlener", "name": {"family": "Peeters"}, "professions": [{"scheme": "cd-hcparty", "code": "persphysician"}]}

@@ -125,6 +125,17 @@ def test_what_somebody_was_called_before_is_left_nowhere_either(store: Store) ->
     assert count(store, "vocabulary", "value = 'blijver'") == 2  # as a family name and as a word of the name
 
 
+@pytest.mark.parametrize("which", [0, 1])
+def test_no_pair_with_the_person_is_left_in_the_queue_whoever_came_first(store: Store, which: int) -> None:
+    at_home = [{"type": "practice", "postcode": "9000", "street": {"nl": "Kouter"}, "house_number": "1"}]
+    put(store, person("s1", NAME, source=SK, addresses=at_home))
+    put(store, person("p1", NAME, addresses=at_home))
+    assert count(store, "review") == 1
+    erase(store, uuid_of(store, (f"{SK}|s1", f"{PG}|p1")[which]), "vraag van de betrokkene")
+    assert count(store, "review") == 0
+    assert count(store, "fiche", "state = 'erased'") == 1
+
+
 def test_a_reload_does_not_bring_the_person_back(store: Store) -> None:
     uuid = _fill(store)
     erase(store, uuid, "vraag van de betrokkene")

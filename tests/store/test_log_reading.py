@@ -96,6 +96,16 @@ def test_nothing_is_missed_when_a_long_transaction_was_numbered_late(log: Log) -
             assert log_reading.seq_at(connection, moment) == later - 1
 
 
+def test_a_change_names_only_the_fields_of_which_the_asker_sees_something(store: Store) -> None:
+    hidden = {"field_visibility": {"description": "internal"}}
+    put(store, organisatie("o1", "Huis", sites=(), description={"nl": "Eerst"}, **hidden))
+    before = head(store)
+    put(store, organisatie("o1", "Thuis", sites=(), description={"nl": "Toen"}, revision=2, **hidden))
+    with store.read() as connection:
+        found = [log_reading.changes(connection, before, 9, rank).changes for rank in (0, 1, 2)]
+    assert [[change.fields for change in changes] for changes in found] == [[("names",)], [("names",)], [("description", "names")]]
+
+
 def test_moments_never_fall_when_a_clock_is_put_back(store: Store, clock: Clock) -> None:
     put(store, organisatie("o1"))
     clock.pass_by(hours=4)

@@ -104,6 +104,18 @@ def test_a_copy_from_before_is_not_confirmed_until_the_log_tells(house: House) -
     assert "." not in told.headers["ETag"]
 
 
+def test_what_changed_on_its_last_day_is_another_version_at_midnight(house: House) -> None:
+    house.at(JUST_BEFORE)
+    said = {"kind": "aanbod", "names": [{"text": {"nl": "Hulp"}}], "patientenstop": {"value": "no", "valid_until": "2026-11-23"}}
+    house.store.write(lambda writer: writer.put([Claim("sociale-kaart", "a1", 2, "aanbod", said)], origin="test"))
+    before = house.read()
+    has = {"If_None_Match": before.headers["ETag"]}
+    assert (house.stop(before), house.read(**has).status_code) == ("no", 304)
+    after = house.at(MIDNIGHT).read(**has)
+    assert after.status_code == 200
+    assert (house.stop(after), after.headers["ETag"] == before.headers["ETag"]) == ("unknown", False)
+
+
 def test_every_version_that_was_told_can_be_asked_for(house: House) -> None:
     first = house.at(JUST_BEFORE).read().get_json()["meta"]["versionId"]
     turned = house.at(MIDNIGHT).read().get_json()["meta"]["versionId"]
