@@ -788,6 +788,14 @@ MUTANTS = (
         "tests/store/test_erasure.py::test_no_pair_with_the_person_is_left_in_the_queue_whoever_came_first[sqlite-0]",
     ),
     Mutant(
+        "refusals-remember-the-erased",
+        "no row that was refused is left of somebody who was erased",
+        "hub/store/erasure.py",
+        "        bulk.many({claim.external_id for claim in claims}),\n",
+        "        bulk.many([]),\n",
+        "tests/store/test_erasure.py::test_what_was_refused_of_the_person_is_gone_too_and_of_others_not[sqlite]",
+    ),
+    Mutant(
         "stays-on-its-last-day",
         "what changed on its last day of validity is another version at midnight",
         "hub/model/audience.py",

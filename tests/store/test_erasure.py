@@ -116,6 +116,17 @@ def test_what_a_partner_said_when_it_refused_the_person_is_gone_too(store: Store
     assert count(store, "outbox") == 1, "that it is gone must still be delivered"
 
 
+def test_what_was_refused_of_the_person_is_gone_too_and_of_others_not(store: Store) -> None:
+    uuid = _fill(store)
+    columns = ("connection", "run_id", "external_id", "field", "reason", "raw", "at")
+    rows = [("own", 1, row, "contacts", f"{name} has no such number", name, "2026-11-22") for row, name in (("p1", NAME), ("p10", "Ander10"))]
+    with database.writing(store.engine) as connection:
+        Bulk(connection).insert("rejected", columns, rows)
+    erase(store, uuid, "vraag van de betrokkene")
+    assert NAME not in _everything(store)
+    assert count(store, "rejected", "external_id = 'p10'") == count(store, "rejected") == 1
+
+
 def test_what_somebody_was_called_before_is_left_nowhere_either(store: Store) -> None:
     put(store, person("p1", "Meisjesnaam", number=1), person("p2", "Blijver", number=2))
     put(store, person("p1", NAME, number=1, revision=2))

@@ -97,7 +97,7 @@ def test_nothing_is_missed_when_a_long_transaction_was_numbered_late(log: Log) -
 
 
 def test_a_change_names_only_the_fields_of_which_the_asker_sees_something(store: Store) -> None:
-    hidden = {"field_visibility": {"description": "internal"}}
+    hidden: dict[str, Any] = {"field_visibility": {"description": "internal"}}
     put(store, organisatie("o1", "Huis", sites=(), description={"nl": "Eerst"}, **hidden))
     before = head(store)
     put(store, organisatie("o1", "Thuis", sites=(), description={"nl": "Toen"}, revision=2, **hidden))

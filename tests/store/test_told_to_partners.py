@@ -69,6 +69,14 @@ def test_of_what_is_nothing_new_to_him_he_hears_nothing_and_of_the_rest_in_one_w
     assert [hit.entity.seq for hit in found] == [log(store, since, 0, MINE)[0].seq]
 
 
+def test_what_comes_to_lead_to_what_he_alone_sees_is_no_news_where_his_own_view_leads_elsewhere(store: Store) -> None:
+    own = _own("a1", kind="aanbod", organisatie={"source": SK, "external_id": "o3"})
+    put(store, aanbod("a1", "o1"), organisatie("o3"), _own("o2", names=[{"text": {"nl": "Van ons"}}]), own)
+    mine, since = fiche(store, f"{SK}|a1", MINE), head(store)
+    put(store, aanbod("a1", "o2", revision=2))
+    assert (fiche(store, f"{SK}|a1", MINE), _told(store, since)) == (mine, [])
+
+
 def test_what_others_lose_with_the_other_end_he_keeps(store: Store) -> None:
     put(store, person("p1", number=1), organisatie("o1"), aanbod("a1", "o1", people=(1,)))
     said = {"kind": "zorgverlener", "name": {"family": "Voorbeeld", "given": ["An"]}}
@@ -80,6 +88,15 @@ def test_what_others_lose_with_the_other_end_he_keeps(store: Store) -> None:
     assert ("delete", "caregiver") not in _told(store, since)
     put(store, gone(own, 2))
     assert ("delete", "caregiver") in _told(store, since)
+
+
+def test_he_is_told_of_what_comes_to_lead_to_what_he_alone_sees(store: Store) -> None:
+    put(store, aanbod("a1", "o1"), _own("o2", names=[{"text": {"nl": "Van ons"}}]))
+    since = head(store)
+    put(store, aanbod("a1", "o2", revision=2))
+    assert _told(store, since) == [("update", "aanbod")]
+    assert Directory(store, Grant(partner=MINE)).get(uuid_of(store, f"{SK}|a1")).fiche["organisatie"] == {"id": uuid_of(store, f"{SK}|o2")}
+    assert log(store, since, 0, "somebody-else") == log(store, since, 0) == []
 
 
 def test_after_an_erasure_the_log_of_before_still_does_not_tell_him(store: Store) -> None:

@@ -66,6 +66,16 @@ def test_one_id_for_two_things_is_told_in_one_batch_as_in_two(store: Store, batc
     assert document and document["kind"] == "organisatie"
 
 
+def test_an_id_that_a_partner_still_speaks_under_does_not_become_another_thing(store: Store) -> None:
+    own = replace(organisatie("x1", "Van ons"), partner="gent")
+    put(store, organisatie("x1"), own)
+    put(store, gone(organisatie("x1"), 2))
+    (refused,) = put(store, aanbod("x1", "o1", revision=3)).rejected
+    assert (refused.external_id, refused.field) == ("x1", "kind")
+    put(store, replace(gone(own, 2), partner="gent"))
+    assert put(store, aanbod("x1", "o1", revision=4)).rejected == []
+
+
 def test_a_row_that_was_removed_may_come_back_as_something_else_under_a_new_id(store: Store) -> None:
     put(
         store,
