@@ -28,15 +28,24 @@ class World:
 
 
 class Oracle:
-    """Answers queries over a world by looking at every row."""
+    """Answers queries over a world, which stays as it is, by looking at every row; the same question, which both engines are asked in every way, once."""
 
     def __init__(self, world: World, places: Places) -> None:
         self.world = world
         self.places = places
+        self._told: dict[tuple[Query, Grant], list[int]] = {}
+        self._links: dict[str, list[tuple[int, str, int, int]]] = {}
+        for link in world.links:
+            self._links.setdefault(link[1], []).append(link)
 
     def find(self, query: Query, grant: Grant) -> list[int]:
         """The numbers of all entries that the query selects for this grant, in its order."""
         query = normalise(query)
+        if (query, grant) not in self._told:
+            self._told[query, grant] = self._find(query, grant)
+        return list(self._told[query, grant])
+
+    def _find(self, query: Query, grant: Grant) -> list[int]:
         scope = None if grant.scope is None else normalise(grant.scope)
         hits = [
             row
@@ -197,8 +206,8 @@ class Oracle:
     def _linked(self, row: IndexRow, linked: Linked, grant: Grant, scope: Query | None = None) -> bool:
         there = {
             (start if linked.reverse else end)
-            for start, role, end, level in self.world.links
-            if role == linked.link and level <= grant.rank and (row.entity_id == end if linked.reverse else origin(row) == start)
+            for start, _, end, level in self._links.get(linked.link, ())
+            if level <= grant.rank and (row.entity_id == end if linked.reverse else origin(row) == start)
         }
         found = any(
             (origin(other) if linked.reverse else other.entity_id) in there
