@@ -566,7 +566,7 @@ MUTANTS = (
         "    return store.write(work), page.next < page.head\n",
         "    known = store.write(lambda writer: rows.note(writer.connection, known, cursor=page.next))\n"
         "    return store.write(work), page.next < page.head\n",
-        "tests/plugins/fhir/subscriptions/test_telling.py::test_a_crash_between_reading_the_log_and_keeping_it_loses_and_doubles_nothing",
+        "tests/plugins/fhir/subscriptions/test_receivers_that_fail.py::test_a_crash_between_reading_the_log_and_keeping_it_loses_and_doubles_nothing",
     ),
     Mutant(
         "told-before-taken",
@@ -575,7 +575,7 @@ MUTANTS = (
         '            sent = self._send(known, held, directory, "event", tuple(waiting), ATTEMPTS)\n',
         '            known = self._turn(known, held, "active", "", delivered=waiting[-1].number)\n'
         '            sent = self._send(known, held, directory, "event", tuple(waiting), ATTEMPTS)\n',
-        "tests/plugins/fhir/subscriptions/test_telling.py::test_a_receiver_that_fails_is_tried_again_given_up_and_caught_up_when_it_is_requested_again",
+        "tests/plugins/fhir/subscriptions/test_receivers_that_fail.py::test_a_receiver_that_fails_is_tried_again_given_up_and_caught_up_when_it_is_requested_again",
     ),
     Mutant(
         "subscriber-sees-all",
@@ -593,7 +593,7 @@ MUTANTS = (
         "hub/subscribing/notifying.py",
         "            held = lease.acquire(self._store, name)\n",
         '            held = lease.acquire(self._store, f"{name} {threading.get_ident()}")\n',
-        "tests/plugins/fhir/subscriptions/test_telling.py::test_two_workers_tell_each_event_once",
+        "tests/plugins/fhir/subscriptions/test_receivers_that_fail.py::test_two_workers_tell_each_event_once",
     ),
     Mutant(
         "members-forgotten",

@@ -12,21 +12,31 @@ from plugins.progezondheid.simulator import ProGezondheidSimulator
 from tests.cli.conftest import CommandLine
 
 
+def follow(fichehub: CommandLine, register: ProGezondheidSimulator) -> None:
+    """Connect to the register, as one to which languages may be proposed, and take in what it has."""
+    told = [f"--set={name}={value}" for name, value in register.config().items()]
+    fichehub.ok("connections", "add", "register", "progezondheid", *told, '--set=proposals=["languages"]')
+    fichehub.ok("connections", "enable", "register")
+    fichehub.ok("run", "register")
+
+
+def propose_swedish(fichehub: CommandLine, number: str) -> None:
+    """Let another source say of the caregiver with this RIZIV number that he or she speaks it, and tell the register."""
+    store = Store.open(f"sqlite:///{fichehub.home / 'fichehub.sqlite'}", fichehub.home)
+    content = {"kind": "zorgverlener", "identifiers": [{"system": "riziv", "value": number}], "languages": ["sv"]}
+    said = Claim("sociale-kaart", "z", 1, "zorgverlener", content)
+    store.write(lambda writer: writer.put([said], origin="sociale-kaart"))
+    store.close()
+    fichehub.ok("run", "register")
+
+
 def test_what_was_proposed_is_shown_with_the_reason_of_its_rejection(fichehub: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ALLOW_PRIVATE, "1")
     with ProGezondheidSimulator(World(), count=3, faults=("reject-proposals",)) as register:
         number = register.register.after(register.register.start(0), 1).items[0]["nihdi8"]
-        told = [f"--set={name}={value}" for name, value in register.config().items()]
-        fichehub.ok("connections", "add", "register", "progezondheid", *told, '--set=proposals=["languages"]')
-        fichehub.ok("connections", "enable", "register")
-        fichehub.ok("run", "register")
+        follow(fichehub, register)
         assert fichehub.ok("proposals", "list") == "Nothing was proposed.\n"
-        store = Store.open(f"sqlite:///{fichehub.home / 'fichehub.sqlite'}", fichehub.home)
-        content = {"kind": "zorgverlener", "identifiers": [{"system": "riziv", "value": number}], "languages": ["sv"]}
-        said = Claim("sociale-kaart", "z", 1, "zorgverlener", content)
-        store.write(lambda writer: writer.put([said], origin="sociale-kaart"))
-        store.close()
-        fichehub.ok("run", "register")
+        propose_swedish(fichehub, number)
     (found,) = fichehub.json("proposals", "list", "--state", "rejected")
     assert (found["field"], found["state"], found["reason"]) == ("languages", "rejected", "The caregiver does not confirm this (fictional).")
     assert found["new"] == [*found["old"], "sv"]
@@ -46,16 +56,8 @@ def test_what_its_owner_put_there_instead_is_shown(fichehub: CommandLine, monkey
     with ProGezondheidSimulator(World(), count=1) as register:
         number = register.register.after(register.register.start(0), 1).items[0]["nihdi8"]
         register.edit(number, languages=["nl"])
-        told = [f"--set={name}={value}" for name, value in register.config().items()]
-        fichehub.ok("connections", "add", "register", "progezondheid", *told, '--set=proposals=["languages"]')
-        fichehub.ok("connections", "enable", "register")
-        fichehub.ok("run", "register")
-        store = Store.open(f"sqlite:///{fichehub.home / 'fichehub.sqlite'}", fichehub.home)
-        content = {"kind": "zorgverlener", "identifiers": [{"system": "riziv", "value": number}], "languages": ["sv"]}
-        said = Claim("sociale-kaart", "z", 1, "zorgverlener", content)
-        store.write(lambda writer: writer.put([said], origin="sociale-kaart"))
-        store.close()
-        fichehub.ok("run", "register")
+        follow(fichehub, register)
+        propose_swedish(fichehub, number)
         (waiting,) = register.desk.proposals
         register.decide(waiting, accept=True, value=["nl", "da"])
         fichehub.ok("run", "register")

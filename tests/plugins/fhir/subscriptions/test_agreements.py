@@ -81,3 +81,18 @@ def test_a_pause_of_the_agreement_holds_everything_up_and_loses_nothing(any_hub:
     assert (hub.state(id)["status"], hub.state(new)["status"]) == ("active", "active")
     assert [number for number, _ in receiver.events()] == [1, 2, 3, 4, 5, 6], "each organisation and its site, once"
     assert sorted(told.kind for told in receiver.told()[2:]) == ["event-notification", "handshake"]
+
+
+def test_an_agreement_that_ends_during_its_pause_ends_the_subscription_when_it_is_resumed(hub: Hub, receiver: Receiver) -> None:
+    id = hub.subscribe(receiver.url)
+    hub.work()
+    hub.agree("epd", expires_on="2026-11-22")
+    hub.store.write(lambda writer: pause_agreement(writer.connection, "epd", "een lek"))
+    hub.forward(days=1)
+    hub.put(in_gent(1))
+    hub.work()
+    hub.store.write(lambda writer: resume_agreement(writer.connection, "epd"))
+    hub.work()
+    hub.agree("epd", expires_on=None)
+    assert hub.state(id)["status"] == "off"
+    assert "ended on 2026-11-22" in hub.state(id)["error"]
