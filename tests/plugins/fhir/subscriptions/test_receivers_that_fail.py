@@ -212,11 +212,15 @@ def test_two_workers_tell_each_event_once(any_hub: Hub, receiver: Receiver) -> N
     hub.work()
     for number in range(1, 11):
         hub.put(in_gent(number))
-    notifiers = [Notifier(hub.store, hub.plugins) for _ in range(4)]
-    threads = [threading.Thread(target=each.advance_due) for each in notifiers]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    receiver.hold = threading.Event()
+    receiver.arrived.clear()
+    first = threading.Thread(target=Notifier(hub.store, hub.plugins).advance_due)
+    first.start()
+    try:
+        assert receiver.arrived.wait(20)
+        Notifier(hub.store, hub.plugins).advance_due()  # while the first is at it, and nothing of it is noted
+    finally:
+        receiver.hold.set()
+        first.join(30)
     hub.work()
     assert [number for number, _ in receiver.events()] == list(range(1, 21))
